@@ -1,0 +1,24 @@
+// Whole files in and out. Blocking: for start-up, reload and small files under /proc and /run; never for what may hang.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace base {
+
+inline constexpr std::size_t kFileLimit = 16 * 1024 * 1024;
+
+// Fails with Kind::limit above `limit` bytes. The error text names the path.
+Result<std::string> read_file(const std::string& path, std::size_t limit = kFileLimit);
+
+// Temporary file beside it, fsync, rename, fsync of the folder: the old or the new content, never a mixture.
+Result<> write_file_atomically(const std::string& path, std::string_view content);
+
+// Paths that match a shell pattern, sorted. No match is an empty list, not an error.
+std::vector<std::string> glob(const std::string& pattern);
+
+}  // namespace base

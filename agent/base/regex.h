@@ -1,0 +1,44 @@
+// Regular expressions in RE2 syntax, as PromQL and the blackbox exporter have them: linear time, no backtracking.
+// The only user of RE2.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace base {
+
+enum class DotNewline { excluded, included };  // Prometheus 2: '.' stops at a newline; 3: it does not
+
+class Regex {
+ public:
+  static Result<Regex> compile(std::string_view pattern, DotNewline dot = DotNewline::excluded);
+  Regex(Regex&&) noexcept;
+  Regex& operator=(Regex&&) noexcept;
+  ~Regex();
+
+  const std::string& pattern() const;
+  bool matches_fully(std::string_view text) const;  // as ^(?:pattern)$
+  bool found_in(std::string_view text) const;
+  int group_count() const;  // capturing groups without the whole match
+  // Empty if the whole text does not match; else the whole match and then one view per group ("" if it took no part).
+  std::vector<std::string_view> groups_of_full_match(std::string_view text) const;
+  // The number of the group with this name, or -1.
+  int group_number(std::string_view name) const;
+  // The strings that a pattern such as "a|b|c" or "abc" stands for, if it is that simple; else empty. For index
+  // look-ups.
+  const std::vector<std::string>& literals() const;
+
+ private:
+  struct Compiled;
+  explicit Regex(std::unique_ptr<Compiled> compiled);
+  std::unique_ptr<Compiled> compiled_;
+};
+
+// A literal as a pattern that matches only itself.
+std::string quote_regex(std::string_view literal);
+
+}  // namespace base

@@ -1,0 +1,65 @@
+// The agent's own configuration file (fettle.yml) as plain structs. Probes, plans and receivers keep their Nodes: the
+// modules that know them parse those with the same Errors, so that a person sees all mistakes of a file at once.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "config/node.h"
+#include "model/labels.h"
+
+namespace config {
+
+struct Global {
+  base::Millis interval{5000};
+  base::Millis timeout{2000};
+  base::Millis evaluation_interval{0};  // 0: as `interval`
+  model::Labels external_labels;
+  std::string node;            // name of this node; "": the host's name
+  std::string job = "fettle";  // the label a scrape would add
+  std::string instance;        // "": <node>:10911
+};
+
+struct Storage {
+  base::Millis retention{7'200'000};
+  std::size_t max_series = 20'000;
+};
+
+struct Service {
+  std::string unit;  // systemd unit; "": not under systemd
+  model::Labels labels;
+  std::vector<std::string> depends_on;  // names of other services; checked: known, no circle
+  std::vector<Node> probes;             // for probe::parse_probe
+  Node traffic;                         // null if absent
+  Node recovery;                        // for recover::parse_plan; null if absent
+  Node place;
+};
+
+struct AgentConfig {
+  Global global;
+  std::vector<std::string> rule_files;  // patterns, relative to the configuration file's folder
+  int promql_compat = 3;                // 2 or 3
+  Storage storage;
+  std::string heartbeat_socket;  // unix datagram socket for heartbeats; "": none
+  base::Secret heartbeat_token;  // token of POST /heartbeat/<service>; empty: not offered
+  std::vector<std::pair<std::string, Service>> services;
+  std::vector<Node> receivers;  // for notify::parse_receiver
+  std::string text;             // the file as read, for /api/v1/status/config (redacted there)
+};
+
+// Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.
+AgentConfig load_agent_config(const std::string& path, Errors& errors);
+AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors);
+
+// Keys of the file with their help, for the generated reference.
+std::vector<struct KeyReference> agent_config_reference();
+
+// The text with the values of all keys that hold secrets (secret, password, token, authorization, credentials …)
+// replaced by <secret>; keys that end in _file stay.
+std::string redact_secrets(std::string_view yaml_text);
+
+}  // namespace config

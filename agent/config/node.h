@@ -1,0 +1,74 @@
+// A place in a parsed YAML document, with its file, line and column. The only way the rest of the program sees YAML.
+// Cheap to copy; keeps its document alive. Loading thread only; nothing here is shared between threads.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace config {
+
+// Where something stands: line and column count from 1; 0 when there is no place (an empty document).
+struct Mark {
+  std::string file;
+  std::size_t line = 0;
+  std::size_t column = 0;
+};
+
+// All mistakes of a load, in order of place. Parsing never stops at the first one.
+class Errors {
+ public:
+  static constexpr std::size_t kShown = 20;
+
+  // "file:line:column: path: what". `path` names the key from the top: services.order.probes[0].url
+  void add(const Mark& at, std::string_view path, std::string_view what);
+  bool empty() const { return found_.empty(); }
+  std::size_t size() const { return found_.size(); }
+  std::vector<std::string> lines() const;  // sorted by file, line, column
+  std::string text() const;                // the first kShown lines, and how many more there are
+
+ private:
+  struct Mistake {
+    Mark at;
+    std::string line;
+  };
+  std::vector<Mistake> found_;
+};
+
+class Node {
+ public:
+  enum class Type { null, scalar, sequence, mapping };
+
+  Node() = default;  // null, without a place
+
+  // A syntax error, or a document that is no mapping where one is needed, goes to `errors`; the Node is then null.
+  // yaml-cpp's own messages are put into words with the place. Anchors and aliases work; merge keys do not.
+  static Node parse(std::string_view text, const std::string& file, Errors& errors);
+
+  Type type() const;
+  bool is_null() const { return type() == Type::null; }
+  bool is_scalar() const { return type() == Type::scalar; }
+  bool is_sequence() const { return type() == Type::sequence; }
+  bool is_mapping() const { return type() == Type::mapping; }
+
+  const std::string& scalar() const;                   // "" unless a scalar
+  bool quoted() const;                                 // a scalar written with quotes: "5" is a string, never a number
+  std::vector<Node> items() const;                     // of a sequence
+  std::vector<std::pair<Node, Node>> entries() const;  // of a mapping, in file order, duplicates included
+  Node find(std::string_view key) const;               // first value with this key, or a null Node
+  Mark mark() const;
+  std::string_view type_name() const;  // "a mapping", "a list", "a string", "nothing": for messages
+
+ private:
+  struct Rep;
+  explicit Node(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
+  std::shared_ptr<const Rep> rep_;
+};
+
+}  // namespace config

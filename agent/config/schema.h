@@ -1,0 +1,173 @@
+// Declares a configuration struct once: parsing, defaults (the member initialisers), unknown and duplicate keys,
+// "did you mean", and the reference page all come from it. Example:
+//
+//   const auto& tcp_schema() {
+//     static const auto s = config::Schema<TcpSettings>("tcp")
+//         .required("host", &TcpSettings::host, "Name or address to connect to.")
+//         .optional("tls_config", &TcpSettings::tls, tls_schema(), "TLS to speak after connecting.")
+//         .check([](const TcpSettings& s, const config::Complain& complain) { if (…) complain("port", "must be …"); });
+//     return s;
+//   }
+//
+// parse() reports every mistake it finds to Errors and goes on; the value is usable only if no mistake was added.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "config/node.h"
+#include "config/scalar.h"
+
+namespace config {
+
+// Adds a mistake at the value of `key` (at the mapping itself when the key is absent or "").
+using Complain = std::function<void(std::string_view key, std::string_view what)>;
+
+// One documented key, as the reference page shows it.
+struct KeyReference {
+  std::string key;
+  std::string help;
+  std::string fallback;  // "" for a required key
+  bool required = false;
+  std::vector<KeyReference> inner;  // keys of a nested mapping or of a list's items
+};
+
+// The part of Schema that does not depend on T: matching keys, complaining, suggesting. In schema.cc.
+namespace detail {
+struct KeySpec {
+  std::string key;
+  bool required = false;
+};
+// Calls visit(index of the spec, value node) for each known key once; reports the rest. False if not a mapping.
+bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std::string& path, Errors& errors,
+                   const std::function<void(std::size_t, const Node&)>& visit);
+std::string join_path(const std::string& path, std::string_view key);
+void complain_at(const Node& mapping, const std::string& path, Errors& errors, std::string_view key,
+                 std::string_view what);
+}  // namespace detail
+
+template <typename T>
+class Schema {
+ public:
+  explicit Schema(std::string name) : name_(std::move(name)) {}
+
+  template <typename F>
+  Schema& required(const char* key, F T::*member, const char* help) {
+    return add(key, help, "", true, scalar_reader(member));
+  }
+  // Optional scalars, lists and maps of scalars; the default is the member's initialiser.
+  template <typename F>
+  Schema& optional(const char* key, F T::*member, const char* help) {
+    using config::show;
+    return add(key, help, show(T{}.*member), false, scalar_reader(member));
+  }
+  // A nested mapping with a schema of its own.
+  template <typename F>
+  Schema& optional(const char* key, F T::*member, const Schema<F>& inner, const char* help) {
+    return add(
+        key, help, "see below", false,
+        [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
+          t.*member = inner.parse(n, path, errors);
+        },
+        inner.reference());
+  }
+  template <typename F>
+  Schema& optional(const char* key, std::optional<F> T::*member, const Schema<F>& inner, const char* help) {
+    return add(
+        key, help, "none", false,
+        [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
+          t.*member = inner.parse(n, path, errors);
+        },
+        inner.reference());
+  }
+  // A list of mappings, or a mapping of names to mappings, each with the inner schema.
+  template <typename F>
+  Schema& list(const char* key, std::vector<F> T::*member, const Schema<F>& inner, const char* help) {
+    return add(
+        key, help, "[]", false,
+        [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
+          if (!n.is_sequence()) return errors.add(n.mark(), path, expected("a list", n));
+          std::size_t i = 0;
+          for (const Node& item : n.items())
+            (t.*member).push_back(inner.parse(item, path + "[" + std::to_string(i++) + "]", errors));
+        },
+        inner.reference());
+  }
+  template <typename F>
+  Schema& named(const char* key, std::vector<std::pair<std::string, F>> T::*member, const Schema<F>& inner,
+                const char* help) {
+    return add(
+        key, help, "{}", false,
+        [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
+          if (!n.is_mapping()) return errors.add(n.mark(), path, expected("a mapping", n));
+          for (const auto& [name, value] : n.entries())
+            (t.*member).emplace_back(name.scalar(), inner.parse(value, detail::join_path(path, name.scalar()), errors));
+        },
+        inner.reference());
+  }
+  // Anything else: `reader` gets the value, the path, the Errors.
+  using Reader = std::function<void(const Node&, T&, const std::string& path, Errors&)>;
+  Schema& custom(const char* key, const char* help, const char* fallback, Reader reader) {
+    return add(key, help, fallback, false, std::move(reader));
+  }
+  // Where the mapping itself stands, for messages made later.
+  Schema& place(Node T::*member) {
+    place_ = member;
+    return *this;
+  }
+  // Rules between keys; run only if the mapping had no mistake of its own.
+  Schema& check(std::function<void(const T&, const Complain&)> rule) {
+    rules_.push_back(std::move(rule));
+    return *this;
+  }
+
+  T parse(const Node& node, const std::string& path, Errors& errors) const {
+    T out{};
+    if (place_) out.*place_ = node;
+    const std::size_t before = errors.size();
+    const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, [&](std::size_t i, const Node& value) {
+      readers_[i](value, out, detail::join_path(path, specs_[i].key), errors);
+    });
+    if (is_mapping && errors.size() == before)
+      for (const auto& rule : rules_)
+        rule(out,
+             [&](std::string_view key, std::string_view what) { detail::complain_at(node, path, errors, key, what); });
+    return out;
+  }
+
+  const std::string& name() const { return name_; }
+  const std::vector<KeyReference>& reference() const { return reference_; }
+
+ private:
+  template <typename F>
+  static Reader scalar_reader(F T::*member) {
+    return [member](const Node& node, T& t, const std::string& path, Errors& errors) {
+      using config::read;
+      std::string why;
+      F value{};
+      if (read(node, value, why)) t.*member = std::move(value);
+      else errors.add(node.mark(), path, why);
+    };
+  }
+  Schema& add(const char* key, const char* help, std::string fallback, bool is_required, Reader reader,
+              std::vector<KeyReference> inner = {}) {
+    specs_.push_back({key, is_required});
+    readers_.push_back(std::move(reader));
+    reference_.push_back({key, help, std::move(fallback), is_required, std::move(inner)});
+    return *this;
+  }
+
+  std::string name_;
+  std::vector<detail::KeySpec> specs_;
+  std::vector<Reader> readers_;
+  std::vector<KeyReference> reference_;
+  std::vector<std::function<void(const T&, const Complain&)>> rules_;
+  Node T::*place_ = nullptr;
+};
+
+}  // namespace config

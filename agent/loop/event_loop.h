@@ -1,0 +1,47 @@
+// The real Scheduler: one libevent base on one thread. The only user of libevent.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace loop {
+
+// What a descriptor is ready for; also what to wait for.
+struct Ready {
+  bool read = false;
+  bool write = false;
+};
+
+class EventLoop final : public Scheduler {
+ public:
+  EventLoop();
+  ~EventLoop() override;
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  base::Instant now() const override;
+  base::WallTime wall_now() const override;
+  Handle at(base::Instant when, Task task) override;
+  void post(Task task) override;
+
+  // Level-triggered, until the Handle is dropped. `fd` must stay open that long. Used inside loop/ only.
+  Handle watch(int fd, Ready want, std::function<void(Ready)> on_ready);
+
+  void run();   // until stop()
+  void stop();  // from any thread
+
+  // Called after each turn in which anything ran; for publishing. One.
+  void set_after_turn(Task task);
+  // The longest turn since the last call: how long a due timer may have waited.
+  base::Duration take_longest_turn();
+
+ private:
+  struct Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace loop

@@ -1,0 +1,75 @@
+// HTTP requests by libcurl's multi interface on the event loop. Names are resolved by our Resolver before curl sees the
+// URL (a stuck look-up would freeze curl 7.88). No proxy unless asked; environment variables are ignored.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "loop/resolver.h"
+#include "loop/scheduler.h"
+#include "loop/tls.h"
+#include "model/outcome.h"
+
+namespace loop {
+
+class EventLoop;
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  // http:// or https://
+  Headers headers;
+  std::string body;
+  std::string unix_socket;  // connect here instead of to the URL's host
+  std::string proxy;        // "": none
+  Family family = Family::any;
+  std::shared_ptr<TlsContext> tls;     // for https; null: the default settings
+  base::Instant deadline{};            // absolute, for everything
+  std::size_t body_limit = 64 * 1024;  // more is Reason::too_large
+  int max_redirects = 10;              // 0: a redirect is the answer
+  bool reuse_connection = false;       // keep-alive between requests to the same origin
+  bool http2 = false;                  // offer h2
+};
+
+struct HttpResponse {
+  model::Reason reason = model::Reason::none;  // none: a complete answer came, whatever its status
+  std::string text;                            // why not
+  int status = 0;
+  std::string version;  // "1.1", "2"
+  Headers headers;      // of the last response, in order, names as sent
+  std::string body;
+  std::string effective_url;
+  int redirects = 0;
+  std::int64_t content_length = -1;  // as declared; -1 unknown
+  std::vector<model::Phase>
+      phases;  // resolve, connect, tls, processing, transfer: last request's, like the blackbox exporter's
+  std::string address;
+  bool tls_seen = false;
+  PeerChain chain;  // also when verification failed
+};
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  // `done` exactly once, in a later turn. Dropping the Handle closes the connection and keeps `done` from coming.
+  virtual Handle request(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
+};
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  CurlHttpClient(EventLoop& loop, Resolver& resolver);
+  ~CurlHttpClient() override;
+  Handle request(HttpRequest request, std::function<void(HttpResponse)> done) override;
+
+ private:
+  struct Multi;
+  std::unique_ptr<Multi> multi_;
+};
+
+}  // namespace loop

@@ -1,0 +1,55 @@
+// The end of a process that is not our child, as an event: pidfd, unprivileged, within a millisecond of a SIGKILL.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "loop/scheduler.h"
+
+namespace loop {
+
+class EventLoop;
+
+struct ProcessEnd {
+  pid_t pid = 0;
+  std::optional<int> exit_code;  // known on kernels that tell (PIDFD_INFO_EXIT, 6.15)
+  std::optional<int> signal;
+  base::Instant noticed{};
+};
+
+struct Process {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat: with the pid, who it is
+  std::string name;               // comm
+};
+
+// Reads /proc; fails with not_found if there is no such process (a zombie counts as gone).
+base::Result<Process> read_process(pid_t pid);
+// By comm or by the file name of argv[0]; the oldest first.
+std::vector<Process> find_processes(const std::string& name);
+// A pid from a pidfile. not_found if the file or the process is missing.
+base::Result<Process> read_pidfile(const std::string& path);
+
+class PidWatcher {
+ public:
+  virtual ~PidWatcher() = default;
+  // `gone` comes once, in a later turn. Fails if the process is already gone or is not the same any more.
+  virtual base::Result<Handle> watch(const Process& process, std::function<void(ProcessEnd)> gone) = 0;
+};
+
+class PidWatch final : public PidWatcher {
+ public:
+  explicit PidWatch(EventLoop& loop) : loop_(loop) {}
+  base::Result<Handle> watch(const Process& process, std::function<void(ProcessEnd)> gone) override;
+
+ private:
+  EventLoop& loop_;
+};
+
+}  // namespace loop

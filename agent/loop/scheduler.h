@@ -1,0 +1,45 @@
+// Time and turns, as every module above sees them: no file descriptor, no library, no clock. EventLoop is the real one,
+// FakeLoop (tests/fakes) runs two hours in microseconds. All calls from the loop thread, except post().
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "base/time.h"
+
+namespace loop {
+
+using Task = std::function<void()>;
+
+// Something that stops when its owner drops it: a timer, a watch, a transfer, a process. After the drop its callback
+// never runs again, also when the drop happens inside that very callback.
+class Registration {
+ public:
+  virtual ~Registration() = default;
+};
+
+class [[nodiscard]] Handle {
+ public:
+  Handle() = default;
+  explicit Handle(std::unique_ptr<Registration> registration) : registration_(std::move(registration)) {}
+  void reset() { registration_.reset(); }
+  explicit operator bool() const { return registration_ != nullptr; }
+
+ private:
+  std::unique_ptr<Registration> registration_;
+};
+
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  virtual base::Instant now() const = 0;  // monotonic
+  virtual base::WallTime wall_now() const = 0;
+  // Once, at `when` or as soon after it as the loop turns; never from inside this call.
+  virtual Handle at(base::Instant when, Task task) = 0;
+  Handle after(base::Duration delay, Task task) { return at(now() + delay, std::move(task)); }
+  // Runs on the loop thread in a later turn. From any thread; tasks keep their order.
+  virtual void post(Task task) = 0;
+};
+
+}  // namespace loop

@@ -1,0 +1,74 @@
+// A byte stream to a peer: TCP or unix socket, TLS if asked, everything under one absolute deadline.
+// Closing resets TCP (linger 0), so that a thousand probes leave no TIME_WAIT.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "loop/resolver.h"
+#include "loop/scheduler.h"
+#include "loop/tls.h"
+#include "model/outcome.h"
+
+namespace loop {
+
+class EventLoop;
+
+struct StreamFailure {
+  model::Reason reason = model::Reason::none;
+  std::string text;  // "connect to 127.0.0.1:8081: Connection refused"
+};
+
+struct Dial {
+  std::string host;  // name or literal; resolved by the Resolver given to the Dialer
+  std::uint16_t port = 0;
+  std::string unix_path;  // instead of host and port
+  Family family = Family::any;
+  std::shared_ptr<TlsContext> tls;  // null: plain
+  base::Instant deadline{};
+};
+
+// Dropping it closes the connection and silences every callback.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // Writes all; `done` once, in a later turn.
+  virtual void write(std::string bytes, std::function<void(const StreamFailure*)> done) = 0;
+  // Next bytes, as they come (up to 64 KiB a call); an empty view means the peer closed its side. `failure` else null.
+  virtual void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) = 0;
+  // STARTTLS: goes on in TLS on the same connection.
+  virtual void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+                         std::function<void(const StreamFailure*)> done) = 0;
+  virtual const PeerChain* peer_chain() const = 0;  // null without TLS
+  virtual std::string peer() const = 0;             // "127.0.0.1:8081"
+};
+
+struct Connected {
+  std::unique_ptr<Stream> stream;  // null on failure
+  StreamFailure failure;
+  std::vector<model::Phase> phases;  // resolve, connect, tls: those that were reached
+  std::string address;               // literal that was used; "" for unix
+  PeerChain chain;                   // filled also when verification failed
+  bool tls_seen = false;
+};
+
+class Dialer {
+ public:
+  virtual ~Dialer() = default;
+  virtual Handle connect(Dial dial, std::function<void(Connected)> done) = 0;  // `done` once, in a later turn
+};
+
+class StreamDialer final : public Dialer {
+ public:
+  StreamDialer(EventLoop& loop, Resolver& resolver) : loop_(loop), resolver_(resolver) {}
+  Handle connect(Dial dial, std::function<void(Connected)> done) override;
+
+ private:
+  EventLoop& loop_;
+  Resolver& resolver_;
+};
+
+}  // namespace loop

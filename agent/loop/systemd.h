@@ -1,0 +1,67 @@
+// systemd over D-Bus (sd-bus) on the event loop: units' state by event, jobs with their result. The only user of
+// sd-bus. Reading needs no privilege; jobs need a polkit rule for the unit and verb.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace loop {
+
+class EventLoop;
+
+struct UnitState {
+  std::string load;    // loaded, not-found, masked …
+  std::string active;  // active, reloading, inactive, failed, activating, deactivating
+  std::string sub;     // running, dead, auto-restart …
+  std::string result;  // success, exit-code, signal, core-dump, watchdog, oom-kill, timeout, start-limit-hit …
+  std::uint32_t restarts = 0;  // NRestarts
+  pid_t main_pid = 0;
+  int exec_main_code = 0;             // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int exec_main_status = 0;           // exit code or signal, by the code
+  std::uint64_t active_enter_us = 0;  // ActiveEnterTimestamp, wall microseconds; 0: never
+  friend bool operator==(const UnitState&, const UnitState&) = default;
+};
+
+class Systemd {
+ public:
+  virtual ~Systemd() = default;
+  // The state now, and after every change. In later turns. An error (no bus, no such unit) is told the same way; the
+  // watch goes on and reconnects.
+  virtual Handle watch_unit(const std::string& unit, std::function<void(const base::Result<UnitState>&)> on_state) = 0;
+  virtual Handle read_unit(const std::string& unit, base::Instant deadline,
+                           std::function<void(base::Result<UnitState>)> done) = 0;
+  // verb: start, stop, restart, reload, reload-or-restart, try-restart, reset-failed. `done` when the job ended:
+  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error (permission names the polkit action).
+  virtual Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
+                         std::function<void(base::Result<std::string>)> done) = 0;
+};
+
+class SdBusSystemd final : public Systemd {
+ public:
+  // `address` "": the system bus; else a D-Bus address (tests). Connects lazily.
+  SdBusSystemd(EventLoop& loop, std::string address = "");
+  ~SdBusSystemd() override;
+  Handle watch_unit(const std::string& unit, std::function<void(const base::Result<UnitState>&)> on_state) override;
+  Handle read_unit(const std::string& unit, base::Instant deadline,
+                   std::function<void(base::Result<UnitState>)> done) override;
+  Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
+                 std::function<void(base::Result<std::string>)> done) override;
+
+ private:
+  struct Bus;
+  std::unique_ptr<Bus> bus_;
+};
+
+// sd_notify(3). No-ops without $NOTIFY_SOCKET.
+void notify_systemd(const std::string& state);  // "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STATUS=…", "WATCHDOG=1"
+base::Duration watchdog_interval();             // half of WatchdogSec; 0: no watchdog
+
+}  // namespace loop

@@ -1,0 +1,51 @@
+// One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
+// Words as in Prometheus' tls_config. The chain is captured also when verification fails, so that expiry is always
+// known.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace loop {
+
+struct TlsSettings {
+  std::string ca_file;    // "": the system's
+  std::string cert_file;  // client certificate
+  std::string key_file;
+  std::string server_name;  // "": the host that is connected to
+  bool insecure_skip_verify = false;
+  std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
+// What the peer showed.
+struct PeerChain {
+  std::string version;  // "TLS 1.3"
+  std::string cipher;
+  std::optional<base::WallTime> earliest_expiry;  // over all certificates that were sent
+  std::optional<base::WallTime> leaf_expiry;
+  std::optional<base::WallTime> last_chain_expiry;  // of the verified chain; none if verification failed or was skipped
+  std::string subject, issuer, subject_alternative, serial, fingerprint_sha256;  // of the leaf
+  std::string verify_error;                                                      // "" if it verified
+};
+
+class TlsContext {  // opaque; made once per distinct TlsSettings, files read then
+ public:
+  // The same settings give the same context while anybody holds it. Errors name the file.
+  static base::Result<std::shared_ptr<TlsContext>> get(const TlsSettings& settings);
+  ~TlsContext();
+  void* native() const;  // SSL_CTX*; inside loop/ only
+  const TlsSettings& settings() const;
+
+ private:
+  TlsContext();
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace loop

@@ -1,0 +1,166 @@
+#include "model/labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "base/hash.h"
+
+namespace model {
+
+// One block: this header, `count` spans, then the characters of all names and values.
+struct Labels::Rep {
+  struct Span {
+    std::uint32_t name_at, name_size, value_at, value_size;
+  };
+  mutable std::atomic<std::uint32_t> references;
+  std::uint32_t count;
+  std::uint64_t hash;
+
+  const Span* spans() const { return reinterpret_cast<const Span*>(this + 1); }
+  const char* text() const { return reinterpret_cast<const char*>(spans() + count); }
+  Label at(std::size_t i) const {
+    const Span& s = spans()[i];
+    return {{text() + s.name_at, s.name_size}, {text() + s.value_at, s.value_size}};
+  }
+};
+
+namespace {
+
+// Sorted by name, empty values gone, the later of two equal names kept.
+void normalise(std::vector<Label>& labels) {
+  std::stable_sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.name < b.name; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const bool overridden = i + 1 < labels.size() && labels[i + 1].name == labels[i].name;
+    if (!overridden && !labels[i].value.empty()) labels[kept++] = labels[i];
+  }
+  labels.resize(kept);
+}
+
+}  // namespace
+
+const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
+  if (sorted_unique.empty()) return nullptr;
+  std::size_t characters = 0;
+  for (const Label& label : sorted_unique) characters += label.name.size() + label.value.size();
+  void* block = ::operator new(sizeof(Rep) + sorted_unique.size() * sizeof(Rep::Span) + characters);
+  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()), 0};
+  auto* span = reinterpret_cast<Rep::Span*>(rep + 1);
+  char* const text = reinterpret_cast<char*>(span + rep->count);
+  std::uint32_t at = 0;
+  std::uint64_t hash = base::kFnvOffset;
+  const auto put = [&](std::string_view part) {
+    if (!part.empty()) std::memcpy(text + at, part.data(), part.size());
+    at += static_cast<std::uint32_t>(part.size());
+    hash = base::fnv1a("\xff", base::fnv1a(part, hash));  // Prometheus' fingerprint: name 0xff value 0xff
+  };
+  for (const Label& label : sorted_unique) {
+    span->name_at = at;
+    span->name_size = static_cast<std::uint32_t>(label.name.size());
+    put(label.name);
+    span->value_at = at;
+    span->value_size = static_cast<std::uint32_t>(label.value.size());
+    put(label.value);
+    ++span;
+  }
+  rep->hash = hash;
+  return rep;
+}
+
+Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(labels)) {}
+
+Labels::Labels(std::vector<Label> labels) {
+  normalise(labels);
+  rep_ = make(labels);
+}
+
+Labels::Labels(const Labels& other) noexcept : rep_(other.rep_) {
+  if (rep_) rep_->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+Labels::~Labels() {
+  if (!rep_ || rep_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  rep_->~Rep();
+  ::operator delete(const_cast<Rep*>(rep_));
+}
+
+std::size_t Labels::size() const { return rep_ ? rep_->count : 0; }
+Label Labels::operator[](std::size_t i) const { return rep_->at(i); }
+std::uint64_t Labels::hash() const { return rep_ ? rep_->hash : base::kFnvOffset; }
+
+std::string_view Labels::get(std::string_view name) const {
+  // Sets are small (about ten labels): a scan beats a binary search.
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Label label = rep_->at(i);
+    if (label.name == name) return label.value;
+  }
+  return {};
+}
+
+Labels Labels::with(std::string_view name, std::string_view value) const {
+  std::vector<Label> labels(begin(), end());
+  labels.push_back({name, value});
+  return Labels(std::move(labels));
+}
+
+Labels Labels::without(std::string_view name) const {
+  if (!has(name)) return *this;
+  std::vector<Label> labels;
+  labels.reserve(size());
+  for (const Label label : *this)
+    if (label.name != name) labels.push_back(label);
+  return Labels(std::move(labels));
+}
+
+Labels Labels::merged(const Labels& over) const {
+  std::vector<Label> labels(begin(), end());
+  labels.insert(labels.end(), over.begin(), over.end());
+  return Labels(std::move(labels));
+}
+
+std::string Labels::to_string() const {
+  std::string out(metric_name());
+  std::string inside;
+  for (const Label label : *this) {
+    if (label.name == kMetricName) continue;
+    fmt::format_to(std::back_inserter(inside), "{}{}=\"{}\"", inside.empty() ? "" : ", ", label.name,
+                   escape_label_value(label.value));
+  }
+  if (!inside.empty() || out.empty()) out += '{' + inside + '}';
+  return out;
+}
+
+bool operator==(const Labels& a, const Labels& b) {
+  if (a.rep_ == b.rep_) return true;
+  if (a.hash() != b.hash() || a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!(a[i] == b[i])) return false;
+  return true;
+}
+
+std::strong_ordering operator<=>(const Labels& a, const Labels& b) {
+  const std::size_t common = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    if (const auto order = a[i].name <=> b[i].name; order != 0) return order;
+    if (const auto order = a[i].value <=> b[i].value; order != 0) return order;
+  }
+  return a.size() <=> b.size();
+}
+
+std::string escape_label_value(std::string_view value) {
+  std::string out;
+  out.reserve(value.size());
+  for (const char c : value) {
+    if (c == '\\') out += "\\\\";
+    else if (c == '"') out += "\\\"";
+    else if (c == '\n') out += "\\n";
+    else out += c;
+  }
+  return out;
+}
+
+}  // namespace model

@@ -1,0 +1,71 @@
+// What a notifier type is: one file in types/ and one line in types.def.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "config/schema.h"
+#include "loop/http_client.h"
+#include "loop/scheduler.h"
+#include "model/action_report.h"
+#include "model/alert.h"
+
+namespace notify {
+
+struct Context {
+  loop::Scheduler& scheduler;
+  loop::HttpClient& http;
+};
+
+// One message as it lies in the queue: made once, sent as often as needed, the bytes never change.
+struct Message {
+  std::string id;    // idempotency key: webhook-id
+  std::string body;  // JSON
+  base::WallTime created{};
+};
+
+struct Sent {
+  bool ok = false;
+  bool retry = true;  // worth another attempt (network, 5xx, 429); false: parked and counted
+  int status = 0;     // HTTP
+  std::string text;   // for log and page
+  base::Millis retry_after{0};
+};
+
+// A configured receiver. Const; a send is the Handle.
+class Notifier {
+ public:
+  virtual ~Notifier() = default;
+  virtual std::string type() const = 0;
+  // The body for this batch; recoveries are those of the alerts' services that belong to it.
+  virtual std::string render(const std::vector<model::Alert>& alerts,
+                             const std::vector<model::RecoveryReport>& recoveries,
+                             const struct Envelope& envelope) const = 0;
+  virtual loop::Handle send(const Context& context, const Message& message, base::Instant deadline,
+                            std::function<void(Sent)> done) const = 0;
+  // Firing alerts are sent again after this time (Alertmanager wants it); 0: only changes are sent.
+  virtual base::Millis resend() const { return base::Millis{0}; }
+};
+
+struct Envelope {
+  std::string receiver, node, external_url, group_key;
+  model::Labels external_labels;
+  model::Labels group_labels;
+  base::WallTime at{};
+  base::Millis resend{0};
+};
+
+struct NotifierType {
+  std::string_view name;  // the key in a receiver
+  std::string_view summary;
+  std::string_view example;
+  std::unique_ptr<const Notifier> (*parse)(const config::Node& node, const std::string& path, config::Errors& errors);
+};
+
+}  // namespace notify

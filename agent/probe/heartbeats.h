@@ -1,0 +1,40 @@
+// The last heartbeats that services pushed: by unix datagram ("order", or sd_notify's "READY=1\nSERVICE=order") or by
+// POST with a token. Read by the heartbeat probe; an arrival is an event. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace probe {
+
+struct Beat {
+  base::Instant at{};
+  base::WallTime wall{};
+  bool failed = false;  // the service said of itself that it is not well (STATUS=…, "fail")
+  std::string text;
+};
+
+class Heartbeats {
+ public:
+  explicit Heartbeats(loop::Scheduler& scheduler) : scheduler_(scheduler) {}
+  // One datagram. False if it names no service.
+  bool receive(std::string_view datagram);
+  void beat(const std::string& service, bool failed, std::string text);
+  std::optional<Beat> last(const std::string& service) const;
+  // Calls `on_beat` after each beat of `service` while the Handle is held.
+  loop::Handle watch(const std::string& service, std::function<void(const Beat&)> on_beat);
+
+ private:
+  struct Watcher;
+  loop::Scheduler& scheduler_;
+  std::map<std::string, Beat> beats_;
+  std::multimap<std::string, std::function<void(const Beat&)>*> watchers_;
+};
+
+}  // namespace probe

@@ -1,0 +1,90 @@
+// What a probe type is. A type is one file in types/ and one line in types.def:
+// its settings struct, its Schema, its Probe class, and `const Type NAME_type`.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "config/schema.h"
+#include "loop/http_client.h"
+#include "loop/pid_watch.h"
+#include "loop/resolver.h"
+#include "loop/scheduler.h"
+#include "loop/stream.h"
+#include "loop/subprocess.h"
+#include "loop/systemd.h"
+#include "model/outcome.h"
+
+namespace probe {
+
+class Heartbeats;  // heartbeats.h: last beats by service and probe
+
+// What probes may use. References live as long as the agent; a probe holds nothing else of it.
+struct Context {
+  loop::Scheduler& scheduler;
+  loop::HttpClient& http;
+  loop::Dialer& dialer;
+  loop::Resolver& resolver;
+  loop::Spawner& spawner;
+  loop::PidWatcher& pids;
+  loop::Systemd& systemd;
+  Heartbeats& heartbeats;
+};
+
+using Done = std::function<void(model::Outcome)>;
+
+// One run. start() is called once; `done` comes exactly once, in a later turn, at the latest at the deadline (the
+// Schedule makes sure of the last). Destroying the Probe cancels it: no callback after that, no descriptor left.
+class Probe {
+ public:
+  virtual ~Probe() = default;
+  virtual void start(base::Instant deadline, Done done) = 0;
+};
+
+// Something that tells at once that a run would find a change: a process ended, a unit changed. The Schedule answers
+// each call of `changed` with a confirming run; events trigger, probes decide.
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+};
+struct Event {
+  std::string source;  // "pidfd", "systemd", "heartbeat": label of fettle_detection_latency_seconds
+  std::string text;    // what was seen
+  base::Instant noticed{};
+};
+using OnEvent = std::function<void(Event)>;
+
+// A probe's settings, parsed and checked: makes fresh Probes, and its event source if it has one.
+class Settings {
+ public:
+  virtual ~Settings() = default;
+  virtual std::unique_ptr<Probe> make(const Context& context) const = 0;
+  virtual std::unique_ptr<EventSource> watch(const Context&, OnEvent) const { return nullptr; }
+  virtual std::string target() const = 0;  // for pages: "http://127.0.0.1:8081/healthz", "unit order.service"
+};
+
+// What a type may want to know about the service it probes when it is parsed.
+struct Owner {
+  std::string service;
+  std::string probe;
+  std::string unit;  // the service's systemd unit or ""
+};
+
+struct Type {
+  std::string_view name;
+  std::string_view summary;  // one line for the reference
+  std::string_view example;  // a complete YAML mapping of one probe; a test parses it
+  // The type's own keys (the common ones are taken out before). Mistakes go to `errors`.
+  std::unique_ptr<const Settings> (*parse)(const config::Node& node, const std::string& path, const Owner& owner,
+                                           config::Errors& errors);
+  const std::vector<config::KeyReference>& (*reference)();
+  // Measurements that every successful run has; checked by the compliance test.
+  std::vector<std::string_view> measurements;
+};
+
+}  // namespace probe

@@ -1,0 +1,67 @@
+// Runs the probes of the node: a stable phase hashed from node, service and probe on a fixed grid, one absolute
+// deadline per run, never two runs of one probe at a time (an overrun is counted and skipped), faster while a change is
+// pending, and at once when an event source speaks. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "model/health.h"
+#include "model/outcome.h"
+#include "probe/probe.h"
+#include "probe/spec.h"
+
+namespace probe {
+
+// One finished run, told to the app: samples are stamped with the time the run started.
+struct Run {
+  const Spec* spec = nullptr;
+  base::WallTime started{};
+  base::Duration lateness{};  // start after its due time
+  model::Outcome outcome;
+  std::optional<Event> event;  // the event that this run confirms
+};
+
+// What is known about one probe now.
+struct Status {
+  const Spec* spec = nullptr;
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};  // of this health
+  int consecutive_failures = 0;
+  int consecutive_successes = 0;
+  std::uint64_t runs = 0, failures = 0, overruns = 0, events = 0;
+  std::optional<Run> last;
+  std::vector<bool> history;  // newest last, up to 60 runs
+};
+
+struct Listener {
+  std::function<void(const Run&, const Status&)> on_run;                  // after every run, status already updated
+  std::function<void(const model::HealthChange&, const Run&)> on_change;  // after on_run, if health changed
+};
+
+class Schedule {
+ public:
+  Schedule(std::string node, Context context, Listener listener);
+  ~Schedule();
+
+  // Takes over `specs`. A probe whose service, name, type and settings text are unchanged keeps its health and
+  // counters.
+  void replace(std::vector<Spec> specs);
+  // One run now, beside the grid (verification, `fettle probe`, events). Joins a run that is going on.
+  void trigger(const std::string& service, const std::string& probe);
+  void trigger_service(const std::string& service);
+  std::vector<Status> statuses() const;  // in order of configuration
+  const Status* status(const std::string& service, const std::string& probe) const;
+  // Down if any probe is down, else unknown if any is unknown, else up.
+  model::Health service_health(const std::string& service) const;
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace probe

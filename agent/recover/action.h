@@ -1,0 +1,65 @@
+// What an action type is: one file in types/ and one line in types.def.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "loop/subprocess.h"
+#include "loop/systemd.h"
+
+namespace recover {
+
+struct Context {
+  loop::Scheduler& scheduler;
+  loop::Systemd& systemd;
+  loop::Spawner& spawner;
+  std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
+};
+
+// What the action is told about the recovery that it is a part of.
+struct Trigger {
+  std::string recovery_id;
+  std::string service;
+  std::string unit;
+  std::string node;
+  int attempt = 1;
+  std::string event_json;  // the alert, service and reason: standard input of commands
+};
+
+struct ActionResult {
+  std::string result;  // ok, failed, timeout, refused
+  std::string text;
+};
+
+// A configured action. Const and shared by runs; a run is the Handle.
+class Action {
+ public:
+  virtual ~Action() = default;
+  // `done` once, in a later turn, at the latest soon after the deadline. Dropping the Handle stops waiting (a job that
+  // systemd has started goes on there; a command's process tree is killed).
+  virtual loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
+                           std::function<void(ActionResult)> done) const = 0;
+  virtual std::string text() const = 0;  // "systemd restart"
+};
+
+struct ActionOwner {
+  std::string service;
+  std::string unit;
+};
+
+struct ActionType {
+  std::string_view name;  // the key under `do`
+  std::string_view summary;
+  std::string_view example;  // a complete value of `do`
+  std::unique_ptr<const Action> (*parse)(const config::Node& node, const std::string& path, const ActionOwner& owner,
+                                         config::Errors& errors);
+};
+
+}  // namespace recover

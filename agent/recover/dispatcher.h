@@ -1,0 +1,86 @@
+// Runs the plans of the node: a firing alert starts one, guards say yes or name the reason, the intent is durable
+// before the action, probes verify, steps escalate, exhaustion is loud. Loop thread. One plan per service at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+#include "model/action_report.h"
+#include "model/alert.h"
+#include "model/health.h"
+#include "recover/action.h"
+#include "recover/plan_spec.h"
+#include "state/state.h"
+
+namespace recover {
+
+// What plans ask about the rest of the agent. The app answers.
+class World {
+ public:
+  virtual ~World() = default;
+  virtual model::Health service_health(const std::string& service) const = 0;
+  // Since the service's main process started; nullopt if unknown.
+  virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
+  virtual void probe_now(const std::string& service) = 0;  // results come through Dispatcher::on_run
+  virtual bool agent_overloaded() const = 0;               // the loop stalled lately
+};
+
+struct Listener {
+  std::function<void(const model::RecoveryReport&)> on_report;  // at start, after each action, at the end
+  std::function<void(const std::string& service, const std::string& action, const std::string& result,
+                     const std::string& mode)>
+      on_action;
+  std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
+};
+
+// One gate with its value, for `explain`.
+struct Gate {
+  std::string name;  // dependencies, min_uptime, cooldown, budget, agent_uptime, maintenance, mode …
+  bool open = true;
+  std::string text;  // "2 of 3 attempts left in 15m", "redis is down since 12:03:04Z"
+};
+
+struct PlanStatus {
+  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, verifying, recovered, exhausted
+  int attempts_left = 0;
+  std::optional<base::WallTime> not_before;  // backoff or cooldown ends
+  std::vector<Gate> gates;
+  std::string next;  // what would happen next, for a person
+};
+
+struct Options {
+  std::string node;
+  std::uint64_t seed = 0;  // of the jitter
+};
+
+class Dispatcher {
+ public:
+  // Reads budgets and unfinished intents from `state`: what was cut off in mid-action is probed first, then finished.
+  Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener);
+  ~Dispatcher();
+
+  void replace(std::vector<std::unique_ptr<PlanSpec>> plans);
+  void on_alert(const model::AlertTransition& transition);
+  // After every probe run of the service: verification counts these.
+  void on_run(const std::string& service, const std::string& probe, bool up);
+  void on_health(const model::HealthChange& change);
+  // Durable; `done` after fsync. While on, nothing starts for the service and what runs is finished.
+  void set_maintenance(const std::string& service, bool on, const std::string& comment,
+                       std::function<void(base::Result<>)> done);
+  std::optional<std::string> maintenance(const std::string& service) const;  // the comment
+
+  std::vector<PlanStatus> statuses() const;
+  std::vector<model::RecoveryReport> reports() const;  // newest first, up to 100
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace recover

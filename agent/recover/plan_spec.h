@@ -1,0 +1,74 @@
+// A service's recovery as configured: when, how far, within which limits, in which steps.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "config/agent_config.h"
+#include "model/alert.h"
+#include "recover/action.h"
+
+namespace recover {
+
+enum class Mode { dry_run, ask, enforce };
+enum class OnFailure { escalate, proceed, stop };  // next step as an escalation; go on as if it had worked; give up
+
+std::string_view to_string(Mode mode);
+
+struct Verify {
+  int success_threshold = 1;  // consecutive good runs of every probe of the service
+  base::Millis within{30'000};
+};
+
+struct Step {
+  std::string text;  // the action as configured, for reports
+  std::unique_ptr<const Action> action;
+  base::Millis timeout{60'000};
+  OnFailure on_failure = OnFailure::escalate;
+  std::optional<Verify> verify;  // absent: the step ends with its action and the next one follows
+};
+
+struct Backoff {
+  base::Millis initial{5'000};
+  double factor = 2;
+  base::Millis max{300'000};
+  double jitter = 0.2;
+  base::Millis reset_after{600'000};
+};
+
+struct Budget {
+  int attempts = 3;
+  base::Millis within{900'000};
+  Backoff backoff;
+};
+
+struct Guards {
+  bool dependencies_healthy = true;
+  base::Millis min_uptime{30'000};    // of the service since its last start
+  base::Millis cooldown{120'000};     // after a recovery of this service ended
+  base::Millis agent_uptime{60'000};  // of the agent itself
+};
+
+struct PlanSpec {
+  std::string service;
+  std::string unit;
+  std::vector<std::string> depends_on;
+  std::vector<std::pair<std::string, std::string>> when;  // labels of the alert: `alert` is alertname
+  Mode mode = Mode::dry_run;
+  Guards guards;
+  Budget budget;
+  std::vector<Step> steps;
+  std::vector<Step> finally;
+};
+
+// Mistakes (unknown action, no steps, a systemd action on a service without a unit …) go to `errors`.
+// nullptr if the service has no recovery.
+std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
+                                     config::Errors& errors);
+
+}  // namespace recover

@@ -1,0 +1,91 @@
+// Evaluates rule groups: on their grid as Prometheus does, and at once when a health change touches a series that one
+// of their rules reads. Loop thread. Alert state is durable before the first evaluation and after every change.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "config/rule_file.h"
+#include "loop/scheduler.h"
+#include "model/alert.h"
+#include "model/sample.h"
+#include "promql/engine.h"
+#include "promql/queryable.h"
+#include "state/state.h"
+
+namespace rules {
+
+// A group with parsed expressions and templates; made by compile(), owned by the Manager.
+struct CompiledGroup;
+struct CompiledGroupDeleter {
+  void operator()(CompiledGroup* group) const;
+};
+using CompiledGroupPtr = std::unique_ptr<CompiledGroup, CompiledGroupDeleter>;
+
+// Parses expressions and templates; mistakes are placed in the rule file (a PromQL error inside the expression's line).
+std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,
+                                      config::Errors& errors);
+
+struct Options {
+  promql::EngineOptions engine;
+  base::Millis evaluation_interval{5000};  // of groups without their own
+  model::Labels external_labels;           // for templates
+  std::string external_url;                // for templates and generatorURL
+  std::string node;                        // phases of groups are hashed from it
+};
+
+struct Listener {
+  // Stores one sample of ALERTS, ALERTS_FOR_STATE or a recording; stale markers too. False if the store refused it.
+  std::function<bool(const model::Labels&, model::Sample)> append;
+  // All changes of one evaluation of one group, in order of rules; after their samples were stored.
+  std::function<void(const std::vector<model::AlertTransition>&)> on_transitions;
+  // After each evaluation of a rule: for counters.
+  std::function<void(const std::string& group, const std::string& rule, base::Duration took, bool ok)> on_evaluated;
+};
+
+struct RuleStatus {
+  std::string name, query;
+  bool alerting = false;
+  base::Millis for_duration{}, keep_firing_for{};
+  model::Labels labels, annotations;
+  std::string health = "unknown", last_error;
+  base::WallTime last_evaluation{};
+  base::Duration took{};
+  std::size_t series = 0;
+  std::vector<model::Alert> alerts;  // active ones
+};
+struct GroupStatus {
+  std::string name, file;
+  base::Millis interval{};
+  int limit = 0;
+  base::WallTime last_evaluation{};
+  base::Duration took{};
+  std::uint64_t iterations = 0, missed = 0;
+  std::vector<RuleStatus> rules;
+};
+
+class Manager {
+ public:
+  Manager(Options options, loop::Scheduler& scheduler, state::State& state, const promql::Queryable& data,
+          Listener listener);
+  ~Manager();
+
+  // Unchanged groups (file, name, interval, limit, rules) go on as they are; changed ones keep the state of rules that
+  // have the same name and labels.
+  void replace(std::vector<CompiledGroupPtr> groups);
+  // The samples of these series just changed outside their rhythm: groups that read one of them are evaluated in the
+  // next turn.
+  void touched(const std::vector<model::Labels>& series);
+
+  std::vector<GroupStatus> groups() const;
+  std::vector<model::Alert> active_alerts() const;  // pending and firing
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace rules

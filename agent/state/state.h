@@ -1,0 +1,51 @@
+// What must survive a crash: alert states, budgets, intents, maintenance, silences, the notification queue, the audit.
+// Small records by table and key in SQLite (WAL, synchronous=FULL), written by a thread of its own, so that the disk
+// never stalls the loop. The format of a record is its writer's (JSON); this module keeps bytes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace state {
+
+enum class Table { alerts, budgets, intents, recoveries, maintenance, silences, notifications, audit };
+
+struct Change {
+  Table table;
+  std::string key;
+  std::string value;
+  bool erase = false;
+  static Change put(Table table, std::string key, std::string value) {
+    return {table, std::move(key), std::move(value), false};
+  }
+  static Change remove(Table table, std::string key) { return {table, std::move(key), {}, true}; }
+};
+
+// Behind an interface, so that tests can make the disk slow, full or lost at any step.
+class State {
+ public:
+  virtual ~State() = default;
+  // All changes of one call become durable together or not at all. `durable` comes on the loop thread, in a later turn,
+  // after fsync; or with the error, and then nothing of this call is kept. Calls are kept in order.
+  virtual void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) = 0;
+  // What was durable when the file was opened plus what was committed since, by key. Loop thread.
+  virtual const std::map<std::string, std::string>& read(Table table) const = 0;
+};
+
+// Opens or creates <folder>/fettle.db; a file that is damaged is set aside as fettle.db.damaged-<time> and said so in
+// `notice` (state is lost loudly, the agent still starts). Fails if the folder cannot be written or another agent has
+// it.
+base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice);
+
+// The same interface without a disk, durable in the next turn: for tests and for `--storage.path=""`.
+std::unique_ptr<State> in_memory(loop::Scheduler& loop);
+
+}  // namespace state

@@ -1,0 +1,34 @@
+// What the server asks of the agent. Called on worker threads; the app posts to the loop and waits, bounded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/metric_family.h"
+#include "promql/parser.h"
+#include "promql/queryable.h"
+
+namespace web {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // A copy of the samples that `needs` asks for around [start, end] (milliseconds). Kind::limit if it would be too
+  // large, Kind::unavailable if the loop does not answer in time.
+  virtual base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
+                                                                        std::int64_t start, std::int64_t end) = 0;
+  // The agent's own counters (prometheus-cpp), any thread.
+  virtual std::vector<model::MetricFamily> self_metrics() = 0;
+  // POST /heartbeat/<service>, after the token was checked.
+  virtual base::Result<> heartbeat(const std::string& service, bool failed, std::string text) = 0;
+
+  // Over the admin socket only.
+  virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration
+  virtual base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) = 0;
+};
+
+}  // namespace web

@@ -1,0 +1,38 @@
+// The HTTP server (CivetWeb): read-only over TCP; changing things only over the unix admin socket.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "promql/engine.h"
+#include "web/backend.h"
+#include "web/snapshot.h"
+
+namespace web {
+
+struct ServerOptions {
+  std::string listen_address = ":10911";  // [host]:port; port 0 picks one
+  std::string web_config_file;            // exporter-toolkit format: TLS, client certificates, basic auth (bcrypt)
+  std::string admin_socket;               // "": none
+  std::string external_url;               // for links in pages
+  base::Secret heartbeat_token;           // empty: POST /heartbeat is not offered
+  promql::EngineOptions engine;
+};
+
+class Server {
+ public:
+  static base::Result<std::unique_ptr<Server>> start(ServerOptions options, SnapshotSlot& slot, Backend& backend);
+  ~Server();  // waits for running requests, bounded
+
+  int port() const;
+  void snapshot_changed();  // wakes the event streams; any thread
+
+ private:
+  Server();
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace web

@@ -1,0 +1,111 @@
+// The immutable picture that pages read: built by the loop thread, swapped into a slot, held by whoever renders it.
+// Plain values only; no pointer into live state.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "model/action_report.h"
+#include "model/alert.h"
+#include "model/health.h"
+#include "model/labels.h"
+#include "model/metric_family.h"
+#include "model/outcome.h"
+
+namespace web {
+
+struct ProbePage {
+  std::string name, type, target;
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};
+  model::Reason reason = model::Reason::none;
+  std::string text;
+  std::optional<base::WallTime> last_run;
+  base::Millis interval{};
+  double took_seconds = 0;
+  int consecutive_failures = 0, failure_threshold = 0;
+  std::vector<std::pair<std::string, double>> phases;  // seconds
+  std::vector<bool> history;                           // newest last
+};
+
+struct ServicePage {
+  std::string name;
+  model::Labels labels;
+  std::string unit;
+  std::vector<std::string> depends_on;
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};
+  model::Reason reason = model::Reason::none;  // of the first probe that is down
+  std::string text;
+  std::optional<std::string> maintenance;  // who or why, while it is on
+  std::string recovery_mode;               // "", dry_run, ask, enforce
+  std::string recovery_state;              // idle, acting, verifying, backoff, blocked, exhausted …
+  std::string recovery_reason;             // the guard that blocks, for a person
+  int attempts_left = 0;
+  std::vector<ProbePage> probes;
+};
+
+struct RulePage {
+  std::string name, query, type;  // type: alerting or recording
+  base::Millis for_duration{}, keep_firing_for{};
+  model::Labels labels, annotations;           // as written, not expanded
+  std::string health = "unknown", last_error;  // ok, err, unknown
+  base::WallTime last_evaluation{};
+  double evaluation_seconds = 0;
+  std::size_t series = 0;  // that its selectors found last time
+  std::vector<model::Alert> alerts;
+};
+
+struct RuleGroupPage {
+  std::string name, file;
+  base::Millis interval{};
+  int limit = 0;
+  base::WallTime last_evaluation{};
+  double evaluation_seconds = 0;
+  std::vector<RulePage> rules;
+};
+
+struct ConfigPage {
+  std::string file;
+  std::string redacted_text;
+  base::WallTime loaded{};
+  bool last_reload_ok = true;
+  std::string last_reload_error;  // all mistakes, a line each
+};
+
+struct Snapshot {
+  std::uint64_t number = 0;  // counts up; id of the event stream
+  base::WallTime at{};
+  std::string node, version;
+  base::WallTime started{};
+  bool ready = false;
+  std::vector<ServicePage> services;
+  std::vector<model::Alert> alerts;  // pending and firing
+  std::vector<RuleGroupPage> rule_groups;
+  std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
+  std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
+  ConfigPage config;
+};
+
+// The one place where threads meet over it: a mutex held for a pointer copy.
+class SnapshotSlot {
+ public:
+  std::shared_ptr<const Snapshot> load() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+  }
+  void store(std::shared_ptr<const Snapshot> next) {
+    const std::lock_guard lock(mutex_);
+    current_.swap(next);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Snapshot> current_ = std::make_shared<const Snapshot>();
+};
+
+}  // namespace web

@@ -1,0 +1,67 @@
+# Options and the two functions that every CMakeLists.txt of the project uses.
+include(CTest)
+include(GNUInstallDirs)
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+option(FETTLE_DEMO "Build the demo shop of packaging/demo" ON)
+option(FETTLE_WERROR "Treat warnings as errors (CI)" OFF)
+set(FETTLE_SANITIZE "" CACHE STRING "Sanitizers for the whole build, as -fsanitize= takes them (address,undefined or thread)")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
+set(CMAKE_COMPILE_WARNING_AS_ERROR ${FETTLE_WERROR})
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Objects are shared between build folders: paths are made relative and the folder is left out of the hash.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=time_macros,include_file_mtime ${CCACHE_PROGRAM})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+endif()
+
+add_library(fettle_flags INTERFACE)
+target_compile_options(fettle_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+if(FETTLE_SANITIZE)
+  add_compile_options(-fsanitize=${FETTLE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${FETTLE_SANITIZE})
+endif()
+if(FETTLE_SANITIZE STREQUAL "thread")
+  add_compile_options(-Wno-tsan)
+endif()
+
+# fettle_module(NAME SOURCES ... HEADERS ... [DEPENDS targets...] [PRIVATE targets...])
+# The static library of agent/NAME: sources and public headers are listed by hand, includes start at agent/.
+function(fettle_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;DEPENDS;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/agent FILES ${arg_HEADERS})
+  target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE fettle_flags ${arg_PRIVATE})
+endfunction()
+
+# fettle_plugins(VARIABLE MACRO): the sources that types.def of the calling folder names, one types/NAME.cc a line.
+function(fettle_plugins variable macro)
+  set(list ${CMAKE_CURRENT_SOURCE_DIR}/types.def)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
+  file(STRINGS ${list} lines REGEX "^${macro}\\(")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+)\\).*" "types/\\1.cc" source "${line}")
+    list(APPEND sources ${source})
+  endforeach()
+  set(${variable} ${sources} PARENT_SCOPE)
+endfunction()
+
+# fettle_test(MODULE sources...): the doctest program unit_MODULE, one ctest entry, linked to the module it tests.
+function(fettle_test module)
+  add_executable(unit_${module} ${ARGN})
+  target_link_libraries(unit_${module} PRIVATE ${module} doctest_main fettle_flags)
+  target_include_directories(unit_${module} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(unit_${module} PRIVATE FETTLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME unit.${module} COMMAND unit_${module})
+  set_tests_properties(unit.${module} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
