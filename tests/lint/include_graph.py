@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Fails when a file under agent/ includes a module that its own may not see, or a library outside its one module."""
+import pathlib
+import re
+import sys
+
+LEVELS = {
+    "base": [],
+    "model": ["base"],
+    "config": ["base", "model"],
+    "store": ["base", "model"],
+    "loop": ["base", "model"],
+    "promql": ["base", "model"],
+    "self": ["base", "model"],
+    "state": ["base", "model", "loop"],
+}
+SIBLINGS = ["probe", "recover", "notify", "rules", "web"]
+for sibling in SIBLINGS:
+    LEVELS[sibling] = ["base", "model", "config", "loop", "promql", "self", "state"]
+LEVELS["cli"] = ["base", "model", "config", "loop", "promql"]
+LEVELS["app"] = [m for m in LEVELS if m != "cli"]
+
+# The one module (or file) that may name a library.
+LIBRARIES = {
+    r"yaml-cpp/": ["config/"],
+    r"event2/": ["loop/"],
+    r"curl/": ["loop/"],
+    r"ares\.h": ["loop/"],
+    r"openssl/": ["loop/"],
+    r"systemd/": ["loop/"],
+    r"re2/": ["base/regex.cc"],
+    r"spdlog/": ["base/log.cc"],
+    r"sqlite3\.h": ["state/"],
+    r"civetweb\.h": ["web/"],
+    r"prometheus/": ["self/"],
+    r"CLI/": ["main.cc", "cli/"],
+}
+
+
+def main(root):
+    bad = []
+    for path in sorted(pathlib.Path(root, "agent").rglob("*")):
+        if path.suffix not in (".h", ".cc", ".def"):
+            continue
+        inside = path.relative_to(pathlib.Path(root, "agent")).as_posix()
+        module = inside.split("/")[0]
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+            if not found:
+                continue
+            target = found[2]
+            if found[1] == '"' and module in LEVELS:
+                other = target.split("/")[0]
+                if other != module and other not in LEVELS[module]:
+                    bad.append(f"agent/{inside}:{number}: {module}/ may not include {other}/")
+            for library, owners in LIBRARIES.items():
+                if found[1] == "<" and re.match(library, target) and not any(inside.startswith(o) for o in owners):
+                    bad.append(f"agent/{inside}:{number}: <{target}> belongs in {' or '.join(owners)} only")
+    print("\n".join(bad) or "include graph: no edge that should not be there")
+    return 1 if bad else 0
+
+
+sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "."))

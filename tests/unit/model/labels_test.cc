@@ -1,0 +1,42 @@
+#include "model/labels.h"
+
+#include <doctest/doctest.h>
+
+using model::Labels;
+
+TEST_CASE("labels are sorted by name, the later of two wins, and an empty value is no label") {
+  const Labels labels{{"b", "2"}, {"a", "1"}, {"b", "3"}, {"c", ""}};
+  CHECK(labels.to_string() == R"({a="1", b="3"})");
+  CHECK(labels.size() == 2);
+  CHECK(labels.get("c") == "");
+  CHECK(labels == Labels{{"a", "1"}, {"b", "3"}});
+  CHECK(labels.hash() == Labels{{"b", "3"}, {"a", "1"}}.hash());
+}
+
+TEST_CASE("a series prints as Prometheus prints it") {
+  CHECK(Labels{}.to_string() == "{}");
+  CHECK(Labels{{"__name__", "up"}}.to_string() == "up");
+  CHECK(Labels{{"__name__", "up"}, {"job", "a\"b\\c\nd"}}.to_string() == R"(up{job="a\"b\\c\nd"})");
+}
+
+TEST_CASE("labels order by name, then value, then number") {
+  CHECK(Labels{{"a", "1"}} < Labels{{"a", "2"}});
+  CHECK(Labels{{"a", "2"}} < Labels{{"b", "1"}});
+  CHECK(Labels{{"a", "1"}} < Labels{{"a", "1"}, {"b", "1"}});
+  CHECK(Labels{} < Labels{{"a", "1"}});
+}
+
+TEST_CASE("changed copies leave the original alone") {
+  const Labels labels{{"__name__", "up"}, {"job", "x"}};
+  CHECK(labels.with("job", "y").get("job") == "y");
+  CHECK(labels.with("job", "").size() == 1);
+  CHECK(labels.without_metric_name() == Labels{{"job", "x"}});
+  CHECK(labels.merged(Labels{{"job", "z"}, {"k", "v"}}).to_string() == R"(up{job="z", k="v"})");
+  CHECK(labels.get("job") == "x");
+}
+
+TEST_CASE("the hash is Alertmanager's fingerprint") {
+  // A captured payload of Alertmanager 0.25 carries this fingerprint for these labels.
+  const Labels labels{{"alertname", "Down"}, {"instance", "n1"}, {"severity", "page"}};
+  CHECK(labels.hash() == 0x4491b11ec607f56eu);
+}
