@@ -47,8 +47,9 @@ class Node {
 
   Node() = default;  // null, without a place
 
-  // A syntax error, or a document that is no mapping where one is needed, goes to `errors`; the Node is then null.
-  // yaml-cpp's own messages are put into words with the place. Anchors and aliases work; merge keys do not.
+  // A syntax error, a second document or bytes that are no UTF-8 go to `errors`; the Node is then null, as it is for an
+  // empty file. yaml-cpp's own messages are put into words with the place. Anchors and aliases work; merge keys do not.
+  // Keys given twice, merge keys and keys that are no words go to `errors` too, and are left out of the tree.
   static Node parse(std::string_view text, const std::string& file, Errors& errors);
 
   Type type() const;
@@ -60,12 +61,14 @@ class Node {
   const std::string& scalar() const;                   // "" unless a scalar
   bool quoted() const;                                 // a scalar written with quotes: "5" is a string, never a number
   std::vector<Node> items() const;                     // of a sequence
-  std::vector<std::pair<Node, Node>> entries() const;  // of a mapping, in file order, duplicates included
+  std::vector<std::pair<Node, Node>> entries() const;  // of a mapping, in file order; parse() took duplicates out
   Node find(std::string_view key) const;               // first value with this key, or a null Node
-  Mark mark() const;
+  Mark mark() const;                                   // of an empty value: where its key stands
+  Mark text_mark() const;              // of a scalar's first character: after the quote, below the | of a block
   std::string_view type_name() const;  // "a mapping", "a list", "a string", "nothing": for messages
 
  private:
+  friend class TreeBuilder;
   struct Rep;
   explicit Node(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
   std::shared_ptr<const Rep> rep_;

@@ -44,7 +44,10 @@ std::string show(const model::Labels& value);
 std::string show(const Node& value);
 std::string show(const std::map<std::string, std::string>& value);
 
-// "expected a number, got a list" and the like.
+// [a-zA-Z_][a-zA-Z0-9_]*, as Prometheus has them.
+bool is_label_name(std::string_view name);
+
+// "expected a number, got a list" and the like; "has no value: expected a number" for an empty one.
 std::string expected(std::string_view what, const Node& got);
 // For enums: names in order; the message lists them and suggests the nearest.
 bool read_one_of(const Node& node, const std::vector<std::string>& names, std::size_t& index, std::string& why);

@@ -1,0 +1,83 @@
+#include "config/node.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "config/rep.h"
+
+namespace config {
+
+void Errors::add(const Mark& at, std::string_view path, std::string_view what) {
+  std::string line = at.file;
+  if (at.line > 0) line += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  if (!line.empty()) line += ": ";
+  if (!path.empty()) line.append(path).append(": ");
+  line += what;
+  found_.push_back({at, std::move(line)});
+}
+
+std::vector<std::string> Errors::lines() const {
+  std::vector<const Mistake*> sorted;
+  for (const Mistake& mistake : found_) sorted.push_back(&mistake);
+  const auto place = [](const Mistake* m) { return std::tie(m->at.file, m->at.line, m->at.column); };
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](const Mistake* a, const Mistake* b) { return place(a) < place(b); });
+  std::vector<std::string> out;
+  for (const Mistake* mistake : sorted) out.push_back(mistake->line);
+  return out;
+}
+
+std::string Errors::text() const {
+  std::string out;
+  const std::vector<std::string> all = lines();
+  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i) out += all[i] + "\n";
+  if (all.size() > kShown) out += "and " + std::to_string(all.size() - kShown) + " more mistakes\n";
+  return out;
+}
+
+Node::Type Node::type() const { return rep_ ? rep_->type : Type::null; }
+
+const std::string& Node::scalar() const {
+  static const std::string nothing;
+  return is_scalar() ? rep_->scalar : nothing;
+}
+
+bool Node::quoted() const { return is_scalar() && rep_->quoted; }
+
+std::vector<Node> Node::items() const {
+  std::vector<Node> out;
+  if (!is_sequence()) return out;
+  for (const Rep* item : rep_->items) out.push_back(Node(std::shared_ptr<const Rep>(rep_, item)));
+  return out;
+}
+
+std::vector<std::pair<Node, Node>> Node::entries() const {
+  std::vector<std::pair<Node, Node>> out;
+  if (!is_mapping()) return out;
+  for (const auto& [key, value] : rep_->entries)
+    out.emplace_back(Node(std::shared_ptr<const Rep>(rep_, key)), Node(std::shared_ptr<const Rep>(rep_, value)));
+  return out;
+}
+
+Node Node::find(std::string_view key) const {
+  if (!is_mapping()) return {};
+  for (const auto& [name, value] : rep_->entries)
+    if (name->scalar == key) return Node(std::shared_ptr<const Rep>(rep_, value));
+  return {};
+}
+
+Mark Node::mark() const { return rep_ ? rep_->mark : Mark{}; }
+
+Mark Node::text_mark() const { return rep_ ? rep_->text_mark : Mark{}; }
+
+std::string_view Node::type_name() const {
+  switch (type()) {
+    case Type::null: return "nothing";
+    case Type::scalar: return "a string";
+    case Type::sequence: return "a list";
+    case Type::mapping: return "a mapping";
+  }
+  return "nothing";
+}
+
+}  // namespace config

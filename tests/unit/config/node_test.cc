@@ -1,0 +1,131 @@
+#include "config/node.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+std::string mistakes_of(const std::string& text) {
+  config::Errors errors;
+  const config::Node node = config::Node::parse(text, "f.yml", errors);
+  return errors.text();
+}
+
+std::string where(const config::Mark& mark) { return std::to_string(mark.line) + ":" + std::to_string(mark.column); }
+
+}  // namespace
+
+TEST_CASE("a file that is no YAML is answered in our words with its place") {
+  struct Row {
+    std::string name, input, want;
+  };
+  const std::vector<Row> rows = {
+      {"good", "a: 1\n", ""},
+      {"empty", "", ""},
+      {"comments only", "# nothing\n", ""},
+      {"a tab as indentation", "a:\n\tb: 1\n", "f.yml:2:1: a tab in the indentation: use spaces\n"},
+      {"an open brace", "a: {b: 1\n", "f.yml:2:1: a '{' is not closed by '}', or a ',' is missing\n"},
+      {"an open quote", "a: \"b\n", "f.yml:1:4: this quoted text is not closed\n"},
+      {"two colons", "a: b: c\n", "f.yml:1:5: a ':' is not allowed here: quote the text if the colon belongs to it\n"},
+      {"wrong indentation", "a: 1\n  b: 2\n",
+       "f.yml:2:4: a ':' is not allowed here: quote the text if the colon belongs to it\n"},
+      {"a list in a mapping", "a: 1\n- b\n",
+       "f.yml:2:1: this line does not fit the mapping above it: check its indentation and its ':'\n"},
+      {"an alias without anchor", "a: *b\n", "f.yml:1:4: this alias (*name) has no anchor (&name) before it\n"},
+      {"a percent sign first", "a: @b\n", "f.yml:1:4: no value can start with this character: quote the text\n"},
+      {"an unknown escape", "a: \"\\d\"\n",
+       "f.yml:1:7: unknown escape in double quotes: double the backslash, or use single quotes, which have no "
+       "escapes\n"},
+      {"Latin 1", "a: caf\xe9\n", "f.yml:1:7: not UTF-8 text from here on: save the file as UTF-8\n"},
+      {"a bell", "a: b\n\na\a: c\n",
+       "f.yml:3:2: a control character is not allowed in YAML: remove it, or write it as an escape in double quotes\n"},
+      {"two documents", "a: 1\n---\nb: 2\n",
+       "f.yml:3:1: a second document starts here, but a file holds one: look for a line with --- or for text after a "
+       "closed bracket or quote\n"},
+      {"text after a closed brace", "{a: 1}\nb: 2\n",
+       "f.yml:2:1: a second document starts here, but a file holds one: look for a line with --- or for text after a "
+       "closed bracket or quote\n"},
+      {"an empty second document", "a: 1\n---\n", ""},
+      {"a key twice", "a: 1\nb: {c: 1, c: 2}\na: 2\n",
+       "f.yml:2:11: b.c: given twice; the first is in line 2\nf.yml:3:1: a: given twice; the first is in line 1\n"},
+      {"a merge key", "a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n",
+       "f.yml:3:3: c: merge keys (<<) are not supported: write the keys out\n"},
+      {"a list as a key", "[a]: 1\n",
+       "f.yml:1:1: a key must be a word, not a list or a mapping: quote the text if it is one\n"},
+      {"an alias inside its anchor", "a: &x [*x]\n", "f.yml:1:8: this alias stands inside the value that it names\n"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(mistakes_of(row.input) == row.want);
+  }
+}
+
+TEST_CASE("a bomb of aliases is refused") {
+  std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int k = 0; k < 9; ++k) text += before + ", ";
+    text += before + "]\n";
+  }
+  CHECK(mistakes_of(text) == "f.yml:1:1: the aliases of this file stand for more than 200000 values\n");
+}
+
+TEST_CASE("deep nesting is refused, not overflowed") {
+  CHECK(mistakes_of(std::string(100'000, '[')) == "f.yml:1:1: nested too deeply\n");
+}
+
+TEST_CASE("a node knows its place and keeps its document alive") {
+  config::Node order;
+  {
+    config::Errors errors;
+    const config::Node root =
+        config::Node::parse("services:\n  order:\n    unit: 'a.service'\n    empty:\n  last: 1\n", "f.yml", errors);
+    REQUIRE(errors.empty());
+    order = root.find("services").find("order");
+  }
+  CHECK(order.is_mapping());
+  CHECK(where(order.mark()) == "3:5");
+  CHECK(order.find("unit").scalar() == "a.service");
+  CHECK(order.find("unit").quoted());
+  CHECK(where(order.find("unit").mark()) == "3:11");
+  CHECK(order.find("empty").is_null());
+  CHECK(where(order.find("empty").mark()) == "4:5");
+  CHECK(order.find("nothing").is_null());
+  CHECK(where(order.find("nothing").mark()) == "0:0");
+}
+
+TEST_CASE("the place of a text is its first character, whatever is written before it") {
+  struct Row {
+    std::string name, input, want;
+  };
+  const std::vector<Row> rows = {
+      {"plain", "expr: up == 0\n", "1:7"},
+      {"double quotes", "expr: \"up == 0\"\n", "1:8"},
+      {"single quotes after a tag", "expr: !!str 'up'\n", "1:14"},
+      {"an anchor", "expr: &e up\n", "1:10"},
+      {"literal block", "expr: |\n  up\n  == 0\n", "2:3"},
+      {"folded block with an empty first line", "expr: >-\n\n    up\n", "3:5"},
+      {"on the next line", "expr:\n  up\n", "2:3"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    config::Errors errors;
+    const config::Node node = config::Node::parse(row.input, "f.yml", errors);
+    REQUIRE(errors.text() == "");
+    CHECK(where(node.find("expr").text_mark()) == row.want);
+  }
+}
+
+TEST_CASE("mistakes are sorted by place, and only the first twenty are shown") {
+  config::Errors errors;
+  for (std::size_t i = 25; i > 0; --i) errors.add({"f.yml", i, 1}, "a", "wrong");
+  errors.add({"e.yml", 7, 1}, "", "first");
+  errors.add({"", 0, 0}, "", "no place");
+  const std::string text = errors.text();
+  CHECK(text.starts_with("no place\ne.yml:7:1: first\nf.yml:1:1: a: wrong\nf.yml:2:1: a: wrong\n"));
+  CHECK(text.ends_with("f.yml:18:1: a: wrong\nand 7 more mistakes\n"));
+  CHECK(errors.size() == 27);
+}
