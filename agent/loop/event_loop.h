@@ -1,4 +1,6 @@
 // The real Scheduler: one libevent base on one thread. The only user of libevent.
+// A turn is: descriptors that are ready, then timers that are due, then tasks that were posted before it began to run
+// them. Every Handle must be dropped before the loop; SIGPIPE is ignored from the first loop on.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +12,7 @@
 
 namespace loop {
 
-// What a descriptor is ready for; also what to wait for.
+// What a descriptor is ready for; also what to wait for. An error or a hang-up makes both true.
 struct Ready {
   bool read = false;
   bool write = false;
