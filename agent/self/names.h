@@ -1,0 +1,76 @@
+// The names, label names and help of every metric about the agent itself: the one place to look them up and to change
+// them. Probe results and alerts are not here; they are the app's.
+#pragma once
+
+#include <initializer_list>
+#include <vector>
+
+namespace self {
+
+struct Metric {
+  const char* name;
+  const char* help;
+  std::initializer_list<const char*> labels = {};
+};
+
+inline constexpr Metric kBuildInfo{
+    "fettle_build_info", "What this agent is built from; the value is always 1.", {"version", "revision"}};
+
+inline constexpr Metric kProbeRuns{
+    "fettle_probe_runs_total", "Probe runs that came to an end, whatever they found.", {"service", "probe"}};
+inline constexpr Metric kProbeFailures{
+    "fettle_probe_failures_total", "Probe runs that failed, by reason.", {"service", "probe", "reason"}};
+inline constexpr Metric kProbeOverruns{"fettle_probe_overruns_total",
+                                       "Probe runs that were left out because the one before was still going.",
+                                       {"service", "probe"}};
+inline constexpr Metric kSchedulerLag{"fettle_scheduler_lag_seconds",
+                                      "How much later than planned probe runs started. Above 0.1 the agent starves."};
+inline constexpr Metric kDetectionLatency{
+    "fettle_detection_latency_seconds",
+    "Time from a sign of failure (an event, or the first failed run) to the verdict down, by what saw it first.",
+    {"source"}};
+
+inline constexpr Metric kRecoveryActions{"fettle_recovery_actions_total",
+                                         "Recovery actions by result; in mode dry_run nothing was touched.",
+                                         {"service", "action", "result", "mode"}};
+inline constexpr Metric kRecoveryBlocked{
+    "fettle_recovery_blocked_total", "Recoveries that a guard refused, by the guard's name.", {"service", "reason"}};
+inline constexpr Metric kNotifications{
+    "fettle_notifications_total", "Notifications by receiver and result.", {"receiver", "result"}};
+
+inline constexpr Metric kRuleDuration{
+    "fettle_rule_evaluation_duration_seconds", "Time that the evaluation of one rule took, by group.", {"group"}};
+inline constexpr Metric kRuleFailures{"fettle_rule_evaluation_failures_total",
+                                      "Rule evaluations that ended with an error; /api/v1/rules says which.",
+                                      {"group"}};
+
+inline constexpr Metric kLoopStall{"fettle_loop_stall_seconds",
+                                   "Longest turn of the event loop in the last publishing period."};
+inline constexpr Metric kLoopTurn{"fettle_loop_turn_seconds", "Time that turns of the event loop took."};
+
+inline constexpr Metric kReloadOk{"fettle_config_last_reload_successful",
+                                  "1 if the last configuration that was read is the one that runs, else 0."};
+inline constexpr Metric kReloadTime{"fettle_config_last_reload_success_timestamp_seconds",
+                                    "When the configuration that runs was read."};
+
+inline constexpr Metric kStoreSeries{"fettle_store_series", "Series in the local store."};
+inline constexpr Metric kStoreSamples{"fettle_store_samples", "Samples in the local store."};
+inline constexpr Metric kStoreBytes{"fettle_store_bytes", "Memory of the local store, near enough."};
+inline constexpr Metric kStoreRefused{
+    "fettle_store_refused_total",
+    "Samples that the local store refused: out_of_order in time, or limit of series reached.",
+    {"reason"}};
+
+inline constexpr Metric kStateCommit{"fettle_state_commit_seconds",
+                                     "Time until a change of the durable state was on disk."};
+inline constexpr Metric kEventStreams{"fettle_event_streams", "Open event streams of status pages."};
+
+inline constexpr Metric kProcessCpu{"process_cpu_seconds_total", "User and system CPU time of the agent."};
+inline constexpr Metric kProcessResident{"process_resident_memory_bytes", "Resident memory of the agent."};
+inline constexpr Metric kProcessVirtual{"process_virtual_memory_bytes", "Address space of the agent."};
+inline constexpr Metric kProcessFds{"process_open_fds", "Open file descriptors of the agent."};
+inline constexpr Metric kProcessMaxFds{"process_max_fds", "Most file descriptors that the agent may open."};
+inline constexpr Metric kProcessThreads{"process_threads", "Threads of the agent."};
+inline constexpr Metric kProcessStart{"process_start_time_seconds", "When the agent started, since the Unix epoch."};
+
+}  // namespace self

@@ -1,0 +1,234 @@
+#include "self/self.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "self/names.h"
+#include "self/process.h"
+#include "self/series.h"
+
+namespace self {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Buckets = Histogram::BucketBoundaries;
+
+// From a tenth of a millisecond to ten seconds: what the agent does is mostly far below a millisecond, and what hurts
+// starts at tens of them.
+const Buckets kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+const Buckets kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+
+std::string number(double value) {
+  if (std::isinf(value)) return "+Inf";
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+model::Labels labels_of(const std::vector<prometheus::ClientMetric::Label>& labels) {
+  std::vector<model::Label> out;
+  for (const auto& label : labels) out.push_back({label.name, label.value});
+  return model::Labels(std::move(out));
+}
+
+std::string without(std::string name, std::string_view suffix) {
+  if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  return name;
+}
+
+model::MetricFamily family_of(const prometheus::MetricFamily& from) {
+  model::MetricFamily to{from.name, from.help, model::MetricType::gauge, {}};
+  for (const prometheus::ClientMetric& metric : from.metric) {
+    const model::Labels labels = labels_of(metric.label);
+    if (from.type == prometheus::MetricType::Counter) {
+      to.type = model::MetricType::counter;
+      to.name = without(from.name, "_total");
+      to.points.push_back({"_total", labels, metric.counter.value});
+    } else if (from.type == prometheus::MetricType::Histogram) {
+      to.type = model::MetricType::histogram;
+      for (const auto& bucket : metric.histogram.bucket)
+        to.points.push_back(
+            {"_bucket", labels.with("le", number(bucket.upper_bound)), static_cast<double>(bucket.cumulative_count)});
+      to.points.push_back({"_sum", labels, metric.histogram.sample_sum});
+      to.points.push_back({"_count", labels, static_cast<double>(metric.histogram.sample_count)});
+    } else if (from.name == kBuildInfo.name) {
+      to.type = model::MetricType::info;
+      to.name = without(from.name, "_info");
+      to.points.push_back({"_info", labels, metric.gauge.value});
+    } else {
+      to.points.push_back({"", labels, metric.gauge.value});
+    }
+  }
+  return to;
+}
+
+void increment(Counter& counter) { counter.Increment(); }
+// A counter that somebody else counts.
+auto catch_up(std::uint64_t total) {
+  return [total](Counter& c) { c.Increment(std::max(0.0, static_cast<double>(total) - c.Value())); };
+}
+
+}  // namespace
+
+struct Self::Rep {
+  prometheus::Registry registry;
+
+  template <typename T>
+  prometheus::Family<T>& family(const Metric& metric) {
+    using Builder = std::conditional_t<std::is_same_v<T, Counter>, decltype(prometheus::BuildCounter()),
+                                       std::conditional_t<std::is_same_v<T, Gauge>, decltype(prometheus::BuildGauge()),
+                                                          decltype(prometheus::BuildHistogram())>>;
+    return Builder{}.Name(metric.name).Help(metric.help).Register(registry);
+  }
+  template <typename T>
+  Series<T> series(const Metric& metric) {
+    return Series<T>(family<T>(metric), metric);
+  }
+
+  Series<Counter> probe_runs = series<Counter>(kProbeRuns);
+  Series<Counter> probe_failures = series<Counter>(kProbeFailures);
+  Series<Counter> probe_overruns = series<Counter>(kProbeOverruns);
+  Series<Histogram> detection_latency = series<Histogram>(kDetectionLatency);
+  Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
+  Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
+  Series<Counter> notifications = series<Counter>(kNotifications);
+  Series<Histogram> rule_duration = series<Histogram>(kRuleDuration);
+  Series<Counter> rule_failures = series<Counter>(kRuleFailures);
+  Series<Counter> store_refused = series<Counter>(kStoreRefused);
+  Series<Gauge> build_info = series<Gauge>(kBuildInfo);
+
+  Histogram& scheduler_lag = family<Histogram>(kSchedulerLag).Add({}, kFast);
+  Histogram& loop_turn = family<Histogram>(kLoopTurn).Add({}, kFast);
+  Histogram& state_commit = family<Histogram>(kStateCommit).Add({}, kFast);
+  Gauge& loop_stall = family<Gauge>(kLoopStall).Add({});
+  Gauge& reload_ok = family<Gauge>(kReloadOk).Add({});
+  Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
+  Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
+  Gauge& store_samples = family<Gauge>(kStoreSamples).Add({});
+  Gauge& store_bytes = family<Gauge>(kStoreBytes).Add({});
+  Gauge& event_streams = family<Gauge>(kEventStreams).Add({});
+
+  std::atomic<base::Duration::rep> longest_turn{0};
+};
+
+namespace {
+LabelValues values(std::initializer_list<std::string_view> list) { return {list.begin(), list.end()}; }
+}  // namespace
+
+Self::Self(std::string_view version, std::string_view revision) : rep_(std::make_unique<Rep>()) {
+  rep_->build_info.with(values({version, revision}), [](Gauge& g) { g.Set(1); });
+}
+
+Self::~Self() = default;
+
+void Self::probe_added(std::string_view service, std::string_view probe) {
+  const auto nothing = [](Counter&) {};
+  rep_->probe_runs.with(values({service, probe}), nothing);
+  rep_->probe_overruns.with(values({service, probe}), nothing);
+}
+
+void Self::probe_finished(std::string_view service, std::string_view probe, model::Reason reason) {
+  rep_->probe_runs.with(values({service, probe}), increment);
+  if (reason != model::Reason::none)
+    rep_->probe_failures.with(values({service, probe, model::to_string(reason)}), increment);
+}
+
+void Self::probe_overrun(std::string_view service, std::string_view probe) {
+  rep_->probe_overruns.with(values({service, probe}), increment);
+}
+
+void Self::probe_lag(base::Duration late) { rep_->scheduler_lag.Observe(base::seconds(late)); }
+
+void Self::detected(std::string_view source, base::Duration latency) {
+  rep_->detection_latency.with(
+      values({source}), [&](Histogram& h) { h.Observe(base::seconds(latency)); }, kDetection);
+}
+
+void Self::recovery_action(std::string_view service, std::string_view action, std::string_view result,
+                           std::string_view mode) {
+  rep_->recovery_actions.with(values({service, action, result, mode}), increment);
+}
+
+void Self::recovery_blocked(std::string_view service, std::string_view guard) {
+  rep_->recovery_blocked.with(values({service, guard}), increment);
+}
+
+void Self::notified(std::string_view receiver, std::string_view result) {
+  rep_->notifications.with(values({receiver, result}), increment);
+}
+
+void Self::rule_evaluated(std::string_view group, base::Duration took, bool ok) {
+  rep_->rule_duration.with(
+      values({group}), [&](Histogram& h) { h.Observe(base::seconds(took)); }, kFast);
+  rep_->rule_failures.with(values({group}), [&](Counter& c) { c.Increment(ok ? 0 : 1); });
+}
+
+void Self::loop_turn(base::Duration took) {
+  rep_->loop_turn.Observe(base::seconds(took));
+  auto longest = rep_->longest_turn.load(std::memory_order_relaxed);
+  while (took.count() > longest &&
+         !rep_->longest_turn.compare_exchange_weak(longest, took.count(), std::memory_order_relaxed)) {
+  }
+}
+
+void Self::published() {
+  rep_->loop_stall.Set(base::seconds(base::Duration(rep_->longest_turn.exchange(0, std::memory_order_relaxed))));
+}
+
+void Self::config_loaded(base::WallTime at) {
+  rep_->reload_ok.Set(1);
+  rep_->reload_time.Set(base::seconds(at));
+}
+
+void Self::config_refused() { rep_->reload_ok.Set(0); }
+
+void Self::store_counts(const StoreCounts& now) {
+  rep_->store_series.Set(static_cast<double>(now.series));
+  rep_->store_samples.Set(static_cast<double>(now.samples));
+  rep_->store_bytes.Set(static_cast<double>(now.bytes));
+  rep_->store_refused.with(values({"out_of_order"}), catch_up(now.refused_old));
+  rep_->store_refused.with(values({"limit"}), catch_up(now.refused_limit));
+}
+
+void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }
+
+void Self::event_streams(std::size_t open) { rep_->event_streams.Set(static_cast<double>(open)); }
+
+void Self::forget_service(std::string_view service) {
+  for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns,
+                                &rep_->recovery_actions, &rep_->recovery_blocked})
+    each->forget(values({service}));
+}
+
+void Self::forget_probe(std::string_view service, std::string_view probe) {
+  for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns})
+    each->forget(values({service, probe}));
+}
+
+void Self::forget_receiver(std::string_view receiver) { rep_->notifications.forget(values({receiver})); }
+
+void Self::forget_group(std::string_view group) {
+  rep_->rule_duration.forget(values({group}));
+  rep_->rule_failures.forget(values({group}));
+}
+
+std::vector<model::MetricFamily> Self::collect() const {
+  std::vector<model::MetricFamily> out;
+  for (const prometheus::MetricFamily& family : rep_->registry.Collect())
+    if (!family.metric.empty()) out.push_back(family_of(family));
+  for (model::MetricFamily& family : process_metrics()) out.push_back(std::move(family));
+  return out;
+}
+
+}  // namespace self

@@ -1,0 +1,64 @@
+// The agent's counters about itself (prometheus-cpp), with a typed call for everything worth counting. Any thread, at
+// any time. Names and help are in names.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "model/metric_family.h"
+#include "model/outcome.h"
+
+namespace self {
+
+struct StoreCounts {
+  std::size_t series = 0, samples = 0, bytes = 0;
+  std::uint64_t refused_old = 0, refused_limit = 0;  // since start
+};
+
+class Self {
+ public:
+  Self(std::string_view version, std::string_view revision);
+  ~Self();
+
+  // Shows the series of a probe with zeros before its first run, so that rate() sees the first failure.
+  void probe_added(std::string_view service, std::string_view probe);
+  void probe_finished(std::string_view service, std::string_view probe, model::Reason reason);  // none: it was up
+  void probe_overrun(std::string_view service, std::string_view probe);
+  void probe_lag(base::Duration late);
+  // `source`: event or probe, whatever saw the failure first.
+  void detected(std::string_view source, base::Duration latency);
+
+  void recovery_action(std::string_view service, std::string_view action, std::string_view result,
+                       std::string_view mode);
+  void recovery_blocked(std::string_view service, std::string_view guard);
+  void notified(std::string_view receiver, std::string_view result);
+  void rule_evaluated(std::string_view group, base::Duration took, bool ok);
+
+  void loop_turn(base::Duration took);  // each turn, without the time it slept
+  void published();                     // the longest turn since the last call becomes fettle_loop_stall_seconds
+
+  void config_loaded(base::WallTime at);  // also at start
+  void config_refused();                  // the old one goes on
+  void store_counts(const StoreCounts& now);
+  void state_committed(base::Duration took);
+  void event_streams(std::size_t open);
+
+  // Series that a reload made meaningless; those of the others go on counting.
+  void forget_service(std::string_view service);
+  void forget_probe(std::string_view service, std::string_view probe);
+  void forget_receiver(std::string_view receiver);
+  void forget_group(std::string_view group);
+
+  // All of it, and the process's own figures as /proc has them now.
+  std::vector<model::MetricFamily> collect() const;
+
+ private:
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace self

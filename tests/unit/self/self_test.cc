@@ -1,0 +1,161 @@
+#include "self/self.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// "name{labels} value" of every point whose name starts with `prefix`, sorted.
+std::vector<std::string> points(const self::Self& self, const std::string& prefix) {
+  std::vector<std::string> out;
+  for (const model::MetricFamily& family : self.collect())
+    for (const model::MetricPoint& point : family.points)
+      if ((family.name + point.suffix).starts_with(prefix))
+        out.push_back(family.name + point.suffix + point.labels.to_string() + " " + std::to_string(point.value));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("probe runs are counted by service and probe, failures by reason too") {
+  self::Self self("1.2.3", "abc");
+  self.probe_added("order", "http");
+  CHECK(points(self, "fettle_probe_runs") ==
+        Lines{R"(fettle_probe_runs_total{probe="http", service="order"} 0.000000)"});
+  self.probe_finished("order", "http", model::Reason::none);
+  self.probe_finished("order", "http", model::Reason::refused);
+  self.probe_overrun("order", "http");
+  CHECK(points(self, "fettle_probe_") ==
+        Lines{R"(fettle_probe_failures_total{probe="http", reason="refused", service="order"} 1.000000)",
+              R"(fettle_probe_overruns_total{probe="http", service="order"} 1.000000)",
+              R"(fettle_probe_runs_total{probe="http", service="order"} 2.000000)"});
+}
+
+TEST_CASE("series of a service that went away go, those of the others stay") {
+  self::Self self("1.2.3", "abc");
+  for (const char* service : {"order", "orders", "payment"}) {
+    self.probe_finished(service, "http", model::Reason::refused);
+    self.probe_finished(service, "tcp", model::Reason::none);
+    self.recovery_action(service, "systemd restart", "ok", "enforce");
+    self.recovery_blocked(service, "budget");
+  }
+  self.forget_service("order");
+  self.forget_probe("payment", "http");
+  CHECK(points(self, "fettle_probe_runs") ==
+        Lines{R"(fettle_probe_runs_total{probe="http", service="orders"} 1.000000)",
+              R"(fettle_probe_runs_total{probe="tcp", service="orders"} 1.000000)",
+              R"(fettle_probe_runs_total{probe="tcp", service="payment"} 1.000000)"});
+  CHECK(points(self, "fettle_recovery").size() == 4);
+  self.probe_finished("order", "http", model::Reason::none);
+  CHECK(points(self, "fettle_probe_runs").size() == 4);
+}
+
+TEST_CASE("receivers and groups can be forgotten") {
+  self::Self self("1.2.3", "abc");
+  self.notified("ops", "sent");
+  self.notified("am", "failed");
+  self.forget_receiver("ops");
+  CHECK(points(self, "fettle_notifications") ==
+        Lines{R"(fettle_notifications_total{receiver="am", result="failed"} 1.000000)"});
+  self.rule_evaluated("g", 2ms, true);
+  self.rule_evaluated("g", 2ms, false);
+  CHECK(points(self, "fettle_rule_evaluation_failures") ==
+        Lines{R"(fettle_rule_evaluation_failures_total{group="g"} 1.000000)"});
+  self.forget_group("g");
+  CHECK(points(self, "fettle_rule").empty());
+}
+
+TEST_CASE("the stall is the longest turn since the last publication") {
+  self::Self self("1.2.3", "abc");
+  for (const auto turn : {1ms, 7ms, 2ms}) self.loop_turn(turn);
+  self.published();
+  CHECK(points(self, "fettle_loop_stall") == Lines{"fettle_loop_stall_seconds{} 0.007000"});
+  CHECK(points(self, "fettle_loop_turn_seconds_count") == Lines{"fettle_loop_turn_seconds_count{} 3.000000"});
+  self.published();
+  CHECK(points(self, "fettle_loop_stall") == Lines{"fettle_loop_stall_seconds{} 0.000000"});
+}
+
+TEST_CASE("what the store counts is taken over, never counted twice") {
+  self::Self self("1.2.3", "abc");
+  self.store_counts({.series = 3, .samples = 20, .bytes = 400, .refused_old = 5, .refused_limit = 0});
+  self.store_counts({.series = 4, .samples = 30, .bytes = 500, .refused_old = 7, .refused_limit = 1});
+  CHECK(points(self, "fettle_store") == Lines{"fettle_store_bytes{} 500.000000",
+                                              R"(fettle_store_refused_total{reason="limit"} 1.000000)",
+                                              R"(fettle_store_refused_total{reason="out_of_order"} 7.000000)",
+                                              "fettle_store_samples{} 30.000000", "fettle_store_series{} 4.000000"});
+}
+
+TEST_CASE("a refused configuration keeps the time of the one that runs") {
+  self::Self self("1.2.3", "abc");
+  self.config_loaded(base::wall_from_ms(1'700'000'000'500));
+  self.config_refused();
+  CHECK(points(self, "fettle_config") ==
+        Lines{"fettle_config_last_reload_success_timestamp_seconds{} 1700000000.500000",
+              "fettle_config_last_reload_successful{} 0.000000"});
+}
+
+TEST_CASE("build information is an info, and histograms end with +Inf, sum and count") {
+  self::Self self("1.2.3", "abc");
+  self.detected("event", 4ms);
+  bool seen_build = false, seen_latency = false;
+  for (const model::MetricFamily& family : self.collect()) {
+    if (family.name == "fettle_build") {
+      seen_build = true;
+      CHECK(family.type == model::MetricType::info);
+      CHECK(family.points.at(0).labels.to_string() == R"({revision="abc", version="1.2.3"})");
+    }
+    if (family.name == "fettle_detection_latency_seconds") {
+      seen_latency = true;
+      CHECK(family.type == model::MetricType::histogram);
+      const auto n = family.points.size();
+      CHECK(family.points.at(n - 3).labels.get("le") == "+Inf");
+      CHECK(family.points.at(n - 2).suffix == "_sum");
+      CHECK(family.points.at(n - 1).suffix == "_count");
+      CHECK(family.points.at(1).labels.get("le") == "0.0025");
+    }
+  }
+  CHECK(seen_build);
+  CHECK(seen_latency);
+}
+
+TEST_CASE("the process's own figures are there and have sense") {
+  const self::Self self("1.2.3", "abc");
+  std::set<std::string> names;
+  for (const model::MetricFamily& family : self.collect())
+    if (family.name.starts_with("process_")) {
+      CAPTURE(family.name);
+      names.insert(family.name);
+      CHECK(family.points.at(0).value >= 0);
+      if (family.name == "process_start_time_seconds") CHECK(family.points.at(0).value > 1.6e9);
+      if (family.name == "process_resident_memory_bytes") CHECK(family.points.at(0).value > 1e6);
+    }
+  CHECK(names == std::set<std::string>{"process_cpu_seconds", "process_max_fds", "process_open_fds",
+                                       "process_resident_memory_bytes", "process_start_time_seconds", "process_threads",
+                                       "process_virtual_memory_bytes"});
+}
+
+TEST_CASE("threads count while others forget and collect") {
+  self::Self self("1.2.3", "abc");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) self.probe_finished("order", "http", model::Reason::refused);
+    });
+  for (int i = 0; i < 200; ++i) {
+    self.forget_service("order");
+    (void)self.collect();
+  }
+  for (std::thread& thread : threads) thread.join();
+  self.forget_service("order");
+  CHECK(points(self, "fettle_probe").empty());
+}
