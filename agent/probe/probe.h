@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -51,6 +52,8 @@ class Probe {
 class EventSource {
  public:
   virtual ~EventSource() = default;
+  // After each run of its probe: a source that lost its target (the process that it watched ended) looks for it again.
+  virtual void after_run(const model::Outcome&) {}
 };
 struct Event {
   std::string source;  // "pidfd", "systemd", "heartbeat": label of fettle_detection_latency_seconds
@@ -79,12 +82,19 @@ struct Type {
   std::string_view name;
   std::string_view summary;  // one line for the reference
   std::string_view example;  // a complete YAML mapping of one probe; a test parses it
-  // The type's own keys (the common ones are taken out before). Mistakes go to `errors`.
+  // The type's own keys. The common ones (common_keys.h) stand in the same mapping, are read by parse_probes() and are
+  // known to the type's schema, so that a slip of either kind is answered with the right key. Mistakes go to `errors`.
   std::unique_ptr<const Settings> (*parse)(const config::Node& node, const std::string& path, const Owner& owner,
                                            config::Errors& errors);
   const std::vector<config::KeyReference>& (*reference)();
   // Measurements that every successful run has; checked by the compliance test.
   std::vector<std::string_view> measurements;
+  // The keys that a bare target stands for: `fettle probe tcp 127.0.0.1:6379` is host and port. Null: takes none.
+  std::vector<std::pair<std::string, std::string>> (*keys_of_target)(std::string_view target) = nullptr;
+  // Why a run failed that had said nothing at its deadline.
+  model::Reason late = model::Reason::read_timeout;
+  // Runs of this type at the same time, over all probes; the others wait for their turn. 0: no limit.
+  std::size_t concurrency = 0;
 };
 
 }  // namespace probe

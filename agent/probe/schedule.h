@@ -1,6 +1,7 @@
 // Runs the probes of the node: a stable phase hashed from node, service and probe on a fixed grid, one absolute
 // deadline per run, never two runs of one probe at a time (an overrun is counted and skipped), faster while a change is
-// pending, and at once when an event source speaks. Loop thread.
+// pending, and at once when an event source speaks: its probe and the others of the same service, each at most once in
+// 100 ms. The first run of a probe comes within five seconds, however long its interval is. Loop thread.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,9 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "config/agent_config.h"
 #include "model/labels.h"
@@ -21,15 +23,23 @@ struct Spec {
   base::Millis fast_interval{0};  // while a change is pending; 0: a quarter of interval, at least 100 ms
   int failure_threshold = 3;
   int success_threshold = 1;
-  std::set<model::Reason>
-      fatal_reasons;     // one failure with such a reason is enough; default: process_gone, refused after an event
+  // One failure with such a reason is enough. A refused connection right after an event is, too, whatever stands here.
+  std::set<model::Reason> fatal_reasons{model::Reason::process_gone, model::Reason::unit_failed,
+                                        model::Reason::heartbeat_missed};
   model::Labels labels;  // service's labels are not stamped on samples; these are
   std::unique_ptr<const Settings> settings;
+  std::string settings_text;  // the type's own keys in one canonical form: a reload compares it
 };
 
 // All probes of one service. Defaults come from `global`. Mistakes (unknown type, duplicate name, timeout longer than
 // interval, the type's own) go to `errors`; path is services.NAME.probes[i].
 std::vector<Spec> parse_probes(const std::string& service, const config::Service& settings,
                                const config::Global& global, config::Errors& errors);
+
+// A probe from a command line: "tcp" "127.0.0.1:6379" "timeout=1s" "tls_config.server_name=redis". The target may be ""
+// where the type needs none; a value that starts with [ or { is YAML. Its service is "command line", its name the
+// type's.
+base::Result<Spec> spec_from_arguments(const std::string& type, const std::string& target,
+                                       const std::vector<std::string>& settings);
 
 }  // namespace probe

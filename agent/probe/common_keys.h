@@ -1,0 +1,40 @@
+// The keys that every probe has, whatever its type: read by parse_probes(), known to every type's schema.
+#pragma once
+
+#include "config/schema.h"
+
+namespace probe {
+
+struct CommonKey {
+  const char* key;
+  const char* help;
+  const char* fallback;
+};
+
+inline constexpr CommonKey kCommonKeys[] = {
+    {"name", "Name of the probe, unique in its service; the label `probe` of its metrics.", "the type's name"},
+    {"type", "Type of the probe.", ""},
+    {"interval", "Time from one run to the next.", "global.interval"},
+    {"timeout", "Limit of one run, everything included; not longer than interval.", "global.timeout"},
+    {"fast_interval", "Time between runs while a change of health is pending.",
+     "a quarter of interval, at least 100ms"},
+    {"failure_threshold", "Failures in a row until the probe is down.", "3"},
+    {"success_threshold", "Successes in a row until a probe that was down is up again.", "1"},
+    {"fatal_reasons", "Reasons of which one failure is enough, without regard to failure_threshold.",
+     "[process_gone, unit_failed, heartbeat_missed]"},
+    {"labels", "Labels for all metrics of this probe.", "{}"},
+};
+
+bool is_common_key(std::string_view key);
+
+// A Schema to which a type adds its own keys.
+template <typename T>
+config::Schema<T> probe_schema(const char* type) {
+  config::Schema<T> schema(type);
+  for (const CommonKey& common : kCommonKeys)
+    schema.custom(common.key, common.help, common.fallback,
+                  [](const config::Node&, T&, const std::string&, config::Errors&) {});
+  return schema;
+}
+
+}  // namespace probe

@@ -1,0 +1,110 @@
+#include "probe/heartbeats.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace probe {
+namespace {
+
+// Anybody who may write to the socket may make names up; memory stays bounded.
+constexpr std::size_t kServices = 1000;
+
+// What sd_notify's lines say; only the keys that concern a heartbeat.
+struct Notice {
+  std::string service;
+  std::string status;
+  bool failed = false;  // ERRNO other than 0, WATCHDOG=trigger, STOPPING=1
+};
+
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return line;
+}
+
+Notice read_notice(std::string_view datagram) {
+  Notice notice;
+  while (!datagram.empty()) {
+    const std::string_view line = next_line(datagram);
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view key = line.substr(0, equals);
+    const std::string_view value = line.substr(equals + 1);
+    if (key == "SERVICE") notice.service = value;
+    else if (key == "STATUS") notice.status = value;
+    else if (key == "ERRNO") notice.failed = notice.failed || value != "0";
+    else if (key == "WATCHDOG") notice.failed = notice.failed || value == "trigger";
+    else if (key == "STOPPING") notice.failed = notice.failed || value == "1";
+  }
+  return notice;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\r' || text.front() == '\0'))
+    text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\0'))
+    text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+struct Heartbeats::Watcher final : loop::Registration {
+  Watcher(Heartbeats& o, std::multimap<std::string, std::function<void(const Beat&)>*>::iterator p,
+          std::unique_ptr<std::function<void(const Beat&)>> c)
+      : owner(o), place(p), call(std::move(c)) {}
+  ~Watcher() override { owner.watchers_.erase(place); }
+  Heartbeats& owner;
+  std::multimap<std::string, std::function<void(const Beat&)>*>::iterator place;
+  std::unique_ptr<std::function<void(const Beat&)>> call;
+};
+
+bool Heartbeats::receive(std::string_view datagram) {
+  datagram = trimmed(datagram);
+  const std::size_t first_end = std::min(datagram.find_first_of(" \n"), datagram.size());
+  const std::string_view first = datagram.substr(0, first_end);
+  if (first.empty()) return false;
+  if (first.find('=') != std::string_view::npos) {
+    const Notice notice = read_notice(datagram);
+    if (notice.service.empty()) return false;
+    beat(notice.service, notice.failed, notice.status);
+    return true;
+  }
+  std::string_view rest = trimmed(datagram.substr(first_end));
+  const bool failed = rest == "fail" || rest.starts_with("fail ");
+  if (failed) rest = trimmed(rest.substr(4));
+  beat(std::string(first), failed, std::string(rest));
+  return true;
+}
+
+void Heartbeats::beat(const std::string& service, bool failed, std::string text) {
+  if (beats_.size() >= kServices && !beats_.contains(service)) return;
+  Beat& beat = beats_[service];
+  beat = {scheduler_.now(), scheduler_.wall_now(), failed, std::move(text)};
+  // A watcher may drop itself or another one: look up the next by place, not by an iterator that may be gone.
+  const auto [begin, end] = watchers_.equal_range(service);
+  std::vector<const std::function<void(const Beat&)>*> calls;
+  for (auto it = begin; it != end; ++it) calls.push_back(it->second);
+  for (const auto* call : calls) {
+    const auto [now_begin, now_end] = watchers_.equal_range(service);
+    const bool held = std::any_of(now_begin, now_end, [&](const auto& entry) { return entry.second == call; });
+    if (!held) continue;
+    const auto alive = *call;  // the call may drop its own Handle
+    alive(beat);
+  }
+}
+
+std::optional<Beat> Heartbeats::last(const std::string& service) const {
+  const auto found = beats_.find(service);
+  if (found == beats_.end()) return std::nullopt;
+  return found->second;
+}
+
+loop::Handle Heartbeats::watch(const std::string& service, std::function<void(const Beat&)> on_beat) {
+  auto call = std::make_unique<std::function<void(const Beat&)>>(std::move(on_beat));
+  const auto place = watchers_.emplace(service, call.get());
+  return loop::Handle(std::make_unique<Watcher>(*this, place, std::move(call)));
+}
+
+}  // namespace probe

@@ -1,0 +1,318 @@
+#include "probe/schedule.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "base/hash.h"
+#include "probe/attempt.h"
+#include "probe/health.h"
+
+namespace probe {
+namespace {
+
+using namespace std::chrono_literals;
+using base::Duration;
+using base::Instant;
+
+constexpr Duration kEventGap = 100ms;     // between two runs of one probe that events asked for
+constexpr Duration kFirstRunWithin = 5s;  // of the start, however long the interval is
+constexpr std::size_t kHistory = 60;
+constexpr base::Millis kShortestFast{100};
+
+using Key = std::pair<std::string, std::string>;  // service, probe
+
+Duration fast_interval(const Spec& spec) {
+  return spec.fast_interval.count() > 0 ? spec.fast_interval : std::max(spec.interval / 4, kShortestFast);
+}
+
+}  // namespace
+
+// One configured probe with all that is known about it. Lives at one address until a turn after it was replaced.
+struct Entry {
+  Spec spec;
+  Thresholds thresholds;
+  HealthState health;
+  Status status;
+
+  std::uint64_t hash = 0;  // of node, service and probe: gives the phase
+  Instant due{};           // what `timer` is armed for
+  loop::Handle timer;      // next run on the grid, or an earlier one while a change is pending
+  loop::Handle event_timer;
+  Instant last_event_run{};
+  std::optional<Event> event;  // waits for its confirming run
+
+  std::unique_ptr<Attempt> attempt;  // null: no run is going on
+  bool waiting = false;              // for its turn among the runs of its type
+  Instant wanted{};                  // when the run that is going on or waiting should have started
+  base::WallTime started{};
+  std::optional<Event> confirms;  // by the run that is going on or waiting
+
+  std::unique_ptr<EventSource> source;
+  bool retired = false;  // replaced; nothing of it may be told any more
+
+  bool busy() const { return attempt || waiting; }
+};
+
+struct Schedule::Rep {
+  Rep(std::string n, Context c, Listener l) : node(std::move(n)), context(c), listener(std::move(l)) {}
+
+  Instant now() const { return context.scheduler.now(); }
+
+  // The first point of the entry's grid after `t`. The grid is counted from the monotonic clock's own zero: it knows
+  // neither when the agent started nor what anybody did to the wall clock, and no error adds up.
+  static Instant next_on_grid(const Entry& e, Instant t) {
+    const auto interval = std::chrono::duration_cast<Duration>(e.spec.interval).count();
+    const auto phase = static_cast<Duration::rep>(e.hash % static_cast<std::uint64_t>(interval));
+    const auto since = t.time_since_epoch().count() - phase;
+    const auto passed = since >= 0 ? since / interval : -1;
+    return Instant(Duration(phase + (passed + 1) * interval));
+  }
+
+  void arm(Entry& e, Instant due) {
+    e.due = due;
+    e.timer = context.scheduler.at(due, [this, &e] { on_due(e); });
+  }
+
+  void on_due(Entry& e) {
+    const Instant wanted = e.due;
+    // A silent run whose deadline is exactly now (timeout equal to interval) ends first and is no overrun.
+    if (e.attempt && now() >= e.attempt->deadline()) e.attempt->expire();
+    if (e.retired) return;
+    arm(e, next_on_grid(e, now()));
+    if (e.busy()) {
+      ++e.status.overruns;
+      return;
+    }
+    begin(e, wanted, std::nullopt);
+  }
+
+  void on_event(Entry& from, const Event& event) {
+    if (from.retired) return;
+    ++from.status.events;
+    for (const auto& e : entries) {
+      if (e->spec.service != from.spec.service) continue;
+      if (!e->event) e->event = event;
+      confirm(*e);
+    }
+  }
+
+  // Starts the confirming run of a waiting event, or sees to it that somebody will. A run that is going on may have
+  // looked before the event happened, so it does not count.
+  void confirm(Entry& e) {
+    if (!e.event || e.busy() || e.event_timer) return;
+    const Instant earliest = e.last_event_run + kEventGap;
+    if (e.last_event_run != Instant{} && now() < earliest) {
+      e.event_timer = context.scheduler.at(earliest, [this, &e] {
+        e.event_timer.reset();
+        confirm(e);
+      });
+      return;
+    }
+    e.last_event_run = now();
+    std::optional<Event> event = std::exchange(e.event, std::nullopt);
+    const Instant noticed = event->noticed == Instant{} ? now() : event->noticed;
+    begin(e, noticed, std::move(event));
+  }
+
+  void begin(Entry& e, Instant wanted, std::optional<Event> confirms) {
+    e.wanted = wanted;
+    e.confirms = std::move(confirms);
+    const Type* type = e.spec.type;
+    if (type && type->concurrency > 0) {
+      if (running[type] >= type->concurrency) {
+        e.waiting = true;
+        queues[type].push_back(&e);
+        return;
+      }
+      ++running[type];
+    }
+    start(e);
+  }
+
+  void start(Entry& e) {
+    e.waiting = false;
+    e.started = context.scheduler.wall_now();
+    e.attempt = std::make_unique<Attempt>(context, e.spec,
+                                          [this, &e](model::Outcome outcome) { finish(e, std::move(outcome)); });
+  }
+
+  // Frees the place that a run of this type held.
+  void leave(const Type* type) {
+    if (!type || type->concurrency == 0) return;
+    std::deque<Entry*>& queue = queues[type];
+    if (queue.empty()) {
+      --running[type];
+      return;
+    }
+    Entry* next = queue.front();
+    queue.pop_front();
+    start(*next);
+  }
+
+  void finish(Entry& e, model::Outcome outcome) {
+    const Instant began = e.attempt->started();
+    bury(std::move(e.attempt));
+    const Cause cause = e.confirms ? Cause::event : Cause::grid;
+    const model::Health before = e.health.health;
+    const bool changed = judge(e.thresholds, outcome, cause, e.health);
+
+    Status& s = e.status;
+    s.health = e.health.health;
+    s.consecutive_failures = e.health.failures;
+    s.consecutive_successes = e.health.successes;
+    ++s.runs;
+    if (!outcome.up) ++s.failures;
+    if (s.history.size() == kHistory) s.history.erase(s.history.begin());
+    s.history.push_back(outcome.up);
+    s.last = Run{&e.spec, e.started, began - e.wanted, std::move(outcome), std::exchange(e.confirms, std::nullopt)};
+    if (changed) s.since = context.scheduler.wall_now();
+
+    if (change_pending(e.health)) {
+      const Instant soon = std::max(began + fast_interval(e.spec), now());
+      if (soon < e.due) arm(e, soon);
+    }
+    leave(e.spec.type);
+    confirm(e);
+
+    if (listener.on_run) listener.on_run(*s.last, s);
+    if (changed && !e.retired && listener.on_change) {
+      const model::Outcome& found = s.last->outcome;
+      listener.on_change(
+          model::HealthChange{e.spec.service, e.spec.name, before, s.health, found.reason, found.text, s.since},
+          *s.last);
+    }
+    if (e.source && !e.retired) e.source->after_run(s.last->outcome);
+  }
+
+  // What may be on the call stack right now goes in a later turn.
+  void bury(std::unique_ptr<Attempt> attempt) {
+    buried_attempts.push_back(std::move(attempt));
+    arm_sweep();
+  }
+  void retire(std::unique_ptr<Entry> e) {
+    e->retired = true;
+    e->timer.reset();
+    e->event_timer.reset();
+    if (e->waiting) std::erase(queues[e->spec.type], e.get());
+    const bool held_place = e->attempt != nullptr;
+    const Type* type = e->spec.type;
+    if (e->attempt) buried_attempts.push_back(std::move(e->attempt));
+    buried_entries.push_back(std::move(e));
+    arm_sweep();
+    if (held_place) leave(type);
+  }
+  void arm_sweep() {
+    if (sweep) return;
+    sweep = context.scheduler.at(now(), [this] {
+      sweep.reset();
+      buried_attempts.clear();
+      buried_entries.clear();
+    });
+  }
+
+  void replace(std::vector<Spec> specs) {
+    std::map<Key, std::unique_ptr<Entry>> old;
+    for (auto& e : entries) old.insert_or_assign(Key{e->spec.service, e->spec.name}, std::move(e));
+    entries.clear();
+    for (Spec& spec : specs) {
+      const auto found = old.find(Key{spec.service, spec.name});
+      const bool same = found != old.end() && found->second->spec.type == spec.type &&
+                        found->second->spec.settings_text == spec.settings_text;
+      if (same) {
+        entries.push_back(std::move(found->second));
+        old.erase(found);
+        adopt(*entries.back(), std::move(spec));
+      } else {
+        entries.push_back(std::make_unique<Entry>());
+        enter(*entries.back(), std::move(spec));
+      }
+    }
+    for (auto& [key, e] : old) retire(std::move(e));
+    for (const auto& e : entries)
+      if (!e->source)
+        e->source = e->spec.settings->watch(context, [this, entry = e.get()](Event event) { on_event(*entry, event); });
+  }
+
+  void enter(Entry& e, Spec spec) {
+    e.spec = std::move(spec);
+    e.thresholds = {e.spec.failure_threshold, e.spec.success_threshold, e.spec.fatal_reasons};
+    e.hash = base::fnv1a(node + '\0' + e.spec.service + '\0' + e.spec.name);
+    e.status.spec = &e.spec;
+    e.status.since = context.scheduler.wall_now();
+    const auto spread = std::chrono::duration_cast<Duration>(kFirstRunWithin).count();
+    const Duration soon(static_cast<Duration::rep>(e.hash % static_cast<std::uint64_t>(spread)));
+    arm(e, std::min(next_on_grid(e, now()), now() + soon));
+  }
+
+  // The probe goes on; only what all types have in common may have changed.
+  void adopt(Entry& e, Spec spec) {
+    const bool same_grid = e.spec.interval == spec.interval;
+    spec.settings = std::move(e.spec.settings);  // a run that is going on uses them
+    e.spec = std::move(spec);
+    e.thresholds = {e.spec.failure_threshold, e.spec.success_threshold, e.spec.fatal_reasons};
+    if (!same_grid) arm(e, next_on_grid(e, now()));
+  }
+
+  Entry* find(const std::string& service, const std::string& probe) const {
+    for (const auto& e : entries)
+      if (e->spec.service == service && e->spec.name == probe) return e.get();
+    return nullptr;
+  }
+
+  void trigger(Entry& e) {
+    if (!e.busy()) begin(e, now(), std::nullopt);
+  }
+
+  std::string node;
+  Context context;
+  Listener listener;
+  std::vector<std::unique_ptr<Entry>> entries;
+  std::map<const Type*, std::size_t> running;  // of the types with a limit
+  std::map<const Type*, std::deque<Entry*>> queues;
+  std::vector<std::unique_ptr<Attempt>> buried_attempts;
+  std::vector<std::unique_ptr<Entry>> buried_entries;
+  loop::Handle sweep;
+};
+
+Schedule::Schedule(std::string node, Context context, Listener listener)
+    : rep_(std::make_unique<Rep>(std::move(node), context, std::move(listener))) {}
+Schedule::~Schedule() = default;
+
+void Schedule::replace(std::vector<Spec> specs) { rep_->replace(std::move(specs)); }
+
+void Schedule::trigger(const std::string& service, const std::string& probe) {
+  if (Entry* e = rep_->find(service, probe)) rep_->trigger(*e);
+}
+
+void Schedule::trigger_service(const std::string& service) {
+  for (const auto& e : rep_->entries)
+    if (e->spec.service == service) rep_->trigger(*e);
+}
+
+std::vector<Status> Schedule::statuses() const {
+  std::vector<Status> out;
+  out.reserve(rep_->entries.size());
+  for (const auto& e : rep_->entries) out.push_back(e->status);
+  return out;
+}
+
+const Status* Schedule::status(const std::string& service, const std::string& probe) const {
+  const Entry* e = rep_->find(service, probe);
+  return e ? &e->status : nullptr;
+}
+
+model::Health Schedule::service_health(const std::string& service) const {
+  bool any = false;
+  bool unknown = false;
+  for (const auto& e : rep_->entries) {
+    if (e->spec.service != service) continue;
+    if (e->health.health == model::Health::down) return model::Health::down;
+    any = true;
+    unknown = unknown || e->health.health == model::Health::unknown;
+  }
+  return any && !unknown ? model::Health::up : model::Health::unknown;
+}
+
+}  // namespace probe

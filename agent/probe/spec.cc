@@ -1,0 +1,263 @@
+#include "probe/spec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/edit_distance.h"
+#include "probe/common_keys.h"
+#include "probe/registry.h"
+
+namespace probe {
+namespace {
+
+using config::Errors;
+using config::Node;
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n') out += "\\n";
+    else out += c;
+  }
+  out += '"';
+}
+
+// One text for one meaning: what differs only in layout or comments is equal.
+void append_canonical(std::string& out, const Node& node) {
+  if (node.is_sequence()) {
+    out += '[';
+    for (const Node& item : node.items()) append_canonical(out, item), out += ',';
+    out += ']';
+  } else if (node.is_mapping()) {
+    out += '{';
+    for (const auto& [key, value] : node.entries()) {
+      append_quoted(out, key.scalar());
+      out += ':';
+      append_canonical(out, value);
+      out += ',';
+    }
+    out += '}';
+  } else if (node.is_null()) {
+    out += "null";
+  } else if (node.quoted()) {
+    append_quoted(out, node.scalar());
+  } else {
+    out += node.scalar();
+  }
+}
+
+std::string settings_text(const Node& probe) {
+  std::string out;
+  for (const auto& [key, value] : probe.entries()) {
+    if (is_common_key(key.scalar())) continue;
+    append_quoted(out, key.scalar());
+    out += ':';
+    append_canonical(out, value);
+    out += ',';
+  }
+  return out;
+}
+
+template <typename T>
+void read_key(const Node& probe, const char* key, const std::string& path, Errors& errors, T& out) {
+  const Node value = probe.find(key);
+  if (value.is_null()) return;
+  std::string why;
+  T found{};
+  using config::read;
+  if (read(value, found, why)) out = std::move(found);
+  else errors.add(value.mark(), path + "." + key, why);
+}
+
+void read_fatal_reasons(const Node& probe, const std::string& path, Errors& errors, Spec& spec) {
+  const Node value = probe.find("fatal_reasons");
+  if (value.is_null()) return;
+  spec.fatal_reasons.clear();
+  if (!value.is_sequence()) return errors.add(value.mark(), path + ".fatal_reasons", config::expected("a list", value));
+  for (const Node& item : value.items()) {
+    if (const auto reason = model::parse_reason(item.scalar())) {
+      spec.fatal_reasons.insert(*reason);
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const model::Reason reason : model::all_reasons()) known.emplace_back(model::to_string(reason));
+    const std::string near = base::nearest(item.scalar(), known);
+    errors.add(item.mark(), path + ".fatal_reasons",
+               "there is no reason '" + item.scalar() + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+  }
+}
+
+std::string type_names() {
+  std::string out;
+  for (const Type* type : types()) out += (out.empty() ? "" : ", ") + std::string(type->name);
+  return out;
+}
+
+const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
+  const Node value = probe.find("type");
+  if (value.is_null()) {
+    errors.add(probe.mark(), path + ".type", "required, one of " + type_names());
+    return nullptr;
+  }
+  if (const Type* type = find_type(value.scalar())) return type;
+  std::vector<std::string> known;
+  for (const Type* type : types()) known.emplace_back(type->name);
+  const std::string near = base::nearest(value.scalar(), known);
+  errors.add(value.mark(), path + ".type",
+             "there is no probe type '" + value.scalar() + "'; " +
+                 (near.empty() ? "known are " + type_names() : "did you mean '" + near + "'?"));
+  return nullptr;
+}
+
+// The value's own place if the file has the key, else the probe's: a default can be wrong together with another key.
+config::Mark mark_of(const Node& probe, const char* key) {
+  const Node value = probe.find(key);
+  return value.is_null() ? probe.mark() : value.mark();
+}
+
+void check_common(const Spec& spec, const Node& probe, const std::string& path, Errors& errors) {
+  if (spec.interval < base::Millis{10})
+    errors.add(mark_of(probe, "interval"), path + ".interval", "must be at least 10ms");
+  if (spec.timeout < base::Millis{1}) errors.add(mark_of(probe, "timeout"), path + ".timeout", "must be at least 1ms");
+  if (spec.timeout > spec.interval)
+    errors.add(mark_of(probe, "timeout"), path + ".timeout",
+               "is " + base::format_duration(spec.timeout) + ", longer than the interval of " +
+                   base::format_duration(spec.interval) + "; a run must end before the next one starts");
+  if (spec.fast_interval > spec.interval)
+    errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must not be longer than interval");
+  if (spec.fast_interval.count() != 0 && spec.fast_interval < base::Millis{10})
+    errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must be at least 10ms");
+  for (const auto& [key, value] :
+       {std::pair{"failure_threshold", spec.failure_threshold}, std::pair{"success_threshold", spec.success_threshold}})
+    if (value < 1) errors.add(mark_of(probe, key), path + "." + key, "must be at least 1");
+}
+
+// Nothing if the type is unknown; mistakes are in `errors`.
+std::optional<Spec> parse_probe(const Node& probe, const std::string& path, const std::string& service,
+                                const std::string& unit, const config::Global& global, Errors& errors) {
+  if (!probe.is_mapping()) {
+    errors.add(probe.mark(), path, config::expected("a mapping", probe));
+    return std::nullopt;
+  }
+  Spec spec;
+  spec.service = service;
+  spec.interval = global.interval;
+  spec.timeout = std::min(global.timeout, global.interval);
+  read_key(probe, "interval", path, errors, spec.interval);
+  // A default must not be a mistake: a shorter interval than the global timeout is its own limit.
+  spec.timeout = std::min(spec.timeout, spec.interval);
+  read_key(probe, "timeout", path, errors, spec.timeout);
+  read_key(probe, "fast_interval", path, errors, spec.fast_interval);
+  read_key(probe, "failure_threshold", path, errors, spec.failure_threshold);
+  read_key(probe, "success_threshold", path, errors, spec.success_threshold);
+  read_key(probe, "labels", path, errors, spec.labels);
+  read_fatal_reasons(probe, path, errors, spec);
+  check_common(spec, probe, path, errors);
+
+  spec.type = read_type(probe, path, errors);
+  if (!spec.type) return std::nullopt;
+  spec.name = std::string(spec.type->name);
+  read_key(probe, "name", path, errors, spec.name);
+  spec.settings_text = settings_text(probe);
+  spec.settings = spec.type->parse(probe, path, Owner{service, spec.name, unit}, errors);
+  return spec;
+}
+
+std::string yaml_value(const std::string& value) {
+  if (!value.empty() && (value[0] == '[' || value[0] == '{')) return value;
+  const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '.' || c == '_';
+  });
+  if (plain) return value;
+  std::string out;
+  append_quoted(out, value);
+  return out;
+}
+
+// a.b.c=v as {a: {b: {c: v}}}; keys with one beginning share their mapping.
+struct Tree {
+  std::string value;
+  std::vector<std::pair<std::string, Tree>> inner;
+
+  Tree& at(const std::string& key) {
+    for (auto& [name, tree] : inner)
+      if (name == key) return tree;
+    return inner.emplace_back(key, Tree{}).second;
+  }
+  std::string yaml() const {
+    if (inner.empty()) return value;
+    std::string out = "{";
+    for (const auto& [name, tree] : inner) {
+      if (out.size() > 1) out += ", ";
+      append_quoted(out, name);
+      out += ": " + tree.yaml();
+    }
+    return out + "}";
+  }
+};
+
+}  // namespace
+
+bool is_common_key(std::string_view key) {
+  return std::any_of(std::begin(kCommonKeys), std::end(kCommonKeys),
+                     [&](const CommonKey& common) { return common.key == key; });
+}
+
+std::vector<Spec> parse_probes(const std::string& service, const config::Service& settings,
+                               const config::Global& global, Errors& errors) {
+  std::vector<Spec> specs;
+  std::size_t at = 0;
+  for (const Node& probe : settings.probes) {
+    const std::string path = "services." + service + ".probes[" + std::to_string(at++) + "]";
+    std::optional<Spec> spec = parse_probe(probe, path, service, settings.unit, global, errors);
+    if (!spec) continue;
+    const bool taken = std::any_of(specs.begin(), specs.end(), [&](const Spec& s) { return s.name == spec->name; });
+    if (taken)
+      errors.add(mark_of(probe, "name"), path + ".name",
+                 "the service has a probe '" + spec->name + "' already; give this one a name of its own");
+    specs.push_back(std::move(*spec));
+  }
+  return specs;
+}
+
+base::Result<Spec> spec_from_arguments(const std::string& type, const std::string& target,
+                                       const std::vector<std::string>& settings) {
+  const Type* known = find_type(type);
+  if (!known)
+    return base::fail(base::Kind::invalid, "there is no probe type '" + type + "'; known are " + type_names());
+  Tree tree;
+  tree.at("type").value = type;
+  if (!target.empty()) {
+    if (!known->keys_of_target)
+      return base::fail(base::Kind::invalid,
+                        "a probe of type " + type + " takes no target; write its keys as key=value");
+    for (const auto& [key, value] : known->keys_of_target(target)) tree.at(key).value = yaml_value(value);
+  }
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return base::fail(base::Kind::invalid, "'" + setting + "' is no setting; write key=value, such as timeout=500ms");
+    Tree* place = &tree;
+    std::string_view key = std::string_view(setting).substr(0, equals);
+    for (std::size_t dot = key.find('.'); dot != std::string_view::npos; dot = key.find('.')) {
+      place = &place->at(std::string(key.substr(0, dot)));
+      key.remove_prefix(dot + 1);
+    }
+    place->at(std::string(key)).value = yaml_value(setting.substr(equals + 1));
+  }
+  Errors errors;
+  const Node node = Node::parse(tree.yaml(), "command line", errors);
+  std::optional<Spec> spec;
+  if (errors.empty()) {
+    config::Global global;
+    // One run has no next one that its timeout could run into.
+    global.interval = std::chrono::hours{1};
+    global.timeout = base::Millis{10'000};
+    spec = parse_probe(node, type, "command line", "", global, errors);
+  }
+  if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
+  return std::move(*spec);
+}
+
+}  // namespace probe

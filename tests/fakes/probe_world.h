@@ -1,0 +1,125 @@
+// Everything that a probe may use, without a kernel: each part keeps what it was asked, and the test answers.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/fake_loop.h"
+#include "probe/heartbeats.h"
+#include "probe/probe.h"
+
+namespace fakes {
+
+// Requests of one kind that wait for their answer. Dropping the Handle takes the request back.
+template <typename Asked, typename Answer>
+class Desk {
+ public:
+  explicit Desk(FakeLoop& loop) : loop_(loop) {}
+  loop::Handle ask(Asked asked, std::function<void(Answer)> done) {
+    struct Place final : loop::Registration {
+      Place(Desk& d, int i) : desk(d), id(i) {}
+      ~Place() override { desk.waiting_.erase(id); }
+      Desk& desk;
+      int id;
+    };
+    const int id = next_++;
+    waiting_.emplace(id, std::move(done));
+    asked_.push_back(std::move(asked));
+    return loop::Handle(std::make_unique<Place>(*this, id));
+  }
+  const std::vector<Asked>& asked() const { return asked_; }
+  const Asked& last() const { return asked_.back(); }
+  std::size_t waiting() const { return waiting_.size(); }
+  // Answers the oldest request that waits, in a turn of its own.
+  void answer(Answer answer) {
+    auto done = waiting_.begin()->second;
+    loop_.post([done, answer = std::make_shared<Answer>(std::move(answer))] { done(std::move(*answer)); });
+    loop_.run_due();
+  }
+
+ private:
+  FakeLoop& loop_;
+  int next_ = 0;
+  std::map<int, std::function<void(Answer)>> waiting_;
+  std::vector<Asked> asked_;
+};
+
+struct FakeHttp final : loop::HttpClient {
+  explicit FakeHttp(FakeLoop& l) : desk(l) {}
+  loop::Handle request(loop::HttpRequest request, std::function<void(loop::HttpResponse)> done) override {
+    return desk.ask(std::move(request), std::move(done));
+  }
+  Desk<loop::HttpRequest, loop::HttpResponse> desk;
+};
+
+struct FakeDialer final : loop::Dialer {
+  explicit FakeDialer(FakeLoop& l) : desk(l) {}
+  loop::Handle connect(loop::Dial dial, std::function<void(loop::Connected)> done) override {
+    return desk.ask(std::move(dial), std::move(done));
+  }
+  Desk<loop::Dial, loop::Connected> desk;
+};
+
+struct FakeResolver final : loop::Resolver {
+  explicit FakeResolver(FakeLoop& l) : desk(l) {}
+  loop::Handle resolve(const std::string& name, std::uint16_t, loop::Family, base::Instant,
+                       std::function<void(base::Result<std::vector<loop::Address>>)> done) override {
+    return desk.ask(name, std::move(done));
+  }
+  Desk<std::string, base::Result<std::vector<loop::Address>>> desk;
+};
+
+struct FakeSpawner final : loop::Spawner {
+  explicit FakeSpawner(FakeLoop& l) : desk(l) {}
+  loop::Handle spawn(loop::Command command, std::function<void(base::Result<loop::Finished>)> done) override {
+    return desk.ask(std::move(command), std::move(done));
+  }
+  Desk<loop::Command, base::Result<loop::Finished>> desk;
+};
+
+struct FakePids final : loop::PidWatcher {
+  explicit FakePids(FakeLoop& l) : desk(l) {}
+  base::Result<loop::Handle> watch(const loop::Process& process, std::function<void(loop::ProcessEnd)> gone) override {
+    return desk.ask(process, std::move(gone));
+  }
+  Desk<loop::Process, loop::ProcessEnd> desk;
+};
+
+struct FakeSystemd final : loop::Systemd {
+  explicit FakeSystemd(FakeLoop& l) : reads(l), jobs(l) {}
+  loop::Handle watch_unit(const std::string& unit,
+                          std::function<void(const base::Result<loop::UnitState>&)> on_state) override {
+    struct Nothing final : loop::Registration {};
+    watchers.emplace(unit, std::move(on_state));
+    return loop::Handle(std::make_unique<Nothing>());
+  }
+  loop::Handle read_unit(const std::string& unit, base::Instant,
+                         std::function<void(base::Result<loop::UnitState>)> done) override {
+    return reads.ask(unit, std::move(done));
+  }
+  loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant,
+                       std::function<void(base::Result<std::string>)> done) override {
+    return jobs.ask(verb + " " + unit, std::move(done));
+  }
+  std::multimap<std::string, std::function<void(const base::Result<loop::UnitState>&)>> watchers;
+  Desk<std::string, base::Result<loop::UnitState>> reads;
+  Desk<std::string, base::Result<std::string>> jobs;
+};
+
+struct ProbeWorld {
+  FakeLoop loop;
+  FakeHttp http{loop};
+  FakeDialer dialer{loop};
+  FakeResolver resolver{loop};
+  FakeSpawner spawner{loop};
+  FakePids pids{loop};
+  FakeSystemd systemd{loop};
+  probe::Heartbeats heartbeats{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+};
+
+}  // namespace fakes

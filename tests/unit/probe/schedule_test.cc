@@ -1,0 +1,427 @@
+#include "probe/schedule.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/probe_world.h"
+#include "fakes/scripted_probe.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using model::Health;
+using model::Outcome;
+using model::Reason;
+
+const probe::Type kScripted{"scripted", "", "", nullptr, nullptr, {}, nullptr, Reason::read_timeout, 0};
+const probe::Type kRationed{"rationed", "", "", nullptr, nullptr, {}, nullptr, Reason::exec_timeout, 2};
+
+probe::Spec spec_of(fakes::Script& script, const std::string& service, const std::string& name) {
+  probe::Spec spec;
+  spec.service = service;
+  spec.name = name;
+  spec.type = &kScripted;
+  spec.interval = 1s;
+  spec.timeout = 500ms;
+  spec.settings = std::make_unique<fakes::ScriptedSettings>(script);
+  spec.settings_text = "a";
+  return spec;
+}
+
+template <typename... Specs>
+std::vector<probe::Spec> list(Specs... specs) {
+  std::vector<probe::Spec> out;
+  (out.push_back(std::move(specs)), ...);
+  return out;
+}
+
+// A schedule that writes down what it tells.
+struct Node {
+  explicit Node(const std::string& name = "node-1")
+      : schedule(name, world.context,
+                 {[this](const probe::Run& run, const probe::Status&) { runs.push_back(run); },
+                  [this](const model::HealthChange& change, const probe::Run&) { changes.push_back(change); }}) {}
+  fakes::ProbeWorld world;
+  std::vector<probe::Run> runs;
+  std::vector<model::HealthChange> changes;
+  probe::Schedule schedule;
+};
+
+std::chrono::milliseconds ms(base::Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d); }
+
+}  // namespace
+
+TEST_CASE("two hours of runs stay on the grid without drift") {
+  fakes::Script script;
+  script.takes = 7ms;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(2h);
+  REQUIRE(script.starts.size() == 7200);
+  for (std::size_t i = 1; i < script.starts.size(); ++i) REQUIRE(script.starts[i] - script.starts[i - 1] == 1s);
+  node.world.loop.advance(7ms);
+  CHECK(node.runs.size() == 7200);
+  CHECK(script.most_alive == 1);
+  CHECK(node.schedule.status("order", "http")->overruns == 0);
+  CHECK(node.runs.back().lateness == 0s);
+  CHECK(node.runs.back().outcome.took == 7ms);
+}
+
+TEST_CASE("the phase comes from node, service and probe, and a restart keeps it") {
+  const auto first_start = [](const std::string& node_name, const std::string& service, const std::string& probe) {
+    fakes::Script script;
+    Node node(node_name);
+    node.world.loop.advance(0s);
+    node.schedule.replace(list(spec_of(script, service, probe)));
+    node.world.loop.advance(1s);
+    REQUIRE(script.starts.size() == 1);
+    return script.starts[0];
+  };
+  const auto one = first_start("node-1", "order", "http");
+  CHECK(first_start("node-1", "order", "http") == one);
+  CHECK(first_start("node-2", "order", "http") != one);
+  CHECK(first_start("node-1", "order", "tcp") != one);
+  CHECK(first_start("node-1", "payment", "http") != one);
+}
+
+TEST_CASE("a long interval does not keep a new probe unknown for long") {
+  fakes::Script script;
+  Node node;
+  probe::Spec spec = spec_of(script, "backup", "age");
+  spec.interval = 6h;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(5s);
+  CHECK(node.runs.size() == 1);
+  node.world.loop.advance(24h);
+  CHECK(node.runs.size() == 5);
+  CHECK(script.starts[2] - script.starts[1] == 6h);
+}
+
+TEST_CASE("a silent probe fails at its deadline and what it says later is not heard") {
+  fakes::Script script;
+  script.takes = 900ms;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(3s);
+  REQUIRE(node.runs.size() >= 2);
+  CHECK(node.runs[0].outcome.reason == Reason::read_timeout);
+  CHECK(node.runs[0].outcome.text == "no answer within 500ms");
+  CHECK(ms(node.runs[0].outcome.took) >= 500ms);
+  CHECK(ms(node.runs[0].outcome.took) <= 510ms);
+  for (const probe::Run& run : node.runs) CHECK_FALSE(run.outcome.up);
+  CHECK(script.most_alive == 1);
+}
+
+TEST_CASE("a probe that answers twice is heard once") {
+  fakes::Script script;
+  script.answers_twice = true;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(10s);
+  CHECK(node.runs.size() == 10);
+  CHECK(node.schedule.status("order", "http")->failures == 0);
+}
+
+TEST_CASE("runs that outlast the interval are skipped and counted, never doubled") {
+  fakes::Script script;
+  script.takes = 2500ms;
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "http");
+  spec.timeout = 5s;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(30s);
+  CHECK(script.most_alive == 1);
+  CHECK(script.starts.size() == 10);
+  CHECK(node.schedule.status("order", "http")->overruns == 20);
+}
+
+TEST_CASE("a hung service with timeout equal to interval overruns nothing") {
+  fakes::Script script;
+  script.outcome.reset();
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "http");
+  spec.timeout = 1s;
+  spec.fast_interval = 1s;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(20s);
+  CHECK(script.starts.size() == 20);
+  CHECK(node.schedule.status("order", "http")->overruns == 0);
+  REQUIRE(node.changes.size() == 1);
+  CHECK(node.changes[0].to == Health::down);
+}
+
+TEST_CASE("while a change is pending runs come at the fast interval, then back on the same grid") {
+  fakes::Script script;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(2s);
+  const base::Instant before = script.starts.back();
+  script.outcome = Outcome::failure(Reason::refused, "refused");
+  node.world.loop.advance(4s);
+  REQUIRE(node.changes.size() == 2);
+  CHECK(node.changes[1].from == Health::up);
+  CHECK(node.changes[1].to == Health::down);
+  CHECK(node.changes[1].reason == Reason::refused);
+  CHECK(node.changes[1].text == "refused");
+  // Failures at +1 s, +1.25 s and +1.5 s; then the grid: +2 s, +3 s, +4 s.
+  std::vector<std::chrono::milliseconds> offsets;
+  for (const base::Instant t : script.starts)
+    if (t > before) offsets.push_back(ms(t - before));
+  CHECK(offsets == std::vector<std::chrono::milliseconds>{1000ms, 1250ms, 1500ms, 2000ms, 3000ms, 4000ms});
+}
+
+TEST_CASE("an event starts a confirming run at once and the run names it") {
+  fakes::Script script;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "process")));
+  node.world.loop.advance(3s);
+  const std::size_t before = node.runs.size();
+  script.outcome = Outcome::failure(Reason::process_gone, "process 7 is gone");
+  const base::Instant noticed = node.world.loop.now();
+  script.on_event({"pidfd", "process 7 ended", noticed});
+  CHECK(script.starts.back() == noticed);
+  node.world.loop.advance(1ms);
+  REQUIRE(node.runs.size() == before + 1);
+  REQUIRE(node.runs.back().event.has_value());
+  CHECK(node.runs.back().event->source == "pidfd");
+  CHECK(node.schedule.status("order", "process")->events == 1);
+}
+
+TEST_CASE("a fatal reason after an event changes health in that very run") {
+  fakes::Script script;
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "process");
+  spec.fatal_reasons = {Reason::process_gone};
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(3s);
+  script.outcome = Outcome::failure(Reason::process_gone, "process 7 is gone");
+  script.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
+  node.world.loop.advance(1ms);
+  CHECK(node.changes.back().to == Health::down);
+  CHECK(node.schedule.service_health("order") == Health::down);
+}
+
+TEST_CASE("an event makes the other probes of the service look, too, and nobody else's") {
+  fakes::Script process, http, other;
+  Node node;
+  node.schedule.replace(
+      list(spec_of(process, "order", "process"), spec_of(http, "order", "http"), spec_of(other, "payment", "http")));
+  node.world.loop.advance(3s);
+  const std::size_t other_before = other.starts.size();
+  process.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
+  CHECK(http.starts.back() == node.world.loop.now());
+  CHECK(other.starts.size() == other_before);
+  CHECK(node.schedule.status("order", "http")->events == 0);
+}
+
+TEST_CASE("a storm of events gives at most one run in 100 ms, and the last event is not lost") {
+  fakes::Script script;
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "process");
+  spec.interval = 1h;
+  spec.timeout = 1s;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(10s);
+  const std::size_t before = script.starts.size();
+  for (int i = 0; i < 1000; ++i) {
+    script.on_event({"systemd", "changed", node.world.loop.now()});
+    node.world.loop.advance(1ms);
+  }
+  CHECK(script.starts.size() - before == 11);  // at 0, 100 … 1000 ms
+  script.on_event({"systemd", "changed", node.world.loop.now()});
+  CHECK(script.starts.size() - before == 11);
+  node.world.loop.advance(1s);
+  CHECK(script.starts.size() - before == 12);
+  for (std::size_t i = before + 1; i < script.starts.size(); ++i)
+    CHECK(script.starts[i] - script.starts[i - 1] >= 100ms);
+}
+
+TEST_CASE("an event during a run is confirmed by another run after it") {
+  fakes::Script script;
+  script.takes = 50ms;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "process")));
+  node.world.loop.advance(1s);
+  node.world.loop.advance(script.starts.back() + 1s - node.world.loop.now() + 10ms);
+  const std::size_t before = script.starts.size();
+  script.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
+  CHECK(script.starts.size() == before);
+  node.world.loop.advance(100ms);
+  CHECK(script.starts.size() == before + 1);
+  CHECK(node.runs.back().event.has_value());
+}
+
+TEST_CASE("a trigger runs at once and joins a run that is going on") {
+  fakes::Script script;
+  script.takes = 100ms;
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "http");
+  spec.interval = 1h;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(10s);
+  const std::size_t before = script.starts.size();
+  node.schedule.trigger("order", "http");
+  node.schedule.trigger_service("order");
+  node.schedule.trigger("order", "nothing of that name");
+  node.world.loop.advance(1s);
+  CHECK(script.starts.size() == before + 1);
+}
+
+TEST_CASE("jumps of the wall clock move samples and nothing else") {
+  fakes::Script script;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(10s);
+  node.world.loop.jump_wall(-3'600'000ms);
+  node.world.loop.advance(10s);
+  node.world.loop.jump_wall(7'200'000ms);
+  node.world.loop.advance(10s);
+  REQUIRE(script.starts.size() == 30);
+  for (std::size_t i = 1; i < script.starts.size(); ++i) CHECK(script.starts[i] - script.starts[i - 1] == 1s);
+  CHECK(node.runs.back().started - node.runs.front().started == 29s + 3600s);
+}
+
+TEST_CASE("a replaced configuration keeps what is unchanged and forgets the rest") {
+  fakes::Script script;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  script.outcome = Outcome::failure(Reason::refused, "refused");
+  node.world.loop.advance(5s);
+  REQUIRE(node.schedule.service_health("order") == Health::down);
+  const auto runs_before = node.schedule.status("order", "http")->runs;
+
+  SUBCASE("the same settings") {
+    node.schedule.replace(list(spec_of(script, "order", "http")));
+    CHECK(node.schedule.status("order", "http")->health == Health::down);
+    CHECK(node.schedule.status("order", "http")->runs == runs_before);
+  }
+  SUBCASE("another interval is no other probe") {
+    probe::Spec spec = spec_of(script, "order", "http");
+    spec.interval = 2s;
+    node.schedule.replace(list(std::move(spec)));
+    CHECK(node.schedule.status("order", "http")->health == Health::down);
+    const std::size_t before = script.starts.size();
+    node.world.loop.advance(20s);
+    CHECK(script.starts.size() - before == 10);
+  }
+  SUBCASE("other settings") {
+    probe::Spec spec = spec_of(script, "order", "http");
+    spec.settings_text = "b";
+    node.schedule.replace(list(std::move(spec)));
+    CHECK(node.schedule.status("order", "http")->health == Health::unknown);
+    CHECK(node.schedule.status("order", "http")->runs == 0);
+  }
+  SUBCASE("a probe that is gone runs no more") {
+    node.schedule.replace({});
+    const std::size_t before = script.starts.size();
+    node.world.loop.advance(20s);
+    CHECK(script.starts.size() == before);
+    CHECK(script.alive == 0);
+    CHECK(node.schedule.status("order", "http") == nullptr);
+    CHECK(node.schedule.service_health("order") == Health::unknown);
+    CHECK(node.world.loop.timers() == 0);
+  }
+}
+
+TEST_CASE("a configuration may be replaced from inside a run's own report") {
+  fakes::Script first, second;
+  fakes::ProbeWorld world;
+  probe::Schedule* self = nullptr;
+  int changes = 0;
+  probe::Schedule schedule("node-1", world.context,
+                           {[&](const probe::Run& run, const probe::Status&) {
+                              if (run.spec->name == "first") self->replace(list(spec_of(second, "order", "second")));
+                            },
+                            [&](const model::HealthChange&, const probe::Run&) { ++changes; }});
+  self = &schedule;
+  schedule.replace(list(spec_of(first, "order", "first")));
+  world.loop.advance(5s);
+  CHECK(first.starts.size() == 1);
+  CHECK(first.alive == 0);
+  CHECK(second.starts.size() >= 3);
+  CHECK(changes == 1);  // of the second; the first was gone before its change could be told
+}
+
+TEST_CASE("a type with a limit runs that many at a time, the others in their turn") {
+  std::vector<std::unique_ptr<fakes::Script>> scripts;
+  std::vector<probe::Spec> specs;
+  for (int i = 0; i < 5; ++i) {
+    scripts.push_back(std::make_unique<fakes::Script>());
+    scripts.back()->takes = 300ms;
+    specs.push_back(spec_of(*scripts.back(), "order", "exec" + std::to_string(i)));
+    specs.back().type = &kRationed;
+    specs.back().interval = 1h;
+  }
+  Node node;
+  node.schedule.replace(std::move(specs));
+  node.world.loop.advance(1min);
+  const auto started_at = [&](base::Instant t) {
+    int n = 0;
+    for (const auto& script : scripts) n += script->starts.back() == t;
+    return n;
+  };
+  const base::Instant t0 = node.world.loop.now();
+  node.schedule.trigger_service("order");
+  node.world.loop.advance(100ms);
+  CHECK(started_at(t0) == 2);
+  node.schedule.trigger_service("order");  // joins: those that wait are not queued twice
+  node.world.loop.advance(5s);
+  CHECK(started_at(t0 + 300ms) == 2);
+  CHECK(started_at(t0 + 600ms) == 1);
+  CHECK(node.runs.back().lateness == 600ms);
+}
+
+TEST_CASE("a deadline that the agent itself notices late is not the service's failure") {
+  // A loop that slept through the deadline, as after a suspend: its first turn comes two seconds late.
+  struct SleepyLoop final : loop::Scheduler {
+    base::Instant now() const override { return inner.now() + slept; }
+    base::WallTime wall_now() const override { return inner.wall_now(); }
+    loop::Handle at(base::Instant when, loop::Task task) override { return inner.at(when - slept, std::move(task)); }
+    void post(loop::Task task) override { inner.post(std::move(task)); }
+    fakes::FakeLoop inner;
+    base::Duration slept{};
+  };
+  SleepyLoop sleepy;
+  fakes::ProbeWorld world;
+  const probe::Context context{sleepy,        world.http, world.dialer,  world.resolver,
+                               world.spawner, world.pids, world.systemd, world.heartbeats};
+  fakes::Script script;
+  std::vector<Outcome> outcomes;
+  probe::Schedule schedule("node-1", context,
+                           {[&](const probe::Run& run, const probe::Status&) { outcomes.push_back(run.outcome); }, {}});
+  schedule.replace(list(spec_of(script, "order", "http")));
+  sleepy.inner.advance(1s);
+  REQUIRE(schedule.service_health("order") == Health::up);
+  script.outcome.reset();
+  schedule.trigger("order", "http");
+  sleepy.slept = 2s;
+  sleepy.inner.advance(520ms);
+  REQUIRE(outcomes.size() == 2);
+  CHECK(outcomes[1].reason == Reason::agent_overloaded);
+  CHECK(outcomes[1].text.find("the agent itself noticed the deadline 2s") == 0);
+  CHECK(schedule.status("order", "http")->consecutive_failures == 0);
+}
+
+TEST_CASE("a service is down with any of its probes, and up only when all are") {
+  fakes::Script a, b;
+  b.outcome = Outcome::failure(Reason::refused, "refused");
+  Node node;
+  probe::Spec slow = spec_of(b, "order", "b");
+  slow.failure_threshold = 5;
+  slow.fast_interval = 1s;
+  node.schedule.replace(list(spec_of(a, "order", "a"), std::move(slow)));
+  node.world.loop.advance(2s);
+  CHECK(node.schedule.service_health("order") == Health::unknown);
+  node.world.loop.advance(5s);
+  CHECK(node.schedule.service_health("order") == Health::down);
+  b.outcome = Outcome::success("ok");
+  node.world.loop.advance(1s);
+  CHECK(node.schedule.service_health("order") == Health::up);
+  CHECK(node.schedule.statuses().size() == 2);
+  CHECK(node.schedule.statuses()[1].history.size() == 8);
+  CHECK(a.after_runs == 8);
+}
