@@ -1,0 +1,37 @@
+#include "cli/admin.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/client.h"
+
+namespace cli {
+namespace {
+
+int report(const base::Result<std::string>& answer, const std::string& done) {
+  if (!answer) {
+    fmt::print(stderr, "fettle: {}\n", answer.error().text);
+    return 1;
+  }
+  fmt::print("{}\n", done);
+  return 0;
+}
+
+}  // namespace
+
+int run_reload(const std::string& socket) {
+  return report(post_admin(socket, "/-/reload"), "the new configuration is running");
+}
+
+int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
+                    const std::string& comment) {
+  const std::string path = fmt::format("/api/v1/maintenance/{}?on={}&comment={}", url_encode(service),
+                                       state == "on" ? "true" : "false", url_encode(comment));
+  return report(post_admin(socket, path),
+                state == "on"
+                    ? fmt::format("{} is in maintenance: fettle probes it and alerts, and leaves it alone", service)
+                    : fmt::format("{} is out of maintenance", service));
+}
+
+}  // namespace cli

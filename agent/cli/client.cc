@@ -1,0 +1,70 @@
+#include "cli/client.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "loop/event_loop.h"
+#include "loop/resolver.h"
+
+namespace cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Prometheus-style error bodies say it best; else the status line and the start of the body.
+std::string answer_text(const loop::HttpResponse& response) {
+  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  if (body.is_object() && body.contains("error") && body["error"].is_string()) return body["error"].get<std::string>();
+  return fmt::format("HTTP {}: {}", response.status, response.body.substr(0, 500));
+}
+
+}  // namespace
+
+base::Result<std::string> fetch(loop::HttpRequest request) {
+  loop::EventLoop loop;
+  loop::AresResolver resolver(loop);
+  loop::CurlHttpClient http(loop, resolver);
+  request.deadline = loop.now() + 30s;
+  request.body_limit = 64 * 1024 * 1024;
+  const std::string where = request.unix_socket.empty() ? request.url : request.unix_socket;
+  std::optional<loop::HttpResponse> response;
+  const loop::Handle transfer = http.request(std::move(request), [&](loop::HttpResponse answer) {
+    response = std::move(answer);
+    loop.stop();
+  });
+  loop.run();
+  if (response->reason != model::Reason::none)
+    return base::fail(base::Kind::unavailable,
+                      fmt::format("no answer from {}: {}; is the agent running?", where, response->text));
+  if (response->status / 100 != 2) return base::fail(base::Kind::invalid, answer_text(*response));
+  return std::move(response->body);
+}
+
+base::Result<std::string> get(const std::string& base_url, const std::string& path_and_query) {
+  loop::HttpRequest request;
+  request.url = base_url + path_and_query;
+  return fetch(std::move(request));
+}
+
+base::Result<std::string> post_admin(const std::string& socket, const std::string& path_and_query) {
+  loop::HttpRequest request;
+  request.method = "POST";
+  request.url = "http://localhost" + path_and_query;
+  request.unix_socket = socket;
+  return fetch(std::move(request));
+}
+
+std::string url_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') out += c;
+    else out += fmt::format("%{:02X}", byte);
+  }
+  return out;
+}
+
+}  // namespace cli

@@ -1,0 +1,22 @@
+// One HTTP request to a running agent, waited for: over TCP (--url) or the admin socket.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "loop/http_client.h"
+
+namespace cli {
+
+inline constexpr char kDefaultUrl[] = "http://127.0.0.1:10911";
+inline constexpr char kDefaultAdminSocket[] = "/run/fettle/admin.sock";
+
+// The body of a 2xx answer. Else an error that says who did not answer, or what it answered.
+base::Result<std::string> fetch(loop::HttpRequest request);
+base::Result<std::string> get(const std::string& base_url, const std::string& path_and_query);
+// POST over the admin socket.
+base::Result<std::string> post_admin(const std::string& socket, const std::string& path_and_query);
+
+std::string url_encode(std::string_view text);
+
+}  // namespace cli

@@ -1,0 +1,26 @@
+#include "cli/metrics_lint.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <string>
+
+#include "cli/exposition.h"
+
+namespace cli {
+
+int lint_standard_input() {
+  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+  const auto families = parse_exposition(text);
+  if (!families) {
+    fmt::print(stderr, "fettle check metrics: {}\n", families.error().text);
+    return 1;
+  }
+  const auto findings = lint(*families);
+  for (const std::string& finding : findings) fmt::print("{}\n", finding);
+  return findings.empty() ? 0 : 1;
+}
+
+}  // namespace cli

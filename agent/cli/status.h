@@ -1,0 +1,18 @@
+// `fettle status`, `alerts`, `explain`: what the running agent knows, for a terminal. Exit code 0 if all is well,
+// 1 if something is down or firing, 2 if the agent does not answer.
+#pragma once
+
+#include <string>
+
+namespace cli {
+
+struct StatusOptions {
+  std::string url;
+  bool json = false;  // the API's answer as it is
+};
+
+int run_status(const StatusOptions& options);
+int run_alerts(const StatusOptions& options);
+int run_explain(const StatusOptions& options, const std::string& service);
+
+}  // namespace cli
