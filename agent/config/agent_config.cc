@@ -1,0 +1,244 @@
+#include "config/agent_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/edit_distance.h"
+#include "base/file.h"
+#include "config/schema.h"
+
+namespace config {
+namespace {
+
+struct Heartbeat {
+  std::string socket;
+  std::string token_file;
+  Node place;
+};
+
+// The file as it is written; AgentConfig is what the program reads.
+struct Draft {
+  Global global;
+  std::vector<std::string> rule_files;
+  int promql_compat = 3;
+  Storage storage;
+  Heartbeat heartbeat;
+  std::vector<std::pair<std::string, Service>> services;
+  std::vector<Node> receivers;
+};
+
+const Schema<Global>& global_schema() {
+  static const auto s =
+      Schema<Global>("global")
+          .optional("interval", &Global::interval, "How often a probe runs that does not say so itself.")
+          .optional("timeout", &Global::timeout, "How long one run may take; at most `interval`.")
+          .optional("evaluation_interval", &Global::evaluation_interval,
+                    "How often rule groups without an interval are evaluated; 0s means as often as `interval`.")
+          .optional("external_labels", &Global::external_labels,
+                    "Labels added to alerts and notifications, as in prometheus.yml.")
+          .optional("node", &Global::node, "Name of this node; empty means the host's name.")
+          .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
+          .optional("instance", &Global::instance,
+                    "Value of the label `instance` on stored samples; empty means <node>:10911.")
+          .check([](const Global& g, const Complain& complain) {
+            if (g.interval <= base::Millis{0}) complain("interval", "must be longer than 0s");
+            if (g.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
+            if (g.timeout > g.interval)
+              complain("timeout", fmt::format("must not be longer than the interval: {} is more than {}",
+                                              base::format_duration(g.timeout), base::format_duration(g.interval)));
+          });
+  return s;
+}
+
+const Schema<Storage>& storage_schema() {
+  static const auto s =
+      Schema<Storage>("storage")
+          .optional("retention", &Storage::retention, "How long samples are kept in memory for rules and queries.")
+          .optional("max_series", &Storage::max_series, "How many series are kept at most; more are refused.")
+          .check([](const Storage& v, const Complain& complain) {
+            if (v.retention <= base::Millis{0}) complain("retention", "must be longer than 0s");
+            if (v.max_series == 0) complain("max_series", "must be at least 1");
+          });
+  return s;
+}
+
+const Schema<Heartbeat>& heartbeat_schema() {
+  static const auto s =
+      Schema<Heartbeat>("heartbeat")
+          .optional("socket", &Heartbeat::socket, "Unix datagram socket that takes heartbeats; empty: none.")
+          .optional("token_file", &Heartbeat::token_file,
+                    "File with the token that POST /heartbeat/<service> must bring; empty: not offered.")
+          .place(&Heartbeat::place);
+  return s;
+}
+
+const Schema<Service>& service_schema() {
+  static const auto s =
+      Schema<Service>("service")
+          .optional("unit", &Service::unit, "The systemd unit that runs the service.")
+          .optional("labels", &Service::labels, "Labels of the service, shown on pages and in fettle_service_up.")
+          .optional("depends_on", &Service::depends_on,
+                    "Services of this file that must be healthy before this one is recovered.")
+          .optional("probes", &Service::probes, "What is checked, and how; see the probe types.")
+          .optional("traffic", &Service::traffic, "Who sends requests to the service, so that it can be drained.")
+          .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
+          .place(&Service::place);
+  return s;
+}
+
+const Schema<Draft>& agent_schema() {
+  static const auto s =
+      Schema<Draft>("fettle.yml")
+          .optional("global", &Draft::global, global_schema(), "What holds for everything.")
+          .optional("rule_files", &Draft::rule_files,
+                    "Prometheus rule files; shell patterns, relative to this file's folder.")
+          .custom("promql_compat", "Whose PromQL: 3 (Prometheus 3: ranges open on the left) or 2 (closed).", "3",
+                  [](const Node& node, Draft& d, const std::string& path, Errors& errors) {
+                    std::string why;
+                    if (read(node, d.promql_compat, why) && d.promql_compat != 2 && d.promql_compat != 3)
+                      why = expected("2 or 3", node);
+                    if (!why.empty()) errors.add(node.mark(), path, why);
+                  })
+          .optional("storage", &Draft::storage, storage_schema(), "The samples in memory.")
+          .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
+          .named("services", &Draft::services, service_schema(), "The services of this node, by name.")
+          .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.");
+  return s;
+}
+
+bool is_service_name(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
+  });
+}
+
+void check_service_names(const Node& services, Errors& errors) {
+  for (const auto& [name, value] : services.entries())
+    if (!is_service_name(name.scalar()))
+      errors.add(name.mark(), detail::join_path("services", name.scalar()),
+                 "a service's name starts with a letter or _ and goes on with letters, digits, '_', '.' and '-'");
+}
+
+// The graph of depends_on: an edge per item that names a known service.
+class Dependencies {
+ public:
+  Dependencies(const Draft& draft, Errors& errors) : draft_(draft), errors_(errors) {
+    for (std::size_t i = 0; i < draft.services.size(); ++i) {
+      names_.push_back(draft.services[i].first);
+      index_.emplace(draft.services[i].first, i);
+    }
+  }
+
+  void check() {
+    edges_.resize(names_.size());
+    for (std::size_t from = 0; from < names_.size(); ++from) collect(from);
+    visited_.assign(names_.size(), false);
+    for (std::size_t from = 0; from < names_.size(); ++from) walk(from);
+  }
+
+ private:
+  struct Edge {
+    std::size_t to;
+    Mark at;
+    std::string path;
+  };
+
+  void collect(std::size_t from) {
+    const auto& [name, service] = draft_.services[from];
+    const std::vector<Node> items = service.place.find("depends_on").items();
+    for (std::size_t i = 0; i < service.depends_on.size(); ++i) {
+      const std::string& wanted = service.depends_on[i];
+      const Mark at = items[i].mark();
+      const std::string path = fmt::format("{}.depends_on[{}]", detail::join_path("services", name), i);
+      if (const auto found = index_.find(wanted); found != index_.end()) {
+        edges_[from].push_back({found->second, at, path});
+        continue;
+      }
+      const std::string near = base::nearest(wanted, names_);
+      errors_.add(at, path,
+                  fmt::format("no service of this file is named '{}'", wanted) +
+                      (near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    }
+  }
+
+  // Depth first; an edge back onto the way closes a circle. Every service is left once, so every circle is named once.
+  void walk(std::size_t from) {
+    if (visited_[from]) return;
+    visited_[from] = true;
+    way_.push_back(from);
+    for (const Edge& edge : edges_[from]) {
+      const auto closes = std::find(way_.begin(), way_.end(), edge.to);
+      if (closes == way_.end()) {
+        walk(edge.to);
+        continue;
+      }
+      std::string circle;
+      for (auto at = closes; at != way_.end(); ++at) circle += names_[*at] + " → ";
+      errors_.add(edge.at, edge.path,
+                  fmt::format("services depend on each other in a circle: {}{}", circle, names_[edge.to]));
+    }
+    way_.pop_back();
+  }
+
+  const Draft& draft_;
+  Errors& errors_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::size_t> index_;
+  std::vector<std::vector<Edge>> edges_;
+  std::vector<bool> visited_;
+  std::vector<std::size_t> way_;
+};
+
+base::Secret read_token(const Heartbeat& heartbeat, const std::string& file, Errors& errors) {
+  if (heartbeat.token_file.empty()) return {};
+  const std::string path = std::filesystem::path(file).parent_path() / heartbeat.token_file;
+  const auto complain = [&](std::string_view what) {
+    detail::complain_at(heartbeat.place, "heartbeat", errors, "token_file", what);
+    return base::Secret{};
+  };
+  auto content = base::read_file(path, 64 * 1024);
+  if (!content) return complain(content.error().text);
+  while (!content->empty() && (content->back() == '\n' || content->back() == '\r')) content->pop_back();
+  if (content->empty()) return complain(fmt::format("{} is empty: write the token into it", path));
+  return base::Secret(*std::move(content));
+}
+
+}  // namespace
+
+AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors) {
+  AgentConfig out;
+  out.text = text;
+  const std::size_t before = errors.size();
+  const Node root = Node::parse(text, file, errors);
+  if (root.is_null()) {
+    if (errors.size() == before) errors.add({file, 0, 0}, "", "the file is empty: name at least one service to watch");
+    return out;
+  }
+  Draft draft = agent_schema().parse(root, "", errors);
+  check_service_names(root.find("services"), errors);
+  Dependencies(draft, errors).check();
+  out.heartbeat_token = read_token(draft.heartbeat, file, errors);
+  out.heartbeat_socket = std::move(draft.heartbeat.socket);
+  out.global = std::move(draft.global);
+  out.rule_files = std::move(draft.rule_files);
+  out.promql_compat = draft.promql_compat;
+  out.storage = draft.storage;
+  out.services = std::move(draft.services);
+  out.receivers = std::move(draft.receivers);
+  return out;
+}
+
+AgentConfig load_agent_config(const std::string& path, Errors& errors) {
+  const auto text = base::read_file(path);
+  if (text) return parse_agent_config(*text, path, errors);
+  errors.add({}, "", text.error().text);
+  return {};
+}
+
+std::vector<KeyReference> agent_config_reference() { return agent_schema().reference(); }
+
+}  // namespace config

@@ -1,0 +1,117 @@
+#include "config/agent_config.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "config/reference.h"
+#include "config/schema.h"
+#include "golden.h"
+
+TEST_CASE("every bad configuration is answered with all its mistakes, word for word") {
+  const std::vector<std::string> inputs = golden::inputs("bad");
+  REQUIRE(inputs.size() >= 7);
+  for (const std::string& path : inputs) {
+    CAPTURE(path);
+    config::Errors errors;
+    (void)config::load_agent_config(path, errors);
+    CHECK_FALSE(errors.empty());
+    const std::string got = golden::without_folder(errors.text(), path);
+    CHECK(got == golden::expected(path, got));
+  }
+}
+
+TEST_CASE("ten mistakes give ten located messages") {
+  config::Errors errors;
+  (void)config::load_agent_config(golden::folder("bad") + "/ten-mistakes.yml", errors);
+  std::size_t located = 0;
+  for (const std::string& line : errors.lines()) located += line.find("ten-mistakes.yml:") != std::string::npos;
+  CHECK(located == errors.size());
+  CHECK(errors.size() == 10);
+}
+
+TEST_CASE("a file that is not there is a mistake, not a crash") {
+  config::Errors errors;
+  (void)config::load_agent_config("/nonexistent/fettle.yml", errors);
+  CHECK(errors.text() == "cannot read /nonexistent/fettle.yml: No such file or directory\n");
+}
+
+TEST_CASE("a good configuration arrives in its structs, and what others know stays a node") {
+  const std::string path = golden::folder("good") + "/agent.yml";
+  config::Errors errors;
+  const config::AgentConfig c = config::load_agent_config(path, errors);
+  REQUIRE(errors.text() == "");
+  CHECK(c.global.interval == base::Millis{5000});
+  CHECK(c.global.external_labels.get("cluster") == "shop-eu");
+  CHECK(c.global.job == "fettle");
+  CHECK(c.rule_files == std::vector<std::string>{"rules/*.yml"});
+  CHECK(c.promql_compat == 2);
+  CHECK(c.storage.retention == base::Millis{3'600'000});
+  CHECK(c.storage.max_series == 500);
+  CHECK(c.heartbeat_socket == "/run/fettle/heartbeat.sock");
+  CHECK(c.heartbeat_token.reveal() == "s3cr3t");
+  REQUIRE(c.services.size() == 2);
+  CHECK(c.services[0].first == "order");
+  const config::Service& order = c.services[0].second;
+  CHECK(order.unit == "order.service");
+  CHECK(order.labels.get("tier") == "trading");
+  CHECK(order.depends_on == std::vector<std::string>{"redis"});
+  REQUIRE(order.probes.size() == 2);
+  CHECK(order.probes[0].find("name").scalar() == "http");
+  CHECK(order.traffic.find("nginx").is_mapping());
+  CHECK(order.recovery.find("when").find("alert").scalar() == "ServiceDown");
+  CHECK(order.place.mark().line == 8);
+  CHECK(c.services[1].second.recovery.is_null());
+  REQUIRE(c.receivers.size() == 1);
+  CHECK(c.receivers[0].find("name").scalar() == "ops");
+}
+
+TEST_CASE("the shown configuration has no secret in it and still says what it did") {
+  const auto text = base::read_file(golden::folder("good") + "/agent.yml");
+  REQUIRE(text.has_value());
+  const std::string shown = config::redact_secrets(*text);
+  CHECK(shown.find("hunter2") == std::string::npos);
+  CHECK(shown.find("username: shop") != std::string::npos);
+  CHECK(shown.find("password: <secret>") != std::string::npos);
+  CHECK(shown.find("secret_file: hook.key") != std::string::npos);
+  CHECK(shown.find("\"http://<secret>@127.0.0.1:8081/healthz?token=<secret>&x=1\"") != std::string::npos);
+  config::Errors errors;
+  (void)config::parse_agent_config(shown, golden::folder("good") + "/shown.yml", errors);
+  CHECK(errors.text() == "");
+}
+
+TEST_CASE("a secret is hidden however it is written") {
+  struct Row {
+    std::string name, input, want;
+  };
+  const std::vector<Row> rows = {
+      {"block text", "secret: |\n  hunter2\n  more\nb: 1\n", "secret: <secret>\nb: 1\n"},
+      {"list", "tokens: [hunter2, hunter2]\n", "tokens: <secret>\n"},
+      {"header", "headers: {Authorization: Bearer hunter2, X-Api-Key: hunter2, Accept: text/html}\n",
+       "headers:\n  Authorization: <secret>\n  X-Api-Key: <secret>\n  Accept: text/html\n"},
+      {"an argument", "args: [--password=hunter2, --user=shop]\n",
+       "args:\n  - \"--password=<secret>\"\n  - \"--user=shop\"\n"},
+      {"an anchor elsewhere", "a: {password: &p hunter2}\nb: {token: *p}\n",
+       "a:\n  password: <secret>\nb:\n  token: <secret>\n"},
+      {"a comment", "a: 1  # hunter2\n", "a: 1\n"},
+      {"an unreadable file", "password: {hunter2\n", "# the file cannot be read, so nothing of it is shown\n"},
+      {"two addresses", "a: \"http://u:hunter2@h/ x://hunter2@h\"\n", "a: \"http://<secret>@h/ x://<secret>@h\"\n"},
+      {"nothing secret", "a: {b: [], c: {}, d: ~, e: \"5\", f: \"x y\"}\n",
+       "a:\n  b: []\n  c: {}\n  d: ~\n  e: \"5\"\n  f: \"x y\"\n"},
+      {"a list of lists", "a: [[1, 2], {b: 3}]\n", "a:\n  -\n    - 1\n    - 2\n  -\n    b: 3\n"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(config::redact_secrets(row.input) == row.want);
+  }
+}
+
+TEST_CASE("the reference page names every key once with default and help") {
+  const std::string page =
+      config::print_reference({{"fettle.yml", "The configuration of the agent.", config::agent_config_reference()}});
+  CHECK(page.starts_with("fettle.yml\n==========\nThe configuration of the agent.\nglobal:  (optional)\n"));
+  CHECK(page.find("  interval:  (default: 5s)\n      How often a probe runs that does not say so itself.\n") !=
+        std::string::npos);
+  CHECK(page.find("  depends_on:  (default: [])\n") != std::string::npos);
+}
