@@ -1,11 +1,15 @@
 // Child processes: argv only, own process group, a limit, a grace, capped output, and proof that nothing survives.
 // posix_spawn; the pidfd is the exit event; SIGCHLD is nobody's. The agent is a child subreaper: at the limit the whole
 // tree of descendants is walked and killed, also what changed its group or forked twice (measured: 0 survivors).
+// What a program leaves running when it ends is killed too: a daemon belongs to systemd, not to a hook.
+// Every program leads a session of its own. So a child of the agent in a foreign session is the orphan of a program and
+// is reaped here; children in the agent's session are somebody else's and are never touched.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +21,12 @@
 namespace loop {
 
 class EventLoop;
+class Program;
 
 struct Command {
-  std::vector<std::string> argv;                   // argv[0] is an absolute path or is looked up in the fixed PATH
-  std::map<std::string, std::string> environment;  // all of it: nothing is inherited
-  std::string input;                               // written to its standard input, then closed
+  std::vector<std::string> argv{};                   // argv[0] is an absolute path or is looked up in the fixed PATH
+  std::map<std::string, std::string> environment{};  // all of it: nothing is inherited
+  std::string input{};                               // written to its standard input, then closed
   std::string directory = "/";
   base::Millis limit{30'000};            // SIGTERM to the group at this age …
   base::Millis grace{5'000};             // … SIGKILL to the whole tree this much later
@@ -54,7 +59,9 @@ class Subprocesses final : public Spawner {
   Handle spawn(Command command, std::function<void(base::Result<Finished>)> done) override;
 
  private:
-  EventLoop& loop_;
+  friend class Program;
+  struct Pool;
+  std::shared_ptr<Pool> pool_;  // Handles look whether it is still there
 };
 
 }  // namespace loop

@@ -1,4 +1,5 @@
-// Runs a real EventLoop until a condition holds; a test that would hang stops after ten seconds with false.
+// Runs a real EventLoop until a condition holds, looked at after each turn and every two milliseconds; a test that
+// would hang stops after ten seconds with false.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,10 @@ inline bool run_until(loop::EventLoop& loop, const std::function<bool()>& holds,
       loop.stop();
     }
   });
+  // Turns also when nothing else does: the condition may be about the world outside.
+  loop::Handle tick;
+  const std::function<void()> again = [&] { tick = loop.after(std::chrono::milliseconds{2}, again); };
+  again();
   const auto guard = loop.after(limit, [&] { loop.stop(); });
   loop.run();
   loop.set_after_turn(nullptr);
