@@ -47,11 +47,14 @@ class Action {
   virtual loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                            std::function<void(ActionResult)> done) const = 0;
   virtual std::string text() const = 0;  // "systemd restart"
+  // Whether the service may be healthy because of it; an action that only tells people is no reason to verify.
+  virtual bool may_heal() const { return true; }
 };
 
 struct ActionOwner {
   std::string service;
   std::string unit;
+  bool may_fail = false;  // the plan goes on without it: a finally step, or on_failure: continue
 };
 
 struct ActionType {

@@ -15,6 +15,7 @@
 #include "model/alert.h"
 #include "model/health.h"
 #include "recover/action.h"
+#include "recover/guard.h"
 #include "recover/plan_spec.h"
 #include "state/state.h"
 
@@ -37,13 +38,6 @@ struct Listener {
                      const std::string& mode)>
       on_action;
   std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
-};
-
-// One gate with its value, for `explain`.
-struct Gate {
-  std::string name;  // dependencies, min_uptime, cooldown, budget, agent_uptime, maintenance, mode …
-  bool open = true;
-  std::string text;  // "2 of 3 attempts left in 15m", "redis is down since 12:03:04Z"
 };
 
 struct PlanStatus {

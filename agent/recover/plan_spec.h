@@ -58,6 +58,7 @@ struct PlanSpec {
   std::string service;
   std::string unit;
   std::vector<std::string> depends_on;
+  std::vector<std::string> probes;  // names of the service's probes: a verification needs good runs of every one
   std::vector<std::pair<std::string, std::string>> when;  // labels of the alert: `alert` is alertname
   Mode mode = Mode::dry_run;
   Guards guards;

@@ -1,0 +1,47 @@
+// How much of its budget a service has used: attempts within the window, failures in a row and the backoff that follows
+// from them, the latch of exhaustion. Pure: time and chance are parameters. Instants are monotonic while the agent
+// runs; the durable form is in wall time, so that budgets survive a crash and a clock that jumps does not refill them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "recover/plan_spec.h"
+
+namespace recover {
+
+struct Spent {
+  std::vector<base::Instant> attempts;        // oldest first; those outside the window are dropped when one is added
+  int failures = 0;                           // failed runs in a row
+  std::optional<base::Instant> not_before;    // end of the backoff after the last failure
+  std::optional<base::Instant> recovered_at;  // end of the last run that recovered; the cooldown starts here
+  bool exhausted = false;
+};
+
+int attempts_left(const Budget& budget, const Spent& spent, base::Instant now);
+// When the oldest attempt of a full window leaves it; nullopt while one is free.
+std::optional<base::Instant> next_free(const Budget& budget, const Spent& spent, base::Instant now);
+
+// initial * factor^(failures - 1), at most max, spread by ± jitter; `chance` is in [0, 1). Zero without a failure.
+base::Duration backoff_delay(const Backoff& backoff, int failures, double chance);
+
+Spent with_attempt(Spent spent, const Budget& budget, base::Instant now);
+Spent with_recovery(Spent spent, base::Instant now);
+// Latches exhaustion when no attempt is left.
+Spent with_failure(Spent spent, const Budget& budget, base::Instant now, double chance);
+
+// After reset_after of health the backoff starts anew and the latch opens. The window is not cleared: no more than
+// `attempts` in any `within`, so the latch also waits until one is free. nullopt if there is nothing to reset.
+std::optional<base::Instant> reset_at(const Budget& budget, const Spent& spent, base::Instant healthy_since);
+Spent reset(Spent spent);
+
+std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall);
+// Instants in the future (the wall clock went back while the agent was down) become `now`.
+base::Result<Spent> parse_spent(const std::string& json, base::Instant now, base::WallTime wall);
+// For a record that cannot be read: everything was used just now. A damaged record must not open the gate.
+Spent all_used(const Budget& budget, base::Instant now);
+
+}  // namespace recover

@@ -1,0 +1,524 @@
+#include "recover/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "recover/budget.h"
+#include "recover/guard.h"
+#include "recover/plan.h"
+#include "recover/run.h"
+
+namespace recover {
+namespace {
+
+using state::Change;
+using state::Table;
+
+constexpr std::size_t kReports = 100;
+constexpr base::Millis kActionGrace{15'000};  // beyond its deadline an action is given up, whatever it does
+constexpr std::string_view kReportPrefix = "report/";
+constexpr std::string_view kWaitingPrefix = "waiting/";
+
+// Dry run keeps books of its own: it spends nothing that enforce would miss.
+std::string book(const PlanSpec& spec) { return spec.mode == Mode::dry_run ? "dry_run:" + spec.service : spec.service; }
+
+// Sorts by time; the id makes it unique.
+std::string report_key(const model::RecoveryReport& report) {
+  return fmt::format("{}{:015}/{}", kReportPrefix, base::to_ms(report.started), report.id);
+}
+
+bool matches(const PlanSpec& spec, const model::Alert& alert) {
+  if (alert.service() != spec.service) return false;
+  return std::all_of(spec.when.begin(), spec.when.end(), [&](const auto& want) {
+    return alert.labels.get(want.first == "alert" ? "alertname" : std::string_view(want.first)) == want.second;
+  });
+}
+
+}  // namespace
+
+struct Dispatcher::Rep {
+  // A service's plan with everything that is under way for it.
+  struct Active {
+    std::unique_ptr<PlanSpec> spec;
+    std::unique_ptr<PlanSpec> next;  // from a reload during a run
+    bool removed = false;            // by a reload during a run
+    std::optional<Plan> plan;
+    loop::Handle action, action_limit, timer;
+    std::optional<base::Instant> timer_at;
+    base::Instant action_started{};
+    std::uint64_t commit = 0;  // number of the commit that durable() is told about
+  };
+
+  Rep(Options o, Context c, state::State& s, World& w, Listener l)
+      : options(std::move(o)),
+        context(std::move(c)),
+        state(s),
+        world(w),
+        listener(std::move(l)),
+        random(options.seed),
+        started(context.scheduler.now()) {}
+
+  Options options;
+  Context context;
+  state::State& state;
+  World& world;
+  Listener listener;
+  base::Random random;
+  base::Instant started;
+  std::map<std::string, std::unique_ptr<Active>> active;
+  std::map<model::Labels, model::Alert> alerts;   // firing ones
+  std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
+  std::deque<model::RecoveryReport> reports;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
+
+  Situation situation(const Active& a) const {
+    Situation s;
+    s.now = context.scheduler.now();
+    s.wall = context.scheduler.wall_now();
+    s.agent_started = started;
+    s.agent_overloaded = world.agent_overloaded();
+    s.health = world.service_health(a.spec->service);
+    s.uptime = world.service_uptime(a.spec->service);
+    for (const std::string& name : a.spec->depends_on) s.dependencies.emplace_back(name, world.service_health(name));
+    s.maintenance = maintenance(a.spec->service);
+    return s;
+  }
+
+  std::optional<std::string> maintenance(const std::string& service) const {
+    const auto& table = state.read(Table::maintenance);
+    const auto found = table.find(service);
+    if (found == table.end()) return std::nullopt;
+    return found->second;
+  }
+
+  Spent load_spent(const PlanSpec& spec) {
+    const auto& table = state.read(Table::budgets);
+    const auto found = table.find(book(spec));
+    if (found == table.end()) return {};
+    auto spent = parse_spent(found->second, context.scheduler.now(), context.scheduler.wall_now());
+    if (spent) return *spent;
+    base::log::error("budget record unreadable; its service counts as exhausted until it was healthy for reset_after",
+                     {{"service", spec.service}, {"error", spent.error().text}});
+    return all_used(spec.budget, context.scheduler.now());
+  }
+
+  const model::Alert* firing_alert(const PlanSpec& spec) const {
+    for (const auto& [labels, alert] : alerts)
+      if (matches(spec, alert)) return &alert;
+    return nullptr;
+  }
+
+  // ---- effects
+
+  void apply(Active& a, Effects effects) {
+    for (Effect& effect : effects) carry_out(a, effect);
+    settle(a);
+  }
+
+  void carry_out(Active& a, Effect& effect) {
+    switch (effect.kind) {
+      case Effect::Kind::commit_intent: commit(a, intent_changes(a)); break;
+      case Effect::Kind::commit_close: commit(a, close_changes(a)); break;
+      case Effect::Kind::commit_progress:
+        write({Change::put(Table::intents, book(*a.spec), to_json(a.plan->run()))}, "progress of a recovery");
+        break;
+      case Effect::Kind::commit_budget: {
+        std::vector<Change> changes;
+        budget_changes(a, changes);
+        write(std::move(changes), "a budget");
+        break;
+      }
+      case Effect::Kind::start_action: start_action(a); break;
+      case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
+      case Effect::Kind::report: remember(effect.report); break;
+      case Effect::Kind::action_ended: action_ended(effect.report); break;
+      case Effect::Kind::blocked: blocked(a, effect.text); break;
+      case Effect::Kind::exhausted: exhausted(a, effect.text); break;
+    }
+  }
+
+  void budget_changes(const Active& a, std::vector<Change>& changes) const {
+    const auto now = context.scheduler.now();
+    changes.push_back(Change::put(Table::budgets, book(*a.spec),
+                                  to_json(a.plan->spent_to_commit(), now, context.scheduler.wall_now())));
+    const std::string waiting = std::string(kWaitingPrefix) + a.spec->service;
+    if (a.plan->alert_firing()) changes.push_back(Change::put(Table::recoveries, waiting, to_json(a.plan->alert())));
+    else changes.push_back(Change::remove(Table::recoveries, waiting));
+  }
+
+  std::vector<Change> intent_changes(const Active& a) const {
+    std::vector<Change> changes{Change::put(Table::intents, book(*a.spec), to_json(a.plan->run()))};
+    budget_changes(a, changes);
+    return changes;
+  }
+
+  std::vector<Change> close_changes(const Active& a) const {
+    std::vector<Change> changes{Change::remove(Table::intents, book(*a.spec))};
+    budget_changes(a, changes);
+    keep_report(a.plan->run().report, changes);
+    return changes;
+  }
+
+  void keep_report(const model::RecoveryReport& report, std::vector<Change>& changes) const {
+    changes.push_back(Change::put(Table::recoveries, report_key(report), to_json(report)));
+    const auto& table = state.read(Table::recoveries);
+    std::vector<std::string> kept;
+    for (auto it = table.lower_bound(std::string(kReportPrefix));
+         it != table.end() && it->first.starts_with(kReportPrefix); ++it)
+      kept.push_back(it->first);
+    for (std::size_t i = 0; i + kReports < kept.size() + 1; ++i)
+      changes.push_back(Change::remove(Table::recoveries, kept[i]));
+  }
+
+  // A commit that the plan waits for.
+  void commit(Active& a, std::vector<Change> changes) {
+    const std::uint64_t number = ++a.commit;
+    state.commit(std::move(changes), [this, still = std::weak_ptr(alive), service = a.spec->service,
+                                      number](base::Result<> result) {
+      if (still.expired()) return;
+      const auto found = active.find(service);
+      if (found == active.end() || found->second->commit != number) return;
+      Active& there = *found->second;
+      if (!result)
+        base::log::error("recovery waits: its intent could not be written and nothing is done without it; trying again",
+                         {{"service", service}, {"error", result.error().text}});
+      apply(there, there.plan->durable(result, situation(there)));
+    });
+  }
+
+  // A commit that nobody waits for.
+  void write(std::vector<Change> changes, std::string_view what) {
+    state.commit(std::move(changes), [what = std::string(what)](base::Result<> result) {
+      if (!result) base::log::error("could not write " + what, {{"error", result.error().text}});
+    });
+  }
+
+  // ---- actions
+
+  std::string event_json(const Active& a) const {
+    const Run& run = a.plan->run();
+    nlohmann::json labels = nlohmann::json::object(), annotations = nlohmann::json::object();
+    for (const model::Label l : run.alert.labels) labels[std::string(l.name)] = l.value;
+    for (const model::Label l : run.alert.annotations) annotations[std::string(l.name)] = l.value;
+    nlohmann::json event{{"recovery_id", run.report.id},
+                         {"service", a.spec->service},
+                         {"unit", a.spec->unit},
+                         {"node", options.node},
+                         {"attempt", run.report.attempt},
+                         {"trigger", run.report.trigger},
+                         {"health", to_string(world.service_health(a.spec->service))},
+                         {"alert",
+                          {{"labels", std::move(labels)},
+                           {"annotations", std::move(annotations)},
+                           {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
+                           {"generatorURL", run.alert.generator_url}}}};
+    return event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  }
+
+  void start_action(Active& a) {
+    const Step& step = a.plan->current_step();
+    const std::string service = a.spec->service;
+    a.action_started = context.scheduler.now();
+    const auto done = [this, service](ActionResult result) {
+      const auto found = active.find(service);
+      if (found != active.end()) action_done(*found->second, std::move(result));
+    };
+    if (a.spec->mode != Mode::enforce) {
+      a.action = context.scheduler.after({}, [done, text = step.text] {
+        done({"would_run", "dry run: " + text + " was not carried out"});
+      });
+      return;
+    }
+    const Run& run = a.plan->run();
+    const Trigger trigger{run.report.id, service, a.spec->unit, options.node, run.report.attempt, event_json(a)};
+    const base::Instant deadline = context.scheduler.now() + step.timeout;
+    a.action = step.action->run(context, trigger, deadline, done);
+    a.action_limit = context.scheduler.at(deadline + kActionGrace, [done, &step] {
+      done({"timeout", fmt::format("no end within {}", base::format_duration(step.timeout))});
+    });
+    base::log::info("recovery action started", {{"service", service},
+                                                {"action", step.text},
+                                                {"recovery", run.report.id},
+                                                {"attempt", fmt::format("{}", run.report.attempt)}});
+  }
+
+  void action_done(Active& a, ActionResult result) {
+    if (a.plan->phase() != Phase::acting || !a.action) return;
+    const base::Duration took = context.scheduler.now() - a.action_started;
+    const loop::Handle ended = std::move(a.action);
+    const loop::Handle limit = std::move(a.action_limit);
+    apply(a, a.plan->action_done(std::move(result), took, situation(a)));
+  }
+
+  // ---- telling
+
+  void remember(const model::RecoveryReport& report) {
+    const auto found =
+        std::find_if(reports.begin(), reports.end(), [&](const auto& known) { return known.id == report.id; });
+    if (found != reports.end()) *found = report;
+    else reports.push_front(report);
+    if (reports.size() > kReports) reports.pop_back();
+    if (report.ended)
+      base::log::info("recovery ended", {{"service", report.service},
+                                         {"state", report.state},
+                                         {"mode", report.mode},
+                                         {"recovery", report.id},
+                                         {"attempt", fmt::format("{}", report.attempt)}});
+    if (listener.on_report) listener.on_report(report);
+  }
+
+  void action_ended(const model::RecoveryReport& report) {
+    const model::ActionReport& action = report.actions.back();
+    if (action.result == "failed" || action.result == "timeout" || action.result == "refused")
+      base::log::warn("recovery action did not work", {{"service", report.service},
+                                                       {"action", action.action},
+                                                       {"result", action.result},
+                                                       {"text", action.text},
+                                                       {"recovery", report.id}});
+    if (listener.on_action) listener.on_action(report.service, action.action, action.result, report.mode);
+  }
+
+  void blocked(Active& a, const std::string& reason) {
+    base::log::info("recovery waits", {{"service", a.spec->service}, {"reason", reason}});
+    if (!a.plan->running()) {  // remembered, so that a crash does not forget the alert
+      std::vector<Change> changes;
+      budget_changes(a, changes);
+      write(std::move(changes), "a waiting alert");
+    }
+    if (listener.on_blocked) listener.on_blocked(a.spec->service, reason);
+  }
+
+  void exhausted(Active& a, const std::string& text) {
+    if (a.spec->mode != Mode::enforce) {
+      base::log::warn("recovery would be exhausted (dry run)", {{"service", a.spec->service}, {"text", text}});
+      return;
+    }
+    base::log::error("recovery exhausted", {{"service", a.spec->service}, {"text", text}});
+    if (context.page) context.page(a.spec->service, "Recovery exhausted. " + text);
+  }
+
+  // ---- life of a plan
+
+  // After every input: the timer, and a reload that waited for the end of a run.
+  void settle(Active& a) {
+    const auto wake_at = a.plan->wake_at();
+    if (wake_at != a.timer_at) {
+      a.timer_at = wake_at;
+      a.timer.reset();
+      if (wake_at)
+        a.timer = context.scheduler.at(*wake_at, [this, service = a.spec->service] {
+          const auto found = active.find(service);
+          if (found == active.end()) return;
+          Active& there = *found->second;
+          there.timer_at.reset();
+          apply(there, there.plan->wake(situation(there)));
+        });
+    }
+    if (a.plan->running() || (!a.next && !a.removed)) return;
+    // In a turn of its own: callers still hold `a`.
+    a.action = context.scheduler.after({}, [this, service = a.spec->service] { finish_reload(service); });
+  }
+
+  void finish_reload(const std::string& service) {
+    const auto found = active.find(service);
+    if (found == active.end() || found->second->plan->running()) return;
+    if (found->second->removed) {
+      active.erase(found);
+      return;
+    }
+    Active& a = *found->second;
+    if (!a.next) return;
+    const loop::Handle own = std::move(a.action);
+    adopt(a, std::move(a.next));
+  }
+
+  void adopt(Active& a, std::unique_ptr<PlanSpec> spec) {
+    const bool same_books = spec->mode == a.spec->mode;
+    const std::unique_ptr<PlanSpec> old = std::exchange(a.spec, std::move(spec));
+    if (same_books) a.plan->adopt(*a.spec);
+    else a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+    follow_alerts(a);
+    apply(a, a.plan->wake(situation(a)));
+  }
+
+  // Tells the plan whether one of its alerts fires.
+  void follow_alerts(Active& a) {
+    if (const model::Alert* alert = firing_alert(*a.spec)) apply(a, a.plan->firing(*alert, situation(a)));
+    else if (a.plan->alert_firing()) apply(a, a.plan->resolved(situation(a)));
+  }
+
+  void add(std::unique_ptr<PlanSpec> spec) {
+    auto owned = std::make_unique<Active>();
+    Active& a = *owned;
+    a.spec = std::move(spec);
+    a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+    active[a.spec->service] = std::move(owned);
+    apply(a, a.plan->health(situation(a)));
+    if (const auto left = unfinished.extract(book(*a.spec))) {
+      if (auto run = parse_run(left.mapped())) {
+        base::log::warn("an unfinished recovery goes on: probing first",
+                        {{"service", a.spec->service}, {"recovery", run->report.id}});
+        alerts.try_emplace(run->alert.labels, run->alert);
+        apply(a, a.plan->resume(std::move(*run), situation(a)));
+      } else {
+        base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
+                         {{"service", a.spec->service}, {"error", run.error().text}});
+        write({Change::remove(Table::intents, book(*a.spec))}, "the end of a recovery");
+      }
+    }
+    follow_alerts(a);
+  }
+
+  // An intent whose plan is no longer configured: closed and said, never left behind.
+  void close_orphans() {
+    for (auto& [key, text] : unfinished) {
+      std::vector<Change> changes{Change::remove(Table::intents, key)};
+      if (auto run = parse_run(text)) {
+        run->report.state = "aborted";
+        run->report.ended = context.scheduler.wall_now();
+        keep_report(run->report, changes);
+        remember(run->report);
+      }
+      base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
+      write(std::move(changes), "the end of a recovery");
+    }
+    unfinished.clear();
+  }
+
+  void read_state() {
+    unfinished = state.read(Table::intents);
+    for (const auto& [key, text] : state.read(Table::recoveries)) {
+      if (key.starts_with(kReportPrefix)) {
+        if (auto report = parse_report(text)) reports.push_front(std::move(*report));
+      } else if (key.starts_with(kWaitingPrefix)) {
+        if (auto alert = parse_alert(text)) alerts.emplace(alert->labels, std::move(*alert));
+      }
+    }
+    if (reports.size() > kReports) reports.resize(kReports);
+  }
+
+  std::string next_text(const Active& a, const std::vector<Gate>& gates) const {
+    const PlanSpec& spec = *a.spec;
+    const Plan& plan = *a.plan;
+    const std::string verb = spec.mode == Mode::dry_run ? "would run" : "runs";
+    const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
+    if (plan.phase() == Phase::acting) return fmt::format("{} is running", plan.current_step().text);
+    if (plan.phase() == Phase::verifying) return "probes must say that it is healthy";
+    if (plan.running()) return "writes down what it is about to do";
+    const Gate* closed = first_closed(gates);
+    if (!plan.alert_firing()) {
+      std::string when;
+      for (const auto& [name, value] : spec.when)
+        when += fmt::format("{}{} is {}", when.empty() ? "" : " and ", name, value);
+      return closed && !closed->opens ? fmt::format("nothing: {}: {}", closed->name, closed->text)
+                                      : fmt::format("when {} fires, {} {}", when, verb, first);
+    }
+    if (closed) return fmt::format("{} {} once {} allows it: {}", verb, first, closed->name, closed->text);
+    return fmt::format("{} {} unless a probe finds it healthy", verb, first);
+  }
+
+  PlanStatus status(const Active& a) const {
+    const Situation now = situation(a);
+    PlanStatus status;
+    status.service = a.spec->service;
+    status.mode = to_string(a.spec->mode);
+    status.state = a.plan->state();
+    status.reason = a.plan->reason();
+    status.attempts_left = attempts_left(a.spec->budget, a.plan->spent(), now.now);
+    status.gates = evaluate_gates(*a.spec, a.plan->spent(), now);
+    for (const Gate& gate : status.gates) {
+      if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
+      const base::WallTime opens = now.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - now.now);
+      if (!status.not_before || opens > *status.not_before) status.not_before = opens;
+    }
+    status.next = next_text(a, status.gates);
+    return status;
+  }
+};
+
+Dispatcher::Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener)
+    : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, world, std::move(listener))) {
+  rep_->read_state();
+}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
+  std::vector<std::string> kept;
+  for (auto& spec : plans) {
+    if (!spec) continue;
+    kept.push_back(spec->service);
+    const auto found = rep_->active.find(spec->service);
+    if (found == rep_->active.end()) rep_->add(std::move(spec));
+    else if (found->second->plan->running()) {
+      found->second->next = std::move(spec);
+      found->second->removed = false;
+    } else rep_->adopt(*found->second, std::move(spec));
+  }
+  for (auto it = rep_->active.begin(); it != rep_->active.end();) {
+    Rep::Active& a = *it->second;
+    const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
+    if (gone && a.plan->running()) a.removed = true;
+    if (gone && !a.plan->running()) it = rep_->active.erase(it);
+    else ++it;
+  }
+  rep_->close_orphans();
+}
+
+void Dispatcher::on_alert(const model::AlertTransition& transition) {
+  const model::Alert& alert = transition.alert;
+  if (alert.state == model::AlertState::firing) rep_->alerts.insert_or_assign(alert.labels, alert);
+  else if (rep_->alerts.erase(alert.labels) == 0) return;
+  const auto found = rep_->active.find(std::string(alert.service()));
+  if (found != rep_->active.end() && matches(*found->second->spec, alert)) rep_->follow_alerts(*found->second);
+}
+
+void Dispatcher::on_run(const std::string& service, const std::string& probe, bool up) {
+  const auto found = rep_->active.find(service);
+  if (found == rep_->active.end() || !found->second->plan->wants_runs()) return;
+  Rep::Active& a = *found->second;
+  rep_->apply(a, a.plan->probe_ran(probe, up, rep_->situation(a)));
+}
+
+void Dispatcher::on_health(const model::HealthChange& change) {
+  if (!change.probe.empty()) return;
+  for (auto& [service, owned] : rep_->active) {
+    Rep::Active& a = *owned;
+    if (service == change.service) rep_->apply(a, a.plan->health(rep_->situation(a)));
+    const auto& deps = a.spec->depends_on;
+    if (a.plan->phase() == Phase::blocked && std::find(deps.begin(), deps.end(), change.service) != deps.end())
+      rep_->apply(a, a.plan->wake(rep_->situation(a)));
+  }
+}
+
+void Dispatcher::set_maintenance(const std::string& service, bool on, const std::string& comment,
+                                 std::function<void(base::Result<>)> done) {
+  Change change = on ? Change::put(Table::maintenance, service, comment) : Change::remove(Table::maintenance, service);
+  rep_->state.commit({std::move(change)}, [rep = rep_.get(), still = std::weak_ptr(rep_->alive), service,
+                                           done = std::move(done)](base::Result<> result) {
+    if (still.expired()) return;
+    const auto found = rep->active.find(service);
+    if (result && found != rep->active.end() && found->second->plan->phase() == Phase::blocked)
+      rep->apply(*found->second, found->second->plan->wake(rep->situation(*found->second)));
+    if (done) done(std::move(result));
+  });
+}
+
+std::optional<std::string> Dispatcher::maintenance(const std::string& service) const {
+  return rep_->maintenance(service);
+}
+
+std::vector<PlanStatus> Dispatcher::statuses() const {
+  std::vector<PlanStatus> out;
+  for (const auto& [service, a] : rep_->active) out.push_back(rep_->status(*a));
+  return out;
+}
+
+std::vector<model::RecoveryReport> Dispatcher::reports() const { return {rep_->reports.begin(), rep_->reports.end()}; }
+
+}  // namespace recover

@@ -1,0 +1,95 @@
+#include "recover/guard.h"
+
+#include <fmt/format.h>
+
+namespace recover {
+namespace {
+
+std::string text_of(base::Duration d) {
+  return base::format_duration(std::chrono::ceil<base::Millis>(d > base::Duration{} ? d : base::Duration{}));
+}
+
+// Closed until `until`; the text says how long that is.
+Gate until(std::string name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
+  if (now >= opens) return {std::move(name), true, std::move(open)};
+  return {std::move(name), false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
+}
+
+Gate dependencies(const PlanSpec& plan, const Situation& situation) {
+  if (!plan.guards.dependencies_healthy) return {"dependencies", true, "not asked for"};
+  std::string down, rest;
+  for (const auto& [name, health] : situation.dependencies) {
+    std::string& list = health == model::Health::down ? down : rest;
+    list += fmt::format("{}{} is {}", list.empty() ? "" : ", ", name, to_string(health));
+  }
+  if (!down.empty()) return {"dependencies", false, down + ": a restart would not help"};
+  return {"dependencies", true, rest.empty() ? "none" : rest};
+}
+
+Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
+  if (!situation.uptime) return {"min_uptime", true, "no running process is known"};
+  const base::Instant started = situation.now - *situation.uptime;
+  return until("min_uptime", started + plan.guards.min_uptime, situation.now,
+               fmt::format("started {} ago, may take {} to get ready", text_of(*situation.uptime),
+                           base::format_duration(plan.guards.min_uptime)),
+               fmt::format("started {} ago", text_of(*situation.uptime)));
+}
+
+Gate exhausted(const PlanSpec& plan, const Spent& spent) {
+  if (!spent.exhausted) return {"exhausted", true, "not latched"};
+  return {
+      "exhausted", false,
+      fmt::format("gave up after {} attempts within {}; needs a person, or {} of health", plan.budget.attempts,
+                  base::format_duration(plan.budget.within), base::format_duration(plan.budget.backoff.reset_after))};
+}
+
+Gate budget(const PlanSpec& plan, const Spent& spent, base::Instant now) {
+  const int left = attempts_left(plan.budget, spent, now);
+  return {"budget", left > 0,
+          fmt::format("{} of {} attempts left in {}", left, plan.budget.attempts,
+                      base::format_duration(plan.budget.within)),
+          left > 0 ? std::nullopt : next_free(plan.budget, spent, now)};
+}
+
+}  // namespace
+
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
+  const base::Instant now = situation.now;
+  std::vector<Gate> gates;
+  if (situation.maintenance)
+    gates.push_back(
+        {"maintenance", false, situation.maintenance->empty() ? std::string("on") : "on: " + *situation.maintenance});
+  else gates.push_back({"maintenance", true, "off"});
+  if (plan.mode == Mode::ask)
+    gates.push_back({"ask", false,
+                     "mode is ask, and this version cannot take an approval yet: nothing is done; "
+                     "set mode: enforce or mode: dry_run"});
+  gates.push_back(exhausted(plan, spent));
+  gates.push_back(budget(plan, spent, now));
+  gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,
+                        fmt::format("the agent started {} ago", text_of(now - situation.agent_started)),
+                        fmt::format("the agent started {} ago", text_of(now - situation.agent_started))));
+  if (situation.agent_overloaded)
+    gates.push_back({"agent_overloaded", false, "the agent itself was held up lately; its probes are no proof"});
+  else gates.push_back({"agent_overloaded", true, "no"});
+  gates.push_back(dependencies(plan, situation));
+  gates.push_back(min_uptime(plan, situation));
+  if (spent.recovered_at)
+    gates.push_back(until("cooldown", *spent.recovered_at + plan.guards.cooldown, now,
+                          fmt::format("recovered {} ago", text_of(now - *spent.recovered_at)),
+                          fmt::format("recovered {} ago", text_of(now - *spent.recovered_at))));
+  else gates.push_back({"cooldown", true, "no recovery before"});
+  if (spent.not_before)
+    gates.push_back(until("backoff", *spent.not_before, now, fmt::format("{} failed in a row", spent.failures),
+                          fmt::format("over")));
+  else gates.push_back({"backoff", true, "none"});
+  return gates;
+}
+
+const Gate* first_closed(const std::vector<Gate>& gates) {
+  for (const Gate& gate : gates)
+    if (!gate.open) return &gate;
+  return nullptr;
+}
+
+}  // namespace recover

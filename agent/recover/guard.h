@@ -1,0 +1,46 @@
+// Guards: conditions that must hold before a plan may act. Each has a name, which is the reason of a refusal. Pure:
+// the same plan, budget and situation always give the same gates, so that `explain` shows exactly what decided.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "model/health.h"
+#include "recover/budget.h"
+#include "recover/plan_spec.h"
+
+namespace recover {
+
+// One gate with its value, for `explain`.
+struct Gate {
+  std::string name;  // maintenance, ask, exhausted, budget, agent_uptime, agent_overloaded, dependencies, min_uptime,
+                     // cooldown, backoff
+  bool open = true;
+  std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
+  std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
+};
+
+// What the world looks like at the moment of a decision.
+struct Situation {
+  base::Instant now{};
+  base::WallTime wall{};
+  base::Instant agent_started{};
+  bool agent_overloaded = false;
+  model::Health health = model::Health::unknown;  // of the service
+  std::optional<base::Duration> uptime;           // of the service's main process
+  std::vector<std::pair<std::string, model::Health>> dependencies;
+  std::optional<std::string> maintenance;  // the comment, while it is on
+};
+
+// All gates, open and closed, in the order in which they are asked: the first closed one is the reason.
+// A dependency whose health is unknown does not close its gate: unknown is not down. Cooldown follows a run that
+// recovered, backoff one that failed. A service without a known process has no uptime that would hold anything back.
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
+
+// The first closed gate, or null.
+const Gate* first_closed(const std::vector<Gate>& gates);
+
+}  // namespace recover

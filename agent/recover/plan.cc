@@ -1,0 +1,438 @@
+#include "recover/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace recover {
+
+using Kind = Effect::Kind;
+
+Plan::Plan(const PlanSpec& spec, Spent spent, base::Random& random)
+    : spec_(&spec), random_(&random), spent_(std::move(spent)), pending_(spent_) {}
+
+const Step& Plan::current_step() const {
+  return run_.part == Part::steps ? spec_->steps[run_.step] : spec_->finally[run_.step];
+}
+
+std::optional<base::Instant> Plan::wake_at() const {
+  std::optional<base::Instant> at = next_;
+  if (deadline_ && (!at || *deadline_ < *at)) at = deadline_;
+  if (!running() && healthy_since_)
+    if (const auto reset = reset_at(spec_->budget, spent_, *healthy_since_); reset && (!at || *reset < *at)) at = reset;
+  return at == base::Instant::max() ? std::nullopt : at;
+}
+
+std::string Plan::state() const {
+  switch (phase_) {
+    case Phase::idle: return spent_.exhausted ? "exhausted" : "idle";
+    case Phase::blocked:
+    case Phase::recheck:
+      if (spent_.exhausted) return "exhausted";
+      if (settling_) return "recovered";
+      return reason_ == "backoff" ? "backoff" : "blocked";
+    case Phase::verifying: return "verifying";
+    case Phase::committing:
+    case Phase::acting:
+    case Phase::closing: return "acting";
+  }
+  return "idle";
+}
+
+// ---- from the alert to the first commit
+
+Effects Plan::firing(const model::Alert& alert, const Situation& situation) {
+  Effects out;
+  alert_ = alert;
+  const bool fresh = !firing_;
+  firing_ = true;
+  if (fresh && phase_ == Phase::idle) begin(situation, Waited::no, out);
+  return out;
+}
+
+Effects Plan::resolved(const Situation& situation) {
+  Effects out;
+  firing_ = false;
+  if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(situation, out);
+  return out;
+}
+
+void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
+  run_ = Run{};
+  run_.alert = alert_;
+  run_.was_down = situation.health == model::Health::down;
+  run_.report.id = random_->identifier();
+  run_.report.service = spec_->service;
+  run_.report.trigger = fmt::format("alert {}", alert_.name());
+  run_.report.mode = to_string(spec_->mode);
+  run_.report.started = situation.wall;
+  visible_ = false;
+  waited_ = waited;
+  reason_.clear();
+  consider(situation, out);
+}
+
+void Plan::consider(const Situation& situation, Effects& out) {
+  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  if (const Gate* gate = first_closed(gates)) {
+    if (gate->name == "budget") exhaust(situation, out);
+    else block(*gate, situation, out);
+    return;
+  }
+  if (waited_ == Waited::yes && phase_ != Phase::recheck) {
+    phase_ = Phase::recheck;
+    good_runs_.clear();
+    deadline_ = situation.now + kRecheckLimit;
+    next_.reset();
+    out.push_back({Kind::probe_now});
+    return;
+  }
+  // Issue "one action at a time on the node" puts its gate here: all guards are open and nothing is spent yet.
+  settling_ = false;
+  reason_.clear();
+  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
+  pending_ = with_attempt(spent_, spec_->budget, situation.now);
+  commit_step(out);
+}
+
+void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
+  const bool changed = phase_ == Phase::idle || reason_ != gate.name;
+  phase_ = Phase::blocked;
+  waited_ = Waited::yes;
+  deadline_.reset();
+  reason_ = gate.name;
+  // What only a person or a reset of the latch can open is not asked for again and again.
+  if (gate.name == "exhausted" || gate.name == "ask" || gate.name == "maintenance") next_.reset();
+  else next_ = gate.opens.value_or(situation.now + kRetry);
+  if (!changed || settling_) return;
+  out.push_back({Kind::blocked, gate.name});
+  run_.report.state = "blocked";
+  run_.report.reason = gate.name;
+  // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
+  if (gate.name == "backoff" || gate.name == "exhausted") return;
+  visible_ = true;
+  say(Kind::report, out);
+}
+
+// An action is wanted and none is left.
+void Plan::exhaust(const Situation& situation, Effects& out) {
+  spent_.exhausted = true;
+  pending_ = spent_;
+  phase_ = Phase::blocked;
+  waited_ = Waited::yes;
+  settling_ = false;
+  deadline_.reset();
+  next_.reset();
+  reason_ = "exhausted";
+  run_.report.state = "exhausted";
+  run_.report.reason = "budget";
+  run_.report.ended = situation.wall;
+  out.push_back({Kind::commit_budget});
+  out.push_back({Kind::blocked, reason_});
+  say(Kind::report, out);
+  out.push_back(
+      {Kind::exhausted, fmt::format("{}: {} recoveries within {} did not keep it healthy; fettle stops acting "
+                                    "until a person has mended it and it was healthy for {}",
+                                    spec_->service, spec_->budget.attempts, base::format_duration(spec_->budget.within),
+                                    base::format_duration(spec_->budget.backoff.reset_after))});
+  visible_ = false;
+}
+
+// The wait is over without an action.
+void Plan::drop(const Situation& situation, Effects& out) {
+  if (visible_) {
+    run_.report.state = "aborted";
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+  phase_ = Phase::idle;
+  visible_ = settling_ = false;
+  reason_.clear();
+  next_.reset();
+  deadline_.reset();
+  out.push_back({Kind::commit_budget});
+}
+
+// ---- steps
+
+void Plan::commit_step(Effects& out) {
+  phase_ = Phase::committing;
+  next_.reset();
+  deadline_.reset();
+  run_.step_done = false;
+  run_.report.state = "acting";
+  run_.report.reason.clear();
+  out.push_back({Kind::commit_intent});
+}
+
+Effects Plan::durable(const base::Result<>& result, const Situation& situation) {
+  Effects out;
+  if (phase_ != Phase::committing && phase_ != Phase::closing) return out;
+  if (!result) {
+    if (!std::exchange(commit_failed_, true)) out.push_back({Kind::blocked, "state"});
+    reason_ = "state";
+    next_ = situation.now + kRetry;
+    if (phase_ == Phase::committing && !firing_ && run_.report.actions.empty() && run_.part == Part::steps) {
+      pending_ = spent_;
+      drop(situation, out);  // nothing was done and nothing is durable
+      commit_failed_ = false;
+    }
+    return out;
+  }
+  commit_failed_ = false;
+  reason_.clear();
+  const Spent before = std::exchange(spent_, pending_);
+  if (phase_ == Phase::closing) {
+    closed(situation, out);
+    return out;
+  }
+  if (!firing_ && run_.report.actions.empty() && run_.part == Part::steps && run_.was_down &&
+      situation.health == model::Health::up) {
+    pending_ = before;  // it recovered while the intent was written: nothing was done, nothing is spent
+    run_.outcome = "aborted";
+    close(situation, out);
+    return out;
+  }
+  phase_ = Phase::acting;
+  visible_ = true;
+  action_started_ = situation.wall;
+  out.push_back({Kind::start_action});
+  say(Kind::report, out);
+  return out;
+}
+
+Effects Plan::action_done(ActionResult result, base::Duration took, const Situation& situation) {
+  Effects out;
+  if (phase_ != Phase::acting) return out;
+  const Step& step = current_step();
+  run_.step_done = true;
+  const bool ok = result.result == "ok" || result.result == "would_run";
+  run_.report.actions.push_back({step.text, result.result, result.text, action_started_, took});
+  say(Kind::action_ended, out);
+  if (run_.part == Part::finally) {
+    say(Kind::report, out);
+    advance(situation, out);
+    return out;
+  }
+  if (ok && step.action->may_heal()) run_.unverified = true;
+  if (!ok) step_failed(situation, out);
+  else if (step.verify) verify(*step.verify, situation, out);
+  else advance(situation, out);
+  if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
+  say(Kind::report, out);
+  return out;
+}
+
+void Plan::step_failed(const Situation& situation, Effects& out) {
+  if (current_step().on_failure == OnFailure::stop) finish("failed", situation, out);
+  else advance(situation, out);
+}
+
+void Plan::advance(const Situation& situation, Effects& out) {
+  const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
+  if (run_.step + 1 < list.size()) {
+    ++run_.step;
+    pending_ = spent_;
+    commit_step(out);
+  } else if (run_.part == Part::finally) {
+    close(situation, out);
+  } else if (run_.unverified) {
+    final_check_ = true;
+    verify(Verify{}, situation, out);
+  } else {
+    finish("failed", situation, out);
+  }
+}
+
+// ---- verification
+
+void Plan::verify(const Verify& wanted, const Situation& situation, Effects& out) {
+  phase_ = Phase::verifying;
+  verify_ = wanted;
+  good_runs_.clear();
+  deadline_ = situation.now + wanted.within;
+  next_ = situation.now + kReprobe;
+  run_.report.state = "verifying";
+  out.push_back({Kind::probe_now});
+}
+
+bool Plan::all_good(int threshold, const Situation& situation) const {
+  // Probes that are not listed by name (a plan made by hand) are taken as one: the service's health decides then.
+  if (spec_->probes.empty())
+    return situation.health == model::Health::up &&
+           std::any_of(good_runs_.begin(), good_runs_.end(), [&](const auto& p) { return p.second >= threshold; });
+  return std::all_of(spec_->probes.begin(), spec_->probes.end(), [&](const std::string& name) {
+    const auto found = good_runs_.find(name);
+    return found != good_runs_.end() && found->second >= threshold;
+  });
+}
+
+std::string Plan::good_runs_text() const {
+  std::string out;
+  for (const std::string& name : spec_->probes) {
+    const auto found = good_runs_.find(name);
+    out += fmt::format("{}{} {} of {}", out.empty() ? "" : ", ", name, found == good_runs_.end() ? 0 : found->second,
+                       verify_.success_threshold);
+  }
+  return out;
+}
+
+Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situation) {
+  Effects out;
+  if (!wants_runs()) return out;
+  int& good = good_runs_[probe];
+  good = up ? good + 1 : 0;
+  if (phase_ == Phase::recheck) {
+    if (!up || !run_.was_down) consider(situation, out);
+    else if (all_good(1, situation)) drop(situation, out);
+    return out;
+  }
+  if (all_good(verify_.success_threshold, situation)) {
+    run_.unverified = false;
+    finish("recovered", situation, out);
+    say(Kind::report, out);
+  }
+  return out;
+}
+
+void Plan::verify_failed(const Situation& situation, Effects& out) {
+  run_.unverified = false;
+  if (!run_.report.actions.empty()) {
+    std::string& text = run_.report.actions.back().text;
+    text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ", base::format_duration(verify_.within),
+                        spec_->probes.empty() ? "" : fmt::format(" (good runs: {})", good_runs_text()));
+  }
+  if (std::exchange(final_check_, false)) finish("failed", situation, out);
+  else step_failed(situation, out);
+  say(Kind::report, out);
+}
+
+// ---- the end
+
+void Plan::finish(const std::string& outcome, const Situation& situation, Effects& out) {
+  final_check_ = false;
+  run_.outcome = outcome;
+  run_.part = Part::finally;
+  run_.step = 0;
+  pending_ = spent_;
+  if (spec_->finally.empty()) close(situation, out);
+  else commit_step(out);
+}
+
+void Plan::close(const Situation& situation, Effects& out) {
+  phase_ = Phase::closing;
+  next_.reset();
+  deadline_.reset();
+  if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
+  else if (run_.outcome == "failed") pending_ = with_failure(spent_, spec_->budget, situation.now, random_->unit());
+  run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
+  run_.report.reason.clear();
+  run_.report.ended = situation.wall;
+  out.push_back({Kind::commit_close});
+}
+
+void Plan::closed(const Situation& situation, Effects& out) {
+  phase_ = Phase::idle;
+  const bool shown = std::exchange(visible_, false);
+  if (run_.outcome != "aborted" || shown) say(Kind::report, out);
+  if (run_.report.state == "exhausted")
+    out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
+                                                "stops acting until it was healthy for {}",
+                                                spec_->service, run_.report.attempt, spec_->budget.attempts,
+                                                base::format_duration(spec_->budget.within),
+                                                base::format_duration(spec_->budget.backoff.reset_after))});
+  settling_ = run_.outcome == "recovered";
+  if (firing_ && run_.outcome != "aborted") begin(situation, Waited::yes, out);
+  else settling_ = false;
+}
+
+// ---- time and health
+
+Effects Plan::wake(const Situation& situation) {
+  Effects out;
+  reset_if_due(situation, out);
+  const bool late = deadline_ && situation.now >= *deadline_;
+  switch (phase_) {
+    case Phase::blocked: consider(situation, out); break;
+    case Phase::recheck:
+      // The probes gave no answer: what was known before stands.
+      if (late && run_.was_down && situation.health == model::Health::up) drop(situation, out);
+      else if (late) consider(situation, out);
+      break;
+    case Phase::verifying: {
+      if (late) {
+        verify_failed(situation, out);
+        break;
+      }
+      if (next_ && situation.now < *next_) break;
+      const bool seen = std::any_of(good_runs_.begin(), good_runs_.end(), [](const auto& p) { return p.second > 0; });
+      // Once something good was seen, the probes' own rhythm decides: runs in quick succession prove little.
+      if (seen) next_.reset();
+      else next_ = situation.now + kReprobe;
+      if (!seen) out.push_back({Kind::probe_now});
+      break;
+    }
+    case Phase::committing:
+    case Phase::closing:
+      if (next_ && situation.now >= *next_) {
+        next_.reset();
+        out.push_back({phase_ == Phase::closing ? Kind::commit_close : Kind::commit_intent});
+      }
+      break;
+    case Phase::idle:
+    case Phase::acting: break;
+  }
+  return out;
+}
+
+Effects Plan::health(const Situation& situation) {
+  Effects out;
+  if (situation.health != model::Health::up) healthy_since_.reset();
+  else if (!healthy_since_) healthy_since_ = situation.now;
+  // A run was dropped because the service was healthy, and now it is down again while its alert still fires.
+  if (situation.health == model::Health::down && firing_ && phase_ == Phase::idle) begin(situation, Waited::yes, out);
+  else if (situation.health == model::Health::down && (phase_ == Phase::blocked || phase_ == Phase::recheck))
+    run_.was_down = true;
+  return out;
+}
+
+void Plan::reset_if_due(const Situation& situation, Effects& out) {
+  if (running() || !healthy_since_) return;
+  const auto at = reset_at(spec_->budget, spent_, *healthy_since_);
+  if (!at || situation.now < *at) return;
+  spent_ = reset(spent_);
+  pending_ = spent_;
+  out.push_back({Kind::commit_budget});
+}
+
+// The step whose intent was durable may have run or not: it is not repeated. Probes say how the service is; if it is
+// not healthy within the step's time the run goes on with the next step. Its attempt was spent with the intent.
+Effects Plan::resume(Run run, const Situation& situation) {
+  Effects out;
+  run_ = std::move(run);
+  alert_ = run_.alert;
+  visible_ = true;
+  pending_ = spent_;
+  const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
+  if (run_.step >= list.size()) {  // the plan was changed meanwhile
+    if (run_.outcome.empty()) run_.outcome = "aborted";
+    close(situation, out);
+    return out;
+  }
+  if (run_.part == Part::finally) {
+    commit_step(out);
+    return out;
+  }
+  if (!run_.step_done)
+    run_.report.actions.push_back({current_step().text,
+                                   "failed",
+                                   "the agent stopped while this ran; how it ended is not known",
+                                   situation.wall,
+                                   {}});
+  verify(current_step().verify.value_or(Verify{}), situation, out);
+  say(Kind::report, out);
+  return out;
+}
+
+}  // namespace recover

@@ -1,0 +1,128 @@
+// The state machine of one service's recovery. Pure: inputs come with the Situation, what is to be done comes out as a
+// list of Effects in order; no timer, no disk, no process. The Dispatcher carries the effects out.
+//
+//   idle ─firing→ blocked ⇄ (gates) ─open→ [recheck] → committing ─durable→ acting → verifying → … → closing → idle
+//
+// Rules that hold throughout:
+// - An action starts only after the commit that names it was durable; the first commit of a run also spends an attempt.
+// - A run that started goes on to its end, whatever the alert does. One that waits is dropped when the alert resolves.
+// - After any wait the service is probed again first; one that was down and is healthy needs no action.
+// - Steps run at most once per run, also across a crash; `finally` steps at least once.
+// - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "recover/action.h"
+#include "recover/budget.h"
+#include "recover/guard.h"
+#include "recover/plan_spec.h"
+#include "recover/run.h"
+
+namespace recover {
+
+struct Effect {
+  enum class Kind {
+    commit_intent,    // the run and the budget, together; answer with durable()
+    commit_progress,  // the run: its action ended. Nobody waits for it
+    commit_close,     // the intent is gone, the budget and the final report stay; answer with durable()
+    commit_budget,    // the budget and whether an alert waits; nobody waits for it
+    start_action,     // current_step(): answer with action_done()
+    probe_now,
+    report,        // the report as it is now
+    action_ended,  // the report's newest action
+    blocked,       // text: the guard's name
+    exhausted,     // text: for a page
+  };
+  Kind kind;
+  std::string text{};
+  model::RecoveryReport report{};
+};
+using Effects = std::vector<Effect>;
+
+enum class Phase { idle, blocked, recheck, committing, acting, verifying, closing };
+
+class Plan {
+ public:
+  static constexpr base::Millis kRecheckLimit{10'000};  // for the probes to answer before acting on what is known
+  static constexpr base::Millis kRetry{1'000};          // asks again: gates without a time, a state that failed
+  static constexpr base::Millis kReprobe{250};          // while verifying and nothing good was seen yet
+
+  // `spec` outlives the plan or is exchanged by adopt() while phase() is idle or blocked.
+  Plan(const PlanSpec& spec, Spent spent, base::Random& random);
+
+  // Inputs.
+  Effects firing(const model::Alert& alert, const Situation& situation);
+  Effects resolved(const Situation& situation);
+  Effects durable(const base::Result<>& result, const Situation& situation);  // the answer to a commit_intent or _close
+  Effects action_done(ActionResult result, base::Duration took, const Situation& situation);
+  Effects probe_ran(const std::string& probe, bool up, const Situation& situation);
+  Effects health(const Situation& situation);  // the service's health changed or is known for the first time
+  Effects wake(const Situation& situation);    // the time of wake_at() came, or something that gates ask for changed
+  Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
+  void adopt(const PlanSpec& spec) { spec_ = &spec; }
+
+  // What there is to see.
+  Phase phase() const { return phase_; }
+  bool running() const { return phase_ >= Phase::committing; }
+  bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying; }
+  bool alert_firing() const { return firing_; }
+  const PlanSpec& spec() const { return *spec_; }
+  const Run& run() const { return run_; }
+  const Spent& spent() const { return spent_; }
+  const Spent& spent_to_commit() const { return pending_; }
+  const model::Alert& alert() const { return alert_; }
+  const Step& current_step() const;
+  std::optional<base::Instant> wake_at() const;
+  std::string state() const;  // as in PlanStatus
+  const std::string& reason() const { return reason_; }
+
+ private:
+  enum class Waited { no, yes };
+
+  void begin(const Situation& situation, Waited waited, Effects& out);
+  void consider(const Situation& situation, Effects& out);
+  void block(const Gate& gate, const Situation& situation, Effects& out);
+  void exhaust(const Situation& situation, Effects& out);
+  void commit_step(Effects& out);
+  void advance(const Situation& situation, Effects& out);
+  void step_failed(const Situation& situation, Effects& out);
+  void verify(const Verify& verify, const Situation& situation, Effects& out);
+  void verify_failed(const Situation& situation, Effects& out);
+  void finish(const std::string& outcome, const Situation& situation, Effects& out);
+  void close(const Situation& situation, Effects& out);
+  void closed(const Situation& situation, Effects& out);
+  void drop(const Situation& situation, Effects& out);
+  void reset_if_due(const Situation& situation, Effects& out);
+  void say(Effect::Kind kind, Effects& out) const { out.push_back({kind, {}, run_.report}); }
+  bool all_good(int threshold, const Situation& situation) const;
+  std::string good_runs_text() const;
+
+  const PlanSpec* spec_;
+  base::Random* random_;
+  Phase phase_ = Phase::idle;
+  Spent spent_;    // durable
+  Spent pending_;  // what the commit under way makes durable
+  Run run_;
+  model::Alert alert_;
+  bool firing_ = false;
+  bool visible_ = false;      // the run has been reported
+  bool settling_ = false;     // recovered, and the alert has not resolved yet: nothing is said
+  bool final_check_ = false;  // the verification after the last step
+  bool commit_failed_ = false;
+  Waited waited_ = Waited::no;
+  std::string reason_;
+  std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
+  Verify verify_;
+  base::WallTime action_started_{};
+  std::optional<base::Instant> healthy_since_;
+  std::optional<base::Instant> next_;      // wake for the phase
+  std::optional<base::Instant> deadline_;  // of recheck and verification
+};
+
+}  // namespace recover

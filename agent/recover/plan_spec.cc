@@ -1,0 +1,237 @@
+#include "recover/plan_spec.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/edit_distance.h"
+#include "config/schema.h"
+#include "recover/registry.h"
+
+namespace recover {
+
+std::string_view to_string(Mode mode) {
+  switch (mode) {
+    case Mode::dry_run: return "dry_run";
+    case Mode::ask: return "ask";
+    case Mode::enforce: return "enforce";
+  }
+  return "dry_run";
+}
+
+// Found by Schema through their type.
+static bool read(const config::Node& node, Mode& out, std::string& why) {
+  std::size_t index = 0;
+  if (!config::read_one_of(node, {"dry_run", "ask", "enforce"}, index, why)) return false;
+  out = static_cast<Mode>(index);
+  return true;
+}
+static std::string show(Mode mode) { return std::string(to_string(mode)); }
+
+static bool read(const config::Node& node, OnFailure& out, std::string& why) {
+  std::size_t index = 0;
+  if (!config::read_one_of(node, {"escalate", "continue", "stop"}, index, why)) return false;
+  out = static_cast<OnFailure>(index);
+  return true;
+}
+static std::string show(OnFailure value) {
+  return value == OnFailure::escalate ? "escalate" : value == OnFailure::proceed ? "continue" : "stop";
+}
+
+namespace {
+
+struct StepSettings {
+  config::Node place;
+  config::Node action;
+  base::Millis timeout{60'000};
+  OnFailure on_failure = OnFailure::escalate;
+  std::optional<Verify> verify;
+  base::Millis slow_start{0};
+};
+
+struct PlanSettings {
+  std::map<std::string, std::string> when;
+  Mode mode = Mode::dry_run;
+  Guards guards;
+  Budget budget;
+  std::vector<StepSettings> steps, finally;
+};
+
+const auto& verify_schema() {
+  static const auto s = config::Schema<Verify>("verify")
+                            .optional("success_threshold", &Verify::success_threshold,
+                                      "Good runs in a row that every probe of the service needs.")
+                            .optional("within", &Verify::within, "Time for that, from the end of the action.")
+                            .check([](const Verify& v, const config::Complain& complain) {
+                              if (v.success_threshold < 1) complain("success_threshold", "must be at least 1");
+                              if (v.within <= base::Millis{0}) complain("within", "must be longer than 0s");
+                            });
+  return s;
+}
+
+const auto& step_schema() {
+  static const auto s =
+      config::Schema<StepSettings>("step")
+          .place(&StepSettings::place)
+          .required("do", &StepSettings::action, "The action: a word, or one key with its settings.")
+          .optional("timeout", &StepSettings::timeout, "How long the action may take.")
+          .optional("on_failure", &StepSettings::on_failure,
+                    "escalate: the next step is tried because this one failed; continue: the next step follows as if "
+                    "it had worked; stop: give up. A failed verification counts as a failure.")
+          .optional("verify", &StepSettings::verify, verify_schema(),
+                    "Healthy again by this step? Then the plan is over; the later steps are not needed.")
+          .optional("slow_start", &StepSettings::slow_start, "Of undrain: how long traffic takes to come back fully.")
+          .check([](const StepSettings& s2, const config::Complain& complain) {
+            if (s2.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
+          });
+  return s;
+}
+
+const auto& backoff_schema() {
+  static const auto s =
+      config::Schema<Backoff>("backoff")
+          .optional("initial", &Backoff::initial, "Wait after the first failed run.")
+          .optional("factor", &Backoff::factor, "Each further failure in a row multiplies the wait by this.")
+          .optional("max", &Backoff::max, "Longest wait.")
+          .optional("jitter", &Backoff::jitter, "Each wait is spread by this part of it, up and down.")
+          .optional("reset_after", &Backoff::reset_after,
+                    "So long healthy, and the wait starts anew and an exhausted plan may act again.")
+          .check([](const Backoff& b, const config::Complain& complain) {
+            if (!(b.factor >= 1)) complain("factor", "must be at least 1");
+            if (!(b.jitter >= 0 && b.jitter < 1)) complain("jitter", "must be from 0 to below 1");
+            if (b.max < b.initial) complain("max", "must not be shorter than initial");
+          });
+  return s;
+}
+
+const auto& budget_schema() {
+  static const auto s =
+      config::Schema<Budget>("budget")
+          .optional("attempts", &Budget::attempts, "Runs of the plan that may start within the window.")
+          .optional("within", &Budget::within, "The window; it slides.")
+          .optional("backoff", &Budget::backoff, backoff_schema(), "Wait between a failed run and the next.")
+          .check([](const Budget& b, const config::Complain& complain) {
+            if (b.attempts < 1) complain("attempts", "must be at least 1; leave recovery out to never act");
+            if (b.within <= base::Millis{0}) complain("within", "must be longer than 0s");
+          });
+  return s;
+}
+
+const auto& guards_schema() {
+  static const auto s =
+      config::Schema<Guards>("guards")
+          .custom("dependencies", "healthy: nothing is done while a service of depends_on is down; any: not asked.",
+                  "healthy",
+                  [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+                    std::size_t index = 0;
+                    std::string why;
+                    if (config::read_one_of(node, {"healthy", "any"}, index, why)) g.dependencies_healthy = index == 0;
+                    else errors.add(node.mark(), path, why);
+                  })
+          .optional("min_uptime", &Guards::min_uptime, "Time that a start of the service gets before the next action.")
+          .optional("cooldown", &Guards::cooldown, "Pause after a run that recovered the service.")
+          .optional("agent_uptime", &Guards::agent_uptime, "The agent itself must run so long.");
+  return s;
+}
+
+const auto& plan_schema() {
+  static const auto s =
+      config::Schema<PlanSettings>("recovery")
+          .required("when", &PlanSettings::when,
+                    "Labels of the alert that starts the plan; alert stands for alertname. The alert's service label "
+                    "must name this service.")
+          .optional("mode", &PlanSettings::mode,
+                    "dry_run: everything but the actions; ask: waits for an approval (not available yet: nothing is "
+                    "done); enforce: acts.")
+          .optional("guards", &PlanSettings::guards, guards_schema(), "Conditions that must hold before acting.")
+          .optional("budget", &PlanSettings::budget, budget_schema(), "How often.")
+          .list("steps", &PlanSettings::steps, step_schema(), "What to do, in order, until the service is healthy.")
+          .list("finally", &PlanSettings::finally, step_schema(), "Always done at the end of a run.")
+          .check([](const PlanSettings& p, const config::Complain& complain) {
+            if (p.when.empty()) complain("when", "must name an alert, such as {alert: ServiceDown}");
+            if (p.steps.empty()) complain("steps", "must have at least one step, such as {do: {systemd: restart}}");
+          });
+  return s;
+}
+
+std::string known_actions() {
+  std::string out;
+  for (const ActionType* type : action_types()) out += fmt::format("{}{}", out.empty() ? "" : ", ", type->name);
+  return out;
+}
+
+std::unique_ptr<const Action> parse_action(const config::Node& node, const std::string& path, const ActionOwner& owner,
+                                           config::Errors& errors) {
+  std::string name;
+  config::Node value, place = node;
+  if (node.is_scalar()) {
+    name = node.scalar();
+  } else if (node.is_mapping() && node.entries().size() == 1) {
+    place = node.entries().front().first;
+    name = place.scalar();
+    value = node.entries().front().second;
+  } else {
+    errors.add(node.mark(), path, "expected one action, such as {systemd: restart}; more actions are more steps");
+    return nullptr;
+  }
+  if (const ActionType* type = find_action_type(name))
+    return type->parse(value, node.is_scalar() ? path : path + "." + name, owner, errors);
+  std::vector<std::string> names;
+  for (const ActionType* type : action_types()) names.emplace_back(type->name);
+  const std::string near = base::nearest(name, names);
+  errors.add(place.mark(), path,
+             fmt::format("unknown action '{}'; {}", name,
+                         near.empty() ? "there are: " + known_actions() : "did you mean " + near + "?"));
+  return nullptr;
+}
+
+enum class Place { steps, finally };
+
+std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const std::string& path,
+                              const config::Service& settings, ActionOwner owner, config::Errors& errors) {
+  std::vector<Step> out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    StepSettings& s = list[i];
+    if (s.action.is_null()) continue;  // said already
+    const std::string at = fmt::format("{}[{}]", path, i);
+    owner.may_fail = where == Place::finally || s.on_failure == OnFailure::proceed;
+    auto action = parse_action(s.action, at + ".do", owner, errors);
+    if (s.slow_start.count() != 0 && !(s.action.is_scalar() && s.action.scalar() == "undrain"))
+      errors.add(s.place.find("slow_start").mark(), at + ".slow_start", "only undrain has a slow_start");
+    if (s.verify && where == Place::finally)
+      errors.add(s.place.find("verify").mark(), at + ".verify", "a finally step is not verified; put verify on a step");
+    else if (s.verify && settings.probes.empty())
+      errors.add(s.place.find("verify").mark(), at + ".verify", "the service has no probe that could verify");
+    if (!action) continue;
+    std::string text = action->text();
+    out.push_back({std::move(text), std::move(action), s.timeout, s.on_failure, s.verify});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
+                                     config::Errors& errors) {
+  if (settings.recovery.is_null()) return nullptr;
+  const std::string path = "services." + service + ".recovery";
+  PlanSettings in = plan_schema().parse(settings.recovery, path, errors);
+  auto plan = std::make_unique<PlanSpec>();
+  plan->service = service;
+  plan->unit = settings.unit;
+  plan->depends_on = settings.depends_on;
+  for (const config::Node& probe : settings.probes) {
+    const std::string& name = probe.find("name").scalar();
+    plan->probes.push_back(name.empty() ? probe.find("type").scalar() : name);
+  }
+  plan->when.assign(in.when.begin(), in.when.end());
+  plan->mode = in.mode;
+  plan->guards = in.guards;
+  plan->budget = in.budget;
+  const ActionOwner owner{service, settings.unit};
+  plan->steps = parse_steps(std::move(in.steps), Place::steps, path + ".steps", settings, owner, errors);
+  plan->finally = parse_steps(std::move(in.finally), Place::finally, path + ".finally", settings, owner, errors);
+  return plan;
+}
+
+}  // namespace recover

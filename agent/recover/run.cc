@@ -1,0 +1,134 @@
+#include "recover/run.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace recover {
+namespace {
+
+using nlohmann::json;
+
+json labels_out(const model::Labels& labels) {
+  json out = json::object();
+  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
+  return out;
+}
+
+model::Labels labels_in(const json& in) {
+  std::vector<model::Label> labels;
+  for (const auto& [name, value] : in.items()) labels.push_back({name, value.get_ref<const std::string&>()});
+  return model::Labels(std::move(labels));
+}
+
+std::optional<base::WallTime> time_in(const json& in, const char* key) {
+  if (!in.contains(key)) return std::nullopt;
+  return base::wall_from_ms(in[key].get<std::int64_t>());
+}
+
+json out(const model::RecoveryReport& report) {
+  json actions = json::array();
+  for (const model::ActionReport& a : report.actions)
+    actions.push_back({{"action", a.action},
+                       {"result", a.result},
+                       {"text", a.text},
+                       {"started_ms", base::to_ms(a.started)},
+                       {"took_us", std::chrono::duration_cast<std::chrono::microseconds>(a.took).count()}});
+  json result{
+      {"id", report.id},           {"service", report.service},     {"trigger", report.trigger},
+      {"mode", report.mode},       {"state", report.state},         {"reason", report.reason},
+      {"attempt", report.attempt}, {"actions", std::move(actions)}, {"started_ms", base::to_ms(report.started)}};
+  if (report.ended) result["ended_ms"] = base::to_ms(*report.ended);
+  return result;
+}
+
+model::RecoveryReport report_in(const json& in) {
+  model::RecoveryReport report;
+  report.id = in.at("id");
+  report.service = in.at("service");
+  report.trigger = in.at("trigger");
+  report.mode = in.at("mode");
+  report.state = in.at("state");
+  report.reason = in.at("reason");
+  report.attempt = in.at("attempt");
+  for (const json& a : in.at("actions"))
+    report.actions.push_back({a.at("action"), a.at("result"), a.at("text"),
+                              base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
+                              std::chrono::microseconds(a.at("took_us").get<std::int64_t>())});
+  report.started = base::wall_from_ms(in.at("started_ms").get<std::int64_t>());
+  report.ended = time_in(in, "ended_ms");
+  return report;
+}
+
+json out(const model::Alert& alert) {
+  json result{{"labels", labels_out(alert.labels)},
+              {"annotations", labels_out(alert.annotations)},
+              {"value", fmt::format("{}", alert.value)},  // JSON has no NaN
+              {"active_at_ms", base::to_ms(alert.active_at)},
+              {"generator_url", alert.generator_url}};
+  if (alert.fired_at) result["fired_at_ms"] = base::to_ms(*alert.fired_at);
+  return result;
+}
+
+model::Alert alert_in(const json& in) {
+  model::Alert alert;
+  alert.labels = labels_in(in.at("labels"));
+  alert.annotations = labels_in(in.at("annotations"));
+  alert.state = model::AlertState::firing;
+  alert.value = std::strtod(in.at("value").get_ref<const std::string&>().c_str(), nullptr);
+  alert.active_at = base::wall_from_ms(in.at("active_at_ms").get<std::int64_t>());
+  alert.fired_at = time_in(in, "fired_at_ms");
+  alert.generator_url = in.at("generator_url");
+  return alert;
+}
+
+template <typename T, typename F>
+base::Result<T> read(const std::string& text, std::string_view what, F from) {
+  try {
+    return from(json::parse(text));
+  } catch (const json::exception& e) {
+    return base::fail(base::Kind::invalid, fmt::format("{} cannot be read: {}", what, e.what()));
+  }
+}
+
+// Text of programs may hold bytes that are no UTF-8; a record is written all the same.
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string to_json(const Run& run) {
+  return dump({{"report", out(run.report)},
+               {"alert", out(run.alert)},
+               {"part", run.part == Part::steps ? "steps" : "finally"},
+               {"step", run.step},
+               {"step_done", run.step_done},
+               {"was_down", run.was_down},
+               {"unverified", run.unverified},
+               {"outcome", run.outcome}});
+}
+
+base::Result<Run> parse_run(const std::string& text) {
+  return read<Run>(text, "an intent", [](const json& in) {
+    Run run;
+    run.report = report_in(in.at("report"));
+    run.alert = alert_in(in.at("alert"));
+    run.part = in.at("part") == "finally" ? Part::finally : Part::steps;
+    run.step = in.at("step");
+    run.step_done = in.at("step_done");
+    run.was_down = in.at("was_down");
+    run.unverified = in.at("unverified");
+    run.outcome = in.at("outcome");
+    return run;
+  });
+}
+
+std::string to_json(const model::RecoveryReport& report) { return dump(out(report)); }
+base::Result<model::RecoveryReport> parse_report(const std::string& text) {
+  return read<model::RecoveryReport>(text, "a recovery report", report_in);
+}
+std::string to_json(const model::Alert& alert) { return dump(out(alert)); }
+base::Result<model::Alert> parse_alert(const std::string& text) {
+  return read<model::Alert>(text, "an alert", alert_in);
+}
+
+}  // namespace recover

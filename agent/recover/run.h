@@ -1,0 +1,36 @@
+// One run of a plan, from its trigger to its end: the report that people see and the place it has reached. Its JSON is
+// the intent that is durable before each action, and from which an unfinished run goes on after a crash.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/result.h"
+#include "model/action_report.h"
+#include "model/alert.h"
+
+namespace recover {
+
+enum class Part { steps, finally };
+
+struct Run {
+  model::RecoveryReport report;
+  model::Alert alert;       // that triggered it
+  Part part = Part::steps;  // which list `step` counts in
+  std::size_t step = 0;     // the action that is about to start, or has
+  bool step_done = false;   // that action has ended
+  bool was_down = false;    // at the trigger; then being healthy again is a reason not to act
+  bool unverified = false;  // an action may have healed the service and no verification followed yet
+  std::string outcome;      // once the steps are over: recovered, failed or aborted
+};
+
+std::string to_json(const Run& run);
+base::Result<Run> parse_run(const std::string& json);
+
+std::string to_json(const model::RecoveryReport& report);
+base::Result<model::RecoveryReport> parse_report(const std::string& json);
+
+std::string to_json(const model::Alert& alert);
+base::Result<model::Alert> parse_alert(const std::string& json);
+
+}  // namespace recover
