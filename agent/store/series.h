@@ -1,0 +1,47 @@
+// The samples of one series: sealed chunks, one that is being filled, and the newest few as they are, because most
+// questions are about now. Loop thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/sample.h"
+#include "store/chunk.h"
+
+namespace store {
+
+class Series {
+ public:
+  explicit Series(model::Labels labels) : labels_(std::move(labels)) {}
+
+  const model::Labels& labels() const { return labels_; }
+  std::size_t samples() const { return samples_; }
+  std::size_t bytes() const;
+  bool empty() const { return samples_ == 0; }
+  model::Sample newest() const { return recent_[(next_ + kRecent - 1) % kRecent]; }  // unless empty()
+
+  // `sample` is newer than newest(). A chunk is closed after 120 samples or when it spans `longest` milliseconds.
+  void append(model::Sample sample, std::int64_t longest);
+  void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
+  bool last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const;
+  // Drops the chunks whose samples are all older than `cutoff`. Returns how many samples went.
+  std::size_t expire(std::int64_t cutoff);
+
+ private:
+  static constexpr std::size_t kRecent = 8;
+  std::size_t recent_count() const { return samples_ < kRecent ? samples_ : kRecent; }
+  const model::Sample& recent(std::size_t age) const { return recent_[(next_ + 2 * kRecent - 1 - age) % kRecent]; }
+
+  model::Labels labels_;
+  std::vector<Chunk> chunks_;  // oldest first; `writer_` fills the last one
+  ChunkWriter writer_;
+  std::size_t samples_ = 0;
+  std::size_t sealed_bytes_ = 0;
+  std::array<model::Sample, kRecent> recent_{};
+  std::size_t next_ = 0;
+};
+
+}  // namespace store

@@ -1,0 +1,137 @@
+#include "store/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <unordered_map>
+
+#include "store/postings.h"
+#include "store/series.h"
+
+namespace store {
+
+struct Store::Rep {
+  explicit Rep(Options o) : options(o) {}
+
+  Series* at(SeriesId id) const { return id < slots.size() ? slots[id].get() : nullptr; }
+  base::Result<> append(Series& series, model::Sample sample);
+  base::Result<SeriesId> make(const model::Labels& labels);
+
+  Options options;
+  std::vector<std::unique_ptr<Series>> slots;  // by id; null: free
+  std::vector<SeriesId> free;
+  std::unordered_map<model::Labels, SeriesId, model::LabelsHash> by_labels;
+  Postings postings;
+  std::uint64_t generation = 1;
+  std::size_t samples = 0;
+  std::uint64_t appended = 0;
+  std::uint64_t refused_old = 0;
+  std::uint64_t refused_limit = 0;
+};
+
+base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
+  if (!series.empty() && sample.t <= series.newest().t) {
+    const model::Sample newest = series.newest();
+    if (sample.t == newest.t && std::bit_cast<std::uint64_t>(sample.v) == std::bit_cast<std::uint64_t>(newest.v))
+      return {};
+    ++refused_old;
+    return base::fail(base::Kind::invalid,
+                      fmt::format("the sample of {} at {} is not newer than the last one, at {}",
+                                  series.labels().to_string(), base::format_iso8601(base::wall_from_ms(sample.t)),
+                                  base::format_iso8601(base::wall_from_ms(newest.t))));
+  }
+  // Chunks go as a whole: none may hold much more than the time that is to be kept.
+  series.append(sample, std::max<std::int64_t>(options.retention.count() / 8, 1));
+  ++samples;
+  ++appended;
+  return {};
+}
+
+base::Result<SeriesId> Store::Rep::make(const model::Labels& labels) {
+  if (by_labels.size() >= options.max_series) {
+    ++refused_limit;
+    return base::fail(base::Kind::limit, fmt::format("no room for {}: the store holds storage.max_series = {} series",
+                                                     labels.to_string(), options.max_series));
+  }
+  SeriesId id = static_cast<SeriesId>(slots.size());
+  if (free.empty()) {
+    slots.emplace_back();
+  } else {
+    id = free.back();
+    free.pop_back();
+  }
+  slots[id] = std::make_unique<Series>(labels);
+  by_labels.emplace(labels, id);
+  postings.add(id, labels);
+  ++generation;
+  return id;
+}
+
+Store::Store(Options options) : rep_(std::make_unique<Rep>(options)) {}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+
+base::Result<SeriesId> Store::series(const model::Labels& labels) {
+  const auto found = rep_->by_labels.find(labels);
+  return found == rep_->by_labels.end() ? rep_->make(labels) : base::Result<SeriesId>(found->second);
+}
+
+base::Result<> Store::append(const model::Labels& labels, model::Sample sample) {
+  TRY(const SeriesId id, series(labels));
+  return rep_->append(*rep_->slots[id], sample);
+}
+
+base::Result<> Store::append(SeriesId id, model::Sample sample) {
+  Series* series = rep_->at(id);
+  if (!series) return base::fail(base::Kind::not_found, fmt::format("there is no series with the id {}", id));
+  return rep_->append(*series, sample);
+}
+
+std::uint64_t Store::generation() const { return rep_->generation; }
+
+std::vector<Found> Store::select(const std::vector<model::Matcher>& matchers) const {
+  const auto labels_of = [this](SeriesId id) -> const model::Labels& { return rep_->slots[id]->labels(); };
+  std::vector<Found> out;
+  for (const SeriesId id : rep_->postings.find(matchers, labels_of)) out.push_back({id, labels_of(id)});
+  std::sort(out.begin(), out.end(), [](const Found& a, const Found& b) { return a.labels < b.labels; });
+  return out;
+}
+
+void Store::read(SeriesId id, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
+  if (const Series* series = rep_->at(id)) series->read(from, to, out);
+}
+
+bool Store::last_at(SeriesId id, std::int64_t not_before, std::int64_t at, model::Sample& out) const {
+  const Series* series = rep_->at(id);
+  return series && series->last_at(not_before, at, out);
+}
+
+void Store::expire(std::int64_t now) {
+  const std::int64_t cutoff = now - rep_->options.retention.count();
+  for (SeriesId id = 0; id < rep_->slots.size(); ++id) {
+    std::unique_ptr<Series>& series = rep_->slots[id];
+    if (!series) continue;
+    rep_->samples -= series->expire(cutoff);
+    if (!series->empty()) continue;
+    rep_->postings.remove(id, series->labels());
+    rep_->by_labels.erase(series->labels());
+    series.reset();
+    rep_->free.push_back(id);
+    ++rep_->generation;
+  }
+}
+
+Stats Store::stats() const {
+  Stats out;
+  out.series = rep_->by_labels.size();
+  out.samples = rep_->samples;
+  for (const auto& series : rep_->slots)
+    if (series) out.bytes += series->bytes();
+  out.appended = rep_->appended;
+  out.refused_old = rep_->refused_old;
+  out.refused_limit = rep_->refused_limit;
+  return out;
+}
+
+}  // namespace store

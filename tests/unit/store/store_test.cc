@@ -1,0 +1,179 @@
+#include "store/store.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+
+namespace {
+
+using model::Labels;
+using model::Sample;
+using store::Store;
+
+std::string text(const std::vector<Sample>& samples) {
+  std::string out;
+  for (const Sample& s : samples)
+    out += std::to_string(s.t) + "=" + std::to_string(std::bit_cast<std::uint64_t>(s.v)) + " ";
+  return out;
+}
+
+std::vector<Sample> read(const Store& store, store::SeriesId id, std::int64_t from, std::int64_t to) {
+  std::vector<Sample> out;
+  store.read(id, from, to, out);
+  return out;
+}
+
+const Labels kUp = {{"__name__", "up"}, {"service", "order"}};
+
+}  // namespace
+
+TEST_CASE("samples go in in order of time, and what is older is refused and counted") {
+  Store store({});
+  CHECK(store.append(kUp, {1000, 1}).has_value());
+  CHECK(store.append(kUp, {2000, 2}).has_value());
+  CHECK(store.append(kUp, {2000, 2}).has_value());
+  const auto other_value = store.append(kUp, {2000, 3});
+  REQUIRE_FALSE(other_value.has_value());
+  CHECK(other_value.error().kind == base::Kind::invalid);
+  CHECK(other_value.error().text ==
+        "the sample of up{service=\"order\"} at 1970-01-01T00:00:02Z is not newer than the last one, at "
+        "1970-01-01T00:00:02Z");
+  CHECK_FALSE(store.append(kUp, {1999, 2}).has_value());
+  const store::Stats stats = store.stats();
+  CHECK(stats.samples == 2);
+  CHECK(stats.appended == 2);
+  CHECK(stats.refused_old == 2);
+  CHECK(stats.series == 1);
+  CHECK(stats.bytes > 0);
+}
+
+TEST_CASE("no more series than allowed, and the old ones go on") {
+  Store store({.retention = base::Millis{60'000}, .max_series = 2});
+  CHECK(store.append({{"a", "1"}}, {1, 1}).has_value());
+  CHECK(store.append({{"a", "2"}}, {1, 1}).has_value());
+  const auto third = store.append({{"a", "3"}}, {1, 1});
+  REQUIRE_FALSE(third.has_value());
+  CHECK(third.error().kind == base::Kind::limit);
+  CHECK(third.error().text == "no room for {a=\"3\"}: the store holds storage.max_series = 2 series");
+  CHECK(store.append({{"a", "2"}}, {2, 1}).has_value());
+  CHECK(store.stats().refused_limit == 1);
+}
+
+TEST_CASE("an id works as long as the generation stays") {
+  Store store({.retention = base::Millis{1000}, .max_series = 10});
+  const auto id = store.series(kUp);
+  REQUIRE(id.has_value());
+  const std::uint64_t before = store.generation();
+  CHECK(store.append(*id, {5000, 1}).has_value());
+  CHECK(store.append(kUp, {5001, 1}).has_value());
+  CHECK(store.generation() == before);
+  CHECK(store.series(kUp).value() == id.value());
+  store.expire(5500);
+  CHECK(store.generation() == before);
+  store.expire(60'000);
+  CHECK(store.generation() != before);
+  CHECK(store.stats().series == 0);
+  CHECK(store.stats().samples == 0);
+  CHECK(store.append(*id, {7000, 1}).error().kind == base::Kind::not_found);
+  CHECK(store.select({}).empty());
+  Sample sample;
+  CHECK_FALSE(store.last_at(*id, 0, 9999, sample));
+  CHECK(read(store, *id, 0, 9999).empty());
+}
+
+TEST_CASE("found series are sorted by labels, whatever the order of their coming") {
+  Store store({});
+  const std::vector<Labels> sorted = {{{"__name__", "a"}},
+                                      {{"__name__", "a"}, {"x", "1"}},
+                                      {{"__name__", "a"}, {"x", "10"}},
+                                      {{"__name__", "a"}, {"x", "2"}},
+                                      {{"__name__", "b"}}};
+  for (const std::size_t i : {3u, 0u, 4u, 2u, 1u}) CHECK(store.append(sorted[i], {1, 1}).has_value());
+  const std::vector<store::Found> found = store.select({});
+  REQUIRE(found.size() == sorted.size());
+  for (std::size_t i = 0; i < sorted.size(); ++i) CHECK(found[i].labels == sorted[i]);
+}
+
+TEST_CASE("the newest sample at a time is found among the newest, in older chunks and not beyond the bounds") {
+  Store store({.retention = base::Millis{100'000'000}, .max_series = 1});
+  const auto id = store.series(kUp);
+  for (int i = 0; i < 1000; ++i) CHECK(store.append(*id, {i * 1000, static_cast<double>(i)}).has_value());
+  struct Row {
+    std::int64_t not_before, at, want;  // -1: none
+  };
+  for (const Row& row : {Row{0, 999'000, 999'000}, Row{0, 2'000'000, 999'000}, Row{0, 998'999, 998'000},
+                         Row{0, 500'500, 500'000}, Row{500'001, 500'500, -1}, Row{0, 0, 0}, Row{-10, -1, -1},
+                         Row{999'001, 2'000'000, -1}, Row{119'000, 119'999, 119'000}, Row{0, 120'000, 120'000}}) {
+    CAPTURE(row.at);
+    Sample sample;
+    CHECK(store.last_at(*id, row.not_before, row.at, sample) == (row.want >= 0));
+    if (row.want >= 0) CHECK(sample.t == row.want);
+  }
+}
+
+TEST_CASE("random series behave like plain vectors") {
+  base::Random random(1234);
+  for (int round = 0; round < 20; ++round) {
+    constexpr std::int64_t kRetention = 100'000;
+    Store store({.retention = base::Millis{kRetention}, .max_series = 1000});
+    std::map<Labels, std::vector<Sample>> model;
+    std::int64_t now = 1'700'000'000'000;
+    std::size_t held = 0;
+    for (int step = 0; step < 3000; ++step) {
+      now += static_cast<std::int64_t>(random.below(200));
+      const Labels labels = {{"__name__", "m"}, {"i", std::to_string(random.below(20))}};
+      const std::int64_t t = now - static_cast<std::int64_t>(random.below(20) == 0 ? random.below(5000) : 0);
+      const double v = random.below(10) == 0 ? model::stale_marker() : std::floor(random.unit() * 4) - 0.0;
+      std::vector<Sample>& samples = model[labels];
+      const bool newer = samples.empty() || t > samples.back().t;
+      const bool same = !samples.empty() && t == samples.back().t &&
+                        std::bit_cast<std::uint64_t>(v) == std::bit_cast<std::uint64_t>(samples.back().v);
+      REQUIRE(store.append(labels, {t, v}).has_value() == (newer || same));
+      if (newer) samples.push_back({t, v});
+      if (step % 500 == 499) {
+        if (random.below(4) == 0) now += kRetention / 2;
+        store.expire(now);
+        for (auto& [l, s] : model) {
+          // Whole chunks stay or go: everything that is young enough is there, and nothing is there twice.
+          const auto found = store.select({model::Matcher::equal("i", l.get("i"))});
+          if (found.empty()) {
+            REQUIRE((s.empty() || s.back().t < now - kRetention));
+            s.clear();
+            continue;
+          }
+          const std::vector<Sample> kept = read(store, found[0].id, 0, now);
+          REQUIRE(kept.size() <= s.size());
+          const std::size_t gone = s.size() - kept.size();
+          REQUIRE((gone == 0 || s[gone - 1].t < now - kRetention));
+          REQUIRE((kept.empty() || kept.front().t >= now - kRetention - kRetention / 8));
+          s.erase(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(gone));
+        }
+      }
+    }
+    for (const auto& [labels, samples] : model) held += samples.size();
+    REQUIRE(store.stats().samples == held);
+    for (const store::Found& found : store.select({})) {
+      const std::vector<Sample>& samples = model[found.labels];
+      REQUIRE(text(read(store, found.id, 0, now)) == text(samples));
+      for (int query = 0; query < 30; ++query) {
+        const auto from = now - static_cast<std::int64_t>(random.below(2 * kRetention));
+        const auto to = from + static_cast<std::int64_t>(random.below(kRetention));
+        std::vector<Sample> want;
+        std::copy_if(samples.begin(), samples.end(), std::back_inserter(want),
+                     [&](const Sample& s) { return s.t >= from && s.t <= to; });
+        REQUIRE(text(read(store, found.id, from, to)) == text(want));
+        Sample last;
+        REQUIRE(store.last_at(found.id, from, to, last) == !want.empty());
+        if (!want.empty()) REQUIRE(text({last}) == text({want.back()}));
+      }
+    }
+  }
+}
