@@ -1,1 +1,206 @@
-int main() { return 0; }
+// Subcommands, flags, exit codes: 0 ok, 1 finding, 2 usage. What each does is in cli/ (clients) and app/.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app/agent.h"
+#include "app/check.h"
+#include "app/loaded.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "cli/admin.h"
+#include "cli/client.h"
+#include "cli/metrics_lint.h"
+#include "cli/query.h"
+#include "cli/status.h"
+#include "loop/signals.h"
+#include "rules/unit_test.h"
+
+namespace {
+
+constexpr int kUsage = 2;
+
+int run_agent(const app::AgentOptions& options, const std::string& level, const std::string& format) {
+  const auto log_level = base::log::parse_level(level);
+  const auto log_format = base::log::parse_format(format);
+  if (!log_level || !log_format) {
+    fmt::print(stderr, "fettle agent: {}\n", log_level ? log_format.error().text : log_level.error().text);
+    return kUsage;
+  }
+  base::log::configure(*log_level, *log_format);
+  loop::block_signals();
+  config::Errors errors;
+  app::Loaded loaded = app::load(options.config_file, errors);
+  if (!errors.empty()) {
+    fmt::print(stderr, "{}\n", errors.text());
+    return 1;
+  }
+  auto agent = app::Agent::start(options, std::move(loaded));
+  if (!agent) {
+    base::log::error("fettle cannot start", {{"error", agent.error().text}});
+    return 1;
+  }
+  (*agent)->run();
+  return 0;
+}
+
+// Each subcommand leaves here what to do once the line is parsed.
+using Chosen = std::function<int()>;
+
+void add_agent(CLI::App& top, Chosen& chosen) {
+  static app::AgentOptions options;
+  static std::string level = "info", format = "logfmt";
+  CLI::App* agent = top.add_subcommand("agent", "Run the agent of this node");
+  agent->add_option("--config.file", options.config_file, "Configuration file")->capture_default_str();
+  agent
+      ->add_option("--web.listen-address", options.listen_address, "[host]:port to serve pages, metrics and the API on")
+      ->capture_default_str();
+  agent->add_option("--web.config.file", options.web_config_file,
+                    "TLS and basic auth, in the exporter toolkit's format");
+  agent->add_option("--web.external-url", options.external_url, "URL under which people reach this agent, for links");
+  agent->add_option("--storage.path", options.storage_path, "Folder of the durable state; \"\" keeps none")
+      ->capture_default_str();
+  agent->add_option("--admin.socket", options.admin_socket, "Unix socket for reload and maintenance; \"\" for none")
+      ->capture_default_str();
+  agent->add_option("--log.level", level, "debug, info, warn or error")->capture_default_str();
+  agent->add_option("--log.format", format, "logfmt or json")->capture_default_str();
+  agent->callback([&chosen] { chosen = [] { return run_agent(options, level, format); }; });
+}
+
+void add_check(CLI::App& top, Chosen& chosen) {
+  static std::string file;
+  static std::vector<std::string> files;
+  static bool polkit = false, reference = false;
+  CLI::App* check = top.add_subcommand("check", "Look for mistakes without running anything")->require_subcommand(1);
+  CLI::App* config = check->add_subcommand("config", "A configuration file and all that it names");
+  config->add_option("FILE", file, "Configuration file");
+  config->add_flag("--print-polkit", polkit, "Print the polkit rule that the configuration's plans need");
+  config->add_flag("--print-reference", reference, "Print every key that a configuration can have");
+  config->callback([&chosen] {
+    if (!reference && file.empty()) throw CLI::RequiredError("FILE");
+    chosen = [] {
+      return reference ? app::print_reference() : polkit ? app::print_polkit(file) : app::check_config(file);
+    };
+  });
+  CLI::App* rules = check->add_subcommand("rules", "Prometheus rule files");
+  rules->add_option("FILE", files, "Rule files")->required();
+  rules->callback([&chosen] { chosen = [] { return rules::check_rules(files, stdout, stderr); }; });
+  CLI::App* metrics = check->add_subcommand("metrics", "Lint a metrics page on standard input");
+  metrics->callback([&chosen] { chosen = [] { return cli::lint_standard_input(); }; });
+}
+
+void add_test(CLI::App& top, Chosen& chosen) {
+  static std::vector<std::string> files;
+  static int compat = 3;
+  CLI::App* test = top.add_subcommand("test", "Run unit tests")->require_subcommand(1);
+  CLI::App* rules = test->add_subcommand("rules", "Unit tests of rule files, in promtool's format");
+  rules->add_option("FILE", files, "Test files")->required();
+  rules->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
+      ->check(CLI::IsMember({2, 3}))
+      ->capture_default_str();
+  rules->callback([&chosen] {
+    chosen = [] {
+      return rules::run_unit_tests(files, compat == 2 ? promql::Compat::v2 : promql::Compat::v3, stdout, stderr);
+    };
+  });
+}
+
+void add_query(CLI::App& top, Chosen& chosen) {
+  static cli::QueryOptions options{cli::kDefaultUrl, "", "", "", "", "", "", 3, cli::Output::table};
+  static std::string output = "table";
+  CLI::App* query = top.add_subcommand("query", "Evaluate a PromQL expression");
+  query->add_option("EXPR", options.expr, "Expression")->required();
+  CLI::Option* url = query->add_option("--url", options.url, "Agent or Prometheus to ask")->capture_default_str();
+  query->add_option("--openmetrics", options.openmetrics, "Evaluate over the samples of this file instead")
+      ->excludes(url);
+  query->add_option("--time", options.time, "Evaluation time: RFC 3339 or seconds since the epoch");
+  CLI::Option* start = query->add_option("--start", options.start, "Start of a range query");
+  query->add_option("--end", options.end, "End of a range query")->needs(start);
+  query->add_option("--step", options.step, "Step of a range query")->needs(start);
+  query->add_option("--promql.compat", options.compat, "2 or 3, with --openmetrics")
+      ->check(CLI::IsMember({2, 3}))
+      ->capture_default_str();
+  query->add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  query->callback([&chosen] {
+    options.output = output == "json" ? cli::Output::json : cli::Output::table;
+    chosen = [] { return cli::run_query(options); };
+  });
+}
+
+void add_probe(CLI::App& top, Chosen& chosen) {
+  static std::string file;
+  static std::vector<std::string> arguments;
+  CLI::App* probe = top.add_subcommand(
+      "probe", "Run one probe once: SERVICE/PROBE of the configuration, or TYPE TARGET [key=value…]");
+  probe->add_option("--config.file", file, "Configuration file, for SERVICE/PROBE");
+  probe->add_option("WHAT", arguments, "SERVICE/PROBE, or TYPE TARGET [key=value…]")->required();
+  probe->callback([&chosen] { chosen = [] { return app::probe_once(file, arguments); }; });
+}
+
+void add_readers(CLI::App& top, Chosen& chosen) {
+  static cli::StatusOptions options{cli::kDefaultUrl, false};
+  static std::string output = "table", service;
+  const auto reader = [&](const char* name, const char* help) {
+    CLI::App* command = top.add_subcommand(name, help);
+    command->add_option("--url", options.url, "Agent to ask")->capture_default_str();
+    command->add_option("-o,--output", output, "table or json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->capture_default_str();
+    return command;
+  };
+  const auto choose = [&chosen](int (*run)()) {
+    return [&chosen, run] {
+      options.json = output == "json";
+      chosen = run;
+    };
+  };
+  reader("status", "Services and probes of the running agent")->callback(choose([] {
+    return cli::run_status(options);
+  }));
+  reader("alerts", "Pending and firing alerts of the running agent")->callback(choose([] {
+    return cli::run_alerts(options);
+  }));
+  CLI::App* explain = reader("explain", "Why a service is in its state, and what would happen next");
+  explain->add_option("SERVICE", service, "Service")->required();
+  explain->callback(choose([] { return cli::run_explain(options, service); }));
+}
+
+void add_admin(CLI::App& top, Chosen& chosen) {
+  static std::string socket = cli::kDefaultAdminSocket, state, service, comment;
+  CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
+  reload->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  reload->callback([&chosen] { chosen = [] { return cli::run_reload(socket); }; });
+  CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle's hands off a service, or put them on again");
+  maintenance->add_option("STATE", state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  maintenance->add_option("SERVICE", service, "Service")->required();
+  maintenance->add_option("--comment", comment, "Who and why, for the others");
+  maintenance->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  maintenance->callback([&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, comment); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App top("fettle: health exporter, alerting and recovery agent for the services of this node");
+  top.set_version_flag("--version", std::string("fettle ") + std::string(base::version()));
+  top.require_subcommand(1);
+  Chosen chosen;
+  add_agent(top, chosen);
+  add_check(top, chosen);
+  add_test(top, chosen);
+  add_query(top, chosen);
+  add_probe(top, chosen);
+  add_readers(top, chosen);
+  add_admin(top, chosen);
+  try {
+    top.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return top.exit(e) == 0 ? 0 : kUsage;
+  }
+  return chosen();
+}

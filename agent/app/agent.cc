@@ -1,0 +1,457 @@
+#include "app/agent.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "app/copy_samples.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "loop/datagram.h"
+#include "loop/signals.h"
+
+namespace app {
+namespace {
+
+using namespace std::chrono_literals;
+namespace log = base::log;
+
+constexpr auto kPublishEvery = 100ms;  // pages and event streams see at most ten pictures a second
+constexpr auto kStall = 500ms;         // a turn this long makes the agent doubt what it sees …
+constexpr auto kOverloadedFor = 30s;   // … for so long
+constexpr auto kExpireEvery = 60s;
+
+// Runs `task` every `period` for as long as `slot` is held.
+void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period, std::function<void()> task) {
+  slot = scheduler.after(period, [&scheduler, &slot, period, task] {
+    task();
+    every(scheduler, slot, period, task);
+  });
+}
+
+model::Labels target_labels(const config::Global& global) {
+  return {{"job", global.job}, {"instance", global.instance}};
+}
+
+// When the process of a service started, if this run measured it.
+std::optional<base::WallTime> start_time_in(const model::Outcome& outcome) {
+  for (const model::Measurement& m : outcome.measurements)
+    if (m.name == "probe_process_start_time_seconds" || m.name == "probe_systemd_unit_start_time_seconds")
+      return base::wall_from_ms(static_cast<std::int64_t>(m.value * 1e3));
+  return std::nullopt;
+}
+
+// Options that live in the constructors of rules and notifications; a reload that changes them makes both anew.
+bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
+  return a.global.external_labels == b.global.external_labels && a.global.node == b.global.node &&
+         a.global.evaluation_interval == b.global.evaluation_interval && a.promql_compat == b.promql_compat;
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, config::AgentConfig config)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      store_({config_.storage.retention, config_.storage.max_series}),
+      samples_(store_, target_labels(config_.global)),
+      started_(loop_.wall_now()) {}
+
+Agent::~Agent() {
+  server_.reset();  // no worker asks any more
+}
+
+base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, Loaded loaded) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(options), std::move(loaded.config)));
+  TRY_VOID(agent->open_state());
+  agent->make_rules();
+  agent->make_notifications();
+  agent->make_recovery();
+  agent->make_schedule();
+  TRY_VOID(agent->open_sockets());
+  TRY_VOID(agent->open_server());
+  agent->apply(std::move(loaded));
+  agent->start_timers();
+  agent->ready_ = true;
+  agent->publish();
+  return agent;
+}
+
+base::Result<> Agent::open_state() {
+  if (options_.storage_path.empty()) {
+    log::warn("nothing is durable: --storage.path is empty; budgets and alerts are lost at the next start");
+    state_ = state::in_memory(loop_);
+    return {};
+  }
+  std::string notice;
+  TRY(state_, state::open(options_.storage_path, loop_, notice));
+  if (!notice.empty()) log::error(notice);
+  return {};
+}
+
+void Agent::make_rules() {
+  rules::Options options;
+  options.engine.compat = compat_of(config_);
+  options.engine.default_step_ms = config_.global.evaluation_interval.count();
+  options.evaluation_interval = config_.global.evaluation_interval;
+  options.external_labels = config_.global.external_labels;
+  options.external_url = external_url();
+  options.node = config_.global.node;
+  rules::Listener listener;
+  listener.append = [this](const model::Labels& labels, model::Sample sample) {
+    return samples_.append_rule(labels, sample);
+  };
+  listener.on_transitions = [this](const auto& transitions) { on_transitions(transitions); };
+  listener.on_evaluated = [this](const std::string& group, const std::string&, base::Duration took, bool ok) {
+    self_.rule_evaluated(group, took, ok);
+    changed();
+  };
+  rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(listener));
+}
+
+void Agent::make_notifications() {
+  notify::Listener listener;
+  listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string& text) {
+    self_.notified(receiver, result);
+    if (result == "sent") log::debug("notification sent", {{"receiver", receiver}});
+    else log::warn("notification not through", {{"receiver", receiver}, {"result", result}, {"error", text}});
+    changed();
+  };
+  notifications_ = std::make_unique<notify::Notifications>(
+      notify::Options{config_.global.node, external_url(), config_.global.external_labels,
+                      base::fnv1a(config_.global.node)},
+      notify::Context{loop_, http_}, *state_, std::move(listener));
+}
+
+void Agent::make_recovery() {
+  recover::Listener listener;
+  listener.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
+  listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
+                              const std::string& mode) { self_.recovery_action(service, action, result, mode); };
+  listener.on_blocked = [this](const std::string& service, const std::string& reason) {
+    self_.recovery_blocked(service, reason);
+    changed();
+  };
+  const auto page = [this](const std::string& service, const std::string& text) {
+    notifications_->page(service, text);
+  };
+  dispatcher_ =
+      std::make_unique<recover::Dispatcher>(recover::Options{config_.global.node, base::Random::from_entropy().next()},
+                                            recover::Context{loop_, systemd_, spawner_, page}, *state_,
+                                            static_cast<recover::World&>(*this), std::move(listener));
+}
+
+void Agent::make_schedule() {
+  probe::Listener listener;
+  listener.on_run = [this](const probe::Run& run, const probe::Status& status) { on_run(run, status); };
+  listener.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
+    on_probe_change(change, run);
+  };
+  schedule_ = std::make_unique<probe::Schedule>(
+      config_.global.node, probe::Context{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_},
+      std::move(listener));
+}
+
+base::Result<> Agent::open_sockets() {
+  TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
+        if (signal == SIGHUP) (void)reload();  // the answer is in the log and on the page
+        else loop_.stop();
+      }));
+  handles_.push_back(std::move(signals));
+  if (config_.heartbeat_socket.empty()) return {};
+  TRY(auto heartbeats,
+      loop::receive_datagrams(loop_, config_.heartbeat_socket, [this](std::string_view bytes, uid_t sender) {
+        if (!heartbeats_.receive(bytes))
+          log::debug("a heartbeat that names no service was dropped", {{"uid", fmt::to_string(sender)}});
+      }));
+  handles_.push_back(std::move(heartbeats));
+  return {};
+}
+
+base::Result<> Agent::open_server() {
+  LoopSide side;
+  side.copy_samples = [this](const std::vector<promql::Needs>& needs, std::int64_t from, std::int64_t to) {
+    return app::copy_samples(store_, needs, from, to);
+  };
+  side.heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
+    if (!services_.contains(service))
+      return base::fail(base::Kind::not_found,
+                        fmt::format("there is no service '{}' in {}", service, options_.config_file));
+    heartbeats_.beat(service, failed, std::move(text));
+    return {};
+  };
+  side.reload = [this] { return reload(); };
+  side.set_maintenance = [this](const std::string& service, bool on, const std::string& comment, auto done) {
+    if (!services_.contains(service))
+      return done(base::fail(base::Kind::not_found,
+                             fmt::format("there is no service '{}' in {}", service, options_.config_file)));
+    log::info(on ? "maintenance on" : "maintenance off", {{"service", service}, {"comment", comment}});
+    dispatcher_->set_maintenance(service, on, comment, std::move(done));
+    changed();
+  };
+  backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
+  web::ServerOptions options;
+  options.listen_address = options_.listen_address;
+  options.web_config_file = options_.web_config_file;
+  options.admin_socket = options_.admin_socket;
+  options.external_url = options_.external_url;
+  options.heartbeat_token = config_.heartbeat_token;
+  options.engine.compat = compat_of(config_);
+  options.engine.default_step_ms = config_.global.evaluation_interval.count();
+  TRY(server_, web::Server::start(std::move(options), slot_, *backend_));
+  return {};
+}
+
+void Agent::start_timers() {
+  loop_.set_after_turn([this] {
+    if (dirty_ && loop_.now() - last_publish_ >= kPublishEvery) publish();
+  });
+  every(loop_, scrape_timer_, config_.global.interval, [this] { scrape_self(); });
+  every(loop_, second_timer_, 1s, [this] { look_at_loop(); });
+  every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
+  if (const base::Duration interval = loop::watchdog_interval(); interval.count() > 0)
+    every(loop_, watchdog_timer_, interval, [] { loop::notify_systemd("WATCHDOG=1"); });
+}
+
+void Agent::run() {
+  log::info("fettle is ready", {{"version", std::string(base::version())},
+                                {"node", config_.global.node},
+                                {"url", external_url()},
+                                {"services", fmt::to_string(config_.services.size())}});
+  loop::notify_systemd("READY=1");
+  loop_.run();
+  loop::notify_systemd("STOPPING=1");
+  log::info("fettle stops; what is durable is durable");
+}
+
+void Agent::stop() { loop_.stop(); }
+
+// ---- the walk of one probe result ----
+
+void Agent::on_run(const probe::Run& run, const probe::Status& status) {
+  const probe::Spec& spec = *run.spec;
+  samples_.append_run(run);
+  self_.probe_finished(spec.service, spec.name, run.outcome.reason);
+  self_.probe_lag(run.lateness);
+  if (const auto started = start_time_in(run.outcome)) service_started_[spec.service] = *started;
+  const std::pair key{spec.service, spec.name};
+  if (run.outcome.up) failing_since_.erase(key);
+  else failing_since_.try_emplace(key, loop_.now() - run.outcome.took);
+  if (status.health == model::Health::unknown || services_[spec.service].health == model::Health::unknown)
+    update_service(spec.service, nullptr);
+  else samples_.append_service(spec.service, services_[spec.service].health, loop_.wall_now());
+  dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
+  changed();
+}
+
+void Agent::on_probe_change(const model::HealthChange& change, const probe::Run& run) {
+  if (change.to == model::Health::down) {
+    const auto since = failing_since_.find({change.service, change.probe});
+    const base::Instant noticed = run.event                       ? run.event->noticed
+                                  : since != failing_since_.end() ? since->second
+                                                                  : loop_.now();
+    self_.detected(run.event ? run.event->source : "probe", loop_.now() - noticed);
+    log::warn("probe is down", {{"service", change.service},
+                                {"probe", change.probe},
+                                {"reason", std::string(model::to_string(change.reason))},
+                                {"text", change.text},
+                                {"source", run.event ? run.event->source : "probe"}});
+  } else {
+    log::info("probe is up", {{"service", change.service}, {"probe", change.probe}, {"text", change.text}});
+  }
+  update_service(change.service, &change);
+}
+
+void Agent::update_service(const std::string& service, const model::HealthChange* cause) {
+  const base::WallTime now = loop_.wall_now();
+  ServiceHealth& known = services_[service];
+  const model::Health health = schedule_->service_health(service);
+  if (health != known.health) {
+    model::HealthChange change{service, "", known.health, health, model::Reason::none, "", now};
+    if (cause && health == model::Health::down) {
+      change.reason = cause->reason;
+      change.text = fmt::format("{}: {}", cause->probe, cause->text);
+    }
+    known = {health, now, change.reason, change.text};
+    log::info(fmt::format("service is {}", model::to_string(health)), {{"service", service}, {"text", change.text}});
+    dispatcher_->on_health(change);
+  }
+  samples_.append_service(service, health, now);
+  if (cause) rules_->touched(samples_.touched_by(service));
+  changed();
+}
+
+void Agent::on_transitions(const std::vector<model::AlertTransition>& transitions) {
+  for (const model::AlertTransition& transition : transitions) {
+    const std::string labels = transition.alert.labels.to_string();
+    log::info(fmt::format("alert is {}", model::to_string(transition.alert.state)), {{"alert", labels}});
+    dispatcher_->on_alert(transition);  // first recover, so that the notification can say what was tried
+  }
+  notifications_->on_transitions(transitions);
+  changed();
+}
+
+void Agent::on_report(const model::RecoveryReport& report) {
+  notifications_->on_recovery(report);
+  if (!report.actions.empty() || report.ended) {
+    const bool acted = !report.actions.empty();
+    log::info("recovery", {{"service", report.service},
+                           {"id", report.id},
+                           {"mode", report.mode},
+                           {"state", report.state},
+                           {"reason", report.reason},
+                           {"action", acted ? report.actions.back().action : ""},
+                           {"result", acted ? report.actions.back().result : ""}});
+  }
+  changed();
+}
+
+// ---- reload, upkeep, pictures ----
+
+base::Result<> Agent::reload() {
+  loop::notify_systemd(
+      fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
+                  std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
+  config::Errors errors;
+  Loaded loaded = load(options_.config_file, errors);
+  loop::notify_systemd("READY=1");
+  config_page_.last_reload_ok = errors.empty();
+  config_page_.last_reload_error = errors.text();
+  changed();
+  if (!errors.empty()) {
+    self_.config_refused();
+    log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.text()}});
+    return base::fail(base::Kind::invalid, errors.text());
+  }
+  if (!same_globals(loaded.config, config_)) {
+    std::swap(config_, loaded.config);  // what is made anew reads config_
+    make_rules();
+    make_notifications();
+    std::swap(config_, loaded.config);
+  }
+  apply(std::move(loaded));
+  log::info("the configuration was loaded", {{"file", options_.config_file}});
+  return {};
+}
+
+void Agent::apply(Loaded loaded) {
+  if (loaded.probes.empty())
+    log::warn("no probe is configured: add services to the configuration", {{"file", options_.config_file}});
+  forget_missing(loaded);
+  config_ = std::move(loaded.config);
+  config_page_.file = options_.config_file;
+  config_page_.redacted_text = config::redact_secrets(config_.text);
+  config_page_.loaded = loop_.wall_now();
+  self_.config_loaded(config_page_.loaded);
+  std::map<std::string, ServiceHealth> kept;
+  for (const auto& [name, service] : config_.services)
+    if (const auto known = services_.find(name); known != services_.end()) kept.insert(*known);
+    else
+      kept.emplace(name, ServiceHealth{model::Health::unknown, config_page_.loaded, model::Reason::none,
+                                       "no probe has run yet"});
+  services_ = std::move(kept);
+  notifications_->replace(std::move(loaded.receivers));
+  dispatcher_->replace(std::move(loaded.plans));
+  rules_->replace(std::move(loaded.groups));
+  schedule_->replace(std::move(loaded.probes));
+  samples_.keep_only(schedule_->statuses(), config_page_.loaded);
+  for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
+  changed();
+}
+
+void Agent::scrape_self() {
+  std::vector<model::MetricFamily> page = metric_families(facts());
+  for (model::MetricFamily& family : self_.collect()) page.push_back(std::move(family));
+  samples_.append_page(page, loop_.wall_now());
+}
+
+void Agent::look_at_loop() {
+  const base::Duration longest = loop_.take_longest_turn();
+  self_.loop_turn(longest);
+  self_.published();
+  const store::Stats stats = store_.stats();
+  self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
+  count_overruns();
+  if (longest < kStall) return;
+  overloaded_until_ = loop_.now() + kOverloadedFor;
+  log::warn("the agent's loop stood still; it does not act on what it saw meanwhile",
+            {{"seconds", fmt::format("{:.3f}", base::seconds(longest))}});
+}
+
+void Agent::count_overruns() {
+  for (const probe::Status& status : schedule_->statuses()) {
+    std::uint64_t& counted = overruns_[{status.spec->service, status.spec->name}];
+    for (; counted < status.overruns; ++counted) self_.probe_overrun(status.spec->service, status.spec->name);
+  }
+}
+
+void Agent::changed() {
+  if (dirty_) return;
+  dirty_ = true;
+  const base::Instant due = last_publish_ + kPublishEvery;
+  if (due > loop_.now()) publish_timer_ = loop_.at(due, [] {});  // wakes the loop; the end of that turn publishes
+}
+
+void Agent::publish() {
+  const Facts now = facts();
+  auto next = std::make_shared<web::Snapshot>();
+  next->number = ++published_;
+  next->at = loop_.wall_now();
+  next->node = config_.global.node;
+  next->version = base::version();
+  next->started = started_;
+  next->ready = ready_;
+  next->services = service_pages(now);
+  next->alerts = now.alerts;
+  next->metrics = metric_families(now);
+  next->rule_groups = rule_group_pages(now.groups);
+  next->recoveries = now.recoveries;
+  next->config = config_page_;
+  slot_.store(std::move(next));
+  dirty_ = false;
+  last_publish_ = loop_.now();
+  if (server_) server_->snapshot_changed();
+}
+
+Facts Agent::facts() const {
+  Facts facts{config_,
+              services_,
+              schedule_->statuses(),
+              dispatcher_->statuses(),
+              dispatcher_->reports(),
+              rules_->groups(),
+              rules_->active_alerts(),
+              {}};
+  for (const auto& [name, service] : config_.services)
+    if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
+  return facts;
+}
+
+std::string Agent::external_url() const {
+  if (!options_.external_url.empty()) return options_.external_url;
+  const std::size_t colon = options_.listen_address.rfind(':');
+  const int port = server_ ? server_->port()
+                           : std::atoi(options_.listen_address.c_str() + (colon == std::string::npos ? 0 : colon + 1));
+  return fmt::format("http://{}:{}", config_.global.node, port);
+}
+
+// ---- recover::World ----
+
+model::Health Agent::service_health(const std::string& service) const {
+  const auto found = services_.find(service);
+  return found == services_.end() ? model::Health::unknown : found->second.health;
+}
+
+std::optional<base::Duration> Agent::service_uptime(const std::string& service) const {
+  const auto found = service_started_.find(service);
+  if (found == service_started_.end()) return std::nullopt;
+  return loop_.wall_now() - found->second;
+}
+
+void Agent::probe_now(const std::string& service) { schedule_->trigger_service(service); }
+bool Agent::agent_overloaded() const { return loop_.now() < overloaded_until_; }
+
+}  // namespace app

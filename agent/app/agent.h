@@ -1,0 +1,126 @@
+// The running agent: owns everything in dependency order and carries events from one module to the next. WIRING ONLY:
+// what is decided here is decided by nobody else, and it is little. Loop thread, but for what the server asks.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/backend.h"
+#include "app/loaded.h"
+#include "app/options.h"
+#include "app/pictures.h"
+#include "app/queryable.h"
+#include "app/samples.h"
+#include "base/result.h"
+#include "base/version.h"
+#include "loop/event_loop.h"
+#include "loop/http_client.h"
+#include "loop/pid_watch.h"
+#include "loop/resolver.h"
+#include "loop/stream.h"
+#include "loop/subprocess.h"
+#include "loop/systemd.h"
+#include "notify/notifications.h"
+#include "probe/heartbeats.h"
+#include "probe/schedule.h"
+#include "recover/dispatcher.h"
+#include "rules/manager.h"
+#include "self/self.h"
+#include "state/state.h"
+#include "store/store.h"
+#include "web/server.h"
+
+namespace app {
+
+class Agent final : private recover::World {
+ public:
+  // Everything that can fail at start fails here, with a text that says what to do.
+  static base::Result<std::unique_ptr<Agent>> start(AgentOptions options, Loaded loaded);
+  ~Agent() override;
+
+  int port() const { return server_->port(); }
+  void run();   // until SIGTERM or SIGINT
+  void stop();  // from any thread
+
+ private:
+  Agent(AgentOptions options, config::AgentConfig config);
+  base::Result<> open_state();
+  base::Result<> open_sockets();
+  base::Result<> open_server();
+  void start_timers();
+  void make_rules();
+  void make_notifications();
+  void make_recovery();
+  void make_schedule();
+
+  // The walk of one probe result, in order.
+  void on_run(const probe::Run& run, const probe::Status& status);
+  void on_probe_change(const model::HealthChange& change, const probe::Run& run);
+  // `cause` is null when only the verdict over all probes may have changed, not a probe's health.
+  void update_service(const std::string& service, const model::HealthChange* cause);
+  void on_transitions(const std::vector<model::AlertTransition>& transitions);
+  void on_report(const model::RecoveryReport& report);
+
+  base::Result<> reload();
+  void apply(Loaded loaded);
+  void forget_missing(const Loaded& next);
+  void scrape_self();
+  void look_at_loop();
+  void count_overruns();
+  void changed();
+  void publish();
+  Facts facts() const;
+  std::string external_url() const;
+
+  // recover::World
+  model::Health service_health(const std::string& service) const override;
+  std::optional<base::Duration> service_uptime(const std::string& service) const override;
+  void probe_now(const std::string& service) override;
+  bool agent_overloaded() const override;
+
+  AgentOptions options_;
+  config::AgentConfig config_;
+
+  loop::EventLoop loop_;
+  loop::AresResolver resolver_{loop_};
+  loop::StreamDialer dialer_{loop_, resolver_};
+  loop::CurlHttpClient http_{loop_, resolver_};
+  loop::Subprocesses spawner_{loop_};
+  loop::PidWatch pids_{loop_};
+  loop::SdBusSystemd systemd_{loop_};
+  probe::Heartbeats heartbeats_{loop_};
+
+  self::Self self_{base::version(), ""};
+  store::Store store_;
+  StoreQueryable queryable_{store_};
+  Samples samples_;
+  std::unique_ptr<state::State> state_;
+  std::unique_ptr<rules::Manager> rules_;
+  std::unique_ptr<notify::Notifications> notifications_;
+  std::unique_ptr<recover::Dispatcher> dispatcher_;
+  std::unique_ptr<probe::Schedule> schedule_;
+
+  // Little state of its own: verdicts over services, when things started, what pages say about the configuration.
+  std::map<std::string, ServiceHealth> services_;
+  std::map<std::string, base::WallTime> service_started_;
+  std::map<std::pair<std::string, std::string>, base::Instant> failing_since_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far
+  base::WallTime started_;
+  base::Instant overloaded_until_{};
+  web::ConfigPage config_page_;
+  bool ready_ = false;
+  bool dirty_ = true;
+  std::uint64_t published_ = 0;
+  base::Instant last_publish_{};
+
+  web::SnapshotSlot slot_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<web::Server> server_;
+  std::vector<loop::Handle> handles_;  // signals, sockets
+  loop::Handle publish_timer_, scrape_timer_, second_timer_, expire_timer_, watchdog_timer_;
+};
+
+}  // namespace app

@@ -1,0 +1,46 @@
+#include "app/backend.h"
+
+#include "base/time.h"
+
+namespace app {
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+
+// Runs `ask` on the loop and waits for what it passes to its argument. The promise is shared, because a worker that has
+// lost patience leaves while the loop still holds the other end.
+template <typename T>
+base::Result<T> ask_loop(loop::Scheduler& loop, std::function<void(std::function<void(base::Result<T>)>)> ask) {
+  auto promise = std::make_shared<std::promise<base::Result<T>>>();
+  auto answer = promise->get_future();
+  loop.post([ask = std::move(ask), promise] {
+    ask([promise](base::Result<T> result) { promise->set_value(std::move(result)); });
+  });
+  if (answer.wait_for(kPatience) != std::future_status::ready)
+    return base::fail(base::Kind::unavailable,
+                      "the agent did not answer within 5 seconds: its loop is busy or stopping; try again");
+  return answer.get();
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<promql::Queryable>> Backend::copy_samples(const std::vector<promql::Needs>& needs,
+                                                                       std::int64_t start, std::int64_t end) {
+  using Copy = std::unique_ptr<promql::Queryable>;
+  return ask_loop<Copy>(
+      loop_, [this, needs, start, end](const auto& done) { done(loop_side_.copy_samples(needs, start, end)); });
+}
+
+base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::string text) {
+  return ask_loop<void>(loop_, [=, this](const auto& done) { done(loop_side_.heartbeat(service, failed, text)); });
+}
+
+base::Result<> Backend::reload() {
+  return ask_loop<void>(loop_, [this](const auto& done) { done(loop_side_.reload()); });
+}
+
+base::Result<> Backend::set_maintenance(const std::string& service, bool on, const std::string& comment) {
+  return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.set_maintenance(service, on, comment, done); });
+}
+
+}  // namespace app

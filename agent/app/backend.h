@@ -1,0 +1,48 @@
+// The server's questions, asked on worker threads and answered on the loop thread. Workers wait, bounded; the loop
+// never.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "loop/scheduler.h"
+#include "web/backend.h"
+
+namespace app {
+
+// What the loop thread does for the server; the Agent fills it in.
+struct LoopSide {
+  std::function<base::Result<std::unique_ptr<promql::Queryable>>(const std::vector<promql::Needs>&, std::int64_t,
+                                                                 std::int64_t)>
+      copy_samples;
+  std::function<base::Result<>(const std::string&, bool, std::string)> heartbeat;
+  std::function<base::Result<>()> reload;
+  // Answers through `done`, after the change is durable.
+  std::function<void(const std::string&, bool, const std::string&, std::function<void(base::Result<>)> done)>
+      set_maintenance;
+};
+
+class Backend final : public web::Backend {
+ public:
+  using SelfMetrics = std::function<std::vector<model::MetricFamily>()>;
+  Backend(loop::Scheduler& loop, LoopSide loop_side, SelfMetrics self_metrics)
+      : loop_(loop), loop_side_(std::move(loop_side)), self_metrics_(std::move(self_metrics)) {}
+
+  base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
+                                                                std::int64_t start, std::int64_t end) override;
+  std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
+  base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
+  base::Result<> reload() override;
+  base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override;
+
+ private:
+  loop::Scheduler& loop_;
+  LoopSide loop_side_;
+  SelfMetrics self_metrics_;
+};
+
+}  // namespace app

@@ -1,0 +1,147 @@
+#include "app/check.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "app/loaded.h"
+#include "config/reference.h"
+#include "loop/event_loop.h"
+#include "loop/http_client.h"
+#include "loop/resolver.h"
+#include "loop/stream.h"
+#include "loop/systemd.h"
+#include "notify/registry.h"
+#include "probe/heartbeats.h"
+#include "probe/registry.h"
+#include "probe/run_once.h"
+#include "recover/registry.h"
+
+namespace app {
+namespace {
+
+constexpr int kUnknown = 3;  // Nagios: the check itself could not be made
+
+bool loaded_well(const std::string& file, Loaded& out) {
+  config::Errors errors;
+  out = load(file, errors);
+  if (errors.empty()) return true;
+  fmt::print(stderr, "{}\n", errors.text());
+  return false;
+}
+
+// "order/http" in the file, or a probe put together from the words of the command line.
+base::Result<probe::Spec> find_spec(const std::string& config_file, const std::vector<std::string>& arguments) {
+  const std::size_t slash = arguments[0].find('/');
+  if (slash == std::string::npos || arguments.size() > 1) {
+    const bool has_target = arguments.size() > 1 && arguments[1].find('=') == std::string::npos;
+    const auto keys = arguments.begin() + (has_target ? 2 : 1);
+    return probe::spec_from_arguments(arguments[0], has_target ? arguments[1] : "", {keys, arguments.end()});
+  }
+  const std::string file = config_file.empty() ? "/etc/fettle/fettle.yml" : config_file;
+  config::Errors errors;
+  Loaded loaded = load(file, errors);
+  if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
+  std::string known;
+  for (probe::Spec& spec : loaded.probes) {
+    const std::string name = spec.service + "/" + spec.name;
+    if (name == arguments[0]) return std::move(spec);
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  return base::fail(base::Kind::not_found,
+                    fmt::format("there is no probe {} in {}; there are: {}", arguments[0], file, known));
+}
+
+void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
+  fmt::print("{} {}/{} {}\n", outcome.up ? "UP" : "DOWN", spec.service, spec.name, outcome.text);
+  if (!outcome.up) fmt::print("reason    {}\n", model::to_string(outcome.reason));
+  fmt::print("target    {}\n", spec.settings->target());
+  fmt::print("took      {:.3f} ms\n", base::seconds(outcome.took) * 1e3);
+  for (const model::Phase& phase : outcome.phases)
+    fmt::print("  {:<12} {:.3f} ms\n", phase.name, base::seconds(phase.took) * 1e3);
+  for (const model::Measurement& m : outcome.measurements)
+    fmt::print("{} {}\n", m.labels.with(model::kMetricName, m.name).to_string(), m.value);
+}
+
+}  // namespace
+
+int check_config(const std::string& file) {
+  Loaded loaded;
+  if (!loaded_well(file, loaded)) return 1;
+  std::size_t rules = 0;
+  for (const rules::CompiledGroupPtr& group : loaded.groups) rules += rules::rule_count(*group);
+  fmt::print("{}: ok: {} services, {} probes, {} recovery plans, {} receivers, {} rules in {} groups\n", file,
+             loaded.config.services.size(), loaded.probes.size(), loaded.plans.size(), loaded.receivers.size(), rules,
+             loaded.groups.size());
+  return 0;
+}
+
+int print_reference() {
+  std::vector<config::ReferenceSection> sections{
+      {"fettle.yml", "The agent's configuration file.", config::agent_config_reference()}};
+  const auto add = [&](std::string_view kind, std::string_view name, std::string_view summary, std::string_view example,
+                       std::vector<config::KeyReference> keys) {
+    sections.push_back(
+        {fmt::format("{} {}", kind, name), fmt::format("{}\n\nExample:\n{}", summary, example), std::move(keys)});
+  };
+  for (const probe::Type* type : probe::types())
+    add("probe type", type->name, type->summary, type->example, type->reference());
+  for (const recover::ActionType* type : recover::action_types())
+    add("action", type->name, type->summary, type->example, {});
+  for (const notify::NotifierType* type : notify::notifier_types())
+    add("receiver", type->name, type->summary, type->example, {});
+  fmt::print("{}", config::print_reference(sections));
+  return 0;
+}
+
+int print_polkit(const std::string& file) {
+  Loaded loaded;
+  if (!loaded_well(file, loaded)) return 1;
+  std::map<std::string, std::set<std::string>> verbs_by_unit;
+  for (const auto& plan : loaded.plans)
+    for (const auto* steps : {&plan->steps, &plan->finally})
+      for (const recover::Step& step : *steps)
+        if (const auto job = step.action->systemd_job()) verbs_by_unit[job->unit].insert(job->verb);
+  fmt::print("// Lets the user fettle do what the recovery plans of {} name, and nothing else.\n", file);
+  fmt::print("// Put it into /etc/polkit-1/rules.d/60-fettle.rules.\npolkit.addRule(function(action, subject) {{\n");
+  fmt::print("  if (action.id != \"org.freedesktop.systemd1.manage-units\" || subject.user != \"fettle\")\n");
+  fmt::print("    return polkit.Result.NOT_HANDLED;\n  var allowed = {{");
+  std::string separator;
+  for (const auto& [unit, verbs] : verbs_by_unit) {
+    fmt::print("{}\n    \"{}\": [\"{}\"]", separator, unit, fmt::join(verbs, "\", \""));
+    separator = ",";
+  }
+  fmt::print("\n  }};\n  var verbs = allowed[action.lookup(\"unit\")] || [];\n");
+  fmt::print("  return verbs.indexOf(action.lookup(\"verb\")) >= 0 ? polkit.Result.YES : polkit.Result.NO;\n}});\n");
+  return 0;
+}
+
+int probe_once(const std::string& config_file, const std::vector<std::string>& arguments) {
+  auto spec = find_spec(config_file, arguments);
+  if (!spec) {
+    fmt::print(stderr, "fettle probe: {}\n", spec.error().text);
+    return kUnknown;
+  }
+  loop::EventLoop loop;
+  loop::AresResolver resolver(loop);
+  loop::StreamDialer dialer(loop, resolver);
+  loop::CurlHttpClient http(loop, resolver);
+  loop::Subprocesses spawner(loop);
+  loop::PidWatch pids(loop);
+  loop::SdBusSystemd systemd(loop);
+  probe::Heartbeats heartbeats(loop);
+  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+  std::optional<model::Outcome> outcome;
+  const auto attempt = probe::run_once(context, *spec, [&](model::Outcome found) {
+    outcome = std::move(found);
+    loop.stop();
+  });
+  loop.run();
+  print_outcome(*spec, *outcome);
+  return probe::nagios_exit_code(*outcome);
+}
+
+}  // namespace app

@@ -1,0 +1,19 @@
+// `fettle check` and `fettle probe`: the parts of the command line that need every module.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace app {
+
+// The configuration with all files it names. 0 if it would start, 1 with all mistakes on standard error.
+int check_config(const std::string& file);
+// Every key of the configuration file and of every probe, action and receiver type, as text.
+int print_reference();
+// The polkit rule for exactly the units and verbs that the configuration's plans name.
+int print_polkit(const std::string& file);
+
+// One run of a configured probe (SERVICE/PROBE) or of TYPE TARGET key=value…; Nagios exit codes 0, 2, 3.
+int probe_once(const std::string& config_file, const std::vector<std::string>& arguments);
+
+}  // namespace app

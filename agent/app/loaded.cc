@@ -1,0 +1,62 @@
+#include "app/loaded.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "base/file.h"
+
+namespace app {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+void fill_in(config::Global& global) {
+  if (global.node.empty()) global.node = host_name();
+  if (global.instance.empty()) global.instance = global.node + ":10911";
+  if (global.evaluation_interval.count() == 0) global.evaluation_interval = global.interval;
+}
+
+std::vector<config::RuleGroup> load_rule_files(const std::vector<std::string>& patterns, const std::string& config_file,
+                                               config::Errors& errors) {
+  const std::filesystem::path folder = std::filesystem::path(config_file).parent_path();
+  std::vector<config::RuleGroup> groups;
+  for (const std::string& pattern : patterns) {
+    const std::string absolute = (folder / pattern).string();  // an absolute pattern replaces the folder
+    const std::vector<std::string> files = base::glob(absolute);
+    const bool is_pattern = pattern.find_first_of("*?[") != std::string::npos;
+    if (files.empty() && !is_pattern)
+      errors.add({config_file, 0, 0}, "rule_files", fmt::format("there is no file {}", absolute));
+    for (const std::string& file : files)
+      for (config::RuleGroup& group : config::load_rule_file(file, errors)) groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+}  // namespace
+
+promql::Compat compat_of(const config::AgentConfig& config) {
+  return config.promql_compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
+}
+
+Loaded load(const std::string& file, config::Errors& errors) {
+  Loaded loaded;
+  loaded.config = config::load_agent_config(file, errors);
+  fill_in(loaded.config.global);
+  for (const auto& [name, service] : loaded.config.services) {
+    for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
+      loaded.probes.push_back(std::move(spec));
+    if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
+  }
+  loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
+  loaded.groups =
+      rules::compile(load_rule_files(loaded.config.rule_files, file, errors), compat_of(loaded.config), errors);
+  return loaded;
+}
+
+}  // namespace app

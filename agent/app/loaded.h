@@ -1,0 +1,31 @@
+// A configuration file and everything it names, read, parsed and checked together: the whole new world of a start or a
+// reload, or all of its mistakes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/agent_config.h"
+#include "notify/notifications.h"
+#include "probe/spec.h"
+#include "promql/parser.h"
+#include "recover/plan_spec.h"
+#include "rules/manager.h"
+
+namespace app {
+
+struct Loaded {
+  config::AgentConfig config;  // node, instance and evaluation_interval filled in
+  std::vector<probe::Spec> probes;
+  std::vector<std::unique_ptr<recover::PlanSpec>> plans;
+  std::vector<notify::ReceiverSpec> receivers;
+  std::vector<rules::CompiledGroupPtr> groups;
+};
+
+promql::Compat compat_of(const config::AgentConfig& config);
+
+// Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
+Loaded load(const std::string& file, config::Errors& errors);
+
+}  // namespace app

@@ -1,0 +1,42 @@
+// Pure: from what the modules know to what pages and /metrics show. No clock, no scheduler.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/loaded.h"
+#include "notify/notifications.h"
+#include "probe/schedule.h"
+#include "recover/dispatcher.h"
+#include "rules/manager.h"
+#include "web/snapshot.h"
+
+namespace app {
+
+// What is known about a service as a whole.
+struct ServiceHealth {
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};
+  model::Reason reason = model::Reason::none;
+  std::string text;
+};
+
+// All that a snapshot is made of; references live during the call only.
+struct Facts {
+  const config::AgentConfig& config;
+  const std::map<std::string, ServiceHealth>& services;
+  std::vector<probe::Status> probes;
+  std::vector<recover::PlanStatus> plans;
+  std::vector<model::RecoveryReport> recoveries;
+  std::vector<rules::GroupStatus> groups;
+  std::vector<model::Alert> alerts;
+  std::map<std::string, std::string> maintenance;  // comment by service
+};
+
+std::vector<web::ServicePage> service_pages(const Facts& facts);
+std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
+// Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies.
+std::vector<model::MetricFamily> metric_families(const Facts& facts);
+
+}  // namespace app

@@ -1,0 +1,116 @@
+#include "app/samples.h"
+
+#include <set>
+
+namespace app {
+namespace {
+
+const model::Labels kNoLabels;
+
+// Families that append_run and append_service write themselves, at the time of the run.
+bool written_by_runs(std::string_view family) { return family.starts_with("probe_") || family == "fettle_service_up"; }
+
+}  // namespace
+
+model::Labels probe_labels(const probe::Spec& spec) {
+  return spec.labels.merged(model::Labels{{"service", spec.service}, {"probe", spec.name}});
+}
+
+void Samples::append_run(const probe::Run& run) {
+  const model::Outcome& outcome = run.outcome;
+  std::vector<Value> values;
+  values.reserve(outcome.measurements.size() + 2);
+  values.push_back({"probe_success", &kNoLabels, outcome.up ? 1.0 : 0.0});
+  values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took)});
+  for (const model::Measurement& m : outcome.measurements) values.push_back({m.name, &m.labels, m.value});
+  append_all(probes_[{run.spec->service, run.spec->name}], probe_labels(*run.spec), values, base::to_ms(run.started));
+}
+
+void Samples::append_service(const std::string& service, model::Health health, base::WallTime at) {
+  std::vector<Value> values;
+  if (health != model::Health::unknown)
+    values.push_back({"fettle_service_up", &kNoLabels, health == model::Health::up ? 1.0 : 0.0});
+  append_all(services_[service], model::Labels{{"service", service}}, values, base::to_ms(at));
+}
+
+void Samples::append_page(const std::vector<model::MetricFamily>& families, base::WallTime at) {
+  std::vector<std::string> names;  // outlives `values`, which point into it
+  std::vector<Value> values;
+  std::size_t points = 0;
+  for (const model::MetricFamily& family : families) points += family.points.size();
+  names.reserve(points);
+  values.reserve(points);
+  for (const model::MetricFamily& family : families) {
+    if (written_by_runs(family.name)) continue;
+    for (const model::MetricPoint& point : family.points) {
+      names.push_back(family.name + point.suffix);
+      values.push_back({names.back(), &point.labels, point.value});
+    }
+  }
+  append_all(page_, kNoLabels, values, base::to_ms(at));
+}
+
+bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
+  return store_.append(target_.merged(labels), sample).has_value();
+}
+
+void Samples::keep_only(const std::vector<probe::Status>& statuses, base::WallTime at) {
+  std::set<std::pair<std::string, std::string>> probes;
+  std::set<std::string> services;
+  for (const probe::Status& status : statuses) {
+    probes.emplace(status.spec->service, status.spec->name);
+    services.insert(status.spec->service);
+  }
+  std::erase_if(probes_, [&](const auto& known) {
+    if (probes.contains(known.first)) return false;
+    end(known.second, base::to_ms(at));
+    return true;
+  });
+  std::erase_if(services_, [&](const auto& known) {
+    if (services.contains(known.first)) return false;
+    end(known.second, base::to_ms(at));
+    return true;
+  });
+}
+
+std::vector<model::Labels> Samples::touched_by(const std::string& service) const {
+  std::vector<model::Labels> touched;
+  if (const auto found = services_.find(service); found != services_.end())
+    for (const Entry& entry : found->second) touched.push_back(entry.stamped);
+  for (auto at = probes_.lower_bound({service, ""}); at != probes_.end() && at->first.first == service; ++at)
+    for (const Entry& entry : at->second) touched.push_back(entry.stamped);
+  return touched;
+}
+
+void Samples::append_all(std::vector<Entry>& known, const model::Labels& common, const std::vector<Value>& values,
+                         std::int64_t at) {
+  std::vector<Entry> next;
+  next.reserve(values.size());
+  std::size_t guess = 0;  // runs name the same series in the same order, nearly always
+  for (const Value& value : values) {
+    const auto is_it = [&](const Entry& entry) { return entry.name == value.name && entry.own == *value.own; };
+    std::size_t i = guess;
+    if (i >= known.size() || !is_it(known[i])) {
+      i = 0;
+      while (i < known.size() && !is_it(known[i])) ++i;
+    }
+    if (i < known.size()) {
+      next.push_back(std::move(known[i]));
+      guess = i + 1;
+    } else {
+      const model::Labels labels = target_.merged(common).merged(*value.own).with(model::kMetricName, value.name);
+      next.push_back({std::string(value.name), *value.own, labels});
+    }
+    // A refusal is counted by the store and shown as fettle_store_refused_total.
+    (void)store_.append(next.back().stamped, {at, value.value});
+  }
+  end(known, at);  // what was moved from is empty and ends nothing
+  known = std::move(next);
+}
+
+void Samples::end(const std::vector<Entry>& entries, std::int64_t at) {
+  for (const Entry& entry : entries)
+    if (!entry.stamped.empty()) (void)store_.append(entry.stamped, {at, model::stale_marker()});
+}
+
+}  // namespace app

@@ -1,0 +1,64 @@
+// From outcomes to series: stamps the labels that a scrape would add, appends to the store at the time the run started,
+// and ends series that a run no longer has with a stale marker. Loop thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "model/health.h"
+#include "model/metric_family.h"
+#include "probe/schedule.h"
+#include "store/store.h"
+
+namespace app {
+
+class Samples {
+ public:
+  // `target`: job and instance, as the central Prometheus' scrape has them.
+  Samples(store::Store& store, model::Labels target) : store_(store), target_(std::move(target)) {}
+
+  // probe_success, probe_duration_seconds and the type's measurements.
+  void append_run(const probe::Run& run);
+  // fettle_service_up: 1 up, 0 down; the series ends while unknown.
+  void append_service(const std::string& service, model::Health health, base::WallTime at);
+  // What a scrape of our own page would bring, but for the series that the two above write.
+  void append_page(const std::vector<model::MetricFamily>& families, base::WallTime at);
+  // One sample of a rule (ALERTS, a recording) with the target's labels where it has none. False if the store refused.
+  bool append_rule(const model::Labels& labels, model::Sample sample);
+  // Ends all series of probes and services that are not among these any more.
+  void keep_only(const std::vector<probe::Status>& statuses, base::WallTime at);
+
+  // The series that a change of this service's health touches, for rules::Manager::touched.
+  std::vector<model::Labels> touched_by(const std::string& service) const;
+
+ private:
+  // A series that was written: what the writer called it, and what it is called in the store.
+  struct Entry {
+    std::string name;
+    model::Labels own;
+    model::Labels stamped;
+  };
+  struct Value {
+    std::string_view name;
+    const model::Labels* own;
+    double value;
+  };
+  void append_all(std::vector<Entry>& known, const model::Labels& common, const std::vector<Value>& values,
+                  std::int64_t at);
+  void end(const std::vector<Entry>& entries, std::int64_t at);
+
+  store::Store& store_;
+  model::Labels target_;
+  std::map<std::pair<std::string, std::string>, std::vector<Entry>> probes_;  // by service and probe
+  std::map<std::string, std::vector<Entry>> services_;
+  std::vector<Entry> page_;
+};
+
+// The labels that every sample of a probe carries: service, probe and the probe's own.
+model::Labels probe_labels(const probe::Spec& spec);
+
+}  // namespace app

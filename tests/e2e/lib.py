@@ -1,0 +1,164 @@
+"""What the end-to-end tests share: real programs on free loopback ports, started here and stopped by pid."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+SKIPPED = 77  # what ctest counts as skipped
+TOP = pathlib.Path(__file__).resolve().parents[2]
+FETTLE = os.environ.get("FETTLE", str(TOP / "build/dev/agent/fettle"))
+SHOP = os.environ.get("FETTLE_SHOP", str(TOP / "build/dev/packaging/demo/fettle-shop"))
+
+
+def need(*programs):
+    """Paths of programs, or the end of this test with the reason."""
+    found = [shutil.which(p, path=os.environ["PATH"] + ":/usr/sbin:/sbin") for p in programs]
+    for program, path in zip(programs, found):
+        if path is None:
+            print(f"skipped: {program} is not installed (packaging/debian-packages.txt names its package)")
+            sys.exit(SKIPPED)
+    return found[0] if len(found) == 1 else found
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def get(url, timeout=5):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+def get_json(url, timeout=5):
+    return json.loads(get(url, timeout))
+
+
+def wait_for(what, holds, seconds=20):
+    """Asks until `holds` gives something true, and returns it. Connection errors mean: not yet."""
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            found = holds()
+            if found:
+                return found
+        except (urllib.error.URLError, ConnectionError, OSError, KeyError, ValueError) as error:
+            last = error
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s for: {what}" + (f" (last: {last})" if last else ""))
+
+
+@contextlib.contextmanager
+def folder():
+    """A short folder (unix sockets lie in it) that goes when the test passes and stays, named, when it fails."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="fettle-"))
+    try:
+        yield path
+    except BaseException:
+        print(f"logs and files of this run: {path}")
+        raise
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class Process:
+    """A program that runs until the with-block ends; its output lies in FOLDER/NAME.log."""
+
+    def __init__(self, where, name, argv):
+        self.name, self.argv, self.log = name, [str(a) for a in argv], where / f"{name}.log"
+        self.child = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def kill(self, signal_number=signal.SIGKILL):
+        self.child.send_signal(signal_number)
+        if signal_number == signal.SIGKILL:
+            self.child.wait()
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGCONT)
+            self.child.terminate()
+            try:
+                self.child.wait(10)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+
+class Agent(Process):
+    def __init__(self, where, config, *flags):
+        self.port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = where / "fettle.yml"
+        self.config.write_text(config)
+        self.admin = where / "admin.sock"
+        super().__init__(where, "agent", [FETTLE, "agent", f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
+                                          f"--storage.path={where}", f"--admin.socket={self.admin}", *flags])
+
+    def start(self):
+        super().start()
+        wait_for("the agent to be ready", self.ready)
+
+    def ready(self):
+        if self.child.poll() is not None:
+            sys.exit(f"the agent ended with {self.child.returncode}:\n{self.text()}")
+        return get(f"{self.url}/-/ready")
+
+    def query(self, expr):
+        answer = get_json(f"{self.url}/api/v1/query?" + urllib.parse.urlencode({"query": expr}))
+        return answer["data"]["result"]
+
+    def service(self, name):
+        services = get_json(f"{self.url}/api/v1/services")["data"]["services"]
+        return next(s for s in services if s["name"] == name)
+
+    def alerts(self):
+        return get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+
+
+class Shop(Process):
+    """One process of the demo shop."""
+
+    def __init__(self, where, role, *options):
+        self.port, self.where = free_ports(1)[0], where
+        super().__init__(where, role, [SHOP, role, f"--listen=127.0.0.1:{self.port}", f"--run={where}", *options])
+
+    def start(self):
+        super().start()
+        wait_for(f"{self.name} to listen", lambda: get(f"http://127.0.0.1:{self.port}/healthz"))
+
+    def tell(self, *words):
+        subprocess.run([SHOP, "tell", str(self.where / f"{self.name}.ctl"), *words], check=True)
+
+
+def percentiles(values):
+    ordered = sorted(values)
+    return {q: ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.9, 0.99)}

@@ -1,0 +1,87 @@
+#include "app/pictures.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using model::Labels;
+
+namespace {
+
+config::AgentConfig shop() {
+  config::AgentConfig config;
+  config::Service order;
+  order.labels = Labels{{"tier", "trading"}};
+  order.depends_on = {"redis"};
+  config.services = {{"order", order}, {"redis", {}}};
+  return config;
+}
+
+const model::MetricFamily* family(const std::vector<model::MetricFamily>& families, std::string_view name) {
+  const auto found = std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.name == name; });
+  return found == families.end() ? nullptr : &*found;
+}
+
+app::Facts facts_of(const config::AgentConfig& config, const std::map<std::string, app::ServiceHealth>& services) {
+  return {config, services, {}, {}, {}, {}, {}, {}};
+}
+
+}  // namespace
+
+TEST_CASE("a service that is unknown has no fettle_service_up, and dependencies and labels are metrics") {
+  const config::AgentConfig config = shop();
+  std::map<std::string, app::ServiceHealth> services{
+      {"order", {model::Health::down, {}, model::Reason::refused, "http: refused"}}, {"redis", {}}};
+  const auto families = app::metric_families(facts_of(config, services));
+  const auto* up = family(families, "fettle_service_up");
+  REQUIRE(up != nullptr);
+  REQUIRE(up->points.size() == 1);
+  CHECK(up->points[0].labels == Labels{{"service", "order"}});
+  CHECK(up->points[0].value == 0);
+  CHECK(family(families, "fettle_service_dependency")->points[0].labels ==
+        Labels{{"depends_on", "redis"}, {"service", "order"}});
+  CHECK(family(families, "fettle_service")->points[0].labels == Labels{{"service", "order"}, {"tier", "trading"}});
+  for (const auto& f : families) {
+    CAPTURE(f.name);
+    CHECK(!f.help.empty());
+    CHECK(f.help.ends_with('.'));
+  }
+}
+
+TEST_CASE("the state of a plan is one-hot, and exactly one state is 1") {
+  const config::AgentConfig config = shop();
+  const std::map<std::string, app::ServiceHealth> services;
+  app::Facts facts = facts_of(config, services);
+  recover::PlanStatus plan;
+  plan.service = "order";
+  plan.state = "verifying";
+  plan.attempts_left = 2;
+  facts.plans = {plan};
+  const auto families = app::metric_families(facts);
+  double sum = 0;
+  for (const auto& point : family(families, "fettle_recovery_state")->points) {
+    sum += point.value;
+    if (point.value == 1) CHECK(point.labels.get("state") == "verifying");
+  }
+  CHECK(sum == 1);
+}
+
+TEST_CASE("a page shows the service with its plan and its maintenance") {
+  const config::AgentConfig config = shop();
+  const std::map<std::string, app::ServiceHealth> services{{"order", {model::Health::up, {}, model::Reason::none, ""}}};
+  app::Facts facts = facts_of(config, services);
+  recover::PlanStatus plan;
+  plan.service = "order";
+  plan.mode = "enforce";
+  plan.state = "blocked";
+  plan.reason = "dependencies";
+  facts.plans = {plan};
+  facts.maintenance = {{"redis", "alice: upgrade"}};
+  const auto pages = app::service_pages(facts);
+  REQUIRE(pages.size() == 2);
+  CHECK(pages[0].recovery_mode == "enforce");
+  CHECK(pages[0].recovery_reason == "dependencies");
+  CHECK_FALSE(pages[0].maintenance.has_value());
+  CHECK(pages[1].maintenance == "alice: upgrade");
+  CHECK(pages[1].health == model::Health::unknown);
+}

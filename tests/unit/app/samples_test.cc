@@ -1,0 +1,106 @@
+#include "app/samples.h"
+
+#include <doctest/doctest.h>
+
+using model::Labels;
+
+namespace {
+
+const Labels kTarget{{"job", "fettle"}, {"instance", "node1:10911"}};
+
+struct Shop {
+  store::Store store{store::Options{}};
+  app::Samples samples{store, kTarget};
+  probe::Spec spec;
+  Shop() {
+    spec.service = "order";
+    spec.name = "http";
+  }
+
+  void run(std::int64_t t, model::Outcome outcome) {
+    probe::Run run;
+    run.spec = &spec;
+    run.started = base::wall_from_ms(t);
+    run.outcome = std::move(outcome);
+    samples.append_run(run);
+  }
+  // "t=v t=v" of the one series with these labels; a stale marker is "end".
+  std::string series(const Labels& labels) {
+    std::string out;
+    for (const store::Found& found : store.select({model::Matcher::equal("__name__", labels.metric_name())})) {
+      if (found.labels != labels) continue;
+      std::vector<model::Sample> samples_of;
+      store.read(found.id, 0, 1'000'000, samples_of);
+      for (const model::Sample& s : samples_of)
+        out += (out.empty() ? "" : " ") + std::to_string(s.t) + "=" +
+               (model::is_stale(s.v) ? "end" : std::to_string(static_cast<int>(s.v)));
+    }
+    return out;
+  }
+};
+
+Labels of_probe(const char* name) {
+  return kTarget.merged(Labels{{"__name__", name}, {"service", "order"}, {"probe", "http"}});
+}
+
+}  // namespace
+
+TEST_CASE("a run is stored at the time it started, under the labels that a scrape would give it") {
+  Shop shop;
+  shop.run(1000, model::Outcome::success("fine"));
+  shop.run(2000, model::Outcome::failure(model::Reason::refused, "refused"));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=0");
+}
+
+TEST_CASE("a measurement that a run no longer has ends, and begins again") {
+  Shop shop;
+  model::Outcome good = model::Outcome::success("200");
+  good.measurements.push_back({"probe_http_status_code", 200, {}});
+  good.measurements.push_back({"probe_http_duration_seconds", 3, Labels{{"phase", "connect"}}});
+  shop.run(1000, good);
+  shop.run(2000, model::Outcome::failure(model::Reason::refused, "refused"));
+  shop.run(3000, good);
+  CHECK(shop.series(of_probe("probe_http_status_code")) == "1000=200 2000=end 3000=200");
+  CHECK(shop.series(of_probe("probe_http_duration_seconds").with("phase", "connect")) == "1000=3 2000=end 3000=3");
+}
+
+TEST_CASE("a service has no series while it is unknown") {
+  Shop shop;
+  const Labels up = kTarget.merged(Labels{{"__name__", "fettle_service_up"}, {"service", "order"}});
+  const auto at = [](std::int64_t t) { return base::wall_from_ms(t); };
+  shop.samples.append_service("order", model::Health::unknown, at(1000));
+  CHECK(shop.series(up) == "");
+  CHECK(shop.samples.touched_by("order").empty());
+  shop.samples.append_service("order", model::Health::up, at(2000));
+  shop.samples.append_service("order", model::Health::down, at(3000));
+  CHECK(shop.samples.touched_by("order") == std::vector<Labels>{up});
+  shop.samples.append_service("order", model::Health::unknown, at(4000));
+  CHECK(shop.series(up) == "2000=1 3000=0 4000=end");
+}
+
+TEST_CASE("the agent's own page is stored but for what runs store themselves") {
+  Shop shop;
+  const std::vector<model::MetricFamily> page{
+      {"fettle_probe_runs", "", model::MetricType::counter, {{"_total", Labels{{"service", "order"}}, 7}}},
+      {"probe_success", "", model::MetricType::gauge, {{"", Labels{{"service", "order"}}, 1}}}};
+  shop.samples.append_page(page, base::wall_from_ms(1000));
+  CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_probe_runs_total"}, {"service", "order"}})) == "1000=7");
+  CHECK(shop.store.select({model::Matcher::equal("__name__", "probe_success")}).empty());
+}
+
+TEST_CASE("series of probes that a reload took away end") {
+  Shop shop;
+  shop.run(1000, model::Outcome::success("fine"));
+  shop.samples.append_service("order", model::Health::up, base::wall_from_ms(1000));
+  shop.samples.keep_only({}, base::wall_from_ms(5000));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1 5000=end");
+  CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_service_up"}, {"service", "order"}})) ==
+        "1000=1 5000=end");
+}
+
+TEST_CASE("a rule's sample keeps its own labels over the target's") {
+  Shop shop;
+  const Labels alerts{{"__name__", "ALERTS"}, {"alertname", "Down"}, {"job", "other"}};
+  CHECK(shop.samples.append_rule(alerts, {1000, 1}));
+  CHECK(shop.series(alerts.with("instance", "node1:10911")) == "1000=1");
+}
