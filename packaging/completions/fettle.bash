@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# Completion of fettle's commands, options, and the services of the running agent.
+_fettle_services() { fettle status -o json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort -u; }
+
+_fettle() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=''
+  case ${COMP_WORDS[1]-} in
+    agent) words='--config.file --web.listen-address --web.config.file --web.external-url --storage.path --admin.socket --log.level --log.format' ;;
+    check) words='config rules metrics --print-polkit --print-reference' ;;
+    test) words='rules --promql.compat' ;;
+    query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
+    probe) words='--config.file http tcp unix exec process systemd heartbeat' ;;
+    status | alerts) words='--url --output' ;;
+    explain) words="--url --output $(_fettle_services)" ;;
+    maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--comment --admin.socket $(_fettle_services)" ;; esac ;;
+    reload) words='--admin.socket' ;;
+  esac
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance --version --help'
+  case $previous in
+    --config.file | --web.config.file | --openmetrics | config | rules) words= ;;
+    --log.level) words='debug info warn error' ;;
+    --log.format) words='logfmt json' ;;
+    -o | --output) words='table json' ;;
+    --promql.compat) words='2 3' ;;
+  esac
+  if [ -n "$words" ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  else
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+  fi
+}
+complete -o filenames -F _fettle fettle
