@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <charconv>
 #include <map>
 
 namespace base {
@@ -17,6 +19,24 @@ std::vector<std::string> plain_alternatives(std::string_view pattern) {
     else out.back() += c;
   }
   return out;
+}
+
+bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+// What stands behind a '$' in a replacement: the name of a group, and how many characters it took; 0 for none.
+std::size_t group_reference(std::string_view rest, std::string_view& name) {
+  if (!rest.empty() && rest[0] == '{') {
+    const std::size_t close = rest.find('}');
+    if (close == std::string_view::npos || close == 1) return 0;
+    name = rest.substr(1, close - 1);
+    for (const char c : name)
+      if (!is_word(c)) return 0;
+    return close + 1;
+  }
+  std::size_t size = 0;
+  while (size < rest.size() && is_word(rest[size])) ++size;
+  name = rest.substr(0, size);
+  return size;
 }
 
 }  // namespace
@@ -76,6 +96,55 @@ int Regex::group_number(std::string_view name) const {
   const auto& names = compiled_->re.NamedCapturingGroups();
   const auto found = names.find(std::string(name));
   return found == names.end() ? -1 : found->second;
+}
+
+std::string Regex::replace_all(std::string_view text, std::string_view replacement) const {
+  const int count = group_count() + 1;
+  std::vector<re2::StringPiece> groups(static_cast<std::size_t>(count));
+  std::string out;
+  const auto append_group = [&](std::string_view name) {
+    std::size_t n = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), n);
+    if (error != std::errc() || end != name.data() + name.size()) {
+      const int named = group_number(name);
+      if (named < 0) return;
+      n = static_cast<std::size_t>(named);
+    }
+    if (n < groups.size() && groups[n].data()) out.append(groups[n].data(), groups[n].size());
+  };
+  const auto expand = [&] {
+    for (std::string_view rest = replacement; !rest.empty();) {
+      const std::size_t dollar = std::min(rest.find('$'), rest.size());
+      out += rest.substr(0, dollar);
+      rest.remove_prefix(dollar);
+      if (rest.empty()) break;
+      rest.remove_prefix(1);
+      std::string_view name;
+      if (!rest.empty() && rest[0] == '$') {
+        out += '$';
+        rest.remove_prefix(1);
+      } else if (const std::size_t taken = group_reference(rest, name); taken > 0) {
+        append_group(name);
+        rest.remove_prefix(taken);
+      } else {
+        out += '$';
+      }
+    }
+  };
+  std::size_t search = 0, copied = 0;
+  while (search <= text.size() && compiled_->re.Match({text.data(), text.size()}, search, text.size(),
+                                                      re2::RE2::UNANCHORED, groups.data(), count)) {
+    const auto from = static_cast<std::size_t>(groups[0].data() - text.data());
+    const std::size_t to = from + groups[0].size();
+    out += text.substr(copied, from - copied);
+    // An empty match right behind the last match is not another one.
+    if (to > copied || from == 0) expand();
+    copied = to;
+    std::size_t step = 1;  // at least one whole character of UTF-8
+    while (search + step < text.size() && (static_cast<unsigned char>(text[search + step]) & 0xC0u) == 0x80u) ++step;
+    search = std::max(search + step, to);
+  }
+  return out += text.substr(std::min(copied, text.size()));
 }
 
 const std::vector<std::string>& Regex::literals() const { return compiled_->literals; }

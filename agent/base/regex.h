@@ -28,6 +28,8 @@ class Regex {
   std::vector<std::string_view> groups_of_full_match(std::string_view text) const;
   // The number of the group with this name, or -1.
   int group_number(std::string_view name) const;
+  // Every match replaced, as Go's ReplaceAllString: $1, ${1}, ${name} and $$ in `replacement`; $1x is the group "1x".
+  std::string replace_all(std::string_view text, std::string_view replacement) const;
   // The strings that a pattern such as "a|b|c" or "abc" stands for, if it is that simple; else empty. For index
   // look-ups.
   const std::vector<std::string>& literals() const;

@@ -47,3 +47,16 @@ TEST_CASE("only plain alternatives have literals") {
   CHECK(base::Regex::compile("a|")->literals() == std::vector<std::string>{"a", ""});
   CHECK(base::Regex::compile("a.b")->literals().empty());
 }
+
+TEST_CASE("all matches are replaced with Go's rules for groups and for empty matches") {
+  struct Row {
+    const char *pattern, *text, *replacement, *want;
+  };
+  for (const Row& row : {Row{"(.*):(.*)", "node:9100", "$2/$1", "9100/node"}, Row{"[aeiou]", "checkout", "", "chckt"},
+                         Row{"a", "banana", "<$0>", "b<a>n<a>n<a>"}, Row{"(?P<x>n)", "no", "${x}$$$x", "n$no"},
+                         Row{"(n)", "no", "$1x", "o"}, Row{"b*", "abc", "-", "-a-c-"}, Row{"", "é", "-", "-é-"},
+                         Row{"x", "abc", "y", "abc"}, Row{"a", "a", "$", "$"}, Row{"^a", "aa", "b", "ba"}}) {
+    CAPTURE(row.pattern);
+    CHECK(base::Regex::compile(row.pattern)->replace_all(row.text, row.replacement) == row.want);
+  }
+}

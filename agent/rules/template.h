@@ -1,0 +1,47 @@
+// Templates of labels and annotations: Go text/template with Prometheus' functions and variables ($labels, $value,
+// $externalLabels, $externalURL; also .Labels and so on). Parsed once when a rule file is loaded, expanded for every
+// alert of every evaluation. Any thread; never throws; bounded in steps, in depth and in the size of what it writes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/labels.h"
+#include "rules/template_functions.h"
+
+namespace rules {
+
+struct Tree;
+
+struct TemplateData {
+  model::Labels labels;
+  double value = 0;
+  model::Labels external_labels;
+};
+
+class Template {
+ public:
+  static constexpr std::size_t kMaxOutput = 64 * 1024;
+  static constexpr std::size_t kMaxSteps = 100'000;
+
+  // `name` is the rule's; errors name the line inside the template.
+  static base::Result<Template> parse(std::string_view name, std::string_view text);
+  Template(Template&&) noexcept;
+  Template& operator=(Template&&) noexcept;
+  ~Template();
+
+  // Go's error text: "template: __alert_NAME:1:115: executing …".
+  base::Result<std::string> execute(const TemplateData& data, const TemplateContext& context) const;
+  // Never fails: a run-time mistake becomes the text "<error expanding template: …>", as in Prometheus.
+  std::string expand(const TemplateData& data, const TemplateContext& context) const;
+  const std::string& text() const { return text_; }
+
+ private:
+  Template(std::string name, std::string text, std::unique_ptr<Tree> tree);
+  std::string name_, text_;
+  std::unique_ptr<Tree> tree_;  // null for a text without any action
+};
+
+}  // namespace rules

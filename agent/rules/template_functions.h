@@ -1,0 +1,36 @@
+// The functions of templates: Go's builtins and Prometheus' own, with their Go signatures, so that calls go wrong with
+// Go's words.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "promql/value.h"
+#include "rules/template_value.h"
+
+namespace rules {
+
+// What an expansion may ask of the world.
+struct TemplateContext {
+  std::string external_url;
+  std::int64_t now_ms = 0;
+  std::function<base::Result<promql::Vector>(const std::string& expression)> query;
+};
+
+enum class Parameter { any, string, items, item };
+
+struct Function {
+  std::string_view name;
+  std::vector<Parameter> parameters;
+  bool variadic = false;  // the last parameter any number of times
+  base::Result<Value> (*call)(const std::vector<Value>& arguments, const TemplateContext& context);
+};
+
+const Function* find_function(std::string_view name);
+inline bool is_function(std::string_view name) { return find_function(name) != nullptr; }
+std::string_view to_string(Parameter parameter);  // Go's name of the type
+
+}  // namespace rules

@@ -1,0 +1,46 @@
+#include "rules/template_value.h"
+
+namespace rules {
+namespace {
+
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <typename... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+std::string type_name(const Value& value) {
+  static const char* const names[] = {
+      "<nil>",
+      "<nil>",
+      "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }",
+      "bool",
+      "int",
+      "float64",
+      "string",
+      "template.HTML",
+      "map[string]string",
+      "*template.sample",
+      "template.queryResult",
+      "*time.Time",
+      "*time.Duration",
+      "map[string]interface {}"};
+  return names[value.index()];
+}
+
+bool truth(const Value& value) {
+  return std::visit(
+      Overloaded{[](const Nil&) { return false; }, [](const Missing&) { return false; },
+                 [](const Root&) { return true; }, [](bool b) { return b; }, [](std::int64_t n) { return n != 0; },
+                 [](double d) { return d != 0; }, [](const std::string& s) { return !s.empty(); },
+                 [](const Html& h) { return !h.text.empty(); },
+                 [](const model::Labels& labels) { return !labels.empty(); }, [](const Item&) { return true; },
+                 [](const Items& items) { return !items.list.empty(); }, [](const Moment&) { return true; },
+                 [](const Span&) { return true; }, [](const Arguments& a) { return !a.list.empty(); }},
+      static_cast<const Value::variant&>(value));
+}
+
+}  // namespace rules
