@@ -32,11 +32,13 @@ struct Change {
 // Behind an interface, so that tests can make the disk slow, full or lost at any step.
 class State {
  public:
+  // Writes what waits. Callbacks that have not come by then never come. Loop thread.
   virtual ~State() = default;
   // All changes of one call become durable together or not at all. `durable` comes on the loop thread, in a later turn,
   // after fsync; or with the error, and then nothing of this call is kept. Calls are kept in order.
   virtual void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) = 0;
-  // What was durable when the file was opened plus what was committed since, by key. Loop thread.
+  // What was durable when the file was opened plus what was committed since, by key: a call shows at once, and is taken
+  // back before its callback hears of an error. Loop thread.
   virtual const std::map<std::string, std::string>& read(Table table) const = 0;
 };
 

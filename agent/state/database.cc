@@ -1,0 +1,162 @@
+#include "state/database.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace state {
+namespace {
+
+constexpr std::string_view kFormat = "1";  // user_version of the file
+
+constexpr std::array kTables = {
+    std::pair{Table::alerts, std::string_view("alerts")},
+    std::pair{Table::budgets, std::string_view("budgets")},
+    std::pair{Table::intents, std::string_view("intents")},
+    std::pair{Table::recoveries, std::string_view("recoveries")},
+    std::pair{Table::maintenance, std::string_view("maintenance")},
+    std::pair{Table::silences, std::string_view("silences")},
+    std::pair{Table::notifications, std::string_view("notifications")},
+    std::pair{Table::audit, std::string_view("audit")},
+};
+
+std::optional<Table> parse_table(std::string_view name) {
+  for (const auto& [table, its_name] : kTables)
+    if (its_name == name) return table;
+  return {};
+}
+
+std::string column_bytes(sqlite3_stmt* statement, int column) {
+  // In this order: the length is that of the converted text.
+  const void* data = sqlite3_column_blob(statement, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+  return data ? std::string(static_cast<const char*>(data), size) : std::string();
+}
+
+// Texts may hold any bytes, a zero included: they are bound and read with their length.
+int bind_text(sqlite3_stmt* statement, int at, std::string_view text) {
+  return sqlite3_bind_text64(statement, at, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+}  // namespace
+
+std::string_view to_string(Table table) { return kTables[static_cast<std::size_t>(table)].second; }
+
+void Database::Closed::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Database::Closed::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+tl::unexpected<base::Error> Database::failed(std::string_view doing) const {
+  const int code = sqlite3_errcode(db_.get());
+  const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+  const base::Kind kind = damaged                 ? base::Kind::protocol
+                          : code == SQLITE_FULL   ? base::Kind::limit
+                          : code == SQLITE_PERM   ? base::Kind::permission
+                          : code == SQLITE_TOOBIG ? base::Kind::limit
+                                                  : base::Kind::io;
+  std::string text = fmt::format("cannot {} {}: {}", doing, path_, sqlite3_errmsg(db_.get()));
+  if (code == SQLITE_FULL) text += "; free some space there";
+  if (code == SQLITE_IOERR) text += fmt::format(" (SQLite code {})", sqlite3_extended_errcode(db_.get()));
+  return base::fail(kind, std::move(text));
+}
+
+base::Result<Database> Database::open(const std::string& path) {
+  // Made here and not by SQLite, which would let everybody read it; its -wal and -shm take over the mode.
+  { const base::UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)); }
+  sqlite3* raw = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  if (!raw) return base::fail(base::Kind::io, fmt::format("cannot open {}: out of memory", path));
+  Database database(Connection(raw), path);
+  if (code != SQLITE_OK) return database.failed("open");
+  TRY_VOID(database.prepare());
+  return database;
+}
+
+base::Result<> Database::prepare() {
+  sqlite3_extended_result_codes(db_.get(), 0);
+  sqlite3_busy_timeout(db_.get(), 5000);  // a person looking into the file with sqlite3
+  TRY_VOID(run("PRAGMA journal_mode=WAL"));
+  TRY_VOID(run("PRAGMA synchronous=FULL"));
+  std::string version;
+  TRY_VOID(answer("PRAGMA user_version", version));
+  if (version != "0" && version != kFormat)
+    return base::fail(base::Kind::invalid,
+                      fmt::format("{} has format {}, this fettle knows only {}: a newer version wrote it; install that "
+                                  "one again, or give another --storage.path",
+                                  path_, version, kFormat));
+  std::string verdict;
+  TRY_VOID(answer("PRAGMA quick_check(1)", verdict));
+  if (verdict != "ok") return base::fail(base::Kind::protocol, fmt::format("{} is damaged: {}", path_, verdict));
+  TRY_VOID(
+      run("CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
+          "PRIMARY KEY (kind, key)) WITHOUT ROWID"));
+  if (version == "0") TRY_VOID(run(fmt::format("PRAGMA user_version={}", kFormat).c_str()));
+  TRY(put_, compile("INSERT INTO records (kind, key, value) VALUES (?1, ?2, ?3) "
+                    "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"));
+  TRY(remove_, compile("DELETE FROM records WHERE kind = ?1 AND key = ?2"));
+  return {};
+}
+
+base::Result<> Database::run(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return failed("use");
+  return {};
+}
+
+base::Result<> Database::answer(const char* sql, std::string& out) {
+  TRY(const Statement statement, compile(sql));
+  if (sqlite3_step(statement.get()) != SQLITE_ROW) return failed("read");
+  out = column_bytes(statement.get(), 0);
+  return {};
+}
+
+base::Result<Database::Statement> Database::compile(const char* sql) {
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
+    return failed("use");
+  return Statement(raw);
+}
+
+base::Result<> Database::load(const std::function<void(Table, std::string key, std::string value)>& each) {
+  TRY(const Statement all, compile("SELECT kind, key, value FROM records ORDER BY kind, key"));
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(all.get())) == SQLITE_ROW)
+    if (const auto table = parse_table(column_bytes(all.get(), 0)))
+      each(*table, column_bytes(all.get(), 1), column_bytes(all.get(), 2));
+  if (code != SQLITE_DONE) return failed("read");
+  return {};
+}
+
+base::Result<> Database::write(const Change& change) {
+  sqlite3_stmt* statement = (change.erase ? remove_ : put_).get();
+  bool bound =
+      bind_text(statement, 1, to_string(change.table)) == SQLITE_OK && bind_text(statement, 2, change.key) == SQLITE_OK;
+  if (!change.erase) bound = bound && bind_text(statement, 3, change.value) == SQLITE_OK;
+  const bool done = bound && sqlite3_step(statement) == SQLITE_DONE;
+  base::Result<> result;
+  if (!done) result = failed("write to");
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);  // they point into the change
+  return result;
+}
+
+base::Result<> Database::apply(std::span<const std::vector<Change>* const> calls) {
+  if (sqlite3_exec(db_.get(), "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK) return failed("write to");
+  const auto all = [&]() -> base::Result<> {
+    for (const std::vector<Change>* changes : calls)
+      for (const Change& change : *changes) TRY_VOID(write(change));
+    if (sqlite3_exec(db_.get(), "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) return failed("write to");
+    return {};
+  };
+  base::Result<> result = all();
+  // Some errors have rolled back already; a second time does no harm.
+  if (!result && !sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  return result;
+}
+
+}  // namespace state

@@ -1,0 +1,56 @@
+// The file fettle.db: one table of records, WAL, every transaction on the disk before it counts. The only user of
+// SQLite. One thread at a time; State opens it on the loop thread and then leaves it to its writer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "state/state.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace state {
+
+std::string_view to_string(Table table);
+
+class Database {
+ public:
+  struct Closed {
+    void operator()(sqlite3* db) const;
+    void operator()(sqlite3_stmt* statement) const;
+  };
+
+  // Kind::protocol when the file is damaged or no database; Kind::invalid when a newer fettle wrote it; else Kind::io.
+  static base::Result<Database> open(const std::string& path);
+
+  // Every record, in order of table and key. The same errors as open().
+  base::Result<> load(const std::function<void(Table, std::string key, std::string value)>& each);
+
+  // All of it becomes durable, or nothing.
+  base::Result<> apply(std::span<const std::vector<Change>* const> calls);
+
+ private:
+  using Connection = std::unique_ptr<sqlite3, Closed>;
+  using Statement = std::unique_ptr<sqlite3_stmt, Closed>;
+
+  Database(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
+  base::Result<> prepare();
+  base::Result<> run(const char* sql);
+  base::Result<> answer(const char* sql, std::string& out);  // the first column of the first row
+  base::Result<Statement> compile(const char* sql);
+  base::Result<> write(const Change& change);
+  tl::unexpected<base::Error> failed(std::string_view doing) const;
+
+  Connection db_;
+  std::string path_;
+  Statement put_;
+  Statement remove_;
+};
+
+}  // namespace state

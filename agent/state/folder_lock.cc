@@ -1,0 +1,38 @@
+#include "state/folder_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+
+namespace state {
+
+base::Result<base::UniqueFd> lock_folder(const std::string& folder) {
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  if (code) return base::fail_errno(code.value(), fmt::format("cannot make the state folder {}", folder));
+  const std::string path = folder + "/fettle.lock";
+  base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!fd) return base::fail_errno(errno, fmt::format("cannot write to the state folder {}", folder));
+  if (::flock(fd.value(), LOCK_EX | LOCK_NB) != 0) {
+    const int number = errno;
+    if (number != EWOULDBLOCK) return base::fail_errno(number, fmt::format("cannot lock {}", path));
+    const std::string owner = base::read_file(path, 100).value_or("");
+    return base::fail(base::Kind::unavailable,
+                      fmt::format("another agent{} is using the state folder {}: stop it, or give this one another "
+                                  "--storage.path",
+                                  owner.empty() ? "" : fmt::format(" (process {})", owner), folder));
+  }
+  // Only for that message: the lock holds without it.
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd.value(), 0) != 0 || ::pwrite(fd.value(), pid.data(), pid.size(), 0) < 0) return fd;
+  return fd;
+}
+
+}  // namespace state

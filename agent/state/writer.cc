@@ -1,0 +1,51 @@
+#include "state/writer.h"
+
+#include <utility>
+
+namespace state {
+
+Writer::Writer(Database database, std::function<void(std::vector<Call>)> written)
+    : database_(std::move(database)), written_(std::move(written)), thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Writer::add(Call call) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(call));
+  }
+  changed_.notify_one();
+}
+
+void Writer::run() {
+  for (;;) {
+    std::vector<Call> calls;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      calls.swap(waiting_);
+    }
+    write(calls);
+    written_(std::move(calls));
+  }
+}
+
+void Writer::write(std::vector<Call>& calls) {
+  std::vector<const std::vector<Change>*> all;
+  for (const Call& call : calls) all.push_back(&call.changes);
+  if (const base::Result<> together = database_.apply(all); together || calls.size() == 1) {
+    for (Call& call : calls) call.result = together;
+    return;
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) calls[i].result = database_.apply({&all[i], 1});
+}
+
+}  // namespace state

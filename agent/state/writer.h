@@ -1,0 +1,48 @@
+// The thread that writes: takes the calls that wait, makes them durable in one transaction, hands them back in order.
+// A transaction that fails is tried again call by call, so that each stands or falls alone.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "state/database.h"
+#include "state/state.h"
+
+namespace state {
+
+struct Call {
+  std::uint64_t number = 0;
+  std::vector<Change> changes;
+  std::function<void(base::Result<>)> durable;
+  base::Result<> result;  // once written
+};
+
+class Writer {
+ public:
+  // `written` is called on the writer's thread with calls in the order of add().
+  Writer(Database database, std::function<void(std::vector<Call>)> written);
+  ~Writer();  // writes what waits, then ends the thread and closes the file
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  void add(Call call);
+
+ private:
+  void run();
+  void write(std::vector<Call>& calls);
+
+  Database database_;  // the thread's own while it runs
+  const std::function<void(std::vector<Call>)> written_;
+  std::mutex mutex_;  // guards the two below
+  std::vector<Call> waiting_;
+  bool stopping_ = false;
+  std::condition_variable changed_;
+  std::thread thread_;  // last: starts when all else is there
+};
+
+}  // namespace state

@@ -1,0 +1,240 @@
+#include "state/state.h"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "fakes/waiting_loop.h"
+#include "temporary_folder.h"
+
+namespace {
+
+using state::Change;
+using state::Table;
+
+std::unique_ptr<state::State> open(const std::string& folder, loop::Scheduler& loop, std::string* notice = nullptr) {
+  std::string said;
+  auto opened = state::open(folder, loop, said);
+  REQUIRE_MESSAGE(opened.has_value(), opened.error().text);
+  if (notice) *notice = said;
+  else CHECK(said == "");
+  return std::move(*opened);
+}
+
+// Waits until the call is settled; true if it is durable.
+bool commit(state::State& state, fakes::WaitingLoop& loop, std::vector<Change> changes) {
+  std::string result;
+  state.commit(std::move(changes), [&](base::Result<> r) { result = r ? "durable" : r.error().text; });
+  while (result.empty()) REQUIRE(loop.run_one());
+  return result == "durable";
+}
+
+// No file of this process may grow beyond `bytes`, as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("what was durable is there after the next start") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  const std::string bytes("\0\xff{\"a\":1}\n", 10);
+  {
+    const auto state = open(folder.path() + "/new/folder", loop);
+    CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1"), Change::put(Table::audit, "1", bytes)}));
+    CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "2"), Change::put(Table::budgets, "", "empty")}));
+    CHECK(commit(*state, loop, {Change::remove(Table::audit, "none"), Change::put(Table::alerts, bytes, "")}));
+  }
+  const auto state = open(folder.path() + "/new/folder", loop);
+  using Map = std::map<std::string, std::string>;
+  CHECK(state->read(Table::budgets) == Map{{"order", "2"}, {"", "empty"}});
+  CHECK(state->read(Table::audit) == Map{{"1", bytes}});
+  CHECK(state->read(Table::alerts) == Map{{bytes, ""}});
+  CHECK(state->read(Table::silences).empty());
+  CHECK(commit(*state, loop, {Change::remove(Table::budgets, "order")}));
+  CHECK(state->read(Table::budgets) == Map{{"", "empty"}});
+}
+
+TEST_CASE("callbacks come in order, in a later turn, on the thread of the loop") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  const auto state = open(folder.path(), loop);
+  std::vector<int> order;
+  for (int i = 0; i < 200; ++i) {
+    state->commit({Change::put(Table::budgets, std::to_string(i % 7), std::to_string(i))},
+                  [&, i, here = std::this_thread::get_id()](const base::Result<>& r) {
+                    CHECK(r.has_value());
+                    CHECK(std::this_thread::get_id() == here);
+                    order.push_back(i);
+                  });
+    CHECK(state->read(Table::budgets).at(std::to_string(i % 7)) == std::to_string(i));
+  }
+  CHECK(order.empty());
+  while (order.size() < 200) REQUIRE(loop.run_one());
+  for (int i = 0; i < 200; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE("the end of a State writes what waits and silences its callbacks") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  int called = 0;
+  {
+    const auto state = open(folder.path(), loop);
+    for (int i = 0; i < 50; ++i)
+      state->commit({Change::put(Table::audit, std::to_string(i), "x")}, [&](const base::Result<>&) { ++called; });
+  }
+  loop.run_posted();
+  CHECK(called == 0);
+  CHECK(open(folder.path(), loop)->read(Table::audit).size() == 50);
+}
+
+TEST_CASE("a callback may end the State that calls it") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  auto state = open(folder.path(), loop);
+  int called = 0;
+  for (int i = 0; i < 3; ++i)
+    state->commit({Change::put(Table::audit, std::to_string(i), "x")}, [&](const base::Result<>&) {
+      ++called;
+      state.reset();
+    });
+  while (state) REQUIRE(loop.run_one());
+  loop.run_posted();
+  CHECK(called == 1);
+  CHECK(open(folder.path(), loop)->read(Table::audit).size() == 3);
+}
+
+TEST_CASE("a second agent on the same folder is told who has it") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  auto first = open(folder.path(), loop);
+  std::string notice;
+  const auto second = state::open(folder.path(), loop, notice);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().kind == base::Kind::unavailable);
+  CHECK(second.error().text == "another agent (process " + std::to_string(::getpid()) + ") is using the state folder " +
+                                   folder.path() + ": stop it, or give this one another --storage.path");
+  first.reset();
+  (void)open(folder.path(), loop);
+}
+
+TEST_CASE("a folder that cannot be made is an error that names it") {
+  fakes::WaitingLoop loop;
+  std::string notice;
+  const auto opened = state::open("/dev/null/fettle", loop, notice);
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().text == "cannot make the state folder /dev/null/fettle: Not a directory");
+}
+
+TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
+  struct Row {
+    std::string name;
+    std::string content;  // "": one page in the middle of a good file is overwritten
+    std::string why;
+  };
+  for (const Row& row : {Row{"no database", std::string(5000, 'x'), "cannot use {}: file is not a database"},
+                         Row{"a broken page", "", "{} is damaged: *** in database main ***"}}) {
+    CAPTURE(row.name);
+    const TemporaryFolder folder;
+    fakes::WaitingLoop loop;
+    const std::string path = folder.path() + "/fettle.db";
+    {
+      const auto state = open(folder.path(), loop);
+      for (int i = 0; i < 50; ++i)
+        CHECK(commit(*state, loop, {Change::put(Table::audit, std::to_string(i), std::string(1000, 'a'))}));
+    }
+    std::string content = base::read_file(path).value();
+    REQUIRE(content.size() > 5 * 4096);
+    if (row.content.empty()) content.replace(2 * 4096, 4096, 4096, '\xa5');
+    else content = row.content;
+    REQUIRE(base::write_file_atomically(path, content).has_value());
+    std::string notice;
+    {
+      const auto state = open(folder.path(), loop, &notice);
+      CHECK(state->read(Table::audit).empty());
+      CHECK(commit(*state, loop, {Change::put(Table::audit, "new", "x")}));
+    }
+    std::string why = row.why;
+    why.replace(why.find("{}"), 2, path);
+    CHECK(notice.starts_with(why));
+    CHECK(notice.ends_with("; it was moved to " + path +
+                           ".damaged-20261123T062945Z. Alert states, budgets, silences and waiting notifications are "
+                           "lost: the agent starts without them"));
+    CHECK(base::read_file(path + ".damaged-20261123T062945Z").value() == content);
+    CHECK(open(folder.path(), loop)->read(Table::audit).size() == 1);
+  }
+}
+
+TEST_CASE("on a full disk only the calls that do not fit fail, and nothing of them is kept") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  const auto state = open(folder.path(), loop);
+  CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+  {
+    const FullDisk full(300'000);
+    std::vector<std::string> results;
+    const auto note = [&](const base::Result<>& r) { results.push_back(r ? "durable" : r.error().text); };
+    state->commit({Change::put(Table::budgets, "small", "1")}, note);
+    state->commit(
+        {Change::put(Table::budgets, "order", "2"), Change::put(Table::audit, "big", std::string(1'000'000, 'x'))},
+        note);
+    state->commit({Change::put(Table::budgets, "small", "2")}, note);
+    CHECK(state->read(Table::budgets).at("order") == "2");
+    while (results.size() < 3) REQUIRE(loop.run_one());
+    CHECK(results[0] == "durable");
+    CHECK(results[1] == "cannot write to " + folder.path() + "/fettle.db: disk I/O error (SQLite code 778)");
+    CHECK(results[2] == "durable");
+    CHECK(state->read(Table::budgets).at("order") == "1");
+    CHECK(state->read(Table::budgets).at("small") == "2");
+    CHECK(state->read(Table::audit).empty());
+  }
+  CHECK(commit(*state, loop, {Change::put(Table::audit, "big", std::string(1'000'000, 'x'))}));
+  CHECK(state->read(Table::audit).at("big").size() == 1'000'000);
+}
+
+TEST_CASE("the file is not for everybody's eyes") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  const auto state = open(folder.path(), loop);
+  CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+  for (const char* name : {"/fettle.db", "/fettle.db-wal"}) {
+    struct ::stat info {};
+    REQUIRE(::stat((folder.path() + name).c_str(), &info) == 0);
+    CHECK((info.st_mode & 07) == 0);
+  }
+}
+
+TEST_CASE("state in memory keeps the same promises, without a disk") {
+  fakes::WaitingLoop loop;
+  auto state = state::in_memory(loop);
+  int called = 0;
+  state->commit({Change::put(Table::budgets, "a", "1")}, [&](const base::Result<>& r) { called += r ? 1 : 100; });
+  CHECK(called == 0);
+  CHECK(state->read(Table::budgets).at("a") == "1");
+  loop.run_posted();
+  CHECK(called == 1);
+  state->commit({Change::remove(Table::budgets, "a")}, [&](const base::Result<>&) { ++called; });
+  state.reset();
+  loop.run_posted();
+  CHECK(called == 1);
+}
