@@ -51,6 +51,8 @@ class Notifier {
                             std::function<void(Sent)> done) const = 0;
   // Firing alerts are sent again after this time (Alertmanager wants it); 0: only changes are sent.
   virtual base::Millis resend() const { return base::Millis{0}; }
+  // Whether render() shows recoveries: the end of one is then a reason to send.
+  virtual bool tells_recoveries() const { return false; }
 };
 
 struct Envelope {

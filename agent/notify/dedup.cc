@@ -1,0 +1,46 @@
+#include "notify/dedup.h"
+
+#include <algorithm>
+
+namespace notify {
+
+Notified said(const std::vector<model::Alert>& alerts) {
+  Notified out;
+  for (const model::Alert& alert : alerts)
+    (alert.state == model::AlertState::firing ? out.firing : out.resolved).insert(alert.labels.hash());
+  return out;
+}
+
+Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Cause cause, SendResolved send_resolved) {
+  const Notified now = said(alerts);
+  const bool told = !last.firing.empty() || !last.resolved.empty();
+  if (!told) return now.firing.empty() ? Verdict::nothing_fires : Verdict::first;
+  if (!std::includes(last.firing.begin(), last.firing.end(), now.firing.begin(), now.firing.end()))
+    return Verdict::new_firing;
+  const bool newly_resolved = std::any_of(now.resolved.begin(), now.resolved.end(),
+                                          [&](std::uint64_t alert) { return last.firing.count(alert) != 0; });
+  if (newly_resolved && send_resolved == SendResolved::yes)
+    return now.firing.empty() ? Verdict::all_resolved : Verdict::some_resolved;
+  if (cause == Cause::recovery_ended) return Verdict::recovery_ended;
+  if (cause == Cause::resend_due) return Verdict::resend;
+  return newly_resolved ? Verdict::resolved_unwanted : Verdict::unchanged;
+}
+
+bool sends(Verdict verdict) { return verdict < Verdict::nothing_fires; }
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::first: return "first";
+    case Verdict::new_firing: return "new_firing";
+    case Verdict::all_resolved: return "all_resolved";
+    case Verdict::some_resolved: return "some_resolved";
+    case Verdict::recovery_ended: return "recovery_ended";
+    case Verdict::resend: return "resend";
+    case Verdict::nothing_fires: return "nothing_fires";
+    case Verdict::resolved_unwanted: return "resolved_unwanted";
+    case Verdict::unchanged: return "unchanged";
+  }
+  return "unchanged";
+}
+
+}  // namespace notify

@@ -1,0 +1,41 @@
+// Whether there is anything to say about a group that was not said already. Pure; the answer has a name.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "model/alert.h"
+
+namespace notify {
+
+// What the last message of the group said, by Labels::hash() (Prometheus' fingerprint).
+struct Notified {
+  std::set<std::uint64_t> firing;
+  std::set<std::uint64_t> resolved;
+};
+
+enum class Cause { change, recovery_ended, resend_due };
+enum class SendResolved { no, yes };
+
+enum class Verdict {
+  first,              // send: nothing was said yet and something fires
+  new_firing,         // send: an alert fires that the last message did not have firing
+  all_resolved,       // send: the last of them resolved
+  some_resolved,      // send: one of them resolved, others fire on
+  recovery_ended,     // send: a recovery of this service ended
+  resend,             // send: the receiver wants to hear it again
+  nothing_fires,      // silent: never told, and nothing to tell
+  resolved_unwanted,  // silent: send_resolved is off
+  unchanged,          // silent: said already
+};
+
+Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Cause cause, SendResolved send_resolved);
+bool sends(Verdict verdict);
+std::string_view to_string(Verdict verdict);
+
+// What a message with these alerts says.
+Notified said(const std::vector<model::Alert>& alerts);
+
+}  // namespace notify

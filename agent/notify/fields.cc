@@ -1,0 +1,46 @@
+#include "notify/fields.h"
+
+#include <nlohmann/json.hpp>
+
+namespace notify {
+
+nlohmann::ordered_json label_object(const model::Labels& labels) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
+  return out;
+}
+
+std::string dump_json(const nlohmann::ordered_json& value) {
+  const std::string plain = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string out;
+  out.reserve(plain.size());
+  for (const char c : plain) {  // these three stand only inside strings
+    if (c == '<') out += "\\u003c";
+    else if (c == '>') out += "\\u003e";
+    else if (c == '&') out += "\\u0026";
+    else out += c;
+  }
+  return out;
+}
+
+base::WallTime starts_at(const model::Alert& alert) { return alert.fired_at.value_or(alert.active_at); }
+
+model::Labels outward_labels(const model::Alert& alert, const model::Labels& external) {
+  return external.merged(alert.labels);
+}
+
+std::string rfc3339_milliseconds(base::WallTime t) {
+  std::string out = base::format_iso8601(t);
+  if (out.find('.') == std::string::npos) out.insert(out.size() - 1, ".000");
+  return out;
+}
+
+std::string rfc3339_shortest(base::WallTime t) {
+  std::string out = base::format_iso8601(t);
+  if (out.find('.') == std::string::npos) return out;
+  out.pop_back();
+  while (out.back() == '0') out.pop_back();
+  return out + 'Z';
+}
+
+}  // namespace notify

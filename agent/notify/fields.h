@@ -1,0 +1,23 @@
+// Pieces that message bodies share: JSON as Go writes it, times, labels.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/time.h"
+#include "model/alert.h"
+#include "model/labels.h"
+
+namespace notify {
+
+nlohmann::ordered_json label_object(const model::Labels& labels);
+// <, > and & as \u003c, \u003e and \u0026, as Alertmanager and Prometheus write them.
+std::string dump_json(const nlohmann::ordered_json& value);
+// When the alert began for its readers: Prometheus' FiredAt.
+base::WallTime starts_at(const model::Alert& alert);
+// Labels of the alert with external labels where it has none of that name.
+model::Labels outward_labels(const model::Alert& alert, const model::Labels& external);
+std::string rfc3339_milliseconds(base::WallTime t);  // always three digits, as Prometheus sends
+std::string rfc3339_shortest(base::WallTime t);      // no trailing zeros, as Alertmanager sends
+
+}  // namespace notify

@@ -1,0 +1,110 @@
+#include "notify/group.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+namespace notify {
+namespace {
+
+using nlohmann::json;
+
+json labels_out(const model::Labels& labels) {
+  json out = json::object();
+  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
+  return out;
+}
+
+model::Labels labels_in(const json& in) {
+  std::vector<model::Label> labels;
+  for (const auto& [name, value] : in.items()) labels.push_back({name, value.get_ref<const std::string&>()});
+  return model::Labels(std::move(labels));
+}
+
+json alert_out(const model::Alert& alert) {
+  json out{{"labels", labels_out(alert.labels)},
+           {"annotations", labels_out(alert.annotations)},
+           {"value", fmt::format("{}", alert.value)},  // JSON has no NaN
+           {"active_at_ms", base::to_ms(alert.active_at)},
+           {"generator_url", alert.generator_url},
+           {"firing", alert.state == model::AlertState::firing}};
+  if (alert.fired_at) out["fired_at_ms"] = base::to_ms(*alert.fired_at);
+  if (alert.resolved_at) out["resolved_at_ms"] = base::to_ms(*alert.resolved_at);
+  return out;
+}
+
+std::optional<base::WallTime> time_in(const json& in, const char* key) {
+  if (!in.contains(key)) return std::nullopt;
+  return base::wall_from_ms(in[key].get<std::int64_t>());
+}
+
+model::Alert alert_in(const json& in) {
+  model::Alert alert;
+  alert.labels = labels_in(in.at("labels"));
+  alert.annotations = labels_in(in.at("annotations"));
+  alert.value = std::strtod(in.at("value").get_ref<const std::string&>().c_str(), nullptr);
+  alert.active_at = base::wall_from_ms(in.at("active_at_ms").get<std::int64_t>());
+  alert.generator_url = in.at("generator_url");
+  alert.state = in.at("firing").get<bool>() ? model::AlertState::firing : model::AlertState::inactive;
+  alert.fired_at = time_in(in, "fired_at_ms");
+  alert.resolved_at = time_in(in, "resolved_at_ms");
+  return alert;
+}
+
+}  // namespace
+
+std::vector<model::Alert> Group::list() const {
+  std::vector<model::Alert> out;
+  for (const auto& [key, alert] : alerts) out.push_back(alert);
+  return out;
+}
+
+bool Group::fires() const {
+  return std::any_of(alerts.begin(), alerts.end(),
+                     [](const auto& entry) { return entry.second.state == model::AlertState::firing; });
+}
+
+void Group::prune(base::WallTime now) {
+  std::erase_if(alerts, [&](const auto& entry) {
+    const model::Alert& alert = entry.second;
+    return alert.state != model::AlertState::firing && last.firing.count(alert.labels.hash()) == 0 &&
+           alert.resolved_at.value_or(alert.active_at) + kKeepResolved <= now;
+  });
+}
+
+model::Labels group_labels(const model::Alert& alert) {
+  return model::Labels{{"alertname", alert.name()}, {"service", alert.service()}};
+}
+
+std::string group_key(const model::Labels& group) { return "{}:" + group.to_string(); }
+
+std::string to_json(const Group& group) {
+  json alerts = json::array();
+  for (const auto& [key, alert] : group.alerts) alerts.push_back(alert_out(alert));
+  return json{{"labels", labels_out(group.labels)},
+              {"alerts", std::move(alerts)},
+              {"told_firing", group.last.firing},
+              {"told_resolved", group.last.resolved}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+base::Result<Group> parse_group(const std::string& text) {
+  try {
+    const json in = json::parse(text);
+    Group group;
+    group.labels = labels_in(in.at("labels"));
+    for (const json& item : in.at("alerts")) {
+      model::Alert alert = alert_in(item);
+      group.alerts.emplace(alert.labels, std::move(alert));
+    }
+    group.last.firing = in.at("told_firing").get<std::set<std::uint64_t>>();
+    group.last.resolved = in.at("told_resolved").get<std::set<std::uint64_t>>();
+    return group;
+  } catch (const json::exception& e) {
+    return base::fail(base::Kind::invalid, fmt::format("a group of alerts cannot be read: {}", e.what()));
+  }
+}
+
+}  // namespace notify

@@ -1,0 +1,66 @@
+#include "notify/retry.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <ctime>
+
+namespace notify {
+namespace {
+
+constexpr std::array<int, 7> kSeconds{0, 1, 2, 5, 10, 30, 60};
+constexpr base::Millis kLongest{300'000};
+constexpr base::Millis kLongestAsked{3'600'000};
+constexpr double kJitter = 0.2;
+
+}  // namespace
+
+base::Duration retry_delay(int failures, double chance, base::Millis retry_after) {
+  base::Millis plain = kLongest;
+  const auto n = static_cast<std::size_t>(std::max(0, failures));
+  if (n < kSeconds.size()) plain = std::chrono::seconds{kSeconds[n]};
+  else if (n - kSeconds.size() < 8) plain = std::min(kLongest, base::Millis{60'000LL << (n - kSeconds.size() + 1)});
+  const auto spread = base::Millis{
+      std::llround(static_cast<double>(plain.count()) * (1 + (failures > 0 ? kJitter * (2 * chance - 1) : 0)))};
+  return std::max(spread, std::min(retry_after, kLongestAsked));
+}
+
+std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now) {
+  std::int64_t whole = 0;
+  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), whole);
+  if (ec == std::errc{} && end == value.data() + value.size() && whole >= 0)
+    return base::Millis{std::min<std::int64_t>(whole, 86'400) * 1000};
+  std::tm date{};
+  const std::string text(value);
+  if (::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;
+  const base::WallTime at = base::wall_from_ms(static_cast<std::int64_t>(::timegm(&date)) * 1000);
+  return std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(at - now));
+}
+
+Sent judge(const loop::HttpResponse& response, base::WallTime now) {
+  Sent sent;
+  sent.status = response.status;
+  // An answer longer than we read is an answer all the same.
+  if (response.reason != model::Reason::none &&
+      !(response.reason == model::Reason::too_large && response.status != 0)) {
+    sent.text = fmt::format("{}: {}", to_string(response.reason), response.text);
+    return sent;
+  }
+  sent.ok = response.status >= 200 && response.status < 300;
+  const bool client_error = response.status >= 400 && response.status < 500;
+  sent.retry = !sent.ok && !(client_error && response.status != 408 && response.status != 429);
+  const std::string said = response.body.substr(0, std::min<std::size_t>(response.body.find('\n'), 200));
+  sent.text =
+      fmt::format("HTTP status {}{}{}", response.status, said.empty() || sent.ok ? "" : ": ", sent.ok ? "" : said);
+  if (response.status >= 300 && response.status < 400) sent.text += "; redirects are not followed, write the final URL";
+  for (const auto& [name, value] : response.headers)
+    if (::strcasecmp(name.c_str(), "retry-after") == 0)
+      sent.retry_after = parse_retry_after(value, now).value_or(base::Millis{0});
+  return sent;
+}
+
+}  // namespace notify

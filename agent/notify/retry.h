@@ -1,0 +1,25 @@
+// When a message that did not get through is tried again. Pure.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/time.h"
+#include "loop/http_client.h"
+#include "notify/notifier.h"
+
+namespace notify {
+
+// The wait before attempt `failures` + 1: 0, 1, 2, 5, 10, 30, 60 s, then doubling up to 5 min; spread by ± 20 % from
+// the second on, so that a fleet does not come back in step. `chance` is in [0, 1). A longer Retry-After is honoured,
+// up to an hour.
+base::Duration retry_delay(int failures, double chance, base::Millis retry_after);
+
+// What an HTTP answer means for a message: 2xx is through; 408, 429, 5xx, redirects and everything below HTTP are tried
+// again; any other 4xx will not change by trying.
+Sent judge(const loop::HttpResponse& response, base::WallTime now);
+
+// Retry-After as seconds or as an HTTP date.
+std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now);
+
+}  // namespace notify

@@ -1,0 +1,127 @@
+// Alerts to every Alertmanager, API version 2, as Prometheus posts them: so that alerts of the agent and of a central
+// Prometheus are one. It is enough that one of them accepts.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/version.h"
+#include "notify/fields.h"
+#include "notify/notifier.h"
+#include "notify/retry.h"
+
+namespace notify {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Settings {
+  std::vector<std::string> urls;
+  base::Millis resend{60'000};
+};
+
+const auto& schema() {
+  static const auto s =
+      config::Schema<Settings>("alertmanager")
+          .required("urls", &Settings::urls, "Base URLs of all Alertmanagers of the cluster; not a load balancer.")
+          .optional("resend", &Settings::resend,
+                    "Firing alerts are posted again after this time; they end by themselves after four of them.")
+          .check([](const Settings& s2, const config::Complain& complain) {
+            if (s2.urls.empty()) complain("urls", "must name at least one Alertmanager");
+            for (const std::string& url : s2.urls)
+              if (!url.starts_with("http://") && !url.starts_with("https://"))
+                complain("urls", fmt::format("'{}' must start with http:// or https://", url));
+            if (s2.resend < base::Millis{1'000}) complain("resend", "must be at least 1s");
+          });
+  return s;
+}
+
+// One message on its way to all of them.
+struct Delivery final : loop::Registration {
+  std::vector<loop::Handle> requests;
+  std::size_t waiting = 0;
+  Sent best;
+  std::function<void(Sent)> done;
+
+  // The first that accepts decides, and the others still get theirs.
+  void add(const std::string& url, Sent sent) {
+    --waiting;
+    if (sent.ok) best.ok = true;
+    else best.retry = best.retry || sent.retry;
+    best.status = best.ok && !sent.ok ? best.status : sent.status;
+    best.retry_after = std::max(best.retry_after, sent.retry_after);
+    if (!sent.ok || best.text.empty())
+      best.text += fmt::format("{}{}: {}", best.text.empty() ? "" : "; ", url, sent.text);
+    if (waiting == 0) std::exchange(done, nullptr)(best);
+  }
+};
+
+class Alertmanager final : public Notifier {
+ public:
+  explicit Alertmanager(Settings settings) : settings_(std::move(settings)) {
+    for (std::string& url : settings_.urls)
+      while (url.ends_with('/')) url.pop_back();
+  }
+
+  std::string type() const override { return "alertmanager"; }
+  base::Millis resend() const override { return settings_.resend; }
+
+  std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
+                     const Envelope& envelope) const override {
+    ordered_json out = ordered_json::array();
+    for (const model::Alert& alert : alerts) {
+      const bool firing = alert.state == model::AlertState::firing;
+      ordered_json item = ordered_json::object();
+      if (!alert.annotations.empty()) item["annotations"] = label_object(alert.annotations);
+      item["endsAt"] =
+          rfc3339_milliseconds(firing ? envelope.at + 4 * settings_.resend : alert.resolved_at.value_or(envelope.at));
+      item["startsAt"] = rfc3339_milliseconds(starts_at(alert));
+      item["generatorURL"] = alert.generator_url;
+      item["labels"] = label_object(outward_labels(alert, envelope.external_labels));
+      out.push_back(std::move(item));
+    }
+    return dump_json(out);
+  }
+
+  loop::Handle send(const Context& context, const Message& message, base::Instant deadline,
+                    std::function<void(Sent)> done) const override {
+    auto owned = std::make_unique<Delivery>();
+    Delivery* const delivery = owned.get();
+    delivery->done = std::move(done);
+    delivery->waiting = settings_.urls.size();
+    delivery->best.retry = false;
+    for (const std::string& url : settings_.urls) {
+      loop::HttpRequest request;
+      request.method = "POST";
+      request.url = url + "/api/v2/alerts";
+      request.headers = {{"Content-Type", "application/json"},
+                         {"User-Agent", fmt::format("fettle/{}", base::version())}};
+      request.body = message.body;
+      request.deadline = deadline;
+      request.max_redirects = 0;
+      request.reuse_connection = true;
+      delivery->requests.push_back(context.http.request(
+          std::move(request), [delivery, url, &scheduler = context.scheduler](loop::HttpResponse response) {
+            delivery->add(url, judge(response, scheduler.wall_now()));
+          }));
+    }
+    return loop::Handle(std::move(owned));
+  }
+
+ private:
+  Settings settings_;
+};
+
+std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
+  const std::size_t before = errors.size();
+  Settings settings = schema().parse(node, path, errors);
+  if (errors.size() > before) return nullptr;
+  return std::make_unique<Alertmanager>(std::move(settings));
+}
+
+}  // namespace
+
+extern const NotifierType alertmanager_type;
+const NotifierType alertmanager_type{"alertmanager", "Posts alerts to Alertmanagers, as Prometheus does.",
+                                     "{urls: [\"http://127.0.0.1:9093\"]}", parse};
+
+}  // namespace notify
