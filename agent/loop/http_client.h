@@ -1,5 +1,8 @@
 // HTTP requests by libcurl's multi interface on the event loop. Names are resolved by our Resolver before curl sees the
 // URL (a stuck look-up would freeze curl 7.88). No proxy unless asked; environment variables are ignored.
+// Redirects are followed here, each with a look-up of its own; Authorization, Cookie and Host stay with their origin.
+// A connection that is not to be reused is reset when it is done: no TIME_WAIT. Handles must be dropped before the
+// client.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +26,13 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;  // http:// or https://
-  Headers headers;
-  std::string body;
-  std::string unix_socket;  // connect here instead of to the URL's host
-  std::string proxy;        // "": none
+  std::string url{};  // http:// or https://
+  Headers headers{};
+  std::string body{};
+  std::string unix_socket{};  // connect here instead of to the URL's host
+  std::string proxy{};        // "": none
   Family family = Family::any;
-  std::shared_ptr<TlsContext> tls;     // for https; null: the default settings
+  std::shared_ptr<TlsContext> tls{};   // for https; null: the default settings
   base::Instant deadline{};            // absolute, for everything
   std::size_t body_limit = 64 * 1024;  // more is Reason::too_large
   int max_redirects = 10;              // 0: a redirect is the answer

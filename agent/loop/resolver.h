@@ -1,9 +1,11 @@
 // Names to addresses by c-ares, under the caller's deadline: a stuck name server never blocks the loop.
-// Literals, localhost and /etc/hosts are answered without a packet.
+// Literals, localhost and /etc/hosts are answered without a packet; other answers are kept for their TTL, at most a
+// minute. Questions for one name at the same time are asked once. Handles must be dropped before their resolver.
 #pragma once
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,9 +36,15 @@ class Resolver {
                          std::function<void(base::Result<std::vector<Address>>)> done) = 0;
 };
 
+// What tests change.
+struct ResolverSettings {
+  std::string servers{};  // "127.0.0.1:5353,…"; "": those of /etc/resolv.conf, read again when it changes
+  std::string hosts_file = "/etc/hosts";
+};
+
 class AresResolver final : public Resolver {
  public:
-  explicit AresResolver(EventLoop& loop);
+  explicit AresResolver(EventLoop& loop, ResolverSettings settings = {});
   ~AresResolver() override;
   Handle resolve(const std::string& name, std::uint16_t port, Family family, base::Instant deadline,
                  std::function<void(base::Result<std::vector<Address>>)> done) override;

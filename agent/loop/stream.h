@@ -23,11 +23,11 @@ struct StreamFailure {
 };
 
 struct Dial {
-  std::string host;  // name or literal; resolved by the Resolver given to the Dialer
+  std::string host{};  // name or literal; resolved by the Resolver given to the Dialer
   std::uint16_t port = 0;
-  std::string unix_path;  // instead of host and port
+  std::string unix_path{};  // instead of host and port
   Family family = Family::any;
-  std::shared_ptr<TlsContext> tls;  // null: plain
+  std::shared_ptr<TlsContext> tls{};  // null: plain
   base::Instant deadline{};
 };
 

@@ -1,6 +1,6 @@
 // One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
 // Words as in Prometheus' tls_config. The chain is captured also when verification fails, so that expiry is always
-// known.
+// known. Contexts are made and used on the loop thread (the configuration is read there).
 #pragma once
 
 #include <memory>
@@ -14,10 +14,10 @@
 namespace loop {
 
 struct TlsSettings {
-  std::string ca_file;    // "": the system's
-  std::string cert_file;  // client certificate
+  std::string ca_file{};    // "": the system's
+  std::string cert_file{};  // client certificate
   std::string key_file;
-  std::string server_name;  // "": the host that is connected to
+  std::string server_name{};  // "": the host that is connected to
   bool insecure_skip_verify = false;
   std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;

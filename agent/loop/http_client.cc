@@ -1,0 +1,534 @@
+#include "loop/http_client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "base/check.h"
+#include "loop/curl_easy.h"
+#include "loop/event_loop.h"
+#include "loop/verification.h"
+
+namespace loop {
+namespace {
+
+using model::Reason;
+
+constexpr std::size_t kIdleHandles = 64;
+constexpr std::size_t kKnownOrigins = 1024;
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  return text;
+}
+
+bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
+
+// What one connection's SSL_CTX of curl needs from us, owned by that context: a kept connection outlives the request
+// that made it.
+struct Connection {
+  std::shared_ptr<Verification> verification;
+  std::string server_name;  // instead of the URL's host; "" if that is right
+};
+
+int connection_slot() {
+  static const int index = SSL_CTX_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* owned, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Connection*>(owned); });
+  return index;
+}
+
+const Connection* connection_of(const SSL_CTX* context) {
+  return static_cast<const Connection*>(SSL_CTX_get_ex_data(context, connection_slot()));
+}
+
+// curl makes an SSL_CTX of its own for each connection. It gets the store, the client certificate and the versions of
+// the shared one by reference, and our verification.
+void lend(SSL_CTX* shared, SSL_CTX* curls, Connection connection) {
+  SSL_CTX_set1_cert_store(curls, SSL_CTX_get_cert_store(shared));
+  SSL_CTX_set_min_proto_version(curls, static_cast<int>(SSL_CTX_get_min_proto_version(shared)));
+  SSL_CTX_set_security_level(curls, SSL_CTX_get_security_level(shared));
+  if (X509* certificate = SSL_CTX_get0_certificate(shared); certificate != nullptr) {
+    SSL_CTX_use_certificate(curls, certificate);
+    SSL_CTX_use_PrivateKey(curls, SSL_CTX_get0_privatekey(shared));
+    STACK_OF(X509)* chain = nullptr;
+    if (SSL_CTX_get0_chain_certs(shared, &chain) == 1 && chain != nullptr) SSL_CTX_set1_chain(curls, chain);
+  }
+  const bool other_name = !connection.server_name.empty();
+  auto owned = std::make_unique<Connection>(std::move(connection));
+  Verification* verification = owned->verification.get();
+  CHECK(SSL_CTX_set_ex_data(curls, connection_slot(), owned.release()) == 1);
+  SSL_CTX_set_verify(curls, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(
+      curls, [](X509_STORE_CTX* store, void* of) { return verify_peer(store, *static_cast<Verification*>(of)); },
+      verification);
+  if (!other_name) return;
+  // The last moment before the ClientHello is written, after curl has set the URL's host.
+  SSL_CTX_set_info_callback(curls, [](const SSL* ssl, int where, int) {
+    if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
+    const Connection* of = connection_of(SSL_get_SSL_CTX(ssl));
+    SSL_ctrl(const_cast<SSL*>(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(of->server_name.c_str()));
+  });
+}
+
+}  // namespace
+
+struct CurlHttpClient::Multi {
+  class Transfer;
+
+  Multi(EventLoop& l, Resolver& r);
+  ~Multi();
+  const Origin& origin_of(const std::string& url, std::string& error);
+  Easy take_easy();
+  void give_back(Easy easy);
+  void drive(curl_socket_t fd, int what);
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
+  static int on_timer(CURLM*, long ms, void* self);
+  static int on_close(void* self, curl_socket_t fd);
+
+  EventLoop& loop;
+  Resolver& resolver;
+  CURLM* curl;
+  std::unordered_map<curl_socket_t, Handle> sockets;
+  Handle timer;
+  std::vector<Easy> idle;
+  std::unordered_map<std::string, Origin> origins;
+};
+
+// One request with all its redirects.
+class CurlHttpClient::Multi::Transfer final : public Registration {
+ public:
+  Transfer(Multi& multi, HttpRequest request, std::function<void(HttpResponse)> done);
+  ~Transfer() override { leave(); }
+  void finished(CURLcode code);
+
+ private:
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
+  static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self);
+  static CURLcode on_ssl_context(CURL*, void* context, void* self);
+
+  void begin();  // the request, or the next one after a redirect
+  void resolved(base::Result<std::vector<Address>> addresses);
+  void start();
+  void set_method();
+  bool set_headers();
+  void header_line(std::string_view line);
+  void see_connection();
+  void collect();
+  bool redirect();
+  void on_deadline();
+  void leave();
+  void fail_soon(Reason reason, std::string text);
+  void complete(Reason reason, std::string text);
+  bool tls() const { return origin_.scheme == "https"; }
+  std::string where() const;
+  const std::string& server_name() const {
+    const std::string& wanted = request_.tls->settings().server_name;
+    return wanted.empty() ? origin_.host : wanted;
+  }
+
+  Multi& multi_;
+  HttpRequest request_;
+  std::function<void(HttpResponse)> done_;
+  HttpResponse response_;
+  Origin origin_;
+  Origin connect_to_;  // the proxy's if there is one
+  Easy easy_;
+  bool running_ = false;  // easy_ is in the multi handle
+  bool too_large_ = false;
+  bool redirected_to_get_ = false;
+  Slist headers_, addresses_;
+  std::shared_ptr<Verification> verification_;
+  base::Instant began_resolving_{};
+  base::Duration resolve_took_{};
+  Handle deadline_, resolving_;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+CurlHttpClient::Multi::Transfer::Transfer(Multi& multi, HttpRequest request, std::function<void(HttpResponse)> done)
+    : multi_(multi), request_(std::move(request)), done_(std::move(done)), easy_(multi.take_easy()) {
+  response_.effective_url = request_.url;
+  deadline_ = multi_.loop.at(request_.deadline, [this] { on_deadline(); });
+  begin();
+}
+
+void CurlHttpClient::Multi::Transfer::begin() {
+  std::string error;
+  origin_ = multi_.origin_of(response_.effective_url, error);
+  connect_to_ = error.empty() && !request_.proxy.empty() ? multi_.origin_of(request_.proxy, error) : origin_;
+  if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
+  if (tls() && request_.tls == nullptr) {
+    auto context = TlsContext::get({});
+    if (!context) return fail_soon(Reason::tls_handshake, context.error().text);
+    request_.tls = *std::move(context);
+  }
+  addresses_.reset();
+  resolve_took_ = {};
+  if (!request_.unix_socket.empty()) return start();
+  if (connect_to_.literal && request_.family == Family::any) return start();
+  began_resolving_ = multi_.loop.now();
+  resolving_ =
+      multi_.resolver.resolve(connect_to_.host, 0, request_.family, request_.deadline,
+                              [this](base::Result<std::vector<Address>> addresses) { resolved(std::move(addresses)); });
+}
+
+void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<Address>> addresses) {
+  resolving_.reset();
+  resolve_took_ = multi_.loop.now() - began_resolving_;
+  if (!addresses) return complete(Reason::dns_error, addresses.error().text);
+  if (!connect_to_.literal) {
+    std::string list;
+    for (const Address& address : *addresses) {
+      if (!list.empty()) list += ',';
+      list += address.is_v6() ? fmt::format("[{}]", address.text) : address.text;
+    }
+    // '+': forgotten after a minute, as any other entry of curl's cache; each request brings its own anyway.
+    std::string host = connect_to_.host;
+    append(addresses_, fmt::format("+{}:{}:{}", host, connect_to_.port, list));
+    if (host.back() == '.') {
+      host.pop_back();
+      append(addresses_, fmt::format("+{}:{}:{}", host, connect_to_.port, list));
+    }
+  }
+  start();
+}
+
+void CurlHttpClient::Multi::Transfer::set_method() {
+  CURL* e = easy_.get();
+  const bool get = redirected_to_get_ || request_.method == "GET";
+  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, nullptr);
+  if (redirected_to_get_ || (get && request_.body.empty())) {
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  } else if (request_.method == "HEAD") {
+    curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+  } else if (request_.method == "POST" || !request_.body.empty()) {
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, request_.body.c_str());
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    if (request_.method != "POST") curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  } else {
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+}
+
+// False if a header would break out of its line.
+bool CurlHttpClient::Multi::Transfer::set_headers() {
+  headers_.reset();
+  bool typed = false;
+  for (const auto& [name, value] : request_.headers) {
+    if (has_line_break(name) || has_line_break(value)) return false;
+    typed |= same_word(name, "Content-Type");
+    append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+  }
+  if (!redirected_to_get_ && (!request_.body.empty() || request_.method == "POST")) {
+    append(headers_, "Expect:");  // no waiting for 100 Continue
+    if (!typed) append(headers_, "Content-Type:");
+  }
+  curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, headers_.get());
+  return true;
+}
+
+void CurlHttpClient::Multi::Transfer::start() {
+  CURL* e = easy_.get();
+  if (has_line_break(request_.method) || !set_headers())
+    return fail_soon(Reason::protocol_error, "the method or a header has a line break in it");
+  curl_easy_setopt(e, CURLOPT_URL, response_.effective_url.c_str());
+  set_method();
+  curl_easy_setopt(e, CURLOPT_RESOLVE, addresses_.get());
+  curl_easy_setopt(e, CURLOPT_PROXY, request_.proxy.c_str());
+  curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
+  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request_.reuse_connection ? 0L : 1L);
+  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request_.reuse_connection ? 0L : 1L);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, request_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
+  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl_easy_setopt(e, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, tls() ? &Transfer::on_ssl_context : nullptr);
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, this);
+  curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, &Multi::on_close);
+  curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, &multi_);
+  error_[0] = '\0';
+  // Adding only arms a timer of now (on_timer): nothing is told from inside request().
+  CHECK(curl_multi_add_handle(multi_.curl, e) == CURLM_OK);
+  running_ = true;
+}
+
+CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const TlsSettings& settings = transfer.request_.tls->settings();
+  transfer.verification_ = std::make_shared<Verification>();
+  transfer.verification_->host = transfer.server_name();
+  transfer.verification_->skip = settings.insecure_skip_verify;
+  lend(static_cast<SSL_CTX*>(transfer.request_.tls->native()), static_cast<SSL_CTX*>(context),
+       Connection{transfer.verification_, settings.server_name});
+  return CURLE_OK;
+}
+
+std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  static_cast<Transfer*>(self)->header_line({data, size});
+  return size;
+}
+
+void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
+  if (line.starts_with("HTTP/")) {
+    // A new answer: after 100 Continue, or after a proxy's own.
+    const auto space = line.find(' ');
+    response_.version = line.substr(5, space == std::string_view::npos ? space : space - 5);
+    response_.headers.clear();
+    see_connection();
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  response_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+}
+
+// On a kept connection there was no handshake in this request: its certificates are those that it showed then.
+void CurlHttpClient::Multi::Transfer::see_connection() {
+  if (!tls() || verification_ != nullptr) return;
+  const curl_tlssessioninfo* session = nullptr;
+  if (curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
+  if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return;
+  const Connection* connection = connection_of(SSL_get_SSL_CTX(static_cast<const SSL*>(session->internals)));
+  if (connection != nullptr) verification_ = connection->verification;
+}
+
+std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  std::string& body = transfer.response_.body;
+  const std::size_t room = transfer.request_.body_limit - body.size();
+  body.append(data, std::min(size, room));
+  if (size <= room) return size;
+  transfer.too_large_ = true;
+  return CURL_WRITEFUNC_ERROR;
+}
+
+std::string CurlHttpClient::Multi::Transfer::where() const {
+  if (!request_.unix_socket.empty()) return request_.unix_socket;
+  const std::string& host = response_.address.empty() ? connect_to_.host : response_.address;
+  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, connect_to_.port);
+  return fmt::format("{}:{}", host, connect_to_.port);
+}
+
+// What curl knows about the last request, however it ended.
+void CurlHttpClient::Multi::Transfer::collect() {
+  CURL* e = easy_.get();
+  long status = 0;
+  curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  curl_off_t length = -1;
+  curl_easy_getinfo(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  response_.content_length = length;
+  const char* address = nullptr;
+  curl_easy_getinfo(e, CURLINFO_PRIMARY_IP, &address);
+  if (address != nullptr && request_.unix_socket.empty()) response_.address = address;
+  response_.phases = phases_of(e, tls());
+  if (began_resolving_ != base::Instant{})
+    response_.phases.insert(response_.phases.begin(), {"resolve", resolve_took_});
+  if (verification_ != nullptr) response_.chain = verification_->chain;
+  response_.tls_seen = !response_.chain.version.empty();
+}
+
+void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
+  collect();
+  if (code == CURLE_OK && redirect()) return;
+  if (code == CURLE_OK && request_.max_redirects > 0 && response_.redirects > request_.max_redirects)
+    return complete(Reason::protocol_error, fmt::format("more than {} redirects", request_.max_redirects));
+  if (too_large_)
+    return complete(Reason::too_large, fmt::format("the body is larger than {} bytes", request_.body_limit));
+  if (code != CURLE_OK && verification_ != nullptr && verification_->reason != Reason::none)
+    return complete(verification_->reason, fmt::format("certificate of {}: {}", where(), response_.chain.verify_error));
+  const Reason reason = reason_of(code, easy_.get(), tls(), error_.data());
+  if (code == CURLE_COULDNT_CONNECT) {
+    long system_error = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
+    return complete(reason,
+                    fmt::format("connect to {}: {}", where(),
+                                system_error != 0
+                                    ? std::error_code(static_cast<int>(system_error), std::generic_category()).message()
+                                    : error_.data()));
+  }
+  complete(reason, code == CURLE_OK         ? std::string()
+                   : error_.front() != '\0' ? fmt::format("{}: {}", where(), error_.data())
+                                            : fmt::format("{}: {}", where(), curl_easy_strerror(code)));
+}
+
+// True if another request follows. Methods change as browsers and Go change them (RFC 9110, 15.4).
+bool CurlHttpClient::Multi::Transfer::redirect() {
+  const int status = response_.status;
+  if (request_.max_redirects == 0 ||
+      (status != 301 && status != 302 && status != 303 && status != 307 && status != 308))
+    return false;
+  const char* next = nullptr;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
+  if (next == nullptr || ++response_.redirects > request_.max_redirects) return false;
+  const std::string url = next;
+  leave();
+  easy_ = multi_.take_easy();
+  if (status == 303 || (status < 303 && request_.method == "POST")) redirected_to_get_ = request_.method != "HEAD";
+  std::string error;
+  if (multi_.origin_of(url, error) != origin_ && error.empty())
+    std::erase_if(request_.headers, [](const auto& header) {
+      return same_word(header.first, "Authorization") || same_word(header.first, "Cookie") ||
+             same_word(header.first, "Host");
+    });
+  response_.effective_url = url;
+  response_.body.clear();
+  response_.headers.clear();
+  response_.address.clear();
+  verification_.reset();
+  began_resolving_ = {};
+  deadline_ = multi_.loop.at(request_.deadline, [this] { on_deadline(); });
+  begin();
+  return true;
+}
+
+void CurlHttpClient::Multi::Transfer::on_deadline() {
+  if (!running_) return complete(Reason::dns_error, fmt::format("no answer about {} in time", connect_to_.host));
+  CURL* e = easy_.get();
+  const Progress progress = progress_of(e, tls());
+  curl_off_t sent = 0;
+  curl_easy_getinfo(e, CURLINFO_SIZE_UPLOAD_T, &sent);
+  const bool body_left = !redirected_to_get_ && sent < static_cast<curl_off_t>(request_.body.size());
+  collect();
+  if (!progress.connected) return complete(Reason::connect_timeout, fmt::format("connect to {}: timed out", where()));
+  if (!progress.tls_done)
+    return complete(Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", where()));
+  if (!progress.request_sent || body_left)
+    return complete(Reason::send_timeout, fmt::format("{} did not take the request in time", where()));
+  if (response_.status == 0) return complete(Reason::read_timeout, fmt::format("no answer from {} in time", where()));
+  complete(Reason::read_timeout, fmt::format("{} did not end its answer in time", where()));
+}
+
+void CurlHttpClient::Multi::Transfer::leave() {
+  resolving_.reset();
+  deadline_.reset();
+  if (easy_ == nullptr) return;
+  if (running_) curl_multi_remove_handle(multi_.curl, easy_.get());
+  running_ = false;
+  multi_.give_back(std::move(easy_));
+}
+
+void CurlHttpClient::Multi::Transfer::fail_soon(Reason reason, std::string text) {
+  deadline_ = multi_.loop.at(multi_.loop.now(),
+                             [this, reason, text = std::move(text)]() mutable { complete(reason, std::move(text)); });
+}
+
+// May destroy this object.
+void CurlHttpClient::Multi::Transfer::complete(Reason reason, std::string text) {
+  response_.reason = reason;
+  response_.text = std::move(text);
+  leave();
+  const auto done = std::move(done_);
+  done(std::move(response_));
+}
+
+CurlHttpClient::Multi::Multi(EventLoop& l, Resolver& r) : loop(l), resolver(r) {
+  CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+  curl = curl_multi_init();
+  CHECK(curl != nullptr);
+  curl_multi_setopt(curl, CURLMOPT_SOCKETFUNCTION, &Multi::on_socket);
+  curl_multi_setopt(curl, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(curl, CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
+  curl_multi_setopt(curl, CURLMOPT_TIMERDATA, this);
+}
+
+CurlHttpClient::Multi::~Multi() {
+  idle.clear();
+  curl_multi_cleanup(curl);  // closes kept connections, which drops their watches
+  sockets.clear();
+  curl_global_cleanup();
+}
+
+const Origin& CurlHttpClient::Multi::origin_of(const std::string& url, std::string& error) {
+  static const Origin none;
+  if (const auto known = origins.find(url); known != origins.end()) return known->second;
+  Origin origin = parse_origin(url, error);
+  if (!error.empty()) return none;
+  if (origins.size() >= kKnownOrigins) origins.clear();
+  return origins.emplace(url, std::move(origin)).first->second;
+}
+
+Easy CurlHttpClient::Multi::take_easy() {
+  if (idle.empty()) return make_easy();
+  Easy easy = std::move(idle.back());
+  idle.pop_back();
+  return easy;
+}
+
+void CurlHttpClient::Multi::give_back(Easy easy) {
+  // Nothing of the request is to be touched once it is gone.
+  CURL* e = easy.get();
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, nullptr);
+  curl_easy_setopt(e, CURLOPT_HTTPHEADER, nullptr);
+  curl_easy_setopt(e, CURLOPT_RESOLVE, nullptr);
+  curl_easy_setopt(e, CURLOPT_POSTFIELDS, nullptr);
+  curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  if (idle.size() < kIdleHandles) idle.push_back(std::move(easy));
+}
+
+int CurlHttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+  auto& multi = *static_cast<Multi*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    multi.sockets.erase(fd);
+    return 0;
+  }
+  const Ready want{.read = (what & CURL_POLL_IN) != 0, .write = (what & CURL_POLL_OUT) != 0};
+  multi.sockets[fd] = multi.loop.watch(fd, want, [&multi, fd](Ready ready) {
+    multi.drive(fd, (ready.read ? CURL_CSELECT_IN : 0) | (ready.write ? CURL_CSELECT_OUT : 0));
+  });
+  return 0;
+}
+
+int CurlHttpClient::Multi::on_timer(CURLM*, long ms, void* self) {
+  auto& multi = *static_cast<Multi*>(self);
+  multi.timer.reset();
+  if (ms >= 0) multi.timer = multi.loop.after(base::Millis{ms}, [&multi] { multi.drive(CURL_SOCKET_TIMEOUT, 0); });
+  return 0;
+}
+
+// The watch goes before the descriptor, so that the number may be used again at once.
+int CurlHttpClient::Multi::on_close(void* self, curl_socket_t fd) {
+  static_cast<Multi*>(self)->sockets.erase(fd);
+  return ::close(fd);
+}
+
+void CurlHttpClient::Multi::drive(curl_socket_t fd, int what) {
+  int running = 0, left = 0;
+  curl_multi_socket_action(curl, fd, what, &running);
+  while (const CURLMsg* message = curl_multi_info_read(curl, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    char* transfer = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    // May drop this transfer and others: curl forgets the messages of handles that leave.
+    reinterpret_cast<Transfer*>(transfer)->finished(message->data.result);
+  }
+}
+
+CurlHttpClient::CurlHttpClient(EventLoop& loop, Resolver& resolver) : multi_(std::make_unique<Multi>(loop, resolver)) {}
+CurlHttpClient::~CurlHttpClient() = default;
+
+Handle CurlHttpClient::request(HttpRequest request, std::function<void(HttpResponse)> done) {
+  return Handle(std::make_unique<Multi::Transfer>(*multi_, std::move(request), std::move(done)));
+}
+
+}  // namespace loop

@@ -1,0 +1,33 @@
+// The one place where a TLS peer's certificates are checked and described, for Stream and for curl alike.
+// Used inside loop/ only.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <string>
+
+#include "loop/tls.h"
+#include "model/outcome.h"
+
+namespace loop {
+
+// Of one connection. Lives as long as its handshake may run.
+struct Verification {
+  std::string host;   // name or literal that the leaf must be for
+  bool skip = false;  // insecure_skip_verify: described, not checked
+  PeerChain chain;
+  model::Reason reason = model::Reason::none;  // tls_expired or tls_verify once the chain was refused
+};
+
+// To be called by OpenSSL in place of its own check (SSL_CTX_set_cert_verify_callback): captures what was sent, then
+// checks chain and name. 1 or 0, as OpenSSL wants it.
+int verify_peer(X509_STORE_CTX* context, Verification& verification);
+
+// Makes the context check by verify_peer() with the Verification that is attached to each SSL.
+void use_attached_verification(SSL_CTX* context);
+void attach_verification(SSL* ssl, Verification* verification);
+
+// Why OpenSSL's last call on this thread failed, in its words; empties its queue of errors.
+std::string take_openssl_error();
+
+}  // namespace loop
