@@ -101,6 +101,10 @@ std::optional<Beat> Heartbeats::last(const std::string& service) const {
   return found->second;
 }
 
+base::Instant Heartbeats::awaited_since(const std::string& service) {
+  return awaited_.try_emplace(service, scheduler_.now()).first->second;
+}
+
 loop::Handle Heartbeats::watch(const std::string& service, std::function<void(const Beat&)> on_beat) {
   auto call = std::make_unique<std::function<void(const Beat&)>>(std::move(on_beat));
   const auto place = watchers_.emplace(service, call.get());

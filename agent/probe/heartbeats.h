@@ -1,5 +1,9 @@
-// The last heartbeats that services pushed: by unix datagram ("order", or sd_notify's "READY=1\nSERVICE=order") or by
-// POST with a token. Read by the heartbeat probe; an arrival is an event. Loop thread.
+// The last heartbeats that services pushed: by unix datagram or by POST with a token. Read by the heartbeat probe; an
+// arrival that changes its verdict is an event. Loop thread.
+//
+// A datagram is "order" (the service lives, a text may follow), "order fail why", or lines as sd_notify(3) sends them:
+// SERVICE=order names the service, STATUS= is the text; ERRNO= other than 0, WATCHDOG=trigger and STOPPING=1 mean that
+// it is not well; READY=1 and WATCHDOG=1 mean that it is; other keys are passed over.
 #pragma once
 
 #include <functional>
@@ -27,6 +31,8 @@ class Heartbeats {
   bool receive(std::string_view datagram);
   void beat(const std::string& service, bool failed, std::string text);
   std::optional<Beat> last(const std::string& service) const;
+  // When somebody first asked for this service's beats: silence is measured from here until the first beat.
+  base::Instant awaited_since(const std::string& service);
   // Calls `on_beat` after each beat of `service` while the Handle is held.
   loop::Handle watch(const std::string& service, std::function<void(const Beat&)> on_beat);
 
@@ -34,6 +40,7 @@ class Heartbeats {
   struct Watcher;
   loop::Scheduler& scheduler_;
   std::map<std::string, Beat> beats_;
+  std::map<std::string, base::Instant> awaited_;
   std::multimap<std::string, std::function<void(const Beat&)>*> watchers_;
 };
 

@@ -88,7 +88,7 @@ struct Type {
                                            config::Errors& errors);
   const std::vector<config::KeyReference>& (*reference)();
   // Measurements that every successful run has; checked by the compliance test.
-  std::vector<std::string_view> measurements;
+  std::vector<std::string_view> measurements = {};
   // The keys that a bare target stands for: `fettle probe tcp 127.0.0.1:6379` is host and port. Null: takes none.
   std::vector<std::pair<std::string, std::string>> (*keys_of_target)(std::string_view target) = nullptr;
   // Why a run failed that had said nothing at its deadline.

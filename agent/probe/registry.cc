@@ -2,10 +2,6 @@
 
 namespace probe {
 
-#define PROBE_TYPE(name) extern const Type name##_type;
-#include "probe/types.def"
-#undef PROBE_TYPE
-
 std::span<const Type* const> types() {
   static constexpr const Type* all[] = {
 #define PROBE_TYPE(name) &name##_type,

@@ -1,0 +1,54 @@
+#include "probe/types/connect_probe.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace probe {
+
+using model::Outcome;
+using model::Reason;
+
+void prepare(std::vector<Turn>& turns) {
+  for (Turn& turn : turns) {
+    if (!turn.expect.regex || turn.expect.regex->group_count() == 0) continue;
+    auto whole = base::Regex::compile("(?s:.*?)(?:" + turn.expect.regex->pattern() + ")(?s:.*)");
+    if (whole) turn.captures = std::move(*whole);
+  }
+}
+
+void ConnectProbe::start(base::Instant deadline, Done done) {
+  done_ = std::move(done);
+  loop::Dial dial = settings_.dial;
+  dial.deadline = deadline;
+  connecting_ = context_.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connected(std::move(c)); });
+}
+
+void ConnectProbe::on_connected(loop::Connected connected) {
+  connected_ = std::move(connected);
+  if (!connected_.stream)
+    return finish(Outcome::failure(connected_.failure.reason, std::move(connected_.failure.text)));
+  if (settings_.turns.empty()) return finish(Outcome::success(""));
+  dialogue_ = std::make_unique<Dialogue>(settings_.turns, std::move(connected_.stream), settings_.starttls,
+                                         settings_.starttls && !settings_.starttls->settings().server_name.empty()
+                                             ? settings_.starttls->settings().server_name
+                                             : settings_.dial.host,
+                                         [this](Outcome outcome) { finish(std::move(outcome)); });
+  dialogue_->start();
+}
+
+void ConnectProbe::finish(Outcome outcome) {
+  const loop::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
+  if (outcome.up) outcome.text = (settings_.turns.empty() ? "connected to " : "talked to ") + settings_.target;
+  if (!settings_.turns.empty()) {
+    const bool mismatch = outcome.reason == Reason::body_mismatch;
+    outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch ? 1.0 : 0.0, {}});
+  }
+  measure_address(connected_.address, connected_.phases, outcome.measurements);
+  const loop::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
+  if (chain) measure_chain(*chain, outcome.measurements);
+  else if (connected_.tls_seen) measure_chain(connected_.chain, outcome.measurements);
+  outcome.phases = std::move(connected_.phases);
+  std::exchange(done_, nullptr)(std::move(outcome));
+}
+
+}  // namespace probe

@@ -1,0 +1,40 @@
+// What tcp and unix have in common: connect, perhaps talk, judge.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "probe/probe.h"
+#include "probe/types/dialogue.h"
+
+namespace probe {
+
+struct ConnectSettings {
+  loop::Dial dial;  // deadline is filled in by each run
+  std::vector<Turn> turns;
+  std::shared_ptr<loop::TlsContext> starttls;
+  std::string target;
+};
+
+// Completes what the schema cannot: regular expressions for the groups of `expect`.
+void prepare(std::vector<Turn>& turns);
+
+class ConnectProbe final : public Probe {
+ public:
+  ConnectProbe(const Context& context, const ConnectSettings& settings) : context_(context), settings_(settings) {}
+  void start(base::Instant deadline, Done done) override;
+
+ private:
+  void on_connected(loop::Connected connected);
+  void finish(model::Outcome outcome);
+
+  const Context& context_;
+  const ConnectSettings& settings_;
+  Done done_;
+  loop::Connected connected_;
+  loop::Handle connecting_;
+  std::unique_ptr<Dialogue> dialogue_;
+};
+
+}  // namespace probe

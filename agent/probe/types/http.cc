@@ -1,0 +1,226 @@
+// One HTTP request over TCP, TLS or a unix socket, and what its answer must be like.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "probe/common_keys.h"
+#include "probe/registry.h"
+#include "probe/types/authorization.h"
+#include "probe/types/http_checks.h"
+
+namespace probe {
+namespace {
+
+using model::Outcome;
+using model::Reason;
+
+struct HttpSettings {
+  std::string url;
+  std::string method = "GET";
+  std::map<std::string, std::string> headers;
+  std::string body;
+  std::string unix_socket;
+  std::string proxy_url;
+  IpProtocol ip_protocol;
+  bool follow_redirects = true;
+  bool reuse_connection = false;
+  bool http2 = false;
+  std::size_t body_limit = 64 * 1024;
+  loop::TlsSettings tls_config;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+  HttpChecks checks;
+};
+
+// Keys whose values are members of the part that judges.
+template <typename F>
+config::Schema<HttpSettings>::Reader into_checks(F HttpChecks::*member) {
+  return [member](const config::Node& node, HttpSettings& out, const std::string& path, config::Errors& errors) {
+    using config::read;
+    F value{};
+    std::string why;
+    if (read(node, value, why)) out.checks.*member = std::move(value);
+    else errors.add(node.mark(), path, why);
+  };
+}
+
+template <typename F>
+config::Schema<HttpSettings>::Reader list_into_checks(std::vector<F> HttpChecks::*member,
+                                                      const config::Schema<F>& inner) {
+  return
+      [member, &inner](const config::Node& node, HttpSettings& out, const std::string& path, config::Errors& errors) {
+        if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list", node));
+        std::size_t at = 0;
+        for (const config::Node& item : node.items())
+          (out.checks.*member).push_back(inner.parse(item, path + "[" + std::to_string(at++) + "]", errors));
+      };
+}
+
+void check(const HttpSettings& http, const config::Complain& complain) {
+  const std::size_t scheme = http.url.starts_with("http://") ? 7 : http.url.starts_with("https://") ? 8 : 0;
+  if (scheme == 0 || http.url.size() == scheme || http.url[scheme] == '/')
+    complain("url", "must be http:// or https:// and a host, such as http://127.0.0.1:8081/healthz");
+  if (http.url.find_first_of(" \t\r\n") != std::string::npos) complain("url", "must not contain white space");
+  if (http.method.empty()) complain("method", "must not be empty");
+  if (!http.unix_socket.empty() && http.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
+  if (http.basic_auth && http.authorization) complain("authorization", "cannot stand beside basic_auth");
+  if (http.body_limit == 0) complain("body_limit", "must be at least 1");
+}
+
+const config::Schema<HttpSettings>& schema() {
+  static const auto schema =
+      probe_schema<HttpSettings>("http")
+          .required("url", &HttpSettings::url, "What to ask for, with http:// or https://.")
+          .optional("method", &HttpSettings::method, "Method of the request.")
+          .optional("headers", &HttpSettings::headers, "Headers of the request, by name.")
+          .optional("body", &HttpSettings::body, "Body of the request.")
+          .optional("unix_socket", &HttpSettings::unix_socket, "Unix socket to connect to in place of the URL's host.")
+          .optional("proxy_url", &HttpSettings::proxy_url,
+                    "Proxy to ask. Empty: none; environment variables are never used.")
+          .optional("ip_protocol", &HttpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .optional("follow_redirects", &HttpSettings::follow_redirects,
+                    "Follow up to ten redirects; false: the redirect is the answer.")
+          .optional("reuse_connection", &HttpSettings::reuse_connection,
+                    "Keep the connection for the next run. Cheaper, but sees no trouble with accepting.")
+          .optional("http2", &HttpSettings::http2, "Offer HTTP/2.")
+          .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
+          .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
+          .optional("authorization", &HttpSettings::authorization, authorization_schema(), "A token to send.")
+          .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
+                  into_checks(&HttpChecks::valid_status_codes))
+          .custom("fail_if_body_matches_regexp", "Regular expressions that must not be found in the body.", "[]",
+                  into_checks(&HttpChecks::fail_if_body_matches_regexp))
+          .custom("fail_if_body_not_matches_regexp", "Regular expressions that must be found in the body.", "[]",
+                  into_checks(&HttpChecks::fail_if_body_not_matches_regexp))
+          .custom("fail_if_header_matches", "Headers and regular expressions that must not be found in them.", "[]",
+                  list_into_checks(&HttpChecks::fail_if_header_matches, header_match_schema()))
+          .custom("fail_if_header_not_matches", "Headers and regular expressions that must be found in them.", "[]",
+                  list_into_checks(&HttpChecks::fail_if_header_not_matches, header_match_schema()))
+          .custom("json", "What must be in the body's JSON: {path: status, equals: ok}.", "[]",
+                  list_into_checks(&HttpChecks::json, json_check_schema()))
+          .custom("max_duration", "Longest time that is still fine; the timeout ends the run, this fails it.",
+                  "timeout", into_checks(&HttpChecks::max_duration))
+          .custom("fail_if_ssl", "Fail if the answer came over TLS.", "false", into_checks(&HttpChecks::fail_if_ssl))
+          .custom("fail_if_not_ssl", "Fail if the answer came without TLS.", "false",
+                  into_checks(&HttpChecks::fail_if_not_ssl))
+          .check(check);
+  return schema;
+}
+
+// Everything of a run that is the same for all of them.
+struct Prepared {
+  loop::HttpRequest request;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+  HttpChecks checks;
+};
+
+class HttpProbe final : public Probe {
+ public:
+  HttpProbe(const Context& context, const Prepared& prepared) : context_(context), prepared_(prepared) {}
+
+  void start(base::Instant deadline, Done done) override {
+    done_ = std::move(done);
+    started_ = context_.scheduler.now();
+    loop::HttpRequest request = prepared_.request;
+    request.deadline = deadline;
+    if (prepared_.checks.authenticated) {
+      auto value = prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
+      if (!value) return refuse(value.error().text);
+      request.headers.emplace_back("Authorization", std::move(*value));
+    }
+    asking_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+  }
+
+ private:
+  void on_answer(loop::HttpResponse response) {
+    Outcome outcome = judge_http(prepared_.checks, response, context_.scheduler.now() - started_);
+    measure_http(response, outcome.reason, outcome.measurements);
+    outcome.phases = std::move(response.phases);
+    std::exchange(done_, nullptr)(std::move(outcome));
+  }
+
+  void refuse(std::string why) {
+    refusing_ = context_.scheduler.after({}, [this, why = std::move(why)] {
+      std::exchange(done_, nullptr)(Outcome::failure(Reason::auth_failed, "no credentials to send: " + why));
+    });
+  }
+
+  const Context& context_;
+  const Prepared& prepared_;
+  Done done_;
+  base::Instant started_{};
+  loop::Handle asking_;
+  loop::Handle refusing_;
+};
+
+class Http final : public Settings {
+ public:
+  explicit Http(Prepared prepared) : prepared_(std::move(prepared)) {}
+  std::unique_ptr<Probe> make(const Context& context) const override {
+    return std::make_unique<HttpProbe>(context, prepared_);
+  }
+  std::string target() const override {
+    const loop::HttpRequest& request = prepared_.request;
+    return request.unix_socket.empty() ? request.url : request.url + " over " + request.unix_socket;
+  }
+
+ private:
+  Prepared prepared_;
+};
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+                                      config::Errors& errors) {
+  HttpSettings http = schema().parse(node, path, errors);
+  Prepared prepared;
+  loop::HttpRequest& request = prepared.request;
+  request.url = std::move(http.url);
+  request.method = std::move(http.method);
+  request.headers.assign(http.headers.begin(), http.headers.end());
+  request.body = std::move(http.body);
+  request.unix_socket = std::move(http.unix_socket);
+  request.proxy = std::move(http.proxy_url);
+  request.family = http.ip_protocol.family;
+  request.body_limit = http.body_limit;
+  request.max_redirects = http.follow_redirects ? 10 : 0;
+  request.reuse_connection = http.reuse_connection;
+  request.http2 = http.http2;
+  // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
+  if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
+  prepared.checks = std::move(http.checks);
+  prepared.checks.authenticated = http.basic_auth || http.authorization;
+  prepared.basic_auth = std::move(http.basic_auth);
+  prepared.authorization = std::move(http.authorization);
+  return std::make_unique<Http>(std::move(prepared));
+}
+
+}  // namespace
+
+const Type http_type{
+    .name = "http",
+    .summary = "Sends one HTTP request and checks status, headers, body and JSON of the answer.",
+    .example = R"(name: http
+type: http
+url: http://127.0.0.1:8081/healthz
+interval: 1s
+timeout: 500ms
+failure_threshold: 3
+success_threshold: 2
+valid_status_codes: [200, 204]
+json:
+  - {path: status, equals: ok}
+  - {path: queue.depth, less_than: 100}
+)",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .measurements = {"probe_http_duration_seconds", "probe_http_status_code", "probe_http_content_length",
+                     "probe_http_uncompressed_body_length", "probe_http_redirects", "probe_http_ssl",
+                     "probe_http_version", "probe_failed_due_to_regex", "probe_ip_protocol",
+                     "probe_dns_lookup_time_seconds"},
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      return {{"url", std::string(target)}};
+    },
+};
+
+}  // namespace probe

@@ -1,0 +1,232 @@
+// Whether a process is there, found by pidfile, by the service's systemd unit or by name. Its end is an event (pidfd),
+// so that the confirming run comes within a millisecond of a SIGKILL.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "base/file.h"
+#include "probe/common_keys.h"
+#include "probe/registry.h"
+
+namespace probe {
+namespace {
+
+using loop::Process;
+using model::Outcome;
+using model::Reason;
+
+struct ProcessSettings {
+  std::string pidfile;
+  std::string unit;
+  std::string process_name;
+  int min_count = 1;
+};
+
+const config::Schema<ProcessSettings>& schema() {
+  static const auto schema =
+      probe_schema<ProcessSettings>("process")
+          .optional("pidfile", &ProcessSettings::pidfile, "File with the process' number.")
+          .optional("unit", &ProcessSettings::unit,
+                    "systemd unit whose main process it is. Default: the service's unit, if nothing else is given.")
+          .optional("process_name", &ProcessSettings::process_name,
+                    "Name of the process or file name of its program; the oldest one is watched.")
+          .optional("min_count", &ProcessSettings::min_count, "With process_name: how many there must be.")
+          .check([](const ProcessSettings& process, const config::Complain& complain) {
+            const int ways = (process.pidfile.empty() ? 0 : 1) + (process.unit.empty() ? 0 : 1) +
+                             (process.process_name.empty() ? 0 : 1);
+            if (ways > 1) complain("", "give one of pidfile, unit and process_name");
+            if (!process.pidfile.empty() && process.pidfile[0] != '/') complain("pidfile", "must be an absolute path");
+            if (process.min_count < 1) complain("min_count", "must be at least 1");
+          });
+  return schema;
+}
+
+// Seconds since the epoch of a time that /proc gives in clock ticks since boot.
+double start_time(std::uint64_t ticks) {
+  static const double boot = [] {
+    const auto stat = base::read_file("/proc/stat");
+    const std::size_t at = stat ? stat->find("\nbtime ") : std::string::npos;
+    return at == std::string::npos ? 0.0 : std::strtod(stat->c_str() + at + 7, nullptr);
+  }();
+  static const auto per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return boot + static_cast<double>(ticks) / per_second;
+}
+
+std::string in_words(const Process& process) {
+  return "process " + std::to_string(process.pid) + " (" + process.name + ")";
+}
+
+std::string in_words(const loop::ProcessEnd& end, const std::string& name) {
+  std::string text = "process " + std::to_string(end.pid) + " (" + name + ") ended";
+  if (end.signal) text += " by signal " + std::to_string(*end.signal);
+  else if (end.exit_code) text += " with exit code " + std::to_string(*end.exit_code);
+  return text;
+}
+
+// What one look found. No process: `text` says why.
+struct Found {
+  std::optional<Process> process;
+  std::size_t count = 0;
+  std::string text;
+};
+
+Found look(const ProcessSettings& settings) {
+  Found found;
+  if (!settings.pidfile.empty()) {
+    auto process = loop::read_pidfile(settings.pidfile);
+    if (!process) found.text = process.error().text;
+    else found.process = std::move(*process), found.count = 1;
+    return found;
+  }
+  std::vector<Process> all = loop::find_processes(settings.process_name);
+  found.count = all.size();
+  if (all.empty()) found.text = "there is no process called " + settings.process_name;
+  else found.process = std::move(all.front());
+  return found;
+}
+
+Found look_at(const base::Result<loop::UnitState>& state, const std::string& unit) {
+  Found found;
+  if (!state) {
+    found.text = state.error().text;
+  } else if (state->main_pid == 0) {
+    found.text = unit + " has no main process; it is " + state->active + " (" + state->sub + ")";
+  } else if (auto process = loop::read_process(state->main_pid)) {
+    found.process = std::move(*process);
+    found.count = 1;
+  } else {
+    found.text = process.error().text;
+  }
+  return found;
+}
+
+class ProcessProbe final : public Probe {
+ public:
+  ProcessProbe(const Context& context, const ProcessSettings& settings) : context_(context), settings_(settings) {}
+
+  void start(base::Instant deadline, Done done) override {
+    done_ = std::move(done);
+    if (settings_.unit.empty()) {
+      pending_ = context_.scheduler.after({}, [this] { finish(look(settings_)); });
+      return;
+    }
+    pending_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<loop::UnitState> state) {
+      if (state || state.error().kind == base::Kind::not_found) return finish(look_at(state, settings_.unit));
+      const bool timeout = state.error().kind == base::Kind::timeout;
+      tell(Outcome::failure(timeout ? Reason::read_timeout : Reason::unreachable, state.error().text));
+    });
+  }
+
+ private:
+  void finish(const Found& found) {
+    if (!found.process) return tell(Outcome::failure(Reason::process_gone, found.text));
+    Outcome outcome = Outcome::success(in_words(*found.process));
+    if (found.count < static_cast<std::size_t>(settings_.min_count))
+      outcome = Outcome::failure(Reason::process_gone, std::to_string(found.count) + " of " +
+                                                           std::to_string(settings_.min_count) + " processes called " +
+                                                           settings_.process_name + " are there");
+    outcome.measurements.push_back({"probe_process_count", static_cast<double>(found.count), {}});
+    outcome.measurements.push_back({"probe_process_pid", static_cast<double>(found.process->pid), {}});
+    outcome.measurements.push_back({"probe_process_start_time_seconds", start_time(found.process->start_ticks), {}});
+    tell(std::move(outcome));
+  }
+  void tell(Outcome outcome) { std::exchange(done_, nullptr)(std::move(outcome)); }
+
+  const Context& context_;
+  const ProcessSettings& settings_;
+  Done done_;
+  loop::Handle pending_;
+};
+
+// Watches the process that is there; when it has ended, waits for a run that finds the next one.
+class ProcessEvents final : public EventSource {
+ public:
+  ProcessEvents(const Context& context, const ProcessSettings& settings, OnEvent on_event)
+      : context_(context), settings_(settings), on_event_(std::move(on_event)) {
+    if (settings_.unit.empty()) {
+      watch(look(settings_));
+      return;
+    }
+    unit_ = context_.systemd.watch_unit(settings_.unit, [this](const base::Result<loop::UnitState>& state) {
+      if (!state || state->main_pid == watched_) return;
+      watch(look_at(state, settings_.unit));
+    });
+  }
+
+  void after_run(const model::Outcome& outcome) override {
+    if (outcome.up && watched_ == 0 && settings_.unit.empty()) watch(look(settings_));
+  }
+
+ private:
+  void watch(const Found& found) {
+    if (!found.process) return;
+    auto watching = context_.pids.watch(*found.process, [this, name = found.process->name](loop::ProcessEnd end) {
+      watched_ = 0;
+      on_event_({"pidfd", in_words(end, name), end.noticed});
+    });
+    if (!watching) return;  // gone already: the next run will see
+    watched_ = found.process->pid;
+    watching_ = std::move(*watching);
+  }
+
+  const Context& context_;
+  const ProcessSettings& settings_;
+  OnEvent on_event_;
+  pid_t watched_ = 0;
+  loop::Handle watching_;
+  loop::Handle unit_;
+};
+
+class ProcessTarget final : public Settings {
+ public:
+  explicit ProcessTarget(ProcessSettings settings) : settings_(std::move(settings)) {}
+  std::unique_ptr<Probe> make(const Context& context) const override {
+    return std::make_unique<ProcessProbe>(context, settings_);
+  }
+  std::unique_ptr<EventSource> watch(const Context& context, OnEvent on_event) const override {
+    return std::make_unique<ProcessEvents>(context, settings_, std::move(on_event));
+  }
+  std::string target() const override {
+    if (!settings_.pidfile.empty()) return "process of " + settings_.pidfile;
+    if (!settings_.unit.empty()) return "main process of " + settings_.unit;
+    return "process " + settings_.process_name;
+  }
+
+ private:
+  ProcessSettings settings_;
+};
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
+                                      config::Errors& errors) {
+  ProcessSettings settings = schema().parse(node, path, errors);
+  if (settings.pidfile.empty() && settings.unit.empty() && settings.process_name.empty()) {
+    settings.unit = owner.unit;
+    if (settings.unit.empty() && node.is_mapping())
+      errors.add(node.mark(), path, "give one of pidfile, unit and process_name, or the service a unit");
+  }
+  return std::make_unique<ProcessTarget>(std::move(settings));
+}
+
+}  // namespace
+
+const Type process_type{
+    .name = "process",
+    .summary = "Checks that a process is there, and notices its end by event.",
+    .example = R"(name: process
+type: process
+pidfile: /run/order.pid
+interval: 1s
+timeout: 500ms
+)",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .measurements = {"probe_process_count", "probe_process_pid", "probe_process_start_time_seconds"},
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      if (target.starts_with("/")) return {{"pidfile", std::string(target)}};
+      if (target.ends_with(".service")) return {{"unit", std::string(target)}};
+      return {{"process_name", std::string(target)}};
+    },
+};
+
+}  // namespace probe

@@ -1,0 +1,73 @@
+// A connection to a unix socket, and a dialogue over it.
+#include <utility>
+
+#include "probe/common_keys.h"
+#include "probe/registry.h"
+#include "probe/types/connect_probe.h"
+
+namespace probe {
+namespace {
+
+struct UnixSettings {
+  std::string path;
+  std::vector<Turn> query_response;
+};
+
+const config::Schema<UnixSettings>& schema() {
+  static const auto schema =
+      probe_schema<UnixSettings>("unix")
+          .required("path", &UnixSettings::path, "Path of the socket.")
+          .list("query_response", &UnixSettings::query_response, turn_schema(), "What to wait for and what to say.")
+          .check([](const UnixSettings& settings, const config::Complain& complain) {
+            if (settings.path.empty() || settings.path[0] != '/') complain("path", "must be an absolute path");
+            for (const Turn& turn : settings.query_response)
+              if (turn.starttls) complain("query_response", "starttls is not offered on a unix socket");
+          });
+  return schema;
+}
+
+class Unix final : public Settings {
+ public:
+  explicit Unix(ConnectSettings settings) : settings_(std::move(settings)) {}
+  std::unique_ptr<Probe> make(const Context& context) const override {
+    return std::make_unique<ConnectProbe>(context, settings_);
+  }
+  std::string target() const override { return settings_.target; }
+
+ private:
+  ConnectSettings settings_;
+};
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+                                      config::Errors& errors) {
+  UnixSettings settings = schema().parse(node, path, errors);
+  ConnectSettings connect;
+  connect.target = settings.path;
+  connect.dial.unix_path = std::move(settings.path);
+  connect.turns = std::move(settings.query_response);
+  prepare(connect.turns);
+  return std::make_unique<Unix>(std::move(connect));
+}
+
+}  // namespace
+
+const Type unix_type{
+    .name = "unix",
+    .summary = "Connects to a unix stream socket and, if asked, talks.",
+    .example = R"(name: socket
+type: unix
+path: /run/order/control.sock
+interval: 1s
+timeout: 500ms
+query_response:
+  - {send: health}
+  - {expect: "^ok"}
+)",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      return {{"path", std::string(target)}};
+    },
+};
+
+}  // namespace probe

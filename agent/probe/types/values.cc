@@ -1,0 +1,97 @@
+#include "probe/types/values.h"
+
+#include <array>
+#include <utility>
+
+namespace probe {
+
+bool read(const config::Node& node, Pattern& out, std::string& why) {
+  std::string text;
+  if (!config::read(node, text, why)) return false;
+  base::Result<base::Regex> compiled = base::Regex::compile(text);
+  if (!compiled) {
+    why = compiled.error().text;
+    return false;
+  }
+  out.regex = std::move(*compiled);
+  return true;
+}
+
+std::string show(const Pattern& value) { return value.regex ? value.regex->pattern() : "none"; }
+
+bool read(const config::Node& node, IpProtocol& out, std::string& why) {
+  static const std::vector<std::string> names{"any", "ip4", "ip6"};
+  static constexpr std::array families{loop::Family::any, loop::Family::v4, loop::Family::v6};
+  std::size_t index = 0;
+  if (!config::read_one_of(node, names, index, why)) return false;
+  out.family = families[index];
+  return true;
+}
+
+std::string show(const IpProtocol& value) {
+  return value.family == loop::Family::any ? "any" : value.family == loop::Family::v4 ? "ip4" : "ip6";
+}
+
+const config::Schema<loop::TlsSettings>& tls_schema() {
+  using loop::TlsSettings;
+  static const auto schema =
+      config::Schema<TlsSettings>("tls_config")
+          .optional("ca_file", &TlsSettings::ca_file, "Certificates to trust (PEM). Empty: the system's.")
+          .optional("cert_file", &TlsSettings::cert_file, "Client certificate (PEM); needs key_file.")
+          .optional("key_file", &TlsSettings::key_file, "Key of the client certificate (PEM).")
+          .optional("server_name", &TlsSettings::server_name,
+                    "Name to ask for and to verify. Empty: the host that is connected to.")
+          .optional("insecure_skip_verify", &TlsSettings::insecure_skip_verify,
+                    "Accept any certificate. Its expiry is measured all the same.")
+          .optional("min_version", &TlsSettings::min_version, "Oldest version to accept: TLS10, TLS11, TLS12 or TLS13.")
+          .check([](const TlsSettings& tls, const config::Complain& complain) {
+            if (tls.cert_file.empty() != tls.key_file.empty())
+              complain(tls.cert_file.empty() ? "key_file" : "cert_file", "needs both cert_file and key_file");
+            if (tls.min_version != "TLS10" && tls.min_version != "TLS11" && tls.min_version != "TLS12" &&
+                tls.min_version != "TLS13")
+              complain("min_version", "must be TLS10, TLS11, TLS12 or TLS13");
+          });
+  return schema;
+}
+
+std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
+                                              const std::string& path, config::Errors& errors) {
+  auto context = loop::TlsContext::get(settings);
+  if (context) return std::move(*context);
+  const config::Node at = node.find("tls_config");
+  errors.add(at.is_null() ? node.mark() : at.mark(), path + ".tls_config", context.error().text);
+  return nullptr;
+}
+
+void measure_chain(const loop::PeerChain& chain, Measurements& out) {
+  if (chain.earliest_expiry)
+    out.push_back({"probe_ssl_earliest_cert_expiry", base::seconds(*chain.earliest_expiry), {}});
+  if (chain.last_chain_expiry) {
+    out.push_back({"probe_ssl_last_chain_expiry_timestamp_seconds", base::seconds(*chain.last_chain_expiry), {}});
+    out.push_back({"probe_ssl_last_chain_info",
+                   1,
+                   {{"fingerprint_sha256", chain.fingerprint_sha256},
+                    {"subject", chain.subject},
+                    {"issuer", chain.issuer},
+                    {"subjectalternative", chain.subject_alternative},
+                    {"serialnumber", chain.serial}}});
+  }
+  if (!chain.version.empty()) out.push_back({"probe_tls_version_info", 1, {{"version", chain.version}}});
+  if (!chain.cipher.empty()) out.push_back({"probe_tls_cipher_info", 1, {{"cipher", chain.cipher}}});
+}
+
+void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out) {
+  if (!address.empty()) out.push_back({"probe_ip_protocol", address.find(':') == std::string::npos ? 4.0 : 6.0, {}});
+  for (const model::Phase& phase : phases)
+    if (phase.name == "resolve") out.push_back({"probe_dns_lookup_time_seconds", base::seconds(phase.took), {}});
+}
+
+std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {
+  const std::size_t colon = target.rfind(':');
+  std::string_view host = target.substr(0, colon);
+  const std::string_view port = colon == std::string_view::npos ? std::string_view() : target.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {{"host", std::string(host)}, {"port", std::string(port)}};
+}
+
+}  // namespace probe

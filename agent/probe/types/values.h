@@ -1,0 +1,48 @@
+// Values that the settings of several types have, each with its reader for config::Schema.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/regex.h"
+#include "config/schema.h"
+#include "loop/resolver.h"
+#include "loop/tls.h"
+#include "model/outcome.h"
+
+namespace probe {
+
+// A regular expression, compiled when the file is read. Empty: not configured.
+struct Pattern {
+  std::optional<base::Regex> regex;
+};
+bool read(const config::Node& node, Pattern& out, std::string& why);
+std::string show(const Pattern& value);
+
+// Which of a name's addresses may be used: any, ip4 or ip6.
+struct IpProtocol {
+  loop::Family family = loop::Family::any;
+};
+bool read(const config::Node& node, IpProtocol& out, std::string& why);
+std::string show(const IpProtocol& value);
+
+// tls_config, in Prometheus' words.
+const config::Schema<loop::TlsSettings>& tls_schema();
+
+// The context for these settings; null with a mistake at `node` when a file of theirs cannot be used.
+std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
+                                              const std::string& path, config::Errors& errors);
+
+using Measurements = std::vector<model::Measurement>;
+
+// probe_ssl_* and probe_tls_* of what the peer showed, also if it did not verify.
+void measure_chain(const loop::PeerChain& chain, Measurements& out);
+// probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve.
+void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
+
+// "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.
+std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target);
+
+}  // namespace probe

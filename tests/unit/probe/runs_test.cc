@@ -1,0 +1,434 @@
+// One run of each type against parts that the test answers for.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "fakes/fake_stream.h"
+#include "fakes/probe_world.h"
+#include "probe/run_once.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using model::Reason;
+
+// A probe from a command line, run once in a world of fakes.
+struct Trial {
+  Trial(const std::string& type, const std::string& target, const std::vector<std::string>& settings = {}) {
+    auto parsed = probe::spec_from_arguments(type, target, settings);
+    if (!parsed) FAIL(parsed.error().text);
+    spec = std::move(*parsed);
+    spec.timeout = 1s;
+  }
+  void start() {
+    attempt = probe::run_once(world.context, spec, [this](model::Outcome outcome) {
+      ++answers;
+      found = std::move(outcome);
+    });
+    CHECK(answers == 0);  // never from inside start
+  }
+  double measured(const std::string& name, const std::string& label = "", const std::string& value = "") const {
+    for (const auto& m : found.measurements)
+      if (m.name == name && (label.empty() || m.labels.get(label) == value)) return m.value;
+    FAIL("no measurement " << name);
+    return 0;
+  }
+  fakes::ProbeWorld world;
+  probe::Spec spec;
+  std::unique_ptr<probe::Attempt> attempt;
+  model::Outcome found;
+  int answers = 0;
+};
+
+struct Talk : Trial {
+  explicit Talk(const std::string& turns) : Trial("tcp", "redis:6379", {"query_response=" + turns}) {
+    start();
+    loop::Connected connected;
+    connected.stream = std::make_unique<fakes::FakeStream>(peer);
+    connected.address = "10.0.0.1";
+    connected.phases = {{"resolve", 1ms}, {"connect", 2ms}};
+    world.dialer.desk.answer(std::move(connected));
+  }
+  fakes::Peer peer{world.loop};
+};
+
+}  // namespace
+
+TEST_CASE("http sends what is configured") {
+  Trial trial(
+      "http", "http://shop.example:8081/healthz",
+      {"method=POST", "body=ping", "headers={Host: shop, X-A: b}", "follow_redirects=false", "body_limit=100",
+       "ip_protocol=ip4", "unix_socket=/run/shop.sock", "basic_auth={username: Aladdin, password: open sesame}"});
+  trial.start();
+  const loop::HttpRequest& sent = trial.world.http.desk.last();
+  CHECK(sent.url == "http://shop.example:8081/healthz");
+  CHECK(sent.method == "POST");
+  CHECK(sent.body == "ping");
+  CHECK(sent.max_redirects == 0);
+  CHECK(sent.body_limit == 100);
+  CHECK(sent.family == loop::Family::v4);
+  CHECK(sent.unix_socket == "/run/shop.sock");
+  CHECK(sent.proxy.empty());
+  CHECK(sent.deadline == trial.world.loop.now() + 1s);
+  const loop::Headers want{{"Host", "shop"}, {"X-A", "b"}, {"Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}};
+  CHECK(sent.headers == want);
+  loop::HttpResponse response;
+  response.status = 204;
+  response.version = "1.1";
+  trial.world.http.desk.answer(std::move(response));
+  CHECK(trial.answers == 1);
+  CHECK(trial.found.up);
+  CHECK(trial.measured("probe_http_status_code") == 204);
+}
+
+TEST_CASE("http without its credentials fails without asking") {
+  Trial trial("http", "http://x/", {"authorization={credentials_file: /nonexistent/token}"});
+  trial.start();
+  trial.world.loop.run_due();
+  CHECK(trial.world.http.desk.asked().empty());
+  CHECK(trial.found.reason == Reason::auth_failed);
+  CHECK(trial.found.text.find("/nonexistent/token") != std::string::npos);
+}
+
+TEST_CASE("dropping a run takes its request back and keeps it silent") {
+  Trial trial("http", "http://x/");
+  trial.start();
+  CHECK(trial.world.http.desk.waiting() == 1);
+  trial.attempt.reset();
+  CHECK(trial.world.http.desk.waiting() == 0);
+  trial.world.loop.advance(1h);
+  CHECK(trial.answers == 0);
+}
+
+TEST_CASE("tcp that cannot connect says why") {
+  Trial trial("tcp", "redis:6379");
+  trial.start();
+  loop::Connected connected;
+  connected.failure = {Reason::refused, "connect to 10.0.0.1:6379: Connection refused"};
+  connected.address = "10.0.0.1";
+  connected.phases = {{"resolve", 3ms}};
+  trial.world.dialer.desk.answer(std::move(connected));
+  CHECK(trial.found.reason == Reason::refused);
+  CHECK(trial.found.text == "connect to 10.0.0.1:6379: Connection refused");
+  CHECK(trial.measured("probe_ip_protocol") == 4);
+  CHECK(trial.measured("probe_dns_lookup_time_seconds") == doctest::Approx(0.003));
+}
+
+TEST_CASE("a dialogue takes its turns") {
+  Talk talk("[{send: PING}, {expect: '^.PONG'}]");
+  CHECK(talk.peer.written == std::vector<std::string>{"PING\n"});
+  CHECK(talk.answers == 0);
+  talk.peer.say("+PO");
+  CHECK(talk.answers == 0);
+  talk.peer.say("NG\r\n");
+  CHECK(talk.answers == 1);
+  CHECK(talk.found.up);
+  CHECK(talk.found.text == "talked to redis:6379");
+  CHECK(talk.measured("probe_failed_due_to_regex") == 0);
+}
+
+TEST_CASE("a dialogue passes over lines that do not match, and answers with what it heard") {
+  Talk talk("[{expect: '^220 (\\S+) (\\S+)', send: 'EHLO ${1} ${3}${2'}, {expect: '^250 '}]");
+  talk.peer.say("# banner\n220 mail.example ESMTP\n");
+  CHECK(talk.peer.written == std::vector<std::string>{"EHLO mail.example ${2\n"});
+  talk.peer.say("250-SIZE\n250-STARTTLS\n250 OK\n");
+  CHECK(talk.found.up);
+}
+
+TEST_CASE("bytes are found wherever they come") {
+  Talk talk("[{expect_bytes: 'ready>'}, {send: quit}]");
+  talk.peer.say("hello rea");
+  talk.peer.say("dy>");
+  talk.world.loop.run_due();
+  CHECK(talk.found.up);
+  CHECK(talk.peer.written.size() == 1);
+}
+
+TEST_CASE("a dialogue that fails says at which turn and what came instead") {
+  struct Row {
+    const char* name;
+    const char* turns;
+    std::function<void(fakes::Peer&)> act;
+    Reason reason;
+    const char* text;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {"closed at once", "[{expect: x}]", [](auto& p) { p.close(); }, Reason::closed_early,
+            "turn 1: closed the connection without a word"},
+           {"another answer", "[{send: PING}, {expect: PONG}]",
+            [](auto& p) {
+              p.say("-NOAUTH needed\r\n");
+              p.close();
+            },
+            Reason::body_mismatch, "turn 2: no line matched 'PONG'; the last was '-NOAUTH needed'"},
+           {"another answer, then silence until the deadline", "[{expect: PONG}]",
+            [](auto& p) {
+              p.say("LOADING\n");
+              p.fail(Reason::read_timeout, "no answer");
+            },
+            Reason::body_mismatch, "turn 1: no line matched 'PONG'; the last was 'LOADING'"},
+           {"silence until the deadline", "[{expect: PONG}]",
+            [](auto& p) { p.fail(Reason::read_timeout, "read from 10.0.0.1:6379: no answer"); }, Reason::read_timeout,
+            "turn 1: read from 10.0.0.1:6379: no answer"},
+           {"reset", "[{expect: PONG}]", [](auto& p) { p.fail(Reason::reset, "Connection reset by peer"); },
+            Reason::reset, "turn 1: Connection reset by peer"},
+           {"other bytes", "[{expect_bytes: abc}]",
+            [](auto& p) {
+              p.say(std::string("ab\0\x01", 4));
+              p.close();
+            },
+            Reason::body_mismatch, "turn 1: never sent 'abc'; ended with 'ab..'"},
+           {"a flood", "[{expect: PONG}]", [](auto& p) { p.say(std::string(70'000, 'x')); }, Reason::too_large,
+            "turn 1: sent more than 65536 bytes without a match"},
+       }) {
+    CAPTURE(row.name);
+    Talk talk(row.turns);
+    row.act(talk.peer);
+    CHECK(talk.answers == 1);
+    CHECK(talk.found.reason == row.reason);
+    CHECK(talk.found.text == row.text);
+    CHECK(talk.measured("probe_failed_due_to_regex") == (row.reason == Reason::body_mismatch ? 1 : 0));
+    talk.attempt.reset();
+    CHECK_FALSE(talk.peer.open);
+  }
+}
+
+TEST_CASE("the last line counts without its newline when the peer has closed") {
+  Talk talk("[{expect: done}]");
+  talk.peer.say("done");
+  CHECK(talk.answers == 0);
+  talk.peer.close();
+  CHECK(talk.found.up);
+}
+
+TEST_CASE("unix connects to its path") {
+  Trial trial("unix", "/run/order.sock");
+  trial.start();
+  CHECK(trial.world.dialer.desk.last().unix_path == "/run/order.sock");
+  fakes::Peer peer{trial.world.loop};
+  loop::Connected connected;
+  connected.stream = std::make_unique<fakes::FakeStream>(peer);
+  trial.world.dialer.desk.answer(std::move(connected));
+  CHECK(trial.found.up);
+  CHECK(trial.found.text == "connected to /run/order.sock");
+}
+
+TEST_CASE("exec judges by exit code and keeps the plugin's values") {
+  struct Row {
+    const char* name;
+    loop::Finished finished;
+    Reason reason;
+    const char* text;
+  };
+  const auto exited = [](int code, const char* out, const char* err = "") {
+    loop::Finished f;
+    f.exit_code = code;
+    f.out = out;
+    f.err = err;
+    return f;
+  };
+  loop::Finished killed = exited(-1, "");
+  killed.signal = 11;
+  loop::Finished late = exited(-1, "still working\n");
+  late.signal = 9;
+  late.timed_out = true;
+  for (const Row& row : {
+           Row{"ok", exited(0, "DISK OK | /=5%;10\n"), Reason::none, "exit code 0: DISK OK"},
+           Row{"warning that may pass", exited(1, "DISK WARNING\n"), Reason::none, "exit code 1: DISK WARNING"},
+           Row{"critical", exited(2, "DISK CRITICAL\nmore\n"), Reason::exit_code, "exit code 2: DISK CRITICAL"},
+           Row{"unknown", exited(3, "", "no such disk\n"), Reason::exit_code, "exit code 3: no such disk"},
+           Row{"crashed", killed, Reason::signal, "ended by signal 11"},
+           Row{"hung", late, Reason::exec_timeout, "still ran at its deadline and was killed: still working"},
+       }) {
+    CAPTURE(row.name);
+    Trial trial("exec", "[/bin/check, -p, /]", {"ok_codes=[0, 1]", "environment={LANG: C}"});
+    trial.start();
+    const loop::Command& command = trial.world.spawner.desk.last();
+    CHECK(command.argv == std::vector<std::string>{"/bin/check", "-p", "/"});
+    CHECK(command.environment == std::map<std::string, std::string>{{"LANG", "C"}});
+    CHECK(command.limit == 1s);
+    trial.world.spawner.desk.answer(row.finished);
+    CHECK(trial.found.reason == row.reason);
+    CHECK(trial.found.text == row.text);
+  }
+  Trial trial("exec", "/bin/check");
+  trial.start();
+  trial.world.spawner.desk.answer(exited(1, "W | /=5%;10 t=3ms\n"));
+  CHECK(trial.found.reason == Reason::exit_code);
+  CHECK(trial.measured("probe_exec_exit_code") == 1);
+  CHECK(trial.measured("probe_exec_perfdata", "label", "/") == 5);
+  CHECK(trial.measured("probe_exec_perfdata", "unit", "seconds") == doctest::Approx(0.003));
+}
+
+TEST_CASE("exec that cannot start says so, and a silent one is late in its own words") {
+  Trial trial("exec", "/nonexistent");
+  trial.start();
+  trial.world.spawner.desk.answer(base::fail(base::Kind::not_found, "/nonexistent: No such file or directory"));
+  CHECK(trial.found.text == "could not be started: /nonexistent: No such file or directory");
+  Trial silent("exec", "/bin/sleep");
+  silent.start();
+  silent.world.loop.advance(2s);
+  CHECK(silent.found.reason == Reason::exec_timeout);
+  CHECK(silent.found.text == "no answer within 1s");
+}
+
+TEST_CASE("process finds itself by pidfile and by unit, and not what is gone") {
+  const std::string pidfile = "/tmp/fettle-unit-" + std::to_string(::getpid()) + ".pid";
+  std::ofstream(pidfile) << ::getpid() << "\n";
+  Trial by_file("process", pidfile);
+  by_file.start();
+  by_file.world.loop.run_due();
+  CHECK(by_file.found.up);
+  CHECK(by_file.measured("probe_process_pid") == ::getpid());
+  CHECK(by_file.measured("probe_process_start_time_seconds") > 1'500'000'000);
+  std::ofstream(pidfile) << "999999999\n";
+  Trial gone("process", pidfile);
+  gone.start();
+  gone.world.loop.run_due();
+  CHECK(gone.found.reason == Reason::process_gone);
+  ::unlink(pidfile.c_str());
+
+  Trial by_unit("process", "order.service");
+  by_unit.start();
+  loop::UnitState state;
+  state.active = "active";
+  state.main_pid = ::getpid();
+  by_unit.world.systemd.reads.answer(state);
+  CHECK(by_unit.found.up);
+  Trial dead_unit("process", "order.service");
+  dead_unit.start();
+  state.active = "failed";
+  state.sub = "failed";
+  state.main_pid = 0;
+  dead_unit.world.systemd.reads.answer(state);
+  CHECK(dead_unit.found.reason == Reason::process_gone);
+  CHECK(dead_unit.found.text == "order.service has no main process; it is failed (failed)");
+}
+
+TEST_CASE("the end of a process is an event, and the next process is watched after it was seen") {
+  const std::string pidfile = "/tmp/fettle-event-" + std::to_string(::getpid()) + ".pid";
+  std::ofstream(pidfile) << ::getpid() << "\n";
+  Trial trial("process", pidfile);
+  std::vector<probe::Event> events;
+  const auto source =
+      trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(std::move(event)); });
+  REQUIRE(trial.world.pids.desk.asked().size() == 1);
+  CHECK(trial.world.pids.desk.last().pid == ::getpid());
+  loop::ProcessEnd end;
+  end.pid = ::getpid();
+  end.signal = 9;
+  trial.world.pids.desk.answer(end);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].source == "pidfd");
+  CHECK(events[0].text.find("ended by signal 9") != std::string::npos);
+  source->after_run(model::Outcome::failure(Reason::process_gone, "gone"));
+  CHECK(trial.world.pids.desk.asked().size() == 1);
+  source->after_run(model::Outcome::success("back"));
+  CHECK(trial.world.pids.desk.asked().size() == 2);
+  source->after_run(model::Outcome::success("still there"));
+  CHECK(trial.world.pids.desk.asked().size() == 2);
+  ::unlink(pidfile.c_str());
+}
+
+TEST_CASE("systemd is up in its up states and says why it is not") {
+  struct Row {
+    const char* active;
+    const char* sub;
+    const char* result;
+    Reason reason;
+    const char* text;
+  };
+  for (const Row& row : {
+           Row{"active", "running", "success", Reason::none, "order.service is active (running)"},
+           Row{"reloading", "reload", "success", Reason::none, "order.service is reloading (reload)"},
+           Row{"failed", "failed", "oom-kill", Reason::unit_failed,
+               "order.service is failed (failed), result oom-kill"},
+           Row{"activating", "auto-restart", "signal", Reason::unit_failed,
+               "order.service is activating (auto-restart), result signal"},
+           Row{"inactive", "dead", "success", Reason::unit_failed, "order.service is inactive (dead)"},
+       }) {
+    CAPTURE(row.active);
+    Trial trial("systemd", "order.service");
+    trial.start();
+    loop::UnitState state;
+    state.load = "loaded";
+    state.active = row.active;
+    state.sub = row.sub;
+    state.result = row.result;
+    trial.world.systemd.reads.answer(state);
+    CHECK(trial.found.reason == row.reason);
+    CHECK(trial.found.text == row.text);
+    CHECK(trial.measured("probe_systemd_unit_state", "state", row.active) == 1);
+  }
+  Trial deaf("systemd", "order.service");
+  deaf.start();
+  deaf.world.systemd.reads.answer(base::fail(base::Kind::unavailable, "no system bus"));
+  CHECK(deaf.found.reason == Reason::unreachable);
+}
+
+TEST_CASE("a unit's change is an event, its first state is not") {
+  Trial trial("systemd", "order.service");
+  std::vector<std::string> events;
+  const auto source =
+      trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(event.text); });
+  const auto& tell = trial.world.systemd.watchers.begin()->second;
+  loop::UnitState state;
+  state.active = "active";
+  state.sub = "running";
+  tell(state);
+  tell(state);
+  CHECK(events.empty());
+  state.active = "failed";
+  state.sub = "failed";
+  state.result = "signal";
+  tell(base::fail(base::Kind::unavailable, "the bus went away"));
+  tell(state);
+  CHECK(events == std::vector<std::string>{"order.service is failed (failed), result signal"});
+}
+
+TEST_CASE("heartbeat is up while beats come, down when one is missing or says fail") {
+  Trial trial("heartbeat", "order", {"every=1s", "grace=500ms"});
+  const auto look = [&] {
+    trial.start();
+    trial.world.loop.run_due();
+    trial.answers = 0;
+    return trial.found.reason;
+  };
+  CHECK(look() == Reason::agent_overloaded);  // not known yet: nobody may act on it
+  trial.world.loop.advance(1501ms);
+  CHECK(look() == Reason::heartbeat_missed);
+  CHECK(trial.found.text == "no heartbeat ever; one every 1s was promised, with a grace of 500ms");
+  trial.world.heartbeats.receive("order 7 orders/s");
+  trial.world.loop.advance(1500ms);
+  CHECK(look() == Reason::none);
+  CHECK(trial.found.text == "heartbeat 1s500ms ago: 7 orders/s");
+  CHECK(trial.measured("probe_heartbeat_age_seconds") == doctest::Approx(1.5));
+  trial.world.loop.advance(1ms);
+  CHECK(look() == Reason::heartbeat_missed);
+  trial.world.heartbeats.receive("order fail no stock");
+  CHECK(look() == Reason::status_mismatch);
+  CHECK(trial.found.text == "the service says that it is not well: no stock");
+}
+
+TEST_CASE("a heartbeat is an event only when it changes the verdict") {
+  Trial trial("heartbeat", "order", {"every=1s", "grace=500ms"});
+  std::vector<std::string> events;
+  const auto source =
+      trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(event.text); });
+  for (int i = 0; i < 5; ++i) {
+    trial.world.heartbeats.receive("order");
+    trial.world.loop.advance(1s);
+  }
+  CHECK(events == std::vector<std::string>{"a beat"});
+  trial.world.loop.advance(501ms);
+  CHECK(events.back() == "no beat within 1s500ms");
+  trial.world.loop.advance(1h);
+  CHECK(events.size() == 2);
+  trial.world.heartbeats.receive("order fail");
+  trial.world.heartbeats.receive("order fail");
+  trial.world.heartbeats.receive("order");
+  CHECK(events == std::vector<std::string>{"a beat", "no beat within 1s500ms", "a beat that says fail", "a beat"});
+}
