@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,10 @@ struct ActionResult {
   std::string text;
 };
 
+struct SystemdJob {
+  std::string verb, unit;
+};
+
 // A configured action. Const and shared by runs; a run is the Handle.
 class Action {
  public:
@@ -49,6 +54,8 @@ class Action {
   virtual std::string text() const = 0;  // "systemd restart"
   // Whether the service may be healthy because of it; an action that only tells people is no reason to verify.
   virtual bool may_heal() const { return true; }
+  // What it asks of systemd, if it does: the polkit rule is made of these.
+  virtual std::optional<SystemdJob> systemd_job() const { return std::nullopt; }
 };
 
 struct ActionOwner {

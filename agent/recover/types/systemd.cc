@@ -50,6 +50,7 @@ class Systemd final : public Action {
                                    });
   }
   std::string text() const override { return fmt::format("systemd {} {}", settings_.verb, settings_.unit); }
+  std::optional<SystemdJob> systemd_job() const override { return SystemdJob{settings_.verb, settings_.unit}; }
 
  private:
   Settings settings_;
