@@ -117,7 +117,6 @@ struct Self::Rep {
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
   Gauge& store_samples = family<Gauge>(kStoreSamples).Add({});
   Gauge& store_bytes = family<Gauge>(kStoreBytes).Add({});
-  Gauge& event_streams = family<Gauge>(kEventStreams).Add({});
 
   std::atomic<base::Duration::rep> longest_turn{0};
 };
@@ -202,8 +201,6 @@ void Self::store_counts(const StoreCounts& now) {
 }
 
 void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }
-
-void Self::event_streams(std::size_t open) { rep_->event_streams.Set(static_cast<double>(open)); }
 
 void Self::forget_service(std::string_view service) {
   for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns,

@@ -45,7 +45,6 @@ class Self {
   void config_refused();                  // the old one goes on
   void store_counts(const StoreCounts& now);
   void state_committed(base::Duration took);
-  void event_streams(std::size_t open);
 
   // Series that a reload made meaningless; those of the others go on counting.
   void forget_service(std::string_view service);

@@ -21,6 +21,10 @@ class Backend {
   // large, Kind::unavailable if the loop does not answer in time.
   virtual base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
                                                                         std::int64_t start, std::int64_t end) = 0;
+  // The label sets of the series with samples in [start, end]. The default copies their samples for it; who can answer
+  // without them should.
+  virtual base::Result<std::vector<model::Labels>> select_series(const std::vector<model::Matcher>& matchers,
+                                                                 std::int64_t start, std::int64_t end);
   // The agent's own counters (prometheus-cpp), any thread.
   virtual std::vector<model::MetricFamily> self_metrics() = 0;
   // POST /heartbeat/<service>, after the token was checked.

@@ -32,6 +32,7 @@ class Server {
  private:
   Server();
   struct Rep;
+  struct Listener;
   std::unique_ptr<Rep> rep_;
 };
 

@@ -1,0 +1,53 @@
+// The envelope of every API answer, and how Prometheus reads times and durations in parameters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/alert.h"
+#include "web/http.h"
+#include "web/json.h"
+
+namespace web {
+
+// {"status":"success","data":…}, with "warnings" if there are any.
+template <typename F>
+Response api_success(F data, const std::vector<std::string>& warnings = {}) {
+  Json json;
+  json.object([&] {
+    json.key("status").string("success");
+    json.key("data");
+    data(json);
+    if (!warnings.empty())
+      json.key("warnings").array([&] {
+        for (const std::string& warning : warnings) json.string(warning);
+      });
+  });
+  Response response;
+  response.content_type = "application/json";
+  response.body = json.take();
+  return response;
+}
+
+// {"status":"error","errorType":…,"error":…} with Prometheus' code for the type: bad_data 400, execution 422,
+// not_found 404, unavailable, timeout and canceled 503, internal 500.
+Response api_error(std::string_view type, std::string_view text);
+Response api_error(const base::Error& error);  // by kind
+// invalid parameter "name": text
+Response invalid_parameter(std::string_view name, std::string_view text);
+
+// Seconds with fraction or RFC 3339; to milliseconds.
+base::Result<std::int64_t> parse_time(const std::string& text);
+// Seconds with fraction or a Prometheus duration ("5m"); to milliseconds.
+base::Result<std::int64_t> parse_step(const std::string& text);
+
+// Seconds with three digits of fraction if there is any, as Prometheus writes sample times.
+std::string api_timestamp(std::int64_t ms);
+
+void write_alert(const model::Alert& alert, Json& json);
+std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
+
+}  // namespace web

@@ -1,0 +1,144 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "web/api_answer.h"
+#include "web/api_v1.h"
+
+namespace web {
+namespace {
+
+struct Window {
+  std::int64_t start = 0, end = 0;
+};
+
+// Without start and end Prometheus looks at everything it has; so do we.
+constexpr Window kAllTime{0, 9'000'000'000'000'000};
+
+base::Result<Window> window_of(const Request& request) {
+  Window window = kAllTime;
+  if (const std::string text = request.param("start"); !text.empty()) {
+    const auto t = parse_time(text);
+    if (!t) return base::fail(t.error().kind, fmt::format("invalid parameter \"start\": {}", t.error().text));
+    window.start = *t;
+  }
+  if (const std::string text = request.param("end"); !text.empty()) {
+    const auto t = parse_time(text);
+    if (!t) return base::fail(t.error().kind, fmt::format("invalid parameter \"end\": {}", t.error().text));
+    window.end = *t;
+  }
+  return window;
+}
+
+using MatcherSets = std::vector<std::vector<model::Matcher>>;
+
+base::Result<MatcherSets> matchers_of(const Request& request, const Context& context) {
+  MatcherSets sets;
+  for (const std::string& text : request.all_params("match[]")) {
+    auto matchers = promql::parse_matchers(text, context.options.engine.compat);
+    if (!matchers)
+      return base::fail(base::Kind::invalid, fmt::format("invalid parameter \"match[]\": {}", matchers.error().text));
+    if (std::all_of(matchers->begin(), matchers->end(), [](const model::Matcher& m) { return m.matches_empty(); }))
+      return base::fail(base::Kind::invalid,
+                        "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher");
+    sets.push_back(*std::move(matchers));
+  }
+  return sets;
+}
+
+// The label sets of all series that one of the selectors matches in the window, sorted, each once.
+base::Result<std::vector<model::Labels>> find(const MatcherSets& sets, const Window& window, const Context& context) {
+  std::vector<model::Labels> found;
+  for (const auto& matchers : sets) {
+    TRY(const std::vector<model::Labels> some, context.backend.select_series(matchers, window.start, window.end));
+    found.insert(found.end(), some.begin(), some.end());
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+// The series that a request without or with match[] is about; a Response if there is a mistake in it.
+struct Selected {
+  std::vector<model::Labels> series;
+  std::optional<Response> refused;
+};
+
+enum class Selector { required, optional };
+
+Selected select(const Request& request, Selector selector, const Context& context) {
+  const auto window = window_of(request);
+  if (!window) return {{}, api_error("bad_data", window.error().text)};
+  auto sets = matchers_of(request, context);
+  if (!sets) return {{}, api_error("bad_data", sets.error().text)};
+  if (sets->empty() && selector == Selector::required)
+    return {{}, api_error("bad_data", "no match[] parameter provided")};
+  if (sets->empty()) sets->emplace_back();
+  auto found = find(*sets, *window, context);
+  if (!found) return {{}, api_error(found.error())};
+  return {*std::move(found), {}};
+}
+
+std::size_t limit_of(const Request& request) {
+  const auto limit = parse_step(request.param("limit"));  // a plain number, in thousandths
+  return limit && *limit > 0 ? static_cast<std::size_t>(*limit / 1000) : ~std::size_t{0};
+}
+
+Response names_answer(const std::set<std::string>& names, std::size_t limit) {
+  std::vector<std::string> warnings;
+  if (names.size() > limit) warnings.emplace_back("results truncated due to limit");
+  return api_success(
+      [&](Json& json) {
+        json.array([&] {
+          std::size_t left = limit;
+          for (const std::string& name : names)
+            if (left-- > 0) json.string(name);
+            else break;
+        });
+      },
+      warnings);
+}
+
+bool valid_label_name(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+}  // namespace
+
+Response api_series(const Request& request, const Context& context) {
+  Selected selected = select(request, Selector::required, context);
+  if (selected.refused) return *std::move(selected.refused);
+  return api_success([&](Json& json) {
+    json.array([&] {
+      std::size_t left = limit_of(request);
+      for (const model::Labels& labels : selected.series)
+        if (left-- > 0) json.labels(labels);
+        else break;
+    });
+  });
+}
+
+Response api_label_names(const Request& request, const Context& context) {
+  Selected selected = select(request, Selector::optional, context);
+  if (selected.refused) return *std::move(selected.refused);
+  std::set<std::string> names;
+  for (const model::Labels& labels : selected.series)
+    for (const model::Label label : labels) names.emplace(label.name);
+  return names_answer(names, limit_of(request));
+}
+
+Response api_label_values(const Request& request, std::string_view label, const Context& context) {
+  if (!valid_label_name(label)) return api_error("bad_data", fmt::format("invalid label name: \"{}\"", label));
+  Selected selected = select(request, Selector::optional, context);
+  if (selected.refused) return *std::move(selected.refused);
+  std::set<std::string> values;
+  for (const model::Labels& labels : selected.series)
+    if (labels.has(label)) values.emplace(labels.get(label));
+  return names_answer(values, limit_of(request));
+}
+
+}  // namespace web

@@ -1,0 +1,53 @@
+// The event streams of status pages: who waits, and what changed since he was told. Any thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "web/snapshot.h"
+
+namespace web {
+
+// Counts open streams and wakes them. Streams are few: each holds a thread.
+class EventStreams {
+ public:
+  explicit EventStreams(std::size_t most) : most_(most) {}
+
+  bool enter();  // false when all places are taken
+  void leave();
+  std::size_t open() const;
+
+  void snapshot_changed();
+  void stop();  // all waits end, now and later
+  enum class Woken { changed, quiet, stopping };
+  // Until something changed after `seen` (updated), `quiet` passed, or the server stops.
+  Woken wait(std::uint64_t& seen, std::chrono::milliseconds quiet);
+  // The same length of time without looking for changes; false when the server stops meanwhile.
+  bool pause(std::chrono::milliseconds length);
+
+ private:
+  const std::size_t most_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t open_ = 0;
+  std::uint64_t generation_ = 0;
+  bool stopping_ = false;
+};
+
+// What one page was told already.
+class EventWriter {
+ public:
+  static std::string greeting();   // how long to wait before trying again
+  static std::string heartbeat();  // keeps proxies and the page from giving up
+  // The fragments that differ from the last ones, as one event; "" if none does.
+  std::string patch(const Snapshot& snapshot);
+
+ private:
+  std::map<std::string, std::uint64_t> told_;  // fragment to hash
+};
+
+}  // namespace web

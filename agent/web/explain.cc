@@ -1,0 +1,90 @@
+#include "web/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace web {
+namespace {
+
+using model::Health;
+
+std::string since(base::WallTime t, const Snapshot& snapshot) {
+  if (t == base::WallTime{}) return "";
+  return fmt::format(" for {}", rough_duration(snapshot.at - t));
+}
+
+std::string because(model::Reason reason, const std::string& text) {
+  std::string out(model::to_string(reason));
+  if (!text.empty()) out += (out.empty() ? "" : ": ") + text;
+  return out.empty() ? "" : " (" + out + ")";
+}
+
+std::string probe_sentence(const ProbePage& probe, const Snapshot& snapshot) {
+  switch (probe.health) {
+    case Health::up:
+      if (probe.consecutive_failures > 0)
+        return fmt::format("Probe {} is up, but failed {} of the {} times in a row that make it down{}.", probe.name,
+                           probe.consecutive_failures, probe.failure_threshold, because(probe.reason, probe.text));
+      return fmt::format("Probe {} is up{}.", probe.name, since(probe.since, snapshot));
+    case Health::down:
+      return fmt::format("Probe {} is down{}{}; it failed {} times in a row, {} make it down.", probe.name,
+                         since(probe.since, snapshot), because(probe.reason, probe.text), probe.consecutive_failures,
+                         probe.failure_threshold);
+    case Health::unknown: break;
+  }
+  return fmt::format("Probe {} has not come to a verdict yet.", probe.name);
+}
+
+std::string recovery_sentence(const ServicePage& service) {
+  if (service.recovery_mode.empty()) return "No recovery is configured for it.";
+  std::string mode = service.recovery_mode == "dry_run"
+                         ? "Recovery is in mode dry_run: fettle says what it would do and touches nothing"
+                         : fmt::format("Recovery is in mode {}", service.recovery_mode);
+  std::string state = service.recovery_state.empty() ? "idle" : service.recovery_state;
+  if (!service.recovery_reason.empty()) state += ": " + service.recovery_reason;
+  return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
+}
+
+}  // namespace
+
+std::string rough_duration(base::Millis d) {
+  const auto s = std::max<std::int64_t>(0, d.count() / 1000);
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return fmt::format("{} min", s / 60);
+  if (s < 86400) {
+    const auto minutes = s % 3600 / 60;
+    return minutes == 0 ? fmt::format("{} h", s / 3600) : fmt::format("{} h {} min", s / 3600, minutes);
+  }
+  return fmt::format("{} d", s / 86400);
+}
+
+std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot) {
+  std::vector<std::string> out;
+  out.push_back(fmt::format("{} is {}{}{}.", service.name, model::to_string(service.health),
+                            since(service.since, snapshot), because(service.reason, service.text)));
+  if (service.maintenance)
+    out.push_back(fmt::format("It is in maintenance ({}): nothing acts on it.", *service.maintenance));
+  for (const ProbePage& probe : service.probes) out.push_back(probe_sentence(probe, snapshot));
+  for (const std::string& name : service.depends_on) {
+    const auto found = std::find_if(snapshot.services.begin(), snapshot.services.end(),
+                                    [&](const ServicePage& s) { return s.name == name; });
+    out.push_back(fmt::format("It depends on {}, which is {}.", name,
+                              found == snapshot.services.end() ? "not known here" : model::to_string(found->health)));
+  }
+  for (const model::Alert& alert : snapshot.alerts)
+    if (alert.service() == service.name)
+      out.push_back(fmt::format("Alert {} is {}{}.", alert.name(), model::to_string(alert.state),
+                                since(alert.active_at, snapshot)));
+  out.push_back(recovery_sentence(service));
+  for (const model::RecoveryReport& report : snapshot.recoveries)
+    if (report.service == service.name) {
+      out.push_back(fmt::format("Its last recovery, started {} by {}, is {}{} after {} actions.",
+                                base::format_iso8601(report.started), report.trigger, report.state,
+                                report.reason.empty() ? "" : " (" + report.reason + ")", report.actions.size()));
+      break;
+    }
+  return out;
+}
+
+}  // namespace web

@@ -1,0 +1,16 @@
+// Why a service is in the state it is in, and what fettle does about it, in sentences.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "web/snapshot.h"
+
+namespace web {
+
+std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot);
+
+// "5 s", "12 min", "3 h 20 min", "4 d": a span of time for a person, coarser the longer it is.
+std::string rough_duration(base::Millis d);
+
+}  // namespace web

@@ -1,0 +1,136 @@
+#include "web/exposition.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <unordered_set>
+
+namespace web {
+namespace {
+
+using model::MetricFamily;
+using model::MetricPoint;
+using model::MetricType;
+
+bool valid_name(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  });
+}
+
+void write_number(double v, std::string& out) {
+  if (std::isnan(v)) out += "NaN";
+  else if (std::isinf(v)) out += v > 0 ? "+Inf" : "-Inf";
+  else {
+    std::array<char, 32> text{};
+    out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), v).ptr);
+  }
+}
+
+// In HELP the text format knows \\ and \n, OpenMetrics \" besides; label values have all three in both.
+void write_escaped(std::string_view text, bool quotes, std::string& out) {
+  for (const char c : text) {
+    if (c == '\\') out += "\\\\";
+    else if (c == '\n') out += "\\n";
+    else if (c == '"' && quotes) out += "\\\"";
+    else out += c;
+  }
+}
+
+std::string_view type_name(MetricType type, Exposition format) {
+  switch (type) {
+    case MetricType::counter: return "counter";
+    case MetricType::histogram: return "histogram";
+    case MetricType::gauge: return "gauge";
+    case MetricType::info: return format == Exposition::openmetrics ? "info" : "gauge";
+    case MetricType::unknown: return format == Exposition::openmetrics ? "unknown" : "untyped";
+  }
+  return "untyped";
+}
+
+// The text format names counters and infos as their samples are named; OpenMetrics leaves the suffix off.
+std::string shown_name(const MetricFamily& family, Exposition format) {
+  if (format == Exposition::text && family.type == MetricType::counter) return family.name + "_total";
+  if (format == Exposition::text && family.type == MetricType::info) return family.name + "_info";
+  return family.name;
+}
+
+// OpenMetrics wants le as a float in canonical form: "1.0", not "1".
+std::string bound(std::string_view le, Exposition format) {
+  std::string text(le);
+  if (format == Exposition::openmetrics && text.find_first_not_of("0123456789") == std::string::npos) text += ".0";
+  return text;
+}
+
+void write_point(const MetricFamily& family, const MetricPoint& point, Exposition format, std::string& out) {
+  out += family.name;
+  out += point.suffix;
+  bool first = true;
+  for (const model::Label label : point.labels) {
+    if (label.name == model::kMetricName) continue;
+    out += first ? '{' : ',';
+    first = false;
+    out += label.name;
+    out += "=\"";
+    if (label.name == "le") out += bound(label.value, format);
+    else write_escaped(label.value, true, out);
+    out += '"';
+  }
+  if (!first) out += '}';
+  out += ' ';
+  write_number(point.value, out);
+  out += '\n';
+}
+
+void write_family(const MetricFamily& family, Exposition format, std::string& out) {
+  const std::string name = shown_name(family, format);
+  if (!family.help.empty()) {
+    out += "# HELP " + name + ' ';
+    write_escaped(family.help, format == Exposition::openmetrics, out);
+    out += '\n';
+  }
+  out += "# TYPE " + name + ' ';
+  out += type_name(family.type, format);
+  out += '\n';
+  for (const MetricPoint& point : family.points) write_point(family, point, format, out);
+}
+
+struct SeriesHash {
+  std::size_t operator()(const std::pair<std::string_view, model::Labels>& key) const {
+    return key.second.hash() ^ std::hash<std::string_view>{}(key.first);
+  }
+};
+
+// The points of several families of one name, each series once: Prometheus refuses a whole page for one duplicate.
+MetricFamily merged(const std::vector<const MetricFamily*>& parts) {
+  MetricFamily out{parts[0]->name, parts[0]->help, parts[0]->type, {}};
+  std::unordered_set<std::pair<std::string_view, model::Labels>, SeriesHash> seen;
+  for (const MetricFamily* part : parts) {
+    if (part->type != out.type) continue;
+    for (const MetricPoint& point : part->points)
+      if (seen.emplace(point.suffix, point.labels).second) out.points.push_back(point);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view content_type(Exposition format) {
+  return format == Exposition::openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                           : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+std::string expose(const std::vector<MetricFamily>& families, Exposition format) {
+  std::map<std::string, std::vector<const MetricFamily*>> by_name;
+  for (const MetricFamily& family : families)
+    if (valid_name(family.name) && !family.points.empty()) by_name[family.name].push_back(&family);
+  std::string out;
+  for (const auto& [name, parts] : by_name) write_family(merged(parts), format, out);
+  if (format == Exposition::openmetrics) out += "# EOF\n";
+  return out;
+}
+
+}  // namespace web

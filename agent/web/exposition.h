@@ -1,0 +1,20 @@
+// The text that Prometheus scrapes: text format 0.0.4 and OpenMetrics 1.0.0. Own code, because prometheus-cpp's
+// serializer loses a digit of doubles and breaks on a newline in HELP.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/metric_family.h"
+#include "web/accept.h"
+
+namespace web {
+
+std::string_view content_type(Exposition format);
+
+// Families with the same name become one (type and help of the first; a point that was there already is left out),
+// sorted by name, points in the order given. Names that Prometheus would refuse are left out.
+std::string expose(const std::vector<model::MetricFamily>& families, Exposition format);
+
+}  // namespace web

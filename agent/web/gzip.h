@@ -1,0 +1,11 @@
+// gzip (RFC 1952) in one piece: pages and metrics are small.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace web {
+
+std::string gzip(std::string_view text);
+
+}  // namespace web

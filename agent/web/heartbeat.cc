@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include "web/routes.h"
+
+namespace web {
+namespace {
+
+// What a service says of itself is shown on one line.
+constexpr std::size_t kMostText = 400;
+
+bool has_token(const Request& request, const std::string& token) {
+  const std::string given = request.header("Authorization");
+  constexpr std::string_view kScheme = "Bearer ";
+  return given.size() > kScheme.size() && same_ignoring_case(given.substr(0, kScheme.size()), kScheme) &&
+         same_in_constant_time(trim(std::string_view(given).substr(kScheme.size())), token);
+}
+
+}  // namespace
+
+Response heartbeat_route(const Request& request, const Context& context) {
+  const std::string& token = context.options.heartbeat_token.reveal();
+  if (token.empty() && !request.admin)
+    return text_response(404, "Heartbeats over HTTP are not configured; set heartbeat_token in the configuration.");
+  if (request.method != "POST") return not_allowed("POST");
+  if (!request.admin && !has_token(request, token)) {
+    Response response = text_response(401, "A heartbeat needs the header Authorization: Bearer TOKEN.");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"fettle heartbeat\"");
+    return response;
+  }
+  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
+  const std::string status = request.param("status");
+  if (status != "" && status != "ok" && status != "fail")
+    return text_response(400, fmt::format("status is ok or fail, not \"{}\".", status));
+  std::string text = request.has_param("text") ? request.param("text") : request.body;
+  text.resize(std::min(text.size(), kMostText));
+  const auto done = context.backend.heartbeat(service, status == "fail", std::move(text));
+  if (done) return text_response(202, "Heard.");
+  if (done.error().kind == base::Kind::not_found) {
+    std::string known;
+    for (const ServicePage& each : context.slot.load()->services) known += (known.empty() ? "" : ", ") + each.name;
+    return text_response(404, fmt::format("{} Services here: {}.", done.error().text, known));
+  }
+  return text_response(503, done.error().text);
+}
+
+}  // namespace web

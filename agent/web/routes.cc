@@ -1,0 +1,103 @@
+#include "web/routes.h"
+
+#include <fmt/format.h>
+
+#include "self/names.h"
+#include "web/accept.h"
+#include "web/api_v1.h"
+#include "web/assets.h"
+#include "web/exposition.h"
+#include "web/gzip.h"
+#include "web/status_page.h"
+
+namespace web {
+namespace {
+
+// Below this a packet is a packet.
+constexpr std::size_t kWorthCompressing = 1024;
+
+Response metrics(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  std::vector<model::MetricFamily> families = context.backend.self_metrics();
+  if (context.event_streams)
+    families.push_back({self::kEventStreams.name,
+                        self::kEventStreams.help,
+                        model::MetricType::gauge,
+                        {{"", {}, static_cast<double>(context.event_streams())}}});
+  families.insert(families.end(), snapshot->metrics.begin(), snapshot->metrics.end());
+  const Exposition format = preferred_exposition(request.header("Accept"));
+  Response response;
+  response.content_type = content_type(format);
+  response.headers.emplace_back("Vary", "Accept, Accept-Encoding");
+  response.body = expose(families, format);
+  return response;
+}
+
+Response page(const Context& context) {
+  Response response;
+  response.content_type = "text/html; charset=utf-8";
+  response.headers.emplace_back("Content-Security-Policy", page_content_security_policy());
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.body = status_page(*context.slot.load());
+  return response;
+}
+
+Response asset(const Request& request, std::string_view name) {
+  const Asset* found = find_asset(name);
+  if (!found) return text_response(404, "No such asset.");
+  Response response;
+  response.content_type = found->content_type;
+  const std::string tag = '"' + found->tag + '"';
+  response.headers.emplace_back("ETag", tag);
+  // The page asks for it by its tag, so what is under one address never changes.
+  response.headers.emplace_back("Cache-Control", "public, max-age=31536000, immutable");
+  if (request.header("If-None-Match").find(tag) != std::string::npos) {
+    response.status = 304;
+    return response;
+  }
+  response.body = found->text;
+  return response;
+}
+
+Response ready(const Context& context) {
+  return context.slot.load()->ready ? text_response(200, "fettle is ready.")
+                                    : text_response(503, "fettle is starting: not all probes have a verdict yet.");
+}
+
+Response not_found() {
+  return text_response(404,
+                       "There is nothing here. Try / (status page), /metrics, /-/healthy, /-/ready, "
+                       "/api/v1/query?query=… or /api/v1/services.");
+}
+
+Response dispatch(const Request& request, const Context& context) {
+  const std::string& path = request.path;
+  if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/")) return admin_route(request, context);
+  if (path.starts_with("/heartbeat/")) return heartbeat_route(request, context);
+  if (path.starts_with("/api/v1/")) return api_v1(request, std::string_view(path).substr(8), context);
+
+  const bool is_asset = path.starts_with("/assets/");
+  const bool known = path == "/" || path == "/metrics" || path == "/-/healthy" || path == "/-/ready" || is_asset;
+  if (!known) return not_found();
+  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
+  if (path == "/") return page(context);
+  if (path == "/metrics") return metrics(request, context);
+  if (path == "/-/healthy") return text_response(200, "fettle is healthy.");
+  if (path == "/-/ready") return ready(context);
+  return asset(request, std::string_view(path).substr(8));
+}
+
+}  // namespace
+
+Response route(const Request& request, const Context& context) {
+  Response response = dispatch(request, context);
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.headers.emplace_back("Referrer-Policy", "no-referrer");
+  if (response.body.size() >= kWorthCompressing && accepts_gzip(request.header("Accept-Encoding"))) {
+    response.body = gzip(response.body);
+    response.headers.emplace_back("Content-Encoding", "gzip");
+  }
+  return response;
+}
+
+}  // namespace web

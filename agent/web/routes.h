@@ -1,0 +1,17 @@
+// Which handler answers which path. Everything but the event stream, which needs its connection.
+#pragma once
+
+#include "web/context.h"
+#include "web/http.h"
+
+namespace web {
+
+// Answers the request, compressed if the client takes it. HEAD is answered as GET; the server leaves the body out.
+Response route(const Request& request, const Context& context);
+
+// The changing half, in admin.cc: reload and maintenance. Over TCP it is refused with 403, whoever asks.
+Response admin_route(const Request& request, const Context& context);
+// POST /heartbeat/<service>, in heartbeat.cc.
+Response heartbeat_route(const Request& request, const Context& context);
+
+}  // namespace web

@@ -1,0 +1,49 @@
+// A web::Backend without an agent: data in memory, and what it was asked to do.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "web/backend.h"
+
+namespace fakes {
+
+class FakeBackend final : public web::Backend {
+ public:
+  std::vector<promql::MemoryQueryable::Entry> series;
+  std::vector<model::MetricFamily> own;
+  base::Result<> next_answer;  // of the calls that change something
+
+  base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>&, std::int64_t,
+                                                                std::int64_t) override {
+    if (!next_answer) return tl::unexpected<base::Error>(next_answer.error());
+    return std::make_unique<promql::MemoryQueryable>(series);
+  }
+  std::vector<model::MetricFamily> self_metrics() override { return own; }
+  base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {
+    return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);
+  }
+  base::Result<> reload() override { return heard("reload"); }
+  base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override {
+    return heard("maintenance " + service + (on ? " on " : " off ") + comment);
+  }
+
+  std::vector<std::string> calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  base::Result<> heard(std::string call) {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back(std::move(call));
+    return next_answer;
+  }
+  mutable std::mutex mutex_;
+  std::vector<std::string> calls_;
+};
+
+}  // namespace fakes
