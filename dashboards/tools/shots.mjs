@@ -1,0 +1,77 @@
+// Draws every board in Chromium, dark and light, into ../build/dashboard-shots/. Fails on a script error, an HTTP error,
+// a panel with an error or without data, a panel that painted nothing, a query that failed.
+// PROMETHEUS=http://127.0.0.1:9090 node tools/shots.mjs
+import { mkdirSync } from 'node:fs';
+import puppeteer from 'puppeteer-core';
+import { readBoards } from './boards.mjs';
+import { serve } from './serve.mjs';
+
+const folder = '../build/dashboard-shots';
+// Where nothing to show is good news, or needs a fault that nobody injected.
+const mayBeEmpty = new Set((process.env.MAY_BE_EMPTY ?? '').split(',').filter(Boolean));
+const rowPixels = 38; // 30 and a gap of 8
+
+// Runs in the page.
+function inspect() {
+  const panels = [...document.querySelectorAll('[data-viz-panel-key]')];
+  const title = (element) => element.closest('[data-viz-panel-key]')?.querySelector('h2')?.textContent;
+  const painted = (panel) => {
+    const content = panel.querySelector('[data-testid="data-testid panel content"]');
+    return content?.querySelector('canvas,svg,table,[role=grid],span,p');
+  };
+  return {
+    count: panels.length,
+    empty: [...document.querySelectorAll('.panel-empty')].map(title),
+    failed: [...document.querySelectorAll('[data-testid*="Panel status error"], [aria-label="Panel status"]')].map(
+      title,
+    ),
+    unpainted: panels.filter((panel) => !painted(panel)).map(title),
+    queries: (window.askedOfPrometheus ?? []).filter((q) => q.error).map((q) => `${q.error}: ${q.expr}`),
+  };
+}
+
+async function draw(browser, port, board, theme) {
+  const page = await browser.newPage();
+  const problems = new Set();
+  page.on('pageerror', (error) => problems.add(`script: ${error.stack ?? error}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (message.type() === 'error' && !text.startsWith('Failed to load resource')) problems.add(`console: ${text}`);
+  });
+  page.on('response', (response) => {
+    // One icon and the fonts are not in the packages.
+    if (response.status() >= 400 && !response.url().includes('/grafana-public/'))
+      problems.add(`${response.status()} ${response.url()}`);
+  });
+  // Taller than the board: a full-page shot would resize the page and blank the grid.
+  const rows = Math.max(...board.panels.map((panel) => panel.gridPos.y + panel.gridPos.h));
+  await page.setViewport({ width: 1600, height: rows * rowPixels + 160 });
+  const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}`;
+  await page.goto(url, { waitUntil: 'networkidle2', timeout: 60000 });
+  await new Promise((drawn) => setTimeout(drawn, 1500)); // annotations come after the first drawing
+  const found = await page.evaluate(inspect);
+  const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
+  if (found.count !== wanted) problems.add(`${found.count} panels drawn, the board has ${wanted}`);
+  for (const name of found.empty) if (!mayBeEmpty.has(name)) problems.add(`no data: ${name}`);
+  for (const name of found.failed) problems.add(`error: ${name}`);
+  for (const name of found.unpainted) if (!found.empty.includes(name)) problems.add(`nothing painted: ${name}`);
+  for (const text of found.queries) problems.add(`query: ${text}`);
+  await page.screenshot({ path: `${folder}/${board.uid}-${theme}.png` });
+  await page.close();
+  console.log(`shots: ${board.uid}-${theme}.png, ${found.count} panels, ${problems.size} findings`);
+  for (const problem of problems) console.log(`  ${problem}`);
+  return problems.size;
+}
+
+mkdirSync(folder, { recursive: true });
+const server = await serve(0);
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb', '--hide-scrollbars'],
+});
+let findings = 0;
+for (const board of readBoards())
+  for (const theme of ['dark', 'light']) findings += await draw(browser, server.address().port, board, theme);
+await browser.close();
+server.close();
+process.exit(findings ? 1 : 0);
