@@ -1,5 +1,12 @@
 // Evaluates rule groups: on their grid as Prometheus does, and at once when a health change touches a series that one
 // of their rules reads. Loop thread. Alert state is durable before the first evaluation and after every change.
+//
+// After a restart every alert goes on where it was, before the first evaluation, whatever its `for`:
+// - firing alerts fire on, with fired_at and keep_firing_since as they were; an alert whose data have not been measured
+//   again yet is neither resolved nor raised anew (at most five minutes; one when part of its data are back);
+// - a pending alert keeps its active_at when the agent was away for less than the lookback, as a gap between samples
+//   of that length would not have ended it either; after a longer absence the time away does not count towards `for`;
+// - an alert whose rule is gone ends.
 #pragma once
 
 #include <functional>
@@ -24,6 +31,8 @@ struct CompiledGroupDeleter {
   void operator()(CompiledGroup* group) const;
 };
 using CompiledGroupPtr = std::unique_ptr<CompiledGroup, CompiledGroupDeleter>;
+
+std::size_t rule_count(const CompiledGroup& group);
 
 // Parses expressions and templates; mistakes are placed in the rule file (a PromQL error inside the expression's line).
 std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,

@@ -1,0 +1,46 @@
+#include "rules/alerting.h"
+
+#include <unordered_set>
+
+namespace rules {
+
+base::Result<std::vector<FoundAlert>> found_alerts(const CompiledRule& rule, const promql::Vector& samples,
+                                                   const model::Labels& external_labels,
+                                                   const TemplateContext& context) {
+  std::vector<FoundAlert> out;
+  std::unordered_set<model::Labels, model::LabelsHash> seen;
+  for (const promql::VectorSample& sample : samples) {
+    const TemplateData data{sample.labels, sample.sample.v, external_labels};
+    const auto expand = [&](const std::vector<std::pair<std::string, Template>>& templates, model::Labels onto) {
+      std::vector<std::string> texts;
+      texts.reserve(templates.size());
+      std::vector<model::Label> labels(onto.begin(), onto.end());
+      for (const auto& [name, text] : templates) {
+        texts.push_back(text.expand(data, context));
+        labels.push_back({name, texts.back()});
+      }
+      return model::Labels(std::move(labels));
+    };
+    model::Labels labels =
+        expand(rule.labels, sample.labels.without_metric_name()).with("alertname", rule.source.alert);
+    if (!seen.insert(labels).second)
+      return base::fail(base::Kind::invalid,
+                        "vector contains metrics with the same labelset after applying alert labels");
+    out.push_back({std::move(labels), expand(rule.annotations, {}), sample.sample.v});
+  }
+  return out;
+}
+
+promql::Vector alert_series(const AlertState& alerts, std::int64_t t) {
+  promql::Vector out;
+  for (const auto& [labels, alert] : alerts.alerts()) {
+    if (alert.state == model::AlertState::inactive) continue;
+    out.push_back(
+        {labels.merged({{model::kMetricName, "ALERTS"}, {"alertstate", model::to_string(alert.state)}}), {t, 1}});
+    const auto active = std::chrono::floor<std::chrono::seconds>(alert.active_at).time_since_epoch().count();
+    out.push_back({labels.with(model::kMetricName, "ALERTS_FOR_STATE"), {t, static_cast<double>(active)}});
+  }
+  return out;
+}
+
+}  // namespace rules

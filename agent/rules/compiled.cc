@@ -1,0 +1,95 @@
+#include "rules/compiled.h"
+
+#include <algorithm>
+
+namespace rules {
+namespace {
+
+// The place of an error inside an expression. In a block text (expr: |) the expression's lines are the file's lines,
+// with an indentation that is not known here; then the column counts from where the text starts.
+config::Mark place_of(const config::Mark& start, const promql::ParseError& error) {
+  config::Mark at = start;
+  if (error.line <= 1) {
+    at.column += error.column > 0 ? error.column - 1 : 0;
+  } else {
+    at.line += error.line - 1;
+    at.column = error.column;
+  }
+  return at;
+}
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs labels_of(const config::RuleGroup& group, const config::Rule& rule) {
+  Pairs out;
+  for (const model::Label label : group.labels) {
+    const bool overridden =
+        std::any_of(rule.labels.begin(), rule.labels.end(), [&](const auto& pair) { return pair.first == label.name; });
+    if (!overridden) out.emplace_back(label.name, label.value);
+  }
+  out.insert(out.end(), rule.labels.begin(), rule.labels.end());
+  return out;
+}
+
+void compile_templates(const config::Rule& rule, const Pairs& texts, const char* key,
+                       std::vector<std::pair<std::string, Template>>& out, config::Errors& errors) {
+  for (const auto& [name, text] : texts) {
+    auto parsed = Template::parse(rule.alert, text);
+    if (parsed) out.emplace_back(name, std::move(*parsed));
+    else errors.add(rule.place, rule.path + "." + key + "." + name, "bad template: " + parsed.error().text);
+  }
+}
+
+}  // namespace
+
+void CompiledGroupDeleter::operator()(CompiledGroup* group) const { delete group; }
+
+std::size_t rule_count(const CompiledGroup& group) { return group.rules.size(); }
+
+std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,
+                                      config::Errors& errors) {
+  std::vector<CompiledGroupPtr> out;
+  for (config::RuleGroup& source : groups) {
+    CompiledGroupPtr group(new CompiledGroup);
+    group->source = std::move(source);
+    for (const config::Rule& rule : group->source.rules) {
+      CompiledRule compiled;
+      compiled.source = rule;
+      promql::Parsed parsed = promql::parse(rule.expr, compat);
+      for (const promql::ParseError& error : parsed.errors)
+        errors.add(place_of(rule.expr_place, error), rule.path + ".expr", error.to_string());
+      if (parsed.ok()) {
+        compiled.expr = std::move(parsed.expr);
+        compiled.query = promql::print(*compiled.expr);
+        compiled.needs = promql::needs(*compiled.expr);
+      }
+      compiled.fixed = labels_of(group->source, rule);
+      if (compiled.alerting()) {
+        compile_templates(rule, compiled.fixed, "labels", compiled.labels, errors);
+        compile_templates(rule, rule.annotations, "annotations", compiled.annotations, errors);
+      }
+      if (compiled.expr) group->rules.push_back(std::move(compiled));
+    }
+    out.push_back(std::move(group));
+  }
+  return out;
+}
+
+bool CompiledRule::reads(const model::Labels& series) const {
+  return std::any_of(needs.begin(), needs.end(),
+                     [&](const promql::Needs& need) { return model::matches_all(need.matchers, series); });
+}
+
+bool same_rule(const CompiledRule& a, const CompiledRule& b) {
+  return a.source.record == b.source.record && a.source.alert == b.source.alert && a.query == b.query &&
+         a.source.for_duration == b.source.for_duration && a.source.keep_firing_for == b.source.keep_firing_for &&
+         a.fixed == b.fixed && a.source.annotations == b.source.annotations;
+}
+
+bool same_group(const CompiledGroup& a, const CompiledGroup& b) {
+  return a.source.file == b.source.file && a.source.name == b.source.name && a.source.interval == b.source.interval &&
+         a.source.limit == b.source.limit && a.source.query_offset == b.source.query_offset &&
+         std::equal(a.rules.begin(), a.rules.end(), b.rules.begin(), b.rules.end(), same_rule);
+}
+
+}  // namespace rules

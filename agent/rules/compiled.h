@@ -1,0 +1,38 @@
+// A group of rules as it is evaluated: expressions parsed, templates parsed, what each rule reads.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/rule_file.h"
+#include "promql/parser.h"
+#include "rules/manager.h"
+#include "rules/template.h"
+
+namespace rules {
+
+struct CompiledRule {
+  config::Rule source;
+  promql::ExprPtr expr;
+  std::string query;                                       // the canonical form of the expression
+  std::vector<promql::Needs> needs;                        // what it reads
+  std::vector<std::pair<std::string, std::string>> fixed;  // labels of the group and the rule, as written
+  std::vector<std::pair<std::string, Template>> labels;    // the same as templates; of alerts only
+  std::vector<std::pair<std::string, Template>> annotations;
+
+  bool alerting() const { return !source.alert.empty(); }
+  const std::string& name() const { return alerting() ? source.alert : source.record; }
+  bool reads(const model::Labels& series) const;
+};
+
+struct CompiledGroup {
+  config::RuleGroup source;
+  std::vector<CompiledRule> rules;
+};
+
+// The same text in all that matters to an evaluation.
+bool same_rule(const CompiledRule& a, const CompiledRule& b);
+bool same_group(const CompiledGroup& a, const CompiledGroup& b);
+
+}  // namespace rules

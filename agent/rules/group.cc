@@ -1,0 +1,166 @@
+#include "rules/group.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rules/alerting.h"
+#include "rules/query.h"
+#include "rules/recording.h"
+
+namespace rules {
+namespace {
+
+constexpr base::Millis kPartialHold{60'000};
+
+std::string over_limit(int limit, std::size_t have, const char* what) {
+  return fmt::format("exceeded limit of {} with {} {}", limit, have, what);
+}
+
+// Identity of a rule over a reload: Prometheus' name and labels.
+bool same_identity(const CompiledRule& a, const CompiledRule& b) {
+  return a.alerting() == b.alerting() && a.name() == b.name() && a.fixed == b.fixed;
+}
+
+}  // namespace
+
+Group::Group(CompiledGroupPtr compiled, Surroundings around) : compiled_(std::move(compiled)), around_(around) {
+  rules_.resize(compiled_->rules.size());
+  for (std::size_t i = 0; i < rules_.size(); ++i) rules_[i].rule = &compiled_->rules[i];
+}
+
+base::Millis Group::interval() const {
+  const base::Millis own = compiled_->source.interval;
+  return own.count() > 0 ? own : std::max(around_.options.evaluation_interval, base::Millis{1});
+}
+
+Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant()>& clock, const OnRule& on_rule) {
+  Evaluation out;
+  const std::int64_t t = base::to_ms(at - compiled_->source.query_offset);
+  for (LiveRule& live : rules_) {
+    const base::Instant started = clock();
+    auto written = evaluate_rule(live, at, out);
+    if (written) {
+      std::unordered_set<model::Labels, model::LabelsHash> now(written->begin(), written->end());
+      for (const model::Labels& before : live.series)
+        if (!now.contains(before)) around_.append(before, {t, model::stale_marker()});
+      live.series = std::move(now);
+    }
+    live.error = written ? "" : written.error().text;
+    live.evaluated = true;
+    live.last_evaluation = at;
+    live.took = clock() - started;
+    if (on_rule) on_rule(live, live.took);
+  }
+  return out;
+}
+
+// Returns the series that were written.
+base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, base::WallTime at, Evaluation& out) {
+  const CompiledRule& rule = *live.rule;
+  const std::int64_t t = base::to_ms(at - compiled_->source.query_offset);
+  const auto limit = static_cast<std::size_t>(std::max(compiled_->source.limit, 0));
+  TRY(promql::Vector samples, query_vector(around_.engine, around_.data, *rule.expr, t));
+  if (rule.alerting()) {
+    const TemplateContext context =
+        template_context(around_.engine, around_.data, around_.options.engine.compat, around_.options.external_url, t);
+    TRY(const std::vector<FoundAlert> found, found_alerts(rule, samples, around_.options.external_labels, context));
+    for (const FoundAlert& one : found) std::erase(live.restored, one.labels);
+    AlertChanges changes = live.alerts.evaluate(found, at, {rule.source.for_duration, rule.source.keep_firing_for},
+                                                [&](const model::Alert& alert) { return held(live, alert, at); });
+    const std::size_t active = live.alerts.active();
+    const bool too_many = limit > 0 && active > limit;
+    if (too_many) {
+      AlertChanges cleared = live.alerts.clear(at);
+      // Those that this evaluation made never happened; the older ones end.
+      std::erase_if(cleared.transitions, [&](const model::AlertTransition& one) {
+        return std::any_of(changes.transitions.begin(), changes.transitions.end(),
+                           [&](const auto& made) { return made.alert.labels == one.alert.labels; });
+      });
+      cleared.touched.insert(cleared.touched.end(), changes.touched.begin(), changes.touched.end());
+      changes = std::move(cleared);
+    }
+    if (!changes.touched.empty()) out.records.emplace_back(&live, changes.touched);
+    auto& all = out.changes.transitions;
+    all.insert(all.end(), changes.transitions.begin(), changes.transitions.end());
+    if (too_many) return base::fail(base::Kind::limit, over_limit(compiled_->source.limit, active, "alerts"));
+    samples = alert_series(live.alerts, t);
+  } else {
+    TRY(samples, recorded(rule, std::move(samples), t));
+    if (limit > 0 && samples.size() > limit)
+      return base::fail(base::Kind::limit, over_limit(compiled_->source.limit, samples.size(), "series"));
+  }
+  std::vector<model::Labels> written;
+  written.reserve(samples.size());
+  for (const promql::VectorSample& sample : samples) {
+    around_.append(sample.labels, sample.sample);
+    written.push_back(sample.labels);
+  }
+  return written;
+}
+
+void Group::adopt(Group& old) {
+  std::vector<bool> taken(old.rules_.size(), false);
+  for (LiveRule& mine : rules_) {
+    for (std::size_t i = 0; i < old.rules_.size(); ++i) {
+      LiveRule& theirs = old.rules_[i];
+      if (taken[i] || !same_identity(*mine.rule, *theirs.rule)) continue;
+      taken[i] = true;
+      mine.alerts = std::exchange(theirs.alerts, {});
+      mine.series = std::exchange(theirs.series, {});
+      mine.restored = std::exchange(theirs.restored, {});
+      break;
+    }
+  }
+  data_since_ = old.data_since_;
+  hold_until_ = old.hold_until_;
+}
+
+void Group::hold_restored(base::WallTime since, base::WallTime until) {
+  data_since_ = since;
+  hold_until_ = until;
+  for (LiveRule& live : rules_)
+    for (const auto& [labels, alert] : live.alerts.alerts()) live.restored.push_back(labels);
+}
+
+void Group::shift(base::Millis by) {
+  data_since_ += by;
+  hold_until_ += by;
+  for (LiveRule& live : rules_) live.alerts.shift(by);
+}
+
+bool Group::reads(const std::vector<model::Labels>& series) const {
+  return std::any_of(compiled_->rules.begin(), compiled_->rules.end(), [&](const CompiledRule& rule) {
+    return std::any_of(series.begin(), series.end(), [&](const model::Labels& one) { return rule.reads(one); });
+  });
+}
+
+// After a start the store is empty, and "not found" means "not measured yet" until a series of the same service and
+// probe has a sample of this life. Without this every restart would resolve and raise every alert again.
+bool Group::held(LiveRule& live, const model::Alert& alert, base::WallTime at) const {
+  const auto mark = std::find(live.restored.begin(), live.restored.end(), alert.labels);
+  if (mark == live.restored.end()) return false;
+  const auto belongs = [&](const model::Labels& series) {
+    for (const std::string_view name : {"service", "probe"})
+      if (alert.labels.has(name) && series.has(name) && alert.labels.get(name) != series.get(name)) return false;
+    return true;
+  };
+  const auto measured = [&](const promql::Needs& need) {
+    for (const promql::SeriesRef& series : around_.data.select(need.matchers)) {
+      model::Sample last;
+      if (belongs(series.labels) && around_.data.last_at(series.id, base::to_ms(data_since_), base::to_ms(at), last) &&
+          !model::is_stale(last.v))
+        return true;
+    }
+    return false;
+  };
+  const auto& needs = live.rule->needs;
+  const auto back = std::count_if(needs.begin(), needs.end(), measured);
+  // A selector may never find anything (the right side of an `unless`): half the data are enough after a minute.
+  const bool release =
+      at >= hold_until_ || back == static_cast<long>(needs.size()) || (back > 0 && at >= data_since_ + kPartialHold);
+  if (release) live.restored.erase(mark);
+  return !release;
+}
+
+}  // namespace rules

@@ -1,0 +1,424 @@
+#include "rules/manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "rules/compiled.h"
+#include "rules/durable.h"
+#include "rules/go_format.h"
+#include "rules/group.h"
+
+namespace rules {
+namespace {
+
+namespace log = base::log;
+
+constexpr base::Millis kAliveEvery{30'000};     // how exactly the length of an absence is known
+constexpr base::Millis kHoldRestored{300'000};  // for data to come back after a start
+constexpr base::Millis kClockStep{1'000};       // a difference between the clocks that counts as a step
+const std::string kAliveKey = "alive";
+
+using Changes = std::vector<state::Change>;
+
+}  // namespace
+
+struct Manager::Rep {
+  // A group on its grid.
+  struct Scheduled {
+    explicit Scheduled(std::unique_ptr<Group> g) : group(std::move(g)) {}
+    std::unique_ptr<Group> group;
+    base::Instant due{};
+    loop::Handle timer;
+    bool waiting = false;  // for the evaluation that touched() asked for
+    std::uint64_t iterations = 0, missed = 0;
+    base::WallTime last_evaluation{};
+    base::Duration took{};
+    bool failing = false;  // some rule; said once per change
+  };
+
+  Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Listener l)
+      : options(std::move(o)), scheduler(s), state(st), data(d), listener(std::move(l)), engine(options.engine) {
+    read_clocks();
+  }
+
+  Surroundings around() { return {options, engine, data, listener.append}; }
+
+  // ---- time ----
+
+  void read_clocks() {
+    wall_before = scheduler.wall_now();
+    mono_before = scheduler.now();
+  }
+
+  // When the wall clock was set since the last look, instants of alerts move with it: `for` runs on.
+  void follow_clock() {
+    const auto wall = scheduler.wall_now() - wall_before;
+    const auto mono = std::chrono::duration_cast<base::Millis>(scheduler.now() - mono_before);
+    const base::Millis step = wall - mono;
+    read_clocks();
+    if (std::chrono::abs(step) < kClockStep) return;
+    log::warn("the wall clock was set; alerts keep their ages", {{"by", fmt::format("{}ms", step.count())}});
+    for (auto& one : groups) {
+      one->group->shift(step);
+      one->last_evaluation = std::min(one->last_evaluation + step, scheduler.wall_now());
+    }
+  }
+
+  base::Millis phase(const Group& group) const {
+    const std::uint64_t hash = base::fnv1a(
+        group.source().name,
+        base::fnv1a("\xff", base::fnv1a(group.source().file, base::fnv1a("\xff", base::fnv1a(options.node)))));
+    return base::Millis{static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(group.interval().count()))};
+  }
+
+  // The next point of the grid: points are where wall time modulo the interval is the group's phase.
+  void start(Scheduled& one) {
+    const std::int64_t interval = one.group->interval().count();
+    const std::int64_t into = (base::to_ms(scheduler.wall_now()) - phase(*one.group).count()) % interval;
+    one.due = scheduler.now() + base::Millis{into < 0 ? -into : interval - into};
+    arm(one);
+  }
+  void arm(Scheduled& one) {
+    one.timer = scheduler.at(one.due, [this, &one] { on_grid(one); });
+  }
+
+  void on_grid(Scheduled& one) {
+    const auto interval = one.group->interval();
+    evaluate(one);
+    ++one.iterations;
+    // Points that passed meanwhile are counted, never made up for.
+    one.due += interval;
+    if (const auto late = scheduler.now() - one.due; late >= base::Duration{0}) {
+      const auto points = static_cast<std::uint64_t>(late / interval) + 1;
+      one.missed += points;
+      one.due += interval * static_cast<std::int64_t>(points);
+    }
+    arm(one);
+  }
+
+  // ---- evaluation ----
+
+  void evaluate(Scheduled& one) {
+    follow_clock();
+    one.waiting = false;
+    // Two evaluations in one millisecond would write two values at one time.
+    const base::WallTime at = std::max(scheduler.wall_now(), one.last_evaluation + base::Millis{1});
+    const base::Instant began = scheduler.now();
+    Evaluation evaluation = one.group->evaluate(
+        at, [this] { return scheduler.now(); },
+        [&](const LiveRule& live, base::Duration took) {
+          if (listener.on_evaluated)
+            listener.on_evaluated(one.group->source().name, live.rule->name(), took, live.error.empty());
+        });
+    one.last_evaluation = at;
+    one.took = scheduler.now() - began;
+    say_health(one);
+    Changes changes;
+    for (const auto& [live, touched] : evaluation.records) record(*one.group, *live, touched, changes);
+    commit(std::move(changes));
+    if (!evaluation.changes.transitions.empty()) tell(std::move(evaluation.changes.transitions));
+  }
+
+  void tell(std::vector<model::AlertTransition> transitions) {
+    if (!listener.on_transitions) return;
+    for (model::AlertTransition& one : transitions) one.alert.generator_url = generator_url(one.alert);
+    listener.on_transitions(transitions);
+  }
+
+  std::string generator_url(const model::Alert& alert) const {
+    for (const auto& one : groups)
+      for (const LiveRule& live : one->group->rules())
+        if (live.rule->alerting() && live.rule->name() == alert.name() && live.alerts.alerts().contains(alert.labels))
+          return url_of(*live.rule);
+    return {};
+  }
+  std::string url_of(const CompiledRule& rule) const {
+    return options.external_url + "/graph?g0.expr=" + go::query_escape(rule.query) + "&g0.tab=1";
+  }
+
+  void say_health(Scheduled& one) {
+    const auto& rules = one.group->rules();
+    const auto bad = std::find_if(rules.begin(), rules.end(), [](const LiveRule& live) { return !live.error.empty(); });
+    const bool failing = bad != rules.end();
+    if (failing != one.failing) {
+      const config::RuleGroup& source = one.group->source();
+      if (failing)
+        log::warn("a rule cannot be evaluated; its alerts stay as they are",
+                  {{"file", source.file}, {"group", source.name}, {"rule", bad->rule->name()}, {"error", bad->error}});
+      else log::info("all rules of the group can be evaluated again", {{"file", source.file}, {"group", source.name}});
+    }
+    one.failing = failing;
+  }
+
+  // ---- touched ----
+
+  void touched(const std::vector<model::Labels>& series) {
+    bool any = false;
+    for (auto& one : groups) {
+      if (!one->waiting && one->group->reads(series)) one->waiting = true;
+      any = any || one->waiting;
+    }
+    if (any && !soon) soon = scheduler.at(scheduler.now(), [this] { evaluate_waiting(); });
+  }
+
+  void evaluate_waiting() {
+    // A listener may call replace(): then the list is another one, and the new groups wait for nothing.
+    std::vector<Scheduled*> waiting;
+    for (auto& one : groups)
+      if (one->waiting) waiting.push_back(one.get());
+    const loop::Handle running = std::move(soon);
+    for (Scheduled* one : waiting) {
+      const bool still_there = std::any_of(groups.begin(), groups.end(), [&](const auto& g) { return g.get() == one; });
+      if (still_there) evaluate(*one);
+    }
+  }
+
+  // ---- durable records ----
+
+  std::string prefix(const Group& group, const LiveRule& live) const {
+    return record_prefix(group.compiled(), static_cast<std::size_t>(live.rule - group.compiled().rules.data()));
+  }
+
+  void record(const Group& group, const LiveRule& live, const std::vector<model::Labels>& touched, Changes& changes) {
+    const std::string own = prefix(group, live);
+    for (const model::Labels& labels : touched) {
+      std::string key = record_key(own, labels);
+      const auto found = live.alerts.alerts().find(labels);
+      if (found == live.alerts.alerts().end()) changes.push_back(state::Change::remove(state::Table::alerts, key));
+      else changes.push_back(state::Change::put(state::Table::alerts, key, to_record(found->second)));
+    }
+  }
+
+  void commit(Changes changes) {
+    if (changes.empty()) return;
+    changes.push_back(alive());
+    state.commit(std::move(changes), [](const base::Result<>& done) {
+      // The state module says what is wrong with the disk; the alert itself goes on.
+      if (!done) log::error("alerts could not be made durable", {{"error", done.error().text}});
+    });
+  }
+
+  state::Change alive() const {
+    return state::Change::put(state::Table::alerts, kAliveKey, fmt::format("{}", base::to_ms(scheduler.wall_now())));
+  }
+
+  // While alerts are open, so that the next start knows how long it was away.
+  void keep_alive() {
+    alive_timer = scheduler.after(kAliveEvery, [this] {
+      const bool open = std::any_of(groups.begin(), groups.end(), [](const auto& one) {
+        const auto& rules = one->group->rules();
+        return std::any_of(rules.begin(), rules.end(), [](const LiveRule& r) { return r.alerts.active() > 0; });
+      });
+      if (open) commit(Changes(1, alive()));
+      keep_alive();
+    });
+  }
+
+  // Before the first evaluation: every record goes to its rule; records without one end.
+  void restore() {
+    const auto& records = state.read(state::Table::alerts);
+    const base::WallTime now = scheduler.wall_now();
+    base::Millis away{0};
+    if (const auto found = records.find(kAliveKey); found != records.end())
+      away = std::max(now - base::wall_from_ms(std::strtoll(found->second.c_str(), nullptr, 10)), base::Millis{0});
+    const base::Millis shift = away > base::Millis{options.engine.lookback_ms} ? away : base::Millis{0};
+    std::map<std::string, LiveRule*> rules;
+    for (auto& one : groups)
+      for (LiveRule& live : one->group->rules())
+        if (live.rule->alerting()) rules.emplace(prefix(*one->group, live), &live);
+    Changes gone;
+    std::vector<model::AlertTransition> ended;
+    std::size_t restored = 0;
+    for (const auto& [key, text] : records) {
+      if (key == kAliveKey) continue;
+      std::optional<model::Alert> alert = from_record(text);
+      const std::size_t labels_at = alert ? key.size() - std::min(key.size(), alert->labels.to_string().size()) : 0;
+      const auto rule = rules.find(key.substr(0, labels_at));
+      if (!alert || rule == rules.end()) {
+        gone.push_back(state::Change::remove(state::Table::alerts, key));
+        if (alert && alert->state == model::AlertState::firing) ended.push_back(end_of(std::move(*alert), now));
+        continue;
+      }
+      if (alert->state == model::AlertState::pending) alert->active_at = std::min(alert->active_at + shift, now);
+      rule->second->alerts.restore(std::move(*alert));
+      ++restored;
+    }
+    for (auto& one : groups) one->group->hold_restored(now, now + kHoldRestored);
+    if (restored > 0)
+      log::info("alerts of the last run go on",
+                {{"alerts", fmt::to_string(restored)}, {"away", base::format_duration(away)}});
+    state_commit_and_tell(std::move(gone), std::move(ended));
+  }
+
+  static model::AlertTransition end_of(model::Alert alert, base::WallTime at) {
+    const model::AlertState from = alert.state;
+    alert.state = model::AlertState::inactive;
+    if (from == model::AlertState::firing) alert.resolved_at = at;
+    return {std::move(alert), from, at};
+  }
+
+  // In the next turn: whoever called replace() is not expecting to be called back from inside it.
+  void state_commit_and_tell(Changes changes, std::vector<model::AlertTransition> transitions) {
+    commit(std::move(changes));
+    if (transitions.empty()) return;
+    farewells.insert(farewells.end(), transitions.begin(), transitions.end());
+    farewell_timer = scheduler.at(scheduler.now(), [this] { tell(std::exchange(farewells, {})); });
+  }
+
+  // ---- replace ----
+
+  void replace(std::vector<CompiledGroupPtr> compiled) {
+    follow_clock();
+    std::vector<std::unique_ptr<Scheduled>> old = std::exchange(groups, {});
+    std::vector<Scheduled*> fresh;
+    for (CompiledGroupPtr& group : compiled) {
+      const auto same = std::find_if(
+          old.begin(), old.end(), [&](const auto& one) { return one && same_group(one->group->compiled(), *group); });
+      if (same != old.end()) {
+        groups.push_back(std::move(*same));
+        continue;
+      }
+      groups.push_back(std::make_unique<Scheduled>(std::make_unique<Group>(std::move(group), around())));
+      fresh.push_back(groups.back().get());
+    }
+    std::erase(old, nullptr);
+    const bool first = !std::exchange(started, true);
+    Changes changes;
+    std::vector<model::AlertTransition> ended;
+    for (Scheduled* one : fresh) {
+      for (auto& before : old) {
+        const config::RuleGroup& a = before->group->source();
+        const config::RuleGroup& b = one->group->source();
+        if (a.file != b.file || a.name != b.name) continue;
+        forget_records(*before->group, changes);
+        one->group->adopt(*before->group);
+        one->last_evaluation = before->last_evaluation;
+        for (const LiveRule& live : one->group->rules()) record(*one->group, live, all_of(live), changes);
+        break;
+      }
+    }
+    for (auto& before : old) retire(*before->group, changes, ended);
+    if (first) {
+      restore();
+      keep_alive();
+    }
+    for (Scheduled* one : fresh) start(*one);
+    state_commit_and_tell(std::move(changes), std::move(ended));
+  }
+
+  static std::vector<model::Labels> all_of(const LiveRule& live) {
+    std::vector<model::Labels> out;
+    for (const auto& [labels, alert] : live.alerts.alerts()) out.push_back(labels);
+    return out;
+  }
+
+  void forget_records(const Group& group, Changes& changes) const {
+    for (const LiveRule& live : group.rules())
+      for (const auto& [labels, alert] : live.alerts.alerts())
+        changes.push_back(state::Change::remove(state::Table::alerts, record_key(prefix(group, live), labels)));
+  }
+
+  // What the new configuration no longer has: its alerts end, its series get a marker when nobody took them over.
+  void retire(Group& group, Changes& changes, std::vector<model::AlertTransition>& ended) {
+    forget_records(group, changes);
+    std::vector<model::Labels> series;
+    for (LiveRule& live : group.rules()) {
+      for (const auto& [labels, alert] : live.alerts.alerts())
+        if (alert.state == model::AlertState::firing) ended.push_back(end_of(alert, scheduler.wall_now()));
+      series.insert(series.end(), live.series.begin(), live.series.end());
+    }
+    if (series.empty()) return;
+    // Two intervals later, as in Prometheus: a rule that only moved to another group writes them on without a gap.
+    const std::size_t id = next_orphans++;
+    orphans.emplace(id, scheduler.after(2 * group.interval(), [this, id, series] {
+      const std::int64_t now = base::to_ms(scheduler.wall_now());
+      for (const model::Labels& one : series)
+        if (!is_written(one)) listener.append(one, {now, model::stale_marker()});
+      orphans.erase(id);
+    }));
+  }
+  bool is_written(const model::Labels& series) const {
+    for (const auto& one : groups)
+      for (const LiveRule& live : one->group->rules())
+        if (live.series.contains(series)) return true;
+    return false;
+  }
+
+  Options options;
+  loop::Scheduler& scheduler;
+  state::State& state;
+  const promql::Queryable& data;
+  Listener listener;
+  promql::Engine engine;
+  std::vector<std::unique_ptr<Scheduled>> groups;
+  base::WallTime wall_before{};
+  base::Instant mono_before{};
+  bool started = false;
+  std::vector<model::AlertTransition> farewells;
+  std::map<std::size_t, loop::Handle> orphans;
+  std::size_t next_orphans = 0;
+  loop::Handle soon, alive_timer, farewell_timer;
+};
+
+Manager::Manager(Options options, loop::Scheduler& scheduler, state::State& state, const promql::Queryable& data,
+                 Listener listener)
+    : rep_(std::make_unique<Rep>(std::move(options), scheduler, state, data, std::move(listener))) {}
+Manager::~Manager() = default;
+
+void Manager::replace(std::vector<CompiledGroupPtr> groups) { rep_->replace(std::move(groups)); }
+void Manager::touched(const std::vector<model::Labels>& series) { rep_->touched(series); }
+
+std::vector<GroupStatus> Manager::groups() const {
+  std::vector<GroupStatus> out;
+  for (const auto& one : rep_->groups) {
+    const config::RuleGroup& source = one->group->source();
+    GroupStatus& group = out.emplace_back();
+    group.name = source.name;
+    group.file = source.file;
+    group.interval = one->group->interval();
+    group.limit = source.limit;
+    group.last_evaluation = one->last_evaluation;
+    group.took = one->took;
+    group.iterations = one->iterations;
+    group.missed = one->missed;
+    for (const LiveRule& live : one->group->rules()) {
+      RuleStatus& rule = group.rules.emplace_back();
+      rule.name = live.rule->name();
+      rule.query = live.rule->query;
+      rule.alerting = live.rule->alerting();
+      rule.for_duration = live.rule->source.for_duration;
+      rule.keep_firing_for = live.rule->source.keep_firing_for;
+      const auto texts = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
+        std::vector<model::Label> labels;
+        for (const auto& [name, text] : pairs) labels.push_back({name, text});
+        return model::Labels(std::move(labels));
+      };
+      rule.labels = texts(live.rule->fixed);
+      rule.annotations = texts(live.rule->source.annotations);
+      if (live.evaluated) rule.health = live.error.empty() ? "ok" : "err";
+      rule.last_error = live.error;
+      rule.last_evaluation = live.last_evaluation;
+      rule.took = live.took;
+      rule.series = live.series.size();
+      for (const auto& [labels, alert] : live.alerts.alerts()) {
+        if (alert.state == model::AlertState::inactive) continue;
+        rule.alerts.push_back(alert);
+        rule.alerts.back().generator_url = rep_->url_of(*live.rule);
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<model::Alert> Manager::active_alerts() const {
+  std::vector<model::Alert> out;
+  for (const GroupStatus& group : groups())
+    for (const RuleStatus& rule : group.rules) out.insert(out.end(), rule.alerts.begin(), rule.alerts.end());
+  return out;
+}
+
+}  // namespace rules

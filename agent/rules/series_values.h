@@ -1,0 +1,16 @@
+// The values of a series in a unit test: "1 2 _ stale 5x3 0+10x4 _x2" (promtool's notation).
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace rules {
+
+// One entry per interval; nothing where no sample is. `stale` is the staleness marker. "axN" is a and N more of it,
+// "a+bxN" a and N steps of b, "_xN" N gaps.
+base::Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text);
+
+}  // namespace rules

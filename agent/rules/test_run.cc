@@ -1,0 +1,181 @@
+#include "rules/test_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "rules/go_format.h"
+#include "rules/query.h"
+
+namespace rules {
+namespace {
+
+// promtool's bound on the samples of one query in a test.
+constexpr std::size_t kMaxSamples = 10'000;
+
+Options options_for(const TestFile& file, const TestGroup& test, promql::Compat compat) {
+  Options options;
+  options.engine.compat = compat;
+  options.engine.default_step_ms = file.evaluation_interval.count();
+  options.engine.max_samples = kMaxSamples;
+  options.evaluation_interval = test.interval;
+  options.external_labels = test.external_labels;
+  options.external_url = test.external_url;
+  return options;
+}
+
+std::string braces(const model::Labels& labels) {
+  std::string inside;
+  for (const model::Label label : labels)
+    inside +=
+        fmt::format("{}{}=\"{}\"", inside.empty() ? "" : ", ", label.name, model::escape_label_value(label.value));
+  return "{" + inside + "}";
+}
+
+// The lines that only one side has: "-" expected and missing, "+" found and not expected.
+std::string difference(std::vector<std::string> expected, std::vector<std::string> found) {
+  std::string out;
+  const std::size_t wanted = expected.size(), got = found.size();
+  for (auto it = expected.begin(); it != expected.end();) {
+    const auto match = std::find(found.begin(), found.end(), *it);
+    if (match == found.end()) {
+      ++it;
+      continue;
+    }
+    found.erase(match);
+    it = expected.erase(it);
+  }
+  for (const std::string& line : expected) out += "        - " + line + "\n";
+  for (const std::string& line : found) out += "        + " + line + "\n";
+  return out +
+         fmt::format("      (- expected and missing, + found and not expected; {} expected, {} found)\n", wanted, got);
+}
+
+}  // namespace
+
+TestRun::TestRun(const TestFile& file, const TestGroup& test, std::vector<config::RuleGroup> groups,
+                 promql::Compat compat)
+    : file_(file), test_(test), options_(options_for(file, test, compat)), engine_(options_.engine) {
+  append_ = [this](const model::Labels& labels, model::Sample sample) {
+    data_.append(labels, sample);
+    return true;
+  };
+  loaded_.resize(test.series.size());
+  config::Errors errors;  // the caller compiled the same groups before and reported their mistakes
+  const auto order = [&](const std::string& name) {
+    const auto at = std::find(file.group_eval_order.begin(), file.group_eval_order.end(), name);
+    return at == file.group_eval_order.end() ? 0 : at - file.group_eval_order.begin();
+  };
+  std::stable_sort(groups.begin(), groups.end(),
+                   [&](const auto& a, const auto& b) { return order(a.name) < order(b.name); });
+  for (CompiledGroupPtr& group : compile(std::move(groups), compat, errors))
+    groups_.push_back(std::make_unique<Group>(std::move(group), Surroundings{options_, engine_, data_, append_}));
+}
+TestRun::~TestRun() = default;
+
+std::vector<std::string> TestRun::run() {
+  const std::int64_t last = test_.start_ms + test_.last_eval_time().count();
+  const std::int64_t step = file_.evaluation_interval.count();
+  for (std::int64_t t = test_.start_ms; t <= last; t += step) {
+    load_until(t);
+    if (!evaluate(t)) return std::move(failures_);
+    check_alerts(t, t + step);
+  }
+  load_until(last);
+  for (const ExpressionTest& test : test_.expressions) check_expression(test);
+  return std::move(failures_);
+}
+
+// Rules never see samples of the test's future.
+void TestRun::load_until(std::int64_t t) {
+  for (std::size_t s = 0; s < test_.series.size(); ++s) {
+    const InputSeries& series = test_.series[s];
+    for (std::size_t& i = loaded_[s]; i < series.values.size(); ++i) {
+      const std::int64_t at = test_.start_ms + static_cast<std::int64_t>(i) * test_.interval.count();
+      if (at > t) break;
+      if (series.values[i]) data_.append(series.labels, {at, *series.values[i]});
+    }
+  }
+}
+
+bool TestRun::evaluate(std::int64_t t) {
+  bool good = true;
+  for (auto& group : groups_) {
+    group->evaluate(
+        base::wall_from_ms(t), [] { return base::Instant{}; },
+        [&](const LiveRule& live, base::Duration) {
+          if (live.error.empty()) return;
+          good = false;
+          report(fmt::format("    rule: {}, time: {}, err: {}\n", live.rule->name(),
+                             base::format_duration(base::Millis{t - test_.start_ms}), live.error));
+        });
+  }
+  return good;
+}
+
+// An alert test looks at the evaluation at or before its time.
+void TestRun::check_alerts(std::int64_t from, std::int64_t until) {
+  for (const AlertTest& test : test_.alerts) {
+    const std::int64_t at = test_.start_ms + test.eval_time.count();
+    if (at >= from && at < until) check_alert(test);
+  }
+}
+
+void TestRun::check_alert(const AlertTest& test) {
+  const auto show = [](const model::Labels& labels, const model::Labels& annotations) {
+    return fmt::format("{} annotations {}", braces(labels), braces(annotations));
+  };
+  std::vector<std::string> expected, found;
+  for (const ExpectedAlert& alert : test.expected)
+    expected.push_back(show(alert.labels.with("alertname", test.alertname), alert.annotations));
+  for (const auto& group : groups_)
+    for (const LiveRule& live : group->rules()) {
+      if (!live.rule->alerting() || live.rule->name() != test.alertname) continue;
+      for (const auto& [labels, alert] : live.alerts.alerts())
+        if (alert.state == model::AlertState::firing) found.push_back(show(labels, alert.annotations));
+    }
+  std::sort(expected.begin(), expected.end());
+  std::sort(found.begin(), found.end());
+  if (expected == found) return;
+  report(fmt::format("    alertname: {}, time: {},\n{}", test.alertname, base::format_duration(test.eval_time),
+                     difference(std::move(expected), std::move(found))));
+}
+
+bool TestRun::same(double a, double b) const {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
+  return file_.fuzzy_compare && (std::nextafter(a, HUGE_VAL) == b || std::nextafter(a, -HUGE_VAL) == b);
+}
+
+void TestRun::check_expression(const ExpressionTest& test) {
+  const std::string head =
+      fmt::format("    expr: {}, time: {}", go::quote(test.expr), base::format_duration(test.eval_time));
+  const promql::Parsed parsed = promql::parse(test.expr, options_.engine.compat);
+  if (!parsed.ok()) return report(fmt::format("{}, err: {}\n", head, parsed.error_text()));
+  auto result = query_vector(engine_, data_, *parsed.expr, test_.start_ms + test.eval_time.count());
+  if (!result) return report(fmt::format("{}, err: {}\n", head, result.error().text));
+  std::vector<ExpectedSample> expected = test.expected, found;
+  for (const promql::VectorSample& one : *result) found.push_back({one.labels, one.sample.v});
+  const auto by_labels = [](const ExpectedSample& a, const ExpectedSample& b) { return a.labels < b.labels; };
+  std::stable_sort(expected.begin(), expected.end(), by_labels);
+  std::stable_sort(found.begin(), found.end(), by_labels);
+  const bool equal = std::equal(
+      expected.begin(), expected.end(), found.begin(), found.end(),
+      [&](const ExpectedSample& a, const ExpectedSample& b) { return a.labels == b.labels && same(a.value, b.value); });
+  if (equal) return;
+  const auto lines = [](const std::vector<ExpectedSample>& samples) {
+    std::vector<std::string> out;
+    for (const ExpectedSample& one : samples)
+      out.push_back(braces(one.labels) + " " + go::format_float(one.value, 'E', -1));
+    return out;
+  };
+  report(fmt::format("{},\n{}", head, difference(lines(expected), lines(found))));
+}
+
+void TestRun::report(std::string text) {
+  if (!test_.name.empty()) text.insert(0, fmt::format("    name: {},\n", test_.name));
+  failures_.push_back(std::move(text));
+}
+
+}  // namespace rules

@@ -1,0 +1,44 @@
+// One test of a unit-test file: its data, its groups of rules, evaluated step by step; and what came out differently.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/rule_file.h"
+#include "promql/engine.h"
+#include "rules/group.h"
+#include "rules/unit_test_file.h"
+
+namespace rules {
+
+class TestRun {
+ public:
+  // `groups` are the parsed rule files; they are compiled anew, since a run changes their state.
+  TestRun(const TestFile& file, const TestGroup& test, std::vector<config::RuleGroup> groups, promql::Compat compat);
+  ~TestRun();
+  TestRun(const TestRun&) = delete;
+
+  // Texts for a person; empty if the test passed.
+  std::vector<std::string> run();
+
+ private:
+  void load_until(std::int64_t t);
+  bool evaluate(std::int64_t t);  // false: a rule failed, and the test ends
+  void check_alerts(std::int64_t from, std::int64_t until);
+  void check_alert(const AlertTest& test);
+  void check_expression(const ExpressionTest& test);
+  void report(std::string text);
+  bool same(double a, double b) const;
+
+  const TestFile& file_;
+  const TestGroup& test_;
+  Options options_;
+  promql::MemoryQueryable data_;
+  promql::Engine engine_;
+  std::function<bool(const model::Labels&, model::Sample)> append_;
+  std::vector<std::size_t> loaded_;  // per series: values that are in data_
+  std::vector<std::unique_ptr<Group>> groups_;
+  std::vector<std::string> failures_;
+};
+
+}  // namespace rules

@@ -1,0 +1,37 @@
+#include "rules/series_values.h"
+
+#include <doctest/doctest.h>
+
+#include "model/sample.h"
+#include "promql/value.h"
+
+namespace {
+
+std::string show(const char* text) {
+  const auto values = rules::parse_series_values(text);
+  if (!values) return "refused";
+  std::string out;
+  for (const auto& value : *values) {
+    if (!out.empty()) out += ' ';
+    out += !value ? "_" : model::is_stale(*value) ? "stale" : promql::format_value(*value);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("values of a series read as in promtool") {
+  struct Row {
+    const char* text;
+    const char* want;
+  };
+  for (const Row& row :
+       {Row{"1 2 3", "1 2 3"}, Row{"0x3", "0 0 0 0"}, Row{"1+2x3", "1 3 5 7"}, Row{"5-1.5x2", "5 3.5 2"},
+        Row{"_x2 1 _", "_ _ 1 _"}, Row{"stale NaN -Inf +Inf", "stale NaN -Inf +Inf"}, Row{"-3x1", "-3 -3"},
+        Row{"1e3+1e3x1", "1000 2000"}, Row{"", ""}, Row{"1--1x1", "1 2"},
+        Row{"0+0.1x3", "0 0.1 0.2 0.30000000000000004"}, Row{"1+x3", "refused"}, Row{"1+2", "refused"},
+        Row{"x3", "refused"}, Row{"a", "refused"}, Row{"1x99999999999999", "refused"}}) {
+    CAPTURE(row.text);
+    CHECK(show(row.text) == row.want);
+  }
+}
