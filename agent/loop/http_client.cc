@@ -410,7 +410,9 @@ void CurlHttpClient::Multi::Transfer::on_deadline() {
   curl_easy_getinfo(e, CURLINFO_SIZE_UPLOAD_T, &sent);
   const bool body_left = !redirected_to_get_ && sent < static_cast<curl_off_t>(request_.body.size());
   collect();
-  if (!progress.connected) return complete(Reason::connect_timeout, fmt::format("connect to {}: timed out", where()));
+  // curl counts a connection as made only when TLS is done, too; TLS begins when the connection is made.
+  const bool connected = progress.connected || verification_ != nullptr;
+  if (!connected) return complete(Reason::connect_timeout, fmt::format("connect to {}: timed out", where()));
   if (!progress.tls_done)
     return complete(Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", where()));
   if (!progress.request_sent || body_left)

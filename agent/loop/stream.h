@@ -31,13 +31,16 @@ struct Dial {
   base::Instant deadline{};
 };
 
-// Dropping it closes the connection and silences every callback.
+// Dropping it closes the connection and silences every callback, also from inside one. The deadline of the Dial ends
+// whatever is going on: send_timeout for a write, read_timeout for a read, tls_handshake for start_tls.
 class Stream {
  public:
   virtual ~Stream() = default;
-  // Writes all; `done` once, in a later turn.
+  // Writes all, after what was written before; `done` once, in a later turn.
   virtual void write(std::string bytes, std::function<void(const StreamFailure*)> done) = 0;
-  // Next bytes, as they come (up to 64 KiB a call); an empty view means the peer closed its side. `failure` else null.
+  // Bytes as they come, call after call (up to 64 KiB each), until the peer closed its side (an empty view) or reading
+  // failed (`failure`, else null), which is told once. Reading rests while start_tls shakes hands. A second read()
+  // replaces the callback.
   virtual void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) = 0;
   // STARTTLS: goes on in TLS on the same connection.
   virtual void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,

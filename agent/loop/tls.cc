@@ -81,6 +81,8 @@ base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& set
   TRY_VOID(configure(native, settings));
   // A resumed session shows no certificates: each connection is to tell when they expire.
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  // Many servers close without a close_notify; that is an end like any other.
+  SSL_CTX_set_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   use_attached_verification(native);
   made.push_back(context);

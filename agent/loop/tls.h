@@ -16,7 +16,7 @@ namespace loop {
 struct TlsSettings {
   std::string ca_file{};    // "": the system's
   std::string cert_file{};  // client certificate
-  std::string key_file;
+  std::string key_file{};
   std::string server_name{};  // "": the host that is connected to
   bool insecure_skip_verify = false;
   std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13

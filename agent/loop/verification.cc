@@ -116,7 +116,12 @@ int verify_peer(X509_STORE_CTX* context, Verification& verification) {
     describe_session(ssl, chain);
   if (verification.skip) return 1;
 
-  if (!verification.host.empty()) expect_host(context, verification.host);
+  if (verification.host.empty()) {
+    chain.verify_error = "no name to check the certificate against; set server_name";
+    verification.reason = model::Reason::tls_verify;
+    return 0;
+  }
+  expect_host(context, verification.host);
   if (X509_verify_cert(context) == 1) {
     chain.last_chain_expiry = earliest(X509_STORE_CTX_get0_chain(context));
     return 1;

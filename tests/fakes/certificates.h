@@ -40,8 +40,8 @@ struct Certificate {
 };
 
 struct CertificateRequest {
-  std::string common_name;
-  std::string alternative;  // "DNS:shop.test,IP:127.0.0.1"
+  std::string common_name{};
+  std::string alternative{};  // "DNS:shop.test,IP:127.0.0.1"
   long from_seconds = -86'400;
   long until_seconds = 86'400;
   const Certificate* issuer = nullptr;  // null: self-signed

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -127,6 +128,8 @@ class TcpPeer {
     for (;;) {
       const int fd = ::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0) return;
+      const int on = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       const std::lock_guard lock(mutex_);
       auto socket = std::make_shared<PeerSocket>(fd);
       open_.push_back(socket);

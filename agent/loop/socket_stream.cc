@@ -1,0 +1,216 @@
+#include "loop/socket_stream.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "loop/hosts_file.h"
+
+namespace loop {
+namespace {
+
+using model::Reason;
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+std::string message(int code) { return std::error_code(code, std::generic_category()).message(); }
+
+}  // namespace
+
+SocketStream::SocketStream(EventLoop& loop, base::UniqueFd fd, std::string peer, base::Instant deadline)
+    : loop_(loop), fd_(std::move(fd)), peer_(std::move(peer)) {
+  deadline_ = loop_.at(deadline, [this] { expire(); });
+}
+
+SocketStream::~SocketStream() {
+  if (dropped_ != nullptr) *dropped_ = true;
+}
+
+void SocketStream::write(std::string bytes, std::function<void(const StreamFailure*)> done) {
+  writes_.push_back({std::move(bytes), 0, std::move(done)});
+  soon();
+}
+
+void SocketStream::read(std::function<void(std::string_view, const StreamFailure*)> on_bytes) {
+  on_bytes_ = std::move(on_bytes);
+  soon();
+}
+
+void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+                             std::function<void(const StreamFailure*)> done) {
+  tls_ = std::move(tls);
+  const std::string& name = tls_->settings().server_name.empty() ? server_name : tls_->settings().server_name;
+  verification_ = {};
+  verification_.host = name;
+  verification_.skip = tls_->settings().insecure_skip_verify;
+  ssl_.reset(SSL_new(static_cast<SSL_CTX*>(tls_->native())));
+  CHECK(ssl_ != nullptr);
+  attach_verification(ssl_.get(), &verification_);
+  SSL_set_fd(ssl_.get(), fd_.value());
+  if (!name.empty() && parse_literal(name).empty())
+    SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+  SSL_set_connect_state(ssl_.get());
+  shaken_ = std::move(done);
+  soon();
+}
+
+void SocketStream::soon() {
+  soon_ = loop_.at(loop_.now(), [this] { advance(); });
+}
+
+void SocketStream::advance() {
+  if (expired_) return expire();
+  if (!survives([this] { shake_hands(); })) return;
+  if (shaken_ == nullptr) {
+    if (!survives([this] { write_some(); })) return;
+    if (!survives([this] { read_some(); })) return;
+  }
+  update_watch();
+}
+
+void SocketStream::shake_hands() {
+  if (shaken_ == nullptr) return;
+  ERR_clear_error();
+  Attempt attempt = tls_result(SSL_do_handshake(ssl_.get()), "TLS handshake with");
+  if (attempt.step == Step::again) return;
+  const auto shaken = std::exchange(shaken_, nullptr);
+  if (attempt.step == Step::done) return shaken(nullptr);
+  if (verification_.reason != Reason::none) {
+    attempt.failure = {verification_.reason,
+                       fmt::format("certificate of {}: {}", peer_, verification_.chain.verify_error)};
+  } else if (attempt.step == Step::closed) {
+    attempt.failure = {Reason::tls_handshake,
+                       fmt::format("TLS handshake with {}: the peer closed the connection", peer_)};
+  }
+  shaken(&attempt.failure);
+}
+
+void SocketStream::write_some() {
+  while (!writes_.empty() && shaken_ == nullptr) {
+    Write& write = writes_.front();
+    Attempt attempt{.step = Step::done};
+    while (attempt.step == Step::done && write.sent < write.bytes.size()) {
+      attempt = send(std::string_view(write.bytes).substr(write.sent));
+      write.sent += attempt.size;
+    }
+    if (attempt.step == Step::again) return;
+    const auto done = std::move(write.done);
+    writes_.pop_front();
+    if (attempt.step == Step::closed)
+      attempt.failure = {Reason::closed_early, fmt::format("write to {}: the peer closed the connection", peer_)};
+    if (!survives([&] { done(attempt.step == Step::done ? nullptr : &attempt.failure); })) return;
+  }
+}
+
+void SocketStream::read_some() {
+  if (on_bytes_ == nullptr || shaken_ != nullptr) return;
+  std::array<char, kChunk> buffer;
+  const Attempt attempt = receive(buffer.data(), buffer.size());
+  if (attempt.step == Step::again) return;
+  if (attempt.step == Step::done) {
+    // Out of the object while it runs: it may drop it, or set another.
+    const auto on_bytes = std::exchange(on_bytes_, nullptr);
+    if (!survives([&] { on_bytes({buffer.data(), attempt.size}, nullptr); })) return;
+    if (on_bytes_ == nullptr) on_bytes_ = on_bytes;
+    // Decrypted bytes make no descriptor readable.
+    if (ssl_ != nullptr && SSL_has_pending(ssl_.get()) == 1) soon();
+    return;
+  }
+  const auto on_bytes = std::exchange(on_bytes_, nullptr);
+  on_bytes({}, attempt.step == Step::failed ? &attempt.failure : nullptr);
+}
+
+// The deadline: whatever is going on fails, and so does what is begun later.
+void SocketStream::expire() {
+  expired_ = true;
+  watch_.reset();
+  watched_ = {};
+  if (const auto shaken = std::exchange(shaken_, nullptr); shaken != nullptr) {
+    const StreamFailure failure{Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", peer_)};
+    if (!survives([&] { shaken(&failure); })) return;
+  }
+  while (!writes_.empty()) {
+    const auto done = std::move(writes_.front().done);
+    writes_.pop_front();
+    const StreamFailure failure{Reason::send_timeout, fmt::format("write to {}: timed out", peer_)};
+    if (!survives([&] { done(&failure); })) return;
+  }
+  if (const auto on_bytes = std::exchange(on_bytes_, nullptr); on_bytes != nullptr) {
+    const StreamFailure failure{Reason::read_timeout, fmt::format("read from {}: timed out", peer_)};
+    on_bytes({}, &failure);
+  }
+}
+
+void SocketStream::update_watch() {
+  Ready want{};
+  if (shaken_ != nullptr) {
+    want = tls_wants_;
+  } else {
+    want.read = on_bytes_ != nullptr || (!writes_.empty() && tls_wants_.read);
+    want.write = !writes_.empty() || (on_bytes_ != nullptr && tls_wants_.write);
+  }
+  if (want.read == watched_.read && want.write == watched_.write) return;
+  watched_ = want;
+  watch_.reset();
+  if (want.read || want.write) watch_ = loop_.watch(fd_.value(), want, [this](Ready) { advance(); });
+}
+
+SocketStream::Attempt SocketStream::send(std::string_view bytes) {
+  if (ssl_ != nullptr) {
+    ERR_clear_error();
+    const auto size = static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
+    return tls_result(SSL_write(ssl_.get(), bytes.data(), size), "write to");
+  }
+  const ssize_t n = ::send(fd_.value(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (n >= 0) return {.step = Step::done, .size = static_cast<std::size_t>(n)};
+  const int code = errno;
+  if (code == EAGAIN || code == EINTR) return {};
+  const Reason reason = code == ETIMEDOUT ? Reason::send_timeout : Reason::reset;
+  return {.step = Step::failed, .failure = {reason, fmt::format("write to {}: {}", peer_, message(code))}};
+}
+
+SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
+  if (ssl_ != nullptr) {
+    ERR_clear_error();
+    return tls_result(SSL_read(ssl_.get(), into, static_cast<int>(size)), "read from");
+  }
+  const ssize_t n = ::recv(fd_.value(), into, size, 0);
+  if (n > 0) return {.step = Step::done, .size = static_cast<std::size_t>(n)};
+  if (n == 0) return {.step = Step::closed};
+  const int code = errno;
+  if (code == EAGAIN || code == EINTR) return {};
+  const Reason reason = code == ETIMEDOUT ? Reason::read_timeout : Reason::reset;
+  return {.step = Step::failed, .failure = {reason, fmt::format("read from {}: {}", peer_, message(code))}};
+}
+
+SocketStream::Attempt SocketStream::tls_result(int result, const char* what) {
+  const int code = errno;
+  tls_wants_ = {};
+  if (result > 0) return {.step = Step::done, .size = static_cast<std::size_t>(result)};
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ: tls_wants_.read = true; return {};
+    case SSL_ERROR_WANT_WRITE: tls_wants_.write = true; return {};
+    case SSL_ERROR_ZERO_RETURN: return {.step = Step::closed};
+    case SSL_ERROR_SYSCALL:
+      if (code == 0) return {.step = Step::closed};
+      return {.step = Step::failed, .failure = {Reason::reset, fmt::format("{} {}: {}", what, peer_, message(code))}};
+    default: {
+      const bool at_hello = shaken_ != nullptr;
+      const std::string error = take_openssl_error();
+      if (error.find("unexpected eof") != std::string::npos) return {.step = Step::closed};
+      return {.step = Step::failed,
+              .failure = {at_hello ? Reason::tls_handshake : Reason::protocol_error,
+                          fmt::format("{} {}: {}", what, peer_, error)}};
+    }
+  }
+}
+
+}  // namespace loop

@@ -1,0 +1,89 @@
+// The Stream over a connected, non-blocking socket. Used inside loop/ only.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "loop/event_loop.h"
+#include "loop/stream.h"
+#include "loop/verification.h"
+
+namespace loop {
+
+class SocketStream final : public Stream {
+ public:
+  SocketStream(EventLoop& loop, base::UniqueFd fd, std::string peer, base::Instant deadline);
+  ~SocketStream() override;
+
+  void write(std::string bytes, std::function<void(const StreamFailure*)> done) override;
+  void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) override;
+  void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+                 std::function<void(const StreamFailure*)> done) override;
+  const PeerChain* peer_chain() const override { return ssl_ ? &verification_.chain : nullptr; }
+  std::string peer() const override { return peer_; }
+
+ private:
+  struct FreeSsl {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+  struct Write {
+    std::string bytes;
+    std::size_t sent = 0;
+    std::function<void(const StreamFailure*)> done;
+  };
+  // What one attempt of the transport gave.
+  enum class Step { done, again, closed, failed };
+  struct Attempt {
+    Step step = Step::again;
+    std::size_t size = 0;
+    StreamFailure failure{};
+  };
+
+  void soon();
+  void advance();
+  void shake_hands();
+  void write_some();
+  void read_some();
+  void expire();
+  void update_watch();
+  Attempt send(std::string_view bytes);
+  Attempt receive(char* into, std::size_t size);
+  Attempt tls_result(int result, const char* what);
+  // Runs a callback that may destroy this; false if it did.
+  template <typename Call>
+  bool survives(Call&& call) {
+    bool* const outer = dropped_;
+    bool dropped = false;
+    dropped_ = &dropped;
+    call();
+    if (dropped) {
+      if (outer != nullptr) *outer = true;
+      return false;
+    }
+    dropped_ = outer;
+    return true;
+  }
+
+  EventLoop& loop_;
+  base::UniqueFd fd_;
+  std::string peer_;
+  std::shared_ptr<TlsContext> tls_;
+  Verification verification_;
+  std::unique_ptr<SSL, FreeSsl> ssl_;
+  std::function<void(const StreamFailure*)> shaken_;  // set while hands are shaken
+  std::deque<Write> writes_;
+  std::function<void(std::string_view, const StreamFailure*)> on_bytes_;
+  Ready tls_wants_{};  // what the TLS layer needs beyond what is asked of it
+  Ready watched_{};
+  bool expired_ = false;
+  bool* dropped_ = nullptr;
+  Handle watch_, soon_, deadline_;
+};
+
+}  // namespace loop

@@ -1,0 +1,179 @@
+#include "loop/stream.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "base/unique_fd.h"
+#include "loop/event_loop.h"
+#include "loop/socket_stream.h"
+
+namespace loop {
+namespace {
+
+using model::Reason;
+
+Reason reason_of_connect(int code) {
+  switch (code) {
+    case ECONNREFUSED:
+    case ENOENT:  // no such unix socket: nobody listens
+      return Reason::refused;
+    case ETIMEDOUT:
+    case EAGAIN:  // the accept queue of a unix socket is full
+      return Reason::connect_timeout;
+    case ECONNRESET: return Reason::reset;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return Reason::agent_overloaded;
+    default: return Reason::unreachable;
+  }
+}
+
+std::string with_port_text(const Address& address, std::uint16_t port) {
+  return address.is_v6() ? fmt::format("[{}]:{}", address.text, port) : fmt::format("{}:{}", address.text, port);
+}
+
+// One connect() with everything before and after it: look-up, addresses in turn, TLS.
+class Dialing final : public Registration {
+ public:
+  Dialing(EventLoop& loop, Resolver& resolver, Dial dial, std::function<void(Connected)> done)
+      : loop_(loop), dial_(std::move(dial)), done_(std::move(done)), began_(loop.now()) {
+    if (!dial_.unix_path.empty()) {
+      deadline_ = loop_.at(loop_.now(), [this] { connect_unix(); });
+    } else {
+      resolving_ = resolver.resolve(dial_.host, dial_.port, dial_.family, dial_.deadline,
+                                    [this](base::Result<std::vector<Address>> found) { resolved(std::move(found)); });
+    }
+  }
+
+ private:
+  void resolved(base::Result<std::vector<Address>> found) {
+    resolving_.reset();
+    end_phase("resolve");
+    if (!found) return fail(Reason::dns_error, found.error().text);
+    addresses_ = *std::move(found);
+    next_address();
+  }
+
+  void connect_unix() {
+    peer_ = dial_.unix_path;
+    Address address;
+    sockaddr_un un{};
+    un.sun_family = AF_UNIX;
+    if (dial_.unix_path.size() >= sizeof un.sun_path)
+      return fail(Reason::unreachable, fmt::format("connect to {}: the path is too long for a socket", peer_));
+    dial_.unix_path.copy(un.sun_path, dial_.unix_path.size());
+    std::memcpy(&address.storage, &un, sizeof un);
+    address.size = sizeof un;
+    until_ = dial_.deadline;
+    connect(address);
+  }
+
+  // Each address gets its share of the time that is left: a dead first one must not use up all of it.
+  void next_address() {
+    const Address address = addresses_.at(at_++);
+    peer_ = with_port_text(address, dial_.port);
+    connected_.address = address.text;
+    const auto left = static_cast<base::Duration::rep>(addresses_.size() - at_ + 1);
+    const base::Instant now = loop_.now();
+    until_ = left == 1 || dial_.deadline <= now ? dial_.deadline : now + (dial_.deadline - now) / left;
+    connect(address);
+  }
+
+  void connect(const Address& address) {
+    fd_.reset(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd_) return not_connected(errno);
+    if (address.storage.ss_family != AF_UNIX) {
+      const linger reset{.l_onoff = 1, .l_linger = 0};
+      const int on = 1;
+      ::setsockopt(fd_.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      ::setsockopt(fd_.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    const bool at_once = ::connect(fd_.value(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0;
+    if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(code);
+    if (at_once) return connected();
+    deadline_ = loop_.at(until_, [this] { not_connected(ETIMEDOUT); });
+    watch_ = loop_.watch(fd_.value(), {.write = true}, [this](Ready) {
+      int code = 0;
+      socklen_t size = sizeof code;
+      ::getsockopt(fd_.value(), SOL_SOCKET, SO_ERROR, &code, &size);
+      if (code != 0) return not_connected(code);
+      connected();
+    });
+  }
+
+  void not_connected(int code) {
+    watch_.reset();
+    deadline_.reset();
+    fd_.reset();
+    if (at_ < addresses_.size() && loop_.now() < dial_.deadline) return next_address();
+    const std::string why = code == ETIMEDOUT ? "timed out" : std::error_code(code, std::generic_category()).message();
+    fail(reason_of_connect(code), fmt::format("connect to {}: {}", peer_, why));
+  }
+
+  void connected() {
+    watch_.reset();
+    deadline_.reset();
+    end_phase("connect");
+    stream_ = std::make_unique<SocketStream>(loop_, std::move(fd_), peer_, dial_.deadline);
+    if (dial_.tls == nullptr) return succeed();
+    stream_->start_tls(dial_.tls, dial_.host, [this](const StreamFailure* failure) {
+      connected_.chain = *stream_->peer_chain();
+      connected_.tls_seen = !connected_.chain.version.empty();
+      end_phase("tls");
+      if (failure != nullptr) return fail(failure->reason, failure->text);
+      succeed();
+    });
+  }
+
+  void end_phase(std::string_view name) {
+    const base::Instant now = loop_.now();
+    connected_.phases.push_back({name, now - began_});
+    began_ = now;
+  }
+
+  void succeed() {
+    connected_.stream = std::move(stream_);
+    tell();
+  }
+
+  void fail(Reason reason, std::string text) {
+    connected_.failure = {reason, std::move(text)};
+    tell();
+  }
+
+  // May destroy this object.
+  void tell() {
+    const auto done = std::move(done_);
+    const auto failed = std::move(stream_);  // may be telling us: it lives until it has returned
+    done(std::move(connected_));
+  }
+
+  EventLoop& loop_;
+  Dial dial_;
+  std::function<void(Connected)> done_;
+  Connected connected_;
+  std::vector<Address> addresses_;
+  std::size_t at_ = 0;
+  std::string peer_;
+  base::Instant began_, until_{};
+  base::UniqueFd fd_;
+  Handle resolving_, watch_, deadline_;
+  std::unique_ptr<SocketStream> stream_;
+};
+
+}  // namespace
+
+Handle StreamDialer::connect(Dial dial, std::function<void(Connected)> done) {
+  return Handle(std::make_unique<Dialing>(loop_, resolver_, std::move(dial), std::move(done)));
+}
+
+}  // namespace loop

@@ -1,0 +1,305 @@
+// TLS as the HTTP client and the stream dialer see it: the same peers, the same verdicts.
+#include "loop/tls.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "fakes/certificates.h"
+#include "fakes/run_until.h"
+#include "loop/http_client.h"
+#include "loop/stream.h"
+
+using namespace std::chrono_literals;
+using fakes::Certificate;
+using fakes::make_certificate;
+using fakes::PeerSocket;
+using fakes::TcpPeer;
+using fakes::TlsServer;
+using loop::TlsContext;
+using model::Reason;
+
+namespace {
+
+struct Folder {
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string operator/(const std::string& name) const { return path / name; }
+  std::filesystem::path path = std::filesystem::temp_directory_path() / ("fettle-tls-" + std::to_string(::getpid()));
+};
+
+struct World {
+  loop::EventLoop loop;
+  loop::AresResolver resolver{loop};
+  loop::CurlHttpClient http{loop, resolver};
+  loop::StreamDialer dialer{loop, resolver};
+
+  loop::HttpResponse get(loop::HttpRequest request, base::Duration limit = 10s) {
+    std::optional<loop::HttpResponse> response;
+    request.deadline = loop.now() + limit;
+    const auto handle = http.request(std::move(request), [&](loop::HttpResponse r) { response = std::move(r); });
+    REQUIRE(fakes::run_until(loop, [&] { return response.has_value(); }));
+    return *std::move(response);
+  }
+  loop::Connected dial(loop::Dial dial, base::Duration limit = 10s) {
+    std::optional<loop::Connected> connected;
+    dial.deadline = loop.now() + limit;
+    const auto handle = dialer.connect(std::move(dial), [&](loop::Connected c) { connected = std::move(c); });
+    REQUIRE(fakes::run_until(loop, [&] { return connected.has_value(); }));
+    return *std::move(connected);
+  }
+};
+
+std::shared_ptr<TlsContext> context(const loop::TlsSettings& settings) {
+  auto made = TlsContext::get(settings);
+  REQUIRE(made.has_value());
+  return *std::move(made);
+}
+
+TcpPeer::Serve https(const TlsServer& server, std::string* name = nullptr) {
+  return [&server, name](PeerSocket& socket) {
+    const auto ssl = server.accept(socket);
+    if (ssl == nullptr) return;
+    if (name != nullptr) *name = TlsServer::server_name(ssl.get());
+    while (!TlsServer::read_until(ssl.get(), "\r\n\r\n").empty())
+      TlsServer::send(ssl.get(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  };
+}
+
+// Seconds from now, give or take what a slow machine needs.
+bool about(std::optional<base::WallTime> t, std::chrono::seconds from_now) {
+  const auto now = std::chrono::floor<base::Millis>(std::chrono::system_clock::now());
+  return t.has_value() && *t - now > from_now - 60s && *t - now < from_now + 60s;
+}
+
+}  // namespace
+
+TEST_CASE("a peer's certificate is judged alike by the HTTP client and the dialer, and its chain is told in any case") {
+  const Folder folder;
+  const Certificate authority =
+      make_certificate({.common_name = "Test CA", .until_seconds = 900'000, .authority = true});
+  authority.write(folder / "ca.pem");
+  const auto leaf = [&](const std::string& alternative, long from = -1000, long until = 5000) {
+    return make_certificate({.common_name = "shop",
+                             .alternative = alternative,
+                             .from_seconds = from,
+                             .until_seconds = until,
+                             .issuer = &authority});
+  };
+  struct Row {
+    const char* name;
+    Certificate certificate;
+    loop::TlsSettings settings;
+    Reason reason;
+    const char* error;
+    long expires;
+  };
+  const loop::TlsSettings ca{.ca_file = folder / "ca.pem"};
+  const loop::TlsSettings renamed{.ca_file = folder / "ca.pem", .server_name = "shop.test"};
+  const loop::TlsSettings skip{.insecure_skip_verify = true};
+  std::vector<Row> rows;
+  rows.push_back({"good, by address", leaf("IP:127.0.0.1,DNS:a.test,DNS:b.test"), ca, Reason::none, "", 5000});
+  rows.push_back({"good, by server_name", leaf("DNS:shop.test"), renamed, Reason::none, "", 5000});
+  rows.push_back(
+      {"expired", leaf("IP:127.0.0.1", -9000, -3000), ca, Reason::tls_expired, "certificate has expired", -3000});
+  rows.push_back({"not yet valid", leaf("IP:127.0.0.1", 3000, 9000), ca, Reason::tls_verify,
+                  "certificate is not yet valid", 9000});
+  rows.push_back({"wrong name", leaf("DNS:other.test"), ca, Reason::tls_verify,
+                  "the certificate is for other.test, not for 127.0.0.1", 5000});
+  rows.push_back({"self-signed",
+                  make_certificate({.common_name = "self", .alternative = "IP:127.0.0.1", .until_seconds = 5000}), ca,
+                  Reason::tls_verify, "self-signed certificate", 5000});
+  rows.push_back({"unknown authority",
+                  leaf("IP:127.0.0.1"),
+                  {},
+                  Reason::tls_verify,
+                  "unable to get local issuer certificate",
+                  5000});
+  rows.push_back({"expired, not checked", leaf("DNS:x.test", -9000, -3000), skip, Reason::none, "", -3000});
+
+  World world;
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const TlsServer server(row.certificate);
+    std::string name;
+    TcpPeer peer(https(server, &name));
+    const auto tls = context(row.settings);
+    const auto response = world.get({.url = "https://" + peer.address() + "/", .tls = tls});
+    const auto connected = world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls});
+    CHECK(model::to_string(response.reason) == model::to_string(row.reason));
+    CHECK(model::to_string(connected.failure.reason) == model::to_string(row.reason));
+    const std::string text = row.reason == Reason::none ? "" : "certificate of " + peer.address() + ": " + row.error;
+    CHECK(response.text == text);
+    CHECK(connected.failure.text == text);
+    CHECK(response.tls_seen);
+    CHECK(connected.tls_seen);
+    CHECK(name == row.settings.server_name);
+    for (const loop::PeerChain* chain : {&response.chain, &connected.chain}) {
+      CHECK(chain->version == "TLS 1.3");
+      CHECK(chain->cipher == "TLS_AES_256_GCM_SHA384");
+      CHECK(chain->verify_error == row.error);
+      CHECK(about(chain->leaf_expiry, std::chrono::seconds{row.expires}));
+      CHECK(about(chain->earliest_expiry, std::chrono::seconds{row.expires}));
+      CHECK(chain->last_chain_expiry.has_value() == (row.reason == Reason::none && !row.settings.insecure_skip_verify));
+      CHECK(chain->fingerprint_sha256.size() == 64);
+      CHECK(chain->serial.size() == 4);
+    }
+    CHECK(response.chain.fingerprint_sha256 == connected.chain.fingerprint_sha256);
+  }
+  const TlsServer server(rows[0].certificate);
+  TcpPeer peer(https(server));
+  const auto response = world.get({.url = "https://" + peer.address() + "/", .tls = context(ca)});
+  CHECK(response.body == "ok");
+  CHECK(response.chain.subject == "CN=shop");
+  CHECK(response.chain.issuer == "CN=Test CA");
+  CHECK(response.chain.subject_alternative == "a.test,b.test");
+  std::vector<std::string> phases;
+  for (const auto& phase : response.phases) phases.emplace_back(phase.name);
+  CHECK(phases == std::vector<std::string>{"connect", "tls", "processing", "transfer"});
+}
+
+TEST_CASE("a kept connection still tells the certificates of its handshake") {
+  const Certificate certificate = make_certificate({.common_name = "self", .until_seconds = 5000});
+  const TlsServer server(certificate);
+  TcpPeer peer(https(server));
+  World world;
+  const auto tls = context({.insecure_skip_verify = true});
+  std::string fingerprint;
+  for (int i = 0; i < 3; ++i) {
+    const auto response = world.get({.url = "https://" + peer.address() + "/", .tls = tls, .reuse_connection = true});
+    CHECK(response.reason == Reason::none);
+    CHECK(response.tls_seen);
+    if (i > 0) CHECK(response.chain.fingerprint_sha256 == fingerprint);
+    fingerprint = response.chain.fingerprint_sha256;
+  }
+  CHECK(peer.accepted() == 1);
+}
+
+TEST_CASE("a handshake that fails for another reason than the certificate has its own reason") {
+  World world;
+  const auto skip = context({.insecure_skip_verify = true});
+  struct Row {
+    const char* name;
+    TcpPeer::Serve serve;
+    Reason reason;
+    base::Duration limit;
+  };
+  for (const Row& row : {
+           Row{"no TLS at all",
+               [](PeerSocket& socket) {
+                 socket.send("220 plain text\r\n");
+                 socket.wait_for_close();
+               },
+               Reason::tls_handshake, 10s},
+           Row{"silent", [](PeerSocket& socket) { socket.wait_for_close(); }, Reason::tls_handshake, 30ms},
+           Row{"closes",
+               [](PeerSocket& socket) {
+                 char byte;
+                 ::recv(socket.fd(), &byte, 1, 0);
+                 ::shutdown(socket.fd(), SHUT_WR);
+                 socket.wait_for_close();
+               },
+               Reason::tls_handshake, 10s},
+           Row{"resets",
+               [](PeerSocket& socket) {
+                 char byte;
+                 ::recv(socket.fd(), &byte, 1, 0);
+                 socket.reset();
+               },
+               Reason::reset, 10s},
+       }) {
+    CAPTURE(row.name);
+    TcpPeer peer(row.serve);
+    const auto response = world.get({.url = "https://" + peer.address() + "/", .tls = skip}, row.limit);
+    CHECK(model::to_string(response.reason) == model::to_string(row.reason));
+    CHECK(response.text.find(peer.address()) != std::string::npos);
+    const auto connected = world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = skip}, row.limit);
+    CHECK(connected.stream == nullptr);
+    CHECK(model::to_string(connected.failure.reason) == model::to_string(row.reason));
+    CHECK(connected.failure.text.find(peer.address()) != std::string::npos);
+  }
+}
+
+TEST_CASE("a client certificate is shown by both when the settings have one") {
+  const Folder folder;
+  const Certificate authority = make_certificate({.common_name = "Client CA", .authority = true});
+  make_certificate({.common_name = "agent", .issuer = &authority}).write(folder / "cert.pem", folder / "key.pem");
+  const Certificate certificate = make_certificate({.common_name = "self"});
+  const TlsServer server(certificate, &authority);
+  TcpPeer peer(https(server));
+  World world;
+  const auto with =
+      context({.cert_file = folder / "cert.pem", .key_file = folder / "key.pem", .insecure_skip_verify = true});
+  CHECK(world.get({.url = "https://" + peer.address() + "/", .tls = with}).reason == Reason::none);
+  const auto without = context({.insecure_skip_verify = true});
+  CHECK(world.get({.url = "https://" + peer.address() + "/", .tls = without}).reason != Reason::none);
+  auto connected = world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = with});
+  REQUIRE(connected.stream != nullptr);
+  std::string got;
+  connected.stream->write("GET / HTTP/1.1\r\n\r\n", [](auto) {});
+  connected.stream->read([&](std::string_view bytes, auto) { got += bytes; });
+  CHECK(fakes::run_until(world.loop, [&] { return got.ends_with("ok"); }));
+}
+
+TEST_CASE("a stream goes on in TLS on the same connection") {
+  const Certificate certificate = make_certificate({.common_name = "mail", .alternative = "DNS:mail.test"});
+  const TlsServer server(certificate);
+  TcpPeer peer([&](PeerSocket& socket) {
+    socket.send("220 ready\n");
+    socket.read_until("STARTTLS\n");
+    const auto ssl = server.accept(socket);
+    if (ssl == nullptr) return;
+    TlsServer::send(ssl.get(), "secret " + TlsServer::read_until(ssl.get(), "\n"));
+    SSL_shutdown(ssl.get());
+  });
+  World world;
+  auto connected = world.dial({.host = "127.0.0.1", .port = peer.port()});
+  std::string got;
+  bool ended = false;
+  loop::Stream& stream = *connected.stream;
+  const auto tls = context({.insecure_skip_verify = true});
+  stream.read([&](std::string_view bytes, const loop::StreamFailure* failure) {
+    CHECK(failure == nullptr);
+    got += bytes;
+    ended = bytes.empty();
+    if (got != "220 ready\n") return;
+    stream.write("STARTTLS\n", [&](const loop::StreamFailure* refused) {
+      CHECK(refused == nullptr);
+      stream.start_tls(tls, "mail.test", [&](const loop::StreamFailure* bad) {
+        CHECK(bad == nullptr);
+        stream.write("hello\n", [](auto) {});
+      });
+    });
+  });
+  CHECK(fakes::run_until(world.loop, [&] { return ended; }));
+  CHECK(got == "220 ready\nsecret hello\n");
+  CHECK(stream.peer_chain()->subject == "CN=mail");
+}
+
+TEST_CASE("the same settings share a context, and what is wrong with settings is said") {
+  const Folder folder;
+  std::ofstream(folder / "broken.pem") << "no certificate";
+  const auto first = context({.insecure_skip_verify = true});
+  CHECK(context({.insecure_skip_verify = true}) == first);
+  CHECK(context({}) != first);
+  struct Row {
+    loop::TlsSettings settings;
+    std::string text;
+  };
+  for (const Row& row : {
+           Row{{.ca_file = "/no/such/ca.pem"}, "cannot load the certificate authorities of /no/such/ca.pem: "},
+           Row{{.ca_file = folder / "broken.pem"},
+               "cannot load the certificate authorities of " + (folder / "broken.pem") + ": "},
+           Row{{.cert_file = "/x"}, "a client certificate needs both cert_file and key_file"},
+           Row{{.cert_file = folder / "broken.pem", .key_file = "/x"},
+               "cannot load the client certificate " + (folder / "broken.pem") + ": "},
+           Row{{.min_version = "TLS14"}, "'TLS14' is no TLS version; write TLS10, TLS11, TLS12 or TLS13"},
+       }) {
+    CAPTURE(row.text);
+    const auto made = TlsContext::get(row.settings);
+    REQUIRE_FALSE(made.has_value());
+    CHECK(made.error().text.starts_with(row.text));
+  }
+}
