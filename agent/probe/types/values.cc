@@ -81,9 +81,15 @@ void measure_chain(const loop::PeerChain& chain, Measurements& out) {
 }
 
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out) {
+  base::Duration looked_up{};
+  bool resolved = false;
+  for (const model::Phase& phase : phases) {
+    if (phase.name != "resolve") continue;
+    looked_up += phase.took;
+    resolved = true;
+  }
   if (!address.empty()) out.push_back({"probe_ip_protocol", address.find(':') == std::string::npos ? 4.0 : 6.0, {}});
-  for (const model::Phase& phase : phases)
-    if (phase.name == "resolve") out.push_back({"probe_dns_lookup_time_seconds", base::seconds(phase.took), {}});
+  if (resolved || !address.empty()) out.push_back({"probe_dns_lookup_time_seconds", base::seconds(looked_up), {}});
 }
 
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {

@@ -39,7 +39,7 @@ using Measurements = std::vector<model::Measurement>;
 
 // probe_ssl_* and probe_tls_* of what the peer showed, also if it did not verify.
 void measure_chain(const loop::PeerChain& chain, Measurements& out);
-// probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve.
+// probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve (0 without one).
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
 
 // "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.

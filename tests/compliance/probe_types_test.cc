@@ -1,0 +1,250 @@
+// The rules that every probe type keeps, on the real event loop: one answer, in a later turn, at the latest at the
+// deadline; silence after it was dropped; no descriptor left; the measurements and documents that it promises.
+// A new type needs one row in targets() and nothing else here.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
+#include "fakes/local_server.h"
+#include "fakes/run_until.h"
+#include "loop/http_client.h"
+#include "loop/stream.h"
+#include "loop/subprocess.h"
+#include "probe/heartbeats.h"
+#include "probe/registry.h"
+#include "probe/run_once.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::size_t open_descriptors() {
+  const auto all = std::filesystem::directory_iterator("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+// systemd as a probe sees it: answers for one unit, and is silent about another.
+class LocalSystemd final : public loop::Systemd {
+ public:
+  explicit LocalSystemd(loop::Scheduler& scheduler) : scheduler_(scheduler) {}
+  loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<loop::UnitState>&)>) override {
+    return {};
+  }
+  loop::Handle read_unit(const std::string& unit, base::Instant deadline,
+                         std::function<void(base::Result<loop::UnitState>)> done) override {
+    if (unit == "hung.service")
+      return scheduler_.at(deadline, [done] { done(base::fail(base::Kind::timeout, "no answer from systemd")); });
+    loop::UnitState state;
+    state.load = "loaded";
+    state.active = "active";
+    state.sub = "running";
+    state.result = "success";
+    state.main_pid = ::getpid();
+    return scheduler_.after({}, [done, state] { done(state); });
+  }
+  loop::Handle run_job(const std::string&, const std::string&, base::Instant,
+                       std::function<void(base::Result<std::string>)>) override {
+    return {};
+  }
+
+ private:
+  loop::Scheduler& scheduler_;
+};
+
+struct World {
+  loop::EventLoop loop;
+  loop::AresResolver resolver{loop};
+  loop::CurlHttpClient http{loop, resolver};
+  loop::StreamDialer dialer{loop, resolver};
+  loop::Subprocesses spawner{loop};
+  loop::PidWatch pids{loop};
+  LocalSystemd systemd{loop};
+  probe::Heartbeats heartbeats{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+
+  void run_for(base::Duration d) {
+    const auto end = loop.now() + d;
+    fakes::run_until(loop, [&] { return loop.now() >= end; });
+  }
+};
+
+struct Target {
+  std::string target;
+  std::vector<std::string> settings;
+};
+struct Targets {
+  Target healthy;
+  std::optional<Target> hole;  // takes what it gets and never answers; none for a type that only looks
+};
+
+// What the probes look at: a server that answers, sockets that never do, this very process.
+struct Surroundings {
+  fakes::LocalServer server{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"};
+  fakes::SilentServer silent;
+  std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
+
+  Surroundings() {
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    std::ofstream(folder + "/self.pid") << ::getpid() << "\n";
+  }
+  ~Surroundings() { std::filesystem::remove_all(folder); }
+
+  std::map<std::string_view, Targets> targets() const {
+    const std::string answering = "127.0.0.1:" + std::to_string(server.port());
+    const std::string hole = "127.0.0.1:" + std::to_string(silent.port());
+    return {
+        {"http", {{"http://" + answering + "/", {}}, Target{"http://" + hole + "/", {}}}},
+        {"tcp",
+         {{answering, {"query_response=[{send: hello}, {expect: '^HTTP'}]"}},
+          Target{hole, {"query_response=[{expect: x}]"}}}},
+        {"unix", {{silent.unix_path(), {}}, Target{silent.unix_path(), {"query_response=[{expect: x}]"}}}},
+        {"exec", {{"[/bin/echo, OK | n=1]", {}}, Target{"[/bin/sleep, '60']", {}}}},
+        {"process", {{folder + "/self.pid", {}}, Target{"hung.service", {}}}},
+        {"systemd", {{"well.service", {}}, Target{"hung.service", {}}}},
+        {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
+    };
+  }
+};
+
+probe::Spec spec_of(const probe::Type& type, const Target& target, base::Millis timeout) {
+  auto spec = probe::spec_from_arguments(std::string(type.name), target.target, target.settings);
+  if (!spec) FAIL(spec.error().text);
+  spec->timeout = timeout;
+  return std::move(*spec);
+}
+
+// Runs the bare Probe, without the Attempt that would hide a fault of it.
+struct Bare {
+  Bare(World& w, const probe::Spec& spec) : world(w), probe(spec.settings->make(w.context)) {
+    started = world.loop.now();
+    probe->start(started + spec.timeout, [this](model::Outcome found) {
+      ++answers;
+      outcome = std::move(found);
+      answered = world.loop.now();
+    });
+    synchronous = answers > 0;
+  }
+  World& world;
+  int answers = 0;
+  bool synchronous = false;
+  model::Outcome outcome;
+  base::Instant started{}, answered{};
+  std::unique_ptr<probe::Probe> probe;
+};
+
+}  // namespace
+
+TEST_CASE("every type answers once, in a later turn, with its measurements, and leaves no descriptor") {
+  const Surroundings surroundings;
+  const auto targets = surroundings.targets();
+  World world;
+  world.heartbeats.receive("order");
+  for (const probe::Type* type : probe::types()) {
+    CAPTURE(type->name);
+    REQUIRE(targets.contains(type->name));
+    const probe::Spec spec = spec_of(*type, targets.at(type->name).healthy, 5s);
+    std::size_t descriptors = 0;
+    for (int round = 0; round < 3; ++round) {
+      {
+        Bare run(world, spec);
+        CHECK_FALSE(run.synchronous);
+        REQUIRE(fakes::run_until(world.loop, [&] { return run.answers > 0; }));
+        world.run_for(20ms);
+        CHECK(run.answers == 1);
+        CAPTURE(run.outcome.text);
+        CHECK(run.outcome.up);
+        CHECK(run.outcome.reason == model::Reason::none);
+        CHECK_FALSE(run.outcome.text.empty());
+        std::set<std::string> measured;
+        for (const auto& m : run.outcome.measurements) measured.insert(m.name);
+        for (const std::string_view name : type->measurements) {
+          CAPTURE(name);
+          CHECK(measured.contains(std::string(name)));
+        }
+      }
+      world.run_for(5ms);
+      // The first round may open what stays: a resolver's channel, a bus.
+      if (round == 0) descriptors = open_descriptors();
+      else CHECK(open_descriptors() == descriptors);
+    }
+  }
+}
+
+TEST_CASE("every type is silent after it was dropped, and leaves no descriptor") {
+  const Surroundings surroundings;
+  const auto targets = surroundings.targets();
+  World world;
+  for (const probe::Type* type : probe::types()) {
+    CAPTURE(type->name);
+    const Targets& both = targets.at(type->name);
+    for (const base::Millis after : {0ms, 1ms, 10ms}) {
+      CAPTURE(after.count());
+      const probe::Spec spec = spec_of(*type, both.hole ? *both.hole : both.healthy, 100ms);
+      world.run_for(1ms);
+      const std::size_t descriptors = open_descriptors();
+      Bare run(world, spec);
+      if (after.count() > 0) world.run_for(after);
+      const int before = run.answers;
+      run.probe.reset();
+      world.run_for(150ms);
+      CHECK(run.answers == before);
+      CHECK(open_descriptors() == descriptors);
+    }
+  }
+}
+
+TEST_CASE("every type keeps its deadline within 10 ms against a black hole") {
+  const Surroundings surroundings;
+  const auto targets = surroundings.targets();
+  World world;
+  for (const probe::Type* type : probe::types()) {
+    CAPTURE(type->name);
+    const Targets& both = targets.at(type->name);
+    if (!both.hole) continue;
+    const probe::Spec spec = spec_of(*type, *both.hole, 60ms);
+    // A busy machine may delay any one of them; the best of five is the type's own.
+    base::Duration best = 1h;
+    for (int i = 0; i < 5 && best > 10ms; ++i) {
+      std::optional<model::Outcome> outcome;
+      const base::Instant started = world.loop.now();
+      const auto attempt =
+          probe::run_once(world.context, spec, [&](model::Outcome found) { outcome = std::move(found); });
+      REQUIRE(fakes::run_until(world.loop, [&] { return outcome.has_value(); }));
+      CAPTURE(outcome->text);
+      CHECK_FALSE(outcome->up);
+      CHECK(outcome->reason == type->late);
+      CHECK_FALSE(outcome->text.empty());
+      CHECK(outcome->took >= 59ms);
+      best = std::min(best, world.loop.now() - started - 60ms);
+    }
+    CHECK(std::chrono::duration_cast<std::chrono::microseconds>(best).count() <= 10'000);
+  }
+}
+
+TEST_CASE("every type documents itself, and its example is a configuration") {
+  for (const probe::Type* type : probe::types()) {
+    CAPTURE(type->name);
+    CHECK(type->summary.size() > 20);
+    CHECK(type->summary.back() == '.');
+    CHECK_FALSE(type->reference().empty());
+    config::Errors errors;
+    config::Service service;
+    service.unit = "order.service";
+    service.probes = {config::Node::parse(type->example, "example", errors)};
+    const auto specs = probe::parse_probes("order", service, {}, errors);
+    CHECK(errors.text() == "");
+    REQUIRE(specs.size() == 1);
+    CHECK(specs[0].type == type);
+    CHECK_FALSE(specs[0].settings->target().empty());
+    CHECK(probe::find_type(type->name) == type);
+  }
+}
