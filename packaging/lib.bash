@@ -8,6 +8,8 @@ fail() {
   exit 1
 }
 
+[ -r /proc/self/status ] || fail "/proc is not mounted, and processes cannot be watched without it: mount -t proc proc /proc"
+
 # Reference material that some tests compare with lies beside the source tree, if at all.
 if [ -z "${FETTLE_SHARED-}" ] && [ -d "$top/../shared" ]; then
   FETTLE_SHARED=$(cd "$top/../shared" && pwd)
