@@ -18,7 +18,8 @@ struct SeriesRef {
 class Queryable {
  public:
   virtual ~Queryable() = default;
-  // While this stays the same, what select() answered before is still right.
+  // While this stays the same, what select() answered before is still right. An Engine keeps answers by (address,
+  // generation), so an object that may take the address of a destroyed one starts with next_generation().
   virtual std::uint64_t generation() const = 0;
   // The series that match, sorted by labels in byte order.
   virtual std::vector<SeriesRef> select(const std::vector<model::Matcher>& matchers) const = 0;
@@ -26,6 +27,9 @@ class Queryable {
   virtual void read(std::uint64_t id, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const = 0;
   // The newest sample with not_before <= t <= at; false if none. The default reads the range.
   virtual bool last_at(std::uint64_t id, std::int64_t not_before, std::int64_t at, model::Sample& out) const;
+
+  // A number that no other call in this process got.
+  static std::uint64_t next_generation();
 };
 
 // Series in plain vectors, sorted on construction: for tests, for files, for the copies that workers query.
@@ -47,7 +51,7 @@ class MemoryQueryable final : public Queryable {
 
  private:
   std::vector<Entry> entries_;
-  std::uint64_t generation_ = 1;
+  std::uint64_t generation_ = next_generation();
 };
 
 }  // namespace promql

@@ -1,0 +1,199 @@
+// histogram_quantile over classic buckets. The functions that know native histograms only find none here and give
+// nothing.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "promql/compile.h"
+#include "promql/quote.h"
+
+namespace promql {
+namespace {
+
+struct Bucket {
+  double upper;
+  double count;
+};
+
+// 3.x takes differences of this relative size between neighbours for rounding.
+constexpr double kTolerance = 1e-12;
+
+bool almost_equal(double a, double b) {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
+  constexpr double kSmallestNormal = 2.2250738585072014e-308;
+  const double sum = std::abs(a) + std::abs(b);
+  const double difference = std::abs(a - b);
+  if (a == 0 || b == 0 || sum < kSmallestNormal) return difference < kTolerance * kSmallestNormal;
+  return difference / std::min(sum, 1.7976931348623157e308) < kTolerance;
+}
+
+// Counts that fall with the bound come from scrapes of different moments: the larger one holds.
+bool make_monotonic_v3(std::vector<Bucket>& buckets) {
+  bool forced = false;
+  double before = buckets.front().count;
+  for (std::size_t i = 1; i < buckets.size(); ++i) {
+    double& count = buckets[i].count;
+    if (count == before) continue;
+    if (almost_equal(before, count)) {
+      count = before;
+    } else if (count < before) {
+      count = before;
+      forced = true;
+    } else {
+      before = count;
+    }
+  }
+  return forced;
+}
+
+void make_monotonic_v2(std::vector<Bucket>& buckets) {
+  double largest = buckets.front().count;
+  for (Bucket& bucket : buckets) {
+    if (bucket.count > largest) largest = bucket.count;
+    else if (bucket.count < largest) bucket.count = largest;
+  }
+}
+
+double bucket_quantile(double q, std::vector<Bucket>& buckets, Compat compat, bool& forced) {
+  if (std::isnan(q)) return std::nan("");
+  if (q < 0) return -INFINITY;
+  if (q > 1) return INFINITY;
+  std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& a, const Bucket& b) { return a.upper < b.upper; });
+  if (buckets.empty() || !(buckets.back().upper == INFINITY)) return std::nan("");
+
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < buckets.size(); ++i) {
+    if (buckets[i].upper == buckets[kept].upper) buckets[kept].count += buckets[i].count;
+    else buckets[++kept] = buckets[i];
+  }
+  buckets.resize(kept + 1);
+  if (compat == Compat::v3) forced |= make_monotonic_v3(buckets);
+  else make_monotonic_v2(buckets);
+
+  if (buckets.size() < 2) return std::nan("");
+  const double observations = buckets.back().count;
+  if (observations == 0) return std::nan("");
+  double rank = q * observations;
+  const auto found = std::partition_point(buckets.begin(), buckets.end() - 1,
+                                          [rank](const Bucket& bucket) { return !(bucket.count >= rank); });
+  const auto at = static_cast<std::size_t>(found - buckets.begin());
+  if (at == buckets.size() - 1) return buckets[buckets.size() - 2].upper;
+  if (at == 0 && buckets[0].upper <= 0) return buckets[0].upper;
+  double start = 0;
+  double count = buckets[at].count;
+  if (at > 0) {
+    start = buckets[at - 1].upper;
+    count -= buckets[at - 1].count;
+    rank -= buckets[at - 1].count;
+  }
+  return start + (buckets[at].upper - start) * (rank / count);
+}
+
+class HistogramQuantile final : public Node {
+ public:
+  HistogramQuantile(NodePtr q, NodePtr inner) : q_(adopt(std::move(q))), inner_(adopt(std::move(inner))) {}
+
+  void forget() override {
+    Node::forget();
+    members_.clear();
+    histograms_.clear();
+    keys_.clear();
+  }
+
+  bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
+    double q = 0;
+    if (!q_->scalar(evaluation, t, q) || !inner_->vector(evaluation, t, in_)) return false;
+    for (const std::uint32_t id : order_)
+      if (id < histograms_.size()) histograms_[id].buckets.clear();
+    order_.clear();
+    for (const Point& point : in_) {
+      const Member member = member_of(point.series);
+      if (member.histogram == kNone) {
+        if (evaluation.v3()) remark_bad_bound(evaluation, inner_->series()[point.series]);
+        continue;
+      }
+      std::vector<Bucket>& buckets = histograms_[member.histogram].buckets;
+      if (buckets.empty()) order_.push_back(member.histogram);
+      buckets.push_back({member.upper, point.v});
+    }
+    if (evaluation.v3() && !(q >= 0 && q <= 1))
+      evaluation.remark(
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)));
+    out.clear();
+    bool forced = false;
+    for (const std::uint32_t id : order_)
+      out.push_back(
+          {histograms_[id].series, bucket_quantile(q, histograms_[id].buckets, evaluation.options->compat, forced)});
+    if (forced) evaluation.remark("PromQL info: input to histogram_quantile needed to be fixed for monotonicity");
+    return check_unique(evaluation, seen_, out);
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  struct Member {
+    std::uint32_t histogram;
+    double upper;
+  };
+  struct Histogram {
+    std::uint32_t series;
+    std::vector<Bucket> buckets;
+  };
+
+  // Buckets belong together if all labels but le are equal, the name too; the result has no name.
+  Member member_of(std::uint32_t series) {
+    while (members_.size() <= series) {
+      const model::Labels& labels = inner_->series()[static_cast<std::uint32_t>(members_.size())];
+      Member member{kNone, 0};
+      if (read_float(labels.get("le"), member.upper)) {
+        const model::Labels key = labels.without("le");
+        member.histogram = keys_.intern(key);
+        if (member.histogram == histograms_.size())
+          histograms_.push_back({table_.intern(key.without_metric_name()), {}});
+      }
+      members_.push_back(member);
+    }
+    return members_[series];
+  }
+
+  static void remark_bad_bound(Evaluation& evaluation, const model::Labels& labels) {
+    evaluation.remark(
+        fmt::format("PromQL warning: bucket label \"le\" is missing or has a malformed value of {} for metric name {}",
+                    quote(labels.get("le")), quote(labels.metric_name())));
+  }
+
+  Node* q_;
+  Node* inner_;
+  Points in_;
+  std::vector<Member> members_;
+  std::vector<Histogram> histograms_;
+  std::vector<std::uint32_t> order_;
+  SeriesTable keys_;
+  Uniqueness seen_;
+};
+
+// Evaluates its argument for its errors and drops what is no native histogram: everything.
+class Nothing final : public Node {
+ public:
+  explicit Nothing(NodePtr inner) : inner_(adopt(std::move(inner))) {}
+  bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
+    if (!inner_->vector(evaluation, t, out)) return false;
+    out.clear();
+    return true;
+  }
+
+ private:
+  Node* inner_;
+};
+
+}  // namespace
+
+NodePtr make_histogram_call(const CallExpr& expr) {
+  if (expr.function->name == "histogram_quantile") {
+    NodePtr q = compile(*expr.args[0]);
+    return std::make_unique<HistogramQuantile>(std::move(q), compile(*expr.args[1]));
+  }
+  return std::make_unique<Nothing>(compile(*expr.args.back()));
+}
+
+}  // namespace promql

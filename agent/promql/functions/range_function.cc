@@ -1,0 +1,135 @@
+#include "promql/functions/range_function.h"
+
+#include <fmt/format.h>
+
+#include "promql/quote.h"
+
+namespace promql {
+namespace {
+
+bool looks_like_counter(std::string_view name) {
+  return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") || name.ends_with("_bucket");
+}
+
+class RangeCallNode final : public Node {
+ public:
+  RangeCallNode(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second, std::string name)
+      : function_(function),
+        source_(std::move(source)),
+        first_(adopt(std::move(first))),
+        second_(adopt(std::move(second))),
+        metric_name_(std::move(name)) {}
+
+  void prepare(const Queryable& data, bool& changed) override {
+    source_->prepare(data, changed);
+    Node::prepare(data, changed);
+  }
+
+  void forget() override {
+    Node::forget();
+    source_->forget();
+    unnamed_.clear();
+  }
+
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    seen_.restart();
+    return source_->begin(evaluation, steps) && Node::begin(evaluation, steps);
+  }
+
+  const SeriesTable& series() const override { return function_.keeps_name ? source_->series() : table_; }
+
+  bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
+    out.clear();
+    call_.t = t;
+    call_.bounds = source_->bounds(t);
+    call_.compat = evaluation.options->compat;
+    if (first_ && !first_->scalar(evaluation, t, call_.first)) return false;
+    if (second_ && !second_->scalar(evaluation, t, call_.second)) return false;
+    const std::uint32_t count = source_->series().size();
+    // All of them, before the first is claimed: whether any merge has to be known.
+    if (count > 0 && !function_.keeps_name) output(count - 1);
+    std::span<const model::Sample> window;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (!source_->window(evaluation, i, t, window)) return false;
+      if (window.empty()) continue;
+      double v = 0;
+      if (!function_.kernel(call_, window, v)) {
+        if (call_.problem.empty()) continue;
+        return evaluation.fail(std::exchange(call_.problem, {}));
+      }
+      const std::uint32_t id = function_.keeps_name ? i : output(i);
+      // Two series that differ in their names only must not even follow each other within one query.
+      if (unnamed_.merges(table_) && !seen_.claim(id, i)) return evaluation.fail(kSameLabelset);
+      out.push_back({id, v});
+    }
+    if (!out.empty() && evaluation.v3()) remark(evaluation);
+    return true;
+  }
+
+ private:
+  std::uint32_t output(std::uint32_t i) {
+    return unnamed_.at(i, source_->series(), table_, [](const model::Labels& l) { return l.without_metric_name(); });
+  }
+
+  void remark(Evaluation& evaluation) const {
+    if (!metric_name_.empty() && !looks_like_counter(metric_name_) &&
+        (function_.name == "rate" || function_.name == "increase"))
+      evaluation.remark(
+          fmt::format("PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                      quote(metric_name_)));
+    if (function_.name == "quantile_over_time" && !(call_.first >= 0 && call_.first <= 1))
+      evaluation.remark(
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(call_.first)));
+  }
+
+  const RangeFunction& function_;
+  RangeSourcePtr source_;
+  Node* first_;
+  Node* second_;
+  std::string metric_name_;
+  RangeCall call_;
+  SeriesMap unnamed_;
+  Uniqueness seen_;
+};
+
+class AbsentOverTime final : public Node {
+ public:
+  AbsentOverTime(RangeSourcePtr source, model::Labels labels)
+      : source_(std::move(source)), labels_(std::move(labels)) {}
+
+  void prepare(const Queryable& data, bool& changed) override { source_->prepare(data, changed); }
+  void forget() override {
+    Node::forget();
+    source_->forget();
+  }
+  bool begin(Evaluation& evaluation, const Steps& steps) override { return source_->begin(evaluation, steps); }
+
+  bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
+    out.clear();
+    std::span<const model::Sample> window;
+    for (std::uint32_t i = 0; i < source_->series().size(); ++i) {
+      if (!source_->window(evaluation, i, t, window)) return false;
+      if (!window.empty()) return true;
+    }
+    out.push_back({table_.intern(labels_), 1});
+    return true;
+  }
+
+ private:
+  RangeSourcePtr source_;
+  model::Labels labels_;
+};
+
+}  // namespace
+
+NodePtr make_range_call(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second,
+                        std::string metric_name) {
+  return std::make_unique<RangeCallNode>(function, std::move(source), std::move(first), std::move(second),
+                                         std::move(metric_name));
+}
+
+NodePtr make_absent_over_time(RangeSourcePtr source, model::Labels labels) {
+  return std::make_unique<AbsentOverTime>(std::move(source), std::move(labels));
+}
+
+}  // namespace promql

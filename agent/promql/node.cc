@@ -1,0 +1,78 @@
+#include "promql/node.h"
+
+#include <algorithm>
+
+namespace promql {
+
+std::uint32_t SeriesTable::intern(const model::Labels& labels) {
+  for (std::size_t i = ids_.size(); i < labels_.size(); ++i) ids_.emplace(labels_[i], static_cast<std::uint32_t>(i));
+  const auto [found, is_new] = ids_.emplace(labels, size());
+  if (is_new) labels_.push_back(labels);
+  return found->second;
+}
+
+void SeriesTable::clear() {
+  labels_.clear();
+  ids_.clear();
+}
+
+bool Evaluation::fail(base::Kind kind, std::string text) {
+  if (error.text.empty()) error = {kind, std::move(text)};
+  return false;
+}
+
+bool Evaluation::hold(std::size_t more) {
+  samples += more;
+  return samples <= options->max_samples ||
+         fail(base::Kind::limit, "query processing would load too many samples into memory in query execution");
+}
+
+bool Evaluation::still_wanted() {
+  if (options->cancelled && options->cancelled->load(std::memory_order_relaxed))
+    return fail(base::Kind::cancelled, "query was canceled in expression evaluation");
+  if (base::Clock::now() > deadline) return fail(base::Kind::timeout, "query timed out in expression evaluation");
+  return true;
+}
+
+void Evaluation::remark(std::string text) {
+  if (annotations->size() < 10 && std::find(annotations->begin(), annotations->end(), text) == annotations->end())
+    annotations->push_back(std::move(text));
+}
+
+Node* Node::adopt(std::unique_ptr<Node> child) {
+  if (!child) return nullptr;
+  children_.push_back(std::move(child));
+  return children_.back().get();
+}
+
+void Node::prepare(const Queryable& data, bool& changed) {
+  for (const NodePtr& child : children_) child->prepare(data, changed);
+}
+
+void Node::forget() {
+  table_.clear();
+  for (const NodePtr& child : children_) child->forget();
+}
+
+bool Node::begin(Evaluation& evaluation, const Steps& steps) {
+  for (const NodePtr& child : children_)
+    if (!child->begin(evaluation, steps)) return false;
+  return true;
+}
+
+bool Node::vector(Evaluation& evaluation, std::int64_t, Points&) {
+  return evaluation.fail("this expression is no vector");
+}
+
+bool Node::scalar(Evaluation& evaluation, std::int64_t, double&) {
+  return evaluation.fail("this expression is no scalar");
+}
+
+bool check_unique(Evaluation& evaluation, Uniqueness& seen, const Points& points) {
+  seen.restart();
+  for (std::uint32_t i = 0; i < points.size(); ++i)
+    if (!seen.claim(points[i].series, i)) return evaluation.fail(kSameLabelset);
+  return true;
+}
+
+}  // namespace promql

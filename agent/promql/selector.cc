@@ -1,0 +1,227 @@
+#include "promql/selector.h"
+
+#include <algorithm>
+
+namespace promql {
+namespace {
+
+// More than this is given back after an evaluation: a dashboard's week of samples must not stay for ever.
+constexpr std::size_t kKeptSamples = 4096;
+
+void drop_stale(std::vector<model::Sample>& samples) {
+  const auto stale = [](const model::Sample& sample) { return model::is_stale(sample.v); };
+  samples.erase(std::remove_if(samples.begin(), samples.end(), stale), samples.end());
+}
+
+void recycle(std::vector<model::Sample>& samples) {
+  if (samples.capacity() > kKeptSamples) samples = {};
+  else samples.clear();
+}
+
+}  // namespace
+
+void Shift::bind(const Evaluation& evaluation, const Steps& steps) {
+  base_ = 0;
+  fixed_ = at_.kind != At::Kind::none;
+  if (at_.kind == At::Kind::instant) base_ = at_.t;
+  if (at_.kind == At::Kind::start) base_ = evaluation.start;
+  if (at_.kind == At::Kind::end) base_ = evaluation.end;
+  if (fixed_ && slides_in_v2_ && !evaluation.v3()) {
+    fixed_ = false;
+    base_ -= steps.start;
+  }
+}
+
+void SelectedSeries::prepare(const Queryable& data, bool& changed) {
+  std::vector<SeriesRef> found = data.select(matchers_);
+  const bool same =
+      found.size() == ids_.size() && std::equal(found.begin(), found.end(), ids_.begin(),
+                                                [](const SeriesRef& ref, std::uint64_t id) { return ref.id == id; });
+  bool same_labels = same;
+  for (std::uint32_t i = 0; same_labels && i < found.size(); ++i) same_labels = found[i].labels == table_[i];
+  if (same_labels) return;
+  changed = true;
+  ids_.clear();
+  table_.clear();
+  samples_.clear();
+  for (const SeriesRef& ref : found) {
+    ids_.push_back(ref.id);
+    table_.append(ref.labels);
+  }
+}
+
+bool SelectedSeries::load(Evaluation& evaluation, std::int64_t from, std::int64_t to) {
+  samples_.resize(ids_.size());
+  sliding_.resize(ids_.size());
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    if (!evaluation.tick()) return false;
+    recycle(samples_[i]);
+    sliding_[i].restart();
+    evaluation.data->read(ids_[i], from, to, samples_[i]);
+    if (!evaluation.hold(samples_[i].size())) return false;
+  }
+  return true;
+}
+
+SelectorNode::SelectorNode(const SelectorExpr& expr, Yields yields)
+    : selected_(expr), shift_(expr.at, expr.offset_ms), yields_(yields) {}
+
+bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
+  shift_.bind(evaluation, steps);
+  loaded_ = !steps.single() && !shift_.fixed();
+  if (!loaded_) return true;
+  return selected_.load(evaluation, shift_(steps.start) - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0),
+                        shift_(steps.end));
+}
+
+void SelectorNode::push(std::size_t i, const model::Sample& sample, Points& out) {
+  if (model::is_stale(sample.v)) return;
+  const auto series = static_cast<std::uint32_t>(i);
+  if (yields_ == Yields::value) {
+    out.push_back({series, sample.v});
+    return;
+  }
+  const std::uint32_t id = without_name_.at(series, selected_.table(), table_,
+                                            [](const model::Labels& l) { return l.without_metric_name(); });
+  out.push_back({id, static_cast<double>(sample.t) / 1e3});
+}
+
+bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
+  out.clear();
+  const std::int64_t at = shift_(t);
+  // The lookback is closed on its old side in 2.x and open in 3.x.
+  const std::int64_t not_before = at - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0);
+  model::Sample sample;
+  for (std::size_t i = 0; i < selected_.size(); ++i) {
+    if (!evaluation.tick()) return false;
+    if (loaded_) {
+      const auto window = selected_.sliding(i).at(selected_.samples(i), not_before, at);
+      if (!window.empty()) push(i, window.back(), out);
+    } else if (evaluation.data->last_at(selected_.id(i), not_before, at, sample)) {
+      push(i, sample, out);
+    }
+  }
+  if (yields_ == Yields::timestamp && without_name_.merges(table_)) return check_unique(evaluation, seen_, out);
+  return true;
+}
+
+namespace {
+
+class RangeSelector final : public RangeSource {
+ public:
+  RangeSelector(const MatrixExpr& expr, Around around)
+      : selected_(expr.selector()), shift_(expr.selector().at, expr.selector().offset_ms), range_ms_(expr.range_ms) {
+    if (around == Around::varying) shift_.slide_in_v2();
+  }
+
+  void prepare(const Queryable& data, bool& changed) override { selected_.prepare(data, changed); }
+  void forget() override {}
+  const SeriesTable& series() const override { return selected_.table(); }
+  Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
+
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    shift_.bind(evaluation, steps);
+    open_ = evaluation.v3() ? 1 : 0;
+    loaded_ = !steps.single();
+    if (!loaded_) return true;
+    if (!selected_.load(evaluation, bounds(steps.start).from + open_, bounds(steps.end).to)) return false;
+    for (std::size_t i = 0; i < selected_.size(); ++i) drop_stale(selected_.mutable_samples(i));
+    return true;
+  }
+
+  bool window(Evaluation& evaluation, std::uint32_t i, std::int64_t t, std::span<const model::Sample>& out) override {
+    const auto [from, to] = bounds(t);
+    if (!evaluation.tick()) return false;
+    if (loaded_) {
+      out = selected_.sliding(i).at(selected_.samples(i), from + open_, to);
+      return true;
+    }
+    std::vector<model::Sample>& scratch = evaluation.scratch;
+    scratch.clear();
+    evaluation.data->read(selected_.id(i), from + open_, to, scratch);
+    drop_stale(scratch);
+    out = scratch;
+    return scratch.size() <= evaluation.options->max_samples || evaluation.hold(scratch.size());
+  }
+
+ private:
+  SelectedSeries selected_;
+  Shift shift_;
+  std::int64_t range_ms_;
+  std::int64_t open_ = 0;  // 1 if the window's start does not belong to it
+  bool loaded_ = false;
+};
+
+class Subquery final : public RangeSource {
+ public:
+  Subquery(const SubqueryExpr& expr, NodePtr inner, Around around)
+      : inner_(std::move(inner)), shift_(expr.at, expr.offset_ms), range_ms_(expr.range_ms), step_ms_(expr.step_ms) {
+    if (around == Around::varying) shift_.slide_in_v2();
+  }
+
+  void prepare(const Queryable& data, bool& changed) override { inner_->prepare(data, changed); }
+  void forget() override {
+    inner_->forget();
+    samples_.clear();
+  }
+  const SeriesTable& series() const override { return inner_->series(); }
+  Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
+
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    shift_.bind(evaluation, steps);
+    open_ = evaluation.v3() ? 1 : 0;
+    for (std::vector<model::Sample>& samples : samples_) recycle(samples);
+    for (Sliding& sliding : sliding_) sliding.restart();
+
+    // Inner steps lie on multiples of the step, counted from the epoch.
+    Steps inner;
+    inner.step = step_ms_ > 0 ? step_ms_ : std::max<std::int64_t>(1, evaluation.options->default_step_ms);
+    const std::int64_t from = bounds(steps.start).from;
+    inner.start = inner.step * (from / inner.step);
+    if (inner.start < from + open_) inner.start += inner.step;
+    inner.end = bounds(steps.end).to;
+    if (inner.start > inner.end) return true;
+    inner.end -= (inner.end - inner.start) % inner.step;
+    if (!inner_->begin(evaluation, inner)) return false;
+    for (std::int64_t t = inner.start; t <= inner.end; t += inner.step) {
+      if (!evaluation.still_wanted() || !inner_->vector(evaluation, t, points_) || !evaluation.hold(points_.size()))
+        return false;
+      for (const Point& point : points_) {
+        if (samples_.size() <= point.series) samples_.resize(point.series + 1);
+        samples_[point.series].push_back({t, point.v});
+      }
+    }
+    return true;
+  }
+
+  bool window(Evaluation& evaluation, std::uint32_t i, std::int64_t t, std::span<const model::Sample>& out) override {
+    out = {};
+    if (!evaluation.tick()) return false;
+    if (i >= samples_.size()) return true;
+    if (sliding_.size() < samples_.size()) sliding_.resize(samples_.size());
+    const auto [from, to] = bounds(t);
+    out = sliding_[i].at(samples_[i], from + open_, to);
+    return true;
+  }
+
+ private:
+  NodePtr inner_;
+  Shift shift_;
+  std::int64_t range_ms_;
+  std::int64_t step_ms_;
+  std::int64_t open_ = 0;
+  Points points_;
+  std::vector<std::vector<model::Sample>> samples_;  // by the inner node's series
+  std::vector<Sliding> sliding_;
+};
+
+}  // namespace
+
+RangeSourcePtr make_range_selector(const MatrixExpr& expr, Around around) {
+  return std::make_unique<RangeSelector>(expr, around);
+}
+RangeSourcePtr make_subquery(const SubqueryExpr& expr, NodePtr inner, Around around) {
+  return std::make_unique<Subquery>(expr, std::move(inner), around);
+}
+
+}  // namespace promql

@@ -1,0 +1,73 @@
+// The recursive descent behind parse(). Which message an unexpected token gets depends on the innermost construct that
+// has one of its own; the others fall back to "unexpected X", as the error rules of Prometheus' grammar do.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "promql/ast.h"
+#include "promql/lexer.h"
+
+namespace promql {
+
+using MutableExpr = std::unique_ptr<Expr, ExprDeleter>;
+
+class Syntax {
+ public:
+  Syntax(std::string_view text, Compat compat) : text_(text), compat_(compat), lexer_(text, compat) {}
+
+  MutableExpr expression();     // the whole text; null after an error
+  MutableExpr lone_selector();  // the whole text
+  // name{a="b"}: the matchers are all equalities.
+  MutableExpr lone_metric();
+
+  void report(std::size_t at, std::string message);
+  std::vector<ParseError>& errors() { return errors_; }
+
+ private:
+  const Token& peek();
+  Token take();
+  bool next_is(TokenType type) { return peek().type == type; }
+  bool accept(TokenType type);
+  MutableExpr unexpected(std::string_view context = {}, std::string_view expected = {});
+
+  MutableExpr binary(int least_precedence);
+  MutableExpr unary();
+  MutableExpr postfix(MutableExpr expr);
+  MutableExpr primary();
+  MutableExpr number(const Token& token, double sign);
+  MutableExpr parenthesised();
+  MutableExpr call(const Token& name);
+  MutableExpr aggregate(const Token& op);
+  MutableExpr selector();
+  bool arguments(std::vector<ExprPtr>& out);
+  bool matching(BinaryExpr& expr);
+  bool grouping(std::vector<std::string>& out);
+  bool label_matchers(SelectorExpr& out);
+  bool label_matcher(SelectorExpr& out);
+  MutableExpr offset(MutableExpr expr);
+  MutableExpr at_modifier(MutableExpr expr);
+  MutableExpr range(MutableExpr expr);
+  bool positive_duration(std::int64_t& ms);
+  bool duration_ms(const Token& token, std::int64_t& ms);
+  double number_value(const Token& token);
+  bool deeper(Expr& expr, std::initializer_list<const Expr*> children);
+  void finish(Expr& expr, std::size_t begin);
+
+  std::string_view text_;
+  Compat compat_;
+  Lexer lexer_;
+  Token token_;
+  bool has_token_ = false;
+  std::size_t last_end_ = 0;
+  int inside_aggregate_ = 0;
+  std::uint32_t nesting_ = 0;
+  std::vector<ParseError> errors_;
+};
+
+// Types and matching rules, on a tree without syntax errors; reports what is wrong in Prometheus' order.
+void check_types(const Expr& expr, Syntax& syntax);
+
+}  // namespace promql

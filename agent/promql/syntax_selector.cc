@@ -1,0 +1,275 @@
+// The parts of the grammar around a selector: label matchers, ranges, offset and @, and the numbers in them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/time.h"
+#include "promql/quote.h"
+#include "promql/syntax.h"
+
+namespace promql {
+namespace {
+
+constexpr double kInt64Limit = 9223372036854775807.0;
+constexpr double kFarthestMs = 1e18;
+
+// Where offset and @ of an expression are kept; null if it can have none.
+struct Modifiers {
+  std::int64_t* offset_ms = nullptr;
+  At* at = nullptr;
+};
+
+Modifiers modifiers_of(Expr& expr) {
+  switch (expr.kind) {
+    case Expr::Kind::selector: {
+      auto& selector = static_cast<SelectorExpr&>(expr);
+      return {&selector.offset_ms, &selector.at};
+    }
+    case Expr::Kind::matrix: {
+      // The parser still owns the whole tree here: nobody else sees it as constant yet.
+      auto& selector = const_cast<SelectorExpr&>(static_cast<MatrixExpr&>(expr).selector());
+      return {&selector.offset_ms, &selector.at};
+    }
+    case Expr::Kind::subquery: {
+      auto& subquery = static_cast<SubqueryExpr&>(expr);
+      return {&subquery.offset_ms, &subquery.at};
+    }
+    default: return {};
+  }
+}
+
+}  // namespace
+
+MutableExpr Syntax::lone_selector() {
+  MutableExpr expr;
+  if (next_is(TokenType::left_brace)) {
+    expr = selector();
+  } else {
+    expr = primary();
+    if (expr && expr->kind != Expr::Kind::selector) {
+      report(0, "a series selector is needed here, such as up{job=\"x\"}");
+      return nullptr;
+    }
+  }
+  if (!expr) return nullptr;
+  if (!next_is(TokenType::end)) return unexpected();
+  if (errors_.empty()) check_types(*expr, *this);
+  return errors_.empty() ? std::move(expr) : nullptr;
+}
+
+MutableExpr Syntax::lone_metric() {
+  MutableExpr expr = next_is(TokenType::left_brace) ? selector() : primary();
+  if (!expr) return nullptr;
+  if (!next_is(TokenType::end)) return unexpected();
+  if (expr->kind != Expr::Kind::selector) {
+    report(0, "a series is needed here, such as up{job=\"x\"}");
+    return nullptr;
+  }
+  for (const model::Matcher& matcher : static_cast<SelectorExpr&>(*expr).matchers)
+    if (matcher.op() != model::MatchOp::equal)
+      report(0, fmt::format("a series has label values, not conditions: {} cannot stand here", matcher.to_string()));
+  return errors_.empty() ? std::move(expr) : nullptr;
+}
+
+MutableExpr Syntax::selector() {
+  auto* node = new SelectorExpr;
+  MutableExpr owner(node);
+  const std::size_t begin = peek().begin;
+  if (!label_matchers(*node)) return nullptr;
+  finish(*node, begin);
+  return owner;
+}
+
+bool Syntax::label_matchers(SelectorExpr& out) {
+  take();
+  while (!next_is(TokenType::right_brace)) {
+    if (!label_matcher(out)) return false;
+    if (next_is(TokenType::right_brace)) break;
+    if (!accept(TokenType::comma)) return unexpected("label matching", "\",\" or \"}\"") != nullptr;
+  }
+  take();
+  return true;
+}
+
+bool Syntax::label_matcher(SelectorExpr& out) {
+  constexpr std::string_view kContext = "label matching";
+  const bool quoted = compat_ == Compat::v3 && next_is(TokenType::string);
+  if (!quoted && !next_is(TokenType::identifier)) return unexpected(kContext, "identifier or \"}\"") != nullptr;
+  const Token name = take();
+  const std::string name_text = quoted ? unquote(name.text) : std::string(name.text);
+  model::MatchOp op{};
+  switch (peek().type) {
+    case TokenType::assign: op = model::MatchOp::equal; break;
+    case TokenType::not_equal: op = model::MatchOp::not_equal; break;
+    case TokenType::matches: op = model::MatchOp::matches; break;
+    case TokenType::not_matches: op = model::MatchOp::not_matches; break;
+    default:
+      if (!quoted) return unexpected(kContext, "label matching operator") != nullptr;
+      out.matchers.push_back(model::Matcher::equal(model::kMetricName, name_text));
+      return true;
+  }
+  take();
+  if (!next_is(TokenType::string)) return unexpected(kContext, "string") != nullptr;
+  const std::string value = unquote(take().text);
+  auto matcher = model::Matcher::make(op, name_text, value,
+                                      compat_ == Compat::v3 ? base::DotNewline::included : base::DotNewline::excluded);
+  if (matcher) {
+    out.matchers.push_back(*std::move(matcher));
+  } else {
+    report(name.begin, "error parsing regexp: " + matcher.error().text);
+    out.matchers.push_back(model::Matcher::equal(name_text, value));
+  }
+  return true;
+}
+
+double Syntax::number_value(const Token& token) {
+  std::string text;
+  for (const char c : token.text)
+    if (c != '_') text += c;
+  // As Go reads integers: 0x is hexadecimal, a leading 0 octal; what is none is tried as a float.
+  const bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  const bool octal = !hex && text.size() > 1 && text[0] == '0';
+  const char* const first = text.data() + (hex ? 2 : 0);
+  const char* const last = text.data() + text.size();
+  std::int64_t whole = 0;
+  const auto [end, ec] = std::from_chars(first, last, whole, hex ? 16 : (octal ? 8 : 10));
+  if (ec == std::errc{} && end == last) return static_cast<double>(whole);
+  double value = 0;
+  if (read_float(text, value)) return value;
+  const bool digits_only = text.find_first_not_of("0123456789.eE+-") == std::string::npos && text.back() != 'e' &&
+                           text.back() != 'E' && text.back() != '+' && text.back() != '-';
+  report(token.begin, fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}", quote(token.text),
+                                  digits_only ? "value out of range" : "invalid syntax"));
+  return 0;
+}
+
+// The text of a duration token. False, and reported, if its units are wrong; the caller goes on with 0.
+bool Syntax::duration_ms(const Token& token, std::int64_t& ms) {
+  const auto parsed = base::parse_duration(token.text);
+  const bool too_long = parsed && parsed->count() > 9'223'372'036'854;  // Go counts nanoseconds
+  if (!parsed || too_long) {
+    const bool out_of_range = too_long || parsed.error().text.ends_with("is out of range");
+    report(token.begin, out_of_range ? "duration out of range" : "not a valid duration string: " + quote(token.text));
+    return false;
+  }
+  ms = parsed->count();
+  if (ms > 0 || compat_ == Compat::v3) return true;
+  report(token.begin, "duration must be greater than 0");
+  return false;
+}
+
+// A duration, or in 3.x a number of seconds, that stands in brackets.
+bool Syntax::positive_duration(std::int64_t& ms) {
+  const Token token = take();
+  if (token.type == TokenType::duration) {
+    if (duration_ms(token, ms) && ms <= 0) report(token.begin, "duration must be greater than 0");
+    return true;
+  }
+  const double seconds = number_value(token);
+  if (!(seconds > 0)) report(token.begin, "duration must be greater than 0");
+  else if (seconds * 1e3 >= kInt64Limit / 1e6) report(token.begin, "duration out of range");
+  else ms = std::llround(seconds * 1e3);
+  return true;
+}
+
+MutableExpr Syntax::range(MutableExpr expr) {
+  const std::size_t bracket = take().begin;
+  const auto has_duration = [&] {
+    return next_is(TokenType::duration) || (compat_ == Compat::v3 && next_is(TokenType::number));
+  };
+  if (!has_duration()) return unexpected("subquery selector", "duration");
+  std::int64_t range_ms = 0;
+  positive_duration(range_ms);
+  const std::size_t begin = expr->begin;
+  if (accept(TokenType::colon)) {
+    auto* node = new SubqueryExpr;
+    MutableExpr owner(node);
+    node->range_ms = range_ms;
+    if (has_duration()) {
+      positive_duration(node->step_ms);
+      if (!next_is(TokenType::right_bracket)) return unexpected("subquery selector", "\"]\"");
+    }
+    if (!accept(TokenType::right_bracket)) return unexpected("subquery selector", "duration or \"]\"");
+    finish(*node, begin);
+    if (!deeper(*node, {expr.get()})) return nullptr;
+    node->inner = std::move(expr);
+    return owner;
+  }
+  if (!accept(TokenType::right_bracket)) return unexpected("subquery or range", "\":\" or \"]\"");
+  if (expr->kind != Expr::Kind::selector) {
+    report(bracket, "ranges only allowed for vector selectors");
+    return expr;
+  }
+  const auto& selector = static_cast<SelectorExpr&>(*expr);
+  if (selector.offset_ms != 0) report(bracket, "no offset modifiers allowed before range");
+  else if (selector.at.kind != At::Kind::none) report(bracket, "no @ modifiers allowed before range");
+  auto* node = new MatrixExpr;
+  MutableExpr owner(node);
+  node->range_ms = range_ms;
+  finish(*node, begin);
+  deeper(*node, {expr.get()});
+  node->inner = std::move(expr);
+  return owner;
+}
+
+MutableExpr Syntax::offset(MutableExpr expr) {
+  take();
+  std::int64_t sign = 1;
+  if (accept(TokenType::sub)) sign = -1;
+  else if (compat_ == Compat::v3) accept(TokenType::add);
+  std::int64_t ms = 0;
+  if (next_is(TokenType::duration)) {
+    duration_ms(take(), ms);
+  } else if (compat_ == Compat::v3 && next_is(TokenType::number)) {
+    const Token token = take();
+    const double seconds = number_value(token);
+    if (!(std::abs(seconds) * 1e3 < kInt64Limit / 1e6)) report(token.begin, "duration out of range");
+    else ms = std::llround(seconds * 1e3);
+  } else {
+    return unexpected("offset", "duration");
+  }
+  const Modifiers modifiers = modifiers_of(*expr);
+  if (!modifiers.offset_ms)
+    report(expr->begin,
+           "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+  else if (*modifiers.offset_ms != 0) report(expr->begin, "offset may not be set multiple times");
+  else *modifiers.offset_ms = sign * ms;
+  expr->end = last_end_;
+  return expr;
+}
+
+MutableExpr Syntax::at_modifier(MutableExpr expr) {
+  constexpr std::string_view kContext = "@";
+  constexpr std::string_view kExpected = "timestamp";
+  take();
+  At at;
+  if (next_is(TokenType::start_word) || next_is(TokenType::end_word)) {
+    at.kind = take().type == TokenType::start_word ? At::Kind::start : At::Kind::end;
+    if (!accept(TokenType::left_paren) || !accept(TokenType::right_paren)) return unexpected(kContext, kExpected);
+  } else {
+    double sign = 1;
+    if (next_is(TokenType::add) || next_is(TokenType::sub)) sign = take().type == TokenType::sub ? -1 : 1;
+    if (!next_is(TokenType::number)) return unexpected(kContext, kExpected);
+    const double t = sign * number_value(take());
+    if (!(std::abs(t) < kInt64Limit)) {
+      const std::string shown = std::isfinite(t) ? fmt::format("{:f}", t) : format_general(t);
+      report(expr->begin, "timestamp out of bounds for @ modifier: " + shown);
+    } else {
+      // Far beyond any sample, yet with room for offsets and ranges to be added.
+      at.t = static_cast<std::int64_t>(std::clamp(std::round(t * 1e3), -kFarthestMs, kFarthestMs));
+    }
+    at.kind = At::Kind::instant;
+  }
+  const Modifiers modifiers = modifiers_of(*expr);
+  if (!modifiers.at)
+    report(expr->begin,
+           "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+  else if (modifiers.at->kind != At::Kind::none) report(expr->begin, "@ <timestamp> may not be set multiple times");
+  else *modifiers.at = at;
+  expr->end = last_end_;
+  return expr;
+}
+
+}  // namespace promql
