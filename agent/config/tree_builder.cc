@@ -47,17 +47,22 @@ std::string in_our_words(const std::string& message) {
   return "not valid YAML: " + message;
 }
 
-// Tells only whether anything stands in a document.
+// Tells only whether anything stands in a document, and whether the parser goes on from one to the next.
 class AnyContent final : public YAML::EventHandler {
  public:
-  bool found = false;
-  YAML::Mark at;
+  bool found() const { return found_; }
+  bool stuck() const { return stuck_; }
+  const YAML::Mark& at() const { return at_; }
 
  private:
   void see(const YAML::Mark& mark) {
-    if (!std::exchange(found, true)) at = mark;
+    if (!std::exchange(found_, true)) at_ = mark;
   }
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    stuck_ = started_ && mark.pos == at_.pos;
+    started_ = true;
+    at_ = mark;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { see(mark); }
@@ -70,6 +75,11 @@ class AnyContent final : public YAML::EventHandler {
     see(mark);
   }
   void OnMapEnd() override {}
+
+  bool found_ = false;
+  bool started_ = false;
+  bool stuck_ = false;
+  YAML::Mark at_;
 };
 
 }  // namespace
@@ -91,15 +101,21 @@ Node TreeBuilder::build() {
     std::istringstream in{std::string(text_)};
     YAML::Parser parser(in);
     if (!parser.HandleNextDocument(*this) || !root_) return {};
+    // yaml-cpp also ends a document silently where its text goes on with something that does not belong to it, and
+    // then finds there, for ever, an empty document.
     AnyContent more;
-    // yaml-cpp also ends a document silently where its text goes on with something that does not belong to it.
-    while (parser.HandleNextDocument(more))
-      if (more.found) {
-        errors_.add(mark_of(more.at), "",
+    while (parser.HandleNextDocument(more)) {
+      if (more.found()) {
+        errors_.add(mark_of(more.at()), "",
                     "a second document starts here, but a file holds one: look for a line with --- or for text after a "
                     "closed bracket or quote");
         return {};
       }
+      if (more.stuck()) {
+        errors_.add(mark_of(more.at()), "", "this does not belong to what stands before it: check brackets and quotes");
+        return {};
+      }
+    }
   } catch (const YAML::Exception& e) {
     refuse(e);
     return {};

@@ -1,11 +1,14 @@
 #include "config/agent_config.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
 
+#include "base/random.h"
 #include "config/reference.h"
+#include "config/rule_file.h"
 #include "config/schema.h"
 #include "golden.h"
 
@@ -114,4 +117,31 @@ TEST_CASE("the reference page names every key once with default and help") {
   CHECK(page.find("  interval:  (default: 5s)\n      How often a probe runs that does not say so itself.\n") !=
         std::string::npos);
   CHECK(page.find("  depends_on:  (default: [])\n") != std::string::npos);
+}
+
+TEST_CASE("a file with random damage is read or refused, and each mistake has its file") {
+  base::Random random(11);
+  ::alarm(120);  // a parser that never ends is one of the things that may be found
+  const std::string agent = base::read_file(golden::folder("good") + "/agent.yml").value();
+  const std::string rules = base::read_file(golden::folder("good") + "/rules.yml").value();
+  const std::string letters = "\n\t :-{}[]&*!|>'\"#%@`,?\\<x1~\xc3\xff";
+  for (int round = 0; round < 3000; ++round) {
+    const bool is_agent = round % 2 == 0;
+    std::string text = is_agent ? agent : rules;
+    for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
+      const std::size_t at = random.below(text.size());
+      switch (random.below(3)) {
+        case 0: text[at] = letters[random.below(letters.size())]; break;
+        case 1: text.erase(at, 1 + random.below(20)); break;
+        default: text.insert(at, 1, letters[random.below(letters.size())]);
+      }
+    }
+    config::Errors errors;
+    if (is_agent) (void)config::parse_agent_config(text, "f.yml", errors);
+    else (void)config::parse_rule_file(text, "f.yml", errors);
+    CAPTURE(text);
+    for (const std::string& line : errors.lines()) REQUIRE(line.starts_with("f.yml:"));
+    (void)config::redact_secrets(text);
+  }
+  ::alarm(0);
 }
