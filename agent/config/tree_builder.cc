@@ -18,8 +18,10 @@ constexpr std::size_t kMostValues = 200'000;
 
 std::string in_our_words(const std::string& message) {
   static const std::vector<std::pair<std::string_view, std::string_view>> words = {
-      {"end of map not found", "this line does not fit the mapping above it: check its indentation and its ':'"},
-      {"end of sequence not found", "this line does not fit the list above it: check its indentation and its '- '"},
+      {"end of map not found",
+       "this does not fit into the mapping that it stands in: check the indentation, the ':' and the quotes before it"},
+      {"end of sequence not found",
+       "this does not fit into the list that it stands in: check the indentation, the '- ' and the quotes before it"},
       {"end of map flow not found", "a '{' is not closed by '}', or a ',' is missing"},
       {"end of sequence flow not found", "a '[' is not closed by ']', or a ',' is missing"},
       {"illegal EOF in scalar", "a quoted text is not closed"},

@@ -32,7 +32,8 @@ TEST_CASE("a file that is no YAML is answered in our words with its place") {
       {"wrong indentation", "a: 1\n  b: 2\n",
        "f.yml:2:4: a ':' is not allowed here: quote the text if the colon belongs to it\n"},
       {"a list in a mapping", "a: 1\n- b\n",
-       "f.yml:2:1: this line does not fit the mapping above it: check its indentation and its ':'\n"},
+       "f.yml:2:1: this does not fit into the mapping that it stands in: check the indentation, the ':' and the quotes "
+       "before it\n"},
       {"an alias without anchor", "a: *b\n", "f.yml:1:4: this alias (*name) has no anchor (&name) before it\n"},
       {"a percent sign first", "a: @b\n", "f.yml:1:4: no value can start with this character: quote the text\n"},
       {"an unknown escape", "a: \"\\d\"\n",
@@ -47,6 +48,9 @@ TEST_CASE("a file that is no YAML is answered in our words with its place") {
       {"text after a closed brace", "{a: 1}\nb: 2\n",
        "f.yml:2:1: a second document starts here, but a file holds one: look for a line with --- or for text after a "
        "closed bracket or quote\n"},
+      {"text after a directive", "a: 1\n%\n,\n",
+       "f.yml:3:1: this does not belong to what stands before it: check brackets and quotes\n"},
+      {"a bracket too many", "a: [1]]\n", "f.yml:1:7: a closing bracket without an opening one\n"},
       {"an empty second document", "a: 1\n---\n", ""},
       {"a key twice", "a: 1\nb: {c: 1, c: 2}\na: 2\n",
        "f.yml:2:11: b.c: given twice; the first is in line 2\nf.yml:3:1: a: given twice; the first is in line 1\n"},
