@@ -73,6 +73,7 @@ struct Dispatcher::Rep {
   std::map<std::string, std::unique_ptr<Active>> active;
   std::map<model::Labels, model::Alert> alerts;   // firing ones
   std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
+  std::map<std::string, bool> waiting;            // services whose alert waited over a crash: whether they were down
   std::deque<model::RecoveryReport> reports;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
@@ -146,9 +147,12 @@ struct Dispatcher::Rep {
     const auto now = context.scheduler.now();
     changes.push_back(Change::put(Table::budgets, book(*a.spec),
                                   to_json(a.plan->spent_to_commit(), now, context.scheduler.wall_now())));
-    const std::string waiting = std::string(kWaitingPrefix) + a.spec->service;
-    if (a.plan->alert_firing()) changes.push_back(Change::put(Table::recoveries, waiting, to_json(a.plan->alert())));
-    else changes.push_back(Change::remove(Table::recoveries, waiting));
+    const std::string key = std::string(kWaitingPrefix) + a.spec->service;
+    Run wanted;
+    wanted.alert = a.plan->alert();
+    wanted.was_down = a.plan->was_down();
+    if (a.plan->alert_firing()) changes.push_back(Change::put(Table::recoveries, key, to_json(wanted)));
+    else changes.push_back(Change::remove(Table::recoveries, key));
   }
 
   std::vector<Change> intent_changes(const Active& a) const {
@@ -263,12 +267,6 @@ struct Dispatcher::Rep {
     if (found != reports.end()) *found = report;
     else reports.push_front(report);
     if (reports.size() > kReports) reports.pop_back();
-    if (report.ended)
-      base::log::info("recovery ended", {{"service", report.service},
-                                         {"state", report.state},
-                                         {"mode", report.mode},
-                                         {"recovery", report.id},
-                                         {"attempt", fmt::format("{}", report.attempt)}});
     if (listener.on_report) listener.on_report(report);
   }
 
@@ -341,7 +339,12 @@ struct Dispatcher::Rep {
     const bool same_books = spec->mode == a.spec->mode;
     const std::unique_ptr<PlanSpec> old = std::exchange(a.spec, std::move(spec));
     if (same_books) a.plan->adopt(*a.spec);
-    else a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+    else {
+      const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
+      a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+      if (waits) a.plan->remember(was_down);
+      apply(a, a.plan->health(situation(a)));
+    }
     follow_alerts(a);
     apply(a, a.plan->wake(situation(a)));
   }
@@ -358,6 +361,7 @@ struct Dispatcher::Rep {
     a.spec = std::move(spec);
     a.plan.emplace(*a.spec, load_spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
+    if (const auto left = waiting.extract(a.spec->service)) a.plan->remember(left.mapped());
     apply(a, a.plan->health(situation(a)));
     if (const auto left = unfinished.extract(book(*a.spec))) {
       if (auto run = parse_run(left.mapped())) {
@@ -396,7 +400,10 @@ struct Dispatcher::Rep {
       if (key.starts_with(kReportPrefix)) {
         if (auto report = parse_report(text)) reports.push_front(std::move(*report));
       } else if (key.starts_with(kWaitingPrefix)) {
-        if (auto alert = parse_alert(text)) alerts.emplace(alert->labels, std::move(*alert));
+        auto wanted = parse_run(text);
+        if (!wanted) continue;
+        waiting.emplace(key.substr(kWaitingPrefix.size()), wanted->was_down);
+        alerts.emplace(wanted->alert.labels, std::move(wanted->alert));
       }
     }
     if (reports.size() > kReports) reports.resize(kReports);

@@ -47,13 +47,15 @@ Effects Plan::firing(const model::Alert& alert, const Situation& situation) {
   alert_ = alert;
   const bool fresh = !firing_;
   firing_ = true;
-  if (fresh && phase_ == Phase::idle) begin(situation, Waited::no, out);
+  // Unknown counts as down here: if it turns out to be healthy, nothing is done.
+  if (fresh && !remembered_) was_down_ = situation.health != model::Health::up;
+  if (fresh && phase_ == Phase::idle) begin(situation, remembered_ ? Waited::yes : Waited::no, out);
   return out;
 }
 
 Effects Plan::resolved(const Situation& situation) {
   Effects out;
-  firing_ = false;
+  firing_ = was_down_ = remembered_ = false;
   if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(situation, out);
   return out;
 }
@@ -61,7 +63,7 @@ Effects Plan::resolved(const Situation& situation) {
 void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
   run_ = Run{};
   run_.alert = alert_;
-  run_.was_down = situation.health == model::Health::down;
+  run_.was_down = was_down_;
   run_.report.id = random_->identifier();
   run_.report.service = spec_->service;
   run_.report.trigger = fmt::format("alert {}", alert_.name());
@@ -128,14 +130,15 @@ void Plan::exhaust(const Situation& situation, Effects& out) {
   run_.report.state = "exhausted";
   run_.report.reason = "budget";
   run_.report.ended = situation.wall;
-  out.push_back({Kind::commit_budget});
-  out.push_back({Kind::blocked, reason_});
-  say(Kind::report, out);
+  // Told before it is written down: a crash between the two tells it twice, and never not at all.
   out.push_back(
       {Kind::exhausted, fmt::format("{}: {} recoveries within {} did not keep it healthy; fettle stops acting "
                                     "until a person has mended it and it was healthy for {}",
                                     spec_->service, spec_->budget.attempts, base::format_duration(spec_->budget.within),
                                     base::format_duration(spec_->budget.backoff.reset_after))});
+  out.push_back({Kind::commit_budget});
+  out.push_back({Kind::blocked, reason_});
+  say(Kind::report, out);
   visible_ = false;
 }
 
@@ -329,6 +332,13 @@ void Plan::close(const Situation& situation, Effects& out) {
   run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
   run_.report.reason.clear();
   run_.report.ended = situation.wall;
+  // As in exhaust(): first told, then written down.
+  if (run_.report.state == "exhausted")
+    out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
+                                                "stops acting until it was healthy for {}",
+                                                spec_->service, run_.report.attempt, spec_->budget.attempts,
+                                                base::format_duration(spec_->budget.within),
+                                                base::format_duration(spec_->budget.backoff.reset_after))});
   out.push_back({Kind::commit_close});
 }
 
@@ -336,12 +346,6 @@ void Plan::closed(const Situation& situation, Effects& out) {
   phase_ = Phase::idle;
   const bool shown = std::exchange(visible_, false);
   if (run_.outcome != "aborted" || shown) say(Kind::report, out);
-  if (run_.report.state == "exhausted")
-    out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
-                                                "stops acting until it was healthy for {}",
-                                                spec_->service, run_.report.attempt, spec_->budget.attempts,
-                                                base::format_duration(spec_->budget.within),
-                                                base::format_duration(spec_->budget.backoff.reset_after))});
   settling_ = run_.outcome == "recovered";
   if (firing_ && run_.outcome != "aborted") begin(situation, Waited::yes, out);
   else settling_ = false;
@@ -412,6 +416,7 @@ Effects Plan::resume(Run run, const Situation& situation) {
   Effects out;
   run_ = std::move(run);
   alert_ = run_.alert;
+  remember(run_.was_down);
   visible_ = true;
   pending_ = spent_;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;

@@ -65,6 +65,11 @@ class Plan {
   Effects health(const Situation& situation);  // the service's health changed or is known for the first time
   Effects wake(const Situation& situation);    // the time of wake_at() came, or something that gates ask for changed
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
+  // An alert waited before a crash or a reload, and the service was down then or not: before firing().
+  void remember(bool was_down) {
+    was_down_ = was_down;
+    remembered_ = true;
+  }
   void adopt(const PlanSpec& spec) { spec_ = &spec; }
 
   // What there is to see.
@@ -72,6 +77,7 @@ class Plan {
   bool running() const { return phase_ >= Phase::committing; }
   bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying; }
   bool alert_firing() const { return firing_; }
+  bool was_down() const { return was_down_; }
   const PlanSpec& spec() const { return *spec_; }
   const Run& run() const { return run_; }
   const Spent& spent() const { return spent_; }
@@ -111,6 +117,8 @@ class Plan {
   Run run_;
   model::Alert alert_;
   bool firing_ = false;
+  bool was_down_ = false;     // the service was, at some time since the alert fires
+  bool remembered_ = false;   // the alert is not news: probe first
   bool visible_ = false;      // the run has been reported
   bool settling_ = false;     // recovered, and the alert has not resolved yet: nothing is said
   bool final_check_ = false;  // the verification after the last step

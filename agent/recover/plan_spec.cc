@@ -166,6 +166,7 @@ std::unique_ptr<const Action> parse_action(const config::Node& node, const std::
   config::Node value, place = node;
   if (node.is_scalar()) {
     name = node.scalar();
+    value = node;
   } else if (node.is_mapping() && node.entries().size() == 1) {
     place = node.entries().front().first;
     name = place.scalar();

@@ -126,9 +126,5 @@ std::string to_json(const model::RecoveryReport& report) { return dump(out(repor
 base::Result<model::RecoveryReport> parse_report(const std::string& text) {
   return read<model::RecoveryReport>(text, "a recovery report", report_in);
 }
-std::string to_json(const model::Alert& alert) { return dump(out(alert)); }
-base::Result<model::Alert> parse_alert(const std::string& text) {
-  return read<model::Alert>(text, "an alert", alert_in);
-}
 
 }  // namespace recover

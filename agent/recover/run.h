@@ -30,7 +30,4 @@ base::Result<Run> parse_run(const std::string& json);
 std::string to_json(const model::RecoveryReport& report);
 base::Result<model::RecoveryReport> parse_report(const std::string& json);
 
-std::string to_json(const model::Alert& alert);
-base::Result<model::Alert> parse_alert(const std::string& json);
-
 }  // namespace recover

@@ -1,0 +1,43 @@
+// What plans ask about the rest of the agent, answered by a test; probes run when they are asked for.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recover/dispatcher.h"
+
+namespace fakes {
+
+struct RecoveryWorld final : recover::World {
+  model::Health service_health(const std::string& service) const override {
+    const auto found = health.find(service);
+    return found == health.end() ? model::Health::unknown : found->second;
+  }
+  std::optional<base::Duration> service_uptime(const std::string&) const override { return uptime; }
+  void probe_now(const std::string& service) override { probed.push_back(service); }
+  bool agent_overloaded() const override { return overloaded; }
+
+  std::map<std::string, model::Health> health;
+  std::optional<base::Duration> uptime;
+  bool overloaded = false;
+  std::vector<std::string> probed;
+};
+
+inline model::AlertTransition transition(const std::string& name, const std::string& service, base::WallTime at,
+                                         model::AlertState to = model::AlertState::firing) {
+  model::AlertTransition t;
+  t.alert.labels = model::Labels{{"alertname", name}, {"service", service}};
+  t.alert.annotations = model::Labels{{"summary", service + " is down"}};
+  t.alert.state = to;
+  t.alert.value = 1;
+  t.alert.active_at = at;
+  t.alert.fired_at = at;
+  if (to == model::AlertState::inactive) t.alert.resolved_at = at;
+  t.from = to == model::AlertState::firing ? model::AlertState::inactive : model::AlertState::firing;
+  t.at = at;
+  return t;
+}
+
+}  // namespace fakes

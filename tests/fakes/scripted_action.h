@@ -1,0 +1,47 @@
+// A recovery action that writes down each start and ends as a test says.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "recover/action.h"
+#include "recover/plan_spec.h"
+
+namespace fakes {
+
+struct ActionScript {
+  recover::ActionResult result{"ok", "done"};
+  base::Duration takes = std::chrono::milliseconds{50};
+  bool heals = true;                 // recover::Action::may_heal
+  std::function<void()> on_start{};  // the action is about to take effect
+  std::vector<std::string> started{};  // "order attempt 1"
+};
+
+class ScriptedAction final : public recover::Action {
+ public:
+  ScriptedAction(std::string name, ActionScript& script) : name_(std::move(name)), script_(script) {}
+  loop::Handle run(const recover::Context& context, const recover::Trigger& trigger, base::Instant,
+                   std::function<void(recover::ActionResult)> done) const override {
+    script_.started.push_back(trigger.service + " attempt " + std::to_string(trigger.attempt));
+    if (script_.on_start) script_.on_start();
+    return context.scheduler.after(script_.takes, [done = std::move(done), result = script_.result] { done(result); });
+  }
+  std::string text() const override { return name_; }
+  bool may_heal() const override { return script_.heals; }
+
+ private:
+  std::string name_;
+  ActionScript& script_;
+};
+
+inline recover::Step scripted_step(const std::string& name, ActionScript& script) {
+  recover::Step step;
+  step.text = name;
+  step.action = std::make_unique<ScriptedAction>(name, script);
+  return step;
+}
+
+}  // namespace fakes

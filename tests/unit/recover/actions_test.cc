@@ -1,0 +1,193 @@
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "fakes/fake_loop.h"
+#include "fakes/probe_world.h"
+#include "recover/registry.h"
+
+namespace {
+
+struct Fixture {
+  fakes::FakeLoop loop;
+  fakes::FakeSystemd systemd{loop};
+  fakes::FakeSpawner spawner{loop};
+  std::vector<std::string> pages;
+  recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
+                             pages.push_back(service + ": " + text);
+                           }};
+  recover::Trigger trigger{"0123abcd", "order", "order.service", "node1", 2, "{\"service\":\"order\"}\n"};
+  std::vector<recover::ActionResult> results;
+  loop::Handle handle;
+
+  std::unique_ptr<const recover::Action> parse(const std::string& type, const std::string& yaml) {
+    config::Errors errors;
+    // The value of the key, not the whole `do`.
+    const config::Node whole = config::Node::parse("{value: " + yaml + "}", "fettle.yml", errors);
+    auto action = recover::find_action_type(type)->parse(whole.find("value"), "do", {"order", "order.service"}, errors);
+    CHECK(errors.text() == "");
+    REQUIRE(action != nullptr);
+    return action;
+  }
+  void run(const recover::Action& action) {
+    handle = action.run(context, trigger, loop.now() + std::chrono::seconds{10},
+                        [this](recover::ActionResult r) { results.push_back(std::move(r)); });
+    CHECK(results.empty());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("systemd runs one job and tells its result") {
+  struct Row {
+    base::Result<std::string> job;
+    const char* result;
+    const char* text;
+  };
+  const Row rows[] = {
+      {std::string("done"), "ok", "systemd restart order.service: done"},
+      {std::string("failed"), "failed",
+       "systemd restart order.service: the job ended as 'failed'; see: journalctl -u order.service"},
+      {std::string("timeout"), "timeout",
+       "systemd restart order.service: the job ended as 'timeout'; see: journalctl -u order.service"},
+      {base::fail(base::Kind::permission, "Interactive authentication required"), "refused",
+       "systemd restart order.service: not allowed (Interactive authentication required); polkit must grant "
+       "org.freedesktop.systemd1.manage-units for this unit and verb: install the rule that `fettle check config "
+       "--print-polkit` prints"},
+      {base::fail(base::Kind::timeout, "no answer within 10s"), "timeout",
+       "systemd restart order.service: no answer within 10s"},
+      {base::fail(base::Kind::unavailable, "no bus"), "failed", "systemd restart order.service: no bus"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    Fixture f;
+    const auto action = f.parse("systemd", "restart");
+    f.run(*action);
+    CHECK(f.systemd.jobs.last() == "restart order.service");
+    f.systemd.jobs.answer(row.job);
+    REQUIRE(f.results.size() == 1);
+    CHECK(f.results[0].result == row.result);
+    CHECK(f.results[0].text == row.text);
+  }
+}
+
+TEST_CASE("a command gets its arguments, the event, and an environment of its own") {
+  ::setenv("FETTLE_TEST_PASSED", "yes", 1);
+  ::setenv("FETTLE_TEST_HELD_BACK", "secret", 1);
+  Fixture f;
+  const auto action =
+      f.parse("command",
+              "{argv: [/usr/bin/env, '--for={service}/{node}', '{action_id}', '{}', '{ x }'], "
+              "environment: {COLOUR: blue}, pass_environment: [FETTLE_TEST_PASSED, FETTLE_TEST_UNSET]}");
+  CHECK(action->text() == "command /usr/bin/env");
+  f.run(*action);
+  const loop::Command& command = f.spawner.desk.last();
+  CHECK(command.argv == std::vector<std::string>{"/usr/bin/env", "--for=order/node1", "0123abcd", "{}", "{ x }"});
+  CHECK(command.input == f.trigger.event_json);
+  CHECK(command.limit == base::Millis{10'000});  // the step's timeout is shorter than the command's limit of 30s
+  CHECK(command.environment ==
+        std::map<std::string, std::string>{{"COLOUR", "blue"},
+                                           {"FETTLE_ACTION_ID", "0123abcd"},
+                                           {"FETTLE_ATTEMPT", "2"},
+                                           {"FETTLE_NODE", "node1"},
+                                           {"FETTLE_SERVICE", "order"},
+                                           {"FETTLE_TEST_PASSED", "yes"},
+                                           {"FETTLE_UNIT", "order.service"},
+                                           {"LANG", "C.UTF-8"},
+                                           {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}});
+}
+
+TEST_CASE("what a command's end means") {
+  struct Row {
+    base::Result<loop::Finished> finished;
+    const char* result;
+    const char* text;
+  };
+  loop::Finished good;
+  good.exit_code = 0;
+  good.out = "cache cleared\nmore\n";
+  loop::Finished bad;
+  bad.exit_code = 3;
+  bad.out = "out";
+  bad.err = "no such cache\n";
+  loop::Finished killed;
+  killed.signal = 9;
+  loop::Finished slow;
+  slow.timed_out = true;
+  slow.survivors_killed = 2;
+  const Row rows[] = {
+      {good, "ok", "command /usr/bin/env: exit code 0: cache cleared"},
+      {bad, "failed", "command /usr/bin/env: exit code 3: no such cache"},
+      {killed, "failed", "command /usr/bin/env: ended by signal 9"},
+      {slow, "timeout", "command /usr/bin/env: not ended within its limit; 2 of its processes killed"},
+      {base::fail(base::Kind::io, "out of memory"), "failed", "command /usr/bin/env: out of memory"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    Fixture f;
+    const auto action = f.parse("command", "{argv: [/usr/bin/env]}");
+    f.run(*action);
+    f.spawner.desk.answer(row.finished);
+    REQUIRE(f.results.size() == 1);
+    CHECK(f.results[0].result == row.result);
+    CHECK(f.results[0].text == row.text);
+  }
+}
+
+TEST_CASE("a value that could mean something to a program is not put into arguments") {
+  for (const std::string& service :
+       {std::string("order; reboot"), std::string("../etc"), std::string(129, 'x'), std::string()}) {
+    CAPTURE(service);
+    Fixture f;
+    f.trigger.service = service;
+    const auto action = f.parse("command", "{argv: [/usr/bin/env, 'a{service}']}");
+    f.run(*action);
+    f.loop.run_due();
+    CHECK(f.spawner.desk.asked().empty());
+    REQUIRE(f.results.size() == 1);
+    CHECK(f.results[0].result == "refused");
+  }
+}
+
+TEST_CASE("a program that others may write is refused at load, and at run time if that changed") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "fettle_actions_test";
+  std::filesystem::create_directories(folder);
+  const std::string program = (folder / "hook").string();
+  std::ofstream(program) << "#!/bin/sh\n";
+  ::chmod(program.c_str(), 0755);
+  Fixture f;
+  const auto action = f.parse("command", "{argv: [" + program + "]}");
+  ::chmod(program.c_str(), 0775);
+  f.run(*action);
+  f.loop.run_due();
+  CHECK(f.spawner.desk.asked().empty());
+  REQUIRE(f.results.size() == 1);
+  CHECK(f.results[0].text ==
+        program + " may be written by its group or by others, who could have anything run; chmod go-w it");
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("alert pages with the attempt and the recovery's id") {
+  Fixture f;
+  const auto action = f.parse("alert", "page");
+  CHECK_FALSE(action->may_heal());
+  f.run(*action);
+  f.loop.run_due();
+  CHECK(f.pages == std::vector<std::string>{"order: order: recovery attempt 2 needs a person (recovery 0123abcd)"});
+  REQUIRE(f.results.size() == 1);
+  CHECK(f.results[0].result == "ok");
+}
+
+TEST_CASE("drain says that nothing was moved") {
+  Fixture f;
+  config::Errors errors;
+  const auto action = recover::find_action_type("drain")->parse({}, "do", {"order", "", true}, errors);
+  f.run(*action);
+  f.loop.run_due();
+  REQUIRE(f.results.size() == 1);
+  CHECK(f.results[0].result == "refused");
+  CHECK(f.results[0].text == "no traffic was moved: this version has no traffic adapters yet, so drain does nothing");
+}

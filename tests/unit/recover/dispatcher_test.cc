@@ -1,0 +1,320 @@
+#include "recover/dispatcher.h"
+
+#include <doctest/doctest.h>
+
+#include "fakes/fake_loop.h"
+#include "fakes/fake_state.h"
+#include "fakes/probe_world.h"
+#include "fakes/recovery_world.h"
+#include "fakes/scripted_action.h"
+
+using model::AlertState;
+using model::Health;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+struct Fixture {
+  fakes::FakeLoop loop;
+  fakes::FakeSystemd systemd{loop};
+  fakes::FakeSpawner spawner{loop};
+  fakes::FakeState state{loop};
+  fakes::RecoveryWorld world;
+  fakes::ActionScript restart, telling{.heals = false};
+  std::vector<std::string> said;
+  std::vector<std::string> pages;
+  std::unique_ptr<recover::Dispatcher> dispatcher;
+
+  Fixture() {
+    world.health = {{"order", Health::down}, {"redis", Health::up}};
+    start();
+  }
+
+  void start() {
+    recover::Listener listener;
+    listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
+    listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
+                                const std::string& mode) {
+      said.push_back(service + " " + action + " " + result + " " + mode);
+    };
+    listener.on_blocked = [this](const std::string& service, const std::string& reason) {
+      said.push_back(service + " blocked " + reason);
+    };
+    recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
+                               pages.push_back(service + ": " + text);
+                             }};
+    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, state, world, listener);
+  }
+
+  std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {
+    auto spec = std::make_unique<recover::PlanSpec>();
+    spec->service = "order";
+    spec->unit = "order.service";
+    spec->mode = mode;
+    spec->depends_on = {"redis"};
+    spec->probes = {"http"};
+    spec->when = {{"alert", "ServiceDown"}};
+    spec->guards.agent_uptime = base::Millis{0};
+    spec->steps.push_back(fakes::scripted_step("systemd restart order.service", restart));
+    spec->steps.back().verify = recover::Verify{1, base::Millis{30'000}};
+    return spec;
+  }
+  void use(std::unique_ptr<recover::PlanSpec> spec) {
+    std::vector<std::unique_ptr<recover::PlanSpec>> plans;
+    if (spec) plans.push_back(std::move(spec));
+    dispatcher->replace(std::move(plans));
+  }
+  void alert(const std::string& name, AlertState to = AlertState::firing) {
+    dispatcher->on_alert(fakes::transition(name, "order", loop.wall_now(), to));
+  }
+  void healthy() {
+    world.health["order"] = Health::up;
+    dispatcher->on_health({"order", "", Health::down, Health::up, model::Reason::none, "", loop.wall_now()});
+    dispatcher->on_run("order", "http", true);
+    alert("ServiceDown", AlertState::inactive);
+  }
+  std::map<std::string, std::string> table(state::Table which) const {
+    const auto found = state.durable().find(which);
+    return found == state.durable().end() ? std::map<std::string, std::string>{} : found->second;
+  }
+  recover::PlanStatus status() const { return dispatcher->statuses().at(0); }
+};
+
+}  // namespace
+
+TEST_CASE("from alert to action no time passes, and the intent is durable before") {
+  Fixture f;
+  f.use(f.plan());
+  f.restart.on_start = [&] {
+    CHECK(f.table(state::Table::intents).count("order") == 1);
+    CHECK(f.table(state::Table::budgets).at("order").find("\"attempts_ms\":[1700000000000]") != std::string::npos);
+  };
+  f.alert("ServiceDown");
+  CHECK(f.restart.started.empty());
+  f.loop.run_due();
+  CHECK(f.restart.started == std::vector<std::string>{"order attempt 1"});
+  f.loop.advance(milliseconds{50});
+  CHECK(f.status().state == "verifying");
+  f.healthy();
+  f.loop.run_due();
+  CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service ok enforce",
+                                           "report verifying", "report recovered", "report recovered"});
+  CHECK(f.status().state == "idle");
+  CHECK(f.status().attempts_left == 2);
+  CHECK(f.table(state::Table::intents).empty());
+  REQUIRE(f.dispatcher->reports().size() == 1);
+  const model::RecoveryReport report = f.dispatcher->reports()[0];
+  CHECK(report.trigger == "alert ServiceDown");
+  CHECK(report.attempt == 1);
+  CHECK(report.ended.has_value());
+  REQUIRE(report.actions.size() == 1);
+  CHECK(report.actions[0].took == milliseconds{50});
+}
+
+TEST_CASE("an alert starts a plan only if it is the one of `when` and of this service") {
+  Fixture f;
+  f.use(f.plan());
+  f.alert("ServiceSlow");
+  f.dispatcher->on_alert(fakes::transition("ServiceDown", "payment", f.loop.wall_now()));
+  auto pending = fakes::transition("ServiceDown", "order", f.loop.wall_now());
+  pending.alert.state = AlertState::pending;
+  f.dispatcher->on_alert(pending);
+  f.loop.advance(seconds{10});
+  CHECK(f.restart.started.empty());
+  CHECK(f.said.empty());
+}
+
+TEST_CASE("dry run passes through the same states, touches nothing and keeps books of its own") {
+  Fixture f;
+  f.use(f.plan(recover::Mode::dry_run));
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  f.healthy();
+  f.loop.run_due();
+  CHECK(f.restart.started.empty());
+  CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service would_run dry_run",
+                                           "report verifying", "report recovered", "report recovered"});
+  CHECK(f.status().attempts_left == 2);
+  CHECK(f.table(state::Table::budgets).count("order") == 0);
+  CHECK(f.dispatcher->reports()[0].actions[0].text == "dry run: systemd restart order.service was not carried out");
+  // Enforced later, the whole budget is there.
+  f.use(f.plan());
+  CHECK(f.status().attempts_left == 3);
+}
+
+TEST_CASE("a dry run that would be exhausted pages nobody") {
+  Fixture f;
+  auto spec = f.plan(recover::Mode::dry_run);
+  spec->budget.attempts = 1;
+  f.use(std::move(spec));
+  f.alert("ServiceDown");
+  f.loop.advance(minutes{2});
+  CHECK(f.status().state == "exhausted");
+  CHECK(f.pages.empty());
+}
+
+TEST_CASE("exhaustion is paged once with what to do") {
+  Fixture f;
+  auto spec = f.plan();
+  spec->budget.attempts = 1;
+  f.use(std::move(spec));
+  f.alert("ServiceDown");
+  f.loop.advance(minutes{20});
+  CHECK(f.pages == std::vector<std::string>{"order: Recovery exhausted. order: attempt 1 of 1 failed and was the last "
+                                            "one within 15m; fettle stops acting until it was healthy for 10m"});
+  CHECK(f.status().reason == "exhausted");
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("ask does nothing and says that it cannot be asked yet") {
+  Fixture f;
+  f.use(f.plan(recover::Mode::ask));
+  f.alert("ServiceDown");
+  f.loop.advance(minutes{1});
+  CHECK(f.restart.started.empty());
+  CHECK(f.said == std::vector<std::string>{"order blocked ask", "report blocked"});
+  CHECK(f.status().state == "blocked");
+  CHECK(f.status().next ==
+        "runs systemd restart order.service once ask allows it: mode is ask, and this version cannot take an approval "
+        "yet: nothing is done; set mode: enforce or mode: dry_run");
+}
+
+TEST_CASE("maintenance is durable, holds a plan back and lets it act when it ends") {
+  Fixture f;
+  f.use(f.plan());
+  bool done = false;
+  f.dispatcher->set_maintenance("order", true, "deploy", [&](base::Result<> r) { done = r.has_value(); });
+  f.loop.run_due();
+  CHECK(done);
+  CHECK(f.dispatcher->maintenance("order") == "deploy");
+  f.alert("ServiceDown");
+  f.loop.advance(minutes{5});
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().reason == "maintenance");
+  f.dispatcher->set_maintenance("order", false, "", nullptr);
+  f.loop.run_due();
+  CHECK(f.world.probed == std::vector<std::string>{"order"});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a dependency that comes back lets the plan act at once") {
+  Fixture f;
+  f.world.health["redis"] = Health::down;
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  CHECK(f.status().reason == "dependencies");
+  f.world.health["redis"] = Health::up;
+  f.dispatcher->on_health({"redis", "", Health::down, Health::up, model::Reason::none, "", f.loop.wall_now()});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a waiting alert survives a crash of the agent") {
+  Fixture f;
+  f.world.health["redis"] = Health::down;
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  f.dispatcher.reset();
+  f.world.health["redis"] = Health::up;
+  f.start();
+  f.use(f.plan());  // nobody says again that the alert fires
+  f.loop.advance(seconds{11});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a reload during a run waits for its end; a plan that is gone ends with it") {
+  Fixture f;
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  f.use(nullptr);
+  CHECK(f.dispatcher->statuses().size() == 1);
+  f.loop.advance(milliseconds{50});
+  f.healthy();
+  f.loop.run_due();
+  CHECK(f.dispatcher->statuses().empty());
+  CHECK(f.dispatcher->reports()[0].state == "recovered");
+}
+
+TEST_CASE("a plan that a reload brings acts on an alert that fires already") {
+  Fixture f;
+  f.use(nullptr);
+  f.alert("ServiceDown");
+  f.use(f.plan());
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("an unfinished run whose plan is not configured any more is closed and reported") {
+  Fixture f;
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  f.dispatcher.reset();
+  f.said.clear();
+  f.start();
+  f.use(nullptr);
+  f.loop.run_due();
+  CHECK(f.said == std::vector<std::string>{"report aborted"});
+  CHECK(f.table(state::Table::intents).empty());
+}
+
+TEST_CASE("an unreadable budget counts as used up, an unreadable intent is removed") {
+  Fixture f;
+  f.state.commit({state::Change::put(state::Table::budgets, "order", "{"),
+                  state::Change::put(state::Table::intents, "order", "[]")},
+                 [](base::Result<>) {});
+  f.loop.run_due();
+  f.start();
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.advance(minutes{1});
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().state == "exhausted");
+  CHECK(f.table(state::Table::intents).empty());
+}
+
+TEST_CASE("an action that never answers is given up 15s after its deadline") {
+  Fixture f;
+  f.restart.takes = std::chrono::hours{5};
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.advance(seconds{74});
+  CHECK(f.status().state == "acting");
+  f.loop.advance(seconds{1});
+  REQUIRE_FALSE(f.dispatcher->reports().empty());
+  CHECK(f.dispatcher->reports()[0].actions.at(0).result == "timeout");
+}
+
+TEST_CASE("a full disk keeps a plan from acting and says so") {
+  Fixture f;
+  f.use(f.plan());
+  f.state.failing = true;
+  f.alert("ServiceDown");
+  f.loop.advance(seconds{5});
+  CHECK(f.restart.started.empty());
+  CHECK(f.said == std::vector<std::string>{"order blocked state"});
+  f.state.failing = false;
+  f.loop.advance(seconds{1});
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("status says what would happen next and when") {
+  Fixture f;
+  f.use(f.plan());
+  CHECK(f.status().next == "when alert is ServiceDown fires, runs systemd restart order.service");
+  f.world.uptime = seconds{10};
+  f.alert("ServiceDown");
+  CHECK(f.status().next ==
+        "runs systemd restart order.service once min_uptime allows it: started 10s ago, may take 30s to get ready, 20s "
+        "to go");
+  CHECK(f.status().not_before == f.loop.wall_now() + seconds{20});
+}

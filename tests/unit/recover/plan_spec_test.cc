@@ -1,0 +1,135 @@
+#include "recover/plan_spec.h"
+
+#include <doctest/doctest.h>
+
+#include "recover/registry.h"
+
+namespace {
+
+// A service with the recovery that `yaml` says, indented by nothing.
+std::unique_ptr<recover::PlanSpec> parse(const std::string& yaml, config::Errors& errors,
+                                         const std::string& unit = "order.service") {
+  config::Service service;
+  service.unit = unit;
+  service.depends_on = {"redis"};
+  service.probes = {config::Node::parse("{name: http, type: http}", "probe.yml", errors),
+                    config::Node::parse("{type: tcp}", "probe.yml", errors)};
+  service.recovery = config::Node::parse(yaml, "fettle.yml", errors);
+  return recover::parse_plan("order", service, errors);
+}
+
+}  // namespace
+
+TEST_CASE("the configuration of the product description is a plan") {
+  config::Errors errors;
+  const auto plan = parse(R"(when: {alert: ServiceDown}
+mode: enforce
+guards: {dependencies: healthy, min_uptime: 30s}
+budget: {attempts: 3, within: 15m, backoff: {initial: 5s, factor: 2, max: 5m, jitter: 0.2, reset_after: 10m}}
+steps:
+  - {do: drain, timeout: 10s, on_failure: continue}
+  - {do: {systemd: restart}, timeout: 60s, verify: {success_threshold: 3, within: 30s}}
+  - {do: {alert: page}}
+finally: [{do: undrain, slow_start: 30s}]
+)",
+                          errors);
+  CHECK(errors.text() == "");
+  REQUIRE(plan != nullptr);
+  CHECK(plan->mode == recover::Mode::enforce);
+  CHECK(plan->when == std::vector<std::pair<std::string, std::string>>{{"alert", "ServiceDown"}});
+  CHECK(plan->probes == std::vector<std::string>{"http", "tcp"});
+  CHECK(plan->depends_on == std::vector<std::string>{"redis"});
+  REQUIRE(plan->steps.size() == 3);
+  CHECK(plan->steps[0].text == "drain");
+  CHECK(plan->steps[0].on_failure == recover::OnFailure::proceed);
+  CHECK(plan->steps[1].text == "systemd restart order.service");
+  CHECK(plan->steps[1].verify->success_threshold == 3);
+  CHECK(plan->steps[2].text == "alert page");
+  REQUIRE(plan->finally.size() == 1);
+  CHECK(plan->finally[0].text == "undrain");
+}
+
+TEST_CASE("the least that a plan needs is an alert and a step; it is then a dry run") {
+  config::Errors errors;
+  const auto plan =
+      parse("{when: {alert: Down}, steps: [{do: {systemd: {verb: reload, unit: nginx.service}}}]}", errors);
+  CHECK(errors.text() == "");
+  CHECK(plan->mode == recover::Mode::dry_run);
+  CHECK(plan->budget.attempts == 3);
+  CHECK(plan->steps.at(0).text == "systemd reload nginx.service");
+}
+
+TEST_CASE("a service without recovery has no plan") {
+  config::Errors errors;
+  CHECK(recover::parse_plan("order", config::Service{}, errors) == nullptr);
+  CHECK(errors.empty());
+}
+
+TEST_CASE("each mistake is named with its place and what to write") {
+  struct Row {
+    const char* yaml;
+    const char* unit;
+    const char* want;
+  };
+  const Row rows[] = {
+      {"{when: {alert: Down}}", "o.service",
+       "fettle.yml:1:1: services.order.recovery.steps: must have at least one step, such as {do: {systemd: restart}}"},
+      {"{when: {}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:8: services.order.recovery.when: must name an alert, such as {alert: ServiceDown}"},
+      {"{when: {alert: D}, steps: [{do: {sytemd: restart}}]}", "o.service",
+       "fettle.yml:1:34: services.order.recovery.steps[0].do: unknown action 'sytemd'; did you mean systemd?"},
+      {"{when: {alert: D}, steps: [{do: reboot}]}", "o.service",
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'reboot'; there are: alert, command, "
+       "drain, systemd, undrain"},
+      {"{when: {alert: D}, steps: [{do: [drain]}]}", "o.service",
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: expected one action, such as {systemd: restart}; more "
+       "actions are more steps"},
+      {"{when: {alert: D}, steps: [{do: {systemd: restart}}]}", "",
+       "fettle.yml:1:43: services.order.recovery.steps[0].do.systemd: service order has no unit; set its unit, or "
+       "write "
+       "{systemd: {verb: restart, unit: NAME.service}}"},
+      {"{when: {alert: D}, steps: [{do: {systemd: restart}}]}", "order",
+       "fettle.yml:1:43: services.order.recovery.steps[0].do.systemd: 'order' is no unit name; write its type too, "
+       "such "
+       "as order.service"},
+      {"{when: {alert: D}, steps: [{do: drain}]}", "o.service",
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: drain: traffic adapters are not available yet, so this "
+       "step could not work; leave it out, or add on_failure: continue to go on without it"},
+      {"{when: {alert: D}, steps: [{do: {command: /usr/bin/true --now}}]}", "o.service",
+       "fettle.yml:1:43: services.order.recovery.steps[0].do.command: there is no shell: write the program and its "
+       "arguments as a list, {command: {argv: [/usr/bin/true, …]}}"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: /usr/bin/true}}}]}", "o.service",
+       "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv: there is no shell: write a list, "
+       "[/path/of/program, argument, …]"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: [true]}}}]}", "o.service",
+       "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[0]: 'true' is no absolute path; write where "
+       "the program lies, such as /usr/bin/systemctl"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: [/usr/bin]}}}]}", "o.service",
+       "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[0]: /usr/bin is no regular file"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: [/usr/bin/env, '{host}']}}}]}", "o.service",
+       "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[1]: unknown placeholder {host}; there are "
+       "{service}, {node} and {action_id}"},
+      {"{when: {alert: D}, steps: [{do: {alert: page}, slow_start: 3s}]}", "o.service",
+       "fettle.yml:1:60: services.order.recovery.steps[0].slow_start: only undrain has a slow_start"},
+      {"{when: {alert: D}, steps: [{do: {alert: page}}], budget: {attempts: 0}}", "o.service",
+       "fettle.yml:1:69: services.order.recovery.budget.attempts: must be at least 1; leave recovery out to never act"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.yaml);
+    config::Errors errors;
+    parse(row.yaml, errors, row.unit);
+    CHECK(errors.text() == std::string(row.want) + "\n");
+  }
+}
+
+TEST_CASE("every action type has an example that parses where it is allowed") {
+  for (const recover::ActionType* type : recover::action_types()) {
+    CAPTURE(std::string(type->name));
+    CHECK_FALSE(type->summary.empty());
+    config::Errors errors;
+    const auto plan =
+        parse("{when: {alert: D}, steps: [{on_failure: continue, do: " + std::string(type->example) + "}]}", errors);
+    CHECK(errors.text() == "");
+    CHECK(plan->steps.size() == 1);
+  }
+}

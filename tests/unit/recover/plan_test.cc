@@ -1,0 +1,412 @@
+#include "recover/plan.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <sstream>
+
+#include "fakes/scripted_action.h"
+
+using model::Health;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+// Plays a script of inputs against a plan and writes down the effects of each.
+//   fire, resolve, durable, full (the disk), done RESULT, run PROBE up|down, health up|down, wait DURATION
+class Player {
+ public:
+  explicit Player(recover::PlanSpec&& spec) : spec_(std::move(spec)), plan_(spec_, {}, random_) {
+    spec_.budget.backoff.jitter = 0;
+    now_.now = base::Instant{std::chrono::hours{10}};
+    now_.wall = base::wall_from_ms(1'700'000'000'000);
+    now_.agent_started = now_.now - minutes{10};
+    now_.health = Health::down;
+    now_.dependencies = {{"redis", Health::up}};
+    alert_.labels = model::Labels{{"alertname", "ServiceDown"}, {"service", "order"}};
+    alert_.state = model::AlertState::firing;
+  }
+
+  std::string play(const std::string& line) {
+    std::istringstream in(line);
+    std::string verb, a, b;
+    in >> verb >> a >> b;
+    if (verb == "fire") return show(plan_.firing(alert_, now_));
+    if (verb == "resolve") return show(plan_.resolved(now_));
+    if (verb == "durable") return show(plan_.durable({}, now_));
+    if (verb == "full") return show(plan_.durable(base::fail(base::Kind::io, "no space"), now_));
+    if (verb == "done") return show(plan_.action_done({a, "said"}, seconds{1}, now_));
+    if (verb == "run") return show(plan_.probe_ran(a, b == "up", now_));
+    if (verb == "redis") now_.dependencies[0].second = a == "up" ? Health::up : Health::down;
+    if (verb == "redis") return show(plan_.wake(now_));
+    if (verb == "health") now_.health = a == "up" ? Health::up : Health::down;
+    if (verb == "health") return show(plan_.health(now_));
+    if (verb == "wait") return wait(*base::parse_duration(a));
+    return "no such input: " + line;
+  }
+  const recover::Plan& plan() const { return plan_; }
+  recover::Plan& plan() { return plan_; }
+  const recover::Situation& now() const { return now_; }
+
+  std::string show(const recover::Effects& effects) const {
+    using Kind = recover::Effect::Kind;
+    std::string out;
+    for (const recover::Effect& e : effects) {
+      if (!out.empty()) out += "; ";
+      const recover::Run& run = plan_.run();
+      switch (e.kind) {
+        case Kind::commit_intent:
+          out += fmt::format("intent {} {}", run.part == recover::Part::steps ? "step" : "finally", run.step);
+          break;
+        case Kind::commit_progress: out += "progress"; break;
+        case Kind::commit_close: out += "close " + run.report.state; break;
+        case Kind::commit_budget: out += "budget"; break;
+        case Kind::start_action: out += "start " + plan_.current_step().text; break;
+        case Kind::probe_now: out += "probe"; break;
+        case Kind::report:
+          out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
+          break;
+        case Kind::action_ended: out += "ended " + e.report.actions.back().result; break;
+        case Kind::blocked: out += "blocked " + e.text; break;
+        case Kind::exhausted: out += "exhausted"; break;
+      }
+    }
+    return out;
+  }
+
+ private:
+  // Wakes the plan whenever it asks for it.
+  std::string wait(base::Millis d) {
+    std::string out;
+    const base::Instant end = now_.now + d;
+    for (auto at = plan_.wake_at(); at && *at <= end; at = plan_.wake_at()) {
+      move_to(std::max(*at, now_.now));
+      const std::string effects = show(plan_.wake(now_));
+      if (!effects.empty()) out += (out.empty() ? "" : "; ") + effects;
+      if (at == plan_.wake_at() && effects.empty()) {
+        move_to(end);
+        return out + " (wakes for nothing)";
+      }
+    }
+    move_to(end);
+    return out;
+  }
+  void move_to(base::Instant t) {
+    now_.wall += std::chrono::duration_cast<base::Millis>(t - now_.now);
+    now_.now = t;
+  }
+
+  base::Random random_{1};
+  recover::PlanSpec spec_;
+  recover::Plan plan_;
+  recover::Situation now_;
+  model::Alert alert_;
+};
+
+fakes::ActionScript script, telling{.heals = false};
+
+// drain (continue) → restart, verified by two good runs of http and tcp → page; finally undrain.
+recover::PlanSpec usual_plan() {
+  recover::PlanSpec spec;
+  spec.service = "order";
+  spec.mode = recover::Mode::enforce;
+  spec.depends_on = {"redis"};
+  spec.probes = {"http", "tcp"};
+  spec.when = {{"alert", "ServiceDown"}};
+  spec.steps.push_back(fakes::scripted_step("drain", telling));
+  spec.steps.back().on_failure = recover::OnFailure::proceed;
+  spec.steps.push_back(fakes::scripted_step("restart", script));
+  spec.steps.back().verify = recover::Verify{2, base::Millis{30'000}};
+  spec.steps.push_back(fakes::scripted_step("page", telling));
+  spec.finally.push_back(fakes::scripted_step("undrain", telling));
+  return spec;
+}
+
+struct Line {
+  const char* input;
+  const char* want;
+};
+
+void check(Player& player, std::initializer_list<Line> lines) {
+  int number = 0;
+  for (const Line& line : lines) {
+    CAPTURE(++number);
+    CAPTURE(line.input);
+    CHECK(player.play(line.input) == line.want);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a plan drains, restarts, verifies with every probe, undrains and is recovered") {
+  Player p(usual_plan());
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"done failed", "ended failed; intent step 1; report 1 acting"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run http up", ""},
+            {"run tcp up", ""},
+            {"run http up", ""},
+            {"run tcp up", "intent finally 0; report 1 acting"},
+            {"durable", "start undrain; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; close recovered"},
+            {"resolve", ""},
+            {"durable", "report 1 recovered, ended"}});
+  CHECK(p.plan().state() == "idle");
+  CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().spent(), p.now().now) == 2);
+}
+
+TEST_CASE("nothing starts before its intent is durable, and a full disk is asked again every second") {
+  Player p(usual_plan());
+  check(p, {{"fire", "intent step 0"},
+            {"full", "blocked state"},
+            {"wait 900ms", ""},
+            {"wait 100ms", "intent step 0"},
+            {"full", ""},
+            {"wait 1s", "intent step 0"}});
+  CHECK(p.plan().spent().attempts.empty());
+  check(p, {{"durable", "start drain; report 1 acting"}});
+  CHECK(p.plan().spent().attempts.size() == 1);
+}
+
+TEST_CASE("a verification that fails escalates, and the failed run waits for its backoff") {
+  Player p(usual_plan());
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"wait 600ms", "probe; probe"},
+            {"run http up", ""},
+            {"run tcp down", ""},
+            {"wait 29s", ""},
+            {"run http down", ""},
+            {"wait 400ms", "intent step 2; report 1 acting"},
+            {"durable", "start page; report 1 acting"},
+            {"done ok", "ended ok; intent finally 0; report 1 acting"},
+            {"durable", "start undrain; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; close failed"},
+            {"durable", "report 1 failed, ended; blocked backoff"}});
+  CHECK(p.plan().run().report.actions.empty());  // the next run's
+  CHECK(p.plan().state() == "backoff");
+  check(p, {{"wait 4999ms", ""},
+            {"wait 1ms", "probe"},
+            {"run tcp down", "intent step 0"},
+            {"durable", "start drain; report 2 acting"}});
+}
+
+TEST_CASE("a plan that waited probes again and does nothing when the service is healthy") {
+  Player p(usual_plan());
+  check(p, {{"redis down", ""},
+            {"fire", "blocked dependencies; report 0 blocked"},
+            {"wait 10s", ""},
+            {"redis up", "probe"},
+            {"run http up", ""},
+            {"run tcp up", "report 0 aborted, ended; budget"},
+            {"wait 1h", ""},
+            // The alert still fires when it goes down again: that is a new reason to act.
+            {"health up", ""},
+            {"health down", "probe"},
+            {"run tcp down", "intent step 0"}});
+}
+
+TEST_CASE("probes that give no answer after a wait do not keep a plan from acting") {
+  Player p(usual_plan());
+  check(p, {{"redis down", ""},
+            {"fire", "blocked dependencies; report 0 blocked"},
+            {"redis up", "probe"},
+            {"wait 9s", ""},
+            {"wait 1s", "intent step 0"}});
+}
+
+TEST_CASE("an alert that resolves ends a wait but never a run") {
+  Player p(usual_plan());
+  check(p, {{"redis down", ""},
+            {"fire", "blocked dependencies; report 0 blocked"},
+            {"resolve", "report 0 aborted, ended; budget"},
+            {"redis up", ""},
+            {"fire", "intent step 0"},
+            {"resolve", ""},
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"durable", "start restart; report 1 acting"}});
+}
+
+TEST_CASE("a service that came back while the first intent was written is left alone and nothing is spent") {
+  Player p(usual_plan());
+  check(p,
+        {{"fire", "intent step 0"}, {"resolve", ""}, {"health up", ""}, {"durable", "close aborted"}, {"durable", ""}});
+  CHECK(p.plan().spent().attempts.empty());
+  CHECK(p.plan().state() == "idle");
+}
+
+TEST_CASE("after a recovery the same alert acts again only after the cooldown") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.finally.clear();
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run tcp up", ""},
+            {"run http up", ""},
+            {"run tcp up", "close recovered; report 1 recovered, ended"},
+            {"durable", "report 1 recovered, ended"}});
+  CHECK(p.plan().state() == "recovered");
+  check(p, {{"wait 119s", ""}, {"wait 1s", "probe"}, {"run http down", "intent step 0"}});
+}
+
+TEST_CASE("the last attempt that fails is exhausted: said once, latched, open again after health") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.steps.pop_back();
+  spec.finally.clear();
+  spec.budget.attempts = 2;
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done refused", "ended refused; close failed; report 1 failed, ended"},
+            {"durable", "report 1 failed, ended; blocked backoff"},
+            {"wait 5s", "probe"},
+            {"run http down", "intent step 0"},
+            {"durable", "start restart; report 2 acting"},
+            {"done timeout", "ended timeout; exhausted; close exhausted; report 2 exhausted, ended"},
+            {"durable", "report 2 exhausted, ended; blocked exhausted"},
+            {"wait 1h", ""}});
+  CHECK(p.plan().state() == "exhausted");
+  check(p, {{"resolve", "budget"}, {"fire", "blocked exhausted"}, {"resolve", "budget"}, {"health up", ""}});
+  CHECK(p.plan().state() == "exhausted");
+  check(p, {{"wait 10m", "budget"}});
+  CHECK(p.plan().state() == "idle");
+  check(p, {{"health down", ""}, {"fire", "intent step 0"}});
+}
+
+TEST_CASE("a service that dies again after each recovery exhausts its budget, too") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.finally.clear();
+  spec.budget.attempts = 1;
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run tcp up", ""},
+            {"run http up", ""},
+            {"run tcp up", "close recovered; report 1 recovered, ended"},
+            {"resolve", ""},
+            {"durable", "report 1 recovered, ended"},
+            {"wait 5m", ""},
+            {"fire", "exhausted; budget; blocked exhausted; report 0 exhausted, ended"},
+            {"resolve", "budget"},
+            {"fire", "blocked exhausted"}});
+}
+
+TEST_CASE("stop gives up at once, and finally steps run all the same") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps[1].on_failure = recover::OnFailure::stop;
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"durable", "start restart; report 1 acting"},
+            {"done failed", "ended failed; intent finally 0; report 1 acting"},
+            {"durable", "start undrain; report 1 acting"},
+            {"done failed", "ended failed; report 1 acting; close failed"}});
+}
+
+TEST_CASE("a plan whose last action is not verified asks the probes before it says recovered") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.steps.pop_back();
+  spec.steps[0].verify.reset();
+  spec.finally.clear();
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run tcp up", "close recovered; report 1 recovered, ended"}});
+}
+
+TEST_CASE("an alert about a service whose probes are fine acts, and waits do not take that as healed") {
+  Player p(usual_plan());
+  check(p, {{"health up", ""},
+            {"redis down", ""},
+            {"fire", "blocked dependencies; report 0 blocked"},
+            {"redis up", "probe"},
+            {"run http up", "intent step 0"}});
+}
+
+TEST_CASE("what a crash left goes on by probing: a step that may have run is not repeated") {
+  struct Row {
+    const char* name;
+    std::size_t step;
+    recover::Part part;
+    bool done;
+    std::vector<Line> lines;
+  };
+  const Row rows[] = {
+      {"in the restart, healthy by now",
+       1,
+       recover::Part::steps,
+       false,
+       {{"run http up", ""},
+        {"run tcp up", ""},
+        {"run http up", ""},
+        {"run tcp up", "intent finally 0; report 1 acting"}}},
+      {"in the restart, still down",
+       1,
+       recover::Part::steps,
+       false,
+       {{"run http down", ""},
+        {"wait 250ms", "probe"},
+        {"run http up", ""},
+        {"wait 30s", "intent step 2; report 1 acting"}}},
+      {"while verifying", 1, recover::Part::steps, true, {{"run http up", ""}}},
+      {"in the last step, still down",
+       2,
+       recover::Part::steps,
+       false,
+       {{"run http up", ""}, {"wait 30s", "intent finally 0; report 1 acting"}}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Player p(usual_plan());
+    recover::Run run;
+    run.report.service = "order";
+    run.report.attempt = 1;
+    run.step = row.step;
+    run.part = row.part;
+    run.step_done = row.done;
+    run.was_down = true;
+    CHECK(p.show(p.plan().resume(run, p.now())) == "probe; report 1 verifying");
+    CHECK(p.plan().run().report.actions.size() == (row.done ? 0 : 1));
+    for (const Line& line : row.lines) {
+      CAPTURE(line.input);
+      CHECK(p.play(line.input) == line.want);
+    }
+  }
+}
+
+TEST_CASE("a crash in a finally step runs that step again, and one of a plan that was shortened is closed") {
+  recover::Run run;
+  run.report.attempt = 1;
+  run.part = recover::Part::finally;
+  run.outcome = "recovered";
+  Player p(usual_plan());
+  CHECK(p.show(p.plan().resume(run, p.now())) == "intent finally 0");
+  check(p, {{"durable", "start undrain; report 1 acting"}});
+  run.step = 7;
+  Player q(usual_plan());
+  CHECK(q.show(q.plan().resume(run, q.now())) == "close recovered");
+  run.part = recover::Part::steps;
+  run.outcome.clear();
+  Player r(usual_plan());
+  CHECK(r.show(r.plan().resume(run, r.now())) == "close aborted");
+}
