@@ -117,7 +117,7 @@ class Schema {
   }
   // Where the mapping itself stands, for messages made later.
   Schema& place(Node T::*member) {
-    place_ = member;
+    place_ = [member](T& t, const Node& node) { t.*member = node; };
     return *this;
   }
   // Rules between keys; run only if the mapping had no mistake of its own.
@@ -128,7 +128,7 @@ class Schema {
 
   T parse(const Node& node, const std::string& path, Errors& errors) const {
     T out{};
-    if (place_) out.*place_ = node;
+    if (place_) place_(out, node);
     const std::size_t before = errors.size();
     const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, [&](std::size_t i, const Node& value) {
       readers_[i](value, out, detail::join_path(path, specs_[i].key), errors);
@@ -167,7 +167,7 @@ class Schema {
   std::vector<Reader> readers_;
   std::vector<KeyReference> reference_;
   std::vector<std::function<void(const T&, const Complain&)>> rules_;
-  Node T::*place_ = nullptr;
+  std::function<void(T&, const Node&)> place_;
 };
 
 }  // namespace config
