@@ -19,10 +19,11 @@ std::string text_of(const config::Errors& errors) {
   return text;
 }
 
-bool run_file(const std::string& path, promql::Compat compat, std::FILE* out, std::FILE* err) {
+bool run_file(const std::string& path, promql::Compat compat, std::FILE* out, std::FILE* err, Comparison comparison) {
   fmt::print(out, "Unit Testing:  {}\n", path);
   config::Errors errors;
-  const TestFile file = load_test_file(path, errors);
+  TestFile file = load_test_file(path, errors);
+  if (comparison == Comparison::but_for_last_bit) file.fuzzy_compare = true;
   std::vector<config::RuleGroup> groups;
   for (const std::string& rules : file.rule_files)
     for (config::RuleGroup& group : config::load_rule_file(rules, errors)) groups.push_back(std::move(group));
@@ -85,13 +86,14 @@ bool check_file(const std::string& path, std::FILE* out, std::FILE* err) {
 
 }  // namespace
 
-int run_unit_tests(const std::vector<std::string>& files, promql::Compat compat, std::FILE* out, std::FILE* err) {
+int run_unit_tests(const std::vector<std::string>& files, promql::Compat compat, std::FILE* out, std::FILE* err,
+                   Comparison comparison) {
   if (files.empty()) {
     fmt::print(err, "no test file given; write fettle test rules FILE...\n");
     return 2;
   }
   bool good = true;
-  for (const std::string& file : files) good = run_file(file, compat, out, err) && good;
+  for (const std::string& file : files) good = run_file(file, compat, out, err, comparison) && good;
   return good ? 0 : 1;
 }
 

@@ -35,6 +35,28 @@ bool read_value(const Node& node, double& out) {
   return value.has_value();
 }
 
+// As in promtool a key without a value is as good as none.
+template <typename T, typename F>
+typename Schema<T>::Reader scalar_of(F T::*member) {
+  return [member](const Node& node, T& t, const std::string& path, Errors& errors) {
+    using config::read;
+    std::string why;
+    if (!node.is_null() && !read(node, t.*member, why)) errors.add(node.mark(), path, why);
+  };
+}
+template <typename T, typename F>
+typename Schema<T>::Reader list_of(std::vector<F> T::*member, const Schema<F>& inner) {
+  return [member, &inner](const Node& node, T& t, const std::string& path, Errors& errors) {
+    if (node.is_null()) return;
+    if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list", node));
+    for (const Node& item : node.items()) {
+      const std::string at = fmt::format("{}[{}]", path, (t.*member).size());
+      if (item.is_null()) (t.*member).emplace_back();
+      else (t.*member).push_back(inner.parse(item, at, errors));
+    }
+  };
+}
+
 void read_metric(const Node& node, model::Labels& out, const std::string& path, Errors& errors) {
   std::string text, why;
   if (node.is_null()) return;
@@ -63,26 +85,20 @@ const Schema<InputSeries>& series_schema() {
 }
 
 const Schema<ExpectedAlert>& expected_alert_schema() {
-  static const auto schema = Schema<ExpectedAlert>("exp_alerts")
-                                 .optional("exp_labels", &ExpectedAlert::labels, "All labels but alertname.")
-                                 .optional("exp_annotations", &ExpectedAlert::annotations, "All annotations.");
+  static const auto schema =
+      Schema<ExpectedAlert>("exp_alerts")
+          .custom("exp_labels", "All labels but alertname.", "", scalar_of(&ExpectedAlert::labels))
+          .custom("exp_annotations", "All annotations.", "", scalar_of(&ExpectedAlert::annotations));
   return schema;
 }
 
 const Schema<AlertTest>& alert_schema() {
   static const auto schema =
       Schema<AlertTest>("alert_rule_test")
-          .optional("eval_time", &AlertTest::eval_time, "Since the start of the test.")
-          .optional("alertname", &AlertTest::alertname, "Which alert.")
+          .custom("eval_time", "Since the start of the test.", "", scalar_of(&AlertTest::eval_time))
+          .custom("alertname", "Which alert.", "", scalar_of(&AlertTest::alertname))
           .custom("exp_alerts", "The alerts that fire then; none if left out.", "[]",
-                  [](const Node& node, AlertTest& test, const std::string& path, Errors& errors) {
-                    std::size_t i = 0;
-                    for (const Node& one : node.items()) {
-                      const std::string at = fmt::format("{}[{}]", path, i++);
-                      if (!one.is_null()) test.expected.push_back(expected_alert_schema().parse(one, at, errors));
-                      else test.expected.emplace_back();
-                    }
-                  });
+                  list_of(&AlertTest::expected, expected_alert_schema()));
   return schema;
 }
 
@@ -102,23 +118,25 @@ const Schema<ExpectedSample>& sample_schema() {
 }
 
 const Schema<ExpressionTest>& expression_schema() {
-  static const auto schema = Schema<ExpressionTest>("promql_expr_test")
-                                 .optional("expr", &ExpressionTest::expr, "The expression.")
-                                 .optional("eval_time", &ExpressionTest::eval_time, "Since the start of the test.")
-                                 .list("exp_samples", &ExpressionTest::expected, sample_schema(), "The whole result.");
+  static const auto schema =
+      Schema<ExpressionTest>("promql_expr_test")
+          .custom("expr", "The expression.", "", scalar_of(&ExpressionTest::expr))
+          .custom("eval_time", "Since the start of the test.", "", scalar_of(&ExpressionTest::eval_time))
+          .custom("exp_samples", "The whole result.", "[]", list_of(&ExpressionTest::expected, sample_schema()));
   return schema;
 }
 
 const Schema<TestGroup>& group_schema() {
   static const auto schema =
       Schema<TestGroup>("tests")
-          .optional("name", &TestGroup::name, "For messages.")
-          .optional("interval", &TestGroup::interval, "Between two values of a series.")
-          .list("input_series", &TestGroup::series, series_schema(), "The data.")
-          .list("alert_rule_test", &TestGroup::alerts, alert_schema(), "Alerts that must fire.")
-          .list("promql_expr_test", &TestGroup::expressions, expression_schema(), "Expressions and their results.")
-          .optional("external_labels", &TestGroup::external_labels, "For templates.")
-          .optional("external_url", &TestGroup::external_url, "For templates.")
+          .custom("name", "For messages.", "", scalar_of(&TestGroup::name))
+          .custom("interval", "Between two values of a series.", "", scalar_of(&TestGroup::interval))
+          .custom("input_series", "The data.", "[]", list_of(&TestGroup::series, series_schema()))
+          .custom("alert_rule_test", "Alerts that must fire.", "[]", list_of(&TestGroup::alerts, alert_schema()))
+          .custom("promql_expr_test", "Expressions and their results.", "[]",
+                  list_of(&TestGroup::expressions, expression_schema()))
+          .custom("external_labels", "For templates.", "", scalar_of(&TestGroup::external_labels))
+          .custom("external_url", "For templates.", "", scalar_of(&TestGroup::external_url))
           .custom("start_timestamp", "When the test starts: seconds since the epoch, or RFC 3339.", "0",
                   [](const Node& node, TestGroup& test, const std::string& path, Errors& errors) {
                     double seconds = 0;
@@ -133,11 +151,12 @@ const Schema<TestGroup>& group_schema() {
 const Schema<TestFile>& file_schema() {
   static const auto schema =
       Schema<TestFile>("unit tests")
-          .optional("rule_files", &TestFile::rule_files, "Files or patterns, relative to this file.")
-          .optional("evaluation_interval", &TestFile::evaluation_interval, "Between two evaluations of all groups.")
-          .optional("group_eval_order", &TestFile::group_eval_order, "Names of groups.")
-          .optional("fuzzy_compare", &TestFile::fuzzy_compare, "Values may differ in the last bit.")
-          .list("tests", &TestFile::tests, group_schema(), "The tests.");
+          .custom("rule_files", "Files or patterns, relative to this file.", "", scalar_of(&TestFile::rule_files))
+          .custom("evaluation_interval", "Between two evaluations of all groups.", "",
+                  scalar_of(&TestFile::evaluation_interval))
+          .custom("group_eval_order", "Names of groups.", "", scalar_of(&TestFile::group_eval_order))
+          .custom("fuzzy_compare", "Values may differ in the last bit.", "", scalar_of(&TestFile::fuzzy_compare))
+          .custom("tests", "The tests.", "[]", list_of(&TestFile::tests, group_schema()));
   return schema;
 }
 
