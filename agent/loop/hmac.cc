@@ -33,6 +33,7 @@ base::Result<std::string> base64_decode(std::string_view text) {
                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   // It counts the padding as zero bytes.
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  if (text.find('=') < text.size() - padding) return base::fail(base::Kind::invalid, "not base64");
   if (size < 0 || text.empty() || text.size() % 4 != 0 || static_cast<std::size_t>(size) < padding)
     return base::fail(base::Kind::invalid, "not base64");
   out.resize(static_cast<std::size_t>(size) - padding);

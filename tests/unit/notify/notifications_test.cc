@@ -1,0 +1,342 @@
+#include "notify/notifications.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fakes/fake_loop.h"
+#include "fakes/fake_state.h"
+#include "fakes/probe_world.h"
+
+using model::AlertState;
+using nlohmann::json;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+struct Fixture {
+  fakes::FakeLoop loop;
+  fakes::FakeHttp http{loop};
+  fakes::FakeState state{loop};
+  std::vector<std::string> results;
+  std::unique_ptr<notify::Notifications> notifications;
+
+  explicit Fixture(const std::string& receiver = "{name: ops, webhook: {url: \"http://h/\"}}") { start(receiver); }
+
+  void start(const std::string& receivers, std::uint64_t seed = 1) {
+    notifications.reset();
+    notify::Listener listener;
+    listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string&) {
+      results.push_back(receiver + " " + result);
+    };
+    notifications = std::make_unique<notify::Notifications>(notify::Options{"node1", "http://node1:10911", {}, seed},
+                                                            notify::Context{loop, http}, state, listener);
+    use(receivers);
+  }
+  void use(const std::string& receivers) {
+    config::Errors errors;
+    const config::Node whole = config::Node::parse("list: [" + receivers + "]", "r.yml", errors);
+    notifications->replace(notify::parse_receivers(whole.find("list").items(), errors));
+    REQUIRE(errors.text() == "");
+    loop.run_due();
+  }
+  void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1") {
+    model::AlertTransition t;
+    t.alert.labels =
+        model::Labels{{"alertname", name}, {"service", "order"}, {"instance", instance}, {"severity", "page"}};
+    t.alert.state = to;
+    t.at = loop.wall_now();
+    t.alert.active_at = to == AlertState::firing ? t.at : base::wall_from_ms(1'700'000'000'000);
+    t.alert.fired_at = t.alert.active_at;
+    if (to == AlertState::inactive) t.alert.resolved_at = t.at;
+    t.from = to == AlertState::firing ? AlertState::pending : AlertState::firing;
+    notifications->on_transitions({t});
+    loop.run_due();
+  }
+  void answer(int status) {
+    loop::HttpResponse response;
+    response.status = status;
+    http.desk.answer(std::move(response));
+  }
+  std::size_t sent() const { return http.desk.asked().size(); }
+  std::string header(const std::string& name, std::size_t request) const {
+    for (const auto& [key, value] : http.desk.asked().at(request).headers)
+      if (key == name) return value;
+    return "";
+  }
+  std::string header(const std::string& name) const { return header(name, sent() - 1); }
+  json body() const { return json::parse(http.desk.last().body); }
+  std::size_t queued() const {
+    std::size_t n = 0;
+    const auto found = state.durable().find(state::Table::notifications);
+    if (found == state.durable().end()) return 0;
+    for (const auto& [key, record] : found->second) n += key.starts_with("queue/") ? 1 : 0;
+    return n;
+  }
+};
+
+const char* const kAlertmanagers = "{name: am, alertmanager: {urls: [\"http://a/\", \"http://b\"]}}";
+
+}  // namespace
+
+TEST_CASE("an alert that fires is queued durably, sent, and gone from the queue") {
+  Fixture f("{name: ops, webhook: {url: \"http://h/\", secret: s, headers: {X-Team: shop}}}");
+  f.state.held = true;
+  f.tell("Down");
+  CHECK(f.sent() == 0);  // not before it is durable
+  f.state.sync();
+  CHECK(f.queued() == 1);
+  REQUIRE(f.sent() == 1);
+  const loop::HttpRequest& request = f.http.desk.last();
+  CHECK(request.method == "POST");
+  CHECK(request.url == "http://h/");
+  CHECK(request.deadline == f.loop.now() + seconds{10});
+  CHECK(f.header("X-Team") == "shop");
+  CHECK(f.header("Content-Type") == "application/json");
+  CHECK(f.header("webhook-id").starts_with("msg_"));
+  CHECK(f.header("webhook-timestamp") == "1700000000");
+  CHECK(f.header("webhook-signature").starts_with("v1,"));
+  CHECK(f.body()["groupKey"] == "{}:{alertname=\"Down\", service=\"order\"}");
+  CHECK(f.body()["node"] == "node1");
+  f.state.held = false;
+  f.answer(200);
+  f.loop.run_due();
+  CHECK(f.queued() == 0);
+  CHECK(f.results == std::vector<std::string>{"ops sent"});
+  CHECK(f.notifications->statuses()[0].last_sent == f.loop.wall_now());
+}
+
+TEST_CASE("a message that does not get through is sent again with the same id and bytes, in time and in order") {
+  Fixture f;
+  f.tell("Down");
+  f.tell("Slow");
+  REQUIRE(f.sent() == 1);
+  const std::string id = f.header("webhook-id"), body = f.http.desk.last().body;
+  std::vector<double> waits;
+  for (int i = 0; i < 8; ++i) {
+    const base::Instant failed = f.loop.now();
+    f.answer(503);
+    while (f.http.desk.waiting() == 0) f.loop.advance(std::chrono::milliseconds{100});
+    waits.push_back(base::seconds(f.loop.now() - failed));
+    CHECK(f.header("webhook-id") == id);
+    CHECK(f.http.desk.last().body == body);
+  }
+  const double plain[] = {0, 1, 2, 5, 10, 30, 60, 120};
+  for (std::size_t i = 0; i < waits.size(); ++i) {
+    CAPTURE(i);
+    CHECK(waits[i] >= plain[i] * 0.8);
+    CHECK(waits[i] <= plain[i] * 1.2 + 0.2);
+  }
+  CHECK(f.header("webhook-timestamp") != f.header("webhook-timestamp", 0));  // each attempt says when it was made
+  f.answer(200);
+  f.loop.run_due();
+  CHECK(f.body()["groupLabels"]["alertname"] == "Slow");  // only now the second one
+  CHECK(f.header("webhook-id") != id);
+}
+
+TEST_CASE("what is refused for good is parked and does not hold up the next one") {
+  Fixture f;
+  f.tell("Down");
+  f.tell("Slow");
+  f.answer(410);
+  f.loop.run_due();
+  CHECK(f.results == std::vector<std::string>{"ops parked"});
+  CHECK(f.sent() == 2);
+  CHECK(f.notifications->statuses()[0].last_error == "HTTP status 410");
+}
+
+TEST_CASE("Retry-After is kept") {
+  Fixture f;
+  f.tell("Down");
+  loop::HttpResponse busy;
+  busy.status = 429;
+  busy.headers = {{"Retry-After", "40"}};
+  f.http.desk.answer(std::move(busy));
+  f.loop.advance(seconds{39});
+  CHECK(f.sent() == 1);
+  f.loop.advance(seconds{1});
+  CHECK(f.sent() == 2);
+}
+
+TEST_CASE("a crash between queue and answer sends once more with the same id, and never what was through") {
+  Fixture f;
+  f.tell("Down");
+  const std::string id = f.header("webhook-id"), body = f.http.desk.last().body;
+  f.start("{name: ops, webhook: {url: \"http://h/\"}}", 99);
+  REQUIRE(f.sent() == 2);
+  CHECK(f.header("webhook-id") == id);
+  CHECK(f.http.desk.last().body == body);
+  f.answer(200);
+  f.loop.run_due();
+  f.start("{name: ops, webhook: {url: \"http://h/\"}}", 98);
+  f.tell("Down");  // the rules say again what fires
+  f.loop.advance(minutes{1});
+  CHECK(f.sent() == 2);
+  f.tell("Down", AlertState::inactive);
+  CHECK(f.sent() == 3);
+  CHECK(f.body()["status"] == "resolved");
+}
+
+TEST_CASE("alerts of one name and service are one message; what was said is not said again") {
+  Fixture f("{name: ops, group_wait: 5s, webhook: {url: \"http://h/\"}}");
+  f.tell("Down", AlertState::firing, "i1");
+  f.loop.advance(seconds{3});
+  f.tell("Down", AlertState::firing, "i2");
+  CHECK(f.sent() == 0);
+  f.loop.advance(seconds{2});
+  REQUIRE(f.sent() == 1);
+  CHECK(f.body()["alerts"].size() == 2);
+  f.answer(200);
+  f.tell("Down", AlertState::firing, "i2");
+  CHECK(f.sent() == 1);
+  f.tell("Down", AlertState::inactive, "i1");  // after the first message nothing waits
+  REQUIRE(f.sent() == 2);
+  CHECK(f.body()["status"] == "firing");
+  f.answer(200);
+  f.tell("Down", AlertState::inactive, "i2");
+  REQUIRE(f.sent() == 3);
+  CHECK(f.body()["status"] == "resolved");
+  CHECK(f.body()["alerts"].size() == 1);  // i1 was told before
+}
+
+TEST_CASE("a receiver gets what matches and, if it wants, no resolutions") {
+  Fixture f(
+      "{name: ops, match: {severity: page}, send_resolved: false, webhook: {url: \"http://h/\"}}, "
+      "{name: other, match: {severity: ticket}, webhook: {url: \"http://o/\"}}");
+  f.tell("Down");
+  CHECK(f.sent() == 1);
+  f.answer(200);
+  f.tell("Down", AlertState::inactive);
+  CHECK(f.sent() == 1);
+  f.tell("Down");
+  CHECK(f.sent() == 2);
+}
+
+TEST_CASE("the end of a recovery is told at once, with its actions") {
+  Fixture f;
+  f.tell("Down");
+  f.answer(200);
+  model::RecoveryReport report;
+  report.id = "r1";
+  report.service = "order";
+  report.state = "acting";
+  report.started = f.loop.wall_now();
+  f.notifications->on_recovery(report);
+  f.loop.run_due();
+  CHECK(f.sent() == 1);  // begun: with the next message
+  f.loop.advance(seconds{2});
+  f.tell("Down", AlertState::inactive);
+  REQUIRE(f.sent() == 2);
+  CHECK(f.body()["recoveries"][0]["state"] == "acting");
+  f.answer(200);
+  report.state = "recovered";
+  report.ended = f.loop.wall_now();
+  f.notifications->on_recovery(report);
+  f.loop.run_due();
+  REQUIRE(f.sent() == 3);
+  CHECK(f.body()["recoveries"][0]["state"] == "recovered");
+  CHECK(f.body()["status"] == "resolved");
+}
+
+TEST_CASE("a page goes to who matches, and to everybody if nobody does") {
+  Fixture f(
+      "{name: pager, match: {severity: page}, webhook: {url: \"http://p/\"}}, "
+      "{name: chat, match: {severity: info}, webhook: {url: \"http://c/\"}}");
+  f.notifications->page("order", "Recovery exhausted.");
+  f.loop.run_due();
+  REQUIRE(f.sent() == 1);
+  CHECK(f.http.desk.last().url == "http://p/");
+  CHECK(f.body()["alerts"][0]["annotations"]["summary"] == "Recovery exhausted.");
+  CHECK(f.body()["alerts"][0]["labels"] ==
+        json{{"alertname", "FettlePage"}, {"service", "order"}, {"severity", "page"}});
+  f.use("{name: chat, match: {severity: info}, webhook: {url: \"http://c/\"}}");
+  f.notifications->page("order", "Recovery exhausted.");
+  f.loop.run_due();
+  CHECK(f.sent() == 2);
+}
+
+TEST_CASE("the queue is bounded: the oldest is dropped and counted") {
+  Fixture f;
+  f.tell("Down");
+  for (int i = 0; i < 1000; ++i) f.notifications->page("order", "again");
+  f.loop.run_due();
+  CHECK(f.results == std::vector<std::string>{"ops dropped"});
+  CHECK(f.notifications->statuses()[0].queued == 1000);
+  CHECK(f.queued() == 1000);
+}
+
+TEST_CASE("a message that waits for a day is dropped") {
+  Fixture f;
+  f.tell("Down");
+  f.start("", 2);  // without a receiver nothing may be kept
+  CHECK(f.results == std::vector<std::string>{"ops dropped"});
+  CHECK(f.queued() == 0);
+  Fixture g;
+  g.tell("Down");
+  g.answer(500);
+  g.answer(500);
+  g.loop.jump_wall(std::chrono::hours{25});
+  g.loop.advance(seconds{1});
+  CHECK(g.results == std::vector<std::string>{"ops retried", "ops retried", "ops dropped"});
+}
+
+TEST_CASE("a full disk does not keep a message from being sent") {
+  Fixture f;
+  f.state.failing = true;
+  f.tell("Down");
+  CHECK(f.sent() == 1);
+}
+
+TEST_CASE("every Alertmanager gets the alerts; one that accepts is enough") {
+  Fixture f(kAlertmanagers);
+  f.tell("Down");
+  REQUIRE(f.sent() == 2);
+  CHECK(f.http.desk.asked()[0].url == "http://a/api/v2/alerts");
+  CHECK(f.http.desk.asked()[1].url == "http://b/api/v2/alerts");
+  CHECK(f.body()[0]["endsAt"] == "2023-11-14T22:17:20.000Z");
+  f.answer(500);
+  CHECK(f.results.empty());
+  f.answer(200);
+  CHECK(f.results == std::vector<std::string>{"am sent"});
+}
+
+TEST_CASE("firing alerts are posted every minute, resolved ones for fifteen") {
+  Fixture f(kAlertmanagers);
+  f.tell("Down");
+  const auto accept = [&] {
+    while (f.http.desk.waiting() != 0) f.answer(200);
+  };
+  accept();
+  f.loop.advance(seconds{59});
+  CHECK(f.sent() == 2);
+  f.loop.advance(seconds{1});
+  CHECK(f.sent() == 4);
+  CHECK(f.body()[0]["endsAt"] == "2023-11-14T22:18:20.000Z");
+  accept();
+  f.tell("Down", AlertState::inactive);
+  CHECK(f.sent() == 6);
+  CHECK(f.body()[0]["endsAt"] == "2023-11-14T22:14:20.000Z");
+  int posts = 0;
+  for (int minute = 0; minute < 30; ++minute) {
+    accept();
+    f.loop.advance(minutes{1});
+    posts += f.http.desk.waiting() != 0 ? 1 : 0;
+  }
+  CHECK(posts == 14);
+  CHECK(f.state.durable().at(state::Table::notifications).empty());
+}
+
+TEST_CASE("what an Alertmanager did not get is replaced by what is true now, also after a crash") {
+  Fixture f(kAlertmanagers);
+  f.tell("Down");
+  f.answer(500);
+  f.answer(500);
+  f.loop.advance(seconds{61});
+  CHECK(f.notifications->statuses()[0].queued == 2);  // one is on its way
+  f.loop.advance(minutes{1});
+  CHECK(f.notifications->statuses()[0].queued == 2);
+  f.start(kAlertmanagers, 5);
+  CHECK(f.body()[0]["labels"]["alertname"] == "Down");
+  CHECK(f.body()[0]["endsAt"] == "2023-11-14T22:19:21.000Z");
+}

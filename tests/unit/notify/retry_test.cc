@@ -1,0 +1,80 @@
+#include "notify/retry.h"
+
+#include <doctest/doctest.h>
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+const base::WallTime kNow = base::wall_from_ms(1'700'000'000'000);  // Tue, 14 Nov 2023 22:13:20 GMT
+}
+
+TEST_CASE("retries come after 0, 1, 2, 5, 10, 30, 60 s and then up to 5 min, spread by a fifth") {
+  const int plain[] = {0, 1, 2, 5, 10, 30, 60, 120, 240, 300, 300};
+  for (int failures = 0; failures < 11; ++failures) {
+    CAPTURE(failures);
+    CHECK(notify::retry_delay(failures, 0.5, base::Millis{0}) == seconds{plain[failures]});
+  }
+  CHECK(notify::retry_delay(1000, 0.5, base::Millis{0}) == seconds{300});
+  CHECK(notify::retry_delay(4, 0.0, base::Millis{0}) == seconds{8});
+  CHECK(notify::retry_delay(4, 0.75, base::Millis{0}) == seconds{11});
+}
+
+TEST_CASE("a Retry-After that is longer is honoured, up to an hour") {
+  CHECK(notify::retry_delay(1, 0.5, base::Millis{30'000}) == seconds{30});
+  CHECK(notify::retry_delay(6, 0.5, base::Millis{30'000}) == seconds{60});
+  CHECK(notify::retry_delay(0, 0.5, base::Millis{86'400'000}) == seconds{3600});
+}
+
+TEST_CASE("Retry-After is read as seconds or as a date") {
+  struct Row {
+    const char* text;
+    int ms;  // -1: refused
+  };
+  for (const Row& row : {Row{"120", 120'000}, Row{"0", 0}, Row{"Tue, 14 Nov 2023 22:13:50 GMT", 30'000},
+                         Row{"Tue, 14 Nov 2023 22:00:00 GMT", 0}, Row{"soon", -1}, Row{"-5", -1}, Row{"", -1}}) {
+    CAPTURE(row.text);
+    const auto parsed = notify::parse_retry_after(row.text, kNow);
+    CHECK(parsed.has_value() == (row.ms >= 0));
+    if (parsed) CHECK(*parsed == milliseconds{row.ms});
+  }
+}
+
+TEST_CASE("what an answer means: through, again, or refused for good") {
+  struct Row {
+    int status;
+    model::Reason reason;
+    bool ok, retry;
+    const char* text;
+  };
+  const Row rows[] = {
+      {200, model::Reason::none, true, false, "HTTP status 200"},
+      {204, model::Reason::none, true, false, "HTTP status 204"},
+      {202, model::Reason::too_large, true, false, "HTTP status 202"},
+      {301, model::Reason::none, false, true, "HTTP status 301: said; redirects are not followed, write the final URL"},
+      {400, model::Reason::none, false, false, "HTTP status 400: said"},
+      {408, model::Reason::none, false, true, "HTTP status 408: said"},
+      {410, model::Reason::none, false, false, "HTTP status 410: said"},
+      {429, model::Reason::none, false, true, "HTTP status 429: said"},
+      {500, model::Reason::none, false, true, "HTTP status 500: said"},
+      {503, model::Reason::none, false, true, "HTTP status 503: said"},
+      {0, model::Reason::refused, false, true, "refused: connection refused"},
+      {200, model::Reason::read_timeout, false, true, "read_timeout: connection refused"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.status);
+    loop::HttpResponse response;
+    response.status = row.status;
+    response.reason = row.reason;
+    response.text = "connection refused";
+    response.body = "said\nmore";
+    const notify::Sent sent = notify::judge(response, kNow);
+    CHECK(sent.ok == row.ok);
+    if (!sent.ok) CHECK(sent.retry == row.retry);
+    CHECK(sent.text == row.text);
+  }
+  loop::HttpResponse busy;
+  busy.status = 503;
+  busy.headers = {{"retry-after", "7"}};
+  CHECK(notify::judge(busy, kNow).retry_after == base::Millis{7'000});
+}
