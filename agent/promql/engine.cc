@@ -99,6 +99,7 @@ base::Result<Matrix> Engine::Rep::matrix(Plan& plan, Evaluation& evaluation, std
 Engine::Engine(EngineOptions options) : rep_(std::make_unique<Rep>()) { rep_->options = options; }
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
 
 base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std::int64_t t) {
   if (t > kFarthest || t < -kFarthest) return base::fail(base::Kind::invalid, "the evaluation time is out of range");

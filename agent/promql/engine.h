@@ -31,6 +31,7 @@ class Engine {
   explicit Engine(EngineOptions options);
   ~Engine();
   Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
 
   // At one instant (milliseconds). The vector's order is Prometheus'.
   base::Result<Value> instant(const Expr& expr, const Queryable& data, std::int64_t t);

@@ -26,7 +26,9 @@ void Shift::bind(const Evaluation& evaluation, const Steps& steps) {
   if (at_.kind == At::Kind::instant) base_ = at_.t;
   if (at_.kind == At::Kind::start) base_ = evaluation.start;
   if (at_.kind == At::Kind::end) base_ = evaluation.end;
-  if (fixed_ && slides_in_v2_ && !evaluation.v3()) {
+  sliding_ = fixed_ && slides_in_v2_ && !evaluation.v3();
+  if (sliding_) {
+    limit_ = base_ - offset_ms_;
     fixed_ = false;
     base_ -= steps.start;
   }
@@ -124,7 +126,7 @@ class RangeSelector final : public RangeSource {
     open_ = evaluation.v3() ? 1 : 0;
     loaded_ = !steps.single();
     if (!loaded_) return true;
-    if (!selected_.load(evaluation, bounds(steps.start).from + open_, bounds(steps.end).to)) return false;
+    if (!selected_.load(evaluation, bounds(steps.start).from + open_, shift_.newest(steps.end))) return false;
     for (std::size_t i = 0; i < selected_.size(); ++i) drop_stale(selected_.mutable_samples(i));
     return true;
   }
@@ -179,7 +181,7 @@ class Subquery final : public RangeSource {
     const std::int64_t from = bounds(steps.start).from;
     inner.start = inner.step * (from / inner.step);
     if (inner.start < from + open_) inner.start += inner.step;
-    inner.end = bounds(steps.end).to;
+    inner.end = shift_.newest(steps.end);
     if (inner.start > inner.end) return true;
     inner.end -= (inner.end - inner.start) % inner.step;
     if (!inner_->begin(evaluation, inner)) return false;

@@ -16,6 +16,9 @@ class Shift {
   // Prometheus 2.x lets the window of a range with @ move with the steps if the function around it is evaluated anew at
   // each, starting at the right time.
   void slide_in_v2() { slides_in_v2_ = true; }
+  // The newest time that is looked at up to evaluation time t. A sliding window finds nothing behind its first end,
+  // because Prometheus asked the storage for no more.
+  std::int64_t newest(std::int64_t t) const { return sliding_ ? limit_ : (*this)(t); }
   bool fixed() const { return fixed_; }
 
  private:
@@ -24,6 +27,8 @@ class Shift {
   std::int64_t base_ = 0;
   bool fixed_ = false;
   bool slides_in_v2_ = false;
+  bool sliding_ = false;
+  std::int64_t limit_ = 0;
 };
 
 // Series found once, and samples of each read once per evaluation if there is more than one time to look at.
