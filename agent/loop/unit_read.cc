@@ -1,0 +1,124 @@
+#include "loop/unit_read.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+namespace loop {
+namespace {
+
+constexpr std::uint64_t kAnswerWithin = 10'000'000;  // microseconds; callers have deadlines of their own
+
+// What only some types of units have; answers that do not come leave the default.
+constexpr std::array kProperties{"Result", "NRestarts", "MainPID", "ExecMainCode", "ExecMainStatus"};
+
+// "order.service" → "org.freedesktop.systemd1.Service"; "" for types without such properties.
+std::string type_interface(std::string_view unit) {
+  constexpr std::array kTypes{std::pair{".service", "Service"}, std::pair{".socket", "Socket"},
+                              std::pair{".timer", "Timer"},     std::pair{".mount", "Mount"},
+                              std::pair{".path", "Path"},       std::pair{".scope", "Scope"},
+                              std::pair{".swap", "Swap"},       std::pair{".automount", "Automount"}};
+  for (const auto& [suffix, type] : kTypes)
+    if (unit.ends_with(suffix)) return fmt::format("{}.{}", kSystemd, type);
+  return "";
+}
+
+std::string read_string(sd_bus_message* message) {
+  const char* text = nullptr;
+  if (sd_bus_message_read(message, "v", "s", &text) < 0 || text == nullptr) return "";
+  return text;
+}
+
+template <typename T>
+T read_number(sd_bus_message* message, const char* type) {
+  T value{};
+  sd_bus_message_read(message, "v", type, &value);
+  return value;
+}
+
+}  // namespace
+
+std::string unit_path(const std::string& unit) {
+  char* path = nullptr;
+  std::string out;
+  if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.c_str(), &path) >= 0) out = path;
+  std::free(path);
+  return out;
+}
+
+UnitRead::UnitRead(BusConnection& bus, const std::string& unit, Done done) : unit_(unit), done_(std::move(done)) {
+  ask(bus, "org.freedesktop.systemd1.Unit", nullptr, &UnitRead::on_unit);
+  if (const std::string interface = type_interface(unit); !interface.empty())
+    for (const char* property : kProperties) ask(bus, interface.c_str(), property, &UnitRead::on_property);
+  bus.sent();
+}
+
+void UnitRead::ask(BusConnection& bus, const char* interface, const char* property, sd_bus_message_handler_t on_reply) {
+  sd_bus_message* call = nullptr;
+  sd_bus_slot* slot = nullptr;
+  int code = sd_bus_message_new_method_call(bus.native(), &call, kSystemd, unit_path(unit_).c_str(),
+                                            "org.freedesktop.DBus.Properties", property != nullptr ? "Get" : "GetAll");
+  const Message owned(call);
+  if (code >= 0) code = sd_bus_message_append(call, "s", interface);
+  if (code >= 0 && property != nullptr) code = sd_bus_message_append(call, "s", property);
+  if (code >= 0) code = sd_bus_call_async(bus.native(), &slot, call, on_reply, this, kAnswerWithin);
+  // A connection that has just ended: told by its own end, which comes.
+  if (code < 0) return;
+  slots_.emplace_back(slot);
+  ++pending_;
+}
+
+int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
+  auto& read = *static_cast<UnitRead*>(self);
+  if (sd_bus_message_is_method_error(reply, nullptr) != 0) {
+    read.error_ = bus_error(reply, fmt::format("cannot read the state of {}", read.unit_));
+    read.answered();
+    return 0;
+  }
+  UnitState& state = read.state_;
+  sd_bus_message_enter_container(reply, 'a', "{sv}");
+  while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+    const char* name = nullptr;
+    sd_bus_message_read(reply, "s", &name);
+    const std::string_view property = name != nullptr ? name : "";
+    if (property == "LoadState") state.load = read_string(reply);
+    else if (property == "ActiveState") state.active = read_string(reply);
+    else if (property == "SubState") state.sub = read_string(reply);
+    else if (property == "ActiveEnterTimestamp") state.active_enter_us = read_number<std::uint64_t>(reply, "t");
+    else sd_bus_message_skip(reply, "v");
+    sd_bus_message_exit_container(reply);
+  }
+  if (state.load == "not-found")
+    read.error_ = base::Error{base::Kind::not_found, fmt::format("systemd knows no unit {}", read.unit_)};
+  read.answered();
+  return 0;
+}
+
+// Replies come in the order of the questions.
+int UnitRead::on_property(sd_bus_message* reply, void* self, sd_bus_error*) {
+  auto& read = *static_cast<UnitRead*>(self);
+  const std::string_view property = kProperties.at(read.next_property_++);
+  if (sd_bus_message_is_method_error(reply, nullptr) == 0) {
+    UnitState& state = read.state_;
+    if (property == "Result") state.result = read_string(reply);
+    if (property == "NRestarts") state.restarts = read_number<std::uint32_t>(reply, "u");
+    if (property == "MainPID") state.main_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
+    if (property == "ExecMainCode") state.exec_main_code = read_number<std::int32_t>(reply, "i");
+    if (property == "ExecMainStatus") state.exec_main_status = read_number<std::int32_t>(reply, "i");
+  }
+  read.answered();
+  return 0;
+}
+
+// May destroy this object.
+void UnitRead::answered() {
+  if (--pending_ > 0) return;
+  const Done done = std::move(done_);
+  if (error_) done(tl::unexpected<base::Error>(*std::move(error_)));
+  else done(std::move(state_));
+}
+
+}  // namespace loop

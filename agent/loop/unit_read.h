@@ -1,0 +1,41 @@
+// Reads a unit's state over D-Bus: a handful of questions at once, one answer. Used inside loop/ only.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loop/bus_connection.h"
+#include "loop/systemd.h"
+
+namespace loop {
+
+inline constexpr const char* kSystemd = "org.freedesktop.systemd1";
+
+std::string unit_path(const std::string& unit);
+
+// `done` once, from the loop; dropping this silences it.
+class UnitRead {
+ public:
+  using Done = std::function<void(base::Result<UnitState>)>;
+  UnitRead(BusConnection& bus, const std::string& unit, Done done);
+  UnitRead(const UnitRead&) = delete;
+  UnitRead& operator=(const UnitRead&) = delete;
+
+ private:
+  void ask(BusConnection& bus, const char* interface, const char* property, sd_bus_message_handler_t on_reply);
+  static int on_unit(sd_bus_message* reply, void* self, sd_bus_error*);
+  static int on_property(sd_bus_message* reply, void* self, sd_bus_error*);
+  void answered();
+
+  std::string unit_;
+  Done done_;
+  UnitState state_;
+  std::optional<base::Error> error_;
+  int pending_ = 0;
+  std::vector<Slot> slots_;  // of the properties in the order of their questions, after the unit's own
+  std::size_t next_property_ = 0;
+};
+
+}  // namespace loop
