@@ -78,6 +78,14 @@ base::Result<std::int64_t> parse_time(const std::string& text) {
   return base::fail(base::Kind::invalid, fmt::format("cannot parse \"{}\" to a valid timestamp", text));
 }
 
+base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback) {
+  const std::string text = request.param(name);
+  if (text.empty()) return fallback;
+  const auto t = parse_time(text);
+  if (t) return *t;
+  return base::fail(base::Kind::invalid, fmt::format("Invalid time value for '{}': {}", name, t.error().text));
+}
+
 base::Result<std::int64_t> parse_step(const std::string& text) {
   if (const auto value = parse_float(text)) {
     if (!(std::abs(*value) < kMostSeconds))

@@ -41,6 +41,8 @@ Response invalid_parameter(std::string_view name, std::string_view text);
 
 // Seconds with fraction or RFC 3339; to milliseconds.
 base::Result<std::int64_t> parse_time(const std::string& text);
+// The same for a parameter that may be absent. The error is what Prometheus says of the parameter.
+base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback);
 // Seconds with fraction or a Prometheus duration ("5m"); to milliseconds.
 base::Result<std::int64_t> parse_step(const std::string& text);
 

@@ -20,14 +20,19 @@ void write_sample(std::int64_t t, double v, Json& json) {
   });
 }
 
-void write_result(const promql::ScalarValue& scalar, Json& json) { write_sample(scalar.t, scalar.v, json); }
-
-void write_result(const promql::StringValue& text, Json& json) {
+// Of scalars and strings Prometheus writes the time as Go writes a float, without zeros at the end.
+void write_lone(std::int64_t t, std::string_view text, Json& json) {
   json.array([&] {
-    json.raw(api_timestamp(text.t));
-    json.string(text.v);
+    json.raw(fmt::format("{}", static_cast<double>(t) / 1000));
+    json.string(text);
   });
 }
+
+void write_result(const promql::ScalarValue& scalar, Json& json) {
+  write_lone(scalar.t, promql::format_value(scalar.v), json);
+}
+
+void write_result(const promql::StringValue& text, Json& json) { write_lone(text.t, text.v, json); }
 
 void write_result(const promql::Vector& vector, Json& json) {
   json.array([&] {
@@ -79,12 +84,6 @@ base::Result<promql::EngineOptions> engine_options(const Request& request, const
   return options;
 }
 
-base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback) {
-  const std::string text = request.param(name);
-  if (text.empty()) return fallback;
-  return parse_time(text);
-}
-
 }  // namespace
 
 Response api_query(const Request& request, const Context& context) {
@@ -120,12 +119,12 @@ Response api_query_range(const Request& request, const Context& context) {
   const auto options = engine_options(request, context);
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
-  if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
+  if (!parsed.ok()) return api_error("bad_data", parsed.error_text());
   if (const auto type = promql::type_of(*parsed.expr);
       type != promql::ValueType::vector && type != promql::ValueType::scalar)
-    return invalid_parameter(
-        "query", fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
-                             type == promql::ValueType::matrix ? "range vector" : "string"));
+    return api_error("bad_data",
+                     fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                                 type == promql::ValueType::matrix ? "range vector" : "string"));
   const auto data = context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *start, *end);
   if (!data) return api_error(data.error());
   promql::Engine engine(*options);

@@ -16,32 +16,31 @@ struct Window {
 // Without start and end Prometheus looks at everything it has; so do we.
 constexpr Window kAllTime{0, 9'000'000'000'000'000};
 
-base::Result<Window> window_of(const Request& request) {
-  Window window = kAllTime;
-  if (const std::string text = request.param("start"); !text.empty()) {
-    const auto t = parse_time(text);
-    if (!t) return base::fail(t.error().kind, fmt::format("invalid parameter \"start\": {}", t.error().text));
-    window.start = *t;
-  }
-  if (const std::string text = request.param("end"); !text.empty()) {
-    const auto t = parse_time(text);
-    if (!t) return base::fail(t.error().kind, fmt::format("invalid parameter \"end\": {}", t.error().text));
-    window.end = *t;
-  }
-  return window;
+struct WindowOrRefusal {
+  Window window;
+  std::optional<Response> refused;
+};
+
+WindowOrRefusal window_of(const Request& request) {
+  const auto start = time_param(request, "start", kAllTime.start);
+  if (!start) return {{}, invalid_parameter("start", start.error().text)};
+  const auto end = time_param(request, "end", kAllTime.end);
+  if (!end) return {{}, invalid_parameter("end", end.error().text)};
+  return {{*start, *end}, {}};
 }
 
 using MatcherSets = std::vector<std::vector<model::Matcher>>;
 
 base::Result<MatcherSets> matchers_of(const Request& request, const Context& context) {
   MatcherSets sets;
+  const auto all_empty = base::fail(base::Kind::invalid, "match[] must contain at least one non-empty matcher");
   for (const std::string& text : request.all_params("match[]")) {
     auto matchers = promql::parse_matchers(text, context.options.engine.compat);
-    if (!matchers)
-      return base::fail(base::Kind::invalid, fmt::format("invalid parameter \"match[]\": {}", matchers.error().text));
+    // The parser says it of expressions in other words than Prometheus says it of this parameter.
+    if (!matchers && matchers.error().text.ends_with("must contain at least one non-empty matcher")) return all_empty;
+    if (!matchers) return tl::unexpected<base::Error>(matchers.error());
     if (std::all_of(matchers->begin(), matchers->end(), [](const model::Matcher& m) { return m.matches_empty(); }))
-      return base::fail(base::Kind::invalid,
-                        "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher");
+      return all_empty;
     sets.push_back(*std::move(matchers));
   }
   return sets;
@@ -68,14 +67,14 @@ struct Selected {
 enum class Selector { required, optional };
 
 Selected select(const Request& request, Selector selector, const Context& context) {
-  const auto window = window_of(request);
-  if (!window) return {{}, api_error("bad_data", window.error().text)};
+  WindowOrRefusal window = window_of(request);
+  if (window.refused) return {{}, std::move(window.refused)};
   auto sets = matchers_of(request, context);
-  if (!sets) return {{}, api_error("bad_data", sets.error().text)};
+  if (!sets) return {{}, invalid_parameter("match[]", sets.error().text)};
   if (sets->empty() && selector == Selector::required)
     return {{}, api_error("bad_data", "no match[] parameter provided")};
   if (sets->empty()) sets->emplace_back();
-  auto found = find(*sets, *window, context);
+  auto found = find(*sets, window.window, context);
   if (!found) return {{}, api_error(found.error())};
   return {*std::move(found), {}};
 }

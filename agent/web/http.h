@@ -37,7 +37,7 @@ Response not_allowed(std::string_view allow);          // 405; `allow` as in "GE
 std::string_view status_text(int status);
 
 // %41 and, where a space is written so, "+"; a broken escape stays as it is.
-std::string url_decode(std::string_view text, char space = '%');
+std::string url_decode(std::string_view text, char space = ' ');
 void add_params(std::string_view form, std::vector<std::pair<std::string, std::string>>& out);
 
 bool same_ignoring_case(std::string_view a, std::string_view b);

@@ -46,8 +46,8 @@ std::string phases_graphic(const std::vector<std::pair<std::string, double>>& ph
     if (took <= 0) continue;
     const double width = took / total * 100;
     rects += fmt::format(R"(<rect class="p{}" x="{:.2f}" width="{:.2f}" height="4"/>)", number % 6, x, width);
-    words += fmt::format(R"({}<span class="k p{}"></span>{} {})", words.empty() ? "" : " ", number % 6, escape(name),
-                         precise_duration(took));
+    words +=
+        fmt::format(R"(<span><i class="k p{}"></i>{} {}</span> )", number % 6, escape(name), precise_duration(took));
     x += width;
     ++number;
   }

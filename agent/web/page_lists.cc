@@ -30,12 +30,17 @@ std::string_view kind_of_result(std::string_view result) {
   return "calm";
 }
 
+std::string_view words_of_result(std::string_view result) {
+  if (result.empty()) return "running";
+  return result == "would_run" ? "would run" : result;
+}
+
 std::string step(const model::ActionReport& action, const model::RecoveryReport& report) {
-  return fmt::format(R"(<li>{} <b>{}</b> <span class="say">{}</span> <span class="mut num">+{} took {}</span></li>)",
-                     state_badge(kind_of_result(action.result), action.result.empty() ? "running" : action.result),
-                     escape(action.action), escape(action.text),
-                     precise_duration(base::seconds(action.started - report.started)),
-                     precise_duration(base::seconds(action.took)));
+  return fmt::format(
+      R"(<li>{} <b>{}</b> <span class="say">{}</span> <span class="mut num">at +{} · took {}</span></li>)",
+      state_badge(kind_of_result(action.result), words_of_result(action.result)), escape(action.action),
+      escape(action.text), precise_duration(base::seconds(action.started - report.started)),
+      precise_duration(base::seconds(action.took)));
 }
 
 std::string recovery_item(const model::RecoveryReport& report, const Snapshot& snapshot) {

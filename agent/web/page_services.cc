@@ -82,26 +82,26 @@ std::string tile(std::string_view name, std::string_view value, std::string_view
                      more);
 }
 
-std::string probe_row(const ProbePage& probe) {
-  std::string text;
-  if (probe.health == Health::down || probe.consecutive_failures > 0) {
-    if (probe.reason != model::Reason::none)
-      text += fmt::format(R"(<b class="reason">{}</b> )", model::to_string(probe.reason));
-    text += escape(probe.text);
-    if (probe.health == Health::up)
-      text += fmt::format(R"( <span class="mut">failure {} of {}</span>)", probe.consecutive_failures,
-                          probe.failure_threshold);
-  } else {
-    text = escape(probe.text);
-  }
-  return fmt::format(R"(<tr class="{}"><th scope="row">{} <span class="pn">{}</span></th>)"
-                     R"(<td class="what"><span class="mono">{}</span><span class="mut">{} every {}</span></td>)"
-                     R"(<td class="runs">{}</td><td class="took">{}</td>)"
-                     R"(</tr><tr class="sub"><td colspan="4"><span class="say">{}</span>{}</td></tr>)",
-                     kind_of(probe.health), state_badge(kind_of(probe.health), word_of(probe.health)),
-                     escape(probe.name), escape(probe.target), escape(probe.type),
-                     base::format_duration(probe.interval), history_graphic(probe.history),
-                     probe.last_run ? precise_duration(probe.took_seconds) : "", text, phases_graphic(probe.phases));
+// What the last run said; while a probe fails but is not down yet, also how near it is to that.
+std::string probe_words(const ProbePage& probe) {
+  std::string out;
+  if (probe.reason != model::Reason::none)
+    out += fmt::format(R"(<b class="reason">{}</b> )", model::to_string(probe.reason));
+  out += escape(probe.text);
+  if (probe.health == Health::up && probe.consecutive_failures > 0)
+    out += fmt::format(R"( <span class="st warn near">failure {} of {}</span>)", probe.consecutive_failures,
+                       probe.failure_threshold);
+  return out;
+}
+
+std::string probe_item(const ProbePage& probe) {
+  return fmt::format(
+      R"(<li class="probe {}"><p class="line">{} <b>{}</b> <span class="mono">{}</span> <span class="mut">{} every {}</span>)"
+      R"(<span class="took">{}</span></p>{}<p class="said">{}</p>{}</li>)",
+      kind_of(probe.health), state_badge(kind_of(probe.health), word_of(probe.health)), escape(probe.name),
+      escape(probe.target), escape(probe.type), base::format_duration(probe.interval),
+      probe.last_run ? precise_duration(probe.took_seconds) : "", history_graphic(probe.history), probe_words(probe),
+      phases_graphic(probe.phases));
 }
 
 std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) {
@@ -183,10 +183,9 @@ std::string service_part(const ServicePage& service, const Snapshot& snapshot) {
                        escape(service.text));
   out += recovery_line(service, snapshot);
   if (!service.probes.empty()) {
-    out += R"(<table class="probes"><thead class="vh"><tr><th scope="col">Probe</th><th scope="col">Target</th>)"
-           R"(<th scope="col">Last runs</th><th scope="col">Took</th></tr></thead><tbody>)";
-    for (const ProbePage& probe : service.probes) out += probe_row(probe);
-    out += "</tbody></table>";
+    out += fmt::format(R"(<ul class="probes" aria-label="Probes of {}">)", escape(service.name));
+    for (const ProbePage& probe : service.probes) out += probe_item(probe);
+    out += "</ul>";
   }
   std::string foot = dependencies(service, snapshot);
   if (!service.unit.empty()) foot += fmt::format(R"(<span class="mut mono">{}</span>)", escape(service.unit));

@@ -47,7 +47,7 @@ std::string for_time(base::WallTime since, const Snapshot& snapshot) {
 std::string precise_duration(double seconds) {
   if (seconds < 0.01) return fmt::format("{:.1f} ms", seconds * 1000);
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
-  if (seconds < 100) return fmt::format("{:.2f} s", seconds);
+  if (seconds < 10) return fmt::format("{:.2f} s", seconds);
   return fmt::format("{:.0f} s", seconds);
 }
 

@@ -96,8 +96,8 @@ struct Server::Listener {
   std::string trouble;  // what CivetWeb said while it started
   void said(const char* message) {
     const std::lock_guard lock(mutex);
-    if (!started) trouble = message;
-    else base::log::debug("web server", {{"message", message}});
+    if (started) base::log::debug("web server", {{"message", message}});
+    else if (trouble.empty()) trouble = message;  // the first one is the cause
   }
 };
 
@@ -187,6 +187,11 @@ base::Result<> Server::Rep::listen(Listener& listener, const std::string& ports,
   callbacks.begin_request = [](mg_connection* connection) {
     const auto& at = *static_cast<const Listener*>(mg_get_request_info(connection)->user_data);
     return at.server->handle(connection, at);
+  };
+  // What CivetWeb itself refuses (a broken request, a time-out) is answered in our form.
+  callbacks.http_error = [](mg_connection* connection, int status, const char* message) {
+    send_response(connection, {}, text_response(status, message ? message : ""));
+    return 0;
   };
   callbacks.log_message = [](const mg_connection* connection, const char* message) {
     auto* at = static_cast<Listener*>(mg_get_user_data(mg_get_context(connection)));

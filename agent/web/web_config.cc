@@ -20,6 +20,7 @@ struct TlsServerConfig {
 
 struct HttpServerConfig {
   bool http2 = false;
+  config::Node place;
 };
 
 struct File {
@@ -72,7 +73,8 @@ const auto& tls_schema() {
 const auto& http_schema() {
   static const auto schema =
       config::Schema<HttpServerConfig>("http_server_config")
-          .optional("http2", &HttpServerConfig::http2, "HTTP/2 is not offered; the key is there for shared files.");
+          .optional("http2", &HttpServerConfig::http2, "HTTP/2 is not offered; the key is there for shared files.")
+          .place(&HttpServerConfig::place);
   return schema;
 }
 

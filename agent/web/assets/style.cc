@@ -42,9 +42,10 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 .up { --c: var(--up); --cb: var(--up-bg); } .down { --c: var(--down); --cb: var(--down-bg); }
 .warn { --c: var(--warn); --cb: var(--warn-bg); } .unknown { --c: var(--unknown); --cb: var(--unknown-bg); }
 .busy { --c: var(--busy); --cb: var(--busy-bg); } .calm { --c: var(--calm); --cb: var(--calm-bg); }
-.g { width: 1em; height: 1em; flex: none; fill: var(--c); vertical-align: -.12em; }
+.g { width: 1em; height: 1em; flex: none; fill: var(--c); vertical-align: -.13em; }
 .g .cut, symbol .cut { fill: none; stroke: var(--card); stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
-.st { display: inline-flex; align-items: center; gap: .4em; color: var(--c); font-weight: 650; white-space: nowrap; }
+.st .g { margin-right: .4em; }
+.st { color: var(--c); font-weight: 650; white-space: nowrap; }
 .chip { display: inline-block; background: var(--soft); border-radius: .35rem; padding: .02rem .45rem; font-size: .8rem; color: var(--fg); overflow-wrap: anywhere; }
 .chip b { font-weight: 500; color: var(--mut); }
 .mode-enforce { box-shadow: inset 0 0 0 1px var(--busy); }
@@ -67,17 +68,15 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 .chips { margin-left: auto; display: flex; flex-wrap: wrap; gap: .3rem; }
 .why { margin-top: .45rem; overflow-wrap: anywhere; } .note { margin-top: .4rem; } .rec { margin-top: .45rem; font-size: .92rem; display: flex; flex-wrap: wrap; gap: .2rem .6rem; align-items: baseline; }
 .now { color: var(--busy); font-weight: 600; } .now::before { content: "→ "; }
-.probes { width: 100%; border-collapse: collapse; margin-top: .6rem; table-layout: fixed; }
-.probes th { text-align: left; font-weight: 550; width: 33%; padding: .45rem .4rem 0 0; vertical-align: baseline; overflow-wrap: anywhere; }
-.probes th .st { font-size: .87rem; margin-right: .35rem; } .probes td { padding: .45rem .4rem 0 0; vertical-align: baseline; }
-.probes tr:not(.sub) { border-top: 1px solid var(--line); }
-.probes .sub td { padding: .1rem 0 .5rem; font-size: .87rem; color: var(--mut); overflow-wrap: anywhere; }
-.probes .down + .sub .say { color: var(--fg); }
-.what .mono { display: block; } .runs { width: 30%; } .took { width: 4.6rem; text-align: right; padding-right: 0 !important; font-size: .9rem; }
-.hist { display: block; width: 100%; height: 18px; } .hist .ok { fill: var(--bar); } .hist .bad { fill: var(--down); } .hist .none { fill: var(--line); }
+.probes { list-style: none; margin-top: .6rem; }
+.probe { border-top: 1px solid var(--line); padding: .5rem 0 .55rem; }
+.line { display: flex; flex-wrap: wrap; gap: 0 .6rem; align-items: baseline; } .line .st { font-size: .87rem; min-width: 4.6rem; } .line b { font-weight: 600; }
+.line .mono { color: var(--mut); } .took { margin-left: auto; font-size: .92rem; }
+.said { font-size: .87rem; color: var(--mut); overflow-wrap: anywhere; } .probe.down .said { color: var(--fg); } .probe:not(.down) .reason { color: var(--warn); } .near { font-size: .82rem; }
+.hist { display: block; width: 100%; height: 18px; margin: .3rem 0 .2rem; } .hist .ok { fill: var(--bar); } .hist .bad { fill: var(--down); } .hist .none { fill: var(--line); }
 .say { display: block; overflow-wrap: anywhere; }
 .phases { display: block; width: 100%; height: 4px; border-radius: 2px; margin: .3rem 0 .15rem; background: var(--soft); }
-.legend { font-size: .78rem; color: var(--mut); } .k { display: inline-block; width: .55rem; height: .55rem; border-radius: .15rem; margin: 0 .3rem 0 .35rem; } .k:first-child { margin-left: 0; }
+.legend { font-size: .78rem; color: var(--mut); display: flex; flex-wrap: wrap; gap: 0 .8rem; } .legend span { white-space: nowrap; } .k { display: inline-block; width: .55rem; height: .55rem; border-radius: .15rem; margin-right: .3rem; }
 .p0 { fill: var(--p0); } .p1 { fill: var(--p1); } .p2 { fill: var(--p2); } .p3 { fill: var(--p3); } .p4 { fill: var(--p4); } .p5 { fill: var(--p5); }
 .k.p0 { background: var(--p0); } .k.p1 { background: var(--p1); } .k.p2 { background: var(--p2); } .k.p3 { background: var(--p3); } .k.p4 { background: var(--p4); } .k.p5 { background: var(--p5); }
 .card > footer { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem; border-top: 1px solid var(--line); padding-top: .5rem; margin-top: .1rem; }
@@ -102,9 +101,7 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 @media (max-width: 44rem) {
   main, .top, .bottom { padding-left: .8rem; padding-right: .8rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .hero h2 { font-size: 1.2rem; }
-  .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
-  .probes, .probes tbody, .probes tr, .probes td, .probes th { display: block; width: auto; } .probes tr:not(.sub) { display: grid; grid-template-columns: 1fr auto; padding-top: .45rem; }
-  .probes th, .probes td { padding: 0; } .probes .took { grid-column: 2; grid-row: 1; } .probes .what, .probes .runs { grid-column: 1 / -1; padding-top: .15rem; }
+  .notice { flex-direction: column; gap: .3rem; } .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
   .steps .mut { margin-left: 0; } .rules thead { display: none; } .rules tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules th, .rules td { padding: .1rem 1rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .st.busy .g { animation: beat 1.6s ease-in-out infinite; } @keyframes beat { 50% { opacity: .35; } } }

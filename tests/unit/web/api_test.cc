@@ -1,0 +1,152 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "fakes/golden.h"
+#include "unit/web/handlers.h"
+#include "web/api_answer.h"
+
+namespace {
+
+void fill(fakes::FakeBackend& backend) {
+  const std::int64_t now = fakes::kShopNow;
+  for (const char* service : {"gateway", "order", "redis"}) {
+    promql::MemoryQueryable::Entry entry;
+    entry.labels = {{"__name__", "fettle_service_up"}, {"job", "fettle"}, {"service", service}};
+    for (std::int64_t t = now - 60'000; t <= now; t += 5'000)
+      entry.samples.push_back({t, service == std::string("order") && t > now - 5'000 ? 0.0 : 1.0});
+    backend.series.push_back(entry);
+  }
+}
+
+std::string envelope(std::string_view type, std::string_view text) {
+  return R"({"status":"error","errorType":")" + std::string(type) + R"(","error":")" + std::string(text) + "\"}";
+}
+
+}  // namespace
+
+TEST_CASE("bodies of the API are what the golden files say") {
+  Handlers handlers;
+  fill(handlers.backend);
+  struct Row {
+    std::string file, url;
+  };
+  const Row rows[] = {
+      {"query-vector", "/api/v1/query?query=fettle_service_up"},
+      {"query-empty", "/api/v1/query?query=nothing"},
+      {"query-scalar", "/api/v1/query?query=1e3%2F3&time=1795416645.25"},
+      {"query-string", "/api/v1/query?query=%22x%3Cy%22&time=2026-11-23T06:50:45Z"},
+      {"query-matrix", "/api/v1/query?query=fettle_service_up%7Bservice%3D%22order%22%7D%5B12s%5D"},
+      {"query-range", "/api/v1/query_range?query=sum(fettle_service_up)&start=1795416630&end=1795416645.250&step=5s"},
+      {"series",
+       "/api/v1/"
+       "series?match%5B%5D=fettle_service_up%7Bservice%3D~%22o.*%22%7D&match%5B%5D=fettle_service_up%7Bservice%3D%"
+       "22redis%22%7D"},
+      {"labels", "/api/v1/labels"},
+      {"label-values", "/api/v1/label/service/values"},
+      {"label-names-of-metrics", "/api/v1/label/__name__/values?limit=1"},
+      {"metadata", "/api/v1/metadata"},
+      {"rules", "/api/v1/rules"},
+      {"rules-recording", "/api/v1/rules?type=record"},
+      {"alerts", "/api/v1/alerts"},
+      {"buildinfo", "/api/v1/status/buildinfo"},
+      {"config", "/api/v1/status/config"},
+      {"services", "/api/v1/services"},
+      {"recoveries", "/api/v1/recoveries?service=order"},
+      {"explain", "/api/v1/explain/order"},
+      {"format-query", "/api/v1/format_query?query=sum+by(service)(up)"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.file);
+    const web::Response response = handlers.get(row.url);
+    CHECK(response.status == 200);
+    CHECK(response.content_type == "application/json");
+    CHECK(response.body == fakes::golden("web/api/" + row.file + ".json", response.body));
+  }
+}
+
+TEST_CASE("mistakes get Prometheus' codes and words") {
+  Handlers handlers;
+  struct Row {
+    std::string url;
+    int status;
+    std::string body;
+  };
+  const std::string range = "/api/v1/query_range?query=up&";
+  const Row rows[] = {
+      {"/api/v1/query?query=", 400,
+       envelope("bad_data", R"(invalid parameter \"query\": 1:1: parse error: no expression found in input)")},
+      {"/api/v1/query?query=up&time=x", 400,
+       envelope(
+           "bad_data",
+           R"(invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to a valid timestamp)")},
+      {"/api/v1/query?query=up&timeout=x", 400,
+       envelope("bad_data", R"(invalid parameter \"timeout\": cannot parse \"x\" to a valid duration)")},
+      {range + "end=1&step=1", 400,
+       envelope("bad_data", R"(invalid parameter \"start\": cannot parse \"\" to a valid timestamp)")},
+      {range + "start=2&end=1&step=1", 400,
+       envelope("bad_data", R"(invalid parameter \"end\": end timestamp must not be before start time)")},
+      {range + "start=1&end=2&step=0", 400,
+       envelope(
+           "bad_data",
+           R"(invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer)")},
+      {range + "start=0&end=11001&step=1", 400,
+       envelope("bad_data",
+                "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
+                "(?step=XX)")},
+      {"/api/v1/query_range?query=up%5B5m%5D&start=0&end=1&step=1", 400,
+       envelope("bad_data",
+                R"(invalid expression type \"range vector\" for range query, must be Scalar or instant Vector)")},
+      {"/api/v1/series", 400, envelope("bad_data", "no match[] parameter provided")},
+      {"/api/v1/series?match%5B%5D=%7Bx%3D%22%22%7D", 400,
+       envelope("bad_data", R"(invalid parameter \"match[]\": match[] must contain at least one non-empty matcher)")},
+      {"/api/v1/label/0x/values", 400, envelope("bad_data", R"(invalid label name: \"0x\")")},
+      {"/api/v1/rules?type=all", 400,
+       envelope("bad_data", R"(invalid parameter \"type\": not supported value \"all\")")},
+      {"/api/v1/explain/ordre", 404,
+       envelope("not_found", R"(no service \"ordre\" here; there are: gateway, order, payment, inventory, redis)")},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    const web::Response response = handlers.get(row.url);
+    CHECK(response.status == row.status);
+    CHECK(response.body == row.body);
+  }
+}
+
+TEST_CASE("what the agent refuses becomes a code by kind") {
+  struct Row {
+    base::Kind kind;
+    int status;
+    std::string type;
+  };
+  const Row rows[] = {{base::Kind::limit, 422, "execution"},    {base::Kind::timeout, 503, "timeout"},
+                      {base::Kind::cancelled, 503, "canceled"}, {base::Kind::unavailable, 503, "unavailable"},
+                      {base::Kind::invalid, 422, "execution"},  {base::Kind::io, 500, "internal"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.type);
+    Handlers handlers;
+    handlers.backend.next_answer = base::fail(row.kind, "because");
+    const web::Response response = handlers.get("/api/v1/query?query=up");
+    CHECK(response.status == row.status);
+    CHECK(response.body == envelope(row.type, "because"));
+  }
+}
+
+TEST_CASE("times and steps are read as Prometheus reads them") {
+  CHECK(web::parse_time("1.5") == 1500);
+  CHECK(web::parse_time("1e3") == 1'000'000);
+  CHECK(web::parse_time("2026-11-23T06:50:45.25Z") == fakes::kShopNow);
+  CHECK_FALSE(web::parse_time("yesterday"));
+  CHECK_FALSE(web::parse_time("NaN"));
+  CHECK_FALSE(web::parse_time("1e30"));
+  CHECK(web::parse_step("1.5") == 1500);
+  CHECK(web::parse_step("5m") == 300'000);
+  CHECK_FALSE(web::parse_step("1e300"));
+  CHECK_FALSE(web::parse_step("-5m"));
+  CHECK(web::api_timestamp(1500) == "1.500");
+  CHECK(web::api_timestamp(2000) == "2");
+  CHECK(web::api_timestamp(-1) == "-0.001");
+  CHECK(web::alert_value(1) == "1e+00");
+  CHECK(web::alert_value(0.25) == "2.5e-01");
+}

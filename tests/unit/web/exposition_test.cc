@@ -1,0 +1,73 @@
+#include "web/exposition.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+
+#include "fakes/golden.h"
+#include "fakes/shop_snapshot.h"
+
+using model::MetricFamily;
+using model::MetricType;
+using web::Exposition;
+
+namespace {
+
+std::vector<MetricFamily> all_kinds() {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<MetricFamily> out = fakes::shop_snapshot().metrics;
+  out.push_back({"fettle_build", "What this is.", MetricType::info, {{"_info", {{"version", "0.1.0"}}, 1}}});
+  out.push_back({"jobs",
+                 "Jobs\nthat ran \\ \"well\".",
+                 MetricType::counter,
+                 {{"_total", {{"path", "C:\\x \"y\"\nz"}}, 12}, {"_total", {}, 0.1}}});
+  out.push_back({"latency_seconds",
+                 "Latency.",
+                 MetricType::histogram,
+                 {{"_bucket", {{"le", "0.25"}}, 1},
+                  {"_bucket", {{"le", "1"}}, 2},
+                  {"_bucket", {{"le", "+Inf"}}, 3},
+                  {"_sum", {}, 1.2300000000000002},
+                  {"_count", {}, 3}}});
+  out.push_back({"odd_values",
+                 "Odd values.",
+                 MetricType::gauge,
+                 {{"", {{"v", "inf"}}, inf},
+                  {"", {{"v", "-inf"}}, -inf},
+                  {"", {{"v", "nan"}}, nan},
+                  {"", {{"v", "tiny"}}, 5e-324},
+                  {"", {{"v", "third"}}, 1.0 / 3}}});
+  out.push_back({"from_elsewhere", "Nobody knows.", MetricType::unknown, {{"", {}, 7}}});
+  out.push_back({"no_points", "Nothing.", MetricType::gauge, {}});
+  out.push_back({"0bad name", "Never shown.", MetricType::gauge, {{"", {}, 1}}});
+  // A second part of a family that is there already, with one series twice.
+  out.push_back({"fettle_service_up",
+                 "Other help.",
+                 MetricType::gauge,
+                 {{"", {{"service", "order"}}, 9}, {"", {{"service", "payment"}}, 1}}});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the text format is what the golden file says") {
+  const std::string got = web::expose(all_kinds(), Exposition::text);
+  CHECK(got == fakes::golden("web/metrics.txt", got));
+}
+
+TEST_CASE("OpenMetrics is what the golden file says") {
+  const std::string got = web::expose(all_kinds(), Exposition::openmetrics);
+  CHECK(got == fakes::golden("web/metrics.openmetrics", got));
+}
+
+TEST_CASE("a page without metrics is a page") {
+  CHECK(web::expose({}, Exposition::text) == "");
+  CHECK(web::expose({}, Exposition::openmetrics) == "# EOF\n");
+}
+
+TEST_CASE("the content types are those of the formats") {
+  CHECK(web::content_type(Exposition::text) == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK(web::content_type(Exposition::openmetrics) == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+}

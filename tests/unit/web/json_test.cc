@@ -1,0 +1,78 @@
+#include "web/json.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "web/html.h"
+#include "web/http.h"
+
+using web::Json;
+
+TEST_CASE("JSON strings are escaped as Go's encoder escapes them") {
+  struct Row {
+    std::string name, text, want;
+  };
+  const Row rows[] = {
+      {"plain", "order", R"("order")"},
+      {"quotes", R"(a"b\c)", R"("a\"b\\c")"},
+      {"control characters", "a\nb\tc\rd\x01", R"("a\nb\tc\rd\u0001")"},
+      {"what could end a script", "</script>&", "\"\\u003c/script\\u003e\\u0026\""},
+      {"UTF-8 stays", "größe €", "\"größe €\""},
+      {"a broken byte",
+       "a\xff"
+       "b",
+       R"("a\ufffdb")"},
+      {"an overlong form", "\xc0\xaf", R"("\ufffd\ufffd")"},
+      {"half a surrogate", "\xed\xa0\x80", R"("\ufffd\ufffd\ufffd")"},
+      {"cut in the middle", "\xe2\x82", R"("\ufffd\ufffd")"},
+      {"line separator", "\xe2\x80\xa8", R"("\u2028")"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Json json;
+    json.string(row.text);
+    CHECK(json.text() == row.want);
+  }
+}
+
+TEST_CASE("commas stand between values and nowhere else") {
+  Json json;
+  json.object([&] {
+    json.key("empty").array([] {});
+    json.key("list").array([&] {
+      json.number(1).number(0.1);
+      json.object([] {});
+      json.null().boolean(true);
+    });
+    json.key("labels").labels({{"b", "2"}, {"a", "1"}});
+  });
+  CHECK(json.text() == R"({"empty":[],"list":[1,0.1,{},null,true],"labels":{"a":"1","b":"2"}})");
+}
+
+TEST_CASE("the zero time is Go's") {
+  Json json;
+  json.time({});
+  CHECK(json.text() == R"("0001-01-01T00:00:00Z")");
+}
+
+TEST_CASE("HTML is escaped for content and attributes") {
+  CHECK(web::escape("<a href=\"x\" b='y'>&\x01") == "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;");
+}
+
+TEST_CASE("URLs and forms are decoded") {
+  CHECK(web::url_decode("a%20b+c%2") == "a b+c%2");
+  CHECK(web::url_decode("%zz") == "%zz");
+  std::vector<std::pair<std::string, std::string>> params;
+  web::add_params("query=up%7Bjob%3D%22x%22%7D&a+b=c+d&&flag&x=1=2", params);
+  CHECK(params == std::vector<std::pair<std::string, std::string>>{
+                      {"query", "up{job=\"x\"}"}, {"a b", "c d"}, {"flag", ""}, {"x", "1=2"}});
+}
+
+TEST_CASE("secrets compare by content and length") {
+  CHECK(web::same_in_constant_time("token", "token"));
+  CHECK_FALSE(web::same_in_constant_time("token", "tokem"));
+  CHECK_FALSE(web::same_in_constant_time("tokentoken", "token"));
+  CHECK_FALSE(web::same_in_constant_time("", "token"));
+  CHECK_FALSE(web::same_in_constant_time("token", ""));
+}

@@ -1,0 +1,156 @@
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "fakes/golden.h"
+#include "fakes/shop_snapshot.h"
+#include "web/assets.h"
+#include "web/event_stream.h"
+#include "web/explain.h"
+#include "web/page_parts.h"
+#include "web/status_page.h"
+
+TEST_CASE("the page of a shop in trouble, of a calm one and of an agent that just started") {
+  struct Row {
+    std::string file;
+    web::Snapshot snapshot;
+  };
+  web::Snapshot starting;
+  starting.node = "shop-a1";
+  const Row rows[] = {{"web/page-trouble.html", fakes::shop_snapshot()},
+                      {"web/page-calm.html", fakes::calm_shop()},
+                      {"web/page-starting.html", starting}};
+  for (const Row& row : rows) {
+    CAPTURE(row.file);
+    const std::string got = web::status_page(row.snapshot);
+    CHECK((got == fakes::golden(row.file, got)));
+  }
+}
+
+TEST_CASE("nothing that was configured or said reaches the page unescaped") {
+  web::Snapshot shop = fakes::shop_snapshot();
+  const std::string evil = "\"'><img src=x onerror=alert(1)>";
+  shop.node = shop.version = shop.config.file = shop.config.last_reload_error = evil;
+  for (auto& service : shop.services) {
+    service.name = service.unit = service.text = service.recovery_mode = service.recovery_state = evil;
+    service.recovery_reason = evil;
+    service.maintenance = evil;
+    service.labels = {{evil, evil}};
+    service.depends_on = {evil};
+    for (auto& probe : service.probes) {
+      probe.name = probe.type = probe.target = probe.text = evil;
+      probe.phases = {{evil, 1}};
+    }
+  }
+  for (auto& alert : shop.alerts)
+    alert.labels = alert.annotations = {{"summary", evil}, {"alertname", evil}, {evil, evil}};
+  for (auto& group : shop.rule_groups) {
+    group.name = group.file = evil;
+    for (auto& rule : group.rules) rule.name = rule.health = rule.last_error = evil;
+  }
+  for (auto& report : shop.recoveries) {
+    report.id = report.service = report.trigger = report.mode = report.state = report.reason = evil;
+    for (auto& action : report.actions) action.action = action.result = action.text = evil;
+  }
+  const std::string page = web::status_page(shop);
+  CHECK(page.find("<img") == std::string::npos);
+  CHECK(page.find("\"'>") == std::string::npos);
+  CHECK(web::EventWriter().patch(shop).find("<img") == std::string::npos);
+}
+
+TEST_CASE("the page has nothing inline and nothing from elsewhere") {
+  const std::string page = web::status_page(fakes::shop_snapshot());
+  for (const std::string_view bad : {" style=", "onclick", "<style", "http-equiv=\"Content", "src=\"http",
+                                     "href=\"http", "href=\"/", "src=\"/", "@import"}) {
+    CAPTURE(bad);
+    CHECK(page.find(bad) == std::string::npos);
+    CHECK(web::kStyleSheet.find(bad) == std::string_view::npos);
+  }
+  CHECK(web::kStyleSheet.find("url(") == std::string_view::npos);
+}
+
+TEST_CASE("every fragment has its place on the page, once") {
+  const web::Snapshot shop = fakes::shop_snapshot();
+  const std::string page = web::status_page(shop);
+  std::set<std::string> ids;
+  for (const web::Fragment& fragment : web::page_fragments(shop)) {
+    CAPTURE(fragment.id);
+    CHECK(ids.insert(fragment.id).second);
+    const std::string place = " id=\"" + fragment.id + "\"";
+    CHECK(page.find(place) != std::string::npos);
+    CHECK(page.find(place) == page.rfind(place));
+  }
+  CHECK(ids.count("s-order") == 1);
+}
+
+TEST_CASE("a stream is told only what changed") {
+  web::Snapshot shop = fakes::shop_snapshot();
+  web::EventWriter writer;
+  const std::string first = writer.patch(shop);
+  CHECK(first.starts_with(
+      "id: 42\nevent: patch\ndata: {\"at\":\"2026-11-23T06:50:45.250Z\",\"places\":11,\"fragments\":{"));
+  CHECK(first.ends_with("}}\n\n"));
+  CHECK(first.find('\n', first.find("data: ")) == first.size() - 2);  // data is one line
+  CHECK(writer.patch(shop) == "");
+  shop.number = 43;
+  shop.services[4].text = "not shown while it is up";
+  CHECK(writer.patch(shop) == "");
+  shop.services[4].probes[0].text = "+PONG again";
+  const std::string second = writer.patch(shop);
+  CHECK(second.starts_with("id: 43\n"));
+  CHECK(second.find("\"s-redis\":") != std::string::npos);
+  CHECK(second.find("\"s-order\":") == std::string::npos);
+}
+
+TEST_CASE("places for streams are bounded, and stopping wakes those who wait") {
+  web::EventStreams streams(2);
+  CHECK(streams.enter());
+  CHECK(streams.enter());
+  CHECK_FALSE(streams.enter());
+  streams.leave();
+  CHECK(streams.open() == 1);
+  std::uint64_t seen = 0;
+  streams.snapshot_changed();
+  CHECK(streams.wait(seen, std::chrono::hours(1)) == web::EventStreams::Woken::changed);
+  CHECK(streams.wait(seen, std::chrono::milliseconds(0)) == web::EventStreams::Woken::quiet);
+  streams.stop();
+  CHECK(streams.wait(seen, std::chrono::hours(1)) == web::EventStreams::Woken::stopping);
+  CHECK_FALSE(streams.pause(std::chrono::hours(1)));
+  CHECK_FALSE(streams.enter());
+}
+
+TEST_CASE("explain says why, in sentences") {
+  const web::Snapshot shop = fakes::shop_snapshot();
+  CHECK(
+      web::explain(shop.services[1], shop) ==
+      std::vector<std::string>{
+          "order is down for 3 s (process_gone: process 4711 is gone (signal 9)).",
+          "Probe http is down for 3 s (refused: connect to 127.0.0.1:8081: connection refused); it failed 4 times in a "
+          "row, 3 make it down.",
+          "Probe process is down for 3 s (process_gone: process 4711 is gone (signal 9)); it failed 1 times in a row, "
+          "1 "
+          "make it down.",
+          "It depends on redis, which is up.", "It depends on inventory, which is up.",
+          "Alert ServiceDown is firing for 3 s.",
+          "Recovery is in mode enforce; state verifying, 2 attempts left in its budget.",
+          "Its last recovery, started 2026-11-23T06:50:42.145Z by alert ServiceDown, is verifying after 3 actions."});
+}
+
+TEST_CASE("spans of time get coarser the longer they are") {
+  struct Row {
+    std::int64_t seconds;
+    std::string want;
+  };
+  const Row rows[] = {{-5, "0 s"},   {0, "0 s"},          {59, "59 s"},           {60, "1 min"},  {3599, "59 min"},
+                      {3600, "1 h"}, {3660, "1 h 1 min"}, {86399, "23 h 59 min"}, {86400, "1 d"}, {200000, "2 d"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.seconds);
+    CHECK(web::rough_duration(std::chrono::seconds(row.seconds)) == row.want);
+  }
+  CHECK(web::precise_duration(0.00042) == "0.4 ms");
+  CHECK(web::precise_duration(0.0123) == "12 ms");
+  CHECK(web::precise_duration(1.5) == "1.50 s");
+  CHECK(web::precise_duration(10) == "10 s");
+  CHECK(web::precise_duration(120) == "120 s");
+}

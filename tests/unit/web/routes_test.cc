@@ -1,0 +1,148 @@
+#include "web/routes.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "unit/web/handlers.h"
+#include "web/assets.h"
+
+TEST_CASE("paths, methods and codes") {
+  struct Row {
+    std::string method, path;
+    int status;
+    std::string allow;
+  };
+  const Row rows[] = {
+      {"GET", "/", 200, ""},
+      {"HEAD", "/", 200, ""},
+      {"POST", "/", 405, "GET, HEAD"},
+      {"GET", "/metrics", 200, ""},
+      {"DELETE", "/metrics", 405, "GET, HEAD"},
+      {"GET", "/-/healthy", 200, ""},
+      {"GET", "/-/ready", 200, ""},
+      {"GET", "/assets/style.css", 200, ""},
+      {"GET", "/assets/none.css", 404, ""},
+      {"GET", "/nothing", 404, ""},
+      {"GET", "/..", 404, ""},
+      {"GET", "/api/v1/nothing", 404, ""},
+      {"PUT", "/api/v1/query", 405, "GET, HEAD, POST"},
+      {"POST", "/api/v1/rules", 405, "GET, HEAD"},
+      {"POST", "/-/reload", 403, ""},
+      {"POST", "/api/v1/maintenance/order?on=true", 403, ""},
+      {"POST", "/heartbeat/order", 404, ""},
+  };
+  const Handlers handlers;
+  for (const Row& row : rows) {
+    CAPTURE(row.method);
+    CAPTURE(row.path);
+    const web::Response response = handlers.ask(row.method, row.path);
+    CHECK(response.status == row.status);
+    CHECK(header(response, "Allow") == row.allow);
+    CHECK(header(response, "X-Content-Type-Options") == "nosniff");
+  }
+  CHECK(handlers.backend.calls().empty());
+}
+
+TEST_CASE("ready only when the snapshot says so") {
+  Handlers handlers;
+  handlers.slot.store(std::make_shared<web::Snapshot>());
+  CHECK(handlers.get("/-/ready").status == 503);
+  CHECK(handlers.get("/-/healthy").status == 200);
+}
+
+TEST_CASE("metrics are the snapshot's, the agent's own and the open streams, in the wanted form") {
+  Handlers handlers;
+  handlers.backend.own = {{"fettle_loop_stall_seconds", "Stall.", model::MetricType::gauge, {{"", {}, 0.25}}}};
+  web::Request request;
+  request.path = "/metrics";
+  web::Response response = web::route(request, handlers.context);
+  CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK(response.body.find("\nfettle_service_up{service=\"order\"} 0\n") != std::string::npos);
+  CHECK(response.body.find("\nfettle_loop_stall_seconds 0.25\n") != std::string::npos);
+  CHECK(response.body.find("\nfettle_event_streams 2\n") != std::string::npos);
+  request.headers = {{"accept", "application/openmetrics-text"}, {"Accept-Encoding", "gzip"}};
+  response = web::route(request, handlers.context);
+  CHECK(response.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  CHECK(response.body.ends_with("# EOF\n"));  // too small to be worth compressing
+  handlers.backend.own[0].help = std::string(2000, 'x');
+  response = web::route(request, handlers.context);
+  CHECK(header(response, "Content-Encoding") == "gzip");
+  CHECK(response.body.starts_with("\x1f\x8b"));
+  CHECK(response.body.size() < 1000);
+}
+
+TEST_CASE("the page forbids everything that is not its own") {
+  const web::Response page = Handlers().get("/");
+  CHECK(page.content_type == "text/html; charset=utf-8");
+  CHECK(header(page, "Content-Security-Policy").starts_with("default-src 'none';"));
+}
+
+TEST_CASE("an asset is sent once") {
+  const Handlers handlers;
+  web::Request request;
+  request.path = "/assets/app.js";
+  const web::Response first = web::route(request, handlers.context);
+  CHECK(first.body == web::kScript);
+  request.headers = {{"If-None-Match", header(first, "ETag")}};
+  const web::Response second = web::route(request, handlers.context);
+  CHECK(second.status == 304);
+  CHECK(second.body.empty());
+}
+
+TEST_CASE("a heartbeat needs its token") {
+  Handlers handlers;
+  handlers.options.heartbeat_token = base::Secret("s3cret");
+  struct Row {
+    std::string name, method, url, authorization;
+    int status;
+  };
+  const Row rows[] = {
+      {"right", "POST", "/heartbeat/order", "Bearer s3cret", 202},
+      {"failing", "POST", "/heartbeat/order?status=fail&text=no+disk", "bearer s3cret", 202},
+      {"wrong token", "POST", "/heartbeat/order", "Bearer s3cres", 401},
+      {"longer token", "POST", "/heartbeat/order", "Bearer s3crets3cret", 401},
+      {"no token", "POST", "/heartbeat/order", "", 401},
+      {"wrong method", "GET", "/heartbeat/order", "Bearer s3cret", 405},
+      {"odd status", "POST", "/heartbeat/order?status=maybe", "Bearer s3cret", 400},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    web::Request request;
+    request.method = row.method;
+    request.path = row.url.substr(0, row.url.find('?'));
+    if (row.url.find('?') != std::string::npos) web::add_params(row.url.substr(row.url.find('?') + 1), request.params);
+    request.headers = {{"Authorization", row.authorization}};
+    CHECK(web::route(request, handlers.context).status == row.status);
+  }
+  CHECK(handlers.backend.calls() == std::vector<std::string>{"heartbeat order ok ", "heartbeat order fail no disk"});
+  handlers.backend.next_answer = base::fail(base::Kind::not_found, "No service \"ordre\" expects heartbeats.");
+  web::Request request;
+  request.method = "POST";
+  request.path = "/heartbeat/ordre";
+  request.headers = {{"Authorization", "Bearer s3cret"}};
+  CHECK(web::route(request, handlers.context).body ==
+        "No service \"ordre\" expects heartbeats. Services here: gateway, order, payment, inventory, redis.\n");
+}
+
+TEST_CASE("changes over the admin socket") {
+  Handlers handlers;
+  web::Request request;
+  request.admin = true;
+  request.method = "POST";
+  request.path = "/-/reload";
+  CHECK(web::route(request, handlers.context).body == R"({"status":"success","data":null})");
+  request.path = "/api/v1/maintenance/order";
+  request.params = {{"on", "true"}, {"comment", "new disk"}};
+  CHECK(web::route(request, handlers.context).status == 200);
+  request.params = {{"on", "maybe"}};
+  CHECK(
+      web::route(request, handlers.context).body ==
+      R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"on\": expected true or false, got \"maybe\""})");
+  CHECK(handlers.backend.calls() == std::vector<std::string>{"reload", "maintenance order on new disk"});
+  handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
+  request.path = "/-/reload";
+  CHECK(web::route(request, handlers.context).status == 400);
+  request.method = "GET";
+  CHECK(web::route(request, handlers.context).status == 405);
+}
