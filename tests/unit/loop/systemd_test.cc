@@ -1,0 +1,179 @@
+#include "loop/systemd.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "fakes/fake_systemd.h"
+#include "fakes/run_until.h"
+
+using namespace std::chrono_literals;
+using State = base::Result<loop::UnitState>;
+
+namespace {
+
+const loop::UnitState kRunning{.load = "loaded",
+                               .active = "active",
+                               .sub = "running",
+                               .result = "success",
+                               .restarts = 3,
+                               .main_pid = 4711,
+                               .exec_main_code = 0,
+                               .exec_main_status = 0,
+                               .active_enter_us = 17};
+const loop::UnitState kFailed{.load = "loaded",
+                              .active = "failed",
+                              .sub = "failed",
+                              .result = "signal",
+                              .restarts = 4,
+                              .main_pid = 0,
+                              .exec_main_code = 2,
+                              .exec_main_status = 9,
+                              .active_enter_us = 17};
+
+bool have(const fakes::BusDaemon& daemon) {
+  if (daemon.address.empty()) MESSAGE("skipped: no dbus-daemon here (package dbus)");
+  return !daemon.address.empty();
+}
+
+struct World {
+  explicit World(const std::string& address) : systemd(loop, address) {}
+  loop::EventLoop loop;
+  loop::SdBusSystemd systemd;
+
+  State read(const std::string& unit, base::Duration limit = 10s) {
+    std::optional<State> got;
+    const auto handle = systemd.read_unit(unit, loop.now() + limit, [&](State state) { got = std::move(state); });
+    CHECK_FALSE(got.has_value());
+    REQUIRE(fakes::run_until(loop, [&] { return got.has_value(); }));
+    return *std::move(got);
+  }
+  base::Result<std::string> job(const std::string& verb, base::Duration limit = 10s) {
+    std::optional<base::Result<std::string>> got;
+    const auto handle = systemd.run_job(verb, "order.service", loop.now() + limit,
+                                        [&](base::Result<std::string> result) { got = std::move(result); });
+    CHECK_FALSE(got.has_value());
+    REQUIRE(fakes::run_until(loop, [&] { return got.has_value(); }));
+    return *std::move(got);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a unit's state is read whole, and a unit that is not there is an error") {
+  const fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  manager.set("order.service", kRunning);
+  manager.set("shop.slice", {.load = "loaded", .active = "active", .sub = "active", .result = "ignored"});
+  World world(daemon.address);
+  const auto state = world.read("order.service");
+  REQUIRE(state.has_value());
+  CHECK(*state == kRunning);
+  CHECK(world.read("shop.slice")->result.empty());
+  const auto missing = world.read("nobody.service");
+  REQUIRE_FALSE(missing.has_value());
+  CHECK(missing.error().kind == base::Kind::not_found);
+  CHECK(missing.error().text == "systemd knows no unit nobody.service");
+}
+
+TEST_CASE("a watcher hears the state now and each change once") {
+  const fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  manager.set("order.service", kRunning);
+  World world(daemon.address);
+  std::vector<std::string> heard, late;
+  const auto watch =
+      world.systemd.watch_unit("order.service", [&](const State& state) { heard.push_back(state->active); });
+  REQUIRE(fakes::run_until(world.loop, [&] { return heard.size() == 1; }));
+  const auto second =
+      world.systemd.watch_unit("order.service", [&](const State& state) { late.push_back(state->active); });
+  REQUIRE(fakes::run_until(world.loop, [&] { return late.size() == 1; }));
+  manager.set("order.service", kRunning);  // a signal without a change
+  manager.set("order.service", kFailed);
+  REQUIRE(fakes::run_until(world.loop, [&] { return heard.size() == 2 && late.size() == 2; }));
+  CHECK(heard == std::vector<std::string>{"active", "failed"});
+}
+
+TEST_CASE("a job is told when it ended, also when its end overtakes the reply") {
+  const fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  World world(daemon.address);
+  for (const char* result : {"done", "failed", "timeout", "dependency"}) {
+    CAPTURE(result);
+    manager.jobs_end(result);
+    CHECK(*world.job("restart") == result);
+  }
+  CHECK(*world.job("reset-failed") == "done");
+  CHECK(manager.calls().ends_with("RestartUnit order.service replace\nResetFailedUnit order.service \n"));
+  manager.jobs_end("refuse");
+  const auto refused = world.job("stop");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == base::Kind::permission);
+  CHECK(refused.error().text ==
+        "systemd refused to stop order.service: Permission denied; a polkit rule for "
+        "org.freedesktop.systemd1.manage-units must allow this unit and verb");
+  manager.jobs_end("hang");
+  const auto hung = world.job("start", 20ms);
+  CHECK(hung.error().kind == base::Kind::timeout);
+  CHECK(hung.error().text == "systemd did not end start order.service in time; the job goes on");
+  CHECK(world.job("mend").error().text == "systemd has no verb 'mend' for units");
+}
+
+TEST_CASE("without a bus a watch says so once and goes on trying") {
+  fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  daemon.stop();
+  World world(daemon.address);
+  CHECK(world.read("order.service").error().kind == base::Kind::unavailable);
+  CHECK(world.job("start").error().kind == base::Kind::unavailable);
+  std::vector<std::string> heard;
+  const auto watch = world.systemd.watch_unit("order.service", [&](const State& state) {
+    heard.push_back(state ? state->active : std::string(base::to_string(state.error().kind)));
+  });
+  REQUIRE(fakes::run_until(world.loop, [&] { return heard.size() == 1; }));
+  daemon.start();
+  {
+    fakes::FakeSystemd manager(daemon.address);
+    manager.set("order.service", kRunning);
+    REQUIRE(fakes::run_until(world.loop, [&] { return heard.size() >= 2 && heard.back() == "active"; }));
+    daemon.stop();
+    REQUIRE(fakes::run_until(world.loop, [&] { return heard.back() == "unavailable"; }));
+  }
+  daemon.start();
+  fakes::FakeSystemd manager(daemon.address);
+  manager.set("order.service", kFailed);
+  CHECK(fakes::run_until(world.loop, [&] { return heard.back() == "failed"; }));
+}
+
+TEST_CASE("dropped Handles are silent, also inside a callback") {
+  const fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  manager.set("order.service", kRunning);
+  World world(daemon.address);
+  int told = 0;
+  loop::Handle self, other, job;
+  self = world.systemd.watch_unit("order.service", [&](const State&) {
+    self.reset();
+    other.reset();
+    ++told;
+  });
+  other = world.systemd.watch_unit("order.service", [&](const State&) { told += 100; });
+  job = world.systemd.run_job("start", "order.service", world.loop.now() + 10s, [&](auto) { told += 100; });
+  job.reset();
+  REQUIRE(fakes::run_until(world.loop, [&] { return told > 0; }));
+  CHECK(world.read("order.service").has_value());
+  CHECK(told == 1);
+}
+
+TEST_CASE("the watchdog's interval is half of what systemd asks for") {
+  ::unsetenv("WATCHDOG_USEC");
+  CHECK(loop::watchdog_interval() == 0ms);
+  ::setenv("WATCHDOG_USEC", "2000000", 1);
+  CHECK(loop::watchdog_interval() == 1s);
+  ::unsetenv("WATCHDOG_USEC");
+}
