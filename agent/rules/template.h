@@ -25,6 +25,7 @@ class Template {
  public:
   static constexpr std::size_t kMaxOutput = 64 * 1024;
   static constexpr std::size_t kMaxSteps = 100'000;
+  static constexpr std::size_t kMaxValue = 4 * 1024 * 1024;
 
   // `name` is the rule's; errors name the line inside the template.
   static base::Result<Template> parse(std::string_view name, std::string_view text);

@@ -23,6 +23,8 @@ using Answer = base::Result<Value>;
 tl::unexpected<base::Error> wrong(std::string text) { return base::fail(base::Kind::invalid, std::move(text)); }
 const std::string& text(List a, std::size_t i) { return *a[i].as<std::string>(); }
 
+constexpr std::size_t kMaxReplaced = 16 * 1024 * 1024;
+
 // ---- numbers ----
 
 base::Result<double> number(const Value& v) {
@@ -178,6 +180,7 @@ Answer match(List a, const TemplateContext&) {
   return Value(regex.found_in(text(a, 1)));
 }
 Answer replace(List a, const TemplateContext&) {
+  if ((text(a, 2).size() + 1) * (text(a, 1).size() + 1) > kMaxReplaced) return wrong("the result could be too long");
   TRY(const base::Regex regex, base::Regex::compile(text(a, 0)));
   return Value(regex.replace_all(text(a, 2), text(a, 1)));
 }

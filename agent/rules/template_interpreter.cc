@@ -38,6 +38,13 @@ base::Result<> Interpreter::step() {
   return {};
 }
 
+base::Result<> Interpreter::charge(const Value& value) {
+  const std::size_t bytes = weight(value);
+  if (bytes > Template::kMaxValue) return wrong(fmt::format("a value of more than {} bytes", Template::kMaxValue));
+  steps_ += bytes / 1024;
+  return {};
+}
+
 // ---- statements ----
 
 base::Result<Interpreter::Flow> Interpreter::walk(const Value& dot, const Node& node) {
@@ -216,6 +223,7 @@ Interpreter::Answer Interpreter::variable(const Node& node, bool has_arguments) 
   at_ = &node;
   for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) {
     if (it->first != node.names[0]) continue;
+    TRY_VOID(charge(it->second));
     if (node.names.size() > 1) return fields(it->second, node.names, 1, has_arguments);
     if (has_arguments) return wrong("can't give argument to non-function " + node.to_string());
     return it->second;
@@ -315,6 +323,7 @@ Interpreter::Answer Interpreter::call_function(const Value& dot, const Node& nam
     at_ = &whole;
     return wrong(fmt::format("error calling {}: {}", name.text, answer.error().text));
   }
+  TRY_VOID(charge(*answer));
   return answer;
 }
 

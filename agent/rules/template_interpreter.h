@@ -45,6 +45,8 @@ class Interpreter {
   Answer constant(const Node& number);
 
   base::Result<> step();
+  // Large values cost steps, too large ones are refused: a variable can be doubled without ever being written.
+  base::Result<> charge(const Value& value);
   // With the place in the template and the node where it happened, as Go words it.
   tl::unexpected<base::Error> wrong(const std::string& what) const;
 

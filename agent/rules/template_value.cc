@@ -31,6 +31,16 @@ std::string type_name(const Value& value) {
   return names[value.index()];
 }
 
+std::size_t weight(const Value& value) {
+  std::size_t bytes = sizeof(Value);
+  if (const auto* s = value.as<std::string>()) bytes += s->size();
+  if (const auto* h = value.as<Html>()) bytes += h->text.size();
+  if (const auto* items = value.as<Items>()) bytes += items->list.size() * sizeof(Item);
+  if (const auto* arguments = value.as<Arguments>())
+    for (const Value& one : arguments->list) bytes += weight(one);
+  return bytes;
+}
+
 bool truth(const Value& value) {
   return std::visit(
       Overloaded{[](const Nil&) { return false; }, [](const Missing&) { return false; },

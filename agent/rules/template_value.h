@@ -52,6 +52,8 @@ struct Value : std::variant<Nil, Missing, Root, bool, std::int64_t, double, std:
 
 // Go's name of the type, for error texts and %T.
 std::string type_name(const Value& value);
+// About how many bytes it holds.
+std::size_t weight(const Value& value);
 // Neither zero nor empty.
 bool truth(const Value& value);
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/random.h"
+
 namespace {
 
 rules::TemplateContext context() {
@@ -163,6 +165,11 @@ TEST_CASE("an expansion is bounded in steps and in what it writes") {
   std::string doubling = "{{ $x := \"" + digits + "\" }}";
   for (int i = 0; i < 12; ++i) doubling += "{{ $x = printf \"%s%s\" $x $x }}{{ $x }}";
   CHECK(expand(doubling).find("more than 65536 bytes of text") != std::string::npos);
+  std::string silent = "{{ $x := \"" + digits + "\" }}{{ $y := args 1 }}";
+  for (int i = 0; i < 60; ++i) silent += "{{ $x = printf \"%s%s\" $x $x }}{{ $y = args $y $y }}";
+  CHECK(expand(silent).find("a value of more than 4194304 bytes") != std::string::npos);
+  CHECK(expand("{{ $x := printf \"%4000d\" 1 }}{{ $x = print $x $x $x }}{{ reReplaceAll \"\" $x $x }}")
+            .find("the result could be too long") != std::string::npos);
   std::string loops, ends;
   for (int i = 0; i < 20; ++i) {
     loops += "{{ range $labels }}{{ $x := . }}{{ range $y := query \"up\" }}";
@@ -198,4 +205,60 @@ TEST_CASE("what Go refuses to parse is refused, with the line") {
   deep = "{{ ";
   for (int i = 0; i < 5000; ++i) deep += "(";
   CHECK(expand(deep + "1").find("REFUSED line 1: ") == 0);
+}
+
+TEST_CASE("no mixture of tokens crashes the parser or escapes the bounds of an expansion") {
+  static const char* const kParts[] = {"{{",
+                                       "}}",
+                                       " ",
+                                       "$labels",
+                                       ".Labels.svc",
+                                       "$value",
+                                       "if ",
+                                       "range ",
+                                       "with ",
+                                       "end",
+                                       "else",
+                                       "|",
+                                       "(",
+                                       ")",
+                                       "query \"up\"",
+                                       "first",
+                                       ":=",
+                                       "$x",
+                                       "=",
+                                       ",",
+                                       "printf ",
+                                       "\"%v\"",
+                                       "1",
+                                       "nil",
+                                       "text",
+                                       "{{- ",
+                                       " -}}",
+                                       "/*",
+                                       "*/",
+                                       "`r`",
+                                       "'c'",
+                                       "define ",
+                                       "\"t\"",
+                                       "template ",
+                                       "\xff",
+                                       "{{if 1}}",
+                                       "{{end}}",
+                                       "{{range $labels}}",
+                                       "{{break}}",
+                                       "index ",
+                                       "and ",
+                                       "$x.y.z",
+                                       "{{$x := 1}}",
+                                       "args ",
+                                       "\n",
+                                       "slice $labels.svc 1"};
+  base::Random random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (std::uint64_t n = random.below(14) + 1; n > 0; --n) text += kParts[random.below(std::size(kParts))];
+    CAPTURE(text);
+    CHECK(expand(text).size() < 200'000);
+  }
 }
