@@ -181,6 +181,21 @@ pid_t start_exporter(int& port) {
 
 // One /probe request on a connection that stays: the asking must not cost the exporter more than Prometheus' would.
 class Asker {
+  // The body of an answer, put together if it came in chunks.
+  static std::string whole(const std::string& answer) {
+    std::size_t at = answer.find("\r\n\r\n") + 4;
+    if (answer.find("Transfer-Encoding: chunked") == std::string::npos) return answer.substr(at);
+    std::string body;
+    while (at < answer.size()) {
+      const std::size_t length = std::strtoul(answer.c_str() + at, nullptr, 16);
+      at = answer.find("\r\n", at) + 2;
+      if (length == 0) break;
+      body += answer.substr(at, length);
+      at += length + 2;
+    }
+    return body;
+  }
+
  public:
   Asker(int exporter_port, const std::string& module, const std::string& target)
       : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
@@ -207,7 +222,7 @@ class Asker {
       if (length == 0 && head != std::string::npos && field < head)
         length = head + 4 + static_cast<std::size_t>(std::atol(answer.c_str() + field + 16));
     }
-    if (answer.find("\nprobe_success 1") == std::string::npos) die("the exporter's probe failed: " + answer);
+    if (whole(answer).find("\nprobe_success 1") == std::string::npos) die("the exporter's probe failed: " + answer);
   }
 
  private:

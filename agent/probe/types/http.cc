@@ -7,6 +7,7 @@
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/http_checks.h"
+#include "probe/types/plain_http.h"
 
 namespace probe {
 namespace {
@@ -111,6 +112,7 @@ const config::Schema<HttpSettings>& schema() {
 // Everything of a run that is the same for all of them.
 struct Prepared {
   loop::HttpRequest request;
+  std::optional<PlainRequest> plain;  // `request` as it goes without the library, if it can
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
   HttpChecks checks;
@@ -123,17 +125,34 @@ class HttpProbe final : public Probe {
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
     started_ = context_.scheduler.now();
-    loop::HttpRequest request = prepared_.request;
-    request.deadline = deadline;
+    deadline_ = deadline;
     if (prepared_.checks.authenticated) {
       auto value = prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
       if (!value) return refuse(value.error().text);
-      request.headers.emplace_back("Authorization", std::move(*value));
+      authorization_ = std::move(*value);
     }
-    asking_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+    // What would break out of its line is refused by the library.
+    if (!prepared_.plain || authorization_.find_first_of("\r\n") != std::string::npos) return ask_library();
+    exchange_ = std::make_unique<PlainExchange>(context_, *prepared_.plain, authorization_, deadline,
+                                                [this](loop::HttpResponse r) { on_plain_answer(std::move(r)); });
   }
 
  private:
+  void ask_library() {
+    loop::HttpRequest request = prepared_.request;
+    request.deadline = deadline_;
+    if (!authorization_.empty()) request.headers.emplace_back("Authorization", authorization_);
+    asking_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+  }
+
+  // A redirect starts anew with the library, which knows how to follow.
+  void on_plain_answer(loop::HttpResponse response) {
+    const int status = response.status;
+    const bool redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    if (response.reason == Reason::none && redirect && prepared_.request.max_redirects > 0) return ask_library();
+    on_answer(std::move(response));
+  }
+
   void on_answer(loop::HttpResponse response) {
     Outcome outcome = judge_http(prepared_.checks, response, context_.scheduler.now() - started_);
     measure_http(response, outcome.reason, outcome.measurements);
@@ -151,6 +170,9 @@ class HttpProbe final : public Probe {
   const Prepared& prepared_;
   Done done_;
   base::Instant started_{};
+  base::Instant deadline_{};
+  std::string authorization_;
+  std::unique_ptr<PlainExchange> exchange_;
   loop::Handle asking_;
   loop::Handle refusing_;
 };
@@ -188,6 +210,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.http2 = http.http2;
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
   if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
+  prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);
   prepared.checks.authenticated = http.basic_auth || http.authorization;
   prepared.basic_auth = std::move(http.basic_auth);

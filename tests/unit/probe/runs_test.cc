@@ -59,12 +59,12 @@ struct Talk : Trial {
 
 TEST_CASE("http sends what is configured") {
   Trial trial(
-      "http", "http://shop.example:8081/healthz",
+      "http", "https://shop.example:8081/healthz",
       {"method=POST", "body=ping", "headers={Host: shop, X-A: b}", "follow_redirects=false", "body_limit=100",
        "ip_protocol=ip4", "unix_socket=/run/shop.sock", "basic_auth={username: Aladdin, password: open sesame}"});
   trial.start();
   const loop::HttpRequest& sent = trial.world.http.desk.last();
-  CHECK(sent.url == "http://shop.example:8081/healthz");
+  CHECK(sent.url == "https://shop.example:8081/healthz");
   CHECK(sent.method == "POST");
   CHECK(sent.body == "ping");
   CHECK(sent.max_redirects == 0);
@@ -94,7 +94,7 @@ TEST_CASE("http without its credentials fails without asking") {
 }
 
 TEST_CASE("dropping a run takes its request back and keeps it silent") {
-  Trial trial("http", "http://x/");
+  Trial trial("http", "https://x/");
   trial.start();
   CHECK(trial.world.http.desk.waiting() == 1);
   trial.attempt.reset();

@@ -1,0 +1,50 @@
+// A plain HTTP/1.1 request straight over a Stream: a new connection, one question, one answer. That is what nearly all
+// probes of a node's own services are, and without a library in between it costs two thirds of the CPU time
+// (tests/bench/probe_cost). TLS, proxies, HTTP/2, kept connections and redirects stay with loop::HttpClient.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "probe/probe.h"
+#include "probe/types/http_answer.h"
+
+namespace probe {
+
+struct PlainRequest {
+  loop::Dial dial;   // deadline is filled in by each run
+  std::string head;  // request line and headers, without the empty line after them
+  std::string method;
+  std::string body;
+  std::size_t body_limit = 0;
+};
+
+// The same request in this form, or nothing if it needs the library.
+std::optional<PlainRequest> plain_request(const loop::HttpRequest& request);
+
+// One exchange. `done` comes once, in a later turn; dropping it closes the connection.
+class PlainExchange {
+ public:
+  PlainExchange(const Context& context, const PlainRequest& request, std::string authorization, base::Instant deadline,
+                std::function<void(loop::HttpResponse)> done);
+
+ private:
+  void on_connected(loop::Connected connected);
+  void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
+  void finish();
+  void fail(model::Reason reason, std::string text);
+
+  const Context& context_;
+  const PlainRequest& request_;
+  std::string authorization_;
+  std::function<void(loop::HttpResponse)> done_;
+  HttpAnswer answer_;
+  loop::Handle connecting_;
+  std::unique_ptr<loop::Stream> stream_;
+  base::Instant phase_began_{};
+  bool heard_ = false;
+};
+
+}  // namespace probe
