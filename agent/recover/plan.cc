@@ -223,7 +223,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
   else if (step.verify) verify(*step.verify, situation, out);
   else advance(situation, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
-  say(Kind::report, out);
+  say_progress(out);
   return out;
 }
 
@@ -246,6 +246,11 @@ void Plan::advance(const Situation& situation, Effects& out) {
   } else {
     finish("failed", situation, out);
   }
+}
+
+// The end is reported once, when it is durable: by closed().
+void Plan::say_progress(Effects& out) const {
+  if (phase_ != Phase::closing) say(Kind::report, out);
 }
 
 // ---- verification
@@ -294,7 +299,7 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situ
   if (all_good(verify_.success_threshold, situation)) {
     run_.unverified = false;
     finish("recovered", situation, out);
-    say(Kind::report, out);
+    say_progress(out);
   }
   return out;
 }
@@ -308,7 +313,7 @@ void Plan::verify_failed(const Situation& situation, Effects& out) {
   }
   if (std::exchange(final_check_, false)) finish("failed", situation, out);
   else step_failed(situation, out);
-  say(Kind::report, out);
+  say_progress(out);
 }
 
 // ---- the end

@@ -106,6 +106,7 @@ class Plan {
   void drop(const Situation& situation, Effects& out);
   void reset_if_due(const Situation& situation, Effects& out);
   void say(Effect::Kind kind, Effects& out) const { out.push_back({kind, {}, run_.report}); }
+  void say_progress(Effects& out) const;
   bool all_good(int threshold, const Situation& situation) const;
   std::string good_runs_text() const;
 

@@ -100,7 +100,7 @@ TEST_CASE("from alert to action no time passes, and the intent is durable before
   f.healthy();
   f.loop.run_due();
   CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service ok enforce",
-                                           "report verifying", "report recovered", "report recovered"});
+                                           "report verifying", "report recovered"});
   CHECK(f.status().state == "idle");
   CHECK(f.status().attempts_left == 2);
   CHECK(f.table(state::Table::intents).empty());
@@ -135,7 +135,7 @@ TEST_CASE("dry run passes through the same states, touches nothing and keeps boo
   f.loop.run_due();
   CHECK(f.restart.started.empty());
   CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service would_run dry_run",
-                                           "report verifying", "report recovered", "report recovered"});
+                                           "report verifying", "report recovered"});
   CHECK(f.status().attempts_left == 2);
   CHECK(f.table(state::Table::budgets).count("order") == 0);
   CHECK(f.dispatcher->reports()[0].actions[0].text == "dry run: systemd restart order.service was not carried out");
