@@ -62,6 +62,7 @@ struct Verdict {
 };
 
 Verdict verdict(const Snapshot& snapshot, const Counts& n) {
+  if (n.services == 0 && !snapshot.ready) return {"unknown", "The agent is starting", "starting"};
   if (n.services == 0) return {"unknown", "No service is configured", "no service"};
   if (n.down > 0)
     return {"down",

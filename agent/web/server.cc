@@ -217,6 +217,8 @@ base::Result<> Server::Rep::listen(Listener& listener, const std::string& ports,
   }
   list.push_back(nullptr);
   listener.server = this;
+  listener.started = false;  // no thread of it runs yet
+  listener.trouble.clear();
   mg_init_data init{};
   init.callbacks = &callbacks;
   init.user_data = &listener;

@@ -19,6 +19,12 @@ constexpr std::string_view kGlyphs =
     R"(<symbol id="g-busy" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8"/><path class="cut" d="M8 3.6V8l3 2.2"/></symbol>)"
     R"(<symbol id="g-calm" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8"/><path class="cut" d="M6 5v6M10 5v6"/></symbol></svg>)";
 
+// What stands in the corner until the script says "Live".
+std::string as_of(base::WallTime at) {
+  if (at == base::WallTime{}) return "no picture yet";
+  return fmt::format("as of {} UTC", base::format_iso8601(std::chrono::floor<std::chrono::seconds>(at)).substr(11, 8));
+}
+
 std::string slot(const Fragment& fragment, std::string_view tag, std::string_view attributes = "") {
   return fmt::format("<{0} id=\"{1}\"{2}>{3}</{0}>\n", tag, escape(fragment.id), attributes, fragment.html);
 }
@@ -57,12 +63,11 @@ std::string status_page(const Snapshot& snapshot) {
 {}
 <header class="top"><a class="skip" href="#services">Skip to the services</a><h1><svg viewBox="0 0 24 24" aria-hidden="true">)"
       R"(<path d="M2 13h5l2.2-6.5 4 12L16.4 11l1.3 2H22"/></svg><span>{}</span></h1>)"
-      R"(<p id="live" class="live" role="status">as of {} UTC</p></header>
+      R"(<p id="live" class="live" role="status">{}</p></header>
 <main>
 )",
       escape(page_title(snapshot)), icon->tag, style->tag, script->tag, base::format_iso8601(snapshot.at), kGlyphs,
-      escape(snapshot.node.empty() ? "fettle" : snapshot.node),
-      base::format_iso8601(std::chrono::floor<std::chrono::seconds>(snapshot.at)).substr(11, 8));
+      escape(snapshot.node.empty() ? "fettle" : snapshot.node), as_of(snapshot.at));
   bool services_open = false;
   for (const Fragment& fragment : page_fragments(snapshot)) {
     const bool is_service = fragment.id.starts_with("s-");

@@ -35,9 +35,8 @@ h1 { font-size: 1.25rem; display: flex; gap: .55rem; align-items: center; min-wi
 h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-radius: .45rem; padding: .15rem; fill: none; stroke: #fff; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .live { color: var(--mut); font-size: .87rem; white-space: nowrap; display: flex; align-items: center; gap: .45rem; }
 .live::before { content: ""; width: .55rem; height: .55rem; border-radius: 50%; background: var(--unknown); }
-.live.live::before { background: var(--unknown); }
 .live.slow::before { background: var(--warn); } .live.stale { color: var(--down); font-weight: 600; } .live.stale::before { background: var(--down); }
-.live.live:not(.slow):not(.stale)::before { background: var(--up); }
+.live.on::before { background: var(--up); }
 
 .up { --c: var(--up); --cb: var(--up-bg); } .down { --c: var(--down); --cb: var(--down-bg); }
 .warn { --c: var(--warn); --cb: var(--warn-bg); } .unknown { --c: var(--unknown); --cb: var(--unknown-bg); }
@@ -101,7 +100,7 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 @media (max-width: 44rem) {
   main, .top, .bottom { padding-left: .8rem; padding-right: .8rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .hero h2 { font-size: 1.2rem; }
-  .notice { flex-direction: column; gap: .3rem; } .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
+  .line .mono, .line .mut { order: 1; } .notice { flex-direction: column; gap: .3rem; } .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
   .steps .mut { margin-left: 0; } .rules thead { display: none; } .rules tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules th, .rules td { padding: .1rem 1rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .st.busy .g { animation: beat 1.6s ease-in-out infinite; } @keyframes beat { 50% { opacity: .35; } } }
