@@ -2,12 +2,12 @@
 //   fettle-shop ROLE --listen=HOST:PORT --run=FOLDER [--peer=ROLE=HOST:PORT]... [--heartbeat=SOCKET]
 //                    [--file=FILE --secret-file=FILE]
 //   fettle-shop tell SOCKET WORD...   says "slow 500", "error", "mute", "fill", "die" or "heal" to a running process
+//   fettle-shop keeper FOLDER         starts processes for shopctl
 //   fettle-shop ports N               prints N free ports of the loopback interface
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,6 +23,8 @@
 #include <thread>
 #include <vector>
 
+#include "files.h"
+#include "keeper.h"
 #include "net.h"
 #include "roles.h"
 
@@ -34,49 +36,17 @@ constexpr int kBacklog = 16;  // small, so that filling the accept queue takes a
 constexpr int kMostConnections = 64;
 constexpr auto kHeartbeat = std::chrono::milliseconds(500);
 
-sockaddr_un unix_address(const std::string& path) {
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  if (path.size() >= sizeof to.sun_path)
-    throw std::runtime_error(
-        fmt::format("{}: the path of a socket has at most 107 characters; use a shorter folder", path));
-  std::memcpy(to.sun_path, path.c_str(), path.size() + 1);
-  return to;
-}
-
-Fd control_socket(const std::string& path) {
-  unlink(path.c_str());
-  Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const sockaddr_un to = unix_address(path);
-  if (!fd || bind(fd.number(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
-    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
-  return fd;
-}
-
-// Written beside and renamed: whoever reads the pidfile reads a whole number.
-void write_pidfile(const std::string& path) {
-  const std::string fresh = path + ".new";
-  std::ofstream(fresh) << getpid() << '\n';
-  if (std::rename(fresh.c_str(), path.c_str()) != 0)
-    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
-}
-
 class Process {
  public:
   explicit Process(shop::Settings settings) : settings_(std::move(settings)) {}
 
   // Serves until SIGTERM or SIGINT; then lets running requests end, for two seconds at most, and ends the process.
   [[noreturn]] void run() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-    const Fd stop(signalfd(-1, &signals, SFD_CLOEXEC));
+    const Fd stop = shop::take_signals({SIGTERM, SIGINT});
     const std::string base = settings_.run + "/" + settings_.role;
     Fd listener = shop::listen_on(settings_.listen, kBacklog);
-    const Fd control = control_socket(base + ".ctl");
-    write_pidfile(base + ".pid");
+    const Fd control = shop::control_socket(base + ".ctl");
+    shop::write_pidfile(base + ".pid");
 
     auto next_beat = std::chrono::steady_clock::now();
     while (true) {
@@ -118,7 +88,7 @@ class Process {
   void beat() const {
     if (settings_.heartbeat.empty()) return;
     const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const sockaddr_un to = unix_address(settings_.heartbeat);
+    const sockaddr_un to = shop::unix_address(settings_.heartbeat);
     // An agent that is not there right now is no reason for a shop to worry.
     sendto(fd.number(), settings_.role.data(), settings_.role.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&to), sizeof to);
@@ -220,7 +190,7 @@ int tell(const std::string& path, const std::string& text) {
   const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};
   bind(fd.number(), reinterpret_cast<const sockaddr*>(&any),
        sizeof any.sun_family);  // a name of its own, for the reply
-  const sockaddr_un to = unix_address(path);
+  const sockaddr_un to = shop::unix_address(path);
   if (sendto(fd.number(), text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0)
     throw std::runtime_error(fmt::format("{}: {}; is the process running?", path, std::strerror(errno)));
   pollfd watched{fd.number(), POLLIN, 0};
@@ -256,10 +226,14 @@ int print_free_ports(const std::string& count) {
 int dispatch(const std::vector<std::string>& words) {
   static const std::vector<std::string> kRoles = {"gateway", "order", "payment", "inventory", "hooks"};
   if (words.size() == 2 && words[0] == "ports") return print_free_ports(words[1]);
+  if (words.size() == 2 && words[0] == "keeper") {
+    shop::keep(words[1]);
+    return 0;
+  }
   if (words.size() >= 3 && words[0] == "tell")
     return tell(words[1], fmt::format("{}", fmt::join(words.begin() + 2, words.end(), " ")));
   if (words.empty() || std::find(kRoles.begin(), kRoles.end(), words[0]) == kRoles.end()) {
-    fmt::print(stderr, "fettle-shop: first say one of {}, tell, ports\n", fmt::join(kRoles, ", "));
+    fmt::print(stderr, "fettle-shop: first say one of {}, keeper, tell, ports\n", fmt::join(kRoles, ", "));
     return 2;
   }
   Process(parse_settings(words[0], {words.begin() + 1, words.end()})).run();
