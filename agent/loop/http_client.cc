@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "loop/curl_easy.h"
+#include "loop/curl_tls.h"
 #include "loop/event_loop.h"
 #include "loop/verification.h"
 
@@ -37,54 +38,6 @@ std::string_view trim(std::string_view text) {
 }
 
 bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
-
-// What one connection's SSL_CTX of curl needs from us, owned by that context: a kept connection outlives the request
-// that made it.
-struct Connection {
-  std::shared_ptr<Verification> verification;
-  std::string server_name;  // instead of the URL's host; "" if that is right
-};
-
-int connection_slot() {
-  static const int index = SSL_CTX_get_ex_new_index(
-      0, nullptr, nullptr, nullptr,
-      [](void*, void* owned, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Connection*>(owned); });
-  return index;
-}
-
-const Connection* connection_of(const SSL_CTX* context) {
-  return static_cast<const Connection*>(SSL_CTX_get_ex_data(context, connection_slot()));
-}
-
-// curl makes an SSL_CTX of its own for each connection. It gets the store, the client certificate and the versions of
-// the shared one by reference, and our verification.
-void lend(SSL_CTX* shared, SSL_CTX* curls, Connection connection) {
-  SSL_CTX_set1_cert_store(curls, SSL_CTX_get_cert_store(shared));
-  SSL_CTX_set_min_proto_version(curls, static_cast<int>(SSL_CTX_get_min_proto_version(shared)));
-  SSL_CTX_set_security_level(curls, SSL_CTX_get_security_level(shared));
-  if (X509* certificate = SSL_CTX_get0_certificate(shared); certificate != nullptr) {
-    SSL_CTX_use_certificate(curls, certificate);
-    SSL_CTX_use_PrivateKey(curls, SSL_CTX_get0_privatekey(shared));
-    STACK_OF(X509)* chain = nullptr;
-    if (SSL_CTX_get0_chain_certs(shared, &chain) == 1 && chain != nullptr) SSL_CTX_set1_chain(curls, chain);
-  }
-  const bool other_name = !connection.server_name.empty();
-  auto owned = std::make_unique<Connection>(std::move(connection));
-  Verification* verification = owned->verification.get();
-  CHECK(SSL_CTX_set_ex_data(curls, connection_slot(), owned.release()) == 1);
-  SSL_CTX_set_verify(curls, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_cert_verify_callback(
-      curls, [](X509_STORE_CTX* store, void* of) { return verify_peer(store, *static_cast<Verification*>(of)); },
-      verification);
-  if (!other_name) return;
-  // The last moment before the ClientHello is written, after curl has set the URL's host.
-  SSL_CTX_set_info_callback(curls, [](const SSL* ssl, int where, int) {
-    if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-    const Connection* of = connection_of(SSL_get_SSL_CTX(ssl));
-    SSL_ctrl(const_cast<SSL*>(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-             const_cast<char*>(of->server_name.c_str()));
-  });
-}
 
 }  // namespace
 
@@ -278,8 +231,7 @@ CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, v
   transfer.verification_ = std::make_shared<Verification>();
   transfer.verification_->host = transfer.server_name();
   transfer.verification_->skip = settings.insecure_skip_verify;
-  lend(static_cast<SSL_CTX*>(transfer.request_.tls->native()), static_cast<SSL_CTX*>(context),
-       Connection{transfer.verification_, settings.server_name});
+  lend_tls(*transfer.request_.tls, static_cast<SSL_CTX*>(context), transfer.verification_);
   return CURLE_OK;
 }
 
@@ -308,8 +260,7 @@ void CurlHttpClient::Multi::Transfer::see_connection() {
   const curl_tlssessioninfo* session = nullptr;
   if (curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
   if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return;
-  const Connection* connection = connection_of(SSL_get_SSL_CTX(static_cast<const SSL*>(session->internals)));
-  if (connection != nullptr) verification_ = connection->verification;
+  verification_ = verification_of(static_cast<const SSL*>(session->internals));
 }
 
 std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {

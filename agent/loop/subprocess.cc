@@ -398,6 +398,7 @@ class Spawned final : public Registration {
 }  // namespace
 
 Subprocesses::Subprocesses(EventLoop& loop) : pool_(std::make_shared<Pool>(loop)) {
+  ::signal(SIGCHLD, SIG_DFL);  // an inherited SIG_IGN would reap children before anybody has seen how they ended
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
     base::log::warn("cannot become the reaper of orphans; programs that fork twice may survive their limit");
 }

@@ -113,10 +113,11 @@ TEST_CASE("who is gone, is a zombie or is somebody else by now cannot be watched
 TEST_CASE("processes are found by name, the oldest first") {
   const Child one("exec sleep 7701"), two("exec sleep 7702");
   std::vector<loop::Process> found;
+  // In the middle of exec a process has its new arguments and its old name.
   while (found.size() < 2) {
     found.clear();
     for (const auto& process : loop::find_processes("sleep"))
-      if (process.pid == one.pid || process.pid == two.pid) found.push_back(process);
+      if (process.name == "sleep" && (process.pid == one.pid || process.pid == two.pid)) found.push_back(process);
   }
   CHECK(found.at(0).pid == std::min(one.pid, two.pid));
   CHECK(found.at(0).name == "sleep");

@@ -7,6 +7,8 @@
 #include "fakes/run_until.h"
 
 TEST_CASE("signals come as events of the loop, and not after the Handle was dropped") {
+  sigset_t before;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
   loop::block_signals();
   loop::EventLoop loop;
   int term = 0, hup = 0;
@@ -20,4 +22,6 @@ TEST_CASE("signals come as events of the loop, and not after the Handle was drop
   CHECK(fakes::run_until(loop, [&] { return term + hup == 2; }));
   CHECK(term == 1);
   handle->reset();
+  // The rest of the tests can be interrupted as ever.
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

@@ -1,0 +1,20 @@
+// The TLS of curl's connections. Used inside loop/ only.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "loop/tls.h"
+#include "loop/verification.h"
+
+namespace loop {
+
+// curl makes an SSL_CTX of its own for each connection. It gets the store, the client certificate and the versions of
+// the shared one by reference, its server_name, and our verification.
+void lend_tls(const TlsContext& tls, SSL_CTX* curls, std::shared_ptr<Verification> verification);
+
+// What lend_tls() was given for this connection; null if it was not.
+std::shared_ptr<Verification> verification_of(const SSL* ssl);
+
+}  // namespace loop
