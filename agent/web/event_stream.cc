@@ -57,7 +57,12 @@ bool EventStreams::pause(std::chrono::milliseconds length) {
 std::string EventWriter::greeting() { return "retry: 2000\n\n"; }
 
 // An event, because a page's script does not see comments; and a comment, because some proxies count only bytes.
-std::string EventWriter::heartbeat() { return ": alive\nevent: alive\ndata:\n\n"; }
+std::string EventWriter::news(const Snapshot& snapshot, base::Instant now) {
+  std::string out = patch(snapshot);
+  if (out.empty() && now - spoke_ >= kHeartbeat) out = ": alive\nevent: alive\ndata: 1\n\n";
+  if (!out.empty()) spoke_ = now;
+  return out;
+}
 
 std::string EventWriter::patch(const Snapshot& snapshot) {
   std::map<std::string, std::uint64_t> now;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/time.h"
 #include "web/snapshot.h"
 
 namespace web {
@@ -41,12 +42,18 @@ class EventStreams {
 // What one page was told already.
 class EventWriter {
  public:
-  static std::string greeting();   // how long to wait before trying again
-  static std::string heartbeat();  // keeps proxies and the page from giving up
+  // Longest time without a word: proxies and the page give up on a silent stream.
+  static constexpr std::chrono::seconds kHeartbeat{15};
+
+  static std::string greeting();  // how long to wait before trying again
+  // What to send now: the fragments that changed, or after kHeartbeat without any a heartbeat, or nothing.
+  std::string news(const Snapshot& snapshot, base::Instant now);
+
+ private:
   // The fragments that differ from the last ones, as one event; "" if none does.
   std::string patch(const Snapshot& snapshot);
 
- private:
+  base::Instant spoke_{};
   std::map<std::string, std::uint64_t> told_;  // fragment to hash
 };
 

@@ -35,7 +35,6 @@ constexpr std::size_t kMostBody = 1024 * 1024;
 // A client that has not sent its request, or not taken its answer, in this time is gone.
 constexpr const char* kRequestTimeoutMs = "10000";
 
-constexpr std::chrono::seconds kHeartbeat{15};
 // Pages are told at most this often; a person does not see more, and each time costs a rendering.
 constexpr std::chrono::milliseconds kStreamPause{250};
 
@@ -170,12 +169,10 @@ void Server::Rep::stream(mg_connection* connection, const Request& request) {
   bool connected = send_bytes(connection,
                               "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
                               "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
-                                  EventWriter::greeting() + writer.patch(*context.slot.load()));
+                                  EventWriter::greeting() + writer.news(*context.slot.load(), base::Clock::now()));
   while (connected) {
-    const auto woken = streams.wait(seen, kHeartbeat);
-    if (woken == EventStreams::Woken::stopping) break;
-    std::string news = woken == EventStreams::Woken::changed ? writer.patch(*context.slot.load()) : "";
-    if (woken == EventStreams::Woken::quiet) news = EventWriter::heartbeat();
+    if (streams.wait(seen, EventWriter::kHeartbeat) == EventStreams::Woken::stopping) break;
+    const std::string news = writer.news(*context.slot.load(), base::Clock::now());
     if (!news.empty()) connected = send_bytes(connection, news);
     if (!streams.pause(kStreamPause)) break;
   }

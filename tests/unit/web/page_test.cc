@@ -56,7 +56,7 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   const std::string page = web::status_page(shop);
   CHECK(page.find("<img") == std::string::npos);
   CHECK(page.find("\"'>") == std::string::npos);
-  CHECK(web::EventWriter().patch(shop).find("<img") == std::string::npos);
+  CHECK(web::EventWriter().news(shop, {}).find("<img") == std::string::npos);
 }
 
 TEST_CASE("the page has nothing inline and nothing from elsewhere") {
@@ -87,20 +87,27 @@ TEST_CASE("every fragment has its place on the page, once") {
 TEST_CASE("a stream is told only what changed") {
   web::Snapshot shop = fakes::shop_snapshot();
   web::EventWriter writer;
-  const std::string first = writer.patch(shop);
+  base::Instant now{std::chrono::hours(1)};
+  const std::string first = writer.news(shop, now);
   CHECK(first.starts_with(
       "id: 42\nevent: patch\ndata: {\"at\":\"2026-11-23T06:50:45.250Z\",\"places\":11,\"fragments\":{"));
   CHECK(first.ends_with("}}\n\n"));
   CHECK(first.find('\n', first.find("data: ")) == first.size() - 2);  // data is one line
-  CHECK(writer.patch(shop) == "");
+  CHECK(writer.news(shop, now) == "");
   shop.number = 43;
   shop.services[4].text = "not shown while it is up";
-  CHECK(writer.patch(shop) == "");
+  CHECK(writer.news(shop, now) == "");
   shop.services[4].probes[0].text = "+PONG again";
-  const std::string second = writer.patch(shop);
+  const std::string second = writer.news(shop, now);
   CHECK(second.starts_with("id: 43\n"));
   CHECK(second.find("\"s-redis\":") != std::string::npos);
   CHECK(second.find("\"s-order\":") == std::string::npos);
+  // Snapshots keep coming, and nothing on the page changes: the page must still hear that we live.
+  now += std::chrono::milliseconds(14'999);
+  CHECK(writer.news(shop, now) == "");
+  now += std::chrono::milliseconds(1);
+  CHECK(writer.news(shop, now) == ": alive\nevent: alive\ndata: 1\n\n");
+  CHECK(writer.news(shop, now) == "");
 }
 
 TEST_CASE("places for streams are bounded, and stopping wakes those who wait") {
