@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "loop/capped_output.h"
 #include "loop/event_loop.h"
+#include "loop/kept_processes.h"
 #include "loop/process_table.h"
 
 namespace loop {
@@ -103,6 +104,8 @@ class SpawnPlan {
   posix_spawnattr_t attributes_;
 };
 
+constexpr auto kReapEvery = std::chrono::seconds(1);  // a zombie of a kept process is in nobody's way for so long
+
 using Identity = std::pair<pid_t, std::uint64_t>;
 
 }  // namespace
@@ -159,8 +162,11 @@ struct Subprocesses::Pool {
   // orphans that this process adopted and that can be nobody else's.
   std::vector<ProcessStat> tree_of(const Program& program) const;
   bool adopted(const ProcessStat& process) const {
-    return process.parent == self && process.session != session && !leads(process.pid);
+    return process.parent == self && process.session != session && !leads(process.pid) && !kept.contains(process);
   }
+  // Whatever may be the program's is left running: better one process too many than another program's end for it.
+  void keep_tree(const Program& program);
+  void reap_kept();
   bool leads(pid_t pid) const {
     for (const auto& [number, program] : programs)
       if (program->pid() == pid) return true;
@@ -172,6 +178,8 @@ struct Subprocesses::Pool {
   const pid_t self = ::getpid();
   const pid_t session = ::getsid(0);
   std::uint64_t next_number = 0;
+  KeptProcesses kept;
+  Handle reap_timer;
   std::unordered_map<std::uint64_t, std::unique_ptr<Program>> programs;
 };
 
@@ -213,6 +221,23 @@ bool Subprocesses::Pool::may_have_orphans() const {
     if (stat && adopted(*stat)) return true;
   }
   return false;
+}
+
+void Subprocesses::Pool::keep_tree(const Program& program) {
+  for (const ProcessStat& process : all_processes()) {
+    const bool nobody_elses = std::none_of(programs.begin(), programs.end(), [&](const auto& other) {
+      return other.second.get() != &program && (other.second->saw(process) || process.session == other.second->pid());
+    });
+    const bool left =
+        process.session == program.pid() || (adopted(process) && process.start_ticks >= program.start_ticks());
+    if (process.pid != program.pid() && left && nobody_elses) kept.add(process);
+  }
+  reap_kept();
+}
+
+void Subprocesses::Pool::reap_kept() {
+  kept.reap();
+  if (!kept.empty()) reap_timer = loop.after(kReapEvery, [this] { reap_kept(); });
 }
 
 Program::Program(Subprocesses::Pool& pool, std::uint64_t number, Command command, Done done)
@@ -333,6 +358,10 @@ void Program::on_exit() {
   input_watch_.reset();
   input_.reset();
   timer_.reset();
+  if (command_.leftovers == Leftovers::kept && !finished_.timed_out) {
+    pool_.keep_tree(*this);
+    return finish();
+  }
   if (pool_.may_have_orphans() && !sweep()) return wait_for_tree(pool_.loop.now() + kVanishLimit, 1ms);
   finish();
 }

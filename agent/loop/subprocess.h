@@ -23,6 +23,10 @@ namespace loop {
 class EventLoop;
 class Program;
 
+// What becomes of processes that a program started and that are left when it has ended by itself, within its limit.
+// At the limit, or when the Handle is dropped, the whole tree is killed in any case.
+enum class Leftovers { killed, kept };  // kept: a restart script's daemon lives on
+
 struct Command {
   std::vector<std::string> argv{};                   // argv[0] is an absolute path or is looked up in the fixed PATH
   std::map<std::string, std::string> environment{};  // all of it: nothing is inherited
@@ -31,6 +35,7 @@ struct Command {
   base::Millis limit{30'000};            // SIGTERM to the group at this age …
   base::Millis grace{5'000};             // … SIGKILL to the whole tree this much later
   std::size_t output_limit = 64 * 1024;  // of each of stdout and stderr: head and tail are kept
+  Leftovers leftovers = Leftovers::killed;
 };
 
 struct Finished {

@@ -134,6 +134,7 @@ class CommandAction final : public Action {
     command.environment = environment(trigger);
     command.input = trigger.event_json;
     const auto left = std::chrono::duration_cast<base::Millis>(deadline - context.scheduler.now());
+    command.leftovers = loop::Leftovers::kept;  // a restart script leaves its daemon behind
     command.limit = std::min(settings_.limit, std::max(left, base::Millis{1}));
     return context.spawner.spawn(std::move(command), [name = text(), done = std::move(done)](
                                                          base::Result<loop::Finished> r) { done(result_of(name, r)); });

@@ -201,6 +201,37 @@ TEST_CASE("nothing of a program's tree survives it, however it hides") {
   }
 }
 
+TEST_CASE("what a program leaves running on purpose lives on, is nobody else's, and is reaped when it ends") {
+  loop::EventLoop loop;
+  loop::Subprocesses spawner(loop);
+  auto restart = shell("(setsid sh -c 'sleep 7251 & exit 0' >/dev/null 2>&1 &) ; exit 0");
+  restart.leftovers = loop::Leftovers::kept;
+  // A program that began before and ends after the restart must not take the daemon for its own.
+  bool other_ended = false;
+  auto other = spawner.spawn(shell("sleep 0.3"), [&](auto) { other_ended = true; });
+  const auto outcome = run(loop, spawner, restart);
+  REQUIRE(outcome->has_value());
+  CHECK((*outcome)->survivors_killed == 0);
+  REQUIRE(fakes::run_until(loop, [&] { return other_ended; }));
+  run(loop, spawner, shell("exit 0"));
+  CHECK(sleepers("7251") == 1);
+  run(loop, spawner, shell("pkill -f 'sleep 7251'"));
+  CHECK(fakes::run_until(loop, [&] { return loop::own_children()->empty(); }));
+}
+
+TEST_CASE("at the limit nothing is kept") {
+  loop::EventLoop loop;
+  loop::Subprocesses spawner(loop);
+  auto hung = shell("(setsid sleep 7261 &) ; sleep 7261");
+  hung.leftovers = loop::Leftovers::kept;
+  hung.limit = 200ms;
+  hung.grace = 50ms;
+  const auto outcome = run(loop, spawner, hung);
+  REQUIRE(outcome->has_value());
+  CHECK((*outcome)->timed_out);
+  CHECK(sleepers("7261") == 0);
+}
+
 TEST_CASE("a child of somebody else in this process is neither killed nor reaped") {
   loop::EventLoop loop;
   loop::Subprocesses spawner(loop);
