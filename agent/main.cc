@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   config::Errors errors;
   app::Loaded loaded = app::load(options.config_file, errors);
   if (!errors.empty()) {
-    fmt::print(stderr, "{}\n", errors.text());
+    fmt::print(stderr, "{}", errors.text());
     return 1;
   }
   auto agent = app::Agent::start(options, std::move(loaded));
@@ -183,6 +184,21 @@ void add_admin(CLI::App& top, Chosen& chosen) {
   maintenance->callback([&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, comment); }; });
 }
 
+// --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.
+std::vector<std::string> reversed_arguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    const bool is_empty_flag =
+        argument.starts_with("--") && argument.ends_with('=') && argument.find('=') + 1 == argument.size();
+    if (is_empty_flag) argument.pop_back();
+    arguments.push_back(std::move(argument));
+    if (is_empty_flag) arguments.emplace_back();
+  }
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+  return arguments;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -198,7 +214,7 @@ int main(int argc, char** argv) {
   add_readers(top, chosen);
   add_admin(top, chosen);
   try {
-    top.parse(argc, argv);
+    top.parse(reversed_arguments(argc, argv));
   } catch (const CLI::ParseError& e) {
     return top.exit(e) == 0 ? 0 : kUsage;
   }

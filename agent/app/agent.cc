@@ -65,7 +65,7 @@ Agent::~Agent() {
 }
 
 base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, Loaded loaded) {
-  std::unique_ptr<Agent> agent(new Agent(std::move(options), std::move(loaded.config)));
+  std::unique_ptr<Agent> agent(new Agent(std::move(options), loaded.config));
   TRY_VOID(agent->open_state());
   agent->make_rules();
   agent->make_notifications();
@@ -360,6 +360,25 @@ void Agent::apply(Loaded loaded) {
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
+}
+
+void Agent::forget_missing(const Loaded& next) {
+  std::set<std::pair<std::string, std::string>> probes;
+  for (const probe::Spec& spec : next.probes) probes.emplace(spec.service, spec.name);
+  for (const probe::Status& status : schedule_->statuses()) {
+    const std::pair key{status.spec->service, status.spec->name};
+    if (probes.contains(key)) continue;
+    self_.forget_probe(key.first, key.second);
+    overruns_.erase(key);
+    failing_since_.erase(key);
+  }
+  std::set<std::string> services, receivers;
+  for (const auto& [name, service] : next.config.services) services.insert(name);
+  for (const notify::ReceiverSpec& receiver : next.receivers) receivers.insert(receiver.name);
+  for (const auto& [name, health] : services_)
+    if (!services.contains(name)) self_.forget_service(name);
+  for (const notify::ReceiverStatus& receiver : notifications_->statuses())
+    if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);
 }
 
 void Agent::scrape_self() {

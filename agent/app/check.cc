@@ -29,7 +29,7 @@ bool loaded_well(const std::string& file, Loaded& out) {
   config::Errors errors;
   out = load(file, errors);
   if (errors.empty()) return true;
-  fmt::print(stderr, "{}\n", errors.text());
+  fmt::print(stderr, "{}", errors.text());
   return false;
 }
 

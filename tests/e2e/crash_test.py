@@ -16,7 +16,7 @@ global: {{interval: 100ms, timeout: 50ms, evaluation_interval: 200ms}}
 rule_files: [rules.yml]
 services:
   order:
-    probes: [{{name: exec, type: exec, argv: [/usr/bin/test, -e, "{where}/well"], failure_threshold: 1}}]
+    probes: [{{name: exec, type: exec, command: [/usr/bin/test, -e, "{where}/well"], failure_threshold: 1}}]
     recovery:
       when: {{alert: ServiceDown}}
       mode: enforce

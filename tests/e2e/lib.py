@@ -138,7 +138,7 @@ class Agent(Process):
 
     def service(self, name):
         services = get_json(f"{self.url}/api/v1/services")["data"]["services"]
-        return next(s for s in services if s["name"] == name)
+        return next((s for s in services if s["name"] == name), {"health": "none"})
 
     def alerts(self):
         return get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]

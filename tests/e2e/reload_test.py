@@ -10,7 +10,7 @@ GOOD = """
 global: {interval: 1s, timeout: 500ms}
 services:
   order:
-    probes: [{name: self, type: exec, argv: [/bin/true]}]
+    probes: [{name: self, type: exec, command: [/bin/true]}]
 """
 
 TEN = """
@@ -21,8 +21,8 @@ services:
     depends_on: [rediss]
     probes:
       - {name: http, type: htpp, url: "http://127.0.0.1:1/"}
-      - {name: a, type: tcp, target: "127.0.0.1:1", interval: 1s, timeout: 2s}
-      - {name: a, type: tcp, target: "127.0.0.1:1"}
+      - {name: a, type: tcp, host: 127.0.0.1, port: 1, interval: 1s, timeout: 2s}
+      - {name: a, type: tcp, host: 127.0.0.1, port: 1}
       - {name: b, type: http, url: "http://127.0.0.1:1/", failure_threshold: many}
     recovery:
       when: {alert: ServiceDown}
@@ -44,7 +44,7 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
 
     check = subprocess.run([lib.FETTLE, "check", "config", str(agent.config)], capture_output=True, text=True)
     print(check.stderr, end="")
-    lines = check.stderr.splitlines()
+    lines = [line for line in check.stderr.splitlines() if line]
     assert check.returncode == 1, check.returncode
     assert len(lines) >= 10, f"{len(lines)} messages"
     for line in lines:
