@@ -78,6 +78,7 @@ function toGridItem(p: any) {
 }
 
 export function toScene(board: any) {
+  const asked = new URLSearchParams(location.search);
   const children: Array<SceneGridItem | SceneGridRow> = [];
   let row: SceneGridRow | null = null;
   for (const p of board.panels) {
@@ -96,7 +97,7 @@ export function toScene(board: any) {
       (a: any) => new dataLayers.AnnotationsDataLayer({ name: a.name, isEnabled: true, query: a as AnnotationQuery }),
     );
   return new EmbeddedScene({
-    $timeRange: new SceneTimeRange({ from: board.time.from, to: board.time.to }),
+    $timeRange: new SceneTimeRange({ from: asked.get('from') ?? board.time.from, to: board.time.to }),
     $variables: new SceneVariableSet({ variables: board.templating.list.map(toVariable) }),
     $data: new SceneDataLayerSet({ layers }),
     $behaviors: [new behaviors.CursorSync({ key: 'sync', sync: board.graphTooltip ?? 0 })],

@@ -51,7 +51,9 @@ export function board(uid: string, title: string, description: string) {
     )
     .withVariable(manyOf('job', 'Job', 'label_values(fettle_build_info, job)', 'Scrape job of the agents'))
     .withVariable(manyOf('instance', 'Instance', 'label_values(fettle_build_info{job=~"$job"}, instance)', 'Node'))
-    .withVariable(manyOf('service', 'Service', `label_values(fettle_service{${node}}, service)`, 'Watched service'))
+    .withVariable(
+      manyOf('service', 'Service', `label_values(fettle_service_info{${node}}, service)`, 'Watched service'),
+    )
     .link(
       new dashboard.DashboardLinkBuilder('fettle')
         .type(dashboard.DashboardLinkType.Dashboards)

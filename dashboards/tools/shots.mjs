@@ -1,14 +1,13 @@
 // Draws every board in Chromium, dark and light, into ../build/dashboard-shots/. Fails on a script error, an HTTP error,
 // a panel with an error or without data, a panel that painted nothing, a query that failed.
-// PROMETHEUS=http://127.0.0.1:9090 node tools/shots.mjs
+// PROMETHEUS=http://127.0.0.1:9090 FROM=now-5m node tools/shots.mjs
 import { mkdirSync } from 'node:fs';
 import puppeteer from 'puppeteer-core';
-import { readBoards } from './boards.mjs';
+import { mayBeEmpty, readBoards } from './boards.mjs';
 import { serve } from './serve.mjs';
 
 const folder = '../build/dashboard-shots';
-// Where nothing to show is good news, or needs a fault that nobody injected.
-const mayBeEmpty = new Set((process.env.MAY_BE_EMPTY ?? '').split(',').filter(Boolean));
+const from = process.env.FROM ? `&from=${process.env.FROM}` : '';
 const rowPixels = 38; // 30 and a gap of 8
 
 // Runs in the page.
@@ -46,9 +45,13 @@ async function draw(browser, port, board, theme) {
   // Taller than the board: a full-page shot would resize the page and blank the grid.
   const rows = Math.max(...board.panels.map((panel) => panel.gridPos.y + panel.gridPos.h));
   await page.setViewport({ width: 1600, height: rows * rowPixels + 160 });
-  const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}`;
+  const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}${from}`;
   await page.goto(url, { waitUntil: 'networkidle2', timeout: 60000 });
-  await new Promise((drawn) => setTimeout(drawn, 1500)); // annotations come after the first drawing
+  // Variables are asked for first, then panels, then annotations, and each needs a moment to be drawn.
+  const queries = board.panels.flatMap((panel) => panel.targets ?? []).length;
+  const answered = (count) => window.askedOfPrometheus?.length >= count;
+  await page.waitForFunction(answered, { timeout: 30000 }, queries).catch(() => problems.add('queries without answer'));
+  await new Promise((drawn) => setTimeout(drawn, 1500));
   const found = await page.evaluate(inspect);
   const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
   if (found.count !== wanted) problems.add(`${found.count} panels drawn, the board has ${wanted}`);
