@@ -271,8 +271,8 @@ struct Schedule::Rep {
   std::vector<std::unique_ptr<Entry>> entries;
   std::map<const Type*, std::size_t> running;  // of the types with a limit
   std::map<const Type*, std::deque<Entry*>> queues;
-  std::vector<std::unique_ptr<Attempt>> buried_attempts;
   std::vector<std::unique_ptr<Entry>> buried_entries;
+  std::vector<std::unique_ptr<Attempt>> buried_attempts;  // go first: they use the settings of the entries
   loop::Handle sweep;
 };
 

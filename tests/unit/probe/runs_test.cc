@@ -432,3 +432,9 @@ TEST_CASE("a heartbeat is an event only when it changes the verdict") {
   trial.world.heartbeats.receive("order");
   CHECK(events == std::vector<std::string>{"a beat", "no beat within 1s500ms", "a beat that says fail", "a beat"});
 }
+
+TEST_CASE("the exit code of one run is that of a monitoring plugin") {
+  CHECK(probe::nagios_exit_code(model::Outcome::success("ok")) == 0);
+  CHECK(probe::nagios_exit_code(model::Outcome::failure(Reason::refused, "refused")) == 2);
+  CHECK(probe::nagios_exit_code(model::Outcome::failure(Reason::agent_overloaded, "late")) == 3);
+}
