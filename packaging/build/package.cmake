@@ -30,6 +30,8 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/boards/ DESTINATION ${CMAKE_INS
 install(FILES ${packaging}/etc/fettle.yml DESTINATION /etc/fettle)
 file(GLOB rules CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/rules/*.yml)
 install(FILES ${rules} DESTINATION /etc/fettle/rules)
+# For Prometheus only: what no agent can say about itself.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules/central DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples OPTIONAL)
 
 set(CPACK_PACKAGE_NAME fettle)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
