@@ -176,6 +176,9 @@ base::Result<> Agent::open_server() {
   side.copy_samples = [this](const std::vector<promql::Needs>& needs, std::int64_t from, std::int64_t to) {
     return app::copy_samples(store_, needs, from, to);
   };
+  side.select_series = [this](const std::vector<model::Matcher>& matchers, std::int64_t from, std::int64_t to) {
+    return app::select_series(store_, matchers, from, to);
+  };
   side.heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!services_.contains(service))
       return base::fail(base::Kind::not_found,
@@ -231,7 +234,7 @@ void Agent::stop() { loop_.stop(); }
 
 // ---- the walk of one probe result ----
 
-void Agent::on_run(const probe::Run& run, const probe::Status& status) {
+void Agent::on_run(const probe::Run& run, const probe::Status&) {
   const probe::Spec& spec = *run.spec;
   samples_.append_run(run);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
@@ -240,13 +243,29 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
   const std::pair key{spec.service, spec.name};
   if (run.outcome.up) failing_since_.erase(key);
   else failing_since_.try_emplace(key, loop_.now() - run.outcome.took);
-  if (status.health == model::Health::unknown || services_[spec.service].health == model::Health::unknown)
-    update_service(spec.service, nullptr);
-  else samples_.append_service(spec.service, services_[spec.service].health, loop_.wall_now());
+  update_service(run);
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
   changed();
 }
 
+void Agent::update_service(const probe::Run& run) {
+  const std::string& service = run.spec->service;
+  const base::WallTime now = loop_.wall_now();
+  ServiceHealth& known = services_[service];
+  const model::Health health = schedule_->service_health(service);
+  samples_.append_service(service, health, now);
+  if (health == known.health) return;
+  model::HealthChange change{service, "", known.health, health, model::Reason::none, "", now};
+  if (health == model::Health::down) {
+    change.reason = run.outcome.reason;
+    change.text = fmt::format("{}: {}", run.spec->name, run.outcome.text);
+  }
+  known = {health, now, change.reason, change.text};
+  log::info(fmt::format("service is {}", model::to_string(health)), {{"service", service}, {"text", change.text}});
+  dispatcher_->on_health(change);
+}
+
+// After on_run of the same run: the store has what the rules are to see.
 void Agent::on_probe_change(const model::HealthChange& change, const probe::Run& run) {
   if (change.to == model::Health::down) {
     const auto since = failing_since_.find({change.service, change.probe});
@@ -262,26 +281,7 @@ void Agent::on_probe_change(const model::HealthChange& change, const probe::Run&
   } else {
     log::info("probe is up", {{"service", change.service}, {"probe", change.probe}, {"text", change.text}});
   }
-  update_service(change.service, &change);
-}
-
-void Agent::update_service(const std::string& service, const model::HealthChange* cause) {
-  const base::WallTime now = loop_.wall_now();
-  ServiceHealth& known = services_[service];
-  const model::Health health = schedule_->service_health(service);
-  if (health != known.health) {
-    model::HealthChange change{service, "", known.health, health, model::Reason::none, "", now};
-    if (cause && health == model::Health::down) {
-      change.reason = cause->reason;
-      change.text = fmt::format("{}: {}", cause->probe, cause->text);
-    }
-    known = {health, now, change.reason, change.text};
-    log::info(fmt::format("service is {}", model::to_string(health)), {{"service", service}, {"text", change.text}});
-    dispatcher_->on_health(change);
-  }
-  samples_.append_service(service, health, now);
-  if (cause) rules_->touched(samples_.touched_by(service));
-  changed();
+  rules_->touched(samples_.touched_by(change.service));
 }
 
 void Agent::on_transitions(const std::vector<model::AlertTransition>& transitions) {

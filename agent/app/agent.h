@@ -59,8 +59,7 @@ class Agent final : private recover::World {
   // The walk of one probe result, in order.
   void on_run(const probe::Run& run, const probe::Status& status);
   void on_probe_change(const model::HealthChange& change, const probe::Run& run);
-  // `cause` is null when only the verdict over all probes may have changed, not a probe's health.
-  void update_service(const std::string& service, const model::HealthChange* cause);
+  void update_service(const probe::Run& run);
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
 

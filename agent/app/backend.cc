@@ -31,6 +31,12 @@ base::Result<std::unique_ptr<promql::Queryable>> Backend::copy_samples(const std
       loop_, [this, needs, start, end](const auto& done) { done(loop_side_.copy_samples(needs, start, end)); });
 }
 
+base::Result<std::vector<model::Labels>> Backend::select_series(const std::vector<model::Matcher>& matchers,
+                                                                std::int64_t start, std::int64_t end) {
+  return ask_loop<std::vector<model::Labels>>(
+      loop_, [this, matchers, start, end](const auto& done) { done(loop_side_.select_series(matchers, start, end)); });
+}
+
 base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::string text) {
   return ask_loop<void>(loop_, [=, this](const auto& done) { done(loop_side_.heartbeat(service, failed, text)); });
 }

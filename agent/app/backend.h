@@ -19,6 +19,8 @@ struct LoopSide {
   std::function<base::Result<std::unique_ptr<promql::Queryable>>(const std::vector<promql::Needs>&, std::int64_t,
                                                                  std::int64_t)>
       copy_samples;
+  std::function<std::vector<model::Labels>(const std::vector<model::Matcher>&, std::int64_t, std::int64_t)>
+      select_series;
   std::function<base::Result<>(const std::string&, bool, std::string)> heartbeat;
   std::function<base::Result<>()> reload;
   // Answers through `done`, after the change is durable.
@@ -34,6 +36,8 @@ class Backend final : public web::Backend {
 
   base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
                                                                 std::int64_t start, std::int64_t end) override;
+  base::Result<std::vector<model::Labels>> select_series(const std::vector<model::Matcher>& matchers,
+                                                         std::int64_t start, std::int64_t end) override;
   std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<> reload() override;

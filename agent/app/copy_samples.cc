@@ -47,4 +47,20 @@ base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const store::Store
   return std::make_unique<promql::MemoryQueryable>(std::move(entries));
 }
 
+std::vector<model::Labels> select_series(const store::Store& store, const std::vector<model::Matcher>& matchers,
+                                         std::int64_t start, std::int64_t end) {
+  std::vector<model::Labels> out;
+  std::vector<model::Sample> samples;
+  for (store::Found& found : store.select(matchers)) {
+    model::Sample last;
+    if (!store.last_at(found.id, start, end, last)) continue;
+    samples.clear();
+    if (model::is_stale(last.v))
+      store.read(found.id, start, end, samples);  // it ended in this time; did it live in it?
+    if (model::is_stale(last.v) && samples.size() < 2) continue;
+    out.push_back(std::move(found.labels));
+  }
+  return out;
+}
+
 }  // namespace app

@@ -20,4 +20,8 @@ base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const store::Store
                                                               const std::vector<promql::Needs>& needs,
                                                               std::int64_t start, std::int64_t end);
 
+// The label sets of the series with a sample in [start, end].
+std::vector<model::Labels> select_series(const store::Store& store, const std::vector<model::Matcher>& matchers,
+                                         std::int64_t start, std::int64_t end);
+
 }  // namespace app

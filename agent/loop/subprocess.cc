@@ -232,7 +232,8 @@ void Subprocesses::Pool::keep_tree(const Program& program) {
         process.session == program.pid() || (adopted(process) && process.start_ticks >= program.start_ticks());
     if (process.pid != program.pid() && left && nobody_elses) kept.add(process);
   }
-  reap_kept();
+  // Not at once: the leader is in their session, and its status is still to be read.
+  if (!kept.empty()) reap_timer = loop.after(kReapEvery, [this] { reap_kept(); });
 }
 
 void Subprocesses::Pool::reap_kept() {

@@ -1,6 +1,7 @@
 #include "web/server.h"
 
 #include <civetweb.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <charconv>
+#include <filesystem>
 #include <mutex>
 #include <vector>
 
@@ -115,11 +117,13 @@ struct Server::Rep {
   Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }};
   Listener tcp, admin;
   int port = 0;
+  std::string admin_path;  // of the socket file, while it is ours
 
   int handle(mg_connection* connection, const Listener& listener);
   Response answer(const Request& request);
   void stream(mg_connection* connection, const Request& request);
   base::Result<> listen(Listener& listener, const std::string& ports, const TlsBundle* tls);
+  base::Result<> listen_on_admin_socket();
 };
 
 int Server::Rep::handle(mg_connection* connection, const Listener& listener) {
@@ -232,6 +236,23 @@ base::Result<> Server::Rep::listen(Listener& listener, const std::string& ports,
   return {};
 }
 
+// CivetWeb takes a digit before an s anywhere in a listening address for a port with TLS, also in
+// /tmp/run1s/admin.sock. So it listens under a name without, which is then exchanged for the one that was asked for.
+base::Result<> Server::Rep::listen_on_admin_socket() {
+  const std::filesystem::path path = std::filesystem::absolute(options.admin_socket);
+  const base::UniqueFd folder(::open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return base::fail_errno(errno, fmt::format("--admin.socket={}", path.string()));
+  const std::string harmless = fmt::format("/proc/self/fd/{}/.fettle-admin", folder.value());
+  ::unlink(harmless.c_str());
+  if (const auto done = listen(admin, "x" + harmless, nullptr); !done)
+    return base::fail(done.error().kind, fmt::format("--admin.socket={}: {}", path.string(), done.error().text));
+  // Until here only we could connect: the umask took the others' right to write.
+  if (::chmod(harmless.c_str(), 0660) != 0 || ::rename(harmless.c_str(), path.c_str()) != 0)
+    return base::fail_errno(errno, fmt::format("--admin.socket={}", path.string()));
+  admin_path = path.string();
+  return {};
+}
+
 Server::Server() = default;
 
 base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, SnapshotSlot& slot, Backend& backend) {
@@ -265,10 +286,7 @@ base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Snaps
   if (const std::string& path = rep.options.admin_socket; !path.empty()) {
     TRY_VOID(clear_socket(path));
     rep.admin.admin = true;
-    if (const auto done = rep.listen(rep.admin, "x" + path, nullptr); !done)
-      return base::fail(done.error().kind, fmt::format("--admin.socket={}: {}", path, done.error().text));
-    // Until here only we could connect: the umask took the others' right to write.
-    if (::chmod(path.c_str(), 0660) != 0) return base::fail_errno(errno, "chmod " + path);
+    TRY_VOID(rep.listen_on_admin_socket());
   }
   return server;
 }
@@ -279,6 +297,7 @@ Server::~Server() {
   rep_->streams.stop();
   // Both wait for running requests: queries see `stopping`, streams were woken, the rest is bounded by its time-outs.
   if (rep_->admin.context) mg_stop(rep_->admin.context);
+  if (!rep_->admin_path.empty()) ::unlink(rep_->admin_path.c_str());
   if (rep_->tcp.context) mg_stop(rep_->tcp.context);
 }
 

@@ -191,6 +191,11 @@ int main(int argc, char** argv) {
   };
   std::vector<double> ms;
   for (int run = 0; run < runs; ++run) {
+    const std::string done = fmt::format("result=\"ok\",service=\"order\"}} {}\n", run);
+    wait_for(port, "/metrics", "the recovery before", [&](const std::string& page) {
+      return run == 0 ? page.find(" 200 OK") != std::string::npos : page.find(done) != std::string::npos;
+    });
+    ::poll(nullptr, 0, 150);  // pages lag behind counters by up to 100 ms
     wait_for(port, "/api/v1/services", "the service to be healthy", healthy);
     const long long killed = now_ns();
     ::kill(victim_pid(folder), SIGKILL);

@@ -211,6 +211,7 @@ TEST_CASE("what a program leaves running on purpose lives on, is nobody else's, 
   auto other = spawner.spawn(shell("sleep 0.3"), [&](auto) { other_ended = true; });
   const auto outcome = run(loop, spawner, restart);
   REQUIRE(outcome->has_value());
+  CHECK((*outcome)->exit_code == 0);
   CHECK((*outcome)->survivors_killed == 0);
   REQUIRE(fakes::run_until(loop, [&] { return other_ended; }));
   run(loop, spawner, shell("exit 0"));
