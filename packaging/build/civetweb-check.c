@@ -15,23 +15,23 @@
 
 #include "civetweb.h"
 
-static int answer(struct mg_connection *connection) {
+static int answer(struct mg_connection* connection) {
   mg_printf(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
   return 200;
 }
 
-static int make_certificate(const char *path) {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  X509 *certificate = X509_new();
-  FILE *file = fopen(path, "w");
+static int make_certificate(const char* path) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  FILE* file = fopen(path, "w");
   if (!key || !certificate || !file) return 0;
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
   X509_set_pubkey(certificate, key);
-  X509_NAME *name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char*)"localhost", -1, -1, 0);
   X509_set_issuer_name(certificate, name);
   int ok = X509_sign(certificate, key, EVP_sha256()) > 0 && PEM_write_X509(file, certificate) &&
            PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
@@ -41,17 +41,17 @@ static int make_certificate(const char *path) {
   return ok;
 }
 
-static int fetch(int port, char *page, int size) {
+static int fetch(int port, char* page, int size) {
   struct sockaddr_in address;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
   address.sin_port = htons((unsigned short)port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  SSL *ssl = SSL_new(context);
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL* ssl = SSL_new(context);
   int total = 0, n;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 || !SSL_set_fd(ssl, fd) || SSL_connect(ssl) != 1)
+  if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0 || !SSL_set_fd(ssl, fd) || SSL_connect(ssl) != 1)
     return 0;
   const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   if (SSL_write(ssl, request, (int)sizeof request - 1) <= 0) return 0;
@@ -72,11 +72,11 @@ int main(void) {
   if (!mg_check_feature(MG_FEATURES_IPV6)) return puts("built without IPv6"), unlink(path), 1;
   if (!mg_check_feature(MG_FEATURES_X_DOMAIN_SOCKET)) return puts("built without unix sockets"), unlink(path), 1;
 
-  const char *options[] = {"listening_ports", "127.0.0.1:0s", "ssl_certificate", path, "num_threads", "2", NULL};
+  const char* options[] = {"listening_ports", "127.0.0.1:0s", "ssl_certificate", path, "num_threads", "2", NULL};
   struct mg_callbacks callbacks;
   memset(&callbacks, 0, sizeof callbacks);
   callbacks.begin_request = answer;
-  struct mg_context *server = mg_start(&callbacks, NULL, options);
+  struct mg_context* server = mg_start(&callbacks, NULL, options);
   unlink(path);
   if (!server) return puts("the server does not start"), 1;
   struct mg_server_port ports[2];

@@ -15,8 +15,8 @@ namespace fakes {
 struct ActionScript {
   recover::ActionResult result{"ok", "done"};
   base::Duration takes = std::chrono::milliseconds{50};
-  bool heals = true;                 // recover::Action::may_heal
-  std::function<void()> on_start{};  // the action is about to take effect
+  bool heals = true;                   // recover::Action::may_heal
+  std::function<void()> on_start{};    // the action is about to take effect
   std::vector<std::string> started{};  // "order attempt 1"
 };
 

@@ -10,8 +10,9 @@ TEST_CASE("the nearest known word is offered only when it is a plausible slip") 
     const char* wrong;
     const char* want;
   };
-  for (const Row& row : {Row{"intervall", "interval"}, Row{"timeuot", "timeout"}, Row{"failure_treshold", "failure_threshold"},
-                         Row{"failures_thresholds", "failure_threshold"}, Row{"banana", ""}, Row{"xyz", ""}, Row{"ulr", "url"}}) {
+  for (const Row& row :
+       {Row{"intervall", "interval"}, Row{"timeuot", "timeout"}, Row{"failure_treshold", "failure_threshold"},
+        Row{"failures_thresholds", "failure_threshold"}, Row{"banana", ""}, Row{"xyz", ""}, Row{"ulr", "url"}}) {
     CAPTURE(row.wrong);
     CHECK(base::nearest(row.wrong, known) == row.want);
   }

@@ -8,9 +8,10 @@ TEST_CASE("a duration reads as Prometheus reads it and prints in its shortest ex
     long long ms;
     const char* printed;
   };
-  for (const Row& row : {Row{"500ms", 500, "500ms"}, Row{"90s", 90'000, "1m30s"}, Row{"1h30m", 5'400'000, "1h30m"},
-                         Row{"1.5s", 1'500, "1s500ms"}, Row{"0", 0, "0s"}, Row{"0s", 0, "0s"}, Row{"1d", 86'400'000, "1d"},
-                         Row{"2w", 1'209'600'000, "2w"}, Row{"30d", 2'592'000'000, "30d"}, Row{"1m1ms", 60'001, "1m1ms"}}) {
+  for (const Row& row :
+       {Row{"500ms", 500, "500ms"}, Row{"90s", 90'000, "1m30s"}, Row{"1h30m", 5'400'000, "1h30m"},
+        Row{"1.5s", 1'500, "1s500ms"}, Row{"0", 0, "0s"}, Row{"0s", 0, "0s"}, Row{"1d", 86'400'000, "1d"},
+        Row{"2w", 1'209'600'000, "2w"}, Row{"30d", 2'592'000'000, "30d"}, Row{"1m1ms", 60'001, "1m1ms"}}) {
     CAPTURE(row.text);
     const auto parsed = base::parse_duration(row.text);
     REQUIRE(parsed.has_value());

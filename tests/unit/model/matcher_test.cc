@@ -13,10 +13,10 @@ TEST_CASE("a matcher sees an absent label as empty") {
     const char* label;
     bool want;
   };
-  for (const Row& row :
-       {Row{MatchOp::equal, "", "", true}, Row{MatchOp::equal, "x", "", false}, Row{MatchOp::not_equal, "x", "", true},
-        Row{MatchOp::matches, "x|y", "y", true}, Row{MatchOp::matches, "x", "xx", false}, Row{MatchOp::matches, ".*", "", true},
-        Row{MatchOp::not_matches, ".+", "", true}, Row{MatchOp::not_matches, "x.*", "xy", false}}) {
+  for (const Row& row : {Row{MatchOp::equal, "", "", true}, Row{MatchOp::equal, "x", "", false},
+                         Row{MatchOp::not_equal, "x", "", true}, Row{MatchOp::matches, "x|y", "y", true},
+                         Row{MatchOp::matches, "x", "xx", false}, Row{MatchOp::matches, ".*", "", true},
+                         Row{MatchOp::not_matches, ".+", "", true}, Row{MatchOp::not_matches, "x.*", "xy", false}}) {
     const auto matcher = Matcher::make(row.op, "job", row.value);
     REQUIRE(matcher.has_value());
     CAPTURE(matcher->to_string());
