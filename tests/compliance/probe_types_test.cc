@@ -90,6 +90,7 @@ struct Targets {
 struct Surroundings {
   fakes::LocalServer server{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"};
   fakes::SilentServer silent;
+  fakes::LocalServer redis{"+PONG\r\n$13\r\nrole:master\r\n\r\n"};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
 
   Surroundings() {
@@ -111,6 +112,7 @@ struct Surroundings {
         {"process", {{folder + "/self.pid", {}}, Target{"hung.service", {}}}},
         {"systemd", {{"well.service", {}}, Target{"hung.service", {}}}},
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
+        {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }
 };

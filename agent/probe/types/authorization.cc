@@ -21,14 +21,14 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-base::Result<std::string> secret(const base::Secret& inlined, const std::string& file) {
+}  // namespace
+
+base::Result<std::string> credential(const base::Secret& inlined, const std::string& file) {
   if (file.empty()) return inlined.reveal();
   TRY(std::string text, base::read_file(file, kCredentialLimit));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
   return text;
 }
-
-}  // namespace
 
 const config::Schema<BasicAuth>& basic_auth_schema() {
   static const auto schema =
@@ -57,12 +57,12 @@ const config::Schema<Authorization>& authorization_schema() {
 }
 
 base::Result<std::string> header_value(const BasicAuth& auth) {
-  TRY(const std::string password, secret(auth.password, auth.password_file));
+  TRY(const std::string password, credential(auth.password, auth.password_file));
   return "Basic " + base64(auth.username + ":" + password);
 }
 
 base::Result<std::string> header_value(const Authorization& auth) {
-  TRY(const std::string token, secret(auth.credentials, auth.credentials_file));
+  TRY(const std::string token, credential(auth.credentials, auth.credentials_file));
   return auth.type + " " + token;
 }
 

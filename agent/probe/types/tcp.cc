@@ -59,8 +59,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   if (starttls) connect.starttls = tls_context(tcp.tls_config, node, path, errors);
   connect.turns = std::move(tcp.query_response);
   prepare(connect.turns);
-  const bool v6 = tcp.host.find(':') != std::string::npos;
-  connect.target = (v6 ? "[" + tcp.host + "]" : tcp.host) + ":" + std::to_string(tcp.port);
+  connect.target = written(tcp.host, tcp.port);
   return std::make_unique<Tcp>(std::move(connect));
 }
 

@@ -100,4 +100,8 @@ std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view 
   return {{"host", std::string(host)}, {"port", std::string(port)}};
 }
 
+std::string written(const std::string& host, int port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
 }  // namespace probe

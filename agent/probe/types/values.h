@@ -44,5 +44,7 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
 
 // "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target);
+// The other way round, for texts.
+std::string written(const std::string& host, int port);
 
 }  // namespace probe

@@ -7,41 +7,14 @@
 #include <string>
 
 #include "fakes/fake_stream.h"
-#include "fakes/probe_world.h"
-#include "probe/run_once.h"
+#include "fakes/probe_trial.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using model::Reason;
 
-// A probe from a command line, run once in a world of fakes.
-struct Trial {
-  Trial(const std::string& type, const std::string& target, const std::vector<std::string>& settings = {}) {
-    auto parsed = probe::spec_from_arguments(type, target, settings);
-    if (!parsed) FAIL(parsed.error().text);
-    spec = std::move(*parsed);
-    spec.timeout = 1s;
-  }
-  void start() {
-    attempt = probe::run_once(world.context, spec, [this](model::Outcome outcome) {
-      ++answers;
-      found = std::move(outcome);
-    });
-    CHECK(answers == 0);  // never from inside start
-  }
-  double measured(const std::string& name, const std::string& label = "", const std::string& value = "") const {
-    for (const auto& m : found.measurements)
-      if (m.name == name && (label.empty() || m.labels.get(label) == value)) return m.value;
-    FAIL("no measurement " << name);
-    return 0;
-  }
-  fakes::ProbeWorld world;
-  probe::Spec spec;
-  std::unique_ptr<probe::Attempt> attempt;
-  model::Outcome found;
-  int answers = 0;
-};
+using fakes::Trial;
 
 struct Talk : Trial {
   explicit Talk(const std::string& turns) : Trial("tcp", "redis:6379", {"query_response=" + turns}) {

@@ -1,0 +1,64 @@
+#include "probe/types/conversation.h"
+
+#include <utility>
+
+#include "probe/types/values.h"
+
+namespace probe {
+
+using model::Outcome;
+using model::Reason;
+
+namespace {
+
+constexpr std::size_t kUnreadLimit = 64 * 1024;
+
+}  // namespace
+
+void Conversation::start(base::Instant deadline, Done done) {
+  done_ = std::move(done);
+  loop::Dial dial = dial_;
+  dial.deadline = deadline;
+  connecting_ = context_.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connection(std::move(c)); });
+}
+
+void Conversation::on_connection(loop::Connected connection) {
+  connection_ = std::move(connection);
+  if (!connection_.stream)
+    return finish(Outcome::failure(connection_.failure.reason, std::move(connection_.failure.text)));
+  connected_at_ = context_.scheduler.now();
+  connection_.stream->read(
+      [this](std::string_view bytes, const loop::StreamFailure* failure) { on_bytes(bytes, failure); });
+  connected();
+}
+
+void Conversation::on_bytes(std::string_view bytes, const loop::StreamFailure* failure) {
+  if (finished()) return;
+  if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+  if (bytes.empty())
+    return finish(Outcome::failure(Reason::closed_early, peer() + " closed the connection before it had answered"));
+  unread_ += bytes;
+  received(unread_);
+  if (finished() || unread_.size() <= kUnreadLimit) return;
+  finish(Outcome::failure(Reason::too_large,
+                          peer() + " sent more than " + std::to_string(kUnreadLimit) + " bytes in one answer"));
+}
+
+void Conversation::say(std::string bytes) {
+  connection_.stream->write(std::move(bytes), [this](const loop::StreamFailure* failure) {
+    if (failure && !finished()) finish(Outcome::failure(failure->reason, failure->text));
+  });
+}
+
+void Conversation::finish(Outcome outcome) {
+  measure(outcome);
+  if (dial_.unix_path.empty()) measure_address(connection_.address, connection_.phases, outcome.measurements);
+  const loop::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
+  if (chain) measure_chain(*chain, outcome.measurements);
+  else if (connection_.tls_seen) measure_chain(connection_.chain, outcome.measurements);
+  outcome.phases = std::move(connection_.phases);
+  if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
+  std::exchange(done_, nullptr)(std::move(outcome));
+}
+
+}  // namespace probe

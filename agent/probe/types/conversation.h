@@ -1,0 +1,45 @@
+// What the types that speak a protocol of their own have in common: connect, speak, listen, measure the connection.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "probe/probe.h"
+
+namespace probe {
+
+// A run over one connection. A type says its part in connected() and received() and ends the run with finish();
+// failures of the connection, a peer that closes early and one that never stops are answered here.
+class Conversation : public Probe {
+ public:
+  // `dial` lives as long as the Conversation; its deadline is filled in by the run.
+  Conversation(const Context& context, const loop::Dial& dial) : context_(context), dial_(dial) {}
+  void start(base::Instant deadline, Done done) final;
+
+ protected:
+  virtual void connected() = 0;
+  // More has come: `bytes` is everything that was not taken off its front yet (of datagrams: to be emptied each time).
+  virtual void received(std::string& bytes) = 0;
+  // Last words of the type's own: measurements of what was learnt until then. Called once, by finish().
+  virtual void measure(model::Outcome&) {}
+
+  void say(std::string bytes);
+  // Ends the run. Nothing of the object may be touched after it.
+  void finish(model::Outcome outcome);
+  bool finished() const { return !done_; }
+  std::string peer() const { return connection_.stream ? connection_.stream->peer() : ""; }
+
+ private:
+  void on_connection(loop::Connected connection);
+  void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
+
+  const Context& context_;
+  const loop::Dial& dial_;
+  Done done_;
+  base::Instant connected_at_{};
+  loop::Connected connection_;
+  loop::Handle connecting_;
+  std::string unread_;
+};
+
+}  // namespace probe
