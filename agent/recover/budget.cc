@@ -77,6 +77,11 @@ Spent reset(Spent spent) {
   return spent;
 }
 
+Spent acknowledged(Spent spent) {
+  spent.attempts.clear();
+  return reset(std::move(spent));
+}
+
 std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall) {
   nlohmann::json out{{"failures", spent.failures}, {"exhausted", spent.exhausted}};
   auto& attempts = out["attempts_ms"] = nlohmann::json::array();

@@ -37,6 +37,8 @@ Spent with_failure(Spent spent, const Budget& budget, base::Instant now, double 
 // `attempts` in any `within`, so the latch also waits until one is free. nullopt if there is nothing to reset.
 std::optional<base::Instant> reset_at(const Budget& budget, const Spent& spent, base::Instant healthy_since);
 Spent reset(Spent spent);
+// A person says that the cause is mended: the whole budget is there again. The cooldown stays.
+Spent acknowledged(Spent spent);
 
 std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall);
 // Instants in the future (the wall clock went back while the agent was down) become `now`.

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "recover/budget.h"
+#include "recover/explain.h"
 #include "recover/guard.h"
 #include "recover/plan.h"
 #include "recover/run.h"
@@ -51,7 +52,8 @@ struct Dispatcher::Rep {
     loop::Handle action, action_limit, timer;
     std::optional<base::Instant> timer_at;
     base::Instant action_started{};
-    std::uint64_t commit = 0;  // number of the commit that durable() is told about
+    std::uint64_t commit = 0;                               // number of the commit that durable() is told about
+    std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
 
   Rep(Options o, Context c, state::State& s, World& w, Listener l)
@@ -191,7 +193,14 @@ struct Dispatcher::Rep {
       if (!result)
         base::log::error("recovery waits: its intent could not be written and nothing is done without it; trying again",
                          {{"service", service}, {"error", result.error().text}});
+      const auto person = std::exchange(there.person, nullptr);
+      const std::string id = there.plan->run().report.id;
       apply(there, there.plan->durable(result, situation(there)));
+      if (!person) return;
+      if (result) person(fmt::format("recovery {} of {} has started", id, service));
+      else
+        person(base::fail(result.error().kind,
+                          "nothing was done: the intent could not be written: " + result.error().text));
     });
   }
 
@@ -209,6 +218,12 @@ struct Dispatcher::Rep {
     nlohmann::json labels = nlohmann::json::object(), annotations = nlohmann::json::object();
     for (const model::Label l : run.alert.labels) labels[std::string(l.name)] = l.value;
     for (const model::Label l : run.alert.annotations) annotations[std::string(l.name)] = l.value;
+    nlohmann::json alert;  // null for a run that a person started and no alert asked for
+    if (!run.alert.labels.empty())
+      alert = {{"labels", std::move(labels)},
+               {"annotations", std::move(annotations)},
+               {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
+               {"generatorURL", run.alert.generator_url}};
     nlohmann::json event{{"recovery_id", run.report.id},
                          {"service", a.spec->service},
                          {"unit", a.spec->unit},
@@ -216,11 +231,7 @@ struct Dispatcher::Rep {
                          {"attempt", run.report.attempt},
                          {"trigger", run.report.trigger},
                          {"health", to_string(world.service_health(a.spec->service))},
-                         {"alert",
-                          {{"labels", std::move(labels)},
-                           {"annotations", std::move(annotations)},
-                           {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
-                           {"generatorURL", run.alert.generator_url}}}};
+                         {"alert", std::move(alert)}};
     return event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }
 
@@ -232,7 +243,7 @@ struct Dispatcher::Rep {
       const auto found = active.find(service);
       if (found != active.end()) action_done(*found->second, std::move(result));
     };
-    if (a.spec->mode != Mode::enforce) {
+    if (a.plan->run().report.mode != to_string(Mode::enforce)) {
       a.action = context.scheduler.after({}, [done, text = step.text] {
         done({"would_run", "dry run: " + text + " was not carried out"});
       });
@@ -292,7 +303,7 @@ struct Dispatcher::Rep {
   }
 
   void exhausted(Active& a, const std::string& text) {
-    if (a.spec->mode != Mode::enforce) {
+    if (a.spec->mode == Mode::dry_run) {
       base::log::warn("recovery would be exhausted (dry run)", {{"service", a.spec->service}, {"text", text}});
       return;
     }
@@ -367,7 +378,7 @@ struct Dispatcher::Rep {
       if (auto run = parse_run(left.mapped())) {
         base::log::warn("an unfinished recovery goes on: probing first",
                         {{"service", a.spec->service}, {"recovery", run->report.id}});
-        alerts.try_emplace(run->alert.labels, run->alert);
+        if (!run->alert.labels.empty()) alerts.try_emplace(run->alert.labels, run->alert);
         apply(a, a.plan->resume(std::move(*run), situation(a)));
       } else {
         base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
@@ -409,26 +420,6 @@ struct Dispatcher::Rep {
     if (reports.size() > kReports) reports.resize(kReports);
   }
 
-  std::string next_text(const Active& a, const std::vector<Gate>& gates) const {
-    const PlanSpec& spec = *a.spec;
-    const Plan& plan = *a.plan;
-    const std::string verb = spec.mode == Mode::dry_run ? "would run" : "runs";
-    const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
-    if (plan.phase() == Phase::acting) return fmt::format("{} is running", plan.current_step().text);
-    if (plan.phase() == Phase::verifying) return "probes must say that it is healthy";
-    if (plan.running()) return "writes down what it is about to do";
-    const Gate* closed = first_closed(gates);
-    if (!plan.alert_firing()) {
-      std::string when;
-      for (const auto& [name, value] : spec.when)
-        when += fmt::format("{}{} is {}", when.empty() ? "" : " and ", name, value);
-      return closed && !closed->opens ? fmt::format("nothing: {}: {}", closed->name, closed->text)
-                                      : fmt::format("when {} fires, {} {}", when, verb, first);
-    }
-    if (closed) return fmt::format("{} {} once {} allows it: {}", verb, first, closed->name, closed->text);
-    return fmt::format("{} {} unless a probe finds it healthy", verb, first);
-  }
-
   PlanStatus status(const Active& a) const {
     const Situation now = situation(a);
     PlanStatus status;
@@ -443,7 +434,9 @@ struct Dispatcher::Rep {
       const base::WallTime opens = now.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - now.now);
       if (!status.not_before || opens > *status.not_before) status.not_before = opens;
     }
-    status.next = next_text(a, status.gates);
+    if (a.plan->running()) status.recovery = a.plan->run().report.id;
+    status.next = next_text(*a.plan, status.gates);
+    status.steps = steps_text(*a.spec);
     return status;
   }
 };
@@ -518,6 +511,63 @@ void Dispatcher::set_maintenance(const std::string& service, bool on, const std:
 
 std::optional<std::string> Dispatcher::maintenance(const std::string& service) const {
   return rep_->maintenance(service);
+}
+
+void Dispatcher::recover(const std::string& service, Start how, const std::string& comment,
+                         std::function<void(base::Result<std::string>)> done) {
+  const auto answer = [this, &done](base::Result<std::string> result) {
+    rep_->context.scheduler.post([done = std::move(done), result = std::move(result)] { done(result); });
+  };
+  const auto found = rep_->active.find(service);
+  if (found == rep_->active.end())
+    return answer(base::fail(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service)));
+  Rep::Active& a = *found->second;
+  if (a.plan->running())
+    return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
+                                                                  a.plan->run().report.id, service, a.plan->state())));
+  const Situation now = rep_->situation(a);
+  const std::vector<Gate> gates = evaluate_gates(*a.spec, a.plan->spent(), now);
+  if (const Gate* gate = first_closed_to_person(gates))
+    return answer(base::fail(base::Kind::unavailable,
+                             fmt::format("{} is not recovered: {}: {}", service, gate->name, gate->text)));
+  if (how == Start::rehearsal) {
+    std::string plan = fmt::format("{} would be recovered:", service);
+    for (const std::string& step : steps_text(*a.spec)) plan += "\n  " + step;
+    return answer(std::move(plan));
+  }
+  base::log::info("recovery started by a person", {{"service", service}, {"comment", comment}});
+  a.person = std::move(done);
+  rep_->apply(a, a.plan->start(comment.empty() ? "operator" : "operator: " + comment, now));
+}
+
+void Dispatcher::ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done) {
+  const auto refuse = [this, &done](base::Kind kind, std::string text) {
+    rep_->context.scheduler.post([done = std::move(done), kind, text = std::move(text)] {
+      if (done) done(base::fail(kind, text));
+    });
+  };
+  const auto found = rep_->active.find(service);
+  if (found == rep_->active.end())
+    return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
+  Rep::Active& a = *found->second;
+  const int left = attempts_left(a.spec->budget, a.plan->spent(), rep_->context.scheduler.now());
+  if (a.plan->running())
+    return refuse(base::Kind::unavailable,
+                  fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id, service, a.plan->state()));
+  if (!a.plan->spent().exhausted && left > 0)
+    return refuse(base::Kind::invalid,
+                  fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
+  base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});
+  a.plan->acknowledge();
+  std::vector<Change> changes;
+  rep_->budget_changes(a, changes);
+  rep_->state.commit(std::move(changes), [done = std::move(done)](base::Result<> result) {
+    if (!result)
+      result = base::fail(result.error().kind,
+                          "in effect until the agent ends; it could not be written: " + result.error().text);
+    if (done) done(std::move(result));
+  });
+  rep_->apply(a, a.plan->wake(rep_->situation(a)));
 }
 
 std::vector<PlanStatus> Dispatcher::statuses() const {

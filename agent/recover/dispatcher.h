@@ -40,12 +40,16 @@ struct Listener {
   std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
 };
 
+enum class Start { now, rehearsal };  // rehearsal: only says what `now` would do
+
 struct PlanStatus {
   std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, verifying, recovered, exhausted
+  std::string recovery;                      // id of the run under way; "": none
   int attempts_left = 0;
   std::optional<base::WallTime> not_before;  // backoff or cooldown ends
   std::vector<Gate> gates;
-  std::string next;  // what would happen next, for a person
+  std::string next;                // what would happen next, for a person
+  std::vector<std::string> steps;  // the whole plan, a line for each step
 };
 
 struct Options {
@@ -68,6 +72,15 @@ class Dispatcher {
   void set_maintenance(const std::string& service, bool on, const std::string& comment,
                        std::function<void(base::Result<>)> done);
   std::optional<std::string> maintenance(const std::string& service) const;  // the comment
+
+  // A person starts the plan, in mode ask or enforce with all its actions, in mode dry_run without. Spends an attempt.
+  // `done` after the intent is durable, with a sentence for the person; or with the gate that is closed to them
+  // (first_closed_to_person), "under way", not_found, or a disk that is full: then nothing was done.
+  void recover(const std::string& service, Start how, const std::string& comment,
+               std::function<void(base::Result<std::string>)> done);
+  // A person says that the cause is mended: opens the latch of an exhausted plan and gives the whole budget back. In
+  // effect at once, also for an alert that waits; `done` after fsync.
+  void ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done);
 
   std::vector<PlanStatus> statuses() const;
   std::vector<model::RecoveryReport> reports() const;  // newest first, up to 100

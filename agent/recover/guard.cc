@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 namespace recover {
 namespace {
 
@@ -89,6 +92,13 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
 const Gate* first_closed(const std::vector<Gate>& gates) {
   for (const Gate& gate : gates)
     if (!gate.open) return &gate;
+  return nullptr;
+}
+
+const Gate* first_closed_to_person(const std::vector<Gate>& gates) {
+  static constexpr std::string_view kHeeded[]{"maintenance", "exhausted", "budget", "dependencies"};
+  for (const Gate& gate : gates)
+    if (!gate.open && std::find(std::begin(kHeeded), std::end(kHeeded), gate.name) != std::end(kHeeded)) return &gate;
   return nullptr;
 }
 

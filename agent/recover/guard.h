@@ -42,5 +42,8 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
 
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);
+// The first one that also holds back a person who starts the plan: maintenance, exhausted, budget, dependencies. The
+// others slow down the agent's own haste, and `ask` waits for just this person.
+const Gate* first_closed_to_person(const std::vector<Gate>& gates);
 
 }  // namespace recover

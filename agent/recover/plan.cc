@@ -60,19 +60,38 @@ Effects Plan::resolved(const Situation& situation) {
   return out;
 }
 
-void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
+void Plan::new_run(const std::string& trigger, const Situation& situation) {
   run_ = Run{};
-  run_.alert = alert_;
-  run_.was_down = was_down_;
+  if (firing_) run_.alert = alert_;
   run_.report.id = random_->identifier();
   run_.report.service = spec_->service;
-  run_.report.trigger = fmt::format("alert {}", alert_.name());
+  run_.report.trigger = trigger;
   run_.report.mode = to_string(spec_->mode);
   run_.report.started = situation.wall;
   visible_ = false;
-  waited_ = waited;
   reason_.clear();
+}
+
+void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
+  new_run(fmt::format("alert {}", alert_.name()), situation);
+  run_.was_down = was_down_;
+  waited_ = waited;
   consider(situation, out);
+}
+
+Effects Plan::start(const std::string& trigger, const Situation& situation) {
+  Effects out;
+  if (visible_) {  // what waited is over: this run stands for it
+    run_.report.state = "aborted";
+    run_.report.reason = "started by a person instead";
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+  new_run(trigger, situation);
+  run_.by_operator = true;
+  if (spec_->mode == Mode::ask) run_.report.mode = to_string(Mode::enforce);  // this is the approval
+  spend_attempt(situation, out);
+  return out;
 }
 
 void Plan::consider(const Situation& situation, Effects& out) {
@@ -90,7 +109,10 @@ void Plan::consider(const Situation& situation, Effects& out) {
     out.push_back({Kind::probe_now});
     return;
   }
-  // Issue "one action at a time on the node" puts its gate here: all guards are open and nothing is spent yet.
+  spend_attempt(situation, out);
+}
+
+void Plan::spend_attempt(const Situation& situation, Effects& out) {
   settling_ = false;
   reason_.clear();
   run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
@@ -176,10 +198,12 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
     if (!std::exchange(commit_failed_, true)) out.push_back({Kind::blocked, "state"});
     reason_ = "state";
     next_ = situation.now + kRetry;
-    if (phase_ == Phase::committing && !firing_ && run_.report.actions.empty() && run_.part == Part::steps) {
+    if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
+        run_.part == Part::steps) {
       pending_ = spent_;
       drop(situation, out);  // nothing was done and nothing is durable
       commit_failed_ = false;
+      if (firing_) begin(situation, Waited::yes, out);  // a person is told; the alert still wants its recovery
     }
     return out;
   }
@@ -420,8 +444,10 @@ void Plan::reset_if_due(const Situation& situation, Effects& out) {
 Effects Plan::resume(Run run, const Situation& situation) {
   Effects out;
   run_ = std::move(run);
-  alert_ = run_.alert;
-  remember(run_.was_down);
+  if (!run_.by_operator) {
+    alert_ = run_.alert;
+    remember(run_.was_down);
+  }
   visible_ = true;
   pending_ = spent_;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;

@@ -65,6 +65,10 @@ class Plan {
   Effects health(const Situation& situation);  // the service's health changed or is known for the first time
   Effects wake(const Situation& situation);    // the time of wake_at() came, or something that gates ask for changed
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
+  // A person starts a run now, while none is running() and first_closed_to_person() is null.
+  Effects start(const std::string& trigger, const Situation& situation);
+  // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.
+  void acknowledge() { pending_ = spent_ = acknowledged(std::move(spent_)); }
   // An alert waited before a crash or a reload, and the service was down then or not: before firing().
   void remember(bool was_down) {
     was_down_ = was_down;
@@ -92,6 +96,8 @@ class Plan {
   enum class Waited { no, yes };
 
   void begin(const Situation& situation, Waited waited, Effects& out);
+  void new_run(const std::string& trigger, const Situation& situation);
+  void spend_attempt(const Situation& situation, Effects& out);
   void consider(const Situation& situation, Effects& out);
   void block(const Gate& gate, const Situation& situation, Effects& out);
   void exhaust(const Situation& situation, Effects& out);

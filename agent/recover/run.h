@@ -15,13 +15,14 @@ enum class Part { steps, finally };
 
 struct Run {
   model::RecoveryReport report;
-  model::Alert alert;       // that triggered it
-  Part part = Part::steps;  // which list `step` counts in
-  std::size_t step = 0;     // the action that is about to start, or has
-  bool step_done = false;   // that action has ended
-  bool was_down = false;    // at the trigger; then being healthy again is a reason not to act
-  bool unverified = false;  // an action may have healed the service and no verification followed yet
-  std::string outcome;      // once the steps are over: recovered, failed or aborted
+  model::Alert alert;        // that triggered it
+  Part part = Part::steps;   // which list `step` counts in
+  std::size_t step = 0;      // the action that is about to start, or has
+  bool step_done = false;    // that action has ended
+  bool was_down = false;     // at the trigger; then being healthy again is a reason not to act
+  bool by_operator = false;  // a person started it: health and alerts are no reason to leave it
+  bool unverified = false;   // an action may have healed the service and no verification followed yet
+  std::string outcome;       // once the steps are over: recovered, failed or aborted
 };
 
 std::string to_json(const Run& run);

@@ -2,11 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "fakes/fake_loop.h"
-#include "fakes/fake_state.h"
-#include "fakes/probe_world.h"
-#include "fakes/recovery_world.h"
-#include "fakes/scripted_action.h"
+#include "fakes/recovery_site.h"
 
 using model::AlertState;
 using model::Health;
@@ -16,71 +12,7 @@ using std::chrono::seconds;
 
 namespace {
 
-struct Fixture {
-  fakes::FakeLoop loop;
-  fakes::FakeSystemd systemd{loop};
-  fakes::FakeSpawner spawner{loop};
-  fakes::FakeState state{loop};
-  fakes::RecoveryWorld world;
-  fakes::ActionScript restart, telling{.heals = false};
-  std::vector<std::string> said;
-  std::vector<std::string> pages;
-  std::unique_ptr<recover::Dispatcher> dispatcher;
-
-  Fixture() {
-    world.health = {{"order", Health::down}, {"redis", Health::up}};
-    start();
-  }
-
-  void start() {
-    recover::Listener listener;
-    listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
-    listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
-                                const std::string& mode) {
-      said.push_back(service + " " + action + " " + result + " " + mode);
-    };
-    listener.on_blocked = [this](const std::string& service, const std::string& reason) {
-      said.push_back(service + " blocked " + reason);
-    };
-    recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
-                               pages.push_back(service + ": " + text);
-                             }};
-    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, state, world, listener);
-  }
-
-  std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {
-    auto spec = std::make_unique<recover::PlanSpec>();
-    spec->service = "order";
-    spec->unit = "order.service";
-    spec->mode = mode;
-    spec->depends_on = {"redis"};
-    spec->probes = {"http"};
-    spec->when = {{"alert", "ServiceDown"}};
-    spec->guards.agent_uptime = base::Millis{0};
-    spec->steps.push_back(fakes::scripted_step("systemd restart order.service", restart));
-    spec->steps.back().verify = recover::Verify{1, base::Millis{30'000}};
-    return spec;
-  }
-  void use(std::unique_ptr<recover::PlanSpec> spec) {
-    std::vector<std::unique_ptr<recover::PlanSpec>> plans;
-    if (spec) plans.push_back(std::move(spec));
-    dispatcher->replace(std::move(plans));
-  }
-  void alert(const std::string& name, AlertState to = AlertState::firing) {
-    dispatcher->on_alert(fakes::transition(name, "order", loop.wall_now(), to));
-  }
-  void healthy() {
-    world.health["order"] = Health::up;
-    dispatcher->on_health({"order", "", Health::down, Health::up, model::Reason::none, "", loop.wall_now()});
-    dispatcher->on_run("order", "http", true);
-    alert("ServiceDown", AlertState::inactive);
-  }
-  std::map<std::string, std::string> table(state::Table which) const {
-    const auto found = state.durable().find(which);
-    return found == state.durable().end() ? std::map<std::string, std::string>{} : found->second;
-  }
-  recover::PlanStatus status() const { return dispatcher->statuses().at(0); }
-};
+using Fixture = fakes::RecoverySite;
 
 }  // namespace
 

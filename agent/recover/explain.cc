@@ -1,0 +1,52 @@
+#include "recover/explain.h"
+
+#include <fmt/format.h>
+
+namespace recover {
+namespace {
+
+std::string step_text(const Step& step, std::string_view prefix) {
+  std::string out = fmt::format("{}{}, at most {}", prefix, step.text, base::format_duration(step.timeout));
+  if (step.verify)
+    out += fmt::format("; over if every probe has {} good {} within {}", step.verify->success_threshold,
+                       step.verify->success_threshold == 1 ? "run" : "runs in a row",
+                       base::format_duration(step.verify->within));
+  if (step.on_failure == OnFailure::stop) out += "; gives up if it fails";
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> steps_text(const PlanSpec& spec) {
+  std::vector<std::string> out;
+  for (const Step& step : spec.steps) out.push_back(step_text(step, ""));
+  for (const Step& step : spec.finally) out.push_back(step_text(step, "finally "));
+  return out;
+}
+
+std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
+  const PlanSpec& spec = plan.spec();
+  const std::string verb = spec.mode == Mode::dry_run ? "would run" : "runs";
+  const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
+  switch (plan.phase()) {
+    case Phase::acting: return fmt::format("{} is running", plan.current_step().text);
+    case Phase::verifying: return "probes must say that it is healthy";
+    case Phase::committing:
+    case Phase::closing: return "writes down what it is about to do";
+    case Phase::recheck: return fmt::format("{} {} unless the probes that run now find it healthy", verb, first);
+    case Phase::idle:
+    case Phase::blocked: break;
+  }
+  const Gate* closed = first_closed(gates);
+  if (!plan.alert_firing()) {
+    std::string when;
+    for (const auto& [name, value] : spec.when)
+      when += fmt::format("{}{} is {}", when.empty() ? "" : " and ", name, value);
+    return closed != nullptr && !closed->opens ? fmt::format("nothing: {}: {}", closed->name, closed->text)
+                                               : fmt::format("when {} fires, {} {}", when, verb, first);
+  }
+  if (closed != nullptr) return fmt::format("{} {} once {} allows it: {}", verb, first, closed->name, closed->text);
+  return fmt::format("{} {} unless a probe finds it healthy", verb, first);
+}
+
+}  // namespace recover
