@@ -45,6 +45,15 @@ std::optional<base::WallTime> start_time_in(const model::Outcome& outcome) {
   return std::nullopt;
 }
 
+// An action as a label: "systemd restart", "command restart-order", without arguments, units and folders.
+std::string action_label(const std::string& text) {
+  const std::size_t blank = text.find(' ');
+  const std::string kind = text.substr(0, blank);
+  if (blank == std::string::npos) return kind;
+  const std::string word = text.substr(blank + 1, text.find(' ', blank + 1) - blank - 1);
+  return kind + ' ' + word.substr(word.rfind('/') + 1);
+}
+
 // Options that live in the constructors of rules and notifications; a reload that changes them makes both anew.
 bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
   return a.global.external_labels == b.global.external_labels && a.global.node == b.global.node &&
@@ -130,7 +139,9 @@ void Agent::make_recovery() {
   recover::Listener listener;
   listener.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
   listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
-                              const std::string& mode) { self_.recovery_action(service, action, result, mode); };
+                              const std::string& mode) {
+    self_.recovery_action(service, action_label(action), result, mode);
+  };
   listener.on_blocked = [this](const std::string& service, const std::string& reason) {
     self_.recovery_blocked(service, reason);
     changed();
@@ -354,6 +365,10 @@ void Agent::apply(Loaded loaded) {
                                        "no probe has run yet"});
   services_ = std::move(kept);
   notifications_->replace(std::move(loaded.receivers));
+  for (const auto& plan : loaded.plans)
+    for (const auto* steps : {&plan->steps, &plan->finally})
+      for (const recover::Step& step : *steps)
+        self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   schedule_->replace(std::move(loaded.probes));

@@ -109,7 +109,7 @@ int print_polkit(const std::string& file) {
   fmt::print("// Put it into /etc/polkit-1/rules.d/60-fettle.rules.\npolkit.addRule(function(action, subject) {{\n");
   fmt::print("  if (action.id != \"org.freedesktop.systemd1.manage-units\" || subject.user != \"fettle\")\n");
   fmt::print("    return polkit.Result.NOT_HANDLED;\n  var allowed = {{");
-  std::string separator;
+  const char* separator = "";
   for (const auto& [unit, verbs] : verbs_by_unit) {
     fmt::print("{}\n    \"{}\": [\"{}\"]", separator, unit, fmt::join(verbs, "\", \""));
     separator = ",";

@@ -159,6 +159,15 @@ void Self::recovery_action(std::string_view service, std::string_view action, st
   rep_->recovery_actions.with(values({service, action, result, mode}), increment);
 }
 
+void Self::recovery_added(std::string_view service, std::string_view action, std::string_view mode) {
+  const auto show = [&](std::string_view result) {
+    rep_->recovery_actions.with(values({service, action, result, mode}), [](auto&) {});
+  };
+  if (mode == "dry_run") return show("would_run");
+  show("ok");
+  show("failed");
+}
+
 void Self::recovery_blocked(std::string_view service, std::string_view guard) {
   rep_->recovery_blocked.with(values({service, guard}), increment);
 }

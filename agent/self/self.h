@@ -32,6 +32,8 @@ class Self {
   // `source`: event or probe, whatever saw the failure first.
   void detected(std::string_view source, base::Duration latency);
 
+  // Shows the actions of a plan with zeros before they run, so that increase() sees the first one.
+  void recovery_added(std::string_view service, std::string_view action, std::string_view mode);
   void recovery_action(std::string_view service, std::string_view action, std::string_view result,
                        std::string_view mode);
   void recovery_blocked(std::string_view service, std::string_view guard);

@@ -16,7 +16,12 @@ services:
   order:
     labels: {{tier: trading}}
     depends_on: [payment]
-    probes: [{{name: http, type: http, url: "http://127.0.0.1:{order}/healthz", failure_threshold: 2}}]
+    probes:
+      - {{name: http, type: http, url: "http://127.0.0.1:{order}/healthz", failure_threshold: 2}}
+      - {{name: tcp, type: tcp, host: 127.0.0.1, port: {order}, failure_threshold: 2}}
+      - {{name: process, type: process, pidfile: "{where}/order.pid", failure_threshold: 2}}
+      - {{name: exec, type: exec, command: [/bin/echo, "fine | load=0.5"]}}
+    recovery: {{when: {{alert: ServiceDown}}, steps: [{{do: {{command: {{argv: [/bin/true]}}}}}}]}}
   payment:
     probes: [{{name: http, type: http, url: "http://127.0.0.1:{payment}/healthz", failure_threshold: 2}}]
 receivers:
@@ -48,7 +53,7 @@ with lib.folder() as where:
         am = f"http://127.0.0.1:{am_port}"
         lib.wait_for("Alertmanager", lambda: lib.get(am + "/-/ready"))
         agent = lib.Agent(where, "")
-        agent.config.write_text(CONFIG.format(top=lib.TOP, agent=agent.port, order=order.port, payment=payment.port, am=am_port))
+        agent.config.write_text(CONFIG.format(top=lib.TOP, agent=agent.port, where=where, order=order.port, payment=payment.port, am=am_port))
         (where / "prometheus.yml").write_text(SCRAPE.format(top=lib.TOP, agent=agent.port, am=am_port))
         prom = f"http://127.0.0.1:{prom_port}"
         with agent, lib.Process(where, "prometheus", [prometheus, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/tsdb",

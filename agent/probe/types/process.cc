@@ -126,7 +126,7 @@ class ProcessProbe final : public Probe {
       outcome = Outcome::failure(Reason::process_gone, std::to_string(found.count) + " of " +
                                                            std::to_string(settings_.min_count) + " processes called " +
                                                            settings_.process_name + " are there");
-    outcome.measurements.push_back({"probe_process_count", static_cast<double>(found.count), {}});
+    outcome.measurements.push_back({"probe_processes", static_cast<double>(found.count), {}});
     outcome.measurements.push_back({"probe_process_pid", static_cast<double>(found.process->pid), {}});
     outcome.measurements.push_back({"probe_process_start_time_seconds", start_time(found.process->start_ticks), {}});
     tell(std::move(outcome));
@@ -221,7 +221,7 @@ timeout: 500ms
 )",
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
-    .measurements = {"probe_process_count", "probe_process_pid", "probe_process_start_time_seconds"},
+    .measurements = {"probe_processes", "probe_process_pid", "probe_process_start_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       if (target.starts_with("/")) return {{"pidfile", std::string(target)}};
       if (target.ends_with(".service")) return {{"unit", std::string(target)}};
