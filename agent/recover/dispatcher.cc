@@ -24,9 +24,13 @@ constexpr std::size_t kReports = 100;
 constexpr base::Millis kActionGrace{15'000};  // beyond its deadline an action is given up, whatever it does
 constexpr std::string_view kReportPrefix = "report/";
 constexpr std::string_view kWaitingPrefix = "waiting/";
+constexpr std::string_view kDryRunPrefix = "dry_run:";
+constexpr std::string_view kEnforce = "enforce";  // to_string(Mode::enforce)
 
 // Dry run keeps books of its own: it spends nothing that enforce would miss.
-std::string book(const PlanSpec& spec) { return spec.mode == Mode::dry_run ? "dry_run:" + spec.service : spec.service; }
+std::string book(const PlanSpec& spec) {
+  return spec.mode == Mode::dry_run ? std::string(kDryRunPrefix) + spec.service : spec.service;
+}
 
 // Sorts by time; the id makes it unique.
 std::string report_key(const model::RecoveryReport& report) {
@@ -48,6 +52,7 @@ struct Dispatcher::Rep {
     std::unique_ptr<PlanSpec> spec;
     std::unique_ptr<PlanSpec> next;  // from a reload during a run
     bool removed = false;            // by a reload during a run
+    bool acted = false;              // after the last input it was one of the plans that act
     std::optional<Plan> plan;
     loop::Handle action, action_limit, timer;
     std::optional<base::Instant> timer_at;
@@ -89,7 +94,37 @@ struct Dispatcher::Rep {
     s.uptime = world.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on) s.dependencies.emplace_back(name, world.service_health(name));
     s.maintenance = maintenance(a.spec->service);
+    s.node_busy = node_busy(a);
     return s;
+  }
+
+  static bool acts(const Active& a) { return a.plan->running() && a.plan->run().report.mode == kEnforce; }
+
+  std::optional<std::string> node_busy(const Active& asking) const {
+    int count = 0;
+    std::string names;
+    const auto add = [&](const std::string& service) {
+      ++count;
+      names += (names.empty() ? "" : ", ") + service;
+    };
+    for (const auto& [service, other] : active)
+      if (other.get() != &asking && acts(*other)) add(service);
+    // While plans are taken up after a crash: what was acting then comes first.
+    for (const auto& [key, run] : unfinished)
+      if (!key.starts_with(kDryRunPrefix) && key != asking.spec->service) add(key);
+    if (count < options.plans_at_once) return std::nullopt;
+    return fmt::format("{} {} being recovered; at most {} at a time", names, count == 1 ? "is" : "are",
+                       options.plans_at_once);
+  }
+
+  // A place has become free: those that wait for one do not wait for their next look.
+  void wake_waiting() {
+    context.scheduler.post([this, still = std::weak_ptr(alive)] {
+      if (still.expired()) return;
+      for (auto& [service, a] : active)
+        if (a->plan->phase() == Phase::blocked && a->plan->reason() == "node_busy")
+          apply(*a, a->plan->wake(situation(*a)));
+    });
   }
 
   std::optional<std::string> maintenance(const std::string& service) const {
@@ -243,7 +278,7 @@ struct Dispatcher::Rep {
       const auto found = active.find(service);
       if (found != active.end()) action_done(*found->second, std::move(result));
     };
-    if (a.plan->run().report.mode != to_string(Mode::enforce)) {
+    if (a.plan->run().report.mode != kEnforce) {
       a.action = context.scheduler.after({}, [done, text = step.text] {
         done({"would_run", "dry run: " + text + " was not carried out"});
       });
@@ -315,6 +350,7 @@ struct Dispatcher::Rep {
 
   // After every input: the timer, and a reload that waited for the end of a run.
   void settle(Active& a) {
+    if (std::exchange(a.acted, acts(a)) && !a.acted) wake_waiting();
     const auto wake_at = a.plan->wake_at();
     if (wake_at != a.timer_at) {
       a.timer_at = wake_at;
@@ -402,6 +438,7 @@ struct Dispatcher::Rep {
       base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
       write(std::move(changes), "the end of a recovery");
     }
+    if (!unfinished.empty()) wake_waiting();
     unfinished.clear();
   }
 

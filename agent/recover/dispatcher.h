@@ -55,6 +55,9 @@ struct PlanStatus {
 struct Options {
   std::string node;
   std::uint64_t seed = 0;  // of the jitter
+  // Plans that may act at the same time on this node: a run counts from its intent to its end, dry runs do not. One
+  // that has to wait is probed again before it acts.
+  int plans_at_once = 1;
 };
 
 class Dispatcher {

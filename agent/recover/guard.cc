@@ -86,6 +86,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
     gates.push_back(until("backoff", *spent.not_before, now, fmt::format("{} failed in a row", spent.failures),
                           fmt::format("over")));
   else gates.push_back({"backoff", true, "none"});
+  gates.push_back({"node_busy", !situation.node_busy, situation.node_busy.value_or("no")});
   return gates;
 }
 
@@ -96,7 +97,7 @@ const Gate* first_closed(const std::vector<Gate>& gates) {
 }
 
 const Gate* first_closed_to_person(const std::vector<Gate>& gates) {
-  static constexpr std::string_view kHeeded[]{"maintenance", "exhausted", "budget", "dependencies"};
+  static constexpr std::string_view kHeeded[]{"maintenance", "exhausted", "budget", "dependencies", "node_busy"};
   for (const Gate& gate : gates)
     if (!gate.open && std::find(std::begin(kHeeded), std::end(kHeeded), gate.name) != std::end(kHeeded)) return &gate;
   return nullptr;

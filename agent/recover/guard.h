@@ -17,7 +17,7 @@ namespace recover {
 // One gate with its value, for `explain`.
 struct Gate {
   std::string name;  // maintenance, ask, exhausted, budget, agent_uptime, agent_overloaded, dependencies, min_uptime,
-                     // cooldown, backoff
+                     // cooldown, backoff, node_busy
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
@@ -33,6 +33,7 @@ struct Situation {
   std::optional<base::Duration> uptime;           // of the service's main process
   std::vector<std::pair<std::string, model::Health>> dependencies;
   std::optional<std::string> maintenance;  // the comment, while it is on
+  std::optional<std::string> node_busy;    // who acts, while no more plans may act on this node
 };
 
 // All gates, open and closed, in the order in which they are asked: the first closed one is the reason.
@@ -42,8 +43,8 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
 
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);
-// The first one that also holds back a person who starts the plan: maintenance, exhausted, budget, dependencies. The
-// others slow down the agent's own haste, and `ask` waits for just this person.
+// The first one that also holds back a person who starts the plan: maintenance, exhausted, budget, dependencies,
+// node_busy. The others slow down the agent's own haste, and `ask` waits for just this person.
 const Gate* first_closed_to_person(const std::vector<Gate>& gates);
 
 }  // namespace recover

@@ -23,6 +23,7 @@ struct RecoverySite {
   FakeState state{loop};
   RecoveryWorld world;
   ActionScript restart, telling{.heals = false};
+  int plans_at_once = 1;
   std::vector<std::string> said;
   std::vector<std::string> pages;
   std::unique_ptr<recover::Dispatcher> dispatcher;
@@ -45,7 +46,8 @@ struct RecoverySite {
     recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
                                pages.push_back(service + ": " + text);
                              }};
-    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, state, world, listener);
+    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, plans_at_once}, context, state,
+                                                       world, listener);
   }
 
   std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {

@@ -129,5 +129,6 @@ TEST_CASE("explain gets every gate with its value") {
         "dependencies: redis is up\n"
         "min_uptime: started 4m ago\n"
         "cooldown: no recovery before\n"
-        "backoff: none\n");
+        "backoff: none\n"
+        "node_busy: no\n");
 }
