@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "fakes/certificates.h"
 #include "fakes/local_server.h"
 #include "fakes/run_until.h"
 #include "loop/http_client.h"
@@ -91,6 +92,11 @@ struct Surroundings {
   fakes::LocalServer server{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"};
   fakes::SilentServer silent;
   fakes::LocalServer redis{"+PONG\r\n$13\r\nrole:master\r\n\r\n"};
+  fakes::TlsServer tls{fakes::make_certificate({.common_name = "x", .until_seconds = 30 * 86'400})};
+  fakes::TcpPeer tls_server{[this](fakes::PeerSocket& socket) {
+    const auto ssl = tls.accept(socket);
+    socket.wait_for_close();
+  }};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
 
   Surroundings() {
@@ -112,6 +118,7 @@ struct Surroundings {
         {"process", {{folder + "/self.pid", {}}, Target{"hung.service", {}}}},
         {"systemd", {{"well.service", {}}, Target{"hung.service", {}}}},
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
+        {"tls", {{tls_server.address(), {"tls_config.insecure_skip_verify=true"}}, Target{hole, {}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }

@@ -45,8 +45,11 @@ void ConnectProbe::finish(Outcome outcome) {
   }
   measure_address(connected_.address, connected_.phases, outcome.measurements);
   const loop::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
-  if (chain) measure_chain(*chain, outcome.measurements);
-  else if (connected_.tls_seen) measure_chain(connected_.chain, outcome.measurements);
+  if (!chain && connected_.tls_seen) chain = &connected_.chain;
+  if (chain) {
+    measure_chain(*chain, outcome.measurements);
+    judge(*chain, outcome);
+  }
   outcome.phases = std::move(connected_.phases);
   std::exchange(done_, nullptr)(std::move(outcome));
 }

@@ -1,4 +1,4 @@
-// What tcp and unix have in common: connect, perhaps talk, judge.
+// What tcp, unix and tls have in common: connect, perhaps talk, judge.
 #pragma once
 
 #include <memory>
@@ -20,10 +20,14 @@ struct ConnectSettings {
 // Completes what the schema cannot: regular expressions for the groups of `expect`.
 void prepare(std::vector<Turn>& turns);
 
-class ConnectProbe final : public Probe {
+class ConnectProbe : public Probe {
  public:
   ConnectProbe(const Context& context, const ConnectSettings& settings) : context_(context), settings_(settings) {}
   void start(base::Instant deadline, Done done) override;
+
+ protected:
+  // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS.
+  virtual void judge(const loop::PeerChain&, model::Outcome&) const {}
 
  private:
   void on_connected(loop::Connected connected);

@@ -126,6 +126,7 @@ TEST_CASE("mistakes are named with their place, all at once") {
                "expected a status such as 200, 200-204 or 2xx, got '700'"},
            Row{"  - {type: redis, role: slave}\n",
                "fettle.yml:2:25: services.order.probes[0].role: must be any, master or replica\n"},
+           Row{"  - {type: tls, host: a, starttls: smpt}\n", "must be smtp, imap, pop3, ftp or empty"},
            Row{"  - {type: redis, username: fettle}\n", "needs password or password_file"},
            Row{"  - {type: redis, max_length: 5}\n", "needs lists or streams"},
            Row{"  - 5\n", "fettle.yml:2:5: services.order.probes[0]: expected a mapping"},
@@ -165,6 +166,7 @@ TEST_CASE("a probe is read from a command line") {
            Row{"heartbeat", "order", {"every=1s"}, "heartbeats of order"},
            Row{"redis", "127.0.0.1", {}, "127.0.0.1:6379"},
            Row{"redis", "[::1]:6380", {}, "[::1]:6380"},
+           Row{"tls", "shop.example", {}, "shop.example:443"},
            Row{"redis", "/run/redis.sock", {}, "/run/redis.sock"},
        }) {
     CAPTURE(row.type);
@@ -179,7 +181,7 @@ TEST_CASE("a probe is read from a command line") {
 
 TEST_CASE("what is wrong on a command line is said") {
   CHECK(probe::spec_from_arguments("htp", "x", {}).error().text ==
-        "there is no probe type 'htp'; known are http, tcp, unix, exec, process, systemd, heartbeat, redis");
+        "there is no probe type 'htp'; known are http, tcp, unix, exec, process, systemd, heartbeat, redis, tls");
   CHECK(probe::spec_from_arguments("tcp", "a:1", {"timeout"}).error().text ==
         "'timeout' is no setting; write key=value, such as timeout=500ms");
   CHECK(probe::spec_from_arguments("tcp", "a:1", {"prot=2"}).error().text.find("port") != std::string::npos);

@@ -1,0 +1,149 @@
+// tls: what the certificates of a real handshake are judged to be.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "fakes/certificates.h"
+#include "fakes/probe_trial.h"
+#include "fakes/run_until.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using fakes::make_certificate;
+using model::Reason;
+
+constexpr long kDay = 86'400;
+
+struct Shown {
+  bool up;
+  Reason reason;
+  std::string text;
+  std::string after;  // text after the port
+  double expiry;      // days from now
+  double refused;
+};
+
+// One run against a server that shows `certificate`, in the clear first if `opening` is given.
+Shown look_at(const fakes::Certificate& certificate, std::vector<std::string> settings,
+              const std::function<bool(const fakes::PeerSocket&)>& opening = nullptr) {
+  const fakes::TlsServer tls(certificate);
+  const fakes::TcpPeer server([&](fakes::PeerSocket& socket) {
+    if (opening && !opening(socket)) return;
+    const auto ssl = tls.accept(socket);
+    socket.wait_for_close();
+  });
+  fakes::ProbeWorld fakes;
+  loop::EventLoop loop;
+  loop::AresResolver resolver(loop);
+  loop::StreamDialer dialer(loop, resolver);
+  const probe::Context context{loop,          fakes.http, dialer,        resolver,
+                               fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+  auto spec = probe::spec_from_arguments("tls", server.address(), settings);
+  if (!spec) FAIL(spec.error().text);
+  spec->timeout = 5s;
+  std::optional<model::Outcome> found;
+  const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
+  REQUIRE(fakes::run_until(loop, [&] { return found.has_value(); }));
+  Shown shown{found->up, found->reason, found->text, "", -1, -1};
+  const std::size_t at = shown.text.find(server.address());
+  if (at != std::string::npos) shown.after = shown.text.substr(at + server.address().size());
+  for (const auto& m : found->measurements) {
+    if (m.name == "probe_ssl_earliest_cert_expiry")
+      shown.expiry = (m.value - base::seconds(loop.wall_now())) / static_cast<double>(kDay);
+    if (m.name == "probe_tls_certificate_refused") shown.refused = m.value;
+  }
+  return shown;
+}
+
+fakes::Certificate leaf(long days, const std::string& names = "IP:127.0.0.1") {
+  return make_certificate({.common_name = "shop",
+                           .alternative = names,
+                           .from_seconds = -100 * kDay,
+                           .until_seconds = days * kDay + 3600,
+                           .authority = true});
+}
+
+}  // namespace
+
+TEST_CASE("tls tells how long certificates are valid, whatever else is wrong with them") {
+  const std::string file =
+      (std::filesystem::temp_directory_path() / ("fettle-probe-tls-" + std::to_string(::getpid()) + ".pem")).string();
+  struct Row {
+    const char* name;
+    long days;
+    const char* names;
+    bool trusted;
+    std::vector<std::string> settings;
+    Reason reason;
+    const char* text;
+    double refused;
+  };
+  for (const Row& row : {
+           Row{"good", 30, "IP:127.0.0.1", true, {}, Reason::none, " expires in 30 days, ", 0},
+           Row{"just long enough", 14, "IP:127.0.0.1", true, {}, Reason::none, " expires in 14 days, ", 0},
+           Row{"soon", 13, "IP:127.0.0.1", true, {}, Reason::tls_expired, "; min_days is 14", 0},
+           Row{"soon, which is fine", 13, "IP:127.0.0.1", true, {"min_days=0"}, Reason::none, " expires in 13 days", 0},
+           Row{"expired", -3, "IP:127.0.0.1", true, {}, Reason::tls_expired, "expired 2 days ago", 1},
+           Row{"expired, nobody asks",
+               -3,
+               "IP:127.0.0.1",
+               true,
+               {"tls_config.insecure_skip_verify=true"},
+               Reason::tls_expired,
+               " expired 2 days ago, ",
+               0},
+           Row{"unknown authority", 30, "IP:127.0.0.1", false, {}, Reason::tls_verify, " expires in 30 days, ", 1},
+           Row{"another name", 5, "DNS:other.test", true, {}, Reason::tls_verify, " expires in 5 days, ", 1},
+       }) {
+    CAPTURE(row.name);
+    const auto certificate = leaf(row.days, row.names);
+    certificate.write(file);
+    auto settings = row.settings;
+    if (row.trusted) settings.push_back("tls_config.ca_file=" + file);
+    const Shown shown = look_at(certificate, settings);
+    CAPTURE(shown.text);
+    CHECK(shown.reason == row.reason);
+    CHECK(shown.up == (row.reason == Reason::none));
+    CHECK(shown.text.find(row.text) != std::string::npos);
+    CHECK(shown.refused == row.refused);
+    CHECK(shown.expiry == doctest::Approx(static_cast<double>(row.days)).epsilon(0.1));
+  }
+  std::filesystem::remove(file);
+}
+
+TEST_CASE("tls leaves the clear as each protocol has it") {
+  struct Row {
+    const char* protocol;
+    std::vector<std::pair<const char*, const char*>> turns;  // said by the server, answered by the probe
+    const char* go;
+  };
+  const auto certificate = leaf(30);
+  for (const Row& row : {
+           Row{"smtp",
+               {{"220 mail ESMTP\r\n", "EHLO fettle\r\n"}, {"250-mail\r\n250 STARTTLS\r\n", "STARTTLS\r\n"}},
+               "220 go\r\n"},
+           Row{"imap", {{"* OK ready\r\n", "a1 STARTTLS\r\n"}}, "a1 OK go\r\n"},
+           Row{"pop3", {{"+OK ready\r\n", "STLS\r\n"}}, "+OK go\r\n"},
+           Row{"ftp", {{"220 ready\r\n", "AUTH TLS\r\n"}}, "234 go\r\n"},
+       }) {
+    CAPTURE(row.protocol);
+    const Shown shown =
+        look_at(certificate, {"tls_config.insecure_skip_verify=true", "starttls=" + std::string(row.protocol)},
+                [&](const fakes::PeerSocket& socket) {
+                  for (const auto& [said, answer] : row.turns) {
+                    socket.send(said);
+                    if (socket.read_until("\n") != answer) return false;
+                  }
+                  socket.send(row.go);
+                  return true;
+                });
+    CAPTURE(shown.text);
+    CHECK(shown.up);
+    CHECK(shown.after.find(" expires in 30 days, ") == 0);
+  }
+}
