@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "loop/connect_reason.h"
 #include "loop/hosts_file.h"
 
 namespace loop {
@@ -29,23 +30,6 @@ curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
   return fd;
-}
-
-Reason reason_of_connect(long code) {
-  switch (code) {
-    case ECONNREFUSED:
-    case ENOENT:  // no such unix socket: nobody listens
-      return Reason::refused;
-    case ETIMEDOUT:
-    case EAGAIN:  // the accept queue of a unix socket is full
-      return Reason::connect_timeout;
-    case ECONNRESET: return Reason::reset;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM: return Reason::agent_overloaded;
-    default: return Reason::unreachable;
-  }
 }
 
 bool says(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
@@ -143,7 +127,7 @@ Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text) {
     case CURLE_COULDNT_CONNECT: {
       long system_error = 0;
       curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &system_error);
-      return reason_of_connect(system_error);
+      return reason_of_connect(static_cast<int>(system_error));
     }
     case CURLE_OPERATION_TIMEDOUT: {
       const Progress progress = progress_of(easy, tls);

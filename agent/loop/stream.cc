@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/unique_fd.h"
+#include "loop/connect_reason.h"
 #include "loop/event_loop.h"
 #include "loop/socket_stream.h"
 
@@ -19,23 +20,6 @@ namespace loop {
 namespace {
 
 using model::Reason;
-
-Reason reason_of_connect(int code) {
-  switch (code) {
-    case ECONNREFUSED:
-    case ENOENT:  // no such unix socket: nobody listens
-      return Reason::refused;
-    case ETIMEDOUT:
-    case EAGAIN:  // the accept queue of a unix socket is full
-      return Reason::connect_timeout;
-    case ECONNRESET: return Reason::reset;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM: return Reason::agent_overloaded;
-    default: return Reason::unreachable;
-  }
-}
 
 std::string with_port_text(const Address& address, std::uint16_t port) {
   return address.is_v6() ? fmt::format("[{}]:{}", address.text, port) : fmt::format("{}:{}", address.text, port);
