@@ -37,14 +37,6 @@ model::Labels target_labels(const config::Global& global) {
   return {{"job", global.job}, {"instance", global.instance}};
 }
 
-// When the process of a service started, if this run measured it.
-std::optional<base::WallTime> start_time_in(const model::Outcome& outcome) {
-  for (const model::Measurement& m : outcome.measurements)
-    if (m.name == "probe_process_start_time_seconds" || m.name == "probe_systemd_unit_start_time_seconds")
-      return base::wall_from_ms(static_cast<std::int64_t>(m.value * 1e3));
-  return std::nullopt;
-}
-
 // An action as a label: "systemd restart", "command restart-order", without arguments, units and folders.
 std::string action_label(const std::string& text) {
   const std::size_t blank = text.find(' ');
@@ -191,7 +183,7 @@ base::Result<> Agent::open_server() {
     return app::select_series(store_, matchers, from, to);
   };
   side.heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
-    if (!services_.contains(service))
+    if (!verdicts_.knows(service))
       return base::fail(base::Kind::not_found,
                         fmt::format("there is no service '{}' in {}", service, options_.config_file));
     heartbeats_.beat(service, failed, std::move(text));
@@ -199,7 +191,7 @@ base::Result<> Agent::open_server() {
   };
   side.reload = [this] { return reload(); };
   side.set_maintenance = [this](const std::string& service, bool on, const std::string& comment, auto done) {
-    if (!services_.contains(service))
+    if (!verdicts_.knows(service))
       return done(base::fail(base::Kind::not_found,
                              fmt::format("there is no service '{}' in {}", service, options_.config_file)));
     log::info(on ? "maintenance on" : "maintenance off", {{"service", service}, {"comment", comment}});
@@ -247,43 +239,25 @@ void Agent::stop() { loop_.stop(); }
 
 void Agent::on_run(const probe::Run& run, const probe::Status&) {
   const probe::Spec& spec = *run.spec;
+  const base::WallTime now = loop_.wall_now();
   samples_.append_run(run);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   self_.probe_lag(run.lateness);
-  if (const auto started = start_time_in(run.outcome)) service_started_[spec.service] = *started;
-  const std::pair key{spec.service, spec.name};
-  if (run.outcome.up) failing_since_.erase(key);
-  else failing_since_.try_emplace(key, loop_.now() - run.outcome.took);
-  update_service(run);
+  const model::Health health = schedule_->service_health(spec.service);
+  samples_.append_service(spec.service, health, now);
+  if (const auto change = verdicts_.update(run, health, loop_.now(), now)) {
+    log::info(fmt::format("service is {}", model::to_string(health)),
+              {{"service", spec.service}, {"text", change->text}});
+    dispatcher_->on_health(*change);
+  }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
   changed();
-}
-
-void Agent::update_service(const probe::Run& run) {
-  const std::string& service = run.spec->service;
-  const base::WallTime now = loop_.wall_now();
-  ServiceHealth& known = services_[service];
-  const model::Health health = schedule_->service_health(service);
-  samples_.append_service(service, health, now);
-  if (health == known.health) return;
-  model::HealthChange change{service, "", known.health, health, model::Reason::none, "", now};
-  if (health == model::Health::down) {
-    change.reason = run.outcome.reason;
-    change.text = fmt::format("{}: {}", run.spec->name, run.outcome.text);
-  }
-  known = {health, now, change.reason, change.text};
-  log::info(fmt::format("service is {}", model::to_string(health)), {{"service", service}, {"text", change.text}});
-  dispatcher_->on_health(change);
 }
 
 // After on_run of the same run: the store has what the rules are to see.
 void Agent::on_probe_change(const model::HealthChange& change, const probe::Run& run) {
   if (change.to == model::Health::down) {
-    const auto since = failing_since_.find({change.service, change.probe});
-    const base::Instant noticed = run.event                       ? run.event->noticed
-                                  : since != failing_since_.end() ? since->second
-                                                                  : loop_.now();
-    self_.detected(run.event ? run.event->source : "probe", loop_.now() - noticed);
+    self_.detected(run.event ? run.event->source : "probe", verdicts_.detection_latency(run, loop_.now()));
     log::warn("probe is down", {{"service", change.service},
                                 {"probe", change.probe},
                                 {"reason", std::string(model::to_string(change.reason))},
@@ -357,13 +331,7 @@ void Agent::apply(Loaded loaded) {
   config_page_.redacted_text = config::redact_secrets(config_.text);
   config_page_.loaded = loop_.wall_now();
   self_.config_loaded(config_page_.loaded);
-  std::map<std::string, ServiceHealth> kept;
-  for (const auto& [name, service] : config_.services)
-    if (const auto known = services_.find(name); known != services_.end()) kept.insert(*known);
-    else
-      kept.emplace(name, ServiceHealth{model::Health::unknown, config_page_.loaded, model::Reason::none,
-                                       "no probe has run yet"});
-  services_ = std::move(kept);
+  verdicts_.keep_only(config_.services, config_page_.loaded);
   notifications_->replace(std::move(loaded.receivers));
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
@@ -385,12 +353,11 @@ void Agent::forget_missing(const Loaded& next) {
     if (probes.contains(key)) continue;
     self_.forget_probe(key.first, key.second);
     overruns_.erase(key);
-    failing_since_.erase(key);
   }
   std::set<std::string> services, receivers;
   for (const auto& [name, service] : next.config.services) services.insert(name);
   for (const notify::ReceiverSpec& receiver : next.receivers) receivers.insert(receiver.name);
-  for (const auto& [name, health] : services_)
+  for (const auto& [name, health] : verdicts_.all())
     if (!services.contains(name)) self_.forget_service(name);
   for (const notify::ReceiverStatus& receiver : notifications_->statuses())
     if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);
@@ -452,7 +419,7 @@ void Agent::publish() {
 
 Facts Agent::facts() const {
   Facts facts{config_,
-              services_,
+              verdicts_.all(),
               schedule_->statuses(),
               dispatcher_->statuses(),
               dispatcher_->reports(),
@@ -474,15 +441,10 @@ std::string Agent::external_url() const {
 
 // ---- recover::World ----
 
-model::Health Agent::service_health(const std::string& service) const {
-  const auto found = services_.find(service);
-  return found == services_.end() ? model::Health::unknown : found->second.health;
-}
+model::Health Agent::service_health(const std::string& service) const { return verdicts_.health(service); }
 
 std::optional<base::Duration> Agent::service_uptime(const std::string& service) const {
-  const auto found = service_started_.find(service);
-  if (found == service_started_.end()) return std::nullopt;
-  return loop_.wall_now() - found->second;
+  return verdicts_.uptime(service, loop_.wall_now());
 }
 
 void Agent::probe_now(const std::string& service) { schedule_->trigger_service(service); }

@@ -14,6 +14,7 @@
 #include "app/pictures.h"
 #include "app/queryable.h"
 #include "app/samples.h"
+#include "app/verdicts.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "loop/event_loop.h"
@@ -59,7 +60,6 @@ class Agent final : private recover::World {
   // The walk of one probe result, in order.
   void on_run(const probe::Run& run, const probe::Status& status);
   void on_probe_change(const model::HealthChange& change, const probe::Run& run);
-  void update_service(const probe::Run& run);
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
 
@@ -102,10 +102,8 @@ class Agent final : private recover::World {
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
 
-  // Little state of its own: verdicts over services, when things started, what pages say about the configuration.
-  std::map<std::string, ServiceHealth> services_;
-  std::map<std::string, base::WallTime> service_started_;
-  std::map<std::pair<std::string, std::string>, base::Instant> failing_since_;
+  // Little state of its own: verdicts over services, what pages say about the configuration, when it was published.
+  Verdicts verdicts_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far
   base::WallTime started_;
   base::Instant overloaded_until_{};

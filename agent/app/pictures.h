@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/loaded.h"
+#include "app/verdicts.h"
 #include "notify/notifications.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
@@ -13,14 +14,6 @@
 #include "web/snapshot.h"
 
 namespace app {
-
-// What is known about a service as a whole.
-struct ServiceHealth {
-  model::Health health = model::Health::unknown;
-  base::WallTime since{};
-  model::Reason reason = model::Reason::none;
-  std::string text;
-};
 
 // All that a snapshot is made of; references live during the call only.
 struct Facts {

@@ -59,7 +59,7 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
     reload = subprocess.run([lib.FETTLE, "reload", f"--admin.socket={agent.admin}"], capture_output=True, text=True)
     assert reload.returncode == 1 and "did you mean 'timeout'" in reload.stderr, reload
     assert agent.service("order")["health"] == "up"
-    assert "did you mean" in lib.get(agent.url + "/"), "the status page does not show the mistakes"
+    lib.wait_for("the mistakes on the status page", lambda: "did you mean" in lib.get(agent.url + "/"))
 
     agent.config.write_text(GOOD.replace("order", "payment"))
     subprocess.run([lib.FETTLE, "reload", f"--admin.socket={agent.admin}"], check=True)

@@ -1,0 +1,49 @@
+// What is known about each service as a whole: its health over all probes, since when, why, and when it last started.
+// Pure but for the time that comes in. Loop thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "config/agent_config.h"
+#include "model/health.h"
+#include "probe/schedule.h"
+
+namespace app {
+
+struct ServiceHealth {
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};
+  model::Reason reason = model::Reason::none;
+  std::string text;
+};
+
+class Verdicts {
+ public:
+  using Services = std::vector<std::pair<std::string, config::Service>>;
+
+  // Only these services exist from now on; what was known of them stays.
+  void keep_only(const Services& services, base::WallTime now);
+  // After a run of one of its probes: `health` is the new one over all of them. The change, if it is one.
+  std::optional<model::HealthChange> update(const probe::Run& run, model::Health health, base::Instant now,
+                                            base::WallTime wall_now);
+  // From the first failure, or from the event that told of it, to `now`.
+  base::Duration detection_latency(const probe::Run& run, base::Instant now) const;
+
+  bool knows(const std::string& service) const { return services_.contains(service); }
+  model::Health health(const std::string& service) const;
+  // Since its main process started, as far as a probe measured that.
+  std::optional<base::Duration> uptime(const std::string& service, base::WallTime now) const;
+  const std::map<std::string, ServiceHealth>& all() const { return services_; }
+
+ private:
+  std::map<std::string, ServiceHealth> services_;
+  std::map<std::string, base::WallTime> started_;
+  std::map<std::pair<std::string, std::string>, base::Instant> failing_since_;  // by service and probe
+};
+
+}  // namespace app
