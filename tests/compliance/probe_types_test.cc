@@ -119,6 +119,7 @@ struct Surroundings {
         {"systemd", {{"well.service", {}}, Target{"hung.service", {}}}},
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
         {"tls", {{tls_server.address(), {"tls_config.insecure_skip_verify=true"}}, Target{hole, {}}}},
+        {"listener", {{answering, {}}, std::nullopt}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }
