@@ -39,6 +39,28 @@ std::size_t group_reference(std::string_view rest, std::string_view& name) {
   return size;
 }
 
+std::string_view go_words(re2::RE2::ErrorCode code) {
+  switch (code) {
+    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass: return "invalid character class";
+    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
+    case re2::RE2::ErrorMissingParen: return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
+    case re2::RE2::ErrorPatternTooLarge: return "expression too large";
+    case re2::RE2::NoError:
+    case re2::RE2::ErrorInternal: break;
+  }
+  return "regexp/syntax: internal error";
+}
+
 }  // namespace
 
 struct Regex::Compiled {
@@ -148,6 +170,11 @@ std::string Regex::replace_all(std::string_view text, std::string_view replaceme
 }
 
 const std::vector<std::string>& Regex::literals() const { return compiled_->literals; }
+
+std::string go_regex_error(std::string_view pattern) {
+  const re2::RE2 tried(re2::StringPiece(pattern.data(), pattern.size()), re2::RE2::Quiet);
+  return tried.ok() ? "" : fmt::format("{}: `{}`", go_words(tried.error_code()), tried.error_arg());
+}
 
 std::string quote_regex(std::string_view literal) { return re2::RE2::QuoteMeta({literal.data(), literal.size()}); }
 

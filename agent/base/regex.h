@@ -40,6 +40,9 @@ class Regex {
   std::unique_ptr<Compiled> compiled_;
 };
 
+// What Go's regexp package says about a pattern, without its "error parsing regexp: "; "" if nothing is wrong with it.
+std::string go_regex_error(std::string_view pattern);
+
 // A literal as a pattern that matches only itself.
 std::string quote_regex(std::string_view literal);
 

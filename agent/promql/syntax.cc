@@ -260,10 +260,21 @@ MutableExpr Syntax::primary() {
   if (is_aggregator(name.type) &&
       (next == TokenType::left_paren || next == TokenType::by || next == TokenType::without))
     return aggregate(name);
+  return metric(name);
+}
+
+MutableExpr Syntax::series_selector() {
+  if (next_is(TokenType::left_brace)) return selector();
+  if (!names_metric(peek().type)) return unexpected();
+  const Token name = take();
+  return metric(name);
+}
+
+MutableExpr Syntax::metric(const Token& name) {
   auto* node = new SelectorExpr;
   MutableExpr owner(node);
   node->name = std::string(name.text);
-  if (next == TokenType::left_brace && !label_matchers(*node)) return nullptr;
+  if (next_is(TokenType::left_brace) && !label_matchers(*node)) return nullptr;
   node->matchers.push_back(model::Matcher::equal(model::kMetricName, node->name));
   finish(*node, name.begin);
   return owner;

@@ -41,7 +41,9 @@ class Syntax {
   MutableExpr parenthesised();
   MutableExpr call(const Token& name);
   MutableExpr aggregate(const Token& op);
-  MutableExpr selector();
+  MutableExpr selector();                 // {a="b"}
+  MutableExpr metric(const Token& name);  // name or name{a="b"}
+  MutableExpr series_selector();          // either of the two
   bool arguments(std::vector<ExprPtr>& out);
   bool matching(BinaryExpr& expr);
   bool grouping(std::vector<std::string>& out);

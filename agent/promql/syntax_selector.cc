@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/regex.h"
 #include "base/time.h"
 #include "promql/quote.h"
 #include "promql/syntax.h"
@@ -40,19 +41,16 @@ Modifiers modifiers_of(Expr& expr) {
   }
 }
 
+// Prometheus 2 shows the pattern as it anchors it, Prometheus 3 as it was written.
+std::string regex_error(const std::string& pattern, Compat compat, const base::Error& ours) {
+  std::string said = base::go_regex_error(compat == Compat::v3 ? pattern : "^(?:" + pattern + ")$");
+  return said.empty() ? ours.text : said;
+}
+
 }  // namespace
 
 MutableExpr Syntax::lone_selector() {
-  MutableExpr expr;
-  if (next_is(TokenType::left_brace)) {
-    expr = selector();
-  } else {
-    expr = primary();
-    if (expr && expr->kind != Expr::Kind::selector) {
-      report(0, "a series selector is needed here, such as up{job=\"x\"}");
-      return nullptr;
-    }
-  }
+  MutableExpr expr = series_selector();
   if (!expr) return nullptr;
   if (!next_is(TokenType::end)) return unexpected();
   if (errors_.empty()) check_types(*expr, *this);
@@ -60,13 +58,9 @@ MutableExpr Syntax::lone_selector() {
 }
 
 MutableExpr Syntax::lone_metric() {
-  MutableExpr expr = next_is(TokenType::left_brace) ? selector() : primary();
+  MutableExpr expr = series_selector();
   if (!expr) return nullptr;
   if (!next_is(TokenType::end)) return unexpected();
-  if (expr->kind != Expr::Kind::selector) {
-    report(0, "a series is needed here, such as up{job=\"x\"}");
-    return nullptr;
-  }
   for (const model::Matcher& matcher : static_cast<SelectorExpr&>(*expr).matchers)
     if (matcher.op() != model::MatchOp::equal)
       report(0, fmt::format("a series has label values, not conditions: {} cannot stand here", matcher.to_string()));
@@ -118,7 +112,7 @@ bool Syntax::label_matcher(SelectorExpr& out) {
   if (matcher) {
     out.matchers.push_back(*std::move(matcher));
   } else {
-    report(name.begin, "error parsing regexp: " + matcher.error().text);
+    report(name.begin, "error parsing regexp: " + regex_error(value, compat_, matcher.error()));
     out.matchers.push_back(model::Matcher::equal(name_text, value));
   }
   return true;

@@ -63,8 +63,10 @@ TEST_CASE("a lone selector gives its matchers, the name last, and nothing else p
   REQUIRE(matchers->size() == 2);
   CHECK((*matchers)[0].to_string() == "job=~\"a|b\"");
   CHECK((*matchers)[1].to_string() == "__name__=\"up\"");
-  CHECK(promql::parse_matchers("sum(up)").error().text ==
-        "1:1: parse error: a series selector is needed here, such as up{job=\"x\"}");
+  CHECK(promql::parse_matchers("sum{by='x'}").has_value());  // here it is a name like any other
+  CHECK(promql::parse_matchers("sum(up)").error().text == "1:4: parse error: unexpected \"(\"");
+  CHECK(promql::parse_matchers("(up)").error().text == "1:1: parse error: unexpected \"(\"");
+  CHECK(promql::parse_matchers("up offset 5m").error().text == "1:4: parse error: unexpected <offset>");
   CHECK(promql::parse_matchers("{}").error().text ==
         "1:1: parse error: vector selector must contain at least one non-empty matcher");
   CHECK_FALSE(promql::parse_matchers("up[5m]").has_value());
@@ -77,6 +79,30 @@ TEST_CASE("a series description becomes labels") {
   CHECK(promql::parse_metric("{}")->empty());
   CHECK(promql::parse_metric("up{job!=\"a\"}").error().text ==
         "1:1: parse error: a series has label values, not conditions: job!=\"a\" cannot stand here");
+}
+
+TEST_CASE("a regular expression that is none is refused in Go's words") {
+  struct Row {
+    std::string pattern, v2, v3;
+  };
+  const Row rows[] = {
+      {"(", "missing closing ): `^(?:()$`", "missing closing ): `(`"},
+      {"a)", "unexpected ): `^(?:a))$`", "unexpected ): `a)`"},
+      {"[a", "missing closing ]: `[a)$`", "missing closing ]: `[a`"},
+      {"[b-a]", "invalid character class range: `b-a`", "invalid character class range: `b-a`"},
+      {"*", "missing argument to repetition operator: `*`", "missing argument to repetition operator: `*`"},
+      {"a**", "invalid nested repetition operator: `**`", "invalid nested repetition operator: `**`"},
+      {"a{1001}", "invalid repeat count: `{1001}`", "invalid repeat count: `{1001}`"},
+      {"(?<a)", "invalid or unsupported Perl syntax: `(?<`", "invalid or unsupported Perl syntax: `(?<`"},
+      {R"(\\y)", R"(invalid escape sequence: `\y`)", R"(invalid escape sequence: `\y`)"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.pattern);
+    const std::string text = "up{a=~\"" + row.pattern + "\"}";
+    const std::string start = "1:4: parse error: error parsing regexp: ";
+    CHECK(promql::parse(text, promql::Compat::v2).error_text() == start + row.v2);
+    CHECK(promql::parse(text, promql::Compat::v3).error_text() == start + row.v3);
+  }
 }
 
 TEST_CASE("what is too deep is refused with an advice and not with a crash") {
