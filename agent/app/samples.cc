@@ -51,7 +51,7 @@ void Samples::append_page(const std::vector<model::MetricFamily>& families, base
 }
 
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
-  return store_.append(target_.merged(labels), sample).has_value();
+  return store_.append(labels, sample).has_value();
 }
 
 void Samples::keep_only(const std::vector<probe::Status>& statuses, base::WallTime at) {

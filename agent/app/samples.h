@@ -27,7 +27,8 @@ class Samples {
   void append_service(const std::string& service, model::Health health, base::WallTime at);
   // What a scrape of our own page would bring, but for the series that the two above write.
   void append_page(const std::vector<model::MetricFamily>& families, base::WallTime at);
-  // One sample of a rule (ALERTS, a recording) with the target's labels where it has none. False if the store refused.
+  // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
+  // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
   // Ends all series of probes and services that are not among these any more.
   void keep_only(const std::vector<probe::Status>& statuses, base::WallTime at);
