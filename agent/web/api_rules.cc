@@ -59,6 +59,8 @@ Response api_rules(const Request& request, const Context& context) {
   const auto names = request.all_params("rule_name[]");
   const auto groups = request.all_params("rule_group[]");
   const auto files = request.all_params("file[]");
+  // Prometheus 2 shows a group although none of its rules is of the type that was asked for.
+  const bool keeps_empty_groups = context.options.engine.compat == promql::Compat::v2;
   const bool with_alerts = request.param("exclude_alerts") != "true";
   return api_success([&](Json& json) {
     json.object([&] {
@@ -69,7 +71,7 @@ Response api_rules(const Request& request, const Context& context) {
             return (type.empty() || rule.type == type) && wanted(names, rule.name);
           };
           const bool some = std::any_of(group.rules.begin(), group.rules.end(), shown);
-          if (!some && (!names.empty() || !type.empty())) continue;
+          if (!some && (!names.empty() || (!type.empty() && !keeps_empty_groups))) continue;
           json.object([&] {
             json.key("name").string(group.name);
             json.key("file").string(group.file);

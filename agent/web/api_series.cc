@@ -70,6 +70,8 @@ Selected select(const Request& request, Selector selector, const Context& contex
   WindowOrRefusal window = window_of(request);
   if (window.refused) return {{}, std::move(window.refused)};
   auto sets = matchers_of(request, context);
+  // Where it is optional, Prometheus does not name the parameter.
+  if (!sets && selector == Selector::optional) return {{}, api_error("bad_data", sets.error().text)};
   if (!sets) return {{}, invalid_parameter("match[]", sets.error().text)};
   if (sets->empty() && selector == Selector::required)
     return {{}, api_error("bad_data", "no match[] parameter provided")};

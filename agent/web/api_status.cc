@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "web/all_metrics.h"
 #include "web/api_answer.h"
 #include "web/api_v1.h"
 
@@ -18,13 +19,6 @@ std::string_view type_name(model::MetricType type) {
   return "unknown";
 }
 
-// As in the text format, which is what a Prometheus that scrapes us keys its metadata by.
-std::string scraped_name(const model::MetricFamily& family) {
-  if (family.type == model::MetricType::counter) return family.name + "_total";
-  if (family.type == model::MetricType::info) return family.name + "_info";
-  return family.name;
-}
-
 }  // namespace
 
 Response api_metadata(const Request& request, const Context& context) {
@@ -35,12 +29,10 @@ Response api_metadata(const Request& request, const Context& context) {
     if (!value) return api_error("bad_data", "limit must be a number");
     limit = *value / 1000;
   }
-  const auto snapshot = context.slot.load();
+  // By the family's name, without _total and _info: so they stand in OpenMetrics, which is what Prometheus scrapes.
   std::map<std::string, model::MetricFamily> families;
-  for (const auto& list : {snapshot->metrics, context.backend.self_metrics()})
-    for (const model::MetricFamily& family : list)
-      if (const std::string name = scraped_name(family); only.empty() || only == name)
-        families.try_emplace(name, model::MetricFamily{family.name, family.help, family.type, {}});
+  for (model::MetricFamily& family : all_metrics(context))
+    if (only.empty() || only == family.name) families.try_emplace(family.name, std::move(family));
   return api_success([&](Json& json) {
     json.object([&] {
       for (const auto& [name, family] : families) {

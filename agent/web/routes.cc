@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "self/names.h"
 #include "web/accept.h"
+#include "web/all_metrics.h"
 #include "web/api_v1.h"
 #include "web/assets.h"
 #include "web/exposition.h"
@@ -17,19 +17,11 @@ namespace {
 constexpr std::size_t kWorthCompressing = 1024;
 
 Response metrics(const Request& request, const Context& context) {
-  const auto snapshot = context.slot.load();
-  std::vector<model::MetricFamily> families = context.backend.self_metrics();
-  if (context.event_streams)
-    families.push_back({self::kEventStreams.name,
-                        self::kEventStreams.help,
-                        model::MetricType::gauge,
-                        {{"", {}, static_cast<double>(context.event_streams())}}});
-  families.insert(families.end(), snapshot->metrics.begin(), snapshot->metrics.end());
   const Exposition format = preferred_exposition(request.header("Accept"));
   Response response;
   response.content_type = content_type(format);
   response.headers.emplace_back("Vary", "Accept, Accept-Encoding");
-  response.body = expose(families, format);
+  response.body = expose(all_metrics(context), format);
   return response;
 }
 

@@ -100,6 +100,9 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
       {"/api/v1/series", 400, envelope("bad_data", "no match[] parameter provided")},
       {"/api/v1/series?match%5B%5D=%7Bx%3D%22%22%7D", 400,
        envelope("bad_data", R"(invalid parameter \"match[]\": match[] must contain at least one non-empty matcher)")},
+      {"/api/v1/labels?match%5B%5D=%7Bx%3D%22%22%7D", 400,
+       envelope("bad_data", R"(match[] must contain at least one non-empty matcher)")},
+      {"/api/v1/label/job/values?match%5B%5D=sum(", 400, envelope("bad_data", R"(1:4: parse error: unexpected \"(\")")},
       {"/api/v1/label/0x/values", 400, envelope("bad_data", R"(invalid label name: \"0x\")")},
       {"/api/v1/rules?type=all", 400,
        envelope("bad_data", R"(invalid parameter \"type\": not supported value \"all\")")},
@@ -112,6 +115,13 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
     CHECK(response.status == row.status);
     CHECK(response.body == row.body);
   }
+}
+
+TEST_CASE("a group without a rule of the type stays in the list in Prometheus 2") {
+  Handlers handlers;
+  CHECK(handlers.get("/api/v1/rules?type=record&rule_group[]=services").body.find("\"rules\":[]") == std::string::npos);
+  handlers.options.engine.compat = promql::Compat::v2;
+  CHECK(handlers.get("/api/v1/rules?type=record&rule_group[]=services").body.find("\"rules\":[]") != std::string::npos);
 }
 
 TEST_CASE("what the agent refuses becomes a code by kind") {
