@@ -33,8 +33,8 @@ struct UnitState {
 class Systemd {
  public:
   virtual ~Systemd() = default;
-  // The state now, and after every change. In later turns. An error (no bus, no such unit) is told the same way; the
-  // watch goes on and reconnects.
+  // The state now, and after every change; a change while its properties are read may show once as a mixture of both.
+  // In later turns. An error (no bus, no such unit) is told the same way; the watch goes on and reconnects.
   virtual Handle watch_unit(const std::string& unit, std::function<void(const base::Result<UnitState>&)> on_state) = 0;
   virtual Handle read_unit(const std::string& unit, base::Instant deadline,
                            std::function<void(base::Result<UnitState>)> done) = 0;
