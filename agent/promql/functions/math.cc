@@ -35,8 +35,8 @@ double round_to(double v, const Args& args) {
   return std::floor(v * inverse + 0.5) / inverse;
 }
 
-// Functions of the C library, not Go's: log10, sin, tan and atan may differ from Prometheus' answer in the last bit, because Go
-// takes log10 as log2 times a constant and the others from polynomials that round less well.
+// Functions of the C library, not Go's: log10, sin, tan and atan may differ from Prometheus' answer in the last bit,
+// because Go takes log10 as log2 times a constant and the others from polynomials that round less well.
 struct MathFunction {
   std::string_view name;
   ElementFunction function;
