@@ -23,6 +23,11 @@ constexpr std::size_t kChunk = 64 * 1024;
 
 std::string message(int code) { return std::error_code(code, std::generic_category()).message(); }
 
+// A datagram may have been refused by its receiver's kernel; a stream never is once it stands.
+Reason reason_of_transfer(int code, Reason timeout) {
+  return code == ETIMEDOUT ? timeout : code == ECONNREFUSED ? Reason::refused : Reason::reset;
+}
+
 }  // namespace
 
 SocketStream::SocketStream(EventLoop& loop, base::UniqueFd fd, std::string peer, base::Instant deadline)
@@ -173,7 +178,7 @@ SocketStream::Attempt SocketStream::send(std::string_view bytes) {
   if (n >= 0) return {.step = Step::done, .size = static_cast<std::size_t>(n)};
   const int code = errno;
   if (code == EAGAIN || code == EINTR) return {};
-  const Reason reason = code == ETIMEDOUT ? Reason::send_timeout : Reason::reset;
+  const Reason reason = reason_of_transfer(code, Reason::send_timeout);
   return {.step = Step::failed, .failure = {reason, fmt::format("write to {}: {}", peer_, message(code))}};
 }
 
@@ -187,7 +192,7 @@ SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
   if (n == 0) return {.step = Step::closed};
   const int code = errno;
   if (code == EAGAIN || code == EINTR) return {};
-  const Reason reason = code == ETIMEDOUT ? Reason::read_timeout : Reason::reset;
+  const Reason reason = reason_of_transfer(code, Reason::read_timeout);
   return {.step = Step::failed, .failure = {reason, fmt::format("read from {}: {}", peer_, message(code))}};
 }
 

@@ -73,9 +73,10 @@ class Dialing final : public Registration {
   }
 
   void connect(const Address& address) {
-    fd_.reset(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    fd_.reset(
+        ::socket(address.storage.ss_family, (dial_.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd_) return not_connected(errno);
-    if (address.storage.ss_family != AF_UNIX) {
+    if (address.storage.ss_family != AF_UNIX && !dial_.udp) {
       const linger reset{.l_onoff = 1, .l_linger = 0};
       const int on = 1;
       ::setsockopt(fd_.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);

@@ -29,6 +29,7 @@ struct Dial {
   Family family = Family::any;
   std::shared_ptr<TlsContext> tls{};  // null: plain
   base::Instant deadline{};
+  bool udp = false;  // each write() is one datagram, each call of read()'s callback brings one; without TLS
 };
 
 // Dropping it closes the connection and silences every callback, also from inside one. The deadline of the Dial ends

@@ -97,6 +97,15 @@ struct Surroundings {
     const auto ssl = tls.accept(socket);
     socket.wait_for_close();
   }};
+  // Repeats the question, with one record: the same name and type, class IN, TTL 0, 127.0.0.1.
+  fakes::TcpPeer names{[](fakes::PeerSocket& socket) {
+    std::string query(2 + 12 + 8 + 4 + 11, '\0');
+    if (::recv(socket.fd(), query.data(), query.size(), MSG_WAITALL) != static_cast<ssize_t>(query.size())) return;
+    std::string answer = query.substr(2, 12 + 8 + 4) + std::string("\xc0\x0c\0\1\0\1\0\0\0\0\0\4\x7f\0\0\1", 16);
+    answer.replace(2, 10, std::string("\x81\x80\0\1\0\1\0\0\0\0", 10));
+    socket.send(std::string{'\0', static_cast<char>(answer.size())} + answer);
+    socket.wait_for_close();
+  }};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
 
   Surroundings() {
@@ -120,6 +129,9 @@ struct Surroundings {
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
         {"tls", {{tls_server.address(), {"tls_config.insecure_skip_verify=true"}}, Target{hole, {}}}},
         {"listener", {{answering, {}}, std::nullopt}},
+        {"dns",
+         {{names.address(), {"query_name=a.test", "transport_protocol=tcp"}},
+          Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }

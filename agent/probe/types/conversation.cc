@@ -51,13 +51,13 @@ void Conversation::say(std::string bytes) {
 }
 
 void Conversation::finish(Outcome outcome) {
+  outcome.phases = std::move(connection_.phases);
+  if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
   measure(outcome);
-  if (dial_.unix_path.empty()) measure_address(connection_.address, connection_.phases, outcome.measurements);
+  if (dial_.unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
   const loop::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
   if (chain) measure_chain(*chain, outcome.measurements);
   else if (connection_.tls_seen) measure_chain(connection_.chain, outcome.measurements);
-  outcome.phases = std::move(connection_.phases);
-  if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
   std::exchange(done_, nullptr)(std::move(outcome));
 }
 

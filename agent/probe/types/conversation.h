@@ -20,7 +20,7 @@ class Conversation : public Probe {
   virtual void connected() = 0;
   // More has come: `bytes` is everything that was not taken off its front yet (of datagrams: to be emptied each time).
   virtual void received(std::string& bytes) = 0;
-  // Last words of the type's own: measurements of what was learnt until then. Called once, by finish().
+  // Last words of the type's own: measurements of what was learnt until then, with the phases. Once, by finish().
   virtual void measure(model::Outcome&) {}
 
   void say(std::string bytes);

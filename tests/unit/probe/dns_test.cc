@@ -1,0 +1,344 @@
+// dns: messages byte for byte, answers by a scripted server, sockets of the real kernel, and dnsmasq where it is
+// installed.
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/random.h"
+#include "fakes/probe_trial.h"
+#include "fakes/run_until.h"
+#include "fakes/tcp_peer.h"
+#include "probe/types/dns_message.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using model::Reason;
+
+std::string u16(unsigned value) { return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)}; }
+
+// A record whose name is a pointer to the question's.
+std::string record(unsigned type, const std::string& value) {
+  return "\xc0\x0c" + u16(type) + u16(1) + u16(0) + u16(60) + u16(static_cast<unsigned>(value.size())) + value;
+}
+const std::string kAddress = record(1, {10, 0, 0, 7});
+const std::string kOther = record(1, {10, 1, 0, 9});
+
+struct Answer {
+  unsigned flags = 0x8180;
+  std::vector<std::string> records{};
+  unsigned authority = 0;  // how many of the records, the last ones
+};
+
+// The server's answer to a query: id and question are repeated.
+std::string answer_to(const std::string& query, const Answer& answer) {
+  const std::size_t question = query.find('\0', 12) + 5;
+  const auto count = static_cast<unsigned>(answer.records.size());
+  std::string out = query.substr(0, 2) + u16(answer.flags) + u16(1) + u16(count - answer.authority) +
+                    u16(answer.authority) + u16(0) + query.substr(12, question - 12);
+  for (const std::string& each : answer.records) out += each;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a DNS query is written as RFC 1035 has it") {
+  const auto query = probe::dns_query(0x1234, {"shop.test", 28, true});
+  REQUIRE(query);
+  const std::string want("\x12\x34\x01\x00\0\1\0\0\0\0\0\1\4shop\4test\0\0\x1c\0\1\0\0\x29\x04\xd0\0\0\0\0\0\0", 38);
+  CHECK(*query == want);
+  CHECK(*probe::dns_query(0x1234, {"shop.test.", 28, true}) == want);
+  CHECK(probe::dns_query(1, {".", 2, true})->size() == 12 + 1 + 4 + 11);
+  for (const std::string& bad : {std::string("a..b"), std::string(".a"), std::string("a.."), std::string(64, 'x'),
+                                 std::string(63, 'x') + "." + std::string(63, 'x') + "." + std::string(63, 'x') + "." +
+                                     std::string(63, 'x') + ".x"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(probe::dns_query(1, {bad, 1, true}));
+  }
+}
+
+TEST_CASE("records are read as a zone file writes them") {
+  const std::string query = *probe::dns_query(7, {"shop.test", 1, true});
+  struct Row {
+    const char* name;
+    std::string record;
+    const char* want;
+  };
+  for (const Row& row : {
+           Row{"A", kAddress, "shop.test.\t60\tIN\tA\t10.0.0.7"},
+           Row{"AAAA", record(28, std::string("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16)),
+               "shop.test.\t60\tIN\tAAAA\t2001:db8::1"},
+           Row{"CNAME", record(5, std::string("\3www\xc0\x0c", 6)), "shop.test.\t60\tIN\tCNAME\twww.shop.test."},
+           Row{"NS", record(2, std::string("\2ns\0", 4)), "shop.test.\t60\tIN\tNS\tns."},
+           Row{"PTR", record(12, std::string("\1h\xc0\x11", 4)), "shop.test.\t60\tIN\tPTR\th.test."},
+           Row{"MX", record(15, std::string("\0\x0a\4mail\xc0\x0c", 9)), "shop.test.\t60\tIN\tMX\t10 mail.shop.test."},
+           Row{"SRV", record(33, std::string("\0\1\0\2\x1f\x90\1a\0", 9)), "shop.test.\t60\tIN\tSRV\t1 2 8080 a."},
+           Row{"TXT", record(16, std::string("\3a\"b\0\2c ", 8)), "shop.test.\t60\tIN\tTXT\t\"a\\034b\" \"\" \"c \""},
+           Row{"SOA", record(6, std::string("\2ns\0\1h\0\0\0\0\x11\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4", 27)),
+               "shop.test.\t60\tIN\tSOA\tns. h. 17 1 2 3 4"},
+           Row{"one that is not understood", record(65, "xyz"), "shop.test.\t60\tIN\tTYPE65\t"},
+           Row{"a dot in a label", record(2, std::string("\3a.b\0", 5)), "shop.test.\t60\tIN\tNS\ta\\046b."},
+       }) {
+    CAPTURE(row.name);
+    const auto message = probe::read_dns_message(answer_to(query, {0x8180, {row.record}}));
+    REQUIRE(message);
+    REQUIRE(message->answer.size() == 1);
+    CHECK(message->answer[0].text() == row.want);
+  }
+}
+
+TEST_CASE("bytes that are no DNS message are refused, wherever they break") {
+  const std::string query = *probe::dns_query(7, {"shop.test", 1, true});
+  for (const auto& [name, value] : std::vector<std::pair<const char*, std::string>>{
+           {"a pointer to itself", record(2, std::string("\xc0\x27", 2))},
+           {"a pointer ahead", record(2, std::string("\xc0\x40", 2))},
+           {"a label of 64", record(2, std::string("\x40", 1) + std::string(64, 'x') + std::string(1, '\0'))},
+           {"an address of three bytes", record(1, "abc")},
+           {"a name that ends before its record", record(2, std::string("\1a\0xx", 5))},
+           {"a text that is longer than its record", record(16,
+                                                            "\x05"
+                                                            "ab")},
+       }) {
+    CAPTURE(name);
+    CHECK_FALSE(probe::read_dns_message(answer_to(query, {0x8180, {value}})));
+  }
+  const std::string whole = answer_to(query, {0x8180, {kAddress, record(16, "\3abc"), record(2, "\2ns\xc0\x0c")}});
+  REQUIRE(probe::read_dns_message(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size) CHECK_FALSE(probe::read_dns_message(whole.substr(0, size)));
+  // Any damage is answered, by a message or an error; the sanitizers watch.
+  base::Random random(42);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string damaged = whole;
+    for (int n = 0; n < 3; ++n) damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+    const auto read = probe::read_dns_message(damaged);
+    if (read)
+      for (const auto& each : read->answer) CHECK(each.text().size() < 20'000);
+  }
+}
+
+TEST_CASE("dns judges what the server answers") {
+  const std::string rules = "validate_answer_rrs=";
+  struct Row {
+    const char* name;
+    std::vector<std::string> settings;
+    Answer answer;
+    Reason reason;
+    const char* text;
+  };
+  for (const Row& row : {
+           Row{"an address",
+               {},
+               {0x8180, {kAddress}},
+               Reason::none,
+               "NOERROR, 1 record, 'shop.test. 60 IN A 10.0.0.7'"},
+           Row{"no such name",
+               {},
+               {0x8183, {}},
+               Reason::status_mismatch,
+               "A of shop.test: the server answered NXDOMAIN"},
+           Row{"no such name, as it must be",
+               {"valid_rcodes=[NXDOMAIN]"},
+               {0x8183, {}},
+               Reason::none,
+               "NXDOMAIN, 0 records"},
+           Row{"refused", {}, {0x8185, {}}, Reason::status_mismatch, "A of shop.test: the server answered REFUSED"},
+           Row{"nothing", {}, {0x8180, {}}, Reason::body_mismatch, "A of shop.test: the answer has 0 of 1 records"},
+           Row{"nothing, which is fine", {"min_answers=0"}, {0x8180, {}}, Reason::none, "NOERROR, 0 records"},
+           Row{"does not fit",
+               {},
+               {0x8380, {}},
+               Reason::too_large,
+               "A of shop.test: the answer does not fit into a datagram; set transport_protocol: tcp"},
+           Row{"a record that must not be",
+               {rules + "{fail_if_matches_regexp: ['10\\.1\\.']}"},
+               {0x8180, {kAddress, kOther}},
+               Reason::body_mismatch,
+               "A of shop.test: 'shop.test. 60 IN A 10.1.0.9' matches '10\\.1\\.'"},
+           Row{"each must match",
+               {rules + "{fail_if_not_matches_regexp: ['10\\.0\\.']}"},
+               {0x8180, {kAddress, kOther}},
+               Reason::body_mismatch,
+               "A of shop.test: 'shop.test. 60 IN A 10.1.0.9' does not match '10\\.0\\.'"},
+           Row{"one must match, and does",
+               {rules + "{fail_if_none_matches_regexp: ['10\\.1\\.', x]}"},
+               {0x8180, {kAddress, kOther}},
+               Reason::none,
+               "NOERROR, 2 records, 'shop.test. 60 IN A 10.0.0.7'"},
+           Row{"one must match",
+               {rules + "{fail_if_none_matches_regexp: ['11\\.']}"},
+               {0x8180, {kAddress, kOther}},
+               Reason::body_mismatch,
+               "A of shop.test: none of 2 records matches '11\\.'"},
+           Row{"not all may match",
+               {rules + "{fail_if_all_match_regexp: ['10\\.']}"},
+               {0x8180, {kAddress, kOther}},
+               Reason::body_mismatch,
+               "A of shop.test: all records match '10\\.'"},
+           Row{"nothing to match",
+               {"min_answers=0", rules + "{fail_if_not_matches_regexp: [x]}"},
+               {0x8180, {}},
+               Reason::body_mismatch,
+               "A of shop.test: there is no record to match"},
+       }) {
+    CAPTURE(row.name);
+    auto settings = row.settings;
+    settings.push_back("query_name=shop.test");
+    fakes::ConnectedTrial trial("dns", "10.0.0.53", settings);
+    trial.connect();
+    REQUIRE(trial.peer.written.size() == 1);
+    CHECK(trial.world.dialer.desk.last().udp);
+    trial.peer.say(answer_to(trial.peer.written[0], row.answer));
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.reason == row.reason);
+    CHECK(trial.found.text == row.text);
+    CHECK(trial.measured("probe_dns_query_succeeded") == 1);
+    CHECK(trial.measured("probe_dns_answer_rrs") == static_cast<double>(row.answer.records.size()));
+    CHECK(trial.measured("probe_dns_duration_seconds", "phase", "connect") == doctest::Approx(0.002));
+  }
+}
+
+TEST_CASE("dns waits for the right answer, and takes the serial of a zone") {
+  fakes::ConnectedTrial trial("dns", "10.0.0.53", {"query_name=shop.test", "query_type=SOA"});
+  trial.connect();
+  const std::string soa = record(6, std::string("\2ns\0\1h\0\0\0\0\x11\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4", 27));
+  const std::string right = answer_to(trial.peer.written[0], {0x8180, {soa, soa}, 1});
+  std::string late = right;
+  late[0] = static_cast<char>(late[0] ^ 1);
+  std::string foreign = right;
+  foreign[13] = 'x';
+  trial.peer.say(late);
+  trial.peer.say(foreign);
+  trial.peer.say("xx");
+  trial.peer.say(trial.peer.written[0]);  // an echo is no answer
+  CHECK(trial.answers == 0);
+  trial.peer.say(right);
+  REQUIRE(trial.answers == 1);
+  CHECK(trial.found.up);
+  CHECK(trial.measured("probe_dns_serial") == 17);
+  CHECK(trial.measured("probe_dns_authority_rrs") == 1);
+}
+
+TEST_CASE("dns over TCP reads what the length says, and nothing else") {
+  fakes::ConnectedTrial trial("dns", "10.0.0.53", {"query_name=Shop.Test", "transport_protocol=tcp"});
+  trial.connect();
+  const std::string sent = trial.peer.written.at(0);
+  CHECK(sent.substr(0, 2) == u16(static_cast<unsigned>(sent.size() - 2)));
+  const std::string answer = answer_to(sent.substr(2), {0x8180, {kAddress}});
+  const std::string framed = u16(static_cast<unsigned>(answer.size())) + answer;
+  for (const char c : framed) {
+    CHECK(trial.answers == 0);
+    trial.peer.say(std::string(1, c));
+  }
+  CHECK(trial.found.up);
+
+  fakes::ConnectedTrial garbage("dns", "10.0.0.53", {"query_name=shop.test", "transport_protocol=tcp"});
+  garbage.connect();
+  garbage.peer.say(std::string("\0\4HTTP", 6));
+  CHECK(garbage.found.reason == Reason::protocol_error);
+  CHECK(garbage.measured("probe_dns_query_succeeded") == 0);
+}
+
+namespace {
+
+// Runs dns probes on the real loop.
+struct Kernel {
+  fakes::ProbeWorld fakes;
+  loop::EventLoop loop;
+  loop::AresResolver resolver{loop};
+  loop::StreamDialer dialer{loop, resolver};
+  probe::Context context{loop,          fakes.http, dialer,        resolver,
+                         fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+
+  model::Outcome run(std::uint16_t port, const std::vector<std::string>& settings, base::Millis timeout = 5s) {
+    auto spec = probe::spec_from_arguments("dns", "127.0.0.1:" + std::to_string(port), settings);
+    if (!spec) FAIL(spec.error().text);
+    spec->timeout = timeout;
+    std::optional<model::Outcome> found;
+    const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
+    REQUIRE(fakes::run_until(loop, [&] { return found.has_value(); }));
+    return *found;
+  }
+};
+
+base::UniqueFd udp_socket(std::uint16_t& port) {
+  base::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(fd.value(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  ::getsockname(fd.value(), reinterpret_cast<sockaddr*>(&address), &size);
+  port = ntohs(address.sin_port);
+  return fd;
+}
+
+}  // namespace
+
+TEST_CASE("dns goes over real datagrams: answered, refused, and never answered") {
+  Kernel kernel;
+  std::uint16_t port = 0;
+  base::UniqueFd server = udp_socket(port);
+  std::thread serving([fd = server.value()] {
+    char bytes[2048];
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    const ssize_t n = ::recvfrom(fd, bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    if (n <= 0) return;
+    const std::string answer = answer_to({bytes, static_cast<std::size_t>(n)}, {0x8180, {kAddress}});
+    ::sendto(fd, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+  });
+  const auto up = kernel.run(port, {"query_name=shop.test"});
+  serving.join();
+  CHECK(up.text == "NOERROR, 1 record, 'shop.test. 60 IN A 10.0.0.7'");
+
+  const auto silent = kernel.run(port, {"query_name=shop.test"}, 50ms);
+  CHECK(silent.reason == Reason::read_timeout);
+  server.reset();
+  const auto refused = kernel.run(port, {"query_name=shop.test"});
+  CAPTURE(refused.text);
+  CHECK(refused.reason == Reason::refused);
+}
+
+TEST_CASE("dns understands dnsmasq") {
+  if (std::system("command -v dnsmasq >/dev/null") != 0) {
+    MESSAGE("skipped: dnsmasq is not installed (apt-get install dnsmasq-base)");
+    return;
+  }
+  std::uint16_t port = 0;
+  udp_socket(port).reset();
+  const std::string port_argument = "--port=" + std::to_string(port);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+             "--user=", "--pid-file=", "--listen-address=127.0.0.1", "--bind-interfaces", port_argument.c_str(),
+             "--address=/shop.test/10.0.0.7", "--txt-record=note.test,v=1", "--mx-host=mail.test,mx.test,10",
+             "--srv-host=_redis._tcp.test,db.test,6379", "--cname=www.test,shop.test", "--log-facility=/dev/null",
+             nullptr);
+    ::_exit(127);
+  }
+  Kernel kernel;
+  model::Outcome found;
+  for (int i = 0; i < 500 && !found.up; ++i) found = kernel.run(port, {"query_name=shop.test"}, 200ms);
+  CHECK(found.text.find("IN A 10.0.0.7'") != std::string::npos);
+  for (const std::string transport : {"udp", "tcp"}) {
+    CAPTURE(transport);
+    const auto ask = [&](const char* name, const char* type) {
+      return kernel.run(port, {"query_name=" + std::string(name), "query_type=" + std::string(type),
+                               "transport_protocol=" + transport});
+    };
+    CHECK(ask("note.test", "TXT").text.find("IN TXT \"v=1\"'") != std::string::npos);
+    CHECK(ask("mail.test", "MX").text.find("IN MX 10 mx.test.'") != std::string::npos);
+    CHECK(ask("_redis._tcp.test", "SRV").text.find("IN SRV 0 0 6379 db.test.'") != std::string::npos);
+    CHECK(ask("nowhere.example", "A").reason == Reason::status_mismatch);
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+}
