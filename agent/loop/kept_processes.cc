@@ -3,27 +3,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <utility>
+
 namespace loop {
 
-void KeptProcesses::add(const ProcessStat& process) { sessions_.insert(process.session); }
+void KeptProcesses::add(const ProcessStat& process) {
+  processes_[process.pid] = process.start_ticks;
+  sessions_.insert(process.session);
+}
 
-bool KeptProcesses::contains(const ProcessStat& process) const { return sessions_.contains(process.session); }
+bool KeptProcesses::contains(const ProcessStat& process) const {
+  const auto known = processes_.find(process.pid);
+  return (known != processes_.end() && known->second == process.start_ticks) || sessions_.contains(process.session) ||
+         processes_.contains(process.session);
+}
 
 void KeptProcesses::reap() {
-  const std::vector<ProcessStat> processes = all_processes();
-  std::set<pid_t> members;
-  for (const ProcessStat& process : processes)
-    if (contains(process)) members.insert(process.pid);
-  std::set<pid_t> alive;
-  for (const ProcessStat& process : processes) {
-    const bool is_member =
-        members.contains(process.pid) || members.contains(process.parent);  // it may detach once more
-    if (!is_member) continue;
+  KeptProcesses left;
+  for (const ProcessStat& process : all_processes()) {
+    if (!contains(process) && !processes_.contains(process.parent)) continue;
     if (process.ended() && process.parent == ::getpid())
       ::waitid(P_PID, static_cast<id_t>(process.pid), nullptr, WEXITED | WNOHANG);
-    else alive.insert(process.session);
+    else left.add(process);
   }
-  sessions_ = std::move(alive);
+  *this = std::move(left);
 }
 
 }  // namespace loop

@@ -5,8 +5,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <map>
 #include <set>
-#include <utility>
 
 #include "loop/process_table.h"
 
@@ -15,13 +16,14 @@ namespace loop {
 class KeptProcesses {
  public:
   void add(const ProcessStat& process);
-  // One of them, or in a session that one of them is or was in: daemons fork once more after they detached.
+  // One of them, or in a session that one of them was in or leads: a daemon may detach and fork after it was seen.
   bool contains(const ProcessStat& process) const;
-  // Reaps those that ended, and forgets sessions that nobody is in any more.
+  // Reaps those that ended, takes in their children, and forgets what is gone.
   void reap();
-  bool empty() const { return sessions_.empty(); }
+  bool empty() const { return processes_.empty(); }
 
  private:
+  std::map<pid_t, std::uint64_t> processes_;  // with their start, which makes a pid somebody
   std::set<pid_t> sessions_;
 };
 

@@ -213,7 +213,7 @@ TEST_CASE("what a program leaves running on purpose lives on, is nobody else's, 
   REQUIRE(outcome->has_value());
   CHECK((*outcome)->exit_code == 0);
   CHECK((*outcome)->survivors_killed == 0);
-  REQUIRE(fakes::run_until(loop, [&] { return other_ended; }));
+  REQUIRE(fakes::run_until(loop, [&] { return other_ended && sleepers("7251") == 1; }));
   run(loop, spawner, shell("exit 0"));
   CHECK(sleepers("7251") == 1);
   run(loop, spawner, shell("pkill -f 'sleep 7251'"));
