@@ -17,11 +17,17 @@
 
 namespace recover {
 
+class Traffic;
+namespace traffic {
+class Nginx;
+}
+
 struct Context {
   loop::Scheduler& scheduler;
   loop::Systemd& systemd;
   loop::Spawner& spawner;
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
+  traffic::Nginx* nginx = nullptr;                                                // the Dispatcher brings its own
 };
 
 // What the action is told about the recovery that it is a part of.
@@ -61,7 +67,9 @@ class Action {
 struct ActionOwner {
   std::string service;
   std::string unit;
-  bool may_fail = false;  // the plan goes on without it: a finally step, or on_failure: continue
+  bool may_fail = false;                     // the plan goes on without it: a finally step, or on_failure: continue
+  std::shared_ptr<const Traffic> traffic{};  // null: the service has none
+  base::Millis slow_start{0};                // of undrain
 };
 
 struct ActionType {

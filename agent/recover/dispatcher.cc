@@ -13,6 +13,7 @@
 #include "recover/guard.h"
 #include "recover/plan.h"
 #include "recover/run.h"
+#include "recover/traffic/nginx.h"
 
 namespace recover {
 namespace {
@@ -22,6 +23,8 @@ using state::Table;
 
 constexpr std::size_t kReports = 100;
 constexpr base::Millis kActionGrace{15'000};  // beyond its deadline an action is given up, whatever it does
+constexpr base::Millis kPutBackLimit{30'000};
+constexpr base::Millis kPutBackAgain{10'000};
 constexpr std::string_view kReportPrefix = "report/";
 constexpr std::string_view kWaitingPrefix = "waiting/";
 constexpr std::string_view kDryRunPrefix = "dry_run:";
@@ -55,6 +58,7 @@ struct Dispatcher::Rep {
     bool acted = false;              // after the last input it was one of the plans that act
     std::optional<Plan> plan;
     loop::Handle action, action_limit, timer;
+    loop::Handle put_back;  // of traffic that no run gives back
     std::optional<base::Instant> timer_at;
     base::Instant action_started{};
     std::uint64_t commit = 0;                               // number of the commit that durable() is told about
@@ -68,7 +72,10 @@ struct Dispatcher::Rep {
         world(w),
         listener(std::move(l)),
         random(options.seed),
-        started(context.scheduler.now()) {}
+        started(context.scheduler.now()),
+        nginx(context.scheduler, context.systemd, context.spawner) {
+    context.nginx = &nginx;
+  }
 
   Options options;
   Context context;
@@ -77,6 +84,7 @@ struct Dispatcher::Rep {
   Listener listener;
   base::Random random;
   base::Instant started;
+  traffic::Nginx nginx;
   std::map<std::string, std::unique_ptr<Active>> active;
   std::map<model::Labels, model::Alert> alerts;   // firing ones
   std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
@@ -350,7 +358,10 @@ struct Dispatcher::Rep {
 
   // After every input: the timer, and a reload that waited for the end of a run.
   void settle(Active& a) {
-    if (std::exchange(a.acted, acts(a)) && !a.acted) wake_waiting();
+    if (std::exchange(a.acted, acts(a)) && !a.acted) {
+      wake_waiting();
+      put_back(a);
+    }
     const auto wake_at = a.plan->wake_at();
     if (wake_at != a.timer_at) {
       a.timer_at = wake_at;
@@ -422,7 +433,31 @@ struct Dispatcher::Rep {
         write({Change::remove(Table::intents, book(*a.spec))}, "the end of a recovery");
       }
     }
+    put_back(a);
     follow_alerts(a);
+  }
+
+  // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
+  // ended could not give back.
+  void put_back(Active& a) {
+    const std::string& service = a.spec->service;
+    if (a.spec->traffic == nullptr || a.spec->mode == Mode::dry_run || a.plan->running() ||
+        !a.spec->traffic->left_drained(service))
+      return;
+    base::log::warn("the service was left without its traffic; giving it back",
+                    {{"service", service}, {"traffic", a.spec->traffic->text()}});
+    const auto done = [this, service](const ActionResult& result) {
+      const auto found = active.find(service);
+      if (found == active.end()) return;
+      const loop::Handle own = std::move(found->second->put_back);
+      if (result.result == "ok")
+        return base::log::info("traffic is back", {{"service", service}, {"text", result.text}});
+      base::log::error("traffic could not be given back; trying again", {{"service", service}, {"text", result.text}});
+      found->second->put_back = context.scheduler.after(kPutBackAgain, [this, service] {
+        if (const auto there = active.find(service); there != active.end()) put_back(*there->second);
+      });
+    };
+    a.put_back = a.spec->traffic->turn(Flow::live, context, service, context.scheduler.now() + kPutBackLimit, done);
   }
 
   // An intent whose plan is no longer configured: closed and said, never left behind.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/edit_distance.h"
@@ -195,6 +196,7 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
     StepSettings& s = list[i];
     if (s.action.is_null()) continue;  // said already
     const std::string at = fmt::format("{}[{}]", path, i);
+    owner.slow_start = s.slow_start;
     owner.may_fail = where == Place::finally || s.on_failure == OnFailure::proceed;
     auto action = parse_action(s.action, at + ".do", owner, errors);
     if (s.slow_start.count() != 0 && !(s.action.is_scalar() && s.action.scalar() == "undrain"))
@@ -210,10 +212,15 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
   return out;
 }
 
+bool has_step(const std::vector<Step>& list, std::string_view text) {
+  return std::any_of(list.begin(), list.end(), [&](const Step& step) { return step.text == text; });
+}
+
 }  // namespace
 
 std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
                                      config::Errors& errors) {
+  auto traffic = parse_traffic(settings.traffic, "services." + service + ".traffic", errors);
   if (settings.recovery.is_null()) return nullptr;
   const std::string path = "services." + service + ".recovery";
   PlanSettings in = plan_schema().parse(settings.recovery, path, errors);
@@ -229,9 +236,13 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->mode = in.mode;
   plan->guards = in.guards;
   plan->budget = in.budget;
-  const ActionOwner owner{service, settings.unit};
+  plan->traffic = std::move(traffic);
+  const ActionOwner owner{service, settings.unit, false, plan->traffic};
   plan->steps = parse_steps(std::move(in.steps), Place::steps, path + ".steps", settings, owner, errors);
   plan->finally = parse_steps(std::move(in.finally), Place::finally, path + ".finally", settings, owner, errors);
+  if (plan->traffic != nullptr && has_step(plan->steps, "drain") && !has_step(plan->finally, "undrain"))
+    errors.add(settings.recovery.find("steps").mark(), path + ".steps",
+               "a plan that drains must give the traffic back: add {do: undrain} to finally");
   return plan;
 }
 

@@ -1,38 +1,56 @@
-// What drain and undrain are until there are traffic adapters: words that configurations may use already, where the
-// plan goes on without them (on_failure: continue, or a finally step). Each run says that nothing was moved.
+// What drain and undrain share: both turn the traffic of the service that owns the plan. For a service without
+// `traffic` they are words that a plan may use where it goes on without them; each run then says that nothing moved.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "recover/action.h"
+#include "recover/traffic.h"
 
 namespace recover {
 
-class NoTraffic final : public Action {
+class Turn final : public Action {
  public:
-  explicit NoTraffic(std::string word) : word_(std::move(word)) {}
-  loop::Handle run(const Context& context, const Trigger&, base::Instant,
+  Turn(std::string word, Flow to, ActionOwner owner) : word_(std::move(word)), to_(to), owner_(std::move(owner)) {}
+  loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    return context.scheduler.after({}, [done = std::move(done), word = word_] {
-      done({"refused", "no traffic was moved: this version has no traffic adapters yet, so " + word + " does nothing"});
-    });
+    if (owner_.traffic == nullptr)
+      return context.scheduler.after({}, [done = std::move(done), word = word_, service = trigger.service] {
+        done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does "
+                                     "nothing",
+                                     service, word)});
+      });
+    return owner_.traffic->turn(to_, context, trigger.service, deadline,
+                                [done = std::move(done), slow = owner_.slow_start.count() > 0](ActionResult result) {
+                                  if (slow && result.result == "ok")
+                                    result.text += "; with all its weight at once: slow_start is not ready yet";
+                                  done(std::move(result));
+                                });
   }
   std::string text() const override { return word_; }
   bool may_heal() const override { return false; }
+  std::optional<SystemdJob> systemd_job() const override {
+    return owner_.traffic != nullptr ? owner_.traffic->systemd_job() : std::nullopt;
+  }
 
  private:
   std::string word_;
+  Flow to_;
+  ActionOwner owner_;
 };
 
-inline std::unique_ptr<const Action> parse_traffic(const std::string& word, const config::Node& node,
-                                                   const std::string& path, const ActionOwner& owner,
-                                                   config::Errors& errors) {
-  if (owner.may_fail) return std::make_unique<NoTraffic>(word);
+inline std::unique_ptr<const Action> parse_turn(const std::string& word, Flow to, const config::Node& node,
+                                                const std::string& path, const ActionOwner& owner,
+                                                config::Errors& errors) {
+  if (owner.traffic != nullptr || owner.may_fail) return std::make_unique<Turn>(word, to, owner);
   errors.add(node.mark(), path,
-             word +
-                 ": traffic adapters are not available yet, so this step could not work; leave it out, or add "
-                 "on_failure: continue to go on without it");
+             fmt::format("{}: service {} has no traffic that could be moved; add traffic to it, such as {{nginx: "
+                         "{{upstream: {}, file: …, self: …}}}}, or on_failure: continue to go on without it",
+                         word, owner.service, owner.service));
   return nullptr;
 }
 

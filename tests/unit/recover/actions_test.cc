@@ -189,5 +189,6 @@ TEST_CASE("drain says that nothing was moved") {
   f.loop.run_due();
   REQUIRE(f.results.size() == 1);
   CHECK(f.results[0].result == "refused");
-  CHECK(f.results[0].text == "no traffic was moved: this version has no traffic adapters yet, so drain does nothing");
+  CHECK(f.results[0].text ==
+        "no traffic was moved: order has no `traffic` in the configuration, so drain does nothing");
 }

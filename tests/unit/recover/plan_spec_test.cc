@@ -93,8 +93,9 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "such "
        "as order.service"},
       {"{when: {alert: D}, steps: [{do: drain}]}", "o.service",
-       "fettle.yml:1:33: services.order.recovery.steps[0].do: drain: traffic adapters are not available yet, so this "
-       "step could not work; leave it out, or add on_failure: continue to go on without it"},
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: drain: service order has no traffic that could be "
+       "moved; add traffic to it, such as {nginx: {upstream: order, file: …, self: …}}, or on_failure: continue to go "
+       "on without it"},
       {"{when: {alert: D}, steps: [{do: {command: /usr/bin/true --now}}]}", "o.service",
        "fettle.yml:1:43: services.order.recovery.steps[0].do.command: there is no shell: write the program and its "
        "arguments as a list, {command: {argv: [/usr/bin/true, …]}}"},

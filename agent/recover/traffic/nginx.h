@@ -1,0 +1,65 @@
+// nginx's upstreams, by the one file of `server` lines that each includes. Open-source nginx has no other way to take a
+// server out than `down` in its configuration and a reload. So a turn is: the change is refused if too few servers
+// would be left; the old file is kept as FILE.prev, the new one is written durably; a test command and then the reload
+// must succeed, and new workers must be there, else the old file comes back. FILE.prev stays until then: a crash in
+// between leaves it, and left_drained() sees it.
+// Turns that wait are done together, and reloads are kBetweenReloads apart: each one leaves old workers behind.
+// Loop thread; one Nginx for the node.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+#include "recover/traffic.h"
+#include "recover/traffic/server_file.h"
+
+namespace recover::traffic {
+
+struct NginxUpstream {
+  std::string upstream;
+  std::string file;
+  std::string self;
+  int weight = 1;
+  std::vector<Server> peers;
+  int min_live = 0;                 // 0: half of the servers, at least one
+  std::vector<std::string> test;    // before the reload; empty: none, the reload itself must notice
+  std::vector<std::string> reload;  // empty: systemd reloads `unit`
+  std::string unit = "nginx.service";
+  std::string pid_file;  // of the master, to see its new workers; "": not looked at
+};
+
+// The servers as they should be: what the file says, with the weights of the configuration; servers of the
+// configuration that are not in the file are added. `down` changes for self alone, and `down` that somebody else wrote
+// stays. An error is a refusal.
+base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, Flow to,
+                                         const std::string& service);
+
+class Nginx {
+ public:
+  static constexpr base::Millis kBetweenReloads{2'000};
+  static constexpr base::Millis kNewWorkers{5'000};  // for the first new worker to be there
+
+  Nginx(loop::Scheduler& scheduler, loop::Systemd& systemd, loop::Spawner& spawner);
+  ~Nginx();
+
+  // As Traffic::turn. A turn that has not begun is taken back with the Handle.
+  loop::Handle turn(const NginxUpstream& upstream, Flow to, const std::string& service, base::Instant deadline,
+                    std::function<void(ActionResult)> done);
+
+ private:
+  struct Rep;
+  std::shared_ptr<Rep> rep_;
+};
+
+bool left_drained(const NginxUpstream& upstream, const std::string& service);
+
+std::shared_ptr<const Traffic> parse_nginx(const config::Node& node, const std::string& path, config::Errors& errors);
+
+}  // namespace recover::traffic
