@@ -181,6 +181,22 @@ void add_admin(CLI::App& top, Chosen& chosen) {
   maintenance->add_option("SERVICE", service, "Service")->required();
   maintenance->add_option("--comment", comment, "Who and why, for the others");
   maintenance->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  static bool dry_run = false;
+  CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand");
+  recover->add_option("SERVICE", service, "Service")->required();
+  recover->add_flag("--dry-run", dry_run, "Go through the plan and touch nothing");
+  recover->add_option("--comment", comment, "Who and why, for the others");
+  recover->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  recover->callback([&chosen] {
+    chosen = [] {
+      return cli::run_recover(socket, service, comment, dry_run ? cli::Rehearsal::yes : cli::Rehearsal::no);
+    };
+  });
+  CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
+  ack->add_option("SERVICE", service, "Service")->required();
+  ack->add_option("--comment", comment, "Who and why, for the others");
+  ack->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  ack->callback([&chosen] { chosen = [] { return cli::run_ack(socket, service, comment); }; });
   maintenance->callback([&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, comment); }; });
 }
 

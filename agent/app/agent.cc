@@ -198,6 +198,17 @@ base::Result<> Agent::open_server() {
     dispatcher_->set_maintenance(service, on, comment, std::move(done));
     changed();
   };
+  side.recover = [this](const std::string& service, web::Rehearsal rehearsal, const std::string& comment, auto done) {
+    log::info("recovery asked for", {{"service", service}, {"comment", comment}});
+    dispatcher_->recover(service, rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
+                         comment, std::move(done));
+    changed();
+  };
+  side.ack = [this](const std::string& service, const std::string& comment, auto done) {
+    log::info("recovery acknowledged", {{"service", service}, {"comment", comment}});
+    dispatcher_->ack(service, comment, std::move(done));
+    changed();
+  };
   backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
   web::ServerOptions options;
   options.listen_address = options_.listen_address;

@@ -49,4 +49,14 @@ base::Result<> Backend::set_maintenance(const std::string& service, bool on, con
   return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.set_maintenance(service, on, comment, done); });
 }
 
+base::Result<std::string> Backend::recover(const std::string& service, web::Rehearsal rehearsal,
+                                           const std::string& comment) {
+  return ask_loop<std::string>(loop_,
+                               [=, this](const auto& done) { loop_side_.recover(service, rehearsal, comment, done); });
+}
+
+base::Result<> Backend::ack(const std::string& service, const std::string& comment) {
+  return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.ack(service, comment, done); });
+}
+
 }  // namespace app

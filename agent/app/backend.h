@@ -26,6 +26,10 @@ struct LoopSide {
   // Answers through `done`, after the change is durable.
   std::function<void(const std::string&, bool, const std::string&, std::function<void(base::Result<>)> done)>
       set_maintenance;
+  std::function<void(const std::string&, web::Rehearsal, const std::string&,
+                     std::function<void(base::Result<std::string>)> done)>
+      recover;
+  std::function<void(const std::string&, const std::string&, std::function<void(base::Result<>)> done)> ack;
 };
 
 class Backend final : public web::Backend {
@@ -42,6 +46,9 @@ class Backend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<> reload() override;
   base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override;
+  base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
+                                    const std::string& comment) override;
+  base::Result<> ack(const std::string& service, const std::string& comment) override;
 
  private:
   loop::Scheduler& loop_;

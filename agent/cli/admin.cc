@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "cli/client.h"
 
@@ -32,6 +33,20 @@ int run_maintenance(const std::string& socket, const std::string& state, const s
                 state == "on"
                     ? fmt::format("{} is in maintenance: fettle probes it and alerts, and leaves it alone", service)
                     : fmt::format("{} is out of maintenance", service));
+}
+
+int run_recover(const std::string& socket, const std::string& service, const std::string& comment,
+                Rehearsal rehearsal) {
+  const auto answer =
+      post_admin(socket, fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", url_encode(service),
+                                     rehearsal == Rehearsal::yes ? "true" : "false", url_encode(comment)));
+  const auto parsed = answer ? nlohmann::json::parse(*answer, nullptr, false) : nlohmann::json();
+  return report(answer, parsed.is_object() ? parsed.value("data", "") : "");
+}
+
+int run_ack(const std::string& socket, const std::string& service, const std::string& comment) {
+  return report(post_admin(socket, fmt::format("/api/v1/ack/{}?comment={}", url_encode(service), url_encode(comment))),
+                fmt::format("{} may be recovered again, with its whole budget", service));
 }
 
 }  // namespace cli

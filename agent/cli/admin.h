@@ -5,8 +5,13 @@
 
 namespace cli {
 
+enum class Rehearsal { no, yes };  // yes: the plan decides and reports, and touches nothing
+
 int run_reload(const std::string& socket);
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
                     const std::string& comment);
+
+int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal);
+int run_ack(const std::string& socket, const std::string& service, const std::string& comment);
 
 }  // namespace cli

@@ -29,6 +29,19 @@ Response maintenance(const Request& request, const Context& context) {
   return answer(context.backend.set_maintenance(service, yes, request.param("comment")));
 }
 
+Response recover(const Request& request, const Context& context) {
+  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1));
+  const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
+  const auto started = context.backend.recover(service, rehearsal, request.param("comment"));
+  if (!started) return answer(tl::unexpected<base::Error>(started.error()));
+  return api_success([&](Json& json) { json.string(*started); });
+}
+
+Response ack(const Request& request, const Context& context) {
+  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
+  return answer(context.backend.ack(service, request.param("comment")));
+}
+
 }  // namespace
 
 Response admin_route(const Request& request, const Context& context) {
@@ -39,6 +52,8 @@ Response admin_route(const Request& request, const Context& context) {
   }
   if (request.method != "POST" && request.method != "PUT") return not_allowed("POST, PUT");
   if (request.path == "/-/reload") return answer(context.backend.reload());
+  if (request.path.starts_with("/api/v1/recover/")) return recover(request, context);
+  if (request.path.starts_with("/api/v1/ack/")) return ack(request, context);
   return maintenance(request, context);
 }
 

@@ -14,6 +14,8 @@
 
 namespace web {
 
+enum class Rehearsal { no, yes };
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -33,6 +35,12 @@ class Backend {
   // Over the admin socket only.
   virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration
   virtual base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) = 0;
+  // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the gate that is
+  // closed.
+  virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,
+                                            const std::string& comment) = 0;
+  // Opens the latch of an exhausted plan.
+  virtual base::Result<> ack(const std::string& service, const std::string& comment) = 0;
 };
 
 }  // namespace web

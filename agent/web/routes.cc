@@ -64,7 +64,9 @@ Response not_found() {
 
 Response dispatch(const Request& request, const Context& context) {
   const std::string& path = request.path;
-  if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/")) return admin_route(request, context);
+  if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/") || path.starts_with("/api/v1/recover/") ||
+      path.starts_with("/api/v1/ack/"))
+    return admin_route(request, context);
   if (path.starts_with("/heartbeat/")) return heartbeat_route(request, context);
   if (path.starts_with("/api/v1/")) return api_v1(request, std::string_view(path).substr(8), context);
 

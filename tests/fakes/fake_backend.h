@@ -30,6 +30,15 @@ class FakeBackend final : public web::Backend {
   base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override {
     return heard("maintenance " + service + (on ? " on " : " off ") + comment);
   }
+  base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
+                                    const std::string& comment) override {
+    const auto done = heard("recover " + service + (rehearsal == web::Rehearsal::yes ? " dry " : " ") + comment);
+    if (!done) return tl::unexpected<base::Error>(done.error());
+    return std::string("the plan of ") + service + " starts";
+  }
+  base::Result<> ack(const std::string& service, const std::string& comment) override {
+    return heard("ack " + service + " " + comment);
+  }
 
   std::vector<std::string> calls() const {
     const std::lock_guard lock(mutex_);
