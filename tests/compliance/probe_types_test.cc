@@ -27,6 +27,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 std::size_t open_descriptors() {
   const auto all = std::filesystem::directory_iterator("/proc/self/fd");
@@ -97,6 +98,16 @@ struct Surroundings {
     const auto ssl = tls.accept(socket);
     socket.wait_for_close();
   }};
+  // Trusts everybody, and is a primary.
+  fakes::TcpPeer postgres{[](fakes::PeerSocket& socket) {
+    socket.read_until("fettle\0\0"s);
+    socket.send("R\0\0\0\x08\0\0\0\0Z\0\0\0\5I"s);
+    socket.read_until("END\0"s);
+    socket.send(
+        "D\0\0\0\x10\0\2\0\0\0\1f\0\0\0\1"
+        "0Z\0\0\0\5I"s);
+    socket.wait_for_close();
+  }};
   // Repeats the question, with one record: the same name and type, class IN, TTL 0, 127.0.0.1.
   fakes::TcpPeer names{[](fakes::PeerSocket& socket) {
     std::string query(2 + 12 + 8 + 4 + 11, '\0');
@@ -132,6 +143,7 @@ struct Surroundings {
         {"dns",
          {{names.address(), {"query_name=a.test", "transport_protocol=tcp"}},
           Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
+        {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }
@@ -194,9 +206,10 @@ TEST_CASE("every type answers once, in a later turn, with its measurements, and 
         }
       }
       world.run_for(5ms);
-      // The first round may open what stays: a resolver's channel, a bus.
+      // The first round may open what stays: a resolver's channel, a bus. The peers' ends are descriptors of this
+      // process as well, and are closed by threads of their own.
       if (round == 0) descriptors = open_descriptors();
-      else CHECK(open_descriptors() == descriptors);
+      else CHECK(fakes::run_until(world.loop, [&] { return open_descriptors() <= descriptors; }));
     }
   }
 }

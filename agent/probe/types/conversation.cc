@@ -50,6 +50,20 @@ void Conversation::say(std::string bytes) {
   });
 }
 
+void Conversation::say_last(std::string bytes, Outcome outcome) {
+  connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const loop::StreamFailure*) {
+    if (!finished()) finish(outcome);
+  });
+}
+
+void Conversation::go_on_in_tls(std::shared_ptr<loop::TlsContext> tls) {
+  connection_.stream->start_tls(std::move(tls), dial_.host, [this](const loop::StreamFailure* failure) {
+    if (finished()) return;
+    if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+    connected();
+  });
+}
+
 void Conversation::finish(Outcome outcome) {
   outcome.phases = std::move(connection_.phases);
   if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});

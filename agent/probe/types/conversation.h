@@ -24,6 +24,10 @@ class Conversation : public Probe {
   virtual void measure(model::Outcome&) {}
 
   void say(std::string bytes);
+  // Takes leave: the run ends with `outcome` once the bytes are on their way.
+  void say_last(std::string bytes, model::Outcome outcome);
+  // The connection goes on in TLS; then connected() is called again, or the run fails.
+  void go_on_in_tls(std::shared_ptr<loop::TlsContext> tls);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);
   bool finished() const { return !done_; }

@@ -132,6 +132,7 @@ TEST_CASE("mistakes are named with their place, all at once") {
            Row{"  - {type: dns, server: a, query_name: b..c}\n", "its parts have 1 to 63 characters"},
            Row{"  - {type: dns, server: a, query_name: b, query_type: ANY}\n", "must be A, AAAA"},
            Row{"  - {type: dns, server: a, query_name: b, valid_rcodes: [NXDOMIAN]}\n", "has 'NXDOMIAN'"},
+           Row{"  - {type: postgres, username: a, role: replica}\n", "must be any, primary or standby"},
            Row{"  - {type: redis, username: fettle}\n", "needs password or password_file"},
            Row{"  - {type: redis, max_length: 5}\n", "needs lists or streams"},
            Row{"  - 5\n", "fettle.yml:2:5: services.order.probes[0]: expected a mapping"},
@@ -175,6 +176,7 @@ TEST_CASE("a probe is read from a command line") {
            Row{"listener", "8081", {}, "port 8081"},
            Row{"listener", "[::1]:8081", {}, "[::1]:8081"},
            Row{"dns", "127.0.0.53", {"query_name=a.test"}, "A of a.test at 127.0.0.53:53"},
+           Row{"postgres", "db", {"username=a"}, "db:5432"},
            Row{"redis", "/run/redis.sock", {}, "/run/redis.sock"},
        }) {
     CAPTURE(row.type);

@@ -1,0 +1,276 @@
+// postgres: logins of every kind with a scripted server, and the real one where it is installed.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "fakes/probe_trial.h"
+#include "fakes/run_until.h"
+#include "fakes/tcp_peer.h"
+#include "loop/scram.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using model::Reason;
+
+std::string u32(std::size_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16 & 0xff), static_cast<char>(value >> 8 & 0xff),
+          static_cast<char>(value & 0xff)};
+}
+std::string message(char type, const std::string& body) { return type + u32(body.size() + 4) + body; }
+std::string login(std::size_t method, const std::string& body = "") { return message('R', u32(method) + body); }
+std::string error(const std::string& code, const std::string& text) {
+  return message('E', "SFATAL\0VFATAL\0C"s + code + "\0M"s + text + "\0\0"s);
+}
+std::string row(const std::string& recovery, const std::string& lag) {
+  return message('D', "\0\2"s + u32(recovery.size()) + recovery + u32(lag.size()) + lag);
+}
+const std::string kReady = message('Z', "I");
+
+}  // namespace
+
+TEST_CASE("SCRAM-SHA-256 is that of RFC 7677") {
+  loop::ScramClient client("user", "pencil", "rOprNGfwEbeRWgbNEkqO");
+  CHECK(client.first() == "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+  CHECK_FALSE(client.proves("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
+  const std::string nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+  const auto final = client.final("r=" + nonce + ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+  REQUIRE(final);
+  CHECK(*final == "c=biws,r=" + nonce + ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+  CHECK(client.proves("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
+  CHECK_FALSE(client.proves("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5="));
+  CHECK_FALSE(client.proves("e=other-error"));
+  for (const char* bad : {"", "r=another,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=rOprNGfwEbeRWgbNEkqO,s=QQ==,i=1",
+                          "r=rOprNGfwEbeRWgbNEkqOx,s=?,i=4096", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=0",
+                          "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=999999999", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=4x"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(client.final(bad));
+  }
+}
+
+TEST_CASE("postgres logs in, asks once, and takes its leave") {
+  fakes::ConnectedTrial trial("postgres", "db:5432", {"username=fettle", "database=shop"});
+  trial.connect();
+  const std::string body = u32(196'608) + "user\0fettle\0database\0shop\0application_name\0fettle\0\0"s;
+  CHECK(trial.peer.written == std::vector{u32(body.size() + 4) + body});
+  trial.peer.say(login(0) + message('S', "TimeZone\0UTC\0"s) + message('K', u32(1) + u32(2)));
+  CHECK(trial.peer.written.size() == 1);
+  trial.peer.say(kReady);
+  REQUIRE(trial.peer.written.size() == 2);
+  CHECK(trial.peer.written[1].starts_with("Q"));
+  for (const char c : message('T', "\0\0"s) + row("f", "0") + message('C', "SELECT 1\0"s) + kReady) {
+    CHECK(trial.answers == 0);
+    trial.peer.say(std::string(1, c));
+  }
+  CHECK(trial.found.text == "db:5432 is a primary");
+  CHECK(trial.found.up);
+  CHECK(trial.peer.written.back() == message('X', ""));
+  CHECK(trial.measured("probe_postgres_in_recovery") == 0);
+}
+
+TEST_CASE("postgres judges what it hears, and takes no login that it does not know for one") {
+  struct Row {
+    const char* name;
+    std::vector<std::string> settings;
+    std::string answer;
+    Reason reason;
+    const char* text;
+  };
+  const std::string in = login(0) + kReady;
+  for (const Row& each : {
+           Row{"MD5",
+               {"password=x"},
+               login(5, "salt"),
+               Reason::auth_failed,
+               "wants MD5, which this probe does not speak; set scram-sha-256 at the server"},
+           Row{"GSSAPI",
+               {"password=x"},
+               login(7),
+               Reason::auth_failed,
+               "wants a login that this probe does not speak (method 7); set scram-sha-256 at the server"},
+           Row{"SASL of another kind",
+               {"password=x"},
+               login(10, "OAUTHBEARER\0\0"s),
+               Reason::auth_failed,
+               "wants a login that this probe does not speak (method 10); set scram-sha-256 at the server"},
+           Row{"in the clear, over TCP",
+               {"password=x"},
+               login(3),
+               Reason::auth_failed,
+               "wants the password in the clear; set tls, or scram-sha-256 at the server"},
+           Row{"no password",
+               {},
+               login(10, "SCRAM-SHA-256\0\0"s),
+               Reason::auth_failed,
+               "wants a password; give password_file"},
+           Row{"in without the server's proof",
+               {"password=x"},
+               login(10, "SCRAM-SHA-256\0\0"s) + login(0) + kReady,
+               Reason::auth_failed,
+               "did not prove that it knows the password"},
+           Row{"ready without a login", {}, kReady, Reason::protocol_error, "was ready before the login was done"},
+           Row{"refused",
+               {},
+               error("28P01", "password authentication failed"),
+               Reason::auth_failed,
+               "answered with error 28P01: password authentication failed"},
+           Row{"starting",
+               {},
+               error("57P03", "the database system is starting up"),
+               Reason::status_mismatch,
+               "answered with error 57P03: the database system is starting up"},
+           Row{"full",
+               {},
+               error("53300", "sorry, too many clients already"),
+               Reason::status_mismatch,
+               "answered with error 53300: sorry, too many clients already"},
+           Row{"the query fails",
+               {},
+               in + error("XX000", "oh"),
+               Reason::status_mismatch,
+               "answered with error XX000: oh"},
+           Row{"the query says nothing", {}, in + kReady, Reason::protocol_error, "did not answer the query"},
+           Row{"a broken row",
+               {},
+               in + message('D', "\0\2\xff\xff\xff\xff"s) + kReady,
+               Reason::protocol_error,
+               "did not answer the query"},
+           Row{"a standby",
+               {"role=standby", "max_lag=2s"},
+               in + row("t", "1.5") + kReady,
+               Reason::none,
+               "is a standby"},
+           Row{"not a primary",
+               {"role=primary"},
+               in + row("t", "0") + kReady,
+               Reason::status_mismatch,
+               "is a standby, not a primary"},
+           Row{"behind",
+               {"max_lag=2s"},
+               in + row("t", "2.5") + kReady,
+               Reason::too_slow,
+               "is 2s500ms behind its primary; max_lag is 2s"},
+           Row{"another protocol",
+               {},
+               "HTTP/1.1 400 Bad Request\r\n",
+               Reason::protocol_error,
+               "does not speak PostgreSQL's protocol"},
+           Row{"a length that cannot be",
+               {},
+               "R\0\0\0\1xxxx"s,
+               Reason::protocol_error,
+               "does not speak PostgreSQL's protocol"},
+       }) {
+    CAPTURE(each.name);
+    auto settings = each.settings;
+    settings.push_back("username=fettle");
+    fakes::ConnectedTrial trial("postgres", "db:5432", settings);
+    trial.connect();
+    trial.peer.say(each.answer);
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.reason == each.reason);
+    CHECK(trial.found.text == "db:5432 " + std::string(each.text));
+  }
+}
+
+TEST_CASE("postgres asks for TLS first and does not go on without") {
+  const std::vector<std::string> settings{"username=fettle", "tls=true"};
+  fakes::ConnectedTrial trial("postgres", "db:5432", settings);
+  trial.connect();
+  CHECK(trial.peer.written == std::vector{u32(8) + u32(80'877'103)});
+  trial.peer.say("S");
+  CHECK(trial.peer.tls);
+  REQUIRE(trial.peer.written.size() == 2);
+  CHECK(trial.peer.written[1].find("user\0fettle"s) != std::string::npos);
+
+  fakes::ConnectedTrial refused("postgres", "db:5432", settings);
+  refused.connect();
+  refused.peer.say("N");
+  CHECK(refused.found.reason == Reason::tls_handshake);
+  fakes::ConnectedTrial injected("postgres", "db:5432", settings);
+  injected.connect();
+  injected.peer.say("S" + login(0));
+  CHECK(injected.found.reason == Reason::protocol_error);
+}
+
+namespace {
+
+// A server of this test's own in a new folder; as the user postgres when the test runs as root.
+struct PostgresServer {
+  PostgresServer() {
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    std::ofstream(folder + "/password") << "open sesame\n";
+    const std::string as =
+        ::geteuid() == 0 ? "chown -R postgres " + folder + " && cd / && runuser -u postgres -- " : "";
+    const std::string data = folder + "/data";
+    stop = as + bin + "pg_ctl -D " + data + " -m immediate -w stop >/dev/null 2>&1";
+    started = std::system((as + bin + "initdb --no-sync -A scram-sha-256 -U fettle --pwfile=" + folder +
+                           "/password -D " + data + " >/dev/null 2>&1 && " + as + bin + "pg_ctl -D " + data +
+                           " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 -c fsync=off -p " +
+                           std::to_string(port) + " -k " + folder + "' start >/dev/null 2>&1")
+                              .c_str()) == 0;
+  }
+  ~PostgresServer() {
+    if (started) started = std::system(stop.c_str()) != 0;
+    std::filesystem::remove_all(folder);
+  }
+  static std::string find() {
+    for (int version = 18; version >= 10; --version) {
+      const std::string path = "/usr/lib/postgresql/" + std::to_string(version) + "/bin/";
+      if (std::filesystem::exists(path + "initdb")) return path;
+    }
+    return "";
+  }
+  std::string bin = find();
+  std::string folder = (std::filesystem::temp_directory_path() / "fettle-postgres-XXXXXX").string();
+  std::uint16_t port = fakes::TcpPeer::dead_port();
+  std::string stop;
+  bool started = false;
+};
+
+}  // namespace
+
+TEST_CASE("postgres understands the real server") {
+  if (PostgresServer::find().empty()) {
+    MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
+    return;
+  }
+  const PostgresServer server;
+  if (!server.started) {
+    MESSAGE("skipped: no PostgreSQL server could be started here");
+    return;
+  }
+  fakes::ProbeWorld fakes;
+  loop::EventLoop loop;
+  loop::AresResolver resolver(loop);
+  loop::StreamDialer dialer(loop, resolver);
+  const probe::Context context{loop,          fakes.http, dialer,        resolver,
+                               fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+  const auto run = [&](const std::string& target, std::vector<std::string> settings) {
+    settings.push_back("username=fettle");
+    auto spec = probe::spec_from_arguments("postgres", target, settings);
+    REQUIRE(spec);
+    spec->timeout = 5s;
+    std::optional<model::Outcome> found;
+    const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
+    REQUIRE(fakes::run_until(loop, [&] { return found.has_value(); }));
+    return *found;
+  };
+  const std::string login = "password=open sesame";
+  const std::string over_tcp = "127.0.0.1:" + std::to_string(server.port);
+  for (const std::string& target : {over_tcp, server.folder + "/.s.PGSQL." + std::to_string(server.port)}) {
+    CAPTURE(target);
+    CHECK(run(target, {login, "database=postgres", "role=primary"}).text == target + " is a primary");
+    CHECK(run(target, {"password=wrong", "database=postgres"}).reason == Reason::auth_failed);
+  }
+  const auto nowhere = run(over_tcp, {login, "database=nowhere"});
+  CHECK(nowhere.reason == Reason::status_mismatch);
+  CHECK(nowhere.text.find("3D000") != std::string::npos);
+  CHECK(run(over_tcp, {login, "database=postgres", "tls=true"}).reason == Reason::tls_handshake);
+}
