@@ -40,10 +40,10 @@ Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
 
 Gate exhausted(const PlanSpec& plan, const Spent& spent) {
   if (!spent.exhausted) return {"exhausted", true, "not latched"};
-  return {
-      "exhausted", false,
-      fmt::format("gave up after {} attempts within {}; needs a person, or {} of health", plan.budget.attempts,
-                  base::format_duration(plan.budget.within), base::format_duration(plan.budget.backoff.reset_after))};
+  return {"exhausted", false,
+          fmt::format("gave up after {} attempts within {}; after the repair: fettle ack {}; or {} of health",
+                      plan.budget.attempts, base::format_duration(plan.budget.within), plan.service,
+                      base::format_duration(plan.budget.backoff.reset_after))};
 }
 
 Gate budget(const PlanSpec& plan, const Spent& spent, base::Instant now) {
@@ -64,9 +64,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
         {"maintenance", false, situation.maintenance->empty() ? std::string("on") : "on: " + *situation.maintenance});
   else gates.push_back({"maintenance", true, "off"});
   if (plan.mode == Mode::ask)
-    gates.push_back({"ask", false,
-                     "mode is ask, and this version cannot take an approval yet: nothing is done; "
-                     "set mode: enforce or mode: dry_run"});
+    gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   gates.push_back(exhausted(plan, spent));
   gates.push_back(budget(plan, spent, now));
   gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,

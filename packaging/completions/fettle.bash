@@ -9,10 +9,12 @@ _fettle() {
     check) words='config rules metrics --print-polkit --print-reference' ;;
     test) words='rules --promql.compat' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
-    probe) words='--config.file http tcp unix exec process systemd heartbeat' ;;
+    probe) words='--config.file http tcp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--comment --admin.socket $(_fettle_services)" ;; esac ;;
+    recover) words="--dry-run --comment --admin.socket $(_fettle_services)" ;;
+    ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;
   esac
   [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance --version --help'

@@ -100,7 +100,7 @@ TEST_CASE("exhaustion is paged once with what to do") {
   CHECK(f.restart.started.size() == 1);
 }
 
-TEST_CASE("ask does nothing and says that it cannot be asked yet") {
+TEST_CASE("ask does nothing and says how it is approved") {
   Fixture f;
   f.use(f.plan(recover::Mode::ask));
   f.alert("ServiceDown");
@@ -109,8 +109,7 @@ TEST_CASE("ask does nothing and says that it cannot be asked yet") {
   CHECK(f.said == std::vector<std::string>{"order blocked ask", "report blocked"});
   CHECK(f.status().state == "blocked");
   CHECK(f.status().next ==
-        "runs systemd restart order.service once ask allows it: mode is ask, and this version cannot take an approval "
-        "yet: nothing is done; set mode: enforce or mode: dry_run");
+        "runs systemd restart order.service once ask allows it: mode is ask: fettle recover order approves");
 }
 
 TEST_CASE("maintenance is durable, holds a plan back and lets it act when it ends") {

@@ -70,7 +70,8 @@ TEST_CASE("a person does not wait for cooldown, backoff, uptime or the agent; ot
       {"maintenance", [](Site& f) { f.dispatcher->set_maintenance("order", true, "deploy", nullptr); },
        "order is not recovered: maintenance: on: deploy"},
       {"latched", [](Site& f) { exhaust(f); },
-       "order is not recovered: exhausted: gave up after 1 attempts within 15m; needs a person, or 10m of health"},
+       "order is not recovered: exhausted: gave up after 1 attempts within 15m; after the repair: fettle ack order; or "
+       "10m of health"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
