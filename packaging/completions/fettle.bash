@@ -17,7 +17,7 @@ _fettle() {
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | config | rules) words= ;;
     --log.level) words='debug info warn error' ;;
