@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/file.h"
@@ -61,7 +62,12 @@ class RealNginx {
       // It removes its pid file when it ends; the process itself may be left as a zombie of whoever adopted it.
       fakes::run_until(loop, [&] { return ::access(settings.pid_file.c_str(), F_OK) != 0; });
     }
-    std::filesystem::remove_all(folder);
+    // A worker that is still ending removes its sockets at the same time.
+    fakes::run_until(loop, [&] {
+      std::error_code error;
+      std::filesystem::remove_all(folder, error);
+      return !std::filesystem::exists(folder, error);
+    });
   }
 
   void write(const std::string& name, const std::string& text) const {
