@@ -16,6 +16,33 @@ model::Labels probe_labels(const probe::Spec& spec) {
   return spec.labels.merged(model::Labels{{"service", spec.service}, {"probe", spec.name}});
 }
 
+template <typename CommonLabels>
+void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values,
+                         std::int64_t at) {
+  std::vector<Entry> next;
+  next.reserve(values.size());
+  std::size_t guess = 0;  // runs name the same series in the same order, nearly always
+  for (const Value& value : values) {
+    const auto is_it = [&](const Entry& entry) { return entry.name == value.name && entry.own == *value.own; };
+    std::size_t i = guess;
+    if (i >= known.size() || !is_it(known[i])) {
+      i = 0;
+      while (i < known.size() && !is_it(known[i])) ++i;
+    }
+    if (i < known.size()) {
+      next.push_back(std::move(known[i]));
+      guess = i + 1;
+    } else {
+      const model::Labels labels = target_.merged(common()).merged(*value.own).with(model::kMetricName, value.name);
+      next.push_back({std::string(value.name), *value.own, labels});
+    }
+    // A refusal is counted by the store and shown as fettle_store_refused_total.
+    (void)store_.append(next.back().stamped, {at, value.value});
+  }
+  end(known, at);  // what was moved from is empty and ends nothing
+  known = std::move(next);
+}
+
 void Samples::append_run(const probe::Run& run) {
   const model::Outcome& outcome = run.outcome;
   std::vector<Value> values;
@@ -23,14 +50,21 @@ void Samples::append_run(const probe::Run& run) {
   values.push_back({"probe_success", &kNoLabels, outcome.up ? 1.0 : 0.0});
   values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took)});
   for (const model::Measurement& m : outcome.measurements) values.push_back({m.name, &m.labels, m.value});
-  append_all(probes_[{run.spec->service, run.spec->name}], probe_labels(*run.spec), values, base::to_ms(run.started));
+  append_all(
+      probes_[{run.spec->service, run.spec->name}], [&] { return probe_labels(*run.spec); }, values,
+      base::to_ms(run.started));
 }
 
 void Samples::append_service(const std::string& service, model::Health health, base::WallTime at) {
   std::vector<Value> values;
   if (health != model::Health::unknown)
     values.push_back({"fettle_service_up", &kNoLabels, health == model::Health::up ? 1.0 : 0.0});
-  append_all(services_[service], model::Labels{{"service", service}}, values, base::to_ms(at));
+  append_all(
+      services_[service],
+      [&] {
+        return model::Labels{{"service", service}};
+      },
+      values, base::to_ms(at));
 }
 
 void Samples::append_page(const std::vector<model::MetricFamily>& families, base::WallTime at) {
@@ -47,7 +81,8 @@ void Samples::append_page(const std::vector<model::MetricFamily>& families, base
       values.push_back({names.back(), &point.labels, point.value});
     }
   }
-  append_all(page_, kNoLabels, values, base::to_ms(at));
+  append_all(
+      page_, [] { return kNoLabels; }, values, base::to_ms(at));
 }
 
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
@@ -80,32 +115,6 @@ std::vector<model::Labels> Samples::touched_by(const std::string& service) const
   for (auto at = probes_.lower_bound({service, ""}); at != probes_.end() && at->first.first == service; ++at)
     for (const Entry& entry : at->second) touched.push_back(entry.stamped);
   return touched;
-}
-
-void Samples::append_all(std::vector<Entry>& known, const model::Labels& common, const std::vector<Value>& values,
-                         std::int64_t at) {
-  std::vector<Entry> next;
-  next.reserve(values.size());
-  std::size_t guess = 0;  // runs name the same series in the same order, nearly always
-  for (const Value& value : values) {
-    const auto is_it = [&](const Entry& entry) { return entry.name == value.name && entry.own == *value.own; };
-    std::size_t i = guess;
-    if (i >= known.size() || !is_it(known[i])) {
-      i = 0;
-      while (i < known.size() && !is_it(known[i])) ++i;
-    }
-    if (i < known.size()) {
-      next.push_back(std::move(known[i]));
-      guess = i + 1;
-    } else {
-      const model::Labels labels = target_.merged(common).merged(*value.own).with(model::kMetricName, value.name);
-      next.push_back({std::string(value.name), *value.own, labels});
-    }
-    // A refusal is counted by the store and shown as fettle_store_refused_total.
-    (void)store_.append(next.back().stamped, {at, value.value});
-  }
-  end(known, at);  // what was moved from is empty and ends nothing
-  known = std::move(next);
 }
 
 void Samples::end(const std::vector<Entry>& entries, std::int64_t at) {

@@ -48,8 +48,9 @@ class Samples {
     const model::Labels* own;
     double value;
   };
-  void append_all(std::vector<Entry>& known, const model::Labels& common, const std::vector<Value>& values,
-                  std::int64_t at);
+  // common() makes the labels that all of `values` share; it is asked only when a series is new.
+  template <typename CommonLabels>
+  void append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
   void end(const std::vector<Entry>& entries, std::int64_t at);
 
   store::Store& store_;
