@@ -1,8 +1,10 @@
 // What the types that speak a protocol of their own have in common: connect, speak, listen, measure the connection.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "probe/probe.h"
 
@@ -44,6 +46,20 @@ class Conversation : public Probe {
   loop::Connected connection_;
   loop::Handle connecting_;
   std::string unread_;
+};
+
+// The settings of a type whose probe needs only what was prepared when they were parsed; `Prepared` has a `target`.
+template <typename ProbeOf, typename Prepared>
+class PreparedSettings final : public Settings {
+ public:
+  explicit PreparedSettings(Prepared prepared) : prepared_(std::move(prepared)) {}
+  std::unique_ptr<Probe> make(const Context& context) const override {
+    return std::make_unique<ProbeOf>(context, prepared_);
+  }
+  std::string target() const override { return prepared_.target; }
+
+ private:
+  Prepared prepared_;
 };
 
 }  // namespace probe

@@ -212,18 +212,6 @@ class DnsProbe final : public Conversation {
   std::optional<DnsMessage> message_;
 };
 
-class Dns final : public Settings {
- public:
-  explicit Dns(Prepared prepared) : prepared_(std::move(prepared)) {}
-  std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<DnsProbe>(context, prepared_);
-  }
-  std::string target() const override { return prepared_.target; }
-
- private:
-  Prepared prepared_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   Prepared prepared;
@@ -235,7 +223,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.family = dns.ip_protocol.family;
   prepared.dial.udp = dns.transport_protocol == "udp";
   prepared.target = dns.query_type + " of " + dns.query_name + " at " + written(dns.server, dns.port);
-  return std::make_unique<Dns>(std::move(prepared));
+  return std::make_unique<PreparedSettings<DnsProbe, Prepared>>(std::move(prepared));
 }
 
 }  // namespace

@@ -240,18 +240,6 @@ class PostgresProbe final : public Conversation {
   double lag_ = 0;
 };
 
-class Postgres final : public Settings {
- public:
-  explicit Postgres(Prepared prepared) : prepared_(std::move(prepared)) {}
-  std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<PostgresProbe>(context, prepared_);
-  }
-  std::string target() const override { return prepared_.target; }
-
- private:
-  Prepared prepared_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   Prepared prepared;
@@ -263,7 +251,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.family = postgres.ip_protocol.family;
   if (postgres.tls) prepared.tls = tls_context(postgres.tls_config, node, path, errors);
   prepared.target = postgres.unix_socket.empty() ? written(postgres.host, postgres.port) : postgres.unix_socket;
-  return std::make_unique<Postgres>(std::move(prepared));
+  return std::make_unique<PreparedSettings<PostgresProbe, Prepared>>(std::move(prepared));
 }
 
 }  // namespace

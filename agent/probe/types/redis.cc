@@ -279,18 +279,6 @@ class RedisProbe final : public Conversation {
   std::optional<Outcome> failure_;
 };
 
-class Redis final : public Settings {
- public:
-  explicit Redis(Prepared prepared) : prepared_(std::move(prepared)) {}
-  std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<RedisProbe>(context, prepared_);
-  }
-  std::string target() const override { return prepared_.target; }
-
- private:
-  Prepared prepared_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   Prepared prepared;
@@ -302,7 +290,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.family = redis.ip_protocol.family;
   if (redis.tls) prepared.dial.tls = tls_context(redis.tls_config, node, path, errors);
   prepared.target = redis.unix_socket.empty() ? written(redis.host, redis.port) : redis.unix_socket;
-  return std::make_unique<Redis>(std::move(prepared));
+  return std::make_unique<PreparedSettings<RedisProbe, Prepared>>(std::move(prepared));
 }
 
 }  // namespace
