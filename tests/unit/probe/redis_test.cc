@@ -250,7 +250,10 @@ TEST_CASE("redis understands the real server") {
       return *found;
     };
     const std::string login = "password_file=" + folder + "/password";
-    REQUIRE(fakes::run_until(loop, [&] { return std::filesystem::exists(server.socket()); }));
+    // The file is there before anybody listens on it, and the unix socket comes after the port.
+    const auto patience = loop.now() + 10s;
+    while (loop.now() < patience && run(server.socket(), {login}).reason == Reason::refused) {
+    }
     const std::string over_tcp = "127.0.0.1:" + std::to_string(server.port());
     for (const std::string& target : {server.socket(), over_tcp}) {
       CAPTURE(target);
