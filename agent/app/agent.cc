@@ -254,6 +254,8 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
   samples_.append_run(run);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   self_.probe_lag(run.lateness);
+  if (const auto start = verdicts_.new_start(run))
+    schedule_->service_started(spec.service, loop_.now() - (now - *start));
   const model::Health health = schedule_->service_health(spec.service);
   samples_.append_service(spec.service, health, now);
   if (const auto change = verdicts_.update(run, health, loop_.now(), now)) {

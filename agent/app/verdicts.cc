@@ -22,7 +22,7 @@ void Verdicts::keep_only(const Services& services, base::WallTime now) {
     if (const auto known = services_.find(name); known != services_.end()) kept.insert(*known);
     else kept.emplace(name, ServiceHealth{model::Health::unknown, now, model::Reason::none, "no probe has run yet"});
   services_ = std::move(kept);
-  std::erase_if(started_, [&](const auto& entry) { return !services_.contains(entry.first); });
+  std::erase_if(started_, [&](const auto& entry) { return !services_.contains(entry.first.first); });
   std::erase_if(failing_since_, [&](const auto& entry) { return !services_.contains(entry.first.first); });
 }
 
@@ -32,7 +32,6 @@ std::optional<model::HealthChange> Verdicts::update(const probe::Run& run, model
   const std::pair key{service, run.spec->name};
   if (run.outcome.up) failing_since_.erase(key);
   else failing_since_.try_emplace(key, now - run.outcome.took);
-  if (const auto started = start_time_in(run.outcome)) started_[service] = *started;
   ServiceHealth& known = services_[service];
   if (health == known.health) return std::nullopt;
   model::HealthChange change{service, "", known.health, health, model::Reason::none, "", wall_now};
@@ -42,6 +41,13 @@ std::optional<model::HealthChange> Verdicts::update(const probe::Run& run, model
   }
   known = {health, wall_now, change.reason, change.text};
   return change;
+}
+
+std::optional<base::WallTime> Verdicts::new_start(const probe::Run& run) {
+  const auto started = start_time_in(run.outcome);
+  if (!started) return std::nullopt;
+  base::WallTime& known = started_[{run.spec->service, run.spec->name}];
+  return std::exchange(known, *started) == *started ? std::nullopt : started;
 }
 
 base::Duration Verdicts::detection_latency(const probe::Run& run, base::Instant now) const {
@@ -56,9 +62,11 @@ model::Health Verdicts::health(const std::string& service) const {
 }
 
 std::optional<base::Duration> Verdicts::uptime(const std::string& service, base::WallTime now) const {
-  const auto found = started_.find(service);
-  if (found == started_.end()) return std::nullopt;
-  return now - found->second;
+  std::optional<base::WallTime> latest;
+  for (auto at = started_.lower_bound({service, ""}); at != started_.end() && at->first.first == service; ++at)
+    latest = std::max(latest.value_or(at->second), at->second);
+  if (!latest) return std::nullopt;
+  return now - *latest;
 }
 
 }  // namespace app

@@ -31,6 +31,8 @@ class Verdicts {
   // After a run of one of its probes: `health` is the new one over all of them. The change, if it is one.
   std::optional<model::HealthChange> update(const probe::Run& run, model::Health health, base::Instant now,
                                             base::WallTime wall_now);
+  // When the service's main process started, if this run is the first of its probe to know of that start.
+  std::optional<base::WallTime> new_start(const probe::Run& run);
   // From the first failure, or from the event that told of it, to `now`.
   base::Duration detection_latency(const probe::Run& run, base::Instant now) const;
 
@@ -42,8 +44,9 @@ class Verdicts {
 
  private:
   std::map<std::string, ServiceHealth> services_;
-  std::map<std::string, base::WallTime> started_;
-  std::map<std::pair<std::string, std::string>, base::Instant> failing_since_;  // by service and probe
+  using ByProbe = std::pair<std::string, std::string>;  // service, probe
+  std::map<ByProbe, base::WallTime> started_;           // as that probe measured it
+  std::map<ByProbe, base::Instant> failing_since_;
 };
 
 }  // namespace app

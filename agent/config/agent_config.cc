@@ -75,6 +75,22 @@ const Schema<Heartbeat>& heartbeat_schema() {
   return s;
 }
 
+void read_healthy_when(const Node& node, Service& service, const std::string& path, Errors& errors) {
+  std::string why;
+  int needed = 0;
+  if (node.scalar() == "all") return;
+  if (node.scalar() == "any") service.healthy_probes = 1;
+  else if (!read(node, needed, why) || needed < 1)
+    errors.add(node.mark(), path, expected("all, any or a number of probes", node));
+  else service.healthy_probes = static_cast<std::size_t>(needed);
+}
+
+void check_healthy_when(const Service& service, const Complain& complain) {
+  if (service.healthy_probes > std::max<std::size_t>(1, service.probes.size()))
+    complain("healthy_when", fmt::format("asks for {} probes that are up, but the service has {}",
+                                         service.healthy_probes, service.probes.size()));
+}
+
 const Schema<Service>& service_schema() {
   static const auto s =
       Schema<Service>("service")
@@ -83,9 +99,13 @@ const Schema<Service>& service_schema() {
           .optional("depends_on", &Service::depends_on,
                     "Services of this file that must be healthy before this one is recovered.")
           .optional("probes", &Service::probes, "What is checked, and how; see the probe types.")
+          .custom("healthy_when",
+                  "How many of the probes must be up for the service to be up: all, any, or a number of them.", "all",
+                  read_healthy_when)
           .optional("traffic", &Service::traffic, "Who sends requests to the service, so that it can be drained.")
           .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
-          .place(&Service::place);
+          .place(&Service::place)
+          .check(check_healthy_when);
   return s;
 }
 

@@ -34,6 +34,7 @@ struct Service {
   model::Labels labels;
   std::vector<std::string> depends_on;  // names of other services; checked: known, no circle
   std::vector<Node> probes;             // for probe::parse_probe
+  std::size_t healthy_probes = 0;       // that must be up for the service to be up; 0: all
   Node traffic;                         // null if absent
   Node recovery;                        // for recover::parse_plan; null if absent
   Node place;

@@ -18,7 +18,16 @@ inline constexpr CommonKey kCommonKeys[] = {
     {"timeout", "Limit of one run, everything included; not longer than interval.", "global.timeout"},
     {"fast_interval", "Time between runs while a change of health is pending.",
      "a quarter of interval, at least 100ms"},
-    {"failure_threshold", "Failures in a row until the probe is down.", "3"},
+    {"down_interval", "Time between runs while the probe is down and nothing points to a change.", "interval"},
+    {"jitter", "Part of the interval by which each run is put off at random, 0 to 0.5.", "0"},
+    {"startup_grace",
+     "While the service started less than this ago and no run has succeeded since, failures count for nothing, but for "
+     "those with a fatal reason. Its start is known from a process or systemd probe; else the agent's own start "
+     "counts.",
+     "0s"},
+    {"failure_threshold", "Failures in a row, or within failure_window, until the probe is down.", "3"},
+    {"failure_window",
+     "Count the failures among this many last runs, at most 64, instead of those in a row; 0: in a row.", "0"},
     {"success_threshold", "Successes in a row until a probe that was down is up again.", "1"},
     {"fatal_reasons", "Reasons of which one failure is enough, without regard to failure_threshold.",
      "[process_gone, unit_failed, heartbeat_missed]"},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "probe/attempt.h"
 #include "probe/health.h"
 
@@ -27,6 +28,10 @@ Duration fast_interval(const Spec& spec) {
   return spec.fast_interval.count() > 0 ? spec.fast_interval : std::max(spec.interval / 4, kShortestFast);
 }
 
+Thresholds thresholds_of(const Spec& spec) {
+  return {spec.failure_threshold, spec.success_threshold, spec.fatal_reasons, spec.failure_window};
+}
+
 }  // namespace
 
 // One configured probe with all that is known about it. Lives at one address until a turn after it was replaced.
@@ -41,6 +46,7 @@ struct Entry {
   loop::Handle timer;      // next run on the grid, or an earlier one while a change is pending
   loop::Handle event_timer;
   Instant last_event_run{};
+  Instant grace_ends{};        // of the service's start; failures before it count for nothing
   std::optional<Event> event;  // waits for its confirming run
 
   std::unique_ptr<Attempt> attempt;  // null: no run is going on
@@ -53,21 +59,33 @@ struct Entry {
   bool retired = false;  // replaced; nothing of it may be told any more
 
   bool busy() const { return attempt || waiting; }
+  // Between two runs on the grid, as things stand.
+  Duration pace() const {
+    const bool settled_down = health.health == model::Health::down && !change_pending(health);
+    return settled_down && spec.down_interval.count() > 0 ? spec.down_interval : spec.interval;
+  }
 };
 
 struct Schedule::Rep {
-  Rep(std::string n, Context c, Listener l) : node(std::move(n)), context(c), listener(std::move(l)) {}
+  Rep(std::string n, Context c, Listener l)
+      : node(std::move(n)), context(c), listener(std::move(l)), random(base::fnv1a(node)) {}
 
   Instant now() const { return context.scheduler.now(); }
 
   // The first point of the entry's grid after `t`. The grid is counted from the monotonic clock's own zero: it knows
   // neither when the agent started nor what anybody did to the wall clock, and no error adds up.
   static Instant next_on_grid(const Entry& e, Instant t) {
-    const auto interval = std::chrono::duration_cast<Duration>(e.spec.interval).count();
+    const auto interval = e.pace().count();
     const auto phase = static_cast<Duration::rep>(e.hash % static_cast<std::uint64_t>(interval));
     const auto since = t.time_since_epoch().count() - phase;
     const auto passed = since >= 0 ? since / interval : -1;
     return Instant(Duration(phase + (passed + 1) * interval));
+  }
+
+  void arm_on_grid(Entry& e) {
+    const Duration late(
+        static_cast<Duration::rep>(e.spec.jitter * random.unit() * static_cast<double>(e.pace().count())));
+    arm(e, next_on_grid(e, now()) + late);
   }
 
   void arm(Entry& e, Instant due) {
@@ -80,7 +98,7 @@ struct Schedule::Rep {
     // A silent run whose deadline is exactly now (timeout equal to interval) ends first and is no overrun.
     if (e.attempt && now() >= e.attempt->deadline()) e.attempt->expire();
     if (e.retired) return;
-    arm(e, next_on_grid(e, now()));
+    arm_on_grid(e);
     if (e.busy()) {
       ++e.status.overruns;
       return;
@@ -156,7 +174,9 @@ struct Schedule::Rep {
     bury(std::move(e.attempt));
     const Cause cause = e.confirms ? Cause::event : Cause::grid;
     const model::Health before = e.health.health;
-    const bool changed = judge(e.thresholds, outcome, cause, e.health);
+    const Starting starting = now() < e.grace_ends ? Starting::yes : Starting::no;
+    const bool changed = judge(e.thresholds, outcome, cause, starting, e.health);
+    if (outcome.up) e.grace_ends = {};
 
     Status& s = e.status;
     s.health = e.health.health;
@@ -172,6 +192,8 @@ struct Schedule::Rep {
     if (change_pending(e.health)) {
       const Instant soon = std::max(began + fast_interval(e.spec), now());
       if (soon < e.due) arm(e, soon);
+    } else if (changed) {
+      arm_on_grid(e);  // which may be another one now
     }
     leave(e.spec.type);
     confirm(e);
@@ -237,7 +259,8 @@ struct Schedule::Rep {
 
   void enter(Entry& e, Spec spec) {
     e.spec = std::move(spec);
-    e.thresholds = {e.spec.failure_threshold, e.spec.success_threshold, e.spec.fatal_reasons};
+    e.thresholds = thresholds_of(e.spec);
+    e.grace_ends = now() + e.spec.startup_grace;
     e.hash = base::fnv1a(node + '\0' + e.spec.service + '\0' + e.spec.name);
     e.status.spec = &e.spec;
     e.status.since = context.scheduler.wall_now();
@@ -248,11 +271,11 @@ struct Schedule::Rep {
 
   // The probe goes on; only what all types have in common may have changed.
   void adopt(Entry& e, Spec spec) {
-    const bool same_grid = e.spec.interval == spec.interval;
+    const bool same_grid = e.spec.interval == spec.interval && e.spec.down_interval == spec.down_interval;
     spec.settings = std::move(e.spec.settings);  // a run that is going on uses them
     e.spec = std::move(spec);
-    e.thresholds = {e.spec.failure_threshold, e.spec.success_threshold, e.spec.fatal_reasons};
-    if (!same_grid) arm(e, next_on_grid(e, now()));
+    e.thresholds = thresholds_of(e.spec);
+    if (!same_grid) arm_on_grid(e);
   }
 
   Entry* find(const std::string& service, const std::string& probe) const {
@@ -268,6 +291,7 @@ struct Schedule::Rep {
   std::string node;
   Context context;
   Listener listener;
+  base::Random random;  // of the jitter
   std::vector<std::unique_ptr<Entry>> entries;
   std::map<const Type*, std::size_t> running;  // of the types with a limit
   std::map<const Type*, std::deque<Entry*>> queues;
@@ -303,16 +327,20 @@ const Status* Schedule::status(const std::string& service, const std::string& pr
   return e ? &e->status : nullptr;
 }
 
+void Schedule::service_started(const std::string& service, base::Instant at) {
+  for (const auto& e : rep_->entries)
+    if (e->spec.service == service) e->grace_ends = at + e->spec.startup_grace;
+}
+
 model::Health Schedule::service_health(const std::string& service) const {
-  bool any = false;
-  bool unknown = false;
+  std::vector<model::Health> healths;
+  std::size_t needed = 0;
   for (const auto& e : rep_->entries) {
     if (e->spec.service != service) continue;
-    if (e->health.health == model::Health::down) return model::Health::down;
-    any = true;
-    unknown = unknown || e->health.health == model::Health::unknown;
+    healths.push_back(e->health.health);
+    needed = e->spec.healthy_probes;
   }
-  return any && !unknown ? model::Health::up : model::Health::unknown;
+  return compose(healths, needed);
 }
 
 }  // namespace probe

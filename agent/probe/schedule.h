@@ -1,7 +1,8 @@
 // Runs the probes of the node: a stable phase hashed from node, service and probe on a fixed grid, one absolute
 // deadline per run, never two runs of one probe at a time (an overrun is counted and skipped), faster while a change is
-// pending, and at once when an event source speaks: its probe and the others of the same service, each at most once in
-// 100 ms. The first run of a probe comes within five seconds, however long its interval is. Loop thread.
+// pending, on a grid of its own while down, and at once when an event source speaks: its probe and the others of the
+// same service, each at most once in 100 ms. The first run of a probe comes within five seconds, however long its
+// interval is. Loop thread.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,9 @@ class Schedule {
   void trigger_service(const std::string& service);
   std::vector<Status> statuses() const;  // in order of configuration
   const Status* status(const std::string& service, const std::string& probe) const;
-  // Down if any probe is down, else unknown if any is unknown, else up.
+  // The service's main process started: the startup_grace of its probes counts from then.
+  void service_started(const std::string& service, base::Instant at);
+  // Over its probes, as compose() says.
   model::Health service_health(const std::string& service) const;
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/edit_distance.h"
 #include "probe/common_keys.h"
+#include "probe/health.h"
 #include "probe/registry.h"
 
 namespace probe {
@@ -128,6 +129,19 @@ void check_common(const Spec& spec, const Node& probe, const std::string& path, 
     errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must not be longer than interval");
   if (spec.fast_interval.count() != 0 && spec.fast_interval < base::Millis{10})
     errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must be at least 10ms");
+  if (spec.down_interval.count() != 0 && spec.down_interval < spec.timeout)
+    errors.add(mark_of(probe, "down_interval"), path + ".down_interval",
+               "is " + base::format_duration(spec.down_interval) + ", shorter than the timeout of " +
+                   base::format_duration(spec.timeout) + "; a run must end before the next one starts");
+  if (!(spec.jitter >= 0 && spec.jitter <= 0.5))
+    errors.add(mark_of(probe, "jitter"), path + ".jitter", "must be a part of the interval from 0 to 0.5");
+  if (spec.startup_grace < base::Millis{0})
+    errors.add(mark_of(probe, "startup_grace"), path + ".startup_grace", "must not be negative");
+  if (spec.failure_window != 0 &&
+      (spec.failure_window < spec.failure_threshold || spec.failure_window > kLongestWindow))
+    errors.add(mark_of(probe, "failure_window"), path + ".failure_window",
+               "must be at least failure_threshold (" + std::to_string(spec.failure_threshold) + ") and at most " +
+                   std::to_string(kLongestWindow) + " runs, or 0");
   for (const auto& [key, value] :
        {std::pair{"failure_threshold", spec.failure_threshold}, std::pair{"success_threshold", spec.success_threshold}})
     if (value < 1) errors.add(mark_of(probe, key), path + "." + key, "must be at least 1");
@@ -149,7 +163,11 @@ std::optional<Spec> parse_probe(const Node& probe, const std::string& path, cons
   spec.timeout = std::min(spec.timeout, spec.interval);
   read_key(probe, "timeout", path, errors, spec.timeout);
   read_key(probe, "fast_interval", path, errors, spec.fast_interval);
+  read_key(probe, "down_interval", path, errors, spec.down_interval);
+  read_key(probe, "startup_grace", path, errors, spec.startup_grace);
+  read_key(probe, "jitter", path, errors, spec.jitter);
   read_key(probe, "failure_threshold", path, errors, spec.failure_threshold);
+  read_key(probe, "failure_window", path, errors, spec.failure_window);
   read_key(probe, "success_threshold", path, errors, spec.success_threshold);
   read_key(probe, "labels", path, errors, spec.labels);
   read_fatal_reasons(probe, path, errors, spec);
@@ -212,6 +230,7 @@ std::vector<Spec> parse_probes(const std::string& service, const config::Service
     const std::string path = "services." + service + ".probes[" + std::to_string(at++) + "]";
     std::optional<Spec> spec = parse_probe(probe, path, service, settings.unit, global, errors);
     if (!spec) continue;
+    spec->healthy_probes = settings.healthy_probes;
     const bool taken = std::any_of(specs.begin(), specs.end(), [&](const Spec& s) { return s.name == spec->name; });
     if (taken)
       errors.add(mark_of(probe, "name"), path + ".name",

@@ -21,12 +21,17 @@ struct Spec {
   base::Millis interval{5000};
   base::Millis timeout{2000};
   base::Millis fast_interval{0};  // while a change is pending; 0: a quarter of interval, at least 100 ms
+  base::Millis down_interval{0};  // while down and no change is pending; 0: as interval
+  base::Millis startup_grace{0};  // after the service's start failures count for nothing; 0: none
+  double jitter = 0;              // part of the interval, 0 to 0.5
   int failure_threshold = 3;
+  int failure_window = 0;  // runs among which failures are counted; 0: in a row
   int success_threshold = 1;
   // One failure with such a reason is enough. A refused connection right after an event is, too, whatever stands here.
   std::set<model::Reason> fatal_reasons{model::Reason::process_gone, model::Reason::unit_failed,
                                         model::Reason::heartbeat_missed};
-  model::Labels labels;  // service's labels are not stamped on samples; these are
+  model::Labels labels;            // service's labels are not stamped on samples; these are
+  std::size_t healthy_probes = 0;  // of the service, that must be up for it to be up; 0: all
   std::unique_ptr<const Settings> settings;
   std::string settings_text;  // the type's own keys in one canonical form: a reload compares it
 };

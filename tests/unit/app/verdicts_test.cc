@@ -60,7 +60,9 @@ TEST_CASE("the uptime of a service is as old as its process, and unknown until i
   CHECK_FALSE(order.verdicts.uptime("order", wall(100)).has_value());
   model::Outcome outcome = model::Outcome::success("running");
   outcome.measurements.push_back({"probe_process_start_time_seconds", 40, {}});
-  order.found(outcome, Health::up);
+  order.run.outcome = outcome;
+  CHECK(order.verdicts.new_start(order.run) == wall(40));
+  CHECK_FALSE(order.verdicts.new_start(order.run).has_value());
   CHECK(order.verdicts.uptime("order", wall(100)) == base::Duration(60s));
 }
 
