@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "recover/action_run.h"
+#include "recover/books.h"
 #include "recover/budget.h"
 #include "recover/explain.h"
+#include "recover/give_back.h"
 #include "recover/guard.h"
 #include "recover/plan.h"
 #include "recover/run.h"
@@ -20,25 +22,6 @@ namespace {
 
 using state::Change;
 using state::Table;
-
-constexpr std::size_t kReports = 100;
-constexpr base::Millis kActionGrace{15'000};  // beyond its deadline an action is given up, whatever it does
-constexpr base::Millis kPutBackLimit{30'000};
-constexpr base::Millis kPutBackAgain{10'000};
-constexpr std::string_view kReportPrefix = "report/";
-constexpr std::string_view kWaitingPrefix = "waiting/";
-constexpr std::string_view kDryRunPrefix = "dry_run:";
-constexpr std::string_view kEnforce = "enforce";  // to_string(Mode::enforce)
-
-// Dry run keeps books of its own: it spends nothing that enforce would miss.
-std::string book(const PlanSpec& spec) {
-  return spec.mode == Mode::dry_run ? std::string(kDryRunPrefix) + spec.service : spec.service;
-}
-
-// Sorts by time; the id makes it unique.
-std::string report_key(const model::RecoveryReport& report) {
-  return fmt::format("{}{:015}/{}", kReportPrefix, base::to_ms(report.started), report.id);
-}
 
 bool matches(const PlanSpec& spec, const model::Alert& alert) {
   if (alert.service() != spec.service) return false;
@@ -57,10 +40,9 @@ struct Dispatcher::Rep {
     bool removed = false;            // by a reload during a run
     bool acted = false;              // after the last input it was one of the plans that act
     std::optional<Plan> plan;
-    loop::Handle action, action_limit, timer;
-    loop::Handle put_back;  // of traffic that no run gives back
+    ActionRun action;
+    loop::Handle timer, reload;
     std::optional<base::Instant> timer_at;
-    base::Instant action_started{};
     std::uint64_t commit = 0;                               // number of the commit that durable() is told about
     std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
@@ -73,6 +55,8 @@ struct Dispatcher::Rep {
         listener(std::move(l)),
         random(options.seed),
         started(context.scheduler.now()),
+        books(state, context.scheduler),
+        give_back(context),
         nginx(context.scheduler, context.systemd, context.spawner) {
     context.nginx = &nginx;
   }
@@ -84,6 +68,8 @@ struct Dispatcher::Rep {
   Listener listener;
   base::Random random;
   base::Instant started;
+  Books books;
+  GiveBack give_back;
   traffic::Nginx nginx;
   std::map<std::string, std::unique_ptr<Active>> active;
   std::map<model::Labels, model::Alert> alerts;   // firing ones
@@ -106,8 +92,6 @@ struct Dispatcher::Rep {
     return s;
   }
 
-  static bool acts(const Active& a) { return a.plan->running() && a.plan->run().report.mode == kEnforce; }
-
   std::optional<std::string> node_busy(const Active& asking) const {
     int count = 0;
     std::string names;
@@ -116,10 +100,10 @@ struct Dispatcher::Rep {
       names += (names.empty() ? "" : ", ") + service;
     };
     for (const auto& [service, other] : active)
-      if (other.get() != &asking && acts(*other)) add(service);
+      if (other.get() != &asking && other->plan->acts()) add(service);
     // While plans are taken up after a crash: what was acting then comes first.
     for (const auto& [key, run] : unfinished)
-      if (!key.starts_with(kDryRunPrefix) && key != asking.spec->service) add(key);
+      if (!Books::is_dry_run(key) && key != asking.spec->service) add(key);
     if (count < options.plans_at_once) return std::nullopt;
     return fmt::format("{} {} being recovered; at most {} at a time", names, count == 1 ? "is" : "are",
                        options.plans_at_once);
@@ -142,17 +126,6 @@ struct Dispatcher::Rep {
     return found->second;
   }
 
-  Spent load_spent(const PlanSpec& spec) {
-    const auto& table = state.read(Table::budgets);
-    const auto found = table.find(book(spec));
-    if (found == table.end()) return {};
-    auto spent = parse_spent(found->second, context.scheduler.now(), context.scheduler.wall_now());
-    if (spent) return *spent;
-    base::log::error("budget record unreadable; its service counts as exhausted until it was healthy for reset_after",
-                     {{"service", spec.service}, {"error", spent.error().text}});
-    return all_used(spec.budget, context.scheduler.now());
-  }
-
   const model::Alert* firing_alert(const PlanSpec& spec) const {
     for (const auto& [labels, alert] : alerts)
       if (matches(spec, alert)) return &alert;
@@ -168,17 +141,10 @@ struct Dispatcher::Rep {
 
   void carry_out(Active& a, Effect& effect) {
     switch (effect.kind) {
-      case Effect::Kind::commit_intent: commit(a, intent_changes(a)); break;
-      case Effect::Kind::commit_close: commit(a, close_changes(a)); break;
-      case Effect::Kind::commit_progress:
-        write({Change::put(Table::intents, book(*a.spec), to_json(a.plan->run()))}, "progress of a recovery");
-        break;
-      case Effect::Kind::commit_budget: {
-        std::vector<Change> changes;
-        budget_changes(a, changes);
-        write(std::move(changes), "a budget");
-        break;
-      }
+      case Effect::Kind::commit_intent: commit(a, books.intent(*a.plan)); break;
+      case Effect::Kind::commit_close: commit(a, books.close(*a.plan)); break;
+      case Effect::Kind::commit_progress: books.write(books.progress(*a.plan), "progress of a recovery"); break;
+      case Effect::Kind::commit_budget: books.write(books.budget(*a.plan), "a budget"); break;
       case Effect::Kind::start_action: start_action(a); break;
       case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
       case Effect::Kind::report: remember(effect.report); break;
@@ -186,42 +152,6 @@ struct Dispatcher::Rep {
       case Effect::Kind::blocked: blocked(a, effect.text); break;
       case Effect::Kind::exhausted: exhausted(a, effect.text); break;
     }
-  }
-
-  void budget_changes(const Active& a, std::vector<Change>& changes) const {
-    const auto now = context.scheduler.now();
-    changes.push_back(Change::put(Table::budgets, book(*a.spec),
-                                  to_json(a.plan->spent_to_commit(), now, context.scheduler.wall_now())));
-    const std::string key = std::string(kWaitingPrefix) + a.spec->service;
-    Run wanted;
-    wanted.alert = a.plan->alert();
-    wanted.was_down = a.plan->was_down();
-    if (a.plan->alert_firing()) changes.push_back(Change::put(Table::recoveries, key, to_json(wanted)));
-    else changes.push_back(Change::remove(Table::recoveries, key));
-  }
-
-  std::vector<Change> intent_changes(const Active& a) const {
-    std::vector<Change> changes{Change::put(Table::intents, book(*a.spec), to_json(a.plan->run()))};
-    budget_changes(a, changes);
-    return changes;
-  }
-
-  std::vector<Change> close_changes(const Active& a) const {
-    std::vector<Change> changes{Change::remove(Table::intents, book(*a.spec))};
-    budget_changes(a, changes);
-    keep_report(a.plan->run().report, changes);
-    return changes;
-  }
-
-  void keep_report(const model::RecoveryReport& report, std::vector<Change>& changes) const {
-    changes.push_back(Change::put(Table::recoveries, report_key(report), to_json(report)));
-    const auto& table = state.read(Table::recoveries);
-    std::vector<std::string> kept;
-    for (auto it = table.lower_bound(std::string(kReportPrefix));
-         it != table.end() && it->first.starts_with(kReportPrefix); ++it)
-      kept.push_back(it->first);
-    for (std::size_t i = 0; i + kReports < kept.size() + 1; ++i)
-      changes.push_back(Change::remove(Table::recoveries, kept[i]));
   }
 
   // A commit that the plan waits for.
@@ -247,70 +177,15 @@ struct Dispatcher::Rep {
     });
   }
 
-  // A commit that nobody waits for.
-  void write(std::vector<Change> changes, std::string_view what) {
-    state.commit(std::move(changes), [what = std::string(what)](base::Result<> result) {
-      if (!result) base::log::error("could not write " + what, {{"error", result.error().text}});
-    });
-  }
-
-  // ---- actions
-
-  std::string event_json(const Active& a) const {
-    const Run& run = a.plan->run();
-    nlohmann::json labels = nlohmann::json::object(), annotations = nlohmann::json::object();
-    for (const model::Label l : run.alert.labels) labels[std::string(l.name)] = l.value;
-    for (const model::Label l : run.alert.annotations) annotations[std::string(l.name)] = l.value;
-    nlohmann::json alert;  // null for a run that a person started and no alert asked for
-    if (!run.alert.labels.empty())
-      alert = {{"labels", std::move(labels)},
-               {"annotations", std::move(annotations)},
-               {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
-               {"generatorURL", run.alert.generator_url}};
-    nlohmann::json event{{"recovery_id", run.report.id},
-                         {"service", a.spec->service},
-                         {"unit", a.spec->unit},
-                         {"node", options.node},
-                         {"attempt", run.report.attempt},
-                         {"trigger", run.report.trigger},
-                         {"health", to_string(world.service_health(a.spec->service))},
-                         {"alert", std::move(alert)}};
-    return event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  }
-
   void start_action(Active& a) {
-    const Step& step = a.plan->current_step();
     const std::string service = a.spec->service;
-    a.action_started = context.scheduler.now();
-    const auto done = [this, service](ActionResult result) {
-      const auto found = active.find(service);
-      if (found != active.end()) action_done(*found->second, std::move(result));
-    };
-    if (a.plan->run().report.mode != kEnforce) {
-      a.action = context.scheduler.after({}, [done, text = step.text] {
-        done({"would_run", "dry run: " + text + " was not carried out"});
-      });
-      return;
-    }
-    const Run& run = a.plan->run();
-    const Trigger trigger{run.report.id, service, a.spec->unit, options.node, run.report.attempt, event_json(a)};
-    const base::Instant deadline = context.scheduler.now() + step.timeout;
-    a.action = step.action->run(context, trigger, deadline, done);
-    a.action_limit = context.scheduler.at(deadline + kActionGrace, [done, &step] {
-      done({"timeout", fmt::format("no end within {}", base::format_duration(step.timeout))});
-    });
-    base::log::info("recovery action started", {{"service", service},
-                                                {"action", step.text},
-                                                {"recovery", run.report.id},
-                                                {"attempt", fmt::format("{}", run.report.attempt)}});
-  }
-
-  void action_done(Active& a, ActionResult result) {
-    if (a.plan->phase() != Phase::acting || !a.action) return;
-    const base::Duration took = context.scheduler.now() - a.action_started;
-    const loop::Handle ended = std::move(a.action);
-    const loop::Handle limit = std::move(a.action_limit);
-    apply(a, a.plan->action_done(std::move(result), took, situation(a)));
+    a.action.start(context, *a.plan, options.node, world.service_health(service),
+                   [this, service](ActionResult result, base::Duration took) {
+                     const auto found = active.find(service);
+                     if (found == active.end()) return;
+                     Active& there = *found->second;
+                     apply(there, there.plan->action_done(std::move(result), took, situation(there)));
+                   });
   }
 
   // ---- telling
@@ -320,7 +195,7 @@ struct Dispatcher::Rep {
         std::find_if(reports.begin(), reports.end(), [&](const auto& known) { return known.id == report.id; });
     if (found != reports.end()) *found = report;
     else reports.push_front(report);
-    if (reports.size() > kReports) reports.pop_back();
+    if (reports.size() > Books::kReports) reports.pop_back();
     if (listener.on_report) listener.on_report(report);
   }
 
@@ -337,11 +212,8 @@ struct Dispatcher::Rep {
 
   void blocked(Active& a, const std::string& reason) {
     base::log::info("recovery waits", {{"service", a.spec->service}, {"reason", reason}});
-    if (!a.plan->running()) {  // remembered, so that a crash does not forget the alert
-      std::vector<Change> changes;
-      budget_changes(a, changes);
-      write(std::move(changes), "a waiting alert");
-    }
+    // Remembered, so that a crash does not forget the alert.
+    if (!a.plan->running()) books.write(books.budget(*a.plan), "a waiting alert");
     if (listener.on_blocked) listener.on_blocked(a.spec->service, reason);
   }
 
@@ -358,7 +230,9 @@ struct Dispatcher::Rep {
 
   // After every input: the timer, and a reload that waited for the end of a run.
   void settle(Active& a) {
-    if (std::exchange(a.acted, acts(a)) && !a.acted) {
+    const bool acted = std::exchange(a.acted, a.plan->acts());
+    if (a.acted && !acted) give_back.leave(a.spec->service);
+    if (acted && !a.acted) {
       wake_waiting();
       put_back(a);
     }
@@ -377,19 +251,19 @@ struct Dispatcher::Rep {
     }
     if (a.plan->running() || (!a.next && !a.removed)) return;
     // In a turn of its own: callers still hold `a`.
-    a.action = context.scheduler.after({}, [this, service = a.spec->service] { finish_reload(service); });
+    a.reload = context.scheduler.after({}, [this, service = a.spec->service] { finish_reload(service); });
   }
 
   void finish_reload(const std::string& service) {
     const auto found = active.find(service);
     if (found == active.end() || found->second->plan->running()) return;
     if (found->second->removed) {
-      active.erase(found);
+      remove(found);
       return;
     }
     Active& a = *found->second;
     if (!a.next) return;
-    const loop::Handle own = std::move(a.action);
+    const loop::Handle own = std::move(a.reload);
     adopt(a, std::move(a.next));
   }
 
@@ -399,10 +273,12 @@ struct Dispatcher::Rep {
     if (same_books) a.plan->adopt(*a.spec);
     else {
       const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
-      a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+      a.plan.emplace(*a.spec, books.spent(*a.spec), random);
       if (waits) a.plan->remember(was_down);
       apply(a, a.plan->health(situation(a)));
     }
+    give_back.leave(a.spec->service);  // it may have another place now
+    put_back(a);
     follow_alerts(a);
     apply(a, a.plan->wake(situation(a)));
   }
@@ -417,11 +293,11 @@ struct Dispatcher::Rep {
     auto owned = std::make_unique<Active>();
     Active& a = *owned;
     a.spec = std::move(spec);
-    a.plan.emplace(*a.spec, load_spent(*a.spec), random);
+    a.plan.emplace(*a.spec, books.spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     if (const auto left = waiting.extract(a.spec->service)) a.plan->remember(left.mapped());
     apply(a, a.plan->health(situation(a)));
-    if (const auto left = unfinished.extract(book(*a.spec))) {
+    if (const auto left = unfinished.extract(Books::key_of(*a.spec))) {
       if (auto run = parse_run(left.mapped())) {
         base::log::warn("an unfinished recovery goes on: probing first",
                         {{"service", a.spec->service}, {"recovery", run->report.id}});
@@ -430,7 +306,7 @@ struct Dispatcher::Rep {
       } else {
         base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
                          {{"service", a.spec->service}, {"error", run.error().text}});
-        write({Change::remove(Table::intents, book(*a.spec))}, "the end of a recovery");
+        books.write(books.orphan(Books::key_of(*a.spec), std::nullopt), "the end of a recovery");
       }
     }
     put_back(a);
@@ -440,76 +316,39 @@ struct Dispatcher::Rep {
   // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
   // ended could not give back.
   void put_back(Active& a) {
-    const std::string& service = a.spec->service;
-    if (a.spec->traffic == nullptr || a.spec->mode == Mode::dry_run || a.plan->running() ||
-        !a.spec->traffic->left_drained(service))
-      return;
-    base::log::warn("the service was left without its traffic; giving it back",
-                    {{"service", service}, {"traffic", a.spec->traffic->text()}});
-    const auto done = [this, service](const ActionResult& result) {
-      const auto found = active.find(service);
-      if (found == active.end()) return;
-      const loop::Handle own = std::move(found->second->put_back);
-      if (result.result == "ok")
-        return base::log::info("traffic is back", {{"service", service}, {"text", result.text}});
-      base::log::error("traffic could not be given back; trying again", {{"service", service}, {"text", result.text}});
-      found->second->put_back = context.scheduler.after(kPutBackAgain, [this, service] {
-        if (const auto there = active.find(service); there != active.end()) put_back(*there->second);
-      });
-    };
-    a.put_back = a.spec->traffic->turn(Flow::live, context, service, context.scheduler.now() + kPutBackLimit, done);
+    if (a.spec->mode != Mode::dry_run && !a.plan->running()) give_back.look(a.spec->service, a.spec->traffic);
+  }
+
+  std::map<std::string, std::unique_ptr<Active>>::iterator remove(
+      std::map<std::string, std::unique_ptr<Active>>::iterator at) {
+    give_back.leave(at->first);
+    return active.erase(at);
   }
 
   // An intent whose plan is no longer configured: closed and said, never left behind.
   void close_orphans() {
     for (auto& [key, text] : unfinished) {
-      std::vector<Change> changes{Change::remove(Table::intents, key)};
+      std::optional<model::RecoveryReport> report;
       if (auto run = parse_run(text)) {
         run->report.state = "aborted";
         run->report.ended = context.scheduler.wall_now();
-        keep_report(run->report, changes);
         remember(run->report);
+        report = std::move(run->report);
       }
       base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
-      write(std::move(changes), "the end of a recovery");
+      books.write(books.orphan(key, report), "the end of a recovery");
     }
     if (!unfinished.empty()) wake_waiting();
     unfinished.clear();
   }
 
   void read_state() {
-    unfinished = state.read(Table::intents);
-    for (const auto& [key, text] : state.read(Table::recoveries)) {
-      if (key.starts_with(kReportPrefix)) {
-        if (auto report = parse_report(text)) reports.push_front(std::move(*report));
-      } else if (key.starts_with(kWaitingPrefix)) {
-        auto wanted = parse_run(text);
-        if (!wanted) continue;
-        waiting.emplace(key.substr(kWaitingPrefix.size()), wanted->was_down);
-        alerts.emplace(wanted->alert.labels, std::move(wanted->alert));
-      }
+    unfinished = books.intents();
+    reports = books.reports();
+    for (auto& [service, wanted] : books.waiting()) {
+      waiting.emplace(service, wanted.was_down);
+      alerts.emplace(wanted.alert.labels, std::move(wanted.alert));
     }
-    if (reports.size() > kReports) reports.resize(kReports);
-  }
-
-  PlanStatus status(const Active& a) const {
-    const Situation now = situation(a);
-    PlanStatus status;
-    status.service = a.spec->service;
-    status.mode = to_string(a.spec->mode);
-    status.state = a.plan->state();
-    status.reason = a.plan->reason();
-    status.attempts_left = attempts_left(a.spec->budget, a.plan->spent(), now.now);
-    status.gates = evaluate_gates(*a.spec, a.plan->spent(), now);
-    for (const Gate& gate : status.gates) {
-      if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
-      const base::WallTime opens = now.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - now.now);
-      if (!status.not_before || opens > *status.not_before) status.not_before = opens;
-    }
-    if (a.plan->running()) status.recovery = a.plan->run().report.id;
-    status.next = next_text(*a.plan, status.gates);
-    status.steps = steps_text(*a.spec);
-    return status;
   }
 };
 
@@ -536,7 +375,7 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     Rep::Active& a = *it->second;
     const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
     if (gone && a.plan->running()) a.removed = true;
-    if (gone && !a.plan->running()) it = rep_->active.erase(it);
+    if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
   }
   rep_->close_orphans();
@@ -631,9 +470,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
   base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});
   a.plan->acknowledge();
-  std::vector<Change> changes;
-  rep_->budget_changes(a, changes);
-  rep_->state.commit(std::move(changes), [done = std::move(done)](base::Result<> result) {
+  rep_->state.commit(rep_->books.budget(*a.plan), [done = std::move(done)](base::Result<> result) {
     if (!result)
       result = base::fail(result.error().kind,
                           "in effect until the agent ends; it could not be written: " + result.error().text);
@@ -644,7 +481,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
 
 std::vector<PlanStatus> Dispatcher::statuses() const {
   std::vector<PlanStatus> out;
-  for (const auto& [service, a] : rep_->active) out.push_back(rep_->status(*a));
+  for (const auto& [service, a] : rep_->active) out.push_back(describe(*a->plan, rep_->situation(*a)));
   return out;
 }
 

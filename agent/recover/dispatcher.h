@@ -15,7 +15,7 @@
 #include "model/alert.h"
 #include "model/health.h"
 #include "recover/action.h"
-#include "recover/guard.h"
+#include "recover/explain.h"
 #include "recover/plan_spec.h"
 #include "state/state.h"
 
@@ -41,16 +41,6 @@ struct Listener {
 };
 
 enum class Start { now, rehearsal };  // rehearsal: only says what `now` would do
-
-struct PlanStatus {
-  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, verifying, recovered, exhausted
-  std::string recovery;                      // id of the run under way; "": none
-  int attempts_left = 0;
-  std::optional<base::WallTime> not_before;  // backoff or cooldown ends
-  std::vector<Gate> gates;
-  std::string next;                // what would happen next, for a person
-  std::vector<std::string> steps;  // the whole plan, a line for each step
-};
 
 struct Options {
   std::string node;

@@ -17,6 +17,26 @@ std::string step_text(const Step& step, std::string_view prefix) {
 
 }  // namespace
 
+PlanStatus describe(const Plan& plan, const Situation& situation) {
+  const PlanSpec& spec = plan.spec();
+  PlanStatus status;
+  status.service = spec.service;
+  status.mode = to_string(spec.mode);
+  status.state = plan.state();
+  status.reason = plan.reason();
+  status.attempts_left = attempts_left(spec.budget, plan.spent(), situation.now);
+  status.gates = evaluate_gates(spec, plan.spent(), situation);
+  for (const Gate& gate : status.gates) {
+    if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
+    const base::WallTime opens = situation.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - situation.now);
+    if (!status.not_before || opens > *status.not_before) status.not_before = opens;
+  }
+  if (plan.running()) status.recovery = plan.run().report.id;
+  status.next = next_text(plan, status.gates);
+  status.steps = steps_text(spec);
+  return status;
+}
+
 std::vector<std::string> steps_text(const PlanSpec& spec) {
   std::vector<std::string> out;
   for (const Step& step : spec.steps) out.push_back(step_text(step, ""));

@@ -1,14 +1,28 @@
 // A plan in words, for `explain` and for the person who starts it. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "recover/guard.h"
 #include "recover/plan.h"
 #include "recover/plan_spec.h"
 
 namespace recover {
+
+struct PlanStatus {
+  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, verifying, recovered, exhausted
+  std::string recovery;                      // id of the run under way; "": none
+  int attempts_left = 0;
+  std::optional<base::WallTime> not_before;  // backoff or cooldown ends
+  std::vector<Gate> gates;
+  std::string next;                // what would happen next, for a person
+  std::vector<std::string> steps;  // the whole plan, a line for each step
+};
+
+PlanStatus describe(const Plan& plan, const Situation& situation);
 
 // What would happen next.
 std::string next_text(const Plan& plan, const std::vector<Gate>& gates);

@@ -79,6 +79,7 @@ class Plan {
   // What there is to see.
   Phase phase() const { return phase_; }
   bool running() const { return phase_ >= Phase::committing; }
+  bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
   bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying; }
   bool alert_firing() const { return firing_; }
   bool was_down() const { return was_down_; }

@@ -1,0 +1,74 @@
+#include "recover/action_run.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/log.h"
+
+namespace recover {
+namespace {
+
+// What commands read on their standard input.
+std::string event_json(const Plan& plan, const std::string& node, model::Health health) {
+  const Run& run = plan.run();
+  nlohmann::json labels = nlohmann::json::object(), annotations = nlohmann::json::object();
+  for (const model::Label l : run.alert.labels) labels[std::string(l.name)] = l.value;
+  for (const model::Label l : run.alert.annotations) annotations[std::string(l.name)] = l.value;
+  nlohmann::json alert;  // null for a run that a person started and no alert asked for
+  if (!run.alert.labels.empty())
+    alert = {{"labels", std::move(labels)},
+             {"annotations", std::move(annotations)},
+             {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
+             {"generatorURL", run.alert.generator_url}};
+  nlohmann::json event{{"recovery_id", run.report.id},  {"service", plan.spec().service},
+                       {"unit", plan.spec().unit},      {"node", node},
+                       {"attempt", run.report.attempt}, {"trigger", run.report.trigger},
+                       {"health", to_string(health)},   {"alert", std::move(alert)}};
+  return event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+void ActionRun::start(const Context& context, const Plan& plan, const std::string& node, model::Health health,
+                      Done done) {
+  const Step& step = plan.current_step();
+  const Run& run = plan.run();
+  done_ = std::move(done);
+  started_ = context.scheduler.now();
+  const auto answer = [this, &context](ActionResult result) { ended(context, std::move(result)); };
+  if (!plan.acts()) {
+    action_ = context.scheduler.after({}, [answer, text = step.text] {
+      answer({"would_run", "dry run: " + text + " was not carried out"});
+    });
+    return;
+  }
+  const PlanSpec& spec = plan.spec();
+  const Trigger trigger{run.report.id, spec.service,       spec.unit,
+                        node,          run.report.attempt, event_json(plan, node, health)};
+  const base::Instant deadline = started_ + step.timeout;
+  action_ = step.action->run(context, trigger, deadline, answer);
+  limit_ = context.scheduler.at(deadline + kGrace, [answer, timeout = step.timeout] {
+    answer({"timeout", fmt::format("no end within {}", base::format_duration(timeout))});
+  });
+  base::log::info("recovery action started", {{"service", spec.service},
+                                              {"action", step.text},
+                                              {"recovery", run.report.id},
+                                              {"attempt", fmt::format("{}", run.report.attempt)}});
+}
+
+void ActionRun::stop() {
+  action_.reset();
+  limit_.reset();
+}
+
+void ActionRun::ended(const Context& context, ActionResult result) {
+  if (!action_) return;
+  const loop::Handle action = std::move(action_), limit = std::move(limit_);
+  const base::Duration took = context.scheduler.now() - started_;
+  const Done done = std::move(done_);
+  done(std::move(result), took);
+}
+
+}  // namespace recover
