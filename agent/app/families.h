@@ -1,0 +1,37 @@
+// A metrics page in the making, and the help of the measurements that probe types make.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/metric_family.h"
+#include "model/outcome.h"
+
+namespace app {
+
+// Families by name while they are filled; points keep the order in which they come.
+class Families {
+ public:
+  void add(std::string_view name, std::string_view help, model::Labels labels, double value,
+           model::MetricType type = model::MetricType::gauge, std::string_view suffix = "") {
+    const auto [at, is_new] = by_name_.try_emplace(std::string(name));
+    if (is_new) at->second = {std::string(name), std::string(help), type, {}};
+    at->second.points.push_back({std::string(suffix), std::move(labels), value});
+  }
+  std::vector<model::MetricFamily> take() {
+    std::vector<model::MetricFamily> out;
+    for (auto& [name, family] : by_name_) out.push_back(std::move(family));
+    return out;
+  }
+
+ private:
+  std::map<std::string, model::MetricFamily, std::less<>> by_name_;
+};
+
+// probe_success, probe_duration_seconds and what the run measured. The names are the blackbox exporter's, the words are
+// ours.
+void add_outcome(Families& families, const model::Outcome& outcome, const model::Labels& labels);
+
+}  // namespace app
