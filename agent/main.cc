@@ -11,6 +11,7 @@
 #include "app/check.h"
 #include "app/loaded.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "base/version.h"
 #include "cli/admin.h"
 #include "cli/client.h"
@@ -18,6 +19,7 @@
 #include "cli/query.h"
 #include "cli/status.h"
 #include "loop/signals.h"
+#include "rules/rule_check.h"
 #include "rules/unit_test.h"
 
 namespace {
@@ -50,6 +52,12 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
 
 // Each subcommand leaves here what to do once the line is parsed.
 using Chosen = std::function<int()>;
+
+void add_colour(CLI::App* command, std::string& choice) {
+  command->add_option("--color", choice, "auto (a terminal, unless NO_COLOR is set), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+}
 
 void add_agent(CLI::App& top, Chosen& chosen) {
   static app::AgentOptions options;
@@ -96,16 +104,26 @@ void add_check(CLI::App& top, Chosen& chosen) {
 void add_test(CLI::App& top, Chosen& chosen) {
   static std::vector<std::string> files;
   static int compat = 3;
+  static std::string colour = "auto";
+  static bool debug = false;
+  static rules::UnitTestOptions options;
   CLI::App* test = top.add_subcommand("test", "Run unit tests")->require_subcommand(1);
   CLI::App* rules = test->add_subcommand("rules", "Unit tests of rule files, in promtool's format");
   rules->add_option("FILE", files, "Test files")->required();
+  rules->add_option("--run", options.run, "Only test groups with a name that this regular expression finds; repeatable")
+      ->expected(1);
+  rules->add_flag("--debug", debug, "Print what was evaluated when, and all samples at the end of each test");
+  rules->add_option("--junit", options.junit_file, "Write the results to this file as JUnit XML");
   rules->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
       ->check(CLI::IsMember({2, 3}))
       ->capture_default_str();
+  add_colour(rules, colour);
   rules->callback([&chosen] {
-    chosen = [] {
-      return rules::run_unit_tests(files, compat == 2 ? promql::Compat::v2 : promql::Compat::v3, stdout, stderr);
-    };
+    options.compat = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
+    options.trace = debug ? rules::Trace::debug : rules::Trace::none;
+    options.colour = base::colour_of(colour);
+    options.started = std::chrono::floor<base::Millis>(std::chrono::system_clock::now());
+    chosen = [] { return rules::run_unit_tests(files, options, stdout, stderr); };
   });
 }
 

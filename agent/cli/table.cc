@@ -1,9 +1,6 @@
 #include "cli/table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 
 namespace cli {
 namespace {
@@ -14,16 +11,6 @@ std::size_t width_of(const std::string& text) {
 }
 
 }  // namespace
-
-Colour colour_of_stdout() {
-  return ::isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") ? Colour::always : Colour::never;
-}
-
-std::string paint(const std::string& text, Tone tone, Colour colour) {
-  if (colour == Colour::never || tone == Tone::plain) return text;
-  const char* code = tone == Tone::good ? "32" : tone == Tone::bad ? "31;1" : tone == Tone::warn ? "33" : "2";
-  return std::string("\033[") + code + "m" + text + "\033[0m";
-}
 
 std::string Table::render(Colour colour) const {
   std::vector<std::size_t> widths;

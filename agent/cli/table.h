@@ -1,12 +1,17 @@
-// Columns for a terminal: as wide as their widest cell, colour only where a person looks.
+// Columns for a terminal: as wide as their widest cell.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "base/terminal.h"
+
 namespace cli {
 
-enum class Tone { plain, good, bad, warn, faint };
+using base::Colour;
+using base::colour_of_stdout;
+using base::paint;
+using base::Tone;
 
 struct Cell {
   Cell(std::string t) : text(std::move(t)) {}  // NOLINT: cells are mostly plain text
@@ -15,12 +20,6 @@ struct Cell {
   std::string text;
   Tone tone = Tone::plain;
 };
-
-enum class Colour { never, always };
-
-// always for a terminal on standard output, unless NO_COLOR is set.
-Colour colour_of_stdout();
-std::string paint(const std::string& text, Tone tone, Colour colour);
 
 class Table {
  public:

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "rules/go_format.h"
 #include "rules/query.h"
@@ -26,38 +25,24 @@ Options options_for(const TestFile& file, const TestGroup& test, promql::Compat 
   return options;
 }
 
-std::string braces(const model::Labels& labels) {
-  std::string inside;
-  for (const model::Label label : labels)
-    inside +=
-        fmt::format("{}{}=\"{}\"", inside.empty() ? "" : ", ", label.name, model::escape_label_value(label.value));
-  return "{" + inside + "}";
-}
-
-// The lines that only one side has: "-" expected and missing, "+" found and not expected.
-std::string difference(std::vector<std::string> expected, std::vector<std::string> found) {
-  std::string out;
-  const std::size_t wanted = expected.size(), got = found.size();
-  for (auto it = expected.begin(); it != expected.end();) {
-    const auto match = std::find(found.begin(), found.end(), *it);
-    if (match == found.end()) {
-      ++it;
-      continue;
-    }
-    found.erase(match);
-    it = expected.erase(it);
-  }
-  for (const std::string& line : expected) out += "        - " + line + "\n";
-  for (const std::string& line : found) out += "        + " + line + "\n";
-  return out +
-         fmt::format("      (- expected and missing, + found and not expected; {} expected, {} found)\n", wanted, got);
+// An alert of this name that is on its way: why an expected one does not fire yet.
+std::string pending_text(const LiveRule& live, const model::Labels& labels, const model::Alert& alert,
+                         base::WallTime at) {
+  return fmt::format("      ({} is pending for {}; it fires after {})\n", braces(labels),
+                     base::format_duration(at - alert.active_at),
+                     base::format_duration(live.rule->source.for_duration));
 }
 
 }  // namespace
 
 TestRun::TestRun(const TestFile& file, const TestGroup& test, std::vector<config::RuleGroup> groups,
-                 promql::Compat compat)
-    : file_(file), test_(test), options_(options_for(file, test, compat)), engine_(options_.engine) {
+                 const TestRunOptions& options)
+    : file_(file),
+      test_(test),
+      options_(options_for(file, test, options.compat)),
+      name_(options.name),
+      trace_(options.debug, test.start_ms),
+      engine_(options_.engine) {
   append_ = [this](const model::Labels& labels, model::Sample sample) {
     data_.append(labels, sample);
     return true;
@@ -70,7 +55,7 @@ TestRun::TestRun(const TestFile& file, const TestGroup& test, std::vector<config
   };
   std::stable_sort(groups.begin(), groups.end(),
                    [&](const auto& a, const auto& b) { return order(a.name) < order(b.name); });
-  for (CompiledGroupPtr& group : compile(std::move(groups), compat, errors))
+  for (CompiledGroupPtr& group : compile(std::move(groups), options.compat, errors))
     groups_.push_back(std::make_unique<Group>(std::move(group), Surroundings{options_, engine_, data_, append_}));
 }
 TestRun::~TestRun() = default;
@@ -78,13 +63,17 @@ TestRun::~TestRun() = default;
 std::vector<std::string> TestRun::run() {
   const std::int64_t last = test_.start_ms + test_.last_eval_time().count();
   const std::int64_t step = file_.evaluation_interval.count();
+  trace_.started(name_);
   for (std::int64_t t = test_.start_ms; t <= last; t += step) {
     load_until(t);
     if (!evaluate(t)) return std::move(failures_);
+    if (looked_at(t, t + step))
+      for (const auto& group : groups_) trace_.rules(t, *group, data_);
     check_alerts(t, t + step);
   }
   load_until(last);
   for (const ExpressionTest& test : test_.expressions) check_expression(test);
+  trace_.ended(name_, last, data_);
   return std::move(failures_);
 }
 
@@ -103,7 +92,7 @@ void TestRun::load_until(std::int64_t t) {
 bool TestRun::evaluate(std::int64_t t) {
   bool good = true;
   for (auto& group : groups_) {
-    group->evaluate(
+    const Evaluation evaluation = group->evaluate(
         base::wall_from_ms(t), [] { return base::Instant{}; },
         [&](const LiveRule& live, base::Duration) {
           if (live.error.empty()) return;
@@ -111,8 +100,16 @@ bool TestRun::evaluate(std::int64_t t) {
           report(fmt::format("    rule: {}, time: {}, err: {}\n", live.rule->name(),
                              base::format_duration(base::Millis{t - test_.start_ms}), live.error));
         });
+    trace_.changed(evaluation);
   }
   return good;
+}
+
+bool TestRun::looked_at(std::int64_t from, std::int64_t until) const {
+  return std::any_of(test_.alerts.begin(), test_.alerts.end(), [&](const AlertTest& test) {
+    const std::int64_t at = test_.start_ms + test.eval_time.count();
+    return at >= from && at < until;
+  });
 }
 
 // An alert test looks at the evaluation at or before its time.
@@ -124,23 +121,26 @@ void TestRun::check_alerts(std::int64_t from, std::int64_t until) {
 }
 
 void TestRun::check_alert(const AlertTest& test) {
-  const auto show = [](const model::Labels& labels, const model::Labels& annotations) {
-    return fmt::format("{} annotations {}", braces(labels), braces(annotations));
-  };
-  std::vector<std::string> expected, found;
+  std::vector<TestItem> expected, found;
+  std::string pending;
   for (const ExpectedAlert& alert : test.expected)
-    expected.push_back(show(alert.labels.with("alertname", test.alertname), alert.annotations));
+    expected.push_back({alert.labels.with("alertname", test.alertname), alert.annotations, std::nullopt});
   for (const auto& group : groups_)
     for (const LiveRule& live : group->rules()) {
       if (!live.rule->alerting() || live.rule->name() != test.alertname) continue;
-      for (const auto& [labels, alert] : live.alerts.alerts())
-        if (alert.state == model::AlertState::firing) found.push_back(show(labels, alert.annotations));
+      for (const auto& [labels, alert] : live.alerts.alerts()) {
+        if (alert.state == model::AlertState::firing) found.push_back({labels, alert.annotations, std::nullopt});
+        if (alert.state == model::AlertState::pending)
+          pending += pending_text(live, labels, alert, live.last_evaluation);
+      }
     }
-  std::sort(expected.begin(), expected.end());
-  std::sort(found.begin(), found.end());
-  if (expected == found) return;
-  report(fmt::format("    alertname: {}, time: {},\n{}", test.alertname, base::format_duration(test.eval_time),
-                     difference(std::move(expected), std::move(found))));
+  const bool fewer = found.size() < expected.size();
+  const std::string differs = difference(
+      std::move(expected), std::move(found),
+      [](const TestItem& a, const TestItem& b) { return a.labels == b.labels && a.annotations == b.annotations; });
+  if (differs.empty()) return;
+  report(fmt::format("    alertname: {}, time: {},\n{}{}", test.alertname, base::format_duration(test.eval_time),
+                     differs, fewer ? pending : ""));
 }
 
 bool TestRun::same(double a, double b) const {
@@ -155,22 +155,17 @@ void TestRun::check_expression(const ExpressionTest& test) {
   if (!parsed.ok()) return report(fmt::format("{}, err: {}\n", head, parsed.error_text()));
   auto result = query_vector(engine_, data_, *parsed.expr, test_.start_ms + test.eval_time.count());
   if (!result) return report(fmt::format("{}, err: {}\n", head, result.error().text));
-  std::vector<ExpectedSample> expected = test.expected, found;
-  for (const promql::VectorSample& one : *result) found.push_back({one.labels, one.sample.v});
-  const auto by_labels = [](const ExpectedSample& a, const ExpectedSample& b) { return a.labels < b.labels; };
+  trace_.expression(test.expr, test_.start_ms + test.eval_time.count(), *result);
+  std::vector<TestItem> expected, found;
+  for (const ExpectedSample& one : test.expected) expected.push_back({one.labels, {}, one.value});
+  for (const promql::VectorSample& one : *result) found.push_back({one.labels, {}, one.sample.v});
+  const auto by_labels = [](const TestItem& a, const TestItem& b) { return a.labels < b.labels; };
   std::stable_sort(expected.begin(), expected.end(), by_labels);
   std::stable_sort(found.begin(), found.end(), by_labels);
-  const bool equal = std::equal(
-      expected.begin(), expected.end(), found.begin(), found.end(),
-      [&](const ExpectedSample& a, const ExpectedSample& b) { return a.labels == b.labels && same(a.value, b.value); });
-  if (equal) return;
-  const auto lines = [](const std::vector<ExpectedSample>& samples) {
-    std::vector<std::string> out;
-    for (const ExpectedSample& one : samples)
-      out.push_back(braces(one.labels) + " " + go::format_float(one.value, 'E', -1));
-    return out;
-  };
-  report(fmt::format("{},\n{}", head, difference(lines(expected), lines(found))));
+  const std::string differs = difference(
+      std::move(expected), std::move(found),
+      [this](const TestItem& a, const TestItem& b) { return a.labels == b.labels && same(*a.value, *b.value); });
+  if (!differs.empty()) report(fmt::format("{},\n{}", head, differs));
 }
 
 void TestRun::report(std::string text) {

@@ -7,14 +7,23 @@
 #include "config/rule_file.h"
 #include "promql/engine.h"
 #include "rules/group.h"
+#include "rules/test_difference.h"
+#include "rules/test_trace.h"
 #include "rules/unit_test_file.h"
 
 namespace rules {
 
+struct TestRunOptions {
+  promql::Compat compat = promql::Compat::v3;
+  std::FILE* debug = nullptr;  // where the trace goes; null: nowhere
+  std::string name;            // in the trace
+};
+
 class TestRun {
  public:
   // `groups` are the parsed rule files; they are compiled anew, since a run changes their state.
-  TestRun(const TestFile& file, const TestGroup& test, std::vector<config::RuleGroup> groups, promql::Compat compat);
+  TestRun(const TestFile& file, const TestGroup& test, std::vector<config::RuleGroup> groups,
+          const TestRunOptions& options);
   ~TestRun();
   TestRun(const TestRun&) = delete;
 
@@ -23,7 +32,8 @@ class TestRun {
 
  private:
   void load_until(std::int64_t t);
-  bool evaluate(std::int64_t t);  // false: a rule failed, and the test ends
+  bool evaluate(std::int64_t t);                                // false: a rule failed, and the test ends
+  bool looked_at(std::int64_t from, std::int64_t until) const;  // by a test of an alert
   void check_alerts(std::int64_t from, std::int64_t until);
   void check_alert(const AlertTest& test);
   void check_expression(const ExpressionTest& test);
@@ -33,6 +43,8 @@ class TestRun {
   const TestFile& file_;
   const TestGroup& test_;
   Options options_;
+  std::string name_;
+  TestTrace trace_;
   promql::MemoryQueryable data_;
   promql::Engine engine_;
   std::function<bool(const model::Labels&, model::Sample)> append_;

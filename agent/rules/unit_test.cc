@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-#include <tuple>
 
+#include "base/file.h"
+#include "base/regex.h"
 #include "rules/compiled.h"
+#include "rules/junit.h"
 #include "rules/test_run.h"
 
 namespace rules {
@@ -19,91 +20,99 @@ std::string text_of(const config::Errors& errors) {
   return text;
 }
 
-bool run_file(const std::string& path, promql::Compat compat, std::FILE* out, std::FILE* err, Comparison comparison) {
-  fmt::print(out, "Unit Testing:  {}\n", path);
-  config::Errors errors;
-  TestFile file = load_test_file(path, errors);
-  if (comparison == Comparison::but_for_last_bit) file.fuzzy_compare = true;
-  std::vector<config::RuleGroup> groups;
-  for (const std::string& rules : file.rule_files)
-    for (config::RuleGroup& group : config::load_rule_file(rules, errors)) groups.push_back(std::move(group));
-  if (errors.empty()) compile(groups, compat, errors);
-  std::vector<std::string> failures;
-  if (!errors.empty()) failures.push_back(text_of(errors));
-  else
-    for (const TestGroup& test : file.tests) {
-      std::vector<std::string> found = TestRun(file, test, groups, compat).run();
-      failures.insert(failures.end(), found.begin(), found.end());
-    }
-  if (failures.empty()) {
-    fmt::print(out, "  SUCCESS\n\n");
-    return true;
+class Runner {
+ public:
+  Runner(const UnitTestOptions& options, std::vector<base::Regex> run, std::FILE* out, std::FILE* err)
+      : options_(options), run_(std::move(run)), out_(out), err_(err) {}
+
+  bool run_file(const std::string& path) {
+    fmt::print(out_, "Unit Testing:  {}\n", path);
+    JunitSuite& suite = suites_.emplace_back(JunitSuite{path, options_.started, {}});
+    config::Errors errors;
+    TestFile file = load_test_file(path, errors);
+    if (options_.comparison == Comparison::but_for_last_bit) file.fuzzy_compare = true;
+    std::vector<config::RuleGroup> groups;
+    for (const std::string& rules : file.rule_files)
+      for (config::RuleGroup& group : config::load_rule_file(rules, errors)) groups.push_back(std::move(group));
+    if (errors.empty()) compile(groups, options_.compat, errors);
+    if (errors.empty()) run_tests(file, groups, suite);
+    else suite.cases.push_back({"unknown", {}, text_of(errors)});  // as promtool calls it
+    return print_result(suite);
   }
-  std::fflush(out);
-  fmt::print(err, "  FAILED:\n");
-  for (const std::string& text : failures) fmt::print(err, "{}\n", text);
-  std::fflush(err);
-  return false;
-}
 
-using Identity = std::tuple<std::string, std::vector<std::pair<std::string, std::string>>>;
+  std::size_t tests_run() const { return tests_run_; }
+  std::string junit() const { return junit_xml(suites_); }
 
-// Rules with one name and the same labels write the same series.
-std::vector<Identity> duplicates(const std::vector<CompiledGroupPtr>& groups) {
-  std::set<Identity> seen, twice;
-  for (const CompiledGroupPtr& group : groups)
-    for (const CompiledRule& rule : group->rules) {
-      Identity identity{rule.name(), rule.fixed};
-      std::sort(std::get<1>(identity).begin(), std::get<1>(identity).end());
-      if (!seen.insert(identity).second) twice.insert(identity);
+ private:
+  bool selected(const TestGroup& test) const {
+    return run_.empty() ||
+           std::any_of(run_.begin(), run_.end(), [&](const base::Regex& one) { return one.found_in(test.name); });
+  }
+
+  void run_tests(const TestFile& file, const std::vector<config::RuleGroup>& groups, JunitSuite& suite) {
+    for (std::size_t i = 0; i < file.tests.size(); ++i) {
+      const TestGroup& test = file.tests[i];
+      if (!selected(test)) continue;
+      ++tests_run_;
+      const std::string name = test.name.empty() ? fmt::format("unnamed#{}", i) : test.name;
+      const TestRunOptions options{options_.compat, options_.trace == Trace::debug ? out_ : nullptr, name};
+      suite.cases.push_back({name, TestRun(file, test, groups, options).run(), ""});
     }
-  return {twice.begin(), twice.end()};
-}
+  }
 
-bool check_file(const std::string& path, std::FILE* out, std::FILE* err) {
-  fmt::print(out, "Checking {}\n", path);
-  config::Errors errors;
-  std::vector<config::RuleGroup> source = config::load_rule_file(path, errors);
-  const std::vector<CompiledGroupPtr> groups = compile(std::move(source), promql::Compat::v3, errors);
-  if (!errors.empty()) {
-    std::fflush(out);
-    fmt::print(err, "  FAILED:\n{}\n", text_of(errors));
-    std::fflush(err);
+  bool print_result(const JunitSuite& suite) const {
+    const bool good = std::all_of(suite.cases.begin(), suite.cases.end(),
+                                  [](const JunitCase& one) { return one.failures.empty() && one.error.empty(); });
+    if (good) {
+      fmt::print(out_, "{}\n\n", base::paint("  SUCCESS", base::Tone::good, options_.colour));
+      return true;
+    }
+    std::fflush(out_);
+    fmt::print(err_, "{}\n", base::paint("  FAILED:", base::Tone::bad, options_.colour));
+    for (const JunitCase& one : suite.cases) {
+      if (!one.error.empty()) fmt::print(err_, "{}\n", one.error);
+      for (const std::string& text : one.failures) fmt::print(err_, "{}\n", painted(text, options_.colour));
+    }
+    std::fflush(err_);
     return false;
   }
-  std::size_t rules = 0;
-  for (const CompiledGroupPtr& group : groups) rules += group->rules.size();
-  fmt::print(out, "  SUCCESS: {} rules found\n", rules);
-  for (const auto& [name, labels] : duplicates(groups)) {
-    std::string shown;
-    for (const auto& [label, value] : labels) shown += fmt::format("{}{}: {}", shown.empty() ? "" : ", ", label, value);
-    fmt::print(out, "  WARNING: {} stands more than once with the labels ({}): both write the same series\n", name,
-               shown);
-  }
-  fmt::print(out, "\n");
-  return true;
-}
+
+  const UnitTestOptions& options_;
+  std::vector<base::Regex> run_;
+  std::FILE* out_;
+  std::FILE* err_;
+  std::vector<JunitSuite> suites_;
+  std::size_t tests_run_ = 0;
+};
 
 }  // namespace
 
-int run_unit_tests(const std::vector<std::string>& files, promql::Compat compat, std::FILE* out, std::FILE* err,
-                   Comparison comparison) {
+int run_unit_tests(const std::vector<std::string>& files, const UnitTestOptions& options, std::FILE* out,
+                   std::FILE* err) {
   if (files.empty()) {
     fmt::print(err, "no test file given; write fettle test rules FILE...\n");
     return 2;
   }
-  bool good = true;
-  for (const std::string& file : files) good = run_file(file, compat, out, err, comparison) && good;
-  return good ? 0 : 1;
-}
-
-int check_rules(const std::vector<std::string>& files, std::FILE* out, std::FILE* err) {
-  if (files.empty()) {
-    fmt::print(err, "no rule file given; write fettle check rules FILE...\n");
-    return 2;
+  std::vector<base::Regex> run;
+  for (const std::string& pattern : options.run) {
+    auto compiled = base::Regex::compile(pattern);
+    if (!compiled) {
+      fmt::print(err, "--run {}: {}\n", pattern, compiled.error().text);
+      return 2;
+    }
+    run.push_back(std::move(*compiled));
   }
+  Runner runner(options, std::move(run), out, err);
   bool good = true;
-  for (const std::string& file : files) good = check_file(file, out, err) && good;
+  for (const std::string& file : files) good = runner.run_file(file) && good;
+  if (good && runner.tests_run() == 0 && !options.run.empty())
+    fmt::print(err, "no test ran: no test group has a name in which --run {} is found\n",
+               fmt::join(options.run, " or "));
+  if (options.junit_file.empty()) return good ? 0 : 1;
+  if (const auto written = base::write_file_atomically(options.junit_file, runner.junit()); !written) {
+    fmt::print(err, "--junit: {}\n", written.error().text);
+    return 1;
+  }
   return good ? 0 : 1;
 }
 

@@ -1,11 +1,13 @@
-// `fettle test rules` and `fettle check rules`: Prometheus' unit tests of rule files, and a check of rule files, with
-// the agent's own parser, templates, engine and alert states. Everything is evaluated in the test's time.
+// `fettle test rules`: Prometheus' unit tests of rule files with the agent's own parser, templates, engine and alert
+// states. Everything is evaluated in the test's time.
 #pragma once
 
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "base/terminal.h"
+#include "base/time.h"
 #include "promql/parser.h"
 
 namespace rules {
@@ -13,13 +15,23 @@ namespace rules {
 // Values equal as the file says (exactly, or with fuzzy_compare but for the last bit), or always but for the last bit.
 enum class Comparison { as_file_says, but_for_last_bit };
 
-// Runs test files in promtool's format. What passed goes to `out`, what failed to `err`, with the difference between
-// expected and found. 0: all passed; 1: something did not; 2: no file given.
-int run_unit_tests(const std::vector<std::string>& files, promql::Compat compat, std::FILE* out, std::FILE* err,
-                   Comparison comparison = Comparison::as_file_says);
+enum class Trace { none, debug };
 
-// Parses rule files, expressions and templates. Rules that stand twice are warned of. 0: good; 1: a mistake; 2: no
-// file.
-int check_rules(const std::vector<std::string>& files, std::FILE* out, std::FILE* err);
+struct UnitTestOptions {
+  promql::Compat compat = promql::Compat::v3;
+  Comparison comparison = Comparison::as_file_says;
+  // Regular expressions: only test groups run in whose name one of them is found. Empty: all run.
+  std::vector<std::string> run{};
+  Trace trace = Trace::none;  // debug: what was evaluated when, to `out`
+  std::string junit_file{};   // the results as JUnit XML; "": none
+  base::WallTime started{};   // for the JUnit file
+  base::Colour colour = base::Colour::never;
+};
+
+// Runs test files in promtool's format. What passed goes to `out`, what failed to `err`, with the difference between
+// expected and found. 0: all passed; 1: something did not, or the JUnit file cannot be written; 2: no file given, or a
+// bad expression in `run`.
+int run_unit_tests(const std::vector<std::string>& files, const UnitTestOptions& options, std::FILE* out,
+                   std::FILE* err);
 
 }  // namespace rules

@@ -7,7 +7,7 @@ _fettle() {
   case ${COMP_WORDS[1]-} in
     agent) words='--config.file --web.listen-address --web.config.file --web.external-url --storage.path --admin.socket --log.level --log.format' ;;
     check) words='config rules metrics --print-polkit --print-reference' ;;
-    test) words='rules --promql.compat' ;;
+    test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     probe) words='--config.file http tcp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
@@ -19,11 +19,12 @@ _fettle() {
   esac
   [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance recover ack --version --help'
   case $previous in
-    --config.file | --web.config.file | --openmetrics | config | rules) words= ;;
+    --config.file | --web.config.file | --openmetrics | --junit | config | rules) words= ;;
     --log.level) words='debug info warn error' ;;
     --log.format) words='logfmt json' ;;
     -o | --output) words='table json' ;;
     --promql.compat) words='2 3' ;;
+    --color) words='auto always never' ;;
   esac
   if [ -n "$words" ]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

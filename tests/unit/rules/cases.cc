@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "rules/rule_check.h"
 #include "rules/template.h"
 #include "rules/unit_test.h"
 
@@ -28,8 +29,8 @@ int shipped() {
   files.insert(files.end(), central.begin(), central.end());
   const std::vector<std::string> tests = base::glob(folder + "/tests/*.yml");
   const int good = rules::check_rules(files, stdout, stdout);
-  const int v2 = rules::run_unit_tests(tests, promql::Compat::v2, stdout, stdout);
-  const int v3 = rules::run_unit_tests(tests, promql::Compat::v3, stdout, stdout);
+  const int v2 = rules::run_unit_tests(tests, {.compat = promql::Compat::v2}, stdout, stdout);
+  const int v3 = rules::run_unit_tests(tests, {}, stdout, stdout);
   return good != 0 || v2 != 0 || v3 != 0;
 }
 
@@ -64,7 +65,7 @@ int promtool(const std::string& folder) {
     const std::vector<std::string> files{base + one["file"].get<std::string>()};
     const int exit_code = one["cmd"] == "check rules"
                               ? rules::check_rules(files, stdout, stdout)
-                              : rules::run_unit_tests(files, promql::Compat::v2, stdout, stdout);
+                              : rules::run_unit_tests(files, {.compat = promql::Compat::v2}, stdout, stdout);
     if (exit_code == one["exit"].get<int>()) continue;
     ++bad;
     fmt::print("^ {} {}: exit code {}, promtool's is {}\n", one["cmd"].get<std::string>(), files[0], exit_code,
@@ -75,7 +76,8 @@ int promtool(const std::string& folder) {
 }
 
 int tests(const std::string& pattern, rules::Comparison comparison = rules::Comparison::as_file_says) {
-  return rules::run_unit_tests(without_rules(base::glob(pattern)), promql::Compat::v2, stdout, stdout, comparison);
+  return rules::run_unit_tests(without_rules(base::glob(pattern)),
+                               {.compat = promql::Compat::v2, .comparison = comparison}, stdout, stdout);
 }
 
 // Go computes log10, sin and tan its own way: two of these files agree but for the last bit, the others exactly.
