@@ -1,5 +1,6 @@
 #include "app/samples.h"
 
+#include <map>
 #include <set>
 
 namespace app {
@@ -50,9 +51,10 @@ void Samples::append_run(const probe::Run& run) {
   values.push_back({"probe_success", &kNoLabels, outcome.up ? 1.0 : 0.0});
   values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took)});
   for (const model::Measurement& m : outcome.measurements) values.push_back({m.name, &m.labels, m.value});
+  ProbeSeries& series = probes_[{run.spec->service, run.spec->name}];
+  if (series.entries.empty()) series.common = probe_labels(*run.spec);
   append_all(
-      probes_[{run.spec->service, run.spec->name}], [&] { return probe_labels(*run.spec); }, values,
-      base::to_ms(run.started));
+      series.entries, [&] { return series.common; }, values, base::to_ms(run.started));
 }
 
 void Samples::append_service(const std::string& service, model::Health health, base::WallTime at) {
@@ -90,15 +92,16 @@ bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
 }
 
 void Samples::keep_only(const std::vector<probe::Status>& statuses, base::WallTime at) {
-  std::set<std::pair<std::string, std::string>> probes;
+  std::map<std::pair<std::string, std::string>, model::Labels> probes;
   std::set<std::string> services;
   for (const probe::Status& status : statuses) {
-    probes.emplace(status.spec->service, status.spec->name);
+    probes.emplace(std::pair(status.spec->service, status.spec->name), probe_labels(*status.spec));
     services.insert(status.spec->service);
   }
   std::erase_if(probes_, [&](const auto& known) {
-    if (probes.contains(known.first)) return false;
-    end(known.second, base::to_ms(at));
+    const auto kept = probes.find(known.first);
+    if (kept != probes.end() && kept->second == known.second.common) return false;
+    end(known.second.entries, base::to_ms(at));
     return true;
   });
   std::erase_if(services_, [&](const auto& known) {
@@ -113,7 +116,7 @@ std::vector<model::Labels> Samples::touched_by(const std::string& service) const
   if (const auto found = services_.find(service); found != services_.end())
     for (const Entry& entry : found->second) touched.push_back(entry.stamped);
   for (auto at = probes_.lower_bound({service, ""}); at != probes_.end() && at->first.first == service; ++at)
-    for (const Entry& entry : at->second) touched.push_back(entry.stamped);
+    for (const Entry& entry : at->second.entries) touched.push_back(entry.stamped);
   return touched;
 }
 

@@ -30,7 +30,7 @@ class Samples {
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
-  // Ends all series of probes and services that are not among these any more.
+  // Ends all series of probes and services that are not among these any more, and of probes that are labelled anew.
   void keep_only(const std::vector<probe::Status>& statuses, base::WallTime at);
 
   // The series that a change of this service's health touches, for rules::Manager::touched.
@@ -42,6 +42,10 @@ class Samples {
     std::string name;
     model::Labels own;
     model::Labels stamped;
+  };
+  struct ProbeSeries {
+    model::Labels common;  // probe_labels() when they were stamped
+    std::vector<Entry> entries;
   };
   struct Value {
     std::string_view name;
@@ -55,7 +59,7 @@ class Samples {
 
   store::Store& store_;
   model::Labels target_;
-  std::map<std::pair<std::string, std::string>, std::vector<Entry>> probes_;  // by service and probe
+  std::map<std::pair<std::string, std::string>, ProbeSeries> probes_;  // by service and probe
   std::map<std::string, std::vector<Entry>> services_;
   std::vector<Entry> page_;
 };

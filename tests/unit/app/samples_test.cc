@@ -64,6 +64,20 @@ TEST_CASE("a measurement that a run no longer has ends, and begins again") {
   CHECK(shop.series(of_probe("probe_http_duration_seconds").with("phase", "connect")) == "1000=3 2000=end 3000=3");
 }
 
+TEST_CASE("a reload that changes only a probe's labels ends its series and begins them anew") {
+  Shop shop;
+  probe::Status status;
+  status.spec = &shop.spec;
+  shop.run(1000, model::Outcome::success("fine"));
+  shop.samples.keep_only({status}, base::wall_from_ms(1500));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1");
+  shop.spec.labels = Labels{{"tier", "trading"}};
+  shop.samples.keep_only({status}, base::wall_from_ms(1600));
+  shop.run(2000, model::Outcome::success("fine"));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1 1600=end");
+  CHECK(shop.series(of_probe("probe_success").with("tier", "trading")) == "2000=1");
+}
+
 TEST_CASE("a service has no series while it is unknown") {
   Shop shop;
   const Labels up = kTarget.merged(Labels{{"__name__", "fettle_service_up"}, {"service", "order"}});
