@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "loop/connect_reason.h"
 #include "loop/event_loop.h"
+#include "loop/ping.h"
 #include "loop/socket_stream.h"
 
 namespace loop {
@@ -159,6 +160,10 @@ class Dialing final : public Registration {
 
 Handle StreamDialer::connect(Dial dial, std::function<void(Connected)> done) {
   return Handle(std::make_unique<Dialing>(loop_, resolver_, std::move(dial), std::move(done)));
+}
+
+Handle StreamDialer::ping(Ping ping, std::function<void(Pinged)> done) {
+  return send_ping(loop_, resolver_, std::move(ping), std::move(done));
 }
 
 }  // namespace loop

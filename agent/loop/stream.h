@@ -1,9 +1,10 @@
-// A byte stream to a peer: TCP or unix socket, TLS if asked, everything under one absolute deadline.
-// Closing resets TCP (linger 0), so that a thousand probes leave no TIME_WAIT.
+// A byte stream to a peer: TCP or unix socket, TLS if asked, everything under one absolute deadline. And ICMP echo,
+// which needs no more than an address. Closing resets TCP (linger 0), so that a thousand probes leave no TIME_WAIT.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,16 +60,35 @@ struct Connected {
   bool tls_seen = false;
 };
 
+// An ICMP echo request.
+struct Ping {
+  std::string host{};
+  Family family = Family::any;
+  base::Instant deadline{};
+  std::size_t payload_size = 56;  // bytes after the ICMP header, at least 8
+  int hop_limit = 0;              // of the request; 0: the kernel's
+  bool dont_fragment = false;
+};
+
+struct Pinged {
+  StreamFailure failure;             // reason none: it answered; agent_overloaded: this process may not ping at all
+  std::vector<model::Phase> phases;  // resolve, setup, rtt: those that were reached
+  std::string address;               // literal that was asked
+  std::optional<int> hop_limit;      // what was left of the answer's
+};
+
 class Dialer {
  public:
   virtual ~Dialer() = default;
   virtual Handle connect(Dial dial, std::function<void(Connected)> done) = 0;  // `done` once, in a later turn
+  virtual Handle ping(Ping ping, std::function<void(Pinged)> done) = 0;        // the same
 };
 
 class StreamDialer final : public Dialer {
  public:
   StreamDialer(EventLoop& loop, Resolver& resolver) : loop_(loop), resolver_(resolver) {}
   Handle connect(Dial dial, std::function<void(Connected)> done) override;
+  Handle ping(Ping ping, std::function<void(Pinged)> done) override;
 
  private:
   EventLoop& loop_;

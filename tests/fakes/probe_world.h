@@ -57,11 +57,15 @@ struct FakeHttp final : loop::HttpClient {
 };
 
 struct FakeDialer final : loop::Dialer {
-  explicit FakeDialer(FakeLoop& l) : desk(l) {}
+  explicit FakeDialer(FakeLoop& l) : desk(l), pings(l) {}
   loop::Handle connect(loop::Dial dial, std::function<void(loop::Connected)> done) override {
     return desk.ask(std::move(dial), std::move(done));
   }
+  loop::Handle ping(loop::Ping ping, std::function<void(loop::Pinged)> done) override {
+    return pings.ask(std::move(ping), std::move(done));
+  }
   Desk<loop::Dial, loop::Connected> desk;
+  Desk<loop::Ping, loop::Pinged> pings;
 };
 
 struct FakeResolver final : loop::Resolver {

@@ -10,14 +10,6 @@ using model::Outcome;
 using model::Reason;
 
 constexpr std::size_t kReceivedLimit = 64 * 1024;
-constexpr std::size_t kShown = 80;
-
-// A piece of what a peer said, fit for one line of text.
-std::string shown(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes.substr(0, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
-  return "'" + out + (bytes.size() > kShown ? "…'" : "'");
-}
 
 }  // namespace
 

@@ -42,6 +42,9 @@ void measure_chain(const loop::PeerChain& chain, Measurements& out);
 // probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve (0 without one).
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
 
+// A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.
+std::string shown(std::string_view bytes);
+
 // "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target);
 // The other way round, for texts.
