@@ -34,17 +34,17 @@ TEST_CASE("udp judges the first answer") {
                "the answer '.PING' does not match ^PONG",
                1,
                0},
-           Row{"bytes", {"expect_bytes=\x01\x02"}, "a\x01\x02", Reason::none, "answered 3 bytes", 0, 0},
+           Row{"bytes", {"expect_bytes=bc"}, "abc", Reason::none, "answered 3 bytes", 0, 0},
            Row{"other bytes", {"expect_bytes=abc"}, "ab", Reason::body_mismatch, "the answer 'ab' has no 'abc'", 0, 1},
        }) {
     CAPTURE(row.name);
     std::vector<std::string> settings = row.settings;
-    settings.emplace_back("send=hello\x01");
+    settings.emplace_back("send=hello");
     fakes::ConnectedTrial trial("udp", "10.0.0.1:11211", settings);
     trial.connect();
     REQUIRE(trial.world.dialer.desk.last().udp);
     REQUIRE(trial.peer.written.size() == 1);
-    CHECK(trial.peer.written[0] == "hello\x01");
+    CHECK(trial.peer.written[0] == "hello");
     trial.peer.say(row.answer);
     REQUIRE(trial.answers == 1);
     CHECK(trial.found.reason == row.reason);
