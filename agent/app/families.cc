@@ -24,6 +24,10 @@ std::string_view help_of(std::string_view measurement) {
       {"probe_ssl_last_chain_info", "Always 1; the labels describe the peer's own certificate."},
       {"probe_tls_version_info", "Always 1; the label is the TLS version that was agreed on."},
       {"probe_tls_cipher_info", "Always 1; the label is the cipher that was agreed on."},
+      {"probe_journey_step_duration_seconds", "Time of a step of the journey, redirects included."},
+      {"probe_journey_step_status_code", "Status of the last answer of a step of the journey; 0 if there was none."},
+      {"probe_journey_step_success", "1 if a step of the journey did what it must; absent if it did not run."},
+      {"probe_journey_steps", "Steps that the journey has."},
       {"probe_expect_info", "Always 1; the labels were captured from the answer."},
   };
   const auto found = texts.find(measurement);

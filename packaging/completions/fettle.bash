@@ -9,7 +9,7 @@ _fettle() {
     check) words='config rules metrics --print-polkit --print-reference' ;;
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
-    probe) words='--config.file http tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
+    probe) words='--config.file http journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--comment --admin.socket $(_fettle_services)" ;; esac ;;

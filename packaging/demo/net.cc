@@ -114,6 +114,9 @@ std::optional<Request> read_request(int fd, std::string& buffer) {
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 404: return "Not Found";
     case 500: return "Internal Server Error";

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "checkout.h"
 #include "signature.h"
 
 namespace shop {
@@ -42,6 +43,24 @@ Response order(const Settings& settings) {
     if (got.status != 200) return unavailable("order", peer, got);
   }
   return {.body = fmt::format(R"({{"service":"order","order":{},"paid":true,"reserved":true}})", ++number)};
+}
+
+// Whether an order would go through now; nothing is paid or reserved.
+Response check_order(const Settings& settings) {
+  for (const auto& [peer, path] : {std::pair{"payment", "/quote"}, std::pair{"inventory", "/stock"}}) {
+    const auto address = settings.peers.find(peer);
+    if (address == settings.peers.end()) continue;
+    const Response got = http_get(address->second, path, kPeerLimitMs);
+    if (got.status != 200) return unavailable("order", peer, got);
+  }
+  return {.body = R"({"service":"order","ready":true})"};
+}
+
+Response stock(const Settings& settings) {
+  const auto store = settings.peers.find("redis");
+  if (store != settings.peers.end() && !redis(store->second, "PING", kPeerLimitMs).starts_with("+PONG"))
+    return unavailable("inventory", "redis", {.status = 0, .body = "no answer"});
+  return {.body = R"({"service":"inventory","available":true})"};
 }
 
 Response forward_to_order(const Settings& settings) {
@@ -79,7 +98,12 @@ Response take_delivery(const Settings& settings, const Request& request) {
 Response answer(const Settings& settings, const Request& request) {
   if (request.path == "/healthz") return {.body = fmt::format(R"({{"service":"{}","status":"ok"}})", settings.role)};
   if (settings.role == "gateway" && request.path == "/order") return forward_to_order(settings);
+  if (settings.role == "gateway")
+    if (auto served = serve_customer(settings, request)) return *served;
   if (settings.role == "order" && request.path == "/order") return order(settings);
+  if (settings.role == "order" && request.path == "/check") return check_order(settings);
+  if (settings.role == "payment" && request.path == "/quote") return {.body = R"({"service":"payment","ready":true})"};
+  if (settings.role == "inventory" && request.path == "/stock") return stock(settings);
   if (settings.role == "payment" && request.path == "/pay") return {.body = R"({"service":"payment","paid":true})"};
   if (settings.role == "inventory" && request.path == "/reserve") return reserve(settings);
   if (settings.role == "hooks" && request.method == "POST") return take_delivery(settings, request);

@@ -25,7 +25,7 @@ struct Settings {
   std::map<std::string, Address> peers;  // by role; "redis" is inventory's store
   std::string heartbeat;                 // fettle's unix datagram socket; "": none
   std::string file;                      // hooks: where deliveries are written, one JSON object a line
-  std::string secret;                    // hooks: the key of the signature
+  std::string secret;                    // hooks: the key of the signature; gateway: the customers' password
 };
 
 // The business of the role; faults are applied around it. Lives as long as the process.

@@ -1,6 +1,6 @@
 // fettle-shop: one process of the demo shop, and the two commands that its scripts need.
 //   fettle-shop ROLE --listen=HOST:PORT --run=FOLDER [--peer=ROLE=HOST:PORT]... [--heartbeat=SOCKET]
-//                    [--file=FILE --secret-file=FILE]
+//                    [--file=FILE] [--secret-file=FILE]
 //   fettle-shop tell SOCKET WORD...   says "slow 500", "error", "mute", "fill", "die" or "heal" to a running process
 //   fettle-shop keeper FOLDER         starts processes for shopctl
 //   fettle-shop ports N               prints N free ports of the loopback interface

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "probe/types/values.h"
+
 namespace probe {
 namespace {
 
@@ -13,23 +15,11 @@ using model::Reason;
 
 constexpr std::size_t kHeadLimit = 64 * 1024;
 constexpr std::size_t kLineLimit = 4096;
-constexpr std::size_t kShown = 40;
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
   return text;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-std::string shown(std::string_view bytes) {
-  std::string out = "'";
-  for (const char c : bytes.substr(0, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
-  return out + "'";
 }
 
 template <typename N>

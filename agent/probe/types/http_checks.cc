@@ -17,16 +17,11 @@ bool number(std::string_view text, int& out) {
   return !text.empty() && error == std::errc() && end == text.data() + text.size();
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 // "" if no value of the header is wrong.
 std::string wrong_header(const HeaderMatch& match, const loop::Headers& headers, bool must_match) {
   bool seen = false;
   for (const auto& [name, value] : headers) {
-    if (!same_name(name, match.header)) continue;
+    if (!same_word(name, match.header)) continue;
     seen = true;
     if (!match.regexp.regex->found_in(value)) continue;
     if (must_match) return "";
@@ -89,7 +84,8 @@ const config::Schema<HeaderMatch>& header_match_schema() {
   return schema;
 }
 
-Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took) {
+Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took,
+                   const ExpectedScalar& expected) {
   if (response.reason != Reason::none) return Outcome::failure(response.reason, response.text);
   const bool valid = std::any_of(checks.valid_status_codes.begin(), checks.valid_status_codes.end(),
                                  [&](StatusRange r) { return r.from <= response.status && response.status <= r.to; });
@@ -111,7 +107,7 @@ Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response,
     if (!pattern.regex->found_in(response.body))
       return Outcome::failure(Reason::body_mismatch, "the body does not match " + pattern.regex->pattern());
   if (!checks.json.empty())
-    if (std::string wrong = failed_json_check(checks.json, response.body); !wrong.empty())
+    if (std::string wrong = failed_json_check(checks.json, response.body, expected); !wrong.empty())
       return Outcome::failure(Reason::json_mismatch, std::move(wrong));
   if (checks.max_duration.count() > 0 && took > checks.max_duration)
     return Outcome::failure(Reason::too_slow, "took " + in_words(took) + ", longer than max_duration of " +

@@ -40,8 +40,10 @@ struct HttpChecks {
   bool authenticated = false;  // credentials were sent: 401 and 403 mean that they were refused
 };
 
-// Up, or the first thing that is wrong: no answer, status, TLS, headers, body, JSON, time.
-model::Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took);
+// Up, or the first thing that is wrong: no answer, status, TLS, headers, body, JSON, time. `expected`: see
+// failed_json_check.
+model::Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took,
+                          const ExpectedScalar& expected = nullptr);
 
 // All of the blackbox exporter's measurements of one answer.
 void measure_http(const loop::HttpResponse& response, model::Reason reason, Measurements& out);

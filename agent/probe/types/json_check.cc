@@ -54,13 +54,14 @@ const json* find(const json& document, const std::vector<JsonStep>& steps) {
   return at;
 }
 
-std::string failed(const JsonCheck& check, const json& document) {
+std::string failed(const JsonCheck& check, const json& document, const ExpectedScalar& expected) {
   const json* value = find(document, parse_json_path(check.path).value_or(std::vector<JsonStep>{}));
   if (check.exists && !*check.exists) return value ? check.path + " is there: " + written(*value) : "";
   if (!value) return check.path + " is missing";
   const std::string is = check.path + " is " + written(*value);
-  if (check.equals && !equal(*value, *check.equals)) return is + ", not " + written(*check.equals);
-  if (check.not_equals && equal(*value, *check.not_equals)) return is;
+  const auto meant = [&](const JsonScalar& scalar) { return expected ? expected(scalar) : scalar; };
+  if (check.equals && !equal(*value, meant(*check.equals))) return is + ", not " + written(meant(*check.equals));
+  if (check.not_equals && equal(*value, meant(*check.not_equals))) return is;
   if (check.less_than && !(value->is_number() && value->get<double>() < *check.less_than))
     return is + ", not less than " + written(*check.less_than);
   if (check.greater_than && !(value->is_number() && value->get<double>() > *check.greater_than))
@@ -143,12 +144,22 @@ std::optional<std::vector<JsonStep>> parse_json_path(std::string_view path) {
   return steps;
 }
 
-std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body) {
+std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body,
+                              const ExpectedScalar& expected) {
   const json document = json::parse(body, nullptr, false);
   if (document.is_discarded()) return "the body is no JSON";
   for (const JsonCheck& check : checks)
-    if (std::string text = failed(check, document); !text.empty()) return text;
+    if (std::string text = failed(check, document, expected); !text.empty()) return text;
   return "";
+}
+
+base::Result<JsonFound> find_json(const std::string& path, std::string_view body) {
+  const json document = json::parse(body, nullptr, false);
+  if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
+  const json* value = find(document, parse_json_path(path).value_or(std::vector<JsonStep>{}));
+  if (!value) return base::fail(base::Kind::not_found, path + " is missing");
+  if (value->is_string()) return JsonFound{value->get<std::string>(), true};
+  return JsonFound{value->dump(-1, ' ', false, json::error_handler_t::replace), false};
 }
 
 }  // namespace probe

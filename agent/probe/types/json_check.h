@@ -1,12 +1,14 @@
 // Assertions about a JSON document: {path: queue.depth, less_than: 100}.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "config/schema.h"
 #include "probe/types/values.h"
 
@@ -36,7 +38,17 @@ using JsonStep = std::variant<std::string, std::size_t>;  // a key, or an index 
 // Nothing if `path` is no path.
 std::optional<std::vector<JsonStep>> parse_json_path(std::string_view path);
 
-// "" if all hold; else the first that does not, as a sentence: "queue.depth is 120, not less than 100".
-std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body);
+// "" if all hold; else the first that does not, as a sentence: "queue.depth is 120, not less than 100". `expected`, if
+// given, says what the words of equals and not_equals stand for.
+using ExpectedScalar = std::function<JsonScalar(const JsonScalar&)>;
+std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body,
+                              const ExpectedScalar& expected = nullptr);
+
+struct JsonFound {
+  std::string text;  // of a string without its quotes, else JSON
+  bool string = false;
+};
+// Errors: the body is no JSON (protocol), or nothing is at `path` (not_found).
+base::Result<JsonFound> find_json(const std::string& path, std::string_view body);
 
 }  // namespace probe

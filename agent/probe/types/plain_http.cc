@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "probe/types/values.h"
+
 namespace probe {
 namespace {
 
@@ -12,11 +14,6 @@ using model::Reason;
 
 bool has_line_break(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 bool has_header(const loop::HttpRequest& request, std::string_view name) {
