@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/decimal.h"
+
 namespace promql {
 namespace {
 
@@ -179,19 +181,16 @@ std::string format_general(double v) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "+Inf" : "-Inf";
   const double magnitude = std::abs(v);
-  const bool exponent = magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21);
-  std::array<char, 400> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v,
-                                 exponent ? std::chars_format::scientific : std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
+  if (v == 0 || (magnitude >= 1e-4 && magnitude < 1e6)) return base::plain_decimal(v);
+  std::array<char, 64> buffer;
+  return {buffer.data(),
+          std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, std::chars_format::scientific).ptr};
 }
 
 std::string format_plain(double v) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "+Inf" : "-Inf";
-  std::array<char, 400> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
+  return base::plain_decimal(v);
 }
 
 bool read_float(std::string_view text, double& out) {

@@ -19,7 +19,7 @@ std::string quote_rune(std::int32_t rune);           // 'x'
 std::string unicode_name(std::int32_t rune);         // U+0063 'c'
 // The text of a string literal without its quotes and escapes; the lexer has checked it.
 std::string unquote(std::string_view literal);
-// As Go's %v prints a float64: shortest, exponent below 1e-4 and from 1e21 on.
+// As Go's %v prints a float64: shortest, exponent below 1e-4 and from 1e6 on.
 std::string format_general(double v);
 // The shortest plain decimal, never an exponent: label values of count_values.
 std::string format_plain(double v);

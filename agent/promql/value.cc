@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "base/decimal.h"
+
 namespace promql {
 
 std::string_view to_string(ValueType type) {
@@ -31,10 +33,10 @@ std::string format_value(double v) {
   if (std::isinf(v)) return v > 0 ? "+Inf" : "-Inf";
   const double magnitude = std::abs(v);
   const bool exponent = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
+  if (!exponent) return base::plain_decimal(v);
   std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v,
-                                 exponent ? std::chars_format::scientific : std::chars_format::fixed);
-  return {buffer.data(), end.ptr};
+  return {buffer.data(),
+          std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, std::chars_format::scientific).ptr};
 }
 
 }  // namespace promql

@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/decimal.h"
+
 namespace rules::go {
 namespace {
 
@@ -22,10 +24,10 @@ std::string shortest(double v, char verb) {
     return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, style).ptr);
   };
   if (verb == 'e' || verb == 'E') return in(std::chars_format::scientific);
-  if (verb == 'f' || verb == 'F') return in(std::chars_format::fixed);
+  if (verb == 'f' || verb == 'F') return base::plain_decimal(v);
   const std::string scientific = in(std::chars_format::scientific);
   const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
-  return exponent < -4 || exponent >= 6 ? scientific : in(std::chars_format::fixed);
+  return exponent < -4 || exponent >= 6 ? scientific : base::plain_decimal(v);
 }
 
 struct Directive {

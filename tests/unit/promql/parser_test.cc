@@ -129,9 +129,11 @@ TEST_CASE("values print as in Prometheus' API") {
     double v;
     const char* text;
   };
-  for (const Row& row : {Row{0, "0"}, Row{-0.0, "-0"}, Row{0.1, "0.1"}, Row{1e20, "100000000000000000000"},
-                         Row{1e21, "1e+21"}, Row{1e-6, "0.000001"}, Row{1e-7, "1e-07"}, Row{1.0 / 0.0, "+Inf"},
-                         Row{-1.0 / 0.0, "-Inf"}, Row{123456789.123456789, "123456789.12345679"}}) {
+  for (const Row& row :
+       {Row{0, "0"}, Row{-0.0, "-0"}, Row{0.1, "0.1"}, Row{1e20, "100000000000000000000"},
+        Row{0x1p62, "4611686018427388000"}, Row{-0x1p62, "-4611686018427388000"}, Row{0x1p53, "9007199254740992"},
+        Row{1e21, "1e+21"}, Row{1e-6, "0.000001"}, Row{1e-7, "1e-07"}, Row{1.0 / 0.0, "+Inf"}, Row{-1.0 / 0.0, "-Inf"},
+        Row{123456789.123456789, "123456789.12345679"}}) {
     CAPTURE(row.v);
     CHECK(promql::format_value(row.v) == row.text);
   }
