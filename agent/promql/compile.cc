@@ -99,14 +99,17 @@ model::Labels absent_labels(const Expr& arg) {
   if (inner.kind == Expr::Kind::matrix) selector = &as<MatrixExpr>(inner).selector();
   if (!selector) return {};
   std::vector<model::Label> labels;
-  std::vector<std::string_view> named;
+  std::vector<std::string_view> given;
   for (const model::Matcher& matcher : selector->matchers) {
     if (matcher.name() == model::kMetricName) continue;
-    const bool again = std::find(named.begin(), named.end(), matcher.name()) != named.end();
-    named.push_back(matcher.name());
-    // A second condition on the label leaves no single value for it.
-    if (matcher.op() == model::MatchOp::equal && !again) labels.push_back({matcher.name(), matcher.value()});
-    else std::erase_if(labels, [&](const model::Label& label) { return label.name == matcher.name(); });
+    // A condition after the value takes it away, one in front of it does not: so it is in Prometheus.
+    const bool again = std::find(given.begin(), given.end(), matcher.name()) != given.end();
+    if (matcher.op() == model::MatchOp::equal && !again) {
+      labels.push_back({matcher.name(), matcher.value()});
+      given.push_back(matcher.name());
+    } else {
+      std::erase_if(labels, [&](const model::Label& label) { return label.name == matcher.name(); });
+    }
   }
   return model::Labels(std::move(labels));
 }
