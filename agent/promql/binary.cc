@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "promql/compile.h"
+#include "promql/go_math.h"
 
 namespace promql {
 namespace {
@@ -16,8 +17,8 @@ double arithmetic(BinaryOp op, double a, double b) {
     case BinaryOp::mul: return a * b;
     case BinaryOp::div: return a / b;
     case BinaryOp::mod: return std::fmod(a, b);
-    case BinaryOp::pow: return std::pow(a, b);
-    case BinaryOp::atan2: return std::atan2(a, b);
+    case BinaryOp::pow: return go::pow(a, b);
+    case BinaryOp::atan2: return go::atan2(a, b);
     default: return 0;
   }
 }

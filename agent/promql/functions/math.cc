@@ -5,15 +5,12 @@
 
 #include "promql/compile.h"
 #include "promql/functions/elementwise.h"
+#include "promql/go_math.h"
 
 namespace promql {
 namespace {
 
 using Args = std::array<double, 2>;
-
-// Unlike std::min and std::max these pass NaN on, as Go's do.
-double smaller(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::min(a, b); }
-double larger(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b); }
 
 template <double (*f)(double)>
 double plain(double v, const Args&) {
@@ -26,17 +23,15 @@ double sign(double v, const Args&) {
 }
 double to_degrees(double v, const Args&) { return v * 180 / std::numbers::pi; }
 double to_radians(double v, const Args&) { return v * std::numbers::pi / 180; }
-double clamp(double v, const Args& args) { return larger(args[0], smaller(args[1], v)); }
-double clamp_min(double v, const Args& args) { return larger(args[0], v); }
-double clamp_max(double v, const Args& args) { return smaller(args[0], v); }
+double clamp(double v, const Args& args) { return go::max(args[0], go::min(args[1], v)); }
+double clamp_min(double v, const Args& args) { return go::max(args[0], v); }
+double clamp_max(double v, const Args& args) { return go::min(args[0], v); }
 // To the nearest multiple, halves upwards; the inverse is used because 1/0.1 is exact where 0.1 is not.
 double round_to(double v, const Args& args) {
   const double inverse = 1.0 / args[0];
   return std::floor(v * inverse + 0.5) / inverse;
 }
 
-// Functions of the C library, not Go's: log10, sin, tan and atan may differ from Prometheus' answer in the last bit,
-// because Go takes log10 as log2 times a constant and the others from polynomials that round less well.
 struct MathFunction {
   std::string_view name;
   ElementFunction function;
@@ -45,23 +40,23 @@ constexpr MathFunction kFunctions[] = {
     {"abs", plain<std::abs>},
     {"ceil", plain<std::ceil>},
     {"floor", plain<std::floor>},
-    {"exp", plain<std::exp>},
+    {"exp", plain<go::exp>},
     {"sqrt", plain<std::sqrt>},
-    {"ln", plain<std::log>},
-    {"log2", plain<std::log2>},
-    {"log10", plain<std::log10>},
-    {"sin", plain<std::sin>},
-    {"cos", plain<std::cos>},
-    {"tan", plain<std::tan>},
-    {"asin", plain<std::asin>},
-    {"acos", plain<std::acos>},
-    {"atan", plain<std::atan>},
-    {"sinh", plain<std::sinh>},
-    {"cosh", plain<std::cosh>},
-    {"tanh", plain<std::tanh>},
-    {"asinh", plain<std::asinh>},
-    {"acosh", plain<std::acosh>},
-    {"atanh", plain<std::atanh>},
+    {"ln", plain<go::log>},
+    {"log2", plain<go::log2>},
+    {"log10", plain<go::log10>},
+    {"sin", plain<go::sin>},
+    {"cos", plain<go::cos>},
+    {"tan", plain<go::tan>},
+    {"asin", plain<go::asin>},
+    {"acos", plain<go::acos>},
+    {"atan", plain<go::atan>},
+    {"sinh", plain<go::sinh>},
+    {"cosh", plain<go::cosh>},
+    {"tanh", plain<go::tanh>},
+    {"asinh", plain<go::asinh>},
+    {"acosh", plain<go::acosh>},
+    {"atanh", plain<go::atanh>},
     {"deg", to_degrees},
     {"rad", to_radians},
     {"sgn", sign},
