@@ -41,7 +41,8 @@ void add_own_metrics(std::set<std::string>& out) {
 std::set<std::string> metrics_of_the_agent() {
   std::set<std::string> out;
   add_own_metrics(out);
-  add_matches(source(kTop + "agent/app/pictures.cc"), R"re(add\("(\w+)")re", 1, out);
+  for (const char* file : {"agent/app/pictures.cc", "agent/app/families.cc"})
+    add_matches(source(kTop + file), R"re(add\("(\w+)")re", 1, out);
   for (const std::string& file : base::glob(kTop + "agent/probe/types/*.cc"))
     add_matches(source(file), R"re("(probe_\w+)")re", 1, out);
   return out;
