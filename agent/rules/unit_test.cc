@@ -29,8 +29,7 @@ class Runner {
     fmt::print(out_, "Unit Testing:  {}\n", path);
     JunitSuite& suite = suites_.emplace_back(JunitSuite{path, options_.started, {}});
     config::Errors errors;
-    TestFile file = load_test_file(path, errors);
-    if (options_.comparison == Comparison::but_for_last_bit) file.fuzzy_compare = true;
+    const TestFile file = load_test_file(path, errors);
     std::vector<config::RuleGroup> groups;
     for (const std::string& rules : file.rule_files)
       for (config::RuleGroup& group : config::load_rule_file(rules, errors)) groups.push_back(std::move(group));

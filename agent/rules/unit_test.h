@@ -12,14 +12,10 @@
 
 namespace rules {
 
-// Values equal as the file says (exactly, or with fuzzy_compare but for the last bit), or always but for the last bit.
-enum class Comparison { as_file_says, but_for_last_bit };
-
 enum class Trace { none, debug };
 
 struct UnitTestOptions {
   promql::Compat compat = promql::Compat::v3;
-  Comparison comparison = Comparison::as_file_says;
   // Regular expressions: only test groups run in whose name one of them is found. Empty: all run.
   std::vector<std::string> run{};
   Trace trace = Trace::none;  // debug: what was evaluated when, to `out`
