@@ -141,10 +141,10 @@ void Agent::make_recovery() {
   const auto page = [this](const std::string& service, const std::string& text) {
     notifications_->page(service, text);
   };
-  dispatcher_ =
-      std::make_unique<recover::Dispatcher>(recover::Options{config_.global.node, base::Random::from_entropy().next()},
-                                            recover::Context{loop_, systemd_, spawner_, page}, *state_,
-                                            static_cast<recover::World&>(*this), std::move(listener));
+  dispatcher_ = std::make_unique<recover::Dispatcher>(
+      recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
+      recover::Context{loop_, systemd_, spawner_, page}, *state_, static_cast<recover::World&>(*this),
+      std::move(listener));
 }
 
 void Agent::make_schedule() {
@@ -350,6 +350,7 @@ void Agent::apply(Loaded loaded) {
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps)
         self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
+  dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour});
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   schedule_->replace(std::move(loaded.probes));
@@ -439,6 +440,7 @@ Facts Agent::facts() const {
               rules_->groups(),
               rules_->active_alerts(),
               {}};
+  facts.node_actions_left = dispatcher_->node_actions_left();
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
   return facts;

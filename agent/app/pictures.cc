@@ -141,6 +141,10 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts) {
                  model::Labels{{"service", name}}, facts.maintenance.contains(name) ? 1 : 0);
   }
   for (const recover::PlanStatus& plan : facts.plans) add_plan(families, plan);
+  if (!facts.plans.empty())
+    families.add("fettle_recovery_node_actions_left",
+                 "Actions that the recovery plans of this node may still take together within the hour.", {},
+                 facts.node_actions_left);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];
   for (const auto& [state, count] : states)

@@ -24,7 +24,8 @@ struct Facts {
   std::vector<model::RecoveryReport> recoveries;
   std::vector<rules::GroupStatus> groups;
   std::vector<model::Alert> alerts;
-  std::map<std::string, std::string> maintenance;  // comment by service
+  std::map<std::string, std::string> maintenance{};  // comment by service
+  int node_actions_left = 0;
 };
 
 std::vector<web::ServicePage> service_pages(const Facts& facts);

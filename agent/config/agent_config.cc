@@ -30,6 +30,22 @@ struct Draft {
   std::vector<Node> receivers;
 };
 
+const Schema<NodeRecovery>& node_recovery_schema() {
+  static const auto s =
+      Schema<NodeRecovery>("recovery")
+          .optional("plans_at_once", &NodeRecovery::plans_at_once,
+                    "Plans that may act at the same time on this node; others wait and are probed again. With 1, a "
+                    "service that is stuck in its start holds up all others.")
+          .optional("actions_per_hour", &NodeRecovery::actions_per_hour,
+                    "Actions that may heal (restarts, commands; not drain, not alert) over all services of this node, "
+                    "kept over restarts of the agent. What a person starts counts, and is never refused for it.")
+          .check([](const NodeRecovery& r, const Complain& complain) {
+            if (r.plans_at_once < 1) complain("plans_at_once", "must be at least 1");
+            if (r.actions_per_hour < 1) complain("actions_per_hour", "must be at least 1; mode dry_run never acts");
+          });
+  return s;
+}
+
 const Schema<Global>& global_schema() {
   static const auto s =
       Schema<Global>("global")
@@ -43,6 +59,8 @@ const Schema<Global>& global_schema() {
           .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
           .optional("instance", &Global::instance,
                     "Value of the label `instance` on stored samples; empty means <node>:10911.")
+          .optional("recovery", &Global::recovery, node_recovery_schema(),
+                    "Limits over the recoveries of all services.")
           .check([](const Global& g, const Complain& complain) {
             if (g.interval <= base::Millis{0}) complain("interval", "must be longer than 0s");
             if (g.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");

@@ -14,6 +14,12 @@
 
 namespace config {
 
+// What the recovery plans of all services share.
+struct NodeRecovery {
+  int plans_at_once = 2;
+  int actions_per_hour = 5;
+};
+
 struct Global {
   base::Millis interval{5000};
   base::Millis timeout{2000};
@@ -22,6 +28,7 @@ struct Global {
   std::string node;            // name of this node; "": the host's name
   std::string job = "fettle";  // the label a scrape would add
   std::string instance;        // "": <node>:10911
+  NodeRecovery recovery;
 };
 
 struct Storage {

@@ -56,6 +56,7 @@ struct Dispatcher::Rep {
         random(options.seed),
         started(context.scheduler.now()),
         books(state, context.scheduler),
+        node(state, context.scheduler, options.limits),
         give_back(context),
         nginx(context.scheduler, context.systemd, context.spawner) {
     context.nginx = &nginx;
@@ -69,6 +70,7 @@ struct Dispatcher::Rep {
   base::Random random;
   base::Instant started;
   Books books;
+  NodeLimit node;
   GiveBack give_back;
   traffic::Nginx nginx;
   std::map<std::string, std::unique_ptr<Active>> active;
@@ -88,25 +90,20 @@ struct Dispatcher::Rep {
     s.uptime = world.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on) s.dependencies.emplace_back(name, world.service_health(name));
     s.maintenance = maintenance(a.spec->service);
-    s.node_busy = node_busy(a);
+    s.node_busy = node.place(acting(a));
+    s.node_budget = node.budget(a.spec->mode);
     return s;
   }
 
-  std::optional<std::string> node_busy(const Active& asking) const {
-    int count = 0;
-    std::string names;
-    const auto add = [&](const std::string& service) {
-      ++count;
-      names += (names.empty() ? "" : ", ") + service;
-    };
+  // Services whose plans hold a place of the node, but for the one that asks.
+  std::vector<std::string> acting(const Active& asking) const {
+    std::vector<std::string> names;
     for (const auto& [service, other] : active)
-      if (other.get() != &asking && other->plan->acts()) add(service);
+      if (other.get() != &asking && other->plan->acts()) names.push_back(service);
     // While plans are taken up after a crash: what was acting then comes first.
     for (const auto& [key, run] : unfinished)
-      if (!Books::is_dry_run(key) && key != asking.spec->service) add(key);
-    if (count < options.plans_at_once) return std::nullopt;
-    return fmt::format("{} {} being recovered; at most {} at a time", names, count == 1 ? "is" : "are",
-                       options.plans_at_once);
+      if (!Books::is_dry_run(key) && key != asking.spec->service) names.push_back(key);
+    return names;
   }
 
   // A place has become free: those that wait for one do not wait for their next look.
@@ -114,7 +111,7 @@ struct Dispatcher::Rep {
     context.scheduler.post([this, still = std::weak_ptr(alive)] {
       if (still.expired()) return;
       for (auto& [service, a] : active)
-        if (a->plan->phase() == Phase::blocked && a->plan->reason() == "node_busy")
+        if (a->plan->phase() == Phase::blocked && a->plan->reason().starts_with("node_"))
           apply(*a, a->plan->wake(situation(*a)));
     });
   }
@@ -141,7 +138,7 @@ struct Dispatcher::Rep {
 
   void carry_out(Active& a, Effect& effect) {
     switch (effect.kind) {
-      case Effect::Kind::commit_intent: commit(a, books.intent(*a.plan)); break;
+      case Effect::Kind::commit_intent: commit_intent(a); break;
       case Effect::Kind::commit_close: commit(a, books.close(*a.plan)); break;
       case Effect::Kind::commit_progress: books.write(books.progress(*a.plan), "progress of a recovery"); break;
       case Effect::Kind::commit_budget: books.write(books.budget(*a.plan), "a budget"); break;
@@ -154,12 +151,20 @@ struct Dispatcher::Rep {
     }
   }
 
+  void commit_intent(Active& a) {
+    std::vector<Change> changes = books.intent(*a.plan);
+    if (a.plan->current_step().action->may_heal())
+      changes.push_back(node.spend(a.spec->service, a.plan->acts() ? Mode::enforce : Mode::dry_run));
+    commit(a, std::move(changes));
+  }
+
   // A commit that the plan waits for.
   void commit(Active& a, std::vector<Change> changes) {
     const std::uint64_t number = ++a.commit;
     state.commit(std::move(changes), [this, still = std::weak_ptr(alive), service = a.spec->service,
                                       number](base::Result<> result) {
       if (still.expired()) return;
+      node.settle(service, result ? NodeLimit::Commit::kept : NodeLimit::Commit::lost);
       const auto found = active.find(service);
       if (found == active.end() || found->second->commit != number) return;
       Active& there = *found->second;
@@ -478,6 +483,13 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   });
   rep_->apply(a, a.plan->wake(rep_->situation(a)));
 }
+
+void Dispatcher::limit(NodeLimits limits) {
+  rep_->node.change(limits);
+  rep_->wake_waiting();
+}
+
+int Dispatcher::node_actions_left() const { return rep_->node.actions_left(Mode::enforce); }
 
 std::vector<PlanStatus> Dispatcher::statuses() const {
   std::vector<PlanStatus> out;

@@ -1,5 +1,6 @@
 // Runs the plans of the node: a firing alert starts one, guards say yes or name the reason, the intent is durable
-// before the action, probes verify, steps escalate, exhaustion is loud. Loop thread. One plan per service at a time.
+// before the action, probes verify, steps escalate, exhaustion is loud. Loop thread. One plan per service
+// at a time, and no more on the node than its limits allow.
 #pragma once
 
 #include <functional>
@@ -16,6 +17,7 @@
 #include "model/health.h"
 #include "recover/action.h"
 #include "recover/explain.h"
+#include "recover/node_limit.h"
 #include "recover/plan_spec.h"
 #include "state/state.h"
 
@@ -45,9 +47,7 @@ enum class Start { now, rehearsal };  // rehearsal: only says what `now` would d
 struct Options {
   std::string node;
   std::uint64_t seed = 0;  // of the jitter
-  // Plans that may act at the same time on this node: a run counts from its intent to its end, dry runs do not. One
-  // that has to wait is probed again before it acts.
-  int plans_at_once = 1;
+  NodeLimits limits{};
 };
 
 class Dispatcher {
@@ -57,6 +57,7 @@ class Dispatcher {
   ~Dispatcher();
 
   void replace(std::vector<std::unique_ptr<PlanSpec>> plans);
+  void limit(NodeLimits limits);
   void on_alert(const model::AlertTransition& transition);
   // After every probe run of the service: verification counts these.
   void on_run(const std::string& service, const std::string& probe, bool up);
@@ -76,6 +77,7 @@ class Dispatcher {
   void ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done);
 
   std::vector<PlanStatus> statuses() const;
+  int node_actions_left() const;                       // of the node's budget
   std::vector<model::RecoveryReport> reports() const;  // newest first, up to 100
 
  private:

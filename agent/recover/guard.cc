@@ -38,6 +38,8 @@ Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
                fmt::format("started {} ago", text_of(*situation.uptime)));
 }
 
+bool heals(const Step& step) { return step.action != nullptr && step.action->may_heal(); }
+
 Gate exhausted(const PlanSpec& plan, const Spent& spent) {
   if (!spent.exhausted) return {"exhausted", true, "not latched"};
   return {"exhausted", false,
@@ -84,7 +86,8 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
     gates.push_back(until("backoff", *spent.not_before, now, fmt::format("{} failed in a row", spent.failures),
                           fmt::format("over")));
   else gates.push_back({"backoff", true, "none"});
-  gates.push_back({"node_busy", !situation.node_busy, situation.node_busy.value_or("no")});
+  gates.push_back(situation.node_busy);
+  if (std::any_of(plan.steps.begin(), plan.steps.end(), heals)) gates.push_back(situation.node_budget);
   return gates;
 }
 

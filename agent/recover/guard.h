@@ -17,7 +17,7 @@ namespace recover {
 // One gate with its value, for `explain`.
 struct Gate {
   std::string name;  // maintenance, ask, exhausted, budget, agent_uptime, agent_overloaded, dependencies, min_uptime,
-                     // cooldown, backoff, node_busy
+                     // cooldown, backoff, node_busy, node_budget
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
@@ -33,7 +33,9 @@ struct Situation {
   std::optional<base::Duration> uptime;           // of the service's main process
   std::vector<std::pair<std::string, model::Health>> dependencies;
   std::optional<std::string> maintenance;  // the comment, while it is on
-  std::optional<std::string> node_busy;    // who acts, while no more plans may act on this node
+  // What the plans of this node share; NodeLimit has them.
+  Gate node_busy{"node_busy", true, "no"};
+  Gate node_budget{"node_budget", true, "not limited"};
 };
 
 // All gates, open and closed, in the order in which they are asked: the first closed one is the reason.

@@ -117,7 +117,7 @@ void Plan::spend_attempt(const Situation& situation, Effects& out) {
   reason_.clear();
   run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
   pending_ = with_attempt(spent_, spec_->budget, situation.now);
-  commit_step(out);
+  enter_step(situation, out);
 }
 
 void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
@@ -180,6 +180,18 @@ void Plan::drop(const Situation& situation, Effects& out) {
 }
 
 // ---- steps
+
+// The first step of a run that the node's budget does not allow is not reached: its gate is closed.
+void Plan::enter_step(const Situation& situation, Effects& out) {
+  const Step& step = current_step();
+  if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
+    return commit_step(out);
+  run_.step_done = true;
+  run_.report.actions.push_back(
+      {step.text, "refused", "node_budget: " + situation.node_budget.text, situation.wall, {}});
+  say(Kind::action_ended, out);
+  step_failed(situation, out);
+}
 
 void Plan::commit_step(Effects& out) {
   phase_ = Phase::committing;
@@ -261,7 +273,7 @@ void Plan::advance(const Situation& situation, Effects& out) {
   if (run_.step + 1 < list.size()) {
     ++run_.step;
     pending_ = spent_;
-    commit_step(out);
+    enter_step(situation, out);
   } else if (run_.part == Part::finally) {
     close(situation, out);
   } else if (run_.unverified) {

@@ -8,6 +8,7 @@
 // - A run that started goes on to its end, whatever the alert does. One that waits is dropped when the alert resolves.
 // - After any wait the service is probed again first; one that was down and is healthy needs no action.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
+// - An action that may heal is within the node's budget; one that is not is refused and the run goes on without it.
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
 #pragma once
 
@@ -102,6 +103,7 @@ class Plan {
   void consider(const Situation& situation, Effects& out);
   void block(const Gate& gate, const Situation& situation, Effects& out);
   void exhaust(const Situation& situation, Effects& out);
+  void enter_step(const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);
   void step_failed(const Situation& situation, Effects& out);

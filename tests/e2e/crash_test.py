@@ -12,7 +12,7 @@ ATTEMPTS, WITHIN = 4, 5.0
 SLACK = 0.25  # the budget counts intents; a line is written when the action has started
 
 CONFIG = """
-global: {{interval: 100ms, timeout: 50ms, evaluation_interval: 200ms}}
+global: {{interval: 100ms, timeout: 50ms, evaluation_interval: 200ms, recovery: {{actions_per_hour: 1000}}}}
 rule_files: [rules.yml]
 services:
   order:

@@ -23,7 +23,7 @@ struct RecoverySite {
   FakeState state{loop};
   RecoveryWorld world;
   ActionScript restart, telling{.heals = false};
-  int plans_at_once = 1;
+  recover::NodeLimits limits{1, 1000};
   std::vector<std::string> said;
   std::vector<std::string> pages;
   std::unique_ptr<recover::Dispatcher> dispatcher;
@@ -46,8 +46,8 @@ struct RecoverySite {
     recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
                                pages.push_back(service + ": " + text);
                              }};
-    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, plans_at_once}, context, state,
-                                                       world, listener);
+    dispatcher =
+        std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state, world, listener);
   }
 
   std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {

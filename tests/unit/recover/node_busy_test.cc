@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "config/agent_config.h"
 #include "fakes/recovery_site.h"
 
 using model::Health;
@@ -21,7 +22,7 @@ struct Node : fakes::RecoverySite {
   std::map<std::string, fakes::ActionScript> scripts;
 
   explicit Node(int at_once = 1) {
-    plans_at_once = at_once;
+    limits.plans_at_once = at_once;
     for (const std::string& name : names) {
       world.health[name] = Health::down;
       scripts[name].takes = seconds{5};
@@ -144,6 +145,12 @@ TEST_CASE("dry runs wait for the node as they would, and hold nobody up") {
   for (const std::string& name : f.names) f.fire(name);
   f.loop.run_due();
   CHECK(f.acting() == 3);
+}
+
+TEST_CASE("by default one service that is stuck holds up nobody") {
+  CHECK(recover::NodeLimits{}.plans_at_once >= 2);
+  CHECK(recover::NodeLimits{}.plans_at_once == config::NodeRecovery{}.plans_at_once);
+  CHECK(recover::NodeLimits{}.actions_per_hour == config::NodeRecovery{}.actions_per_hour);
 }
 
 TEST_CASE("a person is refused while the node is busy") {

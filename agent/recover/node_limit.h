@@ -1,0 +1,63 @@
+// What the plans of a node share: places for those that act at the same time, and actions an hour. A fault that takes
+// many services at once, or a rule that is wrong, must not have the whole node restarted. Loop thread.
+//
+// - A place is held from a run's intent to its end, by enforced runs only. More than one place is the default, because
+//   a service that is stuck in its start would hold up every other one until the limit of its step.
+// - An action counts if it may heal: restarts do, traffic that is moved and people who are told do not. Actions are
+//   counted durably, in the commit of their intent. Dry runs have books of their own.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "loop/scheduler.h"
+#include "recover/guard.h"
+#include "recover/plan_spec.h"
+#include "state/state.h"
+
+namespace recover {
+
+struct NodeLimits {
+  int plans_at_once = 2;
+  int actions_per_hour = 5;
+};
+
+class NodeLimit {
+ public:
+  NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits);
+
+  void change(NodeLimits limits) { limits_ = limits; }
+
+  // node_busy: whether another plan may start while those of `acting` act.
+  Gate place(const std::vector<std::string>& acting) const;
+  // node_budget: whether another action may start.
+  Gate budget(Mode mode) const;
+  int actions_left(Mode mode) const;
+
+  // The service's plan is about to write the intent of an action; the change belongs into that commit. Asked again for
+  // the same intent it counts once, until settle() says how the commit ended.
+  state::Change spend(const std::string& service, Mode mode);
+  enum class Commit { kept, lost };
+  void settle(const std::string& service, Commit how);
+
+ private:
+  struct Book {
+    std::vector<base::Instant> actions;  // of the last hour, oldest first
+  };
+  struct Spending {
+    Mode mode;
+    base::Instant at;
+  };
+  const Book& book(Mode mode) const { return mode == Mode::dry_run ? rehearsed_ : real_; }
+  Book& book(Mode mode) { return mode == Mode::dry_run ? rehearsed_ : real_; }
+  std::vector<base::Instant> counted(Mode mode) const;  // with those under way
+
+  loop::Scheduler& scheduler_;
+  NodeLimits limits_;
+  Book real_, rehearsed_;
+  std::map<std::string, Spending> under_way_;  // by service
+};
+
+}  // namespace recover
