@@ -143,8 +143,8 @@ void Agent::make_recovery() {
   };
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
-      recover::Context{loop_, systemd_, spawner_, page}, *state_, static_cast<recover::World&>(*this),
-      std::move(listener));
+      recover::Context{loop_, systemd_, spawner_, page, nullptr, &http_, &pids_, &logind_}, *state_,
+      static_cast<recover::World&>(*this), std::move(listener));
 }
 
 void Agent::make_schedule() {

@@ -19,6 +19,7 @@
 #include "base/version.h"
 #include "loop/event_loop.h"
 #include "loop/http_client.h"
+#include "loop/logind.h"
 #include "loop/pid_watch.h"
 #include "loop/resolver.h"
 #include "loop/stream.h"
@@ -90,6 +91,7 @@ class Agent final : private recover::World {
   loop::Subprocesses spawner_{loop_};
   loop::PidWatch pids_{loop_};
   loop::SdBusSystemd systemd_{loop_};
+  loop::SdBusLogind logind_{loop_};
   probe::Heartbeats heartbeats_{loop_};
 
   self::Self self_{base::version(), ""};

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <map>
 #include <optional>
-#include <set>
 
 #include "app/loaded.h"
 #include "config/reference.h"
@@ -18,6 +16,7 @@
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
+#include "recover/polkit.h"
 #include "recover/registry.h"
 
 namespace app {
@@ -90,7 +89,8 @@ int print_reference() {
   for (const probe::Type* type : probe::types())
     add("probe type", type->name, type->summary, type->example, type->reference());
   for (const recover::ActionType* type : recover::action_types())
-    add("action", type->name, type->summary, type->example, {});
+    add("action", type->name, type->summary, type->example,
+        type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
   for (const notify::NotifierType* type : notify::notifier_types())
     add("receiver", type->name, type->summary, type->example, {});
   fmt::print("{}", config::print_reference(sections));
@@ -100,22 +100,12 @@ int print_reference() {
 int print_polkit(const std::string& file) {
   Loaded loaded;
   if (!loaded_well(file, loaded)) return 1;
-  std::map<std::string, std::set<std::string>> verbs_by_unit;
+  std::vector<recover::SystemdJob> jobs;
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps)
-        if (const auto job = step.action->systemd_job()) verbs_by_unit[job->unit].insert(job->verb);
-  fmt::print("// Lets the user fettle do what the recovery plans of {} name, and nothing else.\n", file);
-  fmt::print("// Put it into /etc/polkit-1/rules.d/60-fettle.rules.\npolkit.addRule(function(action, subject) {{\n");
-  fmt::print("  if (action.id != \"org.freedesktop.systemd1.manage-units\" || subject.user != \"fettle\")\n");
-  fmt::print("    return polkit.Result.NOT_HANDLED;\n  var allowed = {{");
-  const char* separator = "";
-  for (const auto& [unit, verbs] : verbs_by_unit) {
-    fmt::print("{}\n    \"{}\": [\"{}\"]", separator, unit, fmt::join(verbs, "\", \""));
-    separator = ",";
-  }
-  fmt::print("\n  }};\n  var verbs = allowed[action.lookup(\"unit\")] || [];\n");
-  fmt::print("  return verbs.indexOf(action.lookup(\"verb\")) >= 0 ? polkit.Result.YES : polkit.Result.NO;\n}});\n");
+        if (const auto job = step.action->systemd_job()) jobs.push_back(*job);
+  fmt::print("{}", recover::polkit_rule(jobs, file, "fettle"));
   return 0;
 }
 

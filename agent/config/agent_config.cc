@@ -122,6 +122,9 @@ const Schema<Service>& service_schema() {
                   read_healthy_when)
           .optional("traffic", &Service::traffic, "Who sends requests to the service, so that it can be drained.")
           .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
+          .optional(
+              "allow_reboot", &Service::allow_reboot,
+              "Whether the recovery of this service may reboot the node; without it the action reboot is a mistake.")
           .place(&Service::place)
           .check(check_healthy_when);
   return s;

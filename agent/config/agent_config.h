@@ -44,6 +44,7 @@ struct Service {
   std::size_t healthy_probes = 0;       // that must be up for the service to be up; 0: all
   Node traffic;                         // null if absent
   Node recovery;                        // for recover::parse_plan; null if absent
+  bool allow_reboot = false;            // a plan of this service may reboot the node
   Node place;
 };
 

@@ -87,6 +87,8 @@ base::Error bus_error(sd_bus_message* reply, const std::string& what) {
     return {base::Kind::permission, text};
   if (name.ends_with(".NoSuchUnit") || name.ends_with(".UnknownObject") || name.ends_with(".UnitNotFound"))
     return {base::Kind::not_found, text};
+  if (name.ends_with(".TransactionIsDestructive") || name.ends_with(".OperationInProgress"))
+    return {base::Kind::cancelled, text};
   if (name.ends_with(".Timeout")) return {base::Kind::timeout, text};
   if (name.ends_with(".NoReply") || name.ends_with(".ServiceUnknown") || name.ends_with(".NameHasNoOwner") ||
       name.ends_with(".Disconnected") || name.starts_with("System.Error."))

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/unique_fd.h"
@@ -116,9 +118,12 @@ base::Result<Process> read_pidfile(const std::string& path) {
   return process;
 }
 
-base::Result<Handle> PidWatch::watch(const Process& process, std::function<void(ProcessEnd)> gone) {
+namespace {
+
+// A pidfd that is this process and no later one with its number.
+base::Result<base::UniqueFd> pin(const Process& process, std::string_view what) {
   base::UniqueFd pidfd = open_pidfd(process.pid);
-  if (!pidfd && errno != ESRCH) return base::fail_errno(errno, fmt::format("cannot watch process {}", process.pid));
+  if (!pidfd && errno != ESRCH) return base::fail_errno(errno, fmt::format("cannot {} process {}", what, process.pid));
   // Looked at after the pidfd was opened: if it is the same now, the pidfd is the same.
   const auto stat = read_process_stat(process.pid);
   if (!pidfd || !stat || stat->ended())
@@ -126,6 +131,22 @@ base::Result<Handle> PidWatch::watch(const Process& process, std::function<void(
   if (stat->start_ticks != process.start_ticks)
     return base::fail(base::Kind::not_found,
                       fmt::format("process {} is gone; its number belongs to {} now", process.pid, stat->name));
+  return pidfd;
+}
+
+}  // namespace
+
+base::Result<> signal_process(const Process& process, int signal) {
+  TRY(const base::UniqueFd pidfd, pin(process, "signal"));
+  if (::syscall(SYS_pidfd_send_signal, pidfd.value(), signal, nullptr, 0) == 0) return {};
+  const int code = errno;
+  const std::string what = fmt::format("cannot signal process {} ({})", process.pid, process.name);
+  if (code == ESRCH) return base::fail(base::Kind::not_found, fmt::format("process {} is gone", process.pid));
+  return base::fail_errno(code, what);
+}
+
+base::Result<Handle> PidWatch::watch(const Process& process, std::function<void(ProcessEnd)> gone) {
+  TRY(base::UniqueFd pidfd, pin(process, "watch"));
   return Handle(std::make_unique<PidWatching>(loop_, process.pid, std::move(pidfd), std::move(gone)));
 }
 

@@ -36,6 +36,9 @@ std::vector<Process> find_processes(const std::string& name);
 // A pid from a pidfile. not_found if the file or the process is missing.
 base::Result<Process> read_pidfile(const std::string& path);
 
+// Sends the signal if the number still is that process; else not_found. permission: it is another user's.
+base::Result<> signal_process(const Process& process, int signal);
+
 class PidWatcher {
  public:
   virtual ~PidWatcher() = default;

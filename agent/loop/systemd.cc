@@ -27,17 +27,21 @@ constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr base::Duration kFirstRetry = 100ms, kLastRetry = 30s;
 constexpr std::size_t kEndedJobs = 64;
 
+// The mode is how a job meets one that waits or runs already (org.freedesktop.systemd1(5)). "fail" gives way to what it
+// cannot be merged with, such as the stop that an operator has just asked for; a stop takes the place of a start that
+// hangs.
 struct Verb {
   std::string_view name;
   const char* method;
+  const char* mode;  // null: the verb makes no job
 };
-constexpr std::array kVerbs{Verb{"start", "StartUnit"},
-                            Verb{"stop", "StopUnit"},
-                            Verb{"restart", "RestartUnit"},
-                            Verb{"reload", "ReloadUnit"},
-                            Verb{"reload-or-restart", "ReloadOrRestartUnit"},
-                            Verb{"try-restart", "TryRestartUnit"},
-                            Verb{"reset-failed", "ResetFailedUnit"}};
+constexpr std::array kVerbs{Verb{"start", "StartUnit", "fail"},
+                            Verb{"stop", "StopUnit", "replace"},
+                            Verb{"restart", "RestartUnit", "fail"},
+                            Verb{"reload", "ReloadUnit", "fail"},
+                            Verb{"reload-or-restart", "ReloadOrRestartUnit", "fail"},
+                            Verb{"try-restart", "TryRestartUnit", "fail"},
+                            Verb{"reset-failed", "ResetFailedUnit", nullptr}};
 
 bool same(const State& a, const State& b) {
   if (a.has_value() != b.has_value()) return false;
@@ -158,12 +162,12 @@ class SdBusSystemd::Bus::Job final : public Registration {
     });
     sd_bus_message* call = nullptr;
     sd_bus_slot* slot = nullptr;
-    has_job_ = verb.name != "reset-failed";
+    has_job_ = verb.mode != nullptr;
     int code =
         sd_bus_message_new_method_call(bus_.connection->native(), &call, kSystemd, kManagerPath, kManager, verb.method);
     const Message owned(call);
     if (code >= 0) code = sd_bus_message_append(call, "s", unit.c_str());
-    if (code >= 0 && has_job_) code = sd_bus_message_append(call, "s", "replace");
+    if (code >= 0 && has_job_) code = sd_bus_message_append(call, "s", verb.mode);
     if (code >= 0) code = sd_bus_call_async(bus_.connection->native(), &slot, call, &Job::on_reply, this, UINT64_MAX);
     slot_.reset(slot);
     if (code < 0)

@@ -39,7 +39,8 @@ class Systemd {
   virtual Handle read_unit(const std::string& unit, base::Instant deadline,
                            std::function<void(base::Result<UnitState>)> done) = 0;
   // verb: start, stop, restart, reload, reload-or-restart, try-restart, reset-failed. `done` when the job ended:
-  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error (permission names the polkit action).
+  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error: permission (polkit), cancelled (a
+  // job of somebody else on the unit contradicts this one; nothing was done).
   virtual Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                          std::function<void(base::Result<std::string>)> done) = 0;
 };

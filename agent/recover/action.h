@@ -7,10 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "config/schema.h"
+#include "loop/http_client.h"
+#include "loop/logind.h"
+#include "loop/pid_watch.h"
 #include "loop/scheduler.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
@@ -28,6 +32,10 @@ struct Context {
   loop::Spawner& spawner;
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
   traffic::Nginx* nginx = nullptr;                                                // the Dispatcher brings its own
+  // Of single actions; null only where a test does not use them.
+  loop::HttpClient* http = nullptr;
+  loop::PidWatcher* pids = nullptr;
+  loop::Logind* logind = nullptr;
 };
 
 // What the action is told about the recovery that it is a part of.
@@ -46,7 +54,7 @@ struct ActionResult {
 };
 
 struct SystemdJob {
-  std::string verb, unit;
+  std::string verb, unit;  // unit "": of the whole node, such as reboot
 };
 
 // A configured action. Const and shared by runs; a run is the Handle.
@@ -70,6 +78,7 @@ struct ActionOwner {
   bool may_fail = false;                     // the plan goes on without it: a finally step, or on_failure: continue
   std::shared_ptr<const Traffic> traffic{};  // null: the service has none
   base::Millis slow_start{0};                // of undrain
+  bool may_reboot = false;                   // the service's allow_reboot
 };
 
 struct ActionType {
@@ -78,6 +87,7 @@ struct ActionType {
   std::string_view example;  // a complete value of `do`
   std::unique_ptr<const Action> (*parse)(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                          config::Errors& errors);
+  const std::vector<config::KeyReference>& (*reference)() = nullptr;  // null: the value has no keys
 };
 
 }  // namespace recover

@@ -237,7 +237,8 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->guards = in.guards;
   plan->budget = in.budget;
   plan->traffic = std::move(traffic);
-  const ActionOwner owner{service, settings.unit, false, plan->traffic};
+  ActionOwner owner{service, settings.unit, false, plan->traffic};
+  owner.may_reboot = settings.allow_reboot;
   plan->steps = parse_steps(std::move(in.steps), Place::steps, path + ".steps", settings, owner, errors);
   plan->finally = parse_steps(std::move(in.finally), Place::finally, path + ".finally", settings, owner, errors);
   if (plan->traffic != nullptr && has_step(plan->steps, "drain") && !has_step(plan->finally, "undrain"))

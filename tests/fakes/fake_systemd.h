@@ -105,7 +105,7 @@ class FakeSystemd {
     units_[path_of(unit)] = state;
     changed_.push_back(path_of(unit));
   }
-  // How jobs end; "refuse" is an access error instead, "hang" no end at all.
+  // How jobs end; "refuse" is an access error instead, "destructive" another's job in the way, "hang" no end at all.
   void jobs_end(const std::string& result) {
     const std::lock_guard lock(mutex_);
     result_ = result;
@@ -145,6 +145,8 @@ class FakeSystemd {
     calls_ += std::string(method) + " " + unit + " " + mode + "\n";
     if (result_ == "refuse")
       return sd_bus_reply_method_errorf(m, "org.freedesktop.DBus.Error.AccessDenied", "Permission denied");
+    if (result_ == "destructive")
+      return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.TransactionIsDestructive", "'stop' job queued");
     if (method == "ResetFailedUnit") return sd_bus_reply_method_return(m, "");
     const std::string job = "/org/freedesktop/systemd1/job/" + std::to_string(++jobs_);
     const auto end = [&] {

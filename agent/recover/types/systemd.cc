@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "recover/action.h"
+#include "recover/types/job_end.h"
 
 namespace recover {
 namespace {
@@ -12,31 +13,15 @@ struct Settings {
 };
 
 const std::vector<std::string>& verbs() {
-  static const std::vector<std::string> v{"restart", "start", "stop", "reload"};
+  static const std::vector<std::string> v{"restart", "start", "stop", "reload", "reset-failed"};
   return v;
 }
 
 const auto& schema() {
   static const auto s = config::Schema<Settings>("systemd")
-                            .required("verb", &Settings::verb, "restart, start, stop or reload.")
+                            .required("verb", &Settings::verb, "restart, start, stop, reload or reset-failed.")
                             .optional("unit", &Settings::unit, "The unit; default: the service's own.");
   return s;
-}
-
-ActionResult result_of(const Settings& settings, const base::Result<std::string>& job) {
-  const std::string what = fmt::format("systemd {} {}", settings.verb, settings.unit);
-  if (job) {
-    if (*job == "done") return {"ok", what + ": done"};
-    return {*job == "timeout" ? "timeout" : "failed",
-            fmt::format("{}: the job ended as '{}'; see: journalctl -u {}", what, *job, settings.unit)};
-  }
-  const base::Error& error = job.error();
-  if (error.kind == base::Kind::permission)
-    return {"refused",
-            fmt::format("{}: not allowed ({}); polkit must grant org.freedesktop.systemd1.manage-units for this unit "
-                        "and verb: install the rule that `fettle check config --print-polkit` prints",
-                        what, error.text)};
-  return {error.kind == base::Kind::timeout ? "timeout" : "failed", what + ": " + error.text};
 }
 
 class Systemd final : public Action {
@@ -45,11 +30,11 @@ class Systemd final : public Action {
   loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
     return context.systemd.run_job(settings_.verb, settings_.unit, deadline,
-                                   [settings = settings_, done = std::move(done)](base::Result<std::string> job) {
-                                     done(result_of(settings, job));
-                                   });
+                                   [what = text(), unit = settings_.unit, done = std::move(done)](
+                                       base::Result<std::string> job) { done(job_end(what, unit, job)); });
   }
   std::string text() const override { return fmt::format("systemd {} {}", settings_.verb, settings_.unit); }
+  bool may_heal() const override { return settings_.verb != "reset-failed"; }
   std::optional<SystemdJob> systemd_job() const override { return SystemdJob{settings_.verb, settings_.unit}; }
 
  private:
@@ -84,7 +69,10 @@ std::unique_ptr<const Action> parse(const config::Node& node, const std::string&
 }  // namespace
 
 extern const ActionType systemd_type;
-const ActionType systemd_type{"systemd", "Restarts, starts, stops or reloads a systemd unit.", "{systemd: restart}",
-                              parse};
+const ActionType systemd_type{
+    "systemd",
+    "Restarts, starts, stops or reloads a systemd unit, or clears its failed state, and waits "
+    "for the job's result. A stop that somebody else has asked for is not overruled.",
+    "{systemd: restart}", parse, []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
 
 }  // namespace recover

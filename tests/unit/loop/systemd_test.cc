@@ -111,7 +111,7 @@ TEST_CASE("a job is told when it ended, also when its end overtakes the reply") 
     CHECK(*world.job("restart") == result);
   }
   CHECK(*world.job("reset-failed") == "done");
-  CHECK(manager.calls().ends_with("RestartUnit order.service replace\nResetFailedUnit order.service \n"));
+  CHECK(manager.calls().ends_with("RestartUnit order.service fail\nResetFailedUnit order.service \n"));
   manager.jobs_end("refuse");
   const auto refused = world.job("stop");
   REQUIRE_FALSE(refused.has_value());
@@ -119,6 +119,10 @@ TEST_CASE("a job is told when it ended, also when its end overtakes the reply") 
   CHECK(refused.error().text ==
         "systemd refused to stop order.service: Permission denied; a polkit rule for "
         "org.freedesktop.systemd1.manage-units must allow this unit and verb");
+  manager.jobs_end("destructive");
+  const auto second = world.job("restart");
+  CHECK(second.error().kind == base::Kind::cancelled);
+  CHECK(second.error().text == "systemd refused to restart order.service: 'stop' job queued");
   manager.jobs_end("hang");
   const auto hung = world.job("start", 20ms);
   CHECK(hung.error().kind == base::Kind::timeout);

@@ -5,41 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "fakes/fake_loop.h"
-#include "fakes/probe_world.h"
-#include "recover/registry.h"
+#include "fakes/action_trial.h"
 
-namespace {
-
-struct Fixture {
-  fakes::FakeLoop loop;
-  fakes::FakeSystemd systemd{loop};
-  fakes::FakeSpawner spawner{loop};
-  std::vector<std::string> pages;
-  recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
-                             pages.push_back(service + ": " + text);
-                           }};
-  recover::Trigger trigger{"0123abcd", "order", "order.service", "node1", 2, "{\"service\":\"order\"}\n"};
-  std::vector<recover::ActionResult> results;
-  loop::Handle handle;
-
-  std::unique_ptr<const recover::Action> parse(const std::string& type, const std::string& yaml) {
-    config::Errors errors;
-    // The value of the key, not the whole `do`.
-    const config::Node whole = config::Node::parse("{value: " + yaml + "}", "fettle.yml", errors);
-    auto action = recover::find_action_type(type)->parse(whole.find("value"), "do", {"order", "order.service"}, errors);
-    CHECK(errors.text() == "");
-    REQUIRE(action != nullptr);
-    return action;
-  }
-  void run(const recover::Action& action) {
-    handle = action.run(context, trigger, loop.now() + std::chrono::seconds{10},
-                        [this](recover::ActionResult r) { results.push_back(std::move(r)); });
-    CHECK(results.empty());
-  }
-};
-
-}  // namespace
+using Fixture = fakes::ActionTrial;
 
 TEST_CASE("systemd runs one job and tells its result") {
   struct Row {
@@ -57,6 +25,11 @@ TEST_CASE("systemd runs one job and tells its result") {
        "systemd restart order.service: not allowed (Interactive authentication required); polkit must grant "
        "org.freedesktop.systemd1.manage-units for this unit and verb: install the rule that `fettle check config "
        "--print-polkit` prints"},
+      {std::string("canceled"), "failed",
+       "systemd restart order.service: the job ended as 'canceled': a later job on the unit took its place"},
+      {base::fail(base::Kind::cancelled, "order.service has 'stop' job queued"), "refused",
+       "systemd restart order.service: somebody else's job on the unit goes first; nothing was done (order.service has "
+       "'stop' job queued)"},
       {base::fail(base::Kind::timeout, "no answer within 10s"), "timeout",
        "systemd restart order.service: no answer within 10s"},
       {base::fail(base::Kind::unavailable, "no bus"), "failed", "systemd restart order.service: no bus"},
@@ -72,6 +45,22 @@ TEST_CASE("systemd runs one job and tells its result") {
     CHECK(f.results[0].result == row.result);
     CHECK(f.results[0].text == row.text);
   }
+}
+
+TEST_CASE("every verb of systemd is a job of its own; to clear a failed state heals nothing") {
+  for (const std::string verb : {"restart", "start", "stop", "reload", "reset-failed"}) {
+    CAPTURE(verb);
+    fakes::ActionTrial t;
+    const auto action = t.parse("systemd", "{verb: " + verb + ", unit: redis.service}");
+    t.run(*action);
+    CHECK(t.systemd.jobs.last() == verb + " redis.service");
+    CHECK(action->systemd_job()->verb == verb);
+    CHECK(action->systemd_job()->unit == "redis.service");
+    CHECK(action->may_heal() == (verb != "reset-failed"));
+  }
+  CHECK(fakes::ActionTrial().mistakes("systemd", "restrat") ==
+        "fettle.yml:1:9: do: expected one of restart, start, stop, reload, reset-failed, got 'restrat'; did you mean "
+        "'restart'?\n");
 }
 
 TEST_CASE("a command gets its arguments, the event, and an environment of its own") {

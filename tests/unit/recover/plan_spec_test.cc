@@ -14,6 +14,7 @@ std::unique_ptr<recover::PlanSpec> parse(const std::string& yaml, config::Errors
   service.depends_on = {"redis"};
   service.probes = {config::Node::parse("{name: http, type: http}", "probe.yml", errors),
                     config::Node::parse("{type: tcp}", "probe.yml", errors)};
+  service.allow_reboot = true;
   service.recovery = config::Node::parse(yaml, "fettle.yml", errors);
   return recover::parse_plan("order", service, errors);
 }
@@ -78,9 +79,10 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "fettle.yml:1:8: services.order.recovery.when: must name an alert, such as {alert: ServiceDown}"},
       {"{when: {alert: D}, steps: [{do: {sytemd: restart}}]}", "o.service",
        "fettle.yml:1:34: services.order.recovery.steps[0].do: unknown action 'sytemd'; did you mean systemd?"},
-      {"{when: {alert: D}, steps: [{do: reboot}]}", "o.service",
-       "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'reboot'; there are: alert, command, "
-       "drain, systemd, undrain"},
+      {"{when: {alert: D}, steps: [{do: mend}]}", "o.service",
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'mend'; there are: alert, command, "
+       "docker, "
+       "drain, reboot, signal, systemd, undrain, unit_hook"},
       {"{when: {alert: D}, steps: [{do: [drain]}]}", "o.service",
        "fettle.yml:1:33: services.order.recovery.steps[0].do: expected one action, such as {systemd: restart}; more "
        "actions are more steps"},

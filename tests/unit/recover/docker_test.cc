@@ -1,0 +1,116 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <mutex>
+
+#include "fakes/action_trial.h"
+#include "fakes/run_until.h"
+#include "fakes/tcp_peer.h"
+#include "loop/event_loop.h"
+
+namespace {
+
+loop::HttpResponse answered(int status, std::string body = "") {
+  loop::HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+loop::HttpResponse broken(model::Reason reason, std::string text) {
+  loop::HttpResponse response;
+  response.reason = reason;
+  response.text = std::move(text);
+  return response;
+}
+
+// The Docker Engine, as far as one request goes: takes it, answers, closes.
+class Engine {
+ public:
+  explicit Engine(std::string answer)
+      : answer_(std::move(answer)), peer_([this](fakes::PeerSocket& socket) { serve(socket); }, AF_UNIX, path()) {}
+  static std::string path() {
+    return (std::filesystem::temp_directory_path() / ("fettle-docker-" + std::to_string(::getpid()))).string();
+  }
+  std::string request() const {
+    const std::lock_guard lock(mutex_);
+    return request_;
+  }
+
+ private:
+  void serve(fakes::PeerSocket& socket) {
+    std::string request = socket.read_request();
+    {
+      const std::lock_guard lock(mutex_);
+      request_ = std::move(request);
+    }
+    socket.send(answer_);
+  }
+  std::string answer_, request_;
+  mutable std::mutex mutex_;
+  fakes::TcpPeer peer_;
+};
+
+}  // namespace
+
+TEST_CASE("what the Docker engine answers to a restart") {
+  struct Row {
+    loop::HttpResponse response;
+    const char* end;
+  };
+  const Row rows[] = {
+      {answered(204), "ok: docker restart order-1: done"},
+      {answered(404, "{\"message\":\"No such container: order-1\"}\n"),
+       "failed: docker restart order-1: not found: No such container: order-1; see: docker ps --all"},
+      {answered(500, "{\"message\":\"Cannot restart container order-1: driver failed\"}\n"),
+       "failed: docker restart order-1: HTTP status 500: Cannot restart container order-1: driver failed"},
+      {answered(403, "<html><body><h1>403 Forbidden</h1>\nRequest forbidden"),
+       "refused: docker restart order-1: /run/proxy.sock does not allow it: <html><body><h1>403 Forbidden</h1>; the "
+       "proxy "
+       "must let POST /containers/order-1/restart through"},
+      {answered(200, ""), "failed: docker restart order-1: HTTP status 200"},
+      {broken(model::Reason::refused, "connection refused"),
+       "failed: docker restart order-1: /run/proxy.sock: connection refused"},
+      {broken(model::Reason::read_timeout, "no answer"),
+       "timeout: docker restart order-1: the engine did not answer in time; it may still restart the container"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.end);
+    fakes::ActionTrial t;
+    const auto action =
+        t.parse("docker", "{verb: restart, container: order-1, socket: /run/proxy.sock, stop_timeout: 2500ms}");
+    CHECK(action->text() == "docker restart order-1");
+    t.run(*action);
+    CHECK(t.http.desk.last().method == "POST");
+    CHECK(t.http.desk.last().url == "http://docker/containers/order-1/restart?t=3");
+    CHECK(t.http.desk.last().unix_socket == "/run/proxy.sock");
+    t.http.desk.answer(row.response);
+    CHECK(t.end() == row.end);
+  }
+}
+
+TEST_CASE("a restart goes over the engine's socket as one request") {
+  const Engine engine("HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
+  loop::EventLoop loop;
+  loop::AresResolver resolver(loop);
+  loop::CurlHttpClient http(loop, resolver);
+  fakes::ActionTrial t;
+  recover::Context context{loop, t.systemd, t.spawner, nullptr};
+  context.http = &http;
+  const auto action = t.parse("docker", "{verb: restart, socket: " + Engine::path() + "}");
+  t.handle = action->run(context, t.trigger, loop.now() + std::chrono::seconds{10},
+                         [&](recover::ActionResult result) { t.results.push_back(std::move(result)); });
+  REQUIRE(fakes::run_until(loop, [&] { return !t.results.empty(); }));
+  CHECK(t.results[0].text == "docker restart order: done");
+  CHECK(engine.request().starts_with("POST /containers/order/restart?t=10 HTTP/1.1\r\nHost: docker\r\n"));
+  t.handle.reset();
+}
+
+TEST_CASE("mistakes in a docker action are named") {
+  fakes::ActionTrial t;
+  CHECK(t.mistakes("docker", "kill") == "fettle.yml:1:9: do: expected restart, got 'kill'\n");
+  CHECK(t.mistakes("docker", "{verb: restart, container: ../secrets}") ==
+        "fettle.yml:1:36: do: '../secrets' is no name of a container: letters, digits and _.- are\n");
+  CHECK(t.mistakes("docker", "{verb: restart, socket: docker.sock}") ==
+        "fettle.yml:1:33: do.socket: must be an absolute path\n");
+}
