@@ -1,6 +1,15 @@
 #include "probe/registry.h"
 
+#include <algorithm>
+
 namespace probe {
+
+bool Type::can_measure(std::string_view metric) const {
+  const auto has = [&](const std::vector<std::string_view>& names) {
+    return std::find(names.begin(), names.end(), metric) != names.end();
+  };
+  return !other_measurements || has(measurements) || has(*other_measurements);
+}
 
 std::span<const Type* const> types() {
   static constexpr const Type* all[] = {

@@ -217,7 +217,11 @@ TEST_CASE("every type answers once, in a later turn, with its measurements, and 
         CHECK(run.outcome.reason == model::Reason::none);
         CHECK_FALSE(run.outcome.text.empty());
         std::set<std::string> measured;
-        for (const auto& m : run.outcome.measurements) measured.insert(m.name);
+        for (const auto& m : run.outcome.measurements) {
+          measured.insert(m.name);
+          CAPTURE(m.name);
+          CHECK(type->can_measure(m.name));
+        }
         for (const std::string_view name : type->measurements) {
           CAPTURE(name);
           CHECK(measured.contains(std::string(name)));

@@ -25,6 +25,8 @@ struct Trial {
     attempt = probe::run_once(world.context, spec, [this](model::Outcome outcome) {
       ++answers;
       found = std::move(outcome);
+      for (const auto& m : found.measurements)
+        CHECK_MESSAGE(spec.type->can_measure(m.name), m.name << " stands in no list of the type's measurements");
     });
     CHECK(answers == 0);  // never from inside start
   }

@@ -252,6 +252,7 @@ validate_answer_rrs:
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
+    .other_measurements = {{"probe_dns_serial"}},
 };
 
 }  // namespace probe

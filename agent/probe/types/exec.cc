@@ -148,6 +148,7 @@ ok_codes: [0, 1]
     },
     .late = Reason::exec_timeout,
     .concurrency = kAtATime,
+    .other_measurements = {{"probe_exec_perfdata"}},
 };
 
 }  // namespace probe

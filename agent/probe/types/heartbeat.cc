@@ -151,6 +151,7 @@ timeout: 500ms
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"from", std::string(target)}};
     },
+    .other_measurements = std::vector<std::string_view>{},
 };
 
 }  // namespace probe

@@ -244,6 +244,7 @@ json:
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"url", std::string(target)}};
     },
+    .other_measurements = with_chain({}),
 };
 
 }  // namespace probe

@@ -115,6 +115,7 @@ timeout: 1s
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"host", std::string(target)}};
     },
+    .other_measurements = std::vector<std::string_view>{},
 };
 
 }  // namespace probe

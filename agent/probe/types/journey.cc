@@ -385,6 +385,7 @@ steps:
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"base_url", std::string(target)}};
     },
+    .other_measurements = with_chain({}),
 };
 
 }  // namespace probe

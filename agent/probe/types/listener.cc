@@ -154,6 +154,7 @@ max_fill: 0.5
       keys.front().first = "address";
       return keys;
     },
+    .other_measurements = std::vector<std::string_view>{},
 };
 
 }  // namespace probe

@@ -278,6 +278,8 @@ role: primary
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
+    .other_measurements =
+        with_chain({"probe_postgres_replication_lag_seconds", "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

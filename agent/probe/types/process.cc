@@ -227,6 +227,7 @@ timeout: 500ms
       if (target.ends_with(".service")) return {{"unit", std::string(target)}};
       return {{"process_name", std::string(target)}};
     },
+    .other_measurements = std::vector<std::string_view>{},
 };
 
 }  // namespace probe

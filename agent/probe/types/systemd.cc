@@ -148,6 +148,7 @@ timeout: 1s
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"unit", std::string(target)}};
     },
+    .other_measurements = {{"probe_systemd_unit_start_time_seconds"}},
 };
 
 }  // namespace probe

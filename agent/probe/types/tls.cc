@@ -175,6 +175,7 @@ min_days: 21
       return keys;
     },
     .late = Reason::tls_handshake,
+    .other_measurements = with_chain({"probe_failed_due_to_regex"}),
 };
 
 }  // namespace probe

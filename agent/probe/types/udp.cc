@@ -123,6 +123,7 @@ timeout: 500ms
     .measurements = {"probe_udp_duration_seconds", "probe_failed_due_to_regex", "probe_failed_due_to_bytes",
                      "probe_ip_protocol", "probe_dns_lookup_time_seconds"},
     .keys_of_target = host_and_port,
+    .other_measurements = std::vector<std::string_view>{},
 };
 
 }  // namespace probe

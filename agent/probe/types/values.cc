@@ -82,6 +82,13 @@ void measure_chain(const loop::PeerChain& chain, Measurements& out) {
   if (!chain.cipher.empty()) out.push_back({"probe_tls_cipher_info", 1, {{"cipher", chain.cipher}}});
 }
 
+std::vector<std::string_view> with_chain(std::vector<std::string_view> others) {
+  for (const char* name : {"probe_ssl_earliest_cert_expiry", "probe_ssl_last_chain_expiry_timestamp_seconds",
+                           "probe_ssl_last_chain_info", "probe_tls_version_info", "probe_tls_cipher_info"})
+    others.emplace_back(name);
+  return others;
+}
+
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out) {
   base::Duration looked_up{};
   bool resolved = false;

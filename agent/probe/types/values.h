@@ -39,6 +39,8 @@ using Measurements = std::vector<model::Measurement>;
 
 // probe_ssl_* and probe_tls_* of what the peer showed, also if it did not verify.
 void measure_chain(const loop::PeerChain& chain, Measurements& out);
+// The names of those measurements, behind `others`: for Type::other_measurements.
+std::vector<std::string_view> with_chain(std::vector<std::string_view> others);
 // probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve (0 without one).
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
 
