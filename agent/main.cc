@@ -19,7 +19,6 @@
 #include "cli/query.h"
 #include "cli/status.h"
 #include "loop/signals.h"
-#include "rules/rule_check.h"
 #include "rules/unit_test.h"
 
 namespace {
@@ -79,24 +78,55 @@ void add_agent(CLI::App& top, Chosen& chosen) {
   agent->callback([&chosen] { chosen = [] { return run_agent(options, level, format); }; });
 }
 
+// --lint, --lint-fatal and --color, as they were written.
+struct LintFlags {
+  std::string lint = "all", colour = "auto";
+  bool fatal = false;
+
+  void add_to(CLI::App* command) {
+    command->add_option("--lint", lint, "all, none, or with commas between: duplicate-rules, never-fires")
+        ->capture_default_str();
+    command->add_flag("--lint-fatal", fatal, "End with exit code 3 if lint found something");
+    add_colour(command, colour);
+  }
+  rules::CheckOptions options() const {
+    rules::CheckOptions out;
+    auto checks = rules::parse_lint(lint);
+    if (!checks) throw CLI::ValidationError(checks.error().text);
+    out.lint = std::move(*checks);
+    out.verdict = fatal ? rules::LintVerdict::fatal : rules::LintVerdict::warning;
+    out.colour = base::colour_of(colour);
+    return out;
+  }
+};
+
 void add_check(CLI::App& top, Chosen& chosen) {
-  static std::string file;
+  static std::string file, config_file;
   static std::vector<std::string> files;
   static bool polkit = false, reference = false;
+  static LintFlags flags;
+  static rules::CheckOptions options;
   CLI::App* check = top.add_subcommand("check", "Look for mistakes without running anything")->require_subcommand(1);
   CLI::App* config = check->add_subcommand("config", "A configuration file and all that it names");
   config->add_option("FILE", file, "Configuration file");
   config->add_flag("--print-polkit", polkit, "Print the polkit rule that the configuration's plans need");
   config->add_flag("--print-reference", reference, "Print every key that a configuration can have");
+  flags.add_to(config);
   config->callback([&chosen] {
     if (!reference && file.empty()) throw CLI::RequiredError("FILE");
+    options = flags.options();
     chosen = [] {
-      return reference ? app::print_reference() : polkit ? app::print_polkit(file) : app::check_config(file);
+      return reference ? app::print_reference() : polkit ? app::print_polkit(file) : app::check_config(file, options);
     };
   });
   CLI::App* rules = check->add_subcommand("rules", "Prometheus rule files");
   rules->add_option("FILE", files, "Rule files")->required();
-  rules->callback([&chosen] { chosen = [] { return rules::check_rules(files, stdout, stderr); }; });
+  rules->add_option("--config.file", config_file, "Also name the rules that can never fire with this configuration");
+  flags.add_to(rules);
+  rules->callback([&chosen] {
+    options = flags.options();
+    chosen = [] { return app::check_rules(files, config_file, options); };
+  });
   CLI::App* metrics = check->add_subcommand("metrics", "Lint a metrics page on standard input");
   metrics->callback([&chosen] { chosen = [] { return cli::lint_standard_input(); }; });
 }

@@ -33,10 +33,6 @@ void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period
   });
 }
 
-model::Labels target_labels(const config::Global& global) {
-  return {{"job", global.job}, {"instance", global.instance}};
-}
-
 // An action as a label: "systemd restart", "command restart-order", without arguments, units and folders.
 std::string action_label(const std::string& text) {
   const std::size_t blank = text.find(' ');

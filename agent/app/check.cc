@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "app/loaded.h"
+#include "app/series_sources.h"
 #include "config/reference.h"
 #include "loop/event_loop.h"
 #include "loop/http_client.h"
@@ -67,7 +68,7 @@ void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
 
 }  // namespace
 
-int check_config(const std::string& file) {
+int check_config(const std::string& file, const rules::CheckOptions& options) {
   Loaded loaded;
   if (!loaded_well(file, loaded)) return 1;
   std::size_t rules = 0;
@@ -75,7 +76,25 @@ int check_config(const std::string& file) {
   fmt::print("{}: ok: {} services, {} probes, {} recovery plans, {} receivers, {} rules in {} groups\n", file,
              loaded.config.services.size(), loaded.probes.size(), loaded.plans.size(), loaded.receivers.size(), rules,
              loaded.groups.size());
-  return 0;
+  const rules::SeriesSources sources = series_sources(loaded);
+  rules::CheckOptions with_sources = options;
+  with_sources.sources = &sources;
+  // All files run in one agent: what stands twice in two of them is a duplicate too.
+  std::vector<std::vector<rules::CompiledGroupPtr>> as_one;
+  as_one.push_back(std::move(loaded.groups));
+  const auto findings = rules::lint(as_one, with_sources);
+  for (const rules::Finding& finding : findings) fmt::print("{}\n", rules::painted(finding, options.colour));
+  return options.verdict == rules::LintVerdict::fatal && !findings.empty() ? rules::kLintFailed : 0;
+}
+
+int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options) {
+  if (config_file.empty()) return rules::check_rules(files, options, stdout, stderr);
+  Loaded loaded;
+  if (!loaded_well(config_file, loaded)) return 1;
+  const rules::SeriesSources sources = series_sources(loaded);
+  options.sources = &sources;
+  options.compat = compat_of(loaded.config);
+  return rules::check_rules(files, options, stdout, stderr);
 }
 
 int print_reference() {

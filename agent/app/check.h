@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "rules/rule_check.h"
+
 namespace app {
 
-// The configuration with all files it names. 0 if it would start, 1 with all mistakes on standard error.
-int check_config(const std::string& file);
+// The configuration with all files it names, and what is suspicious about its rules. 0 if it would start, 1 with all
+// mistakes on standard error, rules::kLintFailed if findings are fatal and there are some.
+int check_config(const std::string& file, const rules::CheckOptions& options);
+// Rule files; with a configuration also whether anything in it can make them fire.
+int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options);
 // Every key of the configuration file and of every probe, action and receiver type, as text.
 int print_reference();
 // The polkit rule for exactly the units and verbs that the configuration's plans name.

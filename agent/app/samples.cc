@@ -13,6 +13,10 @@ bool written_by_runs(std::string_view family) { return family.starts_with("probe
 
 }  // namespace
 
+model::Labels target_labels(const config::Global& global) {
+  return {{"job", global.job}, {"instance", global.instance}};
+}
+
 model::Labels probe_labels(const probe::Spec& spec) {
   return spec.labels.merged(model::Labels{{"service", spec.service}, {"probe", spec.name}});
 }

@@ -64,6 +64,8 @@ class Samples {
   std::vector<Entry> page_;
 };
 
+// The labels that a scrape of this agent adds: job and instance.
+model::Labels target_labels(const config::Global& global);
 // The labels that every sample of a probe carries: service, probe and the probe's own.
 model::Labels probe_labels(const probe::Spec& spec);
 

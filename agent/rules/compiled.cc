@@ -7,13 +7,13 @@ namespace {
 
 // The place of an error inside an expression. In a block text (expr: |) the expression's lines are the file's lines,
 // with an indentation that is not known here; then the column counts from where the text starts.
-config::Mark place_of(const config::Mark& start, const promql::ParseError& error) {
+config::Mark place_of(const config::Mark& start, std::size_t line, std::size_t column) {
   config::Mark at = start;
-  if (error.line <= 1) {
-    at.column += error.column > 0 ? error.column - 1 : 0;
+  if (line <= 1) {
+    at.column += column > 0 ? column - 1 : 0;
   } else {
-    at.line += error.line - 1;
-    at.column = error.column;
+    at.line += line - 1;
+    at.column = column;
   }
   return at;
 }
@@ -57,7 +57,7 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
       compiled.source = rule;
       promql::Parsed parsed = promql::parse(rule.expr, compat);
       for (const promql::ParseError& error : parsed.errors)
-        errors.add(place_of(rule.expr_place, error), rule.path + ".expr", error.to_string());
+        errors.add(place_of(rule.expr_place, error.line, error.column), rule.path + ".expr", error.to_string());
       if (parsed.ok()) {
         compiled.expr = std::move(parsed.expr);
         compiled.query = promql::print(*compiled.expr);
@@ -73,6 +73,13 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
     out.push_back(std::move(group));
   }
   return out;
+}
+
+config::Mark place_in_expr(const config::Rule& rule, std::size_t offset) {
+  const std::string_view before = std::string_view(rule.expr).substr(0, offset);
+  const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+  const std::size_t line_start = line == 0 ? 0 : before.rfind('\n') + 1;
+  return place_of(rule.expr_place, line + 1, before.size() - line_start + 1);
 }
 
 bool CompiledRule::reads(const model::Labels& series) const {

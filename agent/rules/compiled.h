@@ -31,6 +31,9 @@ struct CompiledGroup {
   std::vector<CompiledRule> rules;
 };
 
+// The place in the rule file of a byte of the rule's expression.
+config::Mark place_in_expr(const config::Rule& rule, std::size_t offset);
+
 // The same text in all that matters to an evaluation.
 bool same_rule(const CompiledRule& a, const CompiledRule& b);
 bool same_group(const CompiledGroup& a, const CompiledGroup& b);

@@ -2,70 +2,83 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
-#include <tuple>
+#include <iterator>
 
 #include "rules/compiled.h"
 
 namespace rules {
 namespace {
 
-// Errors of one file, each on its line.
-std::string text_of(const config::Errors& errors) {
-  std::string text = errors.text();
-  if (!text.empty() && text.back() != '\n') text += '\n';
-  return text;
+void print_mistakes(const config::Errors& errors, base::Colour colour, std::FILE* out, std::FILE* err) {
+  std::fflush(out);
+  fmt::print(err, "{}\n", base::paint("  FAILED:", base::Tone::bad, colour));
+  for (const std::string& line : errors.lines()) fmt::print(err, "{}\n", line);
+  fmt::print(err, "\n");
+  std::fflush(err);
 }
 
-using Identity = std::tuple<std::string, std::vector<std::pair<std::string, std::string>>>;
-
-// Rules with one name and the same labels write the same series.
-std::vector<Identity> duplicates(const std::vector<CompiledGroupPtr>& groups) {
-  std::set<Identity> seen, twice;
-  for (const CompiledGroupPtr& group : groups)
-    for (const CompiledRule& rule : group->rules) {
-      Identity identity{rule.name(), rule.fixed};
-      std::sort(std::get<1>(identity).begin(), std::get<1>(identity).end());
-      if (!seen.insert(identity).second) twice.insert(identity);
-    }
-  return {twice.begin(), twice.end()};
-}
-
-bool check_file(const std::string& path, std::FILE* out, std::FILE* err) {
-  fmt::print(out, "Checking {}\n", path);
-  config::Errors errors;
-  std::vector<config::RuleGroup> source = config::load_rule_file(path, errors);
-  const std::vector<CompiledGroupPtr> groups = compile(std::move(source), promql::Compat::v3, errors);
-  if (!errors.empty()) {
-    std::fflush(out);
-    fmt::print(err, "  FAILED:\n{}\n", text_of(errors));
-    std::fflush(err);
-    return false;
-  }
+void print_success(const std::vector<CompiledGroupPtr>& groups, const std::vector<Finding>& findings,
+                   base::Colour colour, std::FILE* out) {
   std::size_t rules = 0;
   for (const CompiledGroupPtr& group : groups) rules += group->rules.size();
-  fmt::print(out, "  SUCCESS: {} rules found\n", rules);
-  for (const auto& [name, labels] : duplicates(groups)) {
-    std::string shown;
-    for (const auto& [label, value] : labels) shown += fmt::format("{}{}: {}", shown.empty() ? "" : ", ", label, value);
-    fmt::print(out, "  WARNING: {} stands more than once with the labels ({}): both write the same series\n", name,
-               shown);
-  }
+  fmt::print(out, "{}: {} rules found\n", base::paint("  SUCCESS", base::Tone::good, colour), rules);
+  for (const Finding& finding : findings) fmt::print(out, "{}\n", painted(finding, colour));
   fmt::print(out, "\n");
-  return true;
 }
 
 }  // namespace
 
-int check_rules(const std::vector<std::string>& files, std::FILE* out, std::FILE* err) {
+std::vector<Finding> lint(const std::vector<std::vector<CompiledGroupPtr>>& files, const CheckOptions& options) {
+  std::vector<Finding> found;
+  const auto take = [&](std::vector<Finding> some) {
+    found.insert(found.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+  };
+  SeriesSources sources;
+  const bool can_judge = options.sources && options.lint.contains(Lint::never_fires);
+  if (can_judge) {
+    sources = *options.sources;
+    for (const auto& groups : files) sources.add_rules(groups);
+  }
+  for (const auto& groups : files) {
+    if (options.lint.contains(Lint::duplicate_rules)) take(duplicate_rules(groups));
+    if (can_judge) take(never_fires(groups, sources));
+  }
+  sort(found);
+  return found;
+}
+
+std::string painted(const Finding& finding, base::Colour colour) {
+  std::string text = finding.to_string();
+  if (const auto at = text.find("warning:"); at != std::string::npos)
+    text.replace(at, 8, base::paint("warning:", base::Tone::warn, colour));
+  return text;
+}
+
+int check_rules(const std::vector<std::string>& files, const CheckOptions& options, std::FILE* out, std::FILE* err) {
   if (files.empty()) {
     fmt::print(err, "no rule file given; write fettle check rules FILE...\n");
     return 2;
   }
+  std::vector<config::Errors> errors(files.size());
+  std::vector<std::vector<CompiledGroupPtr>> loaded;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    loaded.push_back(compile(config::load_rule_file(files[i], errors[i]), options.compat, errors[i]));
+  const std::vector<Finding> findings = lint(loaded, options);
   bool good = true;
-  for (const std::string& file : files) good = check_file(file, out, err) && good;
-  return good ? 0 : 1;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    fmt::print(out, "Checking {}\n", files[i]);
+    good = good && errors[i].empty();
+    if (!errors[i].empty()) {
+      print_mistakes(errors[i], options.colour, out, err);
+      continue;
+    }
+    std::vector<Finding> own;
+    for (const Finding& finding : findings)
+      if (finding.at.file == files[i]) own.push_back(finding);
+    print_success(loaded[i], own, options.colour, out);
+  }
+  if (!good) return 1;
+  return options.verdict == LintVerdict::fatal && !findings.empty() ? kLintFailed : 0;
 }
 
 }  // namespace rules

@@ -83,12 +83,16 @@ auto catch_up(std::uint64_t total) {
 
 struct Self::Rep {
   prometheus::Registry registry;
+  std::vector<std::string> names;
 
   template <typename T>
   prometheus::Family<T>& family(const Metric& metric) {
     using Builder = std::conditional_t<std::is_same_v<T, Counter>, decltype(prometheus::BuildCounter()),
                                        std::conditional_t<std::is_same_v<T, Gauge>, decltype(prometheus::BuildGauge()),
                                                           decltype(prometheus::BuildHistogram())>>;
+    if (!std::is_same_v<T, Histogram>) names.emplace_back(metric.name);
+    else
+      for (const char* suffix : {"_bucket", "_sum", "_count"}) names.push_back(std::string(metric.name) + suffix);
     return Builder{}.Name(metric.name).Help(metric.help).Register(registry);
   }
   template <typename T>
@@ -227,6 +231,13 @@ void Self::forget_receiver(std::string_view receiver) { rep_->notifications.forg
 void Self::forget_group(std::string_view group) {
   rep_->rule_duration.forget(values({group}));
   rep_->rule_failures.forget(values({group}));
+}
+
+std::vector<std::string> Self::series_names() const {
+  std::vector<std::string> out = rep_->names;
+  for (const model::MetricFamily& family : process_metrics())
+    for (const model::MetricPoint& point : family.points) out.push_back(family.name + point.suffix);
+  return out;
 }
 
 std::vector<model::MetricFamily> Self::collect() const {

@@ -54,6 +54,8 @@ class Self {
   void forget_receiver(std::string_view receiver);
   void forget_group(std::string_view group);
 
+  // The names of all series that collect() can give, whether there are any yet or not.
+  std::vector<std::string> series_names() const;
   // All of it, and the process's own figures as /proc has them now.
   std::vector<model::MetricFamily> collect() const;
 

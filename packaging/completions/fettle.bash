@@ -6,7 +6,7 @@ _fettle() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=''
   case ${COMP_WORDS[1]-} in
     agent) words='--config.file --web.listen-address --web.config.file --web.external-url --storage.path --admin.socket --log.level --log.format' ;;
-    check) words='config rules metrics --print-polkit --print-reference' ;;
+    check) words='config rules metrics --config.file --lint --lint-fatal --color --print-polkit --print-reference' ;;
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     probe) words='--config.file http journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
@@ -24,6 +24,7 @@ _fettle() {
     --log.format) words='logfmt json' ;;
     -o | --output) words='table json' ;;
     --promql.compat) words='2 3' ;;
+    --lint) words='all none duplicate-rules never-fires' ;;
     --color) words='auto always never' ;;
   esac
   if [ -n "$words" ]; then

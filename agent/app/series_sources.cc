@@ -1,0 +1,74 @@
+#include "app/series_sources.h"
+
+#include "app/pictures.h"
+#include "app/samples.h"
+#include "self/self.h"
+
+namespace app {
+namespace {
+
+using Values = std::map<std::string, std::set<std::string>>;
+
+void add_values(Values& values, const model::Labels& labels) {
+  for (const model::Label label : labels) values[std::string(label.name)].emplace(label.value);
+}
+
+rules::SeriesSource source_of(const probe::Spec& spec, const model::Labels& target) {
+  rules::SeriesSource source;
+  source.names = {"probe_success", "probe_duration_seconds"};
+  source.names.insert(source.names.end(), spec.type->measurements.begin(), spec.type->measurements.end());
+  if (const auto& others = spec.type->other_measurements)
+    source.names.insert(source.names.end(), others->begin(), others->end());
+  else source.kind = rules::SeriesSource::Names::any;
+  add_values(source.labels, target.merged(probe_labels(spec)));
+  return source;
+}
+
+// The page as it is when every service is up, every probe has run and every plan is there.
+std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
+  std::map<std::string, ServiceHealth> services;
+  std::vector<probe::Status> probes;
+  std::vector<recover::PlanStatus> plans;
+  for (const auto& [name, service] : loaded.config.services)
+    services[name] = {model::Health::up, {}, model::Reason::none, ""};
+  for (const probe::Spec& spec : loaded.probes) {
+    probe::Status status;
+    status.spec = &spec;
+    status.health = model::Health::up;
+    status.last = probe::Run{&spec, {}, {}, {}, {}};
+    probes.push_back(std::move(status));
+  }
+  for (const auto& plan : loaded.plans) {
+    recover::PlanStatus status;
+    status.service = plan->service;
+    plans.push_back(std::move(status));
+  }
+  return metric_families({loaded.config, services, std::move(probes), std::move(plans), {}, {}, {}, {}});
+}
+
+}  // namespace
+
+rules::SeriesSources series_sources(const Loaded& loaded) {
+  rules::SeriesSources sources;
+  const model::Labels target = target_labels(loaded.config.global);
+  for (const probe::Spec& spec : loaded.probes) sources.add(source_of(spec, target));
+
+  Values own, with_services;
+  add_values(own, target);
+  with_services = own;
+  with_services["service"].emplace("");
+  for (const auto& [name, service] : loaded.config.services) with_services["service"].insert(name);
+  for (const model::MetricFamily& family : whole_page(loaded)) {
+    if (family.name.starts_with("probe_")) continue;  // the probes' own, above
+    for (const model::MetricPoint& point : family.points) {
+      rules::SeriesSource source{rules::SeriesSource::Names::listed, {family.name + point.suffix}, own};
+      for (const char* label : {"service", "probe"}) source.labels[label] = {std::string(point.labels.get(label))};
+      sources.add(std::move(source));
+    }
+  }
+  sources.add({rules::SeriesSource::Names::listed, self::Self("", "").series_names(), with_services});
+  sources.add_rules(loaded.groups);
+  return sources;
+}
+
+}  // namespace app
