@@ -19,6 +19,7 @@
 #include "base/version.h"
 #include "loop/event_loop.h"
 #include "loop/http_client.h"
+#include "loop/line_server.h"
 #include "loop/logind.h"
 #include "loop/pid_watch.h"
 #include "loop/resolver.h"
@@ -29,6 +30,7 @@
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
+#include "recover/switchboard.h"
 #include "rules/manager.h"
 #include "self/self.h"
 #include "state/state.h"
@@ -89,6 +91,7 @@ class Agent final : private recover::World {
   loop::StreamDialer dialer_{loop_, resolver_};
   loop::CurlHttpClient http_{loop_, resolver_};
   loop::Subprocesses spawner_{loop_};
+  loop::SocketLineServer lines_{loop_};
   loop::PidWatch pids_{loop_};
   loop::SdBusSystemd systemd_{loop_};
   loop::SdBusLogind logind_{loop_};
@@ -101,6 +104,7 @@ class Agent final : private recover::World {
   std::unique_ptr<state::State> state_;
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
+  std::unique_ptr<recover::Switchboard> switchboard_;
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
 

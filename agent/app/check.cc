@@ -110,6 +110,8 @@ int print_reference() {
   for (const recover::ActionType* type : recover::action_types())
     add("action", type->name, type->summary, type->example,
         type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
+  for (const recover::TrafficType* type : recover::traffic_types())
+    add("traffic", type->name, type->summary, type->example, type->reference());
   for (const notify::NotifierType* type : notify::notifier_types())
     add("receiver", type->name, type->summary, type->example, {});
   fmt::print("{}", config::print_reference(sections));
@@ -124,6 +126,9 @@ int print_polkit(const std::string& file) {
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps)
         if (const auto job = step.action->systemd_job()) jobs.push_back(*job);
+  for (const auto& traffic : loaded.traffic)
+    for (const auto& place : traffic->places)
+      if (const auto job = place->systemd_job()) jobs.push_back(*job);
   fmt::print("{}", recover::polkit_rule(jobs, file, "fettle"));
   return 0;
 }

@@ -51,6 +51,8 @@ Loaded load(const std::string& file, config::Errors& errors) {
   for (const auto& [name, service] : loaded.config.services) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
       loaded.probes.push_back(std::move(spec));
+    if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
+      loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
   }
   loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);

@@ -11,6 +11,7 @@
 #include "probe/spec.h"
 #include "promql/parser.h"
 #include "recover/plan_spec.h"
+#include "recover/traffic.h"
 #include "rules/manager.h"
 
 namespace app {
@@ -19,6 +20,7 @@ struct Loaded {
   config::AgentConfig config;  // node, instance and evaluation_interval filled in
   std::vector<probe::Spec> probes;
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
+  std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
   std::vector<notify::ReceiverSpec> receivers;
   std::vector<rules::CompiledGroupPtr> groups;
 };

@@ -21,17 +21,14 @@
 
 namespace recover {
 
-class Traffic;
-namespace traffic {
-class Nginx;
-}
+class Switchboard;
 
 struct Context {
   loop::Scheduler& scheduler;
   loop::Systemd& systemd;
   loop::Spawner& spawner;
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
-  traffic::Nginx* nginx = nullptr;                                                // the Dispatcher brings its own
+  Switchboard* switchboard = nullptr;                                             // null: no service has traffic
   // Of single actions; null only where a test does not use them.
   loop::HttpClient* http = nullptr;
   loop::PidWatcher* pids = nullptr;
@@ -75,10 +72,10 @@ class Action {
 struct ActionOwner {
   std::string service;
   std::string unit;
-  bool may_fail = false;                     // the plan goes on without it: a finally step, or on_failure: continue
-  std::shared_ptr<const Traffic> traffic{};  // null: the service has none
-  base::Millis slow_start{0};                // of undrain
-  bool may_reboot = false;                   // the service's allow_reboot
+  bool may_fail = false;       // the plan goes on without it: a finally step, or on_failure: continue
+  bool has_traffic = false;    // that could be moved
+  base::Millis slow_start{0};  // of undrain
+  bool may_reboot = false;     // the service's allow_reboot
 };
 
 struct ActionType {

@@ -15,7 +15,6 @@
 #include "recover/guard.h"
 #include "recover/plan.h"
 #include "recover/run.h"
-#include "recover/traffic/nginx.h"
 
 namespace recover {
 namespace {
@@ -57,10 +56,7 @@ struct Dispatcher::Rep {
         started(context.scheduler.now()),
         books(state, context.scheduler),
         node(state, context.scheduler, options.limits),
-        give_back(context),
-        nginx(context.scheduler, context.systemd, context.spawner) {
-    context.nginx = &nginx;
-  }
+        give_back(context) {}
 
   Options options;
   Context context;
@@ -72,7 +68,6 @@ struct Dispatcher::Rep {
   Books books;
   NodeLimit node;
   GiveBack give_back;
-  traffic::Nginx nginx;
   std::map<std::string, std::unique_ptr<Active>> active;
   std::map<model::Labels, model::Alert> alerts;   // firing ones
   std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
@@ -321,7 +316,7 @@ struct Dispatcher::Rep {
   // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
   // ended could not give back.
   void put_back(Active& a) {
-    if (a.spec->mode != Mode::dry_run && !a.plan->running()) give_back.look(a.spec->service, a.spec->traffic);
+    if (a.spec->mode != Mode::dry_run && !a.plan->running()) give_back.look(a.spec->service);
   }
 
   std::map<std::string, std::unique_ptr<Active>>::iterator remove(

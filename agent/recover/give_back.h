@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "loop/scheduler.h"
 #include "recover/action.h"
-#include "recover/traffic.h"
+#include "recover/switchboard.h"
 
 namespace recover {
 
@@ -22,7 +22,7 @@ class GiveBack {
   explicit GiveBack(const Context& context) : context_(context) {}
 
   // No run is under way for the service: if its traffic is away, it comes back.
-  void look(const std::string& service, std::shared_ptr<const Traffic> traffic);
+  void look(const std::string& service);
   // A run has the traffic in its hands now, or the service is gone.
   void leave(const std::string& service) { turns_.erase(service); }
 

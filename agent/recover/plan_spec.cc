@@ -220,7 +220,6 @@ bool has_step(const std::vector<Step>& list, std::string_view text) {
 
 std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
                                      config::Errors& errors) {
-  auto traffic = parse_traffic(settings.traffic, "services." + service + ".traffic", errors);
   if (settings.recovery.is_null()) return nullptr;
   const std::string path = "services." + service + ".recovery";
   PlanSettings in = plan_schema().parse(settings.recovery, path, errors);
@@ -236,12 +235,12 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->mode = in.mode;
   plan->guards = in.guards;
   plan->budget = in.budget;
-  plan->traffic = std::move(traffic);
-  ActionOwner owner{service, settings.unit, false, plan->traffic};
+  const bool has_traffic = !settings.traffic.is_null();
+  ActionOwner owner{service, settings.unit, false, has_traffic};
   owner.may_reboot = settings.allow_reboot;
   plan->steps = parse_steps(std::move(in.steps), Place::steps, path + ".steps", settings, owner, errors);
   plan->finally = parse_steps(std::move(in.finally), Place::finally, path + ".finally", settings, owner, errors);
-  if (plan->traffic != nullptr && has_step(plan->steps, "drain") && !has_step(plan->finally, "undrain"))
+  if (has_traffic && has_step(plan->steps, "drain") && !has_step(plan->finally, "undrain"))
     errors.add(settings.recovery.find("steps").mark(), path + ".steps",
                "a plan that drains must give the traffic back: add {do: undrain} to finally");
   return plan;

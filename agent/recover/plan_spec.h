@@ -12,7 +12,6 @@
 #include "config/agent_config.h"
 #include "model/alert.h"
 #include "recover/action.h"
-#include "recover/traffic.h"
 
 namespace recover {
 
@@ -66,7 +65,6 @@ struct PlanSpec {
   Budget budget;
   std::vector<Step> steps;
   std::vector<Step> finally;
-  std::shared_ptr<const Traffic> traffic;  // null: none configured
 };
 
 // Mistakes (unknown action, no steps, a systemd action on a service without a unit …) go to `errors`.

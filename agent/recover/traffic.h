@@ -1,34 +1,108 @@
-// One service's place behind a load balancer: it can be taken out and put back. An adapter per load balancer is in
-// traffic/. Const and shared by the actions and the plan of the service; what changes is outside, in files and daemons.
+// A service's places behind load balancers: it can be taken out of each and put back. What a place is, one file in
+// traffic/types/ and one line in traffic/types.def say; the Switchboard turns all places of a service together.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "config/agent_config.h"
 #include "config/schema.h"
+#include "loop/line_server.h"
+#include "loop/scheduler.h"
+#include "loop/stream.h"
+#include "loop/subprocess.h"
+#include "loop/systemd.h"
+#include "model/health.h"
 #include "recover/action.h"
 
 namespace recover {
 
+namespace traffic {
+class Nginx;
+}
+
 enum class Flow { live, drained };
 
-class Traffic {
+// How a service stands to those who send it requests.
+struct Stance {
+  Flow flow = Flow::live;  // what plans and people want
+  int share = kAll;        // percent of its weight, while live
+  model::Health health = model::Health::unknown;
+  std::string text{};  // why it is down
+
+  static constexpr int kAll = 100;
+  bool is_out() const { return flow == Flow::drained || health == model::Health::down; }
+  bool operator==(const Stance&) const = default;
+};
+
+// What places work with. One for the node.
+struct TrafficContext {
+  loop::Scheduler& scheduler;
+  loop::Systemd& systemd;
+  loop::Spawner& spawner;
+  loop::Dialer& dialer;
+  loop::LineServer& lines;
+  traffic::Nginx* nginx = nullptr;  // the Switchboard brings its own: reloads of one nginx are done together
+};
+
+struct Turned {
+  std::string result;  // ok, failed, refused
+  std::string text;
+  bool by_others = false;  // ok, because it was out already; then it is not fettle's to put back
+};
+
+// A place in work. Loop thread. Dropping it ends what it runs, not what it has done.
+class Adapter {
  public:
-  virtual ~Traffic() = default;
-  // `done` once, in a later turn: "ok" when the load balancer works with it, or why it does not; then it works as
-  // before. Turning to what already is does nothing, but proves it. Dropping the Handle stops waiting, not the turn.
-  virtual loop::Handle turn(Flow to, const Context& context, const std::string& service, base::Instant deadline,
-                            std::function<void(ActionResult)> done) const = 0;
-  // An agent took the service out and ended before it put it back, or in the middle of a turn.
-  virtual bool left_drained(const std::string& service) const = 0;
+  virtual ~Adapter() = default;
+  // One turn at a time. `done` once, in a later turn of the loop: "ok" when the load balancer works with it, or why it
+  // does not; then it works as before. Turning to what already is does nothing, but proves it. Dropping the Handle
+  // stops waiting, not the turn.
+  virtual loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) = 0;
+  // What lies outside says that an agent took the service out and ended before it put it back, or in mid-turn.
+  virtual bool left_drained() const { return false; }
+};
+
+// A place as configured. Const.
+class TrafficPlace {
+ public:
+  virtual ~TrafficPlace() = default;
+  virtual std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string& service) const = 0;
+  // Whether it is turned with the service's health too. Else it knows what is drained, and no more.
+  virtual bool follows_health() const = 0;
   // What a turn asks of systemd, if it does: the polkit rule is made of these.
-  virtual std::optional<SystemdJob> systemd_job() const = 0;
+  virtual std::optional<SystemdJob> systemd_job() const { return std::nullopt; }
   virtual std::string text() const = 0;  // "nginx upstream order"
 };
 
-// `services.NAME.traffic`. Null if it is absent or has a mistake.
-std::shared_ptr<const Traffic> parse_traffic(const config::Node& node, const std::string& path, config::Errors& errors);
+struct TrafficType {
+  std::string_view name;  // the key under `traffic`
+  std::string_view summary;
+  std::string_view example;
+  const std::vector<config::KeyReference>& (*reference)();
+  // Null if it has a mistake.
+  std::unique_ptr<const TrafficPlace> (*parse)(const config::Node& node, const std::string& path,
+                                               config::Errors& errors);
+};
+
+std::span<const TrafficType* const> traffic_types();
+
+struct TrafficSpec {
+  std::string service;
+  std::vector<std::unique_ptr<const TrafficPlace>> places;
+};
+
+// `services.NAME.traffic`: a key for each type. Null if it is absent or has a mistake.
+std::unique_ptr<const TrafficSpec> parse_traffic(const std::string& service, const config::Node& node,
+                                                 config::Errors& errors);
+
+// Whether so many of `all` servers may be left when one of them goes: `min_live`, or half of them and at least one for
+// 0. The number that must be left.
+int least_live(int min_live, int all);
 
 }  // namespace recover

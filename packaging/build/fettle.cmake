@@ -44,13 +44,14 @@ function(fettle_module name)
   target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE fettle_flags ${arg_PRIVATE})
 endfunction()
 
-# fettle_plugins(VARIABLE MACRO): the sources that types.def of the calling folder names, one types/NAME.cc a line.
+# fettle_plugins(VARIABLE MACRO [FOLDER/]): the sources that types.def of the calling folder, or of one inside it,
+# names, one types/NAME.cc a line.
 function(fettle_plugins variable macro)
-  set(list ${CMAKE_CURRENT_SOURCE_DIR}/types.def)
+  set(list ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2}types.def)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
   file(STRINGS ${list} lines REGEX "^${macro}\\(")
   foreach(line IN LISTS lines)
-    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+)\\).*" "types/\\1.cc" source "${line}")
+    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+)\\).*" "${ARGV2}types/\\1.cc" source "${line}")
     list(APPEND sources ${source})
   endforeach()
   set(${variable} ${sources} PARENT_SCOPE)

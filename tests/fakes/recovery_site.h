@@ -1,18 +1,22 @@
 // A Dispatcher with everything around it in a test's hand: one service "order" that depends on "redis".
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "fakes/fake_lines.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_state.h"
 #include "fakes/probe_world.h"
 #include "fakes/recovery_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
+#include "recover/switchboard.h"
 
 namespace fakes {
 
@@ -20,12 +24,15 @@ struct RecoverySite {
   FakeLoop loop;
   FakeSystemd systemd{loop};
   FakeSpawner spawner{loop};
+  FakeDialer dialer{loop};
+  FakeLines lines;
   FakeState state{loop};
   RecoveryWorld world;
   ActionScript restart, telling{.heals = false};
   recover::NodeLimits limits{1, 1000};
   std::vector<std::string> said;
   std::vector<std::string> pages;
+  std::unique_ptr<recover::Switchboard> switchboard;
   std::unique_ptr<recover::Dispatcher> dispatcher;
 
   RecoverySite() {
@@ -34,6 +41,9 @@ struct RecoverySite {
   }
 
   void start() {
+    dispatcher.reset();
+    switchboard =
+        std::make_unique<recover::Switchboard>(recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
     recover::Listener listener;
     listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
     listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
@@ -43,9 +53,10 @@ struct RecoverySite {
     listener.on_blocked = [this](const std::string& service, const std::string& reason) {
       said.push_back(service + " blocked " + reason);
     };
-    recover::Context context{loop, systemd, spawner, [this](const std::string& service, const std::string& text) {
-                               pages.push_back(service + ": " + text);
-                             }};
+    recover::Context context{
+        loop, systemd, spawner,
+        [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
+        switchboard.get()};
     dispatcher =
         std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state, world, listener);
   }
@@ -62,6 +73,14 @@ struct RecoverySite {
     spec->steps.push_back(scripted_step("systemd restart order.service", restart));
     spec->steps.back().verify = recover::Verify{1, base::Millis{30'000}};
     return spec;
+  }
+  // What `services.order.traffic` says.
+  void use_traffic(const std::string& yaml) {
+    config::Errors errors;
+    std::vector<std::unique_ptr<const recover::TrafficSpec>> all;
+    all.push_back(recover::parse_traffic("order", config::Node::parse(yaml, "f.yml", errors), errors));
+    CHECK(errors.text() == "");
+    switchboard->replace(std::move(all));
   }
   void use(std::unique_ptr<recover::PlanSpec> spec) {
     std::vector<std::unique_ptr<recover::PlanSpec>> plans;

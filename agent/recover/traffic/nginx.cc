@@ -21,6 +21,8 @@ std::string mark_of(std::string service) {
   return service;
 }
 
+constexpr base::Millis kLook{50};  // at nginx' workers, while they change
+
 std::string previous(const std::string& file) { return file + ".prev"; }
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -41,6 +43,19 @@ std::string complaint_of(const std::vector<std::string>& argv, const base::Resul
                      first_line(finished->err.empty() ? finished->out : finished->err));
 }
 
+// Whether two files differ in comments at most.
+bool same_for_nginx(const std::string& a, const std::string& b) {
+  const auto bare = [](const std::string& text) {
+    std::string out;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      if (std::string kept = line.substr(0, line.find('#')); kept.find_first_not_of(" \t") != kept.npos)
+        out += kept.substr(0, kept.find_last_not_of(" \t") + 1) + "\n";
+    return out;
+  };
+  return bare(a) == bare(b);
+}
+
 std::set<std::string> workers(const std::string& pid_file) {
   std::set<std::string> out;
   const auto pid = base::read_file(pid_file);
@@ -55,25 +70,32 @@ std::set<std::string> workers(const std::string& pid_file) {
 
 }  // namespace
 
-base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, Flow to,
+base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, const Stance& to,
                                          const std::string& service) {
   const auto place = [&](const Server& wanted) {
     if (Server* known = find(servers, wanted.address)) known->weight = wanted.weight;
     else servers.push_back(wanted);
   };
-  place({settings.self, settings.weight, {}, false, ""});
+  place({.address = settings.self, .weight = settings.weight});
   for (const Server& peer : settings.peers) place(peer);
+  const std::string holder = mark_of(service);
   Server& self = *find(servers, settings.self);
-  if (to == Flow::live) {
-    if (self.drained_for == mark_of(service)) self.down = false;
-    if (!self.down) self.drained_for.clear();
+  const bool ours = self.down && self.hold != Hold::others && self.holder == holder;
+  if (self.down && !ours) return servers;
+  if (!to.is_out()) {
+    if (ours && self.hold == Hold::unhealthy && to.health == model::Health::unknown) return servers;
+    self.down = false;
+    self.share = std::clamp(to.share / kShareStep * kShareStep, kShareStep, Stance::kAll);
+    self.holder = self.share < Stance::kAll ? holder : "";
     return servers;
   }
-  if (self.down) return servers;
   self.down = true;
-  self.drained_for = mark_of(service);
+  self.hold = to.flow == Flow::drained ? Hold::drained : Hold::unhealthy;
+  self.holder = holder;
+  self.share = Stance::kAll;
+  if (ours) return servers;
   const int all = static_cast<int>(servers.size());
-  const int least = settings.min_live > 0 ? settings.min_live : std::max(1, (all + 1) / 2);
+  const int least = least_live(settings.min_live, all);
   if (const int left = live_count(servers); left < least)
     return base::fail(base::Kind::limit,
                       fmt::format("{} of {} servers of upstream {} would be live and there must be {}; {} stays in",
@@ -88,18 +110,24 @@ bool left_drained(const NginxUpstream& upstream, const std::string& service) {
   auto servers = parse_servers(*text, upstream.file);
   if (!servers) return false;
   const Server* self = find(*servers, upstream.self);
-  return self != nullptr && self->down && self->drained_for == mark_of(service);
+  return self != nullptr && self->down && self->hold == Hold::drained && self->holder == mark_of(service);
 }
 
 struct Nginx::Rep {
   struct Request {
     std::uint64_t id;
     NginxUpstream upstream;
-    Flow to;
+    Stance to;
     std::string service;
     base::Instant deadline;
-    std::function<void(ActionResult)> done;
+    std::function<void(Turned)> done;
     std::string text{};  // of success
+  };
+  // A drain that nginx has taken, while its old workers answer what they were asked before.
+  struct Leaving {
+    Request request;
+    std::set<std::string> old_workers;
+    base::Instant until;
   };
   struct Place final : loop::Registration {
     Place(std::weak_ptr<Rep> r, std::uint64_t i) : rep(std::move(r)), id(i) {}
@@ -117,15 +145,17 @@ struct Nginx::Rep {
   loop::Spawner& spawner;
   std::uint64_t next_id = 1;
   std::vector<Request> waiting;
-  std::vector<Request> batch;                 // under way; all of one nginx
+  std::vector<Request> batch;  // under way; all of one nginx
+  std::vector<Leaving> leaving;
   std::map<std::string, std::string> before;  // the last content that worked, by file that the batch wrote
   std::set<std::string> old_workers;
   base::Instant deadline{}, workers_until{};
   std::optional<base::Instant> last_reload;
-  loop::Handle timer, step;
+  loop::Handle timer, step, leaving_timer;
 
   void forget(std::uint64_t id) {
     std::erase_if(waiting, [&](const Request& r) { return r.id == id; });
+    std::erase_if(leaving, [&](const Leaving& l) { return l.request.id == id; });
     for (Request& r : batch)
       if (r.id == id) r.done = nullptr;
   }
@@ -152,12 +182,12 @@ struct Nginx::Rep {
     std::vector<Request> taken(std::make_move_iterator(waiting.begin()), std::make_move_iterator(rest));
     waiting.erase(waiting.begin(), rest);
     deadline = scheduler.now() + std::chrono::seconds{5};
-    std::vector<std::pair<Request, ActionResult>> answered;
+    std::vector<std::pair<Request, Turned>> answered;
     for (Request& r : taken) {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
-      if (!change) answered.emplace_back(std::move(r), ActionResult{refusal(change.error()), change.error().text});
-      else if (!*change) answered.emplace_back(std::move(r), ActionResult{"ok", r.text + ", as before"});
+      if (!change) answered.emplace_back(std::move(r), Turned{refusal(change.error()), change.error().text});
+      else if (!*change) answered.emplace_back(std::move(r), Turned{"ok", r.text + ", as before"});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();
@@ -183,14 +213,17 @@ struct Nginx::Rep {
     TRY(const auto wanted, turned(r.upstream, servers, r.to, r.service));
     r.text = text_of(r, wanted);
     const std::string text = to_text(wanted);
-    if (text == old && !unfinished && !before.contains(file)) return false;
+    if (!unfinished && !before.contains(file) && same_for_nginx(text, old)) {
+      if (text != old) TRY_VOID(base::write_file_atomically(file, text));
+      return false;
+    }
     if (!before.contains(file)) {
       // What a crash left as .prev is the last that is known to have worked.
       if (unfinished) {
         TRY(old, base::read_file(previous(file)));
       } else {
         if (old.empty()) {
-          TRY(const auto live, turned(r.upstream, {}, Flow::live, r.service));
+          TRY(const auto live, turned(r.upstream, {}, Stance{}, r.service));
           old = to_text(live);
         }
         TRY_VOID(base::write_file_atomically(previous(file), old));
@@ -210,11 +243,13 @@ struct Nginx::Rep {
   static std::string text_of(const Request& r, std::vector<Server> servers) {
     const Server* self = find(servers, r.upstream.self);
     const std::string counts = fmt::format("{} of {} servers live", live_count(servers), servers.size());
-    if (r.to == Flow::live && self->down)
+    if (self->down && (self->hold == Hold::others || self->holder != mark_of(r.service)))
       return fmt::format("nginx upstream {}: {} stays down: it was not fettle that took it out of {}; {}",
                          r.upstream.upstream, r.upstream.self, r.upstream.file, counts);
-    return fmt::format("nginx upstream {}: {} is {}; {}", r.upstream.upstream, r.upstream.self,
-                       self->down ? "out" : "in", counts);
+    const std::string place = self->down          ? "out"
+                              : self->share < 100 ? fmt::format("in with {} % of its weight", self->share)
+                                                  : "in";
+    return fmt::format("nginx upstream {}: {} is {}; {}", r.upstream.upstream, r.upstream.self, place, counts);
   }
 
   base::Millis left() const {
@@ -276,7 +311,7 @@ struct Nginx::Rep {
           fmt::format("nginx ({}) has no new workers {} after the reload, so it refused the configuration; see "
                       "its error log",
                       pid_file, base::format_duration(kNewWorkers)));
-    step = scheduler.after(std::chrono::milliseconds{50}, [this] { look_for_workers(); });
+    step = scheduler.after(kLook, [this] { look_for_workers(); });
   }
 
   // The reload failed or nobody knows: the old file comes back, and nginx is told once more, in case it had taken the
@@ -302,12 +337,39 @@ struct Nginx::Rep {
     before.clear();
     for (Request& r : std::exchange(batch, {})) {
       if (!r.done) continue;
-      if (complaint.empty()) r.done({"ok", r.text});
+      if (complaint.empty() && r.to.flow == Flow::drained) wait_for_requests(std::move(r));
+      else if (complaint.empty()) r.done({"ok", r.text});
       else
         r.done({"failed", fmt::format("nginx upstream {}: {}; {} is as it was before", r.upstream.upstream, complaint,
                                       r.upstream.file)});
     }
     arm();
+  }
+
+  // Old workers take no more requests and end when those are answered that they have.
+  void wait_for_requests(Request r) {
+    const base::Instant until = std::min(scheduler.now() + r.upstream.in_flight, r.deadline);
+    leaving.push_back({std::move(r), old_workers, until});
+    if (!leaving_timer) look_at_leaving();
+  }
+  void look_at_leaving() {
+    std::vector<Leaving> gone;
+    for (auto it = leaving.begin(); it != leaving.end();) {
+      const auto now = workers(it->request.upstream.pid_file);
+      const bool busy =
+          std::any_of(now.begin(), now.end(), [&](const auto& pid) { return it->old_workers.contains(pid); });
+      if (busy && scheduler.now() < it->until) {
+        ++it;
+        continue;
+      }
+      if (busy) it->request.text += "; old workers still answer requests, and were given up";
+      gone.push_back(std::move(*it));
+      it = leaving.erase(it);
+    }
+    const loop::Handle own = std::move(leaving_timer);
+    if (!leaving.empty()) leaving_timer = scheduler.after(kLook, [this] { look_at_leaving(); });
+    for (Leaving& l : gone)
+      if (l.request.done) l.request.done({"ok", l.request.text});
   }
 };
 
@@ -315,8 +377,8 @@ Nginx::Nginx(loop::Scheduler& scheduler, loop::Systemd& systemd, loop::Spawner& 
     : rep_(std::make_shared<Rep>(scheduler, systemd, spawner)) {}
 Nginx::~Nginx() = default;
 
-loop::Handle Nginx::turn(const NginxUpstream& upstream, Flow to, const std::string& service, base::Instant deadline,
-                         std::function<void(ActionResult)> done) {
+loop::Handle Nginx::turn(const NginxUpstream& upstream, const Stance& to, const std::string& service,
+                         base::Instant deadline, std::function<void(Turned)> done) {
   const std::uint64_t id = rep_->next_id++;
   rep_->waiting.push_back({id, upstream, to, service, deadline, std::move(done)});
   rep_->arm();

@@ -3,7 +3,8 @@
 // would be left; the old file is kept as FILE.prev, the new one is written durably; a test command and then the reload
 // must succeed, and new workers must be there, else the old file comes back. FILE.prev stays until then: a crash in
 // between leaves it, and left_drained() sees it.
-// Turns that wait are done together, and reloads are kBetweenReloads apart: each one leaves old workers behind.
+// Turns that wait are done together, and reloads are kBetweenReloads apart: each one leaves old workers behind. A drain
+// is over when these have finished the requests that they had, or its in_flight is.
 // Loop thread; one Nginx for the node.
 #pragma once
 
@@ -32,13 +33,15 @@ struct NginxUpstream {
   std::vector<std::string> test;    // before the reload; empty: none, the reload itself must notice
   std::vector<std::string> reload;  // empty: systemd reloads `unit`
   std::string unit = "nginx.service";
-  std::string pid_file;  // of the master, to see its new workers; "": not looked at
+  std::string pid_file;            // of the master, to see its workers; "": not looked at
+  base::Millis in_flight{10'000};  // that a drain waits for old workers to end
+  bool health_checks = false;      // `down` also while the service is
 };
 
 // The servers as they should be: what the file says, with the weights of the configuration; servers of the
-// configuration that are not in the file are added. `down` changes for self alone, and `down` that somebody else wrote
-// stays. An error is a refusal.
-base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, Flow to,
+// configuration that are not in the file are added. `down` and the share change for self alone, and `down` that
+// somebody else wrote stays. While the health is unknown, what fettle wrote for it stays too. An error is a refusal.
+base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, const Stance& to,
                                          const std::string& service);
 
 class Nginx {
@@ -49,9 +52,9 @@ class Nginx {
   Nginx(loop::Scheduler& scheduler, loop::Systemd& systemd, loop::Spawner& spawner);
   ~Nginx();
 
-  // As Traffic::turn. A turn that has not begun is taken back with the Handle.
-  loop::Handle turn(const NginxUpstream& upstream, Flow to, const std::string& service, base::Instant deadline,
-                    std::function<void(ActionResult)> done);
+  // As Adapter::turn. A turn that has not begun is taken back with the Handle.
+  loop::Handle turn(const NginxUpstream& upstream, const Stance& to, const std::string& service, base::Instant deadline,
+                    std::function<void(Turned)> done);
 
  private:
   struct Rep;
@@ -59,7 +62,5 @@ class Nginx {
 };
 
 bool left_drained(const NginxUpstream& upstream, const std::string& service);
-
-std::shared_ptr<const Traffic> parse_nginx(const config::Node& node, const std::string& path, config::Errors& errors);
 
 }  // namespace recover::traffic

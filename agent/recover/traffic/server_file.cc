@@ -9,7 +9,10 @@
 namespace recover::traffic {
 namespace {
 
-constexpr std::string_view kMark = "# drained by fettle for ";
+constexpr std::string_view kDrained = "# drained by fettle for ";
+constexpr std::string_view kUnhealthy = "# unhealthy, says fettle of ";
+constexpr std::string_view kShare = "# slow start by fettle of ";
+constexpr std::string_view kScaled = "# All weights are 20 times as large while a server starts slowly.";
 
 bool only(std::string_view text, std::string_view more) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -19,6 +22,32 @@ bool only(std::string_view text, std::string_view more) {
 }
 
 bool is_number(std::string_view text) { return only(text, "") && text.find_first_not_of("0123456789") == text.npos; }
+
+// What fettle noted behind a server line.
+void read_mark(std::string_view comment, Server& server) {
+  const auto is = [&](std::string_view mark) {
+    if (!comment.starts_with(mark)) return false;
+    server.holder = comment.substr(mark.size());
+    return true;
+  };
+  if (is(kDrained)) server.hold = Hold::drained;
+  else if (is(kUnhealthy)) server.hold = Hold::unhealthy;
+  else if (is(kShare)) {  // "order: 25 %"
+    const std::size_t colon = server.holder.rfind(": ");
+    if (colon == std::string::npos) return server.holder.clear();
+    std::from_chars(server.holder.data() + colon + 2, server.holder.data() + server.holder.size(), server.share);
+    server.holder.resize(colon);
+    if (server.share < kShareStep || server.share > 100) server.share = 100;
+  }
+}
+
+std::string mark_of(const Server& server) {
+  if (server.holder.empty()) return "";
+  if (server.down && server.hold == Hold::drained) return fmt::format(" {}{}", kDrained, server.holder);
+  if (server.down && server.hold == Hold::unhealthy) return fmt::format(" {}{}", kUnhealthy, server.holder);
+  if (!server.down && server.share < 100) return fmt::format(" {}{}: {} %", kShare, server.holder, server.share);
+  return "";
+}
 
 std::string complaint_of(std::string_view word, Server& server) {
   const std::size_t equals = word.find('=');
@@ -51,6 +80,7 @@ base::Result<std::vector<Server>> parse_servers(const std::string& text, const s
   std::vector<Server> servers;
   std::istringstream lines(text);
   std::string line;
+  int scale = 1;
   for (int number = 1; std::getline(lines, line); ++number) {
     const auto mistake = [&](std::string_view what) {
       return base::fail(base::Kind::invalid,
@@ -60,8 +90,9 @@ base::Result<std::vector<Server>> parse_servers(const std::string& text, const s
     };
     Server server;
     if (const std::size_t hash = line.find('#'); hash != line.npos) {
-      if (const std::string_view comment = std::string_view(line).substr(hash); comment.starts_with(kMark))
-        server.drained_for = comment.substr(kMark.size());
+      const std::string_view comment = std::string_view(line).substr(hash);
+      if (comment == kScaled) scale = kScale;
+      read_mark(comment, server);
       line.erase(hash);
     }
     std::replace(line.begin(), line.end(), '\t', ' ');
@@ -78,6 +109,7 @@ base::Result<std::vector<Server>> parse_servers(const std::string& text, const s
     if (!is_address(server.address)) return mistake(fmt::format("'{}' is no address", server.address));
     while (words >> word)
       if (const std::string complaint = complaint_of(word, server); !complaint.empty()) return mistake(complaint);
+    if (scale > 1) server.weight = std::max(1, server.weight * 100 / (scale * server.share));
     servers.push_back(std::move(server));
   }
   return servers;
@@ -85,13 +117,13 @@ base::Result<std::vector<Server>> parse_servers(const std::string& text, const s
 
 std::string to_text(const std::vector<Server>& servers) {
   std::string out = "# Owned by fettle: it adds and removes `down`. Only `server` lines may stand here.\n";
+  const bool scaled = std::any_of(servers.begin(), servers.end(), [](const Server& s) { return s.share < 100; });
+  if (scaled) out += std::string(kScaled) + "\n";
   for (const Server& server : servers) {
-    out += fmt::format("server {} weight={}", server.address, server.weight);
+    const int weight = scaled ? server.weight * kScale * server.share / 100 : server.weight;
+    out += fmt::format("server {} weight={}", server.address, weight);
     for (const std::string& word : server.rest) out += " " + word;
-    if (server.down) out += " down";
-    out += ";";
-    if (server.down && !server.drained_for.empty()) out += fmt::format(" {}{}", kMark, server.drained_for);
-    out += "\n";
+    out += fmt::format("{};{}\n", server.down ? " down" : "", mark_of(server));
   }
   return out;
 }

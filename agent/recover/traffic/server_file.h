@@ -11,13 +11,22 @@
 
 namespace recover::traffic {
 
+// Why a server is down: somebody else wrote it, or fettle did for a plan or for the health of a service.
+enum class Hold { others, drained, unhealthy };
+
 struct Server {
-  std::string address;  // host:port, [v6]:port, unix:/path
-  int weight = 1;
-  std::vector<std::string> rest;  // max_fails=1, fail_timeout=10s, backup: as they were
+  std::string address;              // host:port, [v6]:port, unix:/path
+  int weight = 1;                   // of its whole share
+  std::vector<std::string> rest{};  // max_fails=1, fail_timeout=10s, backup: as they were
   bool down = false;
-  std::string drained_for;  // the service for which fettle wrote `down`; "": somebody else did
+  Hold hold = Hold::others;  // while down
+  int share = 100;           // percent of its weight that it gets, in steps of kShareStep; 100 while down
+  std::string holder{};      // the service for which fettle wrote `down` or a share; "": it did not
 };
+
+// nginx' weights are whole numbers: while one server has a share, all weights are written kScale times as large.
+inline constexpr int kShareStep = 5;
+inline constexpr int kScale = 20;
 
 // host:port, [v6]:port or unix:/path, of characters that mean nothing to nginx.
 bool is_address(std::string_view text);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "recover/action.h"
-#include "recover/traffic.h"
+#include "recover/switchboard.h"
 
 namespace recover {
 
@@ -18,24 +18,15 @@ class Turn final : public Action {
   Turn(std::string word, Flow to, ActionOwner owner) : word_(std::move(word)), to_(to), owner_(std::move(owner)) {}
   loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    if (owner_.traffic == nullptr)
-      return context.scheduler.after({}, [done = std::move(done), word = word_, service = trigger.service] {
-        done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does "
-                                     "nothing",
-                                     service, word)});
-      });
-    return owner_.traffic->turn(to_, context, trigger.service, deadline,
-                                [done = std::move(done), slow = owner_.slow_start.count() > 0](ActionResult result) {
-                                  if (slow && result.result == "ok")
-                                    result.text += "; with all its weight at once: slow_start is not ready yet";
-                                  done(std::move(result));
-                                });
+    if (owner_.has_traffic && context.switchboard != nullptr)
+      return context.switchboard->turn(trigger.service, {to_, owner_.slow_start, deadline}, std::move(done));
+    return context.scheduler.after({}, [done = std::move(done), word = word_, service = trigger.service] {
+      done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does nothing",
+                                   service, word)});
+    });
   }
   std::string text() const override { return word_; }
   bool may_heal() const override { return false; }
-  std::optional<SystemdJob> systemd_job() const override {
-    return owner_.traffic != nullptr ? owner_.traffic->systemd_job() : std::nullopt;
-  }
 
  private:
   std::string word_;
@@ -46,7 +37,7 @@ class Turn final : public Action {
 inline std::unique_ptr<const Action> parse_turn(const std::string& word, Flow to, const config::Node& node,
                                                 const std::string& path, const ActionOwner& owner,
                                                 config::Errors& errors) {
-  if (owner.traffic != nullptr || owner.may_fail) return std::make_unique<Turn>(word, to, owner);
+  if (owner.has_traffic || owner.may_fail) return std::make_unique<Turn>(word, to, owner);
   errors.add(node.mark(), path,
              fmt::format("{}: service {} has no traffic that could be moved; add traffic to it, such as {{nginx: "
                          "{{upstream: {}, file: …, self: …}}}}, or on_failure: continue to go on without it",

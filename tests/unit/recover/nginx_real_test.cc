@@ -44,7 +44,7 @@ class RealNginx {
     settings.upstream = "order";
     settings.file = folder + "/order.servers";
     settings.self = "unix:" + folder + "/a.sock";
-    settings.peers = {{"unix:" + folder + "/b.sock", 1, {}, false, ""}};
+    settings.peers = {{.address = "unix:" + folder + "/b.sock"}};
     settings.test = argv({"-t"});
     settings.reload = argv({"-s", "reload"});
     settings.pid_file = folder + "/nginx.pid";
@@ -75,13 +75,13 @@ class RealNginx {
   }
   std::string servers() const { return base::read_file(settings.file).value_or("none"); }
 
-  recover::ActionResult turn(Flow to) {
-    std::optional<recover::ActionResult> result;
-    const auto handle = nginx.turn(settings, to, "order", loop.now() + seconds{10},
-                                   [&](recover::ActionResult r) { result = std::move(r); });
+  recover::Turned turn(Flow to) {
+    std::optional<recover::Turned> result;
+    const auto handle = nginx.turn(settings, {.flow = to}, "order", loop.now() + seconds{10},
+                                   [&](recover::Turned r) { result = std::move(r); });
     fakes::run_until(
         loop, [&] { return result.has_value(); }, seconds{20});
-    return result.value_or(recover::ActionResult{"none", "no answer"});
+    return result.value_or(recover::Turned{"none", "no answer"});
   }
 
   // Which backends answered ten requests: "ab", "b", "a"; other answers are kept as they are.

@@ -27,14 +27,14 @@ struct Upstream {
     settings.file = folder + "/order.conf";
     settings.self = "10.0.0.1:80";
     settings.weight = 2;
-    settings.peers = {{"10.0.0.2:80", 1, {}, false, ""}, {"10.0.0.3:80", 1, {}, false, ""}};
+    settings.peers = {{.address = "10.0.0.2:80"}, {.address = "10.0.0.3:80"}};
     settings.test = {"/usr/sbin/nginx", "-t"};
   }
   ~Upstream() { std::filesystem::remove_all(folder); }
 
   void turn(Flow to, const std::string& service = "order") {
-    handles.push_back(nginx.turn(settings, to, service, loop.now() + seconds{10},
-                                 [this](recover::ActionResult r) { results.push_back(r.result + ": " + r.text); }));
+    handles.push_back(nginx.turn(settings, {.flow = to}, service, loop.now() + seconds{10},
+                                 [this](recover::Turned r) { results.push_back(r.result + ": " + r.text); }));
     loop.run_due();
   }
   void test_ends(int code, const std::string& says = "") {
@@ -178,8 +178,8 @@ TEST_CASE("turns that wait are done with one reload, and reloads are two seconds
   other.file = u.folder + "/cart.conf";
   other.upstream = "cart";
   u.turn(Flow::live);
-  u.handles.push_back(u.nginx.turn(other, Flow::drained, "cart", u.loop.now() + seconds{10},
-                                   [&](recover::ActionResult r) { u.results.push_back(r.result + ": " + r.text); }));
+  u.handles.push_back(u.nginx.turn(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+                                   [&](recover::Turned r) { u.results.push_back(r.result + ": " + r.text); }));
   u.loop.advance(milliseconds{1999});
   CHECK(u.spawner.desk.asked().size() == 1);
   CHECK(u.content() == kDrained);
@@ -218,8 +218,8 @@ TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whateve
   REQUIRE(base::write_file_atomically(u.settings.file, kLive));
   CHECK(traffic::left_drained(u.settings, "order"));
   std::string said;
-  const auto handle = next.turn(u.settings, Flow::live, "order", u.loop.now() + seconds{10},
-                                [&](const recover::ActionResult& r) { said = r.result; });
+  const auto handle = next.turn(u.settings, {.flow = Flow::live}, "order", u.loop.now() + seconds{10},
+                                [&](const recover::Turned& r) { said = r.result; });
   u.loop.run_due();
   loop::Finished good;
   good.exit_code = 0;
@@ -251,20 +251,21 @@ TEST_CASE("settings have their mistakes named") {
   const Row rows[] = {
       {"{nginx: {upstream: o, file: /f, self: '127.0.0.1:1', peers: [{server: '127.0.0.1:2', weight: 3}]}}", ""},
       {"{nginx: {upstream: 'o;', file: /f, self: '127.0.0.1:1'}}",
-       "f.yml:1:20: traffic.nginx.upstream: must be a name of letters, digits and _.-"},
+       "f.yml:1:20: services.o.traffic.nginx.upstream: must be a name of letters, digits and _.-"},
       {"{nginx: {upstream: o, file: f, self: '127.0.0.1:1'}}",
-       "f.yml:1:29: traffic.nginx.file: must be an absolute path"},
+       "f.yml:1:29: services.o.traffic.nginx.file: must be an absolute path"},
       {"{nginx: {upstream: o, file: /f, self: 'a b:1'}}",
-       "f.yml:1:39: traffic.nginx.self: must be host:port, [address]:port or unix:/path, as in nginx's server lines"},
+       "f.yml:1:39: services.o.traffic.nginx.self: must be host:port, [address]:port or unix:/path, as in nginx's "
+       "server lines"},
       {"{nginx: {upstream: o, file: /f, self: 'a:1', test: [nginx, -t]}}",
-       "f.yml:1:52: traffic.nginx.test: there is no shell: write a list that begins with an absolute path, "
+       "f.yml:1:52: services.o.traffic.nginx.test: there is no shell: write a list that begins with an absolute path, "
        "[/usr/sbin/nginx, -t]"},
-      {"{ngnix: {}}", "f.yml:1:2: traffic.ngnix: unknown key; did you mean 'nginx'?"},
+      {"{ngnix: {}}", "f.yml:1:2: services.o.traffic.ngnix: unknown key; did you mean 'nginx'?"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.yaml);
     config::Errors errors;
-    const auto parsed = recover::parse_traffic(config::Node::parse(row.yaml, "f.yml", errors), "traffic", errors);
+    const auto parsed = recover::parse_traffic("o", config::Node::parse(row.yaml, "f.yml", errors), errors);
     CHECK((errors.empty() ? "" : errors.lines().front()) == row.want);
     CHECK((parsed != nullptr) == (*row.want == 0));
   }
@@ -278,10 +279,11 @@ std::unique_ptr<recover::PlanSpec> draining_plan(fakes::RecoverySite& f, const U
   config::Service service;
   service.unit = "order.service";
   service.probes = {config::Node::parse("{name: http, type: http}", "f.yml", errors)};
-  service.traffic = config::Node::parse("{nginx: {upstream: order, file: " + u.settings.file +
-                                            ", self: '10.0.0.1:80', weight: 2, peers: [{server: '10.0.0.2:80'}, "
-                                            "{server: '10.0.0.3:80'}]}}",
-                                        "f.yml", errors);
+  const std::string traffic = "{nginx: {upstream: order, file: " + u.settings.file +
+                              ", self: '10.0.0.1:80', weight: 2, peers: [{server: '10.0.0.2:80'}, {server: "
+                              "'10.0.0.3:80'}]}}";
+  f.use_traffic(traffic);
+  service.traffic = config::Node::parse(traffic, "f.yml", errors);
   service.recovery = config::Node::parse(
       "{when: {alert: ServiceDown}, mode: enforce, guards: {agent_uptime: 0s}, steps: [{do: drain}, {do: {systemd: "
       "restart}}], finally: [{do: undrain}]}",
@@ -358,13 +360,12 @@ TEST_CASE("an undrain that fails at the end of a run is tried again until the tr
 }
 
 TEST_CASE("a plan that drains needs an undrain, and the polkit rule hears of the reload") {
-  Upstream u;
-  fakes::RecoverySite f;
-  const auto spec = draining_plan(f, u);
-  const auto job = spec->steps.at(0).action->systemd_job();
+  config::Errors errors;
+  const auto traffic = recover::parse_traffic(
+      "o", config::Node::parse("{nginx: {upstream: o, file: /f, self: 'a:1'}}", "f.yml", errors), errors);
+  const auto job = traffic->places.at(0)->systemd_job();
   REQUIRE(job.has_value());
   CHECK(job->verb + " " + job->unit == "reload nginx.service");
-  config::Errors errors;
   config::Service service;
   service.traffic = config::Node::parse("{nginx: {upstream: o, file: /f, self: 'a:1'}}", "f.yml", errors);
   service.recovery =

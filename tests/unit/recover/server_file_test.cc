@@ -14,8 +14,9 @@ TEST_CASE("a file of server lines is read and written back") {
   REQUIRE(servers.has_value());
   REQUIRE(servers->size() == 3);
   CHECK((*servers)[0].weight == 3);
-  CHECK((*servers)[1].drained_for == "order");
-  CHECK((*servers)[2].drained_for == "");
+  CHECK((*servers)[1].hold == traffic::Hold::drained);
+  CHECK((*servers)[1].holder == "order");
+  CHECK((*servers)[2].hold == traffic::Hold::others);
   CHECK(traffic::live_count(*servers) == 1);
   CHECK(traffic::to_text(*servers) == text);
 }

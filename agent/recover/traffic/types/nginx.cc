@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "recover/traffic.h"
 #include "recover/traffic/nginx.h"
 
 namespace recover {
-namespace traffic {
 namespace {
+
+using traffic::is_address;
+using traffic::Nginx;
+using traffic::NginxUpstream;
 
 struct PeerSettings {
   std::string server;
@@ -23,6 +27,8 @@ struct Settings {
   std::vector<std::string> test, reload;
   std::string unit = "nginx.service";
   std::string pid_file;
+  base::Millis in_flight{10'000};
+  bool health_checks = false;
 };
 
 bool is_name(const std::string& name) {
@@ -69,6 +75,12 @@ const auto& schema() {
           .optional("unit", &Settings::unit, "nginx's systemd unit.")
           .optional("pid_file", &Settings::pid_file,
                     "nginx's pid file; with it a reload counts only when new workers are seen.")
+          .optional("in_flight", &Settings::in_flight,
+                    "How long a drain waits until nginx' old workers have answered what they were asked; needs "
+                    "pid_file.")
+          .optional("health_checks", &Settings::health_checks,
+                    "Active health checks: the server is also down in nginx while the service is, with or without a "
+                    "recovery plan.")
           .check([](const Settings& n, const config::Complain& complain) {
             if (!is_name(n.upstream)) complain("upstream", "must be a name of letters, digits and _.-");
             if (!n.file.starts_with("/")) complain("file", "must be an absolute path");
@@ -84,15 +96,28 @@ const auto& schema() {
   return s;
 }
 
-class NginxTraffic final : public Traffic {
+class NginxAdapter final : public Adapter {
  public:
-  explicit NginxTraffic(NginxUpstream upstream) : upstream_(std::move(upstream)) {}
-  loop::Handle turn(Flow to, const Context& context, const std::string& service, base::Instant deadline,
-                    std::function<void(ActionResult)> done) const override {
-    if (context.nginx != nullptr) return context.nginx->turn(upstream_, to, service, deadline, std::move(done));
-    return context.scheduler.after({}, [done = std::move(done)] { done({"failed", "nginx is not wired in here"}); });
+  NginxAdapter(NginxUpstream upstream, std::string service, Nginx& nginx)
+      : upstream_(std::move(upstream)), service_(std::move(service)), nginx_(nginx) {}
+  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override {
+    return nginx_.turn(upstream_, to, service_, deadline, std::move(done));
   }
-  bool left_drained(const std::string& service) const override { return traffic::left_drained(upstream_, service); }
+  bool left_drained() const override { return traffic::left_drained(upstream_, service_); }
+
+ private:
+  NginxUpstream upstream_;
+  std::string service_;
+  Nginx& nginx_;
+};
+
+class NginxPlace final : public TrafficPlace {
+ public:
+  explicit NginxPlace(NginxUpstream upstream) : upstream_(std::move(upstream)) {}
+  std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string& service) const override {
+    return std::make_unique<NginxAdapter>(upstream_, service, *context.nginx);
+  }
+  bool follows_health() const override { return upstream_.health_checks; }
   std::optional<SystemdJob> systemd_job() const override {
     if (!upstream_.reload.empty()) return std::nullopt;
     return SystemdJob{"reload", upstream_.unit};
@@ -103,41 +128,24 @@ class NginxTraffic final : public Traffic {
   NginxUpstream upstream_;
 };
 
-}  // namespace
-
-std::shared_ptr<const Traffic> parse_nginx(const config::Node& node, const std::string& path, config::Errors& errors) {
+std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
   const std::size_t before = errors.size();
   Settings in = schema().parse(node, path, errors);
   if (errors.size() > before) return nullptr;
-  NginxUpstream out{in.upstream, in.file, in.self,   in.weight, {},
-                    in.min_live, in.test, in.reload, in.unit,   in.pid_file};
-  for (const PeerSettings& peer : in.peers) out.peers.push_back({peer.server, peer.weight, {}, false, ""});
-  return std::make_shared<NginxTraffic>(std::move(out));
+  NginxUpstream out{in.upstream, in.file,   in.self, in.weight,   {},           in.min_live,
+                    in.test,     in.reload, in.unit, in.pid_file, in.in_flight, in.health_checks};
+  for (const PeerSettings& peer : in.peers) out.peers.push_back({.address = peer.server, .weight = peer.weight});
+  return std::make_unique<NginxPlace>(std::move(out));
 }
 
-}  // namespace traffic
-
-namespace {
-
-struct TrafficSettings {
-  std::shared_ptr<const Traffic> nginx;
-};
-
-const auto& traffic_schema() {
-  static const auto s = config::Schema<TrafficSettings>("traffic").custom(
-      "nginx", "The upstream of an nginx on this node that the service is a server of.", "none",
-      [](const config::Node& node, TrafficSettings& t, const std::string& path, config::Errors& errors) {
-        t.nginx = traffic::parse_nginx(node, path, errors);
-      });
-  return s;
-}
+const std::vector<config::KeyReference>& reference() { return schema().reference(); }
 
 }  // namespace
 
-std::shared_ptr<const Traffic> parse_traffic(const config::Node& node, const std::string& path,
-                                             config::Errors& errors) {
-  if (node.is_null()) return nullptr;
-  return traffic_schema().parse(node, path, errors).nginx;
-}
+extern const TrafficType nginx_traffic;
+const TrafficType nginx_traffic{"nginx", "The upstream of an nginx on this node that the service is a server of.",
+                                "{nginx: {upstream: order, file: /etc/nginx/fettle/order.conf, self: "
+                                "\"127.0.0.1:8081\", pid_file: /run/nginx.pid}}",
+                                reference, parse};
 
 }  // namespace recover

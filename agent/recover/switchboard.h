@@ -1,0 +1,57 @@
+// Turns the traffic of the node's services: all places of a service together, by command of a plan and, where a place
+// follows it, with the service's health. It goes by levels: each place is turned until it shows how the service stands.
+// A command that takes traffic away is durable before it is carried out; what a dead agent left away is known from that
+// record and from what the places themselves say. Loop thread; outlives those who command.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "recover/traffic.h"
+#include "state/state.h"
+
+namespace recover {
+
+struct TrafficStatus {
+  std::string service;
+  Stance stance;
+  std::vector<std::string> troubles;  // "nginx upstream order: …": places that do not show it yet, and why
+};
+
+class Switchboard {
+ public:
+  static constexpr base::Millis kAgain{10'000};  // until a place that failed is turned again
+  static constexpr base::Millis kLimit{30'000};  // of a turn that nobody commanded
+  static constexpr int kRampSteps = 4;           // of a slow start, after its first
+
+  Switchboard(TrafficContext context, state::State& state);
+  ~Switchboard();
+
+  // A service whose turn is under way is exchanged when that has ended. Standing and health of a service stay.
+  void replace(std::vector<std::unique_ptr<const TrafficSpec>> services);
+  void on_health(const std::string& service, model::Health health, const std::string& text);
+
+  struct Command {
+    Flow to = Flow::live;
+    base::Millis slow_start{0};  // for live: from the first small share to the whole weight
+    base::Instant deadline{};
+  };
+  // `done` once, in a later turn, when all places show it. If one cannot be drained, those that were are put back. A
+  // slow start is done when its first share is in effect; it goes on by itself, begins anew after a failure of the
+  // service and after a crash, and ends with the next command. Refused for a service without traffic. Dropping the
+  // Handle stops waiting, not the turn; a later command of the service takes the place of an earlier one.
+  loop::Handle turn(const std::string& service, const Command& command, std::function<void(ActionResult)> done);
+
+  // Nothing is under way and the service is without the traffic that a command took away.
+  bool left_drained(const std::string& service) const;
+  std::vector<TrafficStatus> statuses() const;
+
+ private:
+  struct Rep;
+  std::shared_ptr<Rep> rep_;
+};
+
+}  // namespace recover

@@ -1,0 +1,31 @@
+#include "recover/traffic/agent_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace recover::traffic {
+namespace {
+
+constexpr std::size_t kLongest = 120;  // of a description
+
+// The line ends at the first control character, and HAProxy's page is no place for other bytes than ASCII.
+std::string description(std::string text) {
+  text.resize(std::min(text.size(), kLongest));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
+  return text;
+}
+
+}  // namespace
+
+std::string agent_line(const Stance& stance, const AgentWords& words) {
+  if (stance.flow == Flow::drained) return words.drained + "\n";
+  if (stance.health == model::Health::unknown) return "\n";
+  if (stance.health == model::Health::up)
+    return fmt::format("up ready {}%\n", std::clamp(stance.share, 1, Stance::kAll));
+  const std::string why = description(stance.text);
+  return why.empty() ? words.down + "\n" : fmt::format("{} # {}\n", words.down, why);
+}
+
+}  // namespace recover::traffic

@@ -1,0 +1,58 @@
+#include "recover/traffic/haproxy_stat.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+namespace recover::traffic {
+namespace {
+
+// Fields of one line; one that begins with a quote may hold commas, and a doubled quote is one.
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') out.back() += line[++i];
+    else if (c == '"') quoted = !quoted;
+    else if (c == ',' && !quoted) out.emplace_back();
+    else out.back() += c;
+  }
+  return out;
+}
+
+int number(const std::string& text) {
+  int value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string line;
+  std::getline(lines, line);
+  if (!line.starts_with("# "))
+    return base::fail(base::Kind::protocol, fmt::format("no statistics but: {}", line.substr(0, 200)));
+  const std::vector<std::string> names = fields_of(line.substr(2));
+  const auto column = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  };
+  const std::size_t name = column("svname"), status = column("status"), weight = column("weight"),
+                    sessions = column("scur");
+  const std::size_t last = std::max({name, status, weight, sessions});
+  if (last >= names.size())
+    return base::fail(base::Kind::protocol, "statistics without svname, status, weight and scur");
+  std::vector<BackendServer> out;
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> fields = fields_of(line);
+    if (fields.size() > last)
+      out.push_back({fields[name], fields[status], number(fields[weight]), number(fields[sessions])});
+  }
+  return out;
+}
+
+}  // namespace recover::traffic

@@ -1,0 +1,26 @@
+// The servers of a HAProxy backend, from the CSV that `show stat BACKEND 4 -1` answers. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace recover::traffic {
+
+struct BackendServer {
+  std::string name;
+  std::string status;  // "UP", "UP 1/3", "DOWN", "DRAIN", "MAINT (via b/s)", "no check"
+  int weight = 0;      // in effect
+  int sessions = 0;    // under way
+
+  // Taken out by command, whoever gave it.
+  bool is_out() const { return status.starts_with("DRAIN") || status.starts_with("MAINT"); }
+  // Takes new requests.
+  bool is_usable() const { return (status.starts_with("UP") || status == "no check") && weight > 0; }
+};
+
+// Columns are found by the names in the first line, so that it does not matter which HAProxy it is.
+base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv);
+
+}  // namespace recover::traffic

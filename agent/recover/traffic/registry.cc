@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/edit_distance.h"
+#include "recover/traffic.h"
+
+namespace recover {
+
+#define TRAFFIC_TYPE(name) extern const TrafficType name##_traffic;
+#include "recover/traffic/types.def"
+#undef TRAFFIC_TYPE
+
+std::span<const TrafficType* const> traffic_types() {
+  static constexpr const TrafficType* all[] = {
+#define TRAFFIC_TYPE(name) &name##_traffic,
+#include "recover/traffic/types.def"
+#undef TRAFFIC_TYPE
+  };
+  return all;
+}
+
+std::unique_ptr<const TrafficSpec> parse_traffic(const std::string& service, const config::Node& node,
+                                                 config::Errors& errors) {
+  if (node.is_null()) return nullptr;
+  const std::size_t before = errors.size();
+  using Slots = std::vector<std::unique_ptr<const TrafficPlace>>;
+  struct Draft {
+    Slots places;
+  };
+  config::Schema<Draft> schema("traffic");
+  for (const TrafficType* type : traffic_types())
+    schema.custom(std::string(type->name).c_str(), "", "none",
+                  [type](const config::Node& value, Draft& draft, const std::string& path, config::Errors& e) {
+                    draft.places.push_back(type->parse(value, path, e));
+                  });
+  schema.check([](const Draft& d, const config::Complain& complain) {
+    if (d.places.empty()) complain("", "names no load balancer, such as {nginx: {upstream: …, file: …, self: …}}");
+  });
+  Draft draft = schema.parse(node, "services." + service + ".traffic", errors);
+  if (errors.size() > before) return nullptr;
+  auto spec = std::make_unique<TrafficSpec>();
+  spec->service = service;
+  spec->places = std::move(draft.places);
+  return spec;
+}
+
+int least_live(int min_live, int all) { return min_live > 0 ? min_live : std::max(1, (all + 1) / 2); }
+
+}  // namespace recover

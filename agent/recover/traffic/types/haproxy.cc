@@ -1,0 +1,286 @@
+// HAProxy's runtime API, on its stats socket: one command a connection. A drain is `set server … state drain`, and it
+// is over when HAProxy says that the server drains and has no session left. What it says is the proof; a command that
+// was taken and had no effect is undone.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "recover/traffic.h"
+#include "recover/traffic/haproxy_stat.h"
+
+namespace recover {
+namespace {
+
+constexpr base::Millis kLook{50};  // at sessions that are to end
+constexpr std::size_t kLargest = 4 * 1024 * 1024;
+
+struct Settings {
+  std::string socket, backend, server;
+  int min_live = 0;
+  base::Millis in_flight{10'000};
+  std::string host;  // of `socket`, if it is host:port
+  std::uint16_t port = 0;
+};
+
+bool is_name(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_.:").find(c) != std::string_view::npos;
+  });
+}
+
+// False if `socket` is neither a path nor host:port.
+bool read_socket(Settings& s) {
+  if (s.socket.starts_with("/")) return true;
+  const std::size_t colon = s.socket.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  s.host = s.socket.substr(0, colon);
+  if (s.host.size() > 2 && s.host.front() == '[' && s.host.back() == ']') s.host = s.host.substr(1, s.host.size() - 2);
+  const char* end = s.socket.data() + s.socket.size();
+  const auto read = std::from_chars(s.socket.data() + colon + 1, end, s.port);
+  return read.ec == std::errc{} && read.ptr == end && s.port > 0;
+}
+
+const auto& schema() {
+  static const auto s =
+      config::Schema<Settings>("haproxy")
+          .required("socket", &Settings::socket,
+                    "HAProxy's stats socket with level admin: an absolute path, or host:port.")
+          .required("backend", &Settings::backend, "Name of the backend.")
+          .required("server", &Settings::server, "Name of this service's server in it.")
+          .optional("min_live", &Settings::min_live,
+                    "Servers of the backend that must be left when this one is taken out; 0: half, at least one.")
+          .optional("in_flight", &Settings::in_flight, "How long a drain waits for the sessions of the server to end.")
+          .check([](const Settings& h, const config::Complain& complain) {
+            Settings copy = h;
+            if (!read_socket(copy)) complain("socket", "must be an absolute path or host:port");
+            if (!is_name(h.backend)) complain("backend", "must be a name of letters, digits and -_.:");
+            if (!is_name(h.server)) complain("server", "must be a name of letters, digits and -_.:");
+            if (h.min_live < 0) complain("min_live", "must not be negative");
+          });
+  return s;
+}
+
+std::string first_line(std::string text) {
+  text.erase(0, std::min(text.find_first_not_of("\r\n "), text.size()));
+  return text.substr(0, std::min<std::size_t>(text.find('\n'), 300));
+}
+
+class Runtime final : public Adapter {
+ public:
+  Runtime(Settings settings, const TrafficContext& context)
+      : settings_(std::move(settings)), scheduler_(context.scheduler), dialer_(context.dialer) {}
+
+  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override {
+    to_ = to;
+    deadline_ = deadline;
+    done_ = std::move(done);
+    look([this](const auto& servers) { to_.is_out() ? drain(servers) : give_back(servers); });
+    struct Place final : loop::Registration {
+      explicit Place(Runtime& r) : runtime(r) {}
+      ~Place() override { runtime.done_ = nullptr; }
+      Runtime& runtime;
+    };
+    return loop::Handle(std::make_unique<Place>(*this));
+  }
+
+ private:
+  using Servers = std::vector<traffic::BackendServer>;
+  using Text = base::Result<std::string>;
+
+  // ---- one command
+
+  void ask(const std::string& command, std::function<void(Text)> then) {
+    loop::Dial dial;
+    if (settings_.host.empty()) dial.unix_path = settings_.socket;
+    dial.host = settings_.host;
+    dial.port = settings_.port;
+    dial.deadline = deadline_;
+    answer_.clear();
+    then_ = std::move(then);
+    connecting_ = dialer_.connect(std::move(dial), [this, command](loop::Connected connected) {
+      stream_ = std::move(connected.stream);
+      if (!stream_) return asked(base::fail(base::Kind::unavailable, connected.failure.text));
+      stream_->write(command + "\n", [this](const loop::StreamFailure* failure) {
+        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
+      });
+      stream_->read([this](std::string_view bytes, const loop::StreamFailure* failure) {
+        answer_ += bytes;
+        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
+        else if (answer_.size() > kLargest) asked(base::fail(base::Kind::limit, "the answer is too long"));
+        else if (bytes.empty()) asked(std::move(answer_));
+      });
+    });
+  }
+  // The connection goes in a turn of its own: its callback is what runs.
+  void asked(Text text) {
+    if (!then_) return;
+    next_ = scheduler_.after({}, [this, then = std::exchange(then_, nullptr), text = std::move(text)]() mutable {
+      const loop::Handle own = std::move(next_);
+      stream_.reset();
+      connecting_.reset();
+      then(std::move(text));
+    });
+  }
+
+  // A command that answers nothing when it was obeyed.
+  void tell(const std::string& command, std::function<void(const std::string& complaint)> then) {
+    ask(command, [then = std::move(then)](Text text) { then(text ? first_line(*text) : text.error().text); });
+  }
+  void tell_state(const char* state, std::function<void(const std::string& complaint)> then) {
+    tell(fmt::format("set server {} state {}", name(), state), std::move(then));
+  }
+
+  void look(std::function<void(const Servers&)> then) {
+    ask(fmt::format("show stat {} 4 -1", settings_.backend), [this, then = std::move(then)](Text text) {
+      if (!text) return failed(text.error().text);
+      const auto servers = traffic::parse_stat(*text);
+      if (!servers) return failed(servers.error().text);
+      if (self(*servers) == nullptr) {
+        std::string known;
+        for (const auto& server : *servers) known += (known.empty() ? "" : ", ") + server.name;
+        return failed(fmt::format("backend {} has no server {}{}", settings_.backend, settings_.server,
+                                  known.empty() ? "" : "; there are: " + known));
+      }
+      then(*servers);
+    });
+  }
+
+  // ---- out
+
+  void drain(const Servers& servers) {
+    if (self(servers)->is_out()) {
+      Turned turned{"ok", fmt::format("{} is out already; {}", text(), counts(servers))};
+      turned.by_others = true;
+      return answer(std::move(turned));
+    }
+    const int all = static_cast<int>(servers.size()), least = least_live(settings_.min_live, all);
+    const int left = usable(servers) - (self(servers)->is_usable() ? 1 : 0);
+    if (left < least)
+      return answer({"refused", fmt::format("{} of {} servers of backend {} would be usable and there must be {}; {} "
+                                            "stays in",
+                                            left, all, settings_.backend, least, settings_.server)});
+    tell_state("drain", [this](const std::string& complaint) {
+      if (!complaint.empty()) return undo(complaint);
+      leave_by_ = std::min(deadline_, scheduler_.now() + settings_.in_flight);
+      wait_for_sessions();
+    });
+  }
+
+  void wait_for_sessions() {
+    look([this](const Servers& servers) {
+      const auto* server = self(servers);
+      if (!server->is_out())
+        return undo(fmt::format("HAProxy took the drain, and {} is {} all the same", settings_.server, server->status));
+      if (server->sessions == 0) return answer({"ok", fmt::format("{} is out; {}", text(), counts(servers))});
+      if (scheduler_.now() >= leave_by_)
+        return answer({"ok", fmt::format("{} is out; {}; {} sessions still go on, and were given up", text(),
+                                         counts(servers), server->sessions)});
+      next_ = scheduler_.after(kLook, [this] {
+        const loop::Handle own = std::move(next_);
+        wait_for_sessions();
+      });
+    });
+  }
+
+  // Whatever HAProxy made of it: back in.
+  void undo(const std::string& complaint) {
+    tell_state("ready", [this, complaint](const std::string& again) {
+      failed(again.empty() ? complaint + "; it is in as before"
+                           : fmt::format("{}; and it could not be put back: {}", complaint, again));
+    });
+  }
+
+  // ---- in
+
+  // The weight before the state: what comes back gets its small share at once.
+  void give_back(const Servers&) {
+    const bool whole = to_.share == Stance::kAll;
+    if (whole && !weighed_) return ready("");
+    tell(fmt::format("set server {} weight {}%", name(), to_.share), [this, whole](const std::string& complaint) {
+      weighed_ = !whole && complaint.empty();
+      // A static balancing algorithm knows no shares: all of it, then, rather than none.
+      ready(complaint.empty() ? "" : "; with its whole weight: " + complaint);
+    });
+  }
+  void ready(const std::string& note) {
+    tell_state("ready", [this, note](const std::string& complaint) {
+      if (!complaint.empty()) return failed(complaint);
+      look([this, note](const Servers& servers) {
+        const auto* server = self(servers);
+        if (server->is_out())
+          return failed(
+              fmt::format("HAProxy took it back, and {} is {} all the same", settings_.server, server->status));
+        const std::string share = weighed_ ? fmt::format(" with {} % of its weight", to_.share) : "";
+        answer({"ok", fmt::format("{} is in{} ({}); {}{}", text(), share, server->status, counts(servers), note)});
+      });
+    });
+  }
+
+  // ---- words
+
+  std::string name() const { return settings_.backend + "/" + settings_.server; }
+  std::string text() const { return "haproxy " + name(); }
+  const traffic::BackendServer* self(const Servers& servers) const {
+    const auto found =
+        std::find_if(servers.begin(), servers.end(), [&](const auto& s) { return s.name == settings_.server; });
+    return found == servers.end() ? nullptr : &*found;
+  }
+  static int usable(const Servers& servers) {
+    return static_cast<int>(std::count_if(servers.begin(), servers.end(), [](const auto& s) { return s.is_usable(); }));
+  }
+  static std::string counts(const Servers& servers) {
+    return fmt::format("{} of {} servers usable", usable(servers), servers.size());
+  }
+
+  void failed(const std::string& why) { answer({"failed", fmt::format("{}: {}", text(), why)}); }
+  void answer(const Turned& turned) {
+    if (const auto done = std::exchange(done_, nullptr)) done(turned);
+  }
+
+  Settings settings_;
+  loop::Scheduler& scheduler_;
+  loop::Dialer& dialer_;
+  Stance to_;
+  base::Instant deadline_{}, leave_by_{};
+  bool weighed_ = false;  // has a part of its weight, by us
+  std::function<void(Turned)> done_;
+  std::function<void(Text)> then_;
+  std::string answer_;
+  std::unique_ptr<loop::Stream> stream_;
+  loop::Handle connecting_, next_;
+};
+
+class HaproxyPlace final : public TrafficPlace {
+ public:
+  explicit HaproxyPlace(Settings settings) : settings_(std::move(settings)) {}
+  std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string&) const override {
+    return std::make_unique<Runtime>(settings_, context);
+  }
+  bool follows_health() const override { return false; }  // HAProxy checks for itself
+  std::string text() const override { return fmt::format("haproxy {}/{}", settings_.backend, settings_.server); }
+
+ private:
+  Settings settings_;
+};
+
+std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
+  const std::size_t before = errors.size();
+  Settings settings = schema().parse(node, path, errors);
+  if (errors.size() > before) return nullptr;
+  read_socket(settings);
+  return std::make_unique<HaproxyPlace>(std::move(settings));
+}
+
+const std::vector<config::KeyReference>& reference() { return schema().reference(); }
+
+}  // namespace
+
+extern const TrafficType haproxy_traffic;
+const TrafficType haproxy_traffic{"haproxy", "A server of a HAProxy backend, by HAProxy's runtime API.",
+                                  "{haproxy: {socket: /run/haproxy/admin.sock, backend: order, server: order1}}",
+                                  reference, parse};
+
+}  // namespace recover

@@ -1,0 +1,35 @@
+// Servers of one line without sockets: a test connects by asking.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "loop/line_server.h"
+
+namespace fakes {
+
+struct FakeLines final : loop::LineServer {
+  base::Result<loop::Handle> serve(const std::string& address,
+                                   std::function<std::string(const std::string& peer)> line) override {
+    struct Place final : loop::Registration {
+      Place(FakeLines& l, std::string a) : lines(l), address(std::move(a)) {}
+      ~Place() override { lines.open.erase(address); }
+      FakeLines& lines;
+      std::string address;
+    };
+    if (open.contains(address)) return base::fail(base::Kind::io, "cannot listen at " + address + ": in use");
+    open.emplace(address, std::move(line));
+    return loop::Handle(std::make_unique<Place>(*this, address));
+  }
+  std::string ask(const std::string& address, const std::string& peer = "10.0.0.100") {
+    const auto found = open.find(address);
+    return found == open.end() ? "refused" : found->second(peer);
+  }
+
+  std::map<std::string, std::function<std::string(const std::string&)>> open;
+};
+
+}  // namespace fakes
