@@ -156,9 +156,11 @@ class SdBusSystemd::Bus::Job final : public Registration {
       : bus_(bus), what_(fmt::format("{} {}", verb.name, unit)), done_(std::move(done)) {
     bus_.jobs.push_back(this);
     timer_ = bus_.loop.at(deadline, [this] {
-      finish(base::fail(base::Kind::timeout,
-                        path_.empty() ? fmt::format("systemd did not answer to {} in time", what_)
-                                      : fmt::format("systemd did not end {} in time; the job goes on", what_)));
+      finish(
+          shutdown_ ? base::fail(base::Kind::cancelled, fmt::format("the node shuts down; {} was taken away", what_))
+          : path_.empty()
+              ? base::fail(base::Kind::timeout, fmt::format("systemd did not answer to {} in time", what_))
+              : base::fail(base::Kind::timeout, fmt::format("systemd did not end {} in time; the job goes on", what_)));
     });
     sd_bus_message* call = nullptr;
     sd_bus_slot* slot = nullptr;
@@ -179,6 +181,19 @@ class SdBusSystemd::Bus::Job final : public Registration {
   ~Job() override { std::erase(bus_.jobs, this); }
 
   const std::string& path() const { return path_; }
+  // What systemd says is the end; see run_job for what a shutdown does to it. May destroy this object.
+  void ended(base::Result<std::string> result) {
+    const bool pushed_aside = result ? *result == "canceled" : result.error().kind == base::Kind::cancelled;
+    if (!pushed_aside) return finish(std::move(result));
+    said_ = std::move(result);
+    sd_bus_slot* slot = nullptr;
+    const int code = sd_bus_call_method_async(bus_.connection->native(), &slot, kSystemd, kManagerPath,
+                                              "org.freedesktop.DBus.Properties", "Get", &Job::on_system_state, this,
+                                              "ss", kManager, "SystemState");
+    state_slot_.reset(slot);
+    bus_.connection->sent();
+    if (code < 0) finish(std::move(said_));
+  }
   // May destroy this object.
   void finish(base::Result<std::string> result) {
     timer_.reset();
@@ -197,15 +212,28 @@ class SdBusSystemd::Bus::Job final : public Registration {
       base::Error error = bus_error(reply, fmt::format("systemd refused to {}", what_));
       if (error.kind == base::Kind::permission)
         error.text += "; a polkit rule for org.freedesktop.systemd1.manage-units must allow this unit and verb";
-      return finish(tl::unexpected<base::Error>(std::move(error)));
+      return ended(tl::unexpected<base::Error>(std::move(error)));
     }
     if (!has_job_) return finish(std::string("done"));
     const char* path = nullptr;
     if (sd_bus_message_read(reply, "o", &path) < 0)
       return finish(base::fail(base::Kind::protocol, fmt::format("systemd's answer to {} names no job", what_)));
     path_ = path;
-    for (const auto& [ended, result] : bus_.ended_jobs)
-      if (ended == path_) return finish(std::string(result));
+    for (const auto& [job, result] : bus_.ended_jobs)
+      if (job == path_) return ended(std::string(result));
+  }
+  static int on_system_state(sd_bus_message* reply, void* self, sd_bus_error*) {
+    auto& job = *static_cast<Job*>(self);
+    const char* state = nullptr;
+    const bool told = sd_bus_message_is_method_error(reply, nullptr) == 0 &&
+                      sd_bus_message_read(reply, "v", "s", &state) >= 0 && state != nullptr;
+    if (!told || std::string_view(state) != "stopping") {
+      job.finish(std::move(job.said_));
+      return 0;
+    }
+    job.shutdown_ = true;
+    std::erase(job.bus_.jobs, &job);  // the end of the bus is not its end either
+    return 0;
   }
 
   Bus& bus_;
@@ -213,7 +241,9 @@ class SdBusSystemd::Bus::Job final : public Registration {
   std::function<void(base::Result<std::string>)> done_;
   bool has_job_ = true;
   std::string path_;
-  Slot slot_;
+  base::Result<std::string> said_;  // until systemd has said whether the node shuts down
+  bool shutdown_ = false;
+  Slot slot_, state_slot_;
   Handle timer_;
 };
 
@@ -328,7 +358,7 @@ int SdBusSystemd::Bus::on_job_removed(sd_bus_message* signal, void* self, sd_bus
   if (bus.ended_jobs.size() > kEndedJobs) bus.ended_jobs.pop_front();
   const std::string ended = path, how = result;
   for (Job* job : std::vector(bus.jobs))
-    if (std::find(bus.jobs.begin(), bus.jobs.end(), job) != bus.jobs.end() && job->path() == ended) job->finish(how);
+    if (std::find(bus.jobs.begin(), bus.jobs.end(), job) != bus.jobs.end() && job->path() == ended) job->ended(how);
   return 0;
 }
 

@@ -41,6 +41,8 @@ class Systemd {
   // verb: start, stop, restart, reload, reload-or-restart, try-restart, reset-failed. `done` when the job ended:
   // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error: permission (polkit), cancelled (a
   // job of somebody else on the unit contradicts this one; nothing was done).
+  // A job that the shutdown of the node pushes aside has no end: `done` is not called before the deadline. This process
+  // is stopped long before that, so that what waits for the job is found unfinished, and not failed, after the boot.
   virtual Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                          std::function<void(base::Result<std::string>)> done) = 0;
 };

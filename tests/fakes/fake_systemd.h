@@ -110,6 +110,10 @@ class FakeSystemd {
     const std::lock_guard lock(mutex_);
     result_ = result;
   }
+  void shut_down() {
+    const std::lock_guard lock(mutex_);
+    system_state_ = "stopping";
+  }
   std::string calls() const {
     const std::lock_guard lock(mutex_);
     return calls_;
@@ -136,6 +140,8 @@ class FakeSystemd {
     const char* path = sd_bus_message_get_path(m);
     if (member == nullptr || path == nullptr || sd_bus_message_is_method_call(m, nullptr, nullptr) == 0) return 0;
     const std::string_view method = member;
+    if (method == "Get" && std::string_view(path) == "/org/freedesktop/systemd1")
+      return sd_bus_reply_method_return(m, "v", "s", system_state_.c_str());
     if (method == "GetAll") return all(m, units_[path]);
     if (method == "Get") return one(m, units_[path]);
     if (method == "Subscribe") return sd_bus_reply_method_return(m, "");
@@ -187,7 +193,7 @@ class FakeSystemd {
   mutable std::mutex mutex_;
   std::map<std::string, loop::UnitState> units_;
   std::vector<std::string> changed_;
-  std::string result_ = "done", calls_;
+  std::string result_ = "done", system_state_ = "running", calls_;
   std::uint32_t jobs_ = 0;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -105,7 +105,7 @@ TEST_CASE("a job is told when it ended, also when its end overtakes the reply") 
   if (!have(daemon)) return;
   fakes::FakeSystemd manager(daemon.address);
   World world(daemon.address);
-  for (const char* result : {"done", "failed", "timeout", "dependency"}) {
+  for (const char* result : {"done", "failed", "timeout", "dependency", "canceled"}) {
     CAPTURE(result);
     manager.jobs_end(result);
     CHECK(*world.job("restart") == result);
@@ -128,6 +128,24 @@ TEST_CASE("a job is told when it ended, also when its end overtakes the reply") 
   CHECK(hung.error().kind == base::Kind::timeout);
   CHECK(hung.error().text == "systemd did not end start order.service in time; the job goes on");
   CHECK(world.job("mend").error().text == "systemd has no verb 'mend' for units");
+}
+
+TEST_CASE("a job that the shutdown of the node pushes aside has no end before its deadline") {
+  const fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  manager.shut_down();
+  World world(daemon.address);
+  for (const char* result : {"canceled", "canceled", "destructive"}) {
+    CAPTURE(result);
+    manager.jobs_end(result);
+    const auto job = world.job("restart", 300ms);
+    REQUIRE_FALSE(job.has_value());
+    CHECK(job.error().kind == base::Kind::cancelled);
+    CHECK(job.error().text == "the node shuts down; restart order.service was taken away");
+  }
+  manager.jobs_end("failed");  // that a unit failed stays true
+  CHECK(*world.job("restart") == "failed");
 }
 
 TEST_CASE("without a bus a watch says so once and goes on trying") {
