@@ -17,6 +17,8 @@
 #include "cli/client.h"
 #include "cli/metrics_lint.h"
 #include "cli/query.h"
+#include "cli/replay.h"
+#include "cli/rule_debug.h"
 #include "cli/status.h"
 #include "loop/signals.h"
 #include "rules/unit_test.h"
@@ -181,6 +183,39 @@ void add_query(CLI::App& top, Chosen& chosen) {
   });
 }
 
+void add_rules(CLI::App& top, Chosen& chosen) {
+  static cli::ReplayRequest replay_request;
+  static std::string output = "table", url = cli::kDefaultUrl, alert;
+  static int compat = 3;
+  CLI::App* rules = top.add_subcommand("rules", "Try rules on the past, or ask why an alert is in its state");
+  rules->require_subcommand(1);
+  CLI::App* replay = rules->add_subcommand("replay", "Which alerts would have fired when, over the samples of a file");
+  replay->add_option("RULES", replay_request.rule_files, "Rule files")->required();
+  replay->add_option("--openmetrics", replay_request.openmetrics, "OpenMetrics file of samples with their times")
+      ->required();
+  replay->add_option("--start", replay_request.start, "First evaluation; the oldest sample if not given");
+  replay->add_option("--end", replay_request.end, "Last evaluation; the newest sample if not given");
+  replay->add_option("--step", replay_request.step, "Evaluation interval of groups without their own")
+      ->capture_default_str();
+  replay->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
+      ->check(CLI::IsMember({2, 3}))
+      ->capture_default_str();
+  replay->add_option("-o,--output", output, "table, openmetrics or json")
+      ->check(CLI::IsMember({"table", "openmetrics", "json"}))
+      ->capture_default_str();
+  replay->callback([&chosen] {
+    replay_request.compat = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
+    replay_request.output = output == "json"          ? cli::ReplayOutput::json
+                            : output == "openmetrics" ? cli::ReplayOutput::openmetrics
+                                                      : cli::ReplayOutput::table;
+    chosen = [] { return cli::run_replay(replay_request); };
+  });
+  CLI::App* debug = rules->add_subcommand("debug", "Why an alert of the running agent is in its state");
+  debug->add_option("ALERT", alert, "Name of the alert")->required();
+  debug->add_option("--url", url, "Agent to ask")->capture_default_str();
+  debug->callback([&chosen] { chosen = [] { return cli::run_rule_debug(url, alert); }; });
+}
+
 void add_probe(CLI::App& top, Chosen& chosen) {
   static std::string file;
   static std::vector<std::string> arguments;
@@ -274,6 +309,7 @@ int main(int argc, char** argv) {
   add_check(top, chosen);
   add_test(top, chosen);
   add_query(top, chosen);
+  add_rules(top, chosen);
   add_probe(top, chosen);
   add_readers(top, chosen);
   add_admin(top, chosen);

@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "base/time.h"
 #include "cli/client.h"
-#include "cli/exposition.h"
+#include "cli/samples_file.h"
 #include "cli/table.h"
 #include "promql/engine.h"
 
@@ -20,52 +16,6 @@ namespace cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-base::Result<std::int64_t> parse_time(const std::string& text) {
-  double seconds = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size()) return static_cast<std::int64_t>(seconds * 1e3);
-  TRY(const base::WallTime t, base::parse_iso8601(text));
-  return base::to_ms(t);
-}
-
-base::Result<std::int64_t> parse_step(const std::string& text) {
-  double seconds = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size() && seconds > 0)
-    return static_cast<std::int64_t>(seconds * 1e3);
-  TRY(const base::Millis step, base::parse_duration(text));
-  return step.count();
-}
-
-struct File {
-  promql::MemoryQueryable data;
-  std::int64_t newest = 0;
-};
-
-base::Result<File> load_file(const std::string& path) {
-  TRY(const std::string text, base::read_file(path, std::size_t{1} << 30));
-  TRY(const auto families, parse_exposition(text));
-  File file;
-  std::vector<promql::MemoryQueryable::Entry> entries;
-  std::map<model::Labels, std::size_t> index;
-  for (const ExposedFamily& family : families) {
-    for (const ExposedSample& sample : family.samples) {
-      if (!sample.t)
-        return base::fail(base::Kind::invalid,
-                          fmt::format("{}:{}: the sample has no time stamp; queries need one", path, sample.line));
-      const auto [at, is_new] = index.try_emplace(sample.labels, entries.size());
-      if (is_new) entries.push_back({sample.labels, {}});
-      entries[at->second].samples.push_back({*sample.t, sample.value});
-      file.newest = std::max(file.newest, *sample.t);
-    }
-  }
-  for (auto& entry : entries)
-    std::stable_sort(entry.samples.begin(), entry.samples.end(),
-                     [](const auto& a, const auto& b) { return a.t < b.t; });
-  file.data = promql::MemoryQueryable(std::move(entries));
-  return file;
-}
 
 ordered_json labels_json(const model::Labels& labels) {
   ordered_json out = ordered_json::object();
@@ -98,7 +48,8 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
   engine_options.compat = options.compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
   const promql::Parsed parsed = promql::parse(options.expr, engine_options.compat);
   if (!parsed.ok()) return base::fail(base::Kind::invalid, parsed.error_text());
-  TRY(const File file, load_file(options.openmetrics));
+  TRY(SamplesFile file, load_samples(options.openmetrics));
+  const promql::MemoryQueryable data_of_file(std::move(file.series));
   promql::Engine engine(engine_options);
   ordered_json data;
   if (options.start.empty()) {
@@ -106,14 +57,14 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
     if (!options.time.empty()) {
       TRY(t, parse_time(options.time));
     }
-    TRY(const promql::Value value, engine.instant(*parsed.expr, file.data, t));
+    TRY(const promql::Value value, engine.instant(*parsed.expr, data_of_file, t));
     data = {{"resultType", promql::to_string(promql::type_of(value))}, {"result", value_json(value)}};
   } else {
     TRY(const std::int64_t start, parse_time(options.start));
     TRY(const std::int64_t end,
         parse_time(options.end.empty() ? fmt::format("{}", static_cast<double>(file.newest) / 1e3) : options.end));
     TRY(const std::int64_t step, parse_step(options.step.empty() ? "1m" : options.step));
-    TRY(promql::Matrix matrix, engine.range(*parsed.expr, file.data, start, end, step));
+    TRY(promql::Matrix matrix, engine.range(*parsed.expr, data_of_file, start, end, step));
     data = {{"resultType", "matrix"}, {"result", value_json(promql::Value(std::move(matrix)))}};
   }
   return ordered_json{{"status", "success"}, {"data", data}}.dump();

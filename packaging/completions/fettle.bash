@@ -9,6 +9,7 @@ _fettle() {
     check) words='config rules metrics --config.file --lint --lint-fatal --color --print-polkit --print-reference' ;;
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
+    rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
     probe) words='--config.file http journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
@@ -17,12 +18,13 @@ _fettle() {
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query probe status alerts explain reload maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload maintenance recover ack --version --help'
   case $previous in
-    --config.file | --web.config.file | --openmetrics | --junit | config | rules) words= ;;
+    --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
+    rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;
     --log.level) words='debug info warn error' ;;
     --log.format) words='logfmt json' ;;
-    -o | --output) words='table json' ;;
+    -o | --output) case ${COMP_WORDS[1]} in rules) words='table openmetrics json' ;; *) words='table json' ;; esac ;;
     --promql.compat) words='2 3' ;;
     --lint) words='all none duplicate-rules never-fires' ;;
     --color) words='auto always never' ;;

@@ -17,7 +17,7 @@ LEVELS = {
 SIBLINGS = ["probe", "recover", "notify", "rules", "web"]
 for sibling in SIBLINGS:
     LEVELS[sibling] = ["base", "model", "config", "loop", "promql", "self", "state"]
-LEVELS["cli"] = ["base", "model", "config", "loop", "promql"]
+LEVELS["cli"] = ["base", "model", "config", "loop", "promql", "rules"]
 LEVELS["app"] = [m for m in LEVELS if m != "cli"]
 
 # The one module (or file) that may name a library.

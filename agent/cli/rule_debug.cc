@@ -1,0 +1,164 @@
+#include "cli/rule_debug.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/edit_distance.h"
+#include "base/time.h"
+#include "cli/client.h"
+#include "cli/expression_values.h"
+
+namespace cli {
+namespace {
+
+using base::Tone;
+using nlohmann::json;
+
+base::Result<json> ask_json(const Ask& ask, const std::string& path) {
+  TRY(const std::string body, ask(path));
+  json parsed = json::parse(body, nullptr, false);
+  if (!parsed.is_object() || !parsed.contains("data"))
+    return base::fail(base::Kind::protocol, path + " does not answer as an agent does");
+  return std::move(parsed["data"]);
+}
+
+std::string text(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+double number(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+base::Millis span(const json& object, const char* key) { return base::Millis{std::llround(number(object, key) * 1e3)}; }
+
+std::string series_name(const json& metric) {
+  std::vector<model::Label> labels;
+  for (const auto& [name, value] : metric.items()) labels.push_back({name, value.get_ref<const std::string&>()});
+  return model::Labels(std::move(labels)).to_string();
+}
+
+ExpressionValues::Found query(const Ask& ask, const std::string& expr, const std::string& time) {
+  ExpressionValues::Found found;
+  const auto data = ask_json(ask, "/api/v1/query?query=" + url_encode(expr) + "&time=" + url_encode(time));
+  if (!data) {
+    found.error = data.error().text;
+    return found;
+  }
+  const std::string type = text(*data, "resultType");
+  const json& result = (*data)["result"];
+  found.is_vector = type == "vector" || type == "matrix";
+  if (!found.is_vector) found.rows.emplace_back("", result[1].get<std::string>());
+  else
+    for (const json& row : result) {
+      const bool range = type == "matrix";
+      const std::string value = range ? row["values"].back()[1].get<std::string>() : row["value"][1].get<std::string>();
+      found.rows.emplace_back(series_name(row["metric"]),
+                              range ? fmt::format("{} (newest of {} samples)", value, row["values"].size()) : value);
+    }
+  return found;
+}
+
+// What an active alert waits for, seen from the last evaluation.
+std::string waits_for(const json& rule, const json& alert, base::WallTime evaluated) {
+  const auto since = base::parse_iso8601(text(alert, "activeAt"));
+  const auto active = since ? std::max(evaluated - *since, base::Millis{0}) : base::Millis{0};
+  if (text(alert, "state") == "pending") {
+    const base::Millis left = std::max(span(rule, "duration") - active, base::Millis{0});
+    return fmt::format("active for {} of {}; fires in {} if it goes on to hold", base::format_duration(active),
+                       base::format_duration(span(rule, "duration")), base::format_duration(left));
+  }
+  if (const auto kept = base::parse_iso8601(text(alert, "keepFiringSince")); kept) {
+    const base::Millis left = std::max(span(rule, "keepFiringFor") - (evaluated - *kept), base::Millis{0});
+    return fmt::format("the expression does not hold any more since {}; resolves in {} unless it holds again",
+                       base::format_iso8601(*kept), base::format_duration(left));
+  }
+  return fmt::format("active for {}; resolves when the expression does not hold any more",
+                     base::format_duration(active));
+}
+
+void describe_alerts(const json& rule, base::WallTime evaluated, base::Colour colour, std::string& out) {
+  if (rule["alerts"].empty()) return;
+  out += "\nalerts\n";
+  for (const json& alert : rule["alerts"]) {
+    const std::string state = text(alert, "state");
+    json labels = alert["labels"];
+    labels.erase("alertname");
+    out += fmt::format("  {} {} value {}, since {}\n      {}\n",
+                       base::paint(state, state == "firing" ? Tone::bad : Tone::warn, colour), series_name(labels),
+                       text(alert, "value"), text(alert, "activeAt"), waits_for(rule, alert, evaluated));
+  }
+}
+
+void describe_expression(const json& rule, const Ask& ask, const std::string& evaluated, std::string& out) {
+  const promql::Parsed parsed = promql::parse(text(rule, "query"));
+  if (!parsed.ok()) return;
+  ExpressionValues values([&](const std::string& expr) { return query(ask, expr, evaluated); });
+  out += fmt::format("\nvalues at the last evaluation\n{}", values.tree(*parsed.expr));
+  const auto reasons = values.why_empty(*parsed.expr);
+  if (reasons.empty()) return;
+  out += "\nwhy nothing is found\n";
+  for (const std::string& reason : reasons) out += "  " + reason + "\n";
+}
+
+std::string describe(const json& group, const json& rule, const Ask& ask, base::Colour colour) {
+  const std::string state = text(rule, "state"), health = text(rule, "health"), error = text(rule, "lastError");
+  const Tone tone = state == "firing" ? Tone::bad : state == "pending" ? Tone::warn : Tone::good;
+  std::string out = fmt::format("alert {} is {}\n", text(rule, "name"), base::paint(state, tone, colour));
+  out += fmt::format("  rule        group {} of {}\n", text(group, "name"), text(group, "file"));
+  out += fmt::format("  expression  {}\n", text(rule, "query"));
+  out += fmt::format("  for         {}", base::format_duration(span(rule, "duration")));
+  if (span(rule, "keepFiringFor").count() > 0)
+    out += fmt::format(", keep_firing_for {}", base::format_duration(span(rule, "keepFiringFor")));
+  const auto evaluated = base::parse_iso8601(text(rule, "lastEvaluation"));
+  if (!evaluated || health == "unknown") return out + "\n  evaluated   not yet\n";
+  out += fmt::format("\n  evaluated   {}, every {}, took {:.3f} ms, {}\n", base::format_iso8601(*evaluated),
+                     base::format_duration(span(group, "interval")), number(rule, "evaluationTime") * 1e3,
+                     health == "ok" ? "without an error" : base::paint("with an error: " + error, Tone::bad, colour));
+  describe_alerts(rule, *evaluated, colour, out);
+  describe_expression(rule, ask, base::format_iso8601(*evaluated), out);
+  return out;
+}
+
+}  // namespace
+
+base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, base::Colour colour) {
+  TRY(const json data, ask_json(ask, "/api/v1/rules?type=alert"));
+  RuleDebug out;
+  std::vector<std::string> known;
+  for (const json& group : data["groups"])
+    for (const json& rule : group["rules"]) {
+      const std::string name = text(rule, "name");
+      if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+      if (name != alert) continue;
+      if (!out.text.empty()) out.text += "\n";
+      out.text += describe(group, rule, ask, colour);
+      out.bad = out.bad || text(rule, "state") == "firing" || text(rule, "health") == "err";
+    }
+  if (!out.text.empty()) return out;
+  const std::string near = base::nearest(alert, known);
+  return base::fail(base::Kind::not_found,
+                    fmt::format("the agent has no alert {}; {}", alert,
+                                !near.empty()   ? "did you mean " + near + "?"
+                                : known.empty() ? std::string("it has no alerting rule at all")
+                                                : fmt::format("there are: {}", fmt::join(known, ", "))));
+}
+
+int run_rule_debug(const std::string& url, const std::string& alert) {
+  const auto found = debug_rule(
+      alert, [&](const std::string& path) { return get(url, path); }, base::colour_of_stdout());
+  if (!found) {
+    fmt::print(stderr, "fettle rules debug: {}\n", found.error().text);
+    return 2;
+  }
+  fmt::print("{}", found->text);
+  return found->bad ? 1 : 0;
+}
+
+}  // namespace cli

@@ -1,0 +1,58 @@
+#include "cli/samples_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "base/file.h"
+#include "base/time.h"
+#include "cli/exposition.h"
+
+namespace cli {
+
+base::Result<SamplesFile> load_samples(const std::string& path) {
+  TRY(const std::string text, base::read_file(path, std::size_t{1} << 30));
+  TRY(const auto families, parse_exposition(text));
+  SamplesFile file;
+  std::map<model::Labels, std::size_t> index;
+  bool first = true;
+  for (const ExposedFamily& family : families) {
+    for (const ExposedSample& sample : family.samples) {
+      if (!sample.t)
+        return base::fail(
+            base::Kind::invalid,
+            fmt::format("{}:{}: the sample has no time stamp; queries and replays need one", path, sample.line));
+      const auto [at, is_new] = index.try_emplace(sample.labels, file.series.size());
+      if (is_new) file.series.push_back({sample.labels, {}});
+      file.series[at->second].samples.push_back({*sample.t, sample.value});
+      file.oldest = first ? *sample.t : std::min(file.oldest, *sample.t);
+      file.newest = first ? *sample.t : std::max(file.newest, *sample.t);
+      first = false;
+    }
+  }
+  for (auto& series : file.series)
+    std::stable_sort(series.samples.begin(), series.samples.end(),
+                     [](const auto& a, const auto& b) { return a.t < b.t; });
+  return file;
+}
+
+base::Result<std::int64_t> parse_time(const std::string& text) {
+  double seconds = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (ec == std::errc{} && end == text.data() + text.size()) return static_cast<std::int64_t>(seconds * 1e3);
+  TRY(const base::WallTime t, base::parse_iso8601(text));
+  return base::to_ms(t);
+}
+
+base::Result<std::int64_t> parse_step(const std::string& text) {
+  double seconds = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (ec == std::errc{} && end == text.data() + text.size() && seconds > 0)
+    return static_cast<std::int64_t>(seconds * 1e3);
+  TRY(const base::Millis step, base::parse_duration(text));
+  return step.count();
+}
+
+}  // namespace cli
