@@ -262,6 +262,8 @@ void add_admin(CLI::App& top, Chosen& chosen) {
   CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle's hands off a service, or put them on again");
   maintenance->add_option("STATE", state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
   maintenance->add_option("SERVICE", service, "Service")->required();
+  static std::string length;
+  maintenance->add_option("--for", length, "It ends by itself after so long, such as 2h; default: when it is put off");
   maintenance->add_option("--comment", comment, "Who and why, for the others");
   maintenance->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
   static bool dry_run = false;
@@ -280,7 +282,8 @@ void add_admin(CLI::App& top, Chosen& chosen) {
   ack->add_option("--comment", comment, "Who and why, for the others");
   ack->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
   ack->callback([&chosen] { chosen = [] { return cli::run_ack(socket, service, comment); }; });
-  maintenance->callback([&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, comment); }; });
+  maintenance->callback(
+      [&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, length, comment); }; });
 }
 
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/copy_samples.h"
+#include "app/recovery_desk.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/version.h"
@@ -21,8 +22,6 @@ using namespace std::chrono_literals;
 namespace log = base::log;
 
 constexpr auto kPublishEvery = 100ms;  // pages and event streams see at most ten pictures a second
-constexpr auto kStall = 500ms;         // a turn this long makes the agent doubt what it sees …
-constexpr auto kOverloadedFor = 30s;   // … for so long
 constexpr auto kExpireEvery = 60s;
 
 // Runs `task` every `period` for as long as `slot` is held.
@@ -142,7 +141,7 @@ void Agent::make_recovery() {
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
       recover::Context{loop_, systemd_, spawner_, page, switchboard_.get(), &http_, &pids_, &logind_}, *state_,
-      static_cast<recover::World&>(*this), std::move(listener));
+      world_, std::move(listener));
 }
 
 void Agent::make_schedule() {
@@ -188,25 +187,7 @@ base::Result<> Agent::open_server() {
     return {};
   };
   side.reload = [this] { return reload(); };
-  side.set_maintenance = [this](const std::string& service, bool on, const std::string& comment, auto done) {
-    if (!verdicts_.knows(service))
-      return done(base::fail(base::Kind::not_found,
-                             fmt::format("there is no service '{}' in {}", service, options_.config_file)));
-    log::info(on ? "maintenance on" : "maintenance off", {{"service", service}, {"comment", comment}});
-    dispatcher_->set_maintenance(service, on, comment, std::move(done));
-    changed();
-  };
-  side.recover = [this](const std::string& service, web::Rehearsal rehearsal, const std::string& comment, auto done) {
-    log::info("recovery asked for", {{"service", service}, {"comment", comment}});
-    dispatcher_->recover(service, rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
-                         comment, std::move(done));
-    changed();
-  };
-  side.ack = [this](const std::string& service, const std::string& comment, auto done) {
-    log::info("recovery acknowledged", {{"service", service}, {"comment", comment}});
-    dispatcher_->ack(service, comment, std::move(done));
-    changed();
-  };
+  open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
   backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
@@ -225,7 +206,7 @@ void Agent::start_timers() {
     if (dirty_ && loop_.now() - last_publish_ >= kPublishEvery) publish();
   });
   every(loop_, scrape_timer_, config_.global.interval, [this] { scrape_self(); });
-  every(loop_, second_timer_, 1s, [this] { look_at_loop(); });
+  every(loop_, second_timer_, loop::Doubts::kEvery, [this] { look_at_loop(); });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
   if (const base::Duration interval = loop::watchdog_interval(); interval.count() > 0)
     every(loop_, watchdog_timer_, interval, [] { loop::notify_systemd("WATCHDOG=1"); });
@@ -349,7 +330,8 @@ void Agent::apply(Loaded loaded) {
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps)
         self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
-  dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour});
+  dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
+                      config_.global.recovery.pause_file});
   switchboard_->replace(std::move(loaded.traffic));
   for (const auto& [name, known] : verdicts_.all()) switchboard_->on_health(name, known.health, known.text);
   dispatcher_->replace(std::move(loaded.plans));
@@ -391,10 +373,7 @@ void Agent::look_at_loop() {
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
   count_overruns();
-  if (longest < kStall) return;
-  overloaded_until_ = loop_.now() + kOverloadedFor;
-  log::warn("the agent's loop stood still; it does not act on what it saw meanwhile",
-            {{"seconds", fmt::format("{:.3f}", base::seconds(longest))}});
+  world_.look(longest);
 }
 
 void Agent::count_overruns() {
@@ -454,16 +433,5 @@ std::string Agent::external_url() const {
                            : std::atoi(options_.listen_address.c_str() + (colon == std::string::npos ? 0 : colon + 1));
   return fmt::format("http://{}:{}", config_.global.node, port);
 }
-
-// ---- recover::World ----
-
-model::Health Agent::service_health(const std::string& service) const { return verdicts_.health(service); }
-
-std::optional<base::Duration> Agent::service_uptime(const std::string& service) const {
-  return verdicts_.uptime(service, loop_.wall_now());
-}
-
-void Agent::probe_now(const std::string& service) { schedule_->trigger_service(service); }
-bool Agent::agent_overloaded() const { return loop_.now() < overloaded_until_; }
 
 }  // namespace app

@@ -15,6 +15,7 @@
 #include "app/queryable.h"
 #include "app/samples.h"
 #include "app/verdicts.h"
+#include "app/world.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "loop/event_loop.h"
@@ -39,11 +40,11 @@
 
 namespace app {
 
-class Agent final : private recover::World {
+class Agent final {
  public:
   // Everything that can fail at start fails here, with a text that says what to do.
   static base::Result<std::unique_ptr<Agent>> start(AgentOptions options, Loaded loaded);
-  ~Agent() override;
+  ~Agent();
 
   int port() const { return server_->port(); }
   void run();   // until SIGTERM or SIGINT
@@ -77,12 +78,6 @@ class Agent final : private recover::World {
   Facts facts() const;
   std::string external_url() const;
 
-  // recover::World
-  model::Health service_health(const std::string& service) const override;
-  std::optional<base::Duration> service_uptime(const std::string& service) const override;
-  void probe_now(const std::string& service) override;
-  bool agent_overloaded() const override;
-
   AgentOptions options_;
   config::AgentConfig config_;
 
@@ -105,14 +100,14 @@ class Agent final : private recover::World {
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
   std::unique_ptr<recover::Switchboard> switchboard_;
+  Verdicts verdicts_;
+  World world_{verdicts_, loop_, [this](const std::string& service) { schedule_->trigger_service(service); }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
 
-  // Little state of its own: verdicts over services, what pages say about the configuration, when it was published.
-  Verdicts verdicts_;
+  // Little state of its own: what pages say about the configuration, when it was published.
   std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far
   base::WallTime started_;
-  base::Instant overloaded_until_{};
   web::ConfigPage config_page_;
   bool ready_ = false;
   bool dirty_ = true;

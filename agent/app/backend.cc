@@ -45,8 +45,13 @@ base::Result<> Backend::reload() {
   return ask_loop<void>(loop_, [this](const auto& done) { done(loop_side_.reload()); });
 }
 
-base::Result<> Backend::set_maintenance(const std::string& service, bool on, const std::string& comment) {
-  return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.set_maintenance(service, on, comment, done); });
+base::Result<> Backend::begin_maintenance(const std::string& service, base::Millis length, const std::string& comment) {
+  return ask_loop<void>(loop_,
+                        [=, this](const auto& done) { loop_side_.begin_maintenance(service, length, comment, done); });
+}
+
+base::Result<> Backend::end_maintenance(const std::string& service) {
+  return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.end_maintenance(service, done); });
 }
 
 base::Result<std::string> Backend::recover(const std::string& service, web::Rehearsal rehearsal,

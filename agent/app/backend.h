@@ -24,8 +24,9 @@ struct LoopSide {
   std::function<base::Result<>(const std::string&, bool, std::string)> heartbeat;
   std::function<base::Result<>()> reload;
   // Answers through `done`, after the change is durable.
-  std::function<void(const std::string&, bool, const std::string&, std::function<void(base::Result<>)> done)>
-      set_maintenance;
+  std::function<void(const std::string&, base::Millis, const std::string&, std::function<void(base::Result<>)> done)>
+      begin_maintenance;
+  std::function<void(const std::string&, std::function<void(base::Result<>)> done)> end_maintenance;
   std::function<void(const std::string&, web::Rehearsal, const std::string&,
                      std::function<void(base::Result<std::string>)> done)>
       recover;
@@ -45,7 +46,9 @@ class Backend final : public web::Backend {
   std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<> reload() override;
-  base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override;
+  base::Result<> begin_maintenance(const std::string& service, base::Millis length,
+                                   const std::string& comment) override;
+  base::Result<> end_maintenance(const std::string& service) override;
   base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
                                     const std::string& comment) override;
   base::Result<> ack(const std::string& service, const std::string& comment) override;

@@ -26,13 +26,13 @@ int run_reload(const std::string& socket) {
 }
 
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
-                    const std::string& comment) {
-  const std::string path = fmt::format("/api/v1/maintenance/{}?on={}&comment={}", url_encode(service),
-                                       state == "on" ? "true" : "false", url_encode(comment));
+                    const std::string& length, const std::string& comment) {
+  const std::string path = fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", url_encode(service),
+                                       state == "on" ? "true" : "false", url_encode(length), url_encode(comment));
   return report(post_admin(socket, path),
-                state == "on"
-                    ? fmt::format("{} is in maintenance: fettle probes it and alerts, and leaves it alone", service)
-                    : fmt::format("{} is out of maintenance", service));
+                state == "on" ? fmt::format("{} is in maintenance{}: fettle probes it and alerts, and leaves it alone",
+                                            service, length.empty() ? "" : " for " + length)
+                              : fmt::format("{} is out of maintenance", service));
 }
 
 int run_recover(const std::string& socket, const std::string& service, const std::string& comment,

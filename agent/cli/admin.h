@@ -8,8 +8,9 @@ namespace cli {
 enum class Rehearsal { no, yes };  // yes: the plan decides and reports, and touches nothing
 
 int run_reload(const std::string& socket);
+// `state`: on or off; `length`: "2h", or "" until it is ended.
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
-                    const std::string& comment);
+                    const std::string& length, const std::string& comment);
 
 int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal);
 int run_ack(const std::string& socket, const std::string& service, const std::string& comment);

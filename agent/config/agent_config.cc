@@ -39,6 +39,8 @@ const Schema<NodeRecovery>& node_recovery_schema() {
           .optional("actions_per_hour", &NodeRecovery::actions_per_hour,
                     "Actions that may heal (restarts, commands; not drain, not alert) over all services of this node, "
                     "kept over restarts of the agent. What a person starts counts, and is never refused for it.")
+          .optional("pause_file", &NodeRecovery::pause_file,
+                    "While this file exists no recovery of this node starts; empty: none.")
           .check([](const NodeRecovery& r, const Complain& complain) {
             if (r.plans_at_once < 1) complain("plans_at_once", "must be at least 1");
             if (r.actions_per_hour < 1) complain("actions_per_hour", "must be at least 1; mode dry_run never acts");

@@ -18,6 +18,7 @@ namespace config {
 struct NodeRecovery {
   int plans_at_once = 2;
   int actions_per_hour = 5;
+  std::string pause_file = "/run/fettle/pause";
 };
 
 struct Global {

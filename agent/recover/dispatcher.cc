@@ -10,9 +10,11 @@
 #include "recover/action_run.h"
 #include "recover/books.h"
 #include "recover/budget.h"
+#include "recover/clean_stops.h"
 #include "recover/explain.h"
 #include "recover/give_back.h"
 #include "recover/guard.h"
+#include "recover/maintenance.h"
 #include "recover/plan.h"
 #include "recover/run.h"
 
@@ -56,7 +58,9 @@ struct Dispatcher::Rep {
         started(context.scheduler.now()),
         books(state, context.scheduler),
         node(state, context.scheduler, options.limits),
-        give_back(context) {}
+        give_back(context),
+        maintenance(state, context.scheduler),
+        clean_stops(context.systemd) {}
 
   Options options;
   Context context;
@@ -68,6 +72,8 @@ struct Dispatcher::Rep {
   Books books;
   NodeLimit node;
   GiveBack give_back;
+  Maintenance maintenance;
+  CleanStops clean_stops;
   std::map<std::string, std::unique_ptr<Active>> active;
   std::map<model::Labels, model::Alert> alerts;   // firing ones
   std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
@@ -80,11 +86,13 @@ struct Dispatcher::Rep {
     s.now = context.scheduler.now();
     s.wall = context.scheduler.wall_now();
     s.agent_started = started;
-    s.agent_overloaded = world.agent_overloaded();
+    s.doubts = world.doubts();
     s.health = world.service_health(a.spec->service);
     s.uptime = world.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on) s.dependencies.emplace_back(name, world.service_health(name));
-    s.maintenance = maintenance(a.spec->service);
+    s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
+    s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
+    s.stopped = clean_stops.text(a.spec->service);
     s.node_busy = node.place(acting(a));
     s.node_budget = node.budget(a.spec->mode);
     return s;
@@ -111,11 +119,15 @@ struct Dispatcher::Rep {
     });
   }
 
-  std::optional<std::string> maintenance(const std::string& service) const {
-    const auto& table = state.read(Table::maintenance);
-    const auto found = table.find(service);
-    if (found == table.end()) return std::nullopt;
-    return found->second;
+  // After a commit that changes a gate: the plan looks again, then `done`.
+  std::function<void(base::Result<>)> then_wake(const std::string& service, std::function<void(base::Result<>)> done) {
+    return [this, still = std::weak_ptr(alive), service, done = std::move(done)](base::Result<> result) {
+      if (still.expired()) return;
+      const auto found = active.find(service);
+      if (result && found != active.end() && found->second->plan->phase() == Phase::blocked)
+        apply(*found->second, found->second->plan->wake(situation(*found->second)));
+      if (done) done(std::move(result));
+    };
   }
 
   const model::Alert* firing_alert(const PlanSpec& spec) const {
@@ -277,10 +289,18 @@ struct Dispatcher::Rep {
       if (waits) a.plan->remember(was_down);
       apply(a, a.plan->health(situation(a)));
     }
+    follow_unit(a);
     give_back.leave(a.spec->service);  // it may have another place now
     put_back(a);
     follow_alerts(a);
     apply(a, a.plan->wake(situation(a)));
+  }
+
+  void follow_unit(const Active& a) {
+    clean_stops.follow(a.spec->service, a.spec->unit, [this, service = a.spec->service] {
+      const auto found = active.find(service);
+      return found != active.end() && found->second->plan->acts();
+    });
   }
 
   // Tells the plan whether one of its alerts fires.
@@ -295,6 +315,7 @@ struct Dispatcher::Rep {
     a.spec = std::move(spec);
     a.plan.emplace(*a.spec, books.spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
+    follow_unit(a);
     if (const auto left = waiting.extract(a.spec->service)) a.plan->remember(left.mapped());
     apply(a, a.plan->health(situation(a)));
     if (const auto left = unfinished.extract(Books::key_of(*a.spec))) {
@@ -322,6 +343,7 @@ struct Dispatcher::Rep {
   std::map<std::string, std::unique_ptr<Active>>::iterator remove(
       std::map<std::string, std::unique_ptr<Active>>::iterator at) {
     give_back.leave(at->first);
+    clean_stops.forget(at->first);
     return active.erase(at);
   }
 
@@ -407,21 +429,20 @@ void Dispatcher::on_health(const model::HealthChange& change) {
   }
 }
 
-void Dispatcher::set_maintenance(const std::string& service, bool on, const std::string& comment,
-                                 std::function<void(base::Result<>)> done) {
-  Change change = on ? Change::put(Table::maintenance, service, comment) : Change::remove(Table::maintenance, service);
-  rep_->state.commit({std::move(change)}, [rep = rep_.get(), still = std::weak_ptr(rep_->alive), service,
-                                           done = std::move(done)](base::Result<> result) {
-    if (still.expired()) return;
-    const auto found = rep->active.find(service);
-    if (result && found != rep->active.end() && found->second->plan->phase() == Phase::blocked)
-      rep->apply(*found->second, found->second->plan->wake(rep->situation(*found->second)));
-    if (done) done(std::move(result));
-  });
+void Dispatcher::begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+                                   std::function<void(base::Result<>)> done) {
+  rep_->maintenance.begin(service, length, comment, rep_->then_wake(service, std::move(done)));
+}
+
+void Dispatcher::end_maintenance(const std::string& service, std::function<void(base::Result<>)> done) {
+  rep_->maintenance.end(service, rep_->then_wake(service, std::move(done)));
 }
 
 std::optional<std::string> Dispatcher::maintenance(const std::string& service) const {
-  return rep_->maintenance(service);
+  const auto found = rep_->active.find(service);
+  const MaintenanceTimes* times = found == rep_->active.end() ? nullptr : &found->second->spec->maintenance;
+  if (const auto hold = rep_->maintenance.hold(service, times)) return hold->text;
+  return std::nullopt;
 }
 
 void Dispatcher::recover(const std::string& service, Start how, const std::string& comment,
@@ -480,7 +501,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
 }
 
 void Dispatcher::limit(NodeLimits limits) {
-  rep_->node.change(limits);
+  rep_->node.change(std::move(limits));
   rep_->wake_waiting();
 }
 

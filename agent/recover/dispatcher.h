@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "loop/doubts.h"
 #include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "model/alert.h"
@@ -31,7 +32,7 @@ class World {
   // Since the service's main process started; nullopt if unknown.
   virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
   virtual void probe_now(const std::string& service) = 0;  // results come through Dispatcher::on_run
-  virtual bool agent_overloaded() const = 0;               // the loop stalled lately
+  virtual std::vector<loop::Doubt> doubts() const = 0;     // why the agent does not trust what it saw lately
 };
 
 struct Listener {
@@ -62,10 +63,12 @@ class Dispatcher {
   // After every probe run of the service: verification counts these.
   void on_run(const std::string& service, const std::string& probe, bool up);
   void on_health(const model::HealthChange& change);
-  // Durable; `done` after fsync. While on, nothing starts for the service and what runs is finished.
-  void set_maintenance(const std::string& service, bool on, const std::string& comment,
-                       std::function<void(base::Result<>)> done);
-  std::optional<std::string> maintenance(const std::string& service) const;  // the comment
+  // Durable; `done` after fsync. While on, nothing starts for the service and what runs is finished. `length` 0: until
+  // it is ended.
+  void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+                         std::function<void(base::Result<>)> done);
+  void end_maintenance(const std::string& service, std::function<void(base::Result<>)> done);
+  std::optional<std::string> maintenance(const std::string& service) const;  // who and why, or which window
 
   // A person starts the plan, in mode ask or enforce with all its actions, in mode dry_run without. Spends an attempt.
   // `done` after the intent is durable, with a sentence for the person; or with the gate that is closed to them

@@ -29,6 +29,35 @@ Gate dependencies(const PlanSpec& plan, const Situation& situation) {
   return {"dependencies", true, rest.empty() ? "none" : rest};
 }
 
+// `on`: what keeps the gate closed.
+Gate hold(std::string name, std::string off, const std::optional<Hold>& on, const Situation& situation) {
+  if (!on) return {std::move(name), true, std::move(off)};
+  Gate gate{std::move(name), false, on->text.empty() ? "on" : "on: " + on->text};
+  if (on->until) gate.opens = situation.now + (*on->until - situation.wall);
+  return gate;
+}
+
+Gate doubt(const std::string& name, const Situation& situation) {
+  for (const loop::Doubt& doubt : situation.doubts)
+    if (doubt.name == name)
+      return {name, false,
+              fmt::format("{}; its probes are no proof, {} to go", doubt.text, text_of(doubt.until - situation.now)),
+              doubt.until};
+  return {name, true, "no"};
+}
+
+Gate unknown(const PlanSpec& plan, const Situation& situation) {
+  if (plan.probes.empty()) return {"unknown", true, "no probe of its own: its alert is the evidence"};
+  if (situation.health == model::Health::unknown) return {"unknown", false, "its probes have not come to a verdict"};
+  return {"unknown", true, fmt::format("it is {}", to_string(situation.health))};
+}
+
+Gate stopped(const PlanSpec& plan, const Situation& situation) {
+  if (plan.unit.empty()) return {"stopped_by_operator", true, "no unit"};
+  if (!situation.stopped) return {"stopped_by_operator", true, "no"};
+  return {"stopped_by_operator", !plan.guards.respects_clean_stop, *situation.stopped};
+}
+
 Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
   if (!situation.uptime) return {"min_uptime", true, "no running process is known"};
   const base::Instant started = situation.now - *situation.uptime;
@@ -61,20 +90,16 @@ Gate budget(const PlanSpec& plan, const Spent& spent, base::Instant now) {
 std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
   const base::Instant now = situation.now;
   std::vector<Gate> gates;
-  if (situation.maintenance)
-    gates.push_back(
-        {"maintenance", false, situation.maintenance->empty() ? std::string("on") : "on: " + *situation.maintenance});
-  else gates.push_back({"maintenance", true, "off"});
-  if (plan.mode == Mode::ask)
-    gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
+  gates.push_back(hold("maintenance", "off", situation.maintenance, situation));
+  gates.push_back(hold("paused", "no", situation.paused, situation));
   gates.push_back(exhausted(plan, spent));
   gates.push_back(budget(plan, spent, now));
   gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,
                         fmt::format("the agent started {} ago", text_of(now - situation.agent_started)),
                         fmt::format("the agent started {} ago", text_of(now - situation.agent_started))));
-  if (situation.agent_overloaded)
-    gates.push_back({"agent_overloaded", false, "the agent itself was held up lately; its probes are no proof"});
-  else gates.push_back({"agent_overloaded", true, "no"});
+  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) gates.push_back(doubt(name, situation));
+  gates.push_back(unknown(plan, situation));
+  gates.push_back(stopped(plan, situation));
   gates.push_back(dependencies(plan, situation));
   gates.push_back(min_uptime(plan, situation));
   if (spent.recovered_at)
@@ -88,6 +113,8 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   else gates.push_back({"backoff", true, "none"});
   gates.push_back(situation.node_busy);
   if (std::any_of(plan.steps.begin(), plan.steps.end(), heals)) gates.push_back(situation.node_budget);
+  if (plan.mode == Mode::ask)
+    gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return gates;
 }
 
@@ -98,7 +125,8 @@ const Gate* first_closed(const std::vector<Gate>& gates) {
 }
 
 const Gate* first_closed_to_person(const std::vector<Gate>& gates) {
-  static constexpr std::string_view kHeeded[]{"maintenance", "exhausted", "budget", "dependencies", "node_busy"};
+  static constexpr std::string_view kHeeded[]{"maintenance", "paused",       "exhausted",
+                                              "budget",      "dependencies", "node_busy"};
   for (const Gate& gate : gates)
     if (!gate.open && std::find(std::begin(kHeeded), std::end(kHeeded), gate.name) != std::end(kHeeded)) return &gate;
   return nullptr;

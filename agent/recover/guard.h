@@ -8,16 +8,19 @@
 #include <vector>
 
 #include "base/time.h"
+#include "loop/doubts.h"
 #include "model/health.h"
 #include "recover/budget.h"
+#include "recover/maintenance.h"
 #include "recover/plan_spec.h"
 
 namespace recover {
 
 // One gate with its value, for `explain`.
 struct Gate {
-  std::string name;  // maintenance, ask, exhausted, budget, agent_uptime, agent_overloaded, dependencies, min_uptime,
-                     // cooldown, backoff, node_busy, node_budget
+  std::string name;  // maintenance, paused, exhausted, budget, agent_uptime, stall, clock_jump, agent_overloaded,
+                     // unknown, stopped_by_operator, dependencies, min_uptime, cooldown, backoff, node_busy,
+                     // node_budget, ask
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
@@ -28,25 +31,27 @@ struct Situation {
   base::Instant now{};
   base::WallTime wall{};
   base::Instant agent_started{};
-  bool agent_overloaded = false;
   model::Health health = model::Health::unknown;  // of the service
   std::optional<base::Duration> uptime;           // of the service's main process
   std::vector<std::pair<std::string, model::Health>> dependencies;
-  std::optional<std::string> maintenance;  // the comment, while it is on
+  std::optional<Hold> maintenance, paused;
+  std::vector<loop::Doubt> doubts;     // why the agent does not trust what it saw
+  std::optional<std::string> stopped;  // that somebody else stopped the service's unit
   // What the plans of this node share; NodeLimit has them.
   Gate node_busy{"node_busy", true, "no"};
   Gate node_budget{"node_budget", true, "not limited"};
 };
 
 // All gates, open and closed, in the order in which they are asked: the first closed one is the reason.
-// A dependency whose health is unknown does not close its gate: unknown is not down. Cooldown follows a run that
-// recovered, backoff one that failed. A service without a known process has no uptime that would hold anything back.
+// A service with probes is left alone while they have no verdict. A dependency whose health is unknown does not close
+// its gate: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service without a
+// known process has no uptime that would hold anything back.
 std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
 
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);
-// The first one that also holds back a person who starts the plan: maintenance, exhausted, budget, dependencies,
-// node_busy. The others slow down the agent's own haste, and `ask` waits for just this person.
+// The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,
+// dependencies, node_busy. The others slow down the agent's own haste, and `ask` waits for just this person.
 const Gate* first_closed_to_person(const std::vector<Gate>& gates);
 
 }  // namespace recover

@@ -26,7 +26,8 @@ Spent spent_of(std::vector<base::Instant> actions) {
   return spent;
 }
 
-std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, NodeLimits limits, Mode mode) {
+std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, const NodeLimits& limits,
+                                Mode mode) {
   const auto& table = state.read(Table::budgets);
   const auto found = table.find(key_of(mode));
   if (found == table.end()) return {};
@@ -41,9 +42,9 @@ std::vector<base::Instant> load(const state::State& state, loop::Scheduler& sche
 
 NodeLimit::NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
     : scheduler_(scheduler),
-      limits_(limits),
-      real_{load(state, scheduler, limits, Mode::enforce)},
-      rehearsed_{load(state, scheduler, limits, Mode::dry_run)} {}
+      limits_(std::move(limits)),
+      real_{load(state, scheduler, limits_, Mode::enforce)},
+      rehearsed_{load(state, scheduler, limits_, Mode::dry_run)} {}
 
 Gate NodeLimit::place(const std::vector<std::string>& acting) const {
   const auto count = static_cast<int>(acting.size());

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -22,13 +23,15 @@ namespace recover {
 struct NodeLimits {
   int plans_at_once = 2;
   int actions_per_hour = 5;
+  std::string pause_file{};  // while it exists no plan starts; "": none
 };
 
 class NodeLimit {
  public:
   NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits);
 
-  void change(NodeLimits limits) { limits_ = limits; }
+  void change(NodeLimits limits) { limits_ = std::move(limits); }
+  const std::string& pause_file() const { return limits_.pause_file; }
 
   // node_busy: whether another plan may start while those of `acting` act.
   Gate place(const std::vector<std::string>& acting) const;

@@ -127,7 +127,7 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   deadline_.reset();
   reason_ = gate.name;
   // What only a person or a reset of the latch can open is not asked for again and again.
-  if (gate.name == "exhausted" || gate.name == "ask" || gate.name == "maintenance") next_.reset();
+  if (gate.name == "exhausted" || gate.name == "ask" || (gate.name == "maintenance" && !gate.opens)) next_.reset();
   else next_ = gate.opens.value_or(situation.now + kRetry);
   if (!changed || settling_) return;
   out.push_back({Kind::blocked, gate.name});

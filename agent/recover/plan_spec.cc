@@ -55,6 +55,7 @@ struct PlanSettings {
   Mode mode = Mode::dry_run;
   Guards guards;
   Budget budget;
+  MaintenanceTimes maintenance;
   std::vector<StepSettings> steps, finally;
 };
 
@@ -131,7 +132,44 @@ const auto& guards_schema() {
                   })
           .optional("min_uptime", &Guards::min_uptime, "Time that a start of the service gets before the next action.")
           .optional("cooldown", &Guards::cooldown, "Pause after a run that recovered the service.")
-          .optional("agent_uptime", &Guards::agent_uptime, "The agent itself must run so long.");
+          .optional("agent_uptime", &Guards::agent_uptime, "The agent itself must run so long.")
+          .custom(
+              "clean_stop",
+              "respected: a unit that systemd says was stopped cleanly, not by fettle, is not fought; ignored: it is "
+              "recovered all the same.",
+              "respected", [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+                std::size_t index = 0;
+                std::string why;
+                if (config::read_one_of(node, {"respected", "ignored"}, index, why)) g.respects_clean_stop = index == 0;
+                else errors.add(node.mark(), path, why);
+              });
+  return s;
+}
+
+void read_windows(const config::Node& node, MaintenanceTimes& times, const std::string& path, config::Errors& errors) {
+  if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list of windows", node));
+  for (const config::Node& item : node.items()) {
+    if (auto window = Window::parse(item.scalar())) times.windows.push_back(*std::move(window));
+    else errors.add(item.mark(), fmt::format("{}[{}]", path, times.windows.size()), window.error().text);
+  }
+}
+
+void read_zone(const config::Node& node, MaintenanceTimes& times, const std::string& path, config::Errors& errors) {
+  auto zone = base::TimeZone::named(node.scalar());
+  if (zone) times.zone = *std::move(zone);
+  else errors.add(node.mark(), path, zone.error().text);
+}
+
+const auto& maintenance_schema() {
+  static const auto s =
+      config::Schema<MaintenanceTimes>("maintenance")
+          .custom("windows",
+                  "Times of the week in which nothing starts: \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\", or "
+                  "\"02:00-04:00\" for every day.",
+                  "[]", read_windows)
+          .custom("time_zone", "Of the windows, such as Europe/Berlin; default: the machine's.", "", read_zone)
+          .optional("pause_file", &MaintenanceTimes::pause_file,
+                    "While this file exists nothing starts; default: /run/fettle/pause.d/SERVICE.");
   return s;
 }
 
@@ -146,6 +184,7 @@ const auto& plan_schema() {
                     "done); enforce: acts.")
           .optional("guards", &PlanSettings::guards, guards_schema(), "Conditions that must hold before acting.")
           .optional("budget", &PlanSettings::budget, budget_schema(), "How often.")
+          .optional("maintenance", &PlanSettings::maintenance, maintenance_schema(), "When people work on the service.")
           .list("steps", &PlanSettings::steps, step_schema(), "What to do, in order, until the service is healthy.")
           .list("finally", &PlanSettings::finally, step_schema(), "Always done at the end of a run.")
           .check([](const PlanSettings& p, const config::Complain& complain) {
@@ -235,6 +274,8 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->mode = in.mode;
   plan->guards = in.guards;
   plan->budget = in.budget;
+  plan->maintenance = std::move(in.maintenance);
+  if (plan->maintenance.pause_file.empty()) plan->maintenance.pause_file = "/run/fettle/pause.d/" + service;
   const bool has_traffic = !settings.traffic.is_null();
   ActionOwner owner{service, settings.unit, false, has_traffic};
   owner.may_reboot = settings.allow_reboot;

@@ -12,6 +12,7 @@
 #include "config/agent_config.h"
 #include "model/alert.h"
 #include "recover/action.h"
+#include "recover/maintenance.h"
 
 namespace recover {
 
@@ -52,6 +53,7 @@ struct Guards {
   base::Millis min_uptime{30'000};    // of the service since its last start
   base::Millis cooldown{120'000};     // after a recovery of this service ended
   base::Millis agent_uptime{60'000};  // of the agent itself
+  bool respects_clean_stop = true;    // a unit that somebody else stopped is not started
 };
 
 struct PlanSpec {
@@ -63,6 +65,7 @@ struct PlanSpec {
   Mode mode = Mode::dry_run;
   Guards guards;
   Budget budget;
+  MaintenanceTimes maintenance;
   std::vector<Step> steps;
   std::vector<Step> finally;
 };

@@ -26,7 +26,15 @@ Response maintenance(const Request& request, const Context& context) {
   const bool yes = on == "true" || on == "1" || on == "on" || on == "yes";
   const bool no = on == "false" || on == "0" || on == "off" || on == "no";
   if (!yes && !no) return invalid_parameter("on", fmt::format("expected true or false, got \"{}\"", on));
-  return answer(context.backend.set_maintenance(service, yes, request.param("comment")));
+  if (no) return answer(context.backend.end_maintenance(service));
+  base::Millis length{0};
+  if (const std::string text = request.param("for"); !text.empty()) {
+    const auto parsed = base::parse_duration(text);
+    if (!parsed || *parsed <= base::Millis{0})
+      return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
+    length = *parsed;
+  }
+  return answer(context.backend.begin_maintenance(service, length, request.param("comment")));
 }
 
 Response recover(const Request& request, const Context& context) {

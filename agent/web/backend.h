@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "model/metric_family.h"
 #include "promql/parser.h"
 #include "promql/queryable.h"
@@ -34,7 +35,10 @@ class Backend {
 
   // Over the admin socket only.
   virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration
-  virtual base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) = 0;
+  // Until `length` is over, or until it is ended if that is 0.
+  virtual base::Result<> begin_maintenance(const std::string& service, base::Millis length,
+                                           const std::string& comment) = 0;
+  virtual base::Result<> end_maintenance(const std::string& service) = 0;
   // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the gate that is
   // closed.
   virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,

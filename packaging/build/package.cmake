@@ -46,7 +46,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "polkitd, dbus")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "polkitd, dbus, tzdata")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "prometheus, prometheus-alertmanager")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "\
 fettle probes the services of its node, serves what it knows to Prometheus,

@@ -13,7 +13,7 @@ _fettle() {
     probe) words='--config.file http journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
-    maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--comment --admin.socket $(_fettle_services)" ;; esac ;;
+    maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
     recover) words="--dry-run --comment --admin.socket $(_fettle_services)" ;;
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;

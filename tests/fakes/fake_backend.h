@@ -27,8 +27,13 @@ class FakeBackend final : public web::Backend {
     return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);
   }
   base::Result<> reload() override { return heard("reload"); }
-  base::Result<> set_maintenance(const std::string& service, bool on, const std::string& comment) override {
-    return heard("maintenance " + service + (on ? " on " : " off ") + comment);
+  base::Result<> begin_maintenance(const std::string& service, base::Millis length,
+                                   const std::string& comment) override {
+    return heard("maintenance " + service + " on " + (length.count() > 0 ? base::format_duration(length) + " " : "") +
+                 comment);
+  }
+  base::Result<> end_maintenance(const std::string& service) override {
+    return heard("maintenance " + service + " off ");
   }
   base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
                                     const std::string& comment) override {

@@ -17,11 +17,11 @@ struct RecoveryWorld final : recover::World {
   }
   std::optional<base::Duration> service_uptime(const std::string&) const override { return uptime; }
   void probe_now(const std::string& service) override { probed.push_back(service); }
-  bool agent_overloaded() const override { return overloaded; }
+  std::vector<loop::Doubt> doubts() const override { return held; }
 
   std::map<std::string, model::Health> health;
   std::optional<base::Duration> uptime;
-  bool overloaded = false;
+  std::vector<loop::Doubt> held;
   std::vector<std::string> probed;
 };
 

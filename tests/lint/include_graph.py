@@ -29,6 +29,7 @@ LIBRARIES = {
     r"openssl/": ["loop/"],
     r"systemd/": ["loop/"],
     r"re2/": ["base/regex.cc"],
+    r"absl/": ["base/time_zone.cc"],
     r"spdlog/": ["base/log.cc"],
     r"sqlite3\.h": ["state/"],
     r"civetweb\.h": ["web/"],

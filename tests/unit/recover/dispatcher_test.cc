@@ -116,7 +116,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   Fixture f;
   f.use(f.plan());
   bool done = false;
-  f.dispatcher->set_maintenance("order", true, "deploy", [&](base::Result<> r) { done = r.has_value(); });
+  f.dispatcher->begin_maintenance("order", {}, "deploy", [&](base::Result<> r) { done = r.has_value(); });
   f.loop.run_due();
   CHECK(done);
   CHECK(f.dispatcher->maintenance("order") == "deploy");
@@ -124,7 +124,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   f.loop.advance(minutes{5});
   CHECK(f.restart.started.empty());
   CHECK(f.status().reason == "maintenance");
-  f.dispatcher->set_maintenance("order", false, "", nullptr);
+  f.dispatcher->end_maintenance("order", nullptr);
   f.loop.run_due();
   CHECK(f.world.probed == std::vector<std::string>{"order"});
   f.dispatcher->on_run("order", "http", false);

@@ -19,6 +19,8 @@ struct Case {
 
   Case() {
     plan.service = "order";
+    plan.unit = "order.service";
+    plan.probes = {"http"};
     situation.now = kNow;
     situation.agent_started = kNow - minutes{5};
     situation.health = Health::down;
@@ -40,7 +42,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
   const Row rows[] = {
       {"nothing", [](Case&) {}, "", "", {}},
       {"maintenance",
-       [](Case& c) { c.situation.maintenance = "deploy by alice"; },
+       [](Case& c) { c.situation.maintenance = recover::Hold{"deploy by alice"}; },
        "maintenance",
        "on: deploy by alice",
        {}},
@@ -61,10 +63,57 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
        "budget", "0 of 3 attempts left in 15m", minutes{1}},
       {"agent just started", [](Case& c) { c.situation.agent_started = kNow - seconds{10}; }, "agent_uptime",
        "the agent started 10s ago, 50s to go", seconds{50}},
+      {"maintenance that ends",
+       [](Case& c) {
+         c.situation.wall = base::wall_from_ms(1'700'000'000'000);
+         c.situation.maintenance = recover::Hold{"window Sun 02:00-04:00", c.situation.wall + minutes{7}};
+       },
+       "maintenance", "on: window Sun 02:00-04:00", minutes{7}},
+      {"a pause file",
+       [](Case& c) { c.situation.paused = recover::Hold{"/run/fettle/pause exists"}; },
+       "paused",
+       "on: /run/fettle/pause exists",
+       {}},
       {"agent held up",
-       [](Case& c) { c.situation.agent_overloaded = true; },
-       "agent_overloaded",
-       "the agent itself was held up lately; its probes are no proof",
+       [](Case& c) {
+         c.situation.doubts = {{"stall", "the loop stood still for 0.7s", kNow + seconds{20}}};
+       },
+       "stall", "the loop stood still for 0.7s; its probes are no proof, 20s to go", seconds{20}},
+      {"clock set",
+       [](Case& c) {
+         c.situation.doubts = {{"clock_jump", "the clock was set", kNow + seconds{20}}};
+       },
+       "clock_jump", "the clock was set; its probes are no proof, 20s to go", seconds{20}},
+      {"CPU short",
+       [](Case& c) {
+         c.situation.doubts = {{"agent_overloaded", "CPU is short", kNow + seconds{9}}};
+       },
+       "agent_overloaded", "CPU is short; its probes are no proof, 9s to go", seconds{9}},
+      {"no verdict yet",
+       [](Case& c) { c.situation.health = Health::unknown; },
+       "unknown",
+       "its probes have not come to a verdict",
+       {}},
+      {"no verdict ever: it has no probes",
+       [](Case& c) {
+         c.situation.health = Health::unknown;
+         c.plan.probes.clear();
+       },
+       "",
+       "",
+       {}},
+      {"stopped",
+       [](Case& c) { c.situation.stopped = "order.service was stopped"; },
+       "stopped_by_operator",
+       "order.service was stopped",
+       {}},
+      {"stopped, and that is ignored",
+       [](Case& c) {
+         c.situation.stopped = "order.service was stopped";
+         c.plan.guards.respects_clean_stop = false;
+       },
+       "",
+       "",
        {}},
       {"dependency down",
        [](Case& c) { c.situation.dependencies.emplace_back("mysql", Health::down); },
@@ -94,7 +143,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
       {"backoff is over", [](Case& c) { c.spent.not_before = kNow; }, "", "", {}},
       {"several: the more lasting one is named",
        [](Case& c) {
-         c.situation.maintenance = "";
+         c.situation.maintenance = recover::Hold{};
          c.spent.not_before = kNow + seconds{8};
        },
        "maintenance",
@@ -122,10 +171,15 @@ TEST_CASE("explain gets every gate with its value") {
     all += gate.name + ": " + gate.text + "\n";
   CHECK(all ==
         "maintenance: off\n"
+        "paused: no\n"
         "exhausted: not latched\n"
         "budget: 3 of 3 attempts left in 15m\n"
         "agent_uptime: the agent started 5m ago\n"
+        "stall: no\n"
+        "clock_jump: no\n"
         "agent_overloaded: no\n"
+        "unknown: it is down\n"
+        "stopped_by_operator: no\n"
         "dependencies: redis is up\n"
         "min_uptime: started 4m ago\n"
         "cooldown: no recovery before\n"

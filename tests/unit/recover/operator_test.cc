@@ -64,10 +64,14 @@ TEST_CASE("a person does not wait for cooldown, backoff, uptime or the agent; ot
   };
   const Row rows[] = {
       {"min_uptime", [](Site& f) { f.world.uptime = seconds{1}; }, ""},
-      {"overloaded", [](Site& f) { f.world.overloaded = true; }, ""},
+      {"overloaded",
+       [](Site& f) {
+         f.world.held = {{"stall", "it stood still", base::Instant::max()}};
+       },
+       ""},
       {"dependency", [](Site& f) { f.world.health["redis"] = Health::down; },
        "order is not recovered: dependencies: redis is down: a restart would not help"},
-      {"maintenance", [](Site& f) { f.dispatcher->set_maintenance("order", true, "deploy", nullptr); },
+      {"maintenance", [](Site& f) { f.dispatcher->begin_maintenance("order", {}, "deploy", nullptr); },
        "order is not recovered: maintenance: on: deploy"},
       {"latched", [](Site& f) { exhaust(f); },
        "order is not recovered: exhausted: gave up after 1 attempts within 15m; after the repair: fettle ack order; or "

@@ -1,0 +1,48 @@
+#include "app/recovery_desk.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace app {
+
+namespace log = base::log;
+
+void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispatcher& dispatcher,
+                        const std::string& config_file, std::function<void()> changed) {
+  const auto unknown = [&verdicts, &config_file](const std::string& service) -> base::Result<> {
+    if (verdicts.knows(service)) return {};
+    return base::fail(base::Kind::not_found, fmt::format("there is no service '{}' in {}", service, config_file));
+  };
+  side.begin_maintenance = [=, &dispatcher](const std::string& service, base::Millis length, const std::string& comment,
+                                            auto done) {
+    if (auto known = unknown(service); !known) return done(known);
+    log::info(
+        "maintenance on",
+        {{"service", service}, {"comment", comment}, {"for", length.count() > 0 ? base::format_duration(length) : ""}});
+    dispatcher.begin_maintenance(service, length, comment, std::move(done));
+    changed();
+  };
+  side.end_maintenance = [=, &dispatcher](const std::string& service, auto done) {
+    if (auto known = unknown(service); !known) return done(known);
+    log::info("maintenance off", {{"service", service}});
+    dispatcher.end_maintenance(service, std::move(done));
+    changed();
+  };
+  side.recover = [=, &dispatcher](const std::string& service, web::Rehearsal rehearsal, const std::string& comment,
+                                  auto done) {
+    log::info("recovery asked for", {{"service", service}, {"comment", comment}});
+    dispatcher.recover(service, rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
+                       comment, std::move(done));
+    changed();
+  };
+  side.ack = [=, &dispatcher](const std::string& service, const std::string& comment, auto done) {
+    log::info("recovery acknowledged", {{"service", service}, {"comment", comment}});
+    dispatcher.ack(service, comment, std::move(done));
+    changed();
+  };
+}
+
+}  // namespace app

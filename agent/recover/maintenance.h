@@ -1,0 +1,51 @@
+// Times in which people work on a service and fettle keeps its hands off: by hand (durable, with an end if they say
+// one), by windows of the week, and by pause files, for scripts and for those who have only a shell. Loop thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "base/time_zone.h"
+#include "loop/scheduler.h"
+#include "recover/window.h"
+#include "state/state.h"
+
+namespace recover {
+
+// As configured for one service.
+struct MaintenanceTimes {
+  std::vector<Window> windows;
+  base::TimeZone zone;
+  std::string pause_file;  // while it exists the service's plan waits; "": none
+};
+
+// Why a plan waits, and until when, if that is known.
+struct Hold {
+  std::string text;
+  std::optional<base::WallTime> until{};
+};
+
+class Maintenance {
+ public:
+  Maintenance(state::State& state, loop::Scheduler& scheduler) : state_(state), scheduler_(scheduler) {}
+
+  // By hand; `length` 0: until it is ended. `done` after fsync.
+  void begin(const std::string& service, base::Millis length, const std::string& comment,
+             std::function<void(base::Result<>)> done);
+  void end(const std::string& service, std::function<void(base::Result<>)> done);
+
+  // By hand, or by one of the windows of `times`, which may be null.
+  std::optional<Hold> hold(const std::string& service, const MaintenanceTimes* times) const;
+  // The pause file of all plans, or of this one's.
+  std::optional<Hold> pause(const std::string& node_file, const MaintenanceTimes& times) const;
+
+ private:
+  state::State& state_;
+  loop::Scheduler& scheduler_;
+};
+
+}  // namespace recover

@@ -1,0 +1,32 @@
+// A time of the week in which nothing is done: "Sun 02:00-04:00", "Mon-Fri 22:00-06:00", "Sat,Sun 00:00-24:00", or
+// "02:00-04:00" for every day. One whose end is not after its begin goes over midnight; the days are those on which it
+// begins. On the days of a clock change it is rather too long than too short. Pure.
+#pragma once
+
+#include <bitset>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time_zone.h"
+
+namespace recover {
+
+class Window {
+ public:
+  // The error says how a window is written.
+  static base::Result<Window> parse(std::string_view text);
+
+  // Its end, if `now` is in it.
+  std::optional<base::WallTime> open_until(base::WallTime now, const base::TimeZone& zone) const;
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  std::bitset<7> days_;    // Sunday is 0
+  int from_ = 0, to_ = 0;  // minutes since midnight; to_ may be of the next day
+};
+
+}  // namespace recover
