@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <array>
@@ -61,7 +62,9 @@ std::optional<ProcessStat> read_process_stat(pid_t pid) {
   stat.parent = next_number<pid_t>(fields);
   stat.group = next_number<pid_t>(fields);
   stat.session = next_number<pid_t>(fields);
-  for (int field = 7; field < 22; ++field) next_number<std::int64_t>(fields);
+  for (int field = 7; field < 20; ++field) next_number<std::int64_t>(fields);
+  stat.threads = next_number<std::uint64_t>(fields);
+  next_number<std::int64_t>(fields);
   stat.start_ticks = next_number<std::uint64_t>(fields);
   return stat;
 }
@@ -76,6 +79,18 @@ std::vector<ProcessStat> all_processes() {
     if (auto stat = read_process_stat(*pid)) found.push_back(std::move(*stat));
   }
   return found;
+}
+
+std::uint64_t count_tasks(uid_t user) {
+  std::uint64_t count = 0;
+  const Dir dir(::opendir("/proc"));
+  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    const auto pid = parse_pid(entry->d_name);
+    struct stat info {};
+    if (!pid || ::fstatat(::dirfd(dir.get()), entry->d_name, &info, 0) != 0 || info.st_uid != user) continue;
+    if (const auto stat = read_process_stat(*pid)) count += stat->threads;
+  }
+  return count;
 }
 
 std::optional<std::vector<pid_t>> own_children() {

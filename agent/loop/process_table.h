@@ -21,12 +21,16 @@ struct ProcessStat {
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
+  std::uint64_t threads = 0;
   std::uint64_t start_ticks = 0;  // since boot; with the pid it is who it is
   bool ended() const { return state == 'Z' || state == 'X'; }
 };
 
 std::optional<ProcessStat> read_process_stat(pid_t pid);
 std::vector<ProcessStat> all_processes();
+
+// Processes and threads of a user, as RLIMIT_NPROC counts them.
+std::uint64_t count_tasks(uid_t user);
 
 // The children of this process, adopted ones included; nothing if the kernel does not list them
 // (CONFIG_PROC_CHILDREN).

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -17,6 +16,7 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "loop/capped_output.h"
+#include "loop/child.h"
 #include "loop/event_loop.h"
 #include "loop/kept_processes.h"
 #include "loop/process_table.h"
@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 constexpr std::array kPath{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
 // How long killed processes may take to vanish before `done` comes without them (sleeping in the kernel on a dead
 // disk, say).
-constexpr auto kVanishLimit = 2s;
+constexpr auto kVanishLimit = 5s;
 // Per turn and pipe: a program that only shouts must not keep the loop from its other work.
 constexpr std::size_t kBytesPerTurn = 256 * 1024;
 
@@ -58,51 +58,6 @@ base::Result<Pipe> make_pipe() {
 }
 
 void set_nonblocking(const base::UniqueFd& fd) { ::fcntl(fd.value(), F_SETFL, O_NONBLOCK); }
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (std::string& s : strings) out.push_back(s.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-// posix_spawn(3) with everything that a child must not inherit set right.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none, all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  ~SpawnPlan() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  void place(const base::UniqueFd& fd, int as) { ::posix_spawn_file_actions_adddup2(&actions_, fd.value(), as); }
-  void no_input() { ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0); }
-  // 0 or the errno of whatever failed, the exec included.
-  int run(pid_t& pid, const std::string& path, const std::string& directory, std::vector<std::string> argv,
-          const std::map<std::string, std::string>& environment) {
-    ::posix_spawn_file_actions_addchdir_np(&actions_, directory.c_str());
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    std::vector<std::string> variables;
-    for (const auto& [name, value] : environment) variables.push_back(fmt::format("{}={}", name, value));
-    return ::posix_spawn(&pid, path.c_str(), &actions_, &attributes_, pointers(argv).data(),
-                         pointers(variables).data());
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 constexpr auto kReapEvery = std::chrono::seconds(1);  // a zombie of a kept process is in nobody's way for so long
 
@@ -166,6 +121,8 @@ struct Subprocesses::Pool {
   }
   // Whatever may be the program's is left running: better one process too many than another program's end for it.
   void keep_tree(const Program& program);
+  // Of a tree that has been killed and is not gone yet: reaped when it is.
+  void reap_later(const Program& program);
   void reap_kept();
   bool leads(pid_t pid) const {
     for (const auto& [number, program] : programs)
@@ -236,6 +193,11 @@ void Subprocesses::Pool::keep_tree(const Program& program) {
   if (!kept.empty()) reap_timer = loop.after(kReapEvery, [this] { reap_kept(); });
 }
 
+void Subprocesses::Pool::reap_later(const Program& program) {
+  for (const ProcessStat& process : tree_of(program)) kept.add(process);
+  if (!kept.empty()) reap_timer = loop.after(kReapEvery, [this] { reap_kept(); });
+}
+
 void Subprocesses::Pool::reap_kept() {
   kept.reap();
   if (!kept.empty()) reap_timer = loop.after(kReapEvery, [this] { reap_kept(); });
@@ -254,18 +216,22 @@ base::Result<> Program::start() {
   TRY(const std::string path, find_program(command_.argv.front()));
   TRY(Pipe out, make_pipe());
   TRY(Pipe err, make_pipe());
-  SpawnPlan plan;
   Pipe in;
   if (command_.input.empty()) {
-    plan.no_input();
+    in.read.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   } else {
     TRY(in, make_pipe());
-    plan.place(in.read, STDIN_FILENO);
   }
-  plan.place(out.write, STDOUT_FILENO);
-  plan.place(err.write, STDERR_FILENO);
   started_ = pool_.loop.now();
-  if (const int code = plan.run(pid_, path, command_.directory, command_.argv, command_.environment); code != 0)
+  const ChildStart start{path,
+                         command_.argv,
+                         command_.environment,
+                         command_.directory,
+                         in.read.value(),
+                         out.write.value(),
+                         err.write.value(),
+                         command_.limits};
+  if (const int code = start_child(start, pid_); code != 0)
     return base::fail_errno(code, fmt::format("cannot start {} in {}", path, command_.directory));
 
   // Not reaped before finish(), so that neither the pid nor the group can become somebody else's.
@@ -371,8 +337,11 @@ void Program::wait_for_tree(base::Instant until, base::Duration pause) {
   timer_ = pool_.loop.after(pause, [this, until, pause] {
     if (sweep()) return finish();
     if (pool_.loop.now() < until) return wait_for_tree(until, std::min<base::Duration>(2 * pause, 50ms));
-    base::log::warn("killed processes of a program do not end; they sleep in the kernel, look at the disk or mount",
-                    {{"program", command_.argv.front()}, {"processes", std::to_string(killed_.size())}});
+    base::log::warn(
+        "killed processes of a program have not ended yet: the node starves, or they sleep in the kernel on a disk or "
+        "mount",
+        {{"program", command_.argv.front()}, {"processes", std::to_string(killed_.size())}});
+    pool_.reap_later(*this);
     finish();
   });
 }

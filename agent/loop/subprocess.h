@@ -1,12 +1,13 @@
 // Child processes: argv only, own process group, a limit, a grace, capped output, and proof that nothing survives.
-// posix_spawn; the pidfd is the exit event; SIGCHLD is nobody's. The agent is a child subreaper: at the limit the whole
-// tree of descendants is walked and killed, also what changed its group or forked twice (measured: 0 survivors).
-// What a program leaves running when it ends is killed too: a daemon belongs to systemd, not to a hook.
+// Started as posix_spawn does it; the pidfd is the exit event; SIGCHLD is nobody's. The agent is a child subreaper: at
+// the limit the whole tree of descendants is walked and killed, also what changed its group or forked twice (measured:
+// 0 survivors). What a program leaves running when it ends is killed too: a daemon belongs to systemd, not to a hook.
 // Every program leads a session of its own. So a child of the agent in a foreign session is the orphan of a program and
 // is reaped here; children in the agent's session are somebody else's and are never touched.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,16 @@ class Program;
 // At the limit, or when the Handle is dropped, the whole tree is killed in any case.
 enum class Leftovers { killed, kept };  // kept: a restart script's daemon lives on
 
+// setrlimit(2) for a program and all that it starts, a daemon that it leaves behind included. 0: as this process has
+// it.
+struct Limits {
+  std::chrono::seconds cpu{0};     // that each process may compute; then SIGXCPU, and SIGKILL a second later
+  std::uint64_t file_bytes = 0;    // that a file may grow to; then SIGXFSZ
+  std::uint64_t open_files = 0;    // of each process
+  std::uint64_t processes = 0;     // and threads, beside those that this user has at the start; the kernel spares root
+  std::uint64_t memory_bytes = 0;  // address space of each process
+};
+
 struct Command {
   std::vector<std::string> argv{};                   // argv[0] is an absolute path or is looked up in the fixed PATH
   std::map<std::string, std::string> environment{};  // all of it: nothing is inherited
@@ -36,6 +47,7 @@ struct Command {
   base::Millis grace{5'000};             // … SIGKILL to the whole tree this much later
   std::size_t output_limit = 64 * 1024;  // of each of stdout and stderr: head and tail are kept
   Leftovers leftovers = Leftovers::killed;
+  Limits limits{};
 };
 
 struct Finished {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
@@ -301,6 +302,70 @@ TEST_CASE("the Handle may be dropped inside done") {
     told = true;
   });
   CHECK(fakes::run_until(loop, [&] { return told; }));
+}
+
+TEST_CASE("limits hold for a program from its first instruction, and for what it starts") {
+  struct Row {
+    const char* name;
+    loop::Limits limits;
+    const char* script;
+    int code, signal;
+    const char* out;
+  };
+  const loop::Limits files{.open_files = 32}, file{.file_bytes = 512}, memory{.memory_bytes = 1'000'000'000};
+  loop::EventLoop loop;
+  loop::Subprocesses spawner(loop);
+  for (const Row& row : {
+           Row{"as the agent's own", {}, "ulimit -t; ulimit -f", 0, 0, "unlimited\nunlimited\n"},
+           Row{"open files", files, "ulimit -n; sh -c 'ulimit -n'", 0, 0, "32\n32\n"},
+           Row{"address space in KiB", memory, "ulimit -v", 0, 0, "976562\n"},
+           Row{"size of a file", file, "trap '' XFSZ; head -c 4096 /dev/zero >fettle-limit; stat -c %s fettle-limit", 0,
+               0, "512\n"},
+           Row{"computing time", {.cpu = 1s}, "while :; do :; done", -1, SIGXCPU, ""},
+       }) {
+    CAPTURE(row.name);
+    auto command = shell(row.script);
+    command.limits = row.limits;
+    command.directory = std::filesystem::temp_directory_path();
+    const auto outcome = run(loop, spawner, command);
+    REQUIRE(outcome->has_value());
+    CHECK((*outcome)->out == row.out);
+    CHECK((*outcome)->exit_code == row.code);
+    CHECK((*outcome)->signal == row.signal);
+  }
+  std::filesystem::remove(std::filesystem::temp_directory_path() / "fettle-limit");
+}
+
+TEST_CASE("the limit of processes counts those that the user has already") {
+  loop::EventLoop loop;
+  loop::Subprocesses spawner(loop);
+  auto command = shell("sed -n 's/Max processes *\\([0-9]*\\) .*/\\1/p' /proc/self/limits");
+  command.limits.processes = 1000;
+  const auto outcome = run(loop, spawner, command);
+  REQUIRE(outcome->has_value());
+  const long limit = std::strtol((*outcome)->out.c_str(), nullptr, 10);
+  CHECK(limit > 1000);
+  CHECK(limit <= 1000 + 1'000'000);
+}
+
+TEST_CASE("a hundred programs that hang, fork twice and are deaf leave nobody behind") {
+  loop::EventLoop loop;
+  loop::Subprocesses spawner(loop);
+  int ended = 0;
+  std::vector<loop::Handle> handles;
+  for (int i = 0; i < 100; ++i) {
+    auto command =
+        shell("trap '' TERM HUP; (setsid sh -c 'trap \"\" TERM HUP; sleep 7901' &) ; sleep 7901 & sleep 7901");
+    command.limit = 500ms;
+    command.grace = 100ms;
+    handles.push_back(spawner.spawn(
+        std::move(command), [&](base::Result<loop::Finished> finished) { ended += finished && finished->timed_out; }));
+  }
+  CHECK(fakes::run_until(
+      loop, [&] { return ended == 100; }, 60s));
+  // On a node that starves the killed may need longer than anybody waits for them.
+  CHECK(fakes::run_until(
+      loop, [&] { return sleepers("7901") == 0 && loop::own_children()->empty(); }, 60s));
 }
 
 TEST_CASE("of long output the head and the tail are kept") {
