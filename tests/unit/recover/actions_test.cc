@@ -89,6 +89,63 @@ TEST_CASE("a command gets its arguments, the event, and an environment of its ow
                                            {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}});
 }
 
+TEST_CASE("a command sees of the alert's labels what the configuration names, and more only on its standard input") {
+  Fixture f;
+  f.trigger.event_json =
+      R"({"service":"order","alert":{"labels":{"alertname":"ServiceDown","severity":"page","note":"a b; reboot"}}})";
+  const auto action =
+      f.parse("command", "{argv: [/usr/bin/env, '{label.severity}', '[0-9]{3}'], pass_labels: [severity, note, zone]}");
+  f.run(*action);
+  const loop::Command& command = f.spawner.desk.last();
+  CHECK(command.argv == std::vector<std::string>{"/usr/bin/env", "page", "[0-9]{3}"});
+  CHECK(command.environment.at("FETTLE_LABEL_severity") == "page");
+  CHECK(command.environment.at("FETTLE_LABEL_note") == "a b; reboot");
+  CHECK(command.environment.at("FETTLE_LABEL_zone").empty());
+  CHECK(command.environment.count("FETTLE_LABEL_alertname") == 0);
+  CHECK(command.input == f.trigger.event_json);
+
+  const auto careless = f.parse("command", "{argv: [/usr/bin/env, '--note={label.note}'], pass_labels: [note]}");
+  f.run(*careless);
+  CHECK(f.spawner.desk.asked().size() == 1);
+  CHECK(
+      f.end() ==
+      "refused: {label.note} is 'a b; reboot', which is not put into arguments: only letters, digits and _.@:- are, up "
+      "to 128 of them; the program can read it from FETTLE_… or standard input");
+}
+
+TEST_CASE("a command that leaves nothing has limits by default; a daemon would inherit them") {
+  struct Row {
+    const char* keys;
+    loop::Leftovers leftovers;
+    loop::Limits want;
+  };
+  using std::chrono::seconds;
+  const std::uint64_t gib = 1024 * 1024 * 1024;
+  const Row rows[] = {
+      {"", loop::Leftovers::kept, {seconds{0}, 0, 1024, 0, 0}},
+      {", leaves: nothing", loop::Leftovers::killed, {seconds{30}, gib, 1024, 64, 0}},
+      {", leaves: nothing, limit: 1500ms, limits: {processes: 0}",
+       loop::Leftovers::killed,
+       {seconds{2}, gib, 1024, 0, 0}},
+      {", limits: {cpu: 5s, file_bytes: 4096, open_files: 0, processes: 8, memory_bytes: 1000000}",
+       loop::Leftovers::kept,
+       {seconds{5}, 4096, 0, 8, 1000000}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.keys);
+    Fixture f;
+    const auto action = f.parse("command", std::string("{argv: [/usr/bin/env]") + row.keys + "}");
+    f.run(*action);
+    const loop::Command& command = f.spawner.desk.last();
+    CHECK(command.leftovers == row.leftovers);
+    CHECK(command.limits.cpu == row.want.cpu);
+    CHECK(command.limits.file_bytes == row.want.file_bytes);
+    CHECK(command.limits.open_files == row.want.open_files);
+    CHECK(command.limits.processes == row.want.processes);
+    CHECK(command.limits.memory_bytes == row.want.memory_bytes);
+  }
+}
+
 TEST_CASE("what a command's end means") {
   struct Row {
     base::Result<loop::Finished> finished;
@@ -104,6 +161,8 @@ TEST_CASE("what a command's end means") {
   bad.err = "no such cache\n";
   loop::Finished killed;
   killed.signal = 9;
+  loop::Finished busy;
+  busy.signal = 24;
   loop::Finished slow;
   slow.timed_out = true;
   slow.survivors_killed = 2;
@@ -111,6 +170,7 @@ TEST_CASE("what a command's end means") {
       {good, "ok", "command /usr/bin/env: exit code 0: cache cleared"},
       {bad, "failed", "command /usr/bin/env: exit code 3: no such cache"},
       {killed, "failed", "command /usr/bin/env: ended by signal 9"},
+      {busy, "failed", "command /usr/bin/env: ended by signal 24 (limits.cpu)"},
       {slow, "timeout", "command /usr/bin/env: not ended within its limit; 2 of its processes killed"},
       {base::fail(base::Kind::io, "out of memory"), "failed", "command /usr/bin/env: out of memory"},
   };

@@ -111,7 +111,12 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[0]: /usr/bin is no regular file"},
       {"{when: {alert: D}, steps: [{do: {command: {argv: [/usr/bin/env, '{host}']}}}]}", "o.service",
        "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[1]: unknown placeholder {host}; there are "
-       "{service}, {node} and {action_id}"},
+       "{service}, {node}, {action_id} and {label.NAME}"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: [/usr/bin/env, '{label.severity}']}}}]}", "o.service",
+       "fettle.yml:1:50: services.order.recovery.steps[0].do.command.argv[1]: {label.severity} needs the label to be "
+       "allowed: add pass_labels: [severity]"},
+      {"{when: {alert: D}, steps: [{do: {command: {argv: [/usr/bin/env], limits: {cpu: 500ms}}}}]}", "o.service",
+       "fettle.yml:1:80: services.order.recovery.steps[0].do.command.limits.cpu: must be whole seconds"},
       {"{when: {alert: D}, steps: [{do: {alert: page}, slow_start: 3s}]}", "o.service",
        "fettle.yml:1:60: services.order.recovery.steps[0].slow_start: only undrain has a slow_start"},
       {"{when: {alert: D}, steps: [{do: {alert: page}}], budget: {attempts: 0}}", "o.service",
