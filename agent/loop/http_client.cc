@@ -208,7 +208,10 @@ void CurlHttpClient::Multi::Transfer::start() {
   curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
   curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request_.reuse_connection ? 0L : 1L);
   curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request_.reuse_connection ? 0L : 1L);
-  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, request_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                   request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                   : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS
+                                                      : CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(e, CURLOPT_PRIVATE, this);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);

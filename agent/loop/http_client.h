@@ -22,6 +22,9 @@ namespace loop {
 
 class EventLoop;
 
+// required: nothing else is spoken, over TLS as without it (prior knowledge); offered: over TLS, if the server likes.
+enum class Http2 { no, offered, required };
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
@@ -37,7 +40,7 @@ struct HttpRequest {
   std::size_t body_limit = 64 * 1024;  // more is Reason::too_large
   int max_redirects = 10;              // 0: a redirect is the answer
   bool reuse_connection = false;       // keep-alive between requests to the same origin
-  bool http2 = false;                  // offer h2
+  Http2 http2 = Http2::no;
 };
 
 struct HttpResponse {
@@ -45,7 +48,7 @@ struct HttpResponse {
   std::string text;                            // why not
   int status = 0;
   std::string version;  // "1.1", "2"
-  Headers headers;      // of the last response, in order, names as sent
+  Headers headers;      // of the last response, in order, names as sent; trailers follow
   std::string body;
   std::string effective_url;
   int redirects = 0;

@@ -10,7 +10,7 @@ _fettle() {
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
-    probe) words='--config.file http journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
+    probe) words='--config.file http grpc journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;

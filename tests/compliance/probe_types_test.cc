@@ -124,6 +124,15 @@ struct Surroundings {
     socket.send(std::string{'\0', static_cast<char>(answer.size())} + answer);
     socket.wait_for_close();
   }};
+  // HTTP/2 for one call: settings, and once the request's DATA has ended its stream, headers, a message and trailers.
+  fakes::TcpPeer grpc{[](fakes::PeerSocket& socket) {
+    socket.send("\0\0\0\4\0\0\0\0\0"s);
+    socket.read_until("\0\0\5\0\1\0\0\0\1"s);
+    socket.send("\0\0\x14\1\4\0\0\0\1\x88\x0f\x10\x10"s + "application/grpc");
+    socket.send("\0\0\7\0\0\0\0\0\1\0\0\0\0\2\x08\1"s);
+    socket.send("\0\0\x0f\1\5\0\0\0\1\0\x0bgrpc-status\1"s + "0");
+    socket.wait_for_close();
+  }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
@@ -156,6 +165,7 @@ struct Surroundings {
          {{names.address(), {"query_name=a.test", "transport_protocol=tcp"}},
           Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
         {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
+        {"grpc", {{grpc.address(), {}}, Target{hole, {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},
         {"udp", {{echo.address(), {"send=hello"}}, Target{mute.address(), {"send=hello"}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},

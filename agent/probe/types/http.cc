@@ -1,5 +1,6 @@
 // One HTTP request over TCP, TLS or a unix socket, and what its answer must be like.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -15,6 +16,23 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
+struct Http2Choice {
+  loop::Http2 choice = loop::Http2::no;
+};
+
+bool read(const config::Node& node, Http2Choice& out, std::string& why) {
+  static const std::vector<std::string> names{"false", "true", "required"};
+  static constexpr std::array choices{loop::Http2::no, loop::Http2::offered, loop::Http2::required};
+  std::size_t index = 0;
+  if (!config::read_one_of(node, names, index, why)) return false;
+  out.choice = choices[index];
+  return true;
+}
+
+std::string show(const Http2Choice& value) {
+  return value.choice == loop::Http2::no ? "false" : value.choice == loop::Http2::offered ? "true" : "required";
+}
+
 struct HttpSettings {
   std::string url;
   std::string method = "GET";
@@ -25,7 +43,7 @@ struct HttpSettings {
   IpProtocol ip_protocol;
   bool follow_redirects = true;
   bool reuse_connection = false;
-  bool http2 = false;
+  Http2Choice http2;
   std::size_t body_limit = 64 * 1024;
   loop::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
@@ -65,6 +83,9 @@ void check(const HttpSettings& http, const config::Complain& complain) {
   if (http.method.empty()) complain("method", "must not be empty");
   if (!http.unix_socket.empty() && http.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
   if (http.basic_auth && http.authorization) complain("authorization", "cannot stand beside basic_auth");
+  // curl 7.88 opens HTTP/2 anew on a kept connection when it knows it beforehand: "error in the framing layer".
+  if (http.http2.choice == loop::Http2::required && http.reuse_connection)
+    complain("reuse_connection", "cannot stand beside http2: required");
   if (http.body_limit == 0) complain("body_limit", "must be at least 1");
 }
 
@@ -83,7 +104,8 @@ const config::Schema<HttpSettings>& schema() {
                     "Follow up to ten redirects; false: the redirect is the answer.")
           .optional("reuse_connection", &HttpSettings::reuse_connection,
                     "Keep the connection for the next run. Cheaper, but sees no trouble with accepting.")
-          .optional("http2", &HttpSettings::http2, "Offer HTTP/2.")
+          .optional("http2", &HttpSettings::http2,
+                    "false; true: offer HTTP/2 over TLS; required: speak nothing else, also without TLS (h2c).")
           .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
           .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
@@ -207,7 +229,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.body_limit = http.body_limit;
   request.max_redirects = http.follow_redirects ? 10 : 0;
   request.reuse_connection = http.reuse_connection;
-  request.http2 = http.http2;
+  request.http2 = http.http2.choice;
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
   if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
   prepared.plain = plain_request(request);

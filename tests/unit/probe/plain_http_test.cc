@@ -165,7 +165,7 @@ TEST_CASE("what is unusual is left to the library") {
            {"https", false, [](auto& r) { r.url = "https://x/"; }},
            {"a proxy", false, [](auto& r) { r.proxy = "http://proxy:3128"; }},
            {"a kept connection", false, [](auto& r) { r.reuse_connection = true; }},
-           {"HTTP/2", false, [](auto& r) { r.http2 = true; }},
+           {"HTTP/2", false, [](auto& r) { r.http2 = loop::Http2::offered; }},
            {"a user in the URL", false, [](auto& r) { r.url = "http://a:b@x/"; }},
            {"a fragment", false, [](auto& r) { r.url = "http://x/#a"; }},
            {"a bad port", false, [](auto& r) { r.url = "http://x:y/"; }},
