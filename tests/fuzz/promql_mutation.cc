@@ -1,17 +1,13 @@
-// Feeds mutated expressions to parser and engine and checks what must hold for any text: nothing crashes, what parses
-// prints to something that parses to the same print, and a range query gives at every step what an instant query gives
-// at that time. The same seed gives the same run. Usage: promql_mutation [ROUNDS [SEED]]
+// Feeds mutated expressions to parser and engine (expression_check.h says what is checked). The same seed gives the
+// same run. Usage: promql_mutation [ROUNDS [SEED]]
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "promql/engine.h"
-#include "promql/parser.h"
+#include "fuzz/expression_check.h"
 
 namespace {
 
@@ -33,6 +29,12 @@ const std::vector<std::string> kSeeds{
     "quantile_over_time(scalar(owner), orders_total[4m]) != NaN",
     "sort_desc(stddev_over_time(stock[5m]) - timestamp(stock))",
     "'a\\'b\\x41' # comment",
+    "hour(odd) + days_in_month(odd) * year(odd) - clamp(odd, -1, 1)",
+    "histogram_quantile(0.5, odd) or topk(scalar(odd), odd) or label_replace(odd, \"le\", \"$1\", \"shop\", \"(.*)\")",
+    "odd ^ 0.3 + sin(odd) - log10(odd) / exp(odd) % cosh(odd) + round(odd, 0.1)",
+    "predict_linear(odd[5m], 1e18) + deriv(odd[10m]) + stddev_over_time(odd[9m]) + irate(odd[2m])",
+    "sort_by_label(stock, \"item\") or limitk(2, up) or mad_over_time(stock[5m])",
+    "{\"stock\", \"shop\"=\"eu\"} + on (shop) group_right () sum by (\"shop\") (up offset 90)",
     "sum(stock @ 300) + stock @ end() - stock @ start() offset -1m",
 };
 
@@ -95,21 +97,7 @@ const std::vector<std::string> kPieces{
     "1y",
 };
 
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
-  std::size_t below(std::size_t limit) {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return static_cast<std::size_t>(state_ % limit);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-std::string mutated(Random& random) {
+std::string mutated(fuzz::Random& random) {
   std::string text = kSeeds[random.below(kSeeds.size())];
   for (std::size_t changes = random.below(4); changes > 0; --changes) {
     const std::size_t at = random.below(text.size() + 1);
@@ -130,90 +118,6 @@ std::string mutated(Random& random) {
   return text;
 }
 
-promql::MemoryQueryable some_data() {
-  promql::MemoryQueryable data;
-  Random random(7);
-  const auto fill = [&](const model::Labels& labels, bool counter) {
-    double v = 1;
-    for (std::int64_t t = 0; t <= 1'200'000; t += 30'000) {
-      const std::size_t luck = random.below(20);
-      v = counter && luck != 3 ? v + static_cast<double>(luck) : static_cast<double>(luck);
-      if (luck == 0) data.append(labels, {t, model::stale_marker()});
-      else if (luck == 1) data.append(labels, {t, std::nan("")});
-      else if (luck != 2) data.append(labels, {t, v});
-    }
-  };
-  for (const char* shop : {"eu", "us", "jp"}) {
-    for (const char* item : {"tea", "mug"}) fill({{"__name__", "stock"}, {"shop", shop}, {"item", item}}, false);
-    fill({{"__name__", "orders_total"}, {"shop", shop}}, true);
-    fill({{"__name__", "owner"}, {"shop", shop}, {"team", "blue"}}, false);
-    fill({{"__name__", "up"}, {"shop", shop}}, false);
-    for (const char* le : {"0.1", "1", "+Inf"}) fill({{"__name__", "wait_bucket"}, {"shop", shop}, {"le", le}}, true);
-  }
-  return data;
-}
-
-bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
-
-class Check {
- public:
-  explicit Check(Compat compat) : compat_(compat), engine_({.compat = compat, .max_samples = 200'000}) {}
-
-  void text(const std::string& text, const promql::MemoryQueryable& data) {
-    const promql::Parsed parsed = promql::parse(text, compat_);
-    if (!parsed.ok()) {
-      if (parsed.errors.empty() || parsed.error_text().empty()) complain(text, "is refused without a reason");
-      return;
-    }
-    ++accepted_;
-    const std::string printed = promql::print(*parsed.expr);
-    const promql::Parsed again = promql::parse(printed, compat_);
-    if (!again.ok()) return complain(text, "prints as " + printed + ", which is refused: " + again.error_text());
-    // Prometheus prints infinity as +Inf, and in front of ^ that plus reads as an operator of its own.
-    const bool ambiguous = printed.find("Inf ^") != std::string::npos;
-    if (!ambiguous && promql::print(*again.expr) != printed) return complain(text, "prints in two ways: " + printed);
-    promql::needs(*parsed.expr);
-    evaluate(text, *parsed.expr, data);
-  }
-  int accepted() const { return accepted_; }
-  int wrong() const { return wrong_; }
-
- private:
-  void evaluate(const std::string& text, const promql::Expr& expr, const promql::MemoryQueryable& data) {
-    constexpr std::int64_t kStart = 400'000, kEnd = 700'000, kStep = 100'000;
-    const auto range = engine_.range(expr, data, kStart, kEnd, kStep);
-    std::map<std::int64_t, std::map<model::Labels, double>> steps;
-    if (range)
-      for (const promql::Series& series : *range)
-        for (const model::Sample& sample : series.samples) steps[sample.t][series.labels] = sample.v;
-    for (std::int64_t t = kStart; t <= kEnd; t += kStep) {
-      const auto instant = engine_.instant(expr, data, t);
-      // start() and end() mean something else in either query, and 2.x lets @ windows move.
-      if (!instant || !range || text.find('@') != std::string::npos) continue;
-      std::map<model::Labels, double> now;
-      if (const auto* scalar = std::get_if<promql::ScalarValue>(&*instant)) now[{}] = scalar->v;
-      if (const auto* vector = std::get_if<promql::Vector>(&*instant))
-        for (const promql::VectorSample& element : *vector) now[element.labels] = element.sample.v;
-      const auto& then = steps[t];
-      const bool equal = now.size() == then.size() &&
-                         std::equal(now.begin(), now.end(), then.begin(), [](const auto& a, const auto& b) {
-                           return a.first == b.first && same(a.second, b.second);
-                         });
-      if (!equal) return complain(text, fmt::format("differs at {} ms between an instant and a range query", t));
-    }
-  }
-
-  void complain(const std::string& text, const std::string& why) {
-    ++wrong_;
-    std::cerr << fmt::format("compat {}: {}\n  {}\n", compat_ == Compat::v2 ? 2 : 3, text, why);
-  }
-
-  Compat compat_;
-  promql::Engine engine_;
-  int accepted_ = 0;
-  int wrong_ = 0;
-};
-
 std::string repeated(const std::string& piece, std::size_t times, const std::string& end) {
   std::string out;
   for (std::size_t i = 0; i < times; ++i) out += piece;
@@ -224,10 +128,10 @@ std::string repeated(const std::string& piece, std::size_t times, const std::str
 
 int main(int argc, char** argv) {
   const long rounds = argc > 1 ? std::atol(argv[1]) : 4000;
-  Random random(argc > 2 ? static_cast<std::uint64_t>(std::atol(argv[2])) : 1);
-  const promql::MemoryQueryable data = some_data();
-  Check v2(Compat::v2);
-  Check v3(Compat::v3);
+  fuzz::Random random(argc > 2 ? static_cast<std::uint64_t>(std::atol(argv[2])) : 1);
+  const promql::MemoryQueryable data = fuzz::some_data();
+  fuzz::ExpressionCheck v2(Compat::v2);
+  fuzz::ExpressionCheck v3(Compat::v3);
   for (long i = 0; i < rounds; ++i) {
     const std::string text = mutated(random);
     v2.text(text, data);
