@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,10 @@ struct EngineOptions {
   std::int64_t default_step_ms = 60'000;  // of subqueries without a step: the global evaluation interval
   std::size_t max_samples = 50'000'000;
   base::Millis timeout{120'000};
-  const std::atomic<bool>* cancelled = nullptr;  // looked at now and then; true ends the query with Kind::cancelled
+  // Looked at now and then; true ends the query with Kind::cancelled.
+  const std::atomic<bool>* cancelled = nullptr;
+  // The same by asking, a few times a second: for what costs a system call. May be empty.
+  std::function<bool()> abandoned{};
 };
 
 // Errors carry Prometheus' texts: Kind::invalid (execution), timeout, limit, cancelled.

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace promql {
+namespace {
+
+constexpr base::Millis kQuestionEvery{200};
+
+}  // namespace
 
 std::uint32_t SeriesTable::intern(const model::Labels& labels) {
   for (std::size_t i = ids_.size(); i < labels_.size(); ++i) ids_.emplace(labels_[i], static_cast<std::uint32_t>(i));
@@ -28,10 +33,14 @@ bool Evaluation::hold(std::size_t more) {
 }
 
 bool Evaluation::still_wanted() {
-  if (options->cancelled && options->cancelled->load(std::memory_order_relaxed))
-    return fail(base::Kind::cancelled, "query was canceled in expression evaluation");
-  if (base::Clock::now() > deadline) return fail(base::Kind::timeout, "query timed out in expression evaluation");
-  return true;
+  const auto cancelled = [this] { return fail(base::Kind::cancelled, "query was canceled in expression evaluation"); };
+  if (options->cancelled && options->cancelled->load(std::memory_order_relaxed)) return cancelled();
+  const base::Instant now = base::Clock::now();
+  if (now > deadline) return fail(base::Kind::timeout, "query timed out in expression evaluation");
+  if (!options->abandoned || now < next_question) return true;
+  const bool asks = next_question != base::Instant{};  // not at the first look: most queries are over before the second
+  next_question = now + kQuestionEvery;
+  return !asks || !options->abandoned() || cancelled();
 }
 
 void Evaluation::remark(std::string text) {

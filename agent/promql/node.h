@@ -60,6 +60,7 @@ struct Evaluation {
   std::int64_t end = 0;
   base::Instant deadline{};
   std::size_t samples = 0;
+  base::Instant next_question{};  // whether somebody still waits
   std::uint32_t ticks = 0;
   base::Error error{};
   std::vector<model::Sample> scratch;  // of whoever reads a window right now

@@ -69,10 +69,12 @@ Response query_answer(const promql::Value& value, const std::vector<std::string>
       warnings);
 }
 
-// The options of this request's engine: its own timeout if it is the shorter one, and the end of the server.
+// The options of this request's engine: its own timeout if it is the shorter one, the end of the server, and the client
+// that does not wait any more.
 base::Result<promql::EngineOptions> engine_options(const Request& request, const Context& context) {
   promql::EngineOptions options = context.options.engine;
   options.cancelled = context.stopping;
+  options.abandoned = request.abandoned;
   if (const std::string text = request.param("timeout"); !text.empty()) {
     TRY(const std::int64_t timeout, parse_step(text));
     options.timeout = std::min(options.timeout, base::Millis(timeout));

@@ -2,6 +2,7 @@
 // every handler can be tested without a socket.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> params;
   std::string body;    // of POST
   bool admin = false;  // came over the admin socket
+  // True when the client has left and nobody waits for the answer; may be empty. For handlers that compute for long.
+  std::function<bool()> abandoned{};
 
   std::string header(std::string_view name) const;  // any case; "" if absent
   std::string param(std::string_view name) const;   // the first one; "" if absent

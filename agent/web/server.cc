@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "web/api_answer.h"
 #include "web/basic_auth.h"
+#include "web/client_watch.h"
 #include "web/connection.h"
 #include "web/event_stream.h"
 #include "web/places.h"
@@ -135,6 +136,8 @@ int Server::Rep::handle(mg_connection* connection, const Listener& listener) {
   }
   Request request = *std::move(read);
   request.admin = listener.admin;
+  const mg_request_info* info = mg_get_request_info(connection);
+  request.abandoned = [watch = ClientWatch(info->remote_port, info->server_port)]() mutable { return watch.left(); };
   // Heartbeats have a token of their own in the same header.
   const bool asked = !request.admin && !request.path.starts_with("/heartbeat/");
   if (asked && !auth.allows(request.header("Authorization"))) {

@@ -107,6 +107,21 @@ TEST_CASE("too many samples, a cancelled query and a passed deadline end the que
   CHECK(late.instant(*expr.expr, data, 0).error().text == "query timed out in expression evaluation");
 }
 
+TEST_CASE("a query ends when nobody waits for it any more, and a short one never asks") {
+  MemoryQueryable data;
+  for (std::int64_t t = 0; t < 100; ++t) data.append(up("a"), {t, 1});
+  int asked = 0;
+  promql::Engine engine({.abandoned = [&] { return ++asked == 3; }});
+  CHECK(engine.instant(*promql::parse("up").expr, data, 99).has_value());
+  CHECK(asked == 0);
+  // Far more steps than can be done before the third question.
+  const auto ended = engine.range(*promql::parse("sum_over_time(up[1m])").expr, data, 0, std::int64_t{1} << 50, 1);
+  REQUIRE_FALSE(ended.has_value());
+  CHECK(ended.error().kind == base::Kind::cancelled);
+  CHECK(ended.error().text == "query was canceled in expression evaluation");
+  CHECK(asked == 3);
+}
+
 TEST_CASE("only scalars and instant vectors have a range query, with sensible times") {
   const MemoryQueryable data;
   promql::Engine engine{promql::EngineOptions{}};
