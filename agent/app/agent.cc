@@ -105,6 +105,7 @@ void Agent::make_rules() {
     self_.rule_evaluated(group, took, ok);
     changed();
   };
+  listener.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
   rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(listener));
 }
 

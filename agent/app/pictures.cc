@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/families.h"
+#include "app/rule_metrics.h"
 #include "app/samples.h"
 
 namespace app {
@@ -125,6 +126,7 @@ std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus>
       row.last_evaluation = rule.last_evaluation;
       row.evaluation_seconds = base::seconds(rule.took);
       row.series = rule.series;
+      row.unmatched_since = rule.unmatched_since;
       row.alerts = std::move(rule.alerts);
     }
   }
@@ -145,6 +147,7 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts) {
     families.add("fettle_recovery_node_actions_left",
                  "Actions that the recovery plans of this node may still take together within the hour.", {},
                  facts.node_actions_left);
+  add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];
   for (const auto& [state, count] : states)

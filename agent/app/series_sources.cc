@@ -43,7 +43,8 @@ std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
     status.service = plan->service;
     plans.push_back(std::move(status));
   }
-  return metric_families({loaded.config, services, std::move(probes), std::move(plans), {}, {}, {}, {}});
+  std::vector<rules::GroupStatus> groups(1);
+  return metric_families({loaded.config, services, std::move(probes), std::move(plans), {}, std::move(groups), {}, {}});
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace model {
 
-enum class MetricType { gauge, counter, histogram, info, unknown };
+enum class MetricType { gauge, counter, histogram, summary, info, unknown };
 
 struct MetricPoint {
   std::string suffix;  // "", "_total", "_bucket", "_sum", "_count", "_info": what follows the family's name

@@ -46,6 +46,7 @@ Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant(
         if (!now.contains(before)) around_.append(before, {t, model::stale_marker()});
       live.series = std::move(now);
     }
+    if (!live.matched) look_for_series(live, at);
     live.error = written ? "" : written.error().text;
     live.evaluated = true;
     live.last_evaluation = at;
@@ -97,6 +98,15 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
     written.push_back(sample.labels);
   }
   return written;
+}
+
+// Only until something is found: a rule that has matched once is spelt right.
+void Group::look_for_series(LiveRule& live, base::WallTime at) const {
+  const auto& needs = live.rule->needs;
+  if (!live.first_evaluation) live.first_evaluation = at;
+  live.matched = needs.empty() || !live.series.empty() ||
+                 std::any_of(needs.begin(), needs.end(),
+                             [this](const promql::Needs& need) { return !around_.data.select(need.matchers).empty(); });
 }
 
 void Group::adopt(Group& old) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -32,6 +33,8 @@ struct LiveRule {
   std::unordered_set<model::Labels, model::LabelsHash> series;  // written last time
   std::string error;                                            // of the last evaluation; "" if it went well
   bool evaluated = false;
+  bool matched = false;  // a selector found a series once, or there was a result, or there is no selector
+  std::optional<base::WallTime> first_evaluation;
   base::WallTime last_evaluation{};
   base::Duration took{};
   std::vector<model::Labels> restored;  // alerts of an earlier life that no evaluation has found yet
@@ -67,6 +70,7 @@ class Group {
 
  private:
   base::Result<std::vector<model::Labels>> evaluate_rule(LiveRule& live, base::WallTime at, Evaluation& out);
+  void look_for_series(LiveRule& live, base::WallTime at) const;
   bool held(LiveRule& live, const model::Alert& alert, base::WallTime at) const;
 
   CompiledGroupPtr compiled_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -34,10 +35,16 @@ struct Manager::Rep {
     base::Instant due{};
     loop::Handle timer;
     bool waiting = false;  // for the evaluation that touched() asked for
-    std::uint64_t iterations = 0, missed = 0;
+    std::uint64_t iterations = 0, missed = 0, evaluations = 0, failures = 0;
     base::WallTime last_evaluation{};
     base::Duration took{};
     bool failing = false;  // some rule; said once per change
+
+    void count_on(const Scheduled& old) {
+      std::tie(iterations, missed, evaluations, failures) =
+          std::tie(old.iterations, old.missed, old.evaluations, old.failures);
+      last_evaluation = old.last_evaluation;
+    }
   };
 
   Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Listener l)
@@ -95,6 +102,7 @@ struct Manager::Rep {
     if (const auto late = scheduler.now() - one.due; late >= base::Duration{0}) {
       const auto points = static_cast<std::uint64_t>(late / interval) + 1;
       one.missed += points;
+      one.iterations += points;
       one.due += interval * static_cast<std::int64_t>(points);
     }
     arm(one);
@@ -111,11 +119,14 @@ struct Manager::Rep {
     Evaluation evaluation = one.group->evaluate(
         at, [this] { return scheduler.now(); },
         [&](const LiveRule& live, base::Duration took) {
+          ++one.evaluations;
+          if (!live.error.empty()) ++one.failures;
           if (listener.on_evaluated)
             listener.on_evaluated(one.group->source().name, live.rule->name(), took, live.error.empty());
         });
     one.last_evaluation = at;
     one.took = scheduler.now() - began;
+    if (listener.on_group_evaluated) listener.on_group_evaluated(one.took);
     say_health(one);
     Changes changes;
     for (const auto& [live, touched] : evaluation.records) record(*one.group, *live, touched, changes);
@@ -296,7 +307,7 @@ struct Manager::Rep {
         if (a.file != b.file || a.name != b.name) continue;
         forget_records(*before->group, changes);
         one->group->adopt(*before->group);
-        one->last_evaluation = before->last_evaluation;
+        one->count_on(*before);
         for (const LiveRule& live : one->group->rules()) record(*one->group, live, all_of(live), changes);
         break;
       }
@@ -385,6 +396,8 @@ std::vector<GroupStatus> Manager::groups() const {
     group.took = one->took;
     group.iterations = one->iterations;
     group.missed = one->missed;
+    group.evaluations = one->evaluations;
+    group.failures = one->failures;
     for (const LiveRule& live : one->group->rules()) {
       RuleStatus& rule = group.rules.emplace_back();
       rule.name = live.rule->name();
@@ -404,6 +417,7 @@ std::vector<GroupStatus> Manager::groups() const {
       rule.last_evaluation = live.last_evaluation;
       rule.took = live.took;
       rule.series = live.series.size();
+      if (live.first_evaluation && !live.matched) rule.unmatched_since = live.first_evaluation;
       for (const auto& [labels, alert] : live.alerts.alerts()) {
         if (alert.state == model::AlertState::inactive) continue;
         rule.alerts.push_back(alert);

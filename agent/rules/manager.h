@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct Listener {
   std::function<void(const std::vector<model::AlertTransition>&)> on_transitions;
   // After each evaluation of a rule: for counters.
   std::function<void(const std::string& group, const std::string& rule, base::Duration took, bool ok)> on_evaluated;
+  // After each evaluation of a whole group.
+  std::function<void(base::Duration took)> on_group_evaluated{};
 };
 
 struct RuleStatus {
@@ -64,6 +67,9 @@ struct RuleStatus {
   base::WallTime last_evaluation{};
   base::Duration took{};
   std::size_t series = 0;
+  // Since its first evaluation none of its selectors found a series, and it never had a result: mistyped, or about
+  // something that this node does not have.
+  std::optional<base::WallTime> unmatched_since;
   std::vector<model::Alert> alerts;  // active ones
 };
 struct GroupStatus {
@@ -72,7 +78,8 @@ struct GroupStatus {
   int limit = 0;
   base::WallTime last_evaluation{};
   base::Duration took{};
-  std::uint64_t iterations = 0, missed = 0;
+  std::uint64_t iterations = 0, missed = 0;     // points of the grid, and those of them that passed while it was busy
+  std::uint64_t evaluations = 0, failures = 0;  // of rules, those out of turn too
   std::vector<RuleStatus> rules;
 };
 

@@ -44,6 +44,12 @@ inline constexpr Metric kRuleFailures{"fettle_rule_evaluation_failures_total",
                                       "Rule evaluations that ended with an error; /api/v1/rules says which.",
                                       {"group"}};
 
+// Under Prometheus' own names, so that dashboards and alerts for its rules work on ours; the app has the counters.
+inline constexpr Metric kPrometheusRuleDuration{"prometheus_rule_evaluation_duration_seconds",
+                                                "The duration for a rule to execute; quantiles of ten minutes."};
+inline constexpr Metric kPrometheusGroupDuration{"prometheus_rule_group_duration_seconds",
+                                                 "The duration of rule group evaluations; quantiles of ten minutes."};
+
 inline constexpr Metric kLoopStall{"fettle_loop_stall_seconds",
                                    "Longest turn of the event loop in the last publishing period."};
 inline constexpr Metric kLoopTurn{"fettle_loop_turn_seconds", "Time that turns of the event loop took."};

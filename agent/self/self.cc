@@ -4,6 +4,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <prometheus/summary.h>
 
 #include <algorithm>
 #include <array>
@@ -22,12 +23,18 @@ namespace {
 using prometheus::Counter;
 using prometheus::Gauge;
 using prometheus::Histogram;
+using prometheus::Summary;
 using Buckets = Histogram::BucketBoundaries;
 
 // From a tenth of a millisecond to ten seconds: what the agent does is mostly far below a millisecond, and what hurts
 // starts at tens of them.
 const Buckets kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 const Buckets kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+
+// What Prometheus shows of its rules, with the errors that its client library allows itself.
+const Summary::Quantiles kRuleQuantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
+const Summary::Quantiles kGroupQuantiles{{0.01, 0.001}, {0.05, 0.005}, {0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
+constexpr std::chrono::minutes kQuantileWindow{10};
 
 std::string number(double value) {
   if (std::isinf(value)) return "+Inf";
@@ -62,6 +69,12 @@ model::MetricFamily family_of(const prometheus::MetricFamily& from) {
             {"_bucket", labels.with("le", number(bucket.upper_bound)), static_cast<double>(bucket.cumulative_count)});
       to.points.push_back({"_sum", labels, metric.histogram.sample_sum});
       to.points.push_back({"_count", labels, static_cast<double>(metric.histogram.sample_count)});
+    } else if (from.type == prometheus::MetricType::Summary) {
+      to.type = model::MetricType::summary;
+      for (const auto& each : metric.summary.quantile)
+        to.points.push_back({"", labels.with("quantile", number(each.quantile)), each.value});
+      to.points.push_back({"_sum", labels, metric.summary.sample_sum});
+      to.points.push_back({"_count", labels, static_cast<double>(metric.summary.sample_count)});
     } else if (from.name == kBuildInfo.name) {
       to.type = model::MetricType::info;
       to.name = without(from.name, "_info");
@@ -87,12 +100,18 @@ struct Self::Rep {
 
   template <typename T>
   prometheus::Family<T>& family(const Metric& metric) {
-    using Builder = std::conditional_t<std::is_same_v<T, Counter>, decltype(prometheus::BuildCounter()),
-                                       std::conditional_t<std::is_same_v<T, Gauge>, decltype(prometheus::BuildGauge()),
-                                                          decltype(prometheus::BuildHistogram())>>;
-    if (!std::is_same_v<T, Histogram>) names.emplace_back(metric.name);
-    else
+    using Builder = std::conditional_t<
+        std::is_same_v<T, Counter>, decltype(prometheus::BuildCounter()),
+        std::conditional_t<std::is_same_v<T, Gauge>, decltype(prometheus::BuildGauge()),
+                           std::conditional_t<std::is_same_v<T, Summary>, decltype(prometheus::BuildSummary()),
+                                              decltype(prometheus::BuildHistogram())>>>;
+    if (std::is_same_v<T, Histogram>) {
       for (const char* suffix : {"_bucket", "_sum", "_count"}) names.push_back(std::string(metric.name) + suffix);
+    } else {
+      names.emplace_back(metric.name);
+      if (std::is_same_v<T, Summary>)
+        for (const char* suffix : {"_sum", "_count"}) names.push_back(std::string(metric.name) + suffix);
+    }
     return Builder{}.Name(metric.name).Help(metric.help).Register(registry);
   }
   template <typename T>
@@ -113,6 +132,8 @@ struct Self::Rep {
   Series<Gauge> build_info = series<Gauge>(kBuildInfo);
 
   Histogram& scheduler_lag = family<Histogram>(kSchedulerLag).Add({}, kFast);
+  Summary& rule_quantiles = family<Summary>(kPrometheusRuleDuration).Add({}, kRuleQuantiles, kQuantileWindow);
+  Summary& group_quantiles = family<Summary>(kPrometheusGroupDuration).Add({}, kGroupQuantiles, kQuantileWindow);
   Histogram& loop_turn = family<Histogram>(kLoopTurn).Add({}, kFast);
   Histogram& state_commit = family<Histogram>(kStateCommit).Add({}, kFast);
   Gauge& loop_stall = family<Gauge>(kLoopStall).Add({});
@@ -183,8 +204,11 @@ void Self::notified(std::string_view receiver, std::string_view result) {
 void Self::rule_evaluated(std::string_view group, base::Duration took, bool ok) {
   rep_->rule_duration.with(
       values({group}), [&](Histogram& h) { h.Observe(base::seconds(took)); }, kFast);
+  rep_->rule_quantiles.Observe(base::seconds(took));
   rep_->rule_failures.with(values({group}), [&](Counter& c) { c.Increment(ok ? 0 : 1); });
 }
+
+void Self::rule_group_evaluated(base::Duration took) { rep_->group_quantiles.Observe(base::seconds(took)); }
 
 void Self::loop_turn(base::Duration took) {
   rep_->loop_turn.Observe(base::seconds(took));

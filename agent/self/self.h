@@ -39,6 +39,7 @@ class Self {
   void recovery_blocked(std::string_view service, std::string_view guard);
   void notified(std::string_view receiver, std::string_view result);
   void rule_evaluated(std::string_view group, base::Duration took, bool ok);
+  void rule_group_evaluated(base::Duration took);
 
   void loop_turn(base::Duration took);  // each turn, without the time it slept
   void published();                     // the longest turn since the last call becomes fettle_loop_stall_seconds

@@ -12,6 +12,7 @@ std::string_view type_name(model::MetricType type) {
   switch (type) {
     case model::MetricType::counter: return "counter";
     case model::MetricType::histogram: return "histogram";
+    case model::MetricType::summary: return "summary";
     case model::MetricType::gauge: return "gauge";
     case model::MetricType::info: return "info";
     case model::MetricType::unknown: break;

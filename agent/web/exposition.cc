@@ -44,6 +44,7 @@ std::string_view type_name(MetricType type, Exposition format) {
   switch (type) {
     case MetricType::counter: return "counter";
     case MetricType::histogram: return "histogram";
+    case MetricType::summary: return "summary";
     case MetricType::gauge: return "gauge";
     case MetricType::info: return format == Exposition::openmetrics ? "info" : "gauge";
     case MetricType::unknown: return format == Exposition::openmetrics ? "unknown" : "untyped";
@@ -58,9 +59,9 @@ std::string shown_name(const MetricFamily& family, Exposition format) {
   return family.name;
 }
 
-// OpenMetrics wants le as a float in canonical form: "1.0", not "1".
-std::string bound(std::string_view le, Exposition format) {
-  std::string text(le);
+// OpenMetrics wants le and quantile as floats in canonical form: "1.0", not "1".
+std::string canonical(std::string_view number, Exposition format) {
+  std::string text(number);
   if (format == Exposition::openmetrics && text.find_first_not_of("0123456789") == std::string::npos) text += ".0";
   return text;
 }
@@ -75,7 +76,9 @@ void write_point(const MetricFamily& family, const MetricPoint& point, Expositio
     first = false;
     out += label.name;
     out += "=\"";
-    if (label.name == "le") out += bound(label.value, format);
+    const bool number = (family.type == MetricType::histogram && label.name == "le") ||
+                        (family.type == MetricType::summary && label.name == "quantile");
+    if (number) out += canonical(label.value, format);
     else write_escaped(label.value, true, out);
     out += '"';
   }

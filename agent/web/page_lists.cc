@@ -10,6 +10,8 @@ namespace web {
 namespace {
 
 constexpr std::size_t kRecoveriesShown = 12;
+// After a start the first runs of all probes have to come in before "no series" means anything.
+constexpr base::Millis kPatience{60'000};
 
 std::string heading(std::string_view text, std::size_t n) {
   return fmt::format("<h2>{} <small>{}</small></h2>", text, n);
@@ -67,6 +69,30 @@ std::string annotation(const model::Alert& alert) {
   for (const std::string_view name : {"summary", "description", "message"})
     if (alert.annotations.has(name)) return escape(alert.annotations.get(name));
   return "";
+}
+
+// Rules that cost: a group that needs a tenth of its interval will miss evaluations when the node is busy.
+std::string cost_of(const RuleGroupPage& group) {
+  std::string out = precise_duration(group.evaluation_seconds);
+  const double share = group.evaluation_seconds / std::max(0.001, base::seconds(group.interval));
+  if (share >= 0.1) out += " " + state_badge("warn", fmt::format("{:.0f} % of its interval", share * 100));
+  const auto slowest = std::max_element(
+      group.rules.begin(), group.rules.end(),
+      [](const RulePage& a, const RulePage& b) { return a.evaluation_seconds < b.evaluation_seconds; });
+  if (group.rules.size() > 1 && slowest->evaluation_seconds > 0)
+    out += fmt::format(R"(<br><span class="mut">most in {}: {}</span>)", escape(slowest->name),
+                       precise_duration(slowest->evaluation_seconds));
+  return out;
+}
+
+// A rule that never matches looks healthy and never fires.
+std::string unmatched_rules(const RuleGroupPage& group, const Snapshot& snapshot) {
+  std::string out;
+  for (const RulePage& rule : group.rules)
+    if (rule.unmatched_since && snapshot.at - *rule.unmatched_since >= kPatience)
+      out += fmt::format(R"(<p class="why"><b class="reason">{}</b> no series matches, {}</p>)", escape(rule.name),
+                         for_time(*rule.unmatched_since, snapshot));
+  return out;
 }
 
 }  // namespace
@@ -133,8 +159,9 @@ std::string rules_part(const Snapshot& snapshot) {
         R"(<tr><th scope="row">{}<span class="mut mono">{}</span></th><td>{} {}</td><td class="num">every {}</td>)"
         R"(<td class="num">{}</td><td>{}</td></tr>)",
         escape(group.name), escape(group.file), group.rules.size(), group.rules.size() == 1 ? "rule" : "rules",
-        base::format_duration(group.interval), precise_duration(group.evaluation_seconds),
-        errors.empty() ? state_badge("up", firing > 0 ? fmt::format("ok, {} firing", firing) : "ok") : errors);
+        base::format_duration(group.interval), cost_of(group),
+        (errors.empty() ? state_badge("up", firing > 0 ? fmt::format("ok, {} firing", firing) : "ok") : errors) +
+            unmatched_rules(group, snapshot));
   }
   std::string out = heading("Rules", rules);
   if (rows.empty()) return out + R"(<p class="empty">No rule file is loaded: nothing can fire.</p>)";

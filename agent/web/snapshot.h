@@ -58,6 +58,7 @@ struct RulePage {
   double evaluation_seconds = 0;
   std::size_t series = 0;  // that its selectors found last time
   std::vector<model::Alert> alerts;
+  std::optional<base::WallTime> unmatched_since{};  // none of its selectors has found a series since then
 };
 
 struct RuleGroupPage {

@@ -164,9 +164,23 @@ inline void add_alerts(web::Snapshot& shop) {
                           0.0004,
                           0,
                           {}};
+  web::RulePage mistyped{"CertificateEnds",
+                         "probe_ssl_earliest_cert_expiry < 1.8e+09",
+                         "alerting",
+                         base::Millis(0),
+                         base::Millis(0),
+                         {},
+                         {},
+                         "ok",
+                         "",
+                         before(900),
+                         0.0001,
+                         0,
+                         {},
+                         before(7'400'000)};
   shop.rule_groups = {
       {"services", "/etc/fettle/rules/services.yml", base::Millis(5000), 0, before(600), 0.0004, {rule, slow_rule}},
-      {"trends", "/etc/fettle/rules/trends.yml", base::Millis(60'000), 100, before(900), 0.0004, {recording}}};
+      {"trends", "/etc/fettle/rules/trends.yml", base::Millis(60'000), 100, before(900), 7.2, {recording, mistyped}}};
 }
 
 inline void add_recoveries(web::Snapshot& shop) {

@@ -7,6 +7,7 @@ can have (up, scrape_…) are left out by name."""
 import difflib
 import json
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -203,6 +204,36 @@ def both_agree_on_rules(agent, prom):
     return True
 
 
+FAMILY = re.compile(r"prometheus_rule_\w+")
+
+
+def rule_family(url):
+    """What /metrics says about rules: a line for every type, and every series without its value."""
+    lines = []
+    for line in lib.get(url + "/metrics").splitlines():
+        if line.startswith("# TYPE ") and FAMILY.match(line.split()[2]):
+            lines.append(line)
+        elif FAMILY.match(line):
+            lines.append(line.rsplit(" ", 1)[0])
+    return sorted(lines)
+
+
+def compare_rule_family(agent, prom):
+    theirs, ours = rule_family(prom), rule_family(agent)
+    assert any("prometheus_rule_group_rules{rule_group=" in line for line in theirs), theirs
+    return len(theirs), ([difference(theirs, ours)] if ours != theirs else [])
+
+
+def compare_rule_counts(agent, prom):
+    """What does not depend on when the two were started."""
+    bad = []
+    for name in ("prometheus_rule_group_rules", "prometheus_rule_group_interval_seconds", "prometheus_rule_group_last_evaluation_samples"):
+        ours, theirs = (sorted(line for line in lib.get(url + "/metrics").splitlines() if line.startswith(name)) for url in (agent, prom))
+        if ours != theirs:
+            bad.append(difference(theirs, ours))
+    return 3, bad
+
+
 with lib.folder() as where, socket.create_server(("127.0.0.1", 0)) as listener:
     closed, prom_port = lib.free_ports(2)
     rules = where / "rules.yml"
@@ -218,7 +249,7 @@ with lib.folder() as where, socket.create_server(("127.0.0.1", 0)) as listener:
         t = start + 5
         time.sleep(t + 2 - time.time())
         checks = [compare_requests(agent.url, prom, t, start), compare_promtool(agent.url, prom, t, start), compare_buildinfo(agent.url, prom),
-                  metadata_of_all(agent.url, prom)]
+                  metadata_of_all(agent.url, prom), compare_rule_family(agent.url, prom), compare_rule_counts(agent.url, prom)]
         total, bad = sum(count for count, _ in checks), [each for _, some in checks for each in some]
         print("\n\n".join(bad))
         assert not bad, f"{len(bad)} of {total} answers differ"

@@ -66,6 +66,40 @@ TEST_CASE("the state of a plan is one-hot, and exactly one state is 1") {
   CHECK(sum == 1);
 }
 
+TEST_CASE("rule groups are counted under Prometheus' names") {
+  const config::AgentConfig config = shop();
+  const std::map<std::string, app::ServiceHealth> services;
+  app::Facts facts = facts_of(config, services);
+  rules::GroupStatus group;
+  group.name = "g";
+  group.file = "/etc/fettle/rules/r.yml";
+  group.interval = base::Millis{5000};
+  group.iterations = 12;
+  group.missed = 2;
+  group.evaluations = 21;
+  group.failures = 1;
+  group.rules.resize(2);
+  group.rules[0].series = 3;
+  group.rules[1].unmatched_since = base::wall_from_ms(1000);
+  facts.groups = {group};
+  const auto families = app::metric_families(facts);
+  struct Row {
+    const char* name;
+    double value;
+  };
+  for (const Row& row :
+       {Row{"prometheus_rule_evaluations", 21}, Row{"prometheus_rule_evaluation_failures", 1},
+        Row{"prometheus_rule_group_iterations", 12}, Row{"prometheus_rule_group_iterations_missed", 2},
+        Row{"prometheus_rule_group_interval_seconds", 5}, Row{"prometheus_rule_group_last_evaluation_samples", 3},
+        Row{"prometheus_rule_group_rules", 2}, Row{"fettle_rule_group_unmatched_rules", 1}}) {
+    CAPTURE(row.name);
+    const auto* found = family(families, row.name);
+    REQUIRE(found != nullptr);
+    CHECK(found->points[0].labels == Labels{{"rule_group", "/etc/fettle/rules/r.yml;g"}});
+    CHECK(found->points[0].value == row.value);
+  }
+}
+
 TEST_CASE("a page shows the service with its plan and its maintenance") {
   const config::AgentConfig config = shop();
   const std::map<std::string, app::ServiceHealth> services{{"order", {model::Health::up, {}, model::Reason::none, ""}}};

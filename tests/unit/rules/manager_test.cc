@@ -157,6 +157,59 @@ TEST_CASE("points of the grid that pass while the loop is busy are counted and n
   loop.advance(seconds{10});
   CHECK(evaluations == 1);
   CHECK(slow.groups()[0].missed == 3);
+  CHECK(slow.groups()[0].iterations == 4);
+}
+
+TEST_CASE("evaluations and failures are counted over a change of the group") {
+  fakes::FakeLoop loop;
+  const auto state = state::in_memory(loop);
+  Agent agent(loop, *state);
+  const std::string wrong = R"(
+groups: [{name: g, interval: 10s, rules: [{record: a, expr: up_of}, {record: b, expr: up_of + on () up_of}]}])";
+  agent.up("order", 1);
+  agent.up("stock", 1);
+  agent.load(wrong);
+  loop.advance(seconds{10});
+  CHECK(agent.manager->groups()[0].evaluations == 2);
+  CHECK(agent.manager->groups()[0].failures == 1);
+  agent.touch("order");  // out of turn
+  loop.advance(Millis{1});
+  CHECK(agent.manager->groups()[0].evaluations == 4);
+  CHECK(agent.manager->groups()[0].iterations == 1);
+  agent.load(kRules);
+  CHECK(agent.manager->groups()[0].evaluations == 4);
+  CHECK(agent.manager->groups()[0].failures == 2);
+}
+
+TEST_CASE("a rule is unmatched until a selector of it finds a series, whatever the series' value") {
+  fakes::FakeLoop loop;
+  const auto state = state::in_memory(loop);
+  Agent agent(loop, *state);
+  agent.load(R"yaml(
+groups:
+  - name: g
+    interval: 10s
+    rules:
+      - {alert: Typo, expr: "up_off == 0"}
+      - {alert: Down, expr: "up_of == 0"}
+      - {alert: Always, expr: "vector(1)"
+}
+      - {alert: Gone, expr: "absent(nowhere)"}
+)yaml");
+  const auto unmatched = [&] {
+    std::string out;
+    const auto groups = agent.manager->groups();
+    for (const rules::RuleStatus& rule : groups[0].rules)
+      if (rule.unmatched_since) out += rule.name + " ";
+    return out;
+  };
+  CHECK(unmatched().empty());  // not evaluated yet
+  loop.advance(seconds{10});
+  CHECK(unmatched() == "Typo Down ");
+  const auto since = agent.manager->groups()[0].rules[0].unmatched_since;
+  agent.run(10, 1);
+  CHECK(unmatched() == "Typo ");
+  CHECK(agent.manager->groups()[0].rules[0].unmatched_since == since);
 }
 
 TEST_CASE("after a restart alerts go on before anything is evaluated, and are not resolved for want of data") {

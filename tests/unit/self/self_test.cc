@@ -75,6 +75,25 @@ TEST_CASE("receivers and groups can be forgotten") {
   CHECK(points(self, "fettle_rule").empty());
 }
 
+TEST_CASE("durations of rules and groups are summaries as Prometheus has them") {
+  self::Self self("1.2.3", "abc");
+  for (int i = 0; i < 3; ++i) self.rule_evaluated("g", 2ms, true);
+  self.rule_group_evaluated(8ms);
+  CHECK(points(self, "prometheus_rule_") ==
+        Lines{"prometheus_rule_evaluation_duration_seconds_count{} 3.000000",
+              "prometheus_rule_evaluation_duration_seconds_sum{} 0.006000",
+              R"(prometheus_rule_evaluation_duration_seconds{quantile="0.5"} 0.002000)",
+              R"(prometheus_rule_evaluation_duration_seconds{quantile="0.9"} 0.002000)",
+              R"(prometheus_rule_evaluation_duration_seconds{quantile="0.99"} 0.002000)",
+              "prometheus_rule_group_duration_seconds_count{} 1.000000",
+              "prometheus_rule_group_duration_seconds_sum{} 0.008000",
+              R"(prometheus_rule_group_duration_seconds{quantile="0.01"} 0.008000)",
+              R"(prometheus_rule_group_duration_seconds{quantile="0.05"} 0.008000)",
+              R"(prometheus_rule_group_duration_seconds{quantile="0.5"} 0.008000)",
+              R"(prometheus_rule_group_duration_seconds{quantile="0.9"} 0.008000)",
+              R"(prometheus_rule_group_duration_seconds{quantile="0.99"} 0.008000)"});
+}
+
 TEST_CASE("the stall is the longest turn since the last publication") {
   self::Self self("1.2.3", "abc");
   for (const auto turn : {1ms, 7ms, 2ms}) self.loop_turn(turn);

@@ -31,6 +31,11 @@ std::vector<MetricFamily> all_kinds() {
                   {"_bucket", {{"le", "+Inf"}}, 3},
                   {"_sum", {}, 1.2300000000000002},
                   {"_count", {}, 3}}});
+  out.push_back(
+      {"took_seconds",
+       "How long.",
+       MetricType::summary,
+       {{"", {{"quantile", "0.5"}}, 0.25}, {"", {{"quantile", "1"}}, 1.5}, {"_sum", {}, 2}, {"_count", {}, 3}}});
   out.push_back({"odd_values",
                  "Odd values.",
                  MetricType::gauge,

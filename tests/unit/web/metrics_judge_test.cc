@@ -31,6 +31,7 @@ std::string page(const std::string& accept) {
   self.recovery_blocked("order", "budget \"3 in 15m\"\\");
   self.notified("ops", "sent");
   self.rule_evaluated("services", 300us, false);
+  self.rule_group_evaluated(2ms);
   self.loop_turn(2ms);
   self.published();
   self.config_loaded(base::wall_from_ms(fakes::kShopNow));
@@ -68,7 +69,7 @@ class OpenMetricsReader {
     std::istringstream words(line.substr(7));
     words >> family_ >> type_;
     if (!families_.insert(family_).second) wrong.push_back("a family twice: " + family_);
-    if (!std::set<std::string>{"gauge", "counter", "histogram", "info", "unknown"}.count(type_))
+    if (!std::set<std::string>{"gauge", "counter", "histogram", "summary", "info", "unknown"}.count(type_))
       wrong.push_back("no such type: " + line);
     for (const char* reserved : {"_total", "_created", "_bucket", "_count", "_sum", "_info"})
       if (family_.ends_with(reserved)) wrong.push_back("a reserved ending: " + family_);
@@ -121,10 +122,13 @@ class OpenMetricsReader {
                                                                {"unknown", {""}},
                                                                {"counter", {"_total"}},
                                                                {"info", {"_info"}},
-                                                               {"histogram", {"_bucket", "_sum", "_count"}}};
+                                                               {"histogram", {"_bucket", "_sum", "_count"}},
+                                                               {"summary", {"", "_sum", "_count"}}};
     if (!allowed.at(type_).count(suffix)) wrong.push_back("a suffix that its type has not: " + line);
     if (type_ == "counter" && !(number >= 0)) wrong.push_back("a negative counter: " + line);
     if (type_ == "info" && number != 1) wrong.push_back("an info that is not 1: " + line);
+    if (type_ == "summary" && suffix.empty() && set["quantile"].find('.') == std::string::npos)
+      wrong.push_back("quantile is no canonical float: " + line);
     if (type_ == "histogram") bucket(line, suffix, set, number);
   }
   void bucket(const std::string& line, const std::string& suffix, std::map<std::string, std::string> set,
