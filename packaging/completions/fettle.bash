@@ -11,6 +11,7 @@ _fettle() {
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
     probe) words='--config.file http grpc journey tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
+    top) words='--url --refresh' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
@@ -18,7 +19,7 @@ _fettle() {
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status top alerts explain reload maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;
