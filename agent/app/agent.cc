@@ -141,8 +141,8 @@ void Agent::make_recovery() {
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, lines_}, *state_);
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
-      recover::Context{loop_, systemd_, spawner_, page, switchboard_.get(), &http_, &pids_, &logind_}, *state_,
-      world_, std::move(listener));
+      recover::Context{loop_, systemd_, spawner_, page, switchboard_.get(), &http_, &pids_, &logind_}, *state_, world_,
+      std::move(listener));
 }
 
 void Agent::make_schedule() {
