@@ -18,6 +18,7 @@ UNIT = """\
 [Unit]
 Description=demo shop, {name}
 After=network.target
+StartLimitIntervalSec=0
 [Service]
 Type=exec
 {before}ExecStart=/usr/bin/fettle-shop {role} --listen=127.0.0.1:{port} --run=/run/{name}{options}
@@ -47,31 +48,31 @@ services:
     depends_on: [inventory]
     probes:
       - {{name: http, type: http, url: "http://127.0.0.1:{order}/order"}}
-      - {{name: process, type: process}}
+      - {asked}
     recovery: {{{many} steps: [{restart}]}}
   payment:
     unit: payment.service
     probes:
       - {{name: http, type: http, url: "http://127.0.0.1:{payment}/healthz"}}
-      - {{name: process, type: process}}
+      - {asked}
     recovery: {{{plan} steps: [{{do: {{systemd: restart}}, timeout: 10s, verify: {{success_threshold: 4, within: 2s}}}}]}}
   gateway:
     unit: gateway.service
     probes:
       - {{name: http, type: http, url: "http://127.0.0.1:{gateway}/healthz"}}
-      - {{name: unit, type: systemd}}
+      - {{name: unit, type: systemd, failure_threshold: 20}}
     recovery: {{{plan} steps: [{restart}, {{do: {{alert: page}}}}]}}
   catalog:
     unit: catalog.service
     probes:
       - {{name: http, type: http, url: "http://127.0.0.1:{catalog}/healthz"}}
-      - {{name: process, type: process}}
+      - {asked}
     recovery: {{{plan} steps: [{restart}]}}
   checkout:
     unit: checkout-a.service
     probes:
       - {{name: http, type: http, url: "http://127.0.0.1:{checkout-a}/healthz"}}
-      - {{name: process, type: process}}
+      - {asked}
     traffic:
       nginx: {{upstream: checkout, file: /etc/nginx/fettle/checkout.conf, self: "127.0.0.1:{checkout-a}",
               peers: [{{server: "127.0.0.1:{checkout-b}"}}], pid_file: /run/nginx.pid}}
@@ -80,7 +81,7 @@ services:
 STRANGER = """\
   stranger:
     unit: stranger.service
-    probes: [{{name: process, type: process}}]
+    probes: [{asked}]
     recovery: {{{plan} steps: [{restart}]}}
 """
 RECEIVERS = """\
@@ -91,7 +92,10 @@ PLAN = """when: {alert: ServiceDown}, mode: enforce,
       guards: {min_uptime: 0s, cooldown: 0s, agent_uptime: 0s},
       budget: {attempts: %d, within: 15m, backoff: {initial: 300ms, factor: 1, jitter: 0}},"""
 RESTART = "{do: {systemd: restart}, timeout: 60s, verify: {success_threshold: 2, within: 30s}}"
-WORDS = {**PORTS, "plan": PLAN % 3, "many": PLAN % 20, "restart": RESTART}
+# A daemon-reload keeps systemd from answering, longer than these timeouts; that a process is gone still counts at once.
+ASKED = "{name: process, type: process, failure_threshold: 20}"
+WORDS = {**PORTS, "asked": ASKED, "plan": PLAN % 3, "many": PLAN % 20,
+         "restart": RESTART}
 
 
 def entries(text):

@@ -309,8 +309,8 @@ def mid_plan(node, title, disturb):
         assert node.services()["checkout"]["recovery"]["attemptsLeft"] == left - 1, "the attempt was forgotten"
 
 
-SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, refused, agent_killed, agent_restarted,
-             rebooted, power_lost]
+SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, refused, agent_killed,
+             agent_restarted, rebooted, power_lost]
 
 
 # ---- the run
