@@ -22,10 +22,13 @@ class Relabel : public Node {
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
     if (!inner_->vector(evaluation, t, in_) || !valid(evaluation)) return false;
     out.clear();
-    for (const Point& point : in_)
+    for (const Point& point : in_) {
+      // A pattern with a thousand groups takes its time with each series.
+      if (out.size() % 16 == 0 && !evaluation.still_wanted()) return false;
       out.push_back({map_.at(point.series, inner_->series(), table_,
                              [this](const model::Labels& labels) { return relabelled(labels); }),
                      point.v});
+    }
     return !map_.merges(table_) || check_unique(evaluation, seen_, out);
   }
 
