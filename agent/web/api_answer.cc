@@ -105,6 +105,16 @@ std::string api_timestamp(std::int64_t ms) {
   return out;
 }
 
+void write_remarks(Json& json, std::string_view kind, const std::vector<std::string>& remarks) {
+  std::vector<std::string_view> of_kind;
+  for (const std::string& remark : remarks)
+    if (remark.starts_with("PromQL info") == (kind == "infos")) of_kind.push_back(remark);
+  if (of_kind.empty()) return;
+  json.key(kind).array([&] {
+    for (const std::string_view remark : of_kind) json.string(remark);
+  });
+}
+
 std::string alert_value(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";

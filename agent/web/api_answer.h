@@ -13,18 +13,19 @@
 
 namespace web {
 
-// {"status":"success","data":…}, with "warnings" if there are any.
+// The list of one kind of remarks, "warnings" or "infos", if there are any.
+void write_remarks(Json& json, std::string_view kind, const std::vector<std::string>& remarks);
+
+// {"status":"success","data":…}, and the engine's remarks as Prometheus 3 parts them.
 template <typename F>
-Response api_success(F data, const std::vector<std::string>& warnings = {}) {
+Response api_success(F data, const std::vector<std::string>& remarks = {}) {
   Json json;
   json.object([&] {
     json.key("status").string("success");
     json.key("data");
     data(json);
-    if (!warnings.empty())
-      json.key("warnings").array([&] {
-        for (const std::string& warning : warnings) json.string(warning);
-      });
+    write_remarks(json, "warnings", remarks);
+    write_remarks(json, "infos", remarks);
   });
   Response response;
   response.content_type = "application/json";

@@ -65,6 +65,17 @@ TEST_CASE("bodies of the API are what the golden files say") {
   }
 }
 
+TEST_CASE("remarks of the engine are warnings or infos, as in Prometheus 3") {
+  const auto body = [](const std::vector<std::string>& remarks) {
+    return web::api_success([](web::Json& json) { json.number(1); }, remarks).body;
+  };
+  CHECK(body({}) == R"({"status":"success","data":1})");
+  CHECK(
+      body({"PromQL info: a", "PromQL warning: b", "PromQL info: c"}) ==
+      R"({"status":"success","data":1,"warnings":["PromQL warning: b"],"infos":["PromQL info: a","PromQL info: c"]})");
+  CHECK(body({"PromQL info: a"}) == R"({"status":"success","data":1,"infos":["PromQL info: a"]})");
+}
+
 TEST_CASE("mistakes get Prometheus' codes and words") {
   Handlers handlers;
   struct Row {
