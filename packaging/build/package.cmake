@@ -24,6 +24,7 @@ install(FILES ${CMAKE_BINARY_DIR}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDI
 install(FILES ${packaging}/polkit/60-fettle.rules ${packaging}/alertmanager/alertmanager.yml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${packaging}/prometheus/fettle.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME prometheus.yml)
+install(FILES ${packaging}/haproxy/haproxy.cfg ${packaging}/keepalived/keepalived.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fettle/dashboards
         FILES_MATCHING PATTERN "*.json")
 # Configuration of the whole system: /etc, whatever the prefix.

@@ -79,11 +79,14 @@ class Runtime final : public Adapter {
     done_ = std::move(done);
     look([this](const auto& servers) { to_.is_out() ? drain(servers) : give_back(servers); });
     struct Place final : loop::Registration {
-      explicit Place(Runtime& r) : runtime(r) {}
-      ~Place() override { runtime.done_ = nullptr; }
+      Place(Runtime& r, std::uint64_t n) : runtime(r), number(n) {}
+      ~Place() override {
+        if (runtime.number_ == number) runtime.done_ = nullptr;
+      }
       Runtime& runtime;
+      std::uint64_t number;
     };
-    return loop::Handle(std::make_unique<Place>(*this));
+    return loop::Handle(std::make_unique<Place>(*this, ++number_));
   }
 
  private:
@@ -244,6 +247,7 @@ class Runtime final : public Adapter {
   loop::Scheduler& scheduler_;
   loop::Dialer& dialer_;
   Stance to_;
+  std::uint64_t number_ = 0;  // of the turn
   base::Instant deadline_{}, leave_by_{};
   bool weighed_ = false;  // has a part of its weight, by us
   std::function<void(Turned)> done_;

@@ -70,19 +70,22 @@ class AgentCheck final : public Adapter {
     stance_ = to;
     done_ = std::move(done);
     waits_ = true;
+    ++number_;
     deadline_ = std::min(deadline, scheduler_.now() + settings_.asked_within);
-    told_from_ = scheduler_.now();
     if (const auto opened = listen(); !opened) {
       answer({"failed", opened.error().text});
     } else {
       limit_ = scheduler_.at(deadline_, [this] { give_up(); });
     }
     struct Place final : loop::Registration {
-      explicit Place(AgentCheck& a) : agent(a) {}
-      ~Place() override { agent.done_ = nullptr; }
+      Place(AgentCheck& a, std::uint64_t n) : agent(a), number(n) {}
+      ~Place() override {
+        if (agent.number_ == number) agent.done_ = nullptr;
+      }
       AgentCheck& agent;
+      std::uint64_t number;
     };
-    return loop::Handle(std::make_unique<Place>(*this));
+    return loop::Handle(std::make_unique<Place>(*this, number_));
   }
 
  private:
@@ -93,8 +96,8 @@ class AgentCheck final : public Adapter {
   }
 
   std::string tell(const std::string& peer) {
-    asked_[peer] = scheduler_.now();
-    std::erase_if(asked_, [&](const auto& entry) { return scheduler_.now() - entry.second > kForgotten; });
+    asked_[peer] = {scheduler_.now(), number_};
+    std::erase_if(asked_, [&](const auto& entry) { return scheduler_.now() - entry.second.when > kForgotten; });
     if (waits_ && all_told()) {
       const bool drains = stance_.flow == Flow::drained;
       const std::string text = fmt::format(
@@ -110,7 +113,7 @@ class AgentCheck final : public Adapter {
   }
 
   bool all_told() const {
-    return std::all_of(asked_.begin(), asked_.end(), [&](const auto& entry) { return entry.second >= told_from_; });
+    return std::all_of(asked_.begin(), asked_.end(), [&](const auto& entry) { return entry.second.turn == number_; });
   }
 
   std::string told_text() const {
@@ -121,12 +124,12 @@ class AgentCheck final : public Adapter {
 
   void give_up() {
     std::string late;
-    for (const auto& [peer, when] : asked_)
-      if (when < told_from_) late += (late.empty() ? "" : ", ") + peer;
+    for (const auto& [peer, last] : asked_)
+      if (last.turn != number_) late += (late.empty() ? "" : ", ") + peer;
     answer({"failed",
             fmt::format("haproxy agent {}: {} has not asked within {}; is `agent-check` on the server line, with "
                         "agent-addr and agent-port of here?",
-                        settings_.listen, late.empty() ? "no HAProxy" : late,
+                        settings_.listen, late.empty() ? "HAProxy" : late,
                         base::format_duration(settings_.asked_within))});
   }
 
@@ -144,9 +147,14 @@ class AgentCheck final : public Adapter {
   loop::Scheduler& scheduler_;
   loop::LineServer& lines_;
   Stance stance_;
-  std::map<std::string, base::Instant> asked_;  // last, by peer
+  struct Asked {
+    base::Instant when;
+    std::uint64_t turn;
+  };
+  std::map<std::string, Asked> asked_;  // last, by peer
+  std::uint64_t number_ = 0;            // of the turn
   bool waits_ = false;
-  base::Instant deadline_{}, told_from_{};
+  base::Instant deadline_{};
   std::function<void(Turned)> done_;
   loop::Handle server_, limit_, after_;
 };

@@ -1,0 +1,209 @@
+// The HAProxy of this machine: two backends, its stats socket and its agent-check, on a folder of its own. Skipped, and
+// said so, where there is no haproxy.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/file.h"
+#include "fakes/run_until.h"
+#include "loop/line_server.h"
+#include "loop/subprocess.h"
+#include "loop/systemd.h"
+#include "recover/traffic.h"
+#include "recover/traffic/haproxy_stat.h"
+
+using model::Health;
+using recover::Flow;
+using recover::Stance;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr const char* kHaproxy = "/usr/sbin/haproxy";
+
+bool have_haproxy() {
+  if (::access(kHaproxy, X_OK) == 0) return true;
+  MESSAGE("skipped: there is no " << kHaproxy << " here");
+  return false;
+}
+
+// The servers listen nowhere and are not checked: HAProxy takes them for up.
+class RealHaproxy {
+ public:
+  RealHaproxy() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "fettle-haproxy-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    const std::string text = "global\n  stats socket " + admin() + " mode 600 level admin\ndefaults\n  mode http\n" +
+                             "  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n" +
+                             "frontend front\n  bind unix@" + folder + "/front.sock\n  default_backend order\n" +
+                             "backend order\n  server a 127.0.0.1:1 weight 100\n  server b 127.0.0.1:1 weight 100\n";
+    REQUIRE(base::write_file_atomically(folder + "/haproxy.cfg", text));
+    pid = ::fork();
+    if (pid == 0) {
+      ::execl(kHaproxy, kHaproxy, "-q", "-db", "-f", (folder + "/haproxy.cfg").c_str(), nullptr);
+      ::_exit(127);
+    }
+    REQUIRE(fakes::run_until(
+        loop, [&] { return ::access(admin().c_str(), F_OK) == 0; }, seconds{30}));
+  }
+  ~RealHaproxy() {
+    ::kill(pid, SIGTERM);
+    ::waitpid(pid, nullptr, 0);
+    std::filesystem::remove_all(folder);
+  }
+  std::string admin() const { return folder + "/admin.sock"; }
+  void use(const std::string& yaml) {
+    config::Errors errors;
+    adapter.reset();
+    spec = recover::parse_traffic("order", config::Node::parse(yaml, "f.yml", errors), errors);
+    REQUIRE(errors.text() == "");
+    adapter = spec->places.at(0)->start({loop, systemd, spawner, dialer, lines}, "order");
+  }
+  recover::Turned turn(const Stance& to) {
+    std::optional<recover::Turned> result;
+    const auto handle = adapter->turn(to, loop.now() + seconds{20}, [&](recover::Turned t) { result = std::move(t); });
+    fakes::run_until(
+        loop, [&] { return result.has_value(); }, seconds{30});
+    return result.value_or(recover::Turned{"none", "no answer"});
+  }
+  // What HAProxy says to one command.
+  std::string tell(const std::string& command) {
+    std::string answer;
+    bool ended = false;
+    std::unique_ptr<loop::Stream> stream;
+    loop::Dial dial;
+    dial.unix_path = admin();
+    dial.deadline = loop.now() + seconds{10};
+    const auto handle = dialer.connect(std::move(dial), [&](loop::Connected connected) {
+      stream = std::move(connected.stream);
+      if (!stream) {
+        ended = true;
+        return;
+      }
+      stream->write(command + "\n", [](const loop::StreamFailure*) {});
+      stream->read([&](std::string_view bytes, const loop::StreamFailure*) {
+        answer += bytes;
+        ended = ended || bytes.empty();
+      });
+    });
+    fakes::run_until(loop, [&] { return ended; });
+    return answer;
+  }
+  // "UP 100": status and weight of server a.
+  std::string server_a() {
+    const auto servers = recover::traffic::parse_stat(tell("show stat order 4 -1"));
+    if (!servers || servers->empty()) return "none";
+    return servers->front().status + " " + std::to_string(servers->front().weight);
+  }
+
+  std::string folder;
+  pid_t pid = -1;
+  loop::EventLoop loop;
+  loop::AresResolver resolver{loop};
+  loop::StreamDialer dialer{loop, resolver};
+  loop::Subprocesses spawner{loop};
+  loop::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
+  loop::SocketLineServer lines{loop};
+  std::unique_ptr<const recover::TrafficSpec> spec;
+  std::unique_ptr<recover::Adapter> adapter;
+};
+
+}  // namespace
+
+TEST_CASE("a real HAProxy: drained, back with a part of its weight, and back with all of it") {
+  if (!have_haproxy()) return;
+  RealHaproxy h;
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
+  const auto drained = h.turn({.flow = Flow::drained});
+  CHECK_MESSAGE(drained.result == "ok", drained.text);
+  CHECK_FALSE(drained.by_others);
+  CHECK(h.server_a().starts_with("DRAIN"));
+  const auto some = h.turn({.share = 25, .health = Health::up});
+  CHECK_MESSAGE(some.text == "haproxy order/a is in with 25 % of its weight (no check); 2 of 2 servers usable",
+                some.text);
+  CHECK(h.server_a() == "no check 25");
+  CHECK(h.turn({.health = Health::up}).result == "ok");
+  CHECK(h.server_a() == "no check 100");
+}
+
+TEST_CASE("a real HAProxy: the last usable server stays, and what a person took out is not fettle's") {
+  if (!have_haproxy()) return;
+  RealHaproxy h;
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
+  h.tell("set server order/b state maint");
+  CHECK(h.turn({.flow = Flow::drained}).result == "refused");
+  CHECK(h.server_a() == "no check 100");
+  h.tell("set server order/b state ready; set server order/a state maint");
+  CHECK(h.turn({.flow = Flow::drained}).by_others);
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: none}}");
+  CHECK(h.turn({.flow = Flow::drained}).text ==
+        "haproxy order/none: backend order has no server none; there are: a, b");
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: none, server: a}}");
+  CHECK(h.turn({.flow = Flow::drained}).result == "failed");
+}
+
+TEST_CASE("a real HAProxy obeys what the agent-check says") {
+  if (!have_haproxy()) return;
+  RealHaproxy h;
+  // A server that is made while HAProxy runs, with the port that the kernel gave: no fixed port in a test.
+  int port = 0;
+  loop::Handle held;
+  for (int candidate = 20'000 + static_cast<int>(::getpid() % 10'000); port == 0; ++candidate) {
+    auto served = h.lines.serve("127.0.0.1:" + std::to_string(candidate), [](const std::string&) { return "\n"; });
+    if (served) port = candidate;
+    if (served) held = std::move(*served);
+  }
+  held.reset();
+  const std::string text =
+      "global\n  stats socket " + h.admin() + " mode 600 level admin\ndefaults\n  mode http\n" +
+      "  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend front\n  bind unix@" + h.folder +
+      "/front.sock\n  default_backend order\nbackend order\n" +
+      "  server a 127.0.0.1:1 weight 100 agent-check agent-addr 127.0.0.1 agent-port " + std::to_string(port) +
+      " agent-inter 50ms agent-send \"order\\n\"\n" + "  server b 127.0.0.1:1 weight 100\n";
+  REQUIRE(base::write_file_atomically(h.folder + "/haproxy.cfg", text));
+  ::kill(h.pid, SIGTERM);
+  ::waitpid(h.pid, nullptr, 0);
+  ::unlink(h.admin().c_str());
+  h.pid = ::fork();
+  if (h.pid == 0) {
+    ::execl(kHaproxy, kHaproxy, "-q", "-db", "-f", (h.folder + "/haproxy.cfg").c_str(), nullptr);
+    ::_exit(127);
+  }
+  REQUIRE(fakes::run_until(
+      h.loop, [&] { return ::access(h.admin().c_str(), F_OK) == 0; }, seconds{30}));
+  h.use("{haproxy_agent: {listen: '127.0.0.1:" + std::to_string(port) + "', in_flight: 0s}}");
+  struct Row {
+    Stance stance;
+    const char* want;
+  };
+  const Row rows[] = {
+      {{.health = Health::up}, "no check 100"},
+      {{.flow = Flow::drained}, "DRAIN (agent) 100"},
+      {{.share = 25, .health = Health::up}, "no check 25"},
+      {{.health = Health::down, .text = "http: refused"}, "DOWN (agent) 100"},
+      {{}, "DOWN (agent) 100"},  // unknown is no news
+      {{.health = Health::up}, "no check 100"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.want);
+    const auto turned = h.turn(row.stance);
+    CHECK_MESSAGE(turned.result == "ok", turned.text);
+    std::string seen;
+    const std::string want = row.want;
+    const bool down = want.starts_with("DOWN");  // with what weight is HAProxy's affair
+    CHECK_MESSAGE(fakes::run_until(
+                      h.loop,
+                      [&] {
+                        seen = h.server_a();
+                        return down ? seen.starts_with("DOWN (agent)") : seen == want;
+                      },
+                      seconds{20}),
+                  seen);
+  }
+}

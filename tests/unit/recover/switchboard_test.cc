@@ -1,0 +1,314 @@
+#include "recover/switchboard.h"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/fake_lines.h"
+#include "fakes/fake_loop.h"
+#include "fakes/fake_state.h"
+#include "fakes/probe_world.h"
+
+using model::Health;
+using recover::Flow;
+using recover::Stance;
+using recover::Turned;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+enum class Follows { commands, health };
+
+// Load balancers by name, as a test sees them: what each was turned to, and what it will say next.
+struct Balancers {
+  std::map<std::string, std::vector<std::string>> turned;
+  std::map<std::string, std::deque<Turned>> next;  // "ok" when there is none
+  std::map<std::string, bool> left_drained;
+};
+
+std::string show(const Stance& stance) {
+  if (stance.flow == Flow::drained) return "drained";
+  return std::string(model::to_string(stance.health)) + " " + std::to_string(stance.share);
+}
+
+struct FakeAdapter final : recover::Adapter {
+  FakeAdapter(Balancers& b, std::string n, loop::Scheduler& s) : balancers(b), name(std::move(n)), scheduler(s) {}
+  loop::Handle turn(const Stance& to, base::Instant, std::function<void(Turned)> done) override {
+    balancers.turned[name].push_back(show(to));
+    Turned says{"ok", name + " is " + show(to)};
+    auto& next = balancers.next[name];
+    if (!next.empty()) {
+      says = next.front();
+      next.pop_front();
+    }
+    return scheduler.after(milliseconds{10}, [done = std::move(done), says] { done(says); });
+  }
+  bool left_drained() const override { return balancers.left_drained[name]; }
+  Balancers& balancers;
+  std::string name;
+  loop::Scheduler& scheduler;
+};
+
+struct FakePlace final : recover::TrafficPlace {
+  FakePlace(Balancers& b, std::string n, Follows f) : balancers(b), name(std::move(n)), follows(f) {}
+  std::unique_ptr<recover::Adapter> start(const recover::TrafficContext& context, const std::string&) const override {
+    return std::make_unique<FakeAdapter>(balancers, name, context.scheduler);
+  }
+  bool follows_health() const override { return follows == Follows::health; }
+  std::string text() const override { return name; }
+  Balancers& balancers;
+  std::string name;
+  Follows follows;
+};
+
+// The switchboard of a node with one service, order.
+struct Site {
+  void start(const std::vector<std::pair<std::string, Follows>>& places) {
+    board =
+        std::make_unique<recover::Switchboard>(recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
+    use(places);
+  }
+  void use(const std::vector<std::pair<std::string, Follows>>& places) {
+    auto spec = std::make_unique<recover::TrafficSpec>();
+    spec->service = "order";
+    for (const auto& [name, follows] : places)
+      spec->places.push_back(std::make_unique<FakePlace>(balancers, name, follows));
+    std::vector<std::unique_ptr<const recover::TrafficSpec>> all;
+    all.push_back(std::move(spec));
+    board->replace(std::move(all));
+    loop.run_due();
+  }
+  // What the plan is told.
+  std::string turn(Flow to, base::Millis slow_start = base::Millis{0}) {
+    std::string said = "nothing";
+    const auto handle = board->turn("order", {to, slow_start, loop.now() + seconds{60}},
+                                    [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
+    loop.advance(milliseconds{100});
+    return said;
+  }
+  void health(Health health, const std::string& text = "") {
+    board->on_health("order", health, text);
+    loop.advance(milliseconds{100});
+  }
+  std::vector<std::string> take(const std::string& name) { return std::exchange(balancers.turned[name], {}); }
+  std::string record() {
+    const auto found = state.durable().find(state::Table::traffic);
+    return found == state.durable().end() || found->second.empty() ? "" : found->second.begin()->second;
+  }
+
+  using Seen = std::vector<std::string>;
+  fakes::FakeLoop loop;
+  fakes::FakeSystemd systemd{loop};
+  fakes::FakeSpawner spawner{loop};
+  fakes::FakeDialer dialer{loop};
+  fakes::FakeLines lines;
+  fakes::FakeState state{loop};
+  Balancers balancers;
+  std::unique_ptr<recover::Switchboard> board;
+};
+using Seen = Site::Seen;
+
+}  // namespace
+
+TEST_CASE("all places of a service are turned, and nothing is noted any more when all are back") {
+  Site s;
+  s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
+  CHECK(s.turn(Flow::drained) == "ok: nginx is drained; haproxy is drained");
+  CHECK(s.record() == R"({"by_others":[],"drained":true,"slow_start_ms":0})");
+  CHECK(s.board->left_drained("order"));
+  CHECK(s.turn(Flow::live) == "ok: nginx is up 100; haproxy is up 100");
+  CHECK(s.record() == "");
+  CHECK_FALSE(s.board->left_drained("order"));
+}
+
+TEST_CASE("if one place cannot be drained, those that were are put back, and the reason is told") {
+  Site s;
+  s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
+  s.balancers.next["haproxy"] = {{"refused", "haproxy: the last server stays"}};
+  CHECK(s.turn(Flow::drained) == "refused: haproxy: the last server stays");
+  CHECK(s.take("nginx") == Seen{"drained", "up 100"});
+  CHECK(s.take("haproxy") == Seen{"drained"});
+  CHECK(s.record() == "");
+  CHECK_FALSE(s.board->left_drained("order"));
+}
+
+TEST_CASE("nothing is drained before it is durable") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  s.state.failing = true;
+  CHECK(s.turn(Flow::drained) == "failed: nothing was turned, as it could not be noted: no space left on device");
+  CHECK(s.take("nginx") == Seen{});
+  s.state.failing = false;
+  s.state.on_durable = [&] {
+    if (s.state.commits == 1) CHECK(s.take("nginx") == Seen{});
+  };
+  CHECK(s.turn(Flow::drained) == "ok: nginx is drained");
+}
+
+TEST_CASE("an undrain that fails leaves the service known as drained, and the next one mends it") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  s.turn(Flow::drained);
+  s.balancers.next["nginx"] = {{"failed", "nginx: no"}};
+  CHECK(s.turn(Flow::live) == "failed: nginx: no");
+  CHECK(s.board->left_drained("order"));
+  CHECK(s.turn(Flow::live) == "ok: nginx is up 100");
+  CHECK_FALSE(s.board->left_drained("order"));
+}
+
+TEST_CASE("what somebody else took out is not put back") {
+  Site s;
+  s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});
+  s.balancers.next["haproxy"] = {{"ok", "haproxy is out already", true}};
+  CHECK(s.turn(Flow::drained) == "ok: haproxy is out already; nginx is drained");
+  CHECK(s.record() == R"({"by_others":["haproxy"],"drained":true,"slow_start_ms":0})");
+  s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});  // also by the next agent
+  s.take("haproxy");
+  CHECK(s.turn(Flow::live) == "ok: haproxy stays out: it was not fettle that took it out; nginx is up 100");
+  CHECK(s.take("haproxy") == Seen{});
+  CHECK(s.record() == "");
+}
+
+TEST_CASE("a place that follows the health is turned with it, one that takes commands is not") {
+  Site s;
+  s.start({{"agent", Follows::health}, {"haproxy", Follows::commands}});
+  CHECK(s.take("agent") == Seen{});  // unknown is not down, and not up
+  s.health(Health::up);
+  s.health(Health::down, "http: refused");
+  s.health(Health::up);
+  CHECK(s.take("agent") == Seen{"up 100", "down 100", "up 100"});
+  CHECK(s.take("haproxy") == Seen{});
+  s.turn(Flow::drained);
+  s.health(Health::down);
+  s.health(Health::up);
+  CHECK(s.take("agent") == Seen{"drained"});
+  s.turn(Flow::live);
+  CHECK(s.take("agent") == Seen{"up 100"});
+}
+
+TEST_CASE("a place that could not follow is turned again until it does") {
+  Site s;
+  s.start({{"agent", Follows::health}});
+  s.balancers.next["agent"] = {{"failed", "no"}, {"failed", "no"}};
+  s.health(Health::up);
+  CHECK(s.board->statuses().at(0).troubles == Seen{"agent: no"});
+  s.loop.advance(seconds{9});
+  CHECK(s.take("agent") == Seen{"up 100"});
+  s.loop.advance(seconds{20});
+  CHECK(s.take("agent") == Seen{"up 100", "up 100"});
+  CHECK(s.board->statuses().at(0).troubles.empty());
+  s.balancers.next["agent"] = {{"failed", "no"}};
+  s.health(Health::down);
+  s.health(Health::up);                        // is news: it does not wait
+  CHECK(s.take("agent") == Seen{"down 100"});  // and the agent shows up still
+}
+
+TEST_CASE("a slow start gives the weight back in steps, and is over when all places show it") {
+  Site s;
+  s.start({{"nginx", Follows::commands}, {"agent", Follows::health}});
+  s.health(Health::up);
+  s.turn(Flow::drained);
+  s.take("nginx");
+  s.take("agent");
+  CHECK(s.turn(Flow::live, seconds{40}) == "ok: nginx is up 10; agent is up 10; all of it after 40s");
+  CHECK(s.record() == R"({"by_others":[],"drained":false,"slow_start_ms":40000})");
+  CHECK_FALSE(s.board->left_drained("order"));
+  s.loop.advance(seconds{10});
+  CHECK(s.take("nginx") == Seen{"up 10", "up 25"});
+  s.loop.advance(seconds{31});
+  CHECK(s.take("nginx") == Seen{"up 50", "up 75", "up 100"});
+  CHECK(s.take("agent") == Seen{"up 10", "up 25", "up 50", "up 75", "up 100"});
+  CHECK(s.record() == "");
+}
+
+TEST_CASE("a failure in a slow start takes it back to its first share, and it begins anew when the service is up") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  s.health(Health::up);
+  s.turn(Flow::drained);
+  s.turn(Flow::live, seconds{40});
+  s.loop.advance(seconds{20});
+  s.take("nginx");
+  s.health(Health::down);
+  s.loop.advance(seconds{60});
+  CHECK(s.take("nginx") == Seen{"up 10"});
+  s.health(Health::up);
+  s.loop.advance(seconds{41});
+  CHECK(s.take("nginx") == Seen{"up 25", "up 50", "up 75", "up 100"});
+}
+
+TEST_CASE("a drain ends a slow start") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  s.turn(Flow::drained);
+  s.turn(Flow::live, seconds{40});
+  s.take("nginx");
+  s.turn(Flow::drained);
+  s.loop.advance(seconds{60});
+  CHECK(s.take("nginx") == Seen{"drained"});
+}
+
+TEST_CASE("an agent that dies leaves a record: the next one knows of the drain, and begins the slow start anew") {
+  Site s;
+  s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
+  s.turn(Flow::drained);
+  s.take("agent");
+  s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
+  s.loop.advance(seconds{1});
+  CHECK(s.board->left_drained("order"));
+  CHECK(s.take("agent") == Seen{"drained"});  // said at once, and not "up" in between
+  s.turn(Flow::live, seconds{40});
+  s.loop.advance(seconds{20});
+  s.take("haproxy");
+  s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
+  s.loop.advance(seconds{41});
+  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK(s.take("haproxy") == Seen{"up 10", "up 25", "up 50", "up 75", "up 100"});
+  CHECK(s.record() == "");
+}
+
+TEST_CASE("what the load balancer itself says of a drain counts without a record") {
+  Site s;
+  s.balancers.left_drained["nginx"] = true;
+  s.start({{"nginx", Follows::commands}});
+  CHECK(s.board->left_drained("order"));
+  s.turn(Flow::live);
+  CHECK_FALSE(s.board->left_drained("order"));
+}
+
+TEST_CASE("a reload in the middle of a turn waits for its end, and the drained service stays drained") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  std::string said;
+  const auto handle = s.board->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                                    [&](const recover::ActionResult& r) { said = r.result; });
+  s.loop.run_due();
+  s.use({{"agent", Follows::health}});
+  CHECK(s.take("agent") == Seen{});
+  s.loop.advance(seconds{1});
+  CHECK(said == "ok");
+  CHECK(s.take("agent") == Seen{"drained"});
+}
+
+TEST_CASE("a service without traffic is refused, and a dropped Handle is silent") {
+  Site s;
+  s.start({{"nginx", Follows::commands}});
+  std::string said;
+  const auto refused = s.board->turn("cart", {}, [&](const recover::ActionResult& r) { said = r.text; });
+  s.loop.run_due();
+  CHECK(said == "no traffic was moved: cart has no `traffic` in the configuration");
+  said.clear();
+  s.board
+      ->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+             [&](const recover::ActionResult& r) { said = r.text; })
+      .reset();
+  s.loop.advance(seconds{1});
+  CHECK(said == "");
+  CHECK(s.take("nginx") == Seen{"drained"});
+}
