@@ -18,6 +18,7 @@
 #include "fakes/local_server.h"
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
+#include "loop/hmac.h"
 #include "loop/http_client.h"
 #include "loop/stream.h"
 #include "loop/subprocess.h"
@@ -133,6 +134,21 @@ struct Surroundings {
     socket.send("\0\0\x0f\1\5\0\0\0\1\0\x0bgrpc-status\1"s + "0");
     socket.wait_for_close();
   }};
+  // Upgrades, and answers the ping: its eight masked bytes go back as they were.
+  fakes::TcpPeer websocket{[](fakes::PeerSocket& socket) {
+    const std::string request = socket.read_request();
+    const std::string key = request.substr(request.find("Sec-WebSocket-Key: ") + 19, 24);
+    socket.send(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: " +
+        loop::base64_encode(loop::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n");
+    std::string ping(2 + 4 + 8, '\0');
+    if (::recv(socket.fd(), ping.data(), ping.size(), MSG_WAITALL) != static_cast<ssize_t>(ping.size())) return;
+    std::string pong = "\x8a\x08";
+    for (std::size_t i = 0; i < 8; ++i) pong += static_cast<char>(ping[6 + i] ^ ping[2 + i % 4]);
+    socket.send(pong);
+    socket.wait_for_close();
+  }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
@@ -166,6 +182,7 @@ struct Surroundings {
           Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
         {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
         {"grpc", {{grpc.address(), {}}, Target{hole, {}}}},
+        {"websocket", {{"ws://" + websocket.address() + "/", {}}, Target{"ws://" + hole + "/", {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},
         {"udp", {{echo.address(), {"send=hello"}}, Target{mute.address(), {"send=hello"}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
