@@ -65,6 +65,8 @@ class Action {
   virtual std::string text() const = 0;  // "systemd restart"
   // Whether the service may be healthy because of it; an action that only tells people is no reason to verify.
   virtual bool may_heal() const { return true; }
+  // The plan itself waits here, until a person approves or the step's time is over; run() is not called.
+  virtual bool waits_for_person() const { return false; }
   // What it asks of systemd, if it does: the polkit rule is made of these.
   virtual std::optional<SystemdJob> systemd_job() const { return std::nullopt; }
 };

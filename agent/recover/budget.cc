@@ -79,11 +79,34 @@ Spent reset(Spent spent) {
 
 Spent acknowledged(Spent spent) {
   spent.attempts.clear();
-  return reset(std::move(spent));
+  return calmed(reset(std::move(spent)));
+}
+
+Spent with_transition(Spent spent, const Flapping& limit, base::Instant now) {
+  std::erase_if(spent.transitions, [&](base::Instant t) { return t + limit.within <= now; });
+  spent.transitions.push_back(now);
+  if (static_cast<int>(spent.transitions.size()) >= limit.transitions) spent.flapping = true;
+  return spent;
+}
+
+std::optional<base::Instant> calm_at(const Flapping& limit, const Spent& spent) {
+  if (!spent.flapping) return std::nullopt;
+  return (spent.transitions.empty() ? base::Instant{} : spent.transitions.back()) + limit.within;
+}
+
+Spent calmed(Spent spent) {
+  spent.transitions.clear();
+  spent.flapping = false;
+  return spent;
 }
 
 std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall) {
   nlohmann::json out{{"failures", spent.failures}, {"exhausted", spent.exhausted}};
+  if (spent.flapping) out["flapping"] = true;
+  if (!spent.transitions.empty()) {
+    auto& transitions = out["transitions_ms"] = nlohmann::json::array();
+    for (const base::Instant t : spent.transitions) transitions.push_back(wall_ms(t, now, wall));
+  }
   auto& attempts = out["attempts_ms"] = nlohmann::json::array();
   for (const base::Instant t : spent.attempts) attempts.push_back(wall_ms(t, now, wall));
   if (spent.not_before) out["not_before_ms"] = wall_ms(*spent.not_before, now, wall);
@@ -99,6 +122,10 @@ base::Result<Spent> parse_spent(const std::string& json, base::Instant now, base
     spent.exhausted = in.at("exhausted").get<bool>();
     for (const auto& t : in.at("attempts_ms"))
       spent.attempts.push_back(std::min(now, instant(t.get<std::int64_t>(), now, wall)));
+    spent.flapping = in.value("flapping", false);
+    if (in.contains("transitions_ms"))
+      for (const auto& t : in["transitions_ms"])
+        spent.transitions.push_back(std::min(now, instant(t.get<std::int64_t>(), now, wall)));
     if (in.contains("not_before_ms")) spent.not_before = instant(in["not_before_ms"].get<std::int64_t>(), now, wall);
     if (in.contains("recovered_at_ms"))
       spent.recovered_at = std::min(now, instant(in["recovered_at_ms"].get<std::int64_t>(), now, wall));

@@ -19,6 +19,8 @@ struct Spent {
   std::optional<base::Instant> not_before;    // end of the backoff after the last failure
   std::optional<base::Instant> recovered_at;  // end of the last run that recovered; the cooldown starts here
   bool exhausted = false;
+  std::vector<base::Instant> transitions;  // of the service's health, as far as flapping needs them
+  bool flapping = false;                   // latched
 };
 
 int attempts_left(const Budget& budget, const Spent& spent, base::Instant now);
@@ -39,6 +41,12 @@ std::optional<base::Instant> reset_at(const Budget& budget, const Spent& spent, 
 Spent reset(Spent spent);
 // A person says that the cause is mended: the whole budget is there again. The cooldown stays.
 Spent acknowledged(Spent spent);
+
+// The service's health changed. Latches when `limit` is reached within its window.
+Spent with_transition(Spent spent, const Flapping& limit, base::Instant now);
+// When a latched one has been calm for the whole window.
+std::optional<base::Instant> calm_at(const Flapping& limit, const Spent& spent);
+Spent calmed(Spent spent);
 
 std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall);
 // Instants in the future (the wall clock went back while the agent was down) become `now`.

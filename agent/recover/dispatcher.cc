@@ -25,7 +25,7 @@ using state::Change;
 using state::Table;
 
 bool matches(const PlanSpec& spec, const model::Alert& alert) {
-  if (alert.service() != spec.service) return false;
+  if (alert.service() != spec.service || spec.when.empty()) return false;
   return std::all_of(spec.when.begin(), spec.when.end(), [&](const auto& want) {
     return alert.labels.get(want.first == "alert" ? "alertname" : std::string_view(want.first)) == want.second;
   });
@@ -102,7 +102,7 @@ struct Dispatcher::Rep {
   std::vector<std::string> acting(const Active& asking) const {
     std::vector<std::string> names;
     for (const auto& [service, other] : active)
-      if (other.get() != &asking && other->plan->acts()) names.push_back(service);
+      if (other.get() != &asking && other->plan->takes_place()) names.push_back(service);
     // While plans are taken up after a crash: what was acting then comes first.
     for (const auto& [key, run] : unfinished)
       if (!Books::is_dry_run(key) && key != asking.spec->service) names.push_back(key);
@@ -155,6 +155,7 @@ struct Dispatcher::Rep {
       case Effect::Kind::action_ended: action_ended(effect.report); break;
       case Effect::Kind::blocked: blocked(a, effect.text); break;
       case Effect::Kind::exhausted: exhausted(a, effect.text); break;
+      case Effect::Kind::page: page(a, effect.text); break;
     }
   }
 
@@ -227,6 +228,11 @@ struct Dispatcher::Rep {
     // Remembered, so that a crash does not forget the alert.
     if (!a.plan->running()) books.write(books.budget(*a.plan), "a waiting alert");
     if (listener.on_blocked) listener.on_blocked(a.spec->service, reason);
+  }
+
+  void page(const Active& a, const std::string& text) {
+    base::log::warn("recovery tells people", {{"service", a.spec->service}, {"text", text}});
+    if (context.page && a.spec->mode != Mode::dry_run) context.page(a.spec->service, text);
   }
 
   void exhausted(Active& a, const std::string& text) {
@@ -305,6 +311,7 @@ struct Dispatcher::Rep {
 
   // Tells the plan whether one of its alerts fires.
   void follow_alerts(Active& a) {
+    if (a.spec->when_down) return;  // the plan itself sees how its service is
     if (const model::Alert* alert = firing_alert(*a.spec)) apply(a, a.plan->firing(*alert, situation(a)));
     else if (a.plan->alert_firing()) apply(a, a.plan->resolved(situation(a)));
   }
@@ -454,6 +461,11 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
   if (found == rep_->active.end())
     return answer(base::fail(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service)));
   Rep::Active& a = *found->second;
+  if (a.plan->phase() == Phase::asking && how == Start::now) {
+    base::log::info("recovery approved by a person", {{"service", service}, {"comment", comment}});
+    answer(fmt::format("recovery {} of {} goes on", a.plan->run().report.id, service));
+    return rep_->apply(a, a.plan->approve(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(a)));
+  }
   if (a.plan->running())
     return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
                                                                   a.plan->run().report.id, service, a.plan->state())));
@@ -483,10 +495,11 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
     return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
   Rep::Active& a = *found->second;
   const int left = attempts_left(a.spec->budget, a.plan->spent(), rep_->context.scheduler.now());
-  if (a.plan->running())
+  const bool flapping = a.spec->flapping && a.plan->spent().flapping;
+  if (a.plan->running() && !(flapping && a.plan->phase() == Phase::holding))
     return refuse(base::Kind::unavailable,
                   fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id, service, a.plan->state()));
-  if (!a.plan->spent().exhausted && left > 0)
+  if (!a.plan->spent().exhausted && !flapping && left > 0)
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
   base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});

@@ -15,6 +15,12 @@ std::string step_text(const Step& step, std::string_view prefix) {
   return out;
 }
 
+std::string first_healing(const PlanSpec& spec) {
+  for (const Step& step : spec.steps)
+    if (step.action->may_heal()) return step.text;
+  return "nothing";
+}
+
 }  // namespace
 
 PlanStatus describe(const Plan& plan, const Situation& situation) {
@@ -50,6 +56,13 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
   const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
   switch (plan.phase()) {
     case Phase::acting: return fmt::format("{} is running", plan.current_step().text);
+    case Phase::asking: return fmt::format("waits for a person: fettle recover {} approves", spec.service);
+    case Phase::holding: {
+      const Gate* cause = first_that_spares(spec, gates);
+      return cause != nullptr
+                 ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec), cause->name, cause->text)
+                 : fmt::format("{} {} unless a probe finds it healthy", verb, first_healing(spec));
+    }
     case Phase::verifying: return "probes must say that it is healthy";
     case Phase::committing:
     case Phase::closing: return "writes down what it is about to do";
@@ -60,10 +73,12 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
   const Gate* closed = first_closed(gates);
   if (!plan.alert_firing()) {
     std::string when;
+    if (spec.when_down) when = fmt::format("it is down for {}", base::format_duration(*spec.when_down));
     for (const auto& [name, value] : spec.when)
       when += fmt::format("{}{} is {}", when.empty() ? "" : " and ", name, value);
-    return closed != nullptr && !closed->opens ? fmt::format("nothing: {}: {}", closed->name, closed->text)
-                                               : fmt::format("when {} fires, {} {}", when, verb, first);
+    return closed != nullptr && !closed->opens
+               ? fmt::format("nothing: {}: {}", closed->name, closed->text)
+               : fmt::format("when {}{}, {} {}", when, spec.when_down ? "" : " fires", verb, first);
   }
   if (closed != nullptr) return fmt::format("{} {} once {} allows it: {}", verb, first, closed->name, closed->text);
   return fmt::format("{} {} unless a probe finds it healthy", verb, first);

@@ -13,7 +13,8 @@
 namespace recover {
 
 struct PlanStatus {
-  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, verifying, recovered, exhausted
+  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, asking, holding, verifying,
+                                             // recovered, exhausted
   std::string recovery;                      // id of the run under way; "": none
   int attempts_left = 0;
   std::optional<base::WallTime> not_before;  // backoff or cooldown ends

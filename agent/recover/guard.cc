@@ -77,6 +77,19 @@ Gate exhausted(const PlanSpec& plan, const Spent& spent) {
                       base::format_duration(plan.budget.backoff.reset_after))};
 }
 
+Gate flapping(const PlanSpec& plan, const Spent& spent) {
+  const std::string within = base::format_duration(plan.flapping->within);
+  if (!spent.flapping)
+    return {"flapping", true,
+            fmt::format("{} of {} changes within {}", spent.transitions.size(), plan.flapping->transitions, within)};
+  return {
+      "flapping", false,
+      fmt::format("its health changed {} times within {}: it is not restarted; after the repair: fettle ack {}; or {} "
+                  "of calm",
+                  spent.transitions.size(), within, plan.service, within),
+      calm_at(*plan.flapping, spent)};
+}
+
 Gate budget(const PlanSpec& plan, const Spent& spent, base::Instant now) {
   const int left = attempts_left(plan.budget, spent, now);
   return {"budget", left > 0,
@@ -93,6 +106,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   gates.push_back(hold("maintenance", "off", situation.maintenance, situation));
   gates.push_back(hold("paused", "no", situation.paused, situation));
   gates.push_back(exhausted(plan, spent));
+  if (plan.flapping) gates.push_back(flapping(plan, spent));
   gates.push_back(budget(plan, spent, now));
   gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,
                         fmt::format("the agent started {} ago", text_of(now - situation.agent_started)),
@@ -116,6 +130,19 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   if (plan.mode == Mode::ask)
     gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return gates;
+}
+
+const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates) {
+  static constexpr std::string_view kPassing[]{"node_busy", "node_budget", "cooldown", "backoff", "min_uptime"};
+  if (plan.mode == Mode::ask || plan.steps.empty() || heals(plan.steps.front())) return nullptr;
+  if (std::none_of(plan.steps.begin(), plan.steps.end(), heals)) return nullptr;
+  const Gate* cause = nullptr;
+  for (const Gate& gate : gates) {
+    if (gate.open) continue;
+    if (gate.name == "dependencies" || gate.name == "flapping") cause = cause == nullptr ? &gate : cause;
+    else if (std::find(std::begin(kPassing), std::end(kPassing), gate.name) == std::end(kPassing)) return nullptr;
+  }
+  return cause;
 }
 
 const Gate* first_closed(const std::vector<Gate>& gates) {

@@ -18,9 +18,9 @@ namespace recover {
 
 // One gate with its value, for `explain`.
 struct Gate {
-  std::string name;  // maintenance, paused, exhausted, budget, agent_uptime, stall, clock_jump, agent_overloaded,
-                     // unknown, stopped_by_operator, dependencies, min_uptime, cooldown, backoff, node_busy,
-                     // node_budget, ask
+  std::string name;  // maintenance, paused, exhausted, flapping, budget, agent_uptime, stall, clock_jump,
+                     // agent_overloaded, unknown, stopped_by_operator, dependencies, min_uptime, cooldown, backoff,
+                     // node_busy, node_budget, ask
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
@@ -47,6 +47,10 @@ struct Situation {
 // its gate: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service without a
 // known process has no uptime that would hold anything back.
 std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
+
+// The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and
+// the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
+const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates);
 
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);

@@ -21,6 +21,11 @@ std::optional<base::Instant> Plan::wake_at() const {
   if (deadline_ && (!at || *deadline_ < *at)) at = deadline_;
   if (!running() && healthy_since_)
     if (const auto reset = reset_at(spec_->budget, spent_, *healthy_since_); reset && (!at || *reset < *at)) at = reset;
+  const auto sooner = [&at](std::optional<base::Instant> t) {
+    if (t && (!at || *t < *at)) at = t;
+  };
+  if (spec_->flapping) sooner(calm_at(*spec_->flapping, spent_));
+  if (spec_->when_down && down_since_ && !firing_) sooner(*down_since_ + *spec_->when_down);
   return at == base::Instant::max() ? std::nullopt : at;
 }
 
@@ -33,6 +38,8 @@ std::string Plan::state() const {
       if (settling_) return "recovered";
       return reason_ == "backoff" ? "backoff" : "blocked";
     case Phase::verifying: return "verifying";
+    case Phase::asking: return "asking";
+    case Phase::holding: return "holding";
     case Phase::committing:
     case Phase::acting:
     case Phase::closing: return "acting";
@@ -69,6 +76,7 @@ void Plan::new_run(const std::string& trigger, const Situation& situation) {
   run_.report.mode = to_string(spec_->mode);
   run_.report.started = situation.wall;
   visible_ = false;
+  asked_until_.reset();
   reason_.clear();
 }
 
@@ -96,7 +104,9 @@ Effects Plan::start(const std::string& trigger, const Situation& situation) {
 
 void Plan::consider(const Situation& situation, Effects& out) {
   const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
-  if (const Gate* gate = first_closed(gates)) {
+  const Gate* gate = first_closed(gates);
+  const Gate* cause = gate != nullptr ? first_that_spares(*spec_, gates) : nullptr;
+  if (gate != nullptr && cause == nullptr) {
     if (gate->name == "budget") exhaust(situation, out);
     else block(*gate, situation, out);
     return;
@@ -109,7 +119,17 @@ void Plan::consider(const Situation& situation, Effects& out) {
     out.push_back({Kind::probe_now});
     return;
   }
-  spend_attempt(situation, out);
+  if (cause != nullptr) spare(*cause, situation, out);
+  else spend_attempt(situation, out);
+}
+
+// Traffic is moved and people are told; the restart that would not help is left out.
+void Plan::spare(const Gate& cause, const Situation& situation, Effects& out) {
+  settling_ = false;
+  run_.mild = true;
+  pending_ = spent_;
+  out.push_back({Kind::blocked, cause.name});
+  enter_step(situation, out);
 }
 
 void Plan::spend_attempt(const Situation& situation, Effects& out) {
@@ -129,6 +149,7 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   // What only a person or a reset of the latch can open is not asked for again and again.
   if (gate.name == "exhausted" || gate.name == "ask" || (gate.name == "maintenance" && !gate.opens)) next_.reset();
   else next_ = gate.opens.value_or(situation.now + kRetry);
+  if (gate.name == "ask") ask(situation, out);
   if (!changed || settling_) return;
   out.push_back({Kind::blocked, gate.name});
   run_.report.state = "blocked";
@@ -137,6 +158,35 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   if (gate.name == "backoff" || gate.name == "exhausted") return;
   visible_ = true;
   say(Kind::report, out);
+}
+
+// Mode ask: a person is paged once for a run, and has so long to answer.
+void Plan::ask(const Situation& situation, Effects& out) {
+  const std::string timeout = base::format_duration(spec_->ask_timeout);
+  if (!asked_until_) {
+    asked_until_ = situation.now + spec_->ask_timeout;
+    std::string steps;
+    for (const Step& step : spec_->steps) steps += (steps.empty() ? "" : ", then ") + step.text;
+    out.push_back(
+        {Kind::page, fmt::format("{0}: recovery waits for a person ({1}). It would run {2}. To approve, within "
+                                 "{3}: fettle recover {0}",
+                                 spec_->service, run_.report.trigger, steps, timeout)});
+  }
+  if (situation.now < *asked_until_) {
+    next_ = asked_until_;
+  } else if (std::exchange(visible_, false)) {
+    run_.report.state = "aborted";
+    run_.report.reason = fmt::format("nobody approved within {}", timeout);
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+}
+
+Effects Plan::approve(const std::string& who, const Situation& situation) {
+  if (phase_ != Phase::asking) return {};
+  phase_ = Phase::acting;
+  deadline_.reset();
+  return action_done({"ok", "approved by " + who}, situation.wall - action_started_, situation);
 }
 
 // An action is wanted and none is left.
@@ -184,6 +234,18 @@ void Plan::drop(const Situation& situation, Effects& out) {
 // The first step of a run that the node's budget does not allow is not reached: its gate is closed.
 void Plan::enter_step(const Situation& situation, Effects& out) {
   const Step& step = current_step();
+  if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
+    const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+    const Gate* cause = first_that_spares(*spec_, gates);
+    run_.step_done = true;
+    run_.report.actions.push_back({step.text,
+                                   "refused",
+                                   cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped",
+                                   situation.wall,
+                                   {}});
+    say(Kind::action_ended, out);
+    return advance(situation, out);
+  }
   if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
     return commit_step(out);
   run_.step_done = true;
@@ -236,6 +298,17 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
   phase_ = Phase::acting;
   visible_ = true;
   action_started_ = situation.wall;
+  const Step& step = current_step();
+  if (step.action != nullptr && step.action->waits_for_person() && acts()) {
+    phase_ = Phase::asking;
+    deadline_ = situation.now + step.timeout;
+    run_.report.state = "asking";
+    out.push_back({Kind::page, fmt::format("{0}: recovery {1} waits for a person before it goes on. To approve, within "
+                                           "{2}: fettle recover {0}",
+                                           spec_->service, run_.report.id, base::format_duration(step.timeout))});
+    say(Kind::report, out);
+    return out;
+  }
   out.push_back({Kind::start_action});
   say(Kind::report, out);
   return out;
@@ -256,7 +329,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
   }
   if (ok && step.action->may_heal()) run_.unverified = true;
   if (!ok) step_failed(situation, out);
-  else if (step.verify) verify(*step.verify, situation, out);
+  else if (step.verify && !run_.mild) verify(*step.verify, situation, out);
   else advance(situation, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
   say_progress(out);
@@ -264,7 +337,10 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
 }
 
 void Plan::step_failed(const Situation& situation, Effects& out) {
-  if (current_step().on_failure == OnFailure::stop) finish("failed", situation, out);
+  const Step& step = current_step();
+  // Nobody said yes: what it was asked for does not follow as an escalation.
+  const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
+  if (step.on_failure == OnFailure::stop || refused) finish("failed", situation, out);
   else advance(situation, out);
 }
 
@@ -276,12 +352,49 @@ void Plan::advance(const Situation& situation, Effects& out) {
     enter_step(situation, out);
   } else if (run_.part == Part::finally) {
     close(situation, out);
+  } else if (run_.mild) {
+    hold(situation, out);
   } else if (run_.unverified) {
     final_check_ = true;
     verify(Verify{}, situation, out);
   } else {
     finish("failed", situation, out);
   }
+}
+
+void Plan::hold(const Situation& situation, Effects& out) {
+  phase_ = Phase::holding;
+  good_runs_.clear();
+  deadline_.reset();
+  next_ = situation.now + kRetry;
+  run_.report.state = "holding";
+  out.push_back({Kind::commit_progress});
+  out.push_back({Kind::probe_now});
+}
+
+void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& out) {
+  next_ = situation.now + kRetry;
+  if (spent_.flapping && spec_->flapping) return;
+  const bool healthy = situation.health == model::Health::up && all_good(1, situation);
+  if (!firing_ || (run_.was_down && healthy)) {
+    finish(healthy ? "recovered" : "aborted", situation, out);
+    return say_progress(out);
+  }
+  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  if (const Gate* gate = first_closed(gates)) {
+    if (gate->name == "budget" || gate->name == "exhausted") {
+      finish("failed", situation, out);
+      say_progress(out);
+    }
+    return;
+  }
+  if (seen != Seen::bad_run) return out.push_back({Kind::probe_now});
+  // What held the restart back is gone, and a probe has said since that the service did not come back with it.
+  run_.mild = false;
+  const auto first =
+      std::find_if(spec_->steps.begin(), spec_->steps.end(), [](const Step& step) { return step.action->may_heal(); });
+  run_.step = static_cast<std::size_t>(first - spec_->steps.begin());
+  spend_attempt(situation, out);
 }
 
 // The end is reported once, when it is durable: by closed().
@@ -327,6 +440,10 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situ
   if (!wants_runs()) return out;
   int& good = good_runs_[probe];
   good = up ? good + 1 : 0;
+  if (phase_ == Phase::holding) {
+    look_while_holding(up ? Seen::nothing : Seen::bad_run, situation, out);
+    return out;
+  }
   if (phase_ == Phase::recheck) {
     if (!up || !run_.was_down) consider(situation, out);
     else if (all_good(1, situation)) drop(situation, out);
@@ -368,7 +485,8 @@ void Plan::close(const Situation& situation, Effects& out) {
   phase_ = Phase::closing;
   next_.reset();
   deadline_.reset();
-  if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
+  if (run_.mild) pending_ = spent_;  // it did nothing that a budget or a cooldown would count
+  else if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
   else if (run_.outcome == "failed") pending_ = with_failure(spent_, spec_->budget, situation.now, random_->unit());
   run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
   run_.report.reason.clear();
@@ -397,6 +515,14 @@ void Plan::closed(const Situation& situation, Effects& out) {
 Effects Plan::wake(const Situation& situation) {
   Effects out;
   reset_if_due(situation, out);
+  if (spec_->when_down && !firing_ && down_since_ && situation.now >= *down_since_ + *spec_->when_down) {
+    model::Alert down;
+    down.labels = model::Labels{{"alertname", "down"}, {"service", spec_->service}};
+    down.state = model::AlertState::firing;
+    down.active_at = situation.wall;
+    for (Effect& effect : firing(down, situation)) out.push_back(std::move(effect));
+    return out;
+  }
   const bool late = deadline_ && situation.now >= *deadline_;
   switch (phase_) {
     case Phase::blocked: consider(situation, out); break;
@@ -422,17 +548,49 @@ Effects Plan::wake(const Situation& situation) {
     case Phase::closing:
       if (next_ && situation.now >= *next_) {
         next_.reset();
-        out.push_back({phase_ == Phase::closing ? Kind::commit_close : Kind::commit_intent});
+        if (phase_ == Phase::closing) out.push_back({Kind::commit_close});
+        else enter_step(situation, out);  // the node's budget may have been used by others meanwhile
       }
       break;
+    case Phase::holding: look_while_holding(Seen::nothing, situation, out); break;
+    case Phase::asking:
+      if (!late) break;
+      phase_ = Phase::acting;
+      deadline_.reset();
+      return action_done(
+          {"timeout", fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
+          situation.wall - action_started_, situation);
     case Phase::idle:
     case Phase::acting: break;
   }
   return out;
 }
 
+// Changes of health: how often, and since when it is down, for plans that go by that.
+void Plan::note_health(const Situation& situation, Effects& out) {
+  const model::Health health = situation.health;
+  if (health == model::Health::unknown) return;
+  const model::Health before = std::exchange(last_health_, health);
+  if (health == model::Health::up) down_since_.reset();
+  else if (!down_since_) down_since_ = situation.now;
+  if (!spec_->flapping || before == model::Health::unknown || before == health) return;
+  const bool was = spent_.flapping;
+  spent_ = with_transition(std::move(spent_), *spec_->flapping, situation.now);
+  pending_.transitions = spent_.transitions;
+  pending_.flapping = spent_.flapping;
+  out.push_back({Kind::commit_budget});
+  if (was || !spent_.flapping) return;
+  out.push_back({Kind::page, fmt::format("{0}: its health changed {1} times within {2}; fettle does not restart it any "
+                                         "more. After the repair: fettle ack {0}; or {2} of calm",
+                                         spec_->service, spent_.transitions.size(),
+                                         base::format_duration(spec_->flapping->within))});
+}
+
 Effects Plan::health(const Situation& situation) {
   Effects out;
+  note_health(situation, out);
+  if (spec_->when_down && firing_ && situation.health == model::Health::up)
+    for (Effect& effect : resolved(situation)) out.push_back(std::move(effect));
   if (situation.health != model::Health::up) healthy_since_.reset();
   else if (!healthy_since_) healthy_since_ = situation.now;
   // A run was dropped because the service was healthy, and now it is down again while its alert still fires.
@@ -443,6 +601,13 @@ Effects Plan::health(const Situation& situation) {
 }
 
 void Plan::reset_if_due(const Situation& situation, Effects& out) {
+  if (const auto calm = spec_->flapping ? calm_at(*spec_->flapping, spent_) : std::nullopt;
+      calm && situation.now >= *calm) {
+    spent_ = calmed(std::move(spent_));
+    pending_.transitions.clear();
+    pending_.flapping = false;
+    out.push_back({Kind::commit_budget});
+  }
   if (running() || !healthy_since_) return;
   const auto at = reset_at(spec_->budget, spent_, *healthy_since_);
   if (!at || situation.now < *at) return;
@@ -470,6 +635,14 @@ Effects Plan::resume(Run run, const Situation& situation) {
   }
   if (run_.part == Part::finally) {
     commit_step(out);
+    return out;
+  }
+  if (run_.mild) {
+    hold(situation, out);
+    return out;
+  }
+  if (!run_.step_done && current_step().action->waits_for_person()) {
+    commit_step(out);  // asked again: the answer, if there was one, is lost
     return out;
   }
   if (!run_.step_done)

@@ -9,6 +9,8 @@
 // - After any wait the service is probed again first; one that was down and is healthy needs no action.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
 // - An action that may heal is within the node's budget; one that is not is refused and the run goes on without it.
+// - While a dependency is down or the service flaps, steps that heal nothing are done and the rest waits: the restart
+//   comes late, if the service has not come back by itself.
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
 #pragma once
 
@@ -39,6 +41,7 @@ struct Effect {
     action_ended,  // the report's newest action
     blocked,       // text: the guard's name
     exhausted,     // text: for a page
+    page,          // text: a person is asked, or told of a latch
   };
   Kind kind;
   std::string text{};
@@ -46,7 +49,8 @@ struct Effect {
 };
 using Effects = std::vector<Effect>;
 
-enum class Phase { idle, blocked, recheck, committing, acting, verifying, closing };
+// holding: the steps that a restart is no part of are done, and the run waits for what it cannot mend.
+enum class Phase { idle, blocked, recheck, committing, acting, asking, holding, verifying, closing };
 
 class Plan {
  public:
@@ -68,6 +72,8 @@ class Plan {
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
   // A person starts a run now, while none is running() and first_closed_to_person() is null.
   Effects start(const std::string& trigger, const Situation& situation);
+  // A person approves the step that waits for it.
+  Effects approve(const std::string& who, const Situation& situation);
   // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.
   void acknowledge() { pending_ = spent_ = acknowledged(std::move(spent_)); }
   // An alert waited before a crash or a reload, and the service was down then or not: before firing().
@@ -81,7 +87,9 @@ class Plan {
   Phase phase() const { return phase_; }
   bool running() const { return phase_ >= Phase::committing; }
   bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
-  bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying; }
+  // Of the places of the node: a run that waits for a person, or that restarts nothing, leaves them to others.
+  bool takes_place() const { return acts() && !run_.mild && phase_ != Phase::asking; }
+  bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying || phase_ == Phase::holding; }
   bool alert_firing() const { return firing_; }
   bool was_down() const { return was_down_; }
   const PlanSpec& spec() const { return *spec_; }
@@ -103,6 +111,12 @@ class Plan {
   void consider(const Situation& situation, Effects& out);
   void block(const Gate& gate, const Situation& situation, Effects& out);
   void exhaust(const Situation& situation, Effects& out);
+  void ask(const Situation& situation, Effects& out);
+  void spare(const Gate& cause, const Situation& situation, Effects& out);
+  void hold(const Situation& situation, Effects& out);
+  enum class Seen { nothing, bad_run };
+  void look_while_holding(Seen seen, const Situation& situation, Effects& out);
+  void note_health(const Situation& situation, Effects& out);
   void enter_step(const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);
@@ -138,7 +152,9 @@ class Plan {
   std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
   Verify verify_;
   base::WallTime action_started_{};
-  std::optional<base::Instant> healthy_since_;
+  std::optional<base::Instant> healthy_since_, down_since_;
+  std::optional<base::Instant> asked_until_;  // in mode ask: the run's approval
+  model::Health last_health_ = model::Health::unknown;
   std::optional<base::Instant> next_;      // wake for the phase
   std::optional<base::Instant> deadline_;  // of recheck and verification
 };

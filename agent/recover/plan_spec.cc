@@ -51,8 +51,9 @@ struct StepSettings {
 };
 
 struct PlanSettings {
-  std::map<std::string, std::string> when;
+  config::Node when;
   Mode mode = Mode::dry_run;
+  base::Millis ask_timeout{1'800'000};
   Guards guards;
   Budget budget;
   MaintenanceTimes maintenance;
@@ -178,20 +179,71 @@ const auto& plan_schema() {
       config::Schema<PlanSettings>("recovery")
           .required("when", &PlanSettings::when,
                     "Labels of the alert that starts the plan; alert stands for alertname. The alert's service label "
-                    "must name this service.")
-          .optional("mode", &PlanSettings::mode,
-                    "dry_run: everything but the actions; ask: waits for an approval (not available yet: nothing is "
-                    "done); enforce: acts.")
+                    "must name this service. Or the service's health, without an alert: {state: down, for: 3s}. With "
+                    "flapping: {transitions: 6, within: 10m} a service whose health changes so often is drained and "
+                    "not restarted, until a person says fettle ack or it was calm for so long.")
+          .optional(
+              "mode", &PlanSettings::mode,
+              "dry_run: everything but the actions; ask: pages a person and waits for fettle recover; enforce: acts.")
+          .optional("ask_timeout", &PlanSettings::ask_timeout, "In mode ask: how long it waits for the approval.")
           .optional("guards", &PlanSettings::guards, guards_schema(), "Conditions that must hold before acting.")
           .optional("budget", &PlanSettings::budget, budget_schema(), "How often.")
           .optional("maintenance", &PlanSettings::maintenance, maintenance_schema(), "When people work on the service.")
           .list("steps", &PlanSettings::steps, step_schema(), "What to do, in order, until the service is healthy.")
           .list("finally", &PlanSettings::finally, step_schema(), "Always done at the end of a run.")
           .check([](const PlanSettings& p, const config::Complain& complain) {
-            if (p.when.empty()) complain("when", "must name an alert, such as {alert: ServiceDown}");
+            if (p.when.entries().empty()) complain("when", "must name an alert, such as {alert: ServiceDown}");
+            if (p.ask_timeout <= base::Millis{0}) complain("ask_timeout", "must be longer than 0s");
             if (p.steps.empty()) complain("steps", "must have at least one step, such as {do: {systemd: restart}}");
           });
   return s;
+}
+
+const auto& flapping_schema() {
+  static const auto s =
+      config::Schema<Flapping>("flapping")
+          .optional("transitions", &Flapping::transitions, "Changes of the service's health within the window.")
+          .optional("within", &Flapping::within, "The window.")
+          .check([](const Flapping& f, const config::Complain& complain) {
+            if (f.transitions < 2) complain("transitions", "must be at least 2: down and up again");
+            if (f.within <= base::Millis{0}) complain("within", "must be longer than 0s");
+          });
+  return s;
+}
+
+// Labels of an alert, or {state: down, for: …}; flapping beside either.
+void read_when(const config::Node& when, const std::string& path, PlanSpec& plan, config::Errors& errors) {
+  if (!when.is_mapping()) {
+    if (!when.is_null()) errors.add(when.mark(), path, config::expected("a mapping", when));
+    return;
+  }
+  const bool by_health = !when.find("state").is_null() && when.find("alert").is_null();
+  for (const auto& [key, value] : when.entries()) {
+    const std::string& name = key.scalar();
+    const std::string at = path + "." + name;
+    std::string text, why;
+    if (name == "flapping") plan.flapping = flapping_schema().parse(value, at, errors);
+    else if (by_health && name == "state") {
+      if (value.scalar() != "down")
+        errors.add(value.mark(), at, fmt::format("'{}' is no reason to recover; write state: down", value.scalar()));
+      if (!plan.when_down) plan.when_down = base::Millis{0};
+    } else if (by_health && name == "for") {
+      base::Millis wait{0};
+      if (!config::read(value, wait, why)) errors.add(value.mark(), at, why);
+      plan.when_down = wait;
+    } else if (by_health) {
+      errors.add(key.mark(), at, "does not go with state; there are: state, for, flapping");
+    } else if (config::read(value, text, why)) {
+      plan.when.emplace_back(name, text);
+    } else {
+      errors.add(value.mark(), at, why);
+    }
+  }
+  std::sort(plan.when.begin(), plan.when.end());
+  if (plan.when.empty() && !plan.when_down && !when.entries().empty())
+    errors.add(when.mark(), path, "must name an alert, such as {alert: ServiceDown}, or {state: down, for: 3s}");
+  if (plan.when_down && plan.probes.empty())
+    errors.add(when.mark(), path, "the service has no probe that could tell its state");
 }
 
 std::string known_actions() {
@@ -270,7 +322,8 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
     const std::string& name = probe.find("name").scalar();
     plan->probes.push_back(name.empty() ? probe.find("type").scalar() : name);
   }
-  plan->when.assign(in.when.begin(), in.when.end());
+  read_when(in.when, path + ".when", *plan, errors);
+  plan->ask_timeout = in.ask_timeout;
   plan->mode = in.mode;
   plan->guards = in.guards;
   plan->budget = in.budget;

@@ -56,13 +56,22 @@ struct Guards {
   bool respects_clean_stop = true;    // a unit that somebody else stopped is not started
 };
 
+// Health that changes so often within the window is not mended by another restart.
+struct Flapping {
+  int transitions = 6;
+  base::Millis within{600'000};
+};
+
 struct PlanSpec {
   std::string service;
   std::string unit;
   std::vector<std::string> depends_on;
   std::vector<std::string> probes;  // names of the service's probes: a verification needs good runs of every one
   std::vector<std::pair<std::string, std::string>> when;  // labels of the alert: `alert` is alertname
+  std::optional<base::Millis> when_down;                  // instead of an alert: the service was down for so long
+  std::optional<Flapping> flapping;
   Mode mode = Mode::dry_run;
+  base::Millis ask_timeout{1'800'000};  // in mode ask: a person has so long to approve
   Guards guards;
   Budget budget;
   MaintenanceTimes maintenance;

@@ -104,6 +104,7 @@ std::string to_json(const Run& run) {
                {"step_done", run.step_done},
                {"was_down", run.was_down},
                {"by_operator", run.by_operator},
+               {"mild", run.mild},
                {"unverified", run.unverified},
                {"outcome", run.outcome}});
 }
@@ -118,6 +119,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.step_done = in.at("step_done");
     run.was_down = in.at("was_down");
     run.by_operator = in.value("by_operator", false);  // records of older versions do not have it
+    run.mild = in.value("mild", false);
     run.unverified = in.at("unverified");
     run.outcome = in.at("outcome");
     return run;

@@ -21,6 +21,7 @@ struct Run {
   bool step_done = false;    // that action has ended
   bool was_down = false;     // at the trigger; then being healthy again is a reason not to act
   bool by_operator = false;  // a person started it: health and alerts are no reason to leave it
+  bool mild = false;         // only steps that heal nothing: a restart would not help now; then it waits
   bool unverified = false;   // an action may have healed the service and no verification followed yet
   std::string outcome;       // once the steps are over: recovered, failed or aborted
 };

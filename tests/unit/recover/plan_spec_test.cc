@@ -60,6 +60,19 @@ TEST_CASE("the least that a plan needs is an alert and a step; it is then a dry 
   CHECK(plan->steps.at(0).text == "systemd reload nginx.service");
 }
 
+TEST_CASE("a plan may go by its service's health, without an alert") {
+  config::Errors errors;
+  const auto plan = parse(
+      "{when: {state: down, for: 3s, flapping: {transitions: 6, within: 10m}}, mode: ask, steps: [{do: ask}]}", errors);
+  CHECK(errors.text() == "");
+  CHECK(plan->when.empty());
+  CHECK(plan->when_down == base::Millis{3000});
+  CHECK(plan->flapping->transitions == 6);
+  CHECK(plan->ask_timeout == base::Millis{1'800'000});
+  CHECK(plan->maintenance.pause_file == "/run/fettle/pause.d/order");
+  CHECK(plan->steps.at(0).action->waits_for_person());
+}
+
 TEST_CASE("a service without recovery has no plan") {
   config::Errors errors;
   CHECK(recover::parse_plan("order", config::Service{}, errors) == nullptr);
@@ -80,7 +93,7 @@ TEST_CASE("each mistake is named with its place and what to write") {
       {"{when: {alert: D}, steps: [{do: {sytemd: restart}}]}", "o.service",
        "fettle.yml:1:34: services.order.recovery.steps[0].do: unknown action 'sytemd'; did you mean systemd?"},
       {"{when: {alert: D}, steps: [{do: mend}]}", "o.service",
-       "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'mend'; there are: alert, command, "
+       "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'mend'; there are: alert, ask, command, "
        "docker, "
        "drain, reboot, signal, systemd, undrain, unit_hook"},
       {"{when: {alert: D}, steps: [{do: [drain]}]}", "o.service",
@@ -119,6 +132,22 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "fettle.yml:1:80: services.order.recovery.steps[0].do.command.limits.cpu: must be whole seconds"},
       {"{when: {alert: D}, steps: [{do: {alert: page}, slow_start: 3s}]}", "o.service",
        "fettle.yml:1:60: services.order.recovery.steps[0].slow_start: only undrain has a slow_start"},
+      {"{when: {state: up, for: 3}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:16: services.order.recovery.when.state: 'up' is no reason to recover; write state: down\n"
+       "fettle.yml:1:25: services.order.recovery.when.for: expected a duration such as 500ms or 2s, got '3': a number "
+       "needs a unit"},
+      {"{when: {state: down, severity: page}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:22: services.order.recovery.when.severity: does not go with state; there are: state, for, "
+       "flapping"},
+      {"{when: {alert: D, flapping: {transitions: 1}}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:43: services.order.recovery.when.flapping.transitions: must be at least 2: down and up again"},
+      {"{when: {alert: D}, maintenance: {windows: [Sunday]}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:44: services.order.recovery.maintenance.windows[0]: 'Sunday' is no window; write days and times "
+       "as "
+       "in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\" or \"02:00-04:00\""},
+      {"{when: {alert: D}, maintenance: {time_zone: Mars/Utopia}, steps: [{do: {alert: page}}]}", "o.service",
+       "fettle.yml:1:45: services.order.recovery.maintenance.time_zone: there is no time zone 'Mars/Utopia' in "
+       "/usr/share/zoneinfo"},
       {"{when: {alert: D}, steps: [{do: {alert: page}}], budget: {attempts: 0}}", "o.service",
        "fettle.yml:1:69: services.order.recovery.budget.attempts: must be at least 1; leave recovery out to never act"},
   };

@@ -39,8 +39,8 @@ class Player {
     if (verb == "full") return show(plan_.durable(base::fail(base::Kind::io, "no space"), now_));
     if (verb == "done") return show(plan_.action_done({a, "said"}, seconds{1}, now_));
     if (verb == "run") return show(plan_.probe_ran(a, b == "up", now_));
-    if (verb == "redis") now_.dependencies[0].second = a == "up" ? Health::up : Health::down;
-    if (verb == "redis") return show(plan_.wake(now_));
+    if (verb == "pause") now_.paused = a == "on" ? std::optional(recover::Hold{"a file"}) : std::nullopt;
+    if (verb == "pause") return show(plan_.wake(now_));
     if (verb == "health") now_.health = a == "up" ? Health::up : Health::down;
     if (verb == "health") return show(plan_.health(now_));
     if (verb == "wait") return wait(*base::parse_duration(a));
@@ -71,6 +71,7 @@ class Player {
         case Kind::action_ended: out += "ended " + e.report.actions.back().result; break;
         case Kind::blocked: out += "blocked " + e.text; break;
         case Kind::exhausted: out += "exhausted"; break;
+        case Kind::page: out += "page"; break;
       }
     }
     return out;
@@ -201,10 +202,10 @@ TEST_CASE("a verification that fails escalates, and the failed run waits for its
 
 TEST_CASE("a plan that waited probes again and does nothing when the service is healthy") {
   Player p(usual_plan());
-  check(p, {{"redis down", ""},
-            {"fire", "blocked dependencies; report 0 blocked"},
+  check(p, {{"pause on", ""},
+            {"fire", "blocked paused; report 0 blocked"},
             {"wait 10s", ""},
-            {"redis up", "probe"},
+            {"pause off", "probe"},
             {"run http up", ""},
             {"run tcp up", "report 0 aborted, ended; budget"},
             {"wait 1h", ""},
@@ -216,19 +217,19 @@ TEST_CASE("a plan that waited probes again and does nothing when the service is 
 
 TEST_CASE("probes that give no answer after a wait do not keep a plan from acting") {
   Player p(usual_plan());
-  check(p, {{"redis down", ""},
-            {"fire", "blocked dependencies; report 0 blocked"},
-            {"redis up", "probe"},
+  check(p, {{"pause on", ""},
+            {"fire", "blocked paused; report 0 blocked"},
+            {"pause off", "probe"},
             {"wait 9s", ""},
             {"wait 1s", "intent step 0"}});
 }
 
 TEST_CASE("an alert that resolves ends a wait but never a run") {
   Player p(usual_plan());
-  check(p, {{"redis down", ""},
-            {"fire", "blocked dependencies; report 0 blocked"},
+  check(p, {{"pause on", ""},
+            {"fire", "blocked paused; report 0 blocked"},
             {"resolve", "report 0 aborted, ended; budget"},
-            {"redis up", ""},
+            {"pause off", ""},
             {"fire", "intent step 0"},
             {"resolve", ""},
             {"durable", "start drain; report 1 acting"},
@@ -337,9 +338,9 @@ TEST_CASE("a plan whose last action is not verified asks the probes before it sa
 TEST_CASE("an alert about a service whose probes are fine acts, and waits do not take that as healed") {
   Player p(usual_plan());
   check(p, {{"health up", ""},
-            {"redis down", ""},
-            {"fire", "blocked dependencies; report 0 blocked"},
-            {"redis up", "probe"},
+            {"pause on", ""},
+            {"fire", "blocked paused; report 0 blocked"},
+            {"pause off", "probe"},
             {"run http up", "intent step 0"}});
 }
 

@@ -1,0 +1,241 @@
+// What a plan waits for beside its gates: a person who approves, a dependency that is the suspect, health that settles.
+#include <doctest/doctest.h>
+
+#include "fakes/recovery_site.h"
+
+using model::Health;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+struct Asking final : recover::Action {
+  loop::Handle run(const recover::Context&, const recover::Trigger&, base::Instant,
+                   std::function<void(recover::ActionResult)>) const override {
+    return {};
+  }
+  std::string text() const override { return "ask"; }
+  bool may_heal() const override { return false; }
+  bool waits_for_person() const override { return true; }
+};
+
+struct Site : fakes::RecoverySite {
+  fakes::ActionScript drain{.heals = false}, undrain{.heals = false};
+
+  std::unique_ptr<recover::PlanSpec> draining(recover::Mode mode = recover::Mode::enforce) {
+    auto spec = plan(mode);
+    spec->steps.insert(spec->steps.begin(), fakes::scripted_step("drain", drain));
+    spec->finally.push_back(fakes::scripted_step("undrain", undrain));
+    return spec;
+  }
+  // Probes each second, as bad as the service is.
+  void pass(base::Duration d) {
+    for (const auto end = loop.now() + d; loop.now() < end;) {
+      loop.advance(seconds{1});
+      dispatcher->on_run("order", "http", world.health["order"] == Health::up);
+    }
+    loop.run_due();
+  }
+  void turn(const std::string& service, Health to) {
+    const Health from = std::exchange(world.health[service], to);
+    dispatcher->on_health({service, "", from, to, model::Reason::none, "", loop.wall_now()});
+    loop.run_due();
+  }
+  std::string recover_by_hand() {
+    std::string text;
+    dispatcher->recover("order", recover::Start::now, "alice",
+                        [&](base::Result<std::string> r) { text = r ? *r : r.error().text; });
+    loop.run_due();
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("mode ask pages once with the command to type, and acts when it was typed") {
+  Site f;
+  f.use(f.plan(recover::Mode::ask));
+  f.alert("ServiceDown");
+  f.pass(minutes{5});
+  CHECK(f.pages ==
+        std::vector<std::string>{"order: order: recovery waits for a person (alert ServiceDown). It would run "
+                                 "systemd restart order.service. To approve, within 30m: fettle recover order"});
+  CHECK(f.restart.started.empty());
+  f.recover_by_hand();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("an approval that does not come ends the asking, not the possibility") {
+  Site f;
+  f.use(f.plan(recover::Mode::ask));
+  f.alert("ServiceDown");
+  f.pass(minutes{31});
+  CHECK(f.pages.size() == 1);
+  CHECK(f.dispatcher->reports().at(0).state == "aborted");
+  CHECK(f.dispatcher->reports().at(0).reason == "nobody approved within 30m");
+  CHECK(f.status().reason == "ask");
+  f.recover_by_hand();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a step that asks waits for a person; without an answer the next step does not come") {
+  for (const bool answered : {true, false}) {
+    CAPTURE(answered);
+    Site f;
+    auto spec = f.plan();
+    spec->steps.insert(spec->steps.begin(),
+                       recover::Step{"ask", std::make_unique<Asking>(), minutes{10}, recover::OnFailure::escalate, {}});
+    f.use(std::move(spec));
+    f.alert("ServiceDown");
+    f.loop.run_due();
+    CHECK(f.status().state == "asking");
+    CHECK(f.status().next == "waits for a person: fettle recover order approves");
+    CHECK(f.pages.size() == 1);
+    if (answered) CHECK(f.recover_by_hand().find("goes on") != std::string::npos);
+    else f.pass(minutes{11});
+    CHECK(f.restart.started.size() == (answered ? 1 : 0));
+    const auto report = f.dispatcher->reports().back();
+    CHECK(report.actions.at(0).text == (answered ? "approved by operator: alice" : "nobody approved within 10m"));
+  }
+}
+
+TEST_CASE("while its dependency is down a service is drained and not restarted; it comes back by itself") {
+  Site f;
+  f.world.health["redis"] = Health::down;
+  f.use(f.draining());
+  f.alert("ServiceDown");
+  f.pass(minutes{20});
+  CHECK(f.drain.started.size() == 1);
+  CHECK(f.restart.started.empty());
+  CHECK(f.undrain.started.empty());
+  CHECK(f.status().state == "holding");
+  CHECK(f.status().next ==
+        "runs systemd restart order.service once dependencies allows it: redis is down: a restart would not help");
+  CHECK(f.status().attempts_left == 3);
+  f.turn("redis", Health::up);
+  f.turn("order", Health::up);
+  f.pass(seconds{2});
+  CHECK(f.restart.started.empty());
+  CHECK(f.undrain.started.size() == 1);
+  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  const auto actions = f.dispatcher->reports().at(0).actions;
+  CHECK(actions.at(1).result == "refused");
+  CHECK(actions.at(1).text == "dependencies: redis is down: a restart would not help");
+}
+
+TEST_CASE("the dependency is back and the service is not: it is restarted late") {
+  Site f;
+  f.world.health["redis"] = Health::down;
+  f.use(f.draining());
+  f.alert("ServiceDown");
+  f.pass(minutes{1});
+  f.turn("redis", Health::up);
+  f.pass(seconds{2});
+  CHECK(f.restart.started == std::vector<std::string>{"order attempt 1"});
+  CHECK(f.drain.started.size() == 1);
+  f.turn("order", Health::up);
+  f.pass(seconds{3});
+  CHECK(f.undrain.started.size() == 1);
+}
+
+TEST_CASE("a crash while it holds leaves the service drained for as long as its dependency is down, and no longer") {
+  Site f;
+  f.world.health["redis"] = Health::down;
+  f.use(f.draining());
+  f.alert("ServiceDown");
+  f.pass(minutes{1});
+  f.dispatcher.reset();
+  f.start();
+  f.use(f.draining());
+  f.alert("ServiceDown");
+  f.pass(minutes{1});
+  CHECK(f.undrain.started.empty());
+  CHECK(f.status().state == "holding");
+  f.alert("ServiceDown", model::AlertState::inactive);
+  f.turn("redis", Health::up);
+  f.turn("order", Health::up);
+  f.pass(seconds{3});
+  CHECK(f.undrain.started.size() == 1);
+  CHECK(f.restart.started.empty());
+}
+
+TEST_CASE("a service that flaps is drained and not restarted until a person says so") {
+  Site f;
+  auto spec = f.draining();
+  spec->flapping = recover::Flapping{4, minutes{10}};
+  f.use(std::move(spec));
+  f.turn("order", Health::up);
+  f.turn("order", Health::down);
+  f.turn("order", Health::up);
+  CHECK(f.pages.empty());
+  f.turn("order", Health::down);
+  CHECK(f.pages.size() == 1);
+  f.alert("ServiceDown");
+  f.pass(minutes{5});
+  CHECK(f.status().reason == "");
+  CHECK(f.status().state == "holding");
+  CHECK(f.drain.started.size() == 1);
+  CHECK(f.restart.started.empty());
+  f.dispatcher->ack("order", "new disk", nullptr);
+  f.pass(seconds{2});
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("calm opens the latch of flapping") {
+  Site f;
+  auto spec = f.plan();
+  spec->flapping = recover::Flapping{2, minutes{10}};
+  f.use(std::move(spec));
+  f.turn("order", Health::up);
+  f.turn("order", Health::down);
+  f.alert("ServiceDown");
+  CHECK(f.status().reason == "flapping");
+  f.pass(minutes{11});
+  CHECK(f.restart.started.size() >= 1);
+}
+
+TEST_CASE("a plan that goes by health starts when the service was down for so long, and stops wanting when it is up") {
+  Site f;
+  auto spec = f.plan();
+  spec->when.clear();
+  spec->when_down = seconds{3};
+  f.use(std::move(spec));
+  f.alert("ServiceDown");  // of no interest to it
+  f.loop.advance(seconds{2});
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().next == "when it is down for 3s, runs systemd restart order.service");
+  f.loop.advance(seconds{1});
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+  CHECK(f.dispatcher->reports().at(0).trigger == "alert down");
+  f.turn("order", Health::up);
+  f.pass(seconds{2});
+  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  CHECK(f.status().state == "idle");
+}
+
+TEST_CASE("a dry run says and counts what enforcing does, line by line") {
+  const auto play = [](recover::Mode mode) {
+    Site f;
+    f.world.health["redis"] = Health::down;
+    f.use(f.draining(mode));
+    f.alert("ServiceDown");
+    f.pass(minutes{1});
+    f.turn("redis", Health::up);
+    f.pass(seconds{3});
+    f.healthy();
+    f.pass(seconds{3});
+    std::string said;
+    for (std::string line : f.said) {
+      for (const auto& [from, to] : {std::pair{" would_run dry_run", " ok enforce"}, {" dry_run", " enforce"}})
+        if (const auto at = line.find(from); at != std::string::npos) line.replace(at, std::string(from).size(), to);
+      said += line + "\n";
+    }
+    const bool touched = !f.restart.started.empty() || !f.drain.started.empty() || !f.undrain.started.empty();
+    CHECK(touched == (mode == recover::Mode::enforce));
+    return said;
+  };
+  const std::string real = play(recover::Mode::enforce);
+  CHECK(real.find("order systemd restart order.service ok enforce") != std::string::npos);
+  CHECK(real == play(recover::Mode::dry_run));
+}
