@@ -422,6 +422,8 @@ Facts Agent::facts() const {
               rules_->active_alerts(),
               {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
+  facts.now = loop_.now();
+  facts.wall_now = loop_.wall_now();
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
   return facts;

@@ -60,13 +60,24 @@ void add_service(Families& families, const std::string& name, const config::Serv
 }
 
 void add_plan(Families& families, const recover::PlanStatus& plan) {
-  static constexpr std::array kStates{"idle", "blocked", "backoff", "acting", "verifying", "recovered", "exhausted"};
+  static constexpr std::array kStates{"idle",    "blocked",   "backoff",   "acting",   "asking",
+                                      "holding", "verifying", "recovered", "exhausted"};
   const model::Labels labels{{"service", plan.service}};
   for (const char* state : kStates)
     families.add("fettle_recovery_state", "1 for the state that the service's recovery plan is in.",
                  labels.with("state", state), plan.state == state ? 1 : 0);
   families.add("fettle_recovery_attempts_left", "Attempts that the budget of the service's recovery plan still has.",
                labels, plan.attempts_left);
+}
+
+}  // namespace
+
+namespace {
+
+// Gates count in monotonic time, pages show a clock.
+std::optional<base::WallTime> wall_time_of(const recover::Gate& gate, const Facts& facts) {
+  if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) return std::nullopt;
+  return facts.wall_now + std::chrono::duration_cast<base::Millis>(*gate.opens - facts.now);
 }
 
 }  // namespace
@@ -95,6 +106,10 @@ std::vector<web::ServicePage> service_pages(const Facts& facts) {
       page.recovery_state = plan.state;
       page.recovery_reason = plan.reason;
       page.attempts_left = plan.attempts_left;
+      page.recovery_next = plan.next;
+      page.recovery_steps = plan.steps;
+      for (const recover::Gate& gate : plan.gates)
+        page.recovery_gates.push_back({gate.name, gate.open, gate.text, wall_time_of(gate, facts)});
     }
     for (const probe::Status& status : facts.probes)
       if (status.spec->service == name) page.probes.push_back(probe_page(status));

@@ -26,6 +26,8 @@ struct Facts {
   std::vector<model::Alert> alerts;
   std::map<std::string, std::string> maintenance{};  // comment by service
   int node_actions_left = 0;
+  base::Instant now{};  // both clocks at once
+  base::WallTime wall_now{};
 };
 
 std::vector<web::ServicePage> service_pages(const Facts& facts);

@@ -63,6 +63,25 @@ void write_service_fields(const ServicePage& service, Json& json) {
   });
 }
 
+void write_plan(const ServicePage& service, Json& json) {
+  json.object([&] {
+    json.key("next").string(service.recovery_next);
+    json.key("gates").array([&] {
+      for (const GatePage& gate : service.recovery_gates)
+        json.object([&] {
+          json.key("name").string(gate.name);
+          json.key("open").boolean(gate.open);
+          json.key("text").string(gate.text);
+          json.key("opens");
+          optional_time(gate.opens, json);
+        });
+    });
+    json.key("steps").array([&] {
+      for (const std::string& step : service.recovery_steps) json.string(step);
+    });
+  });
+}
+
 void write_recovery(const model::RecoveryReport& report, Json& json) {
   json.object([&] {
     json.key("id").string(report.id);
@@ -131,6 +150,9 @@ Response api_explain(std::string_view name, const Context& context) {
       json.key("explanation").array([&] {
         for (const std::string& sentence : explain(*service, *snapshot)) json.string(sentence);
       });
+      json.key("plan");
+      if (service->recovery_mode.empty()) json.null();
+      else write_plan(*service, json);
       json.key("alerts").array([&] {
         for (const model::Alert& alert : snapshot->alerts)
           if (alert.service() == name) write_alert(alert, json);

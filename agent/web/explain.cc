@@ -46,6 +46,15 @@ std::string recovery_sentence(const ServicePage& service) {
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
 
+// The plan: what is next, every gate with its value, every step.
+void add_plan(const ServicePage& service, std::vector<std::string>& out) {
+  if (!service.recovery_next.empty()) out.push_back(fmt::format("Next: {}.", service.recovery_next));
+  for (const GatePage& gate : service.recovery_gates)
+    out.push_back(fmt::format("  gate {:6} {}: {}", gate.open ? "open" : "CLOSED", gate.name, gate.text));
+  for (std::size_t i = 0; i < service.recovery_steps.size(); ++i)
+    out.push_back(fmt::format("  step {}: {}", i + 1, service.recovery_steps[i]));
+}
+
 }  // namespace
 
 std::string rough_duration(base::Millis d) {
@@ -59,7 +68,7 @@ std::string rough_duration(base::Millis d) {
   return fmt::format("{} d", s / 86400);
 }
 
-std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot) {
+std::vector<std::string> why(const ServicePage& service, const Snapshot& snapshot) {
   std::vector<std::string> out;
   out.push_back(fmt::format("{} is {}{}{}.", service.name, model::to_string(service.health),
                             since(service.since, snapshot), because(service.reason, service.text)));
@@ -84,6 +93,12 @@ std::vector<std::string> explain(const ServicePage& service, const Snapshot& sna
                                 report.reason.empty() ? "" : " (" + report.reason + ")", report.actions.size()));
       break;
     }
+  return out;
+}
+
+std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot) {
+  std::vector<std::string> out = why(service, snapshot);
+  add_plan(service, out);
   return out;
 }
 

@@ -8,6 +8,8 @@
 
 namespace web {
 
+// Why it is as it is; and with it every gate of its plan, what is next, and the steps.
+std::vector<std::string> why(const ServicePage& service, const Snapshot& snapshot);
 std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot);
 
 // "5 s", "12 min", "3 h 20 min", "4 d": a span of time for a person, coarser the longer it is.

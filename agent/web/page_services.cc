@@ -110,7 +110,7 @@ std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) 
   const std::string& state = service.recovery_state;
   std::string_view kind = "calm";
   if (state == "acting" || state == "verifying") kind = "busy";
-  if (state == "blocked" || state == "backoff") kind = "warn";
+  if (state == "blocked" || state == "backoff" || state == "asking") kind = "warn";
   if (state == "exhausted" || state == "failed") kind = "down";
   std::string out = fmt::format(R"(<p class="rec">{} <span class="chip mode-{}"><b>mode</b> {}</span>)",
                                 state_badge(kind, "Recovery " + (state.empty() ? "idle" : state)),
@@ -172,7 +172,7 @@ std::string summary_part(const Snapshot& snapshot) {
 std::string service_part(const ServicePage& service, const Snapshot& snapshot) {
   const std::string_view kind = kind_of(service.health);
   std::string out = fmt::format(
-      R"(<article class="card {}"><header>{}<h3><a href="api/v1/explain/{}" title="Why, as JSON">{}</a></h3>)"
+      R"(<article class="card {}"><header>{}<h3><a href="explain/{}" title="Why, and what would happen next">{}</a></h3>)"
       R"(<span class="mut">{}</span><span class="chips">{}</span></header>)",
       kind, state_badge(kind, word_of(service.health)), escape(service.name), escape(service.name),
       for_time(service.since, snapshot), label_chips(service.labels));

@@ -6,6 +6,7 @@
 #include "web/all_metrics.h"
 #include "web/api_v1.h"
 #include "web/assets.h"
+#include "web/explain_page.h"
 #include "web/exposition.h"
 #include "web/gzip.h"
 #include "web/status_page.h"
@@ -32,6 +33,20 @@ Response page(const Context& context) {
   response.headers.emplace_back("Cache-Control", "no-store");
   response.body = status_page(*context.slot.load());
   return response;
+}
+
+Response explain_service(std::string_view name, const Context& context) {
+  const auto snapshot = context.slot.load();
+  for (const ServicePage& service : snapshot->services) {
+    if (service.name != name) continue;
+    Response response;
+    response.content_type = "text/html; charset=utf-8";
+    response.headers.emplace_back("Content-Security-Policy", page_content_security_policy());
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.body = explain_page(service, *snapshot);
+    return response;
+  }
+  return text_response(404, "There is no such service here; see /api/v1/services.");
 }
 
 Response asset(const Request& request, std::string_view name) {
@@ -71,10 +86,13 @@ Response dispatch(const Request& request, const Context& context) {
   if (path.starts_with("/api/v1/")) return api_v1(request, std::string_view(path).substr(8), context);
 
   const bool is_asset = path.starts_with("/assets/");
-  const bool known = path == "/" || path == "/metrics" || path == "/-/healthy" || path == "/-/ready" || is_asset;
+  const bool is_explain = path.starts_with("/explain/");
+  const bool known =
+      path == "/" || is_explain || path == "/metrics" || path == "/-/healthy" || path == "/-/ready" || is_asset;
   if (!known) return not_found();
   if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
   if (path == "/") return page(context);
+  if (is_explain) return explain_service(url_decode(std::string_view(path).substr(9)), context);
   if (path == "/metrics") return metrics(request, context);
   if (path == "/-/healthy") return text_response(200, "fettle is healthy.");
   if (path == "/-/ready") return ready(context);

@@ -32,6 +32,14 @@ struct ProbePage {
   std::vector<bool> history;                           // newest last
 };
 
+// A condition of the service's recovery plan.
+struct GatePage {
+  std::string name;
+  bool open = true;
+  std::string text;                     // its value, for a person
+  std::optional<base::WallTime> opens;  // when a closed one opens by time alone
+};
+
 struct ServicePage {
   std::string name;
   model::Labels labels;
@@ -46,6 +54,9 @@ struct ServicePage {
   std::string recovery_state;              // idle, acting, verifying, backoff, blocked, exhausted …
   std::string recovery_reason;             // the guard that blocks, for a person
   int attempts_left = 0;
+  std::string recovery_next;                // what would happen next, for a person
+  std::vector<GatePage> recovery_gates;     // in the order in which they are asked
+  std::vector<std::string> recovery_steps;  // the whole plan, a line for each step
   std::vector<ProbePage> probes;
 };
 

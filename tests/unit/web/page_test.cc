@@ -8,6 +8,7 @@
 #include "web/assets.h"
 #include "web/event_stream.h"
 #include "web/explain.h"
+#include "web/explain_page.h"
 #include "web/page_parts.h"
 #include "web/status_page.h"
 
@@ -28,6 +29,12 @@ TEST_CASE("the page of a shop in trouble, of a calm one and of an agent that jus
   }
 }
 
+TEST_CASE("the page behind a service's name shows every gate") {
+  const web::Snapshot shop = fakes::shop_snapshot();
+  const std::string got = web::explain_page(shop.services[1], shop);
+  CHECK((got == fakes::golden("web/explain.html", got)));
+}
+
 TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   web::Snapshot shop = fakes::shop_snapshot();
   const std::string evil = "\"'><img src=x onerror=alert(1)>";
@@ -35,7 +42,9 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   for (auto& service : shop.services) {
     service.name = service.unit = service.text = service.recovery_mode = service.recovery_state = evil;
     service.recovery_reason = evil;
-    service.maintenance = evil;
+    service.maintenance = service.recovery_next = evil;
+    service.recovery_gates = {{evil, false, evil, {}}};
+    service.recovery_steps = {evil};
     service.labels = {{evil, evil}};
     service.depends_on = {evil};
     for (auto& probe : service.probes) {
@@ -56,6 +65,7 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   const std::string page = web::status_page(shop);
   CHECK(page.find("<img") == std::string::npos);
   CHECK(page.find("\"'>") == std::string::npos);
+  CHECK(web::explain_page(shop.services[0], shop).find("<img") == std::string::npos);
   CHECK(web::EventWriter().news(shop, {}).find("<img") == std::string::npos);
 }
 
@@ -141,7 +151,12 @@ TEST_CASE("explain says why, in sentences") {
           "It depends on redis, which is up.", "It depends on inventory, which is up.",
           "Alert ServiceDown is firing for 3 s.",
           "Recovery is in mode enforce; state verifying, 2 attempts left in its budget.",
-          "Its last recovery, started 2026-11-23T06:50:42.145Z by alert ServiceDown, is verifying after 3 actions."});
+          "Its last recovery, started 2026-11-23T06:50:42.145Z by alert ServiceDown, is verifying after 3 actions.",
+          "Next: probes must say that it is healthy.", "  gate open   maintenance: off",
+          "  gate open   budget: 2 of 3 attempts left in 15m",
+          "  gate CLOSED min_uptime: started 2s ago, may take 30s to get ready, 28s to go",
+          "  step 1: drain, at most 10s", "  step 2: systemd restart order.service, at most 1m",
+          "  step 3: finally undrain, at most 1m"});
 }
 
 TEST_CASE("spans of time get coarser the longer they are") {
