@@ -41,8 +41,13 @@ void add_outcome(Families& families, const model::Outcome& outcome, const model:
   families.add("probe_success", "1 if the last run of the probe found its target working.", labels, outcome.up ? 1 : 0);
   families.add("probe_duration_seconds", "How long the last run of the probe took.", labels,
                base::seconds(outcome.took));
-  for (const model::Measurement& m : outcome.measurements)
-    families.add(m.name, help_of(m.name), labels.merged(m.labels), m.value);
+  for (const model::Measurement& m : outcome.measurements) {
+    // An application's own numbers (the prometheus type): what they are was said at their source.
+    if (m.name.starts_with("probe_")) families.add(m.name, help_of(m.name), labels.merged(m.labels), m.value);
+    else
+      families.add(m.name, "As scraped from the service.", labels.merged(m.labels), m.value,
+                   model::MetricType::unknown);
+  }
 }
 
 }  // namespace app

@@ -8,8 +8,12 @@ namespace {
 
 const model::Labels kNoLabels;
 
-// Families that append_run and append_service write themselves, at the time of the run.
-bool written_by_runs(std::string_view family) { return family.starts_with("probe_") || family == "fettle_service_up"; }
+// What append_run and append_service write themselves, at the time of the run: probe_…, what the prometheus type
+// scraped, and the services' health.
+bool written_by_runs(std::string_view family, const model::Labels& labels) {
+  if (family.starts_with("fettle_")) return family == "fettle_service_up";
+  return family.starts_with("probe_") || labels.has("probe");
+}
 
 }  // namespace
 
@@ -81,8 +85,8 @@ void Samples::append_page(const std::vector<model::MetricFamily>& families, base
   names.reserve(points);
   values.reserve(points);
   for (const model::MetricFamily& family : families) {
-    if (written_by_runs(family.name)) continue;
     for (const model::MetricPoint& point : family.points) {
+      if (written_by_runs(family.name, point.labels)) continue;
       names.push_back(family.name + point.suffix);
       values.push_back({names.back(), &point.labels, point.value});
     }

@@ -212,6 +212,7 @@ void CurlHttpClient::Multi::Transfer::start() {
                    request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                    : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS
                                                       : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, request_.compressed ? "gzip" : nullptr);
   curl_easy_setopt(e, CURLOPT_PRIVATE, this);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);

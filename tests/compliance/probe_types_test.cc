@@ -151,6 +151,28 @@ struct Surroundings {
   }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
+  fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
+  fakes::LocalServer document{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"a\": 1}"};
+  fakes::LocalServer stub_status{
+      "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nActive connections: 1 \nserver accepts handled requests\n 1 1 1 \n"
+      "Reading: 0 Writing: 1 Waiting: 0 \n"};
+  fakes::LocalServer memcached{"VERSION 1\r\nSTAT uptime 1\r\nSTAT curr_connections 1\r\nSTAT curr_items 0\r\nEND\r\n"};
+  fakes::LocalServer haproxy{"Uptime_sec: 1\nCurrConns: 0\n\n# pxname,svname,status,\n"};
+  // Lets everybody in, and takes writes.
+  fakes::TcpPeer mysql{[](fakes::PeerSocket& socket) {
+    socket.send(
+        "\x45\0\0\0\x0a"
+        "8\0"s +
+        std::string(4 + 8, 'x') + "\0\xff\xf7\x2d\2\0\xff\x81\x15"s + std::string(10, '\0') + std::string(12, 'x') +
+        "\0mysql_native_password\0"s);
+    socket.read_until("password\0"s);
+    socket.send("\7\0\0\2\0\0\0\2\0\0\0"s);
+    socket.read_until("read_only");
+    socket.send(
+        "\1\0\0\1\1\6\0\0\2\0\0\0\0\1r\5\0\0\3\xfe\0\0\2\0\2\0\0\4\1"
+        "0\5\0\0\5\xfe\0\0\2\0"s);
+    socket.wait_for_close();
+  }};
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-compliance-XXXXXX").string();
 
   Surroundings() {
@@ -174,6 +196,16 @@ struct Surroundings {
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
         {"tls", {{tls_server.address(), {"tls_config.insecure_skip_verify=true"}}, Target{hole, {}}}},
         {"listener", {{answering, {}}, std::nullopt}},
+        {"prometheus",
+         {{"http://127.0.0.1:" + std::to_string(metrics.port()), {"metrics=[a]"}},
+          Target{"http://" + hole, {"metrics=[a]"}}}},
+        {"json",
+         {{"http://127.0.0.1:" + std::to_string(document.port()), {"values={a: a}"}},
+          Target{"http://" + hole, {"values={a: a}"}}}},
+        {"nginx", {{"http://127.0.0.1:" + std::to_string(stub_status.port()), {}}, Target{"http://" + hole, {}}}},
+        {"memcached", {{"127.0.0.1:" + std::to_string(memcached.port()), {}}, Target{hole, {}}}},
+        {"haproxy", {{"127.0.0.1:" + std::to_string(haproxy.port()), {}}, Target{hole, {}}}},
+        {"mysql", {{mysql.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
         {"journey",
          {{"http://" + answering, {"steps=[{name: a, request: {url: /}}, {name: b, always: true, request: {url: /}}]"}},
           Target{"http://" + hole, {"steps=[{name: a, request: {url: /}}]"}}}},

@@ -35,6 +35,7 @@ void Conversation::on_connection(loop::Connected connection) {
 void Conversation::on_bytes(std::string_view bytes, const loop::StreamFailure* failure) {
   if (finished()) return;
   if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+  if (bytes.empty() && closed_by_peer()) return;
   if (bytes.empty())
     return finish(Outcome::failure(Reason::closed_early, peer() + " closed the connection before it had answered"));
   unread_ += bytes;

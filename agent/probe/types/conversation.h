@@ -22,6 +22,8 @@ class Conversation : public Probe {
   virtual void connected() = 0;
   // More has come: `bytes` is everything that was not taken off its front yet (of datagrams: to be emptied each time).
   virtual void received(std::string& bytes) = 0;
+  // The peer has closed its side: true if that ends its answer and the run was finished; else the run fails.
+  virtual bool closed_by_peer() { return false; }
   // Last words of the type's own: measurements of what was learnt until then, with the phases. Once, by finish().
   virtual void measure(model::Outcome&) {}
 

@@ -154,12 +154,23 @@ std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_
 }
 
 base::Result<JsonFound> find_json(const std::string& path, std::string_view body) {
+  TRY(auto found, find_all_json({path}, body));
+  if (!found[0]) return base::fail(base::Kind::not_found, path + " is missing");
+  return *std::move(found[0]);
+}
+
+base::Result<std::vector<std::optional<JsonFound>>> find_all_json(const std::vector<std::string>& paths,
+                                                                  std::string_view body) {
   const json document = json::parse(body, nullptr, false);
   if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
-  const json* value = find(document, parse_json_path(path).value_or(std::vector<JsonStep>{}));
-  if (!value) return base::fail(base::Kind::not_found, path + " is missing");
-  if (value->is_string()) return JsonFound{value->get<std::string>(), true};
-  return JsonFound{value->dump(-1, ' ', false, json::error_handler_t::replace), false};
+  std::vector<std::optional<JsonFound>> all;
+  for (const std::string& path : paths) {
+    const json* value = find(document, parse_json_path(path).value_or(std::vector<JsonStep>{}));
+    if (!value) all.emplace_back();
+    else if (value->is_string()) all.push_back(JsonFound{value->get<std::string>(), true});
+    else all.push_back(JsonFound{value->dump(-1, ' ', false, json::error_handler_t::replace), false});
+  }
+  return all;
 }
 
 }  // namespace probe

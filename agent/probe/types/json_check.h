@@ -50,5 +50,8 @@ struct JsonFound {
 };
 // Errors: the body is no JSON (protocol), or nothing is at `path` (not_found).
 base::Result<JsonFound> find_json(const std::string& path, std::string_view body);
+// The same of many paths at once; nothing where nothing is.
+base::Result<std::vector<std::optional<JsonFound>>> find_all_json(const std::vector<std::string>& paths,
+                                                                  std::string_view body);
 
 }  // namespace probe

@@ -118,3 +118,16 @@ TEST_CASE("a rule's sample gets no labels of the target, as in Prometheus") {
   CHECK(shop.samples.append_rule(alerts, {1000, 1}));
   CHECK(shop.series(alerts) == "1000=1");
 }
+
+TEST_CASE("what was scraped from a service is written by its run, and not by the page again") {
+  Shop shop;
+  model::Outcome good = model::Outcome::success("1 sample");
+  good.measurements.push_back({"process_open_fds", 7, {}});
+  shop.run(1000, good);
+  model::MetricFamily theirs{"process_open_fds", "", model::MetricType::gauge, {}};
+  theirs.points.push_back({"", Labels{{"service", "order"}, {"probe", "http"}}, 8});
+  theirs.points.push_back({"", {}, 9});
+  shop.samples.append_page({theirs}, base::wall_from_ms(1500));
+  CHECK(shop.series(of_probe("process_open_fds")) == "1000=7");
+  CHECK(shop.series(kTarget.merged(Labels{{"__name__", "process_open_fds"}})) == "1500=9");
+}

@@ -1,0 +1,16 @@
+// Digests and public-key encryption that logins to databases need. Pure; from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace loop {
+
+std::string sha256(std::string_view bytes);  // 32 bytes
+
+// RSA with OAEP padding (SHA-1), for a public key in PEM. Errors: it is no such key.
+base::Result<std::string> rsa_oaep(const std::string& public_key, std::string_view bytes);
+
+}  // namespace loop

@@ -1,0 +1,66 @@
+#include "probe/types/fetch.h"
+
+#include "probe/types/url.h"
+
+namespace probe {
+
+using model::Outcome;
+using model::Reason;
+
+void check_fetch(const FetchSettings& fetch, const config::Complain& complain) {
+  if (!parse_url(fetch.url))
+    complain("url", "must be http:// or https:// and a host, such as http://127.0.0.1:8081/metrics");
+  if (!fetch.unix_socket.empty() && fetch.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
+  if (fetch.basic_auth && fetch.authorization) complain("authorization", "cannot stand beside basic_auth");
+  if (fetch.body_limit == 0) complain("body_limit", "must be at least 1");
+}
+
+FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
+                           config::Errors& errors) {
+  FetchRequest fetch;
+  loop::HttpRequest& request = fetch.request;
+  request.url = settings.url;
+  request.headers.assign(settings.headers.begin(), settings.headers.end());
+  request.unix_socket = settings.unix_socket;
+  request.proxy = settings.proxy_url;
+  request.family = settings.ip_protocol.family;
+  request.body_limit = settings.body_limit;
+  request.compressed = true;
+  if (settings.tls_config != loop::TlsSettings{}) request.tls = tls_context(settings.tls_config, node, path, errors);
+  fetch.basic_auth = settings.basic_auth;
+  fetch.authorization = settings.authorization;
+  return fetch;
+}
+
+void FetchProbe::start(base::Instant deadline, Done done) {
+  done_ = std::move(done);
+  loop::HttpRequest request = request_.request;
+  request.deadline = deadline;
+  if (request_.basic_auth || request_.authorization) {
+    auto value = request_.basic_auth ? header_value(*request_.basic_auth) : header_value(*request_.authorization);
+    if (!value) {
+      pending_ = context_.scheduler.after({}, [this, why = value.error().text] {
+        std::exchange(done_, nullptr)(Outcome::failure(Reason::auth_failed, "no credentials to send: " + why));
+      });
+      return;
+    }
+    request.headers.emplace_back("Authorization", *std::move(value));
+  }
+  pending_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(r); });
+}
+
+void FetchProbe::on_answer(const loop::HttpResponse& response) {
+  Outcome outcome;
+  const std::string status = "status " + std::to_string(response.status);
+  const bool authenticated = request_.basic_auth || request_.authorization;
+  if (response.reason != Reason::none) outcome = Outcome::failure(response.reason, response.text);
+  else if (authenticated && (response.status == 401 || response.status == 403))
+    outcome = Outcome::failure(Reason::auth_failed, status + ": the credentials were refused");
+  else if (response.status / 100 != 2) outcome = Outcome::failure(Reason::status_mismatch, status + ", expected 2xx");
+  else outcome = judge(response);
+  outcome.phases = response.phases;
+  if (response.tls_seen) measure_chain(response.chain, outcome.measurements);
+  std::exchange(done_, nullptr)(std::move(outcome));
+}
+
+}  // namespace probe

@@ -1,0 +1,117 @@
+// Real servers from Debian in a test: a process of the test's own that ends with it, a folder that goes with it, and
+// probes that run against it on the real loop.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/probe_world.h"
+#include "fakes/run_until.h"
+#include "loop/http_client.h"
+#include "loop/stream.h"
+#include "probe/run_once.h"
+
+namespace fakes {
+
+// "" if the program is not installed; also looks where users do not.
+inline std::string find_program(const std::string& name) {
+  for (const char* folder : {"/usr/bin/", "/usr/sbin/", "/usr/local/sbin/"})
+    if (std::filesystem::exists(folder + name)) return folder + name;
+  return "";
+}
+
+class Folder {
+ public:
+  Folder() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "fettle-server-XXXXXX").string();
+};
+
+// Many servers refuse to be root: a test that is root gives the folder and the process to this user.
+inline void give_to(const std::string& folder, const char* user) {
+  if (const passwd* entry = ::geteuid() == 0 ? ::getpwnam(user) : nullptr)
+    REQUIRE(::chown(folder.c_str(), entry->pw_uid, entry->pw_gid) == 0);
+}
+
+class Child {
+ public:
+  Child(std::vector<std::string> words, const std::string& log, const char* user = nullptr) {
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    const passwd* entry = user && ::geteuid() == 0 ? ::getpwnam(user) : nullptr;
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    if (std::freopen(log.c_str(), "a", stderr) == nullptr || std::freopen(log.c_str(), "a", stdout) == nullptr)
+      ::_exit(126);
+    if (entry && (::setgid(entry->pw_gid) != 0 || ::setuid(entry->pw_uid) != 0)) ::_exit(126);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  ~Child() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+struct RealProbes {
+  model::Outcome run(const std::string& type, const std::string& target, const std::vector<std::string>& settings) {
+    auto spec = probe::spec_from_arguments(type, target, settings);
+    if (!spec) FAIL(spec.error().text);
+    spec->timeout = std::chrono::seconds{20};
+    std::optional<model::Outcome> found;
+    const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
+    REQUIRE(run_until(
+        loop, [&] { return found.has_value(); }, std::chrono::seconds{40}));
+    return *found;
+  }
+  // Again and again until it is up, for a server that is still starting; the last outcome after a minute.
+  model::Outcome run_until_up(const std::string& type, const std::string& target,
+                              const std::vector<std::string>& settings) {
+    const auto patience = loop.now() + std::chrono::seconds{60};
+    model::Outcome outcome = run(type, target, settings);
+    while (!outcome.up && loop.now() < patience) {
+      ::usleep(20'000);
+      outcome = run(type, target, settings);
+    }
+    return outcome;
+  }
+
+  ProbeWorld fakes;
+  loop::EventLoop loop;
+  loop::AresResolver resolver{loop};
+  loop::CurlHttpClient http{loop, resolver};
+  loop::StreamDialer dialer{loop, resolver};
+  probe::Context context{loop, http, dialer, resolver, fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+};
+
+inline double measured(const model::Outcome& outcome, const std::string& name, const std::string& label = "",
+                       const std::string& value = "") {
+  for (const auto& m : outcome.measurements)
+    if (m.name == name && (label.empty() || m.labels.get(label) == value)) return m.value;
+  FAIL("no measurement " << name << " " << value);
+  return 0;
+}
+
+}  // namespace fakes
