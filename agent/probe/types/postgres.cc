@@ -10,6 +10,7 @@
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
+#include "probe/types/sql_query.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -31,6 +32,7 @@ struct PostgresSettings {
   std::string database;
   std::string role = "any";
   base::Millis max_lag{};
+  std::vector<SqlQuery> queries;
 };
 
 const config::Schema<PostgresSettings>& schema() {
@@ -50,6 +52,7 @@ const config::Schema<PostgresSettings>& schema() {
           .optional("role", &PostgresSettings::role, "What the server must be: any, primary or standby.")
           .optional("max_lag", &PostgresSettings::max_lag,
                     "Longest time that a standby's data may be behind; 0: not looked at.")
+          .list("queries", &PostgresSettings::queries, sql_query_schema(), "Queries whose answers are measured.")
           .check([](const PostgresSettings& postgres, const config::Complain& complain) {
             if (postgres.host.empty()) complain("host", "must not be empty");
             if (postgres.port < 1 || postgres.port > 65535) complain("port", "must be between 1 and 65535");
@@ -61,6 +64,7 @@ const config::Schema<PostgresSettings>& schema() {
               complain("password_file", "cannot stand beside password");
             if (postgres.role != "any" && postgres.role != "primary" && postgres.role != "standby")
               complain("role", "must be any, primary or standby");
+            check_sql_queries(postgres.queries, complain);
           });
   return schema;
 }
@@ -146,20 +150,36 @@ class PostgresProbe final : public Conversation {
   void heard(char type, const std::string& body) {
     if (type == 'E') return refused(field(body, 'C'), field(body, 'M'));
     if (type == 'R') return authenticate(read_u32(body), body.size() < 4 ? "" : body.substr(4));
+    if (type == 'T') return read_columns(body);
     if (type == 'D' && step_ == Step::asked) return read_row(body);
     if (type != 'Z') return;
     if (!authenticated_) return fail(Reason::protocol_error, "was ready before the login was done");
     if (step_ != Step::asked) {
       step_ = Step::asked;
-      return say(message("Q", std::string(kQuery) + '\0'));
+      return ask(kQuery);
     }
-    judge();
+    if (asked_ == 0) judge_server();
+    else judge_query(settings_.queries[asked_ - 1]);
+    if (finished()) return;
+    if (asked_ == settings_.queries.size()) return leave();
+    ask(settings_.queries[asked_++].sql);
+  }
+
+  void ask(const std::string& sql) {
+    answer_ = {};
+    say(message("Q", sql + '\0'));
+  }
+
+  void leave() {
+    if (failure_) return say_last(message("X", ""), std::move(*failure_));
+    say_last(message("X", ""), Outcome::success(prepared_.target + " is a " + (*in_recovery_ ? "standby" : "primary")));
   }
 
   void refused(const std::string& code, const std::string& text) {
     // Class 28: login; 42501 and the rest are about the query. 57P03 is a server that starts, 53300 one that is full.
     const Reason reason = code.starts_with("28") ? Reason::auth_failed : Reason::status_mismatch;
-    fail(reason, "answered with error " + code + ": " + text);
+    const std::string whose = asked_ == 0 ? "" : "the query " + settings_.queries[asked_ - 1].name + " ";
+    fail(reason, "answered " + whose + "with error " + code + ": " + text);
   }
 
   void authenticate(std::size_t method, const std::string& body) {
@@ -195,23 +215,40 @@ class PostgresProbe final : public Conversation {
                                         "); set scram-sha-256 at the server");
   }
 
-  // Two columns, each with its length in front.
-  void read_row(std::string_view row) {
-    std::string columns[2];
-    row.remove_prefix(std::min<std::size_t>(row.size(), 2));
-    for (std::string& column : columns) {
-      const std::size_t size = read_u32(row);
-      if (row.size() < 4 || size > row.size() - 4) return;
-      column = row.substr(4, size);
-      row.remove_prefix(4 + size);
+  // Names, each with 18 bytes about its type.
+  void read_columns(std::string_view body) {
+    body.remove_prefix(std::min<std::size_t>(body.size(), 2));
+    while (!body.empty()) {
+      const std::size_t end = std::min(body.find('\0'), body.size());
+      answer_.columns.emplace_back(body.substr(0, end));
+      body.remove_prefix(std::min(end + 19, body.size()));
     }
-    if (columns[0] != "t" && columns[0] != "f") return;
-    in_recovery_ = columns[0] == "t";
-    lag_ = std::strtod(columns[1].c_str(), nullptr);
   }
 
-  void judge() {
-    if (!in_recovery_) return fail(Reason::protocol_error, "did not answer the query");
+  // Values, each with its length in front; a NULL has -1.
+  void read_row(std::string_view row) {
+    if (answer_.rows.size() > kMostSqlRows) return;
+    row.remove_prefix(std::min<std::size_t>(row.size(), 2));
+    auto& values = answer_.rows.emplace_back();
+    while (row.size() >= 4) {
+      const std::size_t size = read_u32(row);
+      row.remove_prefix(4);
+      if (size == 0xffffffff) {
+        values.emplace_back();
+        continue;
+      }
+      if (size > row.size()) return values.clear();
+      values.emplace_back(row.substr(0, size));
+      row.remove_prefix(size);
+    }
+  }
+
+  void judge_server() {
+    const auto& rows = answer_.rows;
+    const bool whole = !rows.empty() && rows[0].size() == 2 && (rows[0][0] == "t" || rows[0][0] == "f");
+    if (!whole) return fail(Reason::protocol_error, "did not answer the query");
+    in_recovery_ = rows[0][0] == "t";
+    lag_ = std::strtod(rows[0][1].value_or("0").c_str(), nullptr);
     const std::string role = *in_recovery_ ? "standby" : "primary";
     if (settings_.role != "any" && settings_.role != role)
       return fail(Reason::status_mismatch, "is a " + role + ", not a " + settings_.role);
@@ -219,10 +256,16 @@ class PostgresProbe final : public Conversation {
     if (settings_.max_lag.count() > 0 && behind > settings_.max_lag)
       return fail(Reason::too_slow, "is " + base::format_duration(behind) + " behind its primary; max_lag is " +
                                         base::format_duration(settings_.max_lag));
-    say_last(message("X", ""), Outcome::success(prepared_.target + " is a " + role));
+  }
+
+  // All queries are measured; the first that is wrong is told.
+  void judge_query(const SqlQuery& query) {
+    const std::string wrong = measure_sql(query, answer_, "probe_postgres_query_value", learnt_);
+    if (!wrong.empty() && !failure_) failure_ = Outcome::failure(Reason::body_mismatch, prepared_.target + " " + wrong);
   }
 
   void measure(Outcome& outcome) override {
+    for (auto& measurement : learnt_) outcome.measurements.push_back(std::move(measurement));
     if (!in_recovery_) return;
     outcome.measurements.push_back({"probe_postgres_in_recovery", *in_recovery_ ? 1.0 : 0.0, {}});
     if (*in_recovery_) outcome.measurements.push_back({"probe_postgres_replication_lag_seconds", lag_, {}});
@@ -238,6 +281,10 @@ class PostgresProbe final : public Conversation {
   bool authenticated_ = false;
   std::optional<bool> in_recovery_;
   double lag_ = 0;
+  std::size_t asked_ = 0;  // queries of the settings, the one that is being answered included
+  SqlAnswer answer_;
+  Measurements learnt_;
+  std::optional<Outcome> failure_;
 };
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
@@ -278,8 +325,8 @@ role: primary
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
-    .other_measurements =
-        with_chain({"probe_postgres_replication_lag_seconds", "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
+    .other_measurements = with_chain({"probe_postgres_replication_lag_seconds", "probe_postgres_query_value",
+                                      "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

@@ -31,6 +31,11 @@ std::string error(const std::string& code, const std::string& text) {
 std::string row(const std::string& recovery, const std::string& lag) {
   return message('D', "\0\2"s + u32(recovery.size()) + recovery + u32(lag.size()) + lag);
 }
+std::string table(const std::string& column, const std::vector<std::string>& values) {
+  std::string out = message('T', "\0\1"s + column + '\0' + std::string(18, 'x'));
+  for (const std::string& value : values) out += message('D', "\0\1"s + u32(value.size()) + value);
+  return out + message('C', "SELECT 1\0"s);
+}
 const std::string kReady = message('Z', "I");
 
 }  // namespace
@@ -141,6 +146,21 @@ TEST_CASE("postgres judges what it hears, and takes no login that it does not kn
                in + message('D', "\0\2\xff\xff\xff\xff"s) + kReady,
                Reason::protocol_error,
                "did not answer the query"},
+           Row{"a query",
+               {"queries=[{name: new, sql: 'SELECT 1', less_than: 3}]"},
+               in + row("f", "0") + kReady + table("n", {"2"}) + kReady,
+               Reason::none,
+               "is a primary"},
+           Row{"a query beyond its limit",
+               {"queries=[{name: new, sql: 'SELECT 1', less_than: 3}]"},
+               in + row("f", "0") + kReady + table("n", {"3"}) + kReady,
+               Reason::body_mismatch,
+               "query new is 3, not less than 3"},
+           Row{"a query that fails",
+               {"queries=[{name: new, sql: 'SELECT x'}]"},
+               in + row("f", "0") + kReady + error("42703", "no column x"),
+               Reason::status_mismatch,
+               "answered the query new with error 42703: no column x"},
            Row{"a standby",
                {"role=standby", "max_lag=2s"},
                in + row("t", "1.5") + kReady,
@@ -269,6 +289,14 @@ TEST_CASE("postgres understands the real server") {
     CHECK(run(target, {login, "database=postgres", "role=primary"}).text == target + " is a primary");
     CHECK(run(target, {"password=wrong", "database=postgres"}).reason == Reason::auth_failed);
   }
+  const auto grouped =
+      run(over_tcp, {login, "database=postgres",
+                     "queries=[{name: kinds, sql: \"SELECT datname, count(*) FROM pg_database GROUP BY datname\"}]"});
+  CHECK(grouped.up);
+  double templates = 0;
+  for (const auto& m : grouped.measurements)
+    if (m.name == "probe_postgres_query_value" && m.labels.get("datname") == "template1") templates = m.value;
+  CHECK(templates == 1);
   const auto nowhere = run(over_tcp, {login, "database=nowhere"});
   CHECK(nowhere.reason == Reason::status_mismatch);
   CHECK(nowhere.text.find("3D000") != std::string::npos);
