@@ -20,7 +20,6 @@
 #include "cli/replay.h"
 #include "cli/rule_debug.h"
 #include "cli/status.h"
-#include "cli/top.h"
 #include "loop/signals.h"
 #include "rules/unit_test.h"
 
@@ -255,18 +254,6 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   explain->callback(choose([] { return cli::run_explain(options, service); }));
 }
 
-void add_top(CLI::App& top, Chosen& chosen) {
-  static std::string url = cli::kDefaultUrl;
-  static double seconds = 1;
-  CLI::App* live = top.add_subcommand("top", "Services and probes of the running agent, drawn anew until q is pressed");
-  live->add_option("--url", url, "Agent to ask")->capture_default_str();
-  live->add_option("--refresh", seconds, "Seconds between two pictures")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  live->callback(
-      [&chosen] { chosen = [] { return cli::run_top(url, base::Millis{static_cast<std::int64_t>(seconds * 1e3)}); }; });
-}
-
 void add_admin(CLI::App& top, Chosen& chosen) {
   static std::string socket = cli::kDefaultAdminSocket, state, service, comment;
   CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
@@ -328,7 +315,6 @@ int main(int argc, char** argv) {
   add_rules(top, chosen);
   add_probe(top, chosen);
   add_readers(top, chosen);
-  add_top(top, chosen);
   add_admin(top, chosen);
   try {
     top.parse(reversed_arguments(argc, argv));

@@ -151,9 +151,7 @@ void Agent::make_schedule() {
   listener.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
     on_probe_change(change, run);
   };
-  schedule_ = std::make_unique<probe::Schedule>(
-      config_.global.node, probe::Context{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_},
-      std::move(listener));
+  schedule_ = std::make_unique<probe::Schedule>(config_.global.node, probe_context_, std::move(listener));
 }
 
 base::Result<> Agent::open_sockets() {
@@ -186,6 +184,9 @@ base::Result<> Agent::open_server() {
                         fmt::format("there is no service '{}' in {}", service, options_.config_file));
     heartbeats_.beat(service, failed, std::move(text));
     return {};
+  };
+  side.probe = [this](const web::ProbeQuestion& question, auto done) {
+    probe_endpoint_.run(question, std::move(done));
   };
   side.reload = [this] { return reload(); };
   open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
@@ -337,6 +338,7 @@ void Agent::apply(Loaded loaded) {
   for (const auto& [name, known] : verdicts_.all()) switchboard_->on_health(name, known.health, known.text);
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
+  probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->replace(std::move(loaded.probes));
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);

@@ -12,6 +12,7 @@
 #include "app/loaded.h"
 #include "app/options.h"
 #include "app/pictures.h"
+#include "app/probe_endpoint.h"
 #include "app/queryable.h"
 #include "app/samples.h"
 #include "app/verdicts.h"
@@ -91,6 +92,7 @@ class Agent final {
   loop::SdBusSystemd systemd_{loop_};
   loop::SdBusLogind logind_{loop_};
   probe::Heartbeats heartbeats_{loop_};
+  probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_};
 
   self::Self self_{base::version(), ""};
   store::Store store_;
@@ -104,6 +106,7 @@ class Agent final {
   World world_{verdicts_, loop_, [this](const std::string& service) { schedule_->trigger_service(service); }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
+  ProbeEndpoint probe_endpoint_{probe_context_};
 
   // Little state of its own: what pages say about the configuration, when it was published.
   std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far

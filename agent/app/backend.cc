@@ -1,5 +1,10 @@
 #include "app/backend.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/probe_endpoint.h"
 #include "base/time.h"
 
 namespace app {
@@ -10,15 +15,17 @@ constexpr std::chrono::seconds kPatience{5};
 // Runs `ask` on the loop and waits for what it passes to its argument. The promise is shared, because a worker that has
 // lost patience leaves while the loop still holds the other end.
 template <typename T>
-base::Result<T> ask_loop(loop::Scheduler& loop, std::function<void(std::function<void(base::Result<T>)>)> ask) {
+base::Result<T> ask_loop(loop::Scheduler& loop, std::function<void(std::function<void(base::Result<T>)>)> ask,
+                         std::chrono::milliseconds patience = kPatience) {
   auto promise = std::make_shared<std::promise<base::Result<T>>>();
   auto answer = promise->get_future();
   loop.post([ask = std::move(ask), promise] {
     ask([promise](base::Result<T> result) { promise->set_value(std::move(result)); });
   });
-  if (answer.wait_for(kPatience) != std::future_status::ready)
+  if (answer.wait_for(patience) != std::future_status::ready)
     return base::fail(base::Kind::unavailable,
-                      "the agent did not answer within 5 seconds: its loop is busy or stopping; try again");
+                      fmt::format("the agent did not answer within {}: its loop is busy or stopping; try again",
+                                  base::format_duration(patience)));
   return answer.get();
 }
 
@@ -39,6 +46,14 @@ base::Result<std::vector<model::Labels>> Backend::select_series(const std::vecto
 
 base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::string text) {
   return ask_loop<void>(loop_, [=, this](const auto& done) { done(loop_side_.heartbeat(service, failed, text)); });
+}
+
+base::Result<web::ProbeAnswer> Backend::probe(const web::ProbeQuestion& question) {
+  const base::Millis longest = ProbeEndpoint::kLongest;
+  const base::Millis patience =
+      kPatience + (question.timeout.count() > 0 ? std::min(question.timeout, longest) : longest);
+  return ask_loop<web::ProbeAnswer>(
+      loop_, [this, question](const auto& done) { loop_side_.probe(question, done); }, patience);
 }
 
 base::Result<> Backend::reload() {

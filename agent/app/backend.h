@@ -22,6 +22,7 @@ struct LoopSide {
   std::function<std::vector<model::Labels>(const std::vector<model::Matcher>&, std::int64_t, std::int64_t)>
       select_series;
   std::function<base::Result<>(const std::string&, bool, std::string)> heartbeat;
+  std::function<void(const web::ProbeQuestion&, std::function<void(base::Result<web::ProbeAnswer>)> done)> probe;
   std::function<base::Result<>()> reload;
   // Answers through `done`, after the change is durable.
   std::function<void(const std::string&, base::Millis, const std::string&, std::function<void(base::Result<>)> done)>
@@ -45,6 +46,7 @@ class Backend final : public web::Backend {
                                                          std::int64_t start, std::int64_t end) override;
   std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
+  base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override;
   base::Result<> reload() override;
   base::Result<> begin_maintenance(const std::string& service, base::Millis length,
                                    const std::string& comment) override;

@@ -55,6 +55,9 @@ Loaded load(const std::string& file, config::Errors& errors) {
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
   }
+  if (const std::string& modules = loaded.config.blackbox.config_file; !modules.empty())
+    loaded.modules =
+        probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
   loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
   loaded.groups =
       rules::compile(load_rule_files(loaded.config.rule_files, file, errors), compat_of(loaded.config), errors);

@@ -8,6 +8,7 @@
 
 #include "config/agent_config.h"
 #include "notify/notifications.h"
+#include "probe/blackbox.h"
 #include "probe/spec.h"
 #include "promql/parser.h"
 #include "recover/plan_spec.h"
@@ -19,6 +20,7 @@ namespace app {
 struct Loaded {
   config::AgentConfig config;  // node, instance and evaluation_interval filled in
   std::vector<probe::Spec> probes;
+  probe::BlackboxModules modules;  // of /probe
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
   std::vector<notify::ReceiverSpec> receivers;

@@ -26,6 +26,7 @@ struct Draft {
   int promql_compat = 3;
   Storage storage;
   Heartbeat heartbeat;
+  Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;
 };
@@ -95,6 +96,22 @@ const Schema<Heartbeat>& heartbeat_schema() {
   return s;
 }
 
+const Schema<Blackbox>& blackbox_schema() {
+  static const auto s =
+      Schema<Blackbox>("blackbox")
+          .optional("config_file", &Blackbox::config_file,
+                    "The blackbox exporter's own file with `modules:`, relative to this file's folder; empty: its "
+                    "modules http_2xx, tcp_connect and the like.")
+          .optional("targets", &Blackbox::targets,
+                    "Shell patterns of the targets that may be asked for, beside those of the configured probes.")
+          .optional("timeout_offset", &Blackbox::timeout_offset,
+                    "Taken off the timeout that Prometheus sends, so that the answer is there in time.")
+          .check([](const Blackbox& b, const Complain& complain) {
+            if (b.timeout_offset < base::Millis{0}) complain("timeout_offset", "must not be negative");
+          });
+  return s;
+}
+
 void read_healthy_when(const Node& node, Service& service, const std::string& path, Errors& errors) {
   std::string why;
   int needed = 0;
@@ -147,6 +164,8 @@ const Schema<Draft>& agent_schema() {
                   })
           .optional("storage", &Draft::storage, storage_schema(), "The samples in memory.")
           .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
+          .optional("blackbox", &Draft::blackbox, blackbox_schema(),
+                    "GET /probe?module=&target=, as the blackbox exporter answers it.")
           .named("services", &Draft::services, service_schema(), "The services of this node, by name.")
           .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.");
   return s;
@@ -270,6 +289,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.rule_files = std::move(draft.rule_files);
   out.promql_compat = draft.promql_compat;
   out.storage = draft.storage;
+  out.blackbox = std::move(draft.blackbox);
   out.services = std::move(draft.services);
   out.receivers = std::move(draft.receivers);
   return out;

@@ -37,6 +37,13 @@ struct Storage {
   std::size_t max_series = 20'000;
 };
 
+// Of /probe?module=&target=, which speaks as the blackbox exporter does.
+struct Blackbox {
+  std::string config_file;           // the exporter's `modules:` file; "": its basic modules
+  std::vector<std::string> targets;  // shell patterns of further targets, beside those of the configured probes
+  base::Millis timeout_offset{500};  // taken off the scrape's own timeout
+};
+
 struct Service {
   std::string unit;  // systemd unit; "": not under systemd
   model::Labels labels;
@@ -56,6 +63,7 @@ struct AgentConfig {
   Storage storage;
   std::string heartbeat_socket;  // unix datagram socket for heartbeats; "": none
   base::Secret heartbeat_token;  // token of POST /heartbeat/<service>; empty: not offered
+  Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;  // for notify::parse_receiver
   std::string text;             // the file as read, for /api/v1/status/config (redacted there)

@@ -212,7 +212,8 @@ void CurlHttpClient::Multi::Transfer::start() {
                    request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                    : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS
                                                       : CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, request_.compressed ? "gzip" : nullptr);
+  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
+                   request_.accept_encoding.empty() ? nullptr : request_.accept_encoding.c_str());
   curl_easy_setopt(e, CURLOPT_PRIVATE, this);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -296,6 +297,9 @@ void CurlHttpClient::Multi::Transfer::collect() {
   const char* address = nullptr;
   curl_easy_getinfo(e, CURLINFO_PRIMARY_IP, &address);
   if (address != nullptr && request_.unix_socket.empty()) response_.address = address;
+  // A connection that was refused leaves no address; one that the URL itself names is known all the same.
+  if (response_.address.empty() && request_.unix_socket.empty() && connect_to_.literal)
+    response_.address = connect_to_.host;
   response_.phases = phases_of(e, tls());
   if (began_resolving_ != base::Instant{})
     response_.phases.insert(response_.phases.begin(), {"resolve", resolve_took_});

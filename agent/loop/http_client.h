@@ -41,7 +41,7 @@ struct HttpRequest {
   int max_redirects = 10;              // 0: a redirect is the answer
   bool reuse_connection = false;       // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
-  bool compressed = false;  // offer gzip; `body` and its limit are of what was unpacked
+  std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
 };
 
 struct HttpResponse {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/edit_distance.h"
+#include "config/flow_text.h"
 #include "probe/common_keys.h"
 #include "probe/health.h"
 #include "probe/registry.h"
@@ -14,48 +15,11 @@ namespace {
 using config::Errors;
 using config::Node;
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else out += c;
-  }
-  out += '"';
-}
-
-// One text for one meaning: what differs only in layout or comments is equal.
-void append_canonical(std::string& out, const Node& node) {
-  if (node.is_sequence()) {
-    out += '[';
-    for (const Node& item : node.items()) append_canonical(out, item), out += ',';
-    out += ']';
-  } else if (node.is_mapping()) {
-    out += '{';
-    for (const auto& [key, value] : node.entries()) {
-      append_quoted(out, key.scalar());
-      out += ':';
-      append_canonical(out, value);
-      out += ',';
-    }
-    out += '}';
-  } else if (node.is_null()) {
-    out += "null";
-  } else if (node.quoted()) {
-    append_quoted(out, node.scalar());
-  } else {
-    out += node.scalar();
-  }
-}
-
 std::string settings_text(const Node& probe) {
   std::string out;
   for (const auto& [key, value] : probe.entries()) {
     if (is_common_key(key.scalar())) continue;
-    append_quoted(out, key.scalar());
-    out += ':';
-    append_canonical(out, value);
-    out += ',';
+    out += config::quoted(key.scalar()) + ": " + config::flow_text(value) + ", ";
   }
   return out;
 }
@@ -187,10 +151,7 @@ std::string yaml_value(const std::string& value) {
   const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '.' || c == '_';
   });
-  if (plain) return value;
-  std::string out;
-  append_quoted(out, value);
-  return out;
+  return plain ? value : config::quoted(value);
 }
 
 // a.b.c=v as {a: {b: {c: v}}}; keys with one beginning share their mapping.
@@ -208,8 +169,7 @@ struct Tree {
     std::string out = "{";
     for (const auto& [name, tree] : inner) {
       if (out.size() > 1) out += ", ";
-      append_quoted(out, name);
-      out += ": " + tree.yaml();
+      out += config::quoted(name) + ": " + tree.yaml();
     }
     return out + "}";
   }

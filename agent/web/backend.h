@@ -17,6 +17,21 @@ namespace web {
 
 enum class Rehearsal { no, yes };
 
+// GET /probe, as the blackbox exporter has it.
+struct ProbeQuestion {
+  std::string module;
+  std::string target;
+  std::string hostname;     // "": the target's own
+  base::Millis timeout{0};  // what the scrape leaves; 0: it did not say
+};
+struct ProbeAnswer {
+  std::vector<model::MetricFamily> families;
+  bool up = false;
+  std::string reason;  // "none" if it is up
+  std::string text;    // what was found, for a person
+  std::string module;  // as configured
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -32,6 +47,10 @@ class Backend {
   virtual std::vector<model::MetricFamily> self_metrics() = 0;
   // POST /heartbeat/<service>, after the token was checked.
   virtual base::Result<> heartbeat(const std::string& service, bool failed, std::string text) = 0;
+
+  // One run of a module against a target, within its timeout. Kind::not_found: no such module; invalid: it cannot be
+  // run so; permission: the target is not allowed; limit: too many runs are going on.
+  virtual base::Result<ProbeAnswer> probe(const ProbeQuestion& question) = 0;
 
   // Over the admin socket only.
   virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration

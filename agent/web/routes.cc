@@ -73,7 +73,7 @@ Response ready(const Context& context) {
 
 Response not_found() {
   return text_response(404,
-                       "There is nothing here. Try / (status page), /metrics, /-/healthy, /-/ready, "
+                       "There is nothing here. Try / (status page), /metrics, /probe?target=…, /-/healthy, /-/ready, "
                        "/api/v1/query?query=… or /api/v1/services.");
 }
 
@@ -82,6 +82,7 @@ Response dispatch(const Request& request, const Context& context) {
   if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/") || path.starts_with("/api/v1/recover/") ||
       path.starts_with("/api/v1/ack/"))
     return admin_route(request, context);
+  if (path == "/probe") return probe_route(request, context);
   if (path.starts_with("/heartbeat/")) return heartbeat_route(request, context);
   if (path.starts_with("/api/v1/")) return api_v1(request, std::string_view(path).substr(8), context);
 

@@ -11,6 +11,8 @@ Response route(const Request& request, const Context& context);
 
 // The changing half, in admin.cc: reload and maintenance. Over TCP it is refused with 403, whoever asks.
 Response admin_route(const Request& request, const Context& context);
+// GET /probe, in probe_route.cc, with the blackbox exporter's parameters and answers.
+Response probe_route(const Request& request, const Context& context);
 // POST /heartbeat/<service>, in heartbeat.cc.
 Response heartbeat_route(const Request& request, const Context& context);
 

@@ -30,9 +30,9 @@ namespace {
 
 // CivetWeb holds one thread for each open connection. Connections are closed after each answer, streams and API calls
 // have a bounded number of places, so at least the rest always answers scrapes, health checks and pages.
-constexpr int kThreads = 32;
+constexpr int kThreads = 48;
 constexpr int kStreams = 8;
-constexpr int kApiCalls = 12;
+constexpr int kApiCalls = 12;  // and at most app::ProbeEndpoint::kMostRuns of /probe
 constexpr int kAdminThreads = 4;
 constexpr std::size_t kMostBody = 1024 * 1024;
 // A client that has not sent its request, or not taken its answer, in this time is gone.

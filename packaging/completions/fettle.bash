@@ -19,7 +19,7 @@ _fettle() {
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status top alerts explain reload maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;

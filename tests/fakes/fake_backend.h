@@ -26,6 +26,13 @@ class FakeBackend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {
     return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);
   }
+  base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override {
+    const auto done = heard("probe " + question.module + " " + question.target + " " + question.hostname + " " +
+                            std::to_string(question.timeout.count()) + "ms");
+    if (!done) return tl::unexpected<base::Error>(done.error());
+    model::MetricFamily success{"probe_success", "1 if it worked.", model::MetricType::gauge, {{"", {}, 1}}};
+    return web::ProbeAnswer{{success}, true, "", "status 200 in 3ms", R"({"prober": http})"};
+  }
   base::Result<> reload() override { return heard("reload"); }
   base::Result<> begin_maintenance(const std::string& service, base::Millis length,
                                    const std::string& comment) override {

@@ -39,10 +39,8 @@ void ConnectProbe::on_connected(loop::Connected connected) {
 void ConnectProbe::finish(Outcome outcome) {
   const loop::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
   if (outcome.up) outcome.text = (settings_.turns.empty() ? "connected to " : "talked to ") + settings_.target;
-  if (!settings_.turns.empty()) {
-    const bool mismatch = outcome.reason == Reason::body_mismatch;
-    outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch ? 1.0 : 0.0, {}});
-  }
+  const bool mismatch = outcome.reason == Reason::body_mismatch;
+  outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch ? 1.0 : 0.0, {}});
   measure_address(connected_.address, connected_.phases, outcome.measurements);
   const loop::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
   if (!chain && connected_.tls_seen) chain = &connected_.chain;

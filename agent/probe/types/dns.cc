@@ -58,7 +58,7 @@ const config::Schema<DnsSettings>& schema() {
           .optional("ip_protocol", &DnsSettings::ip_protocol, "Addresses of the server to use: any, ip4 or ip6.")
           .required("query_name", &DnsSettings::query_name, "Name to ask for.")
           .optional("query_type", &DnsSettings::query_type,
-                    "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, SOA, NS or PTR.")
+                    "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY.")
           .optional("recursion_desired", &DnsSettings::recursion_desired, "Ask the server to find out elsewhere.")
           .optional("valid_rcodes", &DnsSettings::valid_rcodes, "Codes of the answer that are fine, such as NXDOMAIN.")
           .optional("min_answers", &DnsSettings::min_answers, "Records that an answer of NOERROR must have at least.")
@@ -70,7 +70,7 @@ const config::Schema<DnsSettings>& schema() {
             if (dns.transport_protocol != "udp" && dns.transport_protocol != "tcp")
               complain("transport_protocol", "must be udp or tcp");
             if (!dns_type_number(dns.query_type))
-              complain("query_type", "must be A, AAAA, CNAME, TXT, MX, SRV, SOA, NS or PTR");
+              complain("query_type", "must be A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY");
             if (const auto query = dns_query(0, {dns.query_name}); !query) complain("query_name", query.error().text);
             for (const std::string& rcode : dns.valid_rcodes)
               if (!dns_rcode(rcode)) complain("valid_rcodes", "has '" + rcode + "', which is no code such as NXDOMAIN");
@@ -244,7 +244,7 @@ validate_answer_rrs:
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_dns_duration_seconds", "probe_dns_query_succeeded", "probe_dns_answer_rrs",
-                     "probe_dns_authority_rrs", "probe_dns_additional_rrs", "probe_ip_protocol",
+                     "probe_dns_authority_rrs", "probe_dns_additional_rrs", "probe_ip_protocol", "probe_ip_addr_hash",
                      "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       auto keys = host_and_port(target);

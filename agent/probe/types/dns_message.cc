@@ -10,10 +10,11 @@ namespace probe {
 namespace {
 
 constexpr std::uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kSrv = 33,
-                        kOpt = 41;
+                        kOpt = 41, kAny = 255;
 constexpr std::array kTypes{std::pair{kA, "A"},     std::pair{kNs, "NS"},     std::pair{kCname, "CNAME"},
                             std::pair{kSoa, "SOA"}, std::pair{kPtr, "PTR"},   std::pair{kMx, "MX"},
-                            std::pair{kTxt, "TXT"}, std::pair{kAaaa, "AAAA"}, std::pair{kSrv, "SRV"}};
+                            std::pair{kTxt, "TXT"}, std::pair{kAaaa, "AAAA"}, std::pair{kSrv, "SRV"},
+                            std::pair{kAny, "ANY"}};
 constexpr std::array kRcodes{"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
                              "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
 constexpr std::size_t kLongestName = 255;

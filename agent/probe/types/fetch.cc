@@ -25,7 +25,7 @@ FetchRequest fetch_request(const FetchSettings& settings, const config::Node& no
   request.proxy = settings.proxy_url;
   request.family = settings.ip_protocol.family;
   request.body_limit = settings.body_limit;
-  request.compressed = true;
+  request.accept_encoding = "gzip";
   if (settings.tls_config != loop::TlsSettings{}) request.tls = tls_context(settings.tls_config, node, path, errors);
   fetch.basic_auth = settings.basic_auth;
   fetch.authorization = settings.authorization;

@@ -172,7 +172,7 @@ timeout: 500ms
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_grpc_duration_seconds", "probe_grpc_status_code", "probe_grpc_healthcheck_response",
-                     "probe_grpc_ssl", "probe_ip_protocol", "probe_dns_lookup_time_seconds"},
+                     "probe_grpc_ssl", "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       if (target.starts_with('/')) return {{"unix_socket", std::string(target)}};
       return host_and_port(target);

@@ -222,7 +222,7 @@ min_servers: 2
         with_chain({"probe_haproxy_connections_limit", "probe_haproxy_idle_percent", "probe_haproxy_stopping",
                     "probe_haproxy_frontend_open", "probe_haproxy_frontend_sessions", "probe_haproxy_backend_up",
                     "probe_haproxy_backend_queue", "probe_haproxy_server_up", "probe_haproxy_server_queue",
-                    "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
+                    "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

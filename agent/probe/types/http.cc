@@ -44,6 +44,7 @@ struct HttpSettings {
   bool follow_redirects = true;
   bool reuse_connection = false;
   Http2Choice http2;
+  std::string compression;
   std::size_t body_limit = 64 * 1024;
   loop::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
@@ -86,6 +87,12 @@ void check(const HttpSettings& http, const config::Complain& complain) {
   // curl 7.88 opens HTTP/2 anew on a kept connection when it knows it beforehand: "error in the framing layer".
   if (http.http2.choice == loop::Http2::required && http.reuse_connection)
     complain("reuse_connection", "cannot stand beside http2: required");
+  const auto& encodings = {"", "gzip", "br", "deflate", "identity"};
+  if (std::find(encodings.begin(), encodings.end(), http.compression) == encodings.end())
+    complain("compression", "must be gzip, br, deflate or identity");
+  for (const std::string& version : http.checks.valid_http_versions)
+    if (!version.starts_with("HTTP/"))
+      complain("valid_http_versions", "has '" + version + "'; write HTTP/1.1 or HTTP/2.0");
   if (http.body_limit == 0) complain("body_limit", "must be at least 1");
 }
 
@@ -106,12 +113,16 @@ const config::Schema<HttpSettings>& schema() {
                     "Keep the connection for the next run. Cheaper, but sees no trouble with accepting.")
           .optional("http2", &HttpSettings::http2,
                     "false; true: offer HTTP/2 over TLS; required: speak nothing else, also without TLS (h2c).")
+          .optional("compression", &HttpSettings::compression,
+                    "Ask for the body in this encoding and decode it: gzip, br or deflate. Empty: as it comes.")
           .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
           .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
           .optional("authorization", &HttpSettings::authorization, authorization_schema(), "A token to send.")
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
                   into_checks(&HttpChecks::valid_status_codes))
+          .custom("valid_http_versions", "Protocols that are fine, such as HTTP/1.1 and HTTP/2.0; empty: any.", "[]",
+                  into_checks(&HttpChecks::valid_http_versions))
           .custom("fail_if_body_matches_regexp", "Regular expressions that must not be found in the body.", "[]",
                   into_checks(&HttpChecks::fail_if_body_matches_regexp))
           .custom("fail_if_body_not_matches_regexp", "Regular expressions that must be found in the body.", "[]",
@@ -230,6 +241,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.max_redirects = http.follow_redirects ? 10 : 0;
   request.reuse_connection = http.reuse_connection;
   request.http2 = http.http2.choice;
+  request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
   if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
   prepared.plain = plain_request(request);
@@ -261,12 +273,12 @@ json:
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_http_duration_seconds", "probe_http_status_code", "probe_http_content_length",
                      "probe_http_uncompressed_body_length", "probe_http_redirects", "probe_http_ssl",
-                     "probe_http_version", "probe_failed_due_to_regex", "probe_ip_protocol",
+                     "probe_http_version", "probe_failed_due_to_regex", "probe_ip_protocol", "probe_ip_addr_hash",
                      "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"url", std::string(target)}};
     },
-    .other_measurements = with_chain({}),
+    .other_measurements = with_chain({"probe_http_last_modified_timestamp_seconds"}),
 };
 
 }  // namespace probe

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <ctime>
+#include <optional>
 #include <utility>
 
 namespace probe {
@@ -38,6 +40,31 @@ Outcome wrong_status(const HttpChecks& checks, int status) {
     return Outcome::failure(Reason::auth_failed,
                             "status " + std::to_string(status) + ": the credentials were refused; expected " + want);
   return Outcome::failure(Reason::status_mismatch, "status " + std::to_string(status) + ", expected " + want);
+}
+
+// As a status line has it: "HTTP/1.1"; HTTP/2, which has none, is "HTTP/2.0".
+std::string protocol(const loop::HttpResponse& response) {
+  return "HTTP/" + response.version + (response.version.find('.') == std::string::npos ? ".0" : "");
+}
+
+std::string_view header(const loop::Headers& headers, std::string_view wanted) {
+  for (const auto& [name, value] : headers)
+    if (same_word(name, wanted)) return value;
+  return "";
+}
+
+bool is_redirect(const loop::HttpResponse& response) {
+  const int s = response.status;
+  return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && !header(response.headers, "Location").empty();
+}
+
+// "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110, 5.6.7) in seconds since the epoch.
+std::optional<double> last_modified(const loop::Headers& headers) {
+  const std::string text(header(headers, "Last-Modified"));
+  std::tm parts{};
+  const char* end = text.empty() ? nullptr : ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return static_cast<double>(::timegm(&parts));
 }
 
 std::string in_words(base::Duration d) { return base::format_duration(std::chrono::ceil<base::Millis>(d)); }
@@ -90,6 +117,10 @@ Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response,
   const bool valid = std::any_of(checks.valid_status_codes.begin(), checks.valid_status_codes.end(),
                                  [&](StatusRange r) { return r.from <= response.status && response.status <= r.to; });
   if (!valid) return wrong_status(checks, response.status);
+  const auto& versions = checks.valid_http_versions;
+  if (!versions.empty() && std::find(versions.begin(), versions.end(), protocol(response)) == versions.end())
+    return Outcome::failure(Reason::protocol_error,
+                            "the answer came over " + protocol(response) + ", which valid_http_versions has not");
   if (checks.fail_if_ssl && response.tls_seen)
     return Outcome::failure(Reason::protocol_error, "the answer came over TLS, and fail_if_ssl is set");
   if (checks.fail_if_not_ssl && !response.tls_seen)
@@ -131,12 +162,19 @@ void measure_http(const loop::HttpResponse& response, Reason reason, Measurement
     out.push_back({"probe_http_duration_seconds", base::seconds(took), labels});
   }
   out.push_back({"probe_http_status_code", static_cast<double>(response.status), {}});
-  out.push_back({"probe_http_content_length", static_cast<double>(response.content_length), {}});
+  // Without an answer it has no length, not even an unknown one.
+  const bool answered = response.status != 0;
+  const bool may_have_body = answered && response.status != 204 && response.status != 304;
+  const auto length = static_cast<double>(response.content_length);
+  out.push_back({"probe_http_content_length", may_have_body ? length : std::max(length, 0.0), {}});
   out.push_back({"probe_http_uncompressed_body_length", static_cast<double>(response.body.size()), {}});
-  out.push_back({"probe_http_redirects", static_cast<double>(response.redirects), {}});
+  // One that was not to be followed was met all the same.
+  const bool refused_redirect = response.redirects == 0 && is_redirect(response);
+  out.push_back({"probe_http_redirects", refused_redirect ? 1.0 : static_cast<double>(response.redirects), {}});
+  if (const auto modified = last_modified(response.headers))
+    out.push_back({"probe_http_last_modified_timestamp_seconds", *modified, {}});
   out.push_back({"probe_http_ssl", response.tls_seen ? 1.0 : 0.0, {}});
-  if (!response.version.empty())
-    out.push_back({"probe_http_version", std::strtod(response.version.c_str(), nullptr), {}});
+  out.push_back({"probe_http_version", answered ? std::strtod(response.version.c_str(), nullptr) : 0.0, {}});
   const bool by_regex = reason == Reason::body_mismatch || reason == Reason::header_mismatch;
   out.push_back({"probe_failed_due_to_regex", by_regex ? 1.0 : 0.0, {}});
   measure_address(response.address, response.phases, out);

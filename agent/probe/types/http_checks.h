@@ -29,6 +29,7 @@ const config::Schema<HeaderMatch>& header_match_schema();
 
 struct HttpChecks {
   std::vector<StatusRange> valid_status_codes{StatusRange{}};
+  std::vector<std::string> valid_http_versions;  // "HTTP/1.1", "HTTP/2.0"; empty: any
   std::vector<Pattern> fail_if_body_matches_regexp;
   std::vector<Pattern> fail_if_body_not_matches_regexp;
   std::vector<HeaderMatch> fail_if_header_matches;

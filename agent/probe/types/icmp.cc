@@ -111,7 +111,7 @@ timeout: 1s
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_icmp_duration_seconds", "probe_icmp_reply_hop_limit", "probe_ip_protocol",
-                     "probe_dns_lookup_time_seconds"},
+                     "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"host", std::string(target)}};
     },

@@ -173,7 +173,7 @@ max_connections_fill: 0.9
         with_chain({"probe_memcached_connections_limit", "probe_memcached_listen_disabled", "probe_memcached_accepting",
                     "probe_memcached_bytes", "probe_memcached_bytes_limit", "probe_memcached_get_hits",
                     "probe_memcached_get_misses", "probe_memcached_evictions", "probe_ip_protocol",
-                    "probe_dns_lookup_time_seconds"}),
+                    "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

@@ -401,9 +401,9 @@ queries:
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
-    .other_measurements =
-        with_chain({"probe_mysql_is_replica", "probe_mysql_replication_running", "probe_mysql_replication_lag_seconds",
-                    "probe_mysql_query_value", "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
+    .other_measurements = with_chain({"probe_mysql_is_replica", "probe_mysql_replication_running",
+                                      "probe_mysql_replication_lag_seconds", "probe_mysql_query_value",
+                                      "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

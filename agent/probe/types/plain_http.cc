@@ -42,8 +42,8 @@ bool read_authority(std::string_view authority, loop::Dial& dial) {
 std::optional<PlainRequest> plain_request(const loop::HttpRequest& request) {
   constexpr std::string_view scheme = "http://";
   const bool safe_to_repeat = request.method == "GET" || request.method == "HEAD";
-  if (!request.url.starts_with(scheme) || !request.proxy.empty() || request.reuse_connection ||
-      request.http2 != loop::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
+  if (!request.url.starts_with(scheme) || !request.proxy.empty() || !request.accept_encoding.empty() ||
+      request.reuse_connection || request.http2 != loop::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
       has_line_break(request.method))
     return std::nullopt;
   for (const char c : request.url)

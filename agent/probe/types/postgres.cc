@@ -326,7 +326,7 @@ role: primary
       return keys;
     },
     .other_measurements = with_chain({"probe_postgres_replication_lag_seconds", "probe_postgres_query_value",
-                                      "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
+                                      "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

@@ -321,7 +321,7 @@ max_length: 10000
     .other_measurements =
         with_chain({"probe_redis_role_info", "probe_redis_connected_replicas", "probe_redis_replication_link_up",
                     "probe_redis_replication_last_io_seconds", "probe_redis_list_length", "probe_redis_stream_length",
-                    "probe_ip_protocol", "probe_dns_lookup_time_seconds"}),
+                    "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

@@ -168,7 +168,8 @@ min_days: 21
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_ssl_earliest_cert_expiry", "probe_tls_version_info", "probe_tls_cipher_info",
-                     "probe_tls_certificate_refused", "probe_ip_protocol", "probe_dns_lookup_time_seconds"},
+                     "probe_tls_certificate_refused", "probe_ip_protocol", "probe_ip_addr_hash",
+                     "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       auto keys = host_and_port(target);
       if (keys.back().second.empty()) keys.pop_back();

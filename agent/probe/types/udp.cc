@@ -121,7 +121,7 @@ timeout: 500ms
     .parse = parse,
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_udp_duration_seconds", "probe_failed_due_to_regex", "probe_failed_due_to_bytes",
-                     "probe_ip_protocol", "probe_dns_lookup_time_seconds"},
+                     "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"},
     .keys_of_target = host_and_port,
     .other_measurements = std::vector<std::string_view>{},
 };

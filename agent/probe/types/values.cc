@@ -1,11 +1,26 @@
 #include "probe/types/values.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
 
 namespace probe {
+namespace {
+
+// FNV-1a over the address's 4 or 16 bytes, as the blackbox exporter has it; in 32 bits, which a double holds exactly.
+std::optional<double> address_hash(const std::string& address) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  const bool is_v6 = address.find(':') != std::string::npos;
+  if (::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1) return std::nullopt;
+  std::uint32_t hash = 2166136261U;
+  for (std::size_t i = 0; i < (is_v6 ? 16U : 4U); ++i) hash = (hash ^ bytes[i]) * 16777619U;
+  return hash;
+}
+
+}  // namespace
 
 bool read(const config::Node& node, Pattern& out, std::string& why) {
   std::string text;
@@ -68,8 +83,9 @@ std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings,
 void measure_chain(const loop::PeerChain& chain, Measurements& out) {
   if (chain.earliest_expiry)
     out.push_back({"probe_ssl_earliest_cert_expiry", base::seconds(*chain.earliest_expiry), {}});
-  if (chain.last_chain_expiry) {
+  if (chain.last_chain_expiry)
     out.push_back({"probe_ssl_last_chain_expiry_timestamp_seconds", base::seconds(*chain.last_chain_expiry), {}});
+  if (!chain.fingerprint_sha256.empty())
     out.push_back({"probe_ssl_last_chain_info",
                    1,
                    {{"fingerprint_sha256", chain.fingerprint_sha256},
@@ -77,7 +93,6 @@ void measure_chain(const loop::PeerChain& chain, Measurements& out) {
                     {"issuer", chain.issuer},
                     {"subjectalternative", chain.subject_alternative},
                     {"serialnumber", chain.serial}}});
-  }
   if (!chain.version.empty()) out.push_back({"probe_tls_version_info", 1, {{"version", chain.version}}});
   if (!chain.cipher.empty()) out.push_back({"probe_tls_cipher_info", 1, {{"cipher", chain.cipher}}});
 }
@@ -97,6 +112,7 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
     looked_up += phase.took;
     resolved = true;
   }
+  if (const auto hash = address_hash(address)) out.push_back({"probe_ip_addr_hash", *hash, {}});
   if (!address.empty()) out.push_back({"probe_ip_protocol", address.find(':') == std::string::npos ? 4.0 : 6.0, {}});
   if (resolved || !address.empty()) out.push_back({"probe_dns_lookup_time_seconds", base::seconds(looked_up), {}});
 }

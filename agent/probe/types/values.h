@@ -41,7 +41,8 @@ using Measurements = std::vector<model::Measurement>;
 void measure_chain(const loop::PeerChain& chain, Measurements& out);
 // The names of those measurements, behind `others`: for Type::other_measurements.
 std::vector<std::string_view> with_chain(std::vector<std::string_view> others);
-// probe_ip_protocol of a literal address and probe_dns_lookup_time_seconds of the phases' resolve (0 without one).
+// probe_ip_protocol and probe_ip_addr_hash of a literal address, and probe_dns_lookup_time_seconds of the phases'
+// resolve (0 without one).
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
 
 // A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.

@@ -301,7 +301,7 @@ timeout: 1s
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_websocket_duration_seconds", "probe_websocket_status_code",
                      "probe_websocket_connection_upgraded", "probe_websocket_failed_due_to_regex", "probe_ip_protocol",
-                     "probe_dns_lookup_time_seconds"},
+                     "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"},
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"url", std::string(target)}};
     },

@@ -1,4 +1,5 @@
 #include "config/node.h"
+#include "config/flow_text.h"
 
 #include <doctest/doctest.h>
 
@@ -132,4 +133,19 @@ TEST_CASE("mistakes are sorted by place, and only the first twenty are shown") {
   CHECK(text.starts_with("no place\ne.yml:7:1: first\nf.yml:1:1: a: wrong\nf.yml:2:1: a: wrong\n"));
   CHECK(text.ends_with("f.yml:18:1: a: wrong\nand 7 more mistakes\n"));
   CHECK(errors.size() == 27);
+}
+
+TEST_CASE("a node as one line of text parses to the same node again") {
+  config::Errors errors;
+  const auto parse = [&](const std::string& text) { return config::Node::parse(text, "t.yml", errors); };
+  for (const auto& [text, want] : {
+           std::pair{"a: 1\nb: [x, 'y z', \"1\", -5, 1.5, true]\n", R"({"a": 1, "b": [x, "y z", "1", -5, 1.5, true]})"},
+           std::pair{"a: |\n  two\n  lines\nb: \"\\r\\t\\\"\"\n", R"({"a": "two\x0alines\x0a", "b": "\x0d\x09\""})"},
+           std::pair{"'a.b': {c: , d: {}}\n", R"({"a.b": {"c": null, "d": {}}})"},
+           std::pair{"['- a', '#', 'a: b']\n", R"(["- a", "#", "a: b"])"},
+       }) {
+    const std::string flow = config::flow_text(parse(text));
+    CHECK(flow == want);
+    CHECK(config::flow_text(parse(flow)) == flow);
+  }
 }

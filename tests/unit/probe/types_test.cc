@@ -130,7 +130,7 @@ TEST_CASE("mistakes are named with their place, all at once") {
            Row{"  - {type: listener, port: 80, address: localhost}\n", "must be an address such as 127.0.0.1 or ::1"},
            Row{"  - {type: listener, port: 80, max_fill: 0}\n", "must be above 0 and at most 1"},
            Row{"  - {type: dns, server: a, query_name: b..c}\n", "its parts have 1 to 63 characters"},
-           Row{"  - {type: dns, server: a, query_name: b, query_type: ANY}\n", "must be A, AAAA"},
+           Row{"  - {type: dns, server: a, query_name: b, query_type: ALL}\n", "must be A, AAAA"},
            Row{"  - {type: dns, server: a, query_name: b, valid_rcodes: [NXDOMIAN]}\n", "has 'NXDOMIAN'"},
            Row{"  - {type: postgres, username: a, role: replica}\n", "must be any, primary or standby"},
            Row{"  - {type: redis, username: fettle}\n", "needs password or password_file"},

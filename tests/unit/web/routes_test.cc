@@ -155,3 +155,51 @@ TEST_CASE("changes over the admin socket") {
   request.method = "GET";
   CHECK(web::route(request, handlers.context).status == 405);
 }
+
+TEST_CASE("/probe hands module, target and what the scrape leaves of its time to the agent") {
+  Handlers handlers;
+  web::Request request;
+  request.path = "/probe";
+  request.params = {{"target", "http://127.0.0.1:8081/"}, {"hostname", "shop.test"}};
+  request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "2.5"}};
+  const web::Response answer = web::route(request, handlers.context);
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "# HELP probe_success 1 if it worked.\n# TYPE probe_success gauge\nprobe_success 1\n");
+  CHECK(handlers.backend.calls() == std::vector<std::string>{"probe http_2xx http://127.0.0.1:8081/ shop.test 2500ms"});
+
+  const web::Response debug = handlers.get("/probe?module=page&target=a&debug=true");
+  CHECK(debug.body == R"(Probe of a with module page
+up: status 200 in 3ms
+
+Metrics that would have been returned:
+# HELP probe_success 1 if it worked.
+# TYPE probe_success gauge
+probe_success 1
+
+Module configuration:
+{"prober": http}
+)");
+}
+
+TEST_CASE("/probe says what is wrong with a request") {
+  Handlers handlers;
+  CHECK(handlers.get("/probe").status == 400);
+  CHECK(handlers.get("/probe").body == "Target parameter is missing\n");
+  struct Row {
+    base::Kind kind;
+    int status;
+  };
+  for (const Row& row :
+       {Row{base::Kind::not_found, 400}, Row{base::Kind::invalid, 400}, Row{base::Kind::permission, 403},
+        Row{base::Kind::limit, 503}, Row{base::Kind::unavailable, 503}}) {
+    handlers.backend.next_answer = base::fail(row.kind, "because");
+    CHECK(handlers.get("/probe?target=a").status == row.status);
+    CHECK(handlers.get("/probe?target=a").body == "because\n");
+  }
+  web::Request request;
+  request.path = "/probe";
+  request.params = {{"target", "a"}};
+  request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "soon"}};
+  CHECK(web::route(request, handlers.context).body ==
+        "X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"soon\"\n");
+}

@@ -1,0 +1,63 @@
+#include "config/flow_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+namespace config {
+namespace {
+
+bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// Numbers, durations, true and words like them stay as they are: in quotes a number is none any more.
+bool is_plain(const Node& scalar) {
+  const std::string& text = scalar.scalar();
+  const auto harmless = [](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '+' || c == '-'; };
+  const bool begins_well = alphanumeric(text[0]) || (text.size() > 1 && text[0] == '-' && alphanumeric(text[1]));
+  return !scalar.quoted() && begins_well && std::all_of(text.begin(), text.end(), harmless);
+}
+
+void append(std::string& out, const Node& node) {
+  const char* separator = "";
+  if (node.is_sequence()) {
+    out += '[';
+    for (const Node& item : node.items()) {
+      out += std::exchange(separator, ", ");
+      append(out, item);
+    }
+    out += ']';
+  } else if (node.is_mapping()) {
+    out += '{';
+    for (const auto& [key, value] : node.entries()) {
+      out += std::exchange(separator, ", ") + quoted(key.scalar()) + ": ";
+      append(out, value);
+    }
+    out += '}';
+  } else if (node.is_null()) {
+    out += "null";
+  } else {
+    out += is_plain(node) ? node.scalar() : quoted(node.scalar());
+  }
+}
+
+}  // namespace
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\x{:02x}", c);
+    else out += c;
+  }
+  return out + '"';
+}
+
+std::string flow_text(const Node& node) {
+  std::string out;
+  append(out, node);
+  return out;
+}
+
+}  // namespace config

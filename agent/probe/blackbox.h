@@ -1,0 +1,44 @@
+// The blackbox exporter's `modules:` file, read unchanged: what /probe?module=&target= runs. A module becomes a probe
+// of our own types; keys that have no counterpart here make the module unusable, and it says so when it is asked for.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "config/node.h"
+#include "probe/spec.h"
+
+namespace probe {
+
+class BlackboxModules {
+ public:
+  // Of the modules that the exporter's own example file has those that need no settings: http_2xx, tcp_connect …
+  BlackboxModules();
+
+  // In place of those. Mistakes of the file go to `errors`; relative paths in it are looked up beside the file.
+  static BlackboxModules load(const std::string& file, config::Errors& errors);
+
+  // A probe of `target` as the module says; `hostname` is the name to ask for where the target is an address ("": the
+  // target's). Its timeout is the module's, at most `limit`. Errors: not_found (no such module), invalid (the target or
+  // the module cannot be used).
+  base::Result<Spec> spec(const std::string& module, const std::string& target, const std::string& hostname,
+                          base::Millis limit) const;
+  // As the file has it, for /probe?debug=true; "" if there is no such module.
+  std::string text(const std::string& module) const;
+  std::vector<std::string> names() const;
+
+ private:
+  struct Module {
+    std::string prober;
+    base::Millis timeout{0};  // 0: none of its own
+    config::Node settings;    // of its prober; null if there are none
+    std::string text;
+  };
+  std::map<std::string, Module> modules_;
+  std::string folder_;
+};
+
+}  // namespace probe

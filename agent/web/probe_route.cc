@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "web/accept.h"
+#include "web/exposition.h"
+#include "web/routes.h"
+
+namespace web {
+namespace {
+
+// The header that Prometheus sends with each scrape; nullopt if it is there and no positive number of seconds.
+std::optional<base::Millis> scrape_timeout(const Request& request) {
+  const std::string text = request.header("X-Prometheus-Scrape-Timeout-Seconds");
+  if (text.empty()) return base::Millis{0};
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size() || !(seconds > 0) || seconds > 86'400)
+    return std::nullopt;
+  return base::Millis{std::llround(seconds * 1000)};
+}
+
+int status_of(base::Kind kind) {
+  switch (kind) {
+    case base::Kind::not_found:
+    case base::Kind::invalid: return 400;
+    case base::Kind::permission: return 403;
+    default: return 503;
+  }
+}
+
+// What a person wants to see who asks why: the verdict, the metrics, the module.
+std::string debug_text(const ProbeQuestion& question, const ProbeAnswer& answer) {
+  return fmt::format(
+      "Probe of {} with module {}\n{}{}: {}\n\n"
+      "Metrics that would have been returned:\n{}\nModule configuration:\n{}",
+      question.target, question.module, answer.up ? "up" : "down",
+      answer.reason.empty() ? "" : fmt::format(" ({})", answer.reason), answer.text,
+      expose(answer.families, Exposition::text), answer.module);
+}
+
+}  // namespace
+
+Response probe_route(const Request& request, const Context& context) {
+  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
+  ProbeQuestion question{request.param("module"), request.param("target"), request.param("hostname"), {}};
+  if (question.target.empty()) return text_response(400, "Target parameter is missing");
+  if (question.module.empty()) question.module = "http_2xx";
+  const auto timeout = scrape_timeout(request);
+  if (!timeout)
+    return text_response(400, fmt::format("X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"{}\"",
+                                          request.header("X-Prometheus-Scrape-Timeout-Seconds")));
+  question.timeout = *timeout;
+  const auto answer = context.backend.probe(question);
+  if (!answer) return text_response(status_of(answer.error().kind), answer.error().text);
+  if (request.param("debug") == "true") return text_response(200, debug_text(question, *answer));
+  const Exposition format = preferred_exposition(request.header("Accept"));
+  Response response;
+  response.content_type = content_type(format);
+  response.body = expose(answer->families, format);
+  return response;
+}
+
+}  // namespace web
