@@ -106,7 +106,7 @@ struct RealProbes {
   probe::Context context{loop, http, dialer, resolver, fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
 };
 
-inline double measured(const model::Outcome& outcome, const std::string& name, const std::string& label = "",
+inline double measurement(const model::Outcome& outcome, const std::string& name, const std::string& label = "",
                        const std::string& value = "") {
   for (const auto& m : outcome.measurements)
     if (m.name == name && (label.empty() || m.labels.get(label) == value)) return m.value;

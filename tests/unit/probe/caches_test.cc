@@ -170,7 +170,7 @@ TEST_CASE("memcached understands the real server") {
   fakes::RealProbes probes;
   const auto up = probes.run_until_up("memcached", socket, {});
   CHECK(up.text.starts_with(socket + " is memcached 1."));
-  CHECK(fakes::measured(up, "probe_memcached_connections_limit") == 50);
+  CHECK(fakes::measurement(up, "probe_memcached_connections_limit") == 50);
   CHECK(probes.run("memcached", socket, {"max_connections_fill=0.01"}).reason == Reason::queue_saturated);
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("haproxy understands the real server") {
   // Its check of the dead server takes a moment.
   model::Outcome found = up;
   const auto patience = probes.loop.now() + 60s;
-  while (fakes::measured(found, "probe_haproxy_server_up", "server", "b") != 0 && probes.loop.now() < patience)
+  while (fakes::measurement(found, "probe_haproxy_server_up", "server", "b") != 0 && probes.loop.now() < patience)
     found = probes.run("haproxy", socket, {"min_servers=2"});
   CHECK(found.text == socket + " says that backend order has 1 of its 2 servers up; min_servers is 2");
 }

@@ -209,7 +209,7 @@ TEST_CASE("json knows the documents of Mesos, Elasticsearch and RabbitMQ") {
   const auto mesos = ask("mesos_master", R"({"master/elected": 1.0, "master/tasks_running": 7.0, "x": 1})", url);
   CHECK(mesos.text == "2 values");
   CHECK(url == "http://x:1/metrics/snapshot");
-  CHECK(fakes::measured(mesos, "probe_json_value", "name", "master/tasks_running") == 7);
+  CHECK(fakes::measurement(mesos, "probe_json_value", "name", "master/tasks_running") == 7);
   CHECK(ask("mesos_agent", R"({"slave/registered": 0.0})", url).text == "slave/registered is 0.0, not 1");
   CHECK(ask("elasticsearch", R"({"status": "yellow", "unassigned_shards": 3})", url).up);
   CHECK(url == "http://x:1/_cluster/health");
@@ -264,10 +264,10 @@ TEST_CASE("nginx and prometheus understand a real nginx, with gzip") {
   const std::string url = "http://127.0.0.1:" + port;
   const auto status = probes.run_until_up("nginx", url + "/stub_status", {});
   CHECK(status.text == "1 active connections");
-  CHECK(fakes::measured(status, "probe_nginx_handled_requests") >= 1);
+  CHECK(fakes::measurement(status, "probe_nginx_handled_requests") >= 1);
   const auto scraped = probes.run("prometheus", url + "/metrics", {"metrics=[queue_depth]"});
   CHECK(scraped.text == "1 of 2001 samples kept");
-  CHECK(fakes::measured(scraped, "queue_depth") == 5);
+  CHECK(fakes::measurement(scraped, "queue_depth") == 5);
   // The limit is of what was unpacked: nobody fills the memory with a few packed bytes.
   CHECK(probes.run("prometheus", url + "/metrics", {"metrics=[queue_depth]", "body_limit=20000"}).reason ==
         Reason::too_large);

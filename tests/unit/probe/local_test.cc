@@ -98,8 +98,8 @@ TEST_CASE("disk judges what is left") {
   const auto fine = look({"min_available_percent=0", "min_inodes_percent=0"});
   CHECK(fine.up);
   CHECK(fine.text.starts_with("/tmp has "));
-  CHECK(fakes::measured(fine, "probe_disk_size_bytes") > 0);
-  CHECK(fakes::measured(fine, "probe_disk_available_percent") <= 100);
+  CHECK(fakes::measurement(fine, "probe_disk_size_bytes") > 0);
+  CHECK(fakes::measurement(fine, "probe_disk_available_percent") <= 100);
   const auto full = look({"min_available_percent=100", "min_inodes_percent=0"});
   CHECK(full.reason == Reason::queue_saturated);
   CHECK(full.text.ends_with(" left; min_available_percent is 100.0 %"));
@@ -128,10 +128,10 @@ TEST_CASE("node judges memory and pressure") {
   const auto fine = look({});
   CHECK(fine.text == "8 % of the memory is available");
   CHECK(fine.up);
-  CHECK(fakes::measured(fine, "probe_node_memory_available_bytes") == 80 * 1024);
-  CHECK(fakes::measured(fine, "probe_node_swap_used_bytes") == 60 * 1024);
-  CHECK(fakes::measured(fine, "probe_node_pressure_percent", "kind", "some") == 62.5);
-  CHECK(fakes::measured(fine, "probe_node_pressure_waiting_seconds", "kind", "full") == 1);
+  CHECK(fakes::measurement(fine, "probe_node_memory_available_bytes") == 80 * 1024);
+  CHECK(fakes::measurement(fine, "probe_node_swap_used_bytes") == 60 * 1024);
+  CHECK(fakes::measurement(fine, "probe_node_pressure_percent", "kind", "some") == 62.5);
+  CHECK(fakes::measurement(fine, "probe_node_pressure_waiting_seconds", "kind", "full") == 1);
   const auto scarce = look({"min_memory_percent=9"});
   CHECK(scarce.reason == Reason::queue_saturated);
   CHECK(scarce.text == "8 % of the memory is available; min_memory_percent is 9 %");

@@ -350,7 +350,7 @@ TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
   with_query.push_back("queries=[{name: orders, sql: 'SELECT state, count(*) FROM orders GROUP BY state'}]");
   const auto queried = probes.run("mysql", over_tcp, with_query);
   CHECK(queried.up);
-  CHECK(fakes::measured(queried, "probe_mysql_query_value", "state", "new") == 2);
+  CHECK(fakes::measurement(queried, "probe_mysql_query_value", "state", "new") == 2);
   // More than max_connect_errors of every failure that this probe can run into; then it must still be let in.
   for (int i = 0; i < 5; ++i) {
     CHECK(probes.run("mysql", over_tcp, {"username=fettle", "password=wrong"}).reason == Reason::auth_failed);
