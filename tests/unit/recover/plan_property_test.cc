@@ -312,8 +312,8 @@ TEST_CASE("any order of events and crashes keeps what a plan promises") {
     CHECK(site.broken == "");
     crashed += site.broken.empty() ? 0 : 1;
   }
-  std::printf("%d random sequences of %d inputs each reached %zu distinct states; in all of them:\n", kSequences, kInputs,
-              states.size());
+  std::printf("%d random sequences of %d inputs each reached %zu distinct states; in all of them:\n", kSequences,
+              kInputs, states.size());
   for (const char* invariant : kInvariants) std::printf("  %s\n", invariant);
   CHECK(states.size() > 300);
 }
