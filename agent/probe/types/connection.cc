@@ -139,7 +139,8 @@ timeout: 500ms
       return host_and_port(target);
     },
     .late = model::Reason::connect_timeout,
-    .other_measurements = {{"probe_ip_protocol", "probe_dns_lookup_time_seconds"}},
+    .other_measurements = {{"probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds",
+                            "probe_failed_due_to_regex"}},
 };
 
 }  // namespace probe

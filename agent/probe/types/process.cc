@@ -113,8 +113,9 @@ class ProcessProbe final : public Probe {
     }
     pending_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<loop::UnitState> state) {
       if (state || state.error().kind == base::Kind::not_found) return finish(look_at(state, settings_.unit));
+      // A systemd that is silent (it reads its units again, say) says nothing about the process.
       const bool timeout = state.error().kind == base::Kind::timeout;
-      tell(Outcome::failure(timeout ? Reason::read_timeout : Reason::unreachable, state.error().text));
+      tell(Outcome::failure(timeout ? Reason::agent_overloaded : Reason::unreachable, state.error().text));
     });
   }
 
@@ -227,6 +228,7 @@ timeout: 500ms
       if (target.ends_with(".service")) return {{"unit", std::string(target)}};
       return {{"process_name", std::string(target)}};
     },
+    .late = Reason::agent_overloaded,
     .other_measurements = std::vector<std::string_view>{},
 };
 

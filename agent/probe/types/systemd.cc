@@ -72,9 +72,10 @@ class SystemdProbe final : public Probe {
 
  private:
   static Outcome refused(const base::Error& error) {
-    // That systemd cannot be asked says nothing bad about the unit; only its own word does.
+    // That systemd cannot be asked says nothing bad about the unit; only its own word does. While it reads its units
+    // again it is silent for longer than many a timeout.
     const Reason reason = error.kind == base::Kind::not_found ? Reason::unit_failed
-                          : error.kind == base::Kind::timeout ? Reason::read_timeout
+                          : error.kind == base::Kind::timeout ? Reason::agent_overloaded
                                                               : Reason::unreachable;
     return Outcome::failure(reason, error.text);
   }
@@ -148,6 +149,7 @@ timeout: 1s
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"unit", std::string(target)}};
     },
+    .late = Reason::agent_overloaded,
     .other_measurements = {{"probe_systemd_unit_start_time_seconds"}},
 };
 

@@ -342,6 +342,17 @@ TEST_CASE("systemd is up in its up states and says why it is not") {
   CHECK(deaf.found.reason == Reason::unreachable);
 }
 
+TEST_CASE("a systemd that is silent says nothing about its units") {
+  for (const char* type : {"systemd", "process"}) {
+    CAPTURE(type);
+    Trial busy(type, "order.service");
+    busy.start();
+    busy.world.systemd.reads.answer(base::fail(base::Kind::timeout, "systemd did not answer in time"));
+    CHECK(busy.found.reason == Reason::agent_overloaded);
+    CHECK(busy.spec.type->late == Reason::agent_overloaded);
+  }
+}
+
 TEST_CASE("a unit's change is an event, its first state is not") {
   Trial trial("systemd", "order.service");
   std::vector<std::string> events;
