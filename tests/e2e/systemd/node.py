@@ -42,7 +42,9 @@ rule_files: [/etc/fettle/rules/services.yml]
 services:
   inventory:
     unit: inventory.service
-    probes: [{{name: http, type: http, url: "http://127.0.0.1:{inventory}/healthz"}}]
+    probes:
+      - {{name: http, type: http, url: "http://127.0.0.1:{inventory}/healthz"}}
+      - {asked}
   order:
     unit: order.service
     depends_on: [inventory]
