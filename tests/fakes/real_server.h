@@ -107,7 +107,7 @@ struct RealProbes {
 };
 
 inline double measurement(const model::Outcome& outcome, const std::string& name, const std::string& label = "",
-                       const std::string& value = "") {
+                          const std::string& value = "") {
   for (const auto& m : outcome.measurements)
     if (m.name == name && (label.empty() || m.labels.get(label) == value)) return m.value;
   FAIL("no measurement " << name << " " << value);
