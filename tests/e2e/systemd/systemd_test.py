@@ -283,7 +283,8 @@ def mid_plan(node, title, disturb):
     machine = node.machine
     drained = lambda: " down;" in machine.file("/etc/nginx/fettle/checkout.conf").read_text()  # noqa: E731
     both = {f"127.0.0.1:{shop.PORTS[name]}" for name in ("checkout-a", "checkout-b")}
-    assert node.servers() == both and not drained()
+    # A worker of nginx that a reload has just replaced may still answer: both, once it is gone.
+    lib.wait_for("nginx to serve from both", lambda: node.servers() == both and not drained())
     with Scene(node, title, "checkout") as scene:
         left = node.services()["checkout"]["recovery"]["attemptsLeft"]
         machine.write(HOLD, "")
