@@ -5,11 +5,11 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <memory>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "base/file.h"
 
 namespace loop {
@@ -45,8 +45,7 @@ void HostsFile::reload_if_changed() {
     const auto literal = parse_literal(address);
     if (literal.empty()) continue;
     while (words >> name) {
-      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-      names_[name].push_back(literal.front());
+      names_[base::lower_case(name)].push_back(literal.front());
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "loop/curl_easy.h"
 #include "loop/curl_tls.h"
@@ -26,11 +27,6 @@ using model::Reason;
 constexpr std::size_t kIdleHandles = 64;
 constexpr std::size_t kKnownOrigins = 1024;
 
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 std::string_view trim(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
@@ -40,6 +36,16 @@ std::string_view trim(std::string_view text) {
 bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
 
 }  // namespace
+
+const std::string* find_header(const Headers& headers, std::string_view name) {
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [&](const auto& header) { return base::same_word(header.first, name); });
+  return found == headers.end() ? nullptr : &found->second;
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 struct CurlHttpClient::Multi {
   class Transfer;
@@ -186,7 +192,7 @@ bool CurlHttpClient::Multi::Transfer::set_headers() {
   bool typed = false;
   for (const auto& [name, value] : request_.headers) {
     if (has_line_break(name) || has_line_break(value)) return false;
-    typed |= same_word(name, "Content-Type");
+    typed |= base::same_word(name, "Content-Type");
     append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
   }
   if (!redirected_to_get_ && (!request_.body.empty() || request_.method == "POST")) {
@@ -334,9 +340,7 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
 // True if another request follows. Methods change as browsers and Go change them (RFC 9110, 15.4).
 bool CurlHttpClient::Multi::Transfer::redirect() {
   const int status = response_.status;
-  if (request_.max_redirects == 0 ||
-      (status != 301 && status != 302 && status != 303 && status != 307 && status != 308))
-    return false;
+  if (request_.max_redirects == 0 || !is_redirect(status)) return false;
   const char* next = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
   if (next == nullptr || ++response_.redirects > request_.max_redirects) return false;
@@ -347,8 +351,8 @@ bool CurlHttpClient::Multi::Transfer::redirect() {
   std::string error;
   if (multi_.origin_of(url, error) != origin_ && error.empty())
     std::erase_if(request_.headers, [](const auto& header) {
-      return same_word(header.first, "Authorization") || same_word(header.first, "Cookie") ||
-             same_word(header.first, "Host");
+      return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
+             base::same_word(header.first, "Host");
     });
   response_.effective_url = url;
   response_.body.clear();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,11 @@ class EventLoop;
 enum class Http2 { no, offered, required };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// The first value of that header, in any case; null if there is none.
+const std::string* find_header(const Headers& headers, std::string_view name);
+// 301, 302, 303, 307 and 308: go where Location says.
+bool is_redirect(int status);
 
 struct HttpRequest {
   std::string method = "GET";

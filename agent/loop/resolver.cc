@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 #include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "loop/event_loop.h"
 #include "loop/hosts_file.h"
@@ -30,11 +30,6 @@ constexpr std::size_t kMostKept = 1000;
 // Per try and server. The caller's deadline comes first or last as it may; this only bounds what goes on without it.
 constexpr int kTryMs = 1000;
 constexpr int kTries = 3;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 bool is_localhost(const std::string& name) { return name == "localhost" || name.ends_with(".localhost"); }
 
@@ -271,7 +266,7 @@ AresResolver::~AresResolver() = default;
 
 Handle AresResolver::resolve(const std::string& name, std::uint16_t port, Family family, base::Instant deadline,
                              std::function<void(base::Result<std::vector<Address>>)> done) {
-  const Channel::Key key{lower(name), family};
+  const Channel::Key key{base::lower_case(name), family};
   if (auto answer = channel_->known(key.first, family))
     return channel_->loop.at(channel_->loop.now(),
                              [done = std::move(done), answer = *std::move(answer), port]() mutable {

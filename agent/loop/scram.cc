@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "loop/digest.h"
 #include "loop/hmac.h"
 
 namespace loop {
@@ -22,13 +23,6 @@ std::string_view value_of(std::string_view message, char key) {
     message.remove_prefix(part.size() < message.size() ? part.size() + 1 : part.size());
   }
   return "";
-}
-
-std::string sha256(std::string_view bytes) {
-  std::string out(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(out.data()));
-  return out;
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 #include "probe/blackbox.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/edit_distance.h"
 #include "base/file.h"
 #include "config/flow_text.h"
@@ -196,9 +196,7 @@ void write_family(const Node& settings, Draft& draft) {
 
 bool has_key(const Node& mapping, std::string_view wanted) {
   for (const auto& [key, value] : mapping.entries())
-    if (std::equal(wanted.begin(), wanted.end(), key.scalar().begin(), key.scalar().end(),
-                   [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); }))
-      return true;
+    if (base::same_word(key.scalar(), wanted)) return true;
   return false;
 }
 

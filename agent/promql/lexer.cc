@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "promql/quote.h"
 
 namespace promql {
@@ -234,8 +234,7 @@ Token Lexer::inside_braces() {
 
 Token Lexer::word() {
   while (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == ':')) ++at_;
-  std::string lower(text_.substr(start_, at_ - start_));
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = base::lower_case(text_.substr(start_, at_ - start_));
   for (const Keyword& keyword : kKeywords)
     if (keyword.word == lower) return emit(keyword.type);
   return emit(lower.find(':') == std::string::npos ? TokenType::identifier : TokenType::metric_identifier);

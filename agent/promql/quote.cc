@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 
 namespace promql {
@@ -200,8 +201,7 @@ bool read_float(std::string_view text, double& out) {
     sign = rest[0] == '-' ? -1 : 1;
     rest.remove_prefix(1);
   }
-  std::string lower(rest);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string lower = base::lower_case(rest);
   if (lower == "inf" || lower == "infinity" || lower == "nan") {
     out = lower == "nan" ? std::nan("") : sign * INFINITY;
     return true;

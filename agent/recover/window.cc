@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace recover {
 namespace {
@@ -13,9 +14,7 @@ constexpr int kDay = 24 * 60;
 constexpr std::array<std::string_view, 7> kDays{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 std::optional<std::size_t> day_of(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  const auto found = std::find(kDays.begin(), kDays.end(), lower);
+  const auto found = std::find(kDays.begin(), kDays.end(), base::lower_case(text));
   if (found == kDays.end()) return std::nullopt;
   return static_cast<std::size_t>(found - kDays.begin());
 }

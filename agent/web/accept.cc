@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "web/http.h"
 
 namespace web {
@@ -16,7 +17,7 @@ struct Wish {
   double q = 1;
   std::string_view parameter(std::string_view key) const {
     for (const auto& [parameter_name, value] : parameters)
-      if (same_ignoring_case(parameter_name, key)) return value;
+      if (base::same_word(parameter_name, key)) return value;
     return "";
   }
 };
@@ -39,7 +40,7 @@ std::vector<Wish> parse(std::string_view header) {
       const std::string_view key = next(parameter, '=');
       std::string_view value = trim(parameter);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      if (same_ignoring_case(key, "q")) {
+      if (base::same_word(key, "q")) {
         double q = 0;  // what is no number is not wanted
         std::from_chars(value.data(), value.data() + value.size(), q);
         wish.q = q;
@@ -58,14 +59,14 @@ Exposition preferred_exposition(std::string_view accept) {
   double openmetrics = 0, text = 0, anything = 0;
   bool text_named = false;
   for (const Wish& wish : parse(accept)) {
-    if (same_ignoring_case(wish.name, "application/openmetrics-text")) {
+    if (base::same_word(wish.name, "application/openmetrics-text")) {
       const std::string_view version = wish.parameter("version");
       const std::string_view escaping = wish.parameter("escaping");
       if ((version.empty() || version == "1.0.0" || version == "0.0.1") &&
           (escaping.empty() || escaping == "underscores" || escaping == "values" || escaping == "dots" ||
            escaping == "allow-utf-8"))
         openmetrics = std::max(openmetrics, wish.q);
-    } else if (same_ignoring_case(wish.name, "text/plain") || same_ignoring_case(wish.name, "text/*")) {
+    } else if (base::same_word(wish.name, "text/plain") || base::same_word(wish.name, "text/*")) {
       const std::string_view version = wish.parameter("version");
       if (version.empty() || version == "0.0.4") {
         text = std::max(text, wish.q);
@@ -82,7 +83,7 @@ Exposition preferred_exposition(std::string_view accept) {
 bool accepts_gzip(std::string_view accept_encoding) {
   double gzip = -1, anything = 0;
   for (const Wish& wish : parse(accept_encoding)) {
-    if (same_ignoring_case(wish.name, "gzip") || same_ignoring_case(wish.name, "x-gzip")) gzip = wish.q;
+    if (base::same_word(wish.name, "gzip") || base::same_word(wish.name, "x-gzip")) gzip = wish.q;
     if (wish.name == "*") anything = wish.q;
   }
   return gzip >= 0 ? gzip > 0 : anything > 0;

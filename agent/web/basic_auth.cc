@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "web/http.h"
 
@@ -45,7 +46,7 @@ std::string BasicAuth::fingerprint(std::string_view name, std::string_view passw
 bool BasicAuth::allows(std::string_view authorization) {
   if (!required()) return true;
   constexpr std::string_view kScheme = "Basic ";
-  if (authorization.size() < kScheme.size() || !same_ignoring_case(authorization.substr(0, kScheme.size()), kScheme))
+  if (authorization.size() < kScheme.size() || !base::same_word(authorization.substr(0, kScheme.size()), kScheme))
     return false;
   const std::string decoded = base64_decode(trim(authorization.substr(kScheme.size())));
   const std::size_t colon = decoded.find(':');

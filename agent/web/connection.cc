@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "base/ascii.h"
+
 namespace web {
 namespace {
 
@@ -33,11 +35,11 @@ base::Result<Request> read_request(mg_connection* connection, std::size_t most) 
   if (request.method == "POST" || request.method == "PUT") {
     if (info->content_length > static_cast<long long>(most))
       return base::fail(base::Kind::limit, fmt::format("The request's body is larger than {} bytes.", most));
-    if (same_ignoring_case(request.header("Expect"), "100-continue"))
+    if (base::same_word(request.header("Expect"), "100-continue"))
       send_bytes(connection, "HTTP/1.1 100 Continue\r\n\r\n");
     TRY(request.body, read_body(connection, most));
     const std::string type = request.header("Content-Type");
-    if (same_ignoring_case(trim(std::string_view(type).substr(0, type.find(';'))), "application/x-www-form-urlencoded"))
+    if (base::same_word(trim(std::string_view(type).substr(0, type.find(';'))), "application/x-www-form-urlencoded"))
       add_params(request.body, request.params);
   }
   if (info->query_string) add_params(info->query_string, request.params);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "web/routes.h"
 
 namespace web {
@@ -11,7 +12,7 @@ constexpr std::size_t kMostText = 400;
 bool has_token(const Request& request, const std::string& token) {
   const std::string given = request.header("Authorization");
   constexpr std::string_view kScheme = "Bearer ";
-  return given.size() > kScheme.size() && same_ignoring_case(given.substr(0, kScheme.size()), kScheme) &&
+  return given.size() > kScheme.size() && base::same_word(given.substr(0, kScheme.size()), kScheme) &&
          same_in_constant_time(trim(std::string_view(given).substr(kScheme.size())), token);
 }
 

@@ -1,7 +1,8 @@
 #include "web/http.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace web {
 namespace {
@@ -13,13 +14,11 @@ int hex_digit(char c) {
   return -1;
 }
 
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
 }  // namespace
 
 std::string Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
-    if (same_ignoring_case(key, name)) return value;
+    if (base::same_word(key, name)) return value;
   return "";
 }
 
@@ -101,10 +100,6 @@ void add_params(std::string_view form, std::vector<std::pair<std::string, std::s
     const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
     out.emplace_back(url_decode(pair.substr(0, equals), '+'), url_decode(value, '+'));
   }
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool same_in_constant_time(std::string_view a, std::string_view b) {

@@ -43,7 +43,6 @@ std::string_view status_text(int status);
 std::string url_decode(std::string_view text, char space = ' ');
 void add_params(std::string_view form, std::vector<std::pair<std::string, std::string>>& out);
 
-bool same_ignoring_case(std::string_view a, std::string_view b);
 // Takes as long for a first difference at the start as at the end. The lengths may show.
 bool same_in_constant_time(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/ascii.h"
 #include "probe/types/json_check.h"
 
 namespace probe {
@@ -17,8 +18,7 @@ base::Result<Variable> source(const Capture& capture, const loop::HttpResponse& 
     return base::fail(base::Kind::not_found, "there is no cookie " + capture.cookie);
   }
   if (capture.header.empty()) return Variable{response.body, false};
-  for (const auto& [name, value] : response.headers)
-    if (same_word(name, capture.header)) return Variable{value, false};
+  if (const std::string* value = loop::find_header(response.headers, capture.header)) return Variable{*value, false};
   return base::fail(base::Kind::not_found, "there is no header " + capture.header);
 }
 

@@ -1,10 +1,11 @@
 #include "probe/types/cookie_jar.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <ctime>
 #include <utility>
+
+#include "base/ascii.h"
 
 namespace probe {
 namespace {
@@ -13,12 +14,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 // Takes what stands before the next `separator`, and the separator, off the front of `text`.
@@ -56,7 +51,7 @@ bool is_past(std::string_view date, base::WallTime now) {
 
 void CookieJar::take(const Url& url, const loop::Headers& headers, base::WallTime now) {
   for (const auto& [name, value] : headers)
-    if (lower(name) == "set-cookie") take_one(url, value, now);
+    if (base::same_word(name, "Set-Cookie")) take_one(url, value, now);
 }
 
 void CookieJar::take_one(const Url& url, std::string_view text, base::WallTime now) {
@@ -70,7 +65,7 @@ void CookieJar::take_one(const Url& url, std::string_view text, base::WallTime n
   bool by_age = false, expired = false;
   while (!text.empty()) {
     std::string_view attribute = take_until(text, ';');
-    const std::string key = lower(trimmed(take_until(attribute, '=')));
+    const std::string key = base::lower_case(trimmed(take_until(attribute, '=')));
     std::string_view value = trimmed(attribute);
     if (key == "secure") cookie.secure = true;
     if (key == "path" && value.starts_with("/")) cookie.path = value;
@@ -83,7 +78,7 @@ void CookieJar::take_one(const Url& url, std::string_view text, base::WallTime n
     if (key == "expires" && !by_age) expired = is_past(value, now);
     if (key == "domain" && !value.empty()) {
       if (value.front() == '.') value.remove_prefix(1);
-      cookie.domain = lower(value);
+      cookie.domain = base::lower_case(value);
       cookie.host_only = false;
     }
   }

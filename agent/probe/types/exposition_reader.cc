@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/ascii.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -83,8 +84,8 @@ bool skip_labels(std::string_view& text) {
 std::optional<double> number(std::string_view text) {
   if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
   if (text.starts_with("+")) text.remove_prefix(1);
-  if (same_word(text, "Inf")) return std::numeric_limits<double>::infinity();
-  if (same_word(text, "-Inf")) return -std::numeric_limits<double>::infinity();
+  if (base::same_word(text, "Inf")) return std::numeric_limits<double>::infinity();
+  if (base::same_word(text, "-Inf")) return -std::numeric_limits<double>::infinity();
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;

@@ -1,10 +1,10 @@
 #include "probe/types/grpc_message.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -21,9 +21,7 @@ constexpr std::size_t kFrame = 5;  // compressed or not, and four bytes of lengt
 std::optional<std::string> header(const loop::HttpResponse& response, std::string_view name) {
   std::optional<std::string> found;
   for (const auto& [known, value] : response.headers)
-    if (std::equal(known.begin(), known.end(), name.begin(), name.end(),
-                   [](unsigned char a, unsigned char b) { return std::tolower(a) == b; }))
-      found = value;
+    if (base::same_word(known, name)) found = value;
   return found;
 }
 

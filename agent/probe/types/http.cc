@@ -180,9 +180,8 @@ class HttpProbe final : public Probe {
 
   // A redirect starts anew with the library, which knows how to follow.
   void on_plain_answer(loop::HttpResponse response) {
-    const int status = response.status;
-    const bool redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-    if (response.reason == Reason::none && redirect && prepared_.request.max_redirects > 0) return ask_library();
+    if (response.reason == Reason::none && loop::is_redirect(response.status) && prepared_.request.max_redirects > 0)
+      return ask_library();
     on_answer(std::move(response));
   }
 

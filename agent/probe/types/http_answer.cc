@@ -1,11 +1,11 @@
 #include "probe/types/http_answer.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <utility>
 
+#include "base/ascii.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -127,11 +127,11 @@ bool HttpAnswer::read_head(std::string_view head) {
 bool HttpAnswer::choose_framing() {
   bool chunked = false;
   for (const auto& [name, value] : response_.headers) {
-    if (same_word(name, "Transfer-Encoding")) {
-      if (!same_word(value, "chunked"))
+    if (base::same_word(name, "Transfer-Encoding")) {
+      if (!base::same_word(value, "chunked"))
         return fail(Reason::protocol_error, "uses a transfer encoding that was not offered: " + shown(value));
       chunked = true;
-    } else if (same_word(name, "Content-Length")) {
+    } else if (base::same_word(name, "Content-Length")) {
       std::size_t length = 0;
       if (!number(std::string_view(value), length) || length > static_cast<std::size_t>(INT64_MAX))
         return fail(Reason::protocol_error, "sent a bad Content-Length: " + shown(value));

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace probe {
 namespace {
 
@@ -23,7 +25,7 @@ bool number(std::string_view text, int& out) {
 std::string wrong_header(const HeaderMatch& match, const loop::Headers& headers, bool must_match) {
   bool seen = false;
   for (const auto& [name, value] : headers) {
-    if (!same_word(name, match.header)) continue;
+    if (!base::same_word(name, match.header)) continue;
     seen = true;
     if (!match.regexp.regex->found_in(value)) continue;
     if (must_match) return "";
@@ -47,22 +49,11 @@ std::string protocol(const loop::HttpResponse& response) {
   return "HTTP/" + response.version + (response.version.find('.') == std::string::npos ? ".0" : "");
 }
 
-std::string_view header(const loop::Headers& headers, std::string_view wanted) {
-  for (const auto& [name, value] : headers)
-    if (same_word(name, wanted)) return value;
-  return "";
-}
-
-bool is_redirect(const loop::HttpResponse& response) {
-  const int s = response.status;
-  return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && !header(response.headers, "Location").empty();
-}
-
 // "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110, 5.6.7) in seconds since the epoch.
 std::optional<double> last_modified(const loop::Headers& headers) {
-  const std::string text(header(headers, "Last-Modified"));
+  const std::string* text = loop::find_header(headers, "Last-Modified");
   std::tm parts{};
-  const char* end = text.empty() ? nullptr : ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  const char* end = text == nullptr ? nullptr : ::strptime(text->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0') return std::nullopt;
   return static_cast<double>(::timegm(&parts));
 }
@@ -169,7 +160,9 @@ void measure_http(const loop::HttpResponse& response, Reason reason, Measurement
   out.push_back({"probe_http_content_length", may_have_body ? length : std::max(length, 0.0), {}});
   out.push_back({"probe_http_uncompressed_body_length", static_cast<double>(response.body.size()), {}});
   // One that was not to be followed was met all the same.
-  const bool refused_redirect = response.redirects == 0 && is_redirect(response);
+  const std::string* location = loop::find_header(response.headers, "Location");
+  const bool refused_redirect =
+      response.redirects == 0 && loop::is_redirect(response.status) && location != nullptr && !location->empty();
   out.push_back({"probe_http_redirects", refused_redirect ? 1.0 : static_cast<double>(response.redirects), {}});
   if (const auto modified = last_modified(response.headers))
     out.push_back({"probe_http_last_modified_timestamp_seconds", *modified, {}});

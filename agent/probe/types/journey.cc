@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
@@ -191,10 +192,7 @@ class JourneyProbe final : public Probe {
     return {};
   }
 
-  bool has_header(std::string_view name) const {
-    return std::any_of(request_.headers.begin(), request_.headers.end(),
-                       [&](const auto& header) { return same_word(header.first, name); });
-  }
+  bool has_header(std::string_view name) const { return loop::find_header(request_.headers, name) != nullptr; }
 
   void ask() {
     const auto url = parse_url(request_.url);
@@ -221,11 +219,9 @@ class JourneyProbe final : public Probe {
   // True if another request was sent. Methods change as browsers change them (RFC 9110, 15.4).
   bool follow(loop::HttpResponse& response) {
     const int status = response.status;
-    const bool redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-    if (!settings_.follow_redirects || !redirect) return false;
-    const auto location = std::find_if(response.headers.begin(), response.headers.end(),
-                                       [](const auto& header) { return same_word(header.first, "Location"); });
-    if (location == response.headers.end()) return false;
+    if (!settings_.follow_redirects || !loop::is_redirect(status)) return false;
+    const std::string* location = loop::find_header(response.headers, "Location");
+    if (location == nullptr) return false;
     if (++redirects_ > kMostRedirects) {
       response.reason = Reason::protocol_error;
       response.text = "more than " + std::to_string(kMostRedirects) + " redirects";
@@ -235,14 +231,14 @@ class JourneyProbe final : public Probe {
     if ((status == 303 && request_.method != "HEAD") || (status < 303 && was_post)) {
       request_.method = "GET";
       request_.body.clear();
-      std::erase_if(request_.headers, [](const auto& header) { return same_word(header.first, "Content-Type"); });
+      std::erase_if(request_.headers, [](const auto& header) { return base::same_word(header.first, "Content-Type"); });
     }
-    request_.url = resolved(url_, location->second);
+    request_.url = resolved(url_, *location);
     // Credentials stay with the origin that they were meant for.
     if (const auto next = parse_url(request_.url); !next || next->origin() != url_.origin())
       std::erase_if(request_.headers, [](const auto& header) {
-        return same_word(header.first, "Authorization") || same_word(header.first, "Cookie") ||
-               same_word(header.first, "Host");
+        return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
+               base::same_word(header.first, "Host");
       });
     ask();
     return true;

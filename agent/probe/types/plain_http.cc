@@ -1,10 +1,10 @@
 #include "probe/types/plain_http.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -17,9 +17,7 @@ bool has_line_break(std::string_view text) {
 }
 
 bool has_header(const loop::HttpRequest& request, std::string_view name) {
-  for (const auto& [known, value] : request.headers)
-    if (same_word(known, name)) return true;
-  return false;
+  return loop::find_header(request.headers, name) != nullptr;
 }
 
 // host, host:port or [v6]:port. Nothing for what is unusual: the library answers for that.

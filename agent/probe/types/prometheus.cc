@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -81,7 +82,7 @@ class PrometheusProbe final : public FetchProbe {
   Outcome judge(const loop::HttpResponse& response) override {
     ExpositionFormat format = ExpositionFormat::text;
     for (const auto& [name, value] : response.headers)
-      if (same_word(name, "Content-Type") && value.starts_with("application/openmetrics-text"))
+      if (base::same_word(name, "Content-Type") && value.starts_with("application/openmetrics-text"))
         format = ExpositionFormat::open_metrics;
     const auto count = read_exposition(response.body, format,
                                        {[this](std::string_view name) { return wanted(name); },

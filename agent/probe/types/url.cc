@@ -1,7 +1,8 @@
 #include "probe/types/url.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace probe {
 namespace {
@@ -41,7 +42,7 @@ std::optional<Url> parse_url(std::string_view text) {
   if (host.starts_with("[")) host = host.substr(1, host.find(']') - 1);
   else host = host.substr(0, host.find(':'));
   if (host.empty()) return std::nullopt;
-  for (const char c : host) url.host += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  url.host = base::lower_case(host);
   return url;
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 namespace probe {
@@ -122,11 +121,6 @@ std::string shown(std::string_view bytes) {
   std::string out;
   for (const char c : bytes.substr(0, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
   return "'" + out + (bytes.size() > kShown ? "…'" : "'");
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {

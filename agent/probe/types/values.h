@@ -48,9 +48,6 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
 // A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.
 std::string shown(std::string_view bytes);
 
-// Whether two words of a protocol are the same without regard to case (ASCII).
-bool same_word(std::string_view a, std::string_view b);
-
 // "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target);
 // The other way round, for texts.

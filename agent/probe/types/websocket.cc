@@ -1,11 +1,11 @@
 // A WebSocket (RFC 6455): the upgrade and its proof, a text message and what must come back, a ping, a clean close.
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/random.h"
 #include "loop/hmac.h"
 #include "probe/common_keys.h"
@@ -93,18 +93,13 @@ std::string frame(Opcode opcode, std::string_view payload) {
   return out;
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 // The value of a header in the head of an answer; "" if it has none.
 std::string_view header(std::string_view head, std::string_view name) {
   for (std::size_t at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at)) {
     at += 2;
     const std::string_view line = head.substr(at, head.find("\r\n", at) - at);
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !same_word(line.substr(0, colon), name)) continue;
+    if (colon == std::string_view::npos || !base::same_word(line.substr(0, colon), name)) continue;
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ')) value.remove_prefix(1);
     while (value.ends_with(' ')) value.remove_suffix(1);
@@ -144,7 +139,7 @@ class WebsocketProbe final : public Conversation {
     std::from_chars(head.data() + protocol.size(), head.data() + std::min(head.size(), protocol.size() + 3), status_);
     if (status_ != 101)
       return over(Reason::status_mismatch, "answered with status " + std::to_string(status_) + ", expected 101");
-    if (!same_word(header(head, "Upgrade"), "websocket"))
+    if (!base::same_word(header(head, "Upgrade"), "websocket"))
       return over(Reason::header_mismatch, "upgrades to " + shown(header(head, "Upgrade")) + ", not to websocket");
     // RFC 6455, 4.1: only who has read the request can know this.
     const std::string proof = loop::base64_encode(loop::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
