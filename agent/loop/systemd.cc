@@ -156,11 +156,13 @@ class SdBusSystemd::Bus::Job final : public Registration {
       : bus_(bus), what_(fmt::format("{} {}", verb.name, unit)), done_(std::move(done)) {
     bus_.jobs.push_back(this);
     timer_ = bus_.loop.at(deadline, [this] {
-      finish(
-          shutdown_ ? base::fail(base::Kind::cancelled, fmt::format("the node shuts down; {} was taken away", what_))
-          : path_.empty()
-              ? base::fail(base::Kind::timeout, fmt::format("systemd did not answer to {} in time", what_))
-              : base::fail(base::Kind::timeout, fmt::format("systemd did not end {} in time; the job goes on", what_)));
+      if (shutdown_)
+        said_ = base::fail(base::Kind::cancelled, fmt::format("the node shuts down; {} was taken away", what_));
+      else if (!said_)
+        said_ = base::fail(base::Kind::timeout,
+                           path_.empty() ? fmt::format("systemd did not answer to {} in time", what_)
+                                         : fmt::format("systemd did not end {} in time; the job goes on", what_));
+      finish(*std::move(said_));
     });
     sd_bus_message* call = nullptr;
     sd_bus_slot* slot = nullptr;
@@ -186,13 +188,18 @@ class SdBusSystemd::Bus::Job final : public Registration {
     const bool pushed_aside = result ? *result == "canceled" : result.error().kind == base::Kind::cancelled;
     if (!pushed_aside) return finish(std::move(result));
     said_ = std::move(result);
-    sd_bus_slot* slot = nullptr;
-    const int code = sd_bus_call_method_async(bus_.connection->native(), &slot, kSystemd, kManagerPath,
-                                              "org.freedesktop.DBus.Properties", "Get", &Job::on_system_state, this,
-                                              "ss", kManager, "SystemState");
-    state_slot_.reset(slot);
-    bus_.connection->sent();
-    if (code < 0) finish(std::move(said_));
+    ask_whether_node_stops();
+  }
+  // The bus ended, and with it the node perhaps: systemd is asked once the bus is back.
+  void lost() {
+    state_slot_.reset();
+    if (!said_)
+      said_ = base::fail(base::Kind::unavailable,
+                         fmt::format("the connection to systemd was lost during {}; how it ended is not known", what_));
+  }
+  // May destroy this object.
+  void connected() {
+    if (said_) ask_whether_node_stops();
   }
   // May destroy this object.
   void finish(base::Result<std::string> result) {
@@ -203,6 +210,16 @@ class SdBusSystemd::Bus::Job final : public Registration {
   }
 
  private:
+  bool bus_is_open() const { return sd_bus_is_open(bus_.connection->native()) > 0; }
+  void ask_whether_node_stops() {
+    sd_bus_slot* slot = nullptr;
+    const int code = sd_bus_call_method_async(bus_.connection->native(), &slot, kSystemd, kManagerPath,
+                                              "org.freedesktop.DBus.Properties", "Get", &Job::on_system_state, this,
+                                              "ss", kManager, "SystemState");
+    state_slot_.reset(slot);
+    bus_.connection->sent();
+    if (code < 0 && bus_is_open()) finish(*std::move(said_));
+  }
   static int on_reply(sd_bus_message* reply, void* self, sd_bus_error*) {
     static_cast<Job*>(self)->replied(reply);
     return 0;
@@ -212,6 +229,7 @@ class SdBusSystemd::Bus::Job final : public Registration {
       base::Error error = bus_error(reply, fmt::format("systemd refused to {}", what_));
       if (error.kind == base::Kind::permission)
         error.text += "; a polkit rule for org.freedesktop.systemd1.manage-units must allow this unit and verb";
+      if (!bus_is_open()) return lost();
       return ended(tl::unexpected<base::Error>(std::move(error)));
     }
     if (!has_job_) return finish(std::string("done"));
@@ -227,12 +245,13 @@ class SdBusSystemd::Bus::Job final : public Registration {
     const char* state = nullptr;
     const bool told = sd_bus_message_is_method_error(reply, nullptr) == 0 &&
                       sd_bus_message_read(reply, "v", "s", &state) >= 0 && state != nullptr;
+    if (!told && !job.bus_is_open()) return 0;
     if (!told || std::string_view(state) != "stopping") {
-      job.finish(std::move(job.said_));
+      job.finish(*std::move(job.said_));
       return 0;
     }
     job.shutdown_ = true;
-    std::erase(job.bus_.jobs, &job);  // the end of the bus is not its end either
+    std::erase(job.bus_.jobs, &job);  // nothing that the bus says is its end
     return 0;
   }
 
@@ -241,7 +260,7 @@ class SdBusSystemd::Bus::Job final : public Registration {
   std::function<void(base::Result<std::string>)> done_;
   bool has_job_ = true;
   std::string path_;
-  base::Result<std::string> said_;  // until systemd has said whether the node shuts down
+  std::optional<base::Result<std::string>> said_;  // the end, until systemd has said whether the node shuts down
   bool shutdown_ = false;
   Slot slot_, state_slot_;
   Handle timer_;
@@ -261,6 +280,7 @@ base::Result<> SdBusSystemd::Bus::connect() {
   // Without a subscriber systemd sends no signals about units.
   sd_bus_call_method_async(native, nullptr, kSystemd, kManagerPath, kManager, "Subscribe", nullptr, nullptr, "");
   for (auto& [name, watched] : units) follow(*watched);
+  for (Job* job : std::vector(jobs)) job->connected();
   connection->sent();
   return {};
 }
@@ -275,14 +295,14 @@ void SdBusSystemd::Bus::lost() {
   signals.clear();
   connection.reset();
   ended_jobs.clear();
-  while (!jobs.empty()) jobs.front()->finish(tl::unexpected<base::Error>(error));
+  for (Job* job : jobs) job->lost();
   while (!readers.empty()) readers.front()->finish(tl::unexpected<base::Error>(error));
   tell_all(error);
   retry_later();
 }
 
 void SdBusSystemd::Bus::retry_later() {
-  if (units.empty()) return;
+  if (units.empty() && jobs.empty()) return;
   retry = loop.after(retry_after, [this] {
     if (auto connected = connect(); !connected) {
       tell_all(connected.error());

@@ -43,6 +43,8 @@ class Systemd {
   // job of somebody else on the unit contradicts this one; nothing was done).
   // A job that the shutdown of the node pushes aside has no end: `done` is not called before the deadline. This process
   // is stopped long before that, so that what waits for the job is found unfinished, and not failed, after the boot.
+  // The shutdown takes the bus away too, at times before anything else: a job whose bus is lost ends as unavailable,
+  // but only when systemd answers again and the node stays up.
   virtual Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                          std::function<void(base::Result<std::string>)> done) = 0;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 
 #include "fakes/fake_systemd.h"
@@ -146,6 +147,46 @@ TEST_CASE("a job that the shutdown of the node pushes aside has no end before it
   }
   manager.jobs_end("failed");  // that a unit failed stays true
   CHECK(*world.job("restart") == "failed");
+}
+
+TEST_CASE("a job that loses its bus waits until systemd says whether the node goes down with it") {
+  fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  std::optional<base::Result<std::string>> got;
+  World world(daemon.address);
+  // Under way when the bus goes; what became of it after that, nobody has seen.
+  const auto job_without_bus = [&](base::Duration limit) {
+    auto manager = std::make_unique<fakes::FakeSystemd>(daemon.address);
+    manager->jobs_end("hang");
+    got.reset();
+    auto handle = world.systemd.run_job("restart", "order.service", world.loop.now() + limit,
+                                        [&](base::Result<std::string> result) { got = std::move(result); });
+    REQUIRE(fakes::run_until(world.loop, [&] { return !manager->calls().empty(); }));
+    CHECK(*world.job("reset-failed") == "done");  // the reply that names the job has been read, too
+    daemon.stop();
+    return handle;
+  };
+  {
+    const auto handle = job_without_bus(10s);
+    daemon.start();
+    const fakes::FakeSystemd manager(daemon.address);
+    REQUIRE(fakes::run_until(world.loop, [&] { return got.has_value(); }));
+    CHECK(got->error().kind == base::Kind::unavailable);
+    CHECK(got->error().text ==
+          "the connection to systemd was lost during restart order.service; how it ended is not known");
+  }
+  {
+    const auto handle = job_without_bus(1s);
+    daemon.start();
+    fakes::FakeSystemd manager(daemon.address);
+    manager.shut_down();
+    REQUIRE(fakes::run_until(world.loop, [&] { return got.has_value(); }));
+    CHECK(got->error().kind == base::Kind::cancelled);
+    CHECK(got->error().text == "the node shuts down; restart order.service was taken away");
+  }
+  const auto handle = job_without_bus(500ms);
+  REQUIRE(fakes::run_until(world.loop, [&] { return got.has_value(); }));
+  CHECK(got->error().kind == base::Kind::unavailable);
 }
 
 TEST_CASE("without a bus a watch says so once and goes on trying") {
