@@ -20,8 +20,9 @@ struct Faults {
 
 struct Settings {
   std::string role;  // gateway, order, payment, inventory or hooks
+  std::string name;  // of this process, where a role has several; default: the role
   Address listen;
-  std::string run;                       // folder of ROLE.pid and ROLE.ctl
+  std::string run;                       // folder of NAME.pid and NAME.ctl
   std::map<std::string, Address> peers;  // by role; "redis" is inventory's store
   std::string heartbeat;                 // fettle's unix datagram socket; "": none
   std::string file;                      // hooks: where deliveries are written, one JSON object a line

@@ -1,5 +1,5 @@
 // fettle-shop: one process of the demo shop, and the two commands that its scripts need.
-//   fettle-shop ROLE --listen=HOST:PORT --run=FOLDER [--peer=ROLE=HOST:PORT]... [--heartbeat=SOCKET]
+//   fettle-shop ROLE --listen=HOST:PORT --run=FOLDER [--name=NAME] [--peer=ROLE=HOST:PORT]... [--heartbeat=SOCKET]
 //                    [--file=FILE] [--secret-file=FILE]
 //   fettle-shop tell SOCKET WORD...   says "slow 500", "error", "mute", "fill", "die" or "heal" to a running process
 //   fettle-shop keeper FOLDER         starts processes for shopctl
@@ -43,7 +43,7 @@ class Process {
   // Serves until SIGTERM or SIGINT; then lets running requests end, for two seconds at most, and ends the process.
   [[noreturn]] void run() {
     const Fd stop = shop::take_signals({SIGTERM, SIGINT});
-    const std::string base = settings_.run + "/" + settings_.role;
+    const std::string base = settings_.run + "/" + settings_.name;
     Fd listener = shop::listen_on(settings_.listen, kBacklog);
     const Fd control = shop::control_socket(base + ".ctl");
     shop::write_pidfile(base + ".pid");
@@ -90,7 +90,7 @@ class Process {
     const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un to = shop::unix_address(settings_.heartbeat);
     // An agent that is not there right now is no reason for a shop to worry.
-    sendto(fd.number(), settings_.role.data(), settings_.role.size(), MSG_NOSIGNAL,
+    sendto(fd.number(), settings_.name.data(), settings_.name.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&to), sizeof to);
   }
 
@@ -127,7 +127,7 @@ class Process {
     } else {
       return fmt::format("error: \"{}\" is none of slow MS, error, mute, fill, die, heal", what);
     }
-    return fmt::format("{}: {}", settings_.role, text);
+    return fmt::format("{}: {}", settings_.name, text);
   }
 
   // Takes all places of its own accept queue, as a crowd of clients would.
@@ -157,13 +157,15 @@ std::string read_secret(const std::string& path) {
 
 shop::Settings parse_settings(const std::string& role, const std::vector<std::string>& options) {
   shop::Settings settings{
-      .role = role, .listen = {}, .run = "", .peers = {}, .heartbeat = "", .file = "", .secret = ""};
+      .role = role, .name = role, .listen = {}, .run = "", .peers = {}, .heartbeat = "", .file = "", .secret = ""};
   for (const std::string& option : options) {
     const std::size_t equals = std::min(option.find('='), option.size());
     const std::string name = option.substr(0, equals);
     const std::string value = option.substr(std::min(equals + 1, option.size()));
     if (name == "--listen") {
       settings.listen = shop::parse_address(value);
+    } else if (name == "--name") {
+      settings.name = value;
     } else if (name == "--run") {
       settings.run = value;
     } else if (name == "--peer") {
