@@ -1,0 +1,91 @@
+#include "loop/slow_calls.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace loop {
+
+// The calls that are out. `mutex` protects `scheduler`, which a thread asks for when its call came back; the rest is
+// the loop thread's.
+struct ThreadedCalls::Out {
+  std::mutex mutex;
+  Scheduler* scheduler;  // null once nobody waits any more
+  std::set<std::string> keys;
+  std::map<std::uint64_t, std::function<void(base::Result<>)>> waiting;
+  std::uint64_t last = 0;
+
+  explicit Out(Scheduler& s) : scheduler(&s) {}
+
+  void came_back(const std::string& key, std::uint64_t number) {
+    keys.erase(key);
+    const auto found = waiting.extract(number);
+    if (found) found.mapped()({});
+  }
+};
+
+namespace {
+
+base::Result<> begin(std::function<void()> work) {
+  // Signals are the loop's.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  base::Result<> begun;
+  try {
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error& error) {
+    begun = base::fail(base::Kind::limit, fmt::format("no thread for a call that may hang: {}", error.what()));
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return begun;
+}
+
+}  // namespace
+
+ThreadedCalls::ThreadedCalls(Scheduler& scheduler) : out_(std::make_shared<Out>(scheduler)) {}
+
+ThreadedCalls::~ThreadedCalls() {
+  const std::lock_guard lock(out_->mutex);
+  out_->scheduler = nullptr;
+}
+
+Handle ThreadedCalls::run(const std::string& key, std::function<void()> work,
+                          std::function<void(base::Result<>)> done) {
+  Scheduler& scheduler = *out_->scheduler;
+  base::Result<> begun;
+  if (out_->keys.contains(key))
+    begun = base::fail(base::Kind::timeout, fmt::format("the last look at {} has not come back: it hangs", key));
+  else if (out_->keys.size() >= kMost)
+    begun = base::fail(base::Kind::limit, fmt::format("{} calls hang already; {} was not looked at", kMost, key));
+  const std::uint64_t number = ++out_->last;
+  if (begun)
+    begun = begin([out = out_, key, number, work = std::move(work)] {
+      work();
+      const std::lock_guard lock(out->mutex);
+      if (out->scheduler == nullptr) return;
+      // A task that the loop has no more turn for goes with the loop, and holds nothing of it.
+      out->scheduler->post([out, key, number] { out->came_back(key, number); });
+    });
+  if (!begun)
+    return scheduler.at(scheduler.now(),
+                        [done = std::move(done), error = begun.error()] { done(tl::unexpected<base::Error>(error)); });
+  struct Place final : Registration {
+    Place(std::shared_ptr<Out> o, std::uint64_t n) : out(std::move(o)), number(n) {}
+    ~Place() override { out->waiting.erase(number); }
+    std::shared_ptr<Out> out;
+    std::uint64_t number;
+  };
+  out_->keys.insert(key);
+  out_->waiting.emplace(number, std::move(done));
+  return Handle(std::make_unique<Place>(out_, number));
+}
+
+}  // namespace loop

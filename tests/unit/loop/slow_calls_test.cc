@@ -1,0 +1,117 @@
+#include "loop/slow_calls.h"
+
+#include <doctest/doctest.h>
+
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "fakes/run_until.h"
+#include "loop/event_loop.h"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A call that hangs until it is let go. What it needs is its own, as for every call.
+struct Hanging {
+  std::promise<void> go;
+  std::function<void()> work = [going = go.get_future().share()] { going.wait(); };
+};
+
+}  // namespace
+
+TEST_CASE("a slow call runs on another thread, and its end is told on the loop's") {
+  loop::EventLoop loop;
+  loop::ThreadedCalls calls(loop);
+  const auto ran_on = std::make_shared<std::thread::id>();
+  std::optional<std::thread::id> told_on;
+  const auto handle = calls.run(
+      "/data", [ran_on] { *ran_on = std::this_thread::get_id(); },
+      [&](base::Result<> result) {
+        CHECK(result.has_value());
+        told_on = std::this_thread::get_id();
+      });
+  CHECK_FALSE(told_on.has_value());
+  REQUIRE(fakes::run_until(loop, [&] { return told_on.has_value(); }));
+  CHECK(*told_on == std::this_thread::get_id());
+  CHECK(*ran_on != *told_on);
+}
+
+TEST_CASE("what hangs holds up its own key only, and costs one thread however often it is asked") {
+  loop::EventLoop loop;
+  loop::ThreadedCalls calls(loop);
+  Hanging stuck;
+  bool back = false, other = false;
+  std::vector<std::string> refusals;
+  const auto first = calls.run("/mnt/nfs", stuck.work, [&](base::Result<>) { back = true; });
+  const auto again = [&] {
+    return calls.run(
+        "/mnt/nfs", [] {}, [&](base::Result<> result) { refusals.push_back(result.error().text); });
+  };
+  const auto second = again(), third = again();
+  const auto healthy = calls.run(
+      "/", [] {}, [&](base::Result<> result) { other = result.has_value(); });
+  REQUIRE(fakes::run_until(loop, [&] { return other && refusals.size() == 2; }));
+  CHECK(refusals.front() == "the last look at /mnt/nfs has not come back: it hangs");
+  CHECK_FALSE(back);
+  stuck.go.set_value();
+  REQUIRE(fakes::run_until(loop, [&] { return back; }));
+  bool fresh = false;
+  const auto fourth = calls.run(
+      "/mnt/nfs", [] {}, [&](base::Result<> result) { fresh = result.has_value(); });
+  CHECK(fakes::run_until(loop, [&] { return fresh; }));
+}
+
+TEST_CASE("the number of calls that hang is bounded") {
+  loop::EventLoop loop;
+  loop::ThreadedCalls calls(loop);
+  Hanging stuck;
+  std::vector<loop::Handle> handles;
+  std::size_t back = 0;
+  for (std::size_t i = 0; i < loop::ThreadedCalls::kMost; ++i)
+    handles.push_back(calls.run("/mnt/" + std::to_string(i), stuck.work, [&](base::Result<>) { ++back; }));
+  std::string refusal;
+  handles.push_back(calls.run(
+      "/one/more", [] {}, [&](base::Result<> result) { refusal = result.error().text; }));
+  REQUIRE(fakes::run_until(loop, [&] { return !refusal.empty(); }));
+  CHECK(refusal == "32 calls hang already; /one/more was not looked at");
+  stuck.go.set_value();
+  CHECK(fakes::run_until(loop, [&] { return back == loop::ThreadedCalls::kMost; }));
+}
+
+TEST_CASE("a dropped Handle is silent, and its key is free again when the call is back") {
+  loop::EventLoop loop;
+  loop::ThreadedCalls calls(loop);
+  Hanging stuck;
+  bool told = false, fresh = false;
+  auto handle = calls.run("/mnt/nfs", stuck.work, [&](base::Result<>) { told = true; });
+  handle.reset();
+  stuck.go.set_value();
+  loop::Handle next;
+  REQUIRE(fakes::run_until(loop, [&] {
+    if (!fresh)
+      next = calls.run(
+          "/mnt/nfs", [] {}, [&](base::Result<> result) { fresh |= result.has_value(); });
+    return fresh;
+  }));
+  CHECK_FALSE(told);
+}
+
+TEST_CASE("a call that hangs outlives the loop and all that asked for it") {
+  Hanging stuck;
+  const auto ended = std::make_shared<std::promise<void>>();
+  {
+    loop::EventLoop loop;
+    loop::ThreadedCalls calls(loop);
+    const auto handle = calls.run(
+        "/mnt/nfs",
+        [work = stuck.work, ended] {
+          work();
+          ended->set_value();
+        },
+        [](base::Result<>) { FAIL("nobody is there to be told"); });
+  }
+  stuck.go.set_value();
+  CHECK(ended->get_future().wait_for(10s) == std::future_status::ready);
+}
