@@ -47,7 +47,7 @@ if [ ! -e "$policy" ]; then
   trap 'exit 1' HUP INT TERM
   printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
 fi
-apt-get -q update && apt-get -q -y --no-install-recommends install "$@"
+apt-get -q update && apt-get -q -y --no-install-recommends --no-remove install "$@"
 EOF
 }
 

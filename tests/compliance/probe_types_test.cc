@@ -149,6 +149,15 @@ struct Surroundings {
     socket.send(pong);
     socket.wait_for_close();
   }};
+  // A mail server that likes everything, in its order.
+  fakes::TcpPeer smtp{[](fakes::PeerSocket& socket) {
+    socket.send("220 x\r\n");
+    socket.read_until("EHLO fettle.invalid\r\n");
+    socket.send("250 x\r\n");
+    socket.read_until("QUIT\r\n");
+    socket.send("221 x\r\n");
+    socket.wait_for_close();
+  }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
@@ -217,6 +226,7 @@ struct Surroundings {
          {{names.address(), {"query_name=a.test", "transport_protocol=tcp"}},
           Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
         {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
+        {"smtp", {{smtp.address(), {}}, Target{hole, {}}}},
         {"grpc", {{grpc.address(), {}}, Target{hole, {}}}},
         {"websocket", {{"ws://" + websocket.address() + "/", {}}, Target{"ws://" + hole + "/", {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},

@@ -15,6 +15,13 @@ constexpr std::size_t kUnreadLimit = 64 * 1024;
 
 }  // namespace
 
+std::string label_text(std::string_view bytes) {
+  std::string out(bytes.substr(0, 80));
+  for (char& c : out)
+    if (c < 0x20 || c == 0x7f || static_cast<unsigned char>(c) >= 0x80) c = '.';
+  return out;
+}
+
 void Conversation::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
   loop::Dial dial = dial_;
@@ -71,8 +78,11 @@ void Conversation::finish(Outcome outcome) {
   measure(outcome);
   if (dial_.unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
   const loop::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
-  if (chain) measure_chain(*chain, outcome.measurements);
-  else if (connection_.tls_seen) measure_chain(connection_.chain, outcome.measurements);
+  if (!chain && connection_.tls_seen) chain = &connection_.chain;
+  if (chain) {
+    measure_chain(*chain, outcome.measurements);
+    judge(*chain, outcome);
+  }
   std::exchange(done_, nullptr)(std::move(outcome));
 }
 

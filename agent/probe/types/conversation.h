@@ -26,6 +26,8 @@ class Conversation : public Probe {
   virtual bool closed_by_peer() { return false; }
   // Last words of the type's own: measurements of what was learnt until then, with the phases. Once, by finish().
   virtual void measure(model::Outcome&) {}
+  // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS, and last.
+  virtual void judge(const loop::PeerChain&, model::Outcome&) const {}
 
   void say(std::string bytes);
   // Takes leave: the run ends with `outcome` once the bytes are on their way.
@@ -49,6 +51,9 @@ class Conversation : public Probe {
   loop::Handle connecting_;
   std::string unread_;
 };
+
+// A piece of what a peer said, fit for a label's value: printable ASCII, the rest as dots, at most 80 bytes.
+std::string label_text(std::string_view bytes);
 
 // The settings of a type whose probe needs only what was prepared when they were parsed; `Prepared` has a `target`.
 template <typename ProbeOf, typename Prepared>

@@ -5,6 +5,7 @@
 
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/certificate_age.h"
 #include "probe/types/connect_probe.h"
 
 namespace probe {
@@ -81,13 +82,6 @@ std::vector<Turn> turns_of(const Opening& opening) {
   return turns;
 }
 
-// "expires in 12 days, 2026-12-05T00:00:00Z" or "expired 3 days ago, …".
-std::string in_words(base::WallTime expiry, base::WallTime now) {
-  const auto days = std::chrono::floor<std::chrono::days>(expiry < now ? now - expiry : expiry - now).count();
-  const std::string count = std::to_string(days) + (days == 1 ? " day" : " days");
-  return (expiry < now ? "expired " + count + " ago, " : "expires in " + count + ", ") + base::format_iso8601(expiry);
-}
-
 struct Prepared {
   ConnectSettings connect;
   std::chrono::days min_left{};
@@ -99,24 +93,10 @@ class TlsProbe final : public ConnectProbe {
       : ConnectProbe(context, prepared.connect), context_(context), prepared_(prepared) {}
 
  private:
-  // The chain that was verified counts: servers send expired certificates that no client needs. Without one, whatever
-  // was sent.
   void judge(const loop::PeerChain& chain, Outcome& outcome) const override {
-    const bool refused = !chain.verify_error.empty();
-    outcome.measurements.push_back({"probe_tls_certificate_refused", refused ? 1.0 : 0.0, {}});
-    const auto expiry = chain.last_chain_expiry ? chain.last_chain_expiry : chain.earliest_expiry;
-    if (!expiry) return;
-    const base::WallTime now = context_.scheduler.wall_now();
-    const std::string words = "certificate of " + prepared_.connect.target + " " + in_words(*expiry, now);
-    if (!outcome.up) {
-      outcome.text += "; the " + words;
-    } else if (*expiry < now + prepared_.min_left) {
-      outcome.up = false;
-      outcome.reason = Reason::tls_expired;
-      outcome.text = words + (*expiry < now ? "" : "; min_days is " + std::to_string(prepared_.min_left.count()));
-    } else {
-      outcome.text = words;
-    }
+    const std::string words = judge_certificate_age(chain, prepared_.connect.target, prepared_.min_left,
+                                                    context_.scheduler.wall_now(), outcome);
+    if (outcome.up && !words.empty()) outcome.text = words;
   }
 
   const Context& context_;
