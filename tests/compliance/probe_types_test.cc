@@ -158,6 +158,14 @@ struct Surroundings {
     socket.send("221 x\r\n");
     socket.wait_for_close();
   }};
+  // A broker that knows ApiVersions 0 to 3 and nothing else.
+  fakes::TcpPeer kafka{[](fakes::PeerSocket& socket) {
+    socket.read_until(
+        "\7fettle\2"
+        "1\0"s);
+    socket.send("\0\0\0\x13\0\0\0\1\0\0\2\0\x12\0\0\0\3\0\0\0\0\0\0"s);
+    socket.wait_for_close();
+  }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
@@ -227,6 +235,7 @@ struct Surroundings {
           Target{hole, {"query_name=a.test", "transport_protocol=tcp"}}}},
         {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
         {"smtp", {{smtp.address(), {}}, Target{hole, {}}}},
+        {"kafka", {{kafka.address(), {}}, Target{hole, {}}}},
         {"grpc", {{grpc.address(), {}}, Target{hole, {}}}},
         {"websocket", {{"ws://" + websocket.address() + "/", {}}, Target{"ws://" + hole + "/", {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},
