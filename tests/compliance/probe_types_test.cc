@@ -166,6 +166,21 @@ struct Surroundings {
     socket.send("\0\0\0\x13\0\0\0\1\0\0\2\0\x12\0\0\0\3\0\0\0\0\0\0"s);
     socket.wait_for_close();
   }};
+  // A broker of few words: start, tune, open-ok and close-ok, each when it is due.
+  fakes::TcpPeer rabbitmq{[](fakes::PeerSocket& socket) {
+    const auto say = [&](const std::string& method) {
+      socket.send("\1\0\0\0\0\0"s + static_cast<char>(method.size()) + method + '\xce');
+    };
+    socket.read_until("AMQP\0\0\x09\1"s);
+    say("\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\5PLAIN\0\0\0\5en_US"s);
+    socket.read_until("\5en_US\xce"s);
+    say("\0\x0a\0\x1e\0\0\0\0\0\0\0\0"s);
+    socket.read_until("\1/\0\0\xce"s);
+    say("\0\x0a\0\x29\0"s);
+    socket.read_until("\0\0\0\0\xce"s);
+    say("\0\x0a\0\x33"s);
+    socket.wait_for_close();
+  }};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
@@ -236,6 +251,8 @@ struct Surroundings {
         {"postgres", {{postgres.address(), {"username=fettle"}}, Target{hole, {"username=fettle"}}}},
         {"smtp", {{smtp.address(), {}}, Target{hole, {}}}},
         {"kafka", {{kafka.address(), {}}, Target{hole, {}}}},
+        {"rabbitmq",
+         {{rabbitmq.address(), {"username=fettle", "password=x"}}, Target{hole, {"username=fettle", "password=x"}}}},
         {"grpc", {{grpc.address(), {}}, Target{hole, {}}}},
         {"websocket", {{"ws://" + websocket.address() + "/", {}}, Target{"ws://" + hole + "/", {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},
