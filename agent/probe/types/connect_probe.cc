@@ -10,7 +10,8 @@ using model::Reason;
 
 void prepare(std::vector<Turn>& turns) {
   for (Turn& turn : turns) {
-    if (!turn.expect.regex || turn.expect.regex->group_count() == 0) continue;
+    const bool templates = turn.send.find('$') != std::string::npos || !turn.labels.empty();
+    if (!turn.expect.regex || (turn.expect.regex->group_count() == 0 && !templates)) continue;
     auto whole = base::Regex::compile("(?s:.*?)(?:" + turn.expect.regex->pattern() + ")(?s:.*)");
     if (whole) turn.captures = std::move(*whole);
   }
@@ -40,7 +41,13 @@ void ConnectProbe::finish(Outcome outcome) {
   const loop::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
   if (outcome.up) outcome.text = (settings_.turns.empty() ? "connected to " : "talked to ") + settings_.target;
   const bool mismatch = outcome.reason == Reason::body_mismatch;
-  outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch ? 1.0 : 0.0, {}});
+  const bool bytes = mismatch && dialogue_ && dialogue_->bytes_missing();
+  outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch && !bytes ? 1.0 : 0.0, {}});
+  const bool bytes_expected = std::any_of(settings_.turns.begin(), settings_.turns.end(),
+                                          [](const Turn& turn) { return !turn.expect_bytes.empty(); });
+  if (bytes_expected) outcome.measurements.push_back({"probe_failed_due_to_bytes", bytes ? 1.0 : 0.0, {}});
+  if (dialogue_)
+    for (auto& measurement : dialogue_->take_learnt()) outcome.measurements.push_back(std::move(measurement));
   measure_address(connected_.address, connected_.phases, outcome.measurements);
   const loop::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
   if (!chain && connected_.tls_seen) chain = &connected_.chain;

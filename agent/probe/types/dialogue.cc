@@ -1,6 +1,7 @@
 #include "probe/types/dialogue.h"
 
-#include <charconv>
+#include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace probe {
@@ -11,6 +12,23 @@ using model::Reason;
 
 constexpr std::size_t kReceivedLimit = 64 * 1024;
 
+bool is_label_name(const std::string& name) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 && !name.starts_with("__") &&
+         std::all_of(name.begin(), name.end(), fits);
+}
+
+const config::Schema<ExpectLabel>& label_schema() {
+  static const auto schema =
+      config::Schema<ExpectLabel>("labels")
+          .required("name", &ExpectLabel::name, "Name of the label.")
+          .required("value", &ExpectLabel::value, "Its value; $1, ${1} and ${name} are groups of `expect`.")
+          .check([](const ExpectLabel& label, const config::Complain& complain) {
+            if (!is_label_name(label.name)) complain("name", "must be a label's name: letters, digits and _");
+          });
+  return schema;
+}
+
 }  // namespace
 
 const config::Schema<Turn>& turn_schema() {
@@ -18,12 +36,17 @@ const config::Schema<Turn>& turn_schema() {
       config::Schema<Turn>("query_response")
           .optional("expect", &Turn::expect,
                     "Regular expression (RE2) to find in a line from the peer; lines before it are passed over.")
-          .optional("expect_bytes", &Turn::expect_bytes, "Bytes to find in what the peer sends, line or no line.")
-          .optional("send", &Turn::send, "Line to send, a newline is added; ${1} is the first group of `expect`.")
+          .optional("expect_bytes", &Turn::expect_bytes,
+                    "Bytes to find in what the peer sends, line or no line; after the line of `expect`, if both are "
+                    "there.")
+          .optional("send", &Turn::send,
+                    "Line to send, a newline is added. $1, ${1} and ${name} are groups of `expect`, $$ is a dollar; in "
+                    "a turn without `expect`, ${1} and ${name} are groups of the last one and all else is verbatim.")
           .optional("starttls", &Turn::starttls, "Go on in TLS on this connection.")
+          .list("labels", &Turn::labels, label_schema(),
+                "Labels of the gauge probe_expect_info, which is 1 once `expect` has matched.")
           .check([](const Turn& turn, const config::Complain& complain) {
-            if (turn.expect.regex && !turn.expect_bytes.empty())
-              complain("expect_bytes", "cannot stand beside `expect` in one turn; make two turns of it");
+            if (!turn.labels.empty() && !turn.expect.regex) complain("labels", "needs expect, whose groups they show");
             if (!turn.expect.regex && turn.expect_bytes.empty() && turn.send.empty() && !turn.starttls)
               complain("", "a turn needs expect, expect_bytes, send or starttls");
           });
@@ -62,14 +85,7 @@ void Dialogue::on_bytes(std::string_view bytes, const loop::StreamFailure* failu
   go_on();
 }
 
-bool Dialogue::expectation_met(const Turn& turn) {
-  groups_.clear();
-  if (!turn.expect_bytes.empty()) {
-    const std::size_t at = received_.find(turn.expect_bytes);
-    if (at == std::string::npos) return false;
-    received_.erase(0, at + turn.expect_bytes.size());
-    return true;
-  }
+bool Dialogue::line_came(const Turn& turn) {
   if (!turn.expect.regex) return true;
   while (!received_.empty()) {
     const std::size_t newline = received_.find('\n');
@@ -81,11 +97,32 @@ bool Dialogue::expectation_met(const Turn& turn) {
       last_line_ = std::move(line);
       continue;
     }
-    if (turn.captures)
-      for (const std::string_view group : turn.captures->groups_of_full_match(line)) groups_.emplace_back(group);
+    matched_ = std::move(line);
+    captures_ = turn.captures ? &*turn.captures : nullptr;
+    learn(turn);
     return true;
   }
   return false;
+}
+
+bool Dialogue::bytes_came(const Turn& turn) {
+  const std::size_t at = received_.find(turn.expect_bytes);
+  if (at == std::string::npos) return false;
+  received_.erase(0, at + turn.expect_bytes.size());
+  return true;
+}
+
+// `captures` matches the line as a whole: to replace the match is to expand the template.
+void Dialogue::learn(const Turn& turn) {
+  if (turn.labels.empty()) return;
+  std::vector<model::Label> labels;
+  std::vector<std::string> values;
+  values.reserve(turn.labels.size());  // the labels look into it
+  for (const ExpectLabel& label : turn.labels) {
+    values.push_back(captures_ ? captures_->replace_all(matched_, label.value) : label.value);
+    labels.push_back({label.name, values.back()});
+  }
+  learnt_.push_back({"probe_expect_info", 1, model::Labels(labels)});
 }
 
 void Dialogue::go_on() {
@@ -94,7 +131,11 @@ void Dialogue::go_on() {
     const Turn& turn = turns_[turn_];
     switch (step_) {
       case Step::expect:
-        if (!expectation_met(turn)) return ended_ ? on_end() : void();
+        if (!line_came(turn)) return ended_ ? on_end() : void();
+        step_ = Step::bytes;
+        break;
+      case Step::bytes:
+        if (!bytes_came(turn)) return ended_ ? on_end() : void();
         step_ = Step::send;
         break;
       case Step::send:
@@ -103,7 +144,7 @@ void Dialogue::go_on() {
           break;
         }
         step_ = Step::wait;
-        stream_->write(expanded(turn.send) + "\n", [this](const loop::StreamFailure* failure) {
+        stream_->write(line_to_send(turn) + "\n", [this](const loop::StreamFailure* failure) {
           if (failure) return fail(failure->reason, failure->text);
           step_ = Step::starttls;
           go_on();
@@ -135,7 +176,7 @@ void Dialogue::on_end() {
   if (turn_ == turns_.size()) return;
   if (!heard_) return fail(Reason::closed_early, "closed the connection without a word");
   const Turn& turn = turns_[turn_];
-  if (turn.expect.regex)
+  if (step_ == Step::expect)
     return fail(Reason::body_mismatch, "no line matched " + shown(turn.expect.regex->pattern()) + "; the last was " +
                                            shown(received_.empty() ? last_line_ : received_));
   fail(Reason::body_mismatch, "never sent " + shown(turn.expect_bytes) + "; ended with " + shown(received_));
@@ -147,20 +188,18 @@ void Dialogue::fail(Reason reason, const std::string& text) {
   std::exchange(done_, nullptr)(std::move(outcome));
 }
 
-std::string Dialogue::expanded(const std::string& text) const {
+// Without an expectation of its own only ${…} is taken for a group: a dollar in a password or a price is what it is.
+std::string Dialogue::line_to_send(const Turn& turn) const {
+  if (captures_ == nullptr) return turn.send;
+  if (turn.expect.regex) return captures_->replace_all(matched_, turn.send);
   std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t close = text.find('}', at);
-    std::size_t number = 0;
-    if (text.compare(at, 2, "${") == 0 && close != std::string::npos) {
-      const auto [end, error] = std::from_chars(text.data() + at + 2, text.data() + close, number);
-      if (error == std::errc() && end == text.data() + close) {
-        if (number < groups_.size()) out += groups_[number];
-        at = close + 1;
-        continue;
-      }
-    }
-    out += text[at++];
+  for (std::size_t at = 0; at < turn.send.size();) {
+    const std::size_t open = turn.send.find("${", at);
+    const std::size_t close = open == std::string::npos ? open : turn.send.find('}', open);
+    out += turn.send.substr(at, close == std::string::npos ? close : open - at);
+    if (close == std::string::npos) break;
+    out += captures_->replace_all(matched_, turn.send.substr(open, close + 1 - open));
+    at = close + 1;
   }
   return out;
 }

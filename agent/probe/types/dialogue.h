@@ -13,12 +13,19 @@
 
 namespace probe {
 
-// In this order, each if it is given: wait for `expect` or `expect_bytes`, send, start TLS.
+// A label of probe_expect_info; the value may name groups of the turn's `expect`.
+struct ExpectLabel {
+  std::string name;
+  std::string value;
+};
+
+// In this order, each if it is given: wait for `expect`, wait for `expect_bytes`, send, start TLS.
 struct Turn {
   Pattern expect;            // a line that it is found in; lines before it are passed over
   std::string expect_bytes;  // these bytes, wherever they come
-  std::string send;          // a line; ${1} is what the group of this turn's `expect` matched
+  std::string send;          // a line; may name groups of `expect`, or of the last turn's that had one
   bool starttls = false;
+  std::vector<ExpectLabel> labels;
   std::optional<base::Regex> captures;  // `expect` made to match whole lines, for the groups
 };
 
@@ -33,16 +40,22 @@ class Dialogue {
            std::function<void(model::Outcome)> done);
   void start();
   const loop::Stream& stream() const { return *stream_; }
+  // What `labels` of the turns so far have learnt: one probe_expect_info per turn.
+  Measurements take_learnt() { return std::move(learnt_); }
+  // Once failed with body_mismatch: it was bytes that did not come, not a line.
+  bool bytes_missing() const { return step_ == Step::bytes; }
 
  private:
-  enum class Step { expect, send, starttls, wait };
+  enum class Step { expect, bytes, send, starttls, wait };
 
   void go_on();
-  bool expectation_met(const Turn& turn);  // false: not yet, or failed
+  bool line_came(const Turn& turn);  // false: not yet
+  bool bytes_came(const Turn& turn);
+  void learn(const Turn& turn);
   void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
   void on_end();
   void fail(model::Reason reason, const std::string& text);
-  std::string expanded(const std::string& text) const;
+  std::string line_to_send(const Turn& turn) const;
 
   const std::vector<Turn>& turns_;
   std::unique_ptr<loop::Stream> stream_;
@@ -51,11 +64,13 @@ class Dialogue {
   std::function<void(model::Outcome)> done_;
   std::size_t turn_ = 0;
   Step step_ = Step::expect;
-  std::string received_;             // not yet looked at
-  std::string last_line_;            // that did not match
-  std::vector<std::string> groups_;  // of the last expectation
-  bool ended_ = false;               // the peer closed its side
-  bool heard_ = false;               // anything at all in this turn
+  std::string received_;                   // not yet looked at
+  std::string last_line_;                  // that did not match
+  const base::Regex* captures_ = nullptr;  // of the last expectation that was met
+  std::string matched_;                    // the line that met it
+  Measurements learnt_;
+  bool ended_ = false;  // the peer closed its side
+  bool heard_ = false;  // anything at all in this turn
 };
 
 }  // namespace probe

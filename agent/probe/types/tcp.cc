@@ -82,7 +82,7 @@ query_response:
     .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
     .measurements = {"probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"},
     .keys_of_target = host_and_port,
-    .other_measurements = with_chain({"probe_failed_due_to_regex"}),
+    .other_measurements = with_chain({"probe_failed_due_to_regex", "probe_failed_due_to_bytes", "probe_expect_info"}),
 };
 
 }  // namespace probe

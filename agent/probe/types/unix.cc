@@ -68,7 +68,7 @@ query_response:
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"path", std::string(target)}};
     },
-    .other_measurements = with_chain({"probe_failed_due_to_regex"}),
+    .other_measurements = with_chain({"probe_failed_due_to_regex", "probe_failed_due_to_bytes", "probe_expect_info"}),
 };
 
 }  // namespace probe
