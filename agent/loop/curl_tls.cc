@@ -33,6 +33,7 @@ void lend_tls(const TlsContext& tls, SSL_CTX* curls, std::shared_ptr<Verificatio
   Connection connection{std::move(verification_of_peer), tls.settings().server_name};
   SSL_CTX_set1_cert_store(curls, SSL_CTX_get_cert_store(shared));
   SSL_CTX_set_min_proto_version(curls, static_cast<int>(SSL_CTX_get_min_proto_version(shared)));
+  SSL_CTX_set_max_proto_version(curls, static_cast<int>(SSL_CTX_get_max_proto_version(shared)));
   SSL_CTX_set_security_level(curls, SSL_CTX_get_security_level(shared));
   if (X509* certificate = SSL_CTX_get0_certificate(shared); certificate != nullptr) {
     SSL_CTX_use_certificate(curls, certificate);

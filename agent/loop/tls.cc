@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -28,16 +30,31 @@ tl::unexpected<base::Error> cannot(std::string_view what, const std::string& fil
   return base::fail(base::Kind::invalid, fmt::format("cannot {} {}: {}", what, file, take_openssl_error()));
 }
 
-base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
-  int number = 0;
+base::Result<int> number_of(const std::string& name) {
   for (const Version& version : kVersions)
-    if (settings.min_version == version.name) number = version.number;
-  if (number == 0)
-    return base::fail(base::Kind::invalid,
-                      fmt::format("'{}' is no TLS version; write TLS10, TLS11, TLS12 or TLS13", settings.min_version));
-  SSL_CTX_set_min_proto_version(context, number);
+    if (name == version.name) return version.number;
+  return base::fail(base::Kind::invalid,
+                    fmt::format("'{}' is no TLS version; write TLS10, TLS11, TLS12 or TLS13", name));
+}
+
+base::Result<> set_versions(SSL_CTX* context, const TlsSettings& settings) {
+  TRY(const int oldest, number_of(settings.min_version));
+  SSL_CTX_set_min_proto_version(context, oldest);
+  int newest = 0;  // the library's
+  if (!settings.max_version.empty()) {
+    TRY(newest, number_of(settings.max_version));
+    if (newest < oldest)
+      return base::fail(base::Kind::invalid, fmt::format("max_version {} is older than min_version {}",
+                                                         settings.max_version, settings.min_version));
+  }
+  SSL_CTX_set_max_proto_version(context, newest);
   // Old versions need the signatures of their time.
-  if (number < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
+  if (oldest < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
+  return {};
+}
+
+base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
+  TRY_VOID(set_versions(context, settings));
 
   ERR_clear_error();
   if (settings.ca_file.empty()) {
@@ -57,11 +74,65 @@ base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
   return {};
 }
 
+using Context = std::unique_ptr<SSL_CTX, FreeContext>;
+
+base::Result<Context> make_context(const TlsSettings& settings) {
+  Context context(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX* native = context.get();
+  CHECK(native != nullptr);
+  TRY_VOID(configure(native, settings));
+  // A resumed session shows no certificates: each connection is to tell when they expire.
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  // Many servers close without a close_notify; that is an end like any other.
+  SSL_CTX_set_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  use_attached_verification(native);
+  return context;
+}
+
+// What tells a file from the one that stood there before: a rotation that renames changes the inode, one that writes
+// the time or the size.
+struct Stamp {
+  ino_t inode = 0;
+  std::int64_t modified_ns = 0;
+  off_t size = -1;  // no such file
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+using Stamps = std::array<Stamp, 3>;
+
+Stamps stamps_of(const TlsSettings& settings) {
+  Stamps stamps;
+  std::size_t at = 0;
+  for (const std::string* file : {&settings.ca_file, &settings.cert_file, &settings.key_file}) {
+    struct stat now {};
+    if (!file->empty() && ::stat(file->c_str(), &now) == 0)
+      stamps[at] = {now.st_ino, now.st_mtim.tv_sec * 1'000'000'000LL + now.st_mtim.tv_nsec, now.st_size};
+    ++at;
+  }
+  return stamps;
+}
+
 }  // namespace
 
 struct TlsContext::Rep {
   TlsSettings settings;
-  std::unique_ptr<SSL_CTX, FreeContext> context;
+  Context context;
+  Stamps tried;  // of the files when they were read last, for better or worse
+
+  // A certificate and its key are two files that no rotation changes at once: between the two they do not fit, and the
+  // old pair goes on.
+  void read_what_changed() {
+    const Stamps now = stamps_of(settings);
+    if (now == tried) return;
+    tried = now;
+    auto made = make_context(settings);
+    const std::string files = settings.ca_file + (settings.cert_file.empty() ? "" : " " + settings.cert_file);
+    if (!made)
+      return base::log::warn("a changed TLS file cannot be used; what was read before stays in use",
+                             {{"files", files}, {"error", made.error().text}});
+    context = *std::move(made);
+    base::log::info("changed TLS files were read again", {{"files", files}});
+  }
 };
 
 TlsContext::TlsContext() : rep_(std::make_unique<Rep>()) {}
@@ -75,21 +146,16 @@ base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& set
 
   std::shared_ptr<TlsContext> context(new TlsContext);
   context->rep_->settings = settings;
-  context->rep_->context.reset(SSL_CTX_new(TLS_client_method()));
-  SSL_CTX* native = context->rep_->context.get();
-  CHECK(native != nullptr);
-  TRY_VOID(configure(native, settings));
-  // A resumed session shows no certificates: each connection is to tell when they expire.
-  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-  // Many servers close without a close_notify; that is an end like any other.
-  SSL_CTX_set_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  use_attached_verification(native);
+  context->rep_->tried = stamps_of(settings);  // before they are read: a change meanwhile is seen by the next look
+  TRY(context->rep_->context, make_context(settings));
   made.push_back(context);
   return context;
 }
 
-void* TlsContext::native() const { return rep_->context.get(); }
+void* TlsContext::native() const {
+  rep_->read_what_changed();
+  return rep_->context.get();
+}
 const TlsSettings& TlsContext::settings() const { return rep_->settings; }
 
 }  // namespace loop

@@ -1,6 +1,7 @@
 // One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
 // Words as in Prometheus' tls_config. The chain is captured also when verification fails, so that expiry is always
-// known. Contexts are made and used on the loop thread (the configuration is read there).
+// known. Contexts are made and used on the loop thread (the configuration is read there). A file of theirs that changed
+// is read again at the next connection; while it cannot be used, what was read before stays in use.
 #pragma once
 
 #include <memory>
@@ -20,6 +21,7 @@ struct TlsSettings {
   std::string server_name{};  // "": the host that is connected to
   bool insecure_skip_verify = false;
   std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
+  std::string max_version{};          // "": the newest that the library has
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
@@ -34,12 +36,12 @@ struct PeerChain {
   std::string verify_error;                                                      // "" if it verified
 };
 
-class TlsContext {  // opaque; made once per distinct TlsSettings, files read then
+class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed
  public:
   // The same settings give the same context while anybody holds it. Errors name the file.
   static base::Result<std::shared_ptr<TlsContext>> get(const TlsSettings& settings);
   ~TlsContext();
-  void* native() const;  // SSL_CTX*; inside loop/ only
+  void* native() const;  // SSL_CTX*, until the next call; inside loop/ only
   const TlsSettings& settings() const;
 
  private:

@@ -160,6 +160,84 @@ TEST_CASE("a peer's certificate is judged alike by the HTTP client and the diale
   CHECK(phases == std::vector<std::string>{"connect", "tls", "processing", "transfer"});
 }
 
+TEST_CASE("files that changed are read again at the next connection, and what cannot be used changes nothing") {
+  const Folder folder;
+  const auto authority = [](const char* name) {
+    return make_certificate({.common_name = name, .until_seconds = 9000, .authority = true});
+  };
+  const Certificate first = authority("first"), second = authority("second");
+  const auto leaf = [](const Certificate& issuer) {
+    return make_certificate(
+        {.common_name = "shop", .alternative = "IP:127.0.0.1", .until_seconds = 5000, .issuer = &issuer});
+  };
+  const TlsServer old_server(leaf(first)), new_server(leaf(second));
+  TcpPeer old_peer(https(old_server)), new_peer(https(new_server));
+  first.write(folder / "ca.pem");
+  World world;
+  const auto tls = context({.ca_file = folder / "ca.pem"});
+  const auto trusted = [&](const TcpPeer& peer) {
+    const auto response = world.get({.url = "https://" + peer.address() + "/", .tls = tls});
+    const auto connected = world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls});
+    CHECK((response.reason == Reason::none) == (connected.failure.reason == Reason::none));
+    return response.reason == Reason::none;
+  };
+  CHECK(trusted(old_peer));
+  CHECK_FALSE(trusted(new_peer));
+  const void* before = tls->native();
+  CHECK(tls->native() == before);  // nothing changed, nothing is made anew
+  second.write(folder / "next.pem");
+  std::filesystem::rename(folder / "next.pem", folder / "ca.pem");
+  CHECK_FALSE(trusted(old_peer));
+  CHECK(trusted(new_peer));
+  std::ofstream(folder / "ca.pem") << "half a certific";
+  CHECK(trusted(new_peer));
+  std::filesystem::remove(folder / "ca.pem");
+  CHECK(trusted(new_peer));
+  first.write(folder / "ca.pem");
+  CHECK(trusted(old_peer));
+}
+
+TEST_CASE("a client certificate and its key may change one after the other") {
+  const Folder folder;
+  const Certificate authority = make_certificate({.common_name = "CA", .until_seconds = 9000, .authority = true});
+  const auto client = [&](const char* name) {
+    return make_certificate({.common_name = name, .until_seconds = 5000, .issuer = &authority});
+  };
+  const Certificate server_certificate = make_certificate(
+      {.common_name = "shop", .alternative = "IP:127.0.0.1", .until_seconds = 5000, .issuer = &authority});
+  const TlsServer server(server_certificate, &authority);
+  TcpPeer peer(https(server));
+  client("old").write(folder / "client.pem", folder / "client.key");
+  World world;
+  const auto tls =
+      context({.cert_file = folder / "client.pem", .key_file = folder / "client.key", .insecure_skip_verify = true});
+  const auto works = [&] {
+    return world.get({.url = "https://" + peer.address() + "/", .tls = tls}).reason == Reason::none;
+  };
+  CHECK(works());
+  const void* before = tls->native();
+  client("new").write(folder / "next.pem", folder / "next.key");
+  std::filesystem::rename(folder / "next.pem", folder / "client.pem");
+  CHECK(works());
+  CHECK(tls->native() == before);  // the new certificate does not fit the old key
+  std::filesystem::rename(folder / "next.key", folder / "client.key");
+  CHECK(works());
+  CHECK(tls->native() != before);
+}
+
+TEST_CASE("the newest version that is offered can be an old one") {
+  const Certificate certificate = make_certificate({.common_name = "self", .until_seconds = 5000});
+  const TlsServer server(certificate);
+  TcpPeer peer(https(server));
+  World world;
+  const auto tls = context({.insecure_skip_verify = true, .max_version = "TLS12"});
+  CHECK(world.get({.url = "https://" + peer.address() + "/", .tls = tls}).chain.version == "TLS 1.2");
+  CHECK(world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls}).chain.version == "TLS 1.2");
+  CHECK(TlsContext::get({.min_version = "TLS13", .max_version = "TLS12"}).error().text ==
+        "max_version TLS12 is older than min_version TLS13");
+  CHECK_FALSE(TlsContext::get({.max_version = "SSL3"}));
+}
+
 TEST_CASE("a kept connection still tells the certificates of its handshake") {
   const Certificate certificate = make_certificate({.common_name = "self", .until_seconds = 5000});
   const TlsServer server(certificate);
