@@ -17,6 +17,7 @@
 #include "loop/curl_easy.h"
 #include "loop/curl_tls.h"
 #include "loop/event_loop.h"
+#include "loop/no_proxy.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -109,9 +110,10 @@ class CurlHttpClient::Multi::Transfer final : public Registration {
   Origin connect_to_;  // the proxy's if there is one
   Easy easy_;
   bool running_ = false;  // easy_ is in the multi handle
+  bool proxied_ = false;
   bool too_large_ = false;
   bool redirected_to_get_ = false;
-  Slist headers_, addresses_;
+  Slist headers_, proxy_headers_, addresses_;
   std::shared_ptr<Verification> verification_;
   base::Instant began_resolving_{};
   base::Duration resolve_took_{};
@@ -129,7 +131,9 @@ CurlHttpClient::Multi::Transfer::Transfer(Multi& multi, HttpRequest request, std
 void CurlHttpClient::Multi::Transfer::begin() {
   std::string error;
   origin_ = multi_.origin_of(response_.effective_url, error);
-  connect_to_ = error.empty() && !request_.proxy.empty() ? multi_.origin_of(request_.proxy, error) : origin_;
+  // Not for curl to say: it would ask the system's resolver for the host, which may block.
+  proxied_ = !request_.proxy.empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
+  connect_to_ = error.empty() && proxied_ ? multi_.origin_of(request_.proxy, error) : origin_;
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
   if (tls() && request_.tls == nullptr) {
     auto context = TlsContext::get({});
@@ -189,6 +193,11 @@ void CurlHttpClient::Multi::Transfer::set_method() {
 // False if a header would break out of its line.
 bool CurlHttpClient::Multi::Transfer::set_headers() {
   headers_.reset();
+  proxy_headers_.reset();
+  for (const auto& [name, value] : request_.proxy_headers) {
+    if (has_line_break(name) || has_line_break(value)) return false;
+    append(proxy_headers_, fmt::format("{}: {}", name, value));
+  }
   bool typed = false;
   for (const auto& [name, value] : request_.headers) {
     if (has_line_break(name) || has_line_break(value)) return false;
@@ -210,7 +219,9 @@ void CurlHttpClient::Multi::Transfer::start() {
   curl_easy_setopt(e, CURLOPT_URL, response_.effective_url.c_str());
   set_method();
   curl_easy_setopt(e, CURLOPT_RESOLVE, addresses_.get());
-  curl_easy_setopt(e, CURLOPT_PROXY, request_.proxy.c_str());
+  curl_easy_setopt(e, CURLOPT_PROXY, proxied_ ? request_.proxy.c_str() : "");
+  curl_easy_setopt(e, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+  curl_easy_setopt(e, CURLOPT_PROXYHEADER, proxy_headers_.get());
   curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
   curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request_.reuse_connection ? 0L : 1L);
   curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request_.reuse_connection ? 0L : 1L);

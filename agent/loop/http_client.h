@@ -40,6 +40,8 @@ struct HttpRequest {
   std::string body{};
   std::string unix_socket{};  // connect here instead of to the URL's host
   std::string proxy{};        // "": none
+  std::string no_proxy{};     // hosts that are asked without it: names, addresses and networks, with commas between
+  Headers proxy_headers{};    // of the CONNECT request to the proxy
   Family family = Family::any;
   std::shared_ptr<TlsContext> tls{};   // for https; null: the default settings
   base::Instant deadline{};            // absolute, for everything

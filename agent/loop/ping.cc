@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "loop/connect_reason.h"
 #include "loop/event_loop.h"
+#include "loop/source_address.h"
 
 namespace loop {
 namespace {
@@ -79,6 +80,7 @@ class Pinging final : public Registration {
     v6_ = address.is_v6();
     pinged_.address = address.text;
     if (!open()) return;
+    if (!bind_source(fd_.value(), ping_.source)) return fail(errno);
     if (::connect(fd_.value(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0)
       return fail(errno);
     request_ = echo_request(v6_, ping_.payload_size);

@@ -16,6 +16,7 @@
 #include "loop/event_loop.h"
 #include "loop/ping.h"
 #include "loop/socket_stream.h"
+#include "loop/source_address.h"
 
 namespace loop {
 namespace {
@@ -83,6 +84,7 @@ class Dialing final : public Registration {
       ::setsockopt(fd_.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
       ::setsockopt(fd_.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
+    if (!bind_source(fd_.value(), dial_.source)) return not_connected(errno);
     const bool at_once = ::connect(fd_.value(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0;
     if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(code);
     if (at_once) return connected();

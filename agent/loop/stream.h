@@ -30,7 +30,8 @@ struct Dial {
   Family family = Family::any;
   std::shared_ptr<TlsContext> tls{};  // null: plain
   base::Instant deadline{};
-  bool udp = false;  // each write() is one datagram, each call of read()'s callback brings one; without TLS
+  std::string source{};  // literal to connect from; "": the kernel chooses
+  bool udp = false;      // each write() is one datagram, each call of read()'s callback brings one; without TLS
 };
 
 // Dropping it closes the connection and silences every callback, also from inside one. The deadline of the Dial ends
@@ -68,6 +69,7 @@ struct Ping {
   std::size_t payload_size = 56;  // bytes after the ICMP header, at least 8
   int hop_limit = 0;              // of the request; 0: the kernel's
   bool dont_fragment = false;
+  std::string source{};  // literal to ask from; "": the kernel chooses
 };
 
 struct Pinged {

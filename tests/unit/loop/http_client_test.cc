@@ -393,6 +393,11 @@ TEST_CASE("a proxy is used only when the request names one") {
   CHECK(world.get(peer.url()).reason == Reason::none);
   CHECK(world.ask({.url = "http://far.invalid/x", .proxy = peer.url("")}).reason == Reason::none);
   CHECK(seen.starts_with("GET http://far.invalid/x HTTP/1.1\r\n"));
+  // What no_proxy names is resolved and asked by us, and this host is, too.
+  CHECK(world.ask({.url = "http://far.invalid/x", .proxy = peer.url(""), .no_proxy = "invalid"}).reason ==
+        Reason::dns_error);
+  CHECK(world.ask({.url = peer.url("/direct"), .proxy = "http://127.0.0.1:1", .no_proxy = "shop.test"}).reason ==
+        Reason::none);
   CHECK(world.get(peer.url()).reason == Reason::none);
   CHECK(seen.starts_with("GET / "));
   ::unsetenv("http_proxy");

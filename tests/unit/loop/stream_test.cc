@@ -55,6 +55,23 @@ struct World {
 
 }  // namespace
 
+TEST_CASE("a stream speaks from the address that it is told to") {
+  World world;
+  TcpPeer peer([](PeerSocket& socket) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&address), &size);
+    std::array<char, INET_ADDRSTRLEN> text{};
+    socket.send(::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size()));
+  });
+  const auto connected = world.dial({.host = "127.0.0.1", .port = peer.port(), .source = "127.0.0.9"});
+  REQUIRE(connected.stream != nullptr);
+  CHECK(world.read_all(*connected.stream).bytes == "127.0.0.9");
+  const auto foreign = world.dial({.host = "127.0.0.1", .port = peer.port(), .source = "192.0.2.1"});
+  CHECK(foreign.failure.reason == Reason::unreachable);
+  CHECK(foreign.failure.text == "connect to " + peer.address() + ": Cannot assign requested address");
+}
+
 TEST_CASE("a stream connects, writes, reads what comes and is told of the end") {
   World world;
   TcpPeer peer([](PeerSocket& socket) {
