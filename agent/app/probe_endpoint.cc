@@ -48,6 +48,7 @@ base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const w
   SpecKey key{question.module, question.target, question.hostname, limit};
   if (const auto known = specs_.find(key); known != specs_.end()) return known->second;
   TRY(probe::Spec made, modules_.spec(question.module, question.target, question.hostname, limit));
+  if (modules_.reads_files(question.module)) return std::make_shared<const probe::Spec>(std::move(made));
   if (specs_.size() >= kMostSpecs) specs_.clear();
   return specs_.emplace(std::move(key), std::make_shared<const probe::Spec>(std::move(made))).first->second;
 }

@@ -16,9 +16,10 @@ bool names_secret(std::string_view key) {
   for (const char c : key)
     if (c != '_' && c != '-' && c != '.') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (plain.ends_with("file")) return false;
-  static constexpr std::array kWords = {"secret",        "password",   "passwd",     "passphrase", "token",
-                                        "authorization", "cookie",     "credential", "apikey",     "accesskey",
-                                        "privatekey",    "routingkey", "servicekey", "signingkey", "webhookurl"};
+  static constexpr std::array kWords = {"secret",     "password",      "passwd",     "passphrase",
+                                        "token",      "authorization", "cookie",     "credential",
+                                        "apikey",     "accesskey",     "privatekey", "routingkey",
+                                        "servicekey", "signingkey",    "webhookurl", "proxyconnectheader"};
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return plain.find(word) != std::string::npos; });
 }

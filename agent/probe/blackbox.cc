@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 
 #include "base/ascii.h"
-#include "base/edit_distance.h"
 #include "base/file.h"
+#include "config/agent_config.h"
 #include "config/flow_text.h"
 #include "config/scalar.h"
+#include "probe/blackbox_keys.h"
 #include "probe/registry.h"
 #include "probe/types/values.h"
 
@@ -20,136 +20,6 @@ namespace {
 
 using config::Errors;
 using config::Node;
-
-// What one key of a module means in the words of our own types.
-enum class Kind {
-  same,     // goes over under `ours`
-  implied,  // what it asks for is done always, or written by write_target()
-  off,      // has no counterpart: fine while it is false, 0 or empty
-};
-
-struct Key {
-  std::string_view theirs;
-  std::string_view ours;
-  Kind kind = Kind::same;
-};
-
-// The keys of the exporter's http prober, its HTTP client configuration included (blackbox_exporter CONFIGURATION.md).
-constexpr Key kHttp[] = {
-    {"method", "method"},
-    {"headers", "headers"},
-    {"body", "body"},
-    {"valid_status_codes", "valid_status_codes"},
-    {"valid_http_versions", "valid_http_versions"},
-    {"fail_if_ssl", "fail_if_ssl"},
-    {"fail_if_not_ssl", "fail_if_not_ssl"},
-    {"fail_if_body_matches_regexp", "fail_if_body_matches_regexp"},
-    {"fail_if_body_not_matches_regexp", "fail_if_body_not_matches_regexp"},
-    {"fail_if_header_matches", "fail_if_header_matches"},
-    {"fail_if_header_not_matches", "fail_if_header_not_matches"},
-    {"tls_config", "tls_config"},
-    {"basic_auth", "basic_auth"},
-    {"authorization", "authorization"},
-    {"proxy_url", "proxy_url"},
-    {"follow_redirects", "follow_redirects"},
-    {"enable_http2", "", Kind::implied},
-    {"compression", "compression"},
-    {"preferred_ip_protocol", "", Kind::implied},
-    {"ip_protocol_fallback", "", Kind::implied},
-    {"no_follow_redirects", "", Kind::implied},
-    {"bearer_token", "", Kind::implied},
-    {"bearer_token_file", "", Kind::implied},
-    {"body_file", "", Kind::implied},
-    {"body_size_limit", "", Kind::implied},
-    {"skip_resolve_phase_with_proxy", "", Kind::implied},
-    {"oauth2", "", Kind::off},
-    {"no_proxy", "", Kind::off},
-    {"proxy_from_environment", "", Kind::off},
-    {"proxy_connect_header", "", Kind::off},
-    {"http_headers", "", Kind::off},
-    {"fail_if_body_json_matches_cel", "", Kind::off},
-    {"fail_if_body_json_not_matches_cel", "", Kind::off},
-};
-constexpr Key kTcp[] = {
-    {"query_response", "query_response"},
-    {"tls", "tls"},
-    {"tls_config", "tls_config"},
-    {"preferred_ip_protocol", "", Kind::implied},
-    {"ip_protocol_fallback", "", Kind::implied},
-    {"source_ip_address", "", Kind::off},
-};
-constexpr Key kUnix[] = {
-    {"query_response", "query_response"},
-    {"tls", "", Kind::off},
-    {"tls_config", "", Kind::off},
-};
-constexpr Key kIcmp[] = {
-    {"payload_size", "payload_size"},
-    {"ttl", "ttl"},
-    {"dont_fragment", "dont_fragment"},
-    {"preferred_ip_protocol", "", Kind::implied},
-    {"ip_protocol_fallback", "", Kind::implied},
-    {"source_ip_address", "", Kind::off},
-};
-constexpr Key kGrpc[] = {
-    {"service", "service"},
-    {"tls", "tls"},
-    {"tls_config", "tls_config"},
-    {"metadata", "", Kind::off},  // a list of values there
-    {"preferred_ip_protocol", "", Kind::implied},
-    {"ip_protocol_fallback", "", Kind::implied},
-};
-constexpr Key kDns[] = {
-    {"query_name", "query_name"},
-    {"query_type", "query_type"},
-    {"recursion_desired", "recursion_desired"},
-    {"transport_protocol", "transport_protocol"},
-    {"valid_rcodes", "valid_rcodes"},
-    {"validate_answer_rrs", "validate_answer_rrs"},
-    {"validate_authority_rrs", "", Kind::off},
-    {"validate_additional_rrs", "", Kind::off},
-    {"query_class", "", Kind::implied},
-    {"dns_over_tls", "", Kind::off},
-    {"tls_config", "", Kind::off},
-    {"preferred_ip_protocol", "", Kind::implied},
-    {"ip_protocol_fallback", "", Kind::implied},
-    {"source_ip_address", "", Kind::off},
-};
-
-struct Prober {
-  std::string_view name;
-  std::string_view type;
-  std::span<const Key> keys;
-};
-constexpr Prober kProbers[] = {
-    {"http", "http", kHttp}, {"tcp", "tcp", kTcp},    {"unix", "unix", kUnix},
-    {"icmp", "icmp", kIcmp}, {"grpc", "grpc", kGrpc}, {"dns", "dns", kDns},
-};
-
-const Prober* find_prober(std::string_view name) {
-  const auto* found =
-      std::find_if(std::begin(kProbers), std::end(kProbers), [&](const Prober& p) { return p.name == name; });
-  return found == std::end(kProbers) ? nullptr : found;
-}
-
-std::string prober_names() {
-  std::string out;
-  for (const Prober& prober : kProbers) out += (out.empty() ? "" : ", ") + std::string(prober.name);
-  return out;
-}
-
-const Key* find_key(const Prober& prober, std::string_view name) {
-  const auto found =
-      std::find_if(prober.keys.begin(), prober.keys.end(), [&](const Key& k) { return k.theirs == name; });
-  return found == prober.keys.end() ? nullptr : &*found;
-}
-
-bool is_off(const Node& value) {
-  if (value.is_null()) return true;
-  if (value.is_sequence()) return value.items().empty();
-  if (value.is_mapping()) return value.entries().empty();
-  return value.scalar().empty() || value.scalar() == "false" || value.scalar() == "0";
-}
 
 // Our own type's mapping while it is written: YAML in flow style.
 class Draft {
@@ -229,6 +99,42 @@ std::optional<std::size_t> bytes_of(const std::string& text) {
 // Where the exporter sets no limit, we do: an endless body ends some time.
 constexpr std::size_t kLongestBody = 10 * 1024 * 1024;
 
+// A token that the older keys name.
+void write_bearer(const Node& settings, Draft& draft) {
+  if (const Node token = settings.find("bearer_token"); !token.is_null())
+    draft.raw("authorization", "{credentials: " + config::quoted(token.scalar()) + "}");
+  if (const Node file = settings.find("bearer_token_file"); !file.is_null())
+    draft.raw("authorization", "{credentials_file: " + config::quoted(draft.beside(file.scalar())) + "}");
+}
+
+// headers, and Prometheus' http_headers: {NAME: {values: [...], secrets: [...]}}.
+base::Result<> write_headers(const Node& settings, const Node& client, Draft& draft) {
+  Draft headers(draft.beside(""));
+  for (const auto& [name, value] : settings.find("headers").entries()) headers.copy(name.scalar(), value);
+  for (const auto& [name, lines] : client.find("http_headers").entries()) {
+    std::string all;
+    for (const auto& [kind, values] : lines.entries()) {
+      if (kind.scalar() != "values" && kind.scalar() != "secrets" && kind.scalar() != "files")
+        return base::fail(base::Kind::invalid, "http_headers." + name.scalar() + ": unknown key " + kind.scalar());
+      for (const Node& value : values.items()) all += (all.empty() ? "" : ", ") + config::flow_text(value);
+    }
+    headers.raw(name.scalar(), "[" + all + "]");
+  }
+  draft.raw("headers", headers.text());
+  return {};
+}
+
+base::Result<> write_websocket(const Node& settings, const std::string& target, Draft& draft) {
+  const bool has_scheme = target.starts_with("ws://") || target.starts_with("wss://");
+  draft.word("url", has_scheme ? target : "ws://" + target);
+  draft.raw("ping", "false");  // theirs does not
+  const Node client = settings.find("http_config");
+  for (const char* key : {"tls_config", "basic_auth", "authorization"})
+    if (const Node value = client.find(key); !value.is_null()) draft.copy(key, value);
+  write_bearer(client, draft);
+  return write_headers(settings, client, draft);
+}
+
 base::Result<> write_http(const Node& settings, const std::string& target, Draft& draft) {
   const bool has_scheme = target.starts_with("http://") || target.starts_with("https://");
   draft.word("url", has_scheme ? target : "http://" + target);
@@ -236,10 +142,8 @@ base::Result<> write_http(const Node& settings, const std::string& target, Draft
   // As Go's client does, and only over TLS.
   const bool http2 = target.starts_with("https://") && settings.find("enable_http2").scalar() != "false";
   draft.raw("http2", http2 ? "true" : "false");
-  if (const Node token = settings.find("bearer_token"); !token.is_null())
-    draft.raw("authorization", "{credentials: " + config::quoted(token.scalar()) + "}");
-  if (const Node file = settings.find("bearer_token_file"); !file.is_null())
-    draft.raw("authorization", "{credentials_file: " + config::quoted(draft.beside(file.scalar())) + "}");
+  write_bearer(settings, draft);
+  TRY_VOID(write_headers(settings, settings, draft));
   if (const Node file = settings.find("body_file"); !file.is_null()) {
     TRY(const std::string body, base::read_file(draft.beside(file.scalar())));
     draft.word("body", body);
@@ -263,8 +167,10 @@ std::pair<std::string, std::string> split(const std::string& target) {
   return {parts[0].second, parts[1].second};
 }
 
-base::Result<> write_target(const Prober& prober, const Node& settings, const std::string& target, Draft& draft) {
+base::Result<> write_target(const BlackboxProber& prober, const Node& settings, const std::string& target,
+                            Draft& draft) {
   if (prober.name == "http") return write_http(settings, target, draft);
+  if (prober.name == "websocket") return write_websocket(settings, target, draft);
   if (prober.name == "unix") {
     draft.word("path", target);
     return {};
@@ -284,27 +190,6 @@ base::Result<> write_target(const Prober& prober, const Node& settings, const st
     if (settings.find("query_type").is_null()) draft.raw("query_type", "ANY");
   }
   return {};
-}
-
-// Why a module cannot be run here; "" if it can.
-std::string unusable(const Prober& prober, const Node& settings) {
-  for (const auto& [key, value] : settings.entries()) {
-    const Key* known = find_key(prober, key.scalar());
-    if (known && known->kind == Kind::off && !is_off(value))
-      return "it sets " + std::string(prober.name) + "." + key.scalar() + ", which fettle does not offer";
-  }
-  return "";
-}
-
-void check_keys(const Prober& prober, const Node& settings, const std::string& path, Errors& errors) {
-  std::vector<std::string> names;
-  for (const Key& key : prober.keys) names.emplace_back(key.theirs);
-  for (const auto& [key, value] : settings.entries()) {
-    if (find_key(prober, key.scalar())) continue;
-    const std::string near = base::nearest(key.scalar(), names);
-    errors.add(key.mark(), path + "." + key.scalar(),
-               "unknown key" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
-  }
 }
 
 }  // namespace
@@ -331,8 +216,8 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
     const std::string path = "modules." + name.scalar();
     Module& made = loaded.modules_[name.scalar()];
     made.prober = module.find("prober").scalar();
-    made.text = config::flow_text(module);
-    const Prober* prober = find_prober(made.prober);
+    made.text = config::redact_secrets(config::flow_text(module));
+    const BlackboxProber* prober = find_prober(made.prober);
     if (!prober) {
       errors.add(module.mark(), path + ".prober", "expected one of " + prober_names() + ", got '" + made.prober + "'");
       continue;
@@ -346,8 +231,9 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
       if (key.scalar() != "prober" && key.scalar() != "timeout" && !find_prober(key.scalar()))
         errors.add(key.mark(), path + "." + key.scalar(), "unknown key");
     check_keys(*prober, made.settings, path + "." + made.prober, errors);
-    if (errors.size() > before || !unusable(*prober, made.settings).empty()) continue;
-    const auto tried = loaded.spec(name.scalar(), "127.0.0.1:1", "", base::Millis{1000});
+    if (errors.size() > before || !refused_key(*prober, made.settings).empty()) continue;
+    const auto tried =
+        loaded.spec(name.scalar(), made.prober == "unix" ? "/socket" : "127.0.0.1:1", "", base::Millis{1000});
     if (!tried) errors.add(module.mark(), path, tried.error().text);
   }
   return loaded;
@@ -358,12 +244,13 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   const auto found = modules_.find(name);
   if (found == modules_.end()) return base::fail(base::Kind::not_found, "Unknown module \"" + name + "\"");
   const Module& module = found->second;
-  const Prober& prober = *find_prober(module.prober);
-  if (const std::string why = unusable(prober, module.settings); !why.empty())
-    return base::fail(base::Kind::invalid, "module \"" + name + "\" cannot be used: " + why);
+  const BlackboxProber& prober = *find_prober(module.prober);
+  if (const std::string why = refused_key(prober, module.settings); !why.empty())
+    return base::fail(base::Kind::invalid, "module \"" + name + "\" cannot be used: it sets " + why);
   Draft draft(folder_);
   for (const auto& [key, value] : module.settings.entries())
-    if (const Key& known = *find_key(prober, key.scalar()); known.kind == Kind::same && !value.is_null())
+    if (const BlackboxKey& known = *prober.find(key.scalar());
+        known.kind == BlackboxKey::Kind::same && !value.is_null())
       draft.copy(known.ours, value);
   if (prober.name != "unix") write_family(module.settings, draft);
   TRY_VOID(write_target(prober, module.settings, target, draft));
@@ -385,6 +272,11 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
 std::string BlackboxModules::text(const std::string& module) const {
   const auto found = modules_.find(module);
   return found == modules_.end() ? "" : found->second.text;
+}
+
+bool BlackboxModules::reads_files(const std::string& module) const {
+  const auto found = modules_.find(module);
+  return found != modules_.end() && !found->second.settings.find("body_file").is_null();
 }
 
 std::vector<std::string> BlackboxModules::names() const {

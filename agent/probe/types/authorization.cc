@@ -33,10 +33,13 @@ base::Result<std::string> credential(const base::Secret& inlined, const std::str
 const config::Schema<BasicAuth>& basic_auth_schema() {
   static const auto schema =
       config::Schema<BasicAuth>("basic_auth")
-          .required("username", &BasicAuth::username, "User to log in as.")
+          .optional("username", &BasicAuth::username, "User to log in as.")
+          .optional("username_file", &BasicAuth::username_file, "File with the user's name; read at each run.")
           .optional("password", &BasicAuth::password, "The user's password.")
           .optional("password_file", &BasicAuth::password_file, "File with the password; read at each run.")
           .check([](const BasicAuth& auth, const config::Complain& complain) {
+            if (auth.username.empty() == auth.username_file.empty())
+              complain("username", "give either username or username_file");
             if (!auth.password.empty() && !auth.password_file.empty())
               complain("password_file", "cannot stand beside password");
           });
@@ -57,8 +60,9 @@ const config::Schema<Authorization>& authorization_schema() {
 }
 
 base::Result<std::string> header_value(const BasicAuth& auth) {
+  TRY(const std::string username, credential(base::Secret(auth.username), auth.username_file));
   TRY(const std::string password, credential(auth.password, auth.password_file));
-  return "Basic " + base64(auth.username + ":" + password);
+  return "Basic " + base64(username + ":" + password);
 }
 
 base::Result<std::string> header_value(const Authorization& auth) {

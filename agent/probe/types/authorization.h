@@ -11,6 +11,7 @@ namespace probe {
 
 struct BasicAuth {
   std::string username;
+  std::string username_file;
   base::Secret password;
   std::string password_file;
 };

@@ -8,15 +8,6 @@ namespace probe {
 using model::Outcome;
 using model::Reason;
 
-void prepare(std::vector<Turn>& turns) {
-  for (Turn& turn : turns) {
-    const bool templates = turn.send.find('$') != std::string::npos || !turn.labels.empty();
-    if (!turn.expect.regex || (turn.expect.regex->group_count() == 0 && !templates)) continue;
-    auto whole = base::Regex::compile("(?s:.*?)(?:" + turn.expect.regex->pattern() + ")(?s:.*)");
-    if (whole) turn.captures = std::move(*whole);
-  }
-}
-
 void ConnectProbe::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
   loop::Dial dial = settings_.dial;

@@ -17,9 +17,6 @@ struct ConnectSettings {
   std::string target;
 };
 
-// Completes what the schema cannot: regular expressions for the groups of `expect`.
-void prepare(std::vector<Turn>& turns);
-
 class ConnectProbe : public Probe {
  public:
   ConnectProbe(const Context& context, const ConnectSettings& settings) : context_(context), settings_(settings) {}

@@ -53,6 +53,31 @@ const config::Schema<Turn>& turn_schema() {
   return schema;
 }
 
+void prepare(std::vector<Turn>& turns) {
+  for (Turn& turn : turns) {
+    const bool templates = turn.send.find('$') != std::string::npos || !turn.labels.empty();
+    if (!turn.expect.regex || (turn.expect.regex->group_count() == 0 && !templates)) continue;
+    auto whole = base::Regex::compile("(?s:.*?)(?:" + turn.expect.regex->pattern() + ")(?s:.*)");
+    if (whole) turn.captures = std::move(*whole);
+  }
+}
+
+// Without an expectation of its own only ${…} is taken for a group: a dollar in a password or a price is what it is.
+std::string line_to_send(const Turn& turn, const base::Regex* captures, const std::string& matched) {
+  if (captures == nullptr) return turn.send;
+  if (turn.expect.regex) return captures->replace_all(matched, turn.send);
+  std::string out;
+  for (std::size_t at = 0; at < turn.send.size();) {
+    const std::size_t open = turn.send.find("${", at);
+    const std::size_t close = open == std::string::npos ? open : turn.send.find('}', open);
+    out += turn.send.substr(at, close == std::string::npos ? close : open - at);
+    if (close == std::string::npos) break;
+    out += captures->replace_all(matched, turn.send.substr(open, close + 1 - open));
+    at = close + 1;
+  }
+  return out;
+}
+
 Dialogue::Dialogue(const std::vector<Turn>& turns, std::unique_ptr<loop::Stream> stream,
                    std::shared_ptr<loop::TlsContext> starttls, std::string server_name,
                    std::function<void(model::Outcome)> done)
@@ -144,7 +169,7 @@ void Dialogue::go_on() {
           break;
         }
         step_ = Step::wait;
-        stream_->write(line_to_send(turn) + "\n", [this](const loop::StreamFailure* failure) {
+        stream_->write(line_to_send(turn, captures_, matched_) + "\n", [this](const loop::StreamFailure* failure) {
           if (failure) return fail(failure->reason, failure->text);
           step_ = Step::starttls;
           go_on();
@@ -186,22 +211,6 @@ void Dialogue::fail(Reason reason, const std::string& text) {
   if (!done_) return;
   Outcome outcome = Outcome::failure(reason, "turn " + std::to_string(turn_ + 1) + ": " + text);
   std::exchange(done_, nullptr)(std::move(outcome));
-}
-
-// Without an expectation of its own only ${…} is taken for a group: a dollar in a password or a price is what it is.
-std::string Dialogue::line_to_send(const Turn& turn) const {
-  if (captures_ == nullptr) return turn.send;
-  if (turn.expect.regex) return captures_->replace_all(matched_, turn.send);
-  std::string out;
-  for (std::size_t at = 0; at < turn.send.size();) {
-    const std::size_t open = turn.send.find("${", at);
-    const std::size_t close = open == std::string::npos ? open : turn.send.find('}', open);
-    out += turn.send.substr(at, close == std::string::npos ? close : open - at);
-    if (close == std::string::npos) break;
-    out += captures_->replace_all(matched_, turn.send.substr(open, close + 1 - open));
-    at = close + 1;
-  }
-  return out;
 }
 
 }  // namespace probe

@@ -31,6 +31,11 @@ struct Turn {
 
 const config::Schema<Turn>& turn_schema();
 
+// Completes what the schema cannot: regular expressions for the groups of `expect`.
+void prepare(std::vector<Turn>& turns);
+// What a turn sends. `captures` and `matched` are those of the last expectation that was met; null: none had groups.
+std::string line_to_send(const Turn& turn, const base::Regex* captures, const std::string& matched);
+
 // One dialogue over a connected stream. `done` comes once, in a later turn unless there is nothing to say; the stream's
 // own deadline ends it. Dropping it closes the stream.
 class Dialogue {
@@ -55,7 +60,6 @@ class Dialogue {
   void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
   void on_end();
   void fail(model::Reason reason, const std::string& text);
-  std::string line_to_send(const Turn& turn) const;
 
   const std::vector<Turn>& turns_;
   std::unique_ptr<loop::Stream> stream_;

@@ -25,15 +25,21 @@ struct AnswerRules {
 
 struct DnsSettings {
   std::string server;
-  int port = 53;
+  int port = 0;
   std::string transport_protocol = "udp";
+  bool dns_over_tls = false;
+  loop::TlsSettings tls_config;
   IpProtocol ip_protocol;
+  SourceAddress source_ip_address;
   std::string query_name;
   std::string query_type = "A";
+  std::string query_class = "IN";
   bool recursion_desired = true;
   std::vector<std::string> valid_rcodes{"NOERROR"};
   int min_answers = 1;
   AnswerRules validate_answer_rrs;
+  AnswerRules validate_authority_rrs;
+  AnswerRules validate_additional_rrs;
 };
 
 const config::Schema<AnswerRules>& rules_schema() {
@@ -53,22 +59,34 @@ const config::Schema<DnsSettings>& schema() {
   static const auto schema =
       probe_schema<DnsSettings>("dns")
           .required("server", &DnsSettings::server, "Name server to ask, its name or address.")
-          .optional("port", &DnsSettings::port, "Port of the name server.")
+          .optional("port", &DnsSettings::port, "Port of the name server. 0: 53, or 853 over TLS.")
           .optional("transport_protocol", &DnsSettings::transport_protocol, "udp or tcp.")
+          .optional("dns_over_tls", &DnsSettings::dns_over_tls, "Ask over TLS (RFC 7858); needs tcp.")
+          .optional("tls_config", &DnsSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &DnsSettings::ip_protocol, "Addresses of the server to use: any, ip4 or ip6.")
+          .optional("source_ip_address", &DnsSettings::source_ip_address,
+                    "Address of this host to ask from. Empty: the kernel chooses.")
           .required("query_name", &DnsSettings::query_name, "Name to ask for.")
           .optional("query_type", &DnsSettings::query_type,
                     "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY.")
+          .optional("query_class", &DnsSettings::query_class, "IN, CH, HS, NONE or ANY; version.bind is of CH.")
           .optional("recursion_desired", &DnsSettings::recursion_desired, "Ask the server to find out elsewhere.")
           .optional("valid_rcodes", &DnsSettings::valid_rcodes, "Codes of the answer that are fine, such as NXDOMAIN.")
           .optional("min_answers", &DnsSettings::min_answers, "Records that an answer of NOERROR must have at least.")
           .optional("validate_answer_rrs", &DnsSettings::validate_answer_rrs, rules_schema(),
-                    "What the answer's records must be like; each is a line: name, TTL, IN, type, value, with tabs.")
+                    "What the answer's records must be like; each is a line: name, TTL, class, type, value, with tabs.")
+          .optional("validate_authority_rrs", &DnsSettings::validate_authority_rrs, rules_schema(),
+                    "The same for the records of the authority section.")
+          .optional("validate_additional_rrs", &DnsSettings::validate_additional_rrs, rules_schema(),
+                    "The same for the records of the additional section.")
           .check([](const DnsSettings& dns, const config::Complain& complain) {
             if (dns.server.empty()) complain("server", "must not be empty");
-            if (dns.port < 1 || dns.port > 65535) complain("port", "must be between 1 and 65535");
+            if (dns.port < 0 || dns.port > 65535) complain("port", "must be between 1 and 65535, or 0");
             if (dns.transport_protocol != "udp" && dns.transport_protocol != "tcp")
               complain("transport_protocol", "must be udp or tcp");
+            if (dns.dns_over_tls && dns.transport_protocol != "tcp")
+              complain("dns_over_tls", "needs transport_protocol: tcp");
+            if (!dns_class_number(dns.query_class)) complain("query_class", "must be IN, CH, HS, NONE or ANY");
             if (!dns_type_number(dns.query_type))
               complain("query_type", "must be A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY");
             if (const auto query = dns_query(0, {dns.query_name}); !query) complain("query_name", query.error().text);
@@ -183,8 +201,12 @@ class DnsProbe final : public Conversation {
     if (message_->rcode == 0 && count < dns.min_answers)
       return Outcome::failure(Reason::body_mismatch, question + ": the answer has " + std::to_string(count) + " of " +
                                                          std::to_string(dns.min_answers) + " records");
-    const std::string why = judge_records(dns.validate_answer_rrs, message_->answer);
-    if (!why.empty()) return Outcome::failure(Reason::body_mismatch, question + ": " + why);
+    for (const auto& [rules, records, section] :
+         {std::tuple{&dns.validate_answer_rrs, &message_->answer, ""},
+          {&dns.validate_authority_rrs, &message_->authority, "authority: "},
+          {&dns.validate_additional_rrs, &message_->additional, "additional: "}})
+      if (const std::string why = judge_records(*rules, *records); !why.empty())
+        return Outcome::failure(Reason::body_mismatch, question + ": " + section + why);
     const std::string first = message_->answer.empty() ? "" : ", " + shown(message_->answer.front());
     return Outcome::success(rcode + ", " + std::to_string(count) + (count == 1 ? " record" : " records") + first);
   }
@@ -217,10 +239,14 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   Prepared prepared;
   DnsSettings& dns = prepared.settings;
   dns = schema().parse(node, path, errors);
-  prepared.question = {dns.query_name, dns_type_number(dns.query_type).value_or(1), dns.recursion_desired};
+  if (dns.port == 0) dns.port = dns.dns_over_tls ? 853 : 53;
+  prepared.question = {dns.query_name, dns_type_number(dns.query_type).value_or(1), dns.recursion_desired,
+                       dns_class_number(dns.query_class).value_or(1)};
   prepared.dial.host = dns.server;
   prepared.dial.port = static_cast<std::uint16_t>(dns.port);
-  prepared.dial.family = dns.ip_protocol.family;
+  prepared.dial.family = dns.source_ip_address.family(dns.ip_protocol.family);
+  prepared.dial.source = dns.source_ip_address.literal;
+  if (dns.dns_over_tls) prepared.dial.tls = tls_context(dns.tls_config, node, path, errors);
   prepared.dial.udp = dns.transport_protocol == "udp";
   prepared.target = dns.query_type + " of " + dns.query_name + " at " + written(dns.server, dns.port);
   return std::make_unique<PreparedSettings<DnsProbe, Prepared>>(std::move(prepared));
@@ -252,7 +278,7 @@ validate_answer_rrs:
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
-    .other_measurements = {{"probe_dns_serial"}},
+    .other_measurements = with_chain({"probe_dns_serial"}),
 };
 
 }  // namespace probe

@@ -102,7 +102,7 @@ DnsRecord read_record(Cursor& cursor) {
   DnsRecord record;
   record.name = cursor.name();
   record.type = cursor.u16();
-  cursor.u16();  // the class, or EDNS' payload size
+  record.record_class = cursor.u16();  // of OPT: EDNS' payload size
   record.ttl = cursor.u32();
   const std::size_t size = cursor.u16();
   const std::size_t end = cursor.at() + size;
@@ -132,6 +132,15 @@ DnsRecord read_record(Cursor& cursor) {
   return record;
 }
 
+constexpr std::array<std::pair<std::uint16_t, const char*>, 5> kClasses{
+    {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}}};
+
+std::string class_name(std::uint16_t number) {
+  for (const auto& [known, name] : kClasses)
+    if (number == known) return name;
+  return "CLASS" + std::to_string(number);
+}
+
 void put_u16(std::string& out, unsigned value) {
   out += static_cast<char>(value >> 8 & 0xff);
   out += static_cast<char>(value & 0xff);
@@ -151,6 +160,12 @@ std::string dns_type_name(std::uint16_t type) {
   return "TYPE" + std::to_string(type);
 }
 
+std::optional<std::uint16_t> dns_class_number(std::string_view name) {
+  for (const auto& [number, known] : kClasses)
+    if (name == known) return number;
+  return std::nullopt;
+}
+
 std::string dns_rcode_name(int rcode) {
   const auto index = static_cast<std::size_t>(rcode);
   return index < kRcodes.size() ? kRcodes[index] : "RCODE" + std::to_string(rcode);
@@ -163,7 +178,8 @@ std::optional<int> dns_rcode(std::string_view name) {
 }
 
 std::string DnsRecord::text() const {
-  return name + "\t" + std::to_string(ttl) + "\tIN\t" + dns_type_name(type) + "\t" + value;
+  return name + "\t" + std::to_string(ttl) + "\t" + class_name(record_class) + "\t" + dns_type_name(type) + "\t" +
+         value;
 }
 
 base::Result<std::string> dns_query(std::uint16_t id, const DnsQuestion& question) {
@@ -185,7 +201,7 @@ base::Result<std::string> dns_query(std::uint16_t id, const DnsQuestion& questio
   out += '\0';
   if (out.size() - before > kLongestName) return base::fail(base::Kind::invalid, "is longer than a name can be");
   put_u16(out, question.type);
-  put_u16(out, 1);
+  put_u16(out, question.record_class);
   // EDNS: the root, OPT, the payload that we take, and nothing special.
   out += '\0';
   put_u16(out, kOpt);

@@ -14,17 +14,20 @@ namespace probe {
 
 // Numbers of the types that are understood: A NS CNAME SOA PTR MX TXT AAAA SRV.
 std::optional<std::uint16_t> dns_type_number(std::string_view name);
-std::string dns_type_name(std::uint16_t type);  // "TYPE65" for one that is not understood
-std::string dns_rcode_name(int rcode);          // "NXDOMAIN"
+std::string dns_type_name(std::uint16_t type);                         // "TYPE65" for one that is not understood
+std::optional<std::uint16_t> dns_class_number(std::string_view name);  // IN, CH, HS, NONE, ANY
+std::string dns_rcode_name(int rcode);                                 // "NXDOMAIN"
 std::optional<int> dns_rcode(std::string_view name);
 
 struct DnsRecord {
   std::string name;  // with the dot at its end
   std::uint16_t type = 0;
+  std::uint16_t record_class = 1;
   std::uint32_t ttl = 0;
   std::string value;         // as in a zone file: "10 mail.example."; "" for a type that is not understood
   std::uint32_t serial = 0;  // of SOA
-  std::string text() const;  // name, ttl, IN, type and value with tabs between, as the blackbox exporter matches them
+  std::string text()
+      const;  // name, ttl, class, type and value with tabs between, as the blackbox exporter matches them
 };
 
 struct DnsMessage {
@@ -41,6 +44,7 @@ struct DnsQuestion {
   std::string name;  // with or without the dot at its end
   std::uint16_t type = 1;
   bool recursion_desired = true;
+  std::uint16_t record_class = 1;  // IN
 };
 
 // Without the length in front that TCP wants. Errors: the name has empty or too long parts.

@@ -25,7 +25,7 @@ struct GrpcSettings {
   bool tls = false;
   loop::TlsSettings tls_config;
   IpProtocol ip_protocol;
-  std::map<std::string, std::string> metadata;
+  HeaderLines metadata;
 };
 
 const config::Schema<GrpcSettings>& schema() {
@@ -38,7 +38,8 @@ const config::Schema<GrpcSettings>& schema() {
           .optional("tls", &GrpcSettings::tls, "Speak TLS; without it, HTTP/2 by prior knowledge.")
           .optional("tls_config", &GrpcSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &GrpcSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .optional("metadata", &GrpcSettings::metadata, "Headers of the call, by name.")
+          .optional("metadata", &GrpcSettings::metadata,
+                    "Headers of the call, by name; a list for several of one name.")
           .check([](const GrpcSettings& grpc, const config::Complain& complain) {
             if (grpc.host.empty() == grpc.unix_socket.empty())
               complain(grpc.host.empty() ? "" : "unix_socket", "needs either host and port or unix_socket");
@@ -46,7 +47,7 @@ const config::Schema<GrpcSettings>& schema() {
               complain("port", "must be between 1 and 65535");
             if (!grpc.unix_socket.empty() && grpc.unix_socket[0] != '/')
               complain("unix_socket", "must be an absolute path");
-            for (const auto& [name, value] : grpc.metadata)
+            for (const auto& [name, value] : grpc.metadata.all)
               if (name.empty() || name.starts_with("grpc-") || name.starts_with(":"))
                 complain("metadata", "has '" + name + "', which is not for callers to set");
           });
@@ -145,7 +146,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.url =
       (grpc.tls ? "https://" : "http://") + (local ? "localhost" : prepared.target) + "/grpc.health.v1.Health/Check";
   request.headers = {{"Content-Type", "application/grpc"}, {"TE", "trailers"}};
-  for (const auto& [name, value] : grpc.metadata) request.headers.emplace_back(name, value);
+  for (const auto& [name, value] : grpc.metadata.all) request.headers.emplace_back(name, value);
   request.body = health_request(grpc.service);
   request.unix_socket = std::move(grpc.unix_socket);
   request.family = grpc.ip_protocol.family;

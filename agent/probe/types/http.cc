@@ -7,7 +7,9 @@
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
+#include "probe/types/cel_check.h"
 #include "probe/types/http_checks.h"
+#include "probe/types/oauth2.h"
 #include "probe/types/plain_http.h"
 
 namespace probe {
@@ -36,10 +38,12 @@ std::string show(const Http2Choice& value) {
 struct HttpSettings {
   std::string url;
   std::string method = "GET";
-  std::map<std::string, std::string> headers;
+  HeaderLines headers;
   std::string body;
   std::string unix_socket;
   std::string proxy_url;
+  std::string no_proxy;
+  HeaderLines proxy_connect_header;
   IpProtocol ip_protocol;
   bool follow_redirects = true;
   bool reuse_connection = false;
@@ -49,7 +53,9 @@ struct HttpSettings {
   loop::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
+  std::optional<OAuth2> oauth2;
   HttpChecks checks;
+  CelChecks cel;
 };
 
 // Keys whose values are members of the part that judges.
@@ -76,6 +82,12 @@ config::Schema<HttpSettings>::Reader list_into_checks(std::vector<F> HttpChecks:
       };
 }
 
+config::Schema<HttpSettings>::Reader into_cel(CelExpression CelChecks::*member) {
+  return [member](const config::Node& node, HttpSettings& out, const std::string& path, config::Errors& errors) {
+    read_cel(node, out.cel.*member, path, errors);
+  };
+}
+
 void check(const HttpSettings& http, const config::Complain& complain) {
   const std::size_t scheme = http.url.starts_with("http://") ? 7 : http.url.starts_with("https://") ? 8 : 0;
   if (scheme == 0 || http.url.size() == scheme || http.url[scheme] == '/')
@@ -83,7 +95,11 @@ void check(const HttpSettings& http, const config::Complain& complain) {
   if (http.url.find_first_of(" \t\r\n") != std::string::npos) complain("url", "must not contain white space");
   if (http.method.empty()) complain("method", "must not be empty");
   if (!http.unix_socket.empty() && http.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
+  if (http.proxy_url.empty() && (!http.no_proxy.empty() || !http.proxy_connect_header.all.empty()))
+    complain(http.no_proxy.empty() ? "proxy_connect_header" : "no_proxy", "means nothing without proxy_url");
   if (http.basic_auth && http.authorization) complain("authorization", "cannot stand beside basic_auth");
+  if (http.oauth2 && (http.basic_auth || http.authorization))
+    complain("oauth2", "cannot stand beside basic_auth or authorization");
   // curl 7.88 opens HTTP/2 anew on a kept connection when it knows it beforehand: "error in the framing layer".
   if (http.http2.choice == loop::Http2::required && http.reuse_connection)
     complain("reuse_connection", "cannot stand beside http2: required");
@@ -101,11 +117,18 @@ const config::Schema<HttpSettings>& schema() {
       probe_schema<HttpSettings>("http")
           .required("url", &HttpSettings::url, "What to ask for, with http:// or https://.")
           .optional("method", &HttpSettings::method, "Method of the request.")
-          .optional("headers", &HttpSettings::headers, "Headers of the request, by name.")
+          .optional("headers", &HttpSettings::headers,
+                    "Headers of the request, by name; a list for several of one name.")
           .optional("body", &HttpSettings::body, "Body of the request.")
           .optional("unix_socket", &HttpSettings::unix_socket, "Unix socket to connect to in place of the URL's host.")
           .optional("proxy_url", &HttpSettings::proxy_url,
                     "Proxy to ask. Empty: none; environment variables are never used.")
+          .optional(
+              "no_proxy", &HttpSettings::no_proxy,
+              "Hosts to ask without the proxy: names, addresses and networks, with commas between. With such a list "
+              "this host itself is never asked through the proxy.")
+          .optional("proxy_connect_header", &HttpSettings::proxy_connect_header,
+                    "Headers for the proxy itself, when it is asked to CONNECT.")
           .optional("ip_protocol", &HttpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .optional("follow_redirects", &HttpSettings::follow_redirects,
                     "Follow up to ten redirects; false: the redirect is the answer.")
@@ -119,6 +142,9 @@ const config::Schema<HttpSettings>& schema() {
           .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
           .optional("authorization", &HttpSettings::authorization, authorization_schema(), "A token to send.")
+          .optional("oauth2", &HttpSettings::oauth2, oauth2_schema(),
+                    "Fetch a token to send by the client credentials grant; kept until shortly before it expires, "
+                    "fetched again once when it is refused. Its fetching is part of the run.")
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
                   into_checks(&HttpChecks::valid_status_codes))
           .custom("valid_http_versions", "Protocols that are fine, such as HTTP/1.1 and HTTP/2.0; empty: any.", "[]",
@@ -127,6 +153,12 @@ const config::Schema<HttpSettings>& schema() {
                   into_checks(&HttpChecks::fail_if_body_matches_regexp))
           .custom("fail_if_body_not_matches_regexp", "Regular expressions that must be found in the body.", "[]",
                   into_checks(&HttpChecks::fail_if_body_not_matches_regexp))
+          .custom("fail_if_body_json_matches_cel",
+                  "CEL expression over the body's JSON, called body, that must not hold: body.queue.depth > 100.",
+                  "none", into_cel(&CelChecks::matches))
+          .custom("fail_if_body_json_not_matches_cel",
+                  "CEL expression that must hold: body.nodes.all(n, n.state == 'up').", "none",
+                  into_cel(&CelChecks::not_matches))
           .custom("fail_if_header_matches", "Headers and regular expressions that must not be found in them.", "[]",
                   list_into_checks(&HttpChecks::fail_if_header_matches, header_match_schema()))
           .custom("fail_if_header_not_matches", "Headers and regular expressions that must be found in them.", "[]",
@@ -148,7 +180,9 @@ struct Prepared {
   std::optional<PlainRequest> plain;  // `request` as it goes without the library, if it can
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
+  std::unique_ptr<TokenSource> tokens;  // of oauth2
   HttpChecks checks;
+  CelChecks cel;
 };
 
 class HttpProbe final : public Probe {
@@ -159,18 +193,39 @@ class HttpProbe final : public Probe {
     done_ = std::move(done);
     started_ = context_.scheduler.now();
     deadline_ = deadline;
-    if (prepared_.checks.authenticated) {
+    if (prepared_.tokens) return send_token();
+    if (prepared_.basic_auth || prepared_.authorization) {
       auto value = prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
       if (!value) return refuse(value.error().text);
       authorization_ = std::move(*value);
     }
-    // What would break out of its line is refused by the library.
-    if (!prepared_.plain || authorization_.find_first_of("\r\n") != std::string::npos) return ask_library();
-    exchange_ = std::make_unique<PlainExchange>(context_, *prepared_.plain, authorization_, deadline,
-                                                [this](loop::HttpResponse r) { on_plain_answer(std::move(r)); });
+    ask();
   }
 
  private:
+  void ask() {
+    // What would break out of its line is refused by the library.
+    if (!prepared_.plain || authorization_.find_first_of("\r\n") != std::string::npos) return ask_library();
+    exchange_ = std::make_unique<PlainExchange>(context_, *prepared_.plain, authorization_, deadline_,
+                                                [this](loop::HttpResponse r) { on_plain_answer(std::move(r)); });
+  }
+
+  void send_token() {
+    authorization_ = prepared_.tokens->kept(context_.scheduler.now());
+    if (!authorization_.empty()) return ask();
+    fetched_ = true;
+    const base::Instant began = context_.scheduler.now();
+    token_ = std::make_unique<TokenRequest>(
+        context_, *prepared_.tokens, deadline_, [this, began](base::Result<std::string> header) {
+          token_took_ = context_.scheduler.now() - began;
+          if (!header)
+            return end(Outcome::failure(Reason::auth_failed,
+                                        "no token from " + prepared_.tokens->url() + ": " + header.error().text));
+          authorization_ = *std::move(header);
+          ask();
+        });
+  }
+
   void ask_library() {
     loop::HttpRequest request = prepared_.request;
     request.deadline = deadline_;
@@ -186,9 +241,30 @@ class HttpProbe final : public Probe {
   }
 
   void on_answer(loop::HttpResponse response) {
+    // A kept token that is refused may have been revoked: one fresh one is tried.
+    if (prepared_.tokens && response.reason == Reason::none && response.status == 401) {
+      asking_.reset();
+      prepared_.tokens->forget();
+      if (!fetched_) return send_token();
+    }
     Outcome outcome = judge_http(prepared_.checks, response, context_.scheduler.now() - started_);
+    bool by_cel = false;
+    if (outcome.up && prepared_.cel.configured())
+      if (std::string wrong = failed_cel_check(prepared_.cel, response.body); !wrong.empty()) {
+        outcome = Outcome::failure(Reason::json_mismatch, std::move(wrong));
+        by_cel = true;
+      }
     measure_http(response, outcome.reason, outcome.measurements);
+    if (prepared_.cel.configured()) outcome.measurements.push_back({"probe_failed_due_to_cel", by_cel ? 1.0 : 0.0, {}});
     outcome.phases = std::move(response.phases);
+    end(std::move(outcome));
+  }
+
+  void end(Outcome outcome) {
+    if (prepared_.tokens) {
+      outcome.phases.insert(outcome.phases.begin(), {"token", token_took_});
+      outcome.measurements.push_back({"probe_http_duration_seconds", base::seconds(token_took_), {{"phase", "token"}}});
+    }
     std::exchange(done_, nullptr)(std::move(outcome));
   }
 
@@ -204,6 +280,9 @@ class HttpProbe final : public Probe {
   base::Instant started_{};
   base::Instant deadline_{};
   std::string authorization_;
+  std::unique_ptr<TokenRequest> token_;
+  base::Duration token_took_{};
+  bool fetched_ = false;  // a token, in this run
   std::unique_ptr<PlainExchange> exchange_;
   loop::Handle asking_;
   loop::Handle refusing_;
@@ -231,10 +310,12 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   loop::HttpRequest& request = prepared.request;
   request.url = std::move(http.url);
   request.method = std::move(http.method);
-  request.headers.assign(http.headers.begin(), http.headers.end());
+  request.headers = std::move(http.headers.all);
   request.body = std::move(http.body);
   request.unix_socket = std::move(http.unix_socket);
   request.proxy = std::move(http.proxy_url);
+  request.no_proxy = std::move(http.no_proxy);
+  request.proxy_headers = std::move(http.proxy_connect_header.all);
   request.family = http.ip_protocol.family;
   request.body_limit = http.body_limit;
   request.max_redirects = http.follow_redirects ? 10 : 0;
@@ -245,7 +326,11 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
   prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);
-  prepared.checks.authenticated = http.basic_auth || http.authorization;
+  prepared.cel = std::move(http.cel);
+  prepared.checks.authenticated = http.basic_auth || http.authorization || http.oauth2;
+  if (http.oauth2)
+    prepared.tokens =
+        std::make_unique<TokenSource>(*std::move(http.oauth2), node.find("oauth2"), path + ".oauth2", errors);
   prepared.basic_auth = std::move(http.basic_auth);
   prepared.authorization = std::move(http.authorization);
   return std::make_unique<Http>(std::move(prepared));
@@ -277,7 +362,7 @@ json:
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"url", std::string(target)}};
     },
-    .other_measurements = with_chain({"probe_http_last_modified_timestamp_seconds"}),
+    .other_measurements = with_chain({"probe_http_last_modified_timestamp_seconds", "probe_failed_due_to_cel"}),
 };
 
 }  // namespace probe

@@ -16,6 +16,7 @@ using model::Reason;
 struct IcmpSettings {
   std::string host;
   IpProtocol ip_protocol;
+  SourceAddress source_ip_address;
   int payload_size = 56;
   int ttl = 0;
   bool dont_fragment = false;
@@ -26,6 +27,8 @@ const config::Schema<IcmpSettings>& schema() {
       probe_schema<IcmpSettings>("icmp")
           .required("host", &IcmpSettings::host, "Name or address to ping; of a name, its first address.")
           .optional("ip_protocol", &IcmpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .optional("source_ip_address", &IcmpSettings::source_ip_address,
+                    "Address of this host to ask from. Empty: the kernel chooses.")
           .optional("payload_size", &IcmpSettings::payload_size, "Bytes in the echo request.")
           .optional("ttl", &IcmpSettings::ttl, "Hop limit of the request; 0: the kernel's.")
           .optional("dont_fragment", &IcmpSettings::dont_fragment,
@@ -90,7 +93,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   Prepared prepared;
   prepared.target = icmp.host;
   prepared.ping.host = std::move(icmp.host);
-  prepared.ping.family = icmp.ip_protocol.family;
+  prepared.ping.family = icmp.source_ip_address.family(icmp.ip_protocol.family);
+  prepared.ping.source = std::move(icmp.source_ip_address.literal);
   prepared.ping.payload_size = static_cast<std::size_t>(icmp.payload_size);
   prepared.ping.hop_limit = icmp.ttl;
   prepared.ping.dont_fragment = icmp.dont_fragment;

@@ -15,6 +15,7 @@ struct TcpSettings {
   bool tls = false;
   loop::TlsSettings tls_config;
   IpProtocol ip_protocol;
+  SourceAddress source_ip_address;
   std::vector<Turn> query_response;
 };
 
@@ -26,6 +27,8 @@ const config::Schema<TcpSettings>& schema() {
           .optional("tls", &TcpSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &TcpSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
           .optional("ip_protocol", &TcpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .optional("source_ip_address", &TcpSettings::source_ip_address,
+                    "Address of this host to connect from. Empty: the kernel chooses.")
           .list("query_response", &TcpSettings::query_response, turn_schema(), "What to wait for and what to say.")
           .check([](const TcpSettings& tcp, const config::Complain& complain) {
             if (tcp.host.empty()) complain("host", "must not be empty");
@@ -52,7 +55,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   ConnectSettings connect;
   connect.dial.host = tcp.host;
   connect.dial.port = static_cast<std::uint16_t>(tcp.port);
-  connect.dial.family = tcp.ip_protocol.family;
+  connect.dial.family = tcp.source_ip_address.family(tcp.ip_protocol.family);
+  connect.dial.source = tcp.source_ip_address.literal;
   if (tcp.tls) connect.dial.tls = tls_context(tcp.tls_config, node, path, errors);
   bool starttls = false;
   for (const Turn& turn : tcp.query_response) starttls = starttls || turn.starttls;

@@ -1,4 +1,5 @@
 // A connection to a unix socket, and a dialogue over it.
+#include <algorithm>
 #include <utility>
 
 #include "probe/common_keys.h"
@@ -10,18 +11,29 @@ namespace {
 
 struct UnixSettings {
   std::string path;
+  bool tls = false;
+  loop::TlsSettings tls_config;
   std::vector<Turn> query_response;
 };
+
+bool starts_tls(const UnixSettings& settings) {
+  return std::any_of(settings.query_response.begin(), settings.query_response.end(),
+                     [](const Turn& turn) { return turn.starttls; });
+}
+bool speaks_tls(const UnixSettings& settings) { return settings.tls || starts_tls(settings); }
 
 const config::Schema<UnixSettings>& schema() {
   static const auto schema =
       probe_schema<UnixSettings>("unix")
           .required("path", &UnixSettings::path, "Path of the socket.")
+          .optional("tls", &UnixSettings::tls, "Speak TLS after connecting.")
+          .optional("tls_config", &UnixSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
           .list("query_response", &UnixSettings::query_response, turn_schema(), "What to wait for and what to say.")
           .check([](const UnixSettings& settings, const config::Complain& complain) {
             if (settings.path.empty() || settings.path[0] != '/') complain("path", "must be an absolute path");
-            for (const Turn& turn : settings.query_response)
-              if (turn.starttls) complain("query_response", "starttls is not offered on a unix socket");
+            if (speaks_tls(settings) && settings.tls_config.server_name.empty() &&
+                !settings.tls_config.insecure_skip_verify)
+              complain("tls_config", "needs server_name: a path is no name that a certificate could be for");
           });
   return schema;
 }
@@ -44,6 +56,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   ConnectSettings connect;
   connect.target = settings.path;
   connect.dial.unix_path = std::move(settings.path);
+  if (settings.tls) connect.dial.tls = tls_context(settings.tls_config, node, path, errors);
+  if (starts_tls(settings)) connect.starttls = tls_context(settings.tls_config, node, path, errors);
   connect.turns = std::move(settings.query_response);
   prepare(connect.turns);
   return std::make_unique<Unix>(std::move(connect));

@@ -48,11 +48,44 @@ std::string show(const IpProtocol& value) {
   return value.family == loop::Family::any ? "any" : value.family == loop::Family::v4 ? "ip4" : "ip6";
 }
 
+loop::Family SourceAddress::family(loop::Family wanted) const {
+  if (literal.empty()) return wanted;
+  return literal.find(':') == std::string::npos ? loop::Family::v4 : loop::Family::v6;
+}
+
+bool read(const config::Node& node, SourceAddress& out, std::string& why) {
+  if (!config::read(node, out.literal, why)) return false;
+  if (out.literal.empty() || address_hash(out.literal)) return true;
+  why = "expected an address of this host such as 192.0.2.7, got '" + out.literal + "'";
+  return false;
+}
+
+std::string show(const SourceAddress& value) { return config::show(value.literal); }
+
+bool read(const config::Node& node, HeaderLines& out, std::string& why) {
+  if (!node.is_mapping()) {
+    why = config::expected("a mapping", node);
+    return false;
+  }
+  for (const auto& [name, value] : node.entries()) {
+    std::vector<std::string> lines;
+    if (value.is_sequence() ? !config::read(value, lines, why) : !config::read(value, lines.emplace_back(), why)) {
+      why = name.scalar() + ": " + why;
+      return false;
+    }
+    for (std::string& line : lines) out.all.emplace_back(name.scalar(), std::move(line));
+  }
+  return true;
+}
+
+std::string show(const HeaderLines&) { return "{}"; }
+
 const config::Schema<loop::TlsSettings>& tls_schema() {
   using loop::TlsSettings;
   static const auto schema =
       config::Schema<TlsSettings>("tls_config")
-          .optional("ca_file", &TlsSettings::ca_file, "Certificates to trust (PEM). Empty: the system's.")
+          .optional("ca_file", &TlsSettings::ca_file,
+                    "Certificates to trust (PEM). Empty: the system's. Read again when it changes, like the two below.")
           .optional("cert_file", &TlsSettings::cert_file, "Client certificate (PEM); needs key_file.")
           .optional("key_file", &TlsSettings::key_file, "Key of the client certificate (PEM).")
           .optional("server_name", &TlsSettings::server_name,
@@ -60,12 +93,21 @@ const config::Schema<loop::TlsSettings>& tls_schema() {
           .optional("insecure_skip_verify", &TlsSettings::insecure_skip_verify,
                     "Accept any certificate. Its expiry is measured all the same.")
           .optional("min_version", &TlsSettings::min_version, "Oldest version to accept: TLS10, TLS11, TLS12 or TLS13.")
+          .optional("max_version", &TlsSettings::max_version,
+                    "Newest version to offer, to find out who still takes an old one. Empty: the newest there is.")
           .check([](const TlsSettings& tls, const config::Complain& complain) {
             if (tls.cert_file.empty() != tls.key_file.empty())
               complain(tls.cert_file.empty() ? "key_file" : "cert_file", "needs both cert_file and key_file");
-            if (tls.min_version != "TLS10" && tls.min_version != "TLS11" && tls.min_version != "TLS12" &&
-                tls.min_version != "TLS13")
-              complain("min_version", "must be TLS10, TLS11, TLS12 or TLS13");
+            static constexpr std::array<std::string_view, 4> kVersions{"TLS10", "TLS11", "TLS12", "TLS13"};
+            const auto age = [](const std::string& name) {
+              return std::find(kVersions.begin(), kVersions.end(), name) - kVersions.begin();
+            };
+            if (age(tls.min_version) == 4) complain("min_version", "must be TLS10, TLS11, TLS12 or TLS13");
+            if (tls.max_version.empty()) return;
+            if (age(tls.max_version) == 4) complain("max_version", "must be TLS10, TLS11, TLS12 or TLS13");
+            else if (age(tls.max_version) < age(tls.min_version))
+              complain("max_version", "is older than min_version, which is " + tls.min_version +
+                                          "; to offer old versions only, set both");
           });
   return schema;
 }

@@ -8,6 +8,7 @@
 
 #include "base/regex.h"
 #include "config/schema.h"
+#include "loop/http_client.h"
 #include "loop/resolver.h"
 #include "loop/tls.h"
 #include "model/outcome.h"
@@ -27,6 +28,22 @@ struct IpProtocol {
 };
 bool read(const config::Node& node, IpProtocol& out, std::string& why);
 std::string show(const IpProtocol& value);
+
+// An address of this host to speak from. Empty: the kernel chooses.
+struct SourceAddress {
+  std::string literal;
+  // Only addresses of its own family can be reached from it.
+  loop::Family family(loop::Family wanted) const;
+};
+bool read(const config::Node& node, SourceAddress& out, std::string& why);
+std::string show(const SourceAddress& value);
+
+// Headers by name, each with one value or a list of them.
+struct HeaderLines {
+  loop::Headers all;
+};
+bool read(const config::Node& node, HeaderLines& out, std::string& why);
+std::string show(const HeaderLines& value);
 
 // tls_config, in Prometheus' words.
 const config::Schema<loop::TlsSettings>& tls_schema();

@@ -10,7 +10,9 @@
 #include "loop/hmac.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
+#include "probe/types/dialogue.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -21,11 +23,14 @@ using model::Reason;
 
 struct WebsocketSettings {
   std::string url;
-  std::map<std::string, std::string> headers;
+  HeaderLines headers;
   std::string send;
   Pattern expect;
+  std::vector<Turn> query_response;
   bool ping = true;
   loop::TlsSettings tls_config;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
   IpProtocol ip_protocol;
 };
 
@@ -37,12 +42,18 @@ const config::Schema<WebsocketSettings>& schema() {
   static const auto schema =
       probe_schema<WebsocketSettings>("websocket")
           .required("url", &WebsocketSettings::url, "What to connect to, with ws:// or wss://.")
-          .optional("headers", &WebsocketSettings::headers, "Headers of the request to upgrade, by name.")
+          .optional("headers", &WebsocketSettings::headers,
+                    "Headers of the request to upgrade, by name; a list for several of one name.")
           .optional("send", &WebsocketSettings::send, "Text message to send. Empty: none.")
           .optional("expect", &WebsocketSettings::expect,
                     "Regular expression (RE2) to find in a message; messages before it are passed over.")
+          .list("query_response", &WebsocketSettings::query_response, turn_schema(),
+                "More than one exchange, as in the blackbox exporter: what to find in a message, and the text to send. "
+                "Instead of send and expect.")
           .optional("ping", &WebsocketSettings::ping, "Send a ping at last and wait for its pong.")
           .optional("tls_config", &WebsocketSettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("basic_auth", &WebsocketSettings::basic_auth, basic_auth_schema(), "User and password to send.")
+          .optional("authorization", &WebsocketSettings::authorization, authorization_schema(), "A token to send.")
           .optional("ip_protocol", &WebsocketSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .check([](const WebsocketSettings& websocket, const config::Complain& complain) {
             const std::size_t scheme = scheme_size(websocket.url);
@@ -51,7 +62,14 @@ const config::Schema<WebsocketSettings>& schema() {
             for (const char c : websocket.url)
               if (static_cast<unsigned char>(c) <= 0x20 || c == '#' || c == 0x7f)
                 return complain("url", "must not contain white space or '#'");
-            for (const auto& [name, value] : websocket.headers)
+            if (websocket.basic_auth && websocket.authorization)
+              complain("authorization", "cannot stand beside basic_auth");
+            if (!websocket.query_response.empty() && (!websocket.send.empty() || websocket.expect.regex))
+              complain("query_response", "cannot stand beside send and expect; write them as its turns");
+            for (const Turn& turn : websocket.query_response)
+              if (turn.starttls || !turn.expect_bytes.empty() || !turn.labels.empty())
+                complain("query_response", "a turn over a WebSocket has expect and send only");
+            for (const auto& [name, value] : websocket.headers.all)
               if ((name + value).find_first_of("\r\n") != std::string::npos || name.empty())
                 complain("headers", "must have names, and no line breaks");
           });
@@ -61,8 +79,9 @@ const config::Schema<WebsocketSettings>& schema() {
 struct Prepared {
   loop::Dial dial;
   std::string head;  // of the request, without the key and the empty line
-  std::string send;
-  Pattern expect;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+  std::vector<Turn> turns;
   bool ping = true;
   std::string target;
 };
@@ -117,7 +136,16 @@ class WebsocketProbe final : public Conversation {
   void connected() override {
     began_ = scheduler_.now();
     key_ = loop::base64_encode(random_bytes(16));
-    say(prepared_.head + "Sec-WebSocket-Key: " + key_ + "\r\n\r\n");
+    std::string head = prepared_.head;
+    if (prepared_.basic_auth || prepared_.authorization) {
+      const auto value =
+          prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
+      if (!value) return finish(Outcome::failure(Reason::auth_failed, "no credentials to send: " + value.error().text));
+      if (value->find_first_of("\r\n") != std::string::npos)
+        return finish(Outcome::failure(Reason::auth_failed, "no credentials to send: they have a line break in them"));
+      head += "Authorization: " + *value + "\r\n";
+    }
+    say(head + "Sec-WebSocket-Key: " + key_ + "\r\n\r\n");
   }
 
   void received(std::string& bytes) override {
@@ -137,6 +165,9 @@ class WebsocketProbe final : public Conversation {
     const std::string head = bytes.substr(0, end + 2);
     bytes.erase(0, end + 4);
     std::from_chars(head.data() + protocol.size(), head.data() + std::min(head.size(), protocol.size() + 3), status_);
+    if ((status_ == 401 || status_ == 403) && (prepared_.basic_auth || prepared_.authorization))
+      return over(Reason::auth_failed,
+                  "answered with status " + std::to_string(status_) + ": the credentials were refused");
     if (status_ != 101)
       return over(Reason::status_mismatch, "answered with status " + std::to_string(status_) + ", expected 101");
     if (!base::same_word(header(head, "Upgrade"), "websocket"))
@@ -148,9 +179,22 @@ class WebsocketProbe final : public Conversation {
     upgraded_ = true;
     const base::Instant now = scheduler_.now();
     upgrade_took_ = now - std::exchange(began_, now);
-    if (!prepared_.send.empty()) say(frame(Opcode::text, prepared_.send));
-    if (!prepared_.expect.regex) satisfied();
+    go_on();
     return !finished();
+  }
+
+  bool awaits_message() const { return turn_ < prepared_.turns.size(); }
+
+  // Says what is to be said until a turn waits for a message.
+  void go_on() {
+    while (awaits_message()) {
+      const Turn& turn = prepared_.turns[turn_];
+      if (turn.expect.regex && !met_) return;
+      if (!turn.send.empty()) say(frame(Opcode::text, line_to_send(turn, captures_, matched_)));
+      met_ = false;
+      ++turn_;
+    }
+    satisfied();
   }
 
   // What had to come has come.
@@ -163,9 +207,8 @@ class WebsocketProbe final : public Conversation {
 
   void leave() {
     left_ = true;
-    say_last(
-        frame(Opcode::close, std::string_view("\x03\xe8", 2)),
-        Outcome::success(prepared_.target + (prepared_.expect.regex ? " sent what was expected" : " was upgraded")));
+    say_last(frame(Opcode::close, std::string_view("\x03\xe8", 2)),
+             Outcome::success(prepared_.target + (heard_ ? " sent what was expected" : " was upgraded")));
   }
 
   // Takes a whole frame; false if there is none, or the run is over.
@@ -202,9 +245,14 @@ class WebsocketProbe final : public Conversation {
     if (opcode != Opcode::more) message_.clear();
     message_ += payload;
     if (message_.size() > kLimit) return over(Reason::too_large, "sent a message of more than 64 KiB");
-    if (!last || awaits_pong_ || !prepared_.expect.regex) return true;
+    if (!last || !awaits_message()) return true;
     heard_ = true;
-    if (prepared_.expect.regex->found_in(message_)) satisfied();
+    const Turn& turn = prepared_.turns[turn_];
+    if (!turn.expect.regex->found_in(message_)) return true;
+    met_ = true;
+    captures_ = turn.captures ? &*turn.captures : nullptr;
+    matched_ = message_;
+    go_on();
     return true;
   }
 
@@ -221,11 +269,11 @@ class WebsocketProbe final : public Conversation {
 
   void measure(Outcome& outcome) override {
     // Messages came until the end, and none was the right one.
-    const bool mismatch = heard_ && !awaits_pong_ && !left_ && outcome.reason == Reason::read_timeout;
+    const bool mismatch = heard_ && awaits_message() && outcome.reason == Reason::read_timeout;
     if (mismatch)
       outcome = Outcome::failure(Reason::body_mismatch, prepared_.target + " sent no message that matches " +
-                                                            prepared_.expect.regex->pattern() + "; the last was " +
-                                                            shown(message_));
+                                                            prepared_.turns[turn_].expect.regex->pattern() +
+                                                            "; the last was " + shown(message_));
     const auto tell = [&](const char* name, double value, model::Labels labels = {}) {
       outcome.measurements.push_back({name, value, std::move(labels)});
     };
@@ -245,7 +293,11 @@ class WebsocketProbe final : public Conversation {
   base::Duration upgrade_took_{};
   int status_ = 0;
   bool upgraded_ = false;
-  bool heard_ = false;  // any message
+  bool heard_ = false;  // any message while one was awaited
+  bool met_ = false;    // the message that the turn awaits has come
+  std::size_t turn_ = 0;
+  const base::Regex* captures_ = nullptr;  // of the last expectation that was met
+  std::string matched_;                    // the message that met it
   bool awaits_pong_ = false;
   bool left_ = false;  // said good-bye
 };
@@ -271,9 +323,13 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.head =
       "GET " + std::string(rest.starts_with('/') ? "" : "/") + std::string(rest) + " HTTP/1.1\r\nHost: " + authority +
       "\r\nUser-Agent: fettle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + "Sec-WebSocket-Version: 13\r\n";
-  for (const auto& [name, value] : websocket.headers) prepared.head += name + ": " + value + "\r\n";
-  prepared.send = std::move(websocket.send);
-  prepared.expect = std::move(websocket.expect);
+  for (const auto& [name, value] : websocket.headers.all) prepared.head += name + ": " + value + "\r\n";
+  prepared.basic_auth = std::move(websocket.basic_auth);
+  prepared.authorization = std::move(websocket.authorization);
+  prepared.turns = std::move(websocket.query_response);
+  if (!websocket.send.empty()) prepared.turns.emplace_back().send = std::move(websocket.send);
+  if (websocket.expect.regex) prepared.turns.emplace_back().expect = std::move(websocket.expect);
+  prepare(prepared.turns);
   prepared.ping = websocket.ping;
   prepared.target = std::move(websocket.url);
   return std::make_unique<PreparedSettings<WebsocketProbe, Prepared>>(std::move(prepared));

@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -80,24 +83,116 @@ TEST_CASE("a module and a target make a probe of our own") {
   CHECK(modules.text("redis").find("PONG") != std::string::npos);
 }
 
-TEST_CASE("what cannot be run is said when it is asked for") {
+TEST_CASE("keys of newer exporters are read") {
   const File file(R"(modules:
-  delegated: {prober: http, http: {oauth2: {client_id: shop}}}
-  sourced: {prober: tcp, tcp: {source_ip_address: 10.0.0.1}}
-  proxied: {prober: http, http: {proxy_from_environment: false, no_proxy: ""}}
+  socket:
+    prober: websocket
+    websocket:
+      preferred_ip_protocol: ip4
+      http_config:
+        tls_config: {insecure_skip_verify: true}
+        basic_auth: {username: shop, password: s3cret}
+        http_headers: {X-Shop: {values: [eu, us]}, X-Key: {secrets: [k3y]}}
+      query_response: [{expect: "^hello (.*)$"}, {send: "I am ${1}"}]
+  bearer: {prober: websocket, websocket: {http_config: {bearer_token: t0ken}}}
+  delegated:
+    prober: http
+    http:
+      oauth2: {client_id: a, client_secret: b, token_url: "https://login.test/", scopes: [x], endpoint_params: {y: z}}
+  judged: {prober: http, http: {fail_if_body_json_not_matches_cel: "body.status == 'ok'"}}
+  headers: {prober: http, http: {headers: {Host: a.test}, http_headers: {Accept: {values: [text/plain, "*/*"]}}}}
+  proxied: {prober: http, http: {proxy_url: "http://proxy.test:3128", no_proxy: "10.0.0.0/8", proxy_connect_header: {X: [y, z]}}}
+  old_tls: {prober: http, http: {tls_config: {min_version: TLS10, max_version: TLS11}}}
+  user_file: {prober: http, http: {basic_auth: {username_file: user, password_file: password}}}
+  sourced: {prober: tcp, tcp: {source_ip_address: 127.0.0.1}}
+  pinged: {prober: icmp, icmp: {source_ip_address: "::1"}}
+  called: {prober: grpc, grpc: {metadata: {x-shop: [eu, us]}}}
+  local: {prober: unix, unix: {tls: true, tls_config: {server_name: shop.test}, query_response: [{starttls: true}]}}
+  version: {prober: dns, dns: {query_name: version.bind, query_type: TXT, query_class: CH, source_ip_address: 127.0.0.1}}
+  private:
+    prober: dns
+    dns:
+      query_name: shop.test
+      transport_protocol: tcp
+      dns_over_tls: true
+      tls_config: {server_name: ns.test}
+      validate_authority_rrs: {fail_if_none_matches_regexp: [SOA]}
+      validate_additional_rrs: {fail_if_matches_regexp: [TXT]}
 )");
   config::Errors errors;
   const auto modules = probe::BlackboxModules::load(file.path(), errors);
   CHECK(errors.text() == "");
-  CHECK(modules.spec("delegated", "a:1", "", 1s).error().text ==
-        "module \"delegated\" cannot be used: it sets http.oauth2, which fettle does not offer");
-  CHECK(modules.spec("sourced", "a:1", "", 1s).error().text ==
-        "module \"sourced\" cannot be used: it sets tcp.source_ip_address, which fettle does not offer");
+  for (const auto& [module, target, shown] : std::vector<std::tuple<const char*, const char*, const char*>>{
+           {"socket", "wss://shop.test/feed", "wss://shop.test/feed"},
+           {"bearer", "shop.test/feed", "ws://shop.test/feed"},
+           {"delegated", "a", "http://a"},
+           {"judged", "a", "http://a"},
+           {"headers", "a", "http://a"},
+           {"proxied", "a", "http://a"},
+           {"old_tls", "https://a", "https://a"},
+           {"user_file", "a", "http://a"},
+           {"sourced", "a:1", "a:1"},
+           {"pinged", "::1", "::1"},
+           {"called", "a:1", "a:1"},
+           {"local", "/run/a", "/run/a"},
+           {"version", "ns.test", "TXT of version.bind at ns.test:53"},
+           {"private", "ns.test", "ANY of shop.test at ns.test:853"},
+       }) {
+    CAPTURE(module);
+    const auto spec = modules.spec(module, target, "", 1s);
+    REQUIRE_MESSAGE(spec.has_value(), spec.error().text);
+    CHECK(spec->settings->target() == shown);
+  }
+  // What a page may show of them has no secret in it.
+  for (const char* secret : {"s3cret", "k3y", "t0ken"})
+    for (const std::string& module : modules.names()) CHECK(modules.text(module).find(secret) == std::string::npos);
+}
+
+TEST_CASE("what cannot be run is said when it is asked for, with its reason") {
+  struct Row {
+    const char *settings, *want;
+  };
+  for (const Row& row : {
+           Row{"http: {enable_http3: true}", "http.enable_http3: Debian's HTTP library does not speak HTTP/3"},
+           Row{"http: {proxy_from_environment: true}",
+               "http.proxy_from_environment: the environment of a daemon is nobody's configuration; write proxy_url "
+               "and no_proxy"},
+           Row{"http: {tls_config: {ca: PEM}}", "http.tls_config.ca: certificates are read from files; write ca_file"},
+           Row{"http: {oauth2: {client_id: a, token_url: b, tls_config: {cert: PEM}}}",
+               "http.oauth2.tls_config.cert: certificates are read from files; write cert_file"},
+           Row{"http: {basic_auth: {password_ref: x}}",
+               "http.basic_auth.password_ref: there is no secret manager here; write password_file"},
+           Row{"http: {http_headers: {X-Key: {files: [key]}}}",
+               "http.http_headers.X-Key.files: a header is written, not read; for credentials write authorization"},
+       }) {
+    CAPTURE(row.settings);
+    const File file(std::string("modules:\n  m: {prober: http, ") + row.settings + "}\n");
+    config::Errors errors;
+    const auto modules = probe::BlackboxModules::load(file.path(), errors);
+    CHECK(errors.text() == "");
+    CHECK(modules.spec("m", "a:1", "", 1s).error().text ==
+          std::string("module \"m\" cannot be used: it sets ") + row.want);
+  }
+  const File file("modules:\n  proxied: {prober: http, http: {proxy_from_environment: false, no_proxy: ''}}\n");
+  config::Errors errors;
+  const auto modules = probe::BlackboxModules::load(file.path(), errors);
+  CHECK(errors.text() == "");
   CHECK(modules.spec("proxied", "a:1", "", 1s).has_value());
   CHECK(modules.spec("http_2xx", "a:1", "", 1s).error().text == "Unknown module \"http_2xx\"");
   CHECK(probe::BlackboxModules().spec("http_2xx", "a:1", "", 1s).has_value());
   CHECK(probe::BlackboxModules().spec("tcp_connect", "a", "", 1s).error().text ==
         "the target must be HOST:PORT, got 'a'");
+}
+
+TEST_CASE("a body from a file is read for each run") {
+  const File file("modules:\n  m: {prober: http, http: {body_file: body.json}}\n  n: {prober: http}\n");
+  std::ofstream(file.folder() + "/body.json") << "{}";
+  config::Errors errors;
+  const auto modules = probe::BlackboxModules::load(file.path(), errors);
+  CHECK(errors.text() == "");
+  CHECK(modules.reads_files("m"));
+  CHECK_FALSE(modules.reads_files("n"));
+  CHECK_FALSE(modules.reads_files("unknown"));
 }
 
 TEST_CASE("mistakes of a modules file are told with their place, all of them") {
@@ -106,7 +201,7 @@ TEST_CASE("mistakes of a modules file are told with their place, all of them") {
   b: {prober: http, timeout: 5, http: {methode: GET}}
   c: {prober: http, http: {valid_status_codes: [abc], body_size_limit: much}}
 module: {}
-)") == R"(blackbox.yml:2:6: modules.a.prober: expected one of http, tcp, unix, icmp, grpc, dns, got 'htp'
+)") == R"(blackbox.yml:2:6: modules.a.prober: expected one of http, tcp, unix, icmp, grpc, dns, websocket, got 'htp'
 blackbox.yml:3:30: modules.b.timeout: expected a duration such as 500ms or 2s, got '5': a number needs a unit
 blackbox.yml:3:40: modules.b.http.methode: unknown key; did you mean 'method'?
 blackbox.yml:4:6: modules.c: body_size_limit: expected bytes such as 10MB, got much

@@ -248,7 +248,7 @@ TEST_CASE("plugin output is a line and values in base units") {
 
 TEST_CASE("credentials become a header") {
   // The examples of RFC 7617, section 2, and RFC 6750, section 2.1.
-  CHECK(*probe::header_value(probe::BasicAuth{"Aladdin", base::Secret("open sesame"), ""}) ==
+  CHECK(*probe::header_value(probe::BasicAuth{"Aladdin", "", base::Secret("open sesame"), ""}) ==
         "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
   CHECK(*probe::header_value(probe::Authorization{"Bearer", base::Secret("mF_9.B5f-4.1JqM"), ""}) ==
         "Bearer mF_9.B5f-4.1JqM");

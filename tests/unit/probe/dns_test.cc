@@ -50,6 +50,50 @@ std::string answer_to(const std::string& query, const Answer& answer) {
 
 }  // namespace
 
+TEST_CASE("a question of another class, and records of all sections") {
+  const auto query = probe::dns_query(1, {"version.bind", 16, true, 3});
+  REQUIRE(query);
+  CHECK(query->substr(query->size() - 15, 4) == std::string("\0\x10\0\3", 4));
+  probe::DnsRecord record;
+  record.name = "version.bind.";
+  record.type = 16;
+  record.record_class = 3;
+  record.value = "\"9.18\"";
+  CHECK(record.text() == "version.bind.\t0\tCH\tTXT\t\"9.18\"");
+  CHECK(probe::dns_class_number("CH") == 3);
+  CHECK_FALSE(probe::dns_class_number("XX").has_value());
+
+  struct Row {
+    const char *setting, *text;
+  };
+  for (const Row& row : {
+           Row{"validate_authority_rrs.fail_if_none_matches_regexp=['10\\.1\\.']", ""},
+           Row{"validate_authority_rrs.fail_if_matches_regexp=['10\\.1\\.']",
+               "A of shop.test: authority: 'shop.test. 60 IN A 10.1.0.9' matches '10\\.1\\.'"},
+           Row{"validate_additional_rrs.fail_if_none_matches_regexp=[A]",
+               "A of shop.test: additional: none of 0 records matches 'A'"},
+           Row{"validate_answer_rrs.fail_if_matches_regexp=['10\\.1\\.']", ""},
+       }) {
+    CAPTURE(row.setting);
+    fakes::ConnectedTrial trial("dns", "127.0.0.1", {"query_name=shop.test", row.setting});
+    trial.connect();
+    trial.peer.say(answer_to(trial.peer.written[0], {.records = {kAddress, kOther}, .authority = 1}));
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.up == (std::string(row.text).empty()));
+    if (!trial.found.up) CHECK(trial.found.text == row.text);
+  }
+}
+
+TEST_CASE("DNS over TLS asks at its own port, and over TCP only") {
+  const auto spec = probe::spec_from_arguments("dns", "ns.test",
+                                               {"query_name=shop.test", "transport_protocol=tcp", "dns_over_tls=true"});
+  REQUIRE(spec);
+  CHECK(spec->settings->target() == "A of shop.test at ns.test:853");
+  const auto udp = probe::spec_from_arguments("dns", "ns.test", {"query_name=shop.test", "dns_over_tls=true"});
+  REQUIRE_FALSE(udp);
+  CHECK(udp.error().text.find("dns_over_tls: needs transport_protocol: tcp") != std::string::npos);
+}
+
 TEST_CASE("a DNS query is written as RFC 1035 has it") {
   const auto query = probe::dns_query(0x1234, {"shop.test", 28, true});
   REQUIRE(query);

@@ -77,6 +77,37 @@ TEST_CASE("websocket asks, talks, pings and takes its leave") {
   CHECK(trial.measured("probe_websocket_failed_due_to_regex") == 0);
 }
 
+TEST_CASE("websocket follows a dialogue of several turns, with what it heard in what it says") {
+  fakes::ConnectedTrial trial(
+      "websocket", "ws://shop.test/",
+      {"query_response=[{expect: '^hello (.*)$', send: 'I am ${1}'}, {send: list}, {expect: ok}]", "ping=false",
+       "basic_auth.username=a", "basic_auth.password=b", "headers.X=[1, 2]"});
+  trial.connect();
+  const std::string request = trial.peer.written[0];
+  CHECK(request.find("X: 1\r\nX: 2\r\n") != std::string::npos);
+  CHECK(request.find("Authorization: Basic YTpi\r\n") != std::string::npos);
+  trial.peer.say(upgrade(request));
+  CHECK(trial.peer.written.size() == 1);
+  trial.peer.say(text("welcome") + text("hello you"));
+  REQUIRE(trial.peer.written.size() == 3);
+  CHECK(unmasked(trial.peer.written[1]) == "I am you");
+  CHECK(unmasked(trial.peer.written[2]) == "list");
+  CHECK(trial.answers == 0);
+  trial.peer.say(text("ok"));
+  REQUIRE(trial.answers == 1);
+  CHECK(trial.found.up);
+  CHECK(trial.measured("probe_websocket_failed_due_to_regex") == 0);
+}
+
+TEST_CASE("websocket: credentials that are refused are no mismatch") {
+  fakes::ConnectedTrial trial("websocket", "ws://shop.test/", {"authorization.credentials=t0ken"});
+  trial.connect();
+  CHECK(trial.peer.written[0].find("Authorization: Bearer t0ken\r\n") != std::string::npos);
+  trial.peer.say("HTTP/1.1 403 Forbidden\r\n\r\n");
+  CHECK(trial.found.reason == Reason::auth_failed);
+  CHECK(trial.found.text == "ws://shop.test/ answered with status 403: the credentials were refused");
+}
+
 TEST_CASE("websocket says what is wrong with the answer") {
   struct Row {
     const char* name;
