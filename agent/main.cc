@@ -62,7 +62,7 @@ void add_colour(CLI::App* command, std::string& choice) {
 
 void add_agent(CLI::App& top, Chosen& chosen) {
   static app::AgentOptions options;
-  static std::string level = "info", format = "logfmt";
+  static std::string level = "info", format = "logfmt", timeout = "2m";
   CLI::App* agent = top.add_subcommand("agent", "Run the agent of this node");
   agent->add_option("--config.file", options.config_file, "Configuration file")->capture_default_str();
   agent
@@ -73,11 +73,28 @@ void add_agent(CLI::App& top, Chosen& chosen) {
   agent->add_option("--web.external-url", options.external_url, "URL under which people reach this agent, for links");
   agent->add_option("--storage.path", options.storage_path, "Folder of the durable state; \"\" keeps none")
       ->capture_default_str();
-  agent->add_option("--admin.socket", options.admin_socket, "Unix socket for reload and maintenance; \"\" for none")
+  agent
+      ->add_option("--admin.socket", options.admin_socket,
+                   "Unix socket for reload and maintenance; \"\" for none")
+      ->capture_default_str();
+  agent
+      ->add_option("--query.max-concurrency", options.max_queries, "Queries of the API that run at a time; others wait")
+      ->check(CLI::Range(1, 200))
+      ->capture_default_str();
+  agent->add_option("--query.timeout", timeout, "Longest time of a query, the wait for its turn included")
+      ->capture_default_str();
+  agent->add_option("--query.max-samples", options.max_samples, "Most samples that a query holds in memory")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   agent->add_option("--log.level", level, "debug, info, warn or error")->capture_default_str();
   agent->add_option("--log.format", format, "logfmt or json")->capture_default_str();
-  agent->callback([&chosen] { chosen = [] { return run_agent(options, level, format); }; });
+  agent->callback([&chosen] {
+    const auto parsed = base::parse_duration(timeout);
+    if (!parsed || *parsed <= base::Millis{0})
+      throw CLI::ValidationError("--query.timeout: expected a duration such as 2m, got " + timeout);
+    options.query_timeout = *parsed;
+    chosen = [] { return run_agent(options, level, format); };
+  });
 }
 
 // --lint, --lint-fatal and --color, as they were written.

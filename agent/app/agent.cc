@@ -90,8 +90,7 @@ base::Result<> Agent::open_state() {
 
 void Agent::make_rules() {
   rules::Options options;
-  options.engine.compat = compat_of(config_);
-  options.engine.default_step_ms = config_.global.evaluation_interval.count();
+  options.engine = engine_options(options_, config_);
   options.evaluation_interval = config_.global.evaluation_interval;
   options.external_labels = config_.global.external_labels;
   options.external_url = external_url();
@@ -197,8 +196,8 @@ base::Result<> Agent::open_server() {
   options.admin_socket = options_.admin_socket;
   options.external_url = options_.external_url;
   options.heartbeat_token = config_.heartbeat_token;
-  options.engine.compat = compat_of(config_);
-  options.engine.default_step_ms = config_.global.evaluation_interval.count();
+  options.max_queries = options_.max_queries;
+  options.engine = engine_options(options_, config_);
   TRY(server_, web::Server::start(std::move(options), slot_, *backend_));
   return {};
 }

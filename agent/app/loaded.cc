@@ -44,6 +44,15 @@ promql::Compat compat_of(const config::AgentConfig& config) {
   return config.promql_compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
 }
 
+promql::EngineOptions engine_options(const AgentOptions& options, const config::AgentConfig& config) {
+  promql::EngineOptions out;
+  out.compat = compat_of(config);
+  out.default_step_ms = config.global.evaluation_interval.count();
+  out.max_samples = options.max_samples;
+  out.timeout = options.query_timeout;
+  return out;
+}
+
 Loaded load(const std::string& file, config::Errors& errors) {
   Loaded loaded;
   loaded.config = config::load_agent_config(file, errors);

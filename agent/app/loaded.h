@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "app/options.h"
 #include "config/agent_config.h"
 #include "notify/notifications.h"
 #include "probe/blackbox.h"
 #include "probe/spec.h"
-#include "promql/parser.h"
+#include "promql/engine.h"
 #include "recover/plan_spec.h"
 #include "recover/traffic.h"
 #include "rules/manager.h"
@@ -28,6 +29,8 @@ struct Loaded {
 };
 
 promql::Compat compat_of(const config::AgentConfig& config);
+// Of rules and of the API alike.
+promql::EngineOptions engine_options(const AgentOptions& options, const config::AgentConfig& config);
 
 // Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
 Loaded load(const std::string& file, config::Errors& errors);

@@ -1,7 +1,10 @@
 // What `fettle agent` was started with.
 #pragma once
 
+#include <cstddef>
 #include <string>
+
+#include "base/time.h"
 
 namespace app {
 
@@ -11,6 +14,9 @@ struct AgentOptions {
   std::string web_config_file;
   std::string storage_path = "/var/lib/fettle";  // "": nothing is durable
   std::string admin_socket = "/run/fettle/admin.sock";
+  int max_queries = 20;
+  base::Millis query_timeout{120'000};
+  std::size_t max_samples = 50'000'000;
   std::string external_url;  // "": http://<node>:<port>/
 };
 

@@ -39,6 +39,22 @@ std::size_t group_reference(std::string_view rest, std::string_view& name) {
   return size;
 }
 
+// Go refuses what is nested deeper than this; RE2 takes it, and then takes long to match it.
+bool nests_too_deeply(std::string_view pattern) {
+  constexpr int kDeepest = 1000;
+  int depth = 0;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\') ++i;
+    else if (in_class) in_class = c != ']';
+    else if (c == '[') in_class = true;
+    else if (c == '(' && ++depth > kDeepest) return true;
+    else if (c == ')') --depth;
+  }
+  return false;
+}
+
 std::string_view go_words(re2::RE2::ErrorCode code) {
   switch (code) {
     case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
@@ -77,6 +93,9 @@ Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
 
 Result<Regex> Regex::compile(std::string_view pattern, DotNewline dot) {
+  if (nests_too_deeply(pattern))
+    return fail(Kind::invalid,
+                fmt::format("bad regular expression '{}…': expression nests too deeply", pattern.substr(0, 60)));
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_dot_nl(dot == DotNewline::included);
@@ -172,6 +191,7 @@ std::string Regex::replace_all(std::string_view text, std::string_view replaceme
 const std::vector<std::string>& Regex::literals() const { return compiled_->literals; }
 
 std::string go_regex_error(std::string_view pattern) {
+  if (nests_too_deeply(pattern)) return fmt::format("expression nests too deeply: `{}`", pattern);
   const re2::RE2 tried(re2::StringPiece(pattern.data(), pattern.size()), re2::RE2::Quiet);
   return tried.ok() ? "" : fmt::format("{}: `{}`", go_words(tried.error_code()), tried.error_arg());
 }

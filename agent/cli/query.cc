@@ -67,7 +67,11 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
     TRY(promql::Matrix matrix, engine.range(*parsed.expr, data_of_file, start, end, step));
     data = {{"resultType", "matrix"}, {"result", value_json(promql::Value(std::move(matrix)))}};
   }
-  return ordered_json{{"status", "success"}, {"data", data}}.dump();
+  ordered_json answer{{"status", "success"}, {"data", data}};
+  const promql::Remarks remarks = promql::shown(engine.annotations(), options.expr);
+  if (!remarks.warnings.empty()) answer["warnings"] = remarks.warnings;
+  if (!remarks.infos.empty()) answer["infos"] = remarks.infos;
+  return answer.dump();
 }
 
 base::Result<std::string> ask_agent(const QueryOptions& options) {
@@ -126,6 +130,9 @@ int run_query(const QueryOptions& options) {
     return 1;
   }
   print_table(parsed["data"]);
+  for (const char* kind : {"warnings", "infos"})
+    if (parsed.contains(kind))
+      for (const ordered_json& remark : parsed[kind]) fmt::print(stderr, "{}\n", remark.get<std::string>());
   return 0;
 }
 

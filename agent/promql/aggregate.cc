@@ -37,7 +37,11 @@ struct Accumulator {
 class AggregateNode : public Node {
  public:
   AggregateNode(const AggregateExpr& expr, NodePtr parameter, NodePtr inner)
-      : op_(expr.op), group_of_(expr), parameter_(adopt(std::move(parameter))), inner_(adopt(std::move(inner))) {}
+      : op_(expr.op),
+        group_of_(expr),
+        at_(expr.parameter ? remark_position(*expr.parameter) : 0),
+        parameter_(adopt(std::move(parameter))),
+        inner_(adopt(std::move(inner))) {}
 
   void forget() override {
     Node::forget();
@@ -49,6 +53,7 @@ class AggregateNode : public Node {
 
   AggregateOp op_;
   Grouping group_of_;
+  std::size_t at_;  // of the parameter
   SeriesMap groups_;
   Node* parameter_;
   Node* inner_;
@@ -171,7 +176,7 @@ class Quantile final : public Gather {
     if (!parameter_->scalar(evaluation, t, q) || !gather(evaluation, t)) return false;
     if (evaluation.v3() && !(q >= 0 && q <= 1))
       evaluation.remark(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)));
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), at_);
     out.clear();
     for (const std::uint32_t id : order_) {
       values_.clear();

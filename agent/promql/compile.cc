@@ -21,26 +21,26 @@ class NumberNode final : public Node {
   double value_;
 };
 
-// The argument of a function of ranges, its metric's name (for remarks), and the scalars beside it.
+// The argument of a function of ranges and the scalars beside it. Remarks about a subquery point at the start of the
+// text: so it is in Prometheus.
 NodePtr range_call(const CallExpr& expr, const RangeFunction& function) {
   RangeSourcePtr source;
-  std::string metric_name;
+  RangeCallPlaces places;
   std::vector<NodePtr> scalars;
   Around around = function.name == "predict_linear" ? Around::varying : Around::constant;
   for (const ExprPtr& arg : expr.args)
     if (arg->type == ValueType::scalar && unwrapped(*arg).kind != Expr::Kind::number) around = Around::varying;
   for (const ExprPtr& arg : expr.args) {
     if (arg->type != ValueType::matrix) {
+      if (scalars.empty()) places.first = remark_position(*arg);
       scalars.push_back(compile(*arg));
       continue;
     }
     source = compile_range(*arg, around);
-    if (const Expr& inner = unwrapped(*arg); inner.kind == Expr::Kind::matrix)
-      metric_name = as<MatrixExpr>(inner).selector().name;
+    if (unwrapped(*arg).kind == Expr::Kind::matrix) places.range = remark_position(*arg);
   }
   scalars.resize(2);
-  return make_range_call(function, std::move(source), std::move(scalars[0]), std::move(scalars[1]),
-                         std::move(metric_name));
+  return make_range_call(function, std::move(source), std::move(scalars[0]), std::move(scalars[1]), places);
 }
 
 NodePtr compile_call(const CallExpr& expr) {

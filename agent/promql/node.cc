@@ -6,6 +6,7 @@ namespace promql {
 namespace {
 
 constexpr base::Millis kQuestionEvery{200};
+constexpr std::size_t kMostRemarks = 1000;  // that are counted; the API shows ten
 
 }  // namespace
 
@@ -43,9 +44,13 @@ bool Evaluation::still_wanted() {
   return !asks || !options->abandoned() || cancelled();
 }
 
-void Evaluation::remark(std::string text) {
-  if (annotations->size() < 10 && std::find(annotations->begin(), annotations->end(), text) == annotations->end())
-    annotations->push_back(std::move(text));
+void Evaluation::remark(std::string text, std::size_t begin) {
+  for (Remark& known : *annotations)
+    if (known.text == text) {
+      known.begin = begin;
+      return;
+    }
+  if (annotations->size() < kMostRemarks) annotations->push_back({std::move(text), begin});
 }
 
 Node* Node::adopt(std::unique_ptr<Node> child) {

@@ -55,7 +55,7 @@ struct Steps {
 struct Evaluation {
   const Queryable* data = nullptr;
   const EngineOptions* options = nullptr;
-  std::vector<std::string>* annotations = nullptr;
+  std::vector<Remark>* annotations = nullptr;
   std::int64_t start = 0;  // of the whole query: @ start()
   std::int64_t end = 0;
   base::Instant deadline{};
@@ -72,7 +72,8 @@ struct Evaluation {
   // Called often; looks at the clock and the cancel flag now and then.
   bool tick() { return (++ticks & 255u) != 0 || still_wanted(); }
   bool still_wanted();
-  void remark(std::string text);
+  // `begin` is the byte of the text that it is about. A text that comes again only moves, as it does in Prometheus.
+  void remark(std::string text, std::size_t begin);
 };
 
 class Node {

@@ -49,7 +49,9 @@ void MemoryQueryable::append(const model::Labels& labels, model::Sample sample) 
     at = entries_.insert(at, Entry{labels, {}});
     generation_ = next_generation();
   }
-  at->samples.insert(first_after(at->samples, sample.t), sample);
+  const auto after = first_after(at->samples, sample.t);
+  if (after != at->samples.begin() && std::prev(after)->t == sample.t) return;
+  at->samples.insert(after, sample);
 }
 
 std::uint64_t MemoryQueryable::generation() const { return generation_; }

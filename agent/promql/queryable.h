@@ -41,6 +41,7 @@ class MemoryQueryable final : public Queryable {
   };
   MemoryQueryable() = default;
   explicit MemoryQueryable(std::vector<Entry> entries);
+  // Of two samples of one series at one time the first stays, as in Prometheus.
   void append(const model::Labels& labels, model::Sample sample);
 
   std::uint64_t generation() const override;

@@ -69,6 +69,12 @@ inline constexpr Metric kStoreRefused{
 
 inline constexpr Metric kStateCommit{"fettle_state_commit_seconds",
                                      "Time until a change of the durable state was on disk."};
+inline constexpr Metric kQueries{"prometheus_engine_queries",
+                                 "The current number of queries being executed or waiting."};
+inline constexpr Metric kQueriesMost{"prometheus_engine_queries_concurrent_max",
+                                     "The max number of concurrent queries."};
+inline constexpr Metric kQueriesEnded{
+    "fettle_queries", "Queries of the API by their end: success, error, timeout or canceled.", {"result"}};
 inline constexpr Metric kEventStreams{"fettle_event_streams", "Open event streams of status pages."};
 
 inline constexpr Metric kProcessCpu{"process_cpu_seconds_total", "User and system CPU time of the agent."};

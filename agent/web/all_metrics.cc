@@ -12,6 +12,20 @@ std::vector<model::MetricFamily> all_metrics(const Context& context) {
                         self::kEventStreams.help,
                         model::MetricType::gauge,
                         {{"", {}, static_cast<double>(context.event_streams())}}});
+  const QueryGate& gate = context.gate;
+  families.push_back({self::kQueries.name,
+                      self::kQueries.help,
+                      model::MetricType::gauge,
+                      {{"", {}, static_cast<double>(gate.queries())}}});
+  families.push_back({self::kQueriesMost.name,
+                      self::kQueriesMost.help,
+                      model::MetricType::gauge,
+                      {{"", {}, static_cast<double>(gate.most())}}});
+  model::MetricFamily ended{self::kQueriesEnded.name, self::kQueriesEnded.help, model::MetricType::counter, {}};
+  for (std::size_t i = 0; i < QueryGate::kEnds.size(); ++i)
+    ended.points.push_back({"_total", model::Labels{{"result", QueryGate::kEnds[i]}},
+                            static_cast<double>(gate.ended_so_far(static_cast<QueryGate::End>(i)))});
+  families.push_back(std::move(ended));
   families.insert(families.end(), snapshot->metrics.begin(), snapshot->metrics.end());
   return families;
 }

@@ -97,6 +97,20 @@ base::Result<std::int64_t> parse_step(const std::string& text) {
   return base::fail(base::Kind::invalid, fmt::format("cannot parse \"{}\" to a valid duration", text));
 }
 
+base::Result<std::size_t> limit_param(const Request& request) {
+  const std::string text = request.param("limit");
+  if (text.empty()) return ~std::size_t{0};
+  const char* begin = text.data() + (text[0] == '+' && text.size() > 1 && text[1] != '-' ? 1 : 0);
+  std::int64_t limit = 0;
+  const auto [stop, error] = std::from_chars(begin, text.data() + text.size(), limit);
+  if (error == std::errc::result_out_of_range)
+    return base::fail(base::Kind::invalid, fmt::format("strconv.Atoi: parsing \"{}\": value out of range", text));
+  if (error != std::errc{} || stop != text.data() + text.size())
+    return base::fail(base::Kind::invalid, fmt::format("strconv.Atoi: parsing \"{}\": invalid syntax", text));
+  if (limit < 0) return base::fail(base::Kind::invalid, "limit must be non-negative");
+  return limit == 0 ? ~std::size_t{0} : static_cast<std::size_t>(limit);
+}
+
 std::string api_timestamp(std::int64_t ms) {
   std::string out = ms < 0 ? "-" : "";
   const std::int64_t magnitude = ms < 0 ? -ms : ms;
@@ -105,14 +119,12 @@ std::string api_timestamp(std::int64_t ms) {
   return out;
 }
 
-void write_remarks(Json& json, std::string_view kind, const std::vector<std::string>& remarks) {
-  std::vector<std::string_view> of_kind;
-  for (const std::string& remark : remarks)
-    if (remark.starts_with("PromQL info") == (kind == "infos")) of_kind.push_back(remark);
-  if (of_kind.empty()) return;
-  json.key(kind).array([&] {
-    for (const std::string_view remark : of_kind) json.string(remark);
-  });
+void write_remarks(Json& json, const promql::Remarks& remarks) {
+  for (const auto& [kind, list] : {std::pair("warnings", &remarks.warnings), {"infos", &remarks.infos}})
+    if (!list->empty())
+      json.key(kind).array([&, list = list] {
+        for (const std::string& remark : *list) json.string(remark);
+      });
 }
 
 std::string alert_value(double value) {

@@ -8,24 +8,24 @@
 
 #include "base/result.h"
 #include "model/alert.h"
+#include "promql/remarks.h"
 #include "web/http.h"
 #include "web/json.h"
 
 namespace web {
 
-// The list of one kind of remarks, "warnings" or "infos", if there are any.
-void write_remarks(Json& json, std::string_view kind, const std::vector<std::string>& remarks);
+// "warnings" and "infos", if there are any.
+void write_remarks(Json& json, const promql::Remarks& remarks);
 
-// {"status":"success","data":…}, and the engine's remarks as Prometheus 3 parts them.
+// {"status":"success","data":…}, and the engine's remarks.
 template <typename F>
-Response api_success(F data, const std::vector<std::string>& remarks = {}) {
+Response api_success(F data, const promql::Remarks& remarks = {}) {
   Json json;
   json.object([&] {
     json.key("status").string("success");
     json.key("data");
     data(json);
-    write_remarks(json, "warnings", remarks);
-    write_remarks(json, "infos", remarks);
+    write_remarks(json, remarks);
   });
   Response response;
   response.content_type = "application/json";
@@ -46,6 +46,10 @@ base::Result<std::int64_t> parse_time(const std::string& text);
 base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback);
 // Seconds with fraction or a Prometheus duration ("5m"); to milliseconds.
 base::Result<std::int64_t> parse_step(const std::string& text);
+
+// The parameter "limit": how many results are wanted at most; without it, and for 0, all. The error is Go's.
+base::Result<std::size_t> limit_param(const Request& request);
+inline constexpr const char* kTruncated = "results truncated due to limit";  // a warning
 
 // Seconds with three digits of fraction if there is any, as Prometheus writes sample times.
 std::string api_timestamp(std::int64_t ms);

@@ -57,7 +57,21 @@ void write_result(const promql::Matrix& matrix, Json& json) {
   });
 }
 
-Response query_answer(const promql::Value& value, const std::vector<std::string>& warnings) {
+// Prometheus 2 knows no limit here.
+bool truncate(promql::Value& value, std::size_t limit) {
+  const auto cut = [&](auto& list) {
+    if (list.size() <= limit) return false;
+    list.resize(limit);
+    return true;
+  };
+  if (auto* vector = std::get_if<promql::Vector>(&value)) return cut(*vector);
+  if (auto* matrix = std::get_if<promql::Matrix>(&value)) return cut(*matrix);
+  return false;
+}
+
+Response query_answer(promql::Value value, std::size_t limit, const promql::Engine& engine, const Request& request) {
+  promql::Remarks remarks = promql::shown(engine.annotations(), request.param("query"));
+  if (truncate(value, limit)) remarks.warnings.emplace_back(kTruncated);
   return api_success(
       [&](Json& json) {
         json.object([&] {
@@ -66,7 +80,7 @@ Response query_answer(const promql::Value& value, const std::vector<std::string>
           std::visit([&](const auto& result) { write_result(result, json); }, value);
         });
       },
-      warnings);
+      remarks);
 }
 
 // The options of this request's engine: its own timeout if it is the shorter one, the end of the server, and the client
@@ -86,6 +100,34 @@ base::Result<promql::EngineOptions> engine_options(const Request& request, const
   return options;
 }
 
+// One query from its turn at the gate to its end, which is counted. `run` has the engine's options, from whose time the
+// wait is taken.
+template <typename Run>
+Response take_turn(promql::EngineOptions options, const Request& request, const Context& context, Run run) {
+  std::size_t limit = ~std::size_t{0};
+  if (options.compat == promql::Compat::v3) {
+    const auto wanted = limit_param(request);
+    if (!wanted) return invalid_parameter("limit", wanted.error().text);
+    limit = *wanted;
+  }
+  const base::Instant start = base::Clock::now();
+  const auto end = [&](const base::Error& error) {
+    using End = QueryGate::End;
+    context.gate.ended(error.kind == base::Kind::timeout     ? End::timeout
+                       : error.kind == base::Kind::cancelled ? End::canceled
+                                                             : End::error);
+    return api_error(error);
+  };
+  const auto turn = context.gate.enter(start + options.timeout, request.abandoned, context.stopping);
+  if (!turn) return end(turn.error());
+  options.timeout -= std::chrono::duration_cast<base::Millis>(base::Clock::now() - start);
+  promql::Engine engine(options);
+  base::Result<promql::Value> value = run(engine);
+  if (!value) return end(value.error());
+  context.gate.ended(QueryGate::End::success);
+  return query_answer(*std::move(value), limit, engine, request);
+}
+
 }  // namespace
 
 Response api_query(const Request& request, const Context& context) {
@@ -95,12 +137,10 @@ Response api_query(const Request& request, const Context& context) {
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
   if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
-  const auto data = context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *time, *time);
-  if (!data) return api_error(data.error());
-  promql::Engine engine(*options);
-  const auto value = engine.instant(*parsed.expr, **data, *time);
-  if (!value) return api_error(value.error());
-  return query_answer(*value, engine.annotations());
+  return take_turn(*options, request, context, [&](promql::Engine& engine) -> base::Result<promql::Value> {
+    TRY(const auto data, context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *time, *time));
+    return engine.instant(*parsed.expr, *data, *time);
+  });
 }
 
 Response api_query_range(const Request& request, const Context& context) {
@@ -127,12 +167,11 @@ Response api_query_range(const Request& request, const Context& context) {
     return api_error("bad_data",
                      fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
                                  type == promql::ValueType::matrix ? "range vector" : "string"));
-  const auto data = context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *start, *end);
-  if (!data) return api_error(data.error());
-  promql::Engine engine(*options);
-  auto matrix = engine.range(*parsed.expr, **data, *start, *end, *step);
-  if (!matrix) return api_error(matrix.error());
-  return query_answer(promql::Value(*std::move(matrix)), engine.annotations());
+  return take_turn(*options, request, context, [&](promql::Engine& engine) -> base::Result<promql::Value> {
+    TRY(const auto data, context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *start, *end));
+    TRY(promql::Matrix matrix, engine.range(*parsed.expr, *data, *start, *end, *step));
+    return promql::Value(std::move(matrix));
+  });
 }
 
 Response api_format_query(const Request& request, const Context& context) {

@@ -81,24 +81,25 @@ Selected select(const Request& request, Selector selector, const Context& contex
   return {*std::move(found), {}};
 }
 
-std::size_t limit_of(const Request& request) {
-  const auto limit = parse_step(request.param("limit"));  // a plain number, in thousandths
-  return limit && *limit > 0 ? static_cast<std::size_t>(*limit / 1000) : ~std::size_t{0};
-}
-
-Response names_answer(const std::set<std::string>& names, std::size_t limit) {
-  std::vector<std::string> warnings;
-  if (names.size() > limit) warnings.emplace_back("results truncated due to limit");
+// Writes at most `limit` of `all`, and says so if that is fewer.
+template <typename All, typename Write>
+Response list_answer(const All& all, std::size_t limit, Write write) {
+  promql::Remarks remarks;
+  if (all.size() > limit) remarks.warnings.emplace_back(kTruncated);
   return api_success(
       [&](Json& json) {
         json.array([&] {
           std::size_t left = limit;
-          for (const std::string& name : names)
-            if (left-- > 0) json.string(name);
+          for (const auto& each : all)
+            if (left-- > 0) write(each, json);
             else break;
         });
       },
-      warnings);
+      remarks);
+}
+
+Response names_answer(const std::set<std::string>& names, std::size_t limit) {
+  return list_answer(names, limit, [](const std::string& name, Json& json) { json.string(name); });
 }
 
 bool valid_label_name(std::string_view name) {
@@ -111,35 +112,38 @@ bool valid_label_name(std::string_view name) {
 }  // namespace
 
 Response api_series(const Request& request, const Context& context) {
+  const auto limit = limit_param(request);
+  if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit
+    return invalid_parameter("limit", limit.error().text);
   Selected selected = select(request, Selector::required, context);
   if (selected.refused) return *std::move(selected.refused);
-  return api_success([&](Json& json) {
-    json.array([&] {
-      std::size_t left = limit_of(request);
-      for (const model::Labels& labels : selected.series)
-        if (left-- > 0) json.labels(labels);
-        else break;
-    });
-  });
+  return list_answer(selected.series, limit.value_or(~std::size_t{0}),
+                     [](const model::Labels& labels, Json& json) { json.labels(labels); });
 }
 
 Response api_label_names(const Request& request, const Context& context) {
+  const auto limit = limit_param(request);
+  if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit
+    return invalid_parameter("limit", limit.error().text);
   Selected selected = select(request, Selector::optional, context);
   if (selected.refused) return *std::move(selected.refused);
   std::set<std::string> names;
   for (const model::Labels& labels : selected.series)
     for (const model::Label label : labels) names.emplace(label.name);
-  return names_answer(names, limit_of(request));
+  return names_answer(names, limit.value_or(~std::size_t{0}));
 }
 
 Response api_label_values(const Request& request, std::string_view label, const Context& context) {
   if (!valid_label_name(label)) return api_error("bad_data", fmt::format("invalid label name: \"{}\"", label));
+  const auto limit = limit_param(request);
+  if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit
+    return invalid_parameter("limit", limit.error().text);
   Selected selected = select(request, Selector::optional, context);
   if (selected.refused) return *std::move(selected.refused);
   std::set<std::string> values;
   for (const model::Labels& labels : selected.series)
     if (labels.has(label)) values.emplace(labels.get(label));
-  return names_answer(values, limit_of(request));
+  return names_answer(values, limit.value_or(~std::size_t{0}));
 }
 
 }  // namespace web

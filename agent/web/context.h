@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "web/backend.h"
+#include "web/query_gate.h"
 #include "web/server.h"
 #include "web/snapshot.h"
 
@@ -18,6 +19,7 @@ struct Context {
   std::function<base::WallTime()> now;          // the default time of queries
   const std::atomic<bool>* stopping = nullptr;  // ends running queries
   std::function<std::size_t()> event_streams;   // how many are open
+  QueryGate& gate;
 };
 
 }  // namespace web

@@ -30,9 +30,9 @@ namespace {
 
 // CivetWeb holds one thread for each open connection. Connections are closed after each answer, streams and API calls
 // have a bounded number of places, so at least the rest always answers scrapes, health checks and pages.
-constexpr int kThreads = 48;
+constexpr int kOtherThreads = 28;  // at most app::ProbeEndpoint::kMostRuns of them for /probe
 constexpr int kStreams = 8;
-constexpr int kApiCalls = 12;  // and at most app::ProbeEndpoint::kMostRuns of /probe
+constexpr int kWaitingCalls = 12;  // API calls beside the queries that run
 constexpr int kAdminThreads = 4;
 constexpr std::size_t kMostBody = 1024 * 1024;
 // A client that has not sent its request, or not taken its answer, in this time is gone.
@@ -112,10 +112,12 @@ struct Server::Rep {
   BasicAuth auth;
   std::atomic<bool> stopping{false};
   EventStreams streams{kStreams};
-  Places api_calls{kApiCalls};
+  const int most_api_calls = options.max_queries + kWaitingCalls;
+  Places api_calls{most_api_calls};
+  QueryGate gate{options.max_queries};
   SnapshotSlot& slot;
   Backend& backend;
-  Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }};
+  Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }, gate};
   Listener tcp, admin;
   int port = 0;
   std::string admin_path;  // of the socket file, while it is ours
@@ -159,7 +161,7 @@ Response Server::Rep::answer(const Request& request) {
   if (!request.path.starts_with("/api/v1/") || request.admin) return route(request, context);
   const Places::Place place = api_calls.take();
   if (!place)
-    return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", kApiCalls));
+    return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", most_api_calls));
   return route(request, context);
 }
 
@@ -202,7 +204,8 @@ base::Result<> Server::Rep::listen(Listener& listener, const std::string& ports,
     if (at) at->said(message);
     return 1;
   };
-  const std::string threads = std::to_string(listener.admin ? kAdminThreads : kThreads);
+  const std::string threads =
+      std::to_string(listener.admin ? kAdminThreads : kOtherThreads + kStreams + most_api_calls);
   const std::string bundle = tls ? tls->path() : "";
   std::vector<const char*> list{"listening_ports", ports.c_str(), "num_threads", threads.c_str(), "request_timeout_ms",
                                 kRequestTimeoutMs, "enable_keep_alive", "no", "decode_url", "no", "tcp_nodelay", "1",

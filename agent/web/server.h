@@ -19,6 +19,7 @@ struct ServerOptions {
   std::string external_url;               // for links in pages
   base::Secret heartbeat_token;           // empty: POST /heartbeat is not offered
   promql::EngineOptions engine;
+  int max_queries = 20;  // at a time; others wait
 };
 
 class Server {

@@ -184,12 +184,17 @@ class Script {
     if (!value) throw Wrong{value.error().text};
     if (verb == "matrix") return expect_matrix(std::get<promql::Matrix>(*value), wanted);
     if (verb == "remark") {
-      if (engine_.annotations() != wanted)
-        throw Wrong{fmt::format("remarks: {}", fmt::join(engine_.annotations(), " | "))};
-      return;
+      return expect_remarks(text, wanted);
     }
     if (verb != "eval" && verb != "ordered") throw Wrong{"unknown command " + verb};
     expect_instant(*value, wanted, verb == "ordered");
+  }
+
+  void expect_remarks(const std::string& text, const std::vector<std::string>& wanted) {
+    const promql::Remarks remarks = promql::shown(engine_.annotations(), text);
+    std::vector<std::string> remarked = remarks.warnings;
+    remarked.insert(remarked.end(), remarks.infos.begin(), remarks.infos.end());
+    if (remarked != wanted) throw Wrong{fmt::format("remarks: {}", fmt::join(remarked, " | "))};
   }
 
   void expect_error(const promql::Parsed& parsed, std::int64_t t, const std::vector<std::string>& wanted) {

@@ -92,7 +92,16 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets, Compat compat, bo
 
 class HistogramQuantile final : public Node {
  public:
-  HistogramQuantile(NodePtr q, NodePtr inner) : q_(adopt(std::move(q))), inner_(adopt(std::move(inner))) {}
+  explicit HistogramQuantile(const CallExpr& expr)
+      : q_at_(remark_position(*expr.args[0])),
+        inner_at_(remark_position(*expr.args[1])),
+        q_(adopt(compile(*expr.args[0]))),
+        inner_(adopt(compile(*expr.args[1]))) {}
+
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    for (Histogram& histogram : histograms_) histogram.seen = false;
+    return Node::begin(evaluation, steps);
+  }
 
   void forget() override {
     Node::forget();
@@ -119,13 +128,15 @@ class HistogramQuantile final : public Node {
     }
     if (evaluation.v3() && !(q >= 0 && q <= 1))
       evaluation.remark(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)));
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), q_at_);
     out.clear();
-    bool forced = false;
-    for (const std::uint32_t id : order_)
-      out.push_back(
-          {histograms_[id].series, bucket_quantile(q, histograms_[id].buckets, evaluation.options->compat, forced)});
-    if (forced) evaluation.remark("PromQL info: input to histogram_quantile needed to be fixed for monotonicity");
+    for (const std::uint32_t id : order_) {
+      Histogram& histogram = histograms_[id];
+      bool forced = false;
+      out.push_back({histogram.series, bucket_quantile(q, histogram.buckets, evaluation.options->compat, forced)});
+      if (forced) remark_forced(evaluation, histogram.seen ? "" : keys_[id].metric_name());
+      histogram.seen = true;
+    }
     return check_unique(evaluation, seen_, out);
   }
 
@@ -138,6 +149,7 @@ class HistogramQuantile final : public Node {
   struct Histogram {
     std::uint32_t series;
     std::vector<Bucket> buckets;
+    bool seen = false;  // in an earlier step of this query
   };
 
   // Buckets belong together if all labels but le are equal, the name too; the result has no name.
@@ -149,18 +161,31 @@ class HistogramQuantile final : public Node {
         const model::Labels key = labels.without("le");
         member.histogram = keys_.intern(key);
         if (member.histogram == histograms_.size())
-          histograms_.push_back({table_.intern(key.without_metric_name()), {}});
+          histograms_.push_back({table_.intern(key.without_metric_name()), {}, false});
       }
       members_.push_back(member);
     }
     return members_[series];
   }
 
-  static void remark_bad_bound(Evaluation& evaluation, const model::Labels& labels) {
+  void remark_bad_bound(Evaluation& evaluation, const model::Labels& labels) const {
     evaluation.remark(
         fmt::format("PromQL warning: bucket label \"le\" is missing or has a malformed value of {} for metric name {}",
-                    quote(labels.get("le")), quote(labels.metric_name())));
+                    quote(labels.get("le")), quote(labels.metric_name())),
+        inner_at_);
   }
+
+  // Prometheus 3.5 knows the name in the first step in which it sees the histogram, and says "" in the later ones.
+  void remark_forced(Evaluation& evaluation, std::string_view name) const {
+    evaluation.remark(
+        fmt::format("PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
+                    "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) "
+                    "for metric name {}",
+                    quote(name)),
+        inner_at_);
+  }
+
+  std::size_t q_at_, inner_at_;
 
   Node* q_;
   Node* inner_;
@@ -189,10 +214,7 @@ class Nothing final : public Node {
 }  // namespace
 
 NodePtr make_histogram_call(const CallExpr& expr) {
-  if (expr.function->name == "histogram_quantile") {
-    NodePtr q = compile(*expr.args[0]);
-    return std::make_unique<HistogramQuantile>(std::move(q), compile(*expr.args[1]));
-  }
+  if (expr.function->name == "histogram_quantile") return std::make_unique<HistogramQuantile>(expr);
   return std::make_unique<Nothing>(compile(*expr.args.back()));
 }
 

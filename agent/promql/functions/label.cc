@@ -1,4 +1,6 @@
 // label_replace and label_join: the new labels of each series are worked out once.
+#include <fmt/format.h>
+
 #include <cctype>
 #include <optional>
 
@@ -10,9 +12,20 @@ namespace {
 
 std::string string_arg(const CallExpr& expr, std::size_t i) { return as<StringExpr>(unwrapped(*expr.args[i])).value; }
 
+// A value may be made of itself several times over, by one call in another: without a limit a short query fills the
+// memory.
+constexpr std::size_t kLongestValue = 64 * 1024;
+
+// Adds `part` to a value in the making; false, and nothing is added, if that would be too long.
+bool add(std::string& value, std::string_view part) {
+  if (value.size() + part.size() > kLongestValue) return false;
+  value += part;
+  return true;
+}
+
 class Relabel : public Node {
  public:
-  explicit Relabel(NodePtr inner) : inner_(adopt(std::move(inner))) {}
+  Relabel(const CallExpr& expr, NodePtr inner) : name_(expr.function->name), inner_(adopt(std::move(inner))) {}
 
   void forget() override {
     Node::forget();
@@ -23,20 +36,36 @@ class Relabel : public Node {
     if (!inner_->vector(evaluation, t, in_) || !valid(evaluation)) return false;
     out.clear();
     for (const Point& point : in_) {
-      // A pattern with a thousand groups takes its time with each series.
-      if (out.size() % 16 == 0 && !evaluation.still_wanted()) return false;
       out.push_back({map_.at(point.series, inner_->series(), table_,
-                             [this](const model::Labels& labels) { return relabelled(labels); }),
+                             [&](const model::Labels& labels) { return relabelled(evaluation, labels); }),
                      point.v});
+      if (!evaluation.error.text.empty()) return false;
     }
     return !map_.merges(table_) || check_unique(evaluation, seen_, out);
   }
 
  protected:
   virtual bool valid(Evaluation& evaluation) = 0;
-  virtual model::Labels relabelled(const model::Labels& labels) const = 0;
+  // The labels with the new one, or as they are if there is none. False: its value would be too long.
+  virtual bool change(model::Labels& labels) const = 0;
 
  private:
+  // Long label sets count as the samples that would take as much memory.
+  model::Labels relabelled(Evaluation& evaluation, const model::Labels& labels) const {
+    model::Labels out = labels;
+    // All series of the inner node come in one go, and a pattern with a thousand groups takes its time with each.
+    if (!evaluation.error.text.empty() || !evaluation.still_wanted()) return out;
+    if (!change(out))
+      evaluation.fail(base::Kind::limit,
+                      fmt::format("{}() would make a label value of more than {} bytes", name_, kLongestValue));
+    std::size_t bytes = 0;
+    for (const model::Label label : out) bytes += label.name.size() + label.value.size();
+    if (bytes >= kCounted) evaluation.hold(bytes / sizeof(model::Sample));
+    return out;
+  }
+
+  static constexpr std::size_t kCounted = 4096;
+  std::string_view name_;
   Node* inner_;
   Points in_;
   SeriesMap map_;
@@ -46,7 +75,7 @@ class Relabel : public Node {
 class Replace final : public Relabel {
  public:
   Replace(const CallExpr& expr, NodePtr inner)
-      : Relabel(std::move(inner)),
+      : Relabel(expr, std::move(inner)),
         to_(string_arg(expr, 1)),
         replacement_(string_arg(expr, 2)),
         from_(string_arg(expr, 3)),
@@ -65,22 +94,25 @@ class Replace final : public Relabel {
     return true;
   }
 
-  model::Labels relabelled(const model::Labels& labels) const override {
+  bool change(model::Labels& labels) const override {
     const auto groups = regex_->groups_of_full_match(labels.get(from_));
-    return groups.empty() ? labels : labels.with(to_, expand(groups));
+    if (groups.empty()) return true;
+    std::string value;
+    if (!expand(groups, value)) return false;
+    labels = labels.with(to_, value);
+    return true;
   }
 
   // $1, ${1}, $name and $$ as in Go: an unbraced name is as long as it can be, an unknown one is empty.
-  std::string expand(const std::vector<std::string_view>& groups) const {
-    std::string out;
+  bool expand(const std::vector<std::string_view>& groups, std::string& out) const {
     const std::string_view text = replacement_;
     for (std::size_t i = 0; i < text.size();) {
       if (text[i] != '$' || i + 1 == text.size()) {
-        out += text[i++];
+        if (!add(out, text.substr(i++, 1))) return false;
         continue;
       }
       if (text[i + 1] == '$') {
-        out += '$';
+        if (!add(out, "$")) return false;
         i += 2;
         continue;
       }
@@ -89,13 +121,13 @@ class Replace final : public Relabel {
       std::size_t last = first;
       while (last < text.size() && (std::isalnum(static_cast<unsigned char>(text[last])) || text[last] == '_')) ++last;
       if (last == first || (braced && (last == text.size() || text[last] != '}'))) {
-        out += text[i++];  // no name: the dollar stands for itself
+        if (!add(out, text.substr(i++, 1))) return false;  // no name: the dollar stands for itself
         continue;
       }
-      out += group(text.substr(first, last - first), groups);
+      if (!add(out, group(text.substr(first, last - first), groups))) return false;
       i = last + (braced ? 1 : 0);
     }
-    return out;
+    return true;
   }
 
   std::string_view group(std::string_view name, const std::vector<std::string_view>& groups) const {
@@ -121,7 +153,7 @@ class Replace final : public Relabel {
 class Join final : public Relabel {
  public:
   Join(const CallExpr& expr, NodePtr inner)
-      : Relabel(std::move(inner)), to_(string_arg(expr, 1)), separator_(string_arg(expr, 2)) {
+      : Relabel(expr, std::move(inner)), to_(string_arg(expr, 1)), separator_(string_arg(expr, 2)) {
     for (std::size_t i = 3; i < expr.args.size(); ++i) from_.push_back(string_arg(expr, i));
   }
 
@@ -134,13 +166,14 @@ class Join final : public Relabel {
            evaluation.fail("invalid destination label name in label_join(): " + to_);
   }
 
-  model::Labels relabelled(const model::Labels& labels) const override {
+  bool change(model::Labels& labels) const override {
     std::string value;
     for (std::size_t i = 0; i < from_.size(); ++i) {
-      if (i > 0) value += separator_;
-      value += labels.get(from_[i]);
+      if (i > 0 && !add(value, separator_)) return false;
+      if (!add(value, labels.get(from_[i]))) return false;
     }
-    return labels.with(to_, value);
+    labels = labels.with(to_, value);
+    return true;
   }
 
   std::string to_;

@@ -13,12 +13,14 @@ bool looks_like_counter(std::string_view name) {
 
 class RangeCallNode final : public Node {
  public:
-  RangeCallNode(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second, std::string name)
+  RangeCallNode(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second,
+                RangeCallPlaces places)
       : function_(function),
         source_(std::move(source)),
         first_(adopt(std::move(first))),
         second_(adopt(std::move(second))),
-        metric_name_(std::move(name)) {}
+        places_(places),
+        wants_counter_(function.name == "rate" || function.name == "increase") {}
 
   void prepare(const Queryable& data, bool& changed) override {
     source_->prepare(data, changed);
@@ -29,6 +31,7 @@ class RangeCallNode final : public Node {
     Node::forget();
     source_->forget();
     unnamed_.clear();
+    counters_.clear();
   }
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
@@ -61,8 +64,13 @@ class RangeCallNode final : public Node {
       // Two series that differ in their names only must not even follow each other within one query.
       if (unnamed_.merges(table_) && !seen_.claim(id, i)) return evaluation.fail(kSameLabelset);
       out.push_back({id, v});
+      if (wants_counter_ && evaluation.v3()) remark_no_counter(evaluation, i);
     }
-    if (!out.empty() && evaluation.v3()) remark(evaluation);
+    if (!out.empty() && evaluation.v3() && function_.name == "quantile_over_time" &&
+        !(call_.first >= 0 && call_.first <= 1))
+      evaluation.remark(
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(call_.first)),
+          places_.first);
     return true;
   }
 
@@ -71,22 +79,26 @@ class RangeCallNode final : public Node {
     return unnamed_.at(i, source_->series(), table_, [](const model::Labels& l) { return l.without_metric_name(); });
   }
 
-  void remark(Evaluation& evaluation) const {
-    if (!metric_name_.empty() && !looks_like_counter(metric_name_) &&
-        (function_.name == "rate" || function_.name == "increase"))
-      evaluation.remark(
-          fmt::format("PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                      quote(metric_name_)));
-    if (function_.name == "quantile_over_time" && !(call_.first >= 0 && call_.first <= 1))
-      evaluation.remark(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(call_.first)));
+  // The names are looked at once for as long as the series stay the same.
+  void remark_no_counter(Evaluation& evaluation, std::uint32_t i) {
+    while (counters_.size() <= i) {
+      const std::string_view name = source_->series()[static_cast<std::uint32_t>(counters_.size())].metric_name();
+      counters_.push_back(name.empty() || looks_like_counter(name));
+    }
+    if (counters_[i]) return;
+    evaluation.remark(
+        fmt::format("PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                    quote(source_->series()[i].metric_name())),
+        places_.range);
   }
 
   const RangeFunction& function_;
   RangeSourcePtr source_;
   Node* first_;
   Node* second_;
-  std::string metric_name_;
+  RangeCallPlaces places_;
+  bool wants_counter_;
+  std::vector<bool> counters_;  // whether the name of the series suits one
   RangeCall call_;
   SeriesMap unnamed_;
   Uniqueness seen_;
@@ -123,9 +135,8 @@ class AbsentOverTime final : public Node {
 }  // namespace
 
 NodePtr make_range_call(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second,
-                        std::string metric_name) {
-  return std::make_unique<RangeCallNode>(function, std::move(source), std::move(first), std::move(second),
-                                         std::move(metric_name));
+                        RangeCallPlaces places) {
+  return std::make_unique<RangeCallNode>(function, std::move(source), std::move(first), std::move(second), places);
 }
 
 NodePtr make_absent_over_time(RangeSourcePtr source, model::Labels labels) {

@@ -34,8 +34,13 @@ const RangeFunction* find_rate_function(std::string_view name);
 const RangeFunction* find_over_time_function(std::string_view name);
 const RangeFunction* find_range_function(std::string_view name);
 
+// Where remarks point: at the range, and at the first scalar argument.
+struct RangeCallPlaces {
+  std::size_t range = 0;
+  std::size_t first = 0;
+};
 NodePtr make_range_call(const RangeFunction& function, RangeSourcePtr source, NodePtr first, NodePtr second,
-                        std::string metric_name);
+                        RangeCallPlaces places);
 NodePtr make_absent_over_time(RangeSourcePtr source, model::Labels labels);
 
 // Adds to a sum that carries its rounding error along (Neumaier). In 3.x the error is dropped once the sum is infinite.

@@ -47,3 +47,14 @@ TEST_CASE("the generation changes with the series, not with the samples, and is 
   CHECK(data.generation() == one);
   CHECK(MemoryQueryable().generation() != one);
 }
+
+TEST_CASE("of two samples of one series at one time the first stays") {
+  promql::MemoryQueryable data;
+  const model::Labels up{{"__name__", "up"}};
+  for (const model::Sample sample : {model::Sample{1000, 1}, {2000, 2}, {1000, 3}, {2000, 2}}) data.append(up, sample);
+  std::vector<model::Sample> got;
+  data.read(0, 0, 3000, got);
+  REQUIRE(got.size() == 2);
+  CHECK(got[0].v == 1);
+  CHECK(got[1].v == 2);
+}

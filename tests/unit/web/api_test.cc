@@ -66,14 +66,58 @@ TEST_CASE("bodies of the API are what the golden files say") {
 }
 
 TEST_CASE("remarks of the engine are warnings or infos, as in Prometheus 3") {
-  const auto body = [](const std::vector<std::string>& remarks) {
+  const auto body = [](const promql::Remarks& remarks) {
     return web::api_success([](web::Json& json) { json.number(1); }, remarks).body;
   };
   CHECK(body({}) == R"({"status":"success","data":1})");
   CHECK(
-      body({"PromQL info: a", "PromQL warning: b", "PromQL info: c"}) ==
+      body({{"PromQL warning: b"}, {"PromQL info: a", "PromQL info: c"}}) ==
       R"({"status":"success","data":1,"warnings":["PromQL warning: b"],"infos":["PromQL info: a","PromQL info: c"]})");
-  CHECK(body({"PromQL info: a"}) == R"({"status":"success","data":1,"infos":["PromQL info: a"]})");
+  CHECK(body({{}, {"PromQL info: a"}}) == R"({"status":"success","data":1,"infos":["PromQL info: a"]})");
+}
+
+TEST_CASE("a limit cuts lists and results, and says so") {
+  Handlers handlers;
+  for (int i = 0; i < 3; ++i)
+    handlers.backend.series.push_back(
+        {{{"__name__", "load"}, {"node", std::to_string(i)}}, {{fakes::kShopNow - 1000, 1}, {fakes::kShopNow, 2}}});
+  const std::string now = std::to_string(fakes::kShopNow / 1000);
+  const std::string cut = R"("warnings":["results truncated due to limit"]})";
+  struct Row {
+    std::string url;
+    std::size_t kept;  // of "node", and whether that is all
+    bool all;
+  };
+  const Row rows[] = {
+      {"/api/v1/query?query=load&limit=2", 2, false},
+      {"/api/v1/query?query=load&limit=3", 3, true},
+      {"/api/v1/query?query=load&limit=0", 3, true},
+      {"/api/v1/query?query=load[5m]&limit=1", 1, false},
+      {"/api/v1/query_range?query=load&step=1&start=" + now + "&end=" + now + "&limit=1", 1, false},
+      {"/api/v1/series?match[]=load&limit=2", 2, false},
+      {"/api/v1/series?match[]=load&limit=%2B9", 3, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    const std::string body = handlers.get(row.url).body;
+    std::size_t kept = 0;
+    for (std::size_t at = body.find("\"node\""); at != std::string::npos; at = body.find("\"node\"", at + 1)) ++kept;
+    CHECK(kept == row.kept);
+    CHECK(body.ends_with(cut) != row.all);
+  }
+  for (const char* url :
+       {"/api/v1/query?query=load&limit=", "/api/v1/query_range?query=load&step=1&start=0&end=1&limit=",
+        "/api/v1/series?match[]=load&limit=", "/api/v1/labels?limit=", "/api/v1/label/node/values?limit="}) {
+    CAPTURE(url);
+    CHECK(
+        handlers.get(url + std::string("x")).body ==
+        R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax"})");
+    CHECK(
+        handlers.get(url + std::string("-1")).body ==
+        R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"limit\": limit must be non-negative"})");
+  }
+  handlers.options.engine.compat = promql::Compat::v2;
+  CHECK(handlers.get("/api/v1/query?query=load&limit=x").status == 200);
 }
 
 TEST_CASE("mistakes get Prometheus' codes and words") {

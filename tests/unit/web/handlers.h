@@ -11,9 +11,11 @@ struct Handlers {
   web::SnapshotSlot slot;
   fakes::FakeBackend backend;
   web::ServerOptions options;
+  web::QueryGate gate{2};
   web::Context context{slot,    backend,
                        options, [] { return base::wall_from_ms(fakes::kShopNow); },
-                       nullptr, [] { return std::size_t{2}; }};
+                       nullptr, [] { return std::size_t{2}; },
+                       gate};
 
   Handlers() { slot.store(std::make_shared<web::Snapshot>(fakes::shop_snapshot())); }
 

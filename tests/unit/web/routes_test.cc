@@ -63,11 +63,11 @@ TEST_CASE("metrics are the snapshot's, the agent's own and the open streams, in 
   CHECK(response.body.find("\nfettle_service_up{service=\"order\"} 0\n") != std::string::npos);
   CHECK(response.body.find("\nfettle_loop_stall_seconds 0.25\n") != std::string::npos);
   CHECK(response.body.find("\nfettle_event_streams 2\n") != std::string::npos);
-  request.headers = {{"accept", "application/openmetrics-text"}, {"Accept-Encoding", "gzip"}};
+  request.headers = {{"accept", "application/openmetrics-text"}};
   response = web::route(request, handlers.context);
   CHECK(response.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8");
-  CHECK(response.body.ends_with("# EOF\n"));  // too small to be worth compressing
-  handlers.backend.own[0].help = std::string(2000, 'x');
+  CHECK(response.body.ends_with("# EOF\n"));
+  request.headers.emplace_back("Accept-Encoding", "gzip");
   response = web::route(request, handlers.context);
   CHECK(header(response, "Content-Encoding") == "gzip");
   CHECK(response.body.starts_with("\x1f\x8b"));

@@ -1,0 +1,61 @@
+// So many queries run at a time, the others wait for their turn, as in Prometheus' engine (--query.max-concurrency).
+// What waits gives up when its time is over, its client has left, or the server ends. Any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace web {
+
+class QueryGate {
+ public:
+  explicit QueryGate(int most) : most_(most) {}
+
+  // A turn; given back when it goes.
+  class Turn {
+   public:
+    Turn(Turn&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (gate_) gate_->leave();
+    }
+
+   private:
+    friend class QueryGate;
+    explicit Turn(QueryGate* gate) : gate_(gate) {}
+    QueryGate* gate_;
+  };
+
+  // Waits until `deadline`. Errors have Prometheus' words: Kind::timeout, cancelled.
+  base::Result<Turn> enter(base::Instant deadline, const std::function<bool()>& abandoned,
+                           const std::atomic<bool>* stopping);
+
+  enum class End { success, error, timeout, canceled };
+  static constexpr std::array<std::string_view, 4> kEnds{"success", "error", "timeout", "canceled"};
+  void ended(End end) { ends_[static_cast<std::size_t>(end)].fetch_add(1); }
+
+  int most() const { return most_; }
+  int queries() const { return queries_.load(); }  // that run or wait
+  std::uint64_t ended_so_far(End end) const { return ends_[static_cast<std::size_t>(end)].load(); }
+
+ private:
+  void leave();
+
+  const int most_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  int running_ = 0;
+  std::atomic<int> queries_{0};
+  std::array<std::atomic<std::uint64_t>, 4> ends_{};
+};
+
+}  // namespace web
