@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "cli/query.h"
 #include "cli/replay.h"
 #include "cli/rule_debug.h"
+#include "cli/silence.h"
 #include "cli/status.h"
 #include "loop/signals.h"
 #include "rules/unit_test.h"
@@ -75,7 +77,7 @@ void add_agent(CLI::App& top, Chosen& chosen) {
       ->capture_default_str();
   agent
       ->add_option("--admin.socket", options.admin_socket,
-                   "Unix socket for reload and maintenance; \"\" for none")
+                   "Unix socket for reload, silences, maintenance; \"\" for none")
       ->capture_default_str();
   agent
       ->add_option("--query.max-concurrency", options.max_queries, "Queries of the API that run at a time; others wait")
@@ -303,6 +305,46 @@ void add_admin(CLI::App& top, Chosen& chosen) {
       [&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, length, comment); }; });
 }
 
+// The words and flags are amtool's.
+void add_silence(CLI::App& top, Chosen& chosen) {
+  static std::string socket = cli::kDefaultAdminSocket, output = "table";
+  static cli::SilenceAddition addition;
+  static cli::SilenceListing listing;
+  static std::vector<std::string> ids;
+  static bool quiet = false;
+  CLI::App* silence = top.add_subcommand(
+      "silence", "Keep alerts from all receivers for some time; recovery goes on (fettle maintenance stops that)");
+  silence->require_subcommand(1);
+  CLI::App* add = silence->add_subcommand(
+      "add", "Silence the alerts whose labels match; prints the id. It does not stop recovery: see fettle maintenance");
+  add->add_option("MATCHER", addition.matchers, "service=order, severity!=page, alertname=~\"Down.*\"; all must match")
+      ->required();
+  add->add_option("-c,--comment", addition.comment, "Why, for the others")->required();
+  if (const char* user = std::getenv("USER")) addition.author = user;
+  add->add_option("-a,--author", addition.author, "Who")->capture_default_str();
+  CLI::Option* length = add->add_option("-d,--duration", addition.duration, "How long")->capture_default_str();
+  add->add_option("--start", addition.start, "When it begins, RFC 3339 or seconds since the epoch; default: now");
+  add->add_option("--end", addition.end, "When it ends, in place of a duration")->excludes(length);
+  add->callback([&chosen] { chosen = [] { return cli::run_silence_add(socket, addition); }; });
+  CLI::App* list = silence->add_subcommand("list", "Active silences, and those to come");
+  list->add_flag("--expired", listing.expired, "Those that expired in the last five days instead");
+  list->add_flag("-q,--quiet", quiet, "Ids only");
+  list->add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  list->callback([&chosen] {
+    listing.output = quiet              ? cli::SilenceOutput::ids
+                     : output == "json" ? cli::SilenceOutput::json
+                                        : cli::SilenceOutput::table;
+    chosen = [] { return cli::run_silence_list(socket, listing); };
+  });
+  CLI::App* expire = silence->add_subcommand("expire", "End silences now");
+  expire->add_option("ID", ids, "Silences, as fettle silence list names them")->required();
+  expire->callback([&chosen] { chosen = [] { return cli::run_silence_expire(socket, ids); }; });
+  for (CLI::App* command : {add, list, expire})
+    command->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+}
+
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.
 std::vector<std::string> reversed_arguments(int argc, char** argv) {
   std::vector<std::string> arguments;
@@ -333,6 +375,7 @@ int main(int argc, char** argv) {
   add_probe(top, chosen);
   add_readers(top, chosen);
   add_admin(top, chosen);
+  add_silence(top, chosen);
   try {
     top.parse(reversed_arguments(argc, argv));
   } catch (const CLI::ParseError& e) {

@@ -9,6 +9,7 @@
 
 #include "app/copy_samples.h"
 #include "app/recovery_desk.h"
+#include "app/silence_desk.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/version.h"
@@ -109,16 +110,22 @@ void Agent::make_rules() {
 }
 
 void Agent::make_notifications() {
+  if (!silences_) silences_ = std::make_unique<notify::Silences>(*state_, loop_, base::Random::from_entropy().next());
+  silences_->on_change([this] {
+    notifications_->on_silences();
+    changed();
+  });
   notify::Listener listener;
   listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string& text) {
     self_.notified(receiver, result);
-    if (result == "sent") log::debug("notification sent", {{"receiver", receiver}});
+    if (result == "sent" || result == "silenced")
+      log::debug("notification " + result, {{"receiver", receiver}, {"text", text}});
     else log::warn("notification not through", {{"receiver", receiver}, {"result", result}, {"error", text}});
     changed();
   };
   notifications_ = std::make_unique<notify::Notifications>(
       notify::Options{config_.global.node, external_url(), config_.global.external_labels,
-                      base::fnv1a(config_.global.node)},
+                      base::fnv1a(config_.global.node), silences_.get()},
       notify::Context{loop_, http_}, *state_, std::move(listener));
 }
 
@@ -189,6 +196,7 @@ base::Result<> Agent::open_server() {
   };
   side.reload = [this] { return reload(); };
   open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
+  open_silence_desk(side, *silences_, [this] { publish(); });
   backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
@@ -393,19 +401,12 @@ void Agent::changed() {
 }
 
 void Agent::publish() {
-  const Facts now = facts();
   auto next = std::make_shared<web::Snapshot>();
+  fill(*next, facts());
   next->number = ++published_;
-  next->at = loop_.wall_now();
-  next->node = config_.global.node;
   next->version = base::version();
   next->started = started_;
   next->ready = ready_;
-  next->services = service_pages(now);
-  next->alerts = now.alerts;
-  next->metrics = metric_families(now);
-  next->rule_groups = rule_group_pages(now.groups);
-  next->recoveries = now.recoveries;
   next->config = config_page_;
   slot_.store(std::move(next));
   dirty_ = false;
@@ -425,6 +426,7 @@ Facts Agent::facts() const {
   facts.node_actions_left = dispatcher_->node_actions_left();
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
+  add_silences(facts, *silences_);
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
   return facts;

@@ -99,6 +99,7 @@ class Agent final {
   StoreQueryable queryable_{store_};
   Samples samples_;
   std::unique_ptr<state::State> state_;
+  std::unique_ptr<notify::Silences> silences_;
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
   std::unique_ptr<recover::Switchboard> switchboard_;

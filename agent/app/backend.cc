@@ -75,6 +75,14 @@ base::Result<std::string> Backend::recover(const std::string& service, web::Rehe
                                [=, this](const auto& done) { loop_side_.recover(service, rehearsal, comment, done); });
 }
 
+base::Result<std::string> Backend::add_silence(const model::SilenceRequest& request) {
+  return ask_loop<std::string>(loop_, [=, this](const auto& done) { loop_side_.add_silence(request, done); });
+}
+
+base::Result<> Backend::expire_silence(const std::string& id) {
+  return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.expire_silence(id, done); });
+}
+
 base::Result<> Backend::ack(const std::string& service, const std::string& comment) {
   return ask_loop<void>(loop_, [=, this](const auto& done) { loop_side_.ack(service, comment, done); });
 }

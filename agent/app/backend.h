@@ -32,6 +32,8 @@ struct LoopSide {
                      std::function<void(base::Result<std::string>)> done)>
       recover;
   std::function<void(const std::string&, const std::string&, std::function<void(base::Result<>)> done)> ack;
+  std::function<void(const model::SilenceRequest&, std::function<void(base::Result<std::string>)> done)> add_silence;
+  std::function<void(const std::string&, std::function<void(base::Result<>)> done)> expire_silence;
 };
 
 class Backend final : public web::Backend {
@@ -53,6 +55,8 @@ class Backend final : public web::Backend {
   base::Result<> end_maintenance(const std::string& service) override;
   base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
                                     const std::string& comment) override;
+  base::Result<std::string> add_silence(const model::SilenceRequest& request) override;
+  base::Result<> expire_silence(const std::string& id) override;
   base::Result<> ack(const std::string& service, const std::string& comment) override;
 
  private:

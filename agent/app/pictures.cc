@@ -82,6 +82,18 @@ std::optional<base::WallTime> wall_time_of(const recover::Gate& gate, const Fact
 
 }  // namespace
 
+void fill(web::Snapshot& snapshot, Facts facts) {
+  snapshot.at = facts.wall_now;
+  snapshot.node = facts.config.global.node;
+  snapshot.services = service_pages(facts);
+  snapshot.metrics = metric_families(facts);
+  snapshot.alerts = std::move(facts.alerts);
+  snapshot.silences = std::move(facts.silences);
+  snapshot.silenced_by = std::move(facts.silenced_by);
+  snapshot.rule_groups = rule_group_pages(std::move(facts.groups));
+  snapshot.recoveries = std::move(facts.recoveries);
+}
+
 std::vector<web::ServicePage> service_pages(const Facts& facts) {
   std::map<std::string_view, const recover::PlanStatus*> plans;
   for (const recover::PlanStatus& plan : facts.plans) plans.emplace(plan.service, &plan);
@@ -167,6 +179,15 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts) {
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];
   for (const auto& [state, count] : states)
     families.add("fettle_alerts", "Active alerts of the local rules by state.", model::Labels{{"state", state}}, count);
+  std::map<std::string_view, int> silences{{"active", 0}, {"pending", 0}, {"expired", 0}};
+  for (const model::Silence& silence : facts.silences) ++silences[model::to_string(silence.state(facts.wall_now))];
+  for (const auto& [state, count] : silences)
+    families.add("fettle_silences", "Silences by state; those that expired are kept for five days.",
+                 model::Labels{{"state", state}}, count);
+  families.add("fettle_alerts_silenced", "Firing alerts that a silence keeps from all receivers.", {},
+               static_cast<double>(std::count_if(facts.alerts.begin(), facts.alerts.end(), [&](const auto& alert) {
+                 return alert.state == model::AlertState::firing && facts.silenced_by.contains(alert.labels);
+               })));
   return families.take();
 }
 

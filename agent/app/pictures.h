@@ -28,8 +28,12 @@ struct Facts {
   int node_actions_left = 0;
   base::Instant now{};  // both clocks at once
   base::WallTime wall_now{};
+  std::vector<model::Silence> silences{};
+  std::map<model::Labels, std::vector<std::string>> silenced_by{};
 };
 
+// The parts of `snapshot` that are made of facts.
+void fill(web::Snapshot& snapshot, Facts facts);
 std::vector<web::ServicePage> service_pages(const Facts& facts);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
 // Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies.

@@ -97,8 +97,9 @@ int run_alerts(const StatusOptions& options) {
   for (const json& alert : (*data)["alerts"]) {
     const std::string state = text(alert, "state");
     firing = firing || state == "firing";
+    const bool silenced = alert.contains("silencedBy");
     table.add({text(alert["labels"], "alertname"),
-               {state, state == "firing" ? Tone::bad : Tone::warn},
+               {silenced ? state + ", silenced" : state, state == "firing" ? Tone::bad : Tone::warn},
                text(alert, "activeAt"),
                labels_of(alert["labels"]),
                text(alert["annotations"], "summary")});

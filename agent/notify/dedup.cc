@@ -39,6 +39,7 @@ std::string_view to_string(Verdict verdict) {
     case Verdict::nothing_fires: return "nothing_fires";
     case Verdict::resolved_unwanted: return "resolved_unwanted";
     case Verdict::unchanged: return "unchanged";
+    case Verdict::silenced: return "silenced";
   }
   return "unchanged";
 }

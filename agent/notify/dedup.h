@@ -29,6 +29,7 @@ enum class Verdict {
   nothing_fires,      // silent: never told, and nothing to tell
   resolved_unwanted,  // silent: send_resolved is off
   unchanged,          // silent: said already
+  silenced,           // silent: what would be said is under a silence
 };
 
 Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Cause cause, SendResolved send_resolved);

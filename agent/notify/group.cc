@@ -61,6 +61,37 @@ std::vector<model::Alert> Group::list() const {
   return out;
 }
 
+std::vector<model::Alert> Group::audible() const {
+  std::vector<model::Alert> out = list();
+  std::erase_if(out, [&](const model::Alert& alert) { return silenced.contains(alert.labels.hash()); });
+  return out;
+}
+
+Notified Group::audible_last() const {
+  Notified out = last;
+  for (const std::uint64_t hash : silenced) {
+    out.firing.erase(hash);
+    out.resolved.erase(hash);
+  }
+  return out;
+}
+
+void Group::silence(std::set<std::uint64_t> now) {
+  for (const auto& [key, alert] : alerts)
+    if (alert.state == model::AlertState::firing && silenced.contains(key.hash()) && !now.contains(key.hash()))
+      last.firing.erase(key.hash());
+  silenced = std::move(now);
+}
+
+void Group::told_audible() {
+  Notified next = said(audible());
+  for (const std::uint64_t hash : silenced) {
+    if (last.firing.contains(hash)) next.firing.insert(hash);
+    if (last.resolved.contains(hash)) next.resolved.insert(hash);
+  }
+  last = std::move(next);
+}
+
 bool Group::fires() const {
   return std::any_of(alerts.begin(), alerts.end(),
                      [](const auto& entry) { return entry.second.state == model::AlertState::firing; });
@@ -86,7 +117,8 @@ std::string to_json(const Group& group) {
   return json{{"labels", labels_out(group.labels)},
               {"alerts", std::move(alerts)},
               {"told_firing", group.last.firing},
-              {"told_resolved", group.last.resolved}}
+              {"told_resolved", group.last.resolved},
+              {"silenced", group.silenced}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -101,6 +133,7 @@ base::Result<Group> parse_group(const std::string& text) {
     }
     group.last.firing = in.at("told_firing").get<std::set<std::uint64_t>>();
     group.last.resolved = in.at("told_resolved").get<std::set<std::uint64_t>>();
+    if (in.contains("silenced")) group.silenced = in["silenced"].get<std::set<std::uint64_t>>();
     return group;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("a group of alerts cannot be read: {}", e.what()));

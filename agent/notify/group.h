@@ -1,7 +1,9 @@
 // Alerts that are told together: one name and one service, for one receiver.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +19,16 @@ struct Group {
   model::Labels labels;                          // alertname and, if the alerts have one, service
   std::map<model::Labels, model::Alert> alerts;  // firing, and resolved for a while
   Notified last;                                 // what was told
+  std::set<std::uint64_t> silenced;              // Labels::hash() of those that were under a silence at the last look
 
   std::vector<model::Alert> list() const;
+  std::vector<model::Alert> audible() const;  // those under no silence
+  Notified audible_last() const;
+  // The silences have changed, or may have. An alert that fires on after its silence is told again; what was told
+  // before its silence, and has resolved during it, is still to be told as resolved.
+  void silence(std::set<std::uint64_t> now);
+  // A message with all that is audible was made.
+  void told_audible();
   bool fires() const;
   bool told() const { return !last.firing.empty() || !last.resolved.empty(); }
   // Forgets what resolved long ago and was told.

@@ -114,6 +114,17 @@ struct Notifications::Rep {
 
   model::Labels outward(const model::Alert& alert) const { return options.external_labels.merged(alert.labels); }
 
+  std::vector<std::string> silenced_by(const model::Alert& alert) const {
+    return options.silences ? options.silences->of(outward(alert)) : std::vector<std::string>{};
+  }
+
+  std::set<std::uint64_t> silenced_in(const Group& group) const {
+    std::set<std::uint64_t> out;
+    for (const auto& [labels, alert] : group.alerts)
+      if (!silenced_by(alert).empty()) out.insert(labels.hash());
+    return out;
+  }
+
   void flush_or_wait(Receiver& receiver, const std::string& key) {
     const auto found = receiver.groups.find(key);
     if (found == receiver.groups.end() || found->second.wait) return;
@@ -134,13 +145,19 @@ struct Notifications::Rep {
     end_pages(group, now);
     group.prune(now);
     const auto send_resolved = receiver.spec.send_resolved ? SendResolved::yes : SendResolved::no;
-    const Verdict verdict = decide(group.list(), group.last, cause, send_resolved);
+    const std::set<std::uint64_t> silenced_before = group.silenced;
+    group.silence(silenced_in(group));
+    Verdict verdict = decide(group.audible(), group.audible_last(), cause, send_resolved);
+    if (!sends(verdict) && sends(decide(group.list(), group.last, cause, send_resolved))) {
+      verdict = Verdict::silenced;
+      result(receiver.spec.name, "silenced", group_key(group.labels));
+    }
     const std::vector<model::Alert> told = worth_telling(receiver, group);
     if (sends(verdict) && !told.empty()) {
-      group.last = said(group.list());
+      group.told_audible();
       send(receiver, group, told, cause);
-    } else if (verdict == Verdict::resolved_unwanted) {
-      group.last = said(group.list());
+    } else if (verdict == Verdict::resolved_unwanted || group.silenced != silenced_before) {
+      if (verdict == Verdict::resolved_unwanted) group.told_audible();
       write({Change::put(Table::notifications, record_key(receiver, group.labels), to_json(group))});
     }
     base::log::debug("notification decided", {{"receiver", receiver.spec.name},
@@ -153,7 +170,7 @@ struct Notifications::Rep {
   // when only a recovery ended after that, the alerts that it was about.
   static std::vector<model::Alert> worth_telling(const Receiver& receiver, const Group& group) {
     const auto resolved = [](const model::Alert& a) { return a.state != model::AlertState::firing; };
-    std::vector<model::Alert> out = group.list();
+    std::vector<model::Alert> out = group.audible();
     if (!receiver.spec.send_resolved) std::erase_if(out, resolved);
     if (receiver.spec.notifier->resend().count() > 0) return out;
     std::vector<model::Alert> news = out;
@@ -218,6 +235,8 @@ struct Notifications::Rep {
       flush(receiver, w.group.labels.to_string(), Cause::change);
       return;
     }
+    if (!silenced_by(alert).empty())
+      return result(receiver.spec.name, "silenced", std::string(alert.annotations.get("summary")));
     Group once;
     once.labels = group_labels(alert);
     once.alerts.emplace(alert.labels, alert);
@@ -360,6 +379,15 @@ void Notifications::page(const std::string& service, const std::string& text) {
     if (!any || wanted(entry)) rep_->page(entry.second, alert);
   if (rep_->receivers.empty())
     base::log::error("a page reaches nobody: no receiver is configured", {{"service", service}, {"text", text}});
+}
+
+void Notifications::on_silences() {
+  for (auto& [name, receiver] : rep_->receivers) {
+    std::vector<std::string> concerned;
+    for (const auto& [key, w] : receiver.groups)
+      if (w.group.silenced != rep_->silenced_in(w.group)) concerned.push_back(key);
+    for (const std::string& key : concerned) rep_->flush_or_wait(receiver, key);
+  }
 }
 
 std::vector<ReceiverStatus> Notifications::statuses() const {

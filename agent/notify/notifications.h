@@ -1,5 +1,5 @@
-// From transitions to people: group, wait a moment, drop what was said already (a named reason), queue durably, send,
-// retry with backoff and jitter until it is through or no longer of use. Loop thread.
+// From transitions to people: group, wait a moment, drop what was said already or is silenced (a named reason), queue
+// durably, send, retry with backoff and jitter until it is through or no longer of use. Loop thread.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "notify/notifier.h"
+#include "notify/silences.h"
 #include "state/state.h"
 
 namespace notify {
@@ -32,10 +33,11 @@ struct Options {
   std::string node, external_url;
   model::Labels external_labels;
   std::uint64_t seed = 0;
+  const Silences* silences = nullptr;  // null: nothing is silenced
 };
 
 struct Listener {
-  // result: sent, retried, parked (a permanent refusal), dropped. For counters; and the log.
+  // result: sent, retried, parked (a permanent refusal), dropped, silenced. For counters; and the log.
   std::function<void(const std::string& receiver, const std::string& result, const std::string& text)> on_result;
 };
 
@@ -58,6 +60,8 @@ class Notifications {
   void on_recovery(const model::RecoveryReport& report);
   // A message of its own, outside any rule (the alert action, exhaustion).
   void page(const std::string& service, const std::string& text);
+  // A silence began or ended: what it held back, and still fires, is told now.
+  void on_silences();
   std::vector<ReceiverStatus> statuses() const;
 
  private:

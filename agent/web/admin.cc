@@ -13,20 +13,13 @@ Response refused_over_tcp(const Context& context) {
   return api_error("forbidden", fmt::format("changes are made over {} only", where));
 }
 
-Response answer(const base::Result<>& result) {
-  if (result) return api_success([](Json& json) { json.null(); });
-  // A mistake in what was sent is the sender's; api_error() has the rest.
-  if (result.error().kind == base::Kind::invalid) return api_error("bad_data", result.error().text);
-  return api_error(result.error());
-}
-
 Response maintenance(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
   const std::string on = request.param("on");
   const bool yes = on == "true" || on == "1" || on == "on" || on == "yes";
   const bool no = on == "false" || on == "0" || on == "off" || on == "no";
   if (!yes && !no) return invalid_parameter("on", fmt::format("expected true or false, got \"{}\"", on));
-  if (no) return answer(context.backend.end_maintenance(service));
+  if (no) return change_answer(context.backend.end_maintenance(service));
   base::Millis length{0};
   if (const std::string text = request.param("for"); !text.empty()) {
     const auto parsed = base::parse_duration(text);
@@ -34,20 +27,20 @@ Response maintenance(const Request& request, const Context& context) {
       return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
     length = *parsed;
   }
-  return answer(context.backend.begin_maintenance(service, length, request.param("comment")));
+  return change_answer(context.backend.begin_maintenance(service, length, request.param("comment")));
 }
 
 Response recover(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1));
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
   const auto started = context.backend.recover(service, rehearsal, request.param("comment"));
-  if (!started) return answer(tl::unexpected<base::Error>(started.error()));
+  if (!started) return change_answer(tl::unexpected<base::Error>(started.error()));
   return api_success([&](Json& json) { json.string(*started); });
 }
 
 Response ack(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
-  return answer(context.backend.ack(service, request.param("comment")));
+  return change_answer(context.backend.ack(service, request.param("comment")));
 }
 
 }  // namespace
@@ -58,8 +51,9 @@ Response admin_route(const Request& request, const Context& context) {
     response.status = 403;
     return response;
   }
+  if (request.path.starts_with("/api/v1/silence")) return change_silences(request, context);
   if (request.method != "POST" && request.method != "PUT") return not_allowed("POST, PUT");
-  if (request.path == "/-/reload") return answer(context.backend.reload());
+  if (request.path == "/-/reload") return change_answer(context.backend.reload());
   if (request.path.starts_with("/api/v1/recover/")) return recover(request, context);
   if (request.path.starts_with("/api/v1/ack/")) return ack(request, context);
   return maintenance(request, context);

@@ -64,6 +64,12 @@ Response api_error(const base::Error& error) {
   return api_error("internal", error.text);
 }
 
+Response change_answer(const base::Result<>& result) {
+  if (result) return api_success([](Json& json) { json.null(); });
+  if (result.error().kind == base::Kind::invalid) return api_error("bad_data", result.error().text);
+  return api_error(result.error());
+}
+
 Response invalid_parameter(std::string_view name, std::string_view text) {
   return api_error("bad_data", fmt::format("invalid parameter \"{}\": {}", name, text));
 }
@@ -135,7 +141,7 @@ std::string alert_value(double value) {
   return {text.data(), end};
 }
 
-void write_alert(const model::Alert& alert, Json& json) {
+void write_alert(const model::Alert& alert, const Snapshot& snapshot, Json& json) {
   json.object([&] {
     json.key("labels").labels(alert.labels);
     json.key("annotations").labels(alert.annotations);
@@ -143,6 +149,10 @@ void write_alert(const model::Alert& alert, Json& json) {
     json.key("activeAt").time(alert.active_at);
     if (alert.keep_firing_since) json.key("keepFiringSince").time(*alert.keep_firing_since);
     json.key("value").string(alert_value(alert.value));
+    if (const auto found = snapshot.silenced_by.find(alert.labels); found != snapshot.silenced_by.end())
+      json.key("silencedBy").array([&] {
+        for (const std::string& id : found->second) json.string(id);
+      });
   });
 }
 

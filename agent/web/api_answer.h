@@ -11,6 +11,7 @@
 #include "promql/remarks.h"
 #include "web/http.h"
 #include "web/json.h"
+#include "web/snapshot.h"
 
 namespace web {
 
@@ -37,6 +38,8 @@ Response api_success(F data, const promql::Remarks& remarks = {}) {
 // not_found 404, unavailable, timeout and canceled 503, internal 500.
 Response api_error(std::string_view type, std::string_view text);
 Response api_error(const base::Error& error);  // by kind
+// Of a request that changes something: no data, or the error. A mistake in what was sent is the sender's.
+Response change_answer(const base::Result<>& result);
 // invalid parameter "name": text
 Response invalid_parameter(std::string_view name, std::string_view text);
 
@@ -54,7 +57,7 @@ inline constexpr const char* kTruncated = "results truncated due to limit";  // 
 // Seconds with three digits of fraction if there is any, as Prometheus writes sample times.
 std::string api_timestamp(std::int64_t ms);
 
-void write_alert(const model::Alert& alert, Json& json);
+void write_alert(const model::Alert& alert, const Snapshot& snapshot, Json& json);
 std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
 
 }  // namespace web

@@ -17,7 +17,7 @@ std::string_view state_of(const RulePage& rule) {
   return model::to_string(worst);
 }
 
-void write_rule(const RulePage& rule, bool with_alerts, Json& json) {
+void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot, Json& json) {
   const bool alerting = rule.type == "alerting";
   json.object([&] {
     if (alerting) json.key("state").string(state_of(rule));
@@ -32,7 +32,7 @@ void write_rule(const RulePage& rule, bool with_alerts, Json& json) {
       json.key("annotations").labels(rule.annotations);
       json.key("alerts").array([&] {
         if (with_alerts)
-          for (const model::Alert& alert : rule.alerts) write_alert(alert, json);
+          for (const model::Alert& alert : rule.alerts) write_alert(alert, snapshot, json);
       });
     }
     json.key("health").string(rule.health);
@@ -77,7 +77,7 @@ Response api_rules(const Request& request, const Context& context) {
             json.key("file").string(group.file);
             json.key("rules").array([&] {
               for (const RulePage& rule : group.rules)
-                if (shown(rule)) write_rule(rule, with_alerts, json);
+                if (shown(rule)) write_rule(rule, with_alerts, *snapshot, json);
             });
             json.key("interval").number(seconds(group.interval));
             json.key("limit").integer(group.limit);
@@ -95,7 +95,7 @@ Response api_alerts(const Context& context) {
   return api_success([&](Json& json) {
     json.object([&] {
       json.key("alerts").array([&] {
-        for (const model::Alert& alert : snapshot->alerts) write_alert(alert, json);
+        for (const model::Alert& alert : snapshot->alerts) write_alert(alert, *snapshot, json);
       });
     });
   });

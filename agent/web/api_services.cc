@@ -155,7 +155,7 @@ Response api_explain(std::string_view name, const Context& context) {
       else write_plan(*service, json);
       json.key("alerts").array([&] {
         for (const model::Alert& alert : snapshot->alerts)
-          if (alert.service() == name) write_alert(alert, json);
+          if (alert.service() == name) write_alert(alert, *snapshot, json);
       });
       json.key("recoveries").array([&] {
         for (const model::RecoveryReport& report : snapshot->recoveries)

@@ -17,12 +17,12 @@ Response api_v1(const Request& request, std::string_view path, const Context& co
   const bool label_values = path.starts_with("label/") && path.ends_with("/values") && path.size() > 13;
   const bool known = label_values || path == "rules" || path == "alerts" || path == "metadata" ||
                      path == "status/buildinfo" || path == "status/config" || path == "services" ||
-                     path == "recoveries" || path.starts_with("explain/");
+                     path == "recoveries" || path == "silences" || path.starts_with("explain/");
   if (!known)
     return api_error("not_found",
                      "no such endpoint; there are query, query_range, format_query, series, labels, "
                      "label/<name>/values, metadata, rules, alerts, status/buildinfo, status/config, services, "
-                     "recoveries, explain/<service> and events");
+                     "recoveries, silences, explain/<service> and events");
   if (post) return not_allowed("GET, HEAD");
   if (label_values) return api_label_values(request, url_decode(path.substr(6, path.size() - 13)), context);
   if (path == "rules") return api_rules(request, context);
@@ -32,6 +32,7 @@ Response api_v1(const Request& request, std::string_view path, const Context& co
   if (path == "status/config") return api_config(context);
   if (path == "services") return api_services(context);
   if (path == "recoveries") return api_recoveries(request, context);
+  if (path == "silences") return api_silences(context);
   return api_explain(url_decode(path.substr(8)), context);
 }
 

@@ -1,5 +1,5 @@
 // Prometheus' HTTP API v1 as far as one agent can answer it, byte for byte in form: Grafana's Prometheus data source
-// and promtool work with it. Beside it, what Prometheus has not: services, recoveries, explain.
+// and promtool work with it. Beside it, what Prometheus has not: services, recoveries, silences, explain.
 #pragma once
 
 #include <string>
@@ -25,6 +25,8 @@ Response api_label_values(const Request& request, std::string_view label, const 
 // In api_rules.cc:
 Response api_rules(const Request& request, const Context& context);
 Response api_alerts(const Context& context);
+// In silences.cc:
+Response api_silences(const Context& context);
 // In api_status.cc:
 Response api_metadata(const Request& request, const Context& context);
 Response api_buildinfo(const Context& context);

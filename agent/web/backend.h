@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "model/metric_family.h"
+#include "model/silence.h"
 #include "promql/parser.h"
 #include "promql/queryable.h"
 
@@ -62,6 +63,9 @@ class Backend {
   // closed.
   virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,
                                             const std::string& comment) = 0;
+  // The id of the new silence, once it is durable.
+  virtual base::Result<std::string> add_silence(const model::SilenceRequest& request) = 0;
+  virtual base::Result<> expire_silence(const std::string& id) = 0;
   // Opens the latch of an exhausted plan.
   virtual base::Result<> ack(const std::string& service, const std::string& comment) = 0;
 };

@@ -71,6 +71,23 @@ std::string annotation(const model::Alert& alert) {
   return "";
 }
 
+// Those that hold or will hold, below the alerts that they keep from receivers.
+std::string silences_list(const Snapshot& snapshot) {
+  std::string items;
+  for (const model::Silence& silence : snapshot.silences) {
+    const model::SilenceState state = silence.state(snapshot.at);
+    if (state == model::SilenceState::expired) continue;
+    const bool active = state == model::SilenceState::active;
+    const base::WallTime edge = active ? silence.ends_at : silence.starts_at;
+    items += fmt::format(
+        R"(<li><p>{} <span class="mono">{}</span> <span class="mut">{} {}</span></p><p class="say">{}{}{}</p></li>)",
+        state_badge("calm", active ? "Silence" : "Silence to come"), escape(model::to_string(silence.matchers)),
+        active ? "until" : "from", base::format_iso8601(std::chrono::floor<std::chrono::seconds>(edge)),
+        escape(silence.author), silence.author.empty() ? "" : ": ", escape(silence.comment));
+  }
+  return items.empty() ? "" : R"(<ul class="list">)" + items + "</ul>";
+}
+
 // Rules that cost: a group that needs a tenth of its interval will miss evaluations when the node is busy.
 std::string cost_of(const RuleGroupPage& group) {
   std::string out = precise_duration(group.evaluation_seconds);
@@ -113,7 +130,8 @@ std::string notices_part(const Snapshot& snapshot) {
 
 std::string alerts_part(const Snapshot& snapshot) {
   std::string out = heading("Alerts", snapshot.alerts.size());
-  if (snapshot.alerts.empty()) return out + R"(<p class="empty">Nothing is firing, nothing is pending.</p>)";
+  if (snapshot.alerts.empty())
+    return out + R"(<p class="empty">Nothing is firing, nothing is pending.</p>)" + silences_list(snapshot);
   std::vector<const model::Alert*> sorted;
   for (const model::Alert& alert : snapshot.alerts) sorted.push_back(&alert);
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->state > b->state; });
@@ -123,10 +141,12 @@ std::string alerts_part(const Snapshot& snapshot) {
     out += fmt::format(R"(<li><p>{} <b>{}</b> <span class="mut">{}</span> {}</p>)",
                        state_badge(firing ? "down" : "warn", firing ? "Firing" : "Pending"), escape(alert->name()),
                        for_time(alert->active_at, snapshot), label_chips(alert->labels, {"alertname"}));
+    if (snapshot.silenced_by.contains(alert->labels))
+      out += R"(<p class="why"><b class="reason">Silenced</b> no receiver hears of it; recovery goes on</p>)";
     if (const std::string text = annotation(*alert); !text.empty()) out += R"(<p class="say">)" + text + "</p>";
     out += "</li>";
   }
-  return out + "</ul>";
+  return out + "</ul>" + silences_list(snapshot);
 }
 
 std::string recoveries_part(const Snapshot& snapshot) {

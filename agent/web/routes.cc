@@ -80,7 +80,8 @@ Response not_found() {
 Response dispatch(const Request& request, const Context& context) {
   const std::string& path = request.path;
   if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/") || path.starts_with("/api/v1/recover/") ||
-      path.starts_with("/api/v1/ack/"))
+      path.starts_with("/api/v1/ack/") || path.starts_with("/api/v1/silence/") ||
+      (path == "/api/v1/silences" && request.method != "GET" && request.method != "HEAD"))
     return admin_route(request, context);
   if (path == "/probe") return probe_route(request, context);
   if (path.starts_with("/heartbeat/")) return heartbeat_route(request, context);

@@ -2,6 +2,7 @@
 // Plain values only; no pointer into live state.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "model/labels.h"
 #include "model/metric_family.h"
 #include "model/outcome.h"
+#include "model/silence.h"
 
 namespace web {
 
@@ -96,7 +98,10 @@ struct Snapshot {
   base::WallTime started{};
   bool ready = false;
   std::vector<ServicePage> services;
-  std::vector<model::Alert> alerts;  // pending and firing
+  std::vector<model::Alert> alerts;      // pending and firing
+  std::vector<model::Silence> silences;  // also those that expired lately
+  // The ids of the silences that keep an alert from receivers, by its labels; those under none are not here.
+  std::map<model::Labels, std::vector<std::string>> silenced_by;
   std::vector<RuleGroupPage> rule_groups;
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds

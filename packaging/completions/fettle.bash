@@ -17,9 +17,14 @@ _fettle() {
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
     recover) words="--dry-run --comment --admin.socket $(_fettle_services)" ;;
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
+    silence) case $COMP_CWORD in 2) words='add list expire' ;; *) case ${COMP_WORDS[2]} in
+      add) words="--duration --start --end --author --comment --admin.socket $(_fettle_services | sed s/^/service=/)" ;;
+      list) words='--expired --quiet --output --admin.socket' ;;
+      expire) words="--admin.socket $(fettle silence list -q 2>/dev/null)" ;;
+    esac ;; esac ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload silence maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;

@@ -48,6 +48,16 @@ class FakeBackend final : public web::Backend {
     if (!done) return tl::unexpected<base::Error>(done.error());
     return std::string("the plan of ") + service + " starts";
   }
+  base::Result<std::string> add_silence(const model::SilenceRequest& request) override {
+    std::string call =
+        "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);
+    if (request.starts_at) call += " from " + base::format_iso8601(*request.starts_at);
+    if (request.ends_at) call += " to " + base::format_iso8601(*request.ends_at);
+    const auto done = heard(call + " by " + request.author + ": " + request.comment);
+    if (!done) return tl::unexpected<base::Error>(done.error());
+    return std::string("a-b-c");
+  }
+  base::Result<> expire_silence(const std::string& id) override { return heard("expire " + id); }
   base::Result<> ack(const std::string& service, const std::string& comment) override {
     return heard("ack " + service + " " + comment);
   }

@@ -156,6 +156,77 @@ TEST_CASE("changes over the admin socket") {
   CHECK(web::route(request, handlers.context).status == 405);
 }
 
+TEST_CASE("silences are added and expired over the admin socket") {
+  Handlers handlers;
+  const auto ask = [&](const std::string& method, const std::string& url) {
+    web::Request request;
+    request.admin = true;
+    request.method = method;
+    request.path = url.substr(0, url.find('?'));
+    if (url.find('?') != std::string::npos) web::add_params(url.substr(url.find('?') + 1), request.params);
+    return web::route(request, handlers.context).body;
+  };
+  CHECK(
+      ask("POST", "/api/v1/silences?matcher=service%3Dorder&matcher=%7Ba%3D~b,c!%3Dd%7D&author=alice&comment=INC-7") ==
+      R"({"status":"success","data":{"silenceID":"a-b-c"}})");
+  CHECK(ask("POST", "/api/v1/silences?matcher=a%3Db&comment=x&duration=2h&start=2023-11-14T22:13:20Z&end=1700000900") ==
+        R"({"status":"success","data":{"silenceID":"a-b-c"}})");
+  CHECK(ask("DELETE", "/api/v1/silence/a-b-c") == R"({"status":"success","data":null})");
+  CHECK(handlers.backend.calls() ==
+        std::vector<std::string>{"silence service=\"order\", a=~\"b\", c!=\"d\" for 1h by alice: INC-7",
+                                 "silence a=\"b\" for 2h from 2023-11-14T22:13:20Z to 2023-11-14T22:28:20Z by : x",
+                                 "expire a-b-c"});
+  struct Row {
+    std::string method, url, want;
+  };
+  const Row rows[] = {
+      {"POST", "/api/v1/silences?matcher=a~b",
+       R"({"status":"error","errorType":"bad_data","error":"bad matcher a~b (column 2): expected one of =, !=, =~ and !~"})"},
+      {"POST", "/api/v1/silences?matcher=a%3Db&duration=5",
+       R"({"status":"error","errorType":"bad_data","error":"expected a duration such as 2h, got \"5\""})"},
+      {"POST", "/api/v1/silences?matcher=a%3Db&end=noon",
+       R"({"status":"error","errorType":"bad_data","error":"Invalid time value for 'end': cannot parse \"noon\" to a valid timestamp"})"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    CHECK(ask(row.method, row.url) == row.want);
+  }
+  handlers.backend.next_answer = base::fail(base::Kind::not_found, "there is no silence x");
+  CHECK(ask("DELETE", "/api/v1/silence/x") ==
+        R"({"status":"error","errorType":"not_found","error":"there is no silence x"})");
+  CHECK(handlers.ask("POST", "/api/v1/silences").status == 403);
+  CHECK(handlers.ask("DELETE", "/api/v1/silence/x").status == 403);
+}
+
+TEST_CASE("everybody can see the silences and what they hold back") {
+  Handlers handlers;
+  web::Snapshot shop = fakes::shop_snapshot();
+  model::Silence silence;
+  silence.id = "a-b-c";
+  silence.matchers = {model::Matcher::equal("service", "order"),
+                      *model::Matcher::make(model::MatchOp::not_matches, "severity", "page|ticket")};
+  silence.author = "alice";
+  silence.comment = "<noisy>";
+  silence.starts_at = silence.updated_at = base::wall_from_ms(fakes::kShopNow - 60'000);
+  silence.ends_at = base::wall_from_ms(fakes::kShopNow + 60'000);
+  shop.silences = {silence};
+  shop.alerts.resize(1);
+  shop.silenced_by[shop.alerts[0].labels] = {"a-b-c"};
+  handlers.slot.store(std::make_shared<web::Snapshot>(shop));
+  const std::string starts = base::format_iso8601(silence.starts_at), ends = base::format_iso8601(silence.ends_at);
+  CHECK(handlers.get("/api/v1/silences").body ==
+        R"({"status":"success","data":{"silences":[{"id":"a-b-c","status":{"state":"active"},"matchers":[)"
+        R"({"name":"service","value":"order","isRegex":false,"isEqual":true},)"
+        R"({"name":"severity","value":"page|ticket","isRegex":true,"isEqual":false}],"startsAt":")" +
+            starts + R"(","endsAt":")" + ends + R"(","updatedAt":")" + starts +
+            R"(","createdBy":"alice","comment":"\u003cnoisy\u003e"}]}})");
+  CHECK(handlers.get("/api/v1/alerts").body.find(R"("silencedBy":["a-b-c"]})") != std::string::npos);
+  const std::string page = handlers.get("/").body;
+  CHECK(page.find("no receiver hears of it") != std::string::npos);
+  CHECK(page.find("service=&quot;order&quot;, severity!~&quot;page|ticket&quot;") != std::string::npos);
+  CHECK(page.find("alice: &lt;noisy&gt;") != std::string::npos);
+}
+
 TEST_CASE("/probe hands module, target and what the scrape leaves of its time to the agent") {
   Handlers handlers;
   web::Request request;

@@ -1,0 +1,106 @@
+// Notifications with a fake network, disk and clock, and what a test says to them.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fakes/fake_loop.h"
+#include "fakes/fake_state.h"
+#include "fakes/probe_world.h"
+#include "model/matcher_text.h"
+#include "notify/notifications.h"
+
+using model::AlertState;
+using nlohmann::json;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+struct Fixture {
+  fakes::FakeLoop loop;
+  fakes::FakeHttp http{loop};
+  fakes::FakeState state{loop};
+  std::vector<std::string> results;
+  std::unique_ptr<notify::Silences> silences;
+  std::unique_ptr<notify::Notifications> notifications;
+
+  explicit Fixture(const std::string& receiver = "{name: ops, webhook: {url: \"http://h/\"}}") { start(receiver); }
+
+  void start(const std::string& receivers, std::uint64_t seed = 1) {
+    notifications.reset();
+    silences = std::make_unique<notify::Silences>(state, loop, seed);
+    silences->on_change([this] {
+      notifications->on_silences();
+      loop.run_due();
+    });
+    notify::Listener listener;
+    listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string&) {
+      results.push_back(receiver + " " + result);
+    };
+    notifications = std::make_unique<notify::Notifications>(
+        notify::Options{"node1", "http://node1:10911", {}, seed, silences.get()}, notify::Context{loop, http}, state,
+        listener);
+    use(receivers);
+  }
+  void use(const std::string& receivers) {
+    config::Errors errors;
+    const config::Node whole = config::Node::parse("list: [" + receivers + "]", "r.yml", errors);
+    notifications->replace(notify::parse_receivers(whole.find("list").items(), errors));
+    REQUIRE(errors.text() == "");
+    loop.run_due();
+  }
+  void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1") {
+    model::AlertTransition t;
+    t.alert.labels =
+        model::Labels{{"alertname", name}, {"service", "order"}, {"instance", instance}, {"severity", "page"}};
+    t.alert.state = to;
+    t.at = loop.wall_now();
+    t.alert.active_at = to == AlertState::firing ? t.at : base::wall_from_ms(1'700'000'000'000);
+    t.alert.fired_at = t.alert.active_at;
+    if (to == AlertState::inactive) t.alert.resolved_at = t.at;
+    t.from = to == AlertState::firing ? AlertState::pending : AlertState::firing;
+    notifications->on_transitions({t});
+    loop.run_due();
+  }
+  // The id of the new silence.
+  std::string silence(const std::string& matchers, base::Millis length = std::chrono::hours{1}) {
+    model::SilenceRequest request;
+    request.matchers = *model::parse_matchers(matchers);
+    request.comment = "INC-7";
+    request.length = length;
+    std::string out;
+    silences->add(request, [&](base::Result<std::string> id) { out = id ? *id : id.error().text; });
+    loop.run_due();
+    return out;
+  }
+  void expire(const std::string& id) {
+    silences->expire(id, [](const base::Result<>& done) { CHECK(done); });
+    loop.run_due();
+  }
+  void answer(int status) {
+    loop::HttpResponse response;
+    response.status = status;
+    http.desk.answer(std::move(response));
+  }
+  std::size_t sent() const { return http.desk.asked().size(); }
+  std::string header(const std::string& name, std::size_t request) const {
+    for (const auto& [key, value] : http.desk.asked().at(request).headers)
+      if (key == name) return value;
+    return "";
+  }
+  std::string header(const std::string& name) const { return header(name, sent() - 1); }
+  json body() const { return json::parse(http.desk.last().body); }
+  std::size_t queued() const {
+    std::size_t n = 0;
+    const auto found = state.durable().find(state::Table::notifications);
+    if (found == state.durable().end()) return 0;
+    for (const auto& [key, record] : found->second) n += key.starts_with("queue/") ? 1 : 0;
+    return n;
+  }
+};
+
+const char* const kAlertmanagers = "{name: am, alertmanager: {urls: [\"http://a/\", \"http://b\"]}}";
+
+}  // namespace
