@@ -90,9 +90,15 @@ void SelectorNode::push(std::size_t i, const model::Sample& sample, Points& out)
 
 bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
   out.clear();
-  const std::int64_t at = shift_(t);
+  std::int64_t at = shift_(t);
   // The lookback is closed on its old side in 2.x and open in 3.x.
-  const std::int64_t not_before = at - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0);
+  const std::int64_t lookback = evaluation.options->lookback_ms - (evaluation.v3() ? 1 : 0);
+  std::int64_t not_before = at - lookback;
+  if (yields_ == Yields::timestamp && shift_.fixed()) {
+    // Prometheus' timestamp() of a selector with @ forgets the offset, but has read only what the offset asks for.
+    not_before = std::max(not_before, shift_.at_modifier() - lookback);
+    at = std::min(at, shift_.at_modifier());
+  }
   model::Sample sample;
   for (std::size_t i = 0; i < selected_.size(); ++i) {
     if (!evaluation.tick()) return false;

@@ -20,6 +20,7 @@ class Shift {
   // because Prometheus asked the storage for no more.
   std::int64_t newest(std::int64_t t) const { return sliding_ ? limit_ : (*this)(t); }
   bool fixed() const { return fixed_; }
+  std::int64_t at_modifier() const { return base_; }  // if it is fixed: the time of @
 
  private:
   At at_;
