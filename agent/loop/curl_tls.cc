@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "loop/staple.h"
 
 namespace loop {
 namespace {
@@ -49,6 +50,7 @@ void lend_tls(const TlsContext& tls, SSL_CTX* curls, std::shared_ptr<Verificatio
   SSL_CTX_set_cert_verify_callback(
       curls, [](X509_STORE_CTX* store, void* of) { return verify_peer(store, *static_cast<Verification*>(of)); },
       verification);
+  if (tls.settings().require_ocsp_staple || tls.settings().ask_ocsp_staple) ask_for_staple(curls, verification);
   if (!other_name) return;
   // The last moment before the ClientHello is written, after curl has set the URL's host.
   SSL_CTX_set_info_callback(curls, [](const SSL* ssl, int where, int) {

@@ -253,6 +253,7 @@ CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, v
   transfer.verification_ = std::make_shared<Verification>();
   transfer.verification_->host = transfer.server_name();
   transfer.verification_->skip = settings.insecure_skip_verify;
+  transfer.verification_->staple_required = settings.require_ocsp_staple;
   lend_tls(*transfer.request_.tls, static_cast<SSL_CTX*>(context), transfer.verification_);
   return CURLE_OK;
 }

@@ -56,6 +56,7 @@ void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server
   verification_ = {};
   verification_.host = name;
   verification_.skip = tls_->settings().insecure_skip_verify;
+  verification_.staple_required = tls_->settings().require_ocsp_staple;
   ssl_.reset(SSL_new(static_cast<SSL_CTX*>(tls_->native())));
   CHECK(ssl_ != nullptr);
   attach_verification(ssl_.get(), &verification_);

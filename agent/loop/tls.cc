@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "loop/staple.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -87,6 +88,7 @@ base::Result<Context> make_context(const TlsSettings& settings) {
   SSL_CTX_set_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   use_attached_verification(native);
+  if (settings.require_ocsp_staple || settings.ask_ocsp_staple) ask_for_staple(native, nullptr);
   return context;
 }
 

@@ -22,7 +22,16 @@ struct TlsSettings {
   bool insecure_skip_verify = false;
   std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
   std::string max_version{};          // "": the newest that the library has
+  bool require_ocsp_staple = false;
+  bool ask_ocsp_staple = false;  // described and not required; no key of a configuration
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
+// A stapled OCSP response: what the issuer says of the leaf. Filled as far as it could be read.
+struct Staple {
+  bool stapled = false;
+  std::optional<int> status;  // 0 good, 1 revoked, 2 unknown (V_OCSP_CERTSTATUS_*)
+  std::optional<base::WallTime> produced_at, this_update, next_update, revoked_at;
 };
 
 // What the peer showed.
@@ -34,6 +43,7 @@ struct PeerChain {
   std::optional<base::WallTime> last_chain_expiry;  // of the verified chain; none if verification failed or was skipped
   std::string subject, issuer, subject_alternative, serial, fingerprint_sha256;  // of the leaf
   std::string verify_error;                                                      // "" if it verified
+  std::optional<Staple> staple;  // none if it was not asked for, or the chain was refused before it came
 };
 
 class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed

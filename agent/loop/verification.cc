@@ -21,11 +21,7 @@ struct FreeBio {
   void operator()(BIO* bio) const { BIO_free(bio); }
 };
 
-std::optional<base::WallTime> expiry(const X509* certificate) {
-  std::tm fields{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &fields) != 1) return std::nullopt;
-  return std::chrono::floor<base::Millis>(std::chrono::system_clock::from_time_t(::timegm(&fields)));
-}
+std::optional<base::WallTime> expiry(const X509* certificate) { return to_wall_time(X509_get0_notAfter(certificate)); }
 
 std::optional<base::WallTime> earliest(const STACK_OF(X509) * chain) {
   std::optional<base::WallTime> first;
@@ -143,7 +139,7 @@ void use_attached_verification(SSL_CTX* context) {
       [](X509_STORE_CTX* store, void*) {
         const auto* ssl =
             static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-        auto* verification = static_cast<Verification*>(SSL_get_ex_data(ssl, attachment()));
+        Verification* verification = attached_verification(ssl);
         return verification != nullptr ? verify_peer(store, *verification) : 0;
       },
       nullptr);
@@ -151,6 +147,16 @@ void use_attached_verification(SSL_CTX* context) {
 
 void attach_verification(SSL* ssl, Verification* verification) {
   CHECK(SSL_set_ex_data(ssl, attachment(), verification) == 1);
+}
+
+Verification* attached_verification(const SSL* ssl) {
+  return static_cast<Verification*>(SSL_get_ex_data(ssl, attachment()));
+}
+
+std::optional<base::WallTime> to_wall_time(const ASN1_TIME* time) {
+  std::tm fields{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
+  return std::chrono::floor<base::Millis>(std::chrono::system_clock::from_time_t(::timegm(&fields)));
 }
 
 std::string take_openssl_error() {

@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include <optional>
 #include <string>
 
 #include "loop/tls.h"
@@ -15,6 +16,7 @@ namespace loop {
 struct Verification {
   std::string host;   // name or literal that the leaf must be for
   bool skip = false;  // insecure_skip_verify: described, not checked
+  bool staple_required = false;
   PeerChain chain;
   model::Reason reason = model::Reason::none;  // tls_expired or tls_verify once the chain was refused
 };
@@ -26,6 +28,10 @@ int verify_peer(X509_STORE_CTX* context, Verification& verification);
 // Makes the context check by verify_peer() with the Verification that is attached to each SSL.
 void use_attached_verification(SSL_CTX* context);
 void attach_verification(SSL* ssl, Verification* verification);
+Verification* attached_verification(const SSL* ssl);  // null if there is none
+
+// A time as certificates and OCSP have it; none if it is null or cannot be read.
+std::optional<base::WallTime> to_wall_time(const ASN1_TIME* time);
 
 // Why OpenSSL's last call on this thread failed, in its words; empties its queue of errors.
 std::string take_openssl_error();

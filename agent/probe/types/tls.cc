@@ -125,6 +125,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   connect.dial.host = tls.host;
   connect.dial.port = static_cast<std::uint16_t>(tls.port);
   connect.dial.family = tls.ip_protocol.family;
+  tls.tls_config.ask_ocsp_staple = true;
   auto context = tls_context(tls.tls_config, node, path, errors);
   for (const Opening& opening : kOpenings)
     if (tls.starttls == opening.name) connect.turns = turns_of(opening);
@@ -136,7 +137,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
 
 const Type tls_type{
     .name = "tls",
-    .summary = "Shakes hands over TLS and checks the certificates, and how long they are still valid.",
+    .summary = "Shakes hands over TLS and checks the certificates, how long they are valid, and what OCSP staple came.",
     .example = R"(name: certificate
 type: tls
 host: shop.example

@@ -19,6 +19,19 @@ std::optional<double> address_hash(const std::string& address) {
   return hash;
 }
 
+// Named as the ssl_exporter names them: it has no others, and boards exist.
+void measure_staple(const loop::Staple& staple, Measurements& out) {
+  out.push_back({"probe_ssl_ocsp_response_stapled", staple.stapled ? 1.0 : 0.0, {}});
+  if (staple.status) out.push_back({"probe_ssl_ocsp_response_status", static_cast<double>(*staple.status), {}});
+  const auto add = [&](const char* name, const std::optional<base::WallTime>& time) {
+    if (time) out.push_back({name, base::seconds(*time), {}});
+  };
+  add("probe_ssl_ocsp_response_produced_at", staple.produced_at);
+  add("probe_ssl_ocsp_response_this_update", staple.this_update);
+  add("probe_ssl_ocsp_response_next_update", staple.next_update);
+  add("probe_ssl_ocsp_response_revoked_at", staple.revoked_at);
+}
+
 }  // namespace
 
 bool read(const config::Node& node, Pattern& out, std::string& why) {
@@ -92,6 +105,9 @@ const config::Schema<loop::TlsSettings>& tls_schema() {
                     "Name to ask for and to verify. Empty: the host that is connected to.")
           .optional("insecure_skip_verify", &TlsSettings::insecure_skip_verify,
                     "Accept any certificate. Its expiry is measured all the same.")
+          .optional("require_ocsp_staple", &TlsSettings::require_ocsp_staple,
+                    "Ask for a stapled OCSP response and fail with tls_verify unless it is there, for this "
+                    "certificate, signed by its issuer, fresh, and good. Type tls asks for one in any case.")
           .optional("min_version", &TlsSettings::min_version, "Oldest version to accept: TLS10, TLS11, TLS12 or TLS13.")
           .optional("max_version", &TlsSettings::max_version,
                     "Newest version to offer, to find out who still takes an old one. Empty: the newest there is.")
@@ -134,13 +150,17 @@ void measure_chain(const loop::PeerChain& chain, Measurements& out) {
                     {"issuer", chain.issuer},
                     {"subjectalternative", chain.subject_alternative},
                     {"serialnumber", chain.serial}}});
+  if (chain.staple) measure_staple(*chain.staple, out);
   if (!chain.version.empty()) out.push_back({"probe_tls_version_info", 1, {{"version", chain.version}}});
   if (!chain.cipher.empty()) out.push_back({"probe_tls_cipher_info", 1, {{"cipher", chain.cipher}}});
 }
 
 std::vector<std::string_view> with_chain(std::vector<std::string_view> others) {
-  for (const char* name : {"probe_ssl_earliest_cert_expiry", "probe_ssl_last_chain_expiry_timestamp_seconds",
-                           "probe_ssl_last_chain_info", "probe_tls_version_info", "probe_tls_cipher_info"})
+  for (const char* name :
+       {"probe_ssl_earliest_cert_expiry", "probe_ssl_last_chain_expiry_timestamp_seconds", "probe_ssl_last_chain_info",
+        "probe_tls_version_info", "probe_tls_cipher_info", "probe_ssl_ocsp_response_stapled",
+        "probe_ssl_ocsp_response_status", "probe_ssl_ocsp_response_produced_at", "probe_ssl_ocsp_response_this_update",
+        "probe_ssl_ocsp_response_next_update", "probe_ssl_ocsp_response_revoked_at"})
     others.emplace_back(name);
   return others;
 }
