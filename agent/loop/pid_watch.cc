@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
+#include "loop/memory_events.h"
 #include "loop/process_table.h"
 
 namespace loop {
@@ -148,6 +149,11 @@ base::Result<> signal_process(const Process& process, int signal) {
 base::Result<Handle> PidWatch::watch(const Process& process, std::function<void(ProcessEnd)> gone) {
   TRY(base::UniqueFd pidfd, pin(process, "watch"));
   return Handle(std::make_unique<PidWatching>(loop_, process.pid, std::move(pidfd), std::move(gone)));
+}
+
+base::Result<Handle> PidWatch::watch_memory(const Process& process, std::function<void(std::uint64_t)> killed) {
+  TRY(const std::string group, control_group_of(process.pid));
+  return watch_oom_kills(loop_, control_groups_ + group + "/memory.events", std::move(killed));
 }
 
 }  // namespace loop

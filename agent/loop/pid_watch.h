@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -44,15 +45,22 @@ class PidWatcher {
   virtual ~PidWatcher() = default;
   // `gone` comes once, in a later turn. Fails if the process is already gone or is not the same any more.
   virtual base::Result<Handle> watch(const Process& process, std::function<void(ProcessEnd)> gone) = 0;
+  // Kills for want of memory in the process' control group, which are those of a whole unit of systemd: `killed` comes
+  // with their number, each time, in later turns. Fails where the kernel does not tell (cgroup v1).
+  virtual base::Result<Handle> watch_memory(const Process& process, std::function<void(std::uint64_t)> killed) = 0;
 };
 
 class PidWatch final : public PidWatcher {
  public:
-  explicit PidWatch(EventLoop& loop) : loop_(loop) {}
+  // `control_groups`: where cgroup v2 is mounted.
+  explicit PidWatch(EventLoop& loop, std::string control_groups = "/sys/fs/cgroup")
+      : loop_(loop), control_groups_(std::move(control_groups)) {}
   base::Result<Handle> watch(const Process& process, std::function<void(ProcessEnd)> gone) override;
+  base::Result<Handle> watch_memory(const Process& process, std::function<void(std::uint64_t)> killed) override;
 
  private:
   EventLoop& loop_;
+  std::string control_groups_;
 };
 
 }  // namespace loop

@@ -54,10 +54,14 @@ class EventSource {
   virtual ~EventSource() = default;
   // After each run of its probe: a source that lost its target (the process that it watched ended) looks for it again.
   virtual void after_run(const model::Outcome&) {}
+  // Before a run of its probe is judged: adds whether it watches (probe_event_source_active), and what it knows of the
+  // cause to a failure's text. Without it runs come on their grid only, which is all that some kernels offer.
+  virtual void describe(model::Outcome&) const {}
 };
 struct Event {
-  std::string source;  // "pidfd", "systemd", "heartbeat": label of fettle_detection_latency_seconds
-  std::string text;    // what was seen
+  std::string
+      source;  // "pidfd", "cgroup", "systemd", "connection", "heartbeat": label of fettle_detection_latency_seconds
+  std::string text;  // what was seen
   base::Instant noticed{};
 };
 using OnEvent = std::function<void(Event)>;

@@ -172,6 +172,7 @@ struct Schedule::Rep {
   void finish(Entry& e, model::Outcome outcome) {
     const Instant began = e.attempt->started();
     bury(std::move(e.attempt));
+    if (e.source && !e.retired) e.source->describe(outcome);
     const Cause cause = e.confirms ? Cause::event : Cause::grid;
     const model::Health before = e.health.health;
     const Starting starting = now() < e.grace_ends ? Starting::yes : Starting::no;

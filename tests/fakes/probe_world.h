@@ -86,11 +86,18 @@ struct FakeSpawner final : loop::Spawner {
 };
 
 struct FakePids final : loop::PidWatcher {
-  explicit FakePids(FakeLoop& l) : desk(l) {}
+  explicit FakePids(FakeLoop& l) : desk(l), memory(l) {}
   base::Result<loop::Handle> watch(const loop::Process& process, std::function<void(loop::ProcessEnd)> gone) override {
     return desk.ask(process, std::move(gone));
   }
+  base::Result<loop::Handle> watch_memory(const loop::Process& process,
+                                          std::function<void(std::uint64_t)> killed) override {
+    if (!tells_memory) return base::fail(base::Kind::unavailable, "process is in no control group of version 2");
+    return memory.ask(process, std::move(killed));
+  }
   Desk<loop::Process, loop::ProcessEnd> desk;
+  Desk<loop::Process, std::uint64_t> memory;
+  bool tells_memory = true;
 };
 
 struct FakeSystemd final : loop::Systemd {

@@ -22,6 +22,7 @@ struct Script {
   int most_alive = 0;
   probe::OnEvent on_event;  // set while a schedule watches
   int after_runs = 0;
+  std::string cause;  // that the event source knows, added to the text
 };
 
 class ScriptedProbe final : public probe::Probe {
@@ -56,6 +57,7 @@ class ScriptedSettings final : public probe::Settings {
       explicit Source(Script& s) : script(s) {}
       ~Source() override { script.on_event = nullptr; }
       void after_run(const model::Outcome&) override { ++script.after_runs; }
+      void describe(model::Outcome& outcome) const override { outcome.text += script.cause; }
       Script& script;
     };
     script_.on_event = std::move(on_event);

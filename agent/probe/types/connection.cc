@@ -50,6 +50,10 @@ class HeldConnection final : public EventSource {
     connect();
   }
 
+  void describe(model::Outcome& outcome) const override {
+    outcome.measurements.push_back({"probe_event_source_active", stream_ ? 1.0 : 0.0, {{"source", "connection"}}});
+  }
+
  private:
   void connect() {
     loop::Dial dial = settings_.dial;
@@ -140,7 +144,7 @@ timeout: 500ms
     },
     .late = model::Reason::connect_timeout,
     .other_measurements = {{"probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds",
-                            "probe_failed_due_to_regex"}},
+                            "probe_failed_due_to_regex", "probe_event_source_active"}},
 };
 
 }  // namespace probe

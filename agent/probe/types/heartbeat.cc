@@ -89,6 +89,10 @@ class HeartbeatEvents final : public EventSource {
     arm(last ? last->at : context_.heartbeats.awaited_since(settings_.from));
   }
 
+  void describe(model::Outcome& outcome) const override {
+    outcome.measurements.push_back({"probe_event_source_active", 1, {{"source", "heartbeat"}}});
+  }
+
  private:
   void on_beat(const Beat& beat) {
     const bool news = well_ != !beat.failed;
@@ -151,7 +155,7 @@ timeout: 500ms
     .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
       return {{"from", std::string(target)}};
     },
-    .other_measurements = std::vector<std::string_view>{},
+    .other_measurements = std::vector<std::string_view>{"probe_event_source_active"},
 };
 
 }  // namespace probe

@@ -57,12 +57,30 @@ std::string in_words(const Process& process) {
   return "process " + std::to_string(process.pid) + " (" + process.name + ")";
 }
 
-std::string in_words(const loop::ProcessEnd& end, const std::string& name) {
-  std::string text = "process " + std::to_string(end.pid) + " (" + name + ") ended";
+// How a process ended, as far as the kernel told.
+struct Death {
+  loop::ProcessEnd end;
+  std::string name;
+  bool out_of_memory = false;
+};
+
+std::string in_words(const Death& death) {
+  const loop::ProcessEnd& end = death.end;
+  std::string text = "process " + std::to_string(end.pid) + " (" + death.name + ") ended";
   if (end.signal) text += " by signal " + std::to_string(*end.signal);
   else if (end.exit_code) text += " with exit code " + std::to_string(*end.exit_code);
+  if (death.out_of_memory) text += ", killed for want of memory";
   return text;
 }
+
+// A label's value. "unknown": kernels before 6.15 do not tell; the systemd type then knows more.
+std::string_view cause_of(const Death& death) {
+  return death.out_of_memory ? "oom" : death.end.signal ? "signal" : death.end.exit_code ? "exit" : "unknown";
+}
+
+// A kill for want of memory that comes this close to the end of a process of the same control group is its cause: the
+// two are told by different descriptors, in any order.
+constexpr base::Duration kSameMoment = std::chrono::seconds{2};
 
 // What one look found. No process: `text` says why.
 struct Found {
@@ -159,23 +177,62 @@ class ProcessEvents final : public EventSource {
     if (outcome.up && watched_ == 0 && settings_.unit.empty()) watch(look(settings_));
   }
 
+  void describe(model::Outcome& outcome) const override {
+    const auto active = [&](const char* source, bool is) {
+      outcome.measurements.push_back({"probe_event_source_active", is ? 1.0 : 0.0, {{"source", source}}});
+    };
+    active("pidfd", watched_ != 0);
+    active("cgroup", watched_ != 0 && counting_);
+    if (!death_) return;
+    const loop::ProcessEnd& end = death_->end;
+    outcome.measurements.push_back({"probe_process_last_end_info",
+                                    1,
+                                    {{"cause", cause_of(*death_)},
+                                     {"signal", end.signal ? std::to_string(*end.signal) : ""},
+                                     {"exit_code", end.exit_code ? std::to_string(*end.exit_code) : ""}}});
+    if (!outcome.up && watched_ == 0) outcome.text += "; " + in_words(*death_);
+  }
+
  private:
   void watch(const Found& found) {
     if (!found.process) return;
     auto watching = context_.pids.watch(*found.process, [this, name = found.process->name](loop::ProcessEnd end) {
       watched_ = 0;
-      on_event_({"pidfd", in_words(end, name), end.noticed});
+      const bool out_of_memory = killed_at_ && end.noticed - *killed_at_ < kSameMoment;
+      death_ = Death{end, name, out_of_memory};
+      on_event_({"pidfd", in_words(*death_), end.noticed});
     });
     if (!watching) return;  // gone already: the next run will see
     watched_ = found.process->pid;
     watching_ = std::move(*watching);
+    killed_at_.reset();
+    auto counting = context_.pids.watch_memory(
+        *found.process, [this, name = found.process->name](std::uint64_t kills) { on_kills(kills, name); });
+    counting_ = static_cast<bool>(counting);
+    if (counting) memory_ = std::move(*counting);
+    else memory_.reset();
+  }
+
+  // Of the process that is watched, or of another of its unit: a worker that was killed is worth a look as well.
+  void on_kills(std::uint64_t kills, const std::string& name) {
+    const base::Instant now = context_.scheduler.now();
+    killed_at_ = now;
+    if (death_ && watched_ == 0 && now - death_->end.noticed < kSameMoment) death_->out_of_memory = true;
+    on_event_({"cgroup",
+               "the kernel killed " + std::to_string(kills) + (kills == 1 ? " process" : " processes") + " around " +
+                   name + " for want of memory",
+               now});
   }
 
   const Context& context_;
   const ProcessSettings& settings_;
   OnEvent on_event_;
   pid_t watched_ = 0;
+  bool counting_ = false;                   // memory_ is there
+  std::optional<Death> death_;              // of the last process that was watched
+  std::optional<base::Instant> killed_at_;  // somebody in its control group, for want of memory
   loop::Handle watching_;
+  loop::Handle memory_;
   loop::Handle unit_;
 };
 
@@ -213,7 +270,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
 
 const Type process_type{
     .name = "process",
-    .summary = "Checks that a process is there, and notices its end by event.",
+    .summary = "Checks that a process is there, and notices its end by event, with the cause: exit, signal, memory.",
     .example = R"(name: process
 type: process
 pidfile: /run/order.pid
@@ -229,7 +286,7 @@ timeout: 500ms
       return {{"process_name", std::string(target)}};
     },
     .late = Reason::agent_overloaded,
-    .other_measurements = std::vector<std::string_view>{},
+    .other_measurements = std::vector<std::string_view>{"probe_event_source_active", "probe_process_last_end_info"},
 };
 
 }  // namespace probe

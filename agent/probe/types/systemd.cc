@@ -91,6 +91,7 @@ class SystemdEvents final : public EventSource {
   SystemdEvents(const Context& context, const SystemdSettings& settings, OnEvent on_event)
       : context_(context), settings_(settings), on_event_(std::move(on_event)) {
     watching_ = context_.systemd.watch_unit(settings_.unit, [this](const base::Result<UnitState>& state) {
+      connected_ = state.has_value();
       if (!state) return;
       const bool first = !before_;
       const bool changed = !first && (before_->active != state->active || before_->result != state->result ||
@@ -100,10 +101,15 @@ class SystemdEvents final : public EventSource {
     });
   }
 
+  void describe(model::Outcome& outcome) const override {
+    outcome.measurements.push_back({"probe_event_source_active", connected_ ? 1.0 : 0.0, {{"source", "systemd"}}});
+  }
+
  private:
   const Context& context_;
   const SystemdSettings& settings_;
   OnEvent on_event_;
+  bool connected_ = false;  // the last that was heard was a state
   std::optional<UnitState> before_;
   loop::Handle watching_;
 };
@@ -150,7 +156,8 @@ timeout: 1s
       return {{"unit", std::string(target)}};
     },
     .late = Reason::agent_overloaded,
-    .other_measurements = {{"probe_systemd_unit_start_time_seconds"}},
+    .other_measurements =
+        std::vector<std::string_view>{"probe_systemd_unit_start_time_seconds", "probe_event_source_active"},
 };
 
 }  // namespace probe

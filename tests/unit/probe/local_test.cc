@@ -104,6 +104,11 @@ TEST_CASE("disk judges what is left") {
   CHECK(full.reason == Reason::queue_saturated);
   CHECK(full.text.ends_with(" left; min_available_percent is 100.0 %"));
   CHECK(look({"min_available_percent=0", "min_available_bytes=4611686018427387904"}).reason == Reason::queue_saturated);
+  // A file system without a number of inodes (btrfs) has all of them left.
+  const auto inodes = look({"min_available_percent=0", "min_inodes_percent=100"});
+  const double left = fakes::measurement(inodes, "probe_disk_inodes_available_percent");
+  CHECK(inodes.up == (left >= 100));
+  if (!inodes.up) CHECK(inodes.text.ends_with(" of its inodes left; min_inodes_percent is 100.0 %"));
   fakes::Trial nowhere("disk", "/nonexistent/path");
   nowhere.start();
   nowhere.world.loop.run_due();
@@ -148,6 +153,11 @@ TEST_CASE("connection tells the end of what it held, and connects again with lon
   std::vector<probe::Event> events;
   auto source = spec->settings->watch(world.context, [&](probe::Event event) { events.push_back(std::move(event)); });
   REQUIRE(source);
+  const auto active = [&] {
+    model::Outcome outcome = model::Outcome::success("");
+    source->describe(outcome);
+    return fakes::measurement(outcome, "probe_event_source_active", "source", "connection");
+  };
   auto& desk = world.dialer.desk;
   fakes::Peer first(world.loop);
   const auto connect = [&](fakes::Peer& peer) {
@@ -156,7 +166,9 @@ TEST_CASE("connection tells the end of what it held, and connects again with lon
     desk.answer(std::move(connected));
   };
   REQUIRE(desk.waiting() == 1);
+  CHECK(active() == 0);
   connect(first);
+  CHECK(active() == 1);
   first.say("what it says is of no interest");
   world.loop.advance(2h);
   CHECK(events.empty());
@@ -167,6 +179,7 @@ TEST_CASE("connection tells the end of what it held, and connects again with lon
   CHECK(events[0].text == "127.0.0.1:6379: Connection reset by peer");
   CHECK(events[0].noticed == world.loop.now());
   CHECK_FALSE(first.open);
+  CHECK(active() == 0);
 
   // Refused: after 100 ms, then 200, 400 …
   CHECK(desk.waiting() == 0);

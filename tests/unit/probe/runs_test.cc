@@ -8,6 +8,7 @@
 
 #include "fakes/fake_stream.h"
 #include "fakes/probe_trial.h"
+#include "fakes/real_server.h"
 
 namespace {
 
@@ -309,6 +310,76 @@ TEST_CASE("the end of a process is an event, and the next process is watched aft
   ::unlink(pidfile.c_str());
 }
 
+TEST_CASE("the cause of a process' end is told with the failure that it explains, and whether the kernel tells it") {
+  const std::string pidfile = "/tmp/fettle-cause-" + std::to_string(::getpid()) + ".pid";
+  std::ofstream(pidfile) << ::getpid() << "\n";
+  struct Row {
+    const char* name;
+    std::optional<int> signal, exit_code;
+    base::Duration kill_before = -1s;  // of a process in the control group, so long before the end; negative: none
+    bool kill_after = false;           // told behind the end
+    const char* cause;
+    const char* text;
+  };
+  for (const Row& row : {
+           Row{"killed", 9, {}, -1s, false, "signal", " ended by signal 9"},
+           Row{"exited", {}, 3, -1s, false, "exit", " ended with exit code 3"},
+           Row{"nobody tells", {}, {}, -1s, false, "unknown", " ended"},
+           Row{"memory", 9, {}, 1ms, false, "oom", " ended by signal 9, killed for want of memory"},
+           Row{"memory, and no more is told", {}, {}, 1ms, false, "oom", " ended, killed for want of memory"},
+           Row{"memory, told late", 9, {}, -1s, true, "oom", " ended by signal 9, killed for want of memory"},
+           Row{"a worker's memory, long before", 15, {}, 10s, false, "signal", " ended by signal 15"},
+       }) {
+    CAPTURE(row.name);
+    Trial trial("process", pidfile);
+    fakes::ProbeWorld& world = trial.world;
+    std::vector<probe::Event> events;
+    const auto source =
+        trial.spec.settings->watch(world.context, [&](probe::Event event) { events.push_back(std::move(event)); });
+    if (row.kill_before >= 0s) {
+      world.pids.memory.answer(1);
+      REQUIRE(events.size() == 1);
+      CHECK(events[0].source == "cgroup");
+      CHECK(events[0].text.starts_with("the kernel killed 1 process around "));
+      world.loop.advance(row.kill_before);
+    }
+    model::Outcome alive = model::Outcome::success("there");
+    source->describe(alive);
+    CHECK(alive.text == "there");
+    CHECK(fakes::measurement(alive, "probe_event_source_active", "source", "pidfd") == 1);
+    CHECK(fakes::measurement(alive, "probe_event_source_active", "source", "cgroup") == 1);
+    loop::ProcessEnd end;
+    end.pid = ::getpid();
+    end.signal = row.signal;
+    end.exit_code = row.exit_code;
+    end.noticed = world.loop.now();
+    world.pids.desk.answer(end);
+    if (row.kill_after) world.pids.memory.answer(1);
+    model::Outcome gone = model::Outcome::failure(Reason::process_gone, "gone");
+    source->describe(gone);
+    CHECK(gone.text.starts_with("gone; process " + std::to_string(::getpid()) + " ("));
+    CHECK(gone.text.ends_with(")" + std::string(row.text)));
+    CHECK(fakes::measurement(gone, "probe_process_last_end_info", "cause", row.cause) == 1);
+    CHECK(fakes::measurement(gone, "probe_event_source_active", "source", "pidfd") == 0);
+    // The next process is there: what became of the last one is still known, and explains nothing.
+    source->after_run(model::Outcome::success("back"));
+    model::Outcome back = model::Outcome::failure(Reason::process_gone, "0 of 2");
+    source->describe(back);
+    CHECK(back.text == "0 of 2");
+    CHECK(fakes::measurement(back, "probe_process_last_end_info", "cause", row.cause) == 1);
+    for (const auto& m : back.measurements) CHECK(trial.spec.type->can_measure(m.name));
+  }
+  // cgroup v1: everything else goes on.
+  Trial old("process", pidfile);
+  old.world.pids.tells_memory = false;
+  const auto source = old.spec.settings->watch(old.world.context, [](probe::Event) {});
+  model::Outcome outcome = model::Outcome::success("there");
+  source->describe(outcome);
+  CHECK(fakes::measurement(outcome, "probe_event_source_active", "source", "pidfd") == 1);
+  CHECK(fakes::measurement(outcome, "probe_event_source_active", "source", "cgroup") == 0);
+  ::unlink(pidfile.c_str());
+}
+
 TEST_CASE("systemd is up in its up states and says why it is not") {
   struct Row {
     const char* active;
@@ -374,6 +445,38 @@ TEST_CASE("a unit's change is an event, its first state is not") {
   tell(base::fail(base::Kind::unavailable, "the bus went away"));
   tell(state);
   CHECK(events == std::vector<std::string>{"order.service is failed (failed), result signal"});
+
+  // systemd restarted it between two looks: nothing but the counter tells.
+  state = loop::UnitState{};
+  state.active = "active";
+  state.sub = "running";
+  tell(state);
+  state.restarts = 3;
+  events.clear();
+  tell(state);
+  CHECK(events == std::vector<std::string>{"order.service is active (running), restarted 3 times by systemd"});
+}
+
+TEST_CASE("systemd measures result and restarts, and whether it is told of changes") {
+  Trial trial("systemd", "order.service");
+  const auto source = trial.spec.settings->watch(trial.world.context, [](probe::Event) {});
+  const auto& tell = trial.world.systemd.watchers.begin()->second;
+  const auto active = [&] {
+    model::Outcome outcome = model::Outcome::success("");
+    source->describe(outcome);
+    return fakes::measurement(outcome, "probe_event_source_active", "source", "systemd");
+  };
+  CHECK(active() == 0);
+  loop::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "oom-kill", .restarts = 4};
+  tell(state);
+  CHECK(active() == 1);
+  tell(base::fail(base::Kind::unavailable, "the bus went away"));
+  CHECK(active() == 0);
+  trial.start();
+  trial.world.systemd.reads.answer(state);
+  CHECK(trial.measured("probe_systemd_unit_result", "result", "oom-kill") == 1);
+  CHECK(trial.measured("probe_systemd_unit_restarts") == 4);
+  CHECK(trial.found.text == "order.service is active (running), result oom-kill, restarted 4 times by systemd");
 }
 
 TEST_CASE("heartbeat is up while beats come, down when one is missing or says fail") {

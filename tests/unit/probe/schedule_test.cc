@@ -425,6 +425,9 @@ TEST_CASE("a service is down with any of its probes, and up only when all are") 
   CHECK(node.schedule.statuses().size() == 2);
   CHECK(node.schedule.statuses()[1].history.size() == 8);
   CHECK(a.after_runs == 8);
+  a.cause = "; killed";
+  node.world.loop.advance(1s);
+  CHECK(node.schedule.status("order", "a")->last->outcome.text == "ok; killed");
 }
 
 TEST_CASE("a probe that is down runs at its down interval, and looks closely again once it answers") {
