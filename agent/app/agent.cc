@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "loop/datagram.h"
 #include "loop/signals.h"
+#include "loop/time_wait.h"
 
 namespace app {
 namespace {
@@ -380,6 +381,7 @@ void Agent::look_at_loop() {
   const base::Duration longest = loop_.take_longest_turn();
   self_.loop_turn(longest);
   self_.published();
+  self_.connections_left(loop::count_left_behind());
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
   count_overruns();

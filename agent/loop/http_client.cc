@@ -18,6 +18,7 @@
 #include "loop/curl_tls.h"
 #include "loop/event_loop.h"
 #include "loop/no_proxy.h"
+#include "loop/time_wait.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -486,6 +487,7 @@ int CurlHttpClient::Multi::on_timer(CURLM*, long ms, void* self) {
 // The watch goes before the descriptor, so that the number may be used again at once.
 int CurlHttpClient::Multi::on_close(void* self, curl_socket_t fd) {
   static_cast<Multi*>(self)->sockets.erase(fd);
+  note_closing(fd);
   return ::close(fd);
 }
 

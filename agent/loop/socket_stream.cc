@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "loop/hosts_file.h"
+#include "loop/time_wait.h"
 
 namespace loop {
 namespace {
@@ -37,6 +38,7 @@ SocketStream::SocketStream(EventLoop& loop, base::UniqueFd fd, std::string peer,
 
 SocketStream::~SocketStream() {
   if (dropped_ != nullptr) *dropped_ = true;
+  note_closing(fd_.value());
 }
 
 void SocketStream::write(std::string bytes, std::function<void(const StreamFailure*)> done) {

@@ -136,6 +136,7 @@ struct Self::Rep {
   Summary& group_quantiles = family<Summary>(kPrometheusGroupDuration).Add({}, kGroupQuantiles, kQuantileWindow);
   Histogram& loop_turn = family<Histogram>(kLoopTurn).Add({}, kFast);
   Histogram& state_commit = family<Histogram>(kStateCommit).Add({}, kFast);
+  Counter& connections_left = family<Counter>(kLeftInTimeWait).Add({});
   Gauge& loop_stall = family<Gauge>(kLoopStall).Add({});
   Gauge& reload_ok = family<Gauge>(kReloadOk).Add({});
   Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
@@ -221,6 +222,8 @@ void Self::loop_turn(base::Duration took) {
 void Self::published() {
   rep_->loop_stall.Set(base::seconds(base::Duration(rep_->longest_turn.exchange(0, std::memory_order_relaxed))));
 }
+
+void Self::connections_left(std::uint64_t more) { rep_->connections_left.Increment(static_cast<double>(more)); }
 
 void Self::config_loaded(base::WallTime at) {
   rep_->reload_ok.Set(1);

@@ -44,6 +44,8 @@ class Self {
   void loop_turn(base::Duration took);  // each turn, without the time it slept
   void published();                     // the longest turn since the last call becomes fettle_loop_stall_seconds
 
+  void connections_left(std::uint64_t more);  // in TIME_WAIT, since the last call
+
   void config_loaded(base::WallTime at);  // also at start
   void config_refused();                  // the old one goes on
   void store_counts(const StoreCounts& now);

@@ -102,6 +102,11 @@ TEST_CASE("the stall is the longest turn since the last publication") {
   CHECK(points(self, "fettle_loop_turn_seconds_count") == Lines{"fettle_loop_turn_seconds_count{} 3.000000"});
   self.published();
   CHECK(points(self, "fettle_loop_stall") == Lines{"fettle_loop_stall_seconds{} 0.000000"});
+  // There from the start: increase() is to see the first one.
+  CHECK(points(self, "fettle_connections_left") == Lines{"fettle_connections_left_total{} 0.000000"});
+  self.connections_left(2);
+  self.connections_left(1);
+  CHECK(points(self, "fettle_connections_left") == Lines{"fettle_connections_left_total{} 3.000000"});
 }
 
 TEST_CASE("what the store counts is taken over, never counted twice") {
