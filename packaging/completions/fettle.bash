@@ -10,7 +10,7 @@ _fettle() {
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
-    probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres heartbeat' ;;
+    probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp heartbeat' ;;
     top) words='--url --refresh' ;;
     status | alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;

@@ -4,11 +4,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "fakes/certificates.h"
 #include "fakes/probe_trial.h"
+#include "fakes/real_server.h"
 #include "fakes/run_until.h"
 
 namespace {
@@ -146,4 +148,47 @@ TEST_CASE("tls leaves the clear as each protocol has it") {
     CHECK(shown.up);
     CHECK(shown.after.find(" expires in 30 days, ") == 0);
   }
+}
+
+TEST_CASE("http knows when certificates expire though a redirect comes before or behind them, or they were refused") {
+  const auto good = leaf(30);
+  const auto expired = leaf(-3);
+  const fakes::TlsServer shown(good), refused(expired);
+  const fakes::TcpPeer plain([](fakes::PeerSocket& socket) {
+    socket.read_request();
+    socket.send("HTTP/1.1 204 No\r\nConnection: close\r\n\r\n");
+    socket.wait_for_close();
+  });
+  const auto tls_peer = [](const fakes::TlsServer& tls, std::string answer) {
+    return std::make_unique<fakes::TcpPeer>([&tls, answer = std::move(answer)](fakes::PeerSocket& socket) {
+      const auto ssl = tls.accept(socket);
+      if (!ssl) return;
+      fakes::TlsServer::read_until(ssl.get(), "\r\n\r\n");
+      fakes::TlsServer::send(ssl.get(), answer);
+      socket.wait_for_close();
+    });
+  };
+  const auto away = [](const std::string& url) {
+    return "HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: " + url + "\r\n\r\n";
+  };
+  const auto to_plain = tls_peer(shown, away(plain.url()));
+  const auto to_nobody = tls_peer(refused, "");
+  const fakes::TcpPeer to_tls([&](fakes::PeerSocket& socket) {
+    socket.read_request();
+    socket.send(away("https://" + to_nobody->address() + "/"));
+    socket.wait_for_close();
+  });
+  fakes::RealProbes probes;
+  const double now = base::seconds(probes.loop.wall_now());
+  const auto behind =
+      probes.run("http", "https://" + to_plain->address() + "/", {"tls_config.insecure_skip_verify=true"});
+  CAPTURE(behind.text);
+  CHECK(behind.up);
+  CHECK((fakes::measurement(behind, "probe_ssl_earliest_cert_expiry") - now) / kDay ==
+        doctest::Approx(30).epsilon(0.01));
+  const auto before = probes.run("http", to_tls.url(), {});
+  CAPTURE(before.text);
+  CHECK((before.reason == Reason::tls_verify || before.reason == Reason::tls_expired));
+  CHECK((fakes::measurement(before, "probe_ssl_earliest_cert_expiry") - now) / kDay ==
+        doctest::Approx(-3).epsilon(0.05));
 }
