@@ -6,7 +6,6 @@ DIFFERENCES lists every deviation with its reason; one that is not needed any mo
 import concurrent.futures
 import pathlib
 import re
-import shutil
 import sys
 import urllib.error
 import urllib.parse
@@ -29,6 +28,13 @@ DIFFERENCES = [
      "their issue 653: -62135596800 where no chain was verified; ours is absent then"),
     (r"a Redis that loads", r"probe_failed_due_to_regex",
      "the line that came does not match; theirs says so only if the peer closes before the timeout"),
+    (r"a token .*", r'probe_http_duration_seconds\{phase="token"\}', "ours tells how long the token took; theirs hides it"),
+    (r"a token that is refused", r'probe_dns_lookup_time_seconds|probe_ip_(protocol|addr_hash)',
+     "theirs looks the target up before it asks for a token; ours does not look for what it cannot ask"),
+    (r"through a proxy", r'probe_dns_lookup_time_seconds|probe_ip_(protocol|addr_hash)|probe_http_duration_seconds\{phase="resolve"\}',
+     "ours tells which proxy it connected to; theirs, told to skip the look-up, tells nothing"),
+    (r"an address record over TLS", r"probe_ssl_earliest_cert_expiry|probe_(ssl_last_chain|tls_version)_info\{.*\}",
+     "ours tells about the certificate of a name server, too"),
 ]
 
 TIMES = re.compile(r"probe_(\w+_)?duration_seconds(\{.*\})?|probe_dns_lookup_time_seconds")
@@ -134,6 +140,9 @@ def cases(peers, dns_port):
         ("the password", "http_auth", at(auth)),
         ("no password", "http_2xx", at(auth)),
         ("the token", "http_bearer", at(bearer)),
+        ("a token that is good", "http_oauth2", at(peers.token_shop())),
+        ("a token that is refused", "http_oauth2_unknown", at(peers.token_shop())),
+        ("through a proxy", "http_proxy", "http://far.invalid/"),
         ("gzip", "http_gzip", at(gz)),
         ("gzip that is none", "http_gzip", at(not_gz)),
         ("a slow answer", "http_2xx", at(slow)),
@@ -161,7 +170,9 @@ def cases(peers, dns_port):
         ("a port that is open", "tcp_connect", tcp(plain)),
         ("a port that is closed", "tcp_connect", tcp(closed)),
         ("a port whose queue is full", "tcp_connect", tcp(full)),
+        ("from another address", "tcp_source", tcp(L(p.by_address("127.0.0.9")))),
         ("TLS over TCP", "tcp_tls", tcp(good_tls)),
+        ("TLS 1.3 over TCP", "tcp_tls12", tcp(good_tls)),
         ("TLS over TCP, expired", "tcp_tls", tcp(expired_tls)),
         ("TLS over TCP, another name", "tcp_tls", tcp(other_tls)),
         ("TLS over TCP where none is spoken", "tcp_tls", tcp(redis)),
@@ -173,6 +184,12 @@ def cases(peers, dns_port):
         ("STARTTLS", "tcp_starttls", tcp(peers.starttls())),
         ("a ping", "icmp", "127.0.0.1"),
         ("a ping with a payload", "icmp_big", "127.0.0.1"),
+        ("a ping from another address", "icmp_source", "127.0.0.1"),
+        ("a server's version, of class CH", "dns_version", tcp(dns_port)),
+        ("an authority that is wanted", "dns_authority", tcp(dns_port)),
+        ("an addition that is forbidden", "dns_additional", tcp(dns_port)),
+        ("an address record over TLS", "dns_over_tls", tcp(L(p.dns_answer, "good"))),
+        ("DNS over TLS where none is spoken", "dns_over_tls", tcp(dns_port)),
         ("an address record", "dns_a", tcp(dns_port)),
         ("an address record over TCP", "dns_tcp", tcp(dns_port)),
         ("no such name", "dns_missing", tcp(dns_port)),
@@ -204,7 +221,9 @@ def main():
     exporter_program, dnsmasq = lib.need("prometheus-blackbox-exporter", "dnsmasq")
     lib.need("openssl")
     with lib.folder() as where, p.Peers(where) as peers:
-        shutil.copy(HERE / "blackbox" / "modules.yml", where / "modules.yml")
+        modules = (HERE / "blackbox" / "modules.yml").read_text()
+        at = lambda port: f"http://127.0.0.1:{port}/"  # noqa: E731
+        (where / "modules.yml").write_text(modules.replace("TOKEN_URL", at(peers.token_giver())).replace("PROXY_URL", at(peers.listen(p.http(p.answer())))))
         exporter_port, dns_port = lib.free_ports(2)
         exporter = lib.Process(where, "exporter", ["env", "-C", where, exporter_program, f"--config.file={where}/modules.yml",
                                                    f"--web.listen-address=127.0.0.1:{exporter_port}"])

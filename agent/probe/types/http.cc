@@ -219,8 +219,7 @@ class HttpProbe final : public Probe {
         context_, *prepared_.tokens, deadline_, [this, began](base::Result<std::string> header) {
           token_took_ = context_.scheduler.now() - began;
           if (!header)
-            return end(Outcome::failure(Reason::auth_failed,
-                                        "no token from " + prepared_.tokens->url() + ": " + header.error().text));
+            return end(without_answer("no token from " + prepared_.tokens->url() + ": " + header.error().text));
           authorization_ = *std::move(header);
           ask();
         });
@@ -260,6 +259,14 @@ class HttpProbe final : public Probe {
     end(std::move(outcome));
   }
 
+  // With the measurements of a run that got no answer, as for any other reason.
+  Outcome without_answer(const std::string& why) const {
+    Outcome outcome = Outcome::failure(Reason::auth_failed, why);
+    measure_http({}, outcome.reason, outcome.measurements);
+    if (prepared_.cel.configured()) outcome.measurements.push_back({"probe_failed_due_to_cel", 0.0, {}});
+    return outcome;
+  }
+
   void end(Outcome outcome) {
     if (prepared_.tokens) {
       outcome.phases.insert(outcome.phases.begin(), {"token", token_took_});
@@ -269,9 +276,8 @@ class HttpProbe final : public Probe {
   }
 
   void refuse(std::string why) {
-    refusing_ = context_.scheduler.after({}, [this, why = std::move(why)] {
-      std::exchange(done_, nullptr)(Outcome::failure(Reason::auth_failed, "no credentials to send: " + why));
-    });
+    refusing_ = context_.scheduler.after(
+        {}, [this, why = std::move(why)] { end(without_answer("no credentials to send: " + why)); });
   }
 
   const Context& context_;

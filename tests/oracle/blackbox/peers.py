@@ -1,12 +1,14 @@
 """Targets good and bad: one asyncio loop in a thread, each peer a listener on a port of its own. What they do is what
 services do when they are broken."""
 import asyncio
+import base64
 import gzip
 import socket
 import ssl
 import struct
 import subprocess
 import threading
+import urllib.parse
 
 OK = b'{"status": "ok", "queue": {"depth": 7}}'
 
@@ -84,6 +86,29 @@ async def endless_header(reader, writer):
     while True:
         writer.write(b"X-More: " + b"y" * 8000 + b"\r\n")
         await writer.drain()
+
+
+def by_address(wanted):
+    """Stays only for who comes from that address; resets everybody else."""
+
+    async def serve(reader, writer):
+        if writer.get_extra_info("peername")[0] != wanted:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return writer.transport.abort()
+        await reader.read()
+
+    return serve
+
+
+async def dns_answer(reader, writer):
+    """One address record for whatever is asked, over TCP or TLS."""
+    query = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+    question = query[12:query.index(b"\0", 12) + 5]
+    record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([10, 0, 0, 7])
+    message = query[:2] + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + question + record
+    writer.write(struct.pack(">H", len(message)) + message)
+    await writer.drain()
+    await reader.read()
 
 
 def dialogue(*turns):
@@ -186,6 +211,26 @@ class Peers:
             await reader.read()
 
         return self.listen(serve)
+
+    def token_giver(self):
+        """An OAuth 2.0 server: a token for client shop with its secret, in the header or in the body, and its scope."""
+
+        async def serve(reader, writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            body = urllib.parse.parse_qs((await reader.readexactly(length)).decode())
+            known = b"Basic " + base64.b64encode(b"shop:s3cret") in head
+            known |= body.get("client_id") == ["shop"] and body.get("client_secret") == ["s3cret"]
+            wanted = body.get("scope") == ["read"] and body.get("audience") == ["shop"]
+            if known and wanted and body["grant_type"] == ["client_credentials"]:
+                writer.write(answer(b"200 OK", b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 3600}'))
+            else:
+                writer.write(answer(b"401 Unauthorized", b'{"error": "invalid_client"}'))
+
+        return self.listen(serve)
+
+    def token_shop(self):
+        return self.listen(by_header(b"Authorization", b"Bearer t0ken", answer(), answer(b"401 Unauthorized")))
 
     def unlistened(self):
         """A port where nobody listens, kept so."""
