@@ -204,7 +204,6 @@ base::Result<> Agent::open_server() {
   options.web_config_file = options_.web_config_file;
   options.admin_socket = options_.admin_socket;
   options.external_url = options_.external_url;
-  options.heartbeat_token = config_.heartbeat_token;
   options.max_queries = options_.max_queries;
   options.engine = engine_options(options_, config_);
   TRY(server_, web::Server::start(std::move(options), slot_, *backend_));
@@ -385,6 +384,7 @@ void Agent::look_at_loop() {
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
   count_overruns();
+  server_->look_at_files();
   world_.look(longest);
 }
 
@@ -410,6 +410,7 @@ void Agent::publish() {
   next->started = started_;
   next->ready = ready_;
   next->config = config_page_;
+  next->heartbeat_token_file = config_.heartbeat_token_file;
   slot_.store(std::move(next));
   dirty_ = false;
   last_publish_ = loop_.now();

@@ -255,18 +255,18 @@ class Dependencies {
   std::vector<std::size_t> way_;
 };
 
-base::Secret read_token(const Heartbeat& heartbeat, const std::string& file, Errors& errors) {
-  if (heartbeat.token_file.empty()) return {};
-  const std::string path = std::filesystem::path(file).parent_path() / heartbeat.token_file;
+// The file's path. Its content is read at each heartbeat, so that the token can be exchanged; here it must be there.
+std::string token_file(const Heartbeat& heartbeat, const std::string& file, Errors& errors) {
+  if (heartbeat.token_file.empty()) return "";
+  const std::string path = std::filesystem::absolute(file).parent_path() / heartbeat.token_file;
   const auto complain = [&](std::string_view what) {
     detail::complain_at(heartbeat.place, "heartbeat", errors, "token_file", what);
-    return base::Secret{};
   };
-  auto content = base::read_file(path, 64 * 1024);
-  if (!content) return complain(content.error().text);
-  while (!content->empty() && (content->back() == '\n' || content->back() == '\r')) content->pop_back();
-  if (content->empty()) return complain(fmt::format("{} is empty: write the token into it", path));
-  return base::Secret(*std::move(content));
+  const auto content = base::read_file(path, 64 * 1024);
+  if (!content) complain(content.error().text);
+  else if (content->find_first_not_of(" \r\n") == std::string::npos)
+    complain(fmt::format("{} is empty: write the token into it", path));
+  return path;
 }
 
 }  // namespace
@@ -283,7 +283,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   Draft draft = agent_schema().parse(root, "", errors);
   check_service_names(root.find("services"), errors);
   Dependencies(draft, errors).check();
-  out.heartbeat_token = read_token(draft.heartbeat, file, errors);
+  out.heartbeat_token_file = token_file(draft.heartbeat, file, errors);
   out.heartbeat_socket = std::move(draft.heartbeat.socket);
   out.global = std::move(draft.global);
   out.rule_files = std::move(draft.rule_files);

@@ -49,10 +49,10 @@ struct Service {
   model::Labels labels;
   std::vector<std::string> depends_on;  // names of other services; checked: known, no circle
   std::vector<Node> probes;             // for probe::parse_probe
-  std::size_t healthy_probes = 0;       // that must be up for the service to be up; 0: all
-  Node traffic;                         // null if absent
-  Node recovery;                        // for recover::parse_plan; null if absent
-  bool allow_reboot = false;            // a plan of this service may reboot the node
+  std::size_t healthy_probes = 0;  // that must be up for the service to be up; 0: all
+  Node traffic;                    // null if absent
+  Node recovery;                   // for recover::parse_plan; null if absent
+  bool allow_reboot = false;       // a plan of this service may reboot the node
   Node place;
 };
 
@@ -61,8 +61,8 @@ struct AgentConfig {
   std::vector<std::string> rule_files;  // patterns, relative to the configuration file's folder
   int promql_compat = 3;                // 2 or 3
   Storage storage;
-  std::string heartbeat_socket;  // unix datagram socket for heartbeats; "": none
-  base::Secret heartbeat_token;  // token of POST /heartbeat/<service>; empty: not offered
+  std::string heartbeat_socket;      // unix datagram socket for heartbeats; "": none
+  std::string heartbeat_token_file;  // with the token of POST /heartbeat/<service>; "": not offered
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;  // for notify::parse_receiver

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "base/file.h"
 #include "web/routes.h"
 
 namespace web {
@@ -9,21 +10,27 @@ namespace {
 // What a service says of itself is shown on one line.
 constexpr std::size_t kMostText = 400;
 
-bool has_token(const Request& request, const std::string& token) {
+constexpr std::size_t kLongestToken = 64 * 1024;
+
+bool has_token(const Request& request, std::string_view token) {
   const std::string given = request.header("Authorization");
   constexpr std::string_view kScheme = "Bearer ";
-  return given.size() > kScheme.size() && base::same_word(given.substr(0, kScheme.size()), kScheme) &&
+  return !token.empty() && given.size() > kScheme.size() && base::same_word(given.substr(0, kScheme.size()), kScheme) &&
          same_in_constant_time(trim(std::string_view(given).substr(kScheme.size())), token);
 }
 
 }  // namespace
 
 Response heartbeat_route(const Request& request, const Context& context) {
-  const std::string& token = context.options.heartbeat_token.reveal();
-  if (token.empty() && !request.admin)
-    return text_response(404, "Heartbeats over HTTP are not configured; set heartbeat_token in the configuration.");
+  const std::string file = context.slot.load()->heartbeat_token_file;
+  if (file.empty() && !request.admin)
+    return text_response(404,
+                         "Heartbeats over HTTP are not configured; set heartbeat.token_file in the configuration.");
   if (request.method != "POST") return not_allowed("POST");
-  if (!request.admin && !has_token(request, token)) {
+  auto token = request.admin ? base::Result<std::string>("") : base::read_file(file, kLongestToken);
+  if (!token) return text_response(503, token.error().text);
+  while (token->ends_with('\n') || token->ends_with('\r')) token->pop_back();
+  if (!request.admin && !has_token(request, trim(*token))) {
     Response response = text_response(401, "A heartbeat needs the header Authorization: Bearer TOKEN.");
     response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"fettle heartbeat\"");
     return response;

@@ -118,6 +118,7 @@ struct Server::Rep {
   SnapshotSlot& slot;
   Backend& backend;
   Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }, gate};
+  std::optional<TlsBundle> certificate;  // CivetWeb reads its path again
   Listener tcp, admin;
   int port = 0;
   std::string admin_path;  // of the socket file, while it is ours
@@ -215,7 +216,7 @@ base::Result<> Server::Rep::listen(Listener& listener, const std::string& ports,
   if (tls) {
     const TlsFiles& files = web_config.files;
     list.insert(list.end(), {"ssl_certificate", bundle.c_str(), "ssl_certificate_chain", bundle.c_str(),
-                             "ssl_protocol_version", files.require_tls13 ? "5" : "4"});
+                             "ssl_short_trust", "yes", "ssl_protocol_version", files.require_tls13 ? "5" : "4"});
     if (files.client != ClientCertificate::not_asked)
       list.insert(list.end(), {"ssl_verify_peer", files.client == ClientCertificate::required ? "yes" : "optional",
                                "ssl_ca_file", files.client_ca_file.c_str(),
@@ -277,10 +278,11 @@ base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Snaps
   std::unique_ptr<Server> server(new Server);
   server->rep_ = std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config));
   Rep& rep = *server->rep_;
+  rep.certificate = std::move(tls);
 
   base::Result<> listening;
   for (const std::string& each : ports) {
-    listening = rep.listen(rep.tcp, tls ? each + "s" : each, tls ? &*tls : nullptr);
+    listening = rep.listen(rep.tcp, rep.certificate ? each + "s" : each, rep.certificate ? &*rep.certificate : nullptr);
     if (listening) break;
   }
   if (!listening)
@@ -308,6 +310,10 @@ Server::~Server() {
 }
 
 int Server::port() const { return rep_->port; }
+
+void Server::look_at_files() {
+  if (rep_->certificate) rep_->certificate->read_what_changed();
+}
 
 void Server::snapshot_changed() { rep_->streams.snapshot_changed(); }
 

@@ -17,7 +17,6 @@ struct ServerOptions {
   std::string web_config_file;            // exporter-toolkit format: TLS, client certificates, basic auth (bcrypt)
   std::string admin_socket;               // "": none
   std::string external_url;               // for links in pages
-  base::Secret heartbeat_token;           // empty: POST /heartbeat is not offered
   promql::EngineOptions engine;
   int max_queries = 20;  // at a time; others wait
 };
@@ -28,6 +27,8 @@ class Server {
   ~Server();  // waits for running requests, bounded
 
   int port() const;
+  // Reads the server's certificate again if its files changed; each second. Loop thread.
+  void look_at_files();
   void snapshot_changed();  // wakes the event streams; any thread
 
  private:

@@ -88,7 +88,7 @@ struct ConfigPage {
   std::string redacted_text;
   base::WallTime loaded{};
   bool last_reload_ok = true;
-  std::string last_reload_error;  // all mistakes, a line each
+  std::string last_reload_error;                   // all mistakes, a line each
 };
 
 struct Snapshot {
@@ -106,6 +106,7 @@ struct Snapshot {
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
   ConfigPage config;
+  std::string heartbeat_token_file{};  // "": POST /heartbeat is not offered
 };
 
 // The one place where threads meet over it: a mutex held for a pointer copy.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -13,10 +14,19 @@ class TlsBundle {
  public:
   static base::Result<TlsBundle> read(const TlsFiles& files);
   std::string path() const;  // valid while this lives
+  // If a file changed since: what stands there now is behind the same path from then on, all of it at once, with a
+  // later time of change, by which CivetWeb knows (its ssl_short_trust). A pair that cannot be used changes nothing;
+  // it is told once. Loop thread.
+  void read_what_changed();
 
  private:
-  explicit TlsBundle(base::UniqueFd fd) : fd_(std::move(fd)) {}
+  TlsBundle(TlsFiles files, std::string text, base::UniqueFd fd)
+      : files_(std::move(files)), tried_(std::move(text)), fd_(std::move(fd)) {}
+
+  TlsFiles files_;
+  std::string tried_;  // certificate and key as they were read last, for better or worse
   base::UniqueFd fd_;
+  int generation_ = 0;
 };
 
 }  // namespace web

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "notify/fields.h"
 #include "notify/notifier.h"
@@ -30,7 +31,7 @@ const auto& schema() {
           .required("url", &Settings::url, "Where messages are posted, http:// or https://.")
           .optional("secret", &Settings::secret, "Signs each message (Standard Webhooks): whsec_… or any text.")
           .optional("secret_file", &Settings::secret_file,
-                    "File with the secret; one in each line while a secret is being exchanged.")
+                    "File with the secret; one in each line while a secret is being exchanged. Read for each message.")
           .optional("headers", &Settings::headers, "Further headers.")
           .check([](const Settings& s2, const config::Complain& complain) {
             if (!s2.url.starts_with("http://") && !s2.url.starts_with("https://"))
@@ -66,10 +67,38 @@ ordered_json recovery(const model::RecoveryReport& report) {
   return out;
 }
 
+std::vector<std::string> lines(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    if (!line.empty()) out.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+// Its secrets, a line each. Errors name the file.
+base::Result<std::vector<base::Secret>> secrets_of(const std::string& file) {
+  TRY(const std::string text, base::read_file(file, 64 * 1024));
+  std::vector<base::Secret> keys;
+  for (const std::string& line : lines(text)) {
+    TRY(base::Secret key, parse_secret(line));
+    keys.push_back(std::move(key));
+  }
+  if (keys.empty()) return base::fail(base::Kind::invalid, file + " has no secret in it");
+  return keys;
+}
+
 class Webhook final : public Notifier {
  public:
-  Webhook(std::string url, std::vector<base::Secret> keys, loop::Headers headers)
-      : url_(std::move(url)), keys_(std::move(keys)), headers_(std::move(headers)) {}
+  Webhook(std::string url, std::vector<base::Secret> keys, std::string secret_file, loop::Headers headers)
+      : url_(std::move(url)),
+        inlined_(std::move(keys)),
+        keys_(inlined_),
+        secret_file_(std::move(secret_file)),
+        headers_(std::move(headers)) {}
 
   std::string type() const override { return "webhook"; }
   bool tells_recoveries() const override { return true; }
@@ -120,6 +149,7 @@ class Webhook final : public Notifier {
     request.headers.emplace_back("User-Agent", fmt::format("fettle/{}", base::version()));
     request.headers.emplace_back("webhook-id", message.id);
     request.headers.emplace_back("webhook-timestamp", fmt::format("{}", base::to_ms(now) / 1000));
+    read_secrets_again();
     if (!keys_.empty()) request.headers.emplace_back("webhook-signature", sign(keys_, message.id, now, message.body));
     request.body = message.body;
     request.deadline = deadline;
@@ -132,22 +162,24 @@ class Webhook final : public Notifier {
   }
 
  private:
+  // A file that cannot be used now leaves what it said before: a message is late rather than unsigned.
+  void read_secrets_again() const {
+    if (secret_file_.empty()) return;
+    auto now = secrets_of(secret_file_);
+    if (now) {
+      keys_ = inlined_;
+      keys_.insert(keys_.end(), now->begin(), now->end());
+    } else {
+      base::log::warn("a receiver's secret cannot be read; the one before goes on", {{"error", now.error().text}});
+    }
+  }
+
   std::string url_;
-  std::vector<base::Secret> keys_;
+  std::vector<base::Secret> inlined_;
+  mutable std::vector<base::Secret> keys_;  // with those of the file as it was read last; loop thread
+  std::string secret_file_;
   loop::Headers headers_;
 };
-
-std::vector<std::string> lines(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-    if (!line.empty()) out.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
   const std::size_t before = errors.size();
@@ -160,17 +192,11 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   };
   if (!settings.secret.empty()) add("secret", settings.secret.reveal());
   if (!settings.secret_file.empty()) {
-    const config::Mark at = node.find("secret_file").mark();
-    if (const auto text = base::read_file(settings.secret_file, 64 * 1024)) {
-      const auto secrets = lines(*text);
-      if (secrets.empty()) errors.add(at, path + ".secret_file", settings.secret_file + " has no secret in it");
-      for (const std::string& secret : secrets) add("secret_file", secret);
-    } else {
-      errors.add(at, path + ".secret_file", text.error().text);
-    }
+    const auto read = secrets_of(settings.secret_file);
+    if (!read) errors.add(node.find("secret_file").mark(), path + ".secret_file", read.error().text);
   }
   if (errors.size() > before) return nullptr;
-  return std::make_unique<Webhook>(settings.url, std::move(keys),
+  return std::make_unique<Webhook>(settings.url, std::move(keys), settings.secret_file,
                                    loop::Headers(settings.headers.begin(), settings.headers.end()));
 }
 

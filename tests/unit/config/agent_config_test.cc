@@ -53,7 +53,7 @@ TEST_CASE("a good configuration arrives in its structs, and what others know sta
   CHECK(c.storage.retention == base::Millis{3'600'000});
   CHECK(c.storage.max_series == 500);
   CHECK(c.heartbeat_socket == "/run/fettle/heartbeat.sock");
-  CHECK(c.heartbeat_token.reveal() == "s3cr3t");
+  CHECK(c.heartbeat_token_file == golden::folder("good") + "/heartbeat.token");
   REQUIRE(c.services.size() == 2);
   CHECK(c.services[0].first == "order");
   const config::Service& order = c.services[0].second;

@@ -1,4 +1,30 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include "desk.h"
+
+TEST_CASE("a receiver's secret is read for each message, and one that cannot be read leaves the one before") {
+  const std::string file =
+      (std::filesystem::temp_directory_path() / ("fettle-hook-" + std::to_string(::getpid()))).string();
+  const auto write = [&](const char* secrets) { std::ofstream(file) << secrets; };
+  const auto signatures = [](const std::string& header) { return std::count(header.begin(), header.end(), ','); };
+  write("one\n");
+  Fixture f("{name: ops, webhook: {url: \"http://h/\", secret_file: " + file + "}}");
+  f.tell("A");
+  REQUIRE(f.sent() == 1);
+  CHECK(signatures(f.header("webhook-signature")) == 1);
+  f.answer(200);
+  write("one\ntwo\n");
+  f.tell("B");
+  REQUIRE(f.sent() == 2);
+  CHECK(signatures(f.header("webhook-signature")) == 2);
+  f.answer(200);
+  std::filesystem::remove(file);
+  f.tell("C");
+  REQUIRE(f.sent() == 3);
+  CHECK(signatures(f.header("webhook-signature")) == 2);
+}
 
 TEST_CASE("an alert that fires is queued durably, sent, and gone from the queue") {
   Fixture f("{name: ops, webhook: {url: \"http://h/\", secret: s, headers: {X-Team: shop}}}");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "unit/web/handlers.h"
@@ -94,7 +96,12 @@ TEST_CASE("an asset is sent once") {
 
 TEST_CASE("a heartbeat needs its token") {
   Handlers handlers;
-  handlers.options.heartbeat_token = base::Secret("s3cret");
+  const std::string file =
+      (std::filesystem::temp_directory_path() / ("fettle-token-" + std::to_string(::getpid()))).string();
+  std::ofstream(file) << "s3cret\n";
+  auto shop = std::make_shared<web::Snapshot>(fakes::shop_snapshot());
+  shop->heartbeat_token_file = file;
+  handlers.slot.store(shop);
   struct Row {
     std::string name, method, url, authorization;
     int status;
@@ -125,6 +132,20 @@ TEST_CASE("a heartbeat needs its token") {
   request.headers = {{"Authorization", "Bearer s3cret"}};
   CHECK(web::route(request, handlers.context).body ==
         "No service \"ordre\" expects heartbeats. Services here: gateway, order, payment, inventory, redis.\n");
+
+  // Exchanged without a reload; an empty file lets nobody in, and a lost one is a fault of ours.
+  handlers.backend.next_answer = {};
+  const auto status_with = [&](const std::string& token) {
+    request.headers = {{"Authorization", "Bearer " + token}};
+    return web::route(request, handlers.context).status;
+  };
+  std::ofstream(file) << "another\n";
+  CHECK(status_with("s3cret") == 401);
+  CHECK(status_with("another") == 202);
+  std::ofstream(file) << "\n";
+  CHECK(status_with("") == 401);
+  std::filesystem::remove(file);
+  CHECK(status_with("another") == 503);
 }
 
 TEST_CASE("changes over the admin socket") {

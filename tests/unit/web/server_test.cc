@@ -208,9 +208,12 @@ TEST_CASE("name and password, and heartbeats that have a token instead") {
         "basic_auth_users:\n  alice: $2y$05$3YaRfspwjE5Ba5rMQHUjIeAAAy.E7F6z6.ythuSqYpg1shrobf5T2\n");
   web::ServerOptions options;
   options.web_config_file = folder / "web.yml";
-  options.heartbeat_token = base::Secret("s3cret");
-  const Running running(options);
+  Running running(options);
   REQUIRE_MESSAGE(running.server, running.error);
+  write(folder / "token", "s3cret\n");
+  web::Snapshot shop = fakes::shop_snapshot();
+  shop.heartbeat_token_file = folder / "token";
+  running.publish(std::move(shop));
   CHECK(has(running.ask("GET /metrics HTTP/1.1"), "WWW-Authenticate: Basic realm=\"fettle\"\r\n"));
   CHECK(running.ask("GET /-/healthy HTTP/1.1\r\nAuthorization: Basic YWxpY2U6d29uZGVybGFuZA==")
             .starts_with("HTTP/1.1 200 "));
@@ -247,6 +250,33 @@ TEST_CASE("TLS, and only for clients whose certificate is ours") {
   CHECK(curl("stranger") == "");
   CHECK(curl("") == "");
   CHECK_FALSE(has(running.ask("GET /-/healthy HTTP/1.1"), "fettle is healthy"));  // plain text to a TLS port
+}
+
+TEST_CASE("a certificate that is exchanged is shown from the next connection on") {
+  const Folder folder;
+  const auto certificate = [&](const char* name) {
+    return fakes::make_certificate({.common_name = name, .alternative = "IP:127.0.0.1"});
+  };
+  certificate("first").write(folder / "server.crt", folder / "server.key");
+  write(folder / "web.yml", "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n");
+  web::ServerOptions options;
+  options.web_config_file = folder / "web.yml";
+  const Running running(options);
+  REQUIRE_MESSAGE(running.server, running.error);
+  const auto subject = [&] {
+    running.server->look_at_files();
+    return output_of("openssl s_client -connect 127.0.0.1:" + std::to_string(running.server->port()) +
+                     " </dev/null 2>/dev/null | openssl x509 -noout -subject");
+  };
+  CHECK(subject() == "subject=CN = first\n");
+  certificate("second").write(folder / "server.crt", folder / "server.key");
+  CHECK(subject() == "subject=CN = second\n");
+  certificate("third").write(folder / "server.crt", folder / "server.key");  // within the same second
+  CHECK(subject() == "subject=CN = third\n");
+  certificate("fourth").write(folder / "server.crt", folder / "other.key");  // whose key has not come yet
+  CHECK(subject() == "subject=CN = third\n");
+  std::filesystem::rename(folder / "other.key", folder / "server.key");
+  CHECK(subject() == "subject=CN = fourth\n");
 }
 
 TEST_CASE("a certificate that is not there is named at the start") {
