@@ -346,6 +346,7 @@ void Agent::apply(Loaded loaded) {
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
+  schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
@@ -427,6 +428,7 @@ Facts Agent::facts() const {
               rules_->active_alerts(),
               {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
+  facts.load = schedule_->load();
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);

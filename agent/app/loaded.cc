@@ -1,8 +1,10 @@
 #include "app/loaded.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -14,6 +16,13 @@ namespace {
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+// A run holds one descriptor, seldom two; the rest is for the server, the state and the programs that are started.
+std::size_t half_of_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+  return std::max<std::size_t>(limit.rlim_cur / 2, 1);
 }
 
 void fill_in(config::Global& global) {
@@ -57,6 +66,7 @@ Loaded load(const std::string& file, config::Errors& errors) {
   Loaded loaded;
   loaded.config = config::load_agent_config(file, errors);
   fill_in(loaded.config.global);
+  loaded.limits = probe::parse_limits(loaded.config.global.probes_at_once, half_of_open_files(), errors);
   for (const auto& [name, service] : loaded.config.services) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
       loaded.probes.push_back(std::move(spec));

@@ -10,6 +10,7 @@
 #include "config/agent_config.h"
 #include "notify/notifications.h"
 #include "probe/blackbox.h"
+#include "probe/schedule.h"
 #include "probe/spec.h"
 #include "promql/engine.h"
 #include "recover/plan_spec.h"
@@ -21,6 +22,7 @@ namespace app {
 struct Loaded {
   config::AgentConfig config;  // node, instance and evaluation_interval filled in
   std::vector<probe::Spec> probes;
+  probe::Limits limits;
   probe::BlackboxModules modules;  // of /probe
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;

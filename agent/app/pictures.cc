@@ -174,6 +174,11 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts) {
     families.add("fettle_recovery_node_actions_left",
                  "Actions that the recovery plans of this node may still take together within the hour.", {},
                  facts.node_actions_left);
+  families.add("fettle_probes_running", "Runs of probes that are going on now.", {},
+               static_cast<double>(facts.load.running));
+  families.add("fettle_probes_waiting",
+               "Runs of probes that are due and wait because as many go on as global.probes_at_once allows.", {},
+               static_cast<double>(facts.load.waiting));
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];

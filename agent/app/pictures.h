@@ -25,6 +25,7 @@ struct Facts {
   std::vector<rules::GroupStatus> groups;
   std::vector<model::Alert> alerts;
   std::map<std::string, std::string> maintenance{};  // comment by service
+  probe::Load load{};
   int node_actions_left = 0;
   base::Instant now{};  // both clocks at once
   base::WallTime wall_now{};

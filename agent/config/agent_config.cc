@@ -49,6 +49,17 @@ const Schema<NodeRecovery>& node_recovery_schema() {
   return s;
 }
 
+const Schema<ProbesAtOnce>& probes_at_once_schema() {
+  static const auto s =
+      Schema<ProbesAtOnce>("probes_at_once")
+          .optional(
+              "all", &ProbesAtOnce::all,
+              "Over all types; 0: half of the descriptors that the agent may have open (LimitNOFILE of its unit).")
+          .optional("by_type", &ProbesAtOnce::by_type,
+                    "Of one type: {http: 200}. Without it exec has a limit of 4, the others have none.");
+  return s;
+}
+
 const Schema<Global>& global_schema() {
   static const auto s =
       Schema<Global>("global")
@@ -62,6 +73,9 @@ const Schema<Global>& global_schema() {
           .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
           .optional("instance", &Global::instance,
                     "Value of the label `instance` on stored samples; empty means <node>:10911.")
+          .optional("probes_at_once", &Global::probes_at_once, probes_at_once_schema(),
+                    "Runs of probes that may go on at the same time; the others wait for their turn, which "
+                    "fettle_probes_waiting shows.")
           .optional("recovery", &Global::recovery, node_recovery_schema(),
                     "Limits over the recoveries of all services.")
           .check([](const Global& g, const Complain& complain) {

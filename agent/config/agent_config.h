@@ -21,6 +21,12 @@ struct NodeRecovery {
   std::string pause_file = "/run/fettle/pause";
 };
 
+// How many probes may run at the same time; the others wait.
+struct ProbesAtOnce {
+  std::size_t all = 0;  // 0: half of the descriptors that the agent may have open
+  Node by_type;         // for probe::parse_limits; null if absent
+};
+
 struct Global {
   base::Millis interval{5000};
   base::Millis timeout{2000};
@@ -30,6 +36,7 @@ struct Global {
   std::string job = "fettle";  // the label a scrape would add
   std::string instance;        // "": <node>:10911
   NodeRecovery recovery;
+  ProbesAtOnce probes_at_once;
 };
 
 struct Storage {

@@ -5,10 +5,12 @@
 #include <map>
 #include <utility>
 
+#include "base/edit_distance.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "probe/attempt.h"
 #include "probe/health.h"
+#include "probe/registry.h"
 
 namespace probe {
 namespace {
@@ -137,36 +139,45 @@ struct Schedule::Rep {
   void begin(Entry& e, Instant wanted, std::optional<Event> confirms) {
     e.wanted = wanted;
     e.confirms = std::move(confirms);
-    const Type* type = e.spec.type;
-    if (type && type->concurrency > 0) {
-      if (running[type] >= type->concurrency) {
-        e.waiting = true;
-        queues[type].push_back(&e);
-        return;
-      }
-      ++running[type];
+    if (!has_room(e)) {
+      e.waiting = true;
+      queue.push_back(&e);
+      return;
     }
     start(e);
   }
 
+  std::size_t limit_of(const Type& type) const {
+    const auto given = limits.by_type.find(std::string(type.name));
+    return given == limits.by_type.end() ? type.concurrency : given->second;
+  }
+
+  bool has_room(const Entry& e) const {
+    if (limits.at_once > 0 && running_in_all >= limits.at_once) return false;
+    if (e.spec.type == nullptr) return true;
+    const std::size_t limit = limit_of(*e.spec.type);
+    const auto now_running = running.find(e.spec.type);
+    return limit == 0 || now_running == running.end() || now_running->second < limit;
+  }
+
   void start(Entry& e) {
     e.waiting = false;
+    ++running_in_all;
+    ++running[e.spec.type];
     e.started = context.scheduler.wall_now();
     e.attempt = std::make_unique<Attempt>(context, e.spec,
                                           [this, &e](model::Outcome outcome) { finish(e, std::move(outcome)); });
   }
 
-  // Frees the place that a run of this type held.
+  // Frees the place that a run of this type held, for whoever has waited longest and may run now.
   void leave(const Type* type) {
-    if (!type || type->concurrency == 0) return;
-    std::deque<Entry*>& queue = queues[type];
-    if (queue.empty()) {
-      --running[type];
-      return;
-    }
-    Entry* next = queue.front();
-    queue.pop_front();
-    start(*next);
+    --running_in_all;
+    --running[type];
+    const auto next = std::find_if(queue.begin(), queue.end(), [this](const Entry* e) { return has_room(*e); });
+    if (next == queue.end()) return;
+    Entry& e = **next;
+    queue.erase(next);
+    start(e);
   }
 
   void finish(Entry& e, model::Outcome outcome) {
@@ -218,7 +229,7 @@ struct Schedule::Rep {
     e->retired = true;
     e->timer.reset();
     e->event_timer.reset();
-    if (e->waiting) std::erase(queues[e->spec.type], e.get());
+    if (e->waiting) std::erase(queue, e.get());
     const bool held_place = e->attempt != nullptr;
     const Type* type = e->spec.type;
     if (e->attempt) buried_attempts.push_back(std::move(e->attempt));
@@ -294,18 +305,43 @@ struct Schedule::Rep {
   Listener listener;
   base::Random random;  // of the jitter
   std::vector<std::unique_ptr<Entry>> entries;
-  std::map<const Type*, std::size_t> running;  // of the types with a limit
-  std::map<const Type*, std::deque<Entry*>> queues;
+  Limits limits;
+  std::size_t running_in_all = 0;
+  std::map<const Type*, std::size_t> running;
+  std::deque<Entry*> queue;  // runs that wait for a place
   std::vector<std::unique_ptr<Entry>> buried_entries;
   std::vector<std::unique_ptr<Attempt>> buried_attempts;  // go first: they use the settings of the entries
   loop::Handle sweep;
 };
+
+Limits parse_limits(const config::ProbesAtOnce& settings, std::size_t own, config::Errors& errors) {
+  Limits limits{settings.all > 0 ? settings.all : own, {}};
+  std::vector<std::string> known;
+  for (const Type* type : types()) known.emplace_back(type->name);
+  for (const auto& [name, value] : settings.by_type.entries()) {
+    const std::string path = "global.probes_at_once.by_type." + name.scalar();
+    const std::string near = base::nearest(name.scalar(), known);
+    std::string why;
+    std::size_t limit = 0;
+    if (find_type(name.scalar()) == nullptr)
+      errors.add(name.mark(), path,
+                 "there is no such probe type" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+    else if (!config::read(value, limit, why) || limit == 0)
+      errors.add(value.mark(), path, config::expected("a number of runs, at least 1", value));
+    limits.by_type[name.scalar()] = limit;
+  }
+  return limits;
+}
 
 Schedule::Schedule(std::string node, Context context, Listener listener)
     : rep_(std::make_unique<Rep>(std::move(node), context, std::move(listener))) {}
 Schedule::~Schedule() = default;
 
 void Schedule::replace(std::vector<Spec> specs) { rep_->replace(std::move(specs)); }
+
+void Schedule::limit(Limits limits) { rep_->limits = std::move(limits); }
+
+Load Schedule::load() const { return {rep_->running_in_all, rep_->queue.size()}; }
 
 void Schedule::trigger(const std::string& service, const std::string& probe) {
   if (Entry* e = rep_->find(service, probe)) rep_->trigger(*e);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,20 @@ struct Status {
   std::vector<bool> history;  // newest last, up to 60 runs
 };
 
+// How many runs may go on at the same time; the others wait for their turn, in the order in which they were due.
+struct Limits {
+  std::size_t at_once = 0;                     // over all types; 0: no limit
+  std::map<std::string, std::size_t> by_type;  // instead of the type's own
+};
+
+// `own`: of the configuration, where it says nothing about all types. Mistakes go to `errors`.
+Limits parse_limits(const config::ProbesAtOnce& settings, std::size_t own, config::Errors& errors);
+
+struct Load {
+  std::size_t running = 0;
+  std::size_t waiting = 0;
+};
+
 struct Listener {
   std::function<void(const Run&, const Status&)> on_run;                  // after every run, status already updated
   std::function<void(const model::HealthChange&, const Run&)> on_change;  // after on_run, if health changed
@@ -53,6 +68,9 @@ class Schedule {
   // Takes over `specs`. A probe whose service, name, type and settings text are unchanged keeps its health and
   // counters.
   void replace(std::vector<Spec> specs);
+  // For what begins from now on.
+  void limit(Limits limits);
+  Load load() const;
   // One run now, beside the grid (verification, `fettle probe`, events). Joins a run that is going on.
   void trigger(const std::string& service, const std::string& probe);
   void trigger_service(const std::string& service);
