@@ -325,6 +325,8 @@ base::Result<> Agent::reload() {
 }
 
 void Agent::apply(Loaded loaded) {
+  discoveries_.replace(std::move(loaded.discoveries));
+  for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   if (loaded.probes.empty())
     log::warn("no probe is configured: add services to the configuration", {{"file", options_.config_file}});
   forget_missing(loaded);
@@ -350,6 +352,27 @@ void Agent::apply(Loaded loaded) {
   schedule_->replace(std::move(loaded.probes));
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
+  changed();
+}
+
+// Only the discovered probes change. A service that has none left is unknown again.
+void Agent::rediscover() {
+  std::vector<probe::Spec> specs = discoveries_.specs(probe_endpoint_.modules());
+  std::set<std::pair<std::string, std::string>> gone;
+  for (const probe::Status& status : schedule_->statuses())
+    if (status.spec->discovered) gone.emplace(status.spec->service, status.spec->name);
+  for (const probe::Spec& spec : specs) gone.erase({spec.service, spec.name});
+  for (const auto& [service, name] : gone) self_.forget_probe(service, name);
+  std::erase_if(overruns_, [&](const auto& counted) { return gone.contains(counted.first); });
+  schedule_->replace_discovered(std::move(specs));
+  const std::vector<probe::Status> statuses = schedule_->statuses();
+  probe_endpoint_.allow(statuses);
+  samples_.keep_only(statuses, loop_.wall_now());
+  for (const probe::Status& status : statuses)
+    if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
+  for (const auto& [service, name] : gone)
+    if (schedule_->service_health(service) == model::Health::unknown) verdicts_.forget(service, loop_.wall_now());
+  log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
 }
 
@@ -412,6 +435,8 @@ void Agent::publish() {
   next->ready = ready_;
   next->config = config_page_;
   next->heartbeat_token_file = config_.heartbeat_token_file;
+  for (const DiscoveryStatus& each : discoveries_.statuses())
+    if (!each.file.error.empty()) next->config.broken_target_files.push_back(each.file.error);
   slot_.store(std::move(next));
   dirty_ = false;
   last_publish_ = loop_.now();
@@ -429,6 +454,7 @@ Facts Agent::facts() const {
               {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
   facts.load = schedule_->load();
+  facts.discoveries = discoveries_.statuses();
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);

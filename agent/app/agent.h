@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/backend.h"
+#include "app/discoveries.h"
 #include "app/loaded.h"
 #include "app/options.h"
 #include "app/pictures.h"
@@ -20,6 +21,7 @@
 #include "base/result.h"
 #include "base/version.h"
 #include "loop/event_loop.h"
+#include "loop/folder_watch.h"
 #include "loop/http_client.h"
 #include "loop/line_server.h"
 #include "loop/logind.h"
@@ -70,6 +72,7 @@ class Agent final {
 
   base::Result<> reload();
   void apply(Loaded loaded);
+  void rediscover();
   void forget_missing(const Loaded& next);
   void scrape_self();
   void look_at_loop();
@@ -91,6 +94,7 @@ class Agent final {
   loop::PidWatch pids_{loop_};
   loop::SdBusSystemd systemd_{loop_};
   loop::SdBusLogind logind_{loop_};
+  loop::FolderWatch folders_{loop_};
   probe::Heartbeats heartbeats_{loop_};
   probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_};
 
@@ -108,6 +112,7 @@ class Agent final {
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
   ProbeEndpoint probe_endpoint_{probe_context_};
+  Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};
 
   // Little state of its own: what pages say about the configuration, when it was published.
   std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far

@@ -70,6 +70,15 @@ Loaded load(const std::string& file, config::Errors& errors) {
   for (const auto& [name, service] : loaded.config.services) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
       loaded.probes.push_back(std::move(spec));
+    std::size_t at = 0;
+    for (const config::FileSd& sd : service.file_sd_configs) {
+      const std::string path = fmt::format("services.{}.file_sd_configs[{}].probe", name, at++);
+      Discovery discovery{{{}, sd.refresh_interval},
+                          probe::ProbeTemplate(name, service, loaded.config.global, sd.probe, path, errors)};
+      for (const std::string& pattern : sd.files)
+        discovery.files.patterns.push_back((std::filesystem::absolute(file).parent_path() / pattern).string());
+      loaded.discoveries.push_back(std::move(discovery));
+    }
     if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/discoveries.h"
 #include "app/options.h"
 #include "config/agent_config.h"
 #include "notify/notifications.h"
@@ -23,6 +24,7 @@ struct Loaded {
   config::AgentConfig config;  // node, instance and evaluation_interval filled in
   std::vector<probe::Spec> probes;
   probe::Limits limits;
+  std::vector<Discovery> discoveries;
   probe::BlackboxModules modules;  // of /probe
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;

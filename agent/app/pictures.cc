@@ -179,6 +179,15 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts) {
   families.add("fettle_probes_waiting",
                "Runs of probes that are due and wait because as many go on as global.probes_at_once allows.", {},
                static_cast<double>(facts.load.waiting));
+  for (const DiscoveryStatus& each : facts.discoveries) {
+    const model::Labels labels{{"service", each.service}, {"filename", each.file.path}};
+    families.add("fettle_sd_file_targets", "Targets of a file_sd file that count: of its last good content.", labels,
+                 static_cast<double>(each.file.targets));
+    families.add("fettle_sd_file_read_successful",
+                 "1 if what stands in a file_sd file now is what counts, 0 if it has mistakes and keeps its last good "
+                 "content.",
+                 labels, each.file.error.empty() ? 1 : 0);
+  }
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];

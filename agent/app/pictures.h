@@ -26,6 +26,7 @@ struct Facts {
   std::vector<model::Alert> alerts;
   std::map<std::string, std::string> maintenance{};  // comment by service
   probe::Load load{};
+  std::vector<DiscoveryStatus> discoveries{};
   int node_actions_left = 0;
   base::Instant now{};  // both clocks at once
   base::WallTime wall_now{};

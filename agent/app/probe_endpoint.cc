@@ -29,11 +29,18 @@ void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackb
   settings_ = settings;
   specs_.clear();
   own_targets_.clear();
-  for (const probe::Spec& spec : probes) {
-    const std::string target = spec.settings->target();
-    own_targets_.emplace(without_scheme_and_path(target));
-    own_targets_.insert(target);
-  }
+  for (const probe::Spec& spec : probes) allow(spec);
+}
+
+void ProbeEndpoint::allow(const std::vector<probe::Status>& probes) {
+  own_targets_.clear();
+  for (const probe::Status& status : probes) allow(*status.spec);
+}
+
+void ProbeEndpoint::allow(const probe::Spec& spec) {
+  const std::string target = spec.settings->target();
+  own_targets_.emplace(without_scheme_and_path(target));
+  own_targets_.insert(target);
 }
 
 // A target of the configuration may be asked for by its whole name, or by its host and port.

@@ -14,6 +14,7 @@
 #include "probe/attempt.h"
 #include "probe/blackbox.h"
 #include "probe/run_once.h"
+#include "probe/schedule.h"
 #include "web/backend.h"
 
 namespace app {
@@ -29,6 +30,9 @@ class ProbeEndpoint {
   // Modules and targets of a new configuration; what `probes` look at is allowed. Runs that are going on go on.
   void replace(probe::BlackboxModules modules, const config::Blackbox& settings,
                const std::vector<probe::Spec>& probes);
+  // The targets of all probes as they are now.
+  void allow(const std::vector<probe::Status>& probes);
+  const probe::BlackboxModules& modules() const { return modules_; }
   // `done` comes exactly once, unless the endpoint is destroyed before.
   void run(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done);
 
@@ -40,6 +44,7 @@ class ProbeEndpoint {
   };
   using SpecKey = std::tuple<std::string, std::string, std::string, base::Millis>;
 
+  void allow(const probe::Spec& spec);
   bool allowed(const std::string& target) const;
   base::Result<std::shared_ptr<const probe::Spec>> spec_for(const web::ProbeQuestion& question, base::Millis limit);
 

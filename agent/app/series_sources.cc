@@ -44,7 +44,11 @@ std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
     plans.push_back(std::move(status));
   }
   std::vector<rules::GroupStatus> groups(1);
-  return metric_families({loaded.config, services, std::move(probes), std::move(plans), {}, std::move(groups), {}, {}});
+  Facts facts{loaded.config, services, std::move(probes), std::move(plans), {}, std::move(groups), {}, {}};
+  for (const Discovery& discovery : loaded.discoveries)
+    for (const std::string& pattern : discovery.files.patterns)
+      facts.discoveries.push_back({discovery.probe.service(), {pattern, 0, ""}});
+  return metric_families(facts);
 }
 
 }  // namespace
@@ -53,6 +57,18 @@ rules::SeriesSources series_sources(const Loaded& loaded) {
   rules::SeriesSources sources;
   const model::Labels target = target_labels(loaded.config.global);
   for (const probe::Spec& spec : loaded.probes) sources.add(source_of(spec, target));
+  for (const Discovery& discovery : loaded.discoveries) {
+    // What the targets are, and which labels they bring, is known to nobody yet; their metrics are.
+    rules::SeriesSource source{rules::SeriesSource::Names::any, {}, {}};
+    if (const probe::Type* type = discovery.probe.type(); type != nullptr && type->other_measurements) {
+      source.kind = rules::SeriesSource::Names::listed;
+      source.names = {"probe_success", "probe_duration_seconds"};
+      source.names.insert(source.names.end(), type->measurements.begin(), type->measurements.end());
+      source.names.insert(source.names.end(), type->other_measurements->begin(), type->other_measurements->end());
+    }
+    source.labels["service"] = {discovery.probe.service()};
+    sources.add(std::move(source));
+  }
 
   Values own, with_services;
   add_values(own, target);

@@ -26,6 +26,13 @@ void Verdicts::keep_only(const Services& services, base::WallTime now) {
   std::erase_if(failing_since_, [&](const auto& entry) { return !services_.contains(entry.first.first); });
 }
 
+void Verdicts::forget(const std::string& service, base::WallTime now) {
+  const auto known = services_.find(service);
+  if (known == services_.end() || known->second.health == model::Health::unknown) return;
+  known->second = {model::Health::unknown, now, model::Reason::none, "it has no probe any more"};
+  std::erase_if(failing_since_, [&](const auto& entry) { return entry.first.first == service; });
+}
+
 std::optional<model::HealthChange> Verdicts::update(const probe::Run& run, model::Health health, base::Instant now,
                                                     base::WallTime wall_now) {
   const std::string& service = run.spec->service;

@@ -28,6 +28,8 @@ class Verdicts {
 
   // Only these services exist from now on; what was known of them stays.
   void keep_only(const Services& services, base::WallTime now);
+  // None of its probes is left: it is unknown again.
+  void forget(const std::string& service, base::WallTime now);
   // After a run of one of its probes: `health` is the new one over all of them. The change, if it is one.
   std::optional<model::HealthChange> update(const probe::Run& run, model::Health health, base::Instant now,
                                             base::WallTime wall_now);

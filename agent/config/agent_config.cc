@@ -137,9 +137,39 @@ void read_healthy_when(const Node& node, Service& service, const std::string& pa
 }
 
 void check_healthy_when(const Service& service, const Complain& complain) {
+  if (!service.file_sd_configs.empty()) return;  // nobody knows how many there will be
   if (service.healthy_probes > std::max<std::size_t>(1, service.probes.size()))
     complain("healthy_when", fmt::format("asks for {} probes that are up, but the service has {}",
                                          service.healthy_probes, service.probes.size()));
+}
+
+bool is_sd_file(const std::string& pattern) {
+  const std::string extension = std::filesystem::path(pattern).extension().string();
+  return extension == ".json" || extension == ".yml" || extension == ".yaml";
+}
+
+const Schema<FileSd>& file_sd_schema() {
+  static const auto s =
+      Schema<FileSd>("file_sd_configs")
+          .required("files", &FileSd::files,
+                    "Files in Prometheus' file_sd format, .json, .yml or .yaml; shell patterns, relative to this "
+                    "file's folder. Read again when they change; one with mistakes keeps what it said before.")
+          .optional("refresh_interval", &FileSd::refresh_interval,
+                    "Look at the files this often besides, for changes that the kernel does not tell.")
+          .optional(
+              "probe", &FileSd::probe,
+              "A probe as under probes, without what the target says: {type: tcp}. ${target} and ${LABEL} stand "
+              "for the target and its labels. Labels of a target change it: __scrape_interval__, "
+              "__scrape_timeout__, __scheme__, __metrics_path__, __param_module (a module of the blackbox file "
+              "instead of the type), __param_hostname, and __probe_KEY for any KEY. The others are stamped on its "
+              "metrics, with target.")
+          .check([](const FileSd& sd, const Complain& complain) {
+            if (sd.files.empty()) complain("files", "must name a file or a pattern");
+            for (const std::string& pattern : sd.files)
+              if (!is_sd_file(pattern)) complain("files", "must end in .json, .yml or .yaml");
+            if (sd.refresh_interval < base::Millis{1000}) complain("refresh_interval", "must be at least 1s");
+          });
+  return s;
 }
 
 const Schema<Service>& service_schema() {
@@ -150,6 +180,8 @@ const Schema<Service>& service_schema() {
           .optional("depends_on", &Service::depends_on,
                     "Services of this file that must be healthy before this one is recovered.")
           .optional("probes", &Service::probes, "What is checked, and how; see the probe types.")
+          .list("file_sd_configs", &Service::file_sd_configs, file_sd_schema(),
+                "More probes, one for each target that these files list, as in Prometheus.")
           .custom("healthy_when",
                   "How many of the probes must be up for the service to be up: all, any, or a number of them.", "all",
                   read_healthy_when)

@@ -51,11 +51,19 @@ struct Blackbox {
   base::Millis timeout_offset{500};  // taken off the scrape's own timeout
 };
 
+// Probes for the targets that Prometheus' file_sd files list.
+struct FileSd {
+  std::vector<std::string> files;  // patterns, relative to the configuration file's folder
+  base::Millis refresh_interval{300'000};
+  Node probe;  // the template, for probe::ProbeTemplate
+};
+
 struct Service {
   std::string unit;  // systemd unit; "": not under systemd
   model::Labels labels;
   std::vector<std::string> depends_on;  // names of other services; checked: known, no circle
   std::vector<Node> probes;             // for probe::parse_probe
+  std::vector<FileSd> file_sd_configs;
   std::size_t healthy_probes = 0;  // that must be up for the service to be up; 0: all
   Node traffic;                    // null if absent
   Node recovery;                   // for recover::parse_plan; null if absent

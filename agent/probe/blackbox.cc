@@ -262,8 +262,9 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   spec.name = name;
   spec.type = find_type(prober.type);
   spec.interval = spec.timeout = module.timeout.count() > 0 ? std::min(module.timeout, limit) : limit;
+  spec.settings_text = draft.text();
   Errors errors;
-  const Node node = Node::parse(draft.text(), name, errors);
+  const Node node = Node::parse(spec.settings_text, name, errors);
   if (errors.empty()) spec.settings = spec.type->parse(node, prober.type.data(), Owner{spec.service, name, ""}, errors);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   return spec;

@@ -246,10 +246,14 @@ struct Schedule::Rep {
     });
   }
 
-  void replace(std::vector<Spec> specs) {
+  enum class Which { all, discovered };
+
+  void replace(std::vector<Spec> specs, Which which) {
     std::map<Key, std::unique_ptr<Entry>> old;
-    for (auto& e : entries) old.insert_or_assign(Key{e->spec.service, e->spec.name}, std::move(e));
-    entries.clear();
+    for (auto& e : entries)
+      if (which == Which::all || e->spec.discovered)
+        old.insert_or_assign(Key{e->spec.service, e->spec.name}, std::move(e));
+    std::erase(entries, nullptr);
     for (Spec& spec : specs) {
       const auto found = old.find(Key{spec.service, spec.name});
       const bool same = found != old.end() && found->second->spec.type == spec.type &&
@@ -337,7 +341,9 @@ Schedule::Schedule(std::string node, Context context, Listener listener)
     : rep_(std::make_unique<Rep>(std::move(node), context, std::move(listener))) {}
 Schedule::~Schedule() = default;
 
-void Schedule::replace(std::vector<Spec> specs) { rep_->replace(std::move(specs)); }
+void Schedule::replace(std::vector<Spec> specs) { rep_->replace(std::move(specs), Rep::Which::all); }
+
+void Schedule::replace_discovered(std::vector<Spec> specs) { rep_->replace(std::move(specs), Rep::Which::discovered); }
 
 void Schedule::limit(Limits limits) { rep_->limits = std::move(limits); }
 

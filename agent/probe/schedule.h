@@ -68,6 +68,8 @@ class Schedule {
   // Takes over `specs`. A probe whose service, name, type and settings text are unchanged keeps its health and
   // counters.
   void replace(std::vector<Spec> specs);
+  // The same for those that were discovered only; the configured ones stay as they are.
+  void replace_discovered(std::vector<Spec> specs);
   // For what begins from now on.
   void limit(Limits limits);
   Load load() const;

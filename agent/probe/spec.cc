@@ -59,22 +59,6 @@ std::string type_names() {
   return out;
 }
 
-const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
-  const Node value = probe.find("type");
-  if (value.is_null()) {
-    errors.add(probe.mark(), path + ".type", "required, one of " + type_names());
-    return nullptr;
-  }
-  if (const Type* type = find_type(value.scalar())) return type;
-  std::vector<std::string> known;
-  for (const Type* type : types()) known.emplace_back(type->name);
-  const std::string near = base::nearest(value.scalar(), known);
-  errors.add(value.mark(), path + ".type",
-             "there is no probe type '" + value.scalar() + "'; " +
-                 (near.empty() ? "known are " + type_names() : "did you mean '" + near + "'?"));
-  return nullptr;
-}
-
 // The value's own place if the file has the key, else the probe's: a default can be wrong together with another key.
 config::Mark mark_of(const Node& probe, const char* key) {
   const Node value = probe.find(key);
@@ -111,41 +95,6 @@ void check_common(const Spec& spec, const Node& probe, const std::string& path, 
     if (value < 1) errors.add(mark_of(probe, key), path + "." + key, "must be at least 1");
 }
 
-// Nothing if the type is unknown; mistakes are in `errors`.
-std::optional<Spec> parse_probe(const Node& probe, const std::string& path, const std::string& service,
-                                const std::string& unit, const config::Global& global, Errors& errors) {
-  if (!probe.is_mapping()) {
-    errors.add(probe.mark(), path, config::expected("a mapping", probe));
-    return std::nullopt;
-  }
-  Spec spec;
-  spec.service = service;
-  spec.interval = global.interval;
-  spec.timeout = std::min(global.timeout, global.interval);
-  read_key(probe, "interval", path, errors, spec.interval);
-  // A default must not be a mistake: a shorter interval than the global timeout is its own limit.
-  spec.timeout = std::min(spec.timeout, spec.interval);
-  read_key(probe, "timeout", path, errors, spec.timeout);
-  read_key(probe, "fast_interval", path, errors, spec.fast_interval);
-  read_key(probe, "down_interval", path, errors, spec.down_interval);
-  read_key(probe, "startup_grace", path, errors, spec.startup_grace);
-  read_key(probe, "jitter", path, errors, spec.jitter);
-  read_key(probe, "failure_threshold", path, errors, spec.failure_threshold);
-  read_key(probe, "failure_window", path, errors, spec.failure_window);
-  read_key(probe, "success_threshold", path, errors, spec.success_threshold);
-  read_key(probe, "labels", path, errors, spec.labels);
-  read_fatal_reasons(probe, path, errors, spec);
-  check_common(spec, probe, path, errors);
-
-  spec.type = read_type(probe, path, errors);
-  if (!spec.type) return std::nullopt;
-  spec.name = std::string(spec.type->name);
-  read_key(probe, "name", path, errors, spec.name);
-  spec.settings_text = settings_text(probe);
-  spec.settings = spec.type->parse(probe, path, Owner{service, spec.name, unit}, errors);
-  return spec;
-}
-
 std::string yaml_value(const std::string& value) {
   if (!value.empty() && (value[0] == '[' || value[0] == '{')) return value;
   const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
@@ -180,6 +129,60 @@ struct Tree {
 bool is_common_key(std::string_view key) {
   return std::any_of(std::begin(kCommonKeys), std::end(kCommonKeys),
                      [&](const CommonKey& common) { return common.key == key; });
+}
+
+const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
+  const Node value = probe.find("type");
+  if (value.is_null()) {
+    errors.add(probe.mark(), path + ".type", "required, one of " + type_names());
+    return nullptr;
+  }
+  if (const Type* type = find_type(value.scalar())) return type;
+  std::vector<std::string> known;
+  for (const Type* type : types()) known.emplace_back(type->name);
+  const std::string near = base::nearest(value.scalar(), known);
+  errors.add(value.mark(), path + ".type",
+             "there is no probe type '" + value.scalar() + "'; " +
+                 (near.empty() ? "known are " + type_names() : "did you mean '" + near + "'?"));
+  return nullptr;
+}
+
+void parse_common(const Node& probe, const std::string& path, const config::Global& global, Errors& errors,
+                  Spec& spec) {
+  spec.interval = global.interval;
+  spec.timeout = std::min(global.timeout, global.interval);
+  read_key(probe, "interval", path, errors, spec.interval);
+  // A default must not be a mistake: a shorter interval than the global timeout is its own limit.
+  spec.timeout = std::min(spec.timeout, spec.interval);
+  read_key(probe, "timeout", path, errors, spec.timeout);
+  read_key(probe, "fast_interval", path, errors, spec.fast_interval);
+  read_key(probe, "down_interval", path, errors, spec.down_interval);
+  read_key(probe, "startup_grace", path, errors, spec.startup_grace);
+  read_key(probe, "jitter", path, errors, spec.jitter);
+  read_key(probe, "failure_threshold", path, errors, spec.failure_threshold);
+  read_key(probe, "failure_window", path, errors, spec.failure_window);
+  read_key(probe, "success_threshold", path, errors, spec.success_threshold);
+  read_key(probe, "labels", path, errors, spec.labels);
+  read_fatal_reasons(probe, path, errors, spec);
+  check_common(spec, probe, path, errors);
+}
+
+std::optional<Spec> parse_probe(const Node& probe, const std::string& path, const std::string& service,
+                                const std::string& unit, const config::Global& global, Errors& errors) {
+  if (!probe.is_mapping()) {
+    errors.add(probe.mark(), path, config::expected("a mapping", probe));
+    return std::nullopt;
+  }
+  Spec spec;
+  spec.service = service;
+  parse_common(probe, path, global, errors, spec);
+  spec.type = read_type(probe, path, errors);
+  if (!spec.type) return std::nullopt;
+  spec.name = std::string(spec.type->name);
+  read_key(probe, "name", path, errors, spec.name);
+  spec.settings_text = settings_text(probe);
+  spec.settings = spec.type->parse(probe, path, Owner{service, spec.name, unit}, errors);
+  return spec;
 }
 
 std::vector<Spec> parse_probes(const std::string& service, const config::Service& settings,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Spec {
   model::Labels labels;            // service's labels are not stamped on samples; these are
   std::size_t healthy_probes = 0;  // of the service, that must be up for it to be up; 0: all
   std::unique_ptr<const Settings> settings;
+  bool discovered = false;    // made from a target of a list, not from the configuration itself
   std::string settings_text;  // the type's own keys in one canonical form: a reload compares it
 };
 
@@ -40,6 +42,14 @@ struct Spec {
 // interval, the type's own) go to `errors`; path is services.NAME.probes[i].
 std::vector<Spec> parse_probes(const std::string& service, const config::Service& settings,
                                const config::Global& global, config::Errors& errors);
+
+// The parts of it. One probe of a service; nothing if its type is unknown, mistakes are in `errors`.
+std::optional<Spec> parse_probe(const config::Node& probe, const std::string& path, const std::string& service,
+                                const std::string& unit, const config::Global& global, config::Errors& errors);
+// What all types have in common: all members but service, name, type and settings.
+void parse_common(const config::Node& probe, const std::string& path, const config::Global& global,
+                  config::Errors& errors, Spec& spec);
+const Type* read_type(const config::Node& probe, const std::string& path, config::Errors& errors);
 
 // A probe from a command line: "tcp" "127.0.0.1:6379" "timeout=1s" "tls_config.server_name=redis". The target may be ""
 // where the type needs none; a value that starts with [ or { is YAML. Its service is "command line", its name the

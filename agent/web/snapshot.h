@@ -89,6 +89,7 @@ struct ConfigPage {
   base::WallTime loaded{};
   bool last_reload_ok = true;
   std::string last_reload_error;                   // all mistakes, a line each
+  std::vector<std::string> broken_target_files{};  // file_sd files whose last good content goes on: their mistakes
 };
 
 struct Snapshot {

@@ -14,7 +14,7 @@ LEVELS = {
     "self": ["base", "model"],
     "state": ["base", "model", "loop"],
 }
-SIBLINGS = ["probe", "recover", "notify", "rules", "web"]
+SIBLINGS = ["probe", "discover", "recover", "notify", "rules", "web"]
 for sibling in SIBLINGS:
     LEVELS[sibling] = ["base", "model", "config", "loop", "promql", "self", "state"]
 LEVELS["cli"] = ["base", "model", "config", "loop", "promql", "rules"]

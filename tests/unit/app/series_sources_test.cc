@@ -37,6 +37,12 @@ services:
     probes: [{name: ping, type: redis, host: 127.0.0.1, port: 6379, labels: {shard: a}}]
 )";
 
+// Whose targets nobody knows yet.
+constexpr char kEdge[] = R"(
+  edge:
+    file_sd_configs: [{files: [edge.yml], probe: {type: tcp}}]
+)";
+
 }  // namespace
 
 TEST_CASE("what can exist follows from the probes, the page and their labels") {
@@ -66,8 +72,17 @@ TEST_CASE("what can exist follows from the probes, the page and their labels") {
   }
 }
 
+TEST_CASE("targets that are discovered have the metrics of their template's type, and any label") {
+  const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge));
+  const auto can = [&](const char* selector) { return sources.can_make(*promql::parse_matchers(selector)); };
+  CHECK(can(R"(probe_success{service="edge",zone="eu",target="10.0.0.7:80",probe="tcp@10.0.0.7:80"})"));
+  CHECK(can(R"(fettle_sd_file_read_successful{service="edge"})"));
+  CHECK_FALSE(can(R"(probe_http_status_code{service="edge"})"));
+  CHECK_FALSE(can(R"(probe_success{service="egde"})"));
+}
+
 TEST_CASE("every metric about the agent and its services is one that can exist") {
-  const rules::SeriesSources sources = app::series_sources(load(kShop));
+  const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge));
   const std::string top = FETTLE_SOURCE_DIR "/agent/";
   const auto check_names = [&](const std::string& file, const char* pattern) {
     const auto text = base::read_file(top + file);

@@ -1,0 +1,51 @@
+// From lists of targets to probes: each service's file_sd_configs, with the template of each. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "discover/file_sd.h"
+#include "probe/discovered.h"
+
+namespace app {
+
+// One entry of a file_sd_configs, as the configuration has it.
+struct Discovery {
+  discover::FileSdSettings files;
+  probe::ProbeTemplate probe;
+};
+
+// What pages and metrics say of one file.
+struct DiscoveryStatus {
+  std::string service;
+  discover::FileStatus file;
+};
+
+class Discoveries {
+ public:
+  // `changed` when targets or the state of a file are others than before.
+  Discoveries(loop::Scheduler& scheduler, loop::FolderWatcher& folders, std::function<void()> changed)
+      : scheduler_(scheduler), folders_(folders), changed_(std::move(changed)) {}
+
+  // Those of a new configuration; their files are read at once.
+  void replace(std::vector<Discovery> discoveries);
+  // A probe for each target. What does not fit is left out, logged once, and stands in statuses() as its file's error.
+  std::vector<probe::Spec> specs(const probe::BlackboxModules& modules);
+  std::vector<DiscoveryStatus> statuses() const;
+
+ private:
+  struct Source {
+    probe::ProbeTemplate probe;
+    std::unique_ptr<discover::FileSd> files;
+  };
+  loop::Scheduler& scheduler_;
+  loop::FolderWatcher& folders_;
+  std::function<void()> changed_;
+  std::vector<Source> sources_;
+  std::map<std::string, std::string> refused_;  // by file: the first target of it that does not fit, and why
+};
+
+}  // namespace app

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""file_sd on a running agent: a file of targets makes probes, with its labels on their series; another content changes
+them; one with mistakes changes nothing and says so; without the file they are gone, with stale markers."""
+import json
+import os
+import signal
+import socket
+
+import lib
+
+CONFIG = """
+global: {interval: 1s, timeout: 500ms}
+services:
+  edge:
+    healthy_when: any
+    file_sd_configs:
+      - files: [targets/*.json, targets/*.yml]
+        refresh_interval: 1h
+        probe: {type: tcp, interval: 200ms, timeout: 200ms, labels: {team: shop}}
+"""
+
+
+def listen():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    return listener, "127.0.0.1:%d" % listener.getsockname()[1]
+
+
+def write(path, text):
+    """As a careful program does: the whole file at once."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+with lib.folder() as where:
+    (where / "targets").mkdir()
+    (first, one), (second, two) = listen(), listen()
+    closed = "127.0.0.1:%d" % lib.free_ports(1)[0]
+    with lib.Agent(where, CONFIG) as agent:
+
+        def probes():
+            return {p["name"]: p for p in agent.service("edge")["probes"]}
+
+        def success(**labels):
+            matchers = ",".join(f'{name}="{value}"' for name, value in labels.items())
+            return {s["metric"]["target"]: (s["metric"], float(s["value"][1])) for s in agent.query(f"probe_success{{{matchers}}}")}
+
+        def runs_of(name):
+            return float(metric(f'fettle_probe_runs_total{{probe="{name}",service="edge"}}')[0].rsplit(" ", 1)[1])
+
+        def metric(name):
+            return [line for line in lib.get(f"{agent.url}/metrics").splitlines() if line.startswith(name)]
+
+        assert probes() == {}, probes()
+
+        write(where / "targets" / "a.json", json.dumps([{"targets": [one, closed], "labels": {"zone": "eu"}}]))
+        lib.wait_for("both targets to be probed", lambda: len(success(zone="eu")) == 2)
+        found = success(service="edge", probe=f"tcp@{one}")
+        assert found[one][1] == 1 and found[one][0]["team"] == "shop" and found[one][0]["zone"] == "eu", found
+        assert not any(name.startswith("__") for name in found[one][0] if name != "__name__"), found
+        assert success()[closed][1] == 0, success()
+        lib.wait_for("the service to be up", lambda: agent.service("edge")["health"] == "up")
+        # What is probed may be asked for by hand, too.
+        assert "probe_success 1" in lib.get(f"{agent.url}/probe?module=tcp_connect&target={one}")
+
+        # Another label is another series; the probe itself goes on.
+        runs = runs_of(f"tcp@{one}")
+        write(where / "targets" / "a.json", json.dumps([{"targets": [one], "labels": {"zone": "us"}}]))
+        lib.wait_for("the other label", lambda: len(success(zone="us")) == 1)
+        assert success(zone="eu") == {}, success(zone="eu")
+        assert runs_of(f"tcp@{one}") >= runs and f"tcp@{closed}" not in probes(), probes()
+
+        # A second file, and an override of one of its targets.
+        write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{__param_module: tcp_connect, zone: asia}}\n")
+        lib.wait_for("the second file", lambda: success(zone="asia").get(two, (0, 0))[1] == 1)
+        assert f"tcp_connect@{two}" in probes(), probes()
+
+        # Mistakes: the last good content goes on, and the log, a metric and the page say so.
+        write(where / "targets" / "b.yml", f"- target: ['{one}']\n")
+        lib.wait_for("the metric", lambda: any(line.endswith(" 0") for line in metric("fettle_sd_file_read_successful")))
+        assert success(zone="asia")[two][1] == 1
+        assert [line.rsplit(" ", 1)[1] for line in metric("fettle_sd_file_targets{")] == ["1", "1"], metric("fettle_sd")
+        page = lib.get(agent.url + "/")
+        assert "A file of targets cannot be used" in page and "did you mean &#39;targets&#39;" in page.replace("'", "&#39;"), page
+        assert "did you mean 'targets'" in agent.text(), agent.text()
+        write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{zone: asia}}\n")
+        lib.wait_for("the file to be good again", lambda: f"tcp@{two}" in probes())
+        assert "A file of targets cannot be used" not in lib.get(agent.url + "/")
+
+        # A reload keeps what was discovered.
+        runs = runs_of(f"tcp@{one}")
+        os.kill(agent.child.pid, signal.SIGHUP)
+        lib.wait_for("the reload", lambda: "the configuration was loaded" in agent.text())
+        lib.wait_for("a run after the reload", lambda: runs_of(f"tcp@{one}") > runs)
+
+        # Gone: no probe, no series (a stale marker ended them), and the service is unknown again.
+        (where / "targets" / "a.json").unlink()
+        (where / "targets" / "b.yml").unlink()
+        lib.wait_for("the probes to be gone", lambda: probes() == {})
+        assert success() == {}, success()
+        assert agent.service("edge")["health"] == "unknown", agent.service("edge")
+        assert metric("fettle_sd_") == [], metric("fettle_sd_")
+    first.close()
+    second.close()
+print("file_sd: targets came, changed, broke and went")

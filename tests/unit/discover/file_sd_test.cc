@@ -1,0 +1,199 @@
+// file_sd: what a file says, and what counts while files come, change, break and go. Real files, a fake clock, and
+// folders that speak when the test says so; one test with the kernel's own watch.
+#include "discover/file_sd.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "fakes/fake_loop.h"
+#include "fakes/run_until.h"
+#include "loop/event_loop.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+class Folder {
+ public:
+  Folder() { std::filesystem::create_directories(path_); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ / name; }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
+  void remove(const std::string& name) const { std::filesystem::remove(path_ / name); }
+
+ private:
+  std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("fettle-sd-" + std::to_string(::getpid()));
+};
+
+struct FakeFolders final : loop::FolderWatcher {
+  base::Result<loop::Handle> watch(const std::string& folder, std::function<void()> changed) override {
+    struct Place final : loop::Registration {
+      Place(FakeFolders& f, std::string n) : folders(f), name(std::move(n)) {}
+      ~Place() override { folders.watched.erase(name); }
+      FakeFolders& folders;
+      std::string name;
+    };
+    if (refuse) return base::fail(base::Kind::not_found, "no such folder");
+    watched[folder] = std::move(changed);
+    return loop::Handle(std::make_unique<Place>(*this, folder));
+  }
+  bool refuse = false;
+  std::map<std::string, std::function<void()>> watched;
+};
+
+// "a:1{label="x"} …", without the path of the file.
+std::string shown(const std::vector<discover::Target>& targets) {
+  std::string out;
+  for (const discover::Target& target : targets)
+    out += (out.empty() ? "" : " ") + target.address + target.labels.without("__meta_filepath").to_string();
+  return out;
+}
+
+std::string parsed(const std::string& text) {
+  config::Errors errors;
+  const auto targets = discover::parse_targets(text, "t.yml", errors);
+  return errors.empty() ? shown(targets) : errors.text();
+}
+
+struct Site {
+  explicit Site(const std::vector<std::string>& patterns, base::Millis refresh = 5min) {
+    discover::FileSdSettings settings;
+    for (const std::string& pattern : patterns) settings.patterns.push_back(folder / pattern);
+    settings.refresh_interval = refresh;
+    settings_ = settings;
+  }
+  void start() {
+    sd = std::make_unique<discover::FileSd>(settings_, loop, folders, [this] { ++changes; });
+    CHECK(changes == 0);
+  }
+  void tell() {
+    for (const auto& [name, changed] : folders.watched) changed();
+    loop.advance(50ms);
+  }
+  Folder folder;
+  fakes::FakeLoop loop;
+  FakeFolders folders;
+  discover::FileSdSettings settings_;
+  int changes = 0;
+  std::unique_ptr<discover::FileSd> sd;
+};
+
+}  // namespace
+
+TEST_CASE("a file of targets is read as Prometheus reads it, in JSON as in YAML") {
+  struct Row {
+    const char *text, *want;
+  };
+  for (
+      const Row& row : {
+          Row{R"([{"targets": ["a:1", "b:2"], "labels": {"zone": "eu", "__param_module": "http_2xx"}}, {"targets": ["c:3"]}])",
+              R"(a:1{__param_module="http_2xx", zone="eu"} b:2{__param_module="http_2xx", zone="eu"} c:3{})"},
+          Row{"- targets: [a:1]\n  labels:\n    zone: eu\n", R"(a:1{zone="eu"})"},
+          Row{"- targets:\n  - 'https://shop.test/'\n", "https://shop.test/{}"},
+          Row{"", ""},
+          Row{"[]", ""},
+          Row{"targets: [a:1]", "t.yml:1:1: expected a list of groups, each with targets, got a mapping\n"},
+          Row{"- labels: {a: b}\n", "t.yml:1:3: [0]: the required key 'targets' is missing\n"},
+          Row{"- {targets: [a:1], label: {a: b}}\n", "t.yml:1:20: [0].label: unknown key; did you mean 'labels'?\n"},
+          Row{"- targets: ['']\n", "t.yml:1:12: [0].targets: has an empty one\n"},
+      }) {
+    CAPTURE(row.text);
+    CHECK(parsed(row.text) == row.want);
+  }
+  CHECK(parsed("- targets: [a:1]\n  labels: {'not-a-name': x}\n").find("t.yml:2:") == 0);
+  CHECK(parsed("[{\"targets\": [\"a:1\"").find("t.yml:") == 0);
+}
+
+TEST_CASE("targets come, change and go with their files") {
+  Site site({"*.yml", "more.json"});
+  site.folder.write("b.yml", "- targets: [b:1, b:2, b:1]\n");
+  site.start();
+  CHECK(shown(site.sd->targets()) == "b:1{} b:2{}");
+  REQUIRE(site.sd->targets().size() == 2);
+  CHECK(site.sd->targets()[0].labels.get("__meta_filepath") == site.folder / "b.yml");
+  site.folder.write("a.yml", "- targets: [a:1]\n  labels: {zone: eu}\n");
+  site.folder.write("more.json", R"([{"targets": ["m:1"]}])");
+  site.folder.write("other.json", R"([{"targets": ["o:1"]}])");
+  site.tell();
+  CHECK(site.changes == 1);
+  CHECK(shown(site.sd->targets()) == R"(a:1{zone="eu"} b:1{} b:2{} m:1{})");
+  site.tell();
+  CHECK(site.changes == 1);  // nothing is new
+  site.folder.write("a.yml", "- targets: [a:1]\n  labels: {zone: us}\n");
+  site.folder.remove("b.yml");
+  site.tell();
+  CHECK(site.changes == 2);
+  CHECK(shown(site.sd->targets()) == R"(a:1{zone="us"} m:1{})");
+}
+
+TEST_CASE("a file with mistakes keeps what it said before, and says so") {
+  Site site({"a.yml"});
+  site.folder.write("a.yml", "- targets: [a:1]\n");
+  site.start();
+  site.folder.write("a.yml", "- target: [a:2]\n");
+  site.tell();
+  CHECK(site.changes == 1);
+  CHECK(shown(site.sd->targets()) == "a:1{}");
+  REQUIRE(site.sd->files().size() == 1);
+  CHECK(site.sd->files()[0].targets == 1);
+  const std::string place = (site.folder / "a.yml") + ":1:3: ";
+  CHECK(site.sd->files()[0].error == place + "[0].target: unknown key; did you mean 'targets'?\n" + place +
+                                         "[0]: the required key 'targets' is missing");
+  site.folder.write("a.yml", "- targets: [a:2]\n");
+  site.tell();
+  CHECK(site.changes == 2);
+  CHECK(shown(site.sd->targets()) == "a:2{}");
+  CHECK(site.sd->files()[0].error.empty());
+}
+
+TEST_CASE("a file that has mistakes from the beginning has no targets, and an error") {
+  Site site({"a.yml"});
+  site.folder.write("a.yml", "- target: [a:1]\n");
+  site.start();
+  CHECK(site.sd->targets().empty());
+  REQUIRE(site.sd->files().size() == 1);
+  CHECK_FALSE(site.sd->files()[0].error.empty());
+}
+
+TEST_CASE("without a watch, and besides one, the files are looked at from time to time") {
+  Site site({"a.yml"}, 60s);
+  site.folders.refuse = true;
+  site.start();
+  CHECK(site.sd->targets().empty());
+  CHECK(site.sd->files().empty());
+  site.folder.write("a.yml", "- targets: [a:1]\n");
+  site.loop.advance(59s);
+  CHECK(site.changes == 0);
+  site.folders.refuse = false;
+  site.loop.advance(1s);
+  CHECK(site.changes == 1);
+  CHECK(shown(site.sd->targets()) == "a:1{}");
+  CHECK(site.folders.watched.size() == 1);  // there is one now
+  site.folder.write("a.yml", "- targets: [a:2]\n");
+  site.loop.advance(60s);
+  CHECK(shown(site.sd->targets()) == "a:2{}");
+}
+
+TEST_CASE("the kernel tells of files that are written, renamed and removed") {
+  const Folder folder;
+  loop::EventLoop loop;
+  loop::FolderWatch folders(loop);
+  int changes = 0;
+  discover::FileSd sd({{folder / "*.yml"}, 1h}, loop, folders, [&] { ++changes; });
+  const auto wait_for = [&](const std::string& want) {
+    CHECK(fakes::run_until(loop, [&] { return shown(sd.targets()) == want; }));
+  };
+  folder.write("a.yml", "- targets: [a:1]\n");
+  wait_for("a:1{}");
+  folder.write("next", "- targets: [a:2]\n");
+  std::filesystem::rename(folder / "next", folder / "a.yml");
+  wait_for("a:2{}");
+  folder.remove("a.yml");
+  wait_for("");
+  CHECK(changes == 3);
+  CHECK_FALSE(folders.watch(folder / "nowhere", [] {}));
+}
