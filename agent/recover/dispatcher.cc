@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
 
 #include "base/log.h"
@@ -12,8 +11,10 @@
 #include "recover/budget.h"
 #include "recover/clean_stops.h"
 #include "recover/explain.h"
+#include "recover/firing_alerts.h"
 #include "recover/give_back.h"
 #include "recover/guard.h"
+#include "recover/leftovers.h"
 #include "recover/maintenance.h"
 #include "recover/plan.h"
 #include "recover/run.h"
@@ -22,14 +23,6 @@ namespace recover {
 namespace {
 
 using state::Change;
-using state::Table;
-
-bool matches(const PlanSpec& spec, const model::Alert& alert) {
-  if (alert.service() != spec.service || spec.when.empty()) return false;
-  return std::all_of(spec.when.begin(), spec.when.end(), [&](const auto& want) {
-    return alert.labels.get(want.first == "alert" ? "alertname" : std::string_view(want.first)) == want.second;
-  });
-}
 
 }  // namespace
 
@@ -53,20 +46,19 @@ struct Dispatcher::Rep {
         context(std::move(c)),
         state(s),
         world(w),
-        listener(std::move(l)),
         random(options.seed),
         started(context.scheduler.now()),
         books(state, context.scheduler),
         node(state, context.scheduler, options.limits),
         give_back(context),
         maintenance(state, context.scheduler),
-        clean_stops(context.systemd) {}
+        clean_stops(context.systemd),
+        reports(std::move(l), context.page) {}
 
   Options options;
   Context context;
   state::State& state;
   World& world;
-  Listener listener;
   base::Random random;
   base::Instant started;
   Books books;
@@ -74,11 +66,10 @@ struct Dispatcher::Rep {
   GiveBack give_back;
   Maintenance maintenance;
   CleanStops clean_stops;
+  Reports reports;
+  FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
-  std::map<model::Labels, model::Alert> alerts;   // firing ones
-  std::map<std::string, std::string> unfinished;  // intents that a crash left, until their plan comes
-  std::map<std::string, bool> waiting;            // services whose alert waited over a crash: whether they were down
-  std::deque<model::RecoveryReport> reports;
+  Leftovers leftovers{books};
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
   Situation situation(const Active& a) const {
@@ -103,9 +94,7 @@ struct Dispatcher::Rep {
     std::vector<std::string> names;
     for (const auto& [service, other] : active)
       if (other.get() != &asking && other->plan->takes_place()) names.push_back(service);
-    // While plans are taken up after a crash: what was acting then comes first.
-    for (const auto& [key, run] : unfinished)
-      if (!Books::is_dry_run(key) && key != asking.spec->service) names.push_back(key);
+    for (std::string& name : leftovers.acting(asking.spec->service)) names.push_back(std::move(name));
     return names;
   }
 
@@ -130,12 +119,6 @@ struct Dispatcher::Rep {
     };
   }
 
-  const model::Alert* firing_alert(const PlanSpec& spec) const {
-    for (const auto& [labels, alert] : alerts)
-      if (matches(spec, alert)) return &alert;
-    return nullptr;
-  }
-
   // ---- effects
 
   void apply(Active& a, Effects effects) {
@@ -151,11 +134,11 @@ struct Dispatcher::Rep {
       case Effect::Kind::commit_budget: books.write(books.budget(*a.plan), "a budget"); break;
       case Effect::Kind::start_action: start_action(a); break;
       case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
-      case Effect::Kind::report: remember(effect.report); break;
-      case Effect::Kind::action_ended: action_ended(effect.report); break;
+      case Effect::Kind::report: reports.say(effect.report); break;
+      case Effect::Kind::action_ended: reports.action_ended(effect.report); break;
       case Effect::Kind::blocked: blocked(a, effect.text); break;
-      case Effect::Kind::exhausted: exhausted(a, effect.text); break;
-      case Effect::Kind::page: page(a, effect.text); break;
+      case Effect::Kind::exhausted: reports.exhausted(*a.spec, effect.text); break;
+      case Effect::Kind::page: reports.page(*a.spec, effect.text); break;
     }
   }
 
@@ -201,47 +184,10 @@ struct Dispatcher::Rep {
                    });
   }
 
-  // ---- telling
-
-  void remember(const model::RecoveryReport& report) {
-    const auto found =
-        std::find_if(reports.begin(), reports.end(), [&](const auto& known) { return known.id == report.id; });
-    if (found != reports.end()) *found = report;
-    else reports.push_front(report);
-    if (reports.size() > Books::kReports) reports.pop_back();
-    if (listener.on_report) listener.on_report(report);
-  }
-
-  void action_ended(const model::RecoveryReport& report) {
-    const model::ActionReport& action = report.actions.back();
-    if (action.result == "failed" || action.result == "timeout" || action.result == "refused")
-      base::log::warn("recovery action did not work", {{"service", report.service},
-                                                       {"action", action.action},
-                                                       {"result", action.result},
-                                                       {"text", action.text},
-                                                       {"recovery", report.id}});
-    if (listener.on_action) listener.on_action(report.service, action.action, action.result, report.mode);
-  }
-
   void blocked(Active& a, const std::string& reason) {
-    base::log::info("recovery waits", {{"service", a.spec->service}, {"reason", reason}});
     // Remembered, so that a crash does not forget the alert.
     if (!a.plan->running()) books.write(books.budget(*a.plan), "a waiting alert");
-    if (listener.on_blocked) listener.on_blocked(a.spec->service, reason);
-  }
-
-  void page(const Active& a, const std::string& text) {
-    base::log::warn("recovery tells people", {{"service", a.spec->service}, {"text", text}});
-    if (context.page && a.spec->mode != Mode::dry_run) context.page(a.spec->service, text);
-  }
-
-  void exhausted(Active& a, const std::string& text) {
-    if (a.spec->mode == Mode::dry_run) {
-      base::log::warn("recovery would be exhausted (dry run)", {{"service", a.spec->service}, {"text", text}});
-      return;
-    }
-    base::log::error("recovery exhausted", {{"service", a.spec->service}, {"text", text}});
-    if (context.page) context.page(a.spec->service, "Recovery exhausted. " + text);
+    reports.blocked(a.spec->service, reason);
   }
 
   // ---- life of a plan
@@ -312,7 +258,7 @@ struct Dispatcher::Rep {
   // Tells the plan whether one of its alerts fires.
   void follow_alerts(Active& a) {
     if (a.spec->when_down) return;  // the plan itself sees how its service is
-    if (const model::Alert* alert = firing_alert(*a.spec)) apply(a, a.plan->firing(*alert, situation(a)));
+    if (const model::Alert* alert = alerts.of(*a.spec)) apply(a, a.plan->firing(*alert, situation(a)));
     else if (a.plan->alert_firing()) apply(a, a.plan->resolved(situation(a)));
   }
 
@@ -323,19 +269,11 @@ struct Dispatcher::Rep {
     a.plan.emplace(*a.spec, books.spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     follow_unit(a);
-    if (const auto left = waiting.extract(a.spec->service)) a.plan->remember(left.mapped());
+    if (const auto was_down = leftovers.waited(a.spec->service)) a.plan->remember(*was_down);
     apply(a, a.plan->health(situation(a)));
-    if (const auto left = unfinished.extract(Books::key_of(*a.spec))) {
-      if (auto run = parse_run(left.mapped())) {
-        base::log::warn("an unfinished recovery goes on: probing first",
-                        {{"service", a.spec->service}, {"recovery", run->report.id}});
-        if (!run->alert.labels.empty()) alerts.try_emplace(run->alert.labels, run->alert);
-        apply(a, a.plan->resume(std::move(*run), situation(a)));
-      } else {
-        base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
-                         {{"service", a.spec->service}, {"error", run.error().text}});
-        books.write(books.orphan(Books::key_of(*a.spec), std::nullopt), "the end of a recovery");
-      }
+    if (auto run = leftovers.run_of(*a.spec)) {
+      if (!run->alert.labels.empty()) alerts.remember(run->alert);
+      apply(a, a.plan->resume(*std::move(run), situation(a)));
     }
     put_back(a);
     follow_alerts(a);
@@ -353,37 +291,11 @@ struct Dispatcher::Rep {
     clean_stops.forget(at->first);
     return active.erase(at);
   }
-
-  // An intent whose plan is no longer configured: closed and said, never left behind.
-  void close_orphans() {
-    for (auto& [key, text] : unfinished) {
-      std::optional<model::RecoveryReport> report;
-      if (auto run = parse_run(text)) {
-        run->report.state = "aborted";
-        run->report.ended = context.scheduler.wall_now();
-        remember(run->report);
-        report = std::move(run->report);
-      }
-      base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
-      books.write(books.orphan(key, report), "the end of a recovery");
-    }
-    if (!unfinished.empty()) wake_waiting();
-    unfinished.clear();
-  }
-
-  void read_state() {
-    unfinished = books.intents();
-    reports = books.reports();
-    for (auto& [service, wanted] : books.waiting()) {
-      waiting.emplace(service, wanted.was_down);
-      alerts.emplace(wanted.alert.labels, std::move(wanted.alert));
-    }
-  }
 };
 
 Dispatcher::Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener)
     : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, world, std::move(listener))) {
-  rep_->read_state();
+  rep_->leftovers.read(rep_->alerts, rep_->reports);
 }
 
 Dispatcher::~Dispatcher() = default;
@@ -407,15 +319,14 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
   }
-  rep_->close_orphans();
+  if (rep_->leftovers.close(rep_->context.scheduler.wall_now(), rep_->reports)) rep_->wake_waiting();
 }
 
 void Dispatcher::on_alert(const model::AlertTransition& transition) {
   const model::Alert& alert = transition.alert;
-  if (alert.state == model::AlertState::firing) rep_->alerts.insert_or_assign(alert.labels, alert);
-  else if (rep_->alerts.erase(alert.labels) == 0) return;
+  if (!rep_->alerts.note(alert)) return;
   const auto found = rep_->active.find(std::string(alert.service()));
-  if (found != rep_->active.end() && matches(*found->second->spec, alert)) rep_->follow_alerts(*found->second);
+  if (found != rep_->active.end() && is_for(*found->second->spec, alert)) rep_->follow_alerts(*found->second);
 }
 
 void Dispatcher::on_run(const std::string& service, const std::string& probe, bool up) {
@@ -526,6 +437,6 @@ std::vector<PlanStatus> Dispatcher::statuses() const {
   return out;
 }
 
-std::vector<model::RecoveryReport> Dispatcher::reports() const { return {rep_->reports.begin(), rep_->reports.end()}; }
+std::vector<model::RecoveryReport> Dispatcher::reports() const { return rep_->reports.newest_first(); }
 
 }  // namespace recover

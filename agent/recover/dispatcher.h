@@ -20,6 +20,7 @@
 #include "recover/explain.h"
 #include "recover/node_limit.h"
 #include "recover/plan_spec.h"
+#include "recover/reports.h"
 #include "state/state.h"
 
 namespace recover {
@@ -33,14 +34,6 @@ class World {
   virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
   virtual void probe_now(const std::string& service) = 0;  // results come through Dispatcher::on_run
   virtual std::vector<loop::Doubt> doubts() const = 0;     // why the agent does not trust what it saw lately
-};
-
-struct Listener {
-  std::function<void(const model::RecoveryReport&)> on_report;  // at start, after each action, at the end
-  std::function<void(const std::string& service, const std::string& action, const std::string& result,
-                     const std::string& mode)>
-      on_action;
-  std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
 };
 
 enum class Start { now, rehearsal };  // rehearsal: only says what `now` would do

@@ -12,6 +12,9 @@
 // - While a dependency is down or the service flaps, steps that heal nothing are done and the rest waits: the restart
 //   comes late, if the service has not come back by itself.
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
+//
+// plan.cc has the inputs; what they lead to is in plan_wait.cc until the first commit, and in plan_steps.cc from there
+// on.
 #pragma once
 
 #include <map>
@@ -105,6 +108,7 @@ class Plan {
  private:
   enum class Waited { no, yes };
 
+  // plan_wait.cc
   void begin(const Situation& situation, Waited waited, Effects& out);
   void new_run(const std::string& trigger, const Situation& situation);
   void spend_attempt(const Situation& situation, Effects& out);
@@ -113,10 +117,11 @@ class Plan {
   void exhaust(const Situation& situation, Effects& out);
   void ask(const Situation& situation, Effects& out);
   void spare(const Gate& cause, const Situation& situation, Effects& out);
+  void drop(const Situation& situation, Effects& out);
+  // plan_steps.cc
   void hold(const Situation& situation, Effects& out);
   enum class Seen { nothing, bad_run };
   void look_while_holding(Seen seen, const Situation& situation, Effects& out);
-  void note_health(const Situation& situation, Effects& out);
   void enter_step(const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);
@@ -126,12 +131,13 @@ class Plan {
   void finish(const std::string& outcome, const Situation& situation, Effects& out);
   void close(const Situation& situation, Effects& out);
   void closed(const Situation& situation, Effects& out);
-  void drop(const Situation& situation, Effects& out);
-  void reset_if_due(const Situation& situation, Effects& out);
   void say(Effect::Kind kind, Effects& out) const { out.push_back({kind, {}, run_.report}); }
   void say_progress(Effects& out) const;
   bool all_good(int threshold, const Situation& situation) const;
   std::string good_runs_text() const;
+  // plan.cc
+  void note_health(const Situation& situation, Effects& out);
+  void reset_if_due(const Situation& situation, Effects& out);
 
   const PlanSpec* spec_;
   base::Random* random_;

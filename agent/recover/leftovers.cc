@@ -1,0 +1,62 @@
+#include "recover/leftovers.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace recover {
+
+void Leftovers::read(FiringAlerts& alerts, Reports& reports) {
+  runs_ = books_.intents();
+  reports.take_up(books_.reports());
+  for (const auto& [service, wanted] : books_.waiting()) {
+    waiting_.emplace(service, wanted.was_down);
+    alerts.remember(wanted.alert);
+  }
+}
+
+std::optional<Run> Leftovers::run_of(const PlanSpec& spec) {
+  const auto left = runs_.extract(Books::key_of(spec));
+  if (left.empty()) return std::nullopt;
+  auto run = parse_run(left.mapped());
+  if (run) {
+    base::log::warn("an unfinished recovery goes on: probing first",
+                    {{"service", spec.service}, {"recovery", run->report.id}});
+    return *std::move(run);
+  }
+  base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
+                   {{"service", spec.service}, {"error", run.error().text}});
+  books_.write(books_.orphan(Books::key_of(spec), std::nullopt), "the end of a recovery");
+  return std::nullopt;
+}
+
+std::optional<bool> Leftovers::waited(const std::string& service) {
+  const auto left = waiting_.extract(service);
+  if (left.empty()) return std::nullopt;
+  return left.mapped();
+}
+
+std::vector<std::string> Leftovers::acting(const std::string& but) const {
+  std::vector<std::string> names;
+  for (const auto& [key, run] : runs_)
+    if (!Books::is_dry_run(key) && key != but) names.push_back(key);
+  return names;
+}
+
+bool Leftovers::close(base::WallTime now, Reports& reports) {
+  const auto runs = std::exchange(runs_, {});
+  for (const auto& [key, text] : runs) {
+    std::optional<model::RecoveryReport> report;
+    if (auto run = parse_run(text)) {
+      run->report.state = "aborted";
+      run->report.ended = now;
+      reports.say(run->report);
+      report = std::move(run->report);
+    }
+    base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
+    books_.write(books_.orphan(key, report), "the end of a recovery");
+  }
+  return !runs.empty();
+}
+
+}  // namespace recover

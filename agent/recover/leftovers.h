@@ -1,0 +1,39 @@
+// What a crash left of recoveries: intents of runs that did not end, alerts that waited for their plan. Each goes to
+// its plan when that is configured; the rest is closed and said, never left behind. Loop thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "recover/books.h"
+#include "recover/firing_alerts.h"
+#include "recover/plan_spec.h"
+#include "recover/reports.h"
+#include "recover/run.h"
+
+namespace recover {
+
+class Leftovers {
+ public:
+  explicit Leftovers(Books& books) : books_(books) {}
+
+  void read(FiringAlerts& alerts, Reports& reports);
+  // Once per plan. A run whose record cannot be read is dropped, and its attempt stays counted.
+  std::optional<Run> run_of(const PlanSpec& spec);
+  // Once per service: its alert waited, and whether the service was down then.
+  std::optional<bool> waited(const std::string& service);
+  // Services, but for one, whose runs acted and have not been taken up yet: they come first.
+  std::vector<std::string> acting(const std::string& but) const;
+  // Nobody comes for the rest: closes it. Whether there was any.
+  bool close(base::WallTime now, Reports& reports);
+
+ private:
+  Books& books_;
+  std::map<std::string, std::string> runs_;  // by key of the books
+  std::map<std::string, bool> waiting_;
+};
+
+}  // namespace recover

@@ -1,0 +1,195 @@
+// From the first commit of a run to its end: step by step, the waits that a restart would not end, the verification.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "recover/plan.h"
+
+namespace recover {
+
+using Kind = Effect::Kind;
+
+// The first step of a run that the node's budget does not allow is not reached: its gate is closed.
+void Plan::enter_step(const Situation& situation, Effects& out) {
+  const Step& step = current_step();
+  if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
+    const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+    const Gate* cause = first_that_spares(*spec_, gates);
+    run_.step_done = true;
+    run_.report.actions.push_back({step.text,
+                                   "refused",
+                                   cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped",
+                                   situation.wall,
+                                   {}});
+    say(Kind::action_ended, out);
+    return advance(situation, out);
+  }
+  if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
+    return commit_step(out);
+  run_.step_done = true;
+  run_.report.actions.push_back(
+      {step.text, "refused", "node_budget: " + situation.node_budget.text, situation.wall, {}});
+  say(Kind::action_ended, out);
+  step_failed(situation, out);
+}
+
+void Plan::commit_step(Effects& out) {
+  phase_ = Phase::committing;
+  next_.reset();
+  deadline_.reset();
+  run_.step_done = false;
+  run_.report.state = "acting";
+  run_.report.reason.clear();
+  out.push_back({Kind::commit_intent});
+}
+
+void Plan::step_failed(const Situation& situation, Effects& out) {
+  const Step& step = current_step();
+  // Nobody said yes: what it was asked for does not follow as an escalation.
+  const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
+  if (step.on_failure == OnFailure::stop || refused) finish("failed", situation, out);
+  else advance(situation, out);
+}
+
+void Plan::advance(const Situation& situation, Effects& out) {
+  const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
+  if (run_.step + 1 < list.size()) {
+    ++run_.step;
+    pending_ = spent_;
+    enter_step(situation, out);
+  } else if (run_.part == Part::finally) {
+    close(situation, out);
+  } else if (run_.mild) {
+    hold(situation, out);
+  } else if (run_.unverified) {
+    final_check_ = true;
+    verify(Verify{}, situation, out);
+  } else {
+    finish("failed", situation, out);
+  }
+}
+
+void Plan::hold(const Situation& situation, Effects& out) {
+  phase_ = Phase::holding;
+  good_runs_.clear();
+  deadline_.reset();
+  next_ = situation.now + kRetry;
+  run_.report.state = "holding";
+  out.push_back({Kind::commit_progress});
+  out.push_back({Kind::probe_now});
+}
+
+void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& out) {
+  next_ = situation.now + kRetry;
+  if (spent_.flapping && spec_->flapping) return;
+  const bool healthy = situation.health == model::Health::up && all_good(1, situation);
+  if (!firing_ || (run_.was_down && healthy)) {
+    finish(healthy ? "recovered" : "aborted", situation, out);
+    return say_progress(out);
+  }
+  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  if (const Gate* gate = first_closed(gates)) {
+    if (gate->name == "budget" || gate->name == "exhausted") {
+      finish("failed", situation, out);
+      say_progress(out);
+    }
+    return;
+  }
+  if (seen != Seen::bad_run) return out.push_back({Kind::probe_now});
+  // What held the restart back is gone, and a probe has said since that the service did not come back with it.
+  run_.mild = false;
+  const auto first =
+      std::find_if(spec_->steps.begin(), spec_->steps.end(), [](const Step& step) { return step.action->may_heal(); });
+  run_.step = static_cast<std::size_t>(first - spec_->steps.begin());
+  spend_attempt(situation, out);
+}
+
+// The end is reported once, when it is durable: by closed().
+void Plan::say_progress(Effects& out) const {
+  if (phase_ != Phase::closing) say(Kind::report, out);
+}
+
+void Plan::verify(const Verify& wanted, const Situation& situation, Effects& out) {
+  phase_ = Phase::verifying;
+  verify_ = wanted;
+  good_runs_.clear();
+  deadline_ = situation.now + wanted.within;
+  next_ = situation.now + kReprobe;
+  run_.report.state = "verifying";
+  out.push_back({Kind::probe_now});
+}
+
+bool Plan::all_good(int threshold, const Situation& situation) const {
+  // Probes that are not listed by name (a plan made by hand) are taken as one: the service's health decides then.
+  if (spec_->probes.empty())
+    return situation.health == model::Health::up &&
+           std::any_of(good_runs_.begin(), good_runs_.end(), [&](const auto& p) { return p.second >= threshold; });
+  return std::all_of(spec_->probes.begin(), spec_->probes.end(), [&](const std::string& name) {
+    const auto found = good_runs_.find(name);
+    return found != good_runs_.end() && found->second >= threshold;
+  });
+}
+
+std::string Plan::good_runs_text() const {
+  std::string out;
+  for (const std::string& name : spec_->probes) {
+    const auto found = good_runs_.find(name);
+    out += fmt::format("{}{} {} of {}", out.empty() ? "" : ", ", name, found == good_runs_.end() ? 0 : found->second,
+                       verify_.success_threshold);
+  }
+  return out;
+}
+
+void Plan::verify_failed(const Situation& situation, Effects& out) {
+  run_.unverified = false;
+  if (!run_.report.actions.empty()) {
+    std::string& text = run_.report.actions.back().text;
+    text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ", base::format_duration(verify_.within),
+                        spec_->probes.empty() ? "" : fmt::format(" (good runs: {})", good_runs_text()));
+  }
+  if (std::exchange(final_check_, false)) finish("failed", situation, out);
+  else step_failed(situation, out);
+  say_progress(out);
+}
+
+void Plan::finish(const std::string& outcome, const Situation& situation, Effects& out) {
+  final_check_ = false;
+  run_.outcome = outcome;
+  run_.part = Part::finally;
+  run_.step = 0;
+  pending_ = spent_;
+  if (spec_->finally.empty()) close(situation, out);
+  else commit_step(out);
+}
+
+void Plan::close(const Situation& situation, Effects& out) {
+  phase_ = Phase::closing;
+  next_.reset();
+  deadline_.reset();
+  if (run_.mild) pending_ = spent_;  // it did nothing that a budget or a cooldown would count
+  else if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
+  else if (run_.outcome == "failed") pending_ = with_failure(spent_, spec_->budget, situation.now, random_->unit());
+  run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
+  run_.report.reason.clear();
+  run_.report.ended = situation.wall;
+  // As in exhaust(): first told, then written down.
+  if (run_.report.state == "exhausted")
+    out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
+                                                "stops acting until it was healthy for {}",
+                                                spec_->service, run_.report.attempt, spec_->budget.attempts,
+                                                base::format_duration(spec_->budget.within),
+                                                base::format_duration(spec_->budget.backoff.reset_after))});
+  out.push_back({Kind::commit_close});
+}
+
+void Plan::closed(const Situation& situation, Effects& out) {
+  phase_ = Phase::idle;
+  const bool shown = std::exchange(visible_, false);
+  if (run_.outcome != "aborted" || shown) say(Kind::report, out);
+  settling_ = run_.outcome == "recovered";
+  if (firing_ && run_.outcome != "aborted") begin(situation, Waited::yes, out);
+  else settling_ = false;
+}
+
+}  // namespace recover

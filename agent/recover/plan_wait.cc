@@ -1,0 +1,152 @@
+// From the alert to the first commit of a run, and back to rest: gates, budgets, people who are asked.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "recover/plan.h"
+
+namespace recover {
+
+using Kind = Effect::Kind;
+
+void Plan::new_run(const std::string& trigger, const Situation& situation) {
+  run_ = Run{};
+  if (firing_) run_.alert = alert_;
+  run_.report.id = random_->identifier();
+  run_.report.service = spec_->service;
+  run_.report.trigger = trigger;
+  run_.report.mode = to_string(spec_->mode);
+  run_.report.started = situation.wall;
+  visible_ = false;
+  asked_until_.reset();
+  reason_.clear();
+}
+
+void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
+  new_run(fmt::format("alert {}", alert_.name()), situation);
+  run_.was_down = was_down_;
+  waited_ = waited;
+  consider(situation, out);
+}
+
+void Plan::consider(const Situation& situation, Effects& out) {
+  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  const Gate* gate = first_closed(gates);
+  const Gate* cause = gate != nullptr ? first_that_spares(*spec_, gates) : nullptr;
+  if (gate != nullptr && cause == nullptr) {
+    if (gate->name == "budget") exhaust(situation, out);
+    else block(*gate, situation, out);
+    return;
+  }
+  if (waited_ == Waited::yes && phase_ != Phase::recheck) {
+    phase_ = Phase::recheck;
+    good_runs_.clear();
+    deadline_ = situation.now + kRecheckLimit;
+    next_.reset();
+    out.push_back({Kind::probe_now});
+    return;
+  }
+  if (cause != nullptr) spare(*cause, situation, out);
+  else spend_attempt(situation, out);
+}
+
+// Traffic is moved and people are told; the restart that would not help is left out.
+void Plan::spare(const Gate& cause, const Situation& situation, Effects& out) {
+  settling_ = false;
+  run_.mild = true;
+  pending_ = spent_;
+  out.push_back({Kind::blocked, cause.name});
+  enter_step(situation, out);
+}
+
+void Plan::spend_attempt(const Situation& situation, Effects& out) {
+  settling_ = false;
+  reason_.clear();
+  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
+  pending_ = with_attempt(spent_, spec_->budget, situation.now);
+  enter_step(situation, out);
+}
+
+void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
+  const bool changed = phase_ == Phase::idle || reason_ != gate.name;
+  phase_ = Phase::blocked;
+  waited_ = Waited::yes;
+  deadline_.reset();
+  reason_ = gate.name;
+  // What only a person or a reset of the latch can open is not asked for again and again.
+  if (gate.name == "exhausted" || gate.name == "ask" || (gate.name == "maintenance" && !gate.opens)) next_.reset();
+  else next_ = gate.opens.value_or(situation.now + kRetry);
+  if (gate.name == "ask") ask(situation, out);
+  if (!changed || settling_) return;
+  out.push_back({Kind::blocked, gate.name});
+  run_.report.state = "blocked";
+  run_.report.reason = gate.name;
+  // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
+  if (gate.name == "backoff" || gate.name == "exhausted") return;
+  visible_ = true;
+  say(Kind::report, out);
+}
+
+// Mode ask: a person is paged once for a run, and has so long to answer.
+void Plan::ask(const Situation& situation, Effects& out) {
+  const std::string timeout = base::format_duration(spec_->ask_timeout);
+  if (!asked_until_) {
+    asked_until_ = situation.now + spec_->ask_timeout;
+    std::string steps;
+    for (const Step& step : spec_->steps) steps += (steps.empty() ? "" : ", then ") + step.text;
+    out.push_back(
+        {Kind::page, fmt::format("{0}: recovery waits for a person ({1}). It would run {2}. To approve, within "
+                                 "{3}: fettle recover {0}",
+                                 spec_->service, run_.report.trigger, steps, timeout)});
+  }
+  if (situation.now < *asked_until_) {
+    next_ = asked_until_;
+  } else if (std::exchange(visible_, false)) {
+    run_.report.state = "aborted";
+    run_.report.reason = fmt::format("nobody approved within {}", timeout);
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+}
+
+// An action is wanted and none is left.
+void Plan::exhaust(const Situation& situation, Effects& out) {
+  spent_.exhausted = true;
+  pending_ = spent_;
+  phase_ = Phase::blocked;
+  waited_ = Waited::yes;
+  settling_ = false;
+  deadline_.reset();
+  next_.reset();
+  reason_ = "exhausted";
+  run_.report.state = "exhausted";
+  run_.report.reason = "budget";
+  run_.report.ended = situation.wall;
+  // Told before it is written down: a crash between the two tells it twice, and never not at all.
+  out.push_back(
+      {Kind::exhausted, fmt::format("{}: {} recoveries within {} did not keep it healthy; fettle stops acting "
+                                    "until a person has mended it and it was healthy for {}",
+                                    spec_->service, spec_->budget.attempts, base::format_duration(spec_->budget.within),
+                                    base::format_duration(spec_->budget.backoff.reset_after))});
+  out.push_back({Kind::commit_budget});
+  out.push_back({Kind::blocked, reason_});
+  say(Kind::report, out);
+  visible_ = false;
+}
+
+// The wait is over without an action.
+void Plan::drop(const Situation& situation, Effects& out) {
+  if (visible_) {
+    run_.report.state = "aborted";
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+  phase_ = Phase::idle;
+  visible_ = settling_ = false;
+  reason_.clear();
+  next_.reset();
+  deadline_.reset();
+  out.push_back({Kind::commit_budget});
+}
+
+}  // namespace recover

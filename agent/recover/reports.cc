@@ -1,0 +1,48 @@
+#include "recover/reports.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "recover/books.h"
+
+namespace recover {
+
+void Reports::say(const model::RecoveryReport& report) {
+  const auto found = std::find_if(all_.begin(), all_.end(), [&](const auto& known) { return known.id == report.id; });
+  if (found != all_.end()) *found = report;
+  else all_.push_front(report);
+  if (all_.size() > Books::kReports) all_.pop_back();
+  if (listener_.on_report) listener_.on_report(report);
+}
+
+void Reports::action_ended(const model::RecoveryReport& report) {
+  const model::ActionReport& action = report.actions.back();
+  if (action.result == "failed" || action.result == "timeout" || action.result == "refused")
+    base::log::warn("recovery action did not work", {{"service", report.service},
+                                                     {"action", action.action},
+                                                     {"result", action.result},
+                                                     {"text", action.text},
+                                                     {"recovery", report.id}});
+  if (listener_.on_action) listener_.on_action(report.service, action.action, action.result, report.mode);
+}
+
+void Reports::blocked(const std::string& service, const std::string& reason) {
+  base::log::info("recovery waits", {{"service", service}, {"reason", reason}});
+  if (listener_.on_blocked) listener_.on_blocked(service, reason);
+}
+
+void Reports::page(const PlanSpec& spec, const std::string& text) {
+  base::log::warn("recovery tells people", {{"service", spec.service}, {"text", text}});
+  if (page_ && spec.mode != Mode::dry_run) page_(spec.service, text);
+}
+
+void Reports::exhausted(const PlanSpec& spec, const std::string& text) {
+  if (spec.mode == Mode::dry_run) {
+    base::log::warn("recovery would be exhausted (dry run)", {{"service", spec.service}, {"text", text}});
+    return;
+  }
+  base::log::error("recovery exhausted", {{"service", spec.service}, {"text", text}});
+  if (page_) page_(spec.service, "Recovery exhausted. " + text);
+}
+
+}  // namespace recover

@@ -1,0 +1,45 @@
+// What recoveries have to say: the newest reports for pages, the log, the counters of the app, a page for people. A dry
+// run is told as the real thing, but nobody is paged for it. Loop thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/action_report.h"
+#include "recover/plan_spec.h"
+
+namespace recover {
+
+struct Listener {
+  std::function<void(const model::RecoveryReport&)> on_report;  // at start, after each action, at the end
+  std::function<void(const std::string& service, const std::string& action, const std::string& result,
+                     const std::string& mode)>
+      on_action;
+  std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
+};
+
+class Reports {
+ public:
+  using Page = std::function<void(const std::string& service, const std::string& text)>;
+
+  Reports(Listener listener, Page page) : listener_(std::move(listener)), page_(std::move(page)) {}
+
+  // Those of before a restart, newest first: nobody is told again.
+  void take_up(std::deque<model::RecoveryReport> before) { all_ = std::move(before); }
+  std::vector<model::RecoveryReport> newest_first() const { return {all_.begin(), all_.end()}; }
+
+  void say(const model::RecoveryReport& report);           // a new one, or one that has got further
+  void action_ended(const model::RecoveryReport& report);  // its newest action
+  void blocked(const std::string& service, const std::string& reason);
+  void page(const PlanSpec& spec, const std::string& text);
+  void exhausted(const PlanSpec& spec, const std::string& text);
+
+ private:
+  Listener listener_;
+  Page page_;  // null: nobody to page
+  std::deque<model::RecoveryReport> all_;
+};
+
+}  // namespace recover
