@@ -22,6 +22,7 @@ struct UnitState {
   std::string active;  // active, reloading, inactive, failed, activating, deactivating
   std::string sub;     // running, dead, auto-restart …
   std::string result;  // success, exit-code, signal, core-dump, watchdog, oom-kill, timeout, start-limit-hit …
+  std::string job{};   // what somebody asked for and has not ended: start, stop, restart …; "": nothing
   std::uint32_t restarts = 0;  // NRestarts
   pid_t main_pid = 0;
   int exec_main_code = 0;             // CLD_EXITED, CLD_KILLED, CLD_DUMPED

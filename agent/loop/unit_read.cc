@@ -32,6 +32,14 @@ std::string read_string(sd_bus_message* message) {
   return text;
 }
 
+// The path of the job that a unit has; "" for none.
+std::string read_job(sd_bus_message* message) {
+  std::uint32_t id = 0;
+  const char* path = nullptr;
+  if (sd_bus_message_read(message, "v", "(uo)", &id, &path) < 0 || id == 0 || path == nullptr) return "";
+  return path;
+}
+
 template <typename T>
 T read_number(sd_bus_message* message, const char* type) {
   T value{};
@@ -49,22 +57,25 @@ std::string unit_path(const std::string& unit) {
   return out;
 }
 
-UnitRead::UnitRead(BusConnection& bus, const std::string& unit, Done done) : unit_(unit), done_(std::move(done)) {
-  ask(bus, "org.freedesktop.systemd1.Unit", nullptr, &UnitRead::on_unit);
+UnitRead::UnitRead(BusConnection& bus, const std::string& unit, Done done)
+    : bus_(bus), unit_(unit), done_(std::move(done)) {
+  const std::string path = unit_path(unit);
+  ask(path, "org.freedesktop.systemd1.Unit", nullptr, &UnitRead::on_unit);
   if (const std::string interface = type_interface(unit); !interface.empty())
-    for (const char* property : kProperties) ask(bus, interface.c_str(), property, &UnitRead::on_property);
+    for (const char* property : kProperties) ask(path, interface.c_str(), property, &UnitRead::on_property);
   bus.sent();
 }
 
-void UnitRead::ask(BusConnection& bus, const char* interface, const char* property, sd_bus_message_handler_t on_reply) {
+void UnitRead::ask(const std::string& path, const char* interface, const char* property,
+                   sd_bus_message_handler_t on_reply) {
   sd_bus_message* call = nullptr;
   sd_bus_slot* slot = nullptr;
-  int code = sd_bus_message_new_method_call(bus.native(), &call, kSystemd, unit_path(unit_).c_str(),
+  int code = sd_bus_message_new_method_call(bus_.native(), &call, kSystemd, path.c_str(),
                                             "org.freedesktop.DBus.Properties", property != nullptr ? "Get" : "GetAll");
   const Message owned(call);
   if (code >= 0) code = sd_bus_message_append(call, "s", interface);
   if (code >= 0 && property != nullptr) code = sd_bus_message_append(call, "s", property);
-  if (code >= 0) code = sd_bus_call_async(bus.native(), &slot, call, on_reply, this, kAnswerWithin);
+  if (code >= 0) code = sd_bus_call_async(bus_.native(), &slot, call, on_reply, this, kAnswerWithin);
   // A connection that has just ended: told by its own end, which comes.
   if (code < 0) return;
   slots_.emplace_back(slot);
@@ -79,6 +90,7 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     return 0;
   }
   UnitState& state = read.state_;
+  std::string job;
   sd_bus_message_enter_container(reply, 'a', "{sv}");
   while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
     const char* name = nullptr;
@@ -87,12 +99,25 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     if (property == "LoadState") state.load = read_string(reply);
     else if (property == "ActiveState") state.active = read_string(reply);
     else if (property == "SubState") state.sub = read_string(reply);
+    else if (property == "Job") job = read_job(reply);
     else if (property == "ActiveEnterTimestamp") state.active_enter_us = read_number<std::uint64_t>(reply, "t");
     else sd_bus_message_skip(reply, "v");
     sd_bus_message_exit_container(reply);
   }
+  if (!job.empty()) {  // a unit tells which job it has, and the job what it is
+    read.ask(job, "org.freedesktop.systemd1.Job", "JobType", &UnitRead::on_job);
+    read.bus_.sent();
+  }
   if (state.load == "not-found")
     read.error_ = base::Error{base::Kind::not_found, fmt::format("systemd knows no unit {}", read.unit_)};
+  read.answered();
+  return 0;
+}
+
+// A job that has ended meanwhile is an error, and no job.
+int UnitRead::on_job(sd_bus_message* reply, void* self, sd_bus_error*) {
+  auto& read = *static_cast<UnitRead*>(self);
+  if (sd_bus_message_is_method_error(reply, nullptr) == 0) read.state_.job = read_string(reply);
   read.answered();
   return 0;
 }

@@ -15,7 +15,7 @@ inline constexpr const char* kSystemd = "org.freedesktop.systemd1";
 
 std::string unit_path(const std::string& unit);
 
-// `done` once, from the loop; dropping this silences it.
+// `done` once, from the loop; dropping this silences it. `bus` outlives it.
 class UnitRead {
  public:
   using Done = std::function<void(base::Result<UnitState>)>;
@@ -24,11 +24,13 @@ class UnitRead {
   UnitRead& operator=(const UnitRead&) = delete;
 
  private:
-  void ask(BusConnection& bus, const char* interface, const char* property, sd_bus_message_handler_t on_reply);
+  void ask(const std::string& path, const char* interface, const char* property, sd_bus_message_handler_t on_reply);
   static int on_unit(sd_bus_message* reply, void* self, sd_bus_error*);
   static int on_property(sd_bus_message* reply, void* self, sd_bus_error*);
+  static int on_job(sd_bus_message* reply, void* self, sd_bus_error*);
   void answered();
 
+  BusConnection& bus_;
   std::string unit_;
   Done done_;
   UnitState state_;

@@ -142,7 +142,9 @@ class FakeSystemd {
     const std::string_view method = member;
     if (method == "Get" && std::string_view(path) == "/org/freedesktop/systemd1")
       return sd_bus_reply_method_return(m, "v", "s", system_state_.c_str());
-    if (method == "GetAll") return all(m, units_[path]);
+    if (method == "GetAll") return all(m, path);
+    if (method == "Get" && jobs_of_units_.contains(path))
+      return sd_bus_reply_method_return(m, "v", "s", jobs_of_units_[path].c_str());
     if (method == "Get") return one(m, units_[path]);
     if (method == "Subscribe") return sd_bus_reply_method_return(m, "");
     const char *unit = "", *mode = "";
@@ -165,12 +167,20 @@ class FakeSystemd {
     if (result_ != "hang" && jobs_ % 2 == 1) end();
     return 1;
   }
-  static int all(sd_bus_message* m, const loop::UnitState& state) {
+  // A unit's job has a path of its own, under which its type is asked for; "gone" has ended before that.
+  int all(sd_bus_message* m, const std::string& path) {
+    const loop::UnitState& state = units_[path];
+    std::string job = "/";
+    if (!state.job.empty()) {
+      job = "/org/freedesktop/systemd1/job/9" + std::to_string(jobs_of_units_.size());
+      if (state.job != "gone") jobs_of_units_[job] = state.job;
+    }
     sd_bus_message* reply = nullptr;
     sd_bus_message_new_method_return(m, &reply);
-    sd_bus_message_append(reply, "a{sv}", 5, "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(),
-                          "ActiveState", "s", state.active.c_str(), "Documentation", "as", 0, "SubState", "s",
-                          state.sub.c_str(), "ActiveEnterTimestamp", "t", state.active_enter_us);
+    sd_bus_message_append(reply, "a{sv}", 6, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7), job.c_str(),
+                          "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(), "ActiveState", "s",
+                          state.active.c_str(), "Documentation", "as", 0, "SubState", "s", state.sub.c_str(),
+                          "ActiveEnterTimestamp", "t", state.active_enter_us);
     sd_bus_send(nullptr, reply, nullptr);
     sd_bus_message_unref(reply);
     return 1;
@@ -192,6 +202,7 @@ class FakeSystemd {
   sd_bus* bus_ = nullptr;
   mutable std::mutex mutex_;
   std::map<std::string, loop::UnitState> units_;
+  std::map<std::string, std::string> jobs_of_units_;  // type by path
   std::vector<std::string> changed_;
   std::string result_ = "done", system_state_ = "running", calls_;
   std::uint32_t jobs_ = 0;

@@ -80,6 +80,23 @@ TEST_CASE("a unit's state is read whole, and a unit that is not there is an erro
   CHECK(missing.error().text == "systemd knows no unit nobody.service");
 }
 
+TEST_CASE("a unit that somebody is stopping shows the job, and one whose job has just ended shows none") {
+  fakes::BusDaemon daemon;
+  if (!have(daemon)) return;
+  fakes::FakeSystemd manager(daemon.address);
+  World world(daemon.address);
+  for (const auto& [job, want] : {std::pair{"stop", "stop"}, {"restart", "restart"}, {"gone", ""}, {"", ""}}) {
+    CAPTURE(job);
+    loop::UnitState state = kRunning;
+    state.job = job;
+    manager.set("order.service", state);
+    const State got = world.read("order.service");
+    REQUIRE(got.has_value());
+    CHECK(got->job == want);
+    CHECK(got->main_pid == 4711);
+  }
+}
+
 TEST_CASE("a watcher hears the state now and each change once") {
   const fakes::BusDaemon daemon;
   if (!have(daemon)) return;
