@@ -108,9 +108,9 @@ class Agent final {
   std::unique_ptr<notify::Notifications> notifications_;
   std::unique_ptr<recover::Switchboard> switchboard_;
   Verdicts verdicts_;
-  World world_{verdicts_, loop_, [this](const std::string& service) { schedule_->trigger_service(service); }};
-  std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<probe::Schedule> schedule_;
+  World world_{verdicts_, loop_, schedule_};
+  std::unique_ptr<recover::Dispatcher> dispatcher_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};
 

@@ -1,7 +1,7 @@
 // The rest of the agent as recovery plans see it, and whether it may trust its own eyes. Loop thread.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,15 +9,16 @@
 #include "app/verdicts.h"
 #include "loop/doubts.h"
 #include "loop/scheduler.h"
-#include "recover/dispatcher.h"
+#include "probe/schedule.h"
+#include "recover/world.h"
 
 namespace app {
 
 class World final : public recover::World {
  public:
-  World(const Verdicts& verdicts, const loop::Scheduler& scheduler,
-        std::function<void(const std::string& service)> probe_now)
-      : verdicts_(verdicts), scheduler_(scheduler), probe_now_(std::move(probe_now)) {}
+  // The schedule comes later than what is asked of it.
+  World(const Verdicts& verdicts, const loop::Scheduler& scheduler, const std::unique_ptr<probe::Schedule>& schedule)
+      : verdicts_(verdicts), scheduler_(scheduler), schedule_(schedule) {}
 
   // Each second: `longest_turn` of the loop since the last time. Logs what makes the agent doubt.
   void look(base::Duration longest_turn);
@@ -26,13 +27,16 @@ class World final : public recover::World {
   std::optional<base::Duration> service_uptime(const std::string& service) const override {
     return verdicts_.uptime(service, scheduler_.wall_now());
   }
-  void probe_now(const std::string& service) override { probe_now_(service); }
+  model::Health latest(const std::string& service) const override { return schedule_->latest_health(service); }
+  std::vector<std::string> probe_now(const std::string& service) override {
+    return schedule_->trigger_service(service);
+  }
   std::vector<loop::Doubt> doubts() const override { return doubts_.held(scheduler_.now()); }
 
  private:
   const Verdicts& verdicts_;
   const loop::Scheduler& scheduler_;
-  std::function<void(const std::string&)> probe_now_;
+  const std::unique_ptr<probe::Schedule>& schedule_;
   loop::Doubts doubts_;
 };
 

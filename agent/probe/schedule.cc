@@ -353,9 +353,14 @@ void Schedule::trigger(const std::string& service, const std::string& probe) {
   if (Entry* e = rep_->find(service, probe)) rep_->trigger(*e);
 }
 
-void Schedule::trigger_service(const std::string& service) {
-  for (const auto& e : rep_->entries)
-    if (e->spec.service == service) rep_->trigger(*e);
+std::vector<std::string> Schedule::trigger_service(const std::string& service) {
+  std::vector<std::string> names;
+  for (const auto& e : rep_->entries) {
+    if (e->spec.service != service) continue;
+    names.push_back(e->spec.name);
+    rep_->trigger(*e);
+  }
+  return names;
 }
 
 std::vector<Status> Schedule::statuses() const {
@@ -381,6 +386,20 @@ model::Health Schedule::service_health(const std::string& service) const {
   for (const auto& e : rep_->entries) {
     if (e->spec.service != service) continue;
     healths.push_back(e->health.health);
+    needed = e->spec.healthy_probes;
+  }
+  return compose(healths, needed);
+}
+
+model::Health Schedule::latest_health(const std::string& service) const {
+  std::vector<model::Health> healths;
+  std::size_t needed = 0;
+  for (const auto& e : rep_->entries) {
+    if (e->spec.service != service) continue;
+    model::Health health = model::Health::unknown;
+    if (const auto& last = e->status.last; last && last->outcome.up) health = model::Health::up;
+    else if (last && last->outcome.reason != model::Reason::agent_overloaded) health = model::Health::down;
+    healths.push_back(health);
     needed = e->spec.healthy_probes;
   }
   return compose(healths, needed);

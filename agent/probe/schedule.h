@@ -75,13 +75,16 @@ class Schedule {
   Load load() const;
   // One run now, beside the grid (verification, `fettle probe`, events). Joins a run that is going on.
   void trigger(const std::string& service, const std::string& probe);
-  void trigger_service(const std::string& service);
-  std::vector<Status> statuses() const;  // in order of configuration
+  std::vector<std::string> trigger_service(const std::string& service);  // the names of its probes
+  std::vector<Status> statuses() const;                                  // in order of configuration
   const Status* status(const std::string& service, const std::string& probe) const;
   // The service's main process started: the startup_grace of its probes counts from then.
   void service_started(const std::string& service, base::Instant at);
   // Over its probes, as compose() says.
   model::Health service_health(const std::string& service) const;
+  // The same over the last run of each probe, without thresholds. A run that failed because the agent was too slow, or
+  // what it asks was silent, says nothing.
+  model::Health latest_health(const std::string& service) const;
 
  private:
   struct Rep;

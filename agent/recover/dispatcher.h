@@ -11,7 +11,6 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "loop/doubts.h"
 #include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "model/alert.h"
@@ -21,20 +20,10 @@
 #include "recover/node_limit.h"
 #include "recover/plan_spec.h"
 #include "recover/reports.h"
+#include "recover/world.h"
 #include "state/state.h"
 
 namespace recover {
-
-// What plans ask about the rest of the agent. The app answers.
-class World {
- public:
-  virtual ~World() = default;
-  virtual model::Health service_health(const std::string& service) const = 0;
-  // Since the service's main process started; nullopt if unknown.
-  virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
-  virtual void probe_now(const std::string& service) = 0;  // results come through Dispatcher::on_run
-  virtual std::vector<loop::Doubt> doubts() const = 0;     // why the agent does not trust what it saw lately
-};
 
 enum class Start { now, rehearsal };  // rehearsal: only says what `now` would do
 
@@ -53,7 +42,7 @@ class Dispatcher {
   void replace(std::vector<std::unique_ptr<PlanSpec>> plans);
   void limit(NodeLimits limits);
   void on_alert(const model::AlertTransition& transition);
-  // After every probe run of the service: verification counts these.
+  // After every run of any probe: verification counts those of the service, a look waits for those of dependencies.
   void on_run(const std::string& service, const std::string& probe, bool up);
   void on_health(const model::HealthChange& change);
   // Durable; `done` after fsync. While on, nothing starts for the service and what runs is finished. `length` 0: until

@@ -16,9 +16,8 @@ std::string step_text(const Step& step, std::string_view prefix) {
 }
 
 std::string first_healing(const PlanSpec& spec) {
-  for (const Step& step : spec.steps)
-    if (step.action->may_heal()) return step.text;
-  return "nothing";
+  const auto first = spec.first_healing();
+  return first ? spec.steps[*first].text : "nothing";
 }
 
 }  // namespace
@@ -59,10 +58,13 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
     case Phase::asking: return fmt::format("waits for a person: fettle recover {} approves", spec.service);
     case Phase::holding: {
       const Gate* cause = first_that_spares(spec, gates);
+      if (cause == nullptr) cause = first_closed(gates);
       return cause != nullptr
                  ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec), cause->name, cause->text)
                  : fmt::format("{} {} unless a probe finds it healthy", verb, first_healing(spec));
     }
+    case Phase::looking:
+      return fmt::format("{} {} unless systemd or a dependency speaks against it", verb, plan.current_step().text);
     case Phase::verifying: return "probes must say that it is healthy";
     case Phase::committing:
     case Phase::closing: return "writes down what it is about to do";

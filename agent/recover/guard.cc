@@ -21,9 +21,11 @@ Gate until(std::string name, base::Instant opens, base::Instant now, std::string
 Gate dependencies(const PlanSpec& plan, const Situation& situation) {
   if (!plan.guards.dependencies_healthy) return {"dependencies", true, "not asked for"};
   std::string down, rest;
-  for (const auto& [name, health] : situation.dependencies) {
-    std::string& list = health == model::Health::down ? down : rest;
-    list += fmt::format("{}{} is {}", list.empty() ? "" : ", ", name, to_string(health));
+  for (const auto& [name, health, latest] : situation.dependencies) {
+    const bool fails = health != model::Health::down && latest == model::Health::down;
+    std::string& list = fails || health == model::Health::down ? down : rest;
+    list += fmt::format("{}{} is {}{}", list.empty() ? "" : ", ", name, to_string(health),
+                        fails ? ", but its last probe failed" : "");
   }
   if (!down.empty()) return {"dependencies", false, down + ": a restart would not help"};
   return {"dependencies", true, rest.empty() ? "none" : rest};
@@ -66,8 +68,6 @@ Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
                            base::format_duration(plan.guards.min_uptime)),
                fmt::format("started {} ago", text_of(*situation.uptime)));
 }
-
-bool heals(const Step& step) { return step.action != nullptr && step.action->may_heal(); }
 
 Gate exhausted(const PlanSpec& plan, const Spent& spent) {
   if (!spent.exhausted) return {"exhausted", true, "not latched"};
@@ -126,7 +126,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
                           fmt::format("over")));
   else gates.push_back({"backoff", true, "none"});
   gates.push_back(situation.node_busy);
-  if (std::any_of(plan.steps.begin(), plan.steps.end(), heals)) gates.push_back(situation.node_budget);
+  if (plan.first_healing()) gates.push_back(situation.node_budget);
   if (plan.mode == Mode::ask)
     gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return gates;
@@ -134,8 +134,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
 
 const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates) {
   static constexpr std::string_view kPassing[]{"node_busy", "node_budget", "cooldown", "backoff", "min_uptime"};
-  if (plan.mode == Mode::ask || plan.steps.empty() || heals(plan.steps.front())) return nullptr;
-  if (std::none_of(plan.steps.begin(), plan.steps.end(), heals)) return nullptr;
+  if (plan.mode == Mode::ask || plan.first_healing().value_or(0) == 0) return nullptr;
   const Gate* cause = nullptr;
   for (const Gate& gate : gates) {
     if (gate.open) continue;

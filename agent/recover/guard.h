@@ -26,6 +26,12 @@ struct Gate {
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
 };
 
+struct Dependency {
+  std::string name;
+  model::Health health = model::Health::unknown;  // its verdict
+  model::Health latest = model::Health::unknown;  // what the last run of its probes says, before any threshold
+};
+
 // What the world looks like at the moment of a decision.
 struct Situation {
   base::Instant now{};
@@ -33,7 +39,7 @@ struct Situation {
   base::Instant agent_started{};
   model::Health health = model::Health::unknown;  // of the service
   std::optional<base::Duration> uptime;           // of the service's main process
-  std::vector<std::pair<std::string, model::Health>> dependencies;
+  std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
   std::vector<loop::Doubt> doubts;     // why the agent does not trust what it saw
   std::optional<std::string> stopped;  // that somebody else stopped the service's unit
@@ -43,9 +49,10 @@ struct Situation {
 };
 
 // All gates, open and closed, in the order in which they are asked: the first closed one is the reason.
-// A service with probes is left alone while they have no verdict. A dependency whose health is unknown does not close
-// its gate: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service without a
-// known process has no uptime that would hold anything back.
+// A service with probes is left alone while they have no verdict. A dependency closes its gate with its verdict, and
+// before that with the last run of its probes: it may be found down later than who depends on it. One whose health is
+// unknown does not: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service
+// without a known process has no uptime that would hold anything back.
 std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
 
 // The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and

@@ -41,6 +41,7 @@ std::string Plan::state() const {
     case Phase::asking: return "asking";
     case Phase::holding: return "holding";
     case Phase::committing:
+    case Phase::looking:
     case Phase::acting:
     case Phase::closing: return "acting";
   }
@@ -117,8 +118,13 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
     close(situation, out);
     return out;
   }
-  phase_ = Phase::acting;
   visible_ = true;
+  if (is_first_to_heal())  // what came in while the intent was written
+    if (const auto gate = told_against(situation)) {
+      spare_the_rest(*gate, situation, out);
+      return out;
+    }
+  phase_ = Phase::acting;
   action_started_ = situation.wall;
   const Step& step = current_step();
   if (step.action != nullptr && step.action->waits_for_person() && acts()) {
@@ -161,15 +167,25 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
 Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situation) {
   Effects out;
   if (!wants_runs()) return out;
+  if (phase_ == Phase::idle) {
+    if (!up && situation.health == model::Health::down) begin(situation, Waited::yes, out);
+    return out;
+  }
   int& good = good_runs_[probe];
   good = up ? good + 1 : 0;
   if (phase_ == Phase::holding) {
     look_while_holding(up ? Seen::nothing : Seen::bad_run, situation, out);
     return out;
   }
-  if (phase_ == Phase::recheck) {
-    if (!up || !run_.was_down) consider(situation, out);
-    else if (all_good(1, situation)) drop(situation, out);
+  if (phase_ == Phase::recheck || phase_ == Phase::looking) {
+    if (up && run_.was_down) {
+      if (!all_good(1, situation)) return out;
+      if (phase_ == Phase::recheck) drop(situation, out);
+      else finish("recovered", situation, out);
+      return out;
+    }
+    own_missing_ = false;
+    if (!look_missing_) decide(situation, out);
     return out;
   }
   if (all_good(verify_.success_threshold, situation)) {
@@ -178,6 +194,20 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situ
     say_progress(out);
   }
   return out;
+}
+
+Effects Plan::looked(const Situation& situation) {
+  Effects out;
+  if ((phase_ != Phase::recheck && phase_ != Phase::looking) || !look_missing_) return out;
+  look_missing_ = false;
+  if (!own_missing_) decide(situation, out);
+  return out;
+}
+
+// After a look, or when its time is over.
+void Plan::decide(const Situation& situation, Effects& out) {
+  if (phase_ == Phase::recheck) consider(situation, out);
+  else heal_unless_told(situation, out);
 }
 
 Effects Plan::wake(const Situation& situation) {
@@ -198,6 +228,9 @@ Effects Plan::wake(const Situation& situation) {
       // The probes gave no answer: what was known before stands.
       if (late && run_.was_down && situation.health == model::Health::up) drop(situation, out);
       else if (late) consider(situation, out);
+      break;
+    case Phase::looking:
+      if (late) heal_unless_told(situation, out);
       break;
     case Phase::verifying: {
       if (late) {

@@ -7,6 +7,9 @@
 // - An action starts only after the commit that names it was durable; the first commit of a run also spends an attempt.
 // - A run that started goes on to its end, whatever the alert does. One that waits is dropped when the alert resolves.
 // - After any wait the service is probed again first; one that was down and is healthy needs no action.
+// - Before the first action of a run that may heal, systemd and the probes of the dependencies are asked anew, unless a
+//   person started the run. What speaks against the action then holds it back; who is silent for kRecheckLimit does
+//   not.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
 // - An action that may heal is within the node's budget; one that is not is refused and the run goes on without it.
 // - While a dependency is down or the service flaps, steps that heal nothing are done and the rest waits: the restart
@@ -40,6 +43,7 @@ struct Effect {
     commit_budget,    // the budget and whether an alert waits; nobody waits for it
     start_action,     // current_step(): answer with action_done()
     probe_now,
+    look,          // at the unit and at the dependencies, anew; answer with looked()
     report,        // the report as it is now
     action_ended,  // the report's newest action
     blocked,       // text: the guard's name
@@ -52,8 +56,9 @@ struct Effect {
 };
 using Effects = std::vector<Effect>;
 
+// recheck: before a run begins, and looking: in the middle of one, what speaks against an action is asked anew.
 // holding: the steps that a restart is no part of are done, and the run waits for what it cannot mend.
-enum class Phase { idle, blocked, recheck, committing, acting, asking, holding, verifying, closing };
+enum class Phase { idle, blocked, recheck, committing, looking, acting, asking, holding, verifying, closing };
 
 class Plan {
  public:
@@ -70,6 +75,7 @@ class Plan {
   Effects durable(const base::Result<>& result, const Situation& situation);  // the answer to a commit_intent or _close
   Effects action_done(ActionResult result, base::Duration took, const Situation& situation);
   Effects probe_ran(const std::string& probe, bool up, const Situation& situation);
+  Effects looked(const Situation& situation);  // the answer to a look: the situation has what it found
   Effects health(const Situation& situation);  // the service's health changed or is known for the first time
   Effects wake(const Situation& situation);    // the time of wake_at() came, or something that gates ask for changed
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
@@ -92,7 +98,13 @@ class Plan {
   bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
   // Of the places of the node: a run that waits for a person, or that restarts nothing, leaves them to others.
   bool takes_place() const { return acts() && !run_.mild && phase_ != Phase::asking; }
-  bool wants_runs() const { return phase_ == Phase::recheck || phase_ == Phase::verifying || phase_ == Phase::holding; }
+  // What becomes of the unit is its doing.
+  bool works_on_unit() const;
+  // A run that was dropped because the service was healthy leaves an alert that fires: a failure begins anew.
+  bool wants_runs() const {
+    return phase_ == Phase::recheck || phase_ == Phase::looking || phase_ == Phase::verifying ||
+           phase_ == Phase::holding || (phase_ == Phase::idle && firing_);
+  }
   bool alert_firing() const { return firing_; }
   bool was_down() const { return was_down_; }
   const PlanSpec& spec() const { return *spec_; }
@@ -112,6 +124,7 @@ class Plan {
   void begin(const Situation& situation, Waited waited, Effects& out);
   void new_run(const std::string& trigger, const Situation& situation);
   void spend_attempt(const Situation& situation, Effects& out);
+  void look(Phase phase, Waited own, const Situation& situation, Effects& out);
   void consider(const Situation& situation, Effects& out);
   void block(const Gate& gate, const Situation& situation, Effects& out);
   void exhaust(const Situation& situation, Effects& out);
@@ -123,6 +136,12 @@ class Plan {
   enum class Seen { nothing, bad_run };
   void look_while_holding(Seen seen, const Situation& situation, Effects& out);
   void enter_step(const Situation& situation, Effects& out);
+  bool is_first_to_heal() const;  // the current step, in a run that asks before
+  void look_before_step(const Situation& situation, Effects& out);
+  void heal_unless_told(const Situation& situation, Effects& out);
+  std::optional<Gate> told_against(const Situation& situation) const;
+  void spare_the_rest(const Gate& gate, const Situation& situation, Effects& out);
+  void refuse_step(const std::string& text, const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);
   void step_failed(const Situation& situation, Effects& out);
@@ -136,6 +155,7 @@ class Plan {
   bool all_good(int threshold, const Situation& situation) const;
   std::string good_runs_text() const;
   // plan.cc
+  void decide(const Situation& situation, Effects& out);
   void note_health(const Situation& situation, Effects& out);
   void reset_if_due(const Situation& situation, Effects& out);
 
@@ -154,6 +174,10 @@ class Plan {
   bool final_check_ = false;  // the verification after the last step
   bool commit_failed_ = false;
   Waited waited_ = Waited::no;
+  bool own_missing_ = false;   // of a look: no probe of the service has confirmed yet that it is bad
+  bool look_missing_ = false;  // nor have systemd and the dependencies answered
+  bool looked_ = false;        // they have, and nothing speaks against the step that comes
+  bool late_ = false;          // the run has held, and what is left of it is the restart
   std::string reason_;
   std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
   Verify verify_;

@@ -123,7 +123,9 @@ const auto& budget_schema() {
 const auto& guards_schema() {
   static const auto s =
       config::Schema<Guards>("guards")
-          .custom("dependencies", "healthy: nothing is done while a service of depends_on is down; any: not asked.",
+          .custom("dependencies",
+                  "healthy: nothing is restarted while a service of depends_on is down or failed its last probe; "
+                  "they are probed anew before the first action that may heal. any: not asked.",
                   "healthy",
                   [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
                     std::size_t index = 0;
@@ -308,6 +310,12 @@ bool has_step(const std::vector<Step>& list, std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> PlanSpec::first_healing() const {
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (steps[i].action != nullptr && steps[i].action->may_heal()) return i;
+  return std::nullopt;
+}
 
 std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
                                      config::Errors& errors) {

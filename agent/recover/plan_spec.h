@@ -1,6 +1,7 @@
 // A service's recovery as configured: when, how far, within which limits, in which steps.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -77,6 +78,9 @@ struct PlanSpec {
   MaintenanceTimes maintenance;
   std::vector<Step> steps;
   std::vector<Step> finally;
+
+  // Which step is the first that may heal; nullopt if none does.
+  std::optional<std::size_t> first_healing() const;
 };
 
 // Mistakes (unknown action, no steps, a systemd action on a service without a unit …) go to `errors`.

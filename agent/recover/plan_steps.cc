@@ -10,34 +10,89 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
+bool Plan::works_on_unit() const {
+  const auto first = spec_->first_healing();
+  if (!acts() || run_.mild || !first) return false;
+  if (run_.part == Part::finally || run_.step > *first) return true;
+  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::committing;
+}
+
+bool Plan::is_first_to_heal() const {
+  return run_.part == Part::steps && !run_.mild && !run_.by_operator && spec_->first_healing() == run_.step;
+}
+
 // The first step of a run that the node's budget does not allow is not reached: its gate is closed.
 void Plan::enter_step(const Situation& situation, Effects& out) {
   const Step& step = current_step();
   if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
     const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
     const Gate* cause = first_that_spares(*spec_, gates);
-    run_.step_done = true;
-    run_.report.actions.push_back({step.text,
-                                   "refused",
-                                   cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped",
-                                   situation.wall,
-                                   {}});
-    say(Kind::action_ended, out);
+    if (cause == nullptr) cause = first_closed(gates);
+    refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", situation, out);
     return advance(situation, out);
   }
+  if (is_first_to_heal() && !looked_) return look_before_step(situation, out);
   if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
     return commit_step(out);
-  run_.step_done = true;
-  run_.report.actions.push_back(
-      {step.text, "refused", "node_budget: " + situation.node_budget.text, situation.wall, {}});
-  say(Kind::action_ended, out);
+  refuse_step("node_budget: " + situation.node_budget.text, situation, out);
   step_failed(situation, out);
+}
+
+void Plan::refuse_step(const std::string& text, const Situation& situation, Effects& out) {
+  run_.step_done = true;
+  run_.report.actions.push_back({current_step().text, "refused", text, situation.wall, {}});
+  say(Kind::action_ended, out);
+}
+
+// ---- what speaks against an action that may heal
+
+void Plan::look(Phase phase, Waited own, const Situation& situation, Effects& out) {
+  phase_ = phase;
+  good_runs_.clear();
+  deadline_ = situation.now + kRecheckLimit;
+  next_.reset();
+  own_missing_ = own == Waited::yes;
+  look_missing_ = spec_->first_healing().has_value();
+  if (own_missing_) out.push_back({Kind::probe_now});
+  if (look_missing_) out.push_back({Kind::look});
+}
+
+// Time has passed since the run began, for a drain or for a disk. A service that seems to have come back meanwhile must
+// show it: then nothing needs to heal it.
+void Plan::look_before_step(const Situation& situation, Effects& out) {
+  if (run_.report.actions.empty()) return look(Phase::recheck, Waited::no, situation, out);  // nothing was done yet
+  const bool seems_well = run_.was_down && situation.health == model::Health::up;
+  look(Phase::looking, seems_well ? Waited::yes : Waited::no, situation, out);
+}
+
+std::optional<Gate> Plan::told_against(const Situation& situation) const {
+  for (Gate& gate : evaluate_gates(*spec_, spent_, situation))
+    if (!gate.open && (gate.name == "stopped_by_operator" || gate.name == "dependencies")) return std::move(gate);
+  return std::nullopt;
+}
+
+void Plan::heal_unless_told(const Situation& situation, Effects& out) {
+  const auto gate = told_against(situation);
+  looked_ = !gate;
+  if (gate) spare_the_rest(*gate, situation, out);
+  else enter_step(situation, out);
+}
+
+// In the middle of a run: what heals nothing is still done, once, and then it waits.
+void Plan::spare_the_rest(const Gate& gate, const Situation& situation, Effects& out) {
+  run_.mild = true;
+  pending_ = spent_;
+  out.push_back({Kind::blocked, gate.name});
+  if (late_) hold(situation, out);
+  else enter_step(situation, out);
+  say_progress(out);
 }
 
 void Plan::commit_step(Effects& out) {
   phase_ = Phase::committing;
   next_.reset();
   deadline_.reset();
+  looked_ = false;
   run_.step_done = false;
   run_.report.state = "acting";
   run_.report.reason.clear();
@@ -99,9 +154,8 @@ void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& ou
   if (seen != Seen::bad_run) return out.push_back({Kind::probe_now});
   // What held the restart back is gone, and a probe has said since that the service did not come back with it.
   run_.mild = false;
-  const auto first =
-      std::find_if(spec_->steps.begin(), spec_->steps.end(), [](const Step& step) { return step.action->may_heal(); });
-  run_.step = static_cast<std::size_t>(first - spec_->steps.begin());
+  late_ = true;
+  run_.step = spec_->first_healing().value_or(0);
   spend_attempt(situation, out);
 }
 

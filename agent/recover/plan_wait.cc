@@ -17,7 +17,7 @@ void Plan::new_run(const std::string& trigger, const Situation& situation) {
   run_.report.trigger = trigger;
   run_.report.mode = to_string(spec_->mode);
   run_.report.started = situation.wall;
-  visible_ = false;
+  visible_ = looked_ = late_ = false;
   asked_until_.reset();
   reason_.clear();
 }
@@ -38,16 +38,12 @@ void Plan::consider(const Situation& situation, Effects& out) {
     else block(*gate, situation, out);
     return;
   }
-  if (waited_ == Waited::yes && phase_ != Phase::recheck) {
-    phase_ = Phase::recheck;
-    good_runs_.clear();
-    deadline_ = situation.now + kRecheckLimit;
-    next_.reset();
-    out.push_back({Kind::probe_now});
-    return;
-  }
-  if (cause != nullptr) spare(*cause, situation, out);
-  else spend_attempt(situation, out);
+  const bool heals = cause == nullptr && spec_->first_healing();
+  if (phase_ != Phase::recheck && (heals || waited_ == Waited::yes))
+    return look(Phase::recheck, waited_, situation, out);
+  if (cause != nullptr) return spare(*cause, situation, out);
+  looked_ = true;
+  spend_attempt(situation, out);
 }
 
 // Traffic is moved and people are told; the restart that would not help is left out.

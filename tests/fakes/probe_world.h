@@ -101,7 +101,7 @@ struct FakePids final : loop::PidWatcher {
 };
 
 struct FakeSystemd final : loop::Systemd {
-  explicit FakeSystemd(FakeLoop& l) : reads(l), jobs(l) {}
+  explicit FakeSystemd(FakeLoop& l) : reads(l), jobs(l), loop_(l) {}
   loop::Handle watch_unit(const std::string& unit,
                           std::function<void(const base::Result<loop::UnitState>&)> on_state) override {
     struct Nothing final : loop::Registration {};
@@ -110,7 +110,8 @@ struct FakeSystemd final : loop::Systemd {
   }
   loop::Handle read_unit(const std::string& unit, base::Instant,
                          std::function<void(base::Result<loop::UnitState>)> done) override {
-    return reads.ask(unit, std::move(done));
+    if (!on_read) return reads.ask(unit, std::move(done));
+    return loop_.after({}, [this, done = std::move(done), unit] { done(on_read(unit)); });
   }
   loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant,
                        std::function<void(base::Result<std::string>)> done) override {
@@ -119,6 +120,10 @@ struct FakeSystemd final : loop::Systemd {
   std::multimap<std::string, std::function<void(const base::Result<loop::UnitState>&)>> watchers;
   Desk<std::string, base::Result<loop::UnitState>> reads;
   Desk<std::string, base::Result<std::string>> jobs;
+  std::function<base::Result<loop::UnitState>(const std::string& unit)> on_read{};  // in place of the desk
+
+ private:
+  FakeLoop& loop_;
 };
 
 struct ProbeWorld {

@@ -29,6 +29,7 @@ struct RecoverySite {
   FakeState state{loop};
   RecoveryWorld world;
   ActionScript restart, telling{.heals = false};
+  loop::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
   recover::NodeLimits limits{1, 1000};
   std::vector<std::string> said;
   std::vector<std::string> pages;
@@ -37,6 +38,7 @@ struct RecoverySite {
 
   RecoverySite() {
     world.health = {{"order", model::Health::down}, {"redis", model::Health::up}};
+    systemd.on_read = [this](const std::string&) { return unit_now; };
     start();
   }
 

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "recover/dispatcher.h"
+#include "model/alert.h"
+#include "recover/world.h"
 
 namespace fakes {
 
@@ -15,11 +16,19 @@ struct RecoveryWorld final : recover::World {
     const auto found = health.find(service);
     return found == health.end() ? model::Health::unknown : found->second;
   }
+  model::Health latest(const std::string& service) const override {
+    const auto found = last_runs.find(service);
+    return found == last_runs.end() ? service_health(service) : found->second;
+  }
   std::optional<base::Duration> service_uptime(const std::string&) const override { return uptime; }
-  void probe_now(const std::string& service) override { probed.push_back(service); }
+  std::vector<std::string> probe_now(const std::string& service) override {
+    probed.push_back(service);
+    return probes[service];
+  }
   std::vector<loop::Doubt> doubts() const override { return held; }
 
-  std::map<std::string, model::Health> health;
+  std::map<std::string, model::Health> health, last_runs;
+  std::map<std::string, std::vector<std::string>> probes;  // that answer when their service is probed
   std::optional<base::Duration> uptime;
   std::vector<loop::Doubt> held;
   std::vector<std::string> probed;

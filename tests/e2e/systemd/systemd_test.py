@@ -233,6 +233,31 @@ def stopped_by_operator(node):
         node.health("catalog", "up")
 
 
+def stopped_at_once(node):
+    """The end of the process is seen before systemd says that somebody stopped it: never fought, however often."""
+    machine = node.machine
+    with Scene(node, "systemctl stop that is over at once, 20 times", "catalog") as scene:
+        command = f"/usr/bin/fettle-shop payment --listen=127.0.0.1:{shop.PORTS['catalog']} --run=/run/catalog"
+        scene.broken("systemctl stop catalog, and start again, 20 times")
+        for number in range(20):
+            if number == 15:  # systemd calls this way to end a failure; Java has no other
+                node.drop_in("catalog.service", f"ExecStart=\nExecStart=/bin/sh -c 'trap \"exit 143\" TERM; {command} & wait'\n")
+                machine.run("systemctl", "restart", "catalog.service")
+                node.health("catalog", "up")
+            began = time.time()
+            machine.run("systemctl", "stop", "catalog.service")
+            node.waits("catalog", "stopped_by_operator")
+            assert machine.show("catalog.service", "ActiveState") == ("failed" if number >= 15 else "inactive"), number
+            assert node.actions("catalog", began) == [], (number, node.recoveries("catalog", began))
+            machine.run("systemctl", "start", "catalog.service")
+            node.health("catalog", "up")
+        scene.note("20 stops, the last 5 with status 143: none was fought")
+        assert node.starts("catalog.service", scene.fault) == 21, "somebody else started it"
+        node.mend("catalog.service")
+        machine.run("systemctl", "restart", "catalog.service")
+        node.health("catalog", "up")
+
+
 def refused(node):
     """A unit that the polkit rule does not name: nothing happens to it, and the reason says what to do."""
     machine = node.machine
@@ -310,7 +335,7 @@ def mid_plan(node, title, disturb):
         assert node.services()["checkout"]["recovery"]["attemptsLeft"] == left - 1, "the attempt was forgotten"
 
 
-SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, refused, agent_killed,
+SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
              agent_restarted, rebooted, power_lost]
 
 

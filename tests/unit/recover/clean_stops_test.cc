@@ -2,6 +2,7 @@
 #include "recover/clean_stops.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 
 #include "fakes/recovery_site.h"
 
@@ -14,13 +15,20 @@ namespace {
 
 struct Site : fakes::RecoverySite {
   Site() { use(plan()); }
-  void unit(const std::string& active, const std::string& result) {
-    loop::UnitState unit_state;
-    unit_state.load = "loaded";
-    unit_state.active = active;
-    unit_state.result = result;
-    for (const auto& [name, tell] : systemd.watchers) tell(unit_state);
+  void unit(const std::string& active, const std::string& result, const std::string& job = "", int status = 0) {
+    unit_now = {};
+    unit_now.load = "loaded";
+    unit_now.active = active;
+    unit_now.result = result;
+    unit_now.job = job;
+    unit_now.exec_main_code = status == 0 ? 0 : CLD_EXITED;
+    unit_now.exec_main_status = status;
+    if (!late) signal();
   }
+  void signal() {
+    for (const auto& [name, tell] : systemd.watchers) tell(unit_now);
+  }
+  bool late = false;  // systemd knows, and its signal is not here yet
   // A failed probe of a service whose alert fires, and a minute in which more could happen.
   void minute() {
     for (int i = 0; i < 60; ++i) {
@@ -75,6 +83,7 @@ TEST_CASE("a bus that is gone proves nothing, and a person may start what they s
   f.loop.advance(seconds{2});
   CHECK(f.restart.started.empty());
   SUBCASE("no bus") {
+    f.systemd.on_read = [](const std::string&) { return base::fail(base::Kind::unavailable, "no bus"); };
     for (const auto& [name, tell] : f.systemd.watchers) tell(base::fail(base::Kind::unavailable, "no bus"));
     f.minute();
     CHECK(f.restart.started.size() >= 1);
@@ -84,4 +93,126 @@ TEST_CASE("a bus that is gone proves nothing, and a person may start what they s
     f.loop.run_due();
     CHECK(f.restart.started.size() == 1);
   }
+}
+
+TEST_CASE("the end of a process overtakes systemd's word that somebody stopped the unit: systemd is asked") {
+  struct Row {
+    const char *name, *active, *result, *job, *text;
+  };
+  const Row rows[] = {
+      {"on its way down", "deactivating", "success", "stop", "order.service is being stopped"},
+      {"about to be stopped", "active", "success", "stop", "order.service is being stopped"},
+      {"down already", "inactive", "success", "",
+       "order.service was stopped cleanly, not by fettle; to have it back: systemctl start order.service, or fettle "
+       "recover order"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Site f;
+    f.unit("active", "success");
+    f.late = true;
+    f.unit(row.active, row.result, row.job);
+    f.alert("ServiceDown");
+    f.loop.run_due();
+    CHECK(f.restart.started.empty());
+    CHECK(f.status().reason == "stopped_by_operator");
+    CHECK(f.status().gates.at(9).text == row.text);
+    f.unit("inactive", "success");
+    f.signal();
+    f.minute();
+    CHECK(f.restart.started.empty());
+    CHECK(f.status().attempts_left == 3);
+  }
+}
+
+TEST_CASE("a unit that crashed is recovered, whatever systemd still has to do with it") {
+  struct Row {
+    const char *name, *active, *result;
+    int status;
+  };
+  const Row rows[] = {{"not noticed yet", "active", "success", 0},
+                      {"its ExecStopPost runs", "deactivating", "signal", 0},
+                      {"to be started again", "activating", "exit-code", 1},
+                      {"failed", "failed", "exit-code", 1}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Site f;
+    f.unit("active", "success");
+    f.late = true;
+    f.unit(row.active, row.result, "", row.status);
+    f.alert("ServiceDown");
+    f.loop.run_due();
+    CHECK(f.restart.started.size() == 1);
+  }
+}
+
+TEST_CASE("a stop that ends as a failure is a stop: killed at its limit, or Java's status 143") {
+  Site f;
+  f.unit("active", "success");
+  SUBCASE("killed") {
+    f.unit("deactivating", "success", "stop");
+    f.unit("failed", "timeout");
+    f.signal();  // once more, as when a property of no interest changes
+  }
+  SUBCASE("143, seen at its end only") { f.unit("failed", "exit-code", "", 143); }
+  f.alert("ServiceDown");
+  f.minute();
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().reason == "stopped_by_operator");
+  // Started again, it fails by itself.
+  f.unit("activating", "success");
+  f.unit("failed", "exit-code", "", 1);
+  f.loop.advance(seconds{1});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a systemd that is silent says nothing: what was known before stands") {
+  Site f;
+  f.systemd.on_read = nullptr;
+  f.unit("active", "success");
+  f.alert("ServiceDown");
+  f.loop.advance(milliseconds{900});
+  CHECK(f.restart.started.empty());
+  SUBCASE("of a unit that ran: it is recovered") {
+    f.systemd.reads.answer(base::fail(base::Kind::timeout, "systemd is silent"));
+    f.loop.run_due();
+    CHECK(f.restart.started.size() == 1);
+  }
+  SUBCASE("its signal comes meanwhile, of a unit that was stopped: it is not") {
+    f.unit("inactive", "success");
+    f.systemd.reads.answer(base::fail(base::Kind::timeout, "systemd is silent"));
+    f.loop.run_due();
+    CHECK(f.status().reason == "stopped_by_operator");
+    CHECK(f.restart.started.empty());
+  }
+  SUBCASE("not even its silence is told: acts at the limit of the look") {
+    f.loop.advance(seconds{10});
+    CHECK(f.restart.started.size() == 1);
+  }
+}
+
+TEST_CASE("an operator who stops the unit while it is being drained has it stopped") {
+  Site f;
+  fakes::ActionScript drain{.takes = seconds{20}, .heals = false}, undrain{.heals = false};
+  auto spec = f.plan();
+  spec->steps.insert(spec->steps.begin(), fakes::scripted_step("drain", drain));
+  spec->finally.push_back(fakes::scripted_step("undrain", undrain));
+  f.use(std::move(spec));
+  f.unit("active", "success");
+  f.alert("ServiceDown");
+  f.loop.advance(seconds{10});
+  CHECK(drain.started.size() == 1);
+  f.unit("deactivating", "success", "stop");
+  f.unit("inactive", "success");
+  f.minute();
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().state == "holding");
+  f.unit("active", "success");
+  f.healthy();
+  f.loop.advance(seconds{2});
+  CHECK(f.restart.started.empty());
+  CHECK(undrain.started.size() == 1);
+  CHECK(f.status().state == "idle");
 }

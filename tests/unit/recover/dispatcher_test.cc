@@ -126,7 +126,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   CHECK(f.status().reason == "maintenance");
   f.dispatcher->end_maintenance("order", nullptr);
   f.loop.run_due();
-  CHECK(f.world.probed == std::vector<std::string>{"order"});
+  CHECK(f.world.probed == std::vector<std::string>{"order", "redis"});
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
   CHECK(f.restart.started.size() == 1);

@@ -116,14 +116,35 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
        "",
        {}},
       {"dependency down",
-       [](Case& c) { c.situation.dependencies.emplace_back("mysql", Health::down); },
+       [](Case& c) {
+         c.situation.dependencies.push_back({"mysql", Health::down});
+       },
        "dependencies",
        "mysql is down: a restart would not help",
        {}},
-      {"dependency unknown", [](Case& c) { c.situation.dependencies[0].second = Health::unknown; }, "", "", {}},
+      {"dependency that has begun to fail",
+       [](Case& c) { c.situation.dependencies[0].latest = Health::down; },
+       "dependencies",
+       "redis is up, but its last probe failed: a restart would not help",
+       {}},
+      {"dependency without a verdict that fails",
+       [](Case& c) {
+         c.situation.dependencies = {{"redis", Health::unknown, Health::down}};
+       },
+       "dependencies",
+       "redis is unknown, but its last probe failed: a restart would not help",
+       {}},
+      {"dependency down by its verdict, and its last run was good",
+       [](Case& c) {
+         c.situation.dependencies = {{"redis", Health::down, Health::up}};
+       },
+       "dependencies",
+       "redis is down: a restart would not help",
+       {}},
+      {"dependency unknown", [](Case& c) { c.situation.dependencies[0].health = Health::unknown; }, "", "", {}},
       {"dependency down, not asked for",
        [](Case& c) {
-         c.situation.dependencies[0].second = Health::down;
+         c.situation.dependencies[0].health = Health::down;
          c.plan.guards.dependencies_healthy = false;
        },
        "",

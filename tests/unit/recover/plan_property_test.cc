@@ -30,7 +30,11 @@ constexpr std::array kInvariants{
     "never more attempts within the window than the budget has",
     "never a healing action that the node's budget refused, unless a person asked",
     "never a run that starts while a gate is closed, but for the steps that heal nothing",
-    "never a restart while a dependency is known to be down when its run starts",
+    "never a restart while a dependency is known to be down, or failed its last probe, when its run starts",
+    "the first restart of a run is preceded by a look at unit and dependencies that nothing came after but its commit, "
+    "or by ten seconds in which nobody answered; unless a person asked",
+    "never that restart while somebody has stopped the unit, or a dependency fails",
+    "what becomes of the unit is never the plan's doing before that restart has begun",
     "never anything on a service without a verdict",
     "a cleared alert never ends a running action",
     "finally steps at least once after a run that acted: never left drained",
@@ -52,6 +56,7 @@ fakes::ActionScript heals, harmless{.heals = false};
 recover::PlanSpec spec_of(std::uint64_t seed) {
   recover::PlanSpec spec;
   spec.service = "order";
+  spec.unit = "order.service";
   spec.mode = seed % 7 == 0 ? recover::Mode::ask : recover::Mode::enforce;
   spec.probes = {"http"};
   spec.depends_on = {"redis"};
@@ -86,7 +91,7 @@ class Site {
 
   void random_input() {
     const auto chance = [this](int n) { return static_cast<int>(random_.next() % static_cast<std::uint64_t>(n)); };
-    switch (chance(16)) {
+    switch (chance(18)) {
       case 0:
       case 1: fire(); break;
       case 2: resolve(); break;
@@ -98,13 +103,15 @@ class Site {
       case 8:
       case 9: probe(); break;
       case 10: health(std::array{Health::up, Health::down, Health::down, Health::unknown}[chance(4)]); break;
-      case 11: gates(chance(6)); break;
+      case 11: gates(chance(8)); break;
       case 12:
       case 13: wait(std::array<base::Millis, 4>{seconds{1}, seconds{11}, minutes{1}, minutes{6}}[chance(4)]); break;
       case 14: person(chance(3)); break;
       case 15:
         if (chance(3) == 0) crash(chance(2) == 0);
         break;
+      case 16:
+      case 17: look_ends(); break;
     }
   }
 
@@ -113,11 +120,13 @@ class Site {
     now_.maintenance.reset();
     now_.doubts.clear();
     now_.node_busy.open = now_.node_budget.open = true;
-    now_.dependencies[0].second = Health::up;
+    now_.dependencies = {{"redis", Health::up, Health::up}};
+    now_.stopped.reset();
     health(Health::up);
     resolve();
     for (int i = 0; i < 400 && (plan_->phase() != Phase::idle || pending_ != Pending::none); ++i) {
       answer(true);
+      look_ends();
       end_action("ok");
       probe();
       wait(seconds{i < 200 ? 1 : 30});
@@ -141,7 +150,7 @@ class Site {
   void resolve() {
     const bool acting = plan_->phase() == Phase::acting;
     carry(plan_->resolved(now_));
-    if (acting) expect(plan_->phase() == Phase::acting, kInvariants[8]);
+    if (acting) expect(plan_->phase() == Phase::acting, kInvariants[11]);
   }
   void answer(bool kept) {
     if (pending_ == Pending::none) return;
@@ -163,6 +172,12 @@ class Site {
     if (step.text == "undrain") drained_ = false;  // one that fails is given back by GiveBack, as its test says
     carry(plan_->action_done({result, ""}, seconds{1}, now_));
   }
+  void look_ends() {
+    if (!look_asked_) return;
+    look_asked_.reset();
+    look_good_ = true;
+    carry(plan_->looked(now_));
+  }
   void probe() {
     if (plan_->wants_runs()) carry(plan_->probe_ran("http", now_.health == Health::up, now_));
   }
@@ -174,8 +189,12 @@ class Site {
     switch (which) {
       case 0: now_.maintenance = now_.maintenance ? std::nullopt : std::optional(recover::Hold{"deploy"}); break;
       case 1:
-        now_.dependencies[0].second = now_.dependencies[0].second == Health::up ? Health::down : Health::up;
+        now_.dependencies[0].health = now_.dependencies[0].health == Health::up ? Health::down : Health::up;
         break;
+      case 6:
+        now_.dependencies[0].latest = now_.dependencies[0].latest == Health::up ? Health::down : Health::up;
+        break;
+      case 7: now_.stopped = now_.stopped ? std::nullopt : std::optional<std::string>("stopped"); break;
       case 2: now_.node_busy.open = !now_.node_busy.open; break;
       case 3: now_.node_budget.open = !now_.node_budget.open; break;
       case 4:
@@ -220,6 +239,7 @@ class Site {
     if (running_ && plan_->current_step().text == "drain") drained_ = true;  // it may have worked
     pending_ = Pending::none;
     running_ = false;
+    look_asked_.reset();
     const bool waited = plan_->alert_firing();
     const bool was_down = plan_->was_down();
     recover::Spent spent;
@@ -235,6 +255,10 @@ class Site {
   void carry(const recover::Effects& effects) {
     for (const Effect& effect : effects) carry_out(effect);
     const recover::Run& run = plan_->run();
+    if (plan_->works_on_unit())
+      expect(run.part == Part::finally || run.step > *spec_.first_healing() || running_ || run.step_done ||
+                 plan_->phase() == Phase::verifying,
+             kInvariants[9]);
     states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
                                plan_->reason(), static_cast<int>(run.part), run.step, run.mild, run.by_operator,
                                run.unverified, plan_->alert_firing(), plan_->spent().exhausted, plan_->spent().flapping,
@@ -248,6 +272,10 @@ class Site {
       case Effect::Kind::commit_progress: disk_intent_ = to_json(run); break;
       case Effect::Kind::commit_budget: disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall); break;
       case Effect::Kind::start_action: start(run); break;
+      case Effect::Kind::look:
+        look_asked_ = now_.now;
+        look_good_ = false;
+        break;
       case Effect::Kind::report:
         if (effect.report.ended) open_reports_.erase(effect.report.id);
         else open_reports_.insert(effect.report.id);
@@ -255,19 +283,30 @@ class Site {
       default: break;
     }
   }
+  bool told_against() const {
+    return now_.stopped || now_.dependencies[0].health == Health::down || now_.dependencies[0].latest == Health::down;
+  }
   void intent(const recover::Run& run) {
     pending_ = Pending::intent;
     const recover::Step& step = plan_->current_step();
     const bool in_steps = run.part == Part::steps;
     const bool restarts = in_steps && step.action->may_heal();
+    const bool first = in_steps && spec_.first_healing() == run.step && !run.by_operator && !run.mild;
+    if (first) {
+      expect(look_good_ || (look_asked_ && now_.now - *look_asked_ >= recover::Plan::kRecheckLimit), kInvariants[7]);
+      expect(!told_against(), kInvariants[8]);
+    }
+    look_good_ = false;
     if (restarts && !run.by_operator) expect(now_.node_budget.open, kInvariants[4]);
     if (!in_steps || run.by_operator || run.report.id == last_run_) return;
     last_run_ = run.report.id;  // its first intent: this is where gates decide
     const auto asked = evaluate_gates(spec_, plan_->spent(), now_);
     if (run.mild) expect(first_that_spares(spec_, asked) != nullptr, kInvariants[5]);
     else expect(first_closed(asked) == nullptr, kInvariants[5]);
-    if (!run.mild) expect(now_.dependencies[0].second != Health::down, kInvariants[6]);
-    expect(now_.health != Health::unknown, kInvariants[7]);
+    if (!run.mild)
+      expect(now_.dependencies[0].health != Health::down && now_.dependencies[0].latest != Health::down,
+             kInvariants[6]);
+    expect(now_.health != Health::unknown, kInvariants[10]);
   }
   void start(const recover::Run& run) {
     expect(!running_, kInvariants[0]);
@@ -276,6 +315,7 @@ class Site {
     expect(kept && kept->report.id == run.report.id && kept->part == run.part && kept->step == run.step,
            kInvariants[1]);
     if (run.part != Part::steps) return;
+    if (spec_.first_healing() == run.step && !run.by_operator) expect(!told_against(), kInvariants[8]);
     expect(++started_[{run.report.id, run.step}] == 1, kInvariants[2]);
     if (!run.mild && counted_.insert(run.report.id).second) {
       attempts_.push_back(now_.now);
@@ -292,7 +332,8 @@ class Site {
   model::Alert alert_;
   Pending pending_ = Pending::none;
   std::optional<std::string> disk_spent_, disk_intent_;
-  bool running_ = false, drained_ = false;
+  bool running_ = false, drained_ = false, look_good_ = false;
+  std::optional<base::Instant> look_asked_;
   std::string last_run_;
   std::set<std::string> open_reports_, counted_;
   std::map<std::pair<std::string, std::size_t>, int> started_;

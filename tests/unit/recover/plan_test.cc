@@ -15,7 +15,8 @@ using std::chrono::seconds;
 namespace {
 
 // Plays a script of inputs against a plan and writes down the effects of each.
-//   fire, resolve, durable, full (the disk), done RESULT, run PROBE up|down, health up|down, wait DURATION
+//   fire, resolve, durable, full (the disk), done RESULT, run PROBE up|down, health up|down, wait DURATION,
+//   answer (to a look, which is answered at once unless slow() was said), stop on|off, redis up|fails|down
 class Player {
  public:
   explicit Player(recover::PlanSpec&& spec) : spec_(std::move(spec)), plan_(spec_, {}, random_) {
@@ -43,6 +44,12 @@ class Player {
     if (verb == "pause") return show(plan_.wake(now_));
     if (verb == "health") now_.health = a == "up" ? Health::up : Health::down;
     if (verb == "health") return show(plan_.health(now_));
+    if (verb == "answer") return show(plan_.looked(now_));
+    if (verb == "stop")
+      now_.stopped = a == "on" ? std::optional<std::string>("order.service was stopped") : std::nullopt;
+    if (verb == "redis") now_.dependencies[0].health = a == "down" ? Health::down : Health::up;
+    if (verb == "redis") now_.dependencies[0].latest = a == "up" ? Health::up : Health::down;
+    if (verb == "stop" || verb == "redis") return "";
     if (verb == "wait") return wait(*base::parse_duration(a));
     return "no such input: " + line;
   }
@@ -50,10 +57,16 @@ class Player {
   recover::Plan& plan() { return plan_; }
   const recover::Situation& now() const { return now_; }
 
-  std::string show(const recover::Effects& effects) const {
+  void slow() { answers_ = false; }
+  std::string show(const recover::Effects& effects) {
     using Kind = recover::Effect::Kind;
     std::string out;
+    bool looks = false;
     for (const recover::Effect& e : effects) {
+      if (e.kind == Kind::look && answers_) {
+        looks = true;
+        continue;
+      }
       if (!out.empty()) out += "; ";
       const recover::Run& run = plan_.run();
       switch (e.kind) {
@@ -65,6 +78,7 @@ class Player {
         case Kind::commit_budget: out += "budget"; break;
         case Kind::start_action: out += "start " + plan_.current_step().text; break;
         case Kind::probe_now: out += "probe"; break;
+        case Kind::look: out += "look"; break;
         case Kind::report:
           out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
           break;
@@ -74,7 +88,8 @@ class Player {
         case Kind::page: out += "page"; break;
       }
     }
-    return out;
+    const std::string more = looks ? show(plan_.looked(now_)) : "";
+    return out + (out.empty() || more.empty() ? "" : "; ") + more;
   }
 
  private:
@@ -100,6 +115,7 @@ class Player {
   }
 
   base::Random random_{1};
+  bool answers_ = true;
   recover::PlanSpec spec_;
   recover::Plan plan_;
   recover::Situation now_;
@@ -112,6 +128,7 @@ fakes::ActionScript script, telling{.heals = false};
 recover::PlanSpec usual_plan() {
   recover::PlanSpec spec;
   spec.service = "order";
+  spec.unit = "order.service";
   spec.mode = recover::Mode::enforce;
   spec.depends_on = {"redis"};
   spec.probes = {"http", "tcp"};
@@ -145,7 +162,7 @@ TEST_CASE("a plan drains, restarts, verifies with every probe, undrains and is r
   Player p(usual_plan());
   check(p, {{"fire", "intent step 0"},
             {"durable", "start drain; report 1 acting"},
-            {"done failed", "ended failed; intent step 1; report 1 acting"},
+            {"done failed", "ended failed; report 1 acting; intent step 1"},
             {"durable", "start restart; report 1 acting"},
             {"done ok", "ended ok; probe; progress; report 1 verifying"},
             {"run http up", ""},
@@ -178,7 +195,7 @@ TEST_CASE("a verification that fails escalates, and the failed run waits for its
   Player p(usual_plan());
   check(p, {{"fire", "intent step 0"},
             {"durable", "start drain; report 1 acting"},
-            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; intent step 1"},
             {"durable", "start restart; report 1 acting"},
             {"done ok", "ended ok; probe; progress; report 1 verifying"},
             {"wait 600ms", "probe; probe"},
@@ -233,7 +250,7 @@ TEST_CASE("an alert that resolves ends a wait but never a run") {
             {"fire", "intent step 0"},
             {"resolve", ""},
             {"durable", "start drain; report 1 acting"},
-            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; intent step 1"},
             {"durable", "start restart; report 1 acting"}});
 }
 
@@ -314,7 +331,7 @@ TEST_CASE("stop gives up at once, and finally steps run all the same") {
   Player p(std::move(spec));
   check(p, {{"fire", "intent step 0"},
             {"durable", "start drain; report 1 acting"},
-            {"done ok", "ended ok; intent step 1; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; intent step 1"},
             {"durable", "start restart; report 1 acting"},
             {"done failed", "ended failed; intent finally 0; report 1 acting"},
             {"durable", "start undrain; report 1 acting"},
@@ -410,4 +427,114 @@ TEST_CASE("a crash in a finally step runs that step again, and one of a plan tha
   run.outcome.clear();
   Player r(usual_plan());
   CHECK(r.show(r.plan().resume(run, r.now())) == "close aborted");
+}
+
+TEST_CASE("what speaks against a restart is asked anew before a run begins, and again after a drain") {
+  Player p(usual_plan());
+  p.slow();
+  check(p, {{"fire", "look"},
+            {"wait 5s", ""},
+            {"answer", "intent step 0"},
+            {"answer", ""},  // nobody asked again
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; look; report 1 acting"},
+            {"answer", "intent step 1"},
+            {"durable", "start restart; report 1 acting"}});
+}
+
+TEST_CASE("a look that nobody answers does not keep a plan from acting on what is known") {
+  Player p(usual_plan());
+  p.slow();
+  check(p, {{"fire", "look"}, {"wait 9s", ""}, {"wait 1s", "intent step 0"}, {"answer", ""}});
+  Player q(usual_plan());
+  q.slow();
+  check(q, {{"fire", "look"},
+            {"answer", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; look; report 1 acting"},
+            {"wait 10s", "intent step 1"}});
+}
+
+TEST_CASE("what a look finds before a run begins holds the whole run back, or all of it but the restart") {
+  Player p(usual_plan());
+  p.slow();
+  check(p, {{"fire", "look"},
+            {"stop on", ""},
+            {"answer", "blocked stopped_by_operator; report 0 blocked"},
+            {"wait 3s", ""},
+            {"stop off", ""},
+            {"wait 1s", "probe; look"},
+            {"run http down", ""},
+            {"redis fails", ""},
+            {"answer", "blocked dependencies; intent step 0"},
+            {"durable", "start drain; report 0 acting"},
+            {"done ok", "ended ok; ended refused; intent step 2; report 0 acting"}});
+  CHECK(p.plan().run().report.actions.at(1).text ==
+        "dependencies: redis is up, but its last probe failed: a restart would not help");
+}
+
+TEST_CASE("what a look finds after the drain leaves the restart out, does the rest once, and waits") {
+  for (const char* found : {"stop on", "redis down", "redis fails"}) {
+    CAPTURE(found);
+    Player p(usual_plan());
+    p.slow();
+    check(p, {{"fire", "look"},
+              {"answer", "intent step 0"},
+              {"durable", "start drain; report 1 acting"},
+              {"done ok", "ended ok; look; report 1 acting"},
+              {found, ""}});
+    const std::string gate = found == std::string("stop on") ? "stopped_by_operator" : "dependencies";
+    CHECK(p.play("answer") == "blocked " + gate + "; ended refused; intent step 2; report 1 acting");
+    check(p, {{"durable", "start page; report 1 acting"},
+              {"done ok", "ended ok; progress; probe; report 1 holding"},
+              {"run http down", ""},
+              // It is over: late, and after another look, the restart.
+              {"stop off", ""},
+              {"redis up", ""},
+              {"run http down", "look"},
+              {"redis fails", ""},
+              {"answer", "blocked dependencies; progress; probe; report 2 holding"},
+              {"redis up", ""},
+              {"run http down", "look"},
+              {"answer", "intent step 1"},
+              {"durable", "start restart; report 2 acting"}});
+    CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().spent(), p.now().now) == 1);
+  }
+}
+
+TEST_CASE("what comes in while the intent of the restart is written counts as well") {
+  Player p(usual_plan());
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; intent step 1"},
+            {"stop on", ""},
+            {"durable", "blocked stopped_by_operator; ended refused; intent step 2; report 1 acting"}});
+}
+
+TEST_CASE("a service that has come back during the drain is not restarted, if its probes say so once more") {
+  Player p(usual_plan());
+  p.slow();
+  check(p, {{"fire", "look"},
+            {"answer", "intent step 0"},
+            {"durable", "start drain; report 1 acting"},
+            {"health up", ""},
+            {"done ok", "ended ok; probe; look; report 1 acting"},
+            {"answer", ""},
+            {"run http up", ""},
+            {"run tcp up", "intent finally 0"},
+            {"durable", "start undrain; report 1 acting"},
+            {"done ok", "ended ok; report 1 acting; close recovered"}});
+}
+
+TEST_CASE("an alert that goes on while the service was found well starts anew with a run that fails") {
+  Player p(usual_plan());
+  check(p, {{"pause on", ""},
+            {"fire", "blocked paused; report 0 blocked"},
+            {"pause off", "probe"},
+            {"run http up", ""},
+            {"run tcp up", "report 0 aborted, ended; budget"},
+            // Its verdict is still down: two good runs are not enough for it, and no change of health will tell.
+            {"run http up", ""},
+            {"run http down", "probe"},
+            {"run http down", "intent step 0"}});
 }

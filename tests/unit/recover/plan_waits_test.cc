@@ -239,3 +239,64 @@ TEST_CASE("a dry run says and counts what enforcing does, line by line") {
   CHECK(real.find("order systemd restart order.service ok enforce") != std::string::npos);
   CHECK(real == play(recover::Mode::dry_run));
 }
+
+TEST_CASE("a dependency that is found down later than who depends on it holds it back all the same") {
+  Site f;
+  f.world.probes["redis"] = {"ping", "disk"};
+  f.use(f.draining());
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  CHECK(f.world.probed == std::vector<std::string>{"redis"});
+  CHECK(f.drain.started.empty());
+  f.world.last_runs["redis"] = Health::down;  // one failed run of three that it takes
+  f.dispatcher->on_run("redis", "disk", true);
+  f.loop.run_due();
+  CHECK(f.drain.started.empty());
+  f.dispatcher->on_run("redis", "ping", false);
+  f.pass(seconds{3});
+  CHECK(f.drain.started.size() == 1);
+  CHECK(f.restart.started.empty());
+  CHECK(f.status().state == "holding");
+  CHECK(f.status().attempts_left == 3);
+  SUBCASE("it was a moment's failure: asked once more, then the restart") {
+    f.world.last_runs["redis"] = Health::up;
+    f.pass(seconds{2});
+    CHECK(f.restart.started.empty());
+    f.dispatcher->on_run("redis", "disk", true);
+    f.dispatcher->on_run("redis", "ping", true);
+    f.loop.run_due();
+    CHECK(f.restart.started.size() == 1);
+  }
+  SUBCASE("it is down") {
+    f.turn("redis", Health::down);
+    f.pass(minutes{10});
+    CHECK(f.restart.started.empty());
+  }
+}
+
+TEST_CASE("a dependency that is healthy delays an action by one run of its probes, one that is silent by ten seconds") {
+  Site f;
+  f.world.probes["redis"] = {"ping"};
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  CHECK(f.restart.started.empty());
+  SUBCASE("healthy") {
+    f.dispatcher->on_run("redis", "ping", true);
+    f.loop.run_due();
+  }
+  SUBCASE("silent") {
+    f.loop.advance(seconds{9});
+    CHECK(f.restart.started.empty());
+    f.loop.advance(seconds{1});
+  }
+  CHECK(f.restart.started.size() == 1);
+}
+
+TEST_CASE("a person who starts a plan is not made to wait for a look") {
+  Site f;
+  f.world.probes["redis"] = {"ping"};
+  f.use(f.plan());
+  f.recover_by_hand();
+  CHECK(f.restart.started.size() == 1);
+}

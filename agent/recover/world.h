@@ -1,0 +1,27 @@
+// What plans ask about the rest of the agent. The app answers. Loop thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "loop/doubts.h"
+#include "model/health.h"
+
+namespace recover {
+
+class World {
+ public:
+  virtual ~World() = default;
+  virtual model::Health service_health(const std::string& service) const = 0;
+  // As the last run of each of its probes has it, without thresholds: an early word, and no verdict.
+  virtual model::Health latest(const std::string& service) const = 0;
+  // Since the service's main process started; nullopt if unknown.
+  virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
+  // Runs the service's probes beside their grid; results come through Dispatcher::on_run. Their names.
+  virtual std::vector<std::string> probe_now(const std::string& service) = 0;
+  virtual std::vector<loop::Doubt> doubts() const = 0;  // why the agent does not trust what it saw lately
+};
+
+}  // namespace recover
