@@ -31,11 +31,15 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
   for (auto it = rep_->active.begin(); it != rep_->active.end();) {
     Rep::Active& a = *it->second;
     const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
-    if (gone && a.plan->running()) a.removed = true;
+    if (gone && a.plan->running()) {
+      a.removed = true;
+      rep_->apply(a, a.plan->abandon(rep_->situation(a)));
+    }
     if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
   }
   if (rep_->leftovers.close(rep_->context.scheduler.wall_now(), rep_->reports)) rep_->wake_waiting();
+  rep_->give_back_the_rest();
 }
 
 void Dispatcher::on_alert(const model::AlertTransition& transition) {

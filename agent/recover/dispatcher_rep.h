@@ -54,7 +54,7 @@ struct Dispatcher::Rep {
         maintenance(state, context.scheduler),
         clean_stops(context.systemd),
         reports(std::move(l), context.page),
-        give_back(context) {}
+        give_back(context, reports, random) {}
 
   Options options;
   Context context;
@@ -296,11 +296,21 @@ struct Dispatcher::Rep {
     if (a.spec->mode != Mode::dry_run && !a.plan->running()) give_back.look(a.spec->service);
   }
 
+  // Of services that have no plan, or whose traffic is not configured any more.
+  void give_back_the_rest() {
+    if (context.switchboard == nullptr) return;
+    for (const std::string& service : context.switchboard->all_left_drained())
+      if (const Active* a = find(service); a == nullptr || !a->plan->acts()) give_back.look_once(service);
+  }
+
   std::map<std::string, std::unique_ptr<Active>>::iterator remove(
       std::map<std::string, std::unique_ptr<Active>>::iterator at) {
-    give_back.leave(at->first);
-    clean_stops.forget(at->first);
-    return active.erase(at);
+    const std::string service = at->first;
+    clean_stops.forget(service);
+    at = active.erase(at);
+    give_back.leave(service);
+    give_back.look(service);
+    return at;
   }
 };
 

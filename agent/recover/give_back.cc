@@ -8,19 +8,58 @@ namespace recover {
 
 void GiveBack::look(const std::string& service) {
   if (context_.switchboard == nullptr || !context_.switchboard->left_drained(service)) return;
+  Turn& turn = turns_[service] = {};
+  turn.report.id = random_.identifier();
+  turn.report.service = service;
+  turn.report.trigger = "it was left without its traffic";
+  turn.report.mode = to_string(Mode::enforce);
+  turn.report.state = "acting";
+  turn.report.started = context_.scheduler.wall_now();
   base::log::warn("the service was left without its traffic; giving it back", {{"service", service}});
-  const auto done = [this, service](const ActionResult& result) {
-    const auto own = turns_.extract(service);  // this lambda lives in it
-    if (own.empty()) return;
-    if (result.result == "ok") return base::log::info("traffic is back", {{"service", service}, {"text", result.text}});
+  reports_.say(turn.report);
+  this->turn(service);
+}
+
+void GiveBack::turn(const std::string& service) {
+  const base::Instant now = context_.scheduler.now();
+  turns_.at(service).handle =
+      context_.switchboard->turn(service, {Flow::live, base::Millis{0}, now + kLimit},
+                                 [this, service, now](const ActionResult& result) { ended(service, now, result); });
+}
+
+void GiveBack::ended(const std::string& service, base::Instant began, const ActionResult& result) {
+  const auto found = turns_.find(service);
+  if (found == turns_.end()) return;
+  const loop::Handle own = std::move(found->second.handle);  // who calls lives in it
+  model::RecoveryReport& report = found->second.report;
+  const bool ok = result.result == "ok";
+  // The newest try is told, and each time that its text changes: not one line every ten seconds.
+  const bool news = report.actions.empty() || report.actions[0].text != result.text || ok;
+  const base::Duration took = context_.scheduler.now() - began;
+  report.actions = {{"undrain", result.result, result.text,
+                     context_.scheduler.wall_now() - std::chrono::duration_cast<base::Millis>(took), took}};
+  if (ok) {
+    report.state = "recovered";
+    report.ended = context_.scheduler.wall_now();
+    base::log::info("traffic is back", {{"service", service}, {"text", result.text}});
+  } else if (news) {
     base::log::error("traffic could not be given back; trying again", {{"service", service}, {"text", result.text}});
-    turns_[service] = context_.scheduler.after(kAgain, [this, service] {
-      const auto timer = turns_.extract(service);
-      look(service);
-    });
-  };
-  turns_[service] =
-      context_.switchboard->turn(service, {Flow::live, base::Millis{0}, context_.scheduler.now() + kLimit}, done);
+  }
+  if (news) {
+    reports_.action_ended(report);
+    reports_.say(report);
+  }
+  if (ok) {
+    turns_.erase(found);
+    return;
+  }
+  found->second.handle = context_.scheduler.after(kAgain, [this, service] {
+    const auto there = turns_.find(service);
+    if (there == turns_.end()) return;
+    const loop::Handle timer = std::move(there->second.handle);
+    if (context_.switchboard->left_drained(service)) turn(service);
+    else turns_.erase(there);
+  });
 }
 
 }  // namespace recover

@@ -1,14 +1,17 @@
 // Gives traffic back to services that were left without it while no run of a plan is under way: an agent that ended in
-// the middle, or a run whose undrain failed. Tries until it works. Loop thread.
+// the middle, a run whose undrain failed, a plan or a traffic that is not configured any more. Tries until it works,
+// and tells of it as a recovery of its own. Loop thread.
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 
+#include "base/random.h"
 #include "base/time.h"
 #include "loop/scheduler.h"
+#include "model/action_report.h"
 #include "recover/action.h"
+#include "recover/reports.h"
 #include "recover/switchboard.h"
 
 namespace recover {
@@ -18,17 +21,31 @@ class GiveBack {
   static constexpr base::Millis kLimit{30'000};  // of one try
   static constexpr base::Millis kAgain{10'000};  // until the next
 
-  // `context` outlives this.
-  explicit GiveBack(const Context& context) : context_(context) {}
+  // All outlive this.
+  GiveBack(const Context& context, Reports& reports, base::Random& random)
+      : context_(context), reports_(reports), random_(random) {}
 
   // No run is under way for the service: if its traffic is away, it comes back.
   void look(const std::string& service);
-  // A run has the traffic in its hands now, or the service is gone.
+  void look_once(const std::string& service) {
+    if (!turns_.contains(service)) look(service);
+  }
+  // A run has the traffic in its hands now, or its places are others.
   void leave(const std::string& service) { turns_.erase(service); }
 
  private:
+  struct Turn {
+    model::RecoveryReport report;
+    loop::Handle handle{};  // under way, or the next try
+  };
+
+  void turn(const std::string& service);
+  void ended(const std::string& service, base::Instant began, const ActionResult& result);
+
   const Context& context_;
-  std::map<std::string, loop::Handle> turns_;  // by service: under way, or the next try
+  Reports& reports_;
+  base::Random& random_;
+  std::map<std::string, Turn> turns_;  // by service
 };
 
 }  // namespace recover

@@ -81,6 +81,14 @@ Effects Plan::start(const std::string& trigger, const Situation& situation) {
   return out;
 }
 
+Effects Plan::abandon(const Situation& situation) {
+  Effects out;
+  if (phase_ != Phase::holding) return out;
+  finish("aborted", situation, out);
+  say_progress(out);
+  return out;
+}
+
 Effects Plan::approve(const std::string& who, const Situation& situation) {
   if (phase_ != Phase::asking) return {};
   phase_ = Phase::acting;

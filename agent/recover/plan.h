@@ -81,6 +81,8 @@ class Plan {
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
   // A person starts a run now, while none is running() and first_closed_to_person() is null.
   Effects start(const std::string& trigger, const Situation& situation);
+  // The plan is not configured any more: a run that holds ends, finally steps and all. Others come to their end soon.
+  Effects abandon(const Situation& situation);
   // A person approves the step that waits for it.
   Effects approve(const std::string& who, const Situation& situation);
   // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.

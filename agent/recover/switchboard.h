@@ -30,7 +30,8 @@ class Switchboard {
   Switchboard(TrafficContext context, state::State& state);
   ~Switchboard();
 
-  // A service whose turn is under way is exchanged when that has ended. Standing and health of a service stay.
+  // A service whose turn is under way is exchanged when that has ended. Standing and health of a service stay. One that
+  // is not in `services` any more, also since an agent before this one, stays until its traffic is back.
   void replace(std::vector<std::unique_ptr<const TrafficSpec>> services);
   void on_health(const std::string& service, model::Health health, const std::string& text);
 
@@ -45,8 +46,10 @@ class Switchboard {
   // Handle stops waiting, not the turn; a later command of the service takes the place of an earlier one.
   loop::Handle turn(const std::string& service, const Command& command, std::function<void(ActionResult)> done);
 
-  // Nothing is under way and the service is without the traffic that a command took away.
+  // Nothing is under way and the service is without the traffic that a command took away, or that its health did and
+  // nobody follows that any more.
   bool left_drained(const std::string& service) const;
+  std::vector<std::string> all_left_drained() const;
   std::vector<TrafficStatus> statuses() const;
 
  private:

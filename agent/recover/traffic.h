@@ -95,6 +95,7 @@ std::span<const TrafficType* const> traffic_types();
 struct TrafficSpec {
   std::string service;
   std::vector<std::unique_ptr<const TrafficPlace>> places;
+  std::string text{};  // the settings as one line of YAML, from which parse_traffic makes the same
 };
 
 // `services.NAME.traffic`: a key for each type. Null if it is absent or has a mistake.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
 #include "recover/traffic.h"
@@ -19,6 +20,28 @@ std::span<const TrafficType* const> traffic_types() {
   };
   return all;
 }
+
+namespace {
+
+// Settings as they were written, in YAML's flow style. What was quoted stays a string; what was not stays what it is.
+std::string one_line(const config::Node& node) {
+  std::string out;
+  const auto add = [&out](const std::string& one) { out += (out.empty() ? "" : ", ") + one; };
+  if (node.is_mapping()) {
+    for (const auto& [key, value] : node.entries()) add(one_line(key) + ": " + one_line(value));
+    return "{" + out + "}";
+  }
+  if (node.is_sequence()) {
+    for (const config::Node& item : node.items()) add(one_line(item));
+    return "[" + out + "]";
+  }
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
+  const std::string& scalar = node.scalar();
+  if (!node.quoted() && !scalar.empty() && scalar.find_first_not_of(kPlain) == std::string::npos) return scalar;
+  return nlohmann::json(scalar).dump();
+}
+
+}  // namespace
 
 std::unique_ptr<const TrafficSpec> parse_traffic(const std::string& service, const config::Node& node,
                                                  config::Errors& errors) {
@@ -42,6 +65,7 @@ std::unique_ptr<const TrafficSpec> parse_traffic(const std::string& service, con
   auto spec = std::make_unique<TrafficSpec>();
   spec->service = service;
   spec->places = std::move(draft.places);
+  spec->text = one_line(node);
   return spec;
 }
 

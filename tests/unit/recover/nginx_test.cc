@@ -350,8 +350,9 @@ TEST_CASE("an undrain that fails at the end of a run is tried again until the tr
   f.loop.advance(seconds{3});
   f.systemd.jobs.answer(std::string("failed"));  // the reload of undrain
   f.systemd.jobs.answer(std::string("failed"));
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
-  CHECK(f.dispatcher->reports().at(0).actions.back().result == "failed");
+  CHECK(f.dispatcher->reports().at(1).state == "recovered");
+  CHECK(f.dispatcher->reports().at(1).actions.back().result == "failed");
+  CHECK(f.dispatcher->reports().at(0).trigger == "it was left without its traffic");
   CHECK(u.content() == kDrained);
   f.loop.advance(seconds{3});
   CHECK(f.systemd.jobs.waiting() == 1);

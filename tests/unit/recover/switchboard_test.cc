@@ -312,3 +312,28 @@ TEST_CASE("a service without traffic is refused, and a dropped Handle is silent"
   CHECK(said == "");
   CHECK(s.take("nginx") == Seen{"drained"});
 }
+
+TEST_CASE("a service that leaves the configuration while it is drained stays until it is back, and so does one that is out "
+          "for its health") {
+  Site s;
+  s.start({{"nginx", Follows::health}});
+  s.board->on_health("order", Health::up, "");
+  s.loop.advance(seconds{1});
+  SUBCASE("drained") {
+    s.turn(Flow::drained);
+    s.board->replace({});
+    s.loop.advance(seconds{1});
+    CHECK(s.board->all_left_drained() == std::vector<std::string>{"order"});
+    s.turn(Flow::live);
+  }
+  SUBCASE("out for its health, which nobody follows any more") {
+    s.board->on_health("order", Health::down, "refused");
+    s.loop.advance(seconds{1});
+    CHECK(s.balancers.turned["nginx"].back().starts_with("down"));
+    s.board->replace({});
+  }
+  s.loop.advance(seconds{1});
+  CHECK(s.balancers.turned["nginx"].back() == "up 100");
+  CHECK(s.board->statuses().empty());
+  CHECK(s.board->all_left_drained().empty());
+}
