@@ -313,8 +313,9 @@ TEST_CASE("a service without traffic is refused, and a dropped Handle is silent"
   CHECK(s.take("nginx") == Seen{"drained"});
 }
 
-TEST_CASE("a service that leaves the configuration while it is drained stays until it is back, and so does one that is out "
-          "for its health") {
+TEST_CASE(
+    "a service that leaves the configuration while it is drained stays until it is back, and so does one that is out "
+    "for its health") {
   Site s;
   s.start({{"nginx", Follows::health}});
   s.board->on_health("order", Health::up, "");
