@@ -96,7 +96,8 @@ class Agent final {
   loop::SdBusLogind logind_{loop_};
   loop::FolderWatch folders_{loop_};
   probe::Heartbeats heartbeats_{loop_};
-  probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_};
+  loop::ThreadedCalls slow_calls_{loop_};
+  probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_, slow_calls_};
 
   self::Self self_{base::version(), ""};
   store::Store store_;

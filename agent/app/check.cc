@@ -147,7 +147,8 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
   loop::PidWatch pids(loop);
   loop::SdBusSystemd systemd(loop);
   probe::Heartbeats heartbeats(loop);
-  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+  loop::ThreadedCalls slow_calls(loop);
+  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
   std::optional<model::Outcome> outcome;
   const auto attempt = probe::run_once(context, *spec, [&](model::Outcome found) {
     outcome = std::move(found);

@@ -16,6 +16,7 @@
 #include "loop/pid_watch.h"
 #include "loop/resolver.h"
 #include "loop/scheduler.h"
+#include "loop/slow_calls.h"
 #include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
@@ -35,6 +36,7 @@ struct Context {
   loop::PidWatcher& pids;
   loop::Systemd& systemd;
   Heartbeats& heartbeats;
+  loop::SlowCalls& slow_calls;
 };
 
 using Done = std::function<void(model::Outcome)>;

@@ -267,7 +267,8 @@ struct Agent {
   loop::PidWatch pids{loop};
   NoSystemd systemd;
   probe::Heartbeats heartbeats{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+  loop::ThreadedCalls slow_calls{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
 };
 
 double our_cost(Agent& agent, const std::string& type, const std::string& target, const Options& options) {

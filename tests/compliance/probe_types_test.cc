@@ -73,7 +73,8 @@ struct World {
   loop::PidWatch pids{loop};
   LocalSystemd systemd{loop};
   probe::Heartbeats heartbeats{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+  loop::ThreadedCalls slow_calls{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
 
   void run_for(base::Duration d) {
     const auto end = loop.now() + d;

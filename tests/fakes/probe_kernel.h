@@ -28,7 +28,9 @@ struct ProbeKernel {
   loop::AresResolver resolver{loop};
   loop::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
-  probe::Context context{loop, http, dialer, resolver, fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+  loop::ThreadedCalls slow_calls{loop};
+  probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};
 
   model::Outcome run(const std::string& type, const std::string& target, const std::vector<std::string>& settings,
                      base::Millis timeout = std::chrono::seconds{5}) {

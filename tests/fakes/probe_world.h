@@ -126,6 +126,23 @@ struct FakeSystemd final : loop::Systemd {
   FakeLoop& loop_;
 };
 
+// Makes each call in a later turn; those of a key in `hanging` never come back, and a second one is refused.
+struct FakeSlowCalls final : loop::SlowCalls {
+  explicit FakeSlowCalls(FakeLoop& l) : loop(l) {}
+  loop::Handle run(const std::string& key, std::function<void()> work,
+                   std::function<void(base::Result<>)> done) override {
+    struct Nothing final : loop::Registration {};
+    if (hanging.contains(key) && ++hanging[key] == 1) return loop::Handle(std::make_unique<Nothing>());
+    return loop.at(loop.now(), [this, key, work = std::move(work), done = std::move(done)] {
+      if (hanging.contains(key)) return done(base::fail(base::Kind::timeout, key + " hangs"));
+      work();
+      done({});
+    });
+  }
+  FakeLoop& loop;
+  std::map<std::string, int> hanging;  // how often it was asked for
+};
+
 struct ProbeWorld {
   FakeLoop loop;
   FakeHttp http{loop};
@@ -135,7 +152,8 @@ struct ProbeWorld {
   FakePids pids{loop};
   FakeSystemd systemd{loop};
   probe::Heartbeats heartbeats{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats};
+  FakeSlowCalls slow_calls{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
 };
 
 }  // namespace fakes

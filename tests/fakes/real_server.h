@@ -103,7 +103,9 @@ struct RealProbes {
   loop::AresResolver resolver{loop};
   loop::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
-  probe::Context context{loop, http, dialer, resolver, fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+  loop::ThreadedCalls slow_calls{loop};
+  probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};
 };
 
 inline double measurement(const model::Outcome& outcome, const std::string& name, const std::string& label = "",

@@ -7,6 +7,7 @@
 
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/look_aside.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -27,8 +28,7 @@ const config::Schema<DiskSettings>& schema() {
   static const auto schema =
       probe_schema<DiskSettings>("disk")
           .optional("path", &DiskSettings::path,
-                    "A path on the file system. On a local one: one that hangs would hold "
-                    "up the agent.")
+                    "A path on the file system. One that hangs, as NFS without its server does, fails as read_timeout.")
           .optional("min_available_percent", &DiskSettings::min_available_percent,
                     "Part of the bytes that must be left for ordinary users.")
           .optional("min_available_bytes", &DiskSettings::min_available_bytes, "Bytes that must be left.")
@@ -96,7 +96,8 @@ class DiskProbe final : public Probe {
  public:
   DiskProbe(const Context& context, const DiskSettings& settings) : context_(context), settings_(settings) {}
   void start(base::Instant, Done done) override {
-    looking_ = context_.scheduler.after({}, [this, done = std::move(done)] { done(look(settings_)); });
+    looking_ = look_aside(
+        context_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
   }
 
  private:

@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/look_aside.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -38,10 +40,10 @@ struct FileSettings {
 const config::Schema<FileSettings>& schema() {
   static const auto schema =
       probe_schema<FileSettings>("file")
-          .required(
-              "path", &FileSettings::path,
-              "The file, or a pattern such as /var/backups/shop-*.dump; of several the newest counts. On a local file "
-              "system: one that hangs would hold up the agent.")
+          .required("path", &FileSettings::path,
+                    "The file, or a pattern such as /var/backups/shop-*.dump; of several the newest counts. A file "
+                    "system that "
+                    "hangs, as NFS without its server does, fails as read_timeout.")
           .optional("exists", &FileSettings::exists, "false: there must be none, such as a lock that was left behind.")
           .optional("max_age", &FileSettings::max_age, "Longest time since it was written; 0: any.")
           .optional("min_age", &FileSettings::min_age, "Shortest time since it was written; 0: any.")
@@ -91,16 +93,12 @@ base::Result<std::string> tail_of(const Found& found) {
   return text;
 }
 
-class FileProbe final : public Probe {
+// One look at the files. It owns its settings with the target: it may go on when both its probe and that are gone.
+class Look {
  public:
-  FileProbe(const Context& context, const FileSettings& settings) : context_(context), settings_(settings) {}
+  Look(std::shared_ptr<const FileSettings> settings, base::WallTime now) : owned_(std::move(settings)), now_(now) {}
 
-  void start(base::Instant, Done done) override {
-    looking_ = context_.scheduler.after({}, [this, done = std::move(done)] { done(look()); });
-  }
-
- private:
-  Outcome look() const {
+  Outcome operator()() const {
     Found newest;
     std::size_t count = 0;
     int error = ENOENT;
@@ -125,7 +123,8 @@ class FileProbe final : public Probe {
     return outcome;
   }
 
-  double age(const Found& found) const { return base::seconds(context_.scheduler.wall_now()) - modified(found); }
+ private:
+  double age(const Found& found) const { return base::seconds(now_) - modified(found); }
 
   Outcome judge(const Found& found, std::size_t count, int error) const {
     if (!settings_.exists)
@@ -168,21 +167,35 @@ class FileProbe final : public Probe {
     return Outcome::success(written);
   }
 
+  std::shared_ptr<const FileSettings> owned_;
+  const FileSettings& settings_ = *owned_;
+  base::WallTime now_;
+};
+
+class FileProbe final : public Probe {
+ public:
+  FileProbe(const Context& context, std::shared_ptr<const FileSettings> settings)
+      : context_(context), settings_(std::move(settings)) {}
+  void start(base::Instant, Done done) override {
+    looking_ = look_aside(context_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
+  }
+
+ private:
   const Context& context_;
-  const FileSettings& settings_;
+  std::shared_ptr<const FileSettings> settings_;
   loop::Handle looking_;
 };
 
 class FileTarget final : public Settings {
  public:
-  explicit FileTarget(FileSettings settings) : settings_(std::move(settings)) {}
+  explicit FileTarget(FileSettings settings) : settings_(std::make_shared<const FileSettings>(std::move(settings))) {}
   std::unique_ptr<Probe> make(const Context& context) const override {
     return std::make_unique<FileProbe>(context, settings_);
   }
-  std::string target() const override { return settings_.path; }
+  std::string target() const override { return settings_->path; }
 
  private:
-  FileSettings settings_;
+  std::shared_ptr<const FileSettings> settings_;
 };
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,

@@ -42,6 +42,26 @@ struct Files {
 
 }  // namespace
 
+TEST_CASE("a file system that hangs costs its own probe, and the next look says so at once") {
+  for (const char* type : {"file", "disk"}) {
+    CAPTURE(type);
+    fakes::Trial trial(type, "/mnt/nfs");
+    trial.world.slow_calls.hanging["/mnt/nfs"] = 0;
+    trial.start();
+    trial.world.loop.run_due();
+    CHECK(trial.answers == 0);
+    trial.world.loop.advance(1s);  // the Trial's timeout
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.reason == Reason::read_timeout);
+    trial.answers = 0;
+    trial.start();
+    trial.world.loop.run_due();
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.reason == Reason::read_timeout);
+    CHECK(trial.found.text == "/mnt/nfs hangs");
+  }
+}
+
 TEST_CASE("file judges the newest file that its pattern names") {
   const Files files;
   files.write("shop-1.dump", "old", 7200);

@@ -270,8 +270,8 @@ TEST_CASE("postgres understands the real server") {
   loop::EventLoop loop;
   loop::AresResolver resolver(loop);
   loop::StreamDialer dialer(loop, resolver);
-  const probe::Context context{loop,          fakes.http, dialer,        resolver,
-                               fakes.spawner, fakes.pids, fakes.systemd, fakes.heartbeats};
+  const probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
+                               fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
   const auto run = [&](const std::string& target, std::vector<std::string> settings) {
     settings.push_back("username=fettle");
     auto spec = probe::spec_from_arguments("postgres", target, settings);

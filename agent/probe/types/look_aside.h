@@ -1,0 +1,28 @@
+// How probes of files look at them: elsewhere, because a file system may hang.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "probe/probe.h"
+
+namespace probe {
+
+// `look` runs on a thread of its own and owns what it needs; `done` comes on the loop with what it found. While the
+// last look at the path has not come back, the next fails as read_timeout, and as agent_overloaded if too many are out.
+inline loop::Handle look_aside(const Context& context, const std::string& path, std::function<model::Outcome()> look,
+                               Done done) {
+  const auto found = std::make_shared<model::Outcome>();
+  return context.slow_calls.run(
+      path, [found, look = std::move(look)] { *found = look(); },
+      [found, done = std::move(done)](base::Result<> ran) {
+        if (ran) return done(std::move(*found));
+        done(model::Outcome::failure(
+            ran.error().kind == base::Kind::timeout ? model::Reason::read_timeout : model::Reason::agent_overloaded,
+            ran.error().text));
+      });
+}
+
+}  // namespace probe
