@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <cstdlib>
-#include <set>
 #include <utility>
 
 #include "app/copy_samples.h"
@@ -41,12 +40,6 @@ std::string action_label(const std::string& text) {
   if (blank == std::string::npos) return kind;
   const std::string word = text.substr(blank + 1, text.find(' ', blank + 1) - blank - 1);
   return kind + ' ' + word.substr(word.rfind('/') + 1);
-}
-
-// Options that live in the constructors of rules and notifications; a reload that changes them makes both anew.
-bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
-  return a.global.external_labels == b.global.external_labels && a.global.node == b.global.node &&
-         a.global.evaluation_interval == b.global.evaluation_interval && a.promql_compat == b.promql_compat;
 }
 
 }  // namespace
@@ -298,32 +291,6 @@ void Agent::on_report(const model::RecoveryReport& report) {
 
 // ---- reload, upkeep, pictures ----
 
-base::Result<> Agent::reload() {
-  loop::notify_systemd(
-      fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
-                  std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
-  config::Errors errors;
-  Loaded loaded = load(options_.config_file, errors);
-  loop::notify_systemd("READY=1");
-  config_page_.last_reload_ok = errors.empty();
-  config_page_.last_reload_error = errors.text();
-  changed();
-  if (!errors.empty()) {
-    self_.config_refused();
-    log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.text()}});
-    return base::fail(base::Kind::invalid, errors.text());
-  }
-  if (!same_globals(loaded.config, config_)) {
-    std::swap(config_, loaded.config);  // what is made anew reads config_
-    make_rules();
-    make_notifications();
-    std::swap(config_, loaded.config);
-  }
-  apply(std::move(loaded));
-  log::info("the configuration was loaded", {{"file", options_.config_file}});
-  return {};
-}
-
 void Agent::apply(Loaded loaded) {
   discoveries_.replace(std::move(loaded.discoveries));
   for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
@@ -353,45 +320,6 @@ void Agent::apply(Loaded loaded) {
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
-}
-
-// Only the discovered probes change. A service that has none left is unknown again.
-void Agent::rediscover() {
-  std::vector<probe::Spec> specs = discoveries_.specs(probe_endpoint_.modules());
-  std::set<std::pair<std::string, std::string>> gone;
-  for (const probe::Status& status : schedule_->statuses())
-    if (status.spec->discovered) gone.emplace(status.spec->service, status.spec->name);
-  for (const probe::Spec& spec : specs) gone.erase({spec.service, spec.name});
-  for (const auto& [service, name] : gone) self_.forget_probe(service, name);
-  std::erase_if(overruns_, [&](const auto& counted) { return gone.contains(counted.first); });
-  schedule_->replace_discovered(std::move(specs));
-  const std::vector<probe::Status> statuses = schedule_->statuses();
-  probe_endpoint_.allow(statuses);
-  samples_.keep_only(statuses, loop_.wall_now());
-  for (const probe::Status& status : statuses)
-    if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
-  for (const auto& [service, name] : gone)
-    if (schedule_->service_health(service) == model::Health::unknown) verdicts_.forget(service, loop_.wall_now());
-  log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
-  changed();
-}
-
-void Agent::forget_missing(const Loaded& next) {
-  std::set<std::pair<std::string, std::string>> probes;
-  for (const probe::Spec& spec : next.probes) probes.emplace(spec.service, spec.name);
-  for (const probe::Status& status : schedule_->statuses()) {
-    const std::pair key{status.spec->service, status.spec->name};
-    if (probes.contains(key)) continue;
-    self_.forget_probe(key.first, key.second);
-    overruns_.erase(key);
-  }
-  std::set<std::string> services, receivers;
-  for (const auto& [name, service] : next.config.services) services.insert(name);
-  for (const notify::ReceiverSpec& receiver : next.receivers) receivers.insert(receiver.name);
-  for (const auto& [name, health] : verdicts_.all())
-    if (!services.contains(name)) self_.forget_service(name);
-  for (const notify::ReceiverStatus& receiver : notifications_->statuses())
-    if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);
 }
 
 void Agent::scrape_self() {
