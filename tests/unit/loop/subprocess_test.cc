@@ -35,11 +35,13 @@ Outcome run(loop::EventLoop& loop, loop::Spawner& spawner, loop::Command command
 
 loop::Command shell(std::string script) { return {.argv = {"sh", "-c", std::move(script)}, .environment = {}}; }
 
-// Processes that sleep for a number of seconds that only this test uses.
+// Processes that sleep for a number of seconds that only this test uses, and that are not older than it: a run that was
+// killed has left some behind.
 int sleepers(const std::string& seconds) {
+  const auto self = loop::read_process_stat(::getpid());
   int count = 0;
   for (const auto& process : loop::all_processes()) {
-    if (process.ended() || process.name != "sleep") continue;
+    if (process.ended() || process.name != "sleep" || process.start_ticks < self->start_ticks) continue;
     std::array<char, 256> line{};
     FILE* file = std::fopen(("/proc/" + std::to_string(process.pid) + "/cmdline").c_str(), "re");
     if (file == nullptr) continue;
