@@ -262,9 +262,10 @@ void add_readers(CLI::App& top, Chosen& chosen) {
       chosen = run;
     };
   };
-  reader("status", "Services and probes of the running agent")->callback(choose([] {
-    return cli::run_status(options);
-  }));
+  static std::vector<std::string> services;
+  CLI::App* status = reader("status", "Services and probes of the running agent; exit code 1 if one is down");
+  status->add_option("SERVICE", services, "Only these");
+  status->callback(choose([] { return cli::run_status(options, services); }));
   reader("alerts", "Pending and firing alerts of the running agent")->callback(choose([] {
     return cli::run_alerts(options);
   }));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -59,21 +60,27 @@ std::string labels_of(const json& labels) {
 
 }  // namespace
 
-int run_status(const StatusOptions& options) {
+int run_status(const StatusOptions& options, const std::vector<std::string>& services) {
   const auto data = ask(options, "/api/v1/services");
   if (!data) return kNoAnswer;
+  const json& known = (*data)["services"];
+  for (const std::string& name : services) {
+    const auto is_it = [&](const json& service) { return text(service, "name") == name; };
+    if (std::any_of(known.begin(), known.end(), is_it)) continue;
+    fmt::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n", options.url,
+               name);
+    return kNoAnswer;
+  }
   Table table({"SERVICE", "PROBE", "HEALTH", "SINCE", "RECOVERY", "TEXT"});
   bool all_well = true;
-  for (const json& service : (*data)["services"]) {
+  for (const json& service : known) {
+    const std::string name = text(service, "name");
+    if (!services.empty() && std::find(services.begin(), services.end(), name) == services.end()) continue;
     const std::string health = text(service, "health"), maintenance = text(service, "maintenance");
     all_well = all_well && health != "down";
     const std::string state = maintenance.empty() ? health : health + ", maintenance";
-    table.add({text(service, "name"),
-               "",
-               {state, tone_of(health)},
-               text(service, "since"),
-               recovery_of(service),
-               text(service, "text")});
+    table.add(
+        {name, "", {state, tone_of(health)}, text(service, "since"), recovery_of(service), text(service, "text")});
     for (const json& probe : service["probes"]) {
       const std::string reason = text(probe, "reason");
       const std::string verdict = text(probe, "health") + (reason.empty() ? "" : ": " + reason);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace cli {
 
@@ -11,7 +12,8 @@ struct StatusOptions {
   bool json = false;  // the API's answer as it is
 };
 
-int run_status(const StatusOptions& options);
+// Of the named services; of all, if none is named. A name that the agent does not know is no answer either (2).
+int run_status(const StatusOptions& options, const std::vector<std::string>& services);
 int run_alerts(const StatusOptions& options);
 int run_explain(const StatusOptions& options, const std::string& service);
 

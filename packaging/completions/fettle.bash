@@ -12,7 +12,8 @@ _fettle() {
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
     probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp heartbeat' ;;
     top) words='--url --refresh' ;;
-    status | alerts) words='--url --output' ;;
+    status) words="--url --output $(_fettle_services)" ;;
+    alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
     recover) words="--dry-run --comment --admin.socket $(_fettle_services)" ;;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A real keepalived, with the packaged example: a virtual address leaves a node whose service hangs, and comes back.
+"""A real keepalived, with the packaged examples: a virtual address leaves a node whose service hangs, and comes back; once by
+a track_file, once by a track_script.
 
 It runs in a network of its own, where the address stands on one end of a veth pair. Skipped where no such network, or no
 keepalived, is to be had; the reason is printed.
@@ -44,15 +45,24 @@ def make_network():
     ip("addr", "add", "10.0.0.1/24", "dev", "shop0")
 
 
-def configuration(where):
-    """The example of the package with this test's file and interface; a short time between advertisements."""
+def configuration(where, kind, agent):
+    """The example of the package with this test's names; a short time between advertisements, and between scripts."""
     text = (lib.TOP / "packaging/keepalived/keepalived.conf").read_text()
-    for old, new in [("/var/lib/fettle/vip.order", f"{where}/vip.order"), ("interface eth0", "interface shop0"),
-                     ("priority 100", "priority 100\n    advert_int 0.2")]:
-        assert old in text, old
+    changes = [("/var/lib/fettle/vip.order", f"{where}/vip.order"), ("interface eth0", "interface shop0"),
+               ("priority 100", "priority 100\n    advert_int 0.2")]
+    if kind == "track_script":
+        lines = [line.removeprefix("# ") for line in text.splitlines()]
+        first = lines.index("vrrp_script fettle_order {")
+        script = "\n".join(lines[first:lines.index("}", first) + 1])
+        text = script + text[text.index("\nvrrp_instance"):]
+        changes = [*changes[1:], ("/usr/bin/fettle status order", f"{lib.FETTLE} status --url={agent.url} order"),
+                   ("interval 2", "interval 1"), ("fall 3", "fall 1"),
+                   ("track_file {\n        fettle_order", "track_script {\n        fettle_order")]
+    for old, new in changes:
+        assert old in text, (old, text)
         text = text.replace(old, new)
-    path = where / "keepalived.conf"
-    path.write_text("global_defs {\n    vrrp_version 3\n}\n" + text)
+    path = where / f"{kind}.conf"
+    path.write_text("global_defs {\n    vrrp_version 3\n    script_user root\n}\n" + text)
     return path
 
 
@@ -61,23 +71,28 @@ def holds_address():
 
 
 def run(where):
-    make_network()
     with lib.Shop(where, "order") as shop, lib.Agent(where, CONFIG.format(port=shop.port, where=where)) as agent:
         lib.wait_for("the track file to say that all is well", lambda: (where / "vip.order").read_text() == "0\n")
-        keepalived = lib.Process(where, "keepalived", [
-            lib.need("keepalived"), "--dont-fork", "--log-console", "--vrrp", f"--use-file={configuration(where)}",
-            f"--pid={where}/keepalived.pid", f"--vrrp_pid={where}/vrrp.pid"])
-        with keepalived:
-            lib.wait_for("the node to hold the address", holds_address)
-            shop.kill(signal.SIGSTOP)
-            lib.wait_for("the address to leave the node", lambda: not holds_address())
-            assert agent.service("order")["health"] == "down", agent.service("order")
-            assert (where / "vip.order").read_text() == "254\n"
-            assert "Entering FAULT STATE" in keepalived.text(), keepalived.text()
-            shop.kill(signal.SIGCONT)
-            lib.wait_for("the address to be back", holds_address)
-            assert agent.service("order")["health"] == "up", agent.service("order")
-    print("the virtual address left with the service's health and came back with it")
+        for kind in ("track_file", "track_script"):
+            follow(where, kind, shop, agent)
+    print("the virtual address left with the service's health and came back with it: by track_file and by track_script")
+
+
+def follow(where, kind, shop, agent):
+    keepalived = lib.Process(where, kind, [
+        lib.need("keepalived"), "--dont-fork", "--log-console", "--vrrp", f"--use-file={configuration(where, kind, agent)}",
+        f"--pid={where}/keepalived.pid", f"--vrrp_pid={where}/vrrp.pid"])
+    with keepalived:
+        lib.wait_for("the node to hold the address", holds_address)
+        shop.kill(signal.SIGSTOP)
+        lib.wait_for("the address to leave the node", lambda: not holds_address())
+        assert agent.service("order")["health"] == "down", agent.service("order")
+        assert (where / "vip.order").read_text() == "254\n"
+        assert "Entering FAULT STATE" in keepalived.text(), keepalived.text()
+        shop.kill(signal.SIGCONT)
+        lib.wait_for("the address to be back", holds_address)
+        assert agent.service("order")["health"] == "up", agent.service("order")
+    lib.wait_for("keepalived to take the address with it", lambda: not holds_address())
 
 
 if __name__ == "__main__":
@@ -87,5 +102,6 @@ if __name__ == "__main__":
         sys.exit(lib.SKIPPED)
     if OWN not in os.environ:
         enter_own_network()
+    make_network()
     with lib.folder() as folder:
         run(folder)
