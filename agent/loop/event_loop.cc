@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <ctime>
@@ -18,6 +19,9 @@
 
 namespace loop {
 namespace {
+
+// A stall that is shorter than this is the ordinary life of a process among others.
+constexpr base::Duration kNotable = std::chrono::milliseconds{20};
 
 struct FreeBase {
   void operator()(event_base* base) const { event_base_free(base); }
@@ -50,9 +54,7 @@ struct EventLoop::Core {
   void run_posted();
   void arm();  // the timerfd to the first timer
   bool work_waits();
-  void begin_work() {
-    if (turn_began == base::Instant{}) turn_began = base::Clock::now();
-  }
+  void begin_work();
   void end_turn();
 
   std::unique_ptr<event_base, FreeBase> base;
@@ -69,8 +71,10 @@ struct EventLoop::Core {
   std::atomic<bool> stopped{false};
   std::atomic<std::thread::id> thread{std::this_thread::get_id()};
   Task after_turn;
-  base::Instant turn_began{};  // {}: nothing ran in this turn yet
+  base::Instant turn_began{};                     // {}: nothing ran in this turn yet
+  base::Instant turn_ended = base::Clock::now();  // the last one
   base::Duration longest{};
+  base::Duration stalled{};
 };
 
 class EventLoop::Core::Watch final : public Registration {
@@ -160,6 +164,16 @@ bool EventLoop::Core::work_waits() {
   return !posted.empty();
 }
 
+// Before anything runs in a turn: a first timer that is overdue says how long the turn itself was overdue.
+void EventLoop::Core::begin_work() {
+  if (turn_began != base::Instant{}) return;
+  turn_began = base::Clock::now();
+  const TimerHeap::Timer* first = timers.first();
+  if (first == nullptr) return;
+  const base::Duration late = turn_began - std::max(first->when(), turn_ended);
+  if (late >= kNotable) stalled += late;
+}
+
 void EventLoop::Core::run_due() {
   const TimerHeap::Timer* first = timers.first();
   if (first == nullptr) return;
@@ -189,7 +203,10 @@ void EventLoop::Core::run_posted() {
 void EventLoop::Core::end_turn() {
   if (turn_began == base::Instant{}) return;
   if (after_turn) after_turn();
-  longest = std::max(longest, base::Clock::now() - turn_began);
+  turn_ended = base::Clock::now();
+  const base::Duration took = turn_ended - turn_began;
+  longest = std::max(longest, took);
+  if (took >= kNotable) stalled += took;
   turn_began = {};
 }
 
@@ -228,6 +245,12 @@ void EventLoop::post(Task task) {
 
 Handle EventLoop::watch(int fd, Ready want, std::function<void(Ready)> on_ready) {
   return Handle(std::make_unique<Core::Watch>(*core_, fd, want, std::move(on_ready)));
+}
+
+base::Duration EventLoop::stalled() const {
+  if (core_->turn_began == base::Instant{}) return core_->stalled;
+  const base::Duration so_far = base::Clock::now() - core_->turn_began;
+  return core_->stalled + (so_far >= kNotable ? so_far : base::Duration{});
 }
 
 void EventLoop::run() {

@@ -29,6 +29,7 @@ class EventLoop final : public Scheduler {
   base::WallTime wall_now() const override;
   Handle at(base::Instant when, Task task) override;
   void post(Task task) override;
+  base::Duration stalled() const override;
 
   // Level-triggered, until the Handle is dropped. `fd` must stay open that long. Used inside loop/ only.
   Handle watch(int fd, Ready want, std::function<void(Ready)> on_ready);
@@ -36,7 +37,7 @@ class EventLoop final : public Scheduler {
   void run();   // until stop()
   void stop();  // from any thread
 
-  // Called after each turn in which anything ran; for publishing. One.
+  // Called after each turn in which anything ran; for whoever waits for what a turn brings. One.
   void set_after_turn(Task task);
   // The longest turn since the last call: how long a due timer may have waited.
   base::Duration take_longest_turn();

@@ -1,5 +1,6 @@
 #include "probe/attempt.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace probe {
@@ -11,32 +12,77 @@ using namespace std::chrono_literals;
 constexpr base::Duration kSlack = 5ms;
 // A deadline that is noticed this late was missed by the agent (starved, suspended), not by the service.
 constexpr base::Duration kStarved = 250ms;
+// Of a run's time: an agent that lost as much of it left the service too little.
+constexpr int kLostShare = 4;
 
 std::string in_words(base::Duration d) { return base::format_duration(std::chrono::duration_cast<base::Millis>(d)); }
+
+// Reasons that a run may have only because it was not looked after in time. What a service said itself is not among
+// them.
+bool of_time(model::Reason reason) {
+  switch (reason) {
+    case model::Reason::dns_error:
+    case model::Reason::connect_timeout:
+    case model::Reason::reset:
+    case model::Reason::tls_handshake:
+    case model::Reason::send_timeout:
+    case model::Reason::read_timeout:
+    case model::Reason::closed_early:
+    case model::Reason::exec_timeout: return true;
+    default: return false;
+  }
+}
 
 }  // namespace
 
 struct Attempt::Rep {
   Rep(const Context& c, const Spec& s, Done d)
-      : context(c), spec(s), done(std::move(d)), started(c.scheduler.now()), deadline(started + s.timeout) {}
+      : context(c),
+        spec(s),
+        done(std::move(d)),
+        started(c.scheduler.now()),
+        deadline(started + s.timeout),
+        stalled_before(c.scheduler.stalled()) {}
+
+  // A loop without another timer would not know how long it stood still: each quarter of the time is a point to know it
+  // by. Nearly all runs are over before the first.
+  void arm(int quarter = 1) {
+    timer = quarter < 4
+                ? context.scheduler.at(started + spec.timeout * quarter / 4, [this, quarter] { arm(quarter + 1); })
+                : context.scheduler.at(deadline + kSlack, [this] { expire(); });
+  }
 
   void finish(model::Outcome outcome) {
     if (!done) return;
     timer.reset();
     outcome.took = context.scheduler.now() - started;
+    if (const std::string fault = own_fault(outcome); !fault.empty()) {
+      const base::Duration took = outcome.took;
+      outcome = model::Outcome::failure(
+          model::Reason::agent_overloaded,
+          fault + " (starved or suspended); this run says nothing about " + spec.settings->target());
+      outcome.took = took;
+    }
     const Done tell = std::exchange(done, nullptr);
     tell(std::move(outcome));
   }
 
   void expire() {
-    const base::Duration late = context.scheduler.now() - deadline;
-    if (late > kStarved)
-      return finish(model::Outcome::failure(model::Reason::agent_overloaded,
-                                            "the agent itself noticed the deadline " + in_words(late) +
-                                                " late (starved or suspended); this run says nothing about " +
-                                                spec.settings->target()));
     finish(model::Outcome::failure(spec.type ? spec.type->late : model::Reason::read_timeout,
                                    "no answer within " + base::format_duration(spec.timeout)));
+  }
+
+  // What the agent did not do in time, if a failure may come from that; else "".
+  std::string own_fault(const model::Outcome& outcome) const {
+    const base::Duration late = started + outcome.took - deadline;
+    const bool out_of_time = late >= base::Duration{} && of_time(outcome.reason);
+    if (!out_of_time && outcome.reason != model::Reason::too_slow) return "";
+    if (late > kStarved) return "the agent itself noticed the deadline " + in_words(late) + " late";
+    const base::Duration lost = context.scheduler.stalled() - stalled_before;
+    const bool much =
+        lost > base::Duration{} && lost * kLostShare >= std::min<base::Duration>(outcome.took, spec.timeout);
+    if (!much) return "";
+    return "the agent itself stood still for " + in_words(lost) + " of " + in_words(outcome.took);
   }
 
   const Context& context;
@@ -44,6 +90,7 @@ struct Attempt::Rep {
   Done done;
   base::Instant started;
   base::Instant deadline;
+  base::Duration stalled_before;
   loop::Handle timer;
   std::unique_ptr<Probe> probe;
 };
@@ -51,7 +98,7 @@ struct Attempt::Rep {
 Attempt::Attempt(const Context& context, const Spec& spec, Done done)
     : rep_(std::make_unique<Rep>(context, spec, std::move(done))) {
   Rep& rep = *rep_;
-  rep.timer = context.scheduler.at(rep.deadline + kSlack, [&rep] { rep.expire(); });
+  rep.arm();
   rep.probe = spec.settings->make(context);
   rep.probe->start(rep.deadline, [&rep](model::Outcome outcome) { rep.finish(std::move(outcome)); });
 }

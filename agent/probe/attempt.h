@@ -11,8 +11,9 @@
 namespace probe {
 
 // `done` comes exactly once, from a later turn, with `took` filled in. A Probe that is silent at its deadline fails
-// with the type's `late` reason; what it says afterwards is not heard. Dropping the Attempt cancels the run; it must
-// not be dropped inside `done` (the Probe may still be on the stack).
+// with the type's `late` reason; what it says afterwards is not heard. A run that ran out of time while the agent
+// itself stood still fails with agent_overloaded: that is no word about the service. Dropping the Attempt cancels the
+// run; it must not be dropped inside `done` (the Probe may still be on the stack).
 class Attempt {
  public:
   Attempt(const Context& context, const Spec& spec, Done done);

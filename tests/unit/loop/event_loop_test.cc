@@ -238,6 +238,38 @@ TEST_CASE("the longest turn is measured once and told once") {
   CHECK(loop.take_longest_turn() == 0ms);
 }
 
+TEST_CASE("time in which the loop should have turned and did not adds up, and is known in the very turn that is late") {
+  loop::EventLoop loop;
+  const auto busy = [&](base::Duration length) {
+    const auto until = loop.now() + length;
+    while (loop.now() < until) {
+    }
+  };
+  base::Duration in_turn{}, in_next{};
+  // The second timer falls due while the first keeps the loop; it is not late once more for that.
+  const auto slow = loop.after(0ms, [&] {
+    busy(60ms);
+    in_turn = loop.stalled();
+  });
+  const auto next = loop.after(30ms, [&] { in_next = loop.stalled(); });
+  const auto end = loop.after(70ms, [&] { loop.stop(); });
+  CHECK(loop.stalled() == 0ms);
+  loop.run();
+  CHECK(in_turn >= 60ms);
+  CHECK(in_next >= in_turn);
+  const base::Duration first = loop.stalled();
+  CHECK(first >= 60ms);
+  CHECK(first < 120ms);
+  // Nobody turns it for a while, as if the process had been stopped.
+  const auto due = loop.after(1ms, [&] {
+    in_next = loop.stalled();
+    loop.stop();
+  });
+  busy(50ms);
+  loop.run();
+  CHECK(in_next - first >= 45ms);
+}
+
 TEST_CASE("what is posted and never run is destroyed with the loop, Handles included") {
   auto owned = std::make_shared<int>(1);
   {

@@ -456,14 +456,16 @@ TEST_CASE("limits by type name types that exist") {
 }
 
 TEST_CASE("a deadline that the agent itself notices late is not the service's failure") {
-  // A loop that slept through the deadline, as after a suspend: its first turn comes two seconds late.
+  // A loop that slept through the deadline, as after a suspend: its first turn, due after a quarter of the half second,
+  // comes two seconds after all of it.
   struct SleepyLoop final : loop::Scheduler {
     base::Instant now() const override { return inner.now() + slept; }
     base::WallTime wall_now() const override { return inner.wall_now(); }
     loop::Handle at(base::Instant when, loop::Task task) override { return inner.at(when - slept, std::move(task)); }
     void post(loop::Task task) override { inner.post(std::move(task)); }
     fakes::FakeLoop inner;
-    base::Duration slept{};
+    base::Duration stalled() const override { return stood_still; }
+    base::Duration slept{}, stood_still{};
   };
   SleepyLoop sleepy;
   fakes::ProbeWorld world;
@@ -478,12 +480,37 @@ TEST_CASE("a deadline that the agent itself notices late is not the service's fa
   REQUIRE(schedule.service_health("order") == Health::up);
   script.outcome.reset();
   schedule.trigger("order", "http");
-  sleepy.slept = 2s;
+  sleepy.slept = 2375ms;
   sleepy.inner.advance(520ms);
   REQUIRE(outcomes.size() == 2);
   CHECK(outcomes[1].reason == Reason::agent_overloaded);
-  CHECK(outcomes[1].text.find("the agent itself noticed the deadline 2s") == 0);
+  CHECK(outcomes[1].text.find("the agent itself noticed the deadline 2s late") == 0);
   CHECK(schedule.status("order", "http")->consecutive_failures == 0);
+
+  // On time at the deadline, but away for a quarter of the half second before it: too little was left.
+  schedule.trigger("order", "http");
+  sleepy.stood_still += 125ms;
+  sleepy.inner.advance(520ms);
+  REQUIRE(outcomes.size() == 3);
+  CHECK(outcomes[2].reason == Reason::agent_overloaded);
+  CHECK(outcomes[2].text ==
+        "the agent itself stood still for 125ms of 505ms (starved or suspended); this run says nothing about a script");
+
+  // What the service itself said holds, however late it was heard.
+  script.outcome = Outcome::failure(Reason::status_mismatch, "status 500, expected 2xx");
+  schedule.trigger("order", "http");
+  sleepy.stood_still += 10s;
+  sleepy.inner.advance(1ms);
+  REQUIRE(outcomes.size() == 4);
+  CHECK(outcomes[3].reason == Reason::status_mismatch);
+
+  // So does silence while the agent was there.
+  script.outcome.reset();
+  schedule.trigger("order", "http");
+  sleepy.stood_still += 124ms;
+  sleepy.inner.advance(520ms);
+  REQUIRE(outcomes.size() == 5);
+  CHECK(outcomes[4].reason == Reason::read_timeout);
 }
 
 TEST_CASE("a service is down with any of its probes, and up only when all are") {
