@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -22,7 +23,9 @@ namespace {
 using namespace std::chrono_literals;
 namespace log = base::log;
 
-constexpr auto kPublishEvery = 100ms;  // pages and event streams see at most ten pictures a second
+// Pages and event streams see at most ten pictures a second, and drawing them takes at most a tenth of the loop's time.
+constexpr auto kPublishEvery = 100ms;
+constexpr auto kDrawingShare = 10;
 constexpr auto kExpireEvery = 60s;
 
 // Runs `task` every `period` for as long as `slot` is held.
@@ -151,6 +154,7 @@ void Agent::make_schedule() {
   listener.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
     on_probe_change(change, run);
   };
+  listener.on_overrun = [this](const probe::Spec& spec) { self_.probe_overrun(spec.service, spec.name); };
   schedule_ = std::make_unique<probe::Schedule>(config_.global.node, probe_context_, std::move(listener));
 }
 
@@ -191,6 +195,7 @@ base::Result<> Agent::open_server() {
   side.reload = [this] { return reload(); };
   open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
   open_silence_desk(side, *silences_, [this] { publish(); });
+  slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
   backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
@@ -204,9 +209,6 @@ base::Result<> Agent::open_server() {
 }
 
 void Agent::start_timers() {
-  loop_.set_after_turn([this] {
-    if (dirty_ && loop_.now() - last_publish_ >= kPublishEvery) publish();
-  });
   every(loop_, scrape_timer_, config_.global.interval, [this] { scrape_self(); });
   every(loop_, second_timer_, loop::Doubts::kEvery, [this] { look_at_loop(); });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
@@ -320,10 +322,11 @@ void Agent::apply(Loaded loaded) {
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
+  publish();  // at once: who may send heartbeats is read from the latest picture, however old
 }
 
 void Agent::scrape_self() {
-  std::vector<model::MetricFamily> page = metric_families(facts());
+  std::vector<model::MetricFamily> page = metric_families(facts(), Outcomes::left_out);
   for (model::MetricFamily& family : self_.collect()) page.push_back(std::move(family));
   samples_.append_page(page, loop_.wall_now());
 }
@@ -335,26 +338,22 @@ void Agent::look_at_loop() {
   self_.connections_left(loop::count_left_behind());
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
-  count_overruns();
   server_->look_at_files();
   world_.look(longest);
 }
 
-void Agent::count_overruns() {
-  for (const probe::Status& status : schedule_->statuses()) {
-    std::uint64_t& counted = overruns_[{status.spec->service, status.spec->name}];
-    for (; counted < status.overruns; ++counted) self_.probe_overrun(status.spec->service, status.spec->name);
-  }
-}
-
+// The last picture is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
 void Agent::changed() {
   if (dirty_) return;
   dirty_ = true;
-  const base::Instant due = last_publish_ + kPublishEvery;
-  if (due > loop_.now()) publish_timer_ = loop_.at(due, [] {});  // wakes the loop; the end of that turn publishes
+  slot_.outdate();
+  if (!server_) return;
+  if (good_until_ <= loop_.now()) return server_->snapshot_changed();
+  publish_timer_ = loop_.at(good_until_, [this] { server_->snapshot_changed(); });
 }
 
 void Agent::publish() {
+  const base::Instant began = loop_.now();
   auto next = std::make_shared<web::Snapshot>();
   fill(*next, facts());
   next->number = ++published_;
@@ -365,10 +364,10 @@ void Agent::publish() {
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const DiscoveryStatus& each : discoveries_.statuses())
     if (!each.file.error.empty()) next->config.broken_target_files.push_back(each.file.error);
-  slot_.store(std::move(next));
+  const base::Instant drawn = loop_.now();
+  good_until_ = drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare);
+  slot_.store(std::move(next), good_until_);
   dirty_ = false;
-  last_publish_ = loop_.now();
-  if (server_) server_->snapshot_changed();
 }
 
 Facts Agent::facts() const {

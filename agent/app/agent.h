@@ -76,7 +76,6 @@ class Agent final {
   void forget_missing(const Loaded& next);
   void scrape_self();
   void look_at_loop();
-  void count_overruns();
   void changed();
   void publish();
   Facts facts() const;
@@ -115,14 +114,13 @@ class Agent final {
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};
 
-  // Little state of its own: what pages say about the configuration, when it was published.
-  std::map<std::pair<std::string, std::string>, std::uint64_t> overruns_;  // as counted so far
+  // Little state of its own: what pages say about the configuration, and until when the last picture is good.
   base::WallTime started_;
   web::ConfigPage config_page_;
   bool ready_ = false;
   bool dirty_ = true;
   std::uint64_t published_ = 0;
-  base::Instant last_publish_{};
+  base::Instant good_until_{};
 
   web::SnapshotSlot slot_;
   std::unique_ptr<Backend> backend_;

@@ -54,9 +54,8 @@ void Agent::rediscover() {
     if (status.spec->discovered) gone.emplace(status.spec->service, status.spec->name);
   for (const probe::Spec& spec : specs) gone.erase({spec.service, spec.name});
   for (const auto& [service, name] : gone) self_.forget_probe(service, name);
-  std::erase_if(overruns_, [&](const auto& counted) { return gone.contains(counted.first); });
   schedule_->replace_discovered(std::move(specs));
-  const std::vector<probe::Status> statuses = schedule_->statuses();
+  const probe::Statuses statuses = schedule_->statuses();
   probe_endpoint_.allow(statuses);
   samples_.keep_only(statuses, loop_.wall_now());
   for (const probe::Status& status : statuses)
@@ -74,7 +73,6 @@ void Agent::forget_missing(const Loaded& next) {
     const std::pair key{status.spec->service, status.spec->name};
     if (probes.contains(key)) continue;
     self_.forget_probe(key.first, key.second);
-    overruns_.erase(key);
   }
   std::set<std::string> services, receivers;
   for (const auto& [name, service] : next.config.services) services.insert(name);

@@ -31,7 +31,7 @@ web::ProbePage probe_page(const probe::Status& status) {
   return page;
 }
 
-void add_probe(Families& families, const probe::Status& status) {
+void add_probe(Families& families, const probe::Status& status, Outcomes outcomes) {
   const model::Labels labels = probe_labels(*status.spec);
   families.add("fettle_probe_interval_seconds", "Configured time between two runs of the probe.", labels,
                base::seconds(status.spec->interval));
@@ -42,7 +42,7 @@ void add_probe(Families& families, const probe::Status& status) {
   if (status.health != model::Health::unknown)
     families.add("fettle_probe_up", "The probe's health after its thresholds: 1 up, 0 down; absent while unknown.",
                  labels, status.health == model::Health::up ? 1 : 0);
-  add_outcome(families, status.last->outcome, labels);
+  if (outcomes == Outcomes::shown) add_outcome(families, status.last->outcome, labels);
 }
 
 void add_service(Families& families, const std::string& name, const config::Service& service,
@@ -97,6 +97,8 @@ void fill(web::Snapshot& snapshot, Facts facts) {
 std::vector<web::ServicePage> service_pages(const Facts& facts) {
   std::map<std::string_view, const recover::PlanStatus*> plans;
   for (const recover::PlanStatus& plan : facts.plans) plans.emplace(plan.service, &plan);
+  std::map<std::string_view, std::vector<const probe::Status*>> probes;
+  for (const probe::Status& status : facts.probes) probes[status.spec->service].push_back(&status);
   std::vector<web::ServicePage> pages;
   for (const auto& [name, service] : facts.config.services) {
     web::ServicePage& page = pages.emplace_back();
@@ -123,8 +125,7 @@ std::vector<web::ServicePage> service_pages(const Facts& facts) {
       for (const recover::Gate& gate : plan.gates)
         page.recovery_gates.push_back({gate.name, gate.open, gate.text, wall_time_of(gate, facts)});
     }
-    for (const probe::Status& status : facts.probes)
-      if (status.spec->service == name) page.probes.push_back(probe_page(status));
+    for (const probe::Status* status : probes[name]) page.probes.push_back(probe_page(*status));
   }
   return pages;
 }
@@ -160,9 +161,9 @@ std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus>
   return pages;
 }
 
-std::vector<model::MetricFamily> metric_families(const Facts& facts) {
+std::vector<model::MetricFamily> metric_families(const Facts& facts, Outcomes outcomes) {
   Families families;
-  for (const probe::Status& status : facts.probes) add_probe(families, status);
+  for (const probe::Status& status : facts.probes) add_probe(families, status, outcomes);
   for (const auto& [name, service] : facts.config.services) {
     const auto health = facts.services.find(name);
     add_service(families, name, service, health == facts.services.end() ? ServiceHealth{} : health->second);

@@ -19,7 +19,7 @@ namespace app {
 struct Facts {
   const config::AgentConfig& config;
   const std::map<std::string, ServiceHealth>& services;
-  std::vector<probe::Status> probes;
+  probe::Statuses probes;
   std::vector<recover::PlanStatus> plans;
   std::vector<model::RecoveryReport> recoveries;
   std::vector<rules::GroupStatus> groups;
@@ -38,7 +38,9 @@ struct Facts {
 void fill(web::Snapshot& snapshot, Facts facts);
 std::vector<web::ServicePage> service_pages(const Facts& facts);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
-// Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies.
-std::vector<model::MetricFamily> metric_families(const Facts& facts);
+// Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. Without
+// the outcomes for a reader who has each already when its run ends.
+enum class Outcomes { shown, left_out };
+std::vector<model::MetricFamily> metric_families(const Facts& facts, Outcomes outcomes = Outcomes::shown);
 
 }  // namespace app

@@ -32,7 +32,7 @@ void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackb
   for (const probe::Spec& spec : probes) allow(spec);
 }
 
-void ProbeEndpoint::allow(const std::vector<probe::Status>& probes) {
+void ProbeEndpoint::allow(const probe::Statuses& probes) {
   own_targets_.clear();
   for (const probe::Status& status : probes) allow(*status.spec);
 }

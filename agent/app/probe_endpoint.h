@@ -31,7 +31,7 @@ class ProbeEndpoint {
   void replace(probe::BlackboxModules modules, const config::Blackbox& settings,
                const std::vector<probe::Spec>& probes);
   // The targets of all probes as they are now.
-  void allow(const std::vector<probe::Status>& probes);
+  void allow(const probe::Statuses& probes);
   const probe::BlackboxModules& modules() const { return modules_; }
   // `done` comes exactly once, unless the endpoint is destroyed before.
   void run(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done);

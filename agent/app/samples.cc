@@ -45,11 +45,20 @@ void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const s
       const model::Labels labels = target_.merged(common()).merged(*value.own).with(model::kMetricName, value.name);
       next.push_back({std::string(value.name), *value.own, labels});
     }
-    // A refusal is counted by the store and shown as fettle_store_refused_total.
-    (void)store_.append(next.back().stamped, {at, value.value});
+    append(next.back(), {at, value.value});
   }
   end(known, at);  // what was moved from is empty and ends nothing
   known = std::move(next);
+}
+
+void Samples::append(Entry& entry, model::Sample sample) {
+  if (entry.generation != store_.generation()) {
+    const base::Result<store::SeriesId> id = store_.series(entry.stamped);
+    if (!id) return;
+    entry.id = *id;
+    entry.generation = store_.generation();
+  }
+  (void)store_.append(entry.id, sample);
 }
 
 void Samples::append_run(const probe::Run& run) {
@@ -99,7 +108,7 @@ bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
   return store_.append(labels, sample).has_value();
 }
 
-void Samples::keep_only(const std::vector<probe::Status>& statuses, base::WallTime at) {
+void Samples::keep_only(const probe::Statuses& statuses, base::WallTime at) {
   std::map<std::pair<std::string, std::string>, model::Labels> probes;
   std::set<std::string> services;
   for (const probe::Status& status : statuses) {

@@ -31,7 +31,7 @@ class Samples {
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
   // Ends all series of probes and services that are not among these any more, and of probes that are labelled anew.
-  void keep_only(const std::vector<probe::Status>& statuses, base::WallTime at);
+  void keep_only(const probe::Statuses& statuses, base::WallTime at);
 
   // The series that a change of this service's health touches, for rules::Manager::touched.
   std::vector<model::Labels> touched_by(const std::string& service) const;
@@ -42,6 +42,8 @@ class Samples {
     std::string name;
     model::Labels own;
     model::Labels stamped;
+    store::SeriesId id = 0;        // right as long as the store's generation is this one
+    std::uint64_t generation = 0;  // 0: not asked for yet
   };
   struct ProbeSeries {
     model::Labels common;  // probe_labels() when they were stamped
@@ -55,6 +57,8 @@ class Samples {
   // common() makes the labels that all of `values` share; it is asked only when a series is new.
   template <typename CommonLabels>
   void append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
+  // A refusal is counted by the store and shown as fettle_store_refused_total.
+  void append(Entry& entry, model::Sample sample);
   void end(const std::vector<Entry>& entries, std::int64_t at);
 
   store::Store& store_;

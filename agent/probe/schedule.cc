@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/edit_distance.h"
@@ -103,6 +104,7 @@ struct Schedule::Rep {
     arm_on_grid(e);
     if (e.busy()) {
       ++e.status.overruns;
+      if (listener.on_overrun) listener.on_overrun(e.spec);
       return;
     }
     begin(e, wanted, std::nullopt);
@@ -111,8 +113,7 @@ struct Schedule::Rep {
   void on_event(Entry& from, const Event& event) {
     if (from.retired) return;
     ++from.status.events;
-    for (const auto& e : entries) {
-      if (e->spec.service != from.spec.service) continue;
+    for (Entry* e : of_service(from.spec.service)) {
       if (!e->event) e->event = event;
       confirm(*e);
     }
@@ -268,6 +269,8 @@ struct Schedule::Rep {
       }
     }
     for (auto& [key, e] : old) retire(std::move(e));
+    by_service.clear();
+    for (const auto& e : entries) by_service[e->spec.service].push_back(e.get());
     for (const auto& e : entries)
       if (!e->source)
         e->source = e->spec.settings->watch(context, [this, entry = e.get()](Event event) { on_event(*entry, event); });
@@ -295,9 +298,16 @@ struct Schedule::Rep {
   }
 
   Entry* find(const std::string& service, const std::string& probe) const {
-    for (const auto& e : entries)
-      if (e->spec.service == service && e->spec.name == probe) return e.get();
+    for (Entry* e : of_service(service))
+      if (e->spec.name == probe) return e;
     return nullptr;
+  }
+
+  // A copy is not needed: what a run or an event leads to does not replace the probes.
+  const std::vector<Entry*>& of_service(const std::string& service) const {
+    static const std::vector<Entry*> none;
+    const auto found = by_service.find(service);
+    return found == by_service.end() ? none : found->second;
   }
 
   void trigger(Entry& e) {
@@ -309,6 +319,7 @@ struct Schedule::Rep {
   Listener listener;
   base::Random random;  // of the jitter
   std::vector<std::unique_ptr<Entry>> entries;
+  std::unordered_map<std::string, std::vector<Entry*>> by_service;  // the same, each service in order
   Limits limits;
   std::size_t running_in_all = 0;
   std::map<const Type*, std::size_t> running;
@@ -355,18 +366,17 @@ void Schedule::trigger(const std::string& service, const std::string& probe) {
 
 std::vector<std::string> Schedule::trigger_service(const std::string& service) {
   std::vector<std::string> names;
-  for (const auto& e : rep_->entries) {
-    if (e->spec.service != service) continue;
+  for (Entry* e : rep_->of_service(service)) {
     names.push_back(e->spec.name);
     rep_->trigger(*e);
   }
   return names;
 }
 
-std::vector<Status> Schedule::statuses() const {
-  std::vector<Status> out;
+Statuses Schedule::statuses() const {
+  Statuses out;
   out.reserve(rep_->entries.size());
-  for (const auto& e : rep_->entries) out.push_back(e->status);
+  for (const auto& e : rep_->entries) out.emplace_back(e->status);
   return out;
 }
 
@@ -376,15 +386,13 @@ const Status* Schedule::status(const std::string& service, const std::string& pr
 }
 
 void Schedule::service_started(const std::string& service, base::Instant at) {
-  for (const auto& e : rep_->entries)
-    if (e->spec.service == service) e->grace_ends = at + e->spec.startup_grace;
+  for (Entry* e : rep_->of_service(service)) e->grace_ends = at + e->spec.startup_grace;
 }
 
 model::Health Schedule::service_health(const std::string& service) const {
   std::vector<model::Health> healths;
   std::size_t needed = 0;
-  for (const auto& e : rep_->entries) {
-    if (e->spec.service != service) continue;
+  for (const Entry* e : rep_->of_service(service)) {
     healths.push_back(e->health.health);
     needed = e->spec.healthy_probes;
   }
@@ -394,8 +402,7 @@ model::Health Schedule::service_health(const std::string& service) const {
 model::Health Schedule::latest_health(const std::string& service) const {
   std::vector<model::Health> healths;
   std::size_t needed = 0;
-  for (const auto& e : rep_->entries) {
-    if (e->spec.service != service) continue;
+  for (const Entry* e : rep_->of_service(service)) {
     model::Health health = model::Health::unknown;
     if (const auto& last = e->status.last; last && last->outcome.up) health = model::Health::up;
     else if (last && last->outcome.reason != model::Reason::agent_overloaded) health = model::Health::down;

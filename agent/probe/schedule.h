@@ -55,9 +55,12 @@ struct Load {
   std::size_t waiting = 0;
 };
 
+using Statuses = std::vector<std::reference_wrapper<const Status>>;
+
 struct Listener {
   std::function<void(const Run&, const Status&)> on_run;                  // after every run, status already updated
   std::function<void(const model::HealthChange&, const Run&)> on_change;  // after on_run, if health changed
+  std::function<void(const Spec&)> on_overrun = {};  // a run was left out, because the one before is still going
 };
 
 class Schedule {
@@ -76,7 +79,8 @@ class Schedule {
   // One run now, beside the grid (verification, `fettle probe`, events). Joins a run that is going on.
   void trigger(const std::string& service, const std::string& probe);
   std::vector<std::string> trigger_service(const std::string& service);  // the names of its probes
-  std::vector<Status> statuses() const;                                  // in order of configuration
+  // In order of configuration; until the next replace() or replace_discovered().
+  Statuses statuses() const;
   const Status* status(const std::string& service, const std::string& probe) const;
   // The service's main process started: the startup_grace of its probes counts from then.
   void service_started(const std::string& service, base::Instant at);

@@ -7,11 +7,13 @@ namespace {
 constexpr std::uint32_t kChunkSamples = 120;
 }
 
+Series::Series(model::Labels labels) : labels_(std::move(labels)) {
+  for (const model::Label& label : labels_) label_bytes_ += label.name.size() + label.value.size() + 16;
+}
+
 std::size_t Series::bytes() const {
   // Vectors of chunks keep some room; what they keep is near enough to what the chunks count themselves.
-  std::size_t labels = 0;
-  for (const model::Label& label : labels_) labels += label.name.size() + label.value.size() + 16;
-  return sizeof(Series) + labels + sealed_bytes_ + (chunks_.empty() ? 0 : chunks_.back().bytes());
+  return sizeof(Series) + label_bytes_ + sealed_bytes_ + (chunks_.empty() ? 0 : chunks_.back().bytes());
 }
 
 void Series::append(model::Sample sample, std::int64_t longest) {

@@ -15,7 +15,7 @@ namespace store {
 
 class Series {
  public:
-  explicit Series(model::Labels labels) : labels_(std::move(labels)) {}
+  explicit Series(model::Labels labels);
 
   const model::Labels& labels() const { return labels_; }
   std::size_t samples() const { return samples_; }
@@ -39,6 +39,7 @@ class Series {
   std::vector<Chunk> chunks_;  // oldest first; `writer_` fills the last one
   ChunkWriter writer_;
   std::size_t samples_ = 0;
+  std::size_t label_bytes_ = 0;
   std::size_t sealed_bytes_ = 0;
   std::array<model::Sample, kRecent> recent_{};
   std::size_t next_ = 0;

@@ -25,6 +25,7 @@ struct Store::Rep {
   Postings postings;
   std::uint64_t generation = 1;
   std::size_t samples = 0;
+  std::size_t bytes = 0;  // of all series: kept up to date, because it is asked for every second
   std::uint64_t appended = 0;
   std::uint64_t refused_old = 0;
   std::uint64_t refused_limit = 0;
@@ -42,7 +43,9 @@ base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
                                   base::format_iso8601(base::wall_from_ms(newest.t))));
   }
   // Chunks go as a whole: none may hold much more than the time that is to be kept.
+  const std::size_t before = series.bytes();
   series.append(sample, std::max<std::int64_t>(options.retention.count() / 8, 1));
+  bytes += series.bytes() - before;
   ++samples;
   ++appended;
   return {};
@@ -62,6 +65,7 @@ base::Result<SeriesId> Store::Rep::make(const model::Labels& labels) {
     free.pop_back();
   }
   slots[id] = std::make_unique<Series>(labels);
+  bytes += slots[id]->bytes();
   by_labels.emplace(labels, id);
   postings.add(id, labels);
   ++generation;
@@ -112,7 +116,9 @@ void Store::expire(std::int64_t now) {
   for (SeriesId id = 0; id < rep_->slots.size(); ++id) {
     std::unique_ptr<Series>& series = rep_->slots[id];
     if (!series) continue;
+    const std::size_t before = series->bytes();
     rep_->samples -= series->expire(cutoff);
+    rep_->bytes -= before - (series->empty() ? 0 : series->bytes());
     if (!series->empty()) continue;
     rep_->postings.remove(id, series->labels());
     rep_->by_labels.erase(series->labels());
@@ -126,8 +132,7 @@ Stats Store::stats() const {
   Stats out;
   out.series = rep_->by_labels.size();
   out.samples = rep_->samples;
-  for (const auto& series : rep_->slots)
-    if (series) out.bytes += series->bytes();
+  out.bytes = rep_->bytes;
   out.appended = rep_->appended;
   out.refused_old = rep_->refused_old;
   out.refused_limit = rep_->refused_limit;

@@ -22,7 +22,7 @@ bool has_token(const Request& request, std::string_view token) {
 }  // namespace
 
 Response heartbeat_route(const Request& request, const Context& context) {
-  const std::string file = context.slot.load()->heartbeat_token_file;
+  const std::string file = context.slot.latest()->heartbeat_token_file;
   if (file.empty() && !request.admin)
     return text_response(404,
                          "Heartbeats over HTTP are not configured; set heartbeat.token_file in the configuration.");

@@ -67,8 +67,8 @@ Response asset(const Request& request, std::string_view name) {
 }
 
 Response ready(const Context& context) {
-  return context.slot.load()->ready ? text_response(200, "fettle is ready.")
-                                    : text_response(503, "fettle is starting: not all probes have a verdict yet.");
+  return context.slot.latest()->ready ? text_response(200, "fettle is ready.")
+                                      : text_response(503, "fettle is starting: not all probes have a verdict yet.");
 }
 
 Response not_found() {

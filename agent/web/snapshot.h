@@ -1,7 +1,10 @@
-// The immutable picture that pages read: built by the loop thread, swapped into a slot, held by whoever renders it.
-// Plain values only; no pointer into live state.
+// The immutable picture that pages read: drawn by the loop thread when somebody wants to look, swapped into a slot,
+// held by whoever renders it. Plain values only; no pointer into live state.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -110,21 +113,34 @@ struct Snapshot {
   std::string heartbeat_token_file{};  // "": POST /heartbeat is not offered
 };
 
-// The one place where threads meet over it: a mutex held for a pointer copy.
+// The one place where threads meet over it: a mutex held for a pointer copy. A picture costs what its thousands of
+// values cost, so none is drawn while nobody looks.
 class SnapshotSlot {
  public:
-  std::shared_ptr<const Snapshot> load() const {
-    const std::lock_guard lock(mutex_);
-    return current_;
-  }
-  void store(std::shared_ptr<const Snapshot> next) {
-    const std::lock_guard lock(mutex_);
-    current_.swap(next);
-  }
+  // How long a page waits for a new picture. A loop that is too busy to draw one leaves it the old one.
+  static constexpr std::chrono::milliseconds kPatience{1000};
+
+  // The newest picture; where it is out of date, a new one is asked for and waited for. Any thread but the loop's.
+  std::shared_ptr<const Snapshot> load() const;
+  // The newest there is, without waiting: for what stands in every picture from the turn on in which it changed.
+  std::shared_ptr<const Snapshot> latest() const;
+
+  // Loop thread. The picture counts as new until `good_until`, whatever changes, and from then on until outdate().
+  void store(std::shared_ptr<const Snapshot> next, base::Instant good_until = {});
+  void outdate();  // something in the current picture is not so any more
+  // How to ask for a picture; called from any thread, once for each picture. Before the first load().
+  void on_wanted(std::function<void()> draw) { draw_ = std::move(draw); }
 
  private:
+  bool is_good() const { return !outdated_ || base::Clock::now() < good_until_; }
+
   mutable std::mutex mutex_;
+  mutable std::condition_variable drawn_;
   std::shared_ptr<const Snapshot> current_ = std::make_shared<const Snapshot>();
+  bool outdated_ = false;
+  base::Instant good_until_{};
+  mutable bool asked_ = false;
+  std::function<void()> draw_;
 };
 
 }  // namespace web

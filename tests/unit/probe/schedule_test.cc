@@ -529,7 +529,7 @@ TEST_CASE("a service is down with any of its probes, and up only when all are") 
   node.world.loop.advance(1s);
   CHECK(node.schedule.service_health("order") == Health::up);
   CHECK(node.schedule.statuses().size() == 2);
-  CHECK(node.schedule.statuses()[1].history.size() == 8);
+  CHECK(node.schedule.statuses()[1].get().history.size() == 8);
   CHECK(a.after_runs == 8);
   a.cause = "; killed";
   node.world.loop.advance(1s);
