@@ -43,12 +43,20 @@ SocketStream::~SocketStream() {
 
 void SocketStream::write(std::string bytes, std::function<void(const StreamFailure*)> done) {
   writes_.push_back({std::move(bytes), 0, std::move(done)});
+  // One that nobody wants to be told of is tried here: nearly always the kernel takes all of it.
+  if (writes_.size() == 1 && writes_.front().done == nullptr && ssl_ == nullptr && !expired_) {
+    Write& write = writes_.front();
+    const Attempt attempt = send(write.bytes);
+    write.sent += attempt.size;
+    if (write.sent == write.bytes.size()) return writes_.clear();
+  }
   soon();
 }
 
 void SocketStream::read(std::function<void(std::string_view, const StreamFailure*)> on_bytes) {
   on_bytes_ = std::move(on_bytes);
-  soon();
+  if (ssl_ != nullptr || expired_) soon();
+  else update_watch();
 }
 
 void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
@@ -65,21 +73,31 @@ void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server
   SSL_set_fd(ssl_.get(), fd_.value());
   if (!name.empty() && parse_literal(name).empty())
     SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
+  if (!protocol_.empty()) {
+    std::string list(1, static_cast<char>(protocol_.size()));
+    list += protocol_;
+    SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(list.data()),
+                        static_cast<unsigned int>(list.size()));
+  }
   SSL_set_connect_state(ssl_.get());
+  if (TlsSessions* sessions = TlsSessions::of(ssl_.get()))
+    sessions->offer(ssl_.get(), verification_, name + ' ' + peer_);
   shaken_ = std::move(done);
   soon();
 }
 
 void SocketStream::soon() {
-  soon_ = loop_.at(loop_.now(), [this] { advance(); });
+  soon_ = loop_.at(loop_.now(), [this] { advance({}); });
 }
 
-void SocketStream::advance() {
+void SocketStream::advance(Ready ready) {
   if (expired_) return expire();
   if (!survives([this] { shake_hands(); })) return;
   if (shaken_ == nullptr) {
     if (!survives([this] { write_some(); })) return;
-    if (!survives([this] { read_some(); })) return;
+    // What is there already makes the descriptor readable as soon as it is watched; only TLS may hold bytes back.
+    const bool may_read = ready.read || ssl_ != nullptr;
+    if (may_read && !survives([this] { read_some(); })) return;
   }
   update_watch();
 }
@@ -91,6 +109,8 @@ void SocketStream::shake_hands() {
   if (attempt.step == Step::again) return;
   const auto shaken = std::exchange(shaken_, nullptr);
   if (attempt.step == Step::done) return shaken(nullptr);
+  // What an earlier connection showed is no word of a peer that did not come so far.
+  if (verification_.from_session) verification_.chain = {};
   if (verification_.reason != Reason::none) {
     attempt.failure = {verification_.reason,
                        fmt::format("certificate of {}: {}", peer_, verification_.chain.verify_error)};
@@ -114,7 +134,7 @@ void SocketStream::write_some() {
     writes_.pop_front();
     if (attempt.step == Step::closed)
       attempt.failure = {Reason::closed_early, fmt::format("write to {}: the peer closed the connection", peer_)};
-    if (!survives([&] { done(attempt.step == Step::done ? nullptr : &attempt.failure); })) return;
+    if (done != nullptr && !survives([&] { done(attempt.step == Step::done ? nullptr : &attempt.failure); })) return;
   }
 }
 
@@ -148,11 +168,13 @@ void SocketStream::expire() {
   while (!writes_.empty()) {
     const auto done = std::move(writes_.front().done);
     writes_.pop_front();
+    unsent_ |= done == nullptr;
     const StreamFailure failure{Reason::send_timeout, fmt::format("write to {}: timed out", peer_)};
-    if (!survives([&] { done(&failure); })) return;
+    if (done != nullptr && !survives([&] { done(&failure); })) return;
   }
   if (const auto on_bytes = std::exchange(on_bytes_, nullptr); on_bytes != nullptr) {
-    const StreamFailure failure{Reason::read_timeout, fmt::format("read from {}: timed out", peer_)};
+    const StreamFailure failure{unsent_ ? Reason::send_timeout : Reason::read_timeout,
+                                fmt::format("{} {}: timed out", unsent_ ? "write to" : "read from", peer_)};
     on_bytes({}, &failure);
   }
 }
@@ -168,7 +190,7 @@ void SocketStream::update_watch() {
   if (want.read == watched_.read && want.write == watched_.write) return;
   watched_ = want;
   watch_.reset();
-  if (want.read || want.write) watch_ = loop_.watch(fd_.value(), want, [this](Ready) { advance(); });
+  if (want.read || want.write) watch_ = loop_.watch(fd_.value(), want, [this](Ready ready) { advance(ready); });
 }
 
 SocketStream::Attempt SocketStream::send(std::string_view bytes) {

@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 #include "loop/stream.h"
+#include "loop/tls_sessions.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -25,12 +26,17 @@ class SocketStream final : public Stream {
   void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) override;
   void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
                  std::function<void(const StreamFailure*)> done) override;
+  // Of ALPN, to be offered by start_tls(): "http/1.1". Before it.
+  void offer_protocol(std::string name) { protocol_ = std::move(name); }
   const PeerChain* peer_chain() const override { return ssl_ ? &verification_.chain : nullptr; }
   std::string peer() const override { return peer_; }
 
  private:
   struct FreeSsl {
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
+    void operator()(SSL* ssl) const {
+      TlsSessions::leave(ssl);
+      SSL_free(ssl);
+    }
   };
   struct Write {
     std::string bytes;
@@ -46,7 +52,7 @@ class SocketStream final : public Stream {
   };
 
   void soon();
-  void advance();
+  void advance(Ready ready);
   void shake_hands();
   void write_some();
   void read_some();
@@ -73,6 +79,7 @@ class SocketStream final : public Stream {
   EventLoop& loop_;
   base::UniqueFd fd_;
   std::string peer_;
+  std::string protocol_;
   std::shared_ptr<TlsContext> tls_;
   Verification verification_;
   std::unique_ptr<SSL, FreeSsl> ssl_;
@@ -82,6 +89,7 @@ class SocketStream final : public Stream {
   Ready tls_wants_{};  // what the TLS layer needs beyond what is asked of it
   Ready watched_{};
   bool expired_ = false;
+  bool unsent_ = false;  // at the deadline there was something to write of which nobody was told
   bool* dropped_ = nullptr;
   Handle watch_, soon_, deadline_;
 };

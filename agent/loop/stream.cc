@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "loop/connect_reason.h"
 #include "loop/event_loop.h"
+#include "loop/hosts_file.h"
 #include "loop/ping.h"
 #include "loop/socket_stream.h"
 #include "loop/source_address.h"
@@ -33,8 +34,16 @@ class Dialing final : public Registration {
   Dialing(EventLoop& loop, Resolver& resolver, Dial dial, std::function<void(Connected)> done)
       : loop_(loop), dial_(std::move(dial)), done_(std::move(done)), began_(loop.now()) {
     if (!dial_.unix_path.empty()) {
+      inside_constructor_ = false;
       deadline_ = loop_.at(loop_.now(), [this] { connect_unix(); });
+    } else if (auto literal = parse_literal(dial_.host); !literal.empty() && fits(literal.front(), dial_.family)) {
+      // Nothing to look up, and no turn to wait for it; only what is told must come in a later one.
+      addresses_ = {with_port(literal.front(), dial_.port)};
+      end_phase("resolve");
+      next_address();
+      inside_constructor_ = false;
     } else {
+      inside_constructor_ = false;
       resolving_ = resolver.resolve(dial_.host, dial_.port, dial_.family, dial_.deadline,
                                     [this](base::Result<std::vector<Address>> found) { resolved(std::move(found)); });
     }
@@ -85,8 +94,17 @@ class Dialing final : public Registration {
       ::setsockopt(fd_.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     if (!bind_source(fd_.value(), dial_.source)) return not_connected(errno);
-    const bool at_once = ::connect(fd_.value(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0;
+    const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
+    bool at_once = ::connect(fd_.value(), to, address.size) == 0;
     if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(code);
+    // On this node the handshake is over before the call returns, or refused, and asking again says so: no waiting, no
+    // waking up for it.
+    if (!at_once) at_once = ::connect(fd_.value(), to, address.size) == 0;
+    if (const int code = errno; !at_once && code != EALREADY && code != EINPROGRESS) return not_connected(code);
+    if (at_once && inside_constructor_) {
+      deadline_ = loop_.at(loop_.now(), [this] { connected(); });
+      return;
+    }
     if (at_once) return connected();
     deadline_ = loop_.at(until_, [this] { not_connected(ETIMEDOUT); });
     watch_ = loop_.watch(fd_.value(), {.write = true}, [this](Ready) {
@@ -113,6 +131,7 @@ class Dialing final : public Registration {
     end_phase("connect");
     stream_ = std::make_unique<SocketStream>(loop_, std::move(fd_), peer_, dial_.deadline);
     if (dial_.tls == nullptr) return succeed();
+    stream_->offer_protocol(dial_.alpn);
     stream_->start_tls(dial_.tls, dial_.host, [this](const StreamFailure* failure) {
       connected_.chain = *stream_->peer_chain();
       connected_.tls_seen = !connected_.chain.version.empty();
@@ -135,7 +154,8 @@ class Dialing final : public Registration {
 
   void fail(Reason reason, std::string text) {
     connected_.failure = {reason, std::move(text)};
-    tell();
+    if (inside_constructor_) deadline_ = loop_.at(loop_.now(), [this] { tell(); });
+    else tell();
   }
 
   // May destroy this object.
@@ -151,6 +171,7 @@ class Dialing final : public Registration {
   Connected connected_;
   std::vector<Address> addresses_;
   std::size_t at_ = 0;
+  bool inside_constructor_ = true;
   std::string peer_;
   base::Instant began_, until_{};
   base::UniqueFd fd_;

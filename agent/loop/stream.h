@@ -31,6 +31,7 @@ struct Dial {
   std::shared_ptr<TlsContext> tls{};  // null: plain
   base::Instant deadline{};
   std::string source{};  // literal to connect from; "": the kernel chooses
+  std::string alpn{};    // protocol to offer with TLS, such as http/1.1; "": none
   bool udp = false;      // each write() is one datagram, each call of read()'s callback brings one; without TLS
 };
 
@@ -39,7 +40,7 @@ struct Dial {
 class Stream {
  public:
   virtual ~Stream() = default;
-  // Writes all, after what was written before; `done` once, in a later turn.
+  // Writes all, after what was written before; `done` once, in a later turn. Without one, read() tells of a failure.
   virtual void write(std::string bytes, std::function<void(const StreamFailure*)> done) = 0;
   // Bytes as they come, call after call (up to 64 KiB each), until the peer closed its side (an empty view) or reading
   // failed (`failure`, else null), which is told once. Reading rests while start_tls shakes hands. A second read()

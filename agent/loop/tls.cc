@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "loop/staple.h"
+#include "loop/tls_sessions.h"
 #include "loop/verification.h"
 
 namespace loop {
@@ -82,13 +83,16 @@ base::Result<Context> make_context(const TlsSettings& settings) {
   SSL_CTX* native = context.get();
   CHECK(native != nullptr);
   TRY_VOID(configure(native, settings));
-  // A resumed session shows no certificates: each connection is to tell when they expire.
-  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  // A resumed session shows no certificates: each connection is to tell when they expire, unless asked otherwise. Nor
+  // does it bring a staple.
+  const bool staple = settings.require_ocsp_staple || settings.ask_ocsp_staple;
+  if (settings.session_reuse && !staple) TlsSessions::keep_for(native);
+  else SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   // Many servers close without a close_notify; that is an end like any other.
   SSL_CTX_set_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   use_attached_verification(native);
-  if (settings.require_ocsp_staple || settings.ask_ocsp_staple) ask_for_staple(native, nullptr);
+  if (staple) ask_for_staple(native, nullptr);
   return context;
 }
 

@@ -22,6 +22,7 @@ struct TlsSettings {
   bool insecure_skip_verify = false;
   std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
   std::string max_version{};          // "": the newest that the library has
+  bool session_reuse = false;         // by Streams: resume the session of an earlier connection (tls_sessions.h)
   bool require_ocsp_staple = false;
   bool ask_ocsp_staple = false;  // described and not required; no key of a configuration
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;

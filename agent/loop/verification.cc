@@ -106,10 +106,12 @@ int attachment() {
 int verify_peer(X509_STORE_CTX* context, Verification& verification) {
   PeerChain& chain = verification.chain;
   chain = {};
+  verification.from_session = false;
   describe(X509_STORE_CTX_get0_untrusted(context), X509_STORE_CTX_get0_cert(context), chain);
   const int index = SSL_get_ex_data_X509_STORE_CTX_idx();
   if (const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(context, index)); ssl != nullptr)
     describe_session(ssl, chain);
+  verification.checked_at = base::Clock::now();
   if (verification.skip) return 1;
 
   if (verification.host.empty()) {

@@ -19,6 +19,9 @@ struct Verification {
   bool staple_required = false;
   PeerChain chain;
   model::Reason reason = model::Reason::none;  // tls_expired or tls_verify once the chain was refused
+  base::Instant checked_at{};                  // when the chain was found good, perhaps by an earlier connection
+  bool from_session = false;                   // the chain is that of the session which is offered, until one is shown
+  std::string session_name{};                  // under which TlsSessions keeps what the server gives
 };
 
 // To be called by OpenSSL in place of its own check (SSL_CTX_set_cert_verify_callback): captures what was sent, then

@@ -43,7 +43,7 @@ class FakeStream final : public loop::Stream {
   }
   void write(std::string bytes, std::function<void(const loop::StreamFailure*)> done) override {
     peer_.written.push_back(std::move(bytes));
-    turns_.push_back(peer_.loop.after({}, [done = std::move(done)] { done(nullptr); }));
+    if (done) turns_.push_back(peer_.loop.after({}, [done = std::move(done)] { done(nullptr); }));
   }
   void read(std::function<void(std::string_view, const loop::StreamFailure*)> on_bytes) override {
     peer_.on_bytes = std::move(on_bytes);

@@ -330,7 +330,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
   if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
-  prepared.plain = plain_request(request);
+  // A token is fetched by the library, and what is asked with it goes the same way.
+  if (!http.oauth2) prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);
   prepared.cel = std::move(http.cel);
   prepared.checks.authenticated = http.basic_auth || http.authorization || http.oauth2;

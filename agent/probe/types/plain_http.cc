@@ -21,13 +21,13 @@ bool has_header(const loop::HttpRequest& request, std::string_view name) {
 }
 
 // host, host:port or [v6]:port. Nothing for what is unusual: the library answers for that.
-bool read_authority(std::string_view authority, loop::Dial& dial) {
+bool read_authority(std::string_view authority, std::uint16_t usual_port, loop::Dial& dial) {
   const bool bracketed = authority.starts_with("[");
   const std::size_t host_end = bracketed ? authority.find(']') : std::min(authority.find(':'), authority.size());
   if (host_end == std::string_view::npos || authority.find('@') != std::string_view::npos) return false;
   dial.host = authority.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0));
   authority.remove_prefix(host_end + (bracketed ? 1 : 0));
-  dial.port = 80;
+  dial.port = usual_port;
   if (dial.host.empty()) return false;
   if (authority.empty()) return true;
   authority.remove_prefix(1);
@@ -38,7 +38,8 @@ bool read_authority(std::string_view authority, loop::Dial& dial) {
 }  // namespace
 
 std::optional<PlainRequest> plain_request(const loop::HttpRequest& request) {
-  constexpr std::string_view scheme = "http://";
+  const bool tls = request.url.starts_with("https://");
+  const std::string_view scheme = tls ? "https://" : "http://";
   const bool safe_to_repeat = request.method == "GET" || request.method == "HEAD";
   if (!request.url.starts_with(scheme) || !request.proxy.empty() || !request.accept_encoding.empty() ||
       request.reuse_connection || request.http2 != loop::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
@@ -54,7 +55,17 @@ std::optional<PlainRequest> plain_request(const loop::HttpRequest& request) {
 
   PlainRequest plain;
   plain.dial.family = request.family;
-  if (!read_authority(authority, plain.dial)) return std::nullopt;
+  if (!read_authority(authority, tls ? 443 : 80, plain.dial)) return std::nullopt;
+  if (tls) {
+    // The name of a certificate is another question for such hosts.
+    if (!request.unix_socket.empty() || plain.dial.host.ends_with('.') ||
+        plain.dial.host.find('%') != std::string::npos)
+      return std::nullopt;
+    auto context = request.tls != nullptr ? request.tls : loop::TlsContext::get({}).value_or(nullptr);
+    if (context == nullptr) return std::nullopt;
+    plain.dial.tls = std::move(context);
+    plain.dial.alpn = "http/1.1";
+  }
   if (!request.unix_socket.empty()) {
     plain.dial.unix_path = request.unix_socket;
     plain.dial.host.clear();
@@ -94,6 +105,8 @@ void PlainExchange::on_connected(loop::Connected connected) {
   loop::HttpResponse& response = answer_.response();
   response.phases = std::move(connected.phases);
   response.address = std::move(connected.address);
+  response.tls_seen = connected.tls_seen;
+  response.chain = std::move(connected.chain);
   if (!connected.stream) return fail(connected.failure.reason, std::move(connected.failure.text));
   stream_ = std::move(connected.stream);
   phase_began_ = context_.scheduler.now();
@@ -101,10 +114,8 @@ void PlainExchange::on_connected(loop::Connected connected) {
   if (!authorization_.empty()) bytes += "Authorization: " + authorization_ + "\r\n";
   bytes += "\r\n";
   bytes += request_.body;
-  stream_->write(std::move(bytes), [this](const loop::StreamFailure* failure) {
-    // A peer that answers without reading all of a request is heard; its refusal comes with the reading.
-    if (failure && failure->reason == Reason::send_timeout) fail(failure->reason, failure->text);
-  });
+  // A peer that answers without reading all of a request is heard; its refusal comes with the reading.
+  stream_->write(std::move(bytes), nullptr);
   stream_->read([this](std::string_view b, const loop::StreamFailure* failure) { on_bytes(b, failure); });
 }
 

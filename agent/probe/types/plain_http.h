@@ -1,6 +1,7 @@
-// A plain HTTP/1.1 request straight over a Stream: a new connection, one question, one answer. That is what nearly all
-// probes of a node's own services are, and without a library in between it costs two thirds of the CPU time
-// (tests/bench/probe_cost). TLS, proxies, HTTP/2, kept connections and redirects stay with loop::HttpClient.
+// A plain HTTP/1.1 request straight over a Stream, with TLS or without: a new connection, one question, one answer.
+// That is what nearly all probes of a node's own services are, and without a library in between it costs two thirds of
+// the CPU time; over TLS it shares one context, which libcurl makes anew for each connection (tests/bench/probe_cost).
+// Proxies, HTTP/2, kept connections and redirects stay with loop::HttpClient.
 #pragma once
 
 #include <functional>

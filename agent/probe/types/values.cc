@@ -111,6 +111,11 @@ const config::Schema<loop::TlsSettings>& tls_schema() {
           .optional("min_version", &TlsSettings::min_version, "Oldest version to accept: TLS10, TLS11, TLS12 or TLS13.")
           .optional("max_version", &TlsSettings::max_version,
                     "Newest version to offer, to find out who still takes an old one. Empty: the newest there is.")
+          .optional("session_reuse", &TlsSettings::session_reuse,
+                    "Resume the TLS session of an earlier run, with a full handshake every five minutes at least: "
+                    "cheaper for both sides, but a certificate that was replaced is seen late. Nothing is resumed "
+                    "through a proxy, on a kept connection, with HTTP/2, or where an OCSP response is asked for: "
+                    "a resumed session brings none.")
           .check([](const TlsSettings& tls, const config::Complain& complain) {
             if (tls.cert_file.empty() != tls.key_file.empty())
               complain(tls.cert_file.empty() ? "key_file" : "cert_file", "needs both cert_file and key_file");

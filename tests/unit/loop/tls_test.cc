@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -253,6 +254,91 @@ TEST_CASE("a kept connection still tells the certificates of its handshake") {
     fingerprint = response.chain.fingerprint_sha256;
   }
   CHECK(peer.accepted() == 1);
+}
+
+TEST_CASE("a session is resumed where that is asked for, and tells the certificates of its full handshake") {
+  const Folder folder;
+  const Certificate good = make_certificate({.common_name = "shop", .alternative = "IP:127.0.0.1", .authority = true});
+  good.write(folder / "ca.pem");
+  const TlsServer server(good);
+  struct Row {
+    bool reuse;
+    bool ask_staple;  // which a resumed session does not bring
+    int want_resumed;
+  };
+  for (const Row& row : {Row{true, false, 2}, Row{false, false, 0}, Row{true, true, 0}}) {
+    CAPTURE(row.reuse);
+    CAPTURE(row.ask_staple);
+    std::atomic<int> resumed = 0;
+    TcpPeer peer([&](PeerSocket& socket) {
+      const auto ssl = server.accept(socket);
+      if (ssl == nullptr) return;
+      resumed += SSL_session_reused(ssl.get());
+      TlsServer::send(ssl.get(), "hello");
+      socket.wait_for_close();
+    });
+    World world;
+    const auto tls =
+        context({.ca_file = folder / "ca.pem", .session_reuse = row.reuse, .ask_ocsp_staple = row.ask_staple});
+    for (int run = 0; run < 3; ++run) {
+      CAPTURE(run);
+      loop::Connected connected =
+          world.dial({.host = "127.0.0.1", .port = static_cast<std::uint16_t>(peer.port()), .tls = tls});
+      REQUIRE(connected.stream != nullptr);
+      std::string got;
+      connected.stream->read([&](std::string_view bytes, const loop::StreamFailure*) { got += bytes; });
+      REQUIRE(fakes::run_until(world.loop, [&] { return got == "hello"; }));
+      CHECK(connected.tls_seen);
+      CHECK(about(connected.chain.last_chain_expiry, 86'400s));
+      CHECK(connected.chain.subject == "CN=shop");
+      CHECK(connected.chain.staple.has_value() == row.ask_staple);
+    }
+    CHECK(resumed == row.want_resumed);
+  }
+}
+
+TEST_CASE("no session outlives the authorities under which its peer was verified") {
+  const Folder folder;
+  const auto authority = [](const char* name) {
+    return make_certificate({.common_name = name, .until_seconds = 9000, .authority = true});
+  };
+  const Certificate first = authority("first"), second = authority("second");
+  const TlsServer server(make_certificate(
+      {.common_name = "shop", .alternative = "IP:127.0.0.1", .until_seconds = 5000, .issuer = &first}));
+  std::atomic<int> resumed = 0;
+  TcpPeer peer([&](PeerSocket& socket) {
+    const auto ssl = server.accept(socket);
+    if (ssl == nullptr) return;
+    resumed += SSL_session_reused(ssl.get());
+    TlsServer::send(ssl.get(), "hello");
+    socket.wait_for_close();
+  });
+  first.write(folder / "ca.pem");
+  World world;
+  const auto tls = context({.ca_file = folder / "ca.pem", .session_reuse = true});
+  const auto dial = [&] { return world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls}); };
+  const auto hear = [&](loop::Connected& connected) {
+    REQUIRE(connected.stream != nullptr);
+    std::string got;
+    connected.stream->read([&](std::string_view bytes, const loop::StreamFailure*) { got += bytes; });
+    REQUIRE(fakes::run_until(world.loop, [&] { return got == "hello"; }));
+    connected.stream->read([](std::string_view, const loop::StreamFailure*) {});
+  };
+  for (int run = 0; run < 2; ++run) {
+    loop::Connected connected = dial();
+    hear(connected);
+  }
+  CHECK(resumed == 1);
+
+  // One connection is still there while the file changes, and is given a session afterwards.
+  loop::Connected earlier = dial();
+  REQUIRE(earlier.stream != nullptr);
+  second.write(folder / "next.pem");
+  std::filesystem::rename(folder / "next.pem", folder / "ca.pem");
+  CHECK(dial().failure.reason == Reason::tls_verify);
+  hear(earlier);
+  CHECK(dial().failure.reason == Reason::tls_verify);
+  CHECK(resumed == 2);
 }
 
 TEST_CASE("a handshake that fails for another reason than the certificate has its own reason") {

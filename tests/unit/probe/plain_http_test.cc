@@ -162,7 +162,13 @@ TEST_CASE("what is unusual is left to the library") {
               r.max_redirects = 0;
             }},
            {"POST that might be sent twice", false, [](auto& r) { r.method = "POST"; }},
-           {"https", false, [](auto& r) { r.url = "https://x/"; }},
+           {"https", true, [](auto& r) { r.url = "https://x/"; }},
+           {"https over a unix socket", false,
+            [](auto& r) {
+              r.url = "https://x/";
+              r.unix_socket = "/run/x.sock";
+            }},
+           {"https to a name with a dot at its end", false, [](auto& r) { r.url = "https://x./"; }},
            {"a proxy", false, [](auto& r) { r.proxy = "http://proxy:3128"; }},
            {"a kept connection", false, [](auto& r) { r.reuse_connection = true; }},
            {"HTTP/2", false, [](auto& r) { r.http2 = loop::Http2::offered; }},
