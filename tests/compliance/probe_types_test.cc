@@ -379,7 +379,7 @@ TEST_CASE("every type keeps its deadline within 10 ms against a black hole") {
       CAPTURE(outcome->text);
       CHECK_FALSE(outcome->up);
       // A run in which this process got too little of the time says so, and is not the type's own.
-      if (outcome->reason == model::Reason::agent_overloaded) continue;
+      if (outcome->reason == model::Reason::agent_overloaded && outcome->reason != type->late) continue;
       CHECK(outcome->reason == type->late);
       CHECK_FALSE(outcome->text.empty());
       CHECK(outcome->took >= 59ms);
