@@ -64,6 +64,7 @@ void Agent::rediscover() {
     if (schedule_->service_health(service) == model::Health::unknown) verdicts_.forget(service, loop_.wall_now());
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
+  publish();  // at once: a query sees the new labels from here on, and a list of probes must not be behind it
 }
 
 void Agent::forget_missing(const Loaded& next) {

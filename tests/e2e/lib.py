@@ -1,5 +1,6 @@
 """What the end-to-end tests share: real programs on free loopback ports, started here and stopped by pid."""
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -142,6 +143,12 @@ class Agent(Process):
 
     def alerts(self):
         return get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+
+    def logged(self, message, *words):
+        """The times, as of time.time(), of the log's lines with this message and all of these words. What lasts some
+        milliseconds only is seen here; a page that is asked every 20 ms may never show it."""
+        lines = [line for line in self.text().splitlines() if f'msg="{message}"' in line and all(word in line for word in words)]
+        return [datetime.datetime.fromisoformat(line[3:line.index(" ")].replace("Z", "+00:00")).timestamp() for line in lines]
 
 
 class Shop(Process):

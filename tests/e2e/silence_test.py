@@ -83,7 +83,7 @@ with lib.folder() as where:
 
         lib.wait_for("the alert to be held back", lambda: silenced_count(agent) > 0)
         assert Hook.heard == [], Hook.heard
-        assert [a["silencedBy"] for a in agent.alerts()] == [[ident]], agent.alerts()
+        lib.wait_for("the alert to name its silence", lambda: [a["silencedBy"] for a in agent.alerts()] == [[ident]])
         seen = subprocess.run([lib.FETTLE, "alerts", f"--url={agent.url}"], capture_output=True, text=True)
         assert "firing, silenced" in seen.stdout, seen
         page = lib.get(agent.url)
