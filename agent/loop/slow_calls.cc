@@ -18,13 +18,13 @@ namespace loop {
 struct ThreadedCalls::Out {
   std::mutex mutex;
   Scheduler* scheduler;  // null once nobody waits any more
-  std::set<std::string> keys;
+  std::set<Key> keys;
   std::map<std::uint64_t, std::function<void(base::Result<>)>> waiting;
   std::uint64_t last = 0;
 
   explicit Out(Scheduler& s) : scheduler(&s) {}
 
-  void came_back(const std::string& key, std::uint64_t number) {
+  void came_back(const Key& key, std::uint64_t number) {
     keys.erase(key);
     const auto found = waiting.extract(number);
     if (found) found.mapped()({});
@@ -57,14 +57,13 @@ ThreadedCalls::~ThreadedCalls() {
   out_->scheduler = nullptr;
 }
 
-Handle ThreadedCalls::run(const std::string& key, std::function<void()> work,
-                          std::function<void(base::Result<>)> done) {
+Handle ThreadedCalls::run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) {
   Scheduler& scheduler = *out_->scheduler;
   base::Result<> begun;
   if (out_->keys.contains(key))
-    begun = base::fail(base::Kind::timeout, fmt::format("the last look at {} has not come back: it hangs", key));
+    begun = base::fail(base::Kind::timeout, fmt::format("the last look at {} has not come back: it hangs", key.path));
   else if (out_->keys.size() >= kMost)
-    begun = base::fail(base::Kind::limit, fmt::format("{} calls hang already; {} was not looked at", kMost, key));
+    begun = base::fail(base::Kind::limit, fmt::format("{} calls hang already; {} was not looked at", kMost, key.path));
   const std::uint64_t number = ++out_->last;
   if (begun)
     begun = begin([out = out_, key, number, work = std::move(work)] {

@@ -1,9 +1,10 @@
 // System calls that know no timeout: stat(2) on a network file system that hangs waits until its server is back. Each
 // such call is made on a thread of its own, so that neither the loop nor the next call waits for it. Nothing can end
-// one; so there is one at a time for a key (the path), and for all keys no more than kMost threads: what hangs costs a
-// thread and not more with each run. Loop thread.
+// one; so there is one at a time for a key (who looks at which path), and for all keys no more than kMost threads: what
+// hangs costs a thread and not more with each run. Loop thread.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -16,11 +17,16 @@ namespace loop {
 
 class SlowCalls {
  public:
+  struct Key {
+    std::string who;  // "order/backup"
+    std::string path;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
   virtual ~SlowCalls() = default;
   // Runs `work` elsewhere, then `done` on the loop, in a later turn; an error says that `work` was not begun: the last
   // one of this key has not come back (timeout), or too many have not (limit). Dropping the Handle silences `done`;
   // `work` goes on, and must own all that it touches, as it may end after its caller and after the loop.
-  virtual Handle run(const std::string& key, std::function<void()> work, std::function<void(base::Result<>)> done) = 0;
+  virtual Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) = 0;
 };
 
 class ThreadedCalls final : public SlowCalls {
@@ -29,7 +35,7 @@ class ThreadedCalls final : public SlowCalls {
 
   explicit ThreadedCalls(Scheduler& scheduler);
   ~ThreadedCalls() override;  // does not wait: what hangs ends with the process
-  Handle run(const std::string& key, std::function<void()> work, std::function<void(base::Result<>)> done) override;
+  Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override;
 
  private:
   struct Out;

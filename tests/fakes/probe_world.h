@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,18 +130,19 @@ struct FakeSystemd final : loop::Systemd {
 // Makes each call in a later turn; those of a key in `hanging` never come back, and a second one is refused.
 struct FakeSlowCalls final : loop::SlowCalls {
   explicit FakeSlowCalls(FakeLoop& l) : loop(l) {}
-  loop::Handle run(const std::string& key, std::function<void()> work,
-                   std::function<void(base::Result<>)> done) override {
+  loop::Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override {
     struct Nothing final : loop::Registration {};
-    if (hanging.contains(key) && ++hanging[key] == 1) return loop::Handle(std::make_unique<Nothing>());
-    return loop.at(loop.now(), [this, key, work = std::move(work), done = std::move(done)] {
-      if (hanging.contains(key)) return done(base::fail(base::Kind::timeout, key + " hangs"));
+    const bool hangs = hanging.contains(key.path);
+    if (hangs && out.insert(key).second) return loop::Handle(std::make_unique<Nothing>());
+    return loop.at(loop.now(), [hangs, path = key.path, work = std::move(work), done = std::move(done)] {
+      if (hangs) return done(base::fail(base::Kind::timeout, path + " hangs"));
       work();
       done({});
     });
   }
   FakeLoop& loop;
-  std::map<std::string, int> hanging;  // how often it was asked for
+  std::set<std::string> hanging;  // paths
+  std::set<Key> out;              // that hang
 };
 
 struct ProbeWorld {

@@ -94,33 +94,36 @@ Outcome look(const DiskSettings& settings) {
 
 class DiskProbe final : public Probe {
  public:
-  DiskProbe(const Context& context, const DiskSettings& settings) : context_(context), settings_(settings) {}
+  DiskProbe(const Context& context, const std::string& name, const DiskSettings& settings)
+      : context_(context), name_(name), settings_(settings) {}
   void start(base::Instant, Done done) override {
     looking_ = look_aside(
-        context_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
+        context_, name_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
   }
 
  private:
   const Context& context_;
+  const std::string& name_;
   const DiskSettings& settings_;
   loop::Handle looking_;
 };
 
 class DiskTarget final : public Settings {
  public:
-  explicit DiskTarget(DiskSettings settings) : settings_(std::move(settings)) {}
+  DiskTarget(const Owner& owner, DiskSettings settings) : name_(name_of(owner)), settings_(std::move(settings)) {}
   std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<DiskProbe>(context, settings_);
+    return std::make_unique<DiskProbe>(context, name_, settings_);
   }
   std::string target() const override { return settings_.path; }
 
  private:
+  std::string name_;
   DiskSettings settings_;
 };
 
-std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
-  return std::make_unique<DiskTarget>(schema().parse(node, path, errors));
+  return std::make_unique<DiskTarget>(owner, schema().parse(node, path, errors));
 }
 
 }  // namespace

@@ -174,33 +174,37 @@ class Look {
 
 class FileProbe final : public Probe {
  public:
-  FileProbe(const Context& context, std::shared_ptr<const FileSettings> settings)
-      : context_(context), settings_(std::move(settings)) {}
+  FileProbe(const Context& context, std::string name, std::shared_ptr<const FileSettings> settings)
+      : context_(context), name_(std::move(name)), settings_(std::move(settings)) {}
   void start(base::Instant, Done done) override {
-    looking_ = look_aside(context_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
+    looking_ =
+        look_aside(context_, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
   }
 
  private:
   const Context& context_;
+  std::string name_;
   std::shared_ptr<const FileSettings> settings_;
   loop::Handle looking_;
 };
 
 class FileTarget final : public Settings {
  public:
-  explicit FileTarget(FileSettings settings) : settings_(std::make_shared<const FileSettings>(std::move(settings))) {}
+  FileTarget(const Owner& owner, FileSettings settings)
+      : name_(name_of(owner)), settings_(std::make_shared<const FileSettings>(std::move(settings))) {}
   std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<FileProbe>(context, settings_);
+    return std::make_unique<FileProbe>(context, name_, settings_);
   }
   std::string target() const override { return settings_->path; }
 
  private:
+  std::string name_;
   std::shared_ptr<const FileSettings> settings_;
 };
 
-std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
-  return std::make_unique<FileTarget>(schema().parse(node, path, errors));
+  return std::make_unique<FileTarget>(owner, schema().parse(node, path, errors));
 }
 
 }  // namespace

@@ -11,12 +11,13 @@
 namespace probe {
 
 // `look` runs on a thread of its own and owns what it needs; `done` comes on the loop with what it found. While the
-// last look at the path has not come back, the next fails as read_timeout, and as agent_overloaded if too many are out.
-inline loop::Handle look_aside(const Context& context, const std::string& path, std::function<model::Outcome()> look,
-                               Done done) {
+// probe's last look at the path has not come back, the next fails as read_timeout, and as agent_overloaded if too many
+// are out. `probe` names who looks: what another probe does with the same path is nothing to this one.
+inline loop::Handle look_aside(const Context& context, const std::string& probe, const std::string& path,
+                               std::function<model::Outcome()> look, Done done) {
   const auto found = std::make_shared<model::Outcome>();
   return context.slow_calls.run(
-      path, [found, look = std::move(look)] { *found = look(); },
+      {probe, path}, [found, look = std::move(look)] { *found = look(); },
       [found, done = std::move(done)](base::Result<> ran) {
         if (ran) return done(std::move(*found));
         done(model::Outcome::failure(
@@ -24,5 +25,7 @@ inline loop::Handle look_aside(const Context& context, const std::string& path, 
             ran.error().text));
       });
 }
+
+inline std::string name_of(const Owner& owner) { return owner.service + "/" + owner.probe; }
 
 }  // namespace probe

@@ -27,7 +27,7 @@ TEST_CASE("a slow call runs on another thread, and its end is told on the loop's
   const auto ran_on = std::make_shared<std::thread::id>();
   std::optional<std::thread::id> told_on;
   const auto handle = calls.run(
-      "/data", [ran_on] { *ran_on = std::this_thread::get_id(); },
+      {"a/b", "/data"}, [ran_on] { *ran_on = std::this_thread::get_id(); },
       [&](base::Result<> result) {
         CHECK(result.has_value());
         told_on = std::this_thread::get_id();
@@ -44,14 +44,14 @@ TEST_CASE("what hangs holds up its own key only, and costs one thread however of
   Hanging stuck;
   bool back = false, other = false;
   std::vector<std::string> refusals;
-  const auto first = calls.run("/mnt/nfs", stuck.work, [&](base::Result<>) { back = true; });
+  const auto first = calls.run({"a/b", "/mnt/nfs"}, stuck.work, [&](base::Result<>) { back = true; });
   const auto again = [&] {
     return calls.run(
-        "/mnt/nfs", [] {}, [&](base::Result<> result) { refusals.push_back(result.error().text); });
+        {"a/b", "/mnt/nfs"}, [] {}, [&](base::Result<> result) { refusals.push_back(result.error().text); });
   };
   const auto second = again(), third = again();
   const auto healthy = calls.run(
-      "/", [] {}, [&](base::Result<> result) { other = result.has_value(); });
+      {"a/b", "/"}, [] {}, [&](base::Result<> result) { other = result.has_value(); });
   REQUIRE(fakes::run_until(loop, [&] { return other && refusals.size() == 2; }));
   CHECK(refusals.front() == "the last look at /mnt/nfs has not come back: it hangs");
   CHECK_FALSE(back);
@@ -59,8 +59,21 @@ TEST_CASE("what hangs holds up its own key only, and costs one thread however of
   REQUIRE(fakes::run_until(loop, [&] { return back; }));
   bool fresh = false;
   const auto fourth = calls.run(
-      "/mnt/nfs", [] {}, [&](base::Result<> result) { fresh = result.has_value(); });
+      {"a/b", "/mnt/nfs"}, [] {}, [&](base::Result<> result) { fresh = result.has_value(); });
   CHECK(fakes::run_until(loop, [&] { return fresh; }));
+}
+
+TEST_CASE("two who look at the same path do not stand in each other's way") {
+  loop::EventLoop loop;
+  loop::ThreadedCalls calls(loop);
+  Hanging slow;
+  bool one = false, two = false;
+  const auto first = calls.run({"order/backup", "/data"}, slow.work, [&](base::Result<> result) { one = !!result; });
+  const auto second = calls.run(
+      {"payment/backup", "/data"}, [] {}, [&](base::Result<> result) { two = !!result; });
+  REQUIRE(fakes::run_until(loop, [&] { return two; }));
+  slow.go.set_value();
+  CHECK(fakes::run_until(loop, [&] { return one; }));
 }
 
 TEST_CASE("the number of calls that hang is bounded") {
@@ -70,10 +83,10 @@ TEST_CASE("the number of calls that hang is bounded") {
   std::vector<loop::Handle> handles;
   std::size_t back = 0;
   for (std::size_t i = 0; i < loop::ThreadedCalls::kMost; ++i)
-    handles.push_back(calls.run("/mnt/" + std::to_string(i), stuck.work, [&](base::Result<>) { ++back; }));
+    handles.push_back(calls.run({"a/b", "/mnt/" + std::to_string(i)}, stuck.work, [&](base::Result<>) { ++back; }));
   std::string refusal;
   handles.push_back(calls.run(
-      "/one/more", [] {}, [&](base::Result<> result) { refusal = result.error().text; }));
+      {"a/b", "/one/more"}, [] {}, [&](base::Result<> result) { refusal = result.error().text; }));
   REQUIRE(fakes::run_until(loop, [&] { return !refusal.empty(); }));
   CHECK(refusal == "32 calls hang already; /one/more was not looked at");
   stuck.go.set_value();
@@ -85,14 +98,14 @@ TEST_CASE("a dropped Handle is silent, and its key is free again when the call i
   loop::ThreadedCalls calls(loop);
   Hanging stuck;
   bool told = false, fresh = false;
-  auto handle = calls.run("/mnt/nfs", stuck.work, [&](base::Result<>) { told = true; });
+  auto handle = calls.run({"a/b", "/mnt/nfs"}, stuck.work, [&](base::Result<>) { told = true; });
   handle.reset();
   stuck.go.set_value();
   loop::Handle next;
   REQUIRE(fakes::run_until(loop, [&] {
     if (!fresh)
       next = calls.run(
-          "/mnt/nfs", [] {}, [&](base::Result<> result) { fresh |= result.has_value(); });
+          {"a/b", "/mnt/nfs"}, [] {}, [&](base::Result<> result) { fresh |= result.has_value(); });
     return fresh;
   }));
   CHECK_FALSE(told);
@@ -105,7 +118,7 @@ TEST_CASE("a call that hangs outlives the loop and all that asked for it") {
     loop::EventLoop loop;
     loop::ThreadedCalls calls(loop);
     const auto handle = calls.run(
-        "/mnt/nfs",
+        {"a/b", "/mnt/nfs"},
         [work = stuck.work, ended] {
           work();
           ended->set_value();

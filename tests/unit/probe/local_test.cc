@@ -46,7 +46,7 @@ TEST_CASE("a file system that hangs costs its own probe, and the next look says 
   for (const char* type : {"file", "disk"}) {
     CAPTURE(type);
     fakes::Trial trial(type, "/mnt/nfs");
-    trial.world.slow_calls.hanging["/mnt/nfs"] = 0;
+    trial.world.slow_calls.hanging.insert("/mnt/nfs");
     trial.start();
     trial.world.loop.run_due();
     CHECK(trial.answers == 0);
@@ -59,6 +59,12 @@ TEST_CASE("a file system that hangs costs its own probe, and the next look says 
     REQUIRE(trial.answers == 1);
     CHECK(trial.found.reason == Reason::read_timeout);
     CHECK(trial.found.text == "/mnt/nfs hangs");
+    // Another probe of the same path has its own look, and its own time for it.
+    const fakes::Trial other(type, "/mnt/nfs", {"name=other"});
+    int answers = 0;
+    const auto attempt = probe::run_once(trial.world.context, other.spec, [&](model::Outcome) { ++answers; });
+    trial.world.loop.run_due();
+    CHECK(answers == 0);
   }
 }
 
