@@ -18,9 +18,10 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Objects are shared between build folders: paths are made relative and the folder is left out of the hash.
+  # Objects are shared between build folders: paths are made relative and the folder is left out of the hash. Times of
+  # headers count: without them a header that changes under a running compiler gives a wrong object for good.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=time_macros,include_file_mtime ${CCACHE_PROGRAM})
+      CCACHE_SLOPPINESS=time_macros ${CCACHE_PROGRAM})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
