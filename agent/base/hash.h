@@ -13,4 +13,12 @@ constexpr std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = kFnvO
   return hash;
 }
 
+// Spreads a hash over all of its bits (the finalizer of MurmurHash3): FNV-1a of names that differ in their last letter
+// only differs in few, and taken modulo something they would lie close together.
+constexpr std::uint64_t spread(std::uint64_t hash) {
+  hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+  hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+  return hash ^ hash >> 33;
+}
+
 }  // namespace base

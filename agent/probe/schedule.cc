@@ -22,6 +22,9 @@ using base::Instant;
 
 constexpr Duration kEventGap = 100ms;     // between two runs of one probe that events asked for
 constexpr Duration kFirstRunWithin = 5s;  // of the start, however long the interval is
+// Phases are multiples of this. Waking up costs as much as a run does: what shares a wake-up shares the price of it,
+// and a hundred probes a second cost half of what they would cost one by one.
+constexpr Duration kWakeUpEvery = 50ms;
 constexpr std::size_t kHistory = 60;
 constexpr base::Millis kShortestFast{100};
 
@@ -79,7 +82,8 @@ struct Schedule::Rep {
   // neither when the agent started nor what anybody did to the wall clock, and no error adds up.
   static Instant next_on_grid(const Entry& e, Instant t) {
     const auto interval = e.pace().count();
-    const auto phase = static_cast<Duration::rep>(e.hash % static_cast<std::uint64_t>(interval));
+    const auto hashed = static_cast<Duration::rep>(e.hash % static_cast<std::uint64_t>(interval));
+    const auto phase = hashed - hashed % kWakeUpEvery.count();
     const auto since = t.time_since_epoch().count() - phase;
     const auto passed = since >= 0 ? since / interval : -1;
     return Instant(Duration(phase + (passed + 1) * interval));
@@ -280,7 +284,7 @@ struct Schedule::Rep {
     e.spec = std::move(spec);
     e.thresholds = thresholds_of(e.spec);
     e.grace_ends = now() + e.spec.startup_grace;
-    e.hash = base::fnv1a(node + '\0' + e.spec.service + '\0' + e.spec.name);
+    e.hash = base::spread(base::fnv1a(node + '\0' + e.spec.service + '\0' + e.spec.name));
     e.status.spec = &e.spec;
     e.status.since = context.scheduler.wall_now();
     const auto spread = std::chrono::duration_cast<Duration>(kFirstRunWithin).count();
