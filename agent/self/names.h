@@ -54,8 +54,9 @@ inline constexpr Metric kLoopStall{"fettle_loop_stall_seconds",
                                    "Longest turn of the event loop in the last publishing period."};
 inline constexpr Metric kLeftInTimeWait{
     "fettle_connections_left_total",
-    "TCP connections of the agent that it closed and that the kernel then still held (TIME_WAIT, or on the way to it); "
-    "probes reset what they close, so that it stays 0."};
+    "TCP connections of the agent that it closed and that the kernel then still held (TIME_WAIT, or on the way to it), "
+    "of "
+    "a sample of 16 each second; probes reset what they close, so that it stays 0."};
 inline constexpr Metric kLoopTurn{"fettle_loop_turn_seconds", "Time that turns of the event loop took."};
 
 inline constexpr Metric kReloadOk{"fettle_config_last_reload_successful",
