@@ -12,6 +12,7 @@
 #include "app/silence_desk.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/start_pages.h"
 #include "base/version.h"
 #include "loop/datagram.h"
 #include "loop/signals.h"
@@ -27,6 +28,9 @@ namespace log = base::log;
 constexpr auto kPublishEvery = 100ms;
 constexpr auto kDrawingShare = 10;
 constexpr auto kExpireEvery = 60s;
+// Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
+// Prometheus would ask for more often.
+constexpr base::Duration kOwnPageEvery = 10s;
 
 // Runs `task` every `period` for as long as `slot` is held.
 void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period, std::function<void()> task) {
@@ -209,7 +213,8 @@ base::Result<> Agent::open_server() {
 }
 
 void Agent::start_timers() {
-  every(loop_, scrape_timer_, config_.global.interval, [this] { scrape_self(); });
+  every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
+        [this] { scrape_self(); });
   every(loop_, second_timer_, loop::Doubts::kEvery, [this] { look_at_loop(); });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
   if (const base::Duration interval = loop::watchdog_interval(); interval.count() > 0)
@@ -222,6 +227,7 @@ void Agent::run() {
                                 {"url", external_url()},
                                 {"services", fmt::to_string(config_.services.size())}});
   loop::notify_systemd("READY=1");
+  base::give_back_start_pages();
   loop_.run();
   loop::notify_systemd("STOPPING=1");
   log::info("fettle stops; what is durable is durable");
