@@ -30,6 +30,18 @@ void Series::append(model::Sample sample, std::int64_t longest) {
   chunks_.push_back(writer_.start(sample));
 }
 
+void Series::replace_newest(double value) {
+  model::Sample& newest = recent_[(next_ + kRecent - 1) % kRecent];
+  newest.v = value;
+  // Bits cannot be taken back: the open chunk is written anew.
+  std::vector<model::Sample> samples;
+  samples.reserve(chunks_.back().count);
+  chunks_.back().read(chunks_.back().first_t, newest.t, samples);
+  samples.back() = newest;
+  chunks_.back() = writer_.start(samples.front());
+  for (std::size_t i = 1; i < samples.size(); ++i) writer_.append(chunks_.back(), samples[i]);
+}
+
 void Series::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
   if (const std::size_t kept = recent_count(); kept > 0 && from >= recent(kept - 1).t) {
     for (std::size_t age = kept; age-- > 0;)

@@ -25,6 +25,8 @@ class Series {
 
   // `sample` is newer than newest(). A chunk is closed after 120 samples or when it spans `longest` milliseconds.
   void append(model::Sample sample, std::int64_t longest);
+  // Gives the newest sample another value.
+  void replace_newest(double value);
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   bool last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const;
   // Drops the chunks whose samples are all older than `cutoff`. Returns how many samples went.

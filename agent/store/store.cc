@@ -34,11 +34,16 @@ struct Store::Rep {
 base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
   if (!series.empty() && sample.t <= series.newest().t) {
     const model::Sample newest = series.newest();
-    if (sample.t == newest.t && std::bit_cast<std::uint64_t>(sample.v) == std::bit_cast<std::uint64_t>(newest.v))
+    if (sample.t == newest.t) {
+      if (std::bit_cast<std::uint64_t>(sample.v) == std::bit_cast<std::uint64_t>(newest.v)) return {};
+      const std::size_t before = series.bytes();
+      series.replace_newest(sample.v);
+      bytes += series.bytes() - before;
       return {};
+    }
     ++refused_old;
     return base::fail(base::Kind::invalid,
-                      fmt::format("the sample of {} at {} is not newer than the last one, at {}",
+                      fmt::format("the sample of {} at {} is older than the last one, at {}",
                                   series.labels().to_string(), base::format_iso8601(base::wall_from_ms(sample.t)),
                                   base::format_iso8601(base::wall_from_ms(newest.t))));
   }

@@ -44,8 +44,9 @@ class Store {
   ~Store();
   Store(Store&&) noexcept;
 
-  // Fails with Kind::limit when a new series would pass max_series, Kind::invalid when `sample` is not newer than the
-  // last one of its series (the same time and value again is accepted and does nothing).
+  // Fails with Kind::limit when a new series would pass max_series, Kind::invalid when `sample` is older than the last
+  // one of its series. Of two of the same millisecond the later word holds: a run that confirms a kill may begin in the
+  // millisecond of the run before it, and its verdict must not be lost to rules. (Prometheus refuses the second.)
   base::Result<> append(const model::Labels& labels, model::Sample sample);
   // The same by id, without looking the labels up.
   base::Result<> append(SeriesId id, model::Sample sample);

@@ -52,6 +52,16 @@ TEST_CASE("a run is stored at the time it started, under the labels that a scrap
   CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=0");
 }
 
+TEST_CASE("a run that confirms an event in the same millisecond as the last one has the last word") {
+  Shop shop;
+  shop.run(1000, model::Outcome::success("fine"));
+  shop.samples.append_service("order", model::Health::up, base::wall_from_ms(1000));
+  shop.run(1000, model::Outcome::failure(model::Reason::process_gone, "killed"));
+  shop.samples.append_service("order", model::Health::down, base::wall_from_ms(1000));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=0");
+  CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_service_up"}, {"service", "order"}})) == "1000=0");
+}
+
 TEST_CASE("a measurement that a run no longer has ends, and begins again") {
   Shop shop;
   model::Outcome good = model::Outcome::success("200");

@@ -40,11 +40,11 @@ TEST_CASE("samples go in in order of time, and what is older is refused and coun
   CHECK(store.append(kUp, {1000, 1}).has_value());
   CHECK(store.append(kUp, {2000, 2}).has_value());
   CHECK(store.append(kUp, {2000, 2}).has_value());
-  const auto other_value = store.append(kUp, {2000, 3});
-  REQUIRE_FALSE(other_value.has_value());
-  CHECK(other_value.error().kind == base::Kind::invalid);
-  CHECK(other_value.error().text ==
-        "the sample of up{service=\"order\"} at 1970-01-01T00:00:02Z is not newer than the last one, at "
+  const auto older = store.append(kUp, {1000, 3});
+  REQUIRE_FALSE(older.has_value());
+  CHECK(older.error().kind == base::Kind::invalid);
+  CHECK(older.error().text ==
+        "the sample of up{service=\"order\"} at 1970-01-01T00:00:01Z is older than the last one, at "
         "1970-01-01T00:00:02Z");
   CHECK_FALSE(store.append(kUp, {1999, 2}).has_value());
   const store::Stats stats = store.stats();
@@ -53,6 +53,30 @@ TEST_CASE("samples go in in order of time, and what is older is refused and coun
   CHECK(stats.refused_old == 2);
   CHECK(stats.series == 1);
   CHECK(stats.bytes > 0);
+}
+
+TEST_CASE("of two samples of the same millisecond the later word holds, wherever it stands in its chunk") {
+  Store store({});
+  std::vector<model::Sample> wanted;
+  for (int i = 0; i < 300; ++i) {
+    const std::int64_t t = 1000 + i * 700 + i % 7;
+    REQUIRE(store.append(kUp, {t, 1.0 / (i + 1)}).has_value());
+    REQUIRE(store.append(kUp, {t, i % 3 == 0 ? model::stale_marker() : i * 0.1}).has_value());
+    wanted.push_back({t, i % 3 == 0 ? model::stale_marker() : i * 0.1});
+    if (i % 5 == 0) {  // and once more
+      REQUIRE(store.append(kUp, {t, -1.0 * i}).has_value());
+      wanted.back().v = -1.0 * i;
+    }
+    const std::vector<model::Sample> found = read(store, *store.series(kUp), 0, 1'000'000);
+    REQUIRE(found.size() == wanted.size());
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      REQUIRE(found[j].t == wanted[j].t);
+      REQUIRE(std::bit_cast<std::uint64_t>(found[j].v) == std::bit_cast<std::uint64_t>(wanted[j].v));
+    }
+  }
+  CHECK(store.stats().samples == 300);
+  CHECK(store.stats().appended == 300);
+  CHECK(store.stats().refused_old == 0);
 }
 
 TEST_CASE("no more series than allowed, and the old ones go on") {
@@ -130,14 +154,15 @@ TEST_CASE("random series behave like plain vectors") {
     for (int step = 0; step < 3000; ++step) {
       now += static_cast<std::int64_t>(random.below(200));
       const Labels labels = {{"__name__", "m"}, {"i", std::to_string(random.below(20))}};
-      const std::int64_t t = now - static_cast<std::int64_t>(random.below(20) == 0 ? random.below(5000) : 0);
+      std::int64_t t = now - static_cast<std::int64_t>(random.below(20) == 0 ? random.below(5000) : 0);
       const double v = random.below(10) == 0 ? model::stale_marker() : std::floor(random.unit() * 4) - 0.0;
       std::vector<Sample>& samples = model[labels];
+      if (!samples.empty() && random.below(20) == 0) t = samples.back().t;
       const bool newer = samples.empty() || t > samples.back().t;
-      const bool same = !samples.empty() && t == samples.back().t &&
-                        std::bit_cast<std::uint64_t>(v) == std::bit_cast<std::uint64_t>(samples.back().v);
+      const bool same = !samples.empty() && t == samples.back().t;
       REQUIRE(store.append(labels, {t, v}).has_value() == (newer || same));
       if (newer) samples.push_back({t, v});
+      if (same) samples.back().v = v;
       if (step % 500 == 499) {
         if (random.below(4) == 0) now += kRetention / 2;
         store.expire(now);
