@@ -23,8 +23,8 @@ using base::Instant;
 constexpr Duration kEventGap = 100ms;     // between two runs of one probe that events asked for
 constexpr Duration kFirstRunWithin = 5s;  // of the start, however long the interval is
 // Phases are multiples of this. Waking up costs as much as a run does: what shares a wake-up shares the price of it,
-// and a hundred probes a second cost half of what they would cost one by one.
-constexpr Duration kWakeUpEvery = 50ms;
+// and a hundred probes a second cost a third of what they would cost one by one.
+constexpr Duration kWakeUpEvery = 100ms;
 constexpr std::size_t kHistory = 60;
 constexpr base::Millis kShortestFast{100};
 

@@ -1,5 +1,5 @@
-// Runs the probes of the node: a stable phase hashed from node, service and probe on a fixed grid, in steps of 50 ms so
-// that probes share wake-ups, one absolute deadline per run, never two runs of one probe at a time (an overrun is
+// Runs the probes of the node: a stable phase hashed from node, service and probe on a fixed grid, in steps of 100 ms
+// so that probes share wake-ups, one absolute deadline per run, never two runs of one probe at a time (an overrun is
 // counted and skipped), faster while a change is pending, on a grid of its own while down, and at once when an event
 // source speaks: its probe and the others of the same service, each at most once in 100 ms. The first run of a probe
 // comes within five seconds, however long its interval is. Loop thread.
