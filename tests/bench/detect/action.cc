@@ -43,7 +43,7 @@ void write_configuration(const std::string& folder, const std::string& self) {
       folder + "/rules.yml",
       "groups:\n- name: trading\n  interval: 5s\n  rules:\n  - alert: ServiceDown\n    expr: fettle_service_up == 0\n");
   write_text(folder + "/fettle.yml", fmt::format(R"(
-global: {{node: bench}}
+global: {{node: bench, recovery: {{actions_per_hour: 1000000}}}}
 rule_files: [rules.yml]
 services:
   order:

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -69,8 +70,9 @@ Agent::Agent(const std::string& fettle, const std::string& folder, const Schedul
 }
 
 Agent::~Agent() {
-  ::kill(pid_, SIGTERM);
   ::close(log_);
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);  // it holds the lock of its folder until it has ended
 }
 
 std::string Agent::get(const std::string& path) const {
