@@ -26,7 +26,7 @@ bool matches(const std::string& password, const std::string& hash) {
 
 }  // namespace
 
-BasicAuth::BasicAuth(std::vector<BasicAuthUser> users) : users_(std::move(users)), key_(16, '\0') {
+BasicAuth::BasicAuth(std::vector<BasicAuthUser> users) : key_(16, '\0'), users_(std::move(users)) {
   CHECK(::getrandom(key_.data(), key_.size(), 0) == static_cast<ssize_t>(key_.size()));
 }
 
@@ -43,6 +43,17 @@ std::string BasicAuth::fingerprint(std::string_view name, std::string_view passw
   return std::string(name) + '\n' + std::string(hash) + '\n' + (made ? made : "");
 }
 
+bool BasicAuth::required() const {
+  const std::lock_guard lock(mutex_);
+  return !users_.empty();
+}
+
+void BasicAuth::replace(std::vector<BasicAuthUser> users) {
+  const std::lock_guard lock(mutex_);
+  users_ = std::move(users);
+  known_.clear();
+}
+
 bool BasicAuth::allows(std::string_view authorization) {
   if (!required()) return true;
   constexpr std::string_view kScheme = "Basic ";
@@ -54,15 +65,19 @@ bool BasicAuth::allows(std::string_view authorization) {
   const std::string name = decoded.substr(0, colon);
   const std::string password = decoded.substr(colon + 1);
   if (password.find('\0') != std::string::npos) return false;
-  const auto user = std::find_if(users_.begin(), users_.end(), [&](const BasicAuthUser& u) { return u.name == name; });
-  const std::string hash = user == users_.end() ? kNobody : user->bcrypt;
-
+  std::string hash = kNobody;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto user =
+        std::find_if(users_.begin(), users_.end(), [&](const BasicAuthUser& u) { return u.name == name; });
+    if (user != users_.end()) hash = user->bcrypt;
+  }
   const std::string print = fingerprint(name, password, hash);
   {
     const std::lock_guard lock(mutex_);
     if (const auto at = known_.find(print); at != known_.end()) return at->second;
   }
-  const bool ok = matches(password, hash) && user != users_.end();
+  const bool ok = matches(password, hash) && hash != kNobody;
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kKnown) known_.clear();
   known_[print] = ok;

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "web/api_answer.h"
 #include "web/basic_auth.h"
@@ -104,11 +105,17 @@ struct Server::Listener {
 };
 
 struct Server::Rep {
-  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c)
-      : options(std::move(o)), web_config(std::move(c)), auth(web_config.users), slot(s), backend(b) {}
+  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c, std::string text)
+      : options(std::move(o)),
+        web_config(std::move(c)),
+        web_config_text(std::move(text)),
+        auth(web_config.users),
+        slot(s),
+        backend(b) {}
 
   const ServerOptions options;
-  const WebConfig web_config;
+  const WebConfig web_config;   // as it was at the start
+  std::string web_config_text;  // as it was read last, for better or worse; the loop's
   BasicAuth auth;
   std::atomic<bool> stopping{false};
   EventStreams streams{kStreams};
@@ -128,6 +135,7 @@ struct Server::Rep {
   void stream(mg_connection* connection, const Request& request);
   base::Result<> listen(Listener& listener, const std::string& ports, const TlsBundle* tls);
   base::Result<> listen_on_admin_socket();
+  void look_at_web_config();
 };
 
 int Server::Rep::handle(mg_connection* connection, const Listener& listener) {
@@ -260,6 +268,25 @@ base::Result<> Server::Rep::listen_on_admin_socket() {
   return {};
 }
 
+// Names and passwords hold from the next request on, as with Prometheus and its exporters.
+void Server::Rep::look_at_web_config() {
+  const std::string& path = options.web_config_file;
+  const base::Result<std::string> text = base::read_file(path);
+  std::string now = text ? *text : text.error().text;
+  if (now == web_config_text) return;
+  web_config_text = std::move(now);
+  const base::Result<WebConfig> next =
+      text ? parse_web_config(*text, path) : base::Result<WebConfig>(tl::unexpected<base::Error>(text.error()));
+  if (!next)
+    return base::log::error("the changed web configuration cannot be used; what it said before holds",
+                            {{"mistakes", next.error().text}});
+  auth.replace(next->users);
+  base::log::info("the changed web configuration was read; its users hold from now on",
+                  {{"file", path}, {"users", fmt::to_string(next->users.size())}});
+  if (next->tls != web_config.tls || next->files != web_config.files)
+    base::log::warn("tls_server_config of the web configuration holds from the next restart on", {{"file", path}});
+}
+
 Server::Server() = default;
 
 base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, SnapshotSlot& slot, Backend& backend) {
@@ -268,15 +295,18 @@ base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Snaps
 
   TRY(const auto ports, listening_ports(options.listen_address));
   WebConfig web_config;
+  std::string web_config_text;
   if (!options.web_config_file.empty()) {
-    TRY(web_config, load_web_config(options.web_config_file));
+    TRY(web_config_text, base::read_file(options.web_config_file));
+    TRY(web_config, parse_web_config(web_config_text, options.web_config_file));
   }
   std::optional<TlsBundle> tls;
   if (web_config.tls) {
     TRY(tls, TlsBundle::read(web_config.files));
   }
   std::unique_ptr<Server> server(new Server);
-  server->rep_ = std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config));
+  server->rep_ =
+      std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config), std::move(web_config_text));
   Rep& rep = *server->rep_;
   rep.certificate = std::move(tls);
 
@@ -312,6 +342,7 @@ Server::~Server() {
 int Server::port() const { return rep_->port; }
 
 void Server::look_at_files() {
+  if (!rep_->options.web_config_file.empty()) rep_->look_at_web_config();
   if (rep_->certificate) rep_->certificate->read_what_changed();
 }
 

@@ -23,6 +23,12 @@ base::Result<std::string> text_of(const TlsFiles& files) {
   return text + '\n' + key;
 }
 
+base::Result<std::string> with_authorities(const base::Result<std::string>& pair, const TlsFiles& files) {
+  if (!pair || files.client_ca_file.empty()) return pair;
+  TRY(const std::string authorities, base::read_file(files.client_ca_file));
+  return *pair + '\n' + authorities;
+}
+
 base::Result<base::UniqueFd> in_memory(std::string_view text, int generation) {
   base::UniqueFd fd(::memfd_create("fettle-tls", MFD_CLOEXEC));
   if (!fd) return base::fail_errno(errno, "memfd_create");
@@ -43,29 +49,34 @@ base::Result<base::UniqueFd> in_memory(std::string_view text, int generation) {
 base::Result<TlsBundle> TlsBundle::read(const TlsFiles& files) {
   TRY(std::string text, text_of(files));
   TRY(base::UniqueFd fd, in_memory(text, 0));
-  return TlsBundle(files, std::move(text), std::move(fd));
+  TRY(std::string all, with_authorities(text, files));
+  return TlsBundle(files, std::move(all), std::move(fd));
 }
 
 std::string TlsBundle::path() const { return fmt::format("/proc/self/fd/{}", fd_.value()); }
 
 void TlsBundle::read_what_changed() {
-  auto text = text_of(files_);
-  std::string now = text ? *text : text.error().text;
+  const auto text = text_of(files_);
+  const auto all = with_authorities(text, files_);
+  std::string now = all ? *all : all.error().text;
   if (now == tried_) return;
   tried_ = std::move(now);
   base::Result<> usable;
-  if (!text) {
-    usable = base::fail(text.error().kind, text.error().text);
-  } else if (const auto fit = loop::TlsContext::get({.cert_file = files_.cert_file, .key_file = files_.key_file});
+  if (!all) {
+    usable = base::fail(all.error().kind, all.error().text);
+  } else if (const auto fit = loop::TlsContext::get(
+                 {.ca_file = files_.client_ca_file, .cert_file = files_.cert_file, .key_file = files_.key_file});
              !fit) {
     usable = base::fail(fit.error().kind, fit.error().text);
   } else if (auto next = in_memory(*text, ++generation_); !next || ::dup3(next->value(), fd_.value(), O_CLOEXEC) < 0) {
     usable = base::fail(base::Kind::io, "cannot put the certificate into memory");
   }
-  if (usable) base::log::info("the web server's changed certificate was read again", {{"file", files_.cert_file}});
+  if (usable)
+    base::log::info("the web server's changed TLS files were read again",
+                    {{"cert_file", files_.cert_file}, {"client_ca_file", files_.client_ca_file}});
   else
-    base::log::warn("the web server's changed certificate cannot be used; the one before stays in use",
-                    {{"file", files_.cert_file}, {"error", usable.error().text}});
+    base::log::warn("the web server's changed TLS files cannot be used; those before stay in use",
+                    {{"cert_file", files_.cert_file}, {"error", usable.error().text}});
 }
 
 }  // namespace web

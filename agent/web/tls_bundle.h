@@ -15,8 +15,9 @@ class TlsBundle {
   static base::Result<TlsBundle> read(const TlsFiles& files);
   std::string path() const;  // valid while this lives
   // If a file changed since: what stands there now is behind the same path from then on, all of it at once, with a
-  // later time of change, by which CivetWeb knows (its ssl_short_trust). A pair that cannot be used changes nothing;
-  // it is told once. Loop thread.
+  // later time of change, by which CivetWeb knows (its ssl_short_trust). It then reads client_ca_file again, too, and
+  // trusts whom that names besides whom it trusted before. What cannot be used changes nothing; it is told once. Loop
+  // thread.
   void read_what_changed();
 
  private:
@@ -24,7 +25,7 @@ class TlsBundle {
       : files_(std::move(files)), tried_(std::move(text)), fd_(std::move(fd)) {}
 
   TlsFiles files_;
-  std::string tried_;  // certificate and key as they were read last, for better or worse
+  std::string tried_;  // certificate, key and clients' authorities as they were read last, for better or worse
   base::UniqueFd fd_;
   int generation_ = 0;
 };

@@ -16,6 +16,7 @@ struct TlsFiles {
   std::string client_ca_file;
   ClientCertificate client = ClientCertificate::not_asked;
   bool require_tls13 = false;
+  friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
 struct BasicAuthUser {

@@ -32,6 +32,14 @@ TEST_CASE("name and password must both be right") {
   }
 }
 
+TEST_CASE("who is replaced comes in no more, also not from memory") {
+  web::BasicAuth auth(std::vector<web::BasicAuthUser>{{"alice", kHash}});
+  CHECK(auth.allows("Basic YWxpY2U6d29uZGVybGFuZA=="));
+  auth.replace({{"bob", kHash}});
+  CHECK_FALSE(auth.allows("Basic YWxpY2U6d29uZGVybGFuZA=="));
+  CHECK(auth.allows("Basic Ym9iOndvbmRlcmxhbmQ="));
+}
+
 TEST_CASE("without users nobody is asked") {
   web::BasicAuth auth(std::vector<web::BasicAuthUser>{});
   CHECK_FALSE(auth.required());

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/file.h"
 #include "fakes/certificates.h"
 #include "fakes/fake_backend.h"
 #include "fakes/http_get.h"
@@ -222,6 +223,36 @@ TEST_CASE("name and password, and heartbeats that have a token instead") {
             .starts_with("HTTP/1.1 202 "));
 }
 
+TEST_CASE("users that are changed hold from the next request on, and a file with mistakes changes nobody") {
+  const Folder folder;
+  const std::string wonderland = "$2y$05$3YaRfspwjE5Ba5rMQHUjIeAAAy.E7F6z6.ythuSqYpg1shrobf5T2\n";
+  const auto users = [&](const std::string& text) { write(folder / "web.yml", "basic_auth_users:" + text); };
+  users("\n  alice: " + wonderland);
+  web::ServerOptions options;
+  options.web_config_file = folder / "web.yml";
+  const Running running(options);
+  REQUIRE_MESSAGE(running.server, running.error);
+  const auto who_may = [&] {
+    running.server->look_at_files();
+    std::string may;
+    for (const auto& [name, credentials] :
+         {std::pair{"alice", "YWxpY2U6d29uZGVybGFuZA=="}, std::pair{"bob", "Ym9iOndvbmRlcmxhbmQ="}, std::pair{"x", ""}})
+      if (running.ask(std::string("GET /-/healthy HTTP/1.1\r\nAuthorization: Basic ") + credentials)
+              .starts_with("HTTP/1.1 200 "))
+        may += std::string(name) + " ";
+    return may;
+  };
+  CHECK(who_may() == "alice ");
+  users("\n  bob: " + wonderland);
+  CHECK(who_may() == "bob ");
+  users("\n  bob: secret\n");  // no hash
+  CHECK(who_may() == "bob ");
+  std::filesystem::remove(folder / "web.yml");
+  CHECK(who_may() == "bob ");
+  users(" {}\n");
+  CHECK(who_may() == "alice bob x ");
+}
+
 TEST_CASE("TLS, and only for clients whose certificate is ours") {
   const Folder folder;
   const auto authority = fakes::make_certificate({.common_name = "shop CA", .authority = true});
@@ -250,6 +281,25 @@ TEST_CASE("TLS, and only for clients whose certificate is ours") {
   CHECK(curl("stranger") == "");
   CHECK(curl("") == "");
   CHECK_FALSE(has(running.ask("GET /-/healthy HTTP/1.1"), "fettle is healthy"));  // plain text to a TLS port
+
+  // A further authority is trusted once its file names it.
+  const auto second = fakes::make_certificate({.common_name = "second CA", .authority = true});
+  const auto newcomer = fakes::make_certificate({.common_name = "newcomer", .issuer = &second});
+  newcomer.write(folder / "newcomer.crt", folder / "newcomer.key");
+  CHECK(curl("newcomer") == "");
+  second.write(folder / "second.crt");
+  write(folder / "both.crt", *base::read_file(folder / "ca.crt") + *base::read_file(folder / "second.crt"));
+  std::filesystem::copy_file(folder / "ca.crt", folder / "first.crt");
+  std::filesystem::rename(folder / "both.crt", folder / "ca.crt");
+  running.server->look_at_files();
+  const auto ask = [&](const std::string& who) {
+    return output_of("curl -s --max-time 10 --noproxy '*' --cacert " + (folder / "first.crt") + " --cert " +
+                     (folder / (who + ".crt")) + " --key " + (folder / (who + ".key")) +
+                     " https://127.0.0.1:" + std::to_string(running.server->port()) + "/-/healthy");
+  };
+  CHECK(ask("newcomer") == "fettle is healthy.\n");
+  CHECK(ask("client") == "fettle is healthy.\n");
+  CHECK(ask("stranger") == "");
 }
 
 TEST_CASE("a certificate that is exchanged is shown from the next connection on") {
