@@ -7,8 +7,10 @@
 
 #include "app/loaded.h"
 #include "app/series_sources.h"
+#include "base/log.h"
 #include "config/reference.h"
 #include "loop/event_loop.h"
+#include "loop/folder_watch.h"
 #include "loop/http_client.h"
 #include "loop/resolver.h"
 #include "loop/stream.h"
@@ -33,7 +35,22 @@ bool loaded_well(const std::string& file, Loaded& out) {
   return false;
 }
 
-// "order/http" in the file, or a probe put together from the words of the command line.
+// What the lists of targets say now, as the agent would probe it. The errors of the lists, a line each.
+std::string add_discovered(Loaded& loaded) {
+  base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // what is wrong is returned
+  loop::EventLoop loop;
+  loop::FolderWatch folders(loop);
+  Discoveries discoveries(loop, folders, [] {});
+  discoveries.replace(std::move(loaded.discoveries));
+  for (probe::Spec& spec : discoveries.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
+  std::string errors;
+  for (const DiscoveryStatus& each : discoveries.statuses())
+    if (!each.file.error.empty()) errors += each.file.error + (each.file.error.ends_with('\n') ? "" : "\n");
+  return errors;
+}
+
+// "order/http" in the file, "edge/http@10.0.0.7:8081" of a list of targets, or a probe put together from the words of
+// the command line.
 base::Result<probe::Spec> find_spec(const std::string& config_file, const std::vector<std::string>& arguments) {
   const std::size_t slash = arguments[0].find('/');
   if (slash == std::string::npos || arguments.size() > 1) {
@@ -45,14 +62,15 @@ base::Result<probe::Spec> find_spec(const std::string& config_file, const std::v
   config::Errors errors;
   Loaded loaded = load(file, errors);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
+  const std::string broken_lists = add_discovered(loaded);
   std::string known;
   for (probe::Spec& spec : loaded.probes) {
     const std::string name = spec.service + "/" + spec.name;
     if (name == arguments[0]) return std::move(spec);
     known += (known.empty() ? "" : ", ") + name;
   }
-  return base::fail(base::Kind::not_found,
-                    fmt::format("there is no probe {} in {}; there are: {}", arguments[0], file, known));
+  return base::fail(base::Kind::not_found, fmt::format("there is no probe {} in {}; there are: {}{}{}", arguments[0],
+                                                       file, known, broken_lists.empty() ? "" : "\n", broken_lists));
 }
 
 void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
@@ -73,10 +91,14 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   if (!loaded_well(file, loaded)) return 1;
   std::size_t rules = 0;
   for (const rules::CompiledGroupPtr& group : loaded.groups) rules += rules::rule_count(*group);
+  const rules::SeriesSources sources = series_sources(loaded);
+  if (const std::string errors = add_discovered(loaded); !errors.empty()) {
+    fmt::print(stderr, "{}", errors);
+    return 1;
+  }
   fmt::print("{}: ok: {} services, {} probes, {} recovery plans, {} receivers, {} rules in {} groups\n", file,
              loaded.config.services.size(), loaded.probes.size(), loaded.plans.size(), loaded.receivers.size(), rules,
              loaded.groups.size());
-  const rules::SeriesSources sources = series_sources(loaded);
   rules::CheckOptions with_sources = options;
   with_sources.sources = &sources;
   // All files run in one agent: what stands twice in two of them is a duplicate too.
