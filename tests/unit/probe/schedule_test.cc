@@ -1,5 +1,4 @@
-#include "probe/schedule.h"
-
+// The grid of runs, their deadlines, and what a new configuration does to them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,50 +8,17 @@
 #include <utility>
 #include <vector>
 
-#include "fakes/probe_world.h"
-#include "fakes/scripted_probe.h"
+#include "fakes/schedule_node.h"
 
 namespace {
 
 using namespace std::chrono_literals;
+using fakes::list;
+using fakes::spec_of;
 using model::Health;
 using model::Outcome;
 using model::Reason;
-
-const probe::Type kScripted{"scripted", "", "", nullptr, nullptr, {}, nullptr, Reason::read_timeout, 0};
-const probe::Type kRationed{"rationed", "", "", nullptr, nullptr, {}, nullptr, Reason::exec_timeout, 2};
-
-probe::Spec spec_of(fakes::Script& script, const std::string& service, const std::string& name) {
-  probe::Spec spec;
-  spec.service = service;
-  spec.name = name;
-  spec.type = &kScripted;
-  spec.interval = 1s;
-  spec.timeout = 500ms;
-  spec.settings = std::make_unique<fakes::ScriptedSettings>(script);
-  spec.settings_text = "a";
-  return spec;
-}
-
-template <typename... Specs>
-std::vector<probe::Spec> list(Specs... specs) {
-  std::vector<probe::Spec> out;
-  (out.push_back(std::move(specs)), ...);
-  return out;
-}
-
-// A schedule that writes down what it tells.
-struct Node {
-  // The name gives order/http a phase of half a second: it is not due where the fake clock begins.
-  explicit Node(const std::string& name = "node-2")
-      : schedule(name, world.context,
-                 {[this](const probe::Run& run, const probe::Status&) { runs.push_back(run); },
-                  [this](const model::HealthChange& change, const probe::Run&) { changes.push_back(change); }}) {}
-  fakes::ProbeWorld world;
-  std::vector<probe::Run> runs;
-  std::vector<model::HealthChange> changes;
-  probe::Schedule schedule;
-};
+using Node = fakes::ScheduleNode;
 
 std::chrono::milliseconds ms(base::Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d); }
 
@@ -198,103 +164,6 @@ TEST_CASE("while a change is pending runs come at the fast interval, then back o
   CHECK(offsets == std::vector<std::chrono::milliseconds>{1000ms, 1250ms, 1500ms, 2000ms, 3000ms, 4000ms});
 }
 
-TEST_CASE("an event starts a confirming run at once and the run names it") {
-  fakes::Script script;
-  Node node;
-  node.schedule.replace(list(spec_of(script, "order", "process")));
-  node.world.loop.advance(3s);
-  const std::size_t before = node.runs.size();
-  script.outcome = Outcome::failure(Reason::process_gone, "process 7 is gone");
-  const base::Instant noticed = node.world.loop.now();
-  script.on_event({"pidfd", "process 7 ended", noticed});
-  CHECK(script.starts.back() == noticed);
-  node.world.loop.advance(1ms);
-  REQUIRE(node.runs.size() == before + 1);
-  REQUIRE(node.runs.back().event.has_value());
-  CHECK(node.runs.back().event->source == "pidfd");
-  CHECK(node.schedule.status("order", "process")->events == 1);
-}
-
-TEST_CASE("a fatal reason after an event changes health in that very run") {
-  fakes::Script script;
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "process");
-  spec.fatal_reasons = {Reason::process_gone};
-  node.schedule.replace(list(std::move(spec)));
-  node.world.loop.advance(3s);
-  script.outcome = Outcome::failure(Reason::process_gone, "process 7 is gone");
-  script.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
-  node.world.loop.advance(1ms);
-  CHECK(node.changes.back().to == Health::down);
-  CHECK(node.schedule.service_health("order") == Health::down);
-}
-
-TEST_CASE("an event makes the other probes of the service look, too, and nobody else's") {
-  fakes::Script process, http, other;
-  Node node;
-  node.schedule.replace(
-      list(spec_of(process, "order", "process"), spec_of(http, "order", "http"), spec_of(other, "payment", "http")));
-  node.world.loop.advance(3s);
-  const std::size_t other_before = other.starts.size();
-  process.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
-  CHECK(http.starts.back() == node.world.loop.now());
-  CHECK(other.starts.size() == other_before);
-  CHECK(node.schedule.status("order", "http")->events == 0);
-}
-
-TEST_CASE("a storm of events gives at most one run in 100 ms, and the last event is not lost") {
-  fakes::Script script;
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "process");
-  spec.interval = 1h;
-  spec.timeout = 1s;
-  node.schedule.replace(list(std::move(spec)));
-  node.world.loop.advance(10s);
-  const std::size_t before = script.starts.size();
-  for (int i = 0; i < 1000; ++i) {
-    script.on_event({"systemd", "changed", node.world.loop.now()});
-    node.world.loop.advance(1ms);
-  }
-  CHECK(script.starts.size() - before == 11);  // at 0, 100 … 1000 ms
-  script.on_event({"systemd", "changed", node.world.loop.now()});
-  CHECK(script.starts.size() - before == 11);
-  node.world.loop.advance(1s);
-  CHECK(script.starts.size() - before == 12);
-  for (std::size_t i = before + 1; i < script.starts.size(); ++i)
-    CHECK(script.starts[i] - script.starts[i - 1] >= 100ms);
-}
-
-TEST_CASE("an event during a run is confirmed by another run after it") {
-  fakes::Script script;
-  script.takes = 50ms;
-  Node node;
-  node.schedule.replace(list(spec_of(script, "order", "process")));
-  node.world.loop.advance(1s);
-  node.world.loop.advance(script.starts.back() + 1s - node.world.loop.now() + 10ms);
-  const std::size_t before = script.starts.size();
-  script.on_event({"pidfd", "process 7 ended", node.world.loop.now()});
-  CHECK(script.starts.size() == before);
-  node.world.loop.advance(100ms);
-  CHECK(script.starts.size() == before + 1);
-  CHECK(node.runs.back().event.has_value());
-}
-
-TEST_CASE("a trigger runs at once and joins a run that is going on") {
-  fakes::Script script;
-  script.takes = 100ms;
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "http");
-  spec.interval = 1h;
-  node.schedule.replace(list(std::move(spec)));
-  node.world.loop.advance(10s);
-  const std::size_t before = script.starts.size();
-  node.schedule.trigger("order", "http");
-  node.schedule.trigger_service("order");
-  node.schedule.trigger("order", "nothing of that name");
-  node.world.loop.advance(1s);
-  CHECK(script.starts.size() == before + 1);
-}
-
 TEST_CASE("jumps of the wall clock move samples and nothing else") {
   fakes::Script script;
   Node node;
@@ -370,114 +239,6 @@ TEST_CASE("a configuration may be replaced from inside a run's own report") {
   CHECK(changes == 1);  // of the second; the first was gone before its change could be told
 }
 
-TEST_CASE("a type with a limit runs that many at a time, the others in their turn") {
-  std::vector<std::unique_ptr<fakes::Script>> scripts;
-  std::vector<probe::Spec> specs;
-  for (int i = 0; i < 5; ++i) {
-    scripts.push_back(std::make_unique<fakes::Script>());
-    scripts.back()->takes = 300ms;
-    specs.push_back(spec_of(*scripts.back(), "order", "exec" + std::to_string(i)));
-    specs.back().type = &kRationed;
-    specs.back().interval = 1h;
-  }
-  Node node;
-  node.schedule.replace(std::move(specs));
-  node.world.loop.advance(1min);
-  const auto started_at = [&](base::Instant t) {
-    int n = 0;
-    for (const auto& script : scripts) n += script->starts.back() == t;
-    return n;
-  };
-  const base::Instant t0 = node.world.loop.now();
-  node.schedule.trigger_service("order");
-  node.world.loop.advance(100ms);
-  CHECK(started_at(t0) == 2);
-  node.schedule.trigger_service("order");  // joins: those that wait are not queued twice
-  node.world.loop.advance(5s);
-  CHECK(started_at(t0 + 300ms) == 2);
-  CHECK(started_at(t0 + 600ms) == 1);
-  CHECK(node.runs.back().lateness == 600ms);
-}
-
-TEST_CASE("over all types as many runs go on as the limit says, and who waits does not hold up another type") {
-  std::vector<std::unique_ptr<fakes::Script>> scripts;
-  std::vector<probe::Spec> specs;
-  for (int i = 0; i < 6; ++i) {
-    scripts.push_back(std::make_unique<fakes::Script>());
-    scripts.back()->takes = 300ms;
-    specs.push_back(spec_of(*scripts.back(), "order", "probe" + std::to_string(i)));
-    if (i < 3) specs.back().type = &kRationed;
-    specs.back().interval = 1h;
-  }
-  Node node;
-  node.schedule.limit({4, {{"rationed", 1}}});
-  node.schedule.replace(std::move(specs));
-  node.world.loop.advance(1min);
-  const base::Instant t0 = node.world.loop.now();
-  node.schedule.trigger_service("order");
-  const auto started_at = [&](base::Duration after) {
-    std::string who;
-    for (std::size_t i = 0; i < scripts.size(); ++i)
-      if (scripts[i]->starts.back() == t0 + after) who += std::to_string(i);
-    return who;
-  };
-  node.world.loop.advance(100ms);
-  CHECK(started_at(0ms) == "0345");  // one of three of the rationed type, and all of the other
-  CHECK(node.schedule.load().running == 4);
-  CHECK(node.schedule.load().waiting == 2);
-  node.world.loop.advance(5s);
-  CHECK(started_at(300ms) == "1");
-  CHECK(started_at(600ms) == "2");
-  CHECK(node.schedule.load().running == 0);
-  CHECK(node.schedule.load().waiting == 0);
-
-  // One that is taken away while it runs or waits leaves its place.
-  node.schedule.limit({1, {}});
-  node.schedule.trigger_service("order");
-  CHECK(node.schedule.load().running == 1);
-  CHECK(node.schedule.load().waiting == 5);
-  node.schedule.replace({});
-  node.world.loop.advance(1s);
-  CHECK(node.schedule.load().running == 0);
-  CHECK(node.schedule.load().waiting == 0);
-}
-
-TEST_CASE(
-    "a thousand targets that never answer hold no more runs than allowed, and those that answer have their turn") {
-  std::vector<std::unique_ptr<fakes::Script>> scripts;
-  std::vector<probe::Spec> specs;
-  for (int i = 0; i < 1010; ++i) {
-    scripts.push_back(std::make_unique<fakes::Script>());
-    const bool answers = i % 101 == 0;
-    scripts.back()->takes = answers ? base::Millis{1} : base::Millis{3'600'000};
-    specs.push_back(spec_of(*scripts.back(), "order", "probe" + std::to_string(i)));
-    specs.back().interval = 10s;
-  }
-  Node node;
-  node.schedule.limit({100, {}});
-  node.schedule.replace(std::move(specs));
-  std::size_t most = 0;
-  for (int i = 0; i < 600; ++i) {
-    node.world.loop.advance(100ms);
-    most = std::max(most, node.schedule.load().running);
-  }
-  CHECK(most <= 100);
-  CHECK(most > 20);
-  for (std::size_t i = 0; i < scripts.size(); i += 101) CHECK(scripts[i]->starts.size() >= 6);
-}
-
-TEST_CASE("limits by type name types that exist") {
-  config::Errors errors;
-  config::ProbesAtOnce settings;
-  settings.by_type = config::Node::parse("{http: 20, exce: 2, tcp: 0}", "f.yml", errors);
-  const probe::Limits limits = probe::parse_limits(settings, 512, errors);
-  CHECK(limits.at_once == 512);
-  CHECK(limits.by_type.at("http") == 20);
-  CHECK(errors.text() ==
-        "f.yml:1:12: global.probes_at_once.by_type.exce: there is no such probe type; did you mean 'exec'?\n"
-        "f.yml:1:26: global.probes_at_once.by_type.tcp: expected a number of runs, at least 1, got '0'\n");
-}
-
 TEST_CASE("a deadline that the agent itself notices late is not the service's failure") {
   // A loop that slept through the deadline, as after a suspend: its first turn, due after a quarter of the half second,
   // comes two seconds after all of it.
@@ -539,51 +300,6 @@ TEST_CASE("a deadline that the agent itself notices late is not the service's fa
   CHECK(outcomes[4].reason == Reason::read_timeout);
 }
 
-TEST_CASE("a service is down with any of its probes, and up only when all are") {
-  fakes::Script a, b;
-  b.outcome = Outcome::failure(Reason::refused, "refused");
-  Node node;
-  probe::Spec slow = spec_of(b, "order", "b");
-  slow.failure_threshold = 5;
-  slow.fast_interval = 1s;
-  node.schedule.replace(list(spec_of(a, "order", "a"), std::move(slow)));
-  node.world.loop.advance(2s);
-  CHECK(node.schedule.service_health("order") == Health::unknown);
-  node.world.loop.advance(5s);
-  CHECK(node.schedule.service_health("order") == Health::down);
-  b.outcome = Outcome::success("ok");
-  node.world.loop.advance(1s);
-  CHECK(node.schedule.service_health("order") == Health::up);
-  CHECK(node.schedule.statuses().size() == 2);
-  CHECK(node.schedule.statuses()[1].get().history.size() == 8);
-  CHECK(a.after_runs == 8);
-  a.cause = "; killed";
-  node.world.loop.advance(1s);
-  CHECK(node.schedule.status("order", "a")->last->outcome.text == "ok; killed");
-}
-
-TEST_CASE("a probe that is down runs at its down interval, and looks closely again once it answers") {
-  fakes::Script script;
-  script.outcome = Outcome::failure(Reason::refused, "refused");
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "http");
-  spec.down_interval = 10s;
-  spec.failure_threshold = 1;
-  spec.success_threshold = 2;
-  node.schedule.replace(list(std::move(spec)));
-  node.world.loop.advance(35s);
-  REQUIRE(script.starts.size() >= 4);
-  CHECK(script.starts[2] - script.starts[1] == 10s);
-  CHECK(script.starts[3] - script.starts[2] == 10s);
-  script.outcome = Outcome::success("ok");
-  const std::size_t before = script.starts.size();
-  node.world.loop.advance(14s);
-  REQUIRE(script.starts.size() >= before + 4);
-  CHECK(node.schedule.status("order", "http")->health == Health::up);
-  CHECK(script.starts[before + 1] - script.starts[before] == 250ms);
-  CHECK(script.starts[before + 3] - script.starts[before + 2] == 1s);
-}
-
 TEST_CASE("jitter puts each run off within its part of the interval, and nothing drifts") {
   fakes::Script script;
   Node node;
@@ -603,59 +319,4 @@ TEST_CASE("jitter puts each run off within its part of the interval, and nothing
   CHECK(most - least < 200ms);
   CHECK(most - least > 150ms);
   CHECK(node.schedule.status("order", "http")->overruns == 0);
-}
-
-TEST_CASE("a service that has just started may fail until its grace ends or it has answered once") {
-  fakes::Script script;
-  script.outcome = Outcome::failure(Reason::refused, "refused");
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "http");
-  spec.startup_grace = 20s;
-  node.schedule.replace(list(std::move(spec)));
-  node.world.loop.advance(20s);
-  CHECK(node.schedule.service_health("order") == Health::unknown);
-  node.world.loop.advance(3s);
-  CHECK(node.schedule.service_health("order") == Health::down);
-
-  script.outcome = Outcome::success("ok");
-  node.world.loop.advance(2s);
-  CHECK(node.schedule.service_health("order") == Health::up);
-
-  node.schedule.service_started("order", node.world.loop.now());
-  script.outcome = Outcome::failure(Reason::refused, "refused");
-  node.world.loop.advance(19s);
-  CHECK(node.schedule.service_health("order") == Health::up);
-  script.outcome = Outcome::success("ok");
-  node.world.loop.advance(1s);
-  script.outcome = Outcome::failure(Reason::refused, "refused");
-  node.world.loop.advance(4s);
-  CHECK(node.schedule.service_health("order") == Health::down);
-}
-
-TEST_CASE("a service that started long ago has no grace left") {
-  fakes::Script script;
-  script.outcome = Outcome::failure(Reason::refused, "refused");
-  Node node;
-  probe::Spec spec = spec_of(script, "order", "http");
-  spec.startup_grace = 1h;
-  node.schedule.replace(list(std::move(spec)));
-  node.schedule.service_started("order", node.world.loop.now() - 2h);
-  node.world.loop.advance(4s);
-  CHECK(node.schedule.service_health("order") == Health::down);
-}
-
-TEST_CASE("a service that needs two of three probes bears the loss of one") {
-  fakes::Script a, b, c;
-  Node node;
-  std::vector<probe::Spec> specs = list(spec_of(a, "order", "a"), spec_of(b, "order", "b"), spec_of(c, "order", "c"));
-  for (probe::Spec& spec : specs) spec.healthy_probes = 2;
-  node.schedule.replace(std::move(specs));
-  node.world.loop.advance(2s);
-  c.outcome = Outcome::failure(Reason::refused, "refused");
-  node.world.loop.advance(4s);
-  CHECK(node.schedule.status("order", "c")->health == Health::down);
-  CHECK(node.schedule.service_health("order") == Health::up);
-  b.outcome = Outcome::failure(Reason::refused, "refused");
-  node.world.loop.advance(4s);
-  CHECK(node.schedule.service_health("order") == Health::down);
 }
