@@ -132,7 +132,8 @@ struct TlsContext::Rep {
     if (now == tried) return;
     tried = now;
     auto made = make_context(settings);
-    const std::string files = settings.ca_file + (settings.cert_file.empty() ? "" : " " + settings.cert_file);
+    const bool both = !settings.ca_file.empty() && !settings.cert_file.empty();
+    const std::string files = settings.ca_file + (both ? " " : "") + settings.cert_file;
     if (!made)
       return base::log::warn("a changed TLS file cannot be used; what was read before stays in use",
                              {{"files", files}, {"error", made.error().text}});
