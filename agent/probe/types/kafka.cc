@@ -8,6 +8,7 @@
 #include "probe/types/big_endian.h"
 #include "probe/types/conversation.h"
 #include "probe/types/kafka_message.h"
+#include "probe/types/server.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -21,45 +22,34 @@ constexpr std::size_t kLargestAnswer = 64 * 1024 - 4;
 // Beyond Kafka's own limit of a request (socket.request.max.bytes) a size is no size.
 constexpr std::size_t kLargestOfKafka = 100 * 1024 * 1024;
 
-struct KafkaSettings {
-  std::string host = "127.0.0.1";
-  int port = 9092;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
+struct KafkaSettings : ServerSettings {
+  KafkaSettings() { port = 9092; }
   bool metadata = false;
   std::vector<std::string> topics;
   int min_brokers = 0;
 };
 
 const config::Schema<KafkaSettings>& schema() {
-  static const auto schema =
-      probe_schema<KafkaSettings>("kafka")
-          .optional("host", &KafkaSettings::host, "Name or address to connect to.")
-          .optional("port", &KafkaSettings::port, "Port of a listener that wants no login (PLAINTEXT or SSL).")
-          .optional("tls", &KafkaSettings::tls, "Speak TLS after connecting.")
-          .optional("tls_config", &KafkaSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &KafkaSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .optional("metadata", &KafkaSettings::metadata,
-                    "Ask for the cluster as well: a controller must be known. On by itself with topics or min_brokers.")
-          .optional("topics", &KafkaSettings::topics,
-                    "Topics that must be there, each with a leader for all its partitions. None is created by asking.")
-          .optional("min_brokers", &KafkaSettings::min_brokers, "Brokers that the cluster must have at least.")
-          .check([](const KafkaSettings& kafka, const config::Complain& complain) {
-            if (kafka.host.empty()) complain("host", "must not be empty");
-            if (kafka.port < 1 || kafka.port > 65535) complain("port", "must be between 1 and 65535");
-            if (kafka.min_brokers < 0) complain("min_brokers", "must not be negative");
-            for (const std::string& topic : kafka.topics)
-              if (topic.empty() || topic.size() > 249) complain("topics", "a topic's name has 1 to 249 characters");
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<KafkaSettings>("kafka");
+    add_server_keys(keys,
+                    {.port = "Port of a listener that wants no login (PLAINTEXT or SSL).", .unix_socket = nullptr});
+    return keys
+        .optional("metadata", &KafkaSettings::metadata,
+                  "Ask for the cluster as well: a controller must be known. On by itself with topics or min_brokers.")
+        .optional("topics", &KafkaSettings::topics,
+                  "Topics that must be there, each with a leader for all its partitions. None is created by asking.")
+        .optional("min_brokers", &KafkaSettings::min_brokers, "Brokers that the cluster must have at least.")
+        .check([](const KafkaSettings& kafka, const config::Complain& complain) {
+          if (kafka.min_brokers < 0) complain("min_brokers", "must not be negative");
+          for (const std::string& topic : kafka.topics)
+            if (topic.empty() || topic.size() > 249) complain("topics", "a topic's name has 1 to 249 characters");
+        });
+  }();
   return schema;
 }
 
-struct Prepared {
-  KafkaSettings settings;
-  loop::Dial dial;
-  std::string target;
-};
+using Prepared = ServerTarget<KafkaSettings>;
 
 class KafkaProbe final : public Conversation {
  public:
@@ -181,14 +171,7 @@ class KafkaProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  KafkaSettings& kafka = prepared.settings;
-  kafka = schema().parse(node, path, errors);
-  prepared.dial.host = kafka.host;
-  prepared.dial.port = static_cast<std::uint16_t>(kafka.port);
-  prepared.dial.family = kafka.ip_protocol.family;
-  if (kafka.tls) prepared.dial.tls = tls_context(kafka.tls_config, node, path, errors);
-  prepared.target = written(kafka.host, kafka.port);
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<KafkaProbe, Prepared>>(std::move(prepared));
 }
 

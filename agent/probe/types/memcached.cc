@@ -6,6 +6,7 @@
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
+#include "probe/types/server.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -14,37 +15,23 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct MemcachedSettings {
-  std::string host = "127.0.0.1";
-  int port = 11211;
-  std::string unix_socket;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
+struct MemcachedSettings : ServerSettings {
+  MemcachedSettings() { port = 11211; }
   double max_connections_fill = 0.95;
 };
 
 const config::Schema<MemcachedSettings>& schema() {
-  static const auto schema =
-      probe_schema<MemcachedSettings>("memcached")
-          .optional("host", &MemcachedSettings::host, "Name or address to connect to.")
-          .optional("port", &MemcachedSettings::port, "Port to connect to.")
-          .optional("unix_socket", &MemcachedSettings::unix_socket,
-                    "Unix socket to connect to, instead of host and port.")
-          .optional("tls", &MemcachedSettings::tls, "Speak TLS after connecting.")
-          .optional("tls_config", &MemcachedSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &MemcachedSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .optional("max_connections_fill", &MemcachedSettings::max_connections_fill,
-                    "Part of the server's connections that may be taken; above it the run fails with queue_saturated.")
-          .check([](const MemcachedSettings& memcached, const config::Complain& complain) {
-            if (memcached.host.empty()) complain("host", "must not be empty");
-            if (memcached.port < 1 || memcached.port > 65535) complain("port", "must be between 1 and 65535");
-            if (!memcached.unix_socket.empty() && memcached.unix_socket[0] != '/')
-              complain("unix_socket", "must be an absolute path");
-            if (!memcached.unix_socket.empty() && memcached.tls) complain("tls", "is not offered on a unix socket");
-            if (memcached.max_connections_fill <= 0 || memcached.max_connections_fill > 1)
-              complain("max_connections_fill", "must be above 0 and at most 1");
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<MemcachedSettings>("memcached");
+    add_server_keys(keys);
+    return keys
+        .optional("max_connections_fill", &MemcachedSettings::max_connections_fill,
+                  "Part of the server's connections that may be taken; above it the run fails with queue_saturated.")
+        .check([](const MemcachedSettings& memcached, const config::Complain& complain) {
+          if (memcached.max_connections_fill <= 0 || memcached.max_connections_fill > 1)
+            complain("max_connections_fill", "must be above 0 and at most 1");
+        });
+  }();
   return schema;
 }
 
@@ -63,11 +50,7 @@ constexpr std::pair<std::string_view, const char*> kStatistics[] = {
     {"evictions", "probe_memcached_evictions"},
 };
 
-struct Prepared {
-  MemcachedSettings settings;
-  loop::Dial dial;
-  std::string target;
-};
+using Prepared = ServerTarget<MemcachedSettings>;
 
 class MemcachedProbe final : public Conversation {
  public:
@@ -135,15 +118,7 @@ class MemcachedProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  MemcachedSettings& memcached = prepared.settings;
-  memcached = schema().parse(node, path, errors);
-  prepared.dial.unix_path = memcached.unix_socket;
-  prepared.dial.host = memcached.host;
-  prepared.dial.port = static_cast<std::uint16_t>(memcached.port);
-  prepared.dial.family = memcached.ip_protocol.family;
-  if (memcached.tls) prepared.dial.tls = tls_context(memcached.tls_config, node, path, errors);
-  prepared.target = memcached.unix_socket.empty() ? written(memcached.host, memcached.port) : memcached.unix_socket;
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<MemcachedProbe, Prepared>>(std::move(prepared));
 }
 

@@ -10,6 +10,7 @@
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
 #include "probe/types/mysql_protocol.h"
+#include "probe/types/server.h"
 #include "probe/types/sql_query.h"
 
 namespace probe {
@@ -18,16 +19,8 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct MysqlSettings {
-  std::string host = "127.0.0.1";
-  int port = 3306;
-  std::string unix_socket;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
-  std::string username;
-  base::Secret password;
-  std::string password_file;
+struct MysqlSettings : ServerSettings, LoginSettings {
+  MysqlSettings() { port = 3306; }
   std::string database;
   bool public_key_retrieval = false;
   std::string role = "any";
@@ -36,49 +29,30 @@ struct MysqlSettings {
 };
 
 const config::Schema<MysqlSettings>& schema() {
-  static const auto schema =
-      probe_schema<MysqlSettings>("mysql")
-          .optional("host", &MysqlSettings::host, "Name or address to connect to.")
-          .optional("port", &MysqlSettings::port, "Port to connect to.")
-          .optional("unix_socket", &MysqlSettings::unix_socket,
-                    "Unix socket instead of host and port, such as /run/mysqld/mysqld.sock.")
-          .optional("tls", &MysqlSettings::tls, "Go on in TLS after the greeting; refuse to go on without.")
-          .optional("tls_config", &MysqlSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &MysqlSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .required("username", &MysqlSettings::username, "User to log in as; it needs no rights but to connect.")
-          .optional("password", &MysqlSettings::password, "Password of the user.")
-          .optional("password_file", &MysqlSettings::password_file, "File with the password; read at each run.")
-          .optional("database", &MysqlSettings::database, "Database to use. Empty: none.")
-          .optional("public_key_retrieval", &MysqlSettings::public_key_retrieval,
-                    "Without TLS, take the server's public key for caching_sha2_password from the server itself. Only "
-                    "where nobody can stand in between.")
-          .optional("role", &MysqlSettings::role,
-                    "What it must be: any, primary (takes writes), or replica (whose replication must run).")
-          .optional("max_lag", &MysqlSettings::max_lag,
-                    "Longest time that a replica's data may be behind; 0: not looked at.")
-          .list("queries", &MysqlSettings::queries, sql_query_schema(), "Queries whose answers are measured.")
-          .check([](const MysqlSettings& mysql, const config::Complain& complain) {
-            if (mysql.host.empty()) complain("host", "must not be empty");
-            if (mysql.port < 1 || mysql.port > 65535) complain("port", "must be between 1 and 65535");
-            if (!mysql.unix_socket.empty() && mysql.unix_socket[0] != '/')
-              complain("unix_socket", "must be an absolute path");
-            if (!mysql.unix_socket.empty() && mysql.tls) complain("tls", "is not offered on a unix socket");
-            if (mysql.username.empty()) complain("username", "must not be empty");
-            if (!mysql.password.empty() && !mysql.password_file.empty())
-              complain("password_file", "cannot stand beside password");
-            if (mysql.role != "any" && mysql.role != "primary" && mysql.role != "replica")
-              complain("role", "must be any, primary or replica");
-            check_sql_queries(mysql.queries, complain);
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<MysqlSettings>("mysql");
+    add_server_keys(keys, {.unix_socket = "Unix socket instead of host and port, such as /run/mysqld/mysqld.sock.",
+                           .tls = "Go on in TLS after the greeting; refuse to go on without."});
+    add_login_keys(keys, Username::required, "User to log in as; it needs no rights but to connect.");
+    return keys.optional("database", &MysqlSettings::database, "Database to use. Empty: none.")
+        .optional("public_key_retrieval", &MysqlSettings::public_key_retrieval,
+                  "Without TLS, take the server's public key for caching_sha2_password from the server itself. Only "
+                  "where nobody can stand in between.")
+        .optional("role", &MysqlSettings::role,
+                  "What it must be: any, primary (takes writes), or replica (whose replication must run).")
+        .optional("max_lag", &MysqlSettings::max_lag,
+                  "Longest time that a replica's data may be behind; 0: not looked at.")
+        .list("queries", &MysqlSettings::queries, sql_query_schema(), "Queries whose answers are measured.")
+        .check([](const MysqlSettings& mysql, const config::Complain& complain) {
+          if (mysql.role != "any" && mysql.role != "primary" && mysql.role != "replica")
+            complain("role", "must be any, primary or replica");
+          check_sql_queries(mysql.queries, complain);
+        });
+  }();
   return schema;
 }
 
-struct Prepared {
-  MysqlSettings settings;
-  loop::Dial dial;
-  std::shared_ptr<loop::TlsContext> tls;
-  std::string target;
-};
+using Prepared = ServerTarget<MysqlSettings>;
 
 class MysqlProbe final : public Conversation {
  public:
@@ -364,15 +338,7 @@ class MysqlProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  MysqlSettings& mysql = prepared.settings;
-  mysql = schema().parse(node, path, errors);
-  prepared.dial.unix_path = mysql.unix_socket;
-  prepared.dial.host = mysql.host;
-  prepared.dial.port = static_cast<std::uint16_t>(mysql.port);
-  prepared.dial.family = mysql.ip_protocol.family;
-  if (mysql.tls) prepared.tls = tls_context(mysql.tls_config, node, path, errors);
-  prepared.target = mysql.unix_socket.empty() ? written(mysql.host, mysql.port) : mysql.unix_socket;
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
   return std::make_unique<PreparedSettings<MysqlProbe, Prepared>>(std::move(prepared));
 }
 

@@ -10,6 +10,7 @@
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
+#include "probe/types/server.h"
 #include "probe/types/sql_query.h"
 #include "probe/types/values.h"
 
@@ -19,16 +20,8 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct PostgresSettings {
-  std::string host = "127.0.0.1";
-  int port = 5432;
-  std::string unix_socket;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
-  std::string username;
-  base::Secret password;
-  std::string password_file;
+struct PostgresSettings : ServerSettings, LoginSettings {
+  PostgresSettings() { port = 5432; }
   std::string database;
   std::string role = "any";
   base::Millis max_lag{};
@@ -36,36 +29,25 @@ struct PostgresSettings {
 };
 
 const config::Schema<PostgresSettings>& schema() {
-  static const auto schema =
-      probe_schema<PostgresSettings>("postgres")
-          .optional("host", &PostgresSettings::host, "Name or address to connect to.")
-          .optional("port", &PostgresSettings::port, "Port to connect to.")
-          .optional("unix_socket", &PostgresSettings::unix_socket,
-                    "Unix socket instead of host and port, such as /run/postgresql/.s.PGSQL.5432.")
-          .optional("tls", &PostgresSettings::tls, "Ask for TLS before anything else; refuse to go on without.")
-          .optional("tls_config", &PostgresSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &PostgresSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .required("username", &PostgresSettings::username, "Role to log in as; it needs no rights but to connect.")
-          .optional("password", &PostgresSettings::password, "Password of the role.")
-          .optional("password_file", &PostgresSettings::password_file, "File with the password; read at each run.")
-          .optional("database", &PostgresSettings::database, "Database to connect to. Empty: that of the role's name.")
-          .optional("role", &PostgresSettings::role, "What the server must be: any, primary or standby.")
-          .optional("max_lag", &PostgresSettings::max_lag,
-                    "Longest time that a standby's data may be behind; 0: not looked at.")
-          .list("queries", &PostgresSettings::queries, sql_query_schema(), "Queries whose answers are measured.")
-          .check([](const PostgresSettings& postgres, const config::Complain& complain) {
-            if (postgres.host.empty()) complain("host", "must not be empty");
-            if (postgres.port < 1 || postgres.port > 65535) complain("port", "must be between 1 and 65535");
-            if (!postgres.unix_socket.empty() && postgres.unix_socket[0] != '/')
-              complain("unix_socket", "must be an absolute path");
-            if (!postgres.unix_socket.empty() && postgres.tls) complain("tls", "is not offered on a unix socket");
-            if (postgres.username.empty()) complain("username", "must not be empty");
-            if (!postgres.password.empty() && !postgres.password_file.empty())
-              complain("password_file", "cannot stand beside password");
-            if (postgres.role != "any" && postgres.role != "primary" && postgres.role != "standby")
-              complain("role", "must be any, primary or standby");
-            check_sql_queries(postgres.queries, complain);
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<PostgresSettings>("postgres");
+    add_server_keys(keys,
+                    {.unix_socket = "Unix socket instead of host and port, such as /run/postgresql/.s.PGSQL.5432.",
+                     .tls = "Ask for TLS before anything else; refuse to go on without."});
+    add_login_keys(keys, Username::required, "Role to log in as; it needs no rights but to connect.",
+                   "Password of the role.");
+    return keys
+        .optional("database", &PostgresSettings::database, "Database to connect to. Empty: that of the role's name.")
+        .optional("role", &PostgresSettings::role, "What the server must be: any, primary or standby.")
+        .optional("max_lag", &PostgresSettings::max_lag,
+                  "Longest time that a standby's data may be behind; 0: not looked at.")
+        .list("queries", &PostgresSettings::queries, sql_query_schema(), "Queries whose answers are measured.")
+        .check([](const PostgresSettings& postgres, const config::Complain& complain) {
+          if (postgres.role != "any" && postgres.role != "primary" && postgres.role != "standby")
+            complain("role", "must be any, primary or standby");
+          check_sql_queries(postgres.queries, complain);
+        });
+  }();
   return schema;
 }
 
@@ -99,12 +81,7 @@ std::string field(std::string_view error, char key) {
   return "";
 }
 
-struct Prepared {
-  PostgresSettings settings;
-  loop::Dial dial;
-  std::shared_ptr<loop::TlsContext> tls;
-  std::string target;
-};
+using Prepared = ServerTarget<PostgresSettings>;
 
 class PostgresProbe final : public Conversation {
  public:
@@ -289,15 +266,7 @@ class PostgresProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  PostgresSettings& postgres = prepared.settings;
-  postgres = schema().parse(node, path, errors);
-  prepared.dial.unix_path = postgres.unix_socket;
-  prepared.dial.host = postgres.host;
-  prepared.dial.port = static_cast<std::uint16_t>(postgres.port);
-  prepared.dial.family = postgres.ip_protocol.family;
-  if (postgres.tls) prepared.tls = tls_context(postgres.tls_config, node, path, errors);
-  prepared.target = postgres.unix_socket.empty() ? written(postgres.host, postgres.port) : postgres.unix_socket;
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
   return std::make_unique<PreparedSettings<PostgresProbe, Prepared>>(std::move(prepared));
 }
 

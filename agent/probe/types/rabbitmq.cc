@@ -9,6 +9,7 @@
 #include "probe/types/amqp_message.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
+#include "probe/types/server.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -18,15 +19,8 @@ using amqp::Method;
 using model::Outcome;
 using model::Reason;
 
-struct RabbitmqSettings {
-  std::string host = "127.0.0.1";
-  int port = 5672;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
-  std::string username;
-  base::Secret password;
-  std::string password_file;
+struct RabbitmqSettings : ServerSettings, LoginSettings {
+  RabbitmqSettings() { port = 5672; }
   std::string vhost = "/";
   std::vector<std::string> queues;
   std::int64_t max_messages = 0;
@@ -34,49 +28,37 @@ struct RabbitmqSettings {
 };
 
 const config::Schema<RabbitmqSettings>& schema() {
-  static const auto schema =
-      probe_schema<RabbitmqSettings>("rabbitmq")
-          .optional("host", &RabbitmqSettings::host, "Name or address to connect to.")
-          .optional("port", &RabbitmqSettings::port, "Port to connect to; 5671 is usual with tls.")
-          .optional("tls", &RabbitmqSettings::tls, "Speak TLS from the first byte.")
-          .optional("tls_config", &RabbitmqSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &RabbitmqSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .required("username", &RabbitmqSettings::username,
-                    "User to log in as (PLAIN). It needs no permission but for the virtual host.")
-          .optional("password", &RabbitmqSettings::password, "Password of the user.")
-          .optional("password_file", &RabbitmqSettings::password_file, "File with the password; read at each run.")
-          .optional("vhost", &RabbitmqSettings::vhost, "Virtual host to open.")
-          .optional("queues", &RabbitmqSettings::queues,
-                    "Queues that must be there; their messages that are ready and their consumers are measured (a "
-                    "passive declare). Rates and totals are the management API's: type json, preset rabbitmq.")
-          .optional("max_messages", &RabbitmqSettings::max_messages,
-                    "Messages in one of the queues above which the run fails with queue_saturated; 0: any number.")
-          .optional("min_consumers", &RabbitmqSettings::min_consumers, "Consumers that each queue must have at least.")
-          .check([](const RabbitmqSettings& rabbitmq, const config::Complain& complain) {
-            if (rabbitmq.host.empty()) complain("host", "must not be empty");
-            if (rabbitmq.port < 1 || rabbitmq.port > 65535) complain("port", "must be between 1 and 65535");
-            if (rabbitmq.username.empty()) complain("username", "must not be empty");
-            if (!rabbitmq.password.empty() && !rabbitmq.password_file.empty())
-              complain("password_file", "cannot stand beside password");
-            if (rabbitmq.password.empty() && rabbitmq.password_file.empty())
-              complain("password_file", "RabbitMQ wants a password; give password_file or password");
-            if (rabbitmq.vhost.empty() || rabbitmq.vhost.size() > 255)
-              complain("vhost", "must have 1 to 255 bytes; the first virtual host's name is /");
-            for (const std::string& queue : rabbitmq.queues)
-              if (queue.empty() || queue.size() > 255) complain("queues", "a queue's name has 1 to 255 bytes");
-            if (rabbitmq.max_messages < 0) complain("max_messages", "must not be negative");
-            if (rabbitmq.min_consumers < 0) complain("min_consumers", "must not be negative");
-            if (rabbitmq.queues.empty() && rabbitmq.max_messages > 0) complain("max_messages", "needs queues");
-            if (rabbitmq.queues.empty() && rabbitmq.min_consumers > 0) complain("min_consumers", "needs queues");
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<RabbitmqSettings>("rabbitmq");
+    add_server_keys(keys, {.port = "Port to connect to; 5671 is usual with tls.",
+                           .unix_socket = nullptr,
+                           .tls = "Speak TLS from the first byte."});
+    add_login_keys(keys, Username::required,
+                   "User to log in as (PLAIN). It needs no permission but for the virtual host.");
+    return keys.optional("vhost", &RabbitmqSettings::vhost, "Virtual host to open.")
+        .optional("queues", &RabbitmqSettings::queues,
+                  "Queues that must be there; their messages that are ready and their consumers are measured (a "
+                  "passive declare). Rates and totals are the management API's: type json, preset rabbitmq.")
+        .optional("max_messages", &RabbitmqSettings::max_messages,
+                  "Messages in one of the queues above which the run fails with queue_saturated; 0: any number.")
+        .optional("min_consumers", &RabbitmqSettings::min_consumers, "Consumers that each queue must have at least.")
+        .check([](const RabbitmqSettings& rabbitmq, const config::Complain& complain) {
+          if (!rabbitmq.has_password())
+            complain("password_file", "RabbitMQ wants a password; give password_file or password");
+          if (rabbitmq.vhost.empty() || rabbitmq.vhost.size() > 255)
+            complain("vhost", "must have 1 to 255 bytes; the first virtual host's name is /");
+          for (const std::string& queue : rabbitmq.queues)
+            if (queue.empty() || queue.size() > 255) complain("queues", "a queue's name has 1 to 255 bytes");
+          if (rabbitmq.max_messages < 0) complain("max_messages", "must not be negative");
+          if (rabbitmq.min_consumers < 0) complain("min_consumers", "must not be negative");
+          if (rabbitmq.queues.empty() && rabbitmq.max_messages > 0) complain("max_messages", "needs queues");
+          if (rabbitmq.queues.empty() && rabbitmq.min_consumers > 0) complain("min_consumers", "needs queues");
+        });
+  }();
   return schema;
 }
 
-struct Prepared {
-  RabbitmqSettings settings;
-  loop::Dial dial;
-  std::string target;
-};
+using Prepared = ServerTarget<RabbitmqSettings>;
 
 class RabbitmqProbe final : public Conversation {
  public:
@@ -292,14 +274,7 @@ class RabbitmqProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  RabbitmqSettings& rabbitmq = prepared.settings;
-  rabbitmq = schema().parse(node, path, errors);
-  prepared.dial.host = rabbitmq.host;
-  prepared.dial.port = static_cast<std::uint16_t>(rabbitmq.port);
-  prepared.dial.family = rabbitmq.ip_protocol.family;
-  if (rabbitmq.tls) prepared.dial.tls = tls_context(rabbitmq.tls_config, node, path, errors);
-  prepared.target = written(rabbitmq.host, rabbitmq.port);
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<RabbitmqProbe, Prepared>>(std::move(prepared));
 }
 

@@ -8,6 +8,7 @@
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
+#include "probe/types/server.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -16,16 +17,8 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct RedisSettings {
-  std::string host = "127.0.0.1";
-  int port = 6379;
-  std::string unix_socket;
-  bool tls = false;
-  loop::TlsSettings tls_config;
-  IpProtocol ip_protocol;
-  std::string username;
-  base::Secret password;
-  std::string password_file;
+struct RedisSettings : ServerSettings, LoginSettings {
+  RedisSettings() { port = 6379; }
   int database = 0;
   std::string role = "any";
   base::Millis max_last_io{};
@@ -36,45 +29,32 @@ struct RedisSettings {
 };
 
 const config::Schema<RedisSettings>& schema() {
-  static const auto schema =
-      probe_schema<RedisSettings>("redis")
-          .optional("host", &RedisSettings::host, "Name or address to connect to.")
-          .optional("port", &RedisSettings::port, "Port to connect to.")
-          .optional("unix_socket", &RedisSettings::unix_socket, "Unix socket to connect to, instead of host and port.")
-          .optional("tls", &RedisSettings::tls, "Speak TLS after connecting.")
-          .optional("tls_config", &RedisSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("ip_protocol", &RedisSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .optional("username", &RedisSettings::username, "User of the access list. Empty: the default user.")
-          .optional("password", &RedisSettings::password, "Password to log in with.")
-          .optional("password_file", &RedisSettings::password_file, "File with the password; read at each run.")
-          .optional("database", &RedisSettings::database, "Database in which lists and streams are.")
-          .optional("role", &RedisSettings::role,
-                    "What it must be: any, master, or replica (whose link to its master must be up, too).")
-          .optional("max_last_io", &RedisSettings::max_last_io,
-                    "Longest time since a replica heard from its master; 0: not looked at.")
-          .optional("min_replicas", &RedisSettings::min_replicas, "Replicas that a master must have at least.")
-          .optional("lists", &RedisSettings::lists, "Keys of lists whose length is measured.")
-          .optional("streams", &RedisSettings::streams, "Keys of streams whose length is measured.")
-          .optional("max_length", &RedisSettings::max_length,
-                    "Length of a list or stream above which the run fails with queue_saturated; 0: any length is fine.")
-          .check([](const RedisSettings& redis, const config::Complain& complain) {
-            if (redis.host.empty()) complain("host", "must not be empty");
-            if (redis.port < 1 || redis.port > 65535) complain("port", "must be between 1 and 65535");
-            if (!redis.unix_socket.empty() && redis.unix_socket[0] != '/')
-              complain("unix_socket", "must be an absolute path");
-            if (!redis.unix_socket.empty() && redis.tls) complain("tls", "is not offered on a unix socket");
-            if (!redis.password.empty() && !redis.password_file.empty())
-              complain("password_file", "cannot stand beside password");
-            if (!redis.username.empty() && redis.password.empty() && redis.password_file.empty())
-              complain("username", "needs password or password_file");
-            if (redis.role != "any" && redis.role != "master" && redis.role != "replica")
-              complain("role", "must be any, master or replica");
-            if (redis.database < 0) complain("database", "must not be negative");
-            if (redis.min_replicas < 0) complain("min_replicas", "must not be negative");
-            if (redis.max_length < 0) complain("max_length", "must not be negative");
-            if (redis.max_length > 0 && redis.lists.empty() && redis.streams.empty())
-              complain("max_length", "needs lists or streams");
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<RedisSettings>("redis");
+    add_server_keys(keys);
+    add_login_keys(keys, Username::optional, "User of the access list. Empty: the default user.",
+                   "Password to log in with.");
+    return keys.optional("database", &RedisSettings::database, "Database in which lists and streams are.")
+        .optional("role", &RedisSettings::role,
+                  "What it must be: any, master, or replica (whose link to its master must be up, too).")
+        .optional("max_last_io", &RedisSettings::max_last_io,
+                  "Longest time since a replica heard from its master; 0: not looked at.")
+        .optional("min_replicas", &RedisSettings::min_replicas, "Replicas that a master must have at least.")
+        .optional("lists", &RedisSettings::lists, "Keys of lists whose length is measured.")
+        .optional("streams", &RedisSettings::streams, "Keys of streams whose length is measured.")
+        .optional("max_length", &RedisSettings::max_length,
+                  "Length of a list or stream above which the run fails with queue_saturated; 0: any length is fine.")
+        .check([](const RedisSettings& redis, const config::Complain& complain) {
+          if (!redis.username.empty() && !redis.has_password()) complain("username", "needs password or password_file");
+          if (redis.role != "any" && redis.role != "master" && redis.role != "replica")
+            complain("role", "must be any, master or replica");
+          if (redis.database < 0) complain("database", "must not be negative");
+          if (redis.min_replicas < 0) complain("min_replicas", "must not be negative");
+          if (redis.max_length < 0) complain("max_length", "must not be negative");
+          if (redis.max_length > 0 && redis.lists.empty() && redis.streams.empty())
+            complain("max_length", "needs lists or streams");
+        });
+  }();
   return schema;
 }
 
@@ -147,11 +127,7 @@ Outcome judge_error(const std::string& question, const std::string& error) {
   return Outcome::failure(Reason::status_mismatch, question + " was answered with: " + error);
 }
 
-struct Prepared {
-  RedisSettings settings;
-  loop::Dial dial;
-  std::string target;
-};
+using Prepared = ServerTarget<RedisSettings>;
 
 class RedisProbe final : public Conversation {
  public:
@@ -281,15 +257,7 @@ class RedisProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  RedisSettings& redis = prepared.settings;
-  redis = schema().parse(node, path, errors);
-  prepared.dial.unix_path = redis.unix_socket;
-  prepared.dial.host = redis.host;
-  prepared.dial.port = static_cast<std::uint16_t>(redis.port);
-  prepared.dial.family = redis.ip_protocol.family;
-  if (redis.tls) prepared.dial.tls = tls_context(redis.tls_config, node, path, errors);
-  prepared.target = redis.unix_socket.empty() ? written(redis.host, redis.port) : redis.unix_socket;
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<RedisProbe, Prepared>>(std::move(prepared));
 }
 

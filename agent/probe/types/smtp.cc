@@ -11,6 +11,7 @@
 #include "probe/types/authorization.h"
 #include "probe/types/certificate_age.h"
 #include "probe/types/conversation.h"
+#include "probe/types/server.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -19,18 +20,11 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct SmtpSettings {
-  std::string host = "127.0.0.1";
-  int port = 25;
-  bool tls = false;
+struct SmtpSettings : ServerSettings, LoginSettings {
+  SmtpSettings() { port = 25; }
   bool starttls = false;
-  loop::TlsSettings tls_config;
   int min_days = 14;
-  IpProtocol ip_protocol;
   std::string helo = "fettle.invalid";
-  std::string username;
-  base::Secret password;
-  std::string password_file;
   std::string sender;
   std::string recipient;
 };
@@ -43,47 +37,38 @@ bool is_mailbox(const std::string& text) {
 }
 
 const config::Schema<SmtpSettings>& schema() {
-  static const auto schema =
-      probe_schema<SmtpSettings>("smtp")
-          .optional("host", &SmtpSettings::host, "Name or address to connect to.")
-          .optional("port", &SmtpSettings::port, "Port to connect to: 25, 587 with starttls, 465 with tls.")
-          .optional("tls", &SmtpSettings::tls, "Speak TLS from the first byte (smtps).")
-          .optional("starttls", &SmtpSettings::starttls, "Go on in TLS after EHLO; refuse to go on without.")
-          .optional("tls_config", &SmtpSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("min_days", &SmtpSettings::min_days,
-                    "With TLS: days that the certificates must still be valid; 0: until they expire.")
-          .optional("ip_protocol", &SmtpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
-          .optional("helo", &SmtpSettings::helo,
-                    "Name to give in EHLO. Servers for the whole world want one that resolves.")
-          .optional("username", &SmtpSettings::username,
-                    "User to log in as, by AUTH PLAIN or LOGIN. Needs tls or starttls.")
-          .optional("password", &SmtpSettings::password, "Password of the user.")
-          .optional("password_file", &SmtpSettings::password_file, "File with the password; read at each run.")
-          .optional("sender", &SmtpSettings::sender, "Sender of the mail that is not sent. Empty: that of bounces, <>.")
-          .optional("recipient", &SmtpSettings::recipient,
-                    "Recipient that must be accepted: MAIL FROM and RCPT TO, then RSET. Empty: not asked. Nothing is "
-                    "sent either way.")
-          .check([](const SmtpSettings& smtp, const config::Complain& complain) {
-            if (smtp.host.empty()) complain("host", "must not be empty");
-            if (smtp.port < 1 || smtp.port > 65535) complain("port", "must be between 1 and 65535");
-            if (smtp.tls && smtp.starttls) complain("starttls", "cannot stand beside tls: it is TLS already");
-            if (smtp.min_days < 0) complain("min_days", "must not be negative");
-            if (smtp.helo.empty() || !std::all_of(smtp.helo.begin(), smtp.helo.end(), [](char c) {
-                  return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
-                }))
-              complain("helo", "must be a name without white space");
-            if (!smtp.password.empty() && !smtp.password_file.empty())
-              complain("password_file", "cannot stand beside password");
-            const bool has_password = !smtp.password.empty() || !smtp.password_file.empty();
-            if (smtp.username.empty() == has_password)
-              complain(has_password ? "username" : "password_file", "username and password belong together");
-            if (!smtp.username.empty() && !smtp.tls && !smtp.starttls)
-              complain("username", "needs starttls or tls: the password would travel in the clear");
-            if (!smtp.sender.empty() && !is_mailbox(smtp.sender)) complain("sender", "must be a mailbox, as a@b");
-            if (!smtp.sender.empty() && smtp.recipient.empty()) complain("sender", "needs recipient");
-            if (!smtp.recipient.empty() && !is_mailbox(smtp.recipient))
-              complain("recipient", "must be a mailbox, as a@b");
-          });
+  static const auto schema = [] {
+    auto keys = probe_schema<SmtpSettings>("smtp");
+    add_server_keys(keys, {.port = "Port to connect to: 25, 587 with starttls, 465 with tls.",
+                           .unix_socket = nullptr,
+                           .tls = "Speak TLS from the first byte (smtps)."});
+    add_login_keys(keys, Username::optional, "User to log in as, by AUTH PLAIN or LOGIN. Needs tls or starttls.");
+    return keys.optional("starttls", &SmtpSettings::starttls, "Go on in TLS after EHLO; refuse to go on without.")
+        .optional("min_days", &SmtpSettings::min_days,
+                  "With TLS: days that the certificates must still be valid; 0: until they expire.")
+        .optional("helo", &SmtpSettings::helo,
+                  "Name to give in EHLO. Servers for the whole world want one that resolves.")
+        .optional("sender", &SmtpSettings::sender, "Sender of the mail that is not sent. Empty: that of bounces, <>.")
+        .optional("recipient", &SmtpSettings::recipient,
+                  "Recipient that must be accepted: MAIL FROM and RCPT TO, then RSET. Empty: not asked. Nothing is "
+                  "sent either way.")
+        .check([](const SmtpSettings& smtp, const config::Complain& complain) {
+          if (smtp.tls && smtp.starttls) complain("starttls", "cannot stand beside tls: it is TLS already");
+          if (smtp.min_days < 0) complain("min_days", "must not be negative");
+          if (smtp.helo.empty() || !std::all_of(smtp.helo.begin(), smtp.helo.end(), [](char c) {
+                return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
+              }))
+            complain("helo", "must be a name without white space");
+          if (smtp.username.empty() == smtp.has_password())
+            complain(smtp.has_password() ? "username" : "password_file", "username and password belong together");
+          if (!smtp.username.empty() && !smtp.tls && !smtp.starttls)
+            complain("username", "needs starttls or tls: the password would travel in the clear");
+          if (!smtp.sender.empty() && !is_mailbox(smtp.sender)) complain("sender", "must be a mailbox, as a@b");
+          if (!smtp.sender.empty() && smtp.recipient.empty()) complain("sender", "needs recipient");
+          if (!smtp.recipient.empty() && !is_mailbox(smtp.recipient))
+            complain("recipient", "must be a mailbox, as a@b");
+        });
+  }();
   return schema;
 }
 
@@ -139,12 +124,7 @@ bool has_word(std::string_view words, std::string_view wanted) {
   return false;
 }
 
-struct Prepared {
-  SmtpSettings settings;
-  loop::Dial dial;
-  std::shared_ptr<loop::TlsContext> starttls;
-  std::string target;
-};
+using Prepared = ServerTarget<SmtpSettings>;
 
 class SmtpProbe final : public Conversation {
  public:
@@ -189,7 +169,7 @@ class SmtpProbe final : public Conversation {
       case Step::greeting: return ask(Step::ehlo, "EHLO " + settings_.helo);
       case Step::ehlo: return after_ehlo(reply);
       case Step::helo: return after_login();
-      case Step::starttls: return go_on_in_tls(prepared_.starttls);
+      case Step::starttls: return go_on_in_tls(prepared_.tls);
       case Step::auth:
         if (plain_) return after_login();
         return ask(Step::auth_name, loop::base64_encode(settings_.username));
@@ -338,15 +318,8 @@ class SmtpProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared;
-  SmtpSettings& smtp = prepared.settings;
-  smtp = schema().parse(node, path, errors);
-  prepared.dial.host = smtp.host;
-  prepared.dial.port = static_cast<std::uint16_t>(smtp.port);
-  prepared.dial.family = smtp.ip_protocol.family;
-  if (smtp.tls) prepared.dial.tls = tls_context(smtp.tls_config, node, path, errors);
-  if (smtp.starttls) prepared.starttls = tls_context(smtp.tls_config, node, path, errors);
-  prepared.target = written(smtp.host, smtp.port);
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  if (prepared.settings.starttls) prepared.tls = tls_context(prepared.settings.tls_config, node, path, errors);
   return std::make_unique<PreparedSettings<SmtpProbe, Prepared>>(std::move(prepared));
 }
 
