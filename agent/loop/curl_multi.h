@@ -1,0 +1,95 @@
+// How the HTTP client drives curl: one multi handle on the loop, and a Transfer for each request. Used inside loop/
+// only.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "loop/curl_easy.h"
+#include "loop/event_loop.h"
+#include "loop/http_client.h"
+#include "loop/verification.h"
+
+namespace loop {
+
+struct CurlHttpClient::Multi {
+  class Transfer;
+
+  Multi(EventLoop& l, Resolver& r);
+  ~Multi();
+  const Origin& origin_of(const std::string& url, std::string& error);
+  Easy take_easy();
+  void give_back(Easy easy);
+  void drive(curl_socket_t fd, int what);
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
+  static int on_timer(CURLM*, long ms, void* self);
+  static int on_close(void* self, curl_socket_t fd);
+
+  EventLoop& loop;
+  Resolver& resolver;
+  CURLM* curl;
+  std::unordered_map<curl_socket_t, Handle> sockets;
+  Handle timer;
+  std::vector<Easy> idle;
+  std::unordered_map<std::string, Origin> origins;
+};
+
+// One request with all its redirects.
+class CurlHttpClient::Multi::Transfer final : public Registration {
+ public:
+  Transfer(Multi& multi, HttpRequest request, std::function<void(HttpResponse)> done);
+  ~Transfer() override { leave(); }
+  void finished(CURLcode code);
+
+ private:
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
+  static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self);
+  static CURLcode on_ssl_context(CURL*, void* context, void* self);
+
+  void begin();  // the request, or the next one after a redirect
+  void resolved(base::Result<std::vector<Address>> addresses);
+  void start();
+  void set_method();
+  bool set_headers();
+  void header_line(std::string_view line);
+  void see_connection();
+  void collect();
+  bool redirect();
+  void on_deadline();
+  void leave();
+  void fail_soon(model::Reason reason, std::string text);
+  void complete(model::Reason reason, std::string text);
+  bool tls() const { return origin_.scheme == "https"; }
+  std::string where() const;
+  const std::string& server_name() const {
+    const std::string& wanted = request_.tls->settings().server_name;
+    return wanted.empty() ? origin_.host : wanted;
+  }
+
+  Multi& multi_;
+  HttpRequest request_;
+  std::function<void(HttpResponse)> done_;
+  HttpResponse response_;
+  Origin origin_;
+  Origin connect_to_;  // the proxy's if there is one
+  Easy easy_;
+  bool running_ = false;  // easy_ is in the multi handle
+  bool proxied_ = false;
+  bool too_large_ = false;
+  bool redirected_to_get_ = false;
+  Slist headers_, proxy_headers_, addresses_;
+  std::shared_ptr<Verification> verification_;
+  base::Instant began_resolving_{};
+  base::Duration resolve_took_{};
+  Handle deadline_, resolving_;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+}  // namespace loop

@@ -1,0 +1,328 @@
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+
+#include <cctype>
+#include <system_error>
+#include <utility>
+
+#include "base/ascii.h"
+#include "base/check.h"
+#include "loop/curl_multi.h"
+#include "loop/curl_tls.h"
+#include "loop/no_proxy.h"
+
+namespace loop {
+namespace {
+
+using model::Reason;
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  return text;
+}
+
+bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
+
+}  // namespace
+
+CurlHttpClient::Multi::Transfer::Transfer(Multi& multi, HttpRequest request, std::function<void(HttpResponse)> done)
+    : multi_(multi), request_(std::move(request)), done_(std::move(done)), easy_(multi.take_easy()) {
+  response_.effective_url = request_.url;
+  deadline_ = multi_.loop.at(request_.deadline, [this] { on_deadline(); });
+  begin();
+}
+
+void CurlHttpClient::Multi::Transfer::begin() {
+  std::string error;
+  origin_ = multi_.origin_of(response_.effective_url, error);
+  // Not for curl to say: it would ask the system's resolver for the host, which may block.
+  proxied_ = !request_.proxy.empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
+  connect_to_ = error.empty() && proxied_ ? multi_.origin_of(request_.proxy, error) : origin_;
+  if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
+  if (tls() && request_.tls == nullptr) {
+    auto context = TlsContext::get({});
+    if (!context) return fail_soon(Reason::tls_handshake, context.error().text);
+    request_.tls = *std::move(context);
+  }
+  addresses_.reset();
+  resolve_took_ = {};
+  if (!request_.unix_socket.empty()) return start();
+  if (connect_to_.literal && request_.family == Family::any) return start();
+  began_resolving_ = multi_.loop.now();
+  resolving_ =
+      multi_.resolver.resolve(connect_to_.host, 0, request_.family, request_.deadline,
+                              [this](base::Result<std::vector<Address>> addresses) { resolved(std::move(addresses)); });
+}
+
+void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<Address>> addresses) {
+  resolving_.reset();
+  resolve_took_ = multi_.loop.now() - began_resolving_;
+  if (!addresses) return complete(Reason::dns_error, addresses.error().text);
+  if (!connect_to_.literal) {
+    std::string list;
+    for (const Address& address : *addresses) {
+      if (!list.empty()) list += ',';
+      list += address.is_v6() ? fmt::format("[{}]", address.text) : address.text;
+    }
+    // '+': forgotten after a minute, as any other entry of curl's cache; each request brings its own anyway.
+    std::string host = connect_to_.host;
+    append(addresses_, fmt::format("+{}:{}:{}", host, connect_to_.port, list));
+    if (host.back() == '.') {
+      host.pop_back();
+      append(addresses_, fmt::format("+{}:{}:{}", host, connect_to_.port, list));
+    }
+  }
+  start();
+}
+
+void CurlHttpClient::Multi::Transfer::set_method() {
+  CURL* e = easy_.get();
+  const bool get = redirected_to_get_ || request_.method == "GET";
+  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, nullptr);
+  if (redirected_to_get_ || (get && request_.body.empty())) {
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  } else if (request_.method == "HEAD") {
+    curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+  } else if (request_.method == "POST" || !request_.body.empty()) {
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, request_.body.c_str());
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    if (request_.method != "POST") curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  } else {
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+}
+
+// False if a header would break out of its line.
+bool CurlHttpClient::Multi::Transfer::set_headers() {
+  headers_.reset();
+  proxy_headers_.reset();
+  for (const auto& [name, value] : request_.proxy_headers) {
+    if (has_line_break(name) || has_line_break(value)) return false;
+    append(proxy_headers_, fmt::format("{}: {}", name, value));
+  }
+  bool typed = false;
+  for (const auto& [name, value] : request_.headers) {
+    if (has_line_break(name) || has_line_break(value)) return false;
+    typed |= base::same_word(name, "Content-Type");
+    append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+  }
+  if (!redirected_to_get_ && (!request_.body.empty() || request_.method == "POST")) {
+    append(headers_, "Expect:");  // no waiting for 100 Continue
+    if (!typed) append(headers_, "Content-Type:");
+  }
+  curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, headers_.get());
+  return true;
+}
+
+void CurlHttpClient::Multi::Transfer::start() {
+  CURL* e = easy_.get();
+  if (has_line_break(request_.method) || !set_headers())
+    return fail_soon(Reason::protocol_error, "the method or a header has a line break in it");
+  curl_easy_setopt(e, CURLOPT_URL, response_.effective_url.c_str());
+  set_method();
+  curl_easy_setopt(e, CURLOPT_RESOLVE, addresses_.get());
+  curl_easy_setopt(e, CURLOPT_PROXY, proxied_ ? request_.proxy.c_str() : "");
+  curl_easy_setopt(e, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+  curl_easy_setopt(e, CURLOPT_PROXYHEADER, proxy_headers_.get());
+  curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
+  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request_.reuse_connection ? 0L : 1L);
+  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request_.reuse_connection ? 0L : 1L);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                   request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                   : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS
+                                                      : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
+                   request_.accept_encoding.empty() ? nullptr : request_.accept_encoding.c_str());
+  curl_easy_setopt(e, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
+  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl_easy_setopt(e, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, tls() ? &Transfer::on_ssl_context : nullptr);
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, this);
+  curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, &Multi::on_close);
+  curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, &multi_);
+  error_[0] = '\0';
+  // Adding only arms a timer of now (on_timer): nothing is told from inside request().
+  CHECK(curl_multi_add_handle(multi_.curl, e) == CURLM_OK);
+  running_ = true;
+}
+
+CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const TlsSettings& settings = transfer.request_.tls->settings();
+  transfer.verification_ = std::make_shared<Verification>();
+  transfer.verification_->host = transfer.server_name();
+  transfer.verification_->skip = settings.insecure_skip_verify;
+  transfer.verification_->staple_required = settings.require_ocsp_staple;
+  lend_tls(*transfer.request_.tls, static_cast<SSL_CTX*>(context), transfer.verification_);
+  return CURLE_OK;
+}
+
+std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  static_cast<Transfer*>(self)->header_line({data, size});
+  return size;
+}
+
+void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
+  if (line.starts_with("HTTP/")) {
+    // A new answer: after 100 Continue, or after a proxy's own.
+    const auto space = line.find(' ');
+    response_.version = line.substr(5, space == std::string_view::npos ? space : space - 5);
+    response_.headers.clear();
+    see_connection();
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  response_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+}
+
+// On a kept connection there was no handshake in this request: its certificates are those that it showed then.
+void CurlHttpClient::Multi::Transfer::see_connection() {
+  if (!tls() || verification_ != nullptr) return;
+  const curl_tlssessioninfo* session = nullptr;
+  if (curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
+  if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return;
+  verification_ = verification_of(static_cast<const SSL*>(session->internals));
+}
+
+std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  std::string& body = transfer.response_.body;
+  const std::size_t room = transfer.request_.body_limit - body.size();
+  body.append(data, std::min(size, room));
+  if (size <= room) return size;
+  transfer.too_large_ = true;
+  return CURL_WRITEFUNC_ERROR;
+}
+
+std::string CurlHttpClient::Multi::Transfer::where() const {
+  if (!request_.unix_socket.empty()) return request_.unix_socket;
+  const std::string& host = response_.address.empty() ? connect_to_.host : response_.address;
+  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, connect_to_.port);
+  return fmt::format("{}:{}", host, connect_to_.port);
+}
+
+// What curl knows about the last request, however it ended.
+void CurlHttpClient::Multi::Transfer::collect() {
+  CURL* e = easy_.get();
+  long status = 0;
+  curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  curl_off_t length = -1;
+  curl_easy_getinfo(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  response_.content_length = length;
+  const char* address = nullptr;
+  curl_easy_getinfo(e, CURLINFO_PRIMARY_IP, &address);
+  if (address != nullptr && request_.unix_socket.empty()) response_.address = address;
+  // A connection that was refused leaves no address; one that the URL itself names is known all the same.
+  if (response_.address.empty() && request_.unix_socket.empty() && connect_to_.literal)
+    response_.address = connect_to_.host;
+  response_.phases = phases_of(e, tls());
+  if (began_resolving_ != base::Instant{})
+    response_.phases.insert(response_.phases.begin(), {"resolve", resolve_took_});
+  if (verification_ != nullptr) response_.chain = verification_->chain;
+  response_.tls_seen = !response_.chain.version.empty();
+}
+
+void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
+  collect();
+  if (code == CURLE_OK && redirect()) return;
+  if (code == CURLE_OK && request_.max_redirects > 0 && response_.redirects > request_.max_redirects)
+    return complete(Reason::protocol_error, fmt::format("more than {} redirects", request_.max_redirects));
+  if (too_large_)
+    return complete(Reason::too_large, fmt::format("the body is larger than {} bytes", request_.body_limit));
+  if (code != CURLE_OK && verification_ != nullptr && verification_->reason != Reason::none)
+    return complete(verification_->reason, fmt::format("certificate of {}: {}", where(), response_.chain.verify_error));
+  const Reason reason = reason_of(code, easy_.get(), tls(), error_.data());
+  if (code == CURLE_COULDNT_CONNECT) {
+    long system_error = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
+    return complete(reason,
+                    fmt::format("connect to {}: {}", where(),
+                                system_error != 0
+                                    ? std::error_code(static_cast<int>(system_error), std::generic_category()).message()
+                                    : error_.data()));
+  }
+  complete(reason, code == CURLE_OK         ? std::string()
+                   : error_.front() != '\0' ? fmt::format("{}: {}", where(), error_.data())
+                                            : fmt::format("{}: {}", where(), curl_easy_strerror(code)));
+}
+
+// True if another request follows. Methods change as browsers and Go change them (RFC 9110, 15.4).
+bool CurlHttpClient::Multi::Transfer::redirect() {
+  const int status = response_.status;
+  if (request_.max_redirects == 0 || !is_redirect(status)) return false;
+  const char* next = nullptr;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
+  if (next == nullptr || ++response_.redirects > request_.max_redirects) return false;
+  const std::string url = next;
+  leave();
+  easy_ = multi_.take_easy();
+  if (status == 303 || (status < 303 && request_.method == "POST")) redirected_to_get_ = request_.method != "HEAD";
+  std::string error;
+  if (multi_.origin_of(url, error) != origin_ && error.empty())
+    std::erase_if(request_.headers, [](const auto& header) {
+      return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
+             base::same_word(header.first, "Host");
+    });
+  response_.effective_url = url;
+  response_.body.clear();
+  response_.headers.clear();
+  response_.address.clear();
+  verification_.reset();
+  began_resolving_ = {};
+  deadline_ = multi_.loop.at(request_.deadline, [this] { on_deadline(); });
+  begin();
+  return true;
+}
+
+void CurlHttpClient::Multi::Transfer::on_deadline() {
+  if (!running_) return complete(Reason::dns_error, fmt::format("no answer about {} in time", connect_to_.host));
+  CURL* e = easy_.get();
+  const Progress progress = progress_of(e, tls());
+  curl_off_t sent = 0;
+  curl_easy_getinfo(e, CURLINFO_SIZE_UPLOAD_T, &sent);
+  const bool body_left = !redirected_to_get_ && sent < static_cast<curl_off_t>(request_.body.size());
+  collect();
+  // curl counts a connection as made only when TLS is done, too; TLS begins when the connection is made.
+  const bool connected = progress.connected || verification_ != nullptr;
+  if (!connected) return complete(Reason::connect_timeout, fmt::format("connect to {}: timed out", where()));
+  if (!progress.tls_done)
+    return complete(Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", where()));
+  if (!progress.request_sent || body_left)
+    return complete(Reason::send_timeout, fmt::format("{} did not take the request in time", where()));
+  if (response_.status == 0) return complete(Reason::read_timeout, fmt::format("no answer from {} in time", where()));
+  complete(Reason::read_timeout, fmt::format("{} did not end its answer in time", where()));
+}
+
+void CurlHttpClient::Multi::Transfer::leave() {
+  resolving_.reset();
+  deadline_.reset();
+  if (easy_ == nullptr) return;
+  if (running_) curl_multi_remove_handle(multi_.curl, easy_.get());
+  running_ = false;
+  multi_.give_back(std::move(easy_));
+}
+
+void CurlHttpClient::Multi::Transfer::fail_soon(Reason reason, std::string text) {
+  deadline_ = multi_.loop.at(multi_.loop.now(),
+                             [this, reason, text = std::move(text)]() mutable { complete(reason, std::move(text)); });
+}
+
+// May destroy this object.
+void CurlHttpClient::Multi::Transfer::complete(Reason reason, std::string text) {
+  response_.reason = reason;
+  response_.text = std::move(text);
+  leave();
+  const auto done = std::move(done_);
+  done(std::move(response_));
+}
+
+}  // namespace loop
