@@ -107,6 +107,7 @@ void Agent::make_rules() {
     changed();
   };
   listener.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
+  listener.on_clock_set = [this](base::Millis step) { store_.shift(step.count()); };
   rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(listener));
 }
 
@@ -239,6 +240,7 @@ void Agent::stop() { loop_.stop(); }
 
 void Agent::on_run(const probe::Run& run, const probe::Status&) {
   const probe::Spec& spec = *run.spec;
+  rules_->follow_clock();
   const base::WallTime now = loop_.wall_now();
   samples_.append_run(run);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
@@ -334,6 +336,7 @@ void Agent::apply(Loaded loaded) {
 }
 
 void Agent::scrape_self() {
+  rules_->follow_clock();
   std::vector<model::MetricFamily> page = metric_families(facts(), Outcomes::left_out);
   for (model::MetricFamily& family : self_.collect()) page.push_back(std::move(family));
   samples_.append_page(page, loop_.wall_now());

@@ -58,8 +58,7 @@ struct Entry {
   std::unique_ptr<Attempt> attempt;  // null: no run is going on
   bool waiting = false;              // for its turn among the runs of its type
   Instant wanted{};                  // when the run that is going on or waiting should have started
-  base::WallTime started{};
-  std::optional<Event> confirms;  // by the run that is going on or waiting
+  std::optional<Event> confirms;     // by the run that is going on or waiting
 
   std::unique_ptr<EventSource> source;
   bool retired = false;  // replaced; nothing of it may be told any more
@@ -169,7 +168,6 @@ struct Schedule::Rep {
     e.waiting = false;
     ++running_in_all;
     ++running[e.spec.type];
-    e.started = context.scheduler.wall_now();
     e.attempt = std::make_unique<Attempt>(context, e.spec,
                                           [this, &e](model::Outcome outcome) { finish(e, std::move(outcome)); });
   }
@@ -203,7 +201,9 @@ struct Schedule::Rep {
     if (!outcome.up) ++s.failures;
     if (s.history.size() == kHistory) s.history.erase(s.history.begin());
     s.history.push_back(outcome.up);
-    s.last = Run{&e.spec, e.started, began - e.wanted, std::move(outcome), std::exchange(e.confirms, std::nullopt)};
+    // By the clock as it is now, should it have been set meanwhile.
+    const base::WallTime started = context.scheduler.wall_now() - std::chrono::floor<base::Millis>(now() - began);
+    s.last = Run{&e.spec, started, began - e.wanted, std::move(outcome), std::exchange(e.confirms, std::nullopt)};
     if (changed) s.since = context.scheduler.wall_now();
 
     if (change_pending(e.health)) {

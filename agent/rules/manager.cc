@@ -20,7 +20,8 @@ namespace log = base::log;
 
 constexpr base::Millis kAliveEvery{30'000};     // how exactly the length of an absence is known
 constexpr base::Millis kHoldRestored{300'000};  // for data to come back after a start
-constexpr base::Millis kClockStep{1'000};       // a difference between the clocks that counts as a step
+constexpr base::Millis kClockStep{100};         // a difference between the clocks that counts as a step
+constexpr base::Millis kTogether{10};           // both clocks were read within this, or the agent was away in between
 const std::string kAliveKey = "alive";
 
 using Changes = std::vector<state::Change>;
@@ -49,26 +50,27 @@ struct Manager::Rep {
 
   Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Listener l)
       : options(std::move(o)), scheduler(s), state(st), data(d), listener(std::move(l)), engine(options.engine) {
-    read_clocks();
+    wall_before = scheduler.wall_now();
+    mono_before = scheduler.now();
   }
 
   Surroundings around() { return {options, engine, data, listener.append}; }
 
   // ---- time ----
 
-  void read_clocks() {
-    wall_before = scheduler.wall_now();
-    mono_before = scheduler.now();
-  }
-
   // When the wall clock was set since the last look, instants of alerts move with it: `for` runs on.
   void follow_clock() {
-    const auto wall = scheduler.wall_now() - wall_before;
-    const auto mono = std::chrono::duration_cast<base::Millis>(scheduler.now() - mono_before);
-    const base::Millis step = wall - mono;
-    read_clocks();
+    const base::Instant before = scheduler.now();
+    const base::WallTime wall_now = scheduler.wall_now();
+    if (scheduler.now() - before > kTogether) return;
+    const auto mono = std::chrono::duration_cast<base::Millis>(before - mono_before);
+    const base::Millis step = (wall_now - wall_before) - mono;
+    wall_before = wall_now;
+    mono_before = before;
     if (std::chrono::abs(step) < kClockStep) return;
-    log::warn("the wall clock was set; alerts keep their ages", {{"by", fmt::format("{}ms", step.count())}});
+    log::warn("the wall clock was set; alerts and samples keep their ages",
+              {{"by", fmt::format("{}ms", step.count())}});
+    if (listener.on_clock_set) listener.on_clock_set(step);
     for (auto& one : groups) {
       one->group->shift(step);
       one->last_evaluation = std::min(one->last_evaluation + step, scheduler.wall_now());
@@ -382,6 +384,7 @@ Manager::~Manager() = default;
 
 void Manager::replace(std::vector<CompiledGroupPtr> groups) { rep_->replace(std::move(groups)); }
 void Manager::touched(const std::vector<model::Labels>& series) { rep_->touched(series); }
+void Manager::follow_clock() { rep_->follow_clock(); }
 
 std::vector<GroupStatus> Manager::groups() const {
   std::vector<GroupStatus> out;

@@ -56,6 +56,8 @@ struct Listener {
   std::function<void(const std::string& group, const std::string& rule, base::Duration took, bool ok)> on_evaluated;
   // After each evaluation of a whole group.
   std::function<void(base::Duration took)> on_group_evaluated{};
+  // The wall clock was set by `step`, beside the time that passed: samples are to move with it, as alerts do.
+  std::function<void(base::Millis step)> on_clock_set{};
 };
 
 struct RuleStatus {
@@ -95,6 +97,9 @@ class Manager {
   // The samples of these series just changed outside their rhythm: groups that read one of them are evaluated in the
   // next turn.
   void touched(const std::vector<model::Labels>& series);
+  // Looks whether the wall clock was set. Evaluations do it themselves; who stamps samples with the wall clock calls it
+  // before, so that none is older than one that is there.
+  void follow_clock();
 
   std::vector<GroupStatus> groups() const;
   std::vector<model::Alert> active_alerts() const;  // pending and firing

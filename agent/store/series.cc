@@ -68,6 +68,15 @@ bool Series::last_at(std::int64_t not_before, std::int64_t at, model::Sample& ou
   return out.t >= not_before;
 }
 
+// Chunks hold differences of times behind their first.
+void Series::shift(std::int64_t by) {
+  for (Chunk& chunk : chunks_) {
+    chunk.first_t += by;
+    chunk.last_t += by;
+  }
+  for (model::Sample& sample : recent_) sample.t += by;
+}
+
 std::size_t Series::expire(std::int64_t cutoff) {
   const auto kept =
       std::partition_point(chunks_.begin(), chunks_.end(), [&](const Chunk& c) { return c.last_t < cutoff; });

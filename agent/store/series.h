@@ -29,6 +29,8 @@ class Series {
   void replace_newest(double value);
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   bool last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const;
+  // Moves all samples in time.
+  void shift(std::int64_t by);
   // Drops the chunks whose samples are all older than `cutoff`. Returns how many samples went.
   std::size_t expire(std::int64_t cutoff);
 

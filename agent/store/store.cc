@@ -116,6 +116,11 @@ bool Store::last_at(SeriesId id, std::int64_t not_before, std::int64_t at, model
   return series && series->last_at(not_before, at, out);
 }
 
+void Store::shift(std::int64_t by) {
+  for (const std::unique_ptr<Series>& series : rep_->slots)
+    if (series) series->shift(by);
+}
+
 void Store::expire(std::int64_t now) {
   const std::int64_t cutoff = now - rep_->options.retention.count();
   for (SeriesId id = 0; id < rep_->slots.size(); ++id) {

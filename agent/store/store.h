@@ -61,6 +61,8 @@ class Store {
   // The newest sample with t <= `at` and t >= `not_before`; false if there is none.
   bool last_at(SeriesId id, std::int64_t not_before, std::int64_t at, model::Sample& out) const;
 
+  // The clock by which samples are stamped was set: what was three minutes ago still is. Milliseconds, of either sign.
+  void shift(std::int64_t by);
   // Drops samples older than now - retention, and series without samples. Call now and then (every minute).
   void expire(std::int64_t now);
   Stats stats() const;

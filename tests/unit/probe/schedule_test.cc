@@ -178,6 +178,20 @@ TEST_CASE("jumps of the wall clock move samples and nothing else") {
   CHECK(node.runs.back().started - node.runs.front().started == 29s + 3600s);
 }
 
+TEST_CASE("a run whose clock is set in its middle began by the clock that holds at its end") {
+  fakes::Script script;
+  script.takes = 400ms;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  node.world.loop.advance(600ms);
+  REQUIRE(script.starts.size() == 1);
+  REQUIRE(node.runs.empty());
+  node.world.loop.jump_wall(-3'600'000ms);
+  node.world.loop.advance(1s);
+  REQUIRE(node.runs.size() == 1);
+  CHECK(node.world.loop.wall_now() - node.runs[0].started == node.world.loop.now() - script.starts[0]);
+}
+
 TEST_CASE("a replaced configuration keeps what is unchanged and forgets the rest") {
   fakes::Script script;
   Node node;

@@ -318,6 +318,28 @@ TEST_CASE("a wall clock that is set leaves for as it was") {
   }
 }
 
+TEST_CASE("a wall clock that is set is told once, and being late is not") {
+  fakes::FakeLoop loop;
+  const auto state = state::in_memory(loop);
+  const promql::MemoryQueryable data;
+  std::vector<std::chrono::milliseconds> told;
+  rules::Listener listener;
+  listener.on_clock_set = [&](base::Millis step) { told.push_back(step); };
+  rules::Manager manager({}, loop, *state, data, listener);
+  loop.advance(std::chrono::hours{1});
+  manager.follow_clock();
+  CHECK(told.empty());
+  for (const auto step : {std::chrono::milliseconds{-3'600'000}, std::chrono::milliseconds{400},
+                          std::chrono::milliseconds{-250}, std::chrono::milliseconds{99}}) {
+    loop.jump_wall(step);
+    loop.advance(seconds{3});
+    manager.follow_clock();
+    manager.follow_clock();
+  }
+  using std::chrono::milliseconds;
+  CHECK(told == std::vector{milliseconds{-3'600'000}, milliseconds{400}, milliseconds{-250}});
+}
+
 TEST_CASE("a query that fails leaves alerts alone; too many alerts end them") {
   fakes::FakeLoop loop;
   const auto state = state::in_memory(loop);

@@ -163,6 +163,13 @@ TEST_CASE("random series behave like plain vectors") {
       REQUIRE(store.append(labels, {t, v}).has_value() == (newer || same));
       if (newer) samples.push_back({t, v});
       if (same) samples.back().v = v;
+      if (step % 700 == 699) {  // somebody sets the clock
+        const auto by = static_cast<std::int64_t>(random.below(20'000)) - 10'000;
+        store.shift(by);
+        now += by;
+        for (auto& [l, s] : model)
+          for (Sample& sample : s) sample.t += by;
+      }
       if (step % 500 == 499) {
         if (random.below(4) == 0) now += kRetention / 2;
         store.expire(now);
