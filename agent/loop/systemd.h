@@ -25,9 +25,10 @@ struct UnitState {
   std::string job{};   // what somebody asked for and has not ended: start, stop, restart …; "": nothing
   std::uint32_t restarts = 0;  // NRestarts
   pid_t main_pid = 0;
-  int exec_main_code = 0;             // CLD_EXITED, CLD_KILLED, CLD_DUMPED
-  int exec_main_status = 0;           // exit code or signal, by the code
-  std::uint64_t active_enter_us = 0;  // ActiveEnterTimestamp, wall microseconds; 0: never
+  int exec_main_code = 0;                       // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int exec_main_status = 0;                     // exit code or signal, by the code
+  std::uint64_t active_enter_us = 0;            // ActiveEnterTimestamp, wall microseconds; 0: never
+  std::uint64_t active_enter_monotonic_us = 0;  // the same by the clock that nobody sets
   friend bool operator==(const UnitState&, const UnitState&) = default;
 };
 

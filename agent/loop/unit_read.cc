@@ -101,6 +101,8 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     else if (property == "SubState") state.sub = read_string(reply);
     else if (property == "Job") job = read_job(reply);
     else if (property == "ActiveEnterTimestamp") state.active_enter_us = read_number<std::uint64_t>(reply, "t");
+    else if (property == "ActiveEnterTimestampMonotonic")
+      state.active_enter_monotonic_us = read_number<std::uint64_t>(reply, "t");
     else sd_bus_message_skip(reply, "v");
     sd_bus_message_exit_container(reply);
   }

@@ -177,10 +177,11 @@ class FakeSystemd {
     }
     sd_bus_message* reply = nullptr;
     sd_bus_message_new_method_return(m, &reply);
-    sd_bus_message_append(reply, "a{sv}", 6, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7), job.c_str(),
+    sd_bus_message_append(reply, "a{sv}", 7, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7), job.c_str(),
                           "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(), "ActiveState", "s",
                           state.active.c_str(), "Documentation", "as", 0, "SubState", "s", state.sub.c_str(),
-                          "ActiveEnterTimestamp", "t", state.active_enter_us);
+                          "ActiveEnterTimestamp", "t", state.active_enter_us, "ActiveEnterTimestampMonotonic", "t",
+                          state.active_enter_monotonic_us);
     sd_bus_send(nullptr, reply, nullptr);
     sd_bus_message_unref(reply);
     return 1;

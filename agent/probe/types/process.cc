@@ -2,10 +2,10 @@
 // so that the confirming run comes within a millisecond of a SIGKILL.
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cmath>
 #include <utility>
 
-#include "base/file.h"
+#include "loop/doubts.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 
@@ -42,15 +42,19 @@ const config::Schema<ProcessSettings>& schema() {
   return schema;
 }
 
+// Seconds since the epoch at which the node booted, by the clock as it is now: whole ones, which stay the same until
+// somebody sets the clock.
+double boot_time(base::WallTime wall_now) {
+  static double boot = 0;
+  const double counted = base::seconds(wall_now) - base::seconds(loop::since_boot());
+  if (std::abs(counted - boot) > 1) boot = std::round(counted);
+  return boot;
+}
+
 // Seconds since the epoch of a time that /proc gives in clock ticks since boot.
-double start_time(std::uint64_t ticks) {
-  static const double boot = [] {
-    const auto stat = base::read_file("/proc/stat");
-    const std::size_t at = stat ? stat->find("\nbtime ") : std::string::npos;
-    return at == std::string::npos ? 0.0 : std::strtod(stat->c_str() + at + 7, nullptr);
-  }();
+double start_time(std::uint64_t ticks, base::WallTime wall_now) {
   static const auto per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return boot + static_cast<double>(ticks) / per_second;
+  return boot_time(wall_now) + static_cast<double>(ticks) / per_second;
 }
 
 std::string in_words(const Process& process) {
@@ -147,7 +151,9 @@ class ProcessProbe final : public Probe {
                                                            settings_.process_name + " are there");
     outcome.measurements.push_back({"probe_processes", static_cast<double>(found.count), {}});
     outcome.measurements.push_back({"probe_process_pid", static_cast<double>(found.process->pid), {}});
-    outcome.measurements.push_back({"probe_process_start_time_seconds", start_time(found.process->start_ticks), {}});
+    outcome.measurements.push_back({"probe_process_start_time_seconds",
+                                    start_time(found.process->start_ticks, context_.scheduler.wall_now()),
+                                    {}});
     tell(std::move(outcome));
   }
   void tell(Outcome outcome) { std::exchange(done_, nullptr)(std::move(outcome)); }

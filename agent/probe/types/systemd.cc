@@ -1,5 +1,6 @@
 // The state of a systemd unit, told by systemd itself over D-Bus: by event, and why it failed.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "probe/common_keys.h"
@@ -43,7 +44,17 @@ std::string in_words(const std::string& unit, const UnitState& state) {
   return text;
 }
 
-Outcome judge(const SystemdSettings& settings, const UnitState& state) {
+// When the unit started, by the clock as it is now. What systemd says was true when it started; if the clock was set
+// since, a unit would be hours old, or not have started yet, and recovery would wait for its minimum uptime.
+double start_time(const UnitState& state, base::Instant now, base::WallTime wall_now) {
+  const double said = static_cast<double>(state.active_enter_us) / 1e6;
+  if (state.active_enter_monotonic_us == 0) return said;
+  const double up = base::seconds(now.time_since_epoch()) - static_cast<double>(state.active_enter_monotonic_us) / 1e6;
+  const double counted = base::seconds(wall_now) - up;
+  return std::abs(counted - said) > 1 ? std::round(counted) : said;
+}
+
+Outcome judge(const SystemdSettings& settings, const UnitState& state, const loop::Scheduler& scheduler) {
   if (state.load == "not-found") return Outcome::failure(Reason::unit_failed, "systemd knows no unit " + settings.unit);
   const bool up =
       std::find(settings.up_states.begin(), settings.up_states.end(), state.active) != settings.up_states.end();
@@ -55,7 +66,7 @@ Outcome judge(const SystemdSettings& settings, const UnitState& state) {
   outcome.measurements.push_back({"probe_systemd_unit_restarts", static_cast<double>(state.restarts), {}});
   if (state.active_enter_us > 0)
     outcome.measurements.push_back(
-        {"probe_systemd_unit_start_time_seconds", static_cast<double>(state.active_enter_us) / 1e6, {}});
+        {"probe_systemd_unit_start_time_seconds", start_time(state, scheduler.now(), scheduler.wall_now()), {}});
   return outcome;
 }
 
@@ -66,7 +77,7 @@ class SystemdProbe final : public Probe {
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
     reading_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<UnitState> state) {
-      std::exchange(done_, nullptr)(state ? judge(settings_, *state) : refused(state.error()));
+      std::exchange(done_, nullptr)(state ? judge(settings_, *state, context_.scheduler) : refused(state.error()));
     });
   }
 

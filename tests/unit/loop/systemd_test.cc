@@ -23,7 +23,8 @@ const loop::UnitState kRunning{.load = "loaded",
                                .main_pid = 4711,
                                .exec_main_code = 0,
                                .exec_main_status = 0,
-                               .active_enter_us = 17};
+                               .active_enter_us = 17,
+                               .active_enter_monotonic_us = 18};
 const loop::UnitState kFailed{.load = "loaded",
                               .active = "failed",
                               .sub = "failed",
@@ -32,7 +33,8 @@ const loop::UnitState kFailed{.load = "loaded",
                               .main_pid = 0,
                               .exec_main_code = 2,
                               .exec_main_status = 9,
-                              .active_enter_us = 17};
+                              .active_enter_us = 17,
+                              .active_enter_monotonic_us = 18};
 
 bool have(const fakes::BusDaemon& daemon) {
   if (daemon.address.empty()) MESSAGE("skipped: no dbus-daemon here (package dbus)");

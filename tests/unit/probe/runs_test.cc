@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -256,11 +258,21 @@ TEST_CASE("process finds itself by pidfile and by unit, and not what is gone") {
   const std::string pidfile = "/tmp/fettle-unit-" + std::to_string(::getpid()) + ".pid";
   std::ofstream(pidfile) << ::getpid() << "\n";
   Trial by_file("process", pidfile);
+  const double wall = base::seconds(by_file.world.loop.wall_now());
   by_file.start();
   by_file.world.loop.run_due();
   CHECK(by_file.found.up);
   CHECK(by_file.measured("probe_process_pid") == ::getpid());
-  CHECK(by_file.measured("probe_process_start_time_seconds") > 1'500'000'000);
+  const double start = by_file.measured("probe_process_start_time_seconds");
+  CHECK(start > 1'500'000'000);
+  for (const auto step : {-3'600'000ms, 7'200'000ms, -3'600'000ms}) {
+    by_file.world.loop.jump_wall(step);
+    by_file.answers = 0;
+    by_file.start();
+    by_file.world.loop.run_due();
+    const double moved = base::seconds(by_file.world.loop.wall_now()) - wall;
+    CHECK(std::abs(by_file.measured("probe_process_start_time_seconds") - start - moved) <= 2);
+  }
   std::ofstream(pidfile) << "999999999\n";
   Trial gone("process", pidfile);
   gone.start();
@@ -477,6 +489,28 @@ TEST_CASE("systemd measures result and restarts, and whether it is told of chang
   CHECK(trial.measured("probe_systemd_unit_result", "result", "oom-kill") == 1);
   CHECK(trial.measured("probe_systemd_unit_restarts") == 4);
   CHECK(trial.found.text == "order.service is active (running), result oom-kill, restarted 4 times by systemd");
+}
+
+TEST_CASE("a unit's start is told by the clock as it is now") {
+  Trial trial("systemd", "order.service");
+  trial.world.loop.advance(1h);
+  loop::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "success"};
+  const auto micros = [](auto since) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+  };
+  state.active_enter_us = micros(trial.world.loop.wall_now().time_since_epoch() - 60s) + 7;
+  state.active_enter_monotonic_us = micros(trial.world.loop.now().time_since_epoch() - 60s);
+  const auto age = [&] {
+    trial.answers = 0;
+    trial.start();
+    trial.world.systemd.reads.answer(state);
+    return base::seconds(trial.world.loop.wall_now()) - trial.measured("probe_systemd_unit_start_time_seconds");
+  };
+  CHECK(age() == doctest::Approx(60).epsilon(1e-4));
+  for (const auto step : {-3'600'000ms, 7'200'000ms}) {
+    trial.world.loop.jump_wall(step);
+    CHECK(age() == doctest::Approx(60).epsilon(0.02));
+  }
 }
 
 TEST_CASE("heartbeat is up while beats come, down when one is missing or says fail") {
