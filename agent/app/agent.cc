@@ -31,6 +31,7 @@ constexpr auto kExpireEvery = 60s;
 // Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
 // Prometheus would ask for more often.
 constexpr base::Duration kOwnPageEvery = 10s;
+constexpr base::Duration kOwnPageFirst = 1s;
 
 // Runs `task` every `period` for as long as `slot` is held.
 void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period, std::function<void()> task) {
@@ -214,8 +215,11 @@ base::Result<> Agent::open_server() {
 }
 
 void Agent::start_timers() {
-  every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
-        [this] { scrape_self(); });
+  scrape_timer_ = loop_.after(kOwnPageFirst, [this] {
+    scrape_self();
+    every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
+          [this] { scrape_self(); });
+  });
   every(loop_, second_timer_, loop::Doubts::kEvery, [this] { look_at_loop(); });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
   if (const base::Duration interval = loop::watchdog_interval(); interval.count() > 0)

@@ -245,8 +245,9 @@ with lib.folder() as where, socket.create_server(("127.0.0.1", 0)) as listener:
     with agent, lib.Process(where, "prometheus", [prometheus, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/tsdb",
                                                   f"--web.listen-address=127.0.0.1:{prom_port}"]):
         lib.wait_for("alerts in both", lambda: both_agree_on_rules(agent.url, prom), 60)
+        lib.wait_for("the agent's own page in its store", lambda: agent.query("fettle_service_info"))
         start = int(time.time()) + 3  # both have all series by then, and ALERTS too
-        t = start + 5
+        t = start + 11  # the own page comes every ten seconds
         time.sleep(t + 2 - time.time())
         checks = [compare_requests(agent.url, prom, t, start), compare_promtool(agent.url, prom, t, start), compare_buildinfo(agent.url, prom),
                   metadata_of_all(agent.url, prom), compare_rule_family(agent.url, prom), compare_rule_counts(agent.url, prom)]
