@@ -48,11 +48,11 @@ with lib.folder() as where, lib.Shop(where, "order") as order, lib.Shop(where, "
             lib.wait_for("the step to be seen", lambda: agent.text().count("the wall clock was set") == number + 1)
             assert state(agent) == ({"order": 1, "payment": 0}, ["payment"]), state(agent)
             order.kill()
-            lib.wait_for("the alert after the step", lambda: told("firing") == fired + 1, 5)
-            lib.wait_for("both alerts", lambda: state(agent) == ({"order": 0, "payment": 0}, ["order", "payment"]), 5)
+            lib.wait_for("the alert after the step", lambda: told("firing") == fired + 1)
+            lib.wait_for("both alerts", lambda: state(agent) == ({"order": 0, "payment": 0}, ["order", "payment"]))
             order.start()
-            lib.wait_for("its end", lambda: told("inactive") == resolved + 1, 5)
-            lib.wait_for("one alert", lambda: state(agent) == ({"order": 1, "payment": 0}, ["payment"]), 5)
+            lib.wait_for("its end", lambda: told("inactive") == resolved + 1)
+            lib.wait_for("one alert", lambda: state(agent) == ({"order": 1, "payment": 0}, ["payment"]))
             assert float(agent.query('sum(fettle_store_refused_total{reason="out_of_order"}) or vector(0)')[0]["value"][1]) == 0
         ages = [float(s["value"][1]) for s in agent.query("time() - ALERTS_FOR_STATE{service='payment'}")]
         assert len(ages) == 1 and 0 < ages[0] < 120, ages
