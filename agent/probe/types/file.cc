@@ -174,8 +174,8 @@ class Look {
 
 class FileProbe final : public Probe {
  public:
-  FileProbe(const Context& context, std::string name, std::shared_ptr<const FileSettings> settings)
-      : context_(context), name_(std::move(name)), settings_(std::move(settings)) {}
+  FileProbe(const Context& context, const std::string& name, std::shared_ptr<const FileSettings> settings)
+      : context_(context), name_(name), settings_(std::move(settings)) {}
   void start(base::Instant, Done done) override {
     looking_ =
         look_aside(context_, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
@@ -183,7 +183,7 @@ class FileProbe final : public Probe {
 
  private:
   const Context& context_;
-  std::string name_;
+  const std::string& name_;
   std::shared_ptr<const FileSettings> settings_;
   loop::Handle looking_;
 };

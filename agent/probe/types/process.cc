@@ -2,12 +2,12 @@
 // so that the confirming run comes within a millisecond of a SIGKILL.
 #include <unistd.h>
 
-#include <cmath>
 #include <utility>
 
 #include "loop/doubts.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/values.h"
 
 namespace probe {
 namespace {
@@ -46,9 +46,7 @@ const config::Schema<ProcessSettings>& schema() {
 // somebody sets the clock.
 double boot_time(base::WallTime wall_now) {
   static double boot = 0;
-  const double counted = base::seconds(wall_now) - base::seconds(loop::since_boot());
-  if (std::abs(counted - boot) > 1) boot = std::round(counted);
-  return boot;
+  return boot = settled(base::seconds(wall_now) - base::seconds(loop::since_boot()), boot);
 }
 
 // Seconds since the epoch of a time that /proc gives in clock ticks since boot.

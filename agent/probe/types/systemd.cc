@@ -1,10 +1,10 @@
 // The state of a systemd unit, told by systemd itself over D-Bus: by event, and why it failed.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/values.h"
 
 namespace probe {
 namespace {
@@ -50,8 +50,7 @@ double start_time(const UnitState& state, base::Instant now, base::WallTime wall
   const double said = static_cast<double>(state.active_enter_us) / 1e6;
   if (state.active_enter_monotonic_us == 0) return said;
   const double up = base::seconds(now.time_since_epoch()) - static_cast<double>(state.active_enter_monotonic_us) / 1e6;
-  const double counted = base::seconds(wall_now) - up;
-  return std::abs(counted - said) > 1 ? std::round(counted) : said;
+  return settled(base::seconds(wall_now) - up, said);
 }
 
 Outcome judge(const SystemdSettings& settings, const UnitState& state, const loop::Scheduler& scheduler) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace probe {
@@ -197,6 +198,8 @@ std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view 
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   return {{"host", std::string(host)}, {"port", std::string(port)}};
 }
+
+double settled(double counted, double known) { return std::abs(counted - known) > 1 ? std::round(counted) : known; }
 
 std::string written(const std::string& host, int port) {
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
