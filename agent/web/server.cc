@@ -105,17 +105,12 @@ struct Server::Listener {
 };
 
 struct Server::Rep {
-  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c, std::string text)
-      : options(std::move(o)),
-        web_config(std::move(c)),
-        web_config_text(std::move(text)),
-        auth(web_config.users),
-        slot(s),
-        backend(b) {}
+  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c)
+      : options(std::move(o)), web_config(std::move(c)), auth(web_config.users), slot(s), backend(b) {}
 
   const ServerOptions options;
-  const WebConfig web_config;   // as it was at the start
-  std::string web_config_text;  // as it was read last, for better or worse; the loop's
+  const WebConfig web_config;                     // as it was at the start
+  std::string web_config_text = web_config.text;  // as it was read last, for better or worse; the loop's
   BasicAuth auth;
   std::atomic<bool> stopping{false};
   EventStreams streams{kStreams};
@@ -295,18 +290,15 @@ base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Snaps
 
   TRY(const auto ports, listening_ports(options.listen_address));
   WebConfig web_config;
-  std::string web_config_text;
   if (!options.web_config_file.empty()) {
-    TRY(web_config_text, base::read_file(options.web_config_file));
-    TRY(web_config, parse_web_config(web_config_text, options.web_config_file));
+    TRY(web_config, load_web_config(options.web_config_file));
   }
   std::optional<TlsBundle> tls;
   if (web_config.tls) {
     TRY(tls, TlsBundle::read(web_config.files));
   }
   std::unique_ptr<Server> server(new Server);
-  server->rep_ =
-      std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config), std::move(web_config_text));
+  server->rep_ = std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config));
   Rep& rep = *server->rep_;
   rep.certificate = std::move(tls);
 

@@ -128,8 +128,10 @@ base::Result<WebConfig> parse_web_config(std::string_view text, const std::strin
 }
 
 base::Result<WebConfig> load_web_config(const std::string& path) {
-  TRY(const std::string text, base::read_file(path));
-  return parse_web_config(text, path);
+  TRY(std::string text, base::read_file(path));
+  TRY(WebConfig out, parse_web_config(text, path));
+  out.text = std::move(text);
+  return out;
 }
 
 }  // namespace web

@@ -28,6 +28,7 @@ struct WebConfig {
   bool tls = false;
   TlsFiles files;
   std::vector<BasicAuthUser> users;  // empty: nobody is asked
+  std::string text{};                // of the file that it was loaded from
 };
 
 // The error has all mistakes, a line each.
