@@ -266,13 +266,14 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
 // After on_run of the same run: the store has what the rules are to see.
 void Agent::on_probe_change(const model::HealthChange& change, const probe::Run& run) {
   if (change.to == model::Health::down) {
+    const std::string source = run.event ? run.event->source : "probe";
     const base::Duration latency = verdicts_.detection_latency(run, loop_.now());
-    self_.detected(run.event ? run.event->source : "probe", latency);
+    self_.detected(source, latency);
     log::warn("probe is down", {{"service", change.service},
                                 {"probe", change.probe},
                                 {"reason", std::string(model::to_string(change.reason))},
                                 {"text", change.text},
-                                {"source", run.event ? run.event->source : "probe"},
+                                {"source", source},
                                 {"latency_seconds", fmt::format("{:.6f}", base::seconds(latency))}});
   } else {
     log::info("probe is up", {{"service", change.service}, {"probe", change.probe}, {"text", change.text}});
