@@ -37,7 +37,7 @@ with lib.folder() as where, lib.Shop(where, "order") as order, lib.Shop(where, "
         del os.environ["LD_PRELOAD"]
 
         def told(alert_state):
-            return agent.text().count(f'msg="alert is {alert_state}"')
+            return len(agent.logged(f"alert is {alert_state}"))
 
         lib.wait_for("health", lambda: state(agent)[0] == {"order": 1, "payment": 1})
         payment.kill()

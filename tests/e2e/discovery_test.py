@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 
 import lib
 
@@ -26,11 +25,6 @@ def listen():
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
     return listener, "127.0.0.1:%d" % listener.getsockname()[1]
-
-
-def fettle(*words):
-    done = subprocess.run([lib.FETTLE, *map(str, words)], capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
 
 
 def write(path, text):
@@ -70,12 +64,12 @@ with lib.folder() as where:
         lib.wait_for("the service to be up", lambda: agent.service("edge")["health"] == "up")
         # What is probed may be asked for by hand, too.
         assert "probe_success 1" in lib.get(f"{agent.url}/probe?module=tcp_connect&target={one}")
-        code, out, _ = fettle("probe", f"edge/tcp@{one}", f"--config.file={agent.config}")
-        assert code == 0 and out.startswith(f"UP edge/tcp@{one} "), (code, out)
-        code, _, err = fettle("probe", "edge/tcp", f"--config.file={agent.config}")
-        assert code == 3 and f"there are: edge/tcp@{one}, edge/tcp@{closed}" in err, (code, err)
-        code, out, _ = fettle("check", "config", agent.config)
-        assert code == 0 and "1 services, 2 probes" in out, (code, out)
+        done = lib.fettle("probe", f"edge/tcp@{one}", f"--config.file={agent.config}")
+        assert done.returncode == 0 and done.stdout.startswith(f"UP edge/tcp@{one} "), done
+        done = lib.fettle("probe", "edge/tcp", f"--config.file={agent.config}")
+        assert done.returncode == 3 and f"there are: edge/tcp@{one}, edge/tcp@{closed}" in done.stderr, done
+        done = lib.fettle("check", "config", agent.config)
+        assert done.returncode == 0 and "1 services, 2 probes" in done.stdout, done
 
         # Another label is another series; the probe itself goes on.
         runs = runs_of(f"tcp@{one}")
@@ -97,8 +91,8 @@ with lib.folder() as where:
         page = lib.get(agent.url + "/")
         assert "A file of targets cannot be used" in page and "did you mean &#39;targets&#39;" in page.replace("'", "&#39;"), page
         assert "did you mean 'targets'" in agent.text(), agent.text()
-        code, _, err = fettle("check", "config", agent.config)
-        assert code == 1 and "b.yml" in err and "did you mean 'targets'" in err, (code, err)
+        done = lib.fettle("check", "config", agent.config)
+        assert done.returncode == 1 and "b.yml" in done.stderr and "did you mean 'targets'" in done.stderr, done
         write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{zone: asia}}\n")
         lib.wait_for("the file to be good again", lambda: f"tcp@{two}" in probes())
         assert "A file of targets cannot be used" not in lib.get(agent.url + "/")

@@ -151,7 +151,7 @@ class Front:
         lib.wait_for("the services to be up", lambda: all(self.agent.service(s)["health"] == "up" for s in ("drained", "plain")), 60)
 
     def recover(self, service):
-        done = subprocess.run([lib.FETTLE, "recover", service, f"--admin.socket={self.agent.admin}"], capture_output=True, text=True)
+        done = lib.fettle("recover", service, f"--admin.socket={self.agent.admin}")
         assert done.returncode == 0, done.stderr
 
     def recoveries(self):

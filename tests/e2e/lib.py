@@ -50,6 +50,11 @@ def get_json(url, timeout=5):
     return json.loads(get(url, timeout))
 
 
+def fettle(*words, **options):
+    """The program itself, on a command line."""
+    return subprocess.run([FETTLE, *map(str, words)], capture_output=True, text=True, **options)
+
+
 def wait_for(what, holds, seconds=20):
     """Asks until `holds` gives something true, and returns it. Connection errors mean: not yet."""
     end = time.monotonic() + seconds

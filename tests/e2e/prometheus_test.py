@@ -63,7 +63,7 @@ with lib.folder() as where:
             page = lib.get(agent.url + "/metrics")
             lint = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True)
             assert lint.returncode == 0 and not lint.stdout + lint.stderr, lint
-            own = subprocess.run([lib.FETTLE, "check", "metrics"], input=page, capture_output=True, text=True)
+            own = lib.fettle("check", "metrics", input=page)
             assert own.returncode == 0, own
             rules = subprocess.run([promtool, "check", "rules", *glob.glob(f"{lib.TOP}/rules/*.yml")], capture_output=True, text=True)
             assert rules.returncode == 0 and "SUCCESS" in rules.stdout, rules

@@ -2,7 +2,6 @@
 """A configuration with ten mistakes is answered with ten located messages; a reload with it leaves the old one running."""
 import os
 import signal
-import subprocess
 
 import lib
 
@@ -42,7 +41,7 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
     lib.wait_for("the first verdict", lambda: agent.service("order")["health"] == "up")
     agent.config.write_text(TEN)
 
-    check = subprocess.run([lib.FETTLE, "check", "config", str(agent.config)], capture_output=True, text=True)
+    check = lib.fettle("check", "config", agent.config)
     print(check.stderr, end="")
     lines = [line for line in check.stderr.splitlines() if line]
     assert check.returncode == 1, check.returncode
@@ -56,13 +55,13 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
     # By signal and by the admin socket: refused, said so, and the old one keeps running.
     os.kill(agent.child.pid, signal.SIGHUP)
     lib.wait_for("the metric of the failed reload", lambda: metric(agent, "fettle_config_last_reload_successful") == 0)
-    reload = subprocess.run([lib.FETTLE, "reload", f"--admin.socket={agent.admin}"], capture_output=True, text=True)
+    reload = lib.fettle("reload", f"--admin.socket={agent.admin}")
     assert reload.returncode == 1 and "did you mean 'timeout'" in reload.stderr, reload
     assert agent.service("order")["health"] == "up"
     lib.wait_for("the mistakes on the status page", lambda: "did you mean" in lib.get(agent.url + "/"))
 
     agent.config.write_text(GOOD.replace("order", "payment"))
-    subprocess.run([lib.FETTLE, "reload", f"--admin.socket={agent.admin}"], check=True)
+    lib.fettle("reload", f"--admin.socket={agent.admin}", check=True)
     lib.wait_for("the new service", lambda: agent.service("payment")["health"] == "up")
     assert metric(agent, "fettle_config_last_reload_successful") == 1
 print("ten mistakes, ten places; the old configuration kept running")

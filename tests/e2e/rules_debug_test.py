@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """fettle rules debug, asked of a running agent: a pending, a firing and a quiet alert, each with the values that decided."""
-import subprocess
-
 import lib
 
 CONFIG = """
@@ -25,7 +23,7 @@ groups:
 
 
 def debug(agent, alert):
-    return subprocess.run([lib.FETTLE, "rules", "debug", alert, f"--url={agent.url}"], capture_output=True, text=True)
+    return lib.fettle("rules", "debug", alert, f"--url={agent.url}")
 
 
 with lib.folder() as where:

@@ -42,7 +42,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
 
 def fettle(*words, code=0):
-    done = subprocess.run([lib.FETTLE, *words], capture_output=True, text=True)
+    done = lib.fettle(*words)
     assert done.returncode == code, done
     return done.stdout if code == 0 or done.stdout else done.stderr
 
@@ -84,7 +84,7 @@ with lib.folder() as where:
         lib.wait_for("the alert to be held back", lambda: silenced_count(agent) > 0)
         assert Hook.heard == [], Hook.heard
         lib.wait_for("the alert to name its silence", lambda: [a["silencedBy"] for a in agent.alerts()] == [[ident]])
-        seen = subprocess.run([lib.FETTLE, "alerts", f"--url={agent.url}"], capture_output=True, text=True)
+        seen = lib.fettle("alerts", f"--url={agent.url}")
         assert "firing, silenced" in seen.stdout, seen
         page = lib.get(agent.url)
         assert "no receiver hears of it; recovery goes on" in page and "noisy, INC-7" in page, page

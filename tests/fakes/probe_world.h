@@ -127,7 +127,8 @@ struct FakeSystemd final : loop::Systemd {
   FakeLoop& loop_;
 };
 
-// Makes each call in a later turn; those of a key in `hanging` never come back, and a second one is refused.
+// Makes each call in a later turn; those of a path in `hanging` never come back, and a second one of
+// the same key is refused.
 struct FakeSlowCalls final : loop::SlowCalls {
   explicit FakeSlowCalls(FakeLoop& l) : loop(l) {}
   loop::Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override {

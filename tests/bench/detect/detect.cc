@@ -6,8 +6,8 @@
 // to_verdict, from the fault to the line "probe is down" in the agent's log, and to_event, the same without the time
 // that the agent itself took from the event to its verdict (latency_seconds of that line), for
 //   kill, exit, oom            a process probe, by its pidfd
-//   connection                 a kill, seen by a connection probe, which has only the connection that it holds
 // and to_verdict only for
+//   connection                 a kill, seen by a connection probe, which has only the connection that it holds
 //   stop, status_500, slow     an http probe: interval 200 ms, timeout 100 ms, three failures, 100 ms between them
 //   closed_listener, full_queue   a listener probe, every 100 ms, which asks the kernel and not the service
 // and kill_to_action, from a kill to the first instruction of the recovery command. An oom needs a memory cgroup of its
