@@ -7,10 +7,12 @@
 #include <sstream>
 #include <string>
 
+#include "fakes/source_file.h"
+
 namespace fakes {
 
 inline std::string golden(const std::string& name, const std::string& got) {
-  const std::filesystem::path path = std::filesystem::path(FETTLE_SOURCE_DIR) / "tests" / "golden" / name;
+  const std::filesystem::path path = fakes::source_file("tests/golden/" + name);
   if (std::getenv("UPDATE_GOLDEN")) {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << got;

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "base/file.h"
+#include "fakes/source_file.h"
 #include "promql/parser.h"
 
 namespace {
@@ -83,7 +84,7 @@ TEST_CASE("targets that are discovered have the metrics of their template's type
 
 TEST_CASE("every metric about the agent and its services is one that can exist") {
   const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge));
-  const std::string top = FETTLE_SOURCE_DIR "/agent/";
+  const std::string top = fakes::source_file("agent/");
   const auto check_names = [&](const std::string& file, const char* pattern) {
     const auto text = base::read_file(top + file);
     REQUIRE(text.has_value());

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "base/file.h"
+#include "fakes/source_file.h"
 
 namespace golden {
 
-inline std::string folder(const std::string& name) { return std::string(FETTLE_SOURCE_DIR) + "/tests/config/" + name; }
+inline std::string folder(const std::string& name) { return fakes::source_file("tests/config/" + name); }
 
 inline std::vector<std::string> inputs(const std::string& name) { return base::glob(folder(name) + "/*.yml"); }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "fakes/source_file.h"
 #include "notify/registry.h"
 
 using nlohmann::ordered_json;
@@ -82,7 +83,7 @@ std::string render_alerts(const std::string& body, base::WallTime sent) {
 
 std::vector<ordered_json> recorded(const std::string& file) {
   const char* const shared = std::getenv("FETTLE_SHARED");
-  std::ifstream in((shared ? std::string(shared) : std::string(FETTLE_SOURCE_DIR) + "/../shared") + "/promql/" + file);
+  std::ifstream in((shared ? std::string(shared) : fakes::source_file("../shared")) + "/promql/" + file);
   std::vector<ordered_json> out;
   for (std::string line; std::getline(in, line);) out.push_back(ordered_json::parse(line));
   return out;

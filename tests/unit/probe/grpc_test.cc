@@ -11,6 +11,7 @@
 #include "fakes/local_server.h"
 #include "fakes/probe_kernel.h"
 #include "fakes/probe_trial.h"
+#include "fakes/source_file.h"
 #include "probe/types/grpc_message.h"
 
 namespace {
@@ -170,7 +171,7 @@ TEST_CASE("grpc understands the real server, in the clear and over TLS") {
       {.common_name = "shop", .alternative = "DNS:shop.test", .until_seconds = 30 * 86'400, .authority = true});
   certificate.write(folder + "/cert.pem", folder + "/key.pem");
   {
-    const fakes::RunningProgram server({"/usr/bin/python3", FETTLE_SOURCE_DIR "/tests/fakes/health_over_grpc.py",
+    const fakes::RunningProgram server({"/usr/bin/python3", fakes::source_file("tests/fakes/health_over_grpc.py"),
                                         folder + "/cert.pem", folder + "/key.pem"});
     std::istringstream ports(server.first_line());
     std::string port, tls_port;

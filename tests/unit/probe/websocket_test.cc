@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "fakes/probe_kernel.h"
 #include "fakes/probe_trial.h"
+#include "fakes/source_file.h"
 #include "loop/hmac.h"
 
 namespace {
@@ -187,7 +188,7 @@ TEST_CASE("websocket understands the real server") {
     MESSAGE("skipped: Python's websockets is not installed (apt-get install python3-websockets)");
     return;
   }
-  const fakes::RunningProgram server({"/usr/bin/python3", FETTLE_SOURCE_DIR "/tests/fakes/echo_over_websocket.py"});
+  const fakes::RunningProgram server({"/usr/bin/python3", fakes::source_file("tests/fakes/echo_over_websocket.py")});
   const std::string port = server.first_line();
   REQUIRE_FALSE(port.empty());
   const std::string url = "ws://127.0.0.1:" + port + "/";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "fakes/source_file.h"
 #include "rules/rule_check.h"
 #include "rules/template.h"
 #include "rules/unit_test.h"
@@ -23,7 +24,7 @@ std::vector<std::string> without_rules(std::vector<std::string> files) {
 }
 
 int shipped() {
-  const std::string folder = FETTLE_SOURCE_DIR "/rules";
+  const std::string folder = fakes::source_file("rules");
   std::vector<std::string> files = base::glob(folder + "/*.yml");
   const std::vector<std::string> central = base::glob(folder + "/central/*.yml");
   files.insert(files.end(), central.begin(), central.end());
@@ -85,7 +86,7 @@ int main(int argc, char** argv) {
   const std::string what = argc == 2 ? argv[1] : "";
   if (what == "shipped") return shipped();
   const char* named = std::getenv("FETTLE_SHARED");
-  const std::string folder = std::string(named ? named : FETTLE_SOURCE_DIR "/../shared") + "/promql";
+  const std::string folder = (named ? std::string(named) : fakes::source_file("../shared")) + "/promql";
   if (base::glob(folder).empty()) {
     fmt::print("skipped: there is no folder {}; FETTLE_SHARED names another one\n", folder);
     return kSkipped;

@@ -7,11 +7,12 @@
 
 #include "base/file.h"
 #include "config/rule_file.h"
+#include "fakes/source_file.h"
 #include "promql/parser.h"
 
 namespace {
 
-const std::string kTop = FETTLE_SOURCE_DIR "/";
+const std::string kTop = fakes::source_file("");
 
 std::string source(const std::string& path) {
   auto text = base::read_file(path);
