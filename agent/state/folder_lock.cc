@@ -19,6 +19,7 @@ base::Result<base::UniqueFd> lock_folder(const std::string& folder) {
   if (code) return base::fail_errno(code.value(), fmt::format("cannot make the state folder {}", folder));
   const std::string path = folder + "/fettle.lock";
   base::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!fd) fd = base::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));  // a read-only disk can be locked, too
   if (!fd) return base::fail_errno(errno, fmt::format("cannot write to the state folder {}", folder));
   if (::flock(fd.value(), LOCK_EX | LOCK_NB) != 0) {
     const int number = errno;

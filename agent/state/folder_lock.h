@@ -9,7 +9,8 @@
 
 namespace state {
 
-// Makes the folder if it is not there. Held as long as the descriptor is open.
+// Makes the folder if it is not there. Held as long as the descriptor is open. Kind::unavailable: another agent has it;
+// other errors: the lock file can be neither made nor opened.
 base::Result<base::UniqueFd> lock_folder(const std::string& folder);
 
 }  // namespace state

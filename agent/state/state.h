@@ -41,11 +41,14 @@ class State {
   // What was durable when the file was opened plus what was committed since, by key: a call shows at once, and is taken
   // back before its callback hears of an error. Loop thread.
   virtual const std::map<std::string, std::string>& read(Table table) const = 0;
+  // Why records do not become durable now, as the last call found it; "" while they do. Loop thread.
+  virtual const std::string& trouble() const = 0;
 };
 
-// Opens or creates <folder>/fettle.db; a file that is damaged is set aside as fettle.db.damaged-<time> and said so in
-// `notice` (state is lost loudly, the agent still starts). Fails if the folder cannot be written or another agent has
-// it.
+// Opens or creates <folder>/fettle.db. Fails only if another agent has the folder. In every other case the agent starts
+// and `notice` says what is wrong: a damaged file was set aside as fettle.db.damaged-<time>, or nothing can be written
+// (full or read-only disk, no permission, a newer format). Then read() has what could be read, every commit() fails,
+// and the file is opened again by later calls, as it is when somebody removes it while the agent runs.
 base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice);
 
 // The same interface without a disk, durable in the next turn: for tests and for `--storage.path=""`.

@@ -4,8 +4,8 @@
 
 namespace state {
 
-Writer::Writer(Database database, std::function<void(std::vector<Call>)> written)
-    : database_(std::move(database)), written_(std::move(written)), thread_([this] { run(); }) {}
+Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written)
+    : file_(std::move(file)), written_(std::move(written)), thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   {
@@ -41,11 +41,11 @@ void Writer::run() {
 void Writer::write(std::vector<Call>& calls) {
   std::vector<const std::vector<Change>*> all;
   for (const Call& call : calls) all.push_back(&call.changes);
-  if (const base::Result<> together = database_.apply(all); together || calls.size() == 1) {
+  if (const base::Result<> together = file_.apply(all); together || calls.size() == 1) {
     for (Call& call : calls) call.result = together;
     return;
   }
-  for (std::size_t i = 0; i < calls.size(); ++i) calls[i].result = database_.apply({&all[i], 1});
+  for (std::size_t i = 0; i < calls.size(); ++i) calls[i].result = file_.apply({&all[i], 1});
 }
 
 }  // namespace state

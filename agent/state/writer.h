@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "state/database.h"
+#include "state/database_file.h"
 #include "state/state.h"
 
 namespace state {
@@ -25,7 +25,7 @@ struct Call {
 class Writer {
  public:
   // `written` is called on the writer's thread with calls in the order of add().
-  Writer(Database database, std::function<void(std::vector<Call>)> written);
+  Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written);
   ~Writer();  // writes what waits, then ends the thread and closes the file
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -36,7 +36,7 @@ class Writer {
   void run();
   void write(std::vector<Call>& calls);
 
-  Database database_;  // the thread's own while it runs
+  DatabaseFile file_;  // the thread's own while it runs
   const std::function<void(std::vector<Call>)> written_;
   std::mutex mutex_;  // guards the two below
   std::vector<Call> waiting_;

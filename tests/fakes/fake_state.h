@@ -29,6 +29,7 @@ class FakeState final : public state::State {
     if (!held) loop_.post([this] { sync(); });
   }
   const std::map<std::string, std::string>& read(state::Table table) const override { return seen_[table]; }
+  const std::string& trouble() const override { return trouble_; }
 
   // Makes everything that waits durable, in order, or fails it.
   void sync() {
@@ -67,6 +68,7 @@ class FakeState final : public state::State {
   loop::Scheduler& loop_;
   Tables durable_;
   mutable Tables seen_;
+  std::string trouble_;
   std::deque<std::pair<std::vector<state::Change>, std::function<void(base::Result<>)>>> waiting_;
 };
 

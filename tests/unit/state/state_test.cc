@@ -1,11 +1,14 @@
 #include "state/state.h"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,12 +141,121 @@ TEST_CASE("a second agent on the same folder is told who has it") {
   (void)open(folder.path(), loop);
 }
 
-TEST_CASE("a folder that cannot be made is an error that names it") {
+TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothing") {
+  struct Row {
+    std::string name;
+    std::function<std::string(const std::string& parent)> folder;
+    std::string trouble;
+  };
+  const Row rows[] = {
+      {"the folder cannot be made", [](const std::string&) { return "/dev/null/fettle"; },
+       "cannot open /dev/null/fettle/fettle.db: unable to open database file"},
+      {"a folder lies where the file should be",
+       [](const std::string& parent) {
+         std::filesystem::create_directories(parent + "/fettle.db");
+         return parent;
+       },
+       "cannot open {}/fettle.db: unable to open database file"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const TemporaryFolder parent;
+    fakes::WaitingLoop loop;
+    const std::string folder = row.folder(parent.path());
+    std::string trouble = row.trouble;
+    if (const auto at = trouble.find("{}"); at != std::string::npos) trouble.replace(at, 2, folder);
+    std::string notice;
+    const auto state = open(folder, loop, &notice);
+    CHECK(notice.starts_with(trouble +
+                             ". Nothing is durable until that is mended: the agent probes and tells, and takes "
+                             "no recovery action"));
+    CHECK(state->trouble() == trouble);
+    CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+    CHECK(state->read(Table::budgets).empty());
+    CHECK(state->trouble() == trouble);
+  }
+}
+
+TEST_CASE("a state that could not be written is durable as soon as it can be") {
+  const TemporaryFolder folder;
   fakes::WaitingLoop loop;
+  std::filesystem::create_directories(folder.path() + "/fettle.db");
   std::string notice;
-  const auto opened = state::open("/dev/null/fettle", loop, notice);
-  REQUIRE_FALSE(opened.has_value());
-  CHECK(opened.error().text == "cannot make the state folder /dev/null/fettle: Not a directory");
+  {
+    const auto state = open(folder.path(), loop, &notice);
+    CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+    std::filesystem::remove(folder.path() + "/fettle.db");
+    CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "2")}));
+    CHECK(state->trouble() == "");
+  }
+  CHECK(open(folder.path(), loop)->read(Table::budgets).at("order") == "2");
+}
+
+TEST_CASE("a file of a newer fettle is left as it is, and the agent starts without it") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  { (void)open(folder.path(), loop); }
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((folder.path() + "/fettle.db").c_str(), &db) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(db, "PRAGMA user_version=99", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  std::string notice;
+  const auto state = open(folder.path(), loop, &notice);
+  CHECK(notice.find("has format 99") != std::string::npos);
+  CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+}
+
+TEST_CASE("what was durable is written again when the file was removed, replaced or damaged under the agent") {
+  struct Row {
+    std::string name;
+    std::function<void(const std::string& folder)> harm;
+  };
+  const auto remove_files = [](const std::string& folder) {
+    for (const char* name : {"/fettle.db", "/fettle.db-wal", "/fettle.db-shm"}) std::filesystem::remove(folder + name);
+  };
+  const Row rows[] = {
+      {"the folder was removed", [](const std::string& folder) { std::filesystem::remove_all(folder); }},
+      {"the file was removed", remove_files},
+      {"an empty file lies there",
+       [&](const std::string& folder) {
+         remove_files(folder);
+         REQUIRE(base::write_file_atomically(folder + "/fettle.db", "").has_value());
+       }},
+      {"a file that is no database lies there",
+       [&](const std::string& folder) {
+         remove_files(folder);
+         REQUIRE(base::write_file_atomically(folder + "/fettle.db", std::string(5000, 'x')).has_value());
+       }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const TemporaryFolder parent;
+    const std::string folder = parent.path() + "/state";
+    fakes::WaitingLoop loop;
+    {
+      const auto state = open(folder, loop);
+      CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1"), Change::put(Table::silences, "s", "x")}));
+      CHECK(commit(*state, loop, {Change::remove(Table::silences, "s")}));
+      row.harm(folder);
+      CHECK(commit(*state, loop, {Change::put(Table::audit, "1", "y")}));
+    }
+    const auto state = open(folder, loop);
+    using Map = std::map<std::string, std::string>;
+    CHECK(state->read(Table::budgets) == Map{{"order", "1"}});
+    CHECK(state->read(Table::silences).empty());
+    CHECK(state->read(Table::audit) == Map{{"1", "y"}});
+  }
+}
+
+TEST_CASE("an empty file is said to have been emptied") {
+  const TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  REQUIRE(base::write_file_atomically(folder.path() + "/fettle.db", "").has_value());
+  std::string notice;
+  (void)open(folder.path(), loop, &notice);
+  CHECK(notice == folder.path() +
+                      "/fettle.db was empty. Alert states, budgets, silences and waiting notifications are "
+                      "lost, if there were any");
 }
 
 TEST_CASE("a damaged file is set aside and said so, and the agent starts") {

@@ -1,0 +1,185 @@
+#include "state/database_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace state {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLost = "Alert states, budgets, silences and waiting notifications are lost";
+
+// With its -wal and -shm, so that sqlite3's .recover finds all there is.
+base::Result<std::string> set_aside(const std::string& path, base::WallTime now) {
+  std::string stamp = base::format_iso8601(now);
+  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+  const std::string aside = fmt::format("{}.damaged-{}", path, stamp);
+  if (std::rename(path.c_str(), aside.c_str()) != 0)
+    return base::fail_errno(errno, fmt::format("cannot set the damaged {} aside", path));
+  for (const char* suffix : {"-wal", "-shm"}) (void)std::rename((path + suffix).c_str(), (aside + suffix).c_str());
+  return aside;
+}
+
+// A folder in memory or a temporary one, gone with this object; empty path if none can be made.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    const char* runtime = std::getenv("RUNTIME_DIRECTORY");
+    std::error_code code;
+    for (const fs::path& parent :
+         {fs::path(runtime ? runtime : ""), fs::path("/dev/shm"), fs::temp_directory_path(code)}) {
+      std::string name = (parent / "fettle-state-XXXXXX").string();
+      if (parent.empty() || ::mkdtemp(name.data()) == nullptr) continue;
+      path_ = name;
+      return;
+    }
+  }
+  ~ScratchFolder() {
+    std::error_code code;
+    if (!path_.empty()) fs::remove_all(path_, code);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace
+
+DatabaseFile::DatabaseFile(std::string path) : path_(std::move(path)) {}
+
+std::optional<DatabaseFile::Identity> DatabaseFile::identity() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) return {};
+  return Identity{status.st_dev, status.st_ino};
+}
+
+base::Result<Database> DatabaseFile::open_or_set_aside(base::WallTime now, std::string& notice) {
+  base::Result<Database> opened = Database::open(path_);
+  if (opened || opened.error().kind != base::Kind::protocol) return opened;
+  TRY(const std::string aside, set_aside(path_, now));
+  notice = fmt::format("{}; it was moved to {}", opened.error().text, aside);
+  return Database::open(path_);
+}
+
+base::Result<> DatabaseFile::load(Database& database, const Each& each) {
+  durable_.clear();
+  const base::Result<> loaded = database.load([&](Table table, std::string key, std::string value) {
+    durable_.insert_or_assign({table, std::move(key)}, std::move(value));
+  });
+  if (!loaded) durable_.clear();  // all of it or nothing
+  for (const auto& [key, value] : durable_) each(key.first, key.second, value);
+  return loaded;
+}
+
+// SQLite writes beside a file even to read it, so a file on a full or read-only disk is read from a copy.
+base::Result<> DatabaseFile::load_copy(const Each& each) {
+  const ScratchFolder scratch;
+  const std::string copy = (scratch.path() / "fettle.db").string();
+  std::error_code code;
+  if (scratch.path().empty() || !fs::copy_file(path_, copy, code))
+    return base::fail(base::Kind::io, fmt::format("{} cannot be read", path_));
+  fs::copy_file(path_ + "-wal", copy + "-wal", code);  // there is none after a clean end
+  TRY(Database database, Database::open(copy));
+  return load(database, each);
+}
+
+std::string DatabaseFile::open(const Each& each, base::WallTime now) {
+  std::error_code code;
+  fs::create_directories(fs::path(path_).parent_path(), code);
+  const bool empty = fs::is_regular_file(path_, code) && fs::file_size(path_, code) == 0;
+  std::string notice;
+  base::Result<Database> opened = open_or_set_aside(now, notice);
+  base::Result<> loaded;
+  if (opened) loaded = load(*opened, each);
+  if (opened && !loaded && loaded.error().kind == base::Kind::protocol) {  // a page that the check does not reach
+    opened = base::Result<Database>(tl::unexpected<base::Error>(loaded.error()));
+    if (const auto aside = set_aside(path_, now)) {
+      notice = fmt::format("{}; it was moved to {}", loaded.error().text, *aside);
+      opened = Database::open(path_);
+      loaded = {};
+    }
+  }
+  if (!notice.empty()) notice += fmt::format(". {}: the agent starts without them", kLost);
+  else if (empty) notice = fmt::format("{} was empty. {}, if there were any", path_, kLost);
+  if (opened && loaded) {
+    database_.emplace(std::move(*opened));
+    identity_ = identity();
+    return notice;
+  }
+  const base::Error& why = opened ? loaded.error() : opened.error();
+  trouble_ = why.text;
+  const bool there = fs::exists(path_, code);
+  const bool read = there && why.kind != base::Kind::invalid && load_copy(each).has_value();
+  if (!notice.empty()) notice += ". ";
+  return notice + fmt::format(
+                      "{}. Nothing is durable until that is mended: the agent probes and tells, and takes no "
+                      "recovery action{}",
+                      why.text,
+                      read    ? "; what was durable before is known"
+                      : there ? "; silences, maintenance and budgets of before are not known"
+                              : "");
+}
+
+base::Result<> DatabaseFile::open_again() {
+  const bool was_open = database_.has_value();
+  database_.reset();
+  std::error_code code;
+  fs::create_directories(fs::path(path_).parent_path(), code);
+  std::string notice;
+  const auto now =
+      std::chrono::floor<base::Millis>(std::chrono::system_clock::now());  // for the name of a damaged file
+  TRY(Database fresh, open_or_set_aside(now, notice));
+  std::size_t unknown = 0;
+  TRY_VOID(fresh.load([&](Table table, std::string key, std::string) { unknown += !durable_.contains({table, key}); }));
+  std::vector<Change> all;
+  for (const auto& [key, value] : durable_) all.push_back(Change::put(key.first, key.second, value));
+  const std::vector<Change>* const call = &all;
+  if (!all.empty()) TRY_VOID(fresh.apply({&call, 1}));
+  if (was_open || !notice.empty())
+    base::log::error("the state file was removed, replaced or damaged; what the agent knows was written again",
+                     {{"file", path_}, {"records", fmt::to_string(all.size())}, {"damage", notice}});
+  else base::log::info("the state is durable again", {{"file", path_}, {"records", fmt::to_string(all.size())}});
+  if (unknown > 0)
+    base::log::warn(
+        "the state file holds records of before that this agent does not know; they count from its next start",
+        {{"file", path_}, {"records", fmt::to_string(unknown)}});
+  database_.emplace(std::move(fresh));
+  identity_ = identity();
+  return {};
+}
+
+base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> calls) {
+  base::Result<> result;
+  if (!database_ || identity() != identity_) result = open_again();
+  if (result) result = database_->apply(calls);
+  if (!result && database_ && result.error().kind == base::Kind::protocol) {  // damaged under the running agent
+    result = open_again();
+    if (result) result = database_->apply(calls);
+  }
+  trouble_ = result ? "" : result.error().text;
+  if (result) remember(calls);
+  return result;
+}
+
+void DatabaseFile::remember(std::span<const std::vector<Change>* const> calls) {
+  for (const std::vector<Change>* changes : calls)
+    for (const Change& change : *changes) {
+      if (change.erase) durable_.erase({change.table, change.key});
+      else durable_.insert_or_assign({change.table, change.key}, change.value);
+    }
+}
+
+}  // namespace state

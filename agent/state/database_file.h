@@ -1,0 +1,59 @@
+// fettle.db on its path, whatever becomes of it: a file that cannot be opened, that is damaged, or that was removed or
+// replaced while the agent runs is opened or made again when something is to be written, and gets all records that
+// were durable before. One thread at a time, as with Database.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "state/database.h"
+
+namespace state {
+
+class DatabaseFile {
+ public:
+  using Each = std::function<void(Table, std::string key, std::string value)>;
+
+  explicit DatabaseFile(std::string path);
+
+  // Gives `each` every record. What a person must know of it, "" if there is nothing: a damaged file was set aside, a
+  // file was empty, or nothing can be written. A file that can be read only is read from a copy.
+  std::string open(const Each& each, base::WallTime now);
+
+  // All of it becomes durable, or nothing.
+  base::Result<> apply(std::span<const std::vector<Change>* const> calls);
+
+  // Why the last write did not get through, or why the file cannot be opened; "" while records become durable.
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  struct Identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const Identity&) const = default;
+  };
+
+  std::optional<Identity> identity() const;  // of the file that is on the path now
+  base::Result<> open_again();
+  base::Result<Database> open_or_set_aside(base::WallTime now, std::string& notice);
+  base::Result<> load(Database& database, const Each& each);
+  base::Result<> load_copy(const Each& each);
+  void remember(std::span<const std::vector<Change>* const> calls);
+
+  std::string path_;
+  std::optional<Database> database_;
+  std::optional<Identity> identity_;  // of the file that `database_` has open
+  std::map<std::pair<Table, std::string>, std::string> durable_;
+  std::string trouble_;
+};
+
+}  // namespace state
