@@ -7,24 +7,52 @@
 
 namespace config {
 
-void Errors::add(const Mark& at, std::string_view path, std::string_view what) {
+Errors::Mistake Errors::mistake(const Mark& at, std::string_view path, std::string_view what) {
   std::string line = at.file;
   if (at.line > 0) line += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
   if (!line.empty()) line += ": ";
   if (!path.empty()) line.append(path).append(": ");
   line += what;
-  found_.push_back({at, std::move(line)});
+  return {at, std::string(path), std::move(line)};
 }
 
-std::vector<std::string> Errors::lines() const {
+void Errors::add(const Mark& at, std::string_view path, std::string_view what) {
+  found_.push_back(mistake(at, path, what));
+}
+
+void Errors::warn(const Mark& at, std::string_view path, std::string_view what) {
+  warned_.push_back(mistake(at, path, what));
+}
+
+std::vector<std::string> Errors::sorted(const std::vector<Mistake>& mistakes) {
   std::vector<const Mistake*> sorted;
-  for (const Mistake& mistake : found_) sorted.push_back(&mistake);
+  for (const Mistake& mistake : mistakes) sorted.push_back(&mistake);
   const auto place = [](const Mistake* m) { return std::tie(m->at.file, m->at.line, m->at.column); };
   std::stable_sort(sorted.begin(), sorted.end(),
                    [&](const Mistake* a, const Mistake* b) { return place(a) < place(b); });
   std::vector<std::string> out;
   for (const Mistake* mistake : sorted) out.push_back(mistake->line);
   return out;
+}
+
+std::vector<std::string> Errors::lines() const { return sorted(found_); }
+std::vector<std::string> Errors::warnings() const { return sorted(warned_); }
+
+std::size_t Errors::take_out(std::string_view path) {
+  return std::erase_if(found_, [&](const Mistake& mistake) {
+    if (!mistake.path.starts_with(path)) return false;
+    return mistake.path.size() == path.size() || mistake.path[path.size()] == '.' || mistake.path[path.size()] == '[';
+  });
+}
+
+std::set<std::string> Errors::take_out_other_files(const std::string& file) {
+  std::set<std::string> others;
+  std::erase_if(found_, [&](const Mistake& mistake) {
+    if (mistake.at.file.empty() || mistake.at.file == file) return false;
+    others.insert(mistake.at.file);
+    return true;
+  });
+  return others;
 }
 
 std::string Errors::text() const {

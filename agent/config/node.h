@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,17 +29,30 @@ class Errors {
 
   // "file:line:column: path: what". `path` names the key from the top: services.order.probes[0].url
   void add(const Mark& at, std::string_view path, std::string_view what);
+  // The same for what may be mended while the agent runs, such as a file that is not there yet. Not counted below.
+  void warn(const Mark& at, std::string_view path, std::string_view what);
+  std::vector<std::string> warnings() const;  // sorted as lines() are
   bool empty() const { return found_.empty(); }
   std::size_t size() const { return found_.size(); }
   std::vector<std::string> lines() const;  // sorted by file, line, column
   std::string text() const;                // the first kShown lines, and how many more there are
 
+  // For a caller who goes on without a part that has mistakes: takes these out and returns how many there were. By
+  // path: "services.order" and all below it.
+  std::size_t take_out(std::string_view path);
+  // By place: all that stand in other files than this one. Those files.
+  std::set<std::string> take_out_other_files(const std::string& file);
+
  private:
   struct Mistake {
     Mark at;
+    std::string path;
     std::string line;
   };
-  std::vector<Mistake> found_;
+  static Mistake mistake(const Mark& at, std::string_view path, std::string_view what);
+  static std::vector<std::string> sorted(const std::vector<Mistake>& mistakes);
+
+  std::vector<Mistake> found_, warned_;
 };
 
 class Node {

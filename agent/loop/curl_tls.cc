@@ -31,6 +31,7 @@ const Connection* connection_of(const SSL_CTX* context) {
 
 void lend_tls(const TlsContext& tls, SSL_CTX* curls, std::shared_ptr<Verification> verification_of_peer) {
   auto* shared = static_cast<SSL_CTX*>(tls.native());
+  if (verification_of_peer != nullptr) verification_of_peer->trouble = tls.trouble();
   Connection connection{std::move(verification_of_peer), tls.settings().server_name};
   SSL_CTX_set1_cert_store(curls, SSL_CTX_get_cert_store(shared));
   SSL_CTX_set_min_proto_version(curls, static_cast<int>(SSL_CTX_get_min_proto_version(shared)));

@@ -68,6 +68,7 @@ void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server
   verification_.skip = tls_->settings().insecure_skip_verify;
   verification_.staple_required = tls_->settings().require_ocsp_staple;
   ssl_.reset(SSL_new(static_cast<SSL_CTX*>(tls_->native())));
+  verification_.trouble = tls_->trouble();
   CHECK(ssl_ != nullptr);
   attach_verification(ssl_.get(), &verification_);
   SSL_set_fd(ssl_.get(), fd_.value());

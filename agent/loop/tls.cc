@@ -4,8 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -28,8 +31,11 @@ struct Version {
 constexpr std::array kVersions{Version{"TLS10", TLS1_VERSION}, Version{"TLS11", TLS1_1_VERSION},
                                Version{"TLS12", TLS1_2_VERSION}, Version{"TLS13", TLS1_3_VERSION}};
 
+// Kind::io: a file; everything else is a mistake in the settings.
 tl::unexpected<base::Error> cannot(std::string_view what, const std::string& file) {
-  return base::fail(base::Kind::invalid, fmt::format("cannot {} {}: {}", what, file, take_openssl_error()));
+  std::string why = take_openssl_error();
+  if (::access(file.c_str(), R_OK) != 0) why = std::generic_category().message(errno);  // OpenSSL's words are a number
+  return base::fail(base::Kind::io, fmt::format("cannot {} {}: {}", what, file, why));
 }
 
 base::Result<int> number_of(const std::string& name) {
@@ -55,9 +61,7 @@ base::Result<> set_versions(SSL_CTX* context, const TlsSettings& settings) {
   return {};
 }
 
-base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
-  TRY_VOID(set_versions(context, settings));
-
+base::Result<> load_files(SSL_CTX* context, const TlsSettings& settings) {
   ERR_clear_error();
   if (settings.ca_file.empty()) {
     // A folder of hashed names where the system has one: read one by one, when asked for.
@@ -65,8 +69,6 @@ base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
   } else if (SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
     return cannot("load the certificate authorities of", settings.ca_file);
   }
-  if (settings.cert_file.empty() != settings.key_file.empty())
-    return base::fail(base::Kind::invalid, "a client certificate needs both cert_file and key_file");
   if (!settings.cert_file.empty()) {
     if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
       return cannot("load the client certificate", settings.cert_file);
@@ -78,11 +80,16 @@ base::Result<> configure(SSL_CTX* context, const TlsSettings& settings) {
 
 using Context = std::unique_ptr<SSL_CTX, FreeContext>;
 
-base::Result<Context> make_context(const TlsSettings& settings) {
+// `trouble`: why the files could not be loaded; "" if they were.
+base::Result<Context> make_context(const TlsSettings& settings, std::string& trouble) {
   Context context(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* native = context.get();
   CHECK(native != nullptr);
-  TRY_VOID(configure(native, settings));
+  TRY_VOID(set_versions(native, settings));
+  if (settings.cert_file.empty() != settings.key_file.empty())
+    return base::fail(base::Kind::invalid, "a client certificate needs both cert_file and key_file");
+  const base::Result<> loaded = load_files(native, settings);
+  trouble = loaded ? "" : loaded.error().text;
   // A resumed session shows no certificates: each connection is to tell when they expire, unless asked otherwise. Nor
   // does it bring a staple.
   const bool staple = settings.require_ocsp_staple || settings.ask_ocsp_staple;
@@ -123,7 +130,8 @@ Stamps stamps_of(const TlsSettings& settings) {
 struct TlsContext::Rep {
   TlsSettings settings;
   Context context;
-  Stamps tried;  // of the files when they were read last, for better or worse
+  Stamps tried;         // of the files when they were read last, for better or worse
+  std::string trouble;  // of the files that `context` was made of
 
   // A certificate and its key are two files that no rotation changes at once: between the two they do not fit, and the
   // old pair goes on.
@@ -131,13 +139,17 @@ struct TlsContext::Rep {
     const Stamps now = stamps_of(settings);
     if (now == tried) return;
     tried = now;
-    auto made = make_context(settings);
+    std::string wrong;
+    auto made = make_context(settings, wrong);
+    CHECK(made.has_value());  // these settings made one before
     const bool both = !settings.ca_file.empty() && !settings.cert_file.empty();
     const std::string files = settings.ca_file + (both ? " " : "") + settings.cert_file;
-    if (!made)
+    if (!wrong.empty() && trouble.empty())
       return base::log::warn("a changed TLS file cannot be used; what was read before stays in use",
-                             {{"files", files}, {"error", made.error().text}});
+                             {{"files", files}, {"error", wrong}});
     context = *std::move(made);
+    trouble = wrong;
+    if (!trouble.empty()) return base::log::warn("a TLS file cannot be used", {{"files", files}, {"error", trouble}});
     base::log::info("changed TLS files were read again", {{"files", files}});
   }
 };
@@ -154,7 +166,7 @@ base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& set
   std::shared_ptr<TlsContext> context(new TlsContext);
   context->rep_->settings = settings;
   context->rep_->tried = stamps_of(settings);  // before they are read: a change meanwhile is seen by the next look
-  TRY(context->rep_->context, make_context(settings));
+  TRY(context->rep_->context, make_context(settings, context->rep_->trouble));
   made.push_back(context);
   return context;
 }
@@ -163,6 +175,7 @@ void* TlsContext::native() const {
   rep_->read_what_changed();
   return rep_->context.get();
 }
+const std::string& TlsContext::trouble() const { return rep_->trouble; }
 const TlsSettings& TlsContext::settings() const { return rep_->settings; }
 
 }  // namespace loop

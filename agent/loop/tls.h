@@ -49,10 +49,14 @@ struct PeerChain {
 
 class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed
  public:
-  // The same settings give the same context while anybody holds it. Errors name the file.
+  // The same settings give the same context while anybody holds it. An error is a mistake in the settings. A file that
+  // cannot be read or used gives a context all the same, whose connections fail with trouble() until the file is
+  // mended.
   static base::Result<std::shared_ptr<TlsContext>> get(const TlsSettings& settings);
   ~TlsContext();
   void* native() const;  // SSL_CTX*, until the next call; inside loop/ only
+  // Which file has never been read and why; "" once all were. As the last native() or get() found it.
+  const std::string& trouble() const;
   const TlsSettings& settings() const;
 
  private:

@@ -112,6 +112,11 @@ int verify_peer(X509_STORE_CTX* context, Verification& verification) {
   if (const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(context, index)); ssl != nullptr)
     describe_session(ssl, chain);
   verification.checked_at = base::Clock::now();
+  if (!verification.trouble.empty()) {
+    chain.verify_error = verification.trouble;
+    verification.reason = model::Reason::agent_overloaded;
+    return 0;
+  }
   if (verification.skip) return 1;
 
   if (verification.host.empty()) {

@@ -17,11 +17,13 @@ struct Verification {
   std::string host;   // name or literal that the leaf must be for
   bool skip = false;  // insecure_skip_verify: described, not checked
   bool staple_required = false;
+  std::string trouble{};  // TlsContext's: the chain is described, and refused as nothing that the peer can help
   PeerChain chain;
-  model::Reason reason = model::Reason::none;  // tls_expired or tls_verify once the chain was refused
-  base::Instant checked_at{};                  // when the chain was found good, perhaps by an earlier connection
-  bool from_session = false;                   // the chain is that of the session which is offered, until one is shown
-  std::string session_name{};                  // under which TlsSessions keeps what the server gives
+  model::Reason reason =
+      model::Reason::none;     // why the chain was refused: tls_expired, tls_verify, or agent_overloaded for `trouble`
+  base::Instant checked_at{};  // when the chain was found good, perhaps by an earlier connection
+  bool from_session = false;   // the chain is that of the session which is offered, until one is shown
+  std::string session_name{};  // under which TlsSessions keeps what the server gives
 };
 
 // To be called by OpenSSL in place of its own check (SSL_CTX_set_cert_verify_callback): captures what was sent, then

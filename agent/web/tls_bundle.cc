@@ -62,12 +62,14 @@ void TlsBundle::read_what_changed() {
   if (now == tried_) return;
   tried_ = std::move(now);
   base::Result<> usable;
+  const auto fit = loop::TlsContext::get(
+      {.ca_file = files_.client_ca_file, .cert_file = files_.cert_file, .key_file = files_.key_file});
   if (!all) {
     usable = base::fail(all.error().kind, all.error().text);
-  } else if (const auto fit = loop::TlsContext::get(
-                 {.ca_file = files_.client_ca_file, .cert_file = files_.cert_file, .key_file = files_.key_file});
-             !fit) {
+  } else if (!fit) {
     usable = base::fail(fit.error().kind, fit.error().text);
+  } else if (!(*fit)->trouble().empty()) {
+    usable = base::fail(base::Kind::io, (*fit)->trouble());
   } else if (auto next = in_memory(*text, ++generation_); !next || ::dup3(next->value(), fd_.value(), O_CLOEXEC) < 0) {
     usable = base::fail(base::Kind::io, "cannot put the certificate into memory");
   }

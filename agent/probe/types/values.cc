@@ -137,10 +137,15 @@ const config::Schema<loop::TlsSettings>& tls_schema() {
 std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
                                               const std::string& path, config::Errors& errors) {
   auto context = loop::TlsContext::get(settings);
-  if (context) return std::move(*context);
-  const config::Node at = node.find("tls_config");
-  errors.add(at.is_null() ? node.mark() : at.mark(), path + ".tls_config", context.error().text);
-  return nullptr;
+  const config::Node found = node.find("tls_config");
+  const config::Mark at = found.is_null() ? node.mark() : found.mark();
+  if (!context) {
+    errors.add(at, path + ".tls_config", context.error().text);
+    return nullptr;
+  }
+  if (const std::string& trouble = (*context)->trouble(); !trouble.empty())
+    errors.warn(at, path + ".tls_config", trouble + "; runs fail until that is mended");
+  return std::move(*context);
 }
 
 void measure_chain(const loop::PeerChain& chain, Measurements& out) {

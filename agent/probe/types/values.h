@@ -48,7 +48,8 @@ std::string show(const HeaderLines& value);
 // tls_config, in Prometheus' words.
 const config::Schema<loop::TlsSettings>& tls_schema();
 
-// The context for these settings; null with a mistake at `node` when a file of theirs cannot be used.
+// The context for these settings; null with a mistake at `node` when they contradict each other. A file that cannot be
+// used is a warning: runs fail until it can be.
 std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
                                               const std::string& path, config::Errors& errors);
 

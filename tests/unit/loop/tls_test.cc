@@ -198,6 +198,31 @@ TEST_CASE("files that changed are read again at the next connection, and what ca
   CHECK(trusted(old_peer));
 }
 
+TEST_CASE("a file that is not there yet costs its own connections only, until it is there") {
+  const Folder folder;
+  const Certificate authority = make_certificate({.common_name = "CA", .until_seconds = 9000, .authority = true});
+  const TlsServer server(make_certificate(
+      {.common_name = "shop", .alternative = "IP:127.0.0.1", .until_seconds = 5000, .issuer = &authority}));
+  TcpPeer peer(https(server));
+  World world;
+  for (const bool skips : {false, true}) {
+    CAPTURE(skips);
+    std::filesystem::remove(folder / "ca.pem");
+    const auto tls = context({.ca_file = folder / "ca.pem", .insecure_skip_verify = skips});
+    const auto ask = [&] { return world.get({.url = "https://" + peer.address() + "/", .tls = tls}); };
+    const auto dial = [&] { return world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls}).failure; };
+    const std::string text = "certificate of " + peer.address() + ": cannot load the certificate authorities of " +
+                             (folder / "ca.pem") + ": No such file or directory";
+    CHECK(ask().reason == Reason::agent_overloaded);
+    CHECK(ask().text == text);
+    CHECK(dial().reason == Reason::agent_overloaded);
+    CHECK(dial().text == text);
+    authority.write(folder / "ca.pem");
+    CHECK(ask().reason == Reason::none);
+    CHECK(dial().reason == Reason::none);
+  }
+}
+
 TEST_CASE("a client certificate and its key may change one after the other") {
   const Folder folder;
   const Certificate authority = make_certificate({.common_name = "CA", .until_seconds = 9000, .authority = true});
@@ -452,12 +477,18 @@ TEST_CASE("the same settings share a context, and what is wrong with settings is
     std::string text;
   };
   for (const Row& row : {
-           Row{{.ca_file = "/no/such/ca.pem"}, "cannot load the certificate authorities of /no/such/ca.pem: "},
+           Row{{.ca_file = "/no/such/ca.pem"},
+               "cannot load the certificate authorities of /no/such/ca.pem: No such file or directory"},
            Row{{.ca_file = folder / "broken.pem"},
                "cannot load the certificate authorities of " + (folder / "broken.pem") + ": "},
-           Row{{.cert_file = "/x"}, "a client certificate needs both cert_file and key_file"},
            Row{{.cert_file = folder / "broken.pem", .key_file = "/x"},
                "cannot load the client certificate " + (folder / "broken.pem") + ": "},
+       }) {
+    CAPTURE(row.text);
+    CHECK(context(row.settings)->trouble().starts_with(row.text));
+  }
+  for (const Row& row : {
+           Row{{.cert_file = "/x"}, "a client certificate needs both cert_file and key_file"},
            Row{{.min_version = "TLS14"}, "'TLS14' is no TLS version; write TLS10, TLS11, TLS12 or TLS13"},
        }) {
     CAPTURE(row.text);
