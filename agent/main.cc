@@ -40,10 +40,13 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   loop::block_signals();
   config::Errors errors;
   app::Loaded loaded = app::load(options.config_file, errors);
+  const std::string mistakes = errors.text();
+  app::leave_out_mistakes(options.config_file, loaded, errors);
   if (!errors.empty()) {
-    fmt::print(stderr, "{}", errors.text());
+    fmt::print(stderr, "{}", mistakes);
     return 1;
   }
+  for (const std::string& warning : errors.warnings()) base::log::warn("configuration", {{"warning", warning}});
   auto agent = app::Agent::start(options, std::move(loaded));
   if (!agent) {
     base::log::error("fettle cannot start", {{"error", agent.error().text}});

@@ -83,11 +83,14 @@ base::Result<> Agent::open_state() {
   if (options_.storage_path.empty()) {
     log::warn("nothing is durable: --storage.path is empty; budgets and alerts are lost at the next start");
     state_ = state::in_memory(loop_);
+    self_.state_durable(false);
     return {};
   }
   std::string notice;
   TRY(state_, state::open(options_.storage_path, loop_, notice));
   if (!notice.empty()) log::error(notice);
+  state_trouble_ = state_->trouble();
+  self_.state_durable(state_trouble_.empty());
   return {};
 }
 
@@ -319,6 +322,12 @@ void Agent::apply(Loaded loaded) {
   config_page_.redacted_text = config::redact_secrets(config_.text);
   config_page_.loaded = loop_.wall_now();
   self_.config_loaded(config_page_.loaded);
+  config_page_.left_out = loaded.left_out;
+  if (!loaded.left_out.empty()) {
+    self_.config_refused();
+    log::error("parts of the configuration have mistakes and are left out; the rest runs",
+               {{"mistakes", loaded.left_out}});
+  }
   verdicts_.keep_only(config_.services, config_page_.loaded);
   notifications_->replace(std::move(loaded.receivers));
   for (const auto& plan : loaded.plans)
@@ -356,6 +365,18 @@ void Agent::look_at_loop() {
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
   server_->look_at_files();
   world_.look(longest);
+  look_at_state();
+}
+
+void Agent::look_at_state() {
+  if (state_->trouble() == state_trouble_) return;
+  const bool was_durable = std::exchange(state_trouble_, state_->trouble()).empty();
+  self_.state_durable(state_trouble_.empty());
+  if (state_trouble_.empty()) log::info("the state is durable again", {{"folder", options_.storage_path}});
+  else if (was_durable)
+    log::error("nothing is durable until this is mended: the agent probes and tells, and takes no recovery action",
+               {{"error", state_trouble_}});
+  changed();
 }
 
 // The last picture is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
@@ -377,6 +398,7 @@ void Agent::publish() {
   next->started = started_;
   next->ready = ready_;
   next->config = config_page_;
+  next->state_trouble = state_trouble_;
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const DiscoveryStatus& each : discoveries_.statuses())
     if (!each.file.error.empty()) next->config.broken_target_files.push_back(each.file.error);

@@ -76,6 +76,7 @@ class Agent final {
   void forget_missing(const Loaded& next);
   void scrape_self();
   void look_at_loop();
+  void look_at_state();
   void changed();
   void publish();
   Facts facts() const;
@@ -117,6 +118,7 @@ class Agent final {
   // Little state of its own: what pages say about the configuration, and until when the last picture is good.
   base::WallTime started_;
   web::ConfigPage config_page_;
+  std::string state_trouble_;  // as it was logged last
   bool ready_ = false;
   bool dirty_ = true;
   std::uint64_t published_ = 0;

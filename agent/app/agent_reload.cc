@@ -35,6 +35,7 @@ base::Result<> Agent::reload() {
     log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.text()}});
     return base::fail(base::Kind::invalid, errors.text());
   }
+  for (const std::string& warning : errors.warnings()) log::warn("configuration", {{"warning", warning}});
   if (!same_globals(loaded.config, config_)) {
     std::swap(config_, loaded.config);  // what is made anew reads config_
     make_rules();

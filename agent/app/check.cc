@@ -30,6 +30,7 @@ constexpr int kUnknown = 3;  // Nagios: the check itself could not be made
 bool loaded_well(const std::string& file, Loaded& out) {
   config::Errors errors;
   out = load(file, errors);
+  for (const std::string& warning : errors.warnings()) fmt::print(stderr, "{} (warning)\n", warning);
   if (errors.empty()) return true;
   fmt::print(stderr, "{}", errors.text());
   return false;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 
 #include "base/file.h"
 
@@ -90,6 +91,27 @@ Loaded load(const std::string& file, config::Errors& errors) {
   loaded.groups =
       rules::compile(load_rule_files(loaded.config.rule_files, file, errors), compat_of(loaded.config), errors);
   return loaded;
+}
+
+void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors& errors) {
+  std::string all = errors.text();
+  const std::size_t before = errors.size();
+  std::erase_if(loaded.config.services, [&](const auto& service) {
+    const std::string& name = service.first;
+    if (errors.take_out("services." + name) == 0) return false;
+    std::erase_if(loaded.probes, [&](const probe::Spec& spec) { return spec.service == name; });
+    std::erase_if(loaded.discoveries, [&](const Discovery& each) { return each.probe.service() == name; });
+    std::erase_if(loaded.plans, [&](const auto& plan) { return plan->service == name; });
+    std::erase_if(loaded.traffic, [&](const auto& traffic) { return traffic->service == name; });
+    return true;
+  });
+  errors.take_out("receivers");   // one with mistakes is not among loaded.receivers
+  errors.take_out("rule_files");  // a file that is not there
+  // Of the other files: rule files, and the modules of /probe, which leave out their broken ones by themselves.
+  const std::set<std::string> broken = errors.take_out_other_files(file);
+  std::erase_if(loaded.groups,
+                [&](const rules::CompiledGroupPtr& group) { return broken.contains(rules::file_of(*group)); });
+  if (errors.size() < before) loaded.left_out = std::move(all);
 }
 
 }  // namespace app

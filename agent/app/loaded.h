@@ -30,6 +30,7 @@ struct Loaded {
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
   std::vector<notify::ReceiverSpec> receivers;
   std::vector<rules::CompiledGroupPtr> groups;
+  std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each
 };
 
 promql::Compat compat_of(const config::AgentConfig& config);
@@ -38,5 +39,9 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
 
 // Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
 Loaded load(const std::string& file, config::Errors& errors);
+
+// For a start, when no older configuration can go on: leaves out the services, receivers and files that have mistakes,
+// and takes these out of `errors`. What stays there (the file itself, what holds for all services) cannot be left out.
+void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors& errors);
 
 }  // namespace app

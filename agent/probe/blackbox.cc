@@ -220,21 +220,29 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
     const BlackboxProber* prober = find_prober(made.prober);
     if (!prober) {
       errors.add(module.mark(), path + ".prober", "expected one of " + prober_names() + ", got '" + made.prober + "'");
+      made.has_mistakes = true;
       continue;
     }
     made.settings = module.find(made.prober);
     std::string why;
+    const std::size_t before = errors.size();
     if (const Node timeout = module.find("timeout"); !timeout.is_null() && !config::read(timeout, made.timeout, why))
       errors.add(timeout.mark(), path + ".timeout", why);
-    const std::size_t before = errors.size();
     for (const auto& [key, value] : module.entries())
       if (key.scalar() != "prober" && key.scalar() != "timeout" && !find_prober(key.scalar()))
         errors.add(key.mark(), path + "." + key.scalar(), "unknown key");
     check_keys(*prober, made.settings, path + "." + made.prober, errors);
-    if (errors.size() > before || !refused_key(*prober, made.settings).empty()) continue;
+    made.has_mistakes = errors.size() > before;
+    if (made.has_mistakes || !refused_key(*prober, made.settings).empty()) continue;
     const auto tried =
         loaded.spec(name.scalar(), made.prober == "unix" ? "/socket" : "127.0.0.1:1", "", base::Millis{1000});
-    if (!tried) errors.add(module.mark(), path, tried.error().text);
+    if (tried) continue;
+    if (tried.error().kind != base::Kind::invalid) {  // a file that is not there yet
+      errors.warn(module.mark(), path, tried.error().text + "; its runs fail until that is mended");
+      continue;
+    }
+    errors.add(module.mark(), path, tried.error().text);
+    made.has_mistakes = true;
   }
   return loaded;
 }
@@ -244,6 +252,8 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   const auto found = modules_.find(name);
   if (found == modules_.end()) return base::fail(base::Kind::not_found, "Unknown module \"" + name + "\"");
   const Module& module = found->second;
+  if (module.has_mistakes)
+    return base::fail(base::Kind::invalid, "module \"" + name + "\" has mistakes: fettle check config names them");
   const BlackboxProber& prober = *find_prober(module.prober);
   if (const std::string why = refused_key(prober, module.settings); !why.empty())
     return base::fail(base::Kind::invalid, "module \"" + name + "\" cannot be used: it sets " + why);

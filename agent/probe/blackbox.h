@@ -18,7 +18,8 @@ class BlackboxModules {
   // Of the modules that the exporter's own example file has those that need no settings: http_2xx, tcp_connect …
   BlackboxModules();
 
-  // In place of those. Mistakes of the file go to `errors`; relative paths in it are looked up beside the file.
+  // In place of those. Mistakes of the file go to `errors`, and a module that has some cannot be asked; relative paths
+  // in it are looked up beside the file.
   static BlackboxModules load(const std::string& file, config::Errors& errors);
 
   // A probe of `target` as the module says; `hostname` is the name to ask for where the target is an address ("": the
@@ -38,6 +39,7 @@ class BlackboxModules {
     base::Millis timeout{0};  // 0: none of its own
     config::Node settings;    // of its prober; null if there are none
     std::string text;
+    bool has_mistakes = false;
   };
   std::map<std::string, Module> modules_;
   std::string folder_;

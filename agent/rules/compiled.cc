@@ -45,6 +45,7 @@ void compile_templates(const config::Rule& rule, const Pairs& texts, const char*
 void CompiledGroupDeleter::operator()(CompiledGroup* group) const { delete group; }
 
 std::size_t rule_count(const CompiledGroup& group) { return group.rules.size(); }
+const std::string& file_of(const CompiledGroup& group) { return group.source.file; }
 
 std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,
                                       config::Errors& errors) {

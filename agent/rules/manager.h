@@ -34,6 +34,7 @@ struct CompiledGroupDeleter {
 using CompiledGroupPtr = std::unique_ptr<CompiledGroup, CompiledGroupDeleter>;
 
 std::size_t rule_count(const CompiledGroup& group);
+const std::string& file_of(const CompiledGroup& group);
 
 // Parses expressions and templates; mistakes are placed in the rule file (a PromQL error inside the expression's line).
 std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,

@@ -72,6 +72,9 @@ inline constexpr Metric kStoreRefused{
     "Samples that the local store refused: out_of_order in time, or limit of series reached.",
     {"reason"}};
 
+inline constexpr Metric kStateDurable{
+    "fettle_state_durable",
+    "1 while alerts, budgets, silences and notifications become durable in the state folder, 0 while they cannot."};
 inline constexpr Metric kStateCommit{"fettle_state_commit_seconds",
                                      "Time until a change of the durable state was on disk."};
 inline constexpr Metric kQueries{"prometheus_engine_queries",

@@ -139,6 +139,7 @@ struct Self::Rep {
   Counter& connections_left = family<Counter>(kLeftInTimeWait).Add({});
   Gauge& loop_stall = family<Gauge>(kLoopStall).Add({});
   Gauge& reload_ok = family<Gauge>(kReloadOk).Add({});
+  Gauge& state_durable = family<Gauge>(kStateDurable).Add({});
   Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
   Gauge& store_samples = family<Gauge>(kStoreSamples).Add({});
@@ -239,6 +240,8 @@ void Self::store_counts(const StoreCounts& now) {
   rep_->store_refused.with(values({"out_of_order"}), catch_up(now.refused_old));
   rep_->store_refused.with(values({"limit"}), catch_up(now.refused_limit));
 }
+
+void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }
 
 void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }
 

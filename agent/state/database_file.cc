@@ -151,7 +151,6 @@ base::Result<> DatabaseFile::open_again() {
   if (was_open || !notice.empty())
     base::log::error("the state file was removed, replaced or damaged; what the agent knows was written again",
                      {{"file", path_}, {"records", fmt::to_string(all.size())}, {"damage", notice}});
-  else base::log::info("the state is durable again", {{"file", path_}, {"records", fmt::to_string(all.size())}});
   if (unknown > 0)
     base::log::warn(
         "the state file holds records of before that this agent does not know; they count from its next start",

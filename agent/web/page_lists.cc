@@ -121,10 +121,20 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(<div class="notice down" role="alert">{}<div><b>The last configuration was refused; the one before it )"
         R"(goes on.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.last_reload_error));
+  if (!snapshot.config.left_out.empty())
+    out += fmt::format(
+        R"(<div class="notice down" role="alert">{}<div><b>Services, receivers and files with mistakes were left out at )"
+        R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
+        state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
   for (const std::string& mistakes : snapshot.config.broken_target_files)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A file of targets cannot be used; what it )"
                        R"(said before goes on.</b><pre>{}</pre></div></div>)",
                        state_badge("down", "Bad targets"), escape(mistakes));
+  if (!snapshot.state_trouble.empty())
+    out +=
+        fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
+                    R"(not become durable; no recovery action is taken.</b><pre>{}</pre></div></div>)",
+                    state_badge("down", "State not durable"), escape(snapshot.state_trouble));
   if (!snapshot.ready)
     out += fmt::format(R"(<div class="notice unknown">{}<div>The agent has just started: it looks before it acts.)"
                        R"(</div></div>)",

@@ -92,6 +92,7 @@ struct ConfigPage {
   base::WallTime loaded{};
   bool last_reload_ok = true;
   std::string last_reload_error;                   // all mistakes, a line each
+  std::string left_out{};                          // mistakes of parts that were left out at the start, a line each
   std::vector<std::string> broken_target_files{};  // file_sd files whose last good content goes on: their mistakes
 };
 
@@ -110,6 +111,7 @@ struct Snapshot {
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
   ConfigPage config;
+  std::string state_trouble{};         // why nothing becomes durable now; "" while it does
   std::string heartbeat_token_file{};  // "": POST /heartbeat is not offered
 };
 

@@ -1,0 +1,120 @@
+#include "app/loaded.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace {
+
+class Folder {
+ public:
+  Folder() { std::filesystem::create_directories(path_); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return (path_ / name).string();
+  }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("fettle-loaded-" + std::to_string(::getpid()));
+};
+
+std::vector<std::string> services(const app::Loaded& loaded) {
+  std::vector<std::string> out;
+  for (const auto& [name, service] : loaded.config.services) out.push_back(name);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a start leaves out the services, receivers and files with mistakes, and nothing else") {
+  const Folder folder;
+  folder.write("good.yml", "groups: [{name: good, rules: [{alert: A, expr: up == 0}]}]\n");
+  folder.write("bad.yml", "groups: [{name: bad, rules: [{alert: B, expr: 'up == '}]}]\n");
+  folder.write(
+      "modules.yml",
+      "modules:\n  works: {prober: tcp}\n  typo: {prober: htpp}\n  late: {prober: http, http: {body_file: none}}\n");
+  const std::string file = folder.write("fettle.yml", R"(
+rule_files: [good.yml, bad.yml, missing.yml]
+blackbox: {config_file: modules.yml}
+services:
+  order:
+    probes: [{name: t, type: tcp, host: 127.0.0.1, port: 1}]
+    recovery: {when: {alert: A}, steps: [{do: {systemd: restart}}]}
+    unit: order.service
+  payment:
+    depends_on: [stock]
+    probes: [{name: s, type: tls, host: 127.0.0.1, port: 1, tls_config: {ca_file: late.pem}}]
+  stock:
+    probes: [{name: t, type: tcp, host: 127.0.0.1, prot: 1}]
+    recovery: {when: {alert: A}, steps: [{do: {systemd: restart}}]}
+  stock2:
+    file_sd_configs: [{files: [t.json], probe: {type: tcpp}}]
+receivers:
+  - {name: ops, webhook: {url: "http://127.0.0.1:1/"}}
+  - {name: bad, webhook: {uri: "http://127.0.0.1:1/"}}
+)");
+  config::Errors errors;
+  app::Loaded loaded = app::load(file, errors);
+  CHECK_FALSE(errors.empty());
+  const std::string text = errors.text();
+  app::leave_out_mistakes(file, loaded, errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.left_out == text);
+  CHECK(services(loaded) == std::vector<std::string>{"order", "payment"});
+  CHECK(loaded.probes.size() == 2);
+  CHECK(loaded.plans.size() == 1);
+  CHECK(loaded.discoveries.empty());
+  REQUIRE(loaded.receivers.size() == 1);
+  CHECK(loaded.receivers[0].name == "ops");
+  REQUIRE(loaded.groups.size() == 1);
+  CHECK(rules::file_of(*loaded.groups[0]) == folder / "good.yml");
+  const auto ask = [&](const std::string& module) {
+    const auto spec = loaded.modules.spec(module, "127.0.0.1:1", "", base::Millis{1000});
+    return spec ? "" : spec.error().text;
+  };
+  CHECK(ask("works") == "");
+  CHECK(ask("typo") == "module \"typo\" has mistakes: fettle check config names them");
+  CHECK(ask("late") == "cannot read " + (folder / "none") + ": No such file or directory");
+}
+
+TEST_CASE("files that are not there yet are warnings") {
+  const Folder folder;
+  folder.write("modules.yml", "modules: {late: {prober: http, http: {body_file: none}}}\n");
+  const std::string file = folder.write("fettle.yml", R"(
+blackbox: {config_file: modules.yml}
+services:
+  payment:
+    probes: [{name: s, type: tls, host: 127.0.0.1, port: 1, tls_config: {ca_file: /none/late.pem}}]
+)");
+  config::Errors errors;
+  const app::Loaded loaded = app::load(file, errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.probes.size() == 1);
+  CHECK(errors.warnings() ==
+        std::vector<std::string>{
+            file + ":5:83: services.payment.probes[0].tls_config: cannot load the certificate authorities of "
+                   "/none/late.pem: No such file or directory; runs fail until that is mended",
+            (folder / "modules.yml") + ":1:17: modules.late: cannot read " + (folder / "none") +
+                ": No such file or directory; its runs fail until that is mended"});
+}
+
+TEST_CASE("what holds for all services cannot be left out") {
+  const Folder folder;
+  for (const char* text : {"global: {interval: fast}\n", "services: {a: {}\n", "globl: {}\n",
+                           "global: {recovery: {plans_at_once: many}}\n"}) {
+    CAPTURE(text);
+    const std::string file = folder.write("fettle.yml", text);
+    config::Errors errors;
+    app::Loaded loaded = app::load(file, errors);
+    app::leave_out_mistakes(file, loaded, errors);
+    CHECK_FALSE(errors.empty());
+    CHECK(loaded.left_out == "");
+  }
+}
