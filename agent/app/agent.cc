@@ -175,10 +175,17 @@ base::Result<> Agent::open_sockets() {
   handles_.push_back(std::move(signals));
   if (config_.heartbeat_socket.empty()) return {};
   TRY(auto heartbeats,
-      loop::receive_datagrams(loop_, config_.heartbeat_socket, [this](std::string_view bytes, uid_t sender) {
-        if (!heartbeats_.receive(bytes))
-          log::debug("a heartbeat that names no service was dropped", {{"uid", fmt::to_string(sender)}});
-      }));
+      loop::receive_datagrams(loop_, config_.heartbeat_socket,
+                              [this](std::string_view bytes, const loop::DatagramSender& sender) {
+                                using Received = probe::Heartbeats::Received;
+                                const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
+                                const std::string uid = fmt::to_string(sender.user);
+                                if (received == Received::no_name)
+                                  log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
+                                if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
+                                  log::warn("heartbeats of a user who is not the service's are dropped",
+                                            {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
+                              }));
   handles_.push_back(std::move(heartbeats));
   return {};
 }

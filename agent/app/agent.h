@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,7 @@ class Agent final {
 
   // Little state of its own: what pages say about the configuration, and until when the last picture is good.
   base::WallTime started_;
+  std::set<uid_t> strange_senders_;  // of heartbeats; told once each
   web::ConfigPage config_page_;
   std::string state_trouble_;  // as it was logged last
   bool ready_ = false;

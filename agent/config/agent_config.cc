@@ -104,8 +104,10 @@ const Schema<Heartbeat>& heartbeat_schema() {
   static const auto s =
       Schema<Heartbeat>("heartbeat")
           .optional("socket", &Heartbeat::socket, "Unix datagram socket that takes heartbeats; empty: none.")
-          .optional("token_file", &Heartbeat::token_file,
-                    "File with the token that POST /heartbeat/<service> must bring; empty: not offered.")
+          .optional(
+              "token_file", &Heartbeat::token_file,
+              "File with the tokens that POST /heartbeat/<service> may bring, one a line: a token for all services, or "
+              "SERVICE TOKEN for one. Empty: not offered.")
           .place(&Heartbeat::place);
   return s;
 }

@@ -36,7 +36,7 @@ struct Receiver final : Registration {
 enum class Received { told, skipped, nothing };
 
 // Reads one datagram; what is too long, or comes without credentials, is skipped.
-Received receive(int fd, std::array<char, kLargest>& bytes, std::size_t& size, uid_t& sender) {
+Received receive(int fd, std::array<char, kLargest>& bytes, std::size_t& size, DatagramSender& sender) {
   iovec where{.iov_base = bytes.data(), .iov_len = bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control;
   msghdr message{};
@@ -53,14 +53,15 @@ Received receive(int fd, std::array<char, kLargest>& bytes, std::size_t& size, u
   ucred credentials{};
   std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
   size = static_cast<std::size_t>(n);
-  sender = credentials.uid;
+  sender = {credentials.uid, credentials.pid};
   return Received::told;
 }
 
 }  // namespace
 
-base::Result<Handle> receive_datagrams(EventLoop& loop, const std::string& path,
-                                       std::function<void(std::string_view bytes, uid_t sender)> on_datagram) {
+base::Result<Handle> receive_datagrams(
+    EventLoop& loop, const std::string& path,
+    std::function<void(std::string_view bytes, const DatagramSender& sender)> on_datagram) {
   const std::string what = fmt::format("cannot receive datagrams at {}", path);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -94,7 +95,7 @@ base::Result<Handle> receive_datagrams(EventLoop& loop, const std::string& path,
     std::array<char, kLargest> bytes;
     for (int i = 0; i < kPerTurn; ++i) {
       std::size_t size = 0;
-      uid_t sender = 0;
+      DatagramSender sender;
       const Received received = receive(fd, bytes, size, sender);
       if (received == Received::nothing) return;
       if (received == Received::told) return on_datagram({bytes.data(), size}, sender);

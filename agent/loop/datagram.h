@@ -14,8 +14,15 @@ namespace loop {
 
 class EventLoop;
 
-// Binds `path` (an old socket file there is replaced), mode 0660. Each datagram up to 4 KiB, with the sender's uid.
-base::Result<Handle> receive_datagrams(EventLoop& loop, const std::string& path,
-                                       std::function<void(std::string_view bytes, uid_t sender)> on_datagram);
+// Who sent a datagram, as the kernel says. The process may have ended since.
+struct DatagramSender {
+  uid_t user = 0;
+  pid_t process = 0;
+};
+
+// Binds `path` (an old socket file there is replaced), mode 0660. Each datagram up to 4 KiB, with its sender.
+base::Result<Handle> receive_datagrams(
+    EventLoop& loop, const std::string& path,
+    std::function<void(std::string_view bytes, const DatagramSender& sender)> on_datagram);
 
 }  // namespace loop

@@ -60,22 +60,49 @@ struct Heartbeats::Watcher final : loop::Registration {
   std::unique_ptr<std::function<void(const Beat&)>> call;
 };
 
-bool Heartbeats::receive(std::string_view datagram) {
+struct Heartbeats::Restriction final : loop::Registration {
+  Restriction(Heartbeats& o, std::multimap<std::string, BeatSenders>::iterator p) : owner(o), place(p) {}
+  ~Restriction() override { owner.restrictions_.erase(place); }
+  Heartbeats& owner;
+  std::multimap<std::string, BeatSenders>::iterator place;
+};
+
+loop::Handle Heartbeats::restrict(const std::string& service, BeatSenders senders) {
+  return loop::Handle(std::make_unique<Restriction>(*this, restrictions_.emplace(service, std::move(senders))));
+}
+
+// A sender that has ended already is judged by its user alone: a script that sends one datagram is gone by now.
+bool Heartbeats::may_beat(const std::string& service, const BeatSender& sender) const {
+  if (sender.user == 0) return true;
+  const auto [begin, end] = restrictions_.equal_range(service);
+  return std::all_of(begin, end, [&](const auto& entry) {
+    const BeatSenders& senders = entry.second;
+    if (senders.user) return sender.user == *senders.user;
+    if (senders.unit.empty()) return true;
+    if (loop::is_in_unit(sender.process, senders.unit, kernel_).value_or(false)) return true;
+    const auto users = loop::users_of_unit(senders.unit, kernel_);
+    return !users || users->contains(sender.user);
+  });
+}
+
+Heartbeats::Received Heartbeats::receive(std::string_view datagram, const BeatSender& sender) {
   datagram = trimmed(datagram);
   const std::size_t first_end = std::min(datagram.find_first_of(" \n"), datagram.size());
   const std::string_view first = datagram.substr(0, first_end);
-  if (first.empty()) return false;
+  Notice notice;
   if (first.find('=') != std::string_view::npos) {
-    const Notice notice = read_notice(datagram);
-    if (notice.service.empty()) return false;
-    beat(notice.service, notice.failed, notice.status);
-    return true;
+    notice = read_notice(datagram);
+  } else {
+    std::string_view rest = trimmed(datagram.substr(first_end));
+    notice.service = first;
+    notice.failed = rest == "fail" || rest.starts_with("fail ");
+    if (notice.failed) rest = trimmed(rest.substr(4));
+    notice.status = rest;
   }
-  std::string_view rest = trimmed(datagram.substr(first_end));
-  const bool failed = rest == "fail" || rest.starts_with("fail ");
-  if (failed) rest = trimmed(rest.substr(4));
-  beat(std::string(first), failed, std::string(rest));
-  return true;
+  if (notice.service.empty()) return Received::no_name;
+  if (!may_beat(notice.service, sender)) return Received::wrong_sender;
+  beat(notice.service, notice.failed, std::move(notice.status));
+  return Received::beat;
 }
 
 void Heartbeats::beat(const std::string& service, bool failed, std::string text) {

@@ -6,14 +6,18 @@
 // it is not well; READY=1 and WATCHDOG=1 mean that it is; other keys are passed over.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/time.h"
 #include "loop/scheduler.h"
+#include "loop/unit_processes.h"
 
 namespace probe {
 
@@ -24,12 +28,30 @@ struct Beat {
   std::string text;
 };
 
+// Who sent a datagram.
+struct BeatSender {
+  uid_t user = 0;
+  pid_t process = 0;
+};
+
+// Whose datagrams count for a name. root's always do.
+struct BeatSenders {
+  std::optional<uid_t> user;  // this user's only
+  std::string unit;           // else those of this unit's processes and users; "": of whoever may write to the socket
+};
+
 class Heartbeats {
  public:
-  explicit Heartbeats(loop::Scheduler& scheduler) : scheduler_(scheduler) {}
-  // One datagram. False if it names no service.
-  bool receive(std::string_view datagram);
+  explicit Heartbeats(loop::Scheduler& scheduler, loop::KernelFiles kernel = {})
+      : scheduler_(scheduler), kernel_(std::move(kernel)) {}
+
+  enum class Received { beat, no_name, wrong_sender };
+  // One datagram.
+  Received receive(std::string_view datagram, const BeatSender& sender);
+  // A beat that came another way, with a token.
   void beat(const std::string& service, bool failed, std::string text);
+  // Which datagrams count for `service`, while the Handle is held; where several say so, all must agree.
+  loop::Handle restrict(const std::string& service, BeatSenders senders);
   std::optional<Beat> last(const std::string& service) const;
   // When somebody first asked for this service's beats: silence is measured from here until the first beat.
   base::Instant awaited_since(const std::string& service);
@@ -38,7 +60,12 @@ class Heartbeats {
 
  private:
   struct Watcher;
+  struct Restriction;
+  bool may_beat(const std::string& service, const BeatSender& sender) const;
+
   loop::Scheduler& scheduler_;
+  const loop::KernelFiles kernel_;
+  std::multimap<std::string, BeatSenders> restrictions_;
   std::map<std::string, Beat> beats_;
   std::map<std::string, base::Instant> awaited_;
   std::multimap<std::string, std::function<void(const Beat&)>*> watchers_;

@@ -10,13 +10,26 @@ namespace {
 // What a service says of itself is shown on one line.
 constexpr std::size_t kMostText = 400;
 
-constexpr std::size_t kLongestToken = 64 * 1024;
+constexpr std::size_t kLongestFile = 64 * 1024;
 
-bool has_token(const Request& request, std::string_view token) {
+// A line of the file is a token for all services, or "SERVICE TOKEN". All lines are compared, whichever fits.
+bool has_token(const Request& request, std::string_view tokens, std::string_view service) {
   const std::string given = request.header("Authorization");
   constexpr std::string_view kScheme = "Bearer ";
-  return !token.empty() && given.size() > kScheme.size() && base::same_word(given.substr(0, kScheme.size()), kScheme) &&
-         same_in_constant_time(trim(std::string_view(given).substr(kScheme.size())), token);
+  if (given.size() <= kScheme.size() || !base::same_word(given.substr(0, kScheme.size()), kScheme)) return false;
+  const std::string_view shown = trim(std::string_view(given).substr(kScheme.size()));
+  bool fits = false;
+  while (!tokens.empty()) {
+    const std::size_t end = std::min(tokens.find('\n'), tokens.size());
+    std::string_view line = trim(tokens.substr(0, end));
+    tokens.remove_prefix(std::min(end + 1, tokens.size()));
+    if (const std::size_t blank = line.find_first_of(" \t"); blank != std::string_view::npos) {
+      if (line.substr(0, blank) != service) continue;
+      line = trim(line.substr(blank));
+    }
+    if (!line.empty() && same_in_constant_time(shown, line)) fits = true;
+  }
+  return fits;
 }
 
 }  // namespace
@@ -27,15 +40,14 @@ Response heartbeat_route(const Request& request, const Context& context) {
     return text_response(404,
                          "Heartbeats over HTTP are not configured; set heartbeat.token_file in the configuration.");
   if (request.method != "POST") return not_allowed("POST");
-  auto token = request.admin ? base::Result<std::string>("") : base::read_file(file, kLongestToken);
-  if (!token) return text_response(503, token.error().text);
-  while (token->ends_with('\n') || token->ends_with('\r')) token->pop_back();
-  if (!request.admin && !has_token(request, trim(*token))) {
+  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
+  const auto tokens = request.admin ? base::Result<std::string>("") : base::read_file(file, kLongestFile);
+  if (!tokens) return text_response(503, tokens.error().text);
+  if (!request.admin && !has_token(request, *tokens, service)) {
     Response response = text_response(401, "A heartbeat needs the header Authorization: Bearer TOKEN.");
     response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"fettle heartbeat\"");
     return response;
   }
-  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
   const std::string status = request.param("status");
   if (status != "" && status != "ok" && status != "fail")
     return text_response(400, fmt::format("status is ok or fail, not \"{}\".", status));

@@ -1,5 +1,8 @@
 // The service says by itself that it lives, every so often; silence is the failure, and so is a beat that says "fail".
+#include <pwd.h>
+
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "probe/common_keys.h"
@@ -14,6 +17,8 @@ using model::Reason;
 
 struct HeartbeatSettings {
   std::string from;
+  std::string user;
+  BeatSenders senders{};  // follows from `user` and the service's unit
   base::Millis every{0};
   base::Millis grace{1000};
 
@@ -26,6 +31,10 @@ const config::Schema<HeartbeatSettings>& schema() {
           .required("every", &HeartbeatSettings::every, "How often the service says that it lives.")
           .optional("grace", &HeartbeatSettings::grace, "How late a beat may be.")
           .optional("from", &HeartbeatSettings::from, "Name that the beats carry. Default: the service's name.")
+          .optional(
+              "user", &HeartbeatSettings::user,
+              "User whose datagrams count, by name or number; root's always do. Empty: those of the processes and "
+              "users of the service's unit, or without a unit of everybody who may write to the socket.")
           .check([](const HeartbeatSettings& heartbeat, const config::Complain& complain) {
             if (heartbeat.every < base::Millis{10}) complain("every", "must be at least 10ms");
           });
@@ -83,6 +92,7 @@ class HeartbeatEvents final : public EventSource {
  public:
   HeartbeatEvents(const Context& context, const HeartbeatSettings& settings, OnEvent on_event)
       : context_(context), settings_(settings), on_event_(std::move(on_event)) {
+    restricted_ = context_.heartbeats.restrict(settings_.from, settings_.senders);
     watching_ = context_.heartbeats.watch(settings_.from, [this](const Beat& beat) { on_beat(beat); });
     const std::optional<Beat> last = context_.heartbeats.last(settings_.from);
     if (last) well_ = !last->failed;
@@ -111,6 +121,7 @@ class HeartbeatEvents final : public EventSource {
   const HeartbeatSettings& settings_;
   OnEvent on_event_;
   std::optional<bool> well_;  // nothing: silent
+  loop::Handle restricted_;
   loop::Handle watching_;
   loop::Handle missing_;
 };
@@ -130,10 +141,25 @@ class Heartbeat final : public Settings {
   HeartbeatSettings settings_;
 };
 
+std::optional<uid_t> user_named(const std::string& name) {
+  uid_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error == std::errc() && end == name.data() + name.size()) return number;
+  const passwd* entry = ::getpwnam(name.c_str());  // the configuration is read on one thread
+  if (entry == nullptr) return std::nullopt;
+  return entry->pw_uid;
+}
+
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
   HeartbeatSettings settings = schema().parse(node, path, errors);
   if (settings.from.empty()) settings.from = owner.service;
+  settings.senders.unit = owner.unit;
+  if (!settings.user.empty()) {
+    settings.senders.user = user_named(settings.user);
+    if (!settings.senders.user)
+      errors.add(node.find("user").mark(), path + ".user", "there is no user '" + settings.user + "' on this node");
+  }
   return std::make_unique<Heartbeat>(std::move(settings));
 }
 

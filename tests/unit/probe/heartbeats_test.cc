@@ -1,8 +1,10 @@
 #include "probe/heartbeats.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include "fakes/fake_loop.h"
+#include "fakes/kernel_tree.h"
 
 using namespace std::chrono_literals;
 
@@ -34,7 +36,7 @@ TEST_CASE("a datagram is a name, a name and fail, or lines as of sd_notify") {
     fakes::FakeLoop loop;
     probe::Heartbeats heartbeats(loop);
     const std::string service = row.service;
-    CHECK(heartbeats.receive(row.datagram) == !service.empty());
+    CHECK((heartbeats.receive(row.datagram, {}) == probe::Heartbeats::Received::beat) == !service.empty());
     if (service.empty()) continue;
     const auto beat = heartbeats.last(service);
     REQUIRE(beat.has_value());
@@ -60,13 +62,67 @@ TEST_CASE("a watch hears its service until it is dropped, also from inside the c
   CHECK(other == 4);
 }
 
+TEST_CASE("a datagram counts if it comes from the service's own user or unit") {
+  using Received = probe::Heartbeats::Received;
+  // order.service runs two processes as 1001; a shell of 1002 is in a login session; 30 has ended.
+  const fakes::KernelTree kernel;
+  kernel.process(10, "0::/system.slice/order.service");
+  kernel.process(11, "0::/system.slice/order.service/worker");
+  kernel.process(20, "0::/user.slice/user-1002.slice/session-1.scope");
+  struct Row {
+    const char* name;
+    probe::BeatSenders senders;
+    probe::BeatSender sender;
+    Received received;
+  };
+  const uid_t self = ::getuid();  // who owns the processes of the tree
+  for (const Row& row : {
+           Row{"nobody said whose", {}, {1002, 20}, Received::beat},
+           Row{"the user", {.user = 1001, .unit = ""}, {1001, 99}, Received::beat},
+           Row{"another user", {.user = 1001, .unit = ""}, {1002, 20}, Received::wrong_sender},
+           Row{"root", {.user = 1001, .unit = ""}, {0, 20}, Received::beat},
+           Row{"the user wins over the unit",
+               {.user = 1001, .unit = "order.service"},
+               {1002, 10},
+               Received::wrong_sender},
+           Row{"a process of the unit", {.user = {}, .unit = "order.service"}, {1003, 10}, Received::beat},
+           Row{"below the unit", {.user = {}, .unit = "order.service"}, {1003, 11}, Received::beat},
+           Row{"a stranger", {.user = {}, .unit = "order.service"}, {1002, 20}, Received::wrong_sender},
+           Row{"a stranger that has ended", {.user = {}, .unit = "order.service"}, {1002, 30}, Received::wrong_sender},
+           Row{"the unit's user, ended", {.user = {}, .unit = "order.service"}, {self, 30}, Received::beat},
+           Row{"a unit of a similar name", {.user = {}, .unit = "der.service"}, {1003, 10}, Received::wrong_sender},
+           Row{"a unit that does not run", {.user = {}, .unit = "stock.service"}, {1002, 20}, Received::wrong_sender},
+       }) {
+    CAPTURE(row.name);
+    if (row.sender.user == 0 && row.received != Received::beat) continue;  // these tests run as root
+    fakes::FakeLoop loop;
+    probe::Heartbeats heartbeats(loop, kernel.files());
+    {
+      const loop::Handle restricted = heartbeats.restrict("order", row.senders);
+      CHECK(heartbeats.receive("order", row.sender) == row.received);
+      CHECK(heartbeats.receive("SERVICE=order\nWATCHDOG=1", row.sender) == row.received);
+      CHECK(heartbeats.last("order").has_value() == (row.received == Received::beat));
+      CHECK(heartbeats.receive("payment", row.sender) == Received::beat);
+    }
+    CHECK(heartbeats.receive("order", row.sender) == Received::beat);
+  }
+}
+
+TEST_CASE("without systemd's control groups a unit says nothing about senders") {
+  const fakes::KernelTree kernel(fakes::KernelTree::Without::systemd);
+  fakes::FakeLoop loop;
+  probe::Heartbeats heartbeats(loop, kernel.files());
+  const loop::Handle restricted = heartbeats.restrict("order", {.user = {}, .unit = "order.service"});
+  CHECK(heartbeats.receive("order", {1002, 20}) == probe::Heartbeats::Received::beat);
+}
+
 TEST_CASE("made-up names do not fill the memory") {
   fakes::FakeLoop loop;
   probe::Heartbeats heartbeats(loop);
-  for (int i = 0; i < 5000; ++i) heartbeats.receive("name" + std::to_string(i));
+  for (int i = 0; i < 5000; ++i) heartbeats.receive("name" + std::to_string(i), {});
   CHECK(heartbeats.last("name999").has_value());
   CHECK_FALSE(heartbeats.last("name4999").has_value());
-  heartbeats.receive("name0 again");
+  heartbeats.receive("name0 again", {});
   CHECK(heartbeats.last("name0")->text == "again");
 }
 

@@ -525,14 +525,14 @@ TEST_CASE("heartbeat is up while beats come, down when one is missing or says fa
   trial.world.loop.advance(1501ms);
   CHECK(look() == Reason::heartbeat_missed);
   CHECK(trial.found.text == "no heartbeat ever; one every 1s was promised, with a grace of 500ms");
-  trial.world.heartbeats.receive("order 7 orders/s");
+  trial.world.heartbeats.receive("order 7 orders/s", {});
   trial.world.loop.advance(1500ms);
   CHECK(look() == Reason::none);
   CHECK(trial.found.text == "heartbeat 1s500ms ago: 7 orders/s");
   CHECK(trial.measured("probe_heartbeat_age_seconds") == doctest::Approx(1.5));
   trial.world.loop.advance(1ms);
   CHECK(look() == Reason::heartbeat_missed);
-  trial.world.heartbeats.receive("order fail no stock");
+  trial.world.heartbeats.receive("order fail no stock", {});
   CHECK(look() == Reason::status_mismatch);
   CHECK(trial.found.text == "the service says that it is not well: no stock");
 }
@@ -543,7 +543,7 @@ TEST_CASE("a heartbeat is an event only when it changes the verdict") {
   const auto source =
       trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(event.text); });
   for (int i = 0; i < 5; ++i) {
-    trial.world.heartbeats.receive("order");
+    trial.world.heartbeats.receive("order", {});
     trial.world.loop.advance(1s);
   }
   CHECK(events == std::vector<std::string>{"a beat"});
@@ -551,9 +551,9 @@ TEST_CASE("a heartbeat is an event only when it changes the verdict") {
   CHECK(events.back() == "no beat within 1s500ms");
   trial.world.loop.advance(1h);
   CHECK(events.size() == 2);
-  trial.world.heartbeats.receive("order fail");
-  trial.world.heartbeats.receive("order fail");
-  trial.world.heartbeats.receive("order");
+  trial.world.heartbeats.receive("order fail", {});
+  trial.world.heartbeats.receive("order fail", {});
+  trial.world.heartbeats.receive("order", {});
   CHECK(events == std::vector<std::string>{"a beat", "no beat within 1s500ms", "a beat that says fail", "a beat"});
 }
 

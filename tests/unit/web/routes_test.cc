@@ -98,7 +98,7 @@ TEST_CASE("a heartbeat needs its token") {
   Handlers handlers;
   const std::string file =
       (std::filesystem::temp_directory_path() / ("fettle-token-" + std::to_string(::getpid()))).string();
-  std::ofstream(file) << "s3cret\n";
+  std::ofstream(file) << "s3cret\norder  0rder\r\npayment p4y\n\n";
   auto shop = std::make_shared<web::Snapshot>(fakes::shop_snapshot());
   shop->heartbeat_token_file = file;
   handlers.slot.store(shop);
@@ -112,6 +112,10 @@ TEST_CASE("a heartbeat needs its token") {
       {"wrong token", "POST", "/heartbeat/order", "Bearer s3cres", 401},
       {"longer token", "POST", "/heartbeat/order", "Bearer s3crets3cret", 401},
       {"no token", "POST", "/heartbeat/order", "", 401},
+      {"the service's own", "POST", "/heartbeat/order", "Bearer 0rder", 202},
+      {"another service's", "POST", "/heartbeat/order", "Bearer p4y", 401},
+      {"a whole line", "POST", "/heartbeat/order", "Bearer order  0rder", 401},
+      {"an empty one", "POST", "/heartbeat/order", "Bearer ", 401},
       {"wrong method", "GET", "/heartbeat/order", "Bearer s3cret", 405},
       {"odd status", "POST", "/heartbeat/order?status=maybe", "Bearer s3cret", 400},
   };
@@ -124,7 +128,8 @@ TEST_CASE("a heartbeat needs its token") {
     request.headers = {{"Authorization", row.authorization}};
     CHECK(web::route(request, handlers.context).status == row.status);
   }
-  CHECK(handlers.backend.calls() == std::vector<std::string>{"heartbeat order ok ", "heartbeat order fail no disk"});
+  CHECK(handlers.backend.calls() ==
+        std::vector<std::string>{"heartbeat order ok ", "heartbeat order fail no disk", "heartbeat order ok "});
   handlers.backend.next_answer = base::fail(base::Kind::not_found, "No service \"ordre\" expects heartbeats.");
   web::Request request;
   request.method = "POST";
