@@ -75,8 +75,8 @@ void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(b
   }
   auto spec = spec_for(question, limit);
   if (!spec) return done(tl::unexpected<base::Error>(spec.error()));
-  const auto run = runs_.insert(runs_.end(), Run{*spec, nullptr, {}});
-  run->attempt = probe::run_once(
+  const auto run = runs_.insert(runs_.end(), std::make_unique<Run>(Run{*spec, nullptr}));
+  (*run)->attempt = probe::run_once(
       context_, **spec,
       [this, run, module = modules_.text(question.module), done = std::move(done)](const model::Outcome& outcome) {
         web::ProbeAnswer answer;
@@ -87,7 +87,8 @@ void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(b
         answer.reason = model::to_string(outcome.reason);
         answer.text = outcome.text;
         answer.module = module;
-        run->burial = context_.scheduler.after({}, [this, run] { runs_.erase(run); });
+        deferred_.add(std::move(*run));
+        runs_.erase(run);
         done(std::move(answer));
       });
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/agent_config.h"
+#include "loop/deferred_delete.h"
 #include "probe/attempt.h"
 #include "probe/blackbox.h"
 #include "probe/run_once.h"
@@ -25,7 +26,7 @@ class ProbeEndpoint {
   static constexpr std::chrono::seconds kLongest{120};
   static constexpr std::size_t kMostRuns = 16;  // at the same time; each holds a worker thread of the server
 
-  explicit ProbeEndpoint(probe::Context context) : context_(context) {}
+  explicit ProbeEndpoint(probe::Context context) : context_(context), deferred_(context.scheduler) {}
 
   // Modules and targets of a new configuration; what `probes` look at is allowed. Runs that are going on go on.
   void replace(probe::BlackboxModules modules, const config::Blackbox& settings,
@@ -40,7 +41,7 @@ class ProbeEndpoint {
   struct Run {
     std::shared_ptr<const probe::Spec> spec;
     std::unique_ptr<probe::Attempt> attempt;
-    loop::Handle burial;  // an Attempt must not be dropped inside its own answer
+    void cut() { attempt->cut(); }
   };
   using SpecKey = std::tuple<std::string, std::string, std::string, base::Millis>;
 
@@ -54,7 +55,8 @@ class ProbeEndpoint {
   std::set<std::string, std::less<>> own_targets_;
   // A module with a TLS configuration of its own costs a reading of certificates: kept from run to run.
   std::map<SpecKey, std::shared_ptr<const probe::Spec>> specs_;
-  std::list<Run> runs_;
+  std::list<std::unique_ptr<Run>> runs_;
+  loop::DeferredDelete deferred_;
 };
 
 }  // namespace app

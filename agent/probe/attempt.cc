@@ -40,16 +40,16 @@ struct Attempt::Rep {
       : context(c),
         spec(s),
         done(std::move(d)),
+        timeout(s.timeout),
         started(c.scheduler.now()),
-        deadline(started + s.timeout),
+        deadline(started + timeout),
         stalled_before(c.scheduler.stalled()) {}
 
   // A loop without another timer would not know how long it stood still: each quarter of the time is a point to know it
   // by. Nearly all runs are over before the first.
   void arm(int quarter = 1) {
-    timer = quarter < 4
-                ? context.scheduler.at(started + spec.timeout * quarter / 4, [this, quarter] { arm(quarter + 1); })
-                : context.scheduler.at(deadline + kSlack, [this] { expire(); });
+    timer = quarter < 4 ? context.scheduler.at(started + timeout * quarter / 4, [this, quarter] { arm(quarter + 1); })
+                        : context.scheduler.at(deadline + kSlack, [this] { expire(); });
   }
 
   void finish(model::Outcome outcome) {
@@ -69,7 +69,7 @@ struct Attempt::Rep {
 
   void expire() {
     finish(model::Outcome::failure(spec.type ? spec.type->late : model::Reason::read_timeout,
-                                   "no answer within " + base::format_duration(spec.timeout)));
+                                   "no answer within " + base::format_duration(timeout)));
   }
 
   // What the agent did not do in time, if a failure may come from that; else "".
@@ -79,8 +79,7 @@ struct Attempt::Rep {
     if (!out_of_time && outcome.reason != model::Reason::too_slow) return "";
     if (late > kStarved) return "the agent itself noticed the deadline " + in_words(late) + " late";
     const base::Duration lost = context.scheduler.stalled() - stalled_before;
-    const bool much =
-        lost > base::Duration{} && lost * kLostShare >= std::min<base::Duration>(outcome.took, spec.timeout);
+    const bool much = lost > base::Duration{} && lost * kLostShare >= std::min<base::Duration>(outcome.took, timeout);
     if (!much) return "";
     return "the agent itself stood still for " + in_words(lost) + " of " + in_words(outcome.took);
   }
@@ -88,6 +87,7 @@ struct Attempt::Rep {
   const Context& context;
   const Spec& spec;
   Done done;
+  const base::Millis timeout;  // as it was at the start: a reload may change the spec's while the run goes on
   base::Instant started;
   base::Instant deadline;
   base::Duration stalled_before;
@@ -108,5 +108,9 @@ Attempt::~Attempt() = default;
 base::Instant Attempt::started() const { return rep_->started; }
 base::Instant Attempt::deadline() const { return rep_->deadline; }
 void Attempt::expire() { rep_->expire(); }
+void Attempt::cut() {
+  rep_->done = nullptr;
+  rep_->timer.reset();
+}
 
 }  // namespace probe

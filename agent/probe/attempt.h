@@ -13,7 +13,7 @@ namespace probe {
 // `done` comes exactly once, from a later turn, with `took` filled in. A Probe that is silent at its deadline fails
 // with the type's `late` reason; what it says afterwards is not heard. A run that ran out of time while the agent
 // itself stood still fails with agent_overloaded: that is no word about the service. Dropping the Attempt cancels the
-// run; it must not be dropped inside `done` (the Probe may still be on the stack).
+// run; where the Probe may be on the stack (inside `done`, or where nobody knows) it goes by loop::DeferredDelete.
 class Attempt {
  public:
   Attempt(const Context& context, const Spec& spec, Done done);
@@ -23,6 +23,8 @@ class Attempt {
   base::Instant deadline() const;
   // Ends a run that is still going as late, now: for a caller whose turn is older than the deadline's own timer.
   void expire();
+  // `done` will not come any more, also if the answer is ready in this turn.
+  void cut();
 
  private:
   struct Rep;

@@ -6,9 +6,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/check.h"
 #include "base/edit_distance.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "loop/deferred_delete.h"
 #include "probe/attempt.h"
 #include "probe/health.h"
 #include "probe/registry.h"
@@ -40,7 +42,7 @@ Thresholds thresholds_of(const Spec& spec) {
 
 }  // namespace
 
-// One configured probe with all that is known about it. Lives at one address until a turn after it was replaced.
+// One configured probe with all that is known about it. Lives at one address until a turn after it was retired.
 struct Entry {
   Spec spec;
   Thresholds thresholds;
@@ -64,6 +66,12 @@ struct Entry {
   bool retired = false;  // replaced; nothing of it may be told any more
 
   bool busy() const { return attempt || waiting; }
+  // Its run and its event source may be on the stack: the run is cut for itself, what the source says is not heard.
+  void cut() {
+    retired = true;
+    timer.reset();
+    event_timer.reset();
+  }
   // Between two runs on the grid, as things stand.
   Duration pace() const {
     const bool settled_down = health.health == model::Health::down && !change_pending(health);
@@ -172,10 +180,13 @@ struct Schedule::Rep {
                                           [this, &e](model::Outcome outcome) { finish(e, std::move(outcome)); });
   }
 
-  // Frees the place that a run of this type held, for whoever has waited longest and may run now.
+  // Frees the place that a run of this type held, for whoever has waited longest and may run now. Once for each run:
+  // when it has told its outcome, or when its probe is retired.
   void leave(const Type* type) {
+    std::size_t& of_type = running[type];
+    CHECK(running_in_all > 0 && of_type > 0);
     --running_in_all;
-    --running[type];
+    --of_type;
     const auto next = std::find_if(queue.begin(), queue.end(), [this](const Entry* e) { return has_room(*e); });
     if (next == queue.end()) return;
     Entry& e = **next;
@@ -185,8 +196,8 @@ struct Schedule::Rep {
 
   void finish(Entry& e, model::Outcome outcome) {
     const Instant began = e.attempt->started();
-    bury(std::move(e.attempt));
-    if (e.source && !e.retired) e.source->describe(outcome);
+    deferred.add(std::move(e.attempt));
+    if (e.source) e.source->describe(outcome);
     const Cause cause = e.confirms ? Cause::event : Cause::grid;
     const model::Health before = e.health.health;
     const Starting starting = now() < e.grace_ends ? Starting::yes : Starting::no;
@@ -225,39 +236,21 @@ struct Schedule::Rep {
     if (e.source && !e.retired) e.source->after_run(s.last->outcome);
   }
 
-  // What may be on the call stack right now goes in a later turn.
-  void bury(std::unique_ptr<Attempt> attempt) {
-    buried_attempts.push_back(std::move(attempt));
-    arm_sweep();
-  }
-  void retire(std::unique_ptr<Entry> e) {
-    e->retired = true;
-    e->timer.reset();
-    e->event_timer.reset();
+  // True if a run of it was going on: its place is still to be left.
+  bool retire(std::unique_ptr<Entry> e) {
     if (e->waiting) std::erase(queue, e.get());
     const bool held_place = e->attempt != nullptr;
-    const Type* type = e->spec.type;
-    if (e->attempt) buried_attempts.push_back(std::move(e->attempt));
-    buried_entries.push_back(std::move(e));
-    arm_sweep();
-    if (held_place) leave(type);
-  }
-  void arm_sweep() {
-    if (sweep) return;
-    sweep = context.scheduler.at(now(), [this] {
-      sweep.reset();
-      buried_attempts.clear();
-      buried_entries.clear();
-    });
+    deferred.add(std::move(e->attempt));  // first: it uses the settings of the entry
+    deferred.add(std::move(e));
+    return held_place;
   }
 
   enum class Which { all, discovered };
 
   void replace(std::vector<Spec> specs, Which which) {
-    std::map<Key, std::unique_ptr<Entry>> old;
+    std::multimap<Key, std::unique_ptr<Entry>> old;
     for (auto& e : entries)
-      if (which == Which::all || e->spec.discovered)
-        old.insert_or_assign(Key{e->spec.service, e->spec.name}, std::move(e));
+      if (which == Which::all || e->spec.discovered) old.emplace(Key{e->spec.service, e->spec.name}, std::move(e));
     std::erase(entries, nullptr);
     for (Spec& spec : specs) {
       const auto found = old.find(Key{spec.service, spec.name});
@@ -272,12 +265,15 @@ struct Schedule::Rep {
         enter(*entries.back(), std::move(spec));
       }
     }
-    for (auto& [key, e] : old) retire(std::move(e));
+    std::vector<const Type*> left;  // by all of them before anybody starts in their place
+    for (auto& [key, e] : old)
+      if (const Type* type = e->spec.type; retire(std::move(e))) left.push_back(type);
     by_service.clear();
     for (const auto& e : entries) by_service[e->spec.service].push_back(e.get());
     for (const auto& e : entries)
       if (!e->source)
         e->source = e->spec.settings->watch(context, [this, entry = e.get()](Event event) { on_event(*entry, event); });
+    for (const Type* type : left) leave(type);
   }
 
   void enter(Entry& e, Spec spec) {
@@ -328,9 +324,7 @@ struct Schedule::Rep {
   std::size_t running_in_all = 0;
   std::map<const Type*, std::size_t> running;
   std::deque<Entry*> queue;  // runs that wait for a place
-  std::vector<std::unique_ptr<Entry>> buried_entries;
-  std::vector<std::unique_ptr<Attempt>> buried_attempts;  // go first: they use the settings of the entries
-  loop::Handle sweep;
+  loop::DeferredDelete deferred{context.scheduler};
 };
 
 Limits parse_limits(const config::ProbesAtOnce& settings, std::size_t own, config::Errors& errors) {

@@ -1,0 +1,75 @@
+#include "app/probe_endpoint.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fakes/probe_world.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Endpoint {
+  Endpoint() { endpoint->replace(probe::BlackboxModules(), anything(), {}); }
+  static config::Blackbox anything() {
+    config::Blackbox settings;
+    settings.targets = {"*"};
+    return settings;
+  }
+  void ask(base::Millis timeout = 1s) {
+    endpoint->run({"tcp_connect", "127.0.0.1:6379", "", timeout},
+                  [this](base::Result<web::ProbeAnswer> answer) { answers.push_back(std::move(answer)); });
+  }
+  static loop::Connected refused() {
+    loop::Connected connected;
+    connected.failure = {model::Reason::refused, "connect to 127.0.0.1:6379: Connection refused"};
+    return connected;
+  }
+  fakes::ProbeWorld world;
+  std::unique_ptr<app::ProbeEndpoint> endpoint = std::make_unique<app::ProbeEndpoint>(world.context);
+  std::vector<base::Result<web::ProbeAnswer>> answers;
+};
+
+}  // namespace
+
+TEST_CASE("a run answers once, leaves its place at once, and goes in a later turn") {
+  Endpoint e;
+  for (std::size_t i = 0; i < app::ProbeEndpoint::kMostRuns; ++i) e.ask();
+  CHECK(e.answers.empty());
+  e.ask();
+  REQUIRE(e.answers.size() == 1);
+  CHECK(e.answers[0].error().kind == base::Kind::limit);
+  e.answers.clear();
+  while (e.world.dialer.desk.waiting() > 0) e.world.dialer.desk.answer(Endpoint::refused());
+  REQUIRE(e.answers.size() == app::ProbeEndpoint::kMostRuns);
+  for (const auto& answer : e.answers) CHECK(answer->reason == "refused");
+  e.answers.clear();
+  e.ask();
+  CHECK(e.answers.empty());
+  CHECK(e.world.dialer.desk.waiting() == 1);
+}
+
+TEST_CASE("a new configuration in the turn of an answer leaves the run as it is, and its answer comes") {
+  Endpoint e;
+  const loop::Handle reload =
+      e.world.loop.after(1s - 5ms, [&] { e.endpoint->replace(probe::BlackboxModules(), Endpoint::anything(), {}); });
+  e.ask(1500ms);  // with the exporter's offset of half a second
+  e.world.loop.advance(2s);
+  REQUIRE(e.answers.size() == 1);
+  CHECK(e.answers[0]->reason == "connect_timeout");
+}
+
+TEST_CASE("an endpoint that goes cancels its runs") {
+  Endpoint e;
+  e.ask();
+  e.ask();
+  CHECK(e.world.dialer.desk.waiting() == 2);
+  e.endpoint.reset();
+  CHECK(e.world.dialer.desk.waiting() == 0);
+  e.world.loop.advance(1min);
+  CHECK(e.answers.empty());
+}
