@@ -59,8 +59,11 @@ Agent::Agent(AgentOptions options, config::AgentConfig config)
       samples_(store_, target_labels(config_.global)),
       started_(loop_.wall_now()) {}
 
+// The loop turns no more. Workers that wait for it are told so first, as the server waits for its workers.
 Agent::~Agent() {
-  server_.reset();  // no worker asks any more
+  if (backend_) backend_->close();
+  slot_.close();
+  server_.reset();
 }
 
 base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, Loaded loaded) {

@@ -2,13 +2,12 @@
 // never.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "app/questions.h"
 #include "loop/scheduler.h"
 #include "web/backend.h"
 
@@ -40,7 +39,10 @@ class Backend final : public web::Backend {
  public:
   using SelfMetrics = std::function<std::vector<model::MetricFamily>()>;
   Backend(loop::Scheduler& loop, LoopSide loop_side, SelfMetrics self_metrics)
-      : loop_(loop), loop_side_(std::move(loop_side)), self_metrics_(std::move(self_metrics)) {}
+      : questions_(loop), loop_side_(std::move(loop_side)), self_metrics_(std::move(self_metrics)) {}
+
+  // The loop has ended: whoever waits for it is told so, and whoever asks. On the loop's thread.
+  void close() { questions_.close(); }
 
   base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
                                                                 std::int64_t start, std::int64_t end) override;
@@ -60,7 +62,7 @@ class Backend final : public web::Backend {
   base::Result<> ack(const std::string& service, const std::string& comment) override;
 
  private:
-  loop::Scheduler& loop_;
+  Questions questions_;
   LoopSide loop_side_;
   SelfMetrics self_metrics_;
 };

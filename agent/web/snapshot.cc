@@ -38,4 +38,12 @@ void SnapshotSlot::outdate() {
   outdated_ = true;
 }
 
+void SnapshotSlot::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  drawn_.notify_all();
+}
+
 }  // namespace web

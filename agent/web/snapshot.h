@@ -130,16 +130,19 @@ class SnapshotSlot {
   // Loop thread. The picture counts as new until `good_until`, whatever changes, and from then on until outdate().
   void store(std::shared_ptr<const Snapshot> next, base::Instant good_until = {});
   void outdate();  // something in the current picture is not so any more
+  // There will be no other picture: nobody waits for one, now and later.
+  void close();
   // How to ask for a picture; called from any thread, once for each picture. Before the first load().
   void on_wanted(std::function<void()> draw) { draw_ = std::move(draw); }
 
  private:
-  bool is_good() const { return !outdated_ || base::Clock::now() < good_until_; }
+  bool is_good() const { return closed_ || !outdated_ || base::Clock::now() < good_until_; }
 
   mutable std::mutex mutex_;
   mutable std::condition_variable drawn_;
   std::shared_ptr<const Snapshot> current_ = std::make_shared<const Snapshot>();
   bool outdated_ = false;
+  bool closed_ = false;
   base::Instant good_until_{};
   mutable bool asked_ = false;
   std::function<void()> draw_;
