@@ -37,6 +37,7 @@ base::Result<> Agent::reload() {
   }
   for (const std::string& warning : errors.warnings()) log::warn("configuration", {{"warning", warning}});
   if (!same_globals(loaded.config, config_)) {
+    rules_->end_what_is_gone();
     std::swap(config_, loaded.config);  // what is made anew reads config_
     make_rules();
     make_notifications();

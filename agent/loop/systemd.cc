@@ -280,7 +280,8 @@ base::Result<> SdBusSystemd::Bus::connect() {
   // Without a subscriber systemd sends no signals about units.
   sd_bus_call_method_async(native, nullptr, kSystemd, kManagerPath, kManager, "Subscribe", nullptr, nullptr, "");
   for (auto& [name, watched] : units) follow(*watched);
-  for (Job* job : std::vector(jobs)) job->connected();
+  for (Job* job : std::vector(jobs))  // the end of one may drop others
+    if (std::find(jobs.begin(), jobs.end(), job) != jobs.end()) job->connected();
   connection->sent();
   return {};
 }

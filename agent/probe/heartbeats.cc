@@ -54,7 +54,11 @@ struct Heartbeats::Watcher final : loop::Registration {
   Watcher(Heartbeats& o, std::multimap<std::string, std::function<void(const Beat&)>*>::iterator p,
           std::unique_ptr<std::function<void(const Beat&)>> c)
       : owner(o), place(p), call(std::move(c)) {}
-  ~Watcher() override { owner.watchers_.erase(place); }
+  ~Watcher() override {
+    const std::string service = place->first;
+    owner.watchers_.erase(place);
+    if (!owner.watchers_.contains(service)) owner.awaited_.erase(service);  // nobody waits for its beats any more
+  }
   Heartbeats& owner;
   std::multimap<std::string, std::function<void(const Beat&)>*>::iterator place;
   std::unique_ptr<std::function<void(const Beat&)>> call;

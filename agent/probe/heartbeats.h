@@ -53,7 +53,8 @@ class Heartbeats {
   // Which datagrams count for `service`, while the Handle is held; where several say so, all must agree.
   loop::Handle restrict(const std::string& service, BeatSenders senders);
   std::optional<Beat> last(const std::string& service) const;
-  // When somebody first asked for this service's beats: silence is measured from here until the first beat.
+  // When somebody first asked for this service's beats: silence is measured from here until the first beat. Forgotten
+  // with the last Handle of watch() for the service.
   base::Instant awaited_since(const std::string& service);
   // Calls `on_beat` after each beat of `service` while the Handle is held.
   loop::Handle watch(const std::string& service, std::function<void(const Beat&)> on_beat);

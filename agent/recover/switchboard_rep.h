@@ -63,6 +63,7 @@ struct Switchboard::Rep : std::enable_shared_from_this<Rep> {
     Place(std::weak_ptr<Rep> r, std::string s, std::uint64_t i) : rep(std::move(r)), service(std::move(s)), id(i) {}
     ~Place() override {
       const auto there = rep.lock();
+      if (there) there->superseded.erase(id);
       Entry* entry = there ? there->find(service) : nullptr;
       if (entry != nullptr && entry->order && entry->order->id == id) entry->order->done = nullptr;
     }
@@ -80,6 +81,7 @@ struct Switchboard::Rep : std::enable_shared_from_this<Rep> {
   state::State& state;
   traffic::Nginx nginx;
   std::uint64_t next_id = 1;
+  std::map<std::uint64_t, std::function<void(ActionResult)>> superseded;  // orders that wait to be told so, by id
   std::map<std::string, std::unique_ptr<Entry>> entries;
 
   Entry* find(const std::string& service) {
@@ -267,8 +269,13 @@ struct Switchboard::Rep : std::enable_shared_from_this<Rep> {
   }
 
   void command(Entry& entry, Command what, std::uint64_t id, std::function<void(ActionResult)> done) {
-    if (entry.order && entry.order->done)
-      post([earlier = std::move(entry.order->done)] { earlier({"failed", "a later command took its place"}); });
+    if (entry.order && entry.order->done) {
+      superseded.emplace(entry.order->id, std::move(entry.order->done));
+      post([this, earlier = entry.order->id] {
+        const auto told = superseded.extract(earlier);  // unless its Handle was dropped meanwhile
+        if (told) told.mapped()({"failed", "a later command took its place"});
+      });
+    }
     entry.order = Order{id, what, std::move(done)};
     if (what.to == Flow::live) return begin(entry);
     entry.away.drained = true;

@@ -279,7 +279,11 @@ struct Manager::Rep {
     commit(std::move(changes));
     if (transitions.empty()) return;
     farewells.insert(farewells.end(), transitions.begin(), transitions.end());
-    farewell_timer = scheduler.at(scheduler.now(), [this] { tell(std::exchange(farewells, {})); });
+    farewell_timer = scheduler.at(scheduler.now(), [this] { end_what_is_gone(); });
+  }
+  void end_what_is_gone() {
+    farewell_timer.reset();
+    if (!farewells.empty()) tell(std::exchange(farewells, {}));
   }
 
   // ---- replace ----
@@ -383,6 +387,7 @@ Manager::Manager(Options options, loop::Scheduler& scheduler, state::State& stat
 Manager::~Manager() = default;
 
 void Manager::replace(std::vector<CompiledGroupPtr> groups) { rep_->replace(std::move(groups)); }
+void Manager::end_what_is_gone() { rep_->end_what_is_gone(); }
 void Manager::touched(const std::vector<model::Labels>& series) { rep_->touched(series); }
 void Manager::follow_clock() { rep_->follow_clock(); }
 

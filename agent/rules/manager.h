@@ -95,6 +95,9 @@ class Manager {
   // Unchanged groups (file, name, interval, limit, rules) go on as they are; changed ones keep the state of rules that
   // have the same name and labels.
   void replace(std::vector<CompiledGroupPtr> groups);
+  // Ends now the alerts whose rules the last replace() took away, instead of in the next turn: for a manager that goes
+  // before that. May call the listener.
+  void end_what_is_gone();
   // The samples of these series just changed outside their rhythm: groups that read one of them are evaluated in the
   // next turn.
   void touched(const std::vector<model::Labels>& series);

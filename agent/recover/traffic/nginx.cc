@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -147,7 +148,8 @@ struct Nginx::Rep {
   std::vector<Request> waiting;
   std::vector<Request> batch;  // under way; all of one nginx
   std::vector<Leaving> leaving;
-  std::map<std::string, std::string> before;  // the last content that worked, by file that the batch wrote
+  std::deque<std::pair<Request, Turned>> answers;  // that are being told: the one that is told may drop others
+  std::map<std::string, std::string> before;       // the last content that worked, by file that the batch wrote
   std::set<std::string> old_workers;
   base::Instant deadline{}, workers_until{};
   std::optional<base::Instant> last_reload;
@@ -158,6 +160,15 @@ struct Nginx::Rep {
     std::erase_if(leaving, [&](const Leaving& l) { return l.request.id == id; });
     for (Request& r : batch)
       if (r.id == id) r.done = nullptr;
+    std::erase_if(answers, [&](const auto& answer) { return answer.first.id == id; });
+  }
+
+  void tell_answers() {
+    while (!answers.empty()) {
+      auto [request, turned] = std::move(answers.front());
+      answers.pop_front();
+      if (request.done) request.done(std::move(turned));
+    }
   }
 
   void arm() {
@@ -182,17 +193,15 @@ struct Nginx::Rep {
     std::vector<Request> taken(std::make_move_iterator(waiting.begin()), std::make_move_iterator(rest));
     waiting.erase(waiting.begin(), rest);
     deadline = scheduler.now() + std::chrono::seconds{5};
-    std::vector<std::pair<Request, Turned>> answered;
     for (Request& r : taken) {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
-      if (!change) answered.emplace_back(std::move(r), Turned{refusal(change.error()), change.error().text});
-      else if (!*change) answered.emplace_back(std::move(r), Turned{"ok", r.text + ", as before"});
+      if (!change) answers.emplace_back(std::move(r), Turned{refusal(change.error()), change.error().text});
+      else if (!*change) answers.emplace_back(std::move(r), Turned{"ok", r.text + ", as before"});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();
-    for (auto& [r, result] : answered)
-      if (r.done) r.done(std::move(result));
+    tell_answers();
     arm();
   }
 
@@ -337,12 +346,14 @@ struct Nginx::Rep {
     before.clear();
     for (Request& r : std::exchange(batch, {})) {
       if (!r.done) continue;
+      const std::string text = complaint.empty() ? r.text
+                                                 : fmt::format("nginx upstream {}: {}; {} is as it was before",
+                                                               r.upstream.upstream, complaint, r.upstream.file);
       if (complaint.empty() && r.to.flow == Flow::drained) wait_for_requests(std::move(r));
-      else if (complaint.empty()) r.done({"ok", r.text});
-      else
-        r.done({"failed", fmt::format("nginx upstream {}: {}; {} is as it was before", r.upstream.upstream, complaint,
-                                      r.upstream.file)});
+      else answers.emplace_back(std::move(r), Turned{complaint.empty() ? "ok" : "failed", text});
     }
+    if (!leaving.empty() && !leaving_timer) look_at_leaving();
+    tell_answers();
     arm();
   }
 
@@ -350,10 +361,8 @@ struct Nginx::Rep {
   void wait_for_requests(Request r) {
     const base::Instant until = std::min(scheduler.now() + r.upstream.in_flight, r.deadline);
     leaving.push_back({std::move(r), old_workers, until});
-    if (!leaving_timer) look_at_leaving();
   }
   void look_at_leaving() {
-    std::vector<Leaving> gone;
     for (auto it = leaving.begin(); it != leaving.end();) {
       const auto now = workers(it->request.upstream.pid_file);
       const bool busy =
@@ -363,13 +372,13 @@ struct Nginx::Rep {
         continue;
       }
       if (busy) it->request.text += "; old workers still answer requests, and were given up";
-      gone.push_back(std::move(*it));
+      std::string text = it->request.text;
+      answers.emplace_back(std::move(it->request), Turned{"ok", std::move(text)});
       it = leaving.erase(it);
     }
     const loop::Handle own = std::move(leaving_timer);
     if (!leaving.empty()) leaving_timer = scheduler.after(kLook, [this] { look_at_leaving(); });
-    for (Leaving& l : gone)
-      if (l.request.done) l.request.done({"ok", l.request.text});
+    tell_answers();
   }
 };
 

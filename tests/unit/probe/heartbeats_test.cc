@@ -134,3 +134,18 @@ TEST_CASE("silence is measured from the first time that somebody asked") {
   CHECK(heartbeats.awaited_since("order") == first);
   CHECK(heartbeats.awaited_since("payment") == first + 5s);
 }
+
+TEST_CASE("when nobody watches a service any more, its silence is measured anew for whoever comes next") {
+  fakes::FakeLoop loop;
+  probe::Heartbeats heartbeats(loop);
+  loop::Handle first = heartbeats.watch("order", [](const probe::Beat&) {});
+  const base::Instant began = loop.now();
+  CHECK(heartbeats.awaited_since("order") == began);
+  loop.advance(1h);
+  loop::Handle second =
+      heartbeats.watch("order", [](const probe::Beat&) {});  // of a probe that takes the other's place
+  first.reset();
+  CHECK(heartbeats.awaited_since("order") == began);
+  second.reset();
+  CHECK(heartbeats.awaited_since("order") == loop.now());
+}

@@ -376,3 +376,33 @@ TEST_CASE("a plan that drains needs an undrain, and the polkit rule hears of the
         std::vector<std::string>{"f.yml:1:30: services.order.recovery.steps: a plan that drains must give "
                                  "the traffic back: add {do: undrain} to finally"});
 }
+
+TEST_CASE("of two turns that end together the second is silent if the first one's answer dropped it") {
+  struct Row {
+    const char* name;
+    int test;  // exit code of nginx -t
+    Flow to;
+  };
+  for (const Row& row : {Row{"done", 0, Flow::live}, Row{"drained", 0, Flow::drained}, Row{"failed", 1, Flow::live}}) {
+    CAPTURE(row.name);
+    Upstream u;
+    u.good_turn(row.to == Flow::live ? Flow::drained : Flow::live);
+    u.results.clear();
+    traffic::NginxUpstream other = u.settings;
+    other.file = u.folder + "/cart.conf";
+    std::vector<std::string> told;
+    loop::Handle second;
+    const loop::Handle first =
+        u.nginx.turn(u.settings, {.flow = row.to}, "order", u.loop.now() + seconds{10}, [&](recover::Turned r) {
+          told.push_back("first " + r.result);
+          second.reset();
+        });
+    second = u.nginx.turn(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+                          [&](recover::Turned r) { told.push_back("second " + r.result); });
+    u.loop.advance(seconds{3});
+    u.test_ends(row.test, "[emerg]");
+    if (row.test == 0) u.reload_ends("done");
+    u.loop.advance(seconds{1});
+    CHECK(told == std::vector<std::string>{row.test == 0 ? "first ok" : "first failed"});
+  }
+}

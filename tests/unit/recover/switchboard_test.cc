@@ -338,3 +338,26 @@ TEST_CASE(
   CHECK(s.board->statuses().empty());
   CHECK(s.board->all_left_drained().empty());
 }
+
+TEST_CASE(
+    "an order that a later one took the place of is told so once, and not when its Handle was dropped meanwhile") {
+  struct Row {
+    const char* name;
+    bool dropped;
+    const char* want;
+  };
+  for (const Row& row : {Row{"held", false, "failed: a later command took its place;"}, Row{"dropped", true, ""}}) {
+    CAPTURE(row.name);
+    Site s;
+    s.start({{"nginx", Follows::commands}});
+    std::string said, later;
+    auto first = s.board->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                               [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
+    const auto second = s.board->turn("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
+                                      [&](const recover::ActionResult& r) { later += r.result; });
+    if (row.dropped) first.reset();  // in the turn in which it was superseded
+    s.loop.advance(seconds{1});
+    CHECK(said == row.want);
+    CHECK(later == "ok");
+  }
+}

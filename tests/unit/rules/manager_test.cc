@@ -405,3 +405,22 @@ TEST_CASE("mistakes in expressions and templates are placed in the rule file") {
   CHECK(lines[1].find("r.yml:5:19: groups[0].rules[0].expr: 1:5: parse error: ") == 0);
   CHECK(lines[2].find("groups[0].rules[1].expr: ") != std::string::npos);
 }
+
+TEST_CASE("an alert whose rule was taken away is ended once, also by a manager that goes in the same turn") {
+  fakes::FakeLoop loop;
+  const auto state = state::in_memory(loop);
+  Agent agent(loop, *state);
+  agent.load(kRules);
+  agent.run(60, 0);
+  CHECK(agent.said.back() == "order pending>firing");
+  agent.said.clear();
+  agent.load("groups: []");
+  CHECK(agent.said.empty());
+  SUBCASE("in the next turn") { loop.run_due(); }
+  SUBCASE("at once") { agent.manager->end_what_is_gone(); }
+  CHECK(agent.said == Said{"order firing>inactive"});
+  agent.manager->end_what_is_gone();
+  agent.manager.reset();
+  loop.advance(seconds{60});
+  CHECK(agent.said == Said{"order firing>inactive"});
+}
