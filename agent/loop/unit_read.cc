@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string_view>
@@ -13,7 +14,8 @@ namespace {
 constexpr std::uint64_t kAnswerWithin = 10'000'000;  // microseconds; callers have deadlines of their own
 
 // What only some types of units have; answers that do not come leave the default.
-constexpr std::array kProperties{"Result", "NRestarts", "MainPID", "ExecMainCode", "ExecMainStatus"};
+constexpr std::array kProperties{"Result",     "NRestarts",        "MainPID",     "ExecMainCode",   "ExecMainStatus",
+                                 "ControlPID", "TimeoutStartUSec", "RestartUSec", "RestartUSecNext"};
 
 // "order.service" → "org.freedesktop.systemd1.Service"; "" for types without such properties.
 std::string type_interface(std::string_view unit) {
@@ -63,6 +65,7 @@ UnitRead::UnitRead(BusConnection& bus, const std::string& unit, Done done)
   ask(path, "org.freedesktop.systemd1.Unit", nullptr, &UnitRead::on_unit);
   if (const std::string interface = type_interface(unit); !interface.empty())
     for (const char* property : kProperties) ask(path, interface.c_str(), property, &UnitRead::on_property);
+  ask("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "SystemState", &UnitRead::on_system);
   bus.sent();
 }
 
@@ -103,6 +106,11 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     else if (property == "ActiveEnterTimestamp") state.active_enter_us = read_number<std::uint64_t>(reply, "t");
     else if (property == "ActiveEnterTimestampMonotonic")
       state.active_enter_monotonic_us = read_number<std::uint64_t>(reply, "t");
+    else if (property == "StateChangeTimestampMonotonic")
+      state.state_change_monotonic_us = read_number<std::uint64_t>(reply, "t");
+    else if (property == "StartLimitIntervalUSec") state.start_limit_us = read_number<std::uint64_t>(reply, "t");
+    else if (property == "StartLimitBurst") state.start_limit_burst = read_number<std::uint32_t>(reply, "u");
+    else if (property == "FreezerState") state.freezer = read_string(reply);
     else sd_bus_message_skip(reply, "v");
     sd_bus_message_exit_container(reply);
   }
@@ -135,7 +143,20 @@ int UnitRead::on_property(sd_bus_message* reply, void* self, sd_bus_error*) {
     if (property == "MainPID") state.main_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
     if (property == "ExecMainCode") state.exec_main_code = read_number<std::int32_t>(reply, "i");
     if (property == "ExecMainStatus") state.exec_main_status = read_number<std::int32_t>(reply, "i");
+    if (property == "ControlPID") state.control_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
+    if (property == "TimeoutStartUSec") state.start_timeout_us = read_number<std::uint64_t>(reply, "t");
+    if (property == "RestartUSec") state.restart_wait_us = read_number<std::uint64_t>(reply, "t");
+    // Since systemd 254: the wait grows with each restart in a row.
+    if (property == "RestartUSecNext")
+      state.restart_wait_us = std::max(state.restart_wait_us, read_number<std::uint64_t>(reply, "t"));
   }
+  read.answered();
+  return 0;
+}
+
+int UnitRead::on_system(sd_bus_message* reply, void* self, sd_bus_error*) {
+  auto& read = *static_cast<UnitRead*>(self);
+  if (sd_bus_message_is_method_error(reply, nullptr) == 0) read.state_.system = read_string(reply);
   read.answered();
   return 0;
 }

@@ -28,6 +28,7 @@ class UnitRead {
   static int on_unit(sd_bus_message* reply, void* self, sd_bus_error*);
   static int on_property(sd_bus_message* reply, void* self, sd_bus_error*);
   static int on_job(sd_bus_message* reply, void* self, sd_bus_error*);
+  static int on_system(sd_bus_message* reply, void* self, sd_bus_error*);
   void answered();
 
   BusConnection& bus_;

@@ -177,11 +177,14 @@ class FakeSystemd {
     }
     sd_bus_message* reply = nullptr;
     sd_bus_message_new_method_return(m, &reply);
-    sd_bus_message_append(reply, "a{sv}", 7, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7), job.c_str(),
-                          "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(), "ActiveState", "s",
-                          state.active.c_str(), "Documentation", "as", 0, "SubState", "s", state.sub.c_str(),
-                          "ActiveEnterTimestamp", "t", state.active_enter_us, "ActiveEnterTimestampMonotonic", "t",
-                          state.active_enter_monotonic_us);
+    sd_bus_message_append(reply, "a{sv}", 11, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7),
+                          job.c_str(), "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(),
+                          "ActiveState", "s", state.active.c_str(), "Documentation", "as", 0, "SubState", "s",
+                          state.sub.c_str(), "ActiveEnterTimestamp", "t", state.active_enter_us,
+                          "ActiveEnterTimestampMonotonic", "t", state.active_enter_monotonic_us,
+                          "StateChangeTimestampMonotonic", "t", state.state_change_monotonic_us,
+                          "StartLimitIntervalUSec", "t", state.start_limit_us, "StartLimitBurst", "u",
+                          state.start_limit_burst, "FreezerState", "s", state.freezer.c_str());
     sd_bus_send(nullptr, reply, nullptr);
     sd_bus_message_unref(reply);
     return 1;
@@ -197,6 +200,12 @@ class FakeSystemd {
     if (property == "MainPID")
       return sd_bus_reply_method_return(m, "v", "u", static_cast<std::uint32_t>(state.main_pid));
     if (property == "ExecMainCode") return sd_bus_reply_method_return(m, "v", "i", state.exec_main_code);
+    if (property == "ControlPID")
+      return sd_bus_reply_method_return(m, "v", "u", static_cast<std::uint32_t>(state.control_pid));
+    if (property == "TimeoutStartUSec") return sd_bus_reply_method_return(m, "v", "t", state.start_timeout_us);
+    if (property == "RestartUSec") return sd_bus_reply_method_return(m, "v", "t", state.restart_wait_us);
+    if (property == "RestartUSecNext")  // as systemd before 254 has it
+      return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no");
     return sd_bus_reply_method_return(m, "v", "i", state.exec_main_status);
   }
 
