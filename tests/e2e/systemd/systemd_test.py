@@ -20,6 +20,7 @@ import time
 import container
 import lib
 import node as shop
+import operator_cases
 from node import HOLD
 
 BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/dev")).resolve()
@@ -335,8 +336,16 @@ def mid_plan(node, title, disturb):
         assert node.services()["checkout"]["recovery"]["attemptsLeft"] == left - 1, "the attempt was forgotten"
 
 
+def of_operator(case):
+    """A scenario of operator_cases, under its own name."""
+    def scenario(node):
+        case(node, Scene)
+    scenario.__name__ = case.__name__
+    return scenario
+
+
 SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
-             agent_restarted, rebooted, power_lost]
+             agent_restarted, rebooted, power_lost, *map(of_operator, operator_cases.CASES)]
 
 
 # ---- the run
