@@ -290,14 +290,36 @@ void add_admin(CLI::App& top, Chosen& chosen) {
   maintenance->add_option("--comment", comment, "Who and why, for the others");
   maintenance->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
   static bool dry_run = false;
-  CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand");
-  recover->add_option("SERVICE", service, "Service")->required();
+  static std::string output = "text";
+  const auto add_output = [](CLI::App* command) {
+    command->add_option("-o,--output", output, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+  };
+  CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
+  recover->add_option("SERVICE", service, "Service");
+  add_output(recover);
+  CLI::App* abort = recover->add_subcommand(
+      "abort", "Stop the recovery of a service: its running step ends, what was drained is given back");
+  abort->add_option("SERVICE", service, "Service")->required();
+  abort->add_option("--comment", comment, "Who and why, for the others");
+  abort->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
+  add_output(abort);
+  abort->callback([&chosen] {
+    chosen = [] {
+      return cli::run_abort(socket, service, comment,
+                            output == "json" ? cli::AnswerOutput::json : cli::AnswerOutput::text);
+    };
+  });
   recover->add_flag("--dry-run", dry_run, "Go through the plan and touch nothing");
   recover->add_option("--comment", comment, "Who and why, for the others");
   recover->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  recover->callback([&chosen] {
+  recover->callback([&chosen, abort] {
+    if (abort->parsed()) return;
+    if (service.empty()) throw CLI::RequiredError("SERVICE");
     chosen = [] {
-      return cli::run_recover(socket, service, comment, dry_run ? cli::Rehearsal::yes : cli::Rehearsal::no);
+      return cli::run_recover(socket, service, comment, dry_run ? cli::Rehearsal::yes : cli::Rehearsal::no,
+                              output == "json" ? cli::AnswerOutput::json : cli::AnswerOutput::text);
     };
   });
   CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");

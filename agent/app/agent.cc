@@ -50,6 +50,14 @@ std::string action_label(const std::string& text) {
   return kind + ' ' + word.substr(word.rfind('/') + 1);
 }
 
+std::set<std::string> alert_names(const rules::Manager& rules) {
+  std::set<std::string> names;
+  for (const rules::GroupStatus& group : rules.groups())
+    for (const rules::RuleStatus& rule : group.rules)
+      if (rule.alerting) names.insert(rule.name);
+  return names;
+}
+
 }  // namespace
 
 Agent::Agent(AgentOptions options, config::AgentConfig config)
@@ -350,6 +358,7 @@ void Agent::apply(Loaded loaded) {
   for (const auto& [name, known] : verdicts_.all()) switchboard_->on_health(name, known.health, known.text);
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
+  dispatcher_->know_alerts(alert_names(*rules_));
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));

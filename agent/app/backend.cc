@@ -36,8 +36,9 @@ base::Result<> Backend::reload() {
   return questions_.ask<void>([this](const auto& done) { done(loop_side_.reload()); });
 }
 
-base::Result<> Backend::begin_maintenance(const std::string& service, base::Millis length, const std::string& comment) {
-  return questions_.ask<void>(
+base::Result<std::string> Backend::begin_maintenance(const std::string& service, base::Millis length,
+                                                     const std::string& comment) {
+  return questions_.ask<std::string>(
       [=, this](const auto& done) { loop_side_.begin_maintenance(service, length, comment, done); });
 }
 
@@ -49,6 +50,10 @@ base::Result<std::string> Backend::recover(const std::string& service, web::Rehe
                                            const std::string& comment) {
   return questions_.ask<std::string>(
       [=, this](const auto& done) { loop_side_.recover(service, rehearsal, comment, done); });
+}
+
+base::Result<std::string> Backend::abort(const std::string& service, const std::string& comment) {
+  return questions_.ask<std::string>([=, this](const auto& done) { loop_side_.abort(service, comment, done); });
 }
 
 base::Result<std::string> Backend::add_silence(const model::SilenceRequest& request) {

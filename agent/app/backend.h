@@ -24,12 +24,15 @@ struct LoopSide {
   std::function<void(const web::ProbeQuestion&, std::function<void(base::Result<web::ProbeAnswer>)> done)> probe;
   std::function<base::Result<>()> reload;
   // Answers through `done`, after the change is durable.
-  std::function<void(const std::string&, base::Millis, const std::string&, std::function<void(base::Result<>)> done)>
+  std::function<void(const std::string&, base::Millis, const std::string&,
+                     std::function<void(base::Result<std::string>)> done)>
       begin_maintenance;
   std::function<void(const std::string&, std::function<void(base::Result<>)> done)> end_maintenance;
   std::function<void(const std::string&, web::Rehearsal, const std::string&,
                      std::function<void(base::Result<std::string>)> done)>
       recover;
+  std::function<void(const std::string&, const std::string&, std::function<void(base::Result<std::string>)> done)>
+      abort;
   std::function<void(const std::string&, const std::string&, std::function<void(base::Result<>)> done)> ack;
   std::function<void(const model::SilenceRequest&, std::function<void(base::Result<std::string>)> done)> add_silence;
   std::function<void(const std::string&, std::function<void(base::Result<>)> done)> expire_silence;
@@ -52,11 +55,12 @@ class Backend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override;
   base::Result<> reload() override;
-  base::Result<> begin_maintenance(const std::string& service, base::Millis length,
-                                   const std::string& comment) override;
+  base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
+                                              const std::string& comment) override;
   base::Result<> end_maintenance(const std::string& service) override;
   base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
                                     const std::string& comment) override;
+  base::Result<std::string> abort(const std::string& service, const std::string& comment) override;
   base::Result<std::string> add_silence(const model::SilenceRequest& request) override;
   base::Result<> expire_silence(const std::string& id) override;
   base::Result<> ack(const std::string& service, const std::string& comment) override;

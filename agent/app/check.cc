@@ -148,7 +148,7 @@ int print_polkit(const std::string& file) {
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps)
-        if (const auto job = step.action->systemd_job()) jobs.push_back(*job);
+        for (recover::SystemdJob& job : recover::jobs_of(*step.action)) jobs.push_back(std::move(job));
   for (const auto& traffic : loaded.traffic)
     for (const auto& place : traffic->places)
       if (const auto job = place->systemd_job()) jobs.push_back(*job);

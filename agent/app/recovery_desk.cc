@@ -18,7 +18,7 @@ void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispa
   };
   side.begin_maintenance = [=, &dispatcher](const std::string& service, base::Millis length, const std::string& comment,
                                             auto done) {
-    if (auto known = unknown(service); !known) return done(known);
+    if (auto known = unknown(service); !known) return done(tl::unexpected<base::Error>(known.error()));
     log::info(
         "maintenance on",
         {{"service", service}, {"comment", comment}, {"for", length.count() > 0 ? base::format_duration(length) : ""}});
@@ -36,6 +36,10 @@ void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispa
     log::info("recovery asked for", {{"service", service}, {"comment", comment}});
     dispatcher.recover(service, rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
                        comment, std::move(done));
+    changed();
+  };
+  side.abort = [=, &dispatcher](const std::string& service, const std::string& comment, auto done) {
+    dispatcher.abort(service, comment, std::move(done));
     changed();
   };
   side.ack = [=, &dispatcher](const std::string& service, const std::string& comment, auto done) {

@@ -12,7 +12,11 @@ int run_reload(const std::string& socket);
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
                     const std::string& length, const std::string& comment);
 
-int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal);
+enum class AnswerOutput { text, json };  // json: the answer of the API as it came
+
+int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal,
+                AnswerOutput output);
+int run_abort(const std::string& socket, const std::string& service, const std::string& comment, AnswerOutput output);
 int run_ack(const std::string& socket, const std::string& service, const std::string& comment);
 
 }  // namespace cli

@@ -65,6 +65,10 @@ class Action {
   virtual std::string text() const = 0;  // "systemd restart"
   // Whether the service may be healthy because of it; an action that only tells people is no reason to verify.
   virtual bool may_heal() const { return true; }
+  // Whether it only takes traffic away or gives it back: what a run that is stopped still does.
+  virtual bool moves_traffic() const { return false; }
+  // The unit that must be there and startable for it to work, if it asks for a job on one or signals its process.
+  virtual std::string needed_unit() const { return ""; }
   // The plan itself waits here, until a person approves or the step's time is over; run() is not called.
   virtual bool waits_for_person() const { return false; }
   // What it asks of systemd, if it does: the polkit rule is made of these.

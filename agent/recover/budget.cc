@@ -79,6 +79,7 @@ Spent reset(Spent spent) {
 
 Spent acknowledged(Spent spent) {
   spent.attempts.clear();
+  spent.aborted.clear();
   return calmed(reset(std::move(spent)));
 }
 
@@ -103,6 +104,7 @@ Spent calmed(Spent spent) {
 std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall) {
   nlohmann::json out{{"failures", spent.failures}, {"exhausted", spent.exhausted}};
   if (spent.flapping) out["flapping"] = true;
+  if (!spent.aborted.empty()) out["aborted"] = spent.aborted;
   if (!spent.transitions.empty()) {
     auto& transitions = out["transitions_ms"] = nlohmann::json::array();
     for (const base::Instant t : spent.transitions) transitions.push_back(wall_ms(t, now, wall));
@@ -111,7 +113,7 @@ std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall) 
   for (const base::Instant t : spent.attempts) attempts.push_back(wall_ms(t, now, wall));
   if (spent.not_before) out["not_before_ms"] = wall_ms(*spent.not_before, now, wall);
   if (spent.recovered_at) out["recovered_at_ms"] = wall_ms(*spent.recovered_at, now, wall);
-  return out.dump();
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 base::Result<Spent> parse_spent(const std::string& json, base::Instant now, base::WallTime wall) {
@@ -123,6 +125,7 @@ base::Result<Spent> parse_spent(const std::string& json, base::Instant now, base
     for (const auto& t : in.at("attempts_ms"))
       spent.attempts.push_back(std::min(now, instant(t.get<std::int64_t>(), now, wall)));
     spent.flapping = in.value("flapping", false);
+    spent.aborted = in.value("aborted", "");
     if (in.contains("transitions_ms"))
       for (const auto& t : in["transitions_ms"])
         spent.transitions.push_back(std::min(now, instant(t.get<std::int64_t>(), now, wall)));

@@ -21,6 +21,7 @@ struct Spent {
   bool exhausted = false;
   std::vector<base::Instant> transitions;  // of the service's health, as far as flapping needs them
   bool flapping = false;                   // latched
+  std::string aborted{};                   // by whom: nothing more is done for the alert that fires; "": not so
 };
 
 int attempts_left(const Budget& budget, const Spent& spent, base::Instant now);
@@ -39,7 +40,7 @@ Spent with_failure(Spent spent, const Budget& budget, base::Instant now, double 
 // `attempts` in any `within`, so the latch also waits until one is free. nullopt if there is nothing to reset.
 std::optional<base::Instant> reset_at(const Budget& budget, const Spent& spent, base::Instant healthy_since);
 Spent reset(Spent spent);
-// A person says that the cause is mended: the whole budget is there again. The cooldown stays.
+// A person says that the cause is mended: the whole budget is there again, and an abort is over. The cooldown stays.
 Spent acknowledged(Spent spent);
 
 // The service's health changed. Latches when `limit` is reached within its window.

@@ -23,17 +23,15 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     kept.push_back(spec->service);
     const auto found = rep_->active.find(spec->service);
     if (found == rep_->active.end()) rep_->add(std::move(spec));
-    else if (found->second->plan->running()) {
-      found->second->next = std::move(spec);
-      found->second->removed = false;
-    } else rep_->adopt(*found->second, std::move(spec));
+    else if (found->second->plan->running()) rep_->exchange(*found->second, std::move(spec));
+    else rep_->adopt(*found->second, std::move(spec));
   }
   for (auto it = rep_->active.begin(); it != rep_->active.end();) {
     Rep::Active& a = *it->second;
     const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
     if (gone && a.plan->running()) {
       a.removed = true;
-      rep_->apply(a, a.plan->abandon(rep_->situation(a)));
+      rep_->apply(a, a.plan->halt("its plan is not configured any more", rep_->situation(a)));
     }
     if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
@@ -50,8 +48,9 @@ void Dispatcher::on_alert(const model::AlertTransition& transition) {
 }
 
 void Dispatcher::on_run(const std::string& service, const std::string& probe, bool up) {
-  if (Rep::Active* a = rep_->find(service); a != nullptr && a->plan->wants_runs())
-    rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->situation(*a)));
+  Rep::Active* a = rep_->find(service);
+  if (a != nullptr && up) a->good_runs[probe] = rep_->context.scheduler.now();
+  if (a != nullptr && a->plan->wants_runs()) rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->situation(*a)));
   for (auto& [name, other] : rep_->active) other->look.probe_ran(service, probe);
 }
 
@@ -66,9 +65,24 @@ void Dispatcher::on_health(const model::HealthChange& change) {
   }
 }
 
+void Dispatcher::know_alerts(const std::set<std::string>& names) {
+  for (auto& [service, a] : rep_->active) {
+    const std::string alert(a->plan->run().alert.name());
+    if (!a->plan->running() || a->plan->run().by_operator || a->spec->when_down || names.contains(alert)) continue;
+    rep_->apply(*a, a->plan->halt(fmt::format("no rule makes the alert {} any more", alert), rep_->situation(*a)));
+  }
+}
+
 void Dispatcher::begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
-                                   std::function<void(base::Result<>)> done) {
-  rep_->maintenance.begin(service, length, comment, rep_->then_wake(service, std::move(done)));
+                                   std::function<void(base::Result<std::string>)> done) {
+  const auto answer = [this, service, done = std::move(done)](base::Result<> result) {
+    const Rep::Active* a = rep_->find(service);
+    const bool told = a != nullptr && a->plan->running();
+    if (!done) return;
+    if (result) done(told ? stop_text(*a->plan) : std::string());
+    else done(tl::unexpected<base::Error>(result.error()));
+  };
+  rep_->maintenance.begin(service, length, comment, rep_->then_wake(service, answer));
 }
 
 void Dispatcher::end_maintenance(const std::string& service, std::function<void(base::Result<>)> done) {
@@ -114,6 +128,34 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
   rep_->apply(a, a.plan->start(comment.empty() ? "operator" : "operator: " + comment, now));
 }
 
+void Dispatcher::abort(const std::string& service, const std::string& comment,
+                       std::function<void(base::Result<std::string>)> done) {
+  const auto refuse = [this, &done](base::Kind kind, std::string text) {
+    rep_->context.scheduler.post([done = std::move(done), kind, text = std::move(text)] {
+      if (done) done(base::fail(kind, text));
+    });
+  };
+  Rep::Active* a = rep_->find(service);
+  if (a == nullptr) return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
+  const bool ran = a->plan->running();
+  if (ran && (a->plan->run().part == Part::finally || a->plan->phase() == Phase::closing))
+    return refuse(base::Kind::invalid, "nothing to abort: " + stop_text(*a->plan));
+  if (!ran && !a->plan->alert_firing())
+    return refuse(base::Kind::invalid, fmt::format("nothing to abort: no recovery of {} is under way", service));
+  base::log::info("recovery aborted by a person",
+                  {{"service", service}, {"comment", comment}, {"recovery", ran ? a->plan->run().report.id : ""}});
+  rep_->apply(*a, a->plan->abort(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(*a)));
+  std::string said = fmt::format("{} is left alone{}; {}", service,
+                                 a->plan->alert_firing() ? " until its alert has resolved" : "", stop_text(*a->plan));
+  rep_->state.commit(rep_->books.budget(*a->plan), [done = std::move(done),
+                                                    said = std::move(said)](base::Result<> result) {
+    if (!done) return;
+    if (result) return done(said);
+    done(base::fail(result.error().kind,
+                    said + "; a crash of the agent would forget it: it could not be written: " + result.error().text));
+  });
+}
+
 void Dispatcher::ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done) {
   const auto refuse = [this, &done](base::Kind kind, std::string text) {
     rep_->context.scheduler.post([done = std::move(done), kind, text = std::move(text)] {
@@ -129,7 +171,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   if (a.plan->running() && !(flapping && a.plan->phase() == Phase::holding))
     return refuse(base::Kind::unavailable,
                   fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id, service, a.plan->state()));
-  if (!a.plan->spent().exhausted && !flapping && left > 0)
+  if (!a.plan->spent().exhausted && a.plan->spent().aborted.empty() && !flapping && left > 0)
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
   base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});

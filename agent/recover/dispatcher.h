@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,13 @@ class Dispatcher {
   // After every run of any probe: verification counts those of the service, a look waits for those of dependencies.
   void on_run(const std::string& service, const std::string& probe, bool up);
   void on_health(const model::HealthChange& change);
-  // Durable; `done` after fsync. While on, nothing starts for the service and what runs is finished. `length` 0: until
-  // it is ended.
+  // Names of the alerts that rules make now: a run for one that is not among them any more is stopped.
+  void know_alerts(const std::set<std::string>& names);
+  // Durable; `done` after fsync, with a sentence about the recovery that is under way, "" for none. While on, nothing
+  // starts for the service: the action that runs comes to its end, no further step follows, and what was drained is
+  // given back. `length` 0: until it is ended.
   void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
-                         std::function<void(base::Result<>)> done);
+                         std::function<void(base::Result<std::string>)> done);
   void end_maintenance(const std::string& service, std::function<void(base::Result<>)> done);
   std::optional<std::string> maintenance(const std::string& service) const;  // who and why, or which window
 
@@ -57,6 +61,11 @@ class Dispatcher {
   // (first_closed_to_person), "under way", not_found, or a disk that is full: then nothing was done.
   void recover(const std::string& service, Start how, const std::string& comment,
                std::function<void(base::Result<std::string>)> done);
+  // A person stops what is under way, in the same way, and what waits; nothing more is done for the alert that fires
+  // until it has resolved, or recover(), or ack(). `done` after fsync, with a sentence about what still happens; or
+  // not_found, or invalid: nothing is under way, or its end is.
+  void abort(const std::string& service, const std::string& comment,
+             std::function<void(base::Result<std::string>)> done);
   // A person says that the cause is mended: opens the latch of an exhausted plan and gives the whole budget back. In
   // effect at once, also for an alert that waits; `done` after fsync.
   void ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done);

@@ -10,7 +10,6 @@
 #include "recover/action_run.h"
 #include "recover/books.h"
 #include "recover/budget.h"
-#include "recover/clean_stops.h"
 #include "recover/dispatcher.h"
 #include "recover/explain.h"
 #include "recover/firing_alerts.h"
@@ -21,6 +20,8 @@
 #include "recover/maintenance.h"
 #include "recover/plan.h"
 #include "recover/run.h"
+#include "recover/unit_guards.h"
+#include "recover/unit_watch.h"
 
 namespace recover {
 
@@ -38,6 +39,7 @@ struct Dispatcher::Rep {
     FreshLook look;
     loop::Handle timer, reload;
     std::optional<base::Instant> timer_at;
+    std::map<std::string, base::Instant> good_runs;         // the latest of each probe
     std::uint64_t commit = 0;                               // number of the commit that durable() is told about
     std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
@@ -52,7 +54,7 @@ struct Dispatcher::Rep {
         books(state, context.scheduler),
         node(state, context.scheduler, options.limits),
         maintenance(state, context.scheduler),
-        clean_stops(context.systemd),
+        units(context.systemd, context.scheduler),
         reports(std::move(l), context.page),
         give_back(context, reports, random) {}
 
@@ -65,7 +67,7 @@ struct Dispatcher::Rep {
   Books books;
   NodeLimit node;
   Maintenance maintenance;
-  CleanStops clean_stops;
+  UnitWatch units;
   Reports reports;
   GiveBack give_back;
   FiringAlerts alerts;
@@ -90,10 +92,32 @@ struct Dispatcher::Rep {
       s.dependencies.push_back({name, world.service_health(name), world.latest(name)});
     s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
-    s.stopped = clean_stops.text(a.spec->service);
+    look_at_units(a, s);
     s.node_busy = node.place(acting(a));
     s.node_budget = node.budget(a.spec->mode);
     return s;
+  }
+
+  // The service's own unit, and the one that the step which comes works on.
+  void look_at_units(const Active& a, Situation& s) const {
+    const Step* step = a.plan->healing_step();
+    const std::string needed = step != nullptr ? step->action->needed_unit() : "";
+    std::vector<std::string> names{a.spec->unit};
+    if (needed != a.spec->unit) names.push_back(needed);
+    for (const std::string& name : names) {
+      if (name.empty()) continue;
+      if (!s.stopped) s.stopped = units.stopped(a.spec->service, name);
+      s.unit = merged(std::move(s.unit),
+                      unit_guards(units.view(a.spec->service, name), name == needed ? Needed::yes : Needed::no, s.now));
+    }
+    if (const UnitView own = units.view(a.spec->service, a.spec->unit); own.known == UnitView::Known::loaded)
+      s.start_timeout = start_timeout(own.state);
+    if (!s.uptime) return;
+    const bool ready = std::all_of(a.spec->probes.begin(), a.spec->probes.end(), [&](const std::string& probe) {
+      const auto good = a.good_runs.find(probe);
+      return good != a.good_runs.end() && good->second > s.now - *s.uptime;
+    });
+    if (!ready) s.since_start = Situation::Since::never_ready;
   }
 
   // Services whose plans hold a place of the node, but for the one that asks.
@@ -119,11 +143,21 @@ struct Dispatcher::Rep {
   std::function<void(base::Result<>)> then_wake(const std::string& service, std::function<void(base::Result<>)> done) {
     return [this, still = std::weak_ptr(alive), service, done = std::move(done)](base::Result<> result) {
       if (still.expired()) return;
-      Active* owner = find(service);
-      if (result && owner != nullptr && owner->plan->phase() == Phase::blocked)
+      if (Active* owner = find(service); result && owner != nullptr)
         apply(*owner, owner->plan->wake(situation(*owner)));
       if (done) done(std::move(result));
     };
+  }
+
+  // systemd has told something of one of the service's units.
+  void unit_changed(const std::string& service) {
+    Active* there = find(service);
+    if (there == nullptr) return;
+    const std::string& reason = there->plan->reason();
+    const bool waits =
+        there->plan->phase() == Phase::waiting ||
+        (there->plan->phase() == Phase::blocked && (reason.starts_with("unit_") || reason == "stopped_by_operator"));
+    if (waits) apply(*there, there->plan->wake(situation(*there)));
   }
 
   // ---- effects
@@ -141,7 +175,8 @@ struct Dispatcher::Rep {
       case Effect::Kind::commit_budget: books.write(books.budget(*a.plan), "a budget"); break;
       case Effect::Kind::start_action: start_action(a); break;
       case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
-      case Effect::Kind::look: look(a); break;
+      case Effect::Kind::look: look(a, a.spec->depends_on); break;
+      case Effect::Kind::look_at_unit: look(a, {}); break;
       case Effect::Kind::report: reports.say(effect.report); break;
       case Effect::Kind::action_ended: reports.action_ended(effect.report); break;
       case Effect::Kind::blocked: blocked(a, effect.text); break;
@@ -190,8 +225,8 @@ struct Dispatcher::Rep {
                    });
   }
 
-  void look(Active& a) {
-    a.look.start(context.scheduler, *a.spec, clean_stops, world, [this, service = a.spec->service] {
+  void look(Active& a, const std::vector<std::string>& dependencies) {
+    a.look.start(context.scheduler, a.spec->service, dependencies, units, world, [this, service = a.spec->service] {
       if (Active* there = find(service)) apply(*there, there->plan->looked(situation(*there)));
     });
   }
@@ -242,6 +277,16 @@ struct Dispatcher::Rep {
     adopt(a, std::move(a.next));
   }
 
+  // During a run. Another plan, or another mode: the run that goes by the old one is stopped.
+  void exchange(Active& a, std::unique_ptr<PlanSpec> spec) {
+    std::string why;
+    if (spec->mode != a.spec->mode) why = fmt::format("its mode is {} now", to_string(spec->mode));
+    else if (spec->text != a.spec->text) why = "its plan was changed";
+    a.next = std::move(spec);
+    a.removed = false;
+    if (!why.empty()) apply(a, a.plan->halt(why, situation(a)));
+  }
+
   void adopt(Active& a, std::unique_ptr<PlanSpec> spec) {
     const bool same_books = spec->mode == a.spec->mode;
     const std::unique_ptr<PlanSpec> old = std::exchange(a.spec, std::move(spec));
@@ -260,10 +305,11 @@ struct Dispatcher::Rep {
   }
 
   void follow_unit(const Active& a) {
-    clean_stops.follow(a.spec->service, a.spec->unit, [this, service = a.spec->service] {
+    const auto ours = [this, service = a.spec->service] {
       const Active* there = find(service);
       return there != nullptr && there->plan->works_on_unit();
-    });
+    };
+    units.follow(a.spec->service, a.spec->units(), ours, [this, service = a.spec->service] { unit_changed(service); });
   }
 
   // Tells the plan whether one of its alerts fires.
@@ -306,7 +352,7 @@ struct Dispatcher::Rep {
   std::map<std::string, std::unique_ptr<Active>>::iterator remove(
       std::map<std::string, std::unique_ptr<Active>>::iterator at) {
     const std::string service = at->first;
-    clean_stops.forget(service);
+    units.forget(service);
     at = active.erase(at);
     give_back.leave(service);
     give_back.look(service);

@@ -42,6 +42,21 @@ PlanStatus describe(const Plan& plan, const Situation& situation) {
   return status;
 }
 
+std::string stop_text(const Plan& plan) {
+  const Run& run = plan.run();
+  if (!plan.running()) return "no recovery is under way";
+  std::string rest;
+  const auto& last = plan.spec().finally;
+  for (std::size_t i = run.part == Part::finally ? run.step : 0; i < last.size(); ++i)
+    if (last[i].action->moves_traffic()) rest += (rest.empty() ? "" : ", ") + last[i].text;
+  const std::string after = rest.empty() ? "nothing follows" : "what follows is " + rest + ", and nothing else";
+  if (plan.phase() == Phase::acting)
+    return fmt::format("recovery {}: {} is running and comes to its end; {}", run.report.id, plan.current_step().text,
+                       run.part == Part::finally ? "nothing else is begun" : after);
+  if (plan.phase() == Phase::closing) return fmt::format("recovery {} has ended", run.report.id);
+  return fmt::format("recovery {}: no further step is begun; {}", run.report.id, after);
+}
+
 std::vector<std::string> steps_text(const PlanSpec& spec) {
   std::vector<std::string> out;
   for (const Step& step : spec.steps) out.push_back(step_text(step, ""));
@@ -65,6 +80,11 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
     }
     case Phase::looking:
       return fmt::format("{} {} unless systemd or a dependency speaks against it", verb, plan.current_step().text);
+    case Phase::waiting: {
+      const Gate* closed = first_closed(gates);
+      return fmt::format("{} {} once {} allows it{}", verb, plan.current_step().text, plan.reason(),
+                         closed != nullptr ? ": " + closed->text : "");
+    }
     case Phase::verifying: return "probes must say that it is healthy";
     case Phase::committing:
     case Phase::closing: return "writes down what it is about to do";

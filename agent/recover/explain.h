@@ -28,6 +28,9 @@ PlanStatus describe(const Plan& plan, const Situation& situation);
 // What would happen next.
 std::string next_text(const Plan& plan, const std::vector<Gate>& gates);
 
+// What becomes of a plan that a person has just stopped: which step still runs, and what follows it.
+std::string stop_text(const Plan& plan);
+
 // A line for each step: "systemd restart order.service, at most 1m; over if every probe has 1 good run within 30s".
 std::vector<std::string> steps_text(const PlanSpec& spec);
 

@@ -2,18 +2,19 @@
 
 namespace recover {
 
-void FreshLook::start(loop::Scheduler& scheduler, const PlanSpec& spec, CleanStops& stops, World& world,
+void FreshLook::start(loop::Scheduler& scheduler, const std::string& service,
+                      const std::vector<std::string>& dependencies, UnitWatch& units, World& world,
                       std::function<void()> done) {
   stop();
   done_ = std::move(done);
-  for (const std::string& service : spec.depends_on)
-    for (std::string& probe : world.probe_now(service)) probes_.emplace(service, std::move(probe));
-  if (stops.follows(spec.service))
-    unit_ = stops.ask(spec.service, scheduler.now() + kUnitLimit, [this] {
-      const loop::Handle own = std::move(unit_);
+  for (const std::string& dependency : dependencies)
+    for (std::string& probe : world.probe_now(dependency)) probes_.emplace(dependency, std::move(probe));
+  for (const std::string& unit : units.units(service))
+    units_[unit] = units.ask(service, unit, scheduler.now() + kUnitLimit, [this, unit] {
+      const auto own = units_.extract(unit);
       done_if_all();
     });
-  if (!unit_ && probes_.empty()) turn_ = scheduler.after({}, [this] { done_if_all(); });
+  if (units_.empty() && probes_.empty()) turn_ = scheduler.after({}, [this] { done_if_all(); });
 }
 
 void FreshLook::probe_ran(const std::string& service, const std::string& probe) {
@@ -22,13 +23,13 @@ void FreshLook::probe_ran(const std::string& service, const std::string& probe) 
 
 void FreshLook::stop() {
   probes_.clear();
-  unit_.reset();
+  units_.clear();
   turn_.reset();
   done_ = nullptr;
 }
 
 void FreshLook::done_if_all() {
-  if (unit_ || !probes_.empty() || !done_) return;
+  if (!units_.empty() || !probes_.empty() || !done_) return;
   const auto done = std::exchange(done_, nullptr);
   const loop::Handle own = std::move(turn_);
   done();

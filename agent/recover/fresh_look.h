@@ -1,18 +1,19 @@
 // What is asked anew in the moment before an action that heals: systemd about the service's unit, and the services that
 // it depends on by a run of their probes. Events overtake one another: a process has ended before systemd says that
 // somebody stopped it, a service fails before the one that it depends on is found down. Nothing is kept here; the
-// answers are where they always are, in CleanStops and in the World. Loop thread.
+// answers are where they always are, in UnitWatch and in the World. Loop thread.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "loop/scheduler.h"
-#include "recover/clean_stops.h"
-#include "recover/plan_spec.h"
+#include "recover/unit_watch.h"
 #include "recover/world.h"
 
 namespace recover {
@@ -25,8 +26,8 @@ class FreshLook {
 
   // `done` once, in a later turn, when all have answered; not after stop(). Who asked has a limit of its own, because
   // a probe may take as long as its timeout is. The others outlive this.
-  void start(loop::Scheduler& scheduler, const PlanSpec& spec, CleanStops& stops, World& world,
-             std::function<void()> done);
+  void start(loop::Scheduler& scheduler, const std::string& service, const std::vector<std::string>& dependencies,
+             UnitWatch& units, World& world, std::function<void()> done);
   void probe_ran(const std::string& service, const std::string& probe);
   void stop();
 
@@ -34,7 +35,8 @@ class FreshLook {
   void done_if_all();
 
   std::set<std::pair<std::string, std::string>> probes_;  // service and probe, that have not run yet
-  loop::Handle unit_, turn_;
+  std::map<std::string, loop::Handle> units_;             // that have not been told of yet
+  loop::Handle turn_;
   std::function<void()> done_;
 };
 

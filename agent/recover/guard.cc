@@ -60,13 +60,32 @@ Gate stopped(const PlanSpec& plan, const Situation& situation) {
   return {"stopped_by_operator", !plan.guards.respects_clean_stop, *situation.stopped};
 }
 
-Gate min_uptime(const PlanSpec& plan, const Situation& situation) {
+// How long a start may take before something else is tried.
+base::Duration patience(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
+  constexpr base::Duration kLongest = std::chrono::minutes{10};
+  base::Duration time = plan.guards.min_uptime.value_or(Guards::kMinUptime);
+  if (situation.since_start == Situation::Since::was_ready) return time;
+  for (int i = 0; i < spent.failures && 2 * time <= kLongest; ++i) time *= 2;
+  // A unit of Type=exec counts as started at once, whatever it still does to get ready.
+  constexpr base::Duration kUsual = std::chrono::seconds{90};  // DefaultTimeoutStartSec=
+  if (!plan.guards.min_uptime && situation.start_timeout)
+    time = std::max(time, std::min(*situation.start_timeout, kUsual));
+  return time;
+}
+
+Gate min_uptime(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
   if (!situation.uptime) return {"min_uptime", true, "no running process is known"};
   const base::Instant started = situation.now - *situation.uptime;
-  return until("min_uptime", started + plan.guards.min_uptime, situation.now,
-               fmt::format("started {} ago, may take {} to get ready", text_of(*situation.uptime),
-                           base::format_duration(plan.guards.min_uptime)),
+  const base::Duration time = patience(plan, spent, situation);
+  return until("min_uptime", started + time, situation.now,
+               fmt::format("started {} ago, may take {} to get ready", text_of(*situation.uptime), text_of(time)),
                fmt::format("started {} ago", text_of(*situation.uptime)));
+}
+
+Gate aborted(const PlanSpec& plan, const Spent& spent) {
+  return {"aborted", false,
+          fmt::format("{}; nothing is done until its alert has resolved; or: fettle recover {}", spent.aborted,
+                      plan.service)};
 }
 
 Gate exhausted(const PlanSpec& plan, const Spent& spent) {
@@ -105,6 +124,7 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   std::vector<Gate> gates;
   gates.push_back(hold("maintenance", "off", situation.maintenance, situation));
   gates.push_back(hold("paused", "no", situation.paused, situation));
+  if (!spent.aborted.empty()) gates.push_back(aborted(plan, spent));
   gates.push_back(exhausted(plan, spent));
   if (plan.flapping) gates.push_back(flapping(plan, spent));
   gates.push_back(budget(plan, spent, now));
@@ -114,8 +134,9 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) gates.push_back(doubt(name, situation));
   gates.push_back(unknown(plan, situation));
   gates.push_back(stopped(plan, situation));
+  gates.insert(gates.end(), situation.unit.begin(), situation.unit.end());
   gates.push_back(dependencies(plan, situation));
-  gates.push_back(min_uptime(plan, situation));
+  gates.push_back(min_uptime(plan, spent, situation));
   if (spent.recovered_at)
     gates.push_back(until("cooldown", *spent.recovered_at + plan.guards.cooldown, now,
                           fmt::format("recovered {} ago", text_of(now - *spent.recovered_at)),
@@ -144,6 +165,13 @@ const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gat
   return cause;
 }
 
+std::optional<std::string> hands_off(const Situation& situation) {
+  for (const Gate& gate : {hold("maintenance", "off", situation.maintenance, situation),
+                           hold("paused", "no", situation.paused, situation)})
+    if (!gate.open) return fmt::format("{}: {}", gate.name, gate.text);
+  return std::nullopt;
+}
+
 const Gate* first_closed(const std::vector<Gate>& gates) {
   for (const Gate& gate : gates)
     if (!gate.open) return &gate;
@@ -151,8 +179,9 @@ const Gate* first_closed(const std::vector<Gate>& gates) {
 }
 
 const Gate* first_closed_to_person(const std::vector<Gate>& gates) {
-  static constexpr std::string_view kHeeded[]{"maintenance", "paused",       "exhausted",
-                                              "budget",      "dependencies", "node_busy"};
+  static constexpr std::string_view kHeeded[]{"maintenance",   "paused",       "exhausted",
+                                              "budget",        "unit_missing", "unit_masked",
+                                              "node_stopping", "dependencies", "node_busy"};
   for (const Gate& gate : gates)
     if (!gate.open && std::find(std::begin(kHeeded), std::end(kHeeded), gate.name) != std::end(kHeeded)) return &gate;
   return nullptr;

@@ -18,9 +18,10 @@ namespace recover {
 
 // One gate with its value, for `explain`.
 struct Gate {
-  std::string name;  // maintenance, paused, exhausted, flapping, budget, agent_uptime, stall, clock_jump,
-                     // agent_overloaded, unknown, stopped_by_operator, dependencies, min_uptime, cooldown, backoff,
-                     // node_busy, node_budget, ask
+  std::string
+      name;  // maintenance, paused, aborted, exhausted, flapping, budget, agent_uptime, stall, clock_jump,
+             // agent_overloaded, unknown, stopped_by_operator, unit_missing, unit_masked, unit_starting,
+             // unit_job, node_stopping, dependencies, min_uptime, cooldown, backoff, node_busy, node_budget, ask
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
@@ -39,10 +40,16 @@ struct Situation {
   base::Instant agent_started{};
   model::Health health = model::Health::unknown;  // of the service
   std::optional<base::Duration> uptime;           // of the service's main process
+  enum class Since { was_ready, never_ready };    // whether every probe had a good run since that process started
+  Since since_start = Since::was_ready;
+  std::optional<base::Duration>
+      start_timeout{};  // what systemd gives a start of the unit; nullopt: unknown, or for ever
   std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
   std::vector<loop::Doubt> doubts;     // why the agent does not trust what it saw
-  std::optional<std::string> stopped;  // that somebody else stopped the service's unit
+  std::optional<std::string> stopped;  // that somebody else stopped the unit
+  // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
+  std::vector<Gate> unit;
   // What the plans of this node share; NodeLimit has them.
   Gate node_busy{"node_busy", true, "no"};
   Gate node_budget{"node_budget", true, "not limited"};
@@ -52,17 +59,23 @@ struct Situation {
 // A service with probes is left alone while they have no verdict. A dependency closes its gate with its verdict, and
 // before that with the last run of its probes: it may be found down later than who depends on it. One whose health is
 // unknown does not: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service
-// without a known process has no uptime that would hold anything back.
+// without a known process has no uptime that would hold anything back. One that has not been ready since its process
+// started may just need longer: it gets twice the time after each failed run, and where min_uptime is not configured
+// at least what systemd gives its start.
 std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
 
 // The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and
 // the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
 const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates);
 
+// Maintenance or a pause file, if it is on: no step of a run follows then.
+std::optional<std::string> hands_off(const Situation& situation);
+
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);
 // The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,
-// dependencies, node_busy. The others slow down the agent's own haste, and `ask` waits for just this person.
+// unit_missing, unit_masked, node_stopping, dependencies, node_busy. The others slow down the agent's own haste, and
+// `ask` waits for just this person.
 const Gate* first_closed_to_person(const std::vector<Gate>& gates);
 
 }  // namespace recover

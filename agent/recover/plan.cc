@@ -1,4 +1,5 @@
 #include "recover/plan.h"
+#include "recover/unit_guards.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +17,12 @@ const Step& Plan::current_step() const {
   return run_.part == Part::steps ? spec_->steps[run_.step] : spec_->finally[run_.step];
 }
 
+const Step* Plan::healing_step() const {
+  if (running() && run_.part == Part::steps && current_step().action->may_heal()) return &current_step();
+  const auto first = spec_->first_healing();
+  return first && (!running() || run_.step < *first) ? &spec_->steps[*first] : nullptr;
+}
+
 std::optional<base::Instant> Plan::wake_at() const {
   std::optional<base::Instant> at = next_;
   if (deadline_ && (!at || *deadline_ < *at)) at = deadline_;
@@ -24,6 +31,7 @@ std::optional<base::Instant> Plan::wake_at() const {
   const auto sooner = [&at](std::optional<base::Instant> t) {
     if (t && (!at || *t < *at)) at = t;
   };
+  if (is_watched()) sooner(watched_ + kRetry);
   if (spec_->flapping) sooner(calm_at(*spec_->flapping, spent_));
   if (spec_->when_down && down_since_ && !firing_) sooner(*down_since_ + *spec_->when_down);
   return at == base::Instant::max() ? std::nullopt : at;
@@ -39,6 +47,7 @@ std::string Plan::state() const {
       return reason_ == "backoff" ? "backoff" : "blocked";
     case Phase::verifying: return "verifying";
     case Phase::asking: return "asking";
+    case Phase::waiting:
     case Phase::holding: return "holding";
     case Phase::committing:
     case Phase::looking:
@@ -53,6 +62,7 @@ Effects Plan::firing(const model::Alert& alert, const Situation& situation) {
   alert_ = alert;
   const bool fresh = !firing_;
   firing_ = true;
+  if (fresh && !remembered_) forget_abort(out);  // it was for an alert that is over
   // Unknown counts as down here: if it turns out to be healthy, nothing is done.
   if (fresh && !remembered_) was_down_ = situation.health != model::Health::up;
   if (fresh && phase_ == Phase::idle) begin(situation, remembered_ ? Waited::yes : Waited::no, out);
@@ -61,7 +71,8 @@ Effects Plan::firing(const model::Alert& alert, const Situation& situation) {
 
 Effects Plan::resolved(const Situation& situation) {
   Effects out;
-  firing_ = was_down_ = remembered_ = false;
+  firing_ = was_down_ = remembered_ = rehearsed_ = false;
+  forget_abort(out);
   if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(situation, out);
   return out;
 }
@@ -78,14 +89,6 @@ Effects Plan::start(const std::string& trigger, const Situation& situation) {
   run_.by_operator = true;
   if (spec_->mode == Mode::ask) run_.report.mode = to_string(Mode::enforce);  // this is the approval
   spend_attempt(situation, out);
-  return out;
-}
-
-Effects Plan::abandon(const Situation& situation) {
-  Effects out;
-  if (phase_ != Phase::holding) return out;
-  finish("aborted", situation, out);
-  say_progress(out);
   return out;
 }
 
@@ -126,17 +129,36 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
     close(situation, out);
     return out;
   }
-  visible_ = true;
-  if (is_first_to_heal())  // what came in while the intent was written
-    if (const auto gate = told_against(situation)) {
-      spare_the_rest(*gate, situation, out);
+  // What came in while the intent was written.
+  if (run_.part == Part::steps) {
+    const auto why = told_to_stop(situation);
+    const auto gate = !why && looks_before() ? told_against(situation) : std::nullopt;
+    if (run_.report.actions.empty() && (why || (gate && passes(*gate)))) {
+      if (why) run_.stop = *why;
+      pending_ = before;  // nothing was done, nothing is spent; what waits begins anew
+      run_.outcome = "aborted";
+      close(situation, out);
       return out;
     }
+    visible_ = true;
+    if (why) {
+      run_.stop = *why;
+      finish("aborted", situation, out);
+      say_progress(out);
+      return out;
+    }
+    if (gate) {
+      hold_back(*gate, situation, out);
+      return out;
+    }
+  }
+  visible_ = true;
   phase_ = Phase::acting;
   action_started_ = situation.wall;
   const Step& step = current_step();
   if (step.action != nullptr && step.action->waits_for_person() && acts()) {
     phase_ = Phase::asking;
+    watched_ = situation.now;
     deadline_ = situation.now + step.timeout;
     run_.report.state = "asking";
     out.push_back({Kind::page, fmt::format("{0}: recovery {1} waits for a person before it goes on. To approve, within "
@@ -164,7 +186,10 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
     return out;
   }
   if (ok && step.action->may_heal()) run_.unverified = true;
-  if (!ok) step_failed(situation, out);
+  if (const auto why = told_to_stop(situation)) {
+    run_.stop = *why;
+    finish("aborted", situation, out);
+  } else if (!ok) step_failed(situation, out);
   else if (step.verify && !run_.mild) verify(*step.verify, situation, out);
   else advance(situation, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
@@ -174,7 +199,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
 
 Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situation) {
   Effects out;
-  if (!wants_runs()) return out;
+  if (!wants_runs() || stops(situation, out)) return out;
   if (phase_ == Phase::idle) {
     if (!up && situation.health == model::Health::down) begin(situation, Waited::yes, out);
     return out;
@@ -183,6 +208,12 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situ
   good = up ? good + 1 : 0;
   if (phase_ == Phase::holding) {
     look_while_holding(up ? Seen::nothing : Seen::bad_run, situation, out);
+    return out;
+  }
+  if (phase_ == Phase::waiting) {
+    if (!all_good(1, situation)) return out;
+    finish("recovered", situation, out);
+    say_progress(out);
     return out;
   }
   if (phase_ == Phase::recheck || phase_ == Phase::looking) {
@@ -208,7 +239,7 @@ Effects Plan::looked(const Situation& situation) {
   Effects out;
   if ((phase_ != Phase::recheck && phase_ != Phase::looking) || !look_missing_) return out;
   look_missing_ = false;
-  if (!own_missing_) decide(situation, out);
+  if (!stops(situation, out) && !own_missing_) decide(situation, out);
   return out;
 }
 
@@ -229,6 +260,8 @@ Effects Plan::wake(const Situation& situation) {
     for (Effect& effect : firing(down, situation)) out.push_back(std::move(effect));
     return out;
   }
+  watched_ = situation.now;
+  if (stops(situation, out)) return out;
   const bool late = deadline_ && situation.now >= *deadline_;
   switch (phase_) {
     case Phase::blocked: consider(situation, out); break;
@@ -261,6 +294,7 @@ Effects Plan::wake(const Situation& situation) {
         else enter_step(situation, out);  // the node's budget may have been used by others meanwhile
       }
       break;
+    case Phase::waiting: look_while_waiting(situation, out); break;
     case Phase::holding: look_while_holding(Seen::nothing, situation, out); break;
     case Phase::asking:
       if (!late) break;
@@ -303,7 +337,8 @@ Effects Plan::health(const Situation& situation) {
   if (situation.health != model::Health::up) healthy_since_.reset();
   else if (!healthy_since_) healthy_since_ = situation.now;
   // A run was dropped because the service was healthy, and now it is down again while its alert still fires.
-  if (situation.health == model::Health::down && firing_ && phase_ == Phase::idle) begin(situation, Waited::yes, out);
+  if (situation.health == model::Health::down && firing_ && phase_ == Phase::idle && !rehearsed_)
+    begin(situation, Waited::yes, out);
   else if (situation.health == model::Health::down && (phase_ == Phase::blocked || phase_ == Phase::recheck))
     run_.was_down = true;
   return out;
@@ -336,6 +371,7 @@ Effects Plan::resume(Run run, const Situation& situation) {
   }
   visible_ = true;
   pending_ = spent_;
+  if (run_.stop.empty()) run_.stop = spent_.aborted;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
   if (run_.step >= list.size()) {  // the plan was changed meanwhile
     if (run_.outcome.empty()) run_.outcome = "aborted";
@@ -343,23 +379,30 @@ Effects Plan::resume(Run run, const Situation& situation) {
     return out;
   }
   if (run_.part == Part::finally) {
-    commit_step(out);
+    finally_from(run_.step, situation, out);
     return out;
   }
-  if (run_.mild) {
+  if (run_.mild && !told_to_stop(situation)) {
     hold(situation, out);
     return out;
   }
-  if (!run_.step_done && current_step().action->waits_for_person()) {
+  const bool asked = current_step().action->waits_for_person();
+  if (!run_.step_done && asked && !told_to_stop(situation)) {
     commit_step(out);  // asked again: the answer, if there was one, is lost
     return out;
   }
-  if (!run_.step_done)
+  if (!run_.step_done && !run_.mild && !asked)
     run_.report.actions.push_back({current_step().text,
                                    "failed",
                                    "the agent stopped while this ran; how it ended is not known",
                                    situation.wall,
                                    {}});
+  if (const auto why = told_to_stop(situation)) {
+    run_.stop = *why;
+    finish("aborted", situation, out);
+    say_progress(out);
+    return out;
+  }
   verify(current_step().verify.value_or(Verify{}), situation, out);
   say(Kind::report, out);
   return out;

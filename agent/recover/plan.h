@@ -6,18 +6,24 @@
 // Rules that hold throughout:
 // - An action starts only after the commit that names it was durable; the first commit of a run also spends an attempt.
 // - A run that started goes on to its end, whatever the alert does. One that waits is dropped when the alert resolves.
+// - Before each step, and all the time while a run waits, it is asked whether people want it stopped: maintenance, a
+//   pause file, halt(), abort(). Then the action that runs comes to its end, and nothing follows but what gives traffic
+//   back; the run's outcome is aborted.
 // - After any wait the service is probed again first; one that was down and is healthy needs no action.
 // - Before the first action of a run that may heal, systemd and the probes of the dependencies are asked anew, unless a
 //   person started the run. What speaks against the action then holds it back; who is silent for kRecheckLimit does
 //   not.
+// - Before each later step that may heal, systemd is asked about the unit: while it is starting or has a job the run
+//   waits, for what is starting is not ended in the middle.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
 // - An action that may heal is within the node's budget; one that is not is refused and the run goes on without it.
 // - While a dependency is down or the service flaps, steps that heal nothing are done and the rest waits: the restart
 //   comes late, if the service has not come back by itself.
+// - A dry run tells once for each alert what it would do. It spends no attempt, and is neither failed nor exhausted.
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
 //
-// plan.cc has the inputs; what they lead to is in plan_wait.cc until the first commit, and in plan_steps.cc from there
-// on.
+// plan.cc has the inputs; what they lead to is in plan_wait.cc until the first commit, in plan_steps.cc from there on,
+// and in plan_stop.cc when people stop a run.
 #pragma once
 
 #include <map>
@@ -43,7 +49,8 @@ struct Effect {
     commit_budget,    // the budget and whether an alert waits; nobody waits for it
     start_action,     // current_step(): answer with action_done()
     probe_now,
-    look,          // at the unit and at the dependencies, anew; answer with looked()
+    look,          // at the units and at the dependencies, anew; answer with looked()
+    look_at_unit,  // at the units only; answer with looked()
     report,        // the report as it is now
     action_ended,  // the report's newest action
     blocked,       // text: the guard's name
@@ -57,8 +64,9 @@ struct Effect {
 using Effects = std::vector<Effect>;
 
 // recheck: before a run begins, and looking: in the middle of one, what speaks against an action is asked anew.
-// holding: the steps that a restart is no part of are done, and the run waits for what it cannot mend.
-enum class Phase { idle, blocked, recheck, committing, looking, acting, asking, holding, verifying, closing };
+// waiting: before a step, for a unit that is starting. holding: the steps that a restart is no part of are done, and
+// the run waits for what it cannot mend.
+enum class Phase { idle, blocked, recheck, committing, looking, waiting, acting, asking, holding, verifying, closing };
 
 class Plan {
  public:
@@ -81,8 +89,11 @@ class Plan {
   Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
   // A person starts a run now, while none is running() and first_closed_to_person() is null.
   Effects start(const std::string& trigger, const Situation& situation);
-  // The plan is not configured any more: a run that holds ends, finally steps and all. Others come to their end soon.
-  Effects abandon(const Situation& situation);
+  // The run under way is not wanted any more, for the reason `why`: see the rules above.
+  Effects halt(const std::string& why, const Situation& situation);
+  // A person says so: nothing more is done for the alert that fires, until it has resolved, or start(), or
+  // acknowledge().
+  Effects abort(const std::string& who, const Situation& situation);
   // A person approves the step that waits for it.
   Effects approve(const std::string& who, const Situation& situation);
   // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.
@@ -99,13 +110,13 @@ class Plan {
   bool running() const { return phase_ >= Phase::committing; }
   bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
   // Of the places of the node: a run that waits for a person, or that restarts nothing, leaves them to others.
-  bool takes_place() const { return acts() && !run_.mild && phase_ != Phase::asking; }
+  bool takes_place() const { return acts() && !run_.mild && phase_ != Phase::asking && phase_ != Phase::waiting; }
   // What becomes of the unit is its doing.
   bool works_on_unit() const;
   // A run that was dropped because the service was healthy leaves an alert that fires: a failure begins anew.
   bool wants_runs() const {
-    return phase_ == Phase::recheck || phase_ == Phase::looking || phase_ == Phase::verifying ||
-           phase_ == Phase::holding || (phase_ == Phase::idle && firing_);
+    return phase_ == Phase::recheck || phase_ == Phase::looking || phase_ == Phase::waiting ||
+           phase_ == Phase::verifying || phase_ == Phase::holding || (phase_ == Phase::idle && firing_ && !rehearsed_);
   }
   bool alert_firing() const { return firing_; }
   bool was_down() const { return was_down_; }
@@ -115,6 +126,8 @@ class Plan {
   const Spent& spent_to_commit() const { return pending_; }
   const model::Alert& alert() const { return alert_; }
   const Step& current_step() const;
+  // The step that may heal and comes next, or runs; null: none does.
+  const Step* healing_step() const;
   std::optional<base::Instant> wake_at() const;
   std::string state() const;  // as in PlanStatus
   const std::string& reason() const { return reason_; }
@@ -126,7 +139,8 @@ class Plan {
   void begin(const Situation& situation, Waited waited, Effects& out);
   void new_run(const std::string& trigger, const Situation& situation);
   void spend_attempt(const Situation& situation, Effects& out);
-  void look(Phase phase, Waited own, const Situation& situation, Effects& out);
+  enum class Look { all, units };
+  void look(Phase phase, Look at, Waited own, const Situation& situation, Effects& out);
   void consider(const Situation& situation, Effects& out);
   void block(const Gate& gate, const Situation& situation, Effects& out);
   void exhaust(const Situation& situation, Effects& out);
@@ -139,10 +153,14 @@ class Plan {
   void look_while_holding(Seen seen, const Situation& situation, Effects& out);
   void enter_step(const Situation& situation, Effects& out);
   bool is_first_to_heal() const;  // the current step, in a run that asks before
+  bool looks_before() const;      // the current step wants a look at its unit
   void look_before_step(const Situation& situation, Effects& out);
   void heal_unless_told(const Situation& situation, Effects& out);
   std::optional<Gate> told_against(const Situation& situation) const;
   void spare_the_rest(const Gate& gate, const Situation& situation, Effects& out);
+  void hold_back(const Gate& gate, const Situation& situation, Effects& out);
+  void wait_for(const Gate& gate, const Situation& situation, Effects& out);
+  void look_while_waiting(const Situation& situation, Effects& out);
   void refuse_step(const std::string& text, const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);
@@ -150,12 +168,19 @@ class Plan {
   void verify(const Verify& verify, const Situation& situation, Effects& out);
   void verify_failed(const Situation& situation, Effects& out);
   void finish(const std::string& outcome, const Situation& situation, Effects& out);
+  void finally_from(std::size_t step, const Situation& situation, Effects& out);
   void close(const Situation& situation, Effects& out);
   void closed(const Situation& situation, Effects& out);
   void say(Effect::Kind kind, Effects& out) const { out.push_back({kind, {}, run_.report}); }
   void say_progress(Effects& out) const;
   bool all_good(int threshold, const Situation& situation) const;
   std::string good_runs_text() const;
+  // plan_stop.cc
+  std::optional<std::string> told_to_stop(const Situation& situation) const;
+  bool stops(const Situation& situation, Effects& out);
+  void forget_abort(Effects& out);
+  bool is_watched() const;
+  bool rehearses() const { return run_.report.mode == to_string(Mode::dry_run); }
   // plan.cc
   void decide(const Situation& situation, Effects& out);
   void note_health(const Situation& situation, Effects& out);
@@ -175,6 +200,7 @@ class Plan {
   bool settling_ = false;     // recovered, and the alert has not resolved yet: nothing is said
   bool final_check_ = false;  // the verification after the last step
   bool commit_failed_ = false;
+  bool rehearsed_ = false;  // a dry run has told what it would do for the alert that fires
   Waited waited_ = Waited::no;
   bool own_missing_ = false;   // of a look: no probe of the service has confirmed yet that it is bad
   bool look_missing_ = false;  // nor have systemd and the dependencies answered
@@ -188,6 +214,7 @@ class Plan {
   std::optional<base::Instant> asked_until_;  // in mode ask: the run's approval
   model::Health last_health_ = model::Health::unknown;
   std::optional<base::Instant> next_;      // wake for the phase
+  base::Instant watched_{};                // when it was last asked whether people want the run stopped
   std::optional<base::Instant> deadline_;  // of recheck and verification
 };
 

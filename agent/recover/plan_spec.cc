@@ -133,7 +133,16 @@ const auto& guards_schema() {
                     if (config::read_one_of(node, {"healthy", "any"}, index, why)) g.dependencies_healthy = index == 0;
                     else errors.add(node.mark(), path, why);
                   })
-          .optional("min_uptime", &Guards::min_uptime, "Time that a start of the service gets before the next action.")
+          .custom("min_uptime",
+                  "Time that a start of the service gets before the next action; twice as much after each failed run "
+                  "that left a start which has not got it ready.",
+                  "30s; while a start has not got it ready, the unit's TimeoutStartSec, up to 90s, if that is longer",
+                  [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+                    base::Millis time{0};
+                    std::string why;
+                    if (config::read(node, time, why)) g.min_uptime = time;
+                    else errors.add(node.mark(), path, why);
+                  })
           .optional("cooldown", &Guards::cooldown, "Pause after a run that recovered the service.")
           .optional("agent_uptime", &Guards::agent_uptime, "The agent itself must run so long.")
           .custom(
@@ -305,6 +314,18 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
   return out;
 }
 
+// A node as text that says which one it is, whatever way it was written.
+void append(const config::Node& node, std::string& out) {
+  out += fmt::format("{}:{}{}:{}", static_cast<int>(node.type()), node.quoted() ? "q" : "", node.scalar().size(),
+                     node.scalar());
+  for (const config::Node& item : node.items()) append(item, out);
+  for (const auto& [key, value] : node.entries()) {
+    append(key, out);
+    append(value, out);
+  }
+  out += ';';
+}
+
 bool has_step(const std::vector<Step>& list, std::string_view text) {
   return std::any_of(list.begin(), list.end(), [&](const Step& step) { return step.text == text; });
 }
@@ -317,6 +338,17 @@ std::optional<std::size_t> PlanSpec::first_healing() const {
   return std::nullopt;
 }
 
+std::vector<std::string> PlanSpec::units() const {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& name) {
+    if (!name.empty() && std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  };
+  add(unit);
+  for (const Step& step : steps)
+    if (step.action != nullptr && step.action->may_heal()) add(step.action->needed_unit());
+  return out;
+}
+
 std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
                                      config::Errors& errors) {
   if (settings.recovery.is_null()) return nullptr;
@@ -326,6 +358,9 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->service = service;
   plan->unit = settings.unit;
   plan->depends_on = settings.depends_on;
+  append(settings.recovery, plan->text);
+  plan->text += fmt::format("{} {} {} {}", settings.unit, fmt::join(settings.depends_on, ","), settings.allow_reboot,
+                            !settings.traffic.is_null());
   for (const config::Node& probe : settings.probes) {
     const std::string& name = probe.find("name").scalar();
     plan->probes.push_back(name.empty() ? probe.find("type").scalar() : name);

@@ -51,10 +51,11 @@ struct Budget {
 
 struct Guards {
   bool dependencies_healthy = true;
-  base::Millis min_uptime{30'000};    // of the service since its last start
-  base::Millis cooldown{120'000};     // after a recovery of this service ended
-  base::Millis agent_uptime{60'000};  // of the agent itself
-  bool respects_clean_stop = true;    // a unit that somebody else stopped is not started
+  static constexpr base::Millis kMinUptime{30'000};
+  std::optional<base::Millis> min_uptime{};  // of the service since its last start; nullopt: not configured
+  base::Millis cooldown{120'000};            // after a recovery of this service ended
+  base::Millis agent_uptime{60'000};         // of the agent itself
+  bool respects_clean_stop = true;           // a unit that somebody else stopped is not started
 };
 
 // Health that changes so often within the window is not mended by another restart.
@@ -65,6 +66,7 @@ struct Flapping {
 
 struct PlanSpec {
   std::string service;
+  std::string text;  // all that it was made of: two plans with the same text are the same
   std::string unit;
   std::vector<std::string> depends_on;
   std::vector<std::string> probes;  // names of the service's probes: a verification needs good runs of every one
@@ -81,6 +83,8 @@ struct PlanSpec {
 
   // Which step is the first that may heal; nullopt if none does.
   std::optional<std::size_t> first_healing() const;
+  // What it works on: the service's unit first, if it has one, then those that its steps need.
+  std::vector<std::string> units() const;
 };
 
 // Mistakes (unknown action, no steps, a systemd action on a service without a unit …) go to `errors`.

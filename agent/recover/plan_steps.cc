@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "recover/plan.h"
+#include "recover/unit_guards.h"
 
 namespace recover {
 
@@ -13,17 +14,31 @@ using Kind = Effect::Kind;
 bool Plan::works_on_unit() const {
   const auto first = spec_->first_healing();
   if (!acts() || run_.mild || !first) return false;
-  if (run_.part == Part::finally || run_.step > *first) return true;
-  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::committing;
+  if (run_.part == Part::finally) return run_.stop.empty();  // a run that was stopped leaves the unit to people
+  if (run_.step > *first) return true;
+  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::waiting && phase_ != Phase::committing;
 }
 
 bool Plan::is_first_to_heal() const {
   return run_.part == Part::steps && !run_.mild && !run_.by_operator && spec_->first_healing() == run_.step;
 }
 
+bool Plan::looks_before() const {
+  if (run_.part != Part::steps || run_.mild || !current_step().action->may_heal()) return false;
+  return !run_.by_operator || run_.step != spec_->first_healing();
+}
+
 // The first step of a run that the node's budget does not allow is not reached: its gate is closed.
 void Plan::enter_step(const Situation& situation, Effects& out) {
   const Step& step = current_step();
+  if (run_.part == Part::steps)
+    if (const auto why = told_to_stop(situation)) {
+      run_.stop = *why;
+      if (!run_.report.actions.empty()) return finish("aborted", situation, out);
+      run_.outcome = "aborted";  // nothing was done, so there is nothing to give back
+      pending_ = spent_;
+      return close(situation, out);
+    }
   if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
     const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
     const Gate* cause = first_that_spares(*spec_, gates);
@@ -31,7 +46,7 @@ void Plan::enter_step(const Situation& situation, Effects& out) {
     refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", situation, out);
     return advance(situation, out);
   }
-  if (is_first_to_heal() && !looked_) return look_before_step(situation, out);
+  if (looks_before() && !looked_) return look_before_step(situation, out);
   if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
     return commit_step(out);
   refuse_step("node_budget: " + situation.node_budget.text, situation, out);
@@ -46,36 +61,83 @@ void Plan::refuse_step(const std::string& text, const Situation& situation, Effe
 
 // ---- what speaks against an action that may heal
 
-void Plan::look(Phase phase, Waited own, const Situation& situation, Effects& out) {
+void Plan::look(Phase phase, Look at, Waited own, const Situation& situation, Effects& out) {
   phase_ = phase;
+  watched_ = situation.now;
   good_runs_.clear();
   deadline_ = situation.now + kRecheckLimit;
   next_.reset();
   own_missing_ = own == Waited::yes;
   look_missing_ = spec_->first_healing().has_value();
   if (own_missing_) out.push_back({Kind::probe_now});
-  if (look_missing_) out.push_back({Kind::look});
+  if (look_missing_) out.push_back({at == Look::all ? Kind::look : Kind::look_at_unit});
 }
 
 // Time has passed since the run began, for a drain or for a disk. A service that seems to have come back meanwhile must
 // show it: then nothing needs to heal it.
 void Plan::look_before_step(const Situation& situation, Effects& out) {
-  if (run_.report.actions.empty()) return look(Phase::recheck, Waited::no, situation, out);  // nothing was done yet
+  if (!is_first_to_heal()) return look(Phase::looking, Look::units, Waited::no, situation, out);
+  if (run_.report.actions.empty())  // nothing was done yet
+    return look(Phase::recheck, Look::all, Waited::no, situation, out);
   const bool seems_well = run_.was_down && situation.health == model::Health::up;
-  look(Phase::looking, seems_well ? Waited::yes : Waited::no, situation, out);
+  look(Phase::looking, Look::all, seems_well ? Waited::yes : Waited::no, situation, out);
 }
 
+// After the first step that may heal, dependencies are no reason any more: they were well when it began.
 std::optional<Gate> Plan::told_against(const Situation& situation) const {
-  for (Gate& gate : evaluate_gates(*spec_, spent_, situation))
-    if (!gate.open && (gate.name == "stopped_by_operator" || gate.name == "dependencies")) return std::move(gate);
+  const bool first = is_first_to_heal();
+  for (Gate& gate : evaluate_gates(*spec_, spent_, situation)) {
+    const bool of_unit = gate.name.starts_with("unit_") || gate.name == "node_stopping";
+    if (!gate.open && (of_unit || gate.name == "stopped_by_operator" || (first && gate.name == "dependencies")))
+      return std::move(gate);
+  }
   return std::nullopt;
 }
 
 void Plan::heal_unless_told(const Situation& situation, Effects& out) {
   const auto gate = told_against(situation);
   looked_ = !gate;
-  if (gate) spare_the_rest(*gate, situation, out);
+  if (gate) hold_back(*gate, situation, out);
   else enter_step(situation, out);
+}
+
+void Plan::hold_back(const Gate& gate, const Situation& situation, Effects& out) {
+  if (passes(gate)) return wait_for(gate, situation, out);
+  if (is_first_to_heal()) return spare_the_rest(gate, situation, out);
+  refuse_step(gate.name + ": " + gate.text, situation, out);
+  step_failed(situation, out);
+  say_progress(out);
+}
+
+// What was written down last is the step before, or the intent of this one, which was not carried out.
+void Plan::wait_for(const Gate& gate, const Situation& situation, Effects& out) {
+  phase_ = Phase::waiting;
+  looked_ = false;
+  good_runs_.clear();
+  pending_ = spent_;
+  deadline_.reset();
+  watched_ = situation.now;
+  next_ = situation.now + kRetry;
+  reason_ = gate.name;
+  run_.report.state = "holding";
+  run_.report.reason = gate.name + ": " + gate.text;
+  out.push_back({Kind::blocked, gate.name});
+  say(Kind::report, out);
+}
+
+void Plan::look_while_waiting(const Situation& situation, Effects& out) {
+  next_ = situation.now + kRetry;
+  const auto gate = told_against(situation);
+  if (!gate && situation.node_busy.open) {
+    reason_.clear();
+    run_.report.reason.clear();
+    return look_before_step(situation, out);
+  }
+  if (gate && !passes(*gate)) return hold_back(*gate, situation, out);
+  out.push_back({Kind::probe_now});
+  if (firing_ || run_.by_operator) return;
+  finish("aborted", situation, out);
+  say_progress(out);
 }
 
 // In the middle of a run: what heals nothing is still done, once, and then it waits.
@@ -108,13 +170,11 @@ void Plan::step_failed(const Situation& situation, Effects& out) {
 }
 
 void Plan::advance(const Situation& situation, Effects& out) {
-  const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
-  if (run_.step + 1 < list.size()) {
+  if (run_.part == Part::finally) return finally_from(run_.step + 1, situation, out);
+  if (run_.step + 1 < spec_->steps.size()) {
     ++run_.step;
     pending_ = spent_;
     enter_step(situation, out);
-  } else if (run_.part == Part::finally) {
-    close(situation, out);
   } else if (run_.mild) {
     hold(situation, out);
   } else if (run_.unverified) {
@@ -127,6 +187,7 @@ void Plan::advance(const Situation& situation, Effects& out) {
 
 void Plan::hold(const Situation& situation, Effects& out) {
   phase_ = Phase::holding;
+  watched_ = situation.now;
   good_runs_.clear();
   deadline_.reset();
   next_ = situation.now + kRetry;
@@ -166,6 +227,7 @@ void Plan::say_progress(Effects& out) const {
 
 void Plan::verify(const Verify& wanted, const Situation& situation, Effects& out) {
   phase_ = Phase::verifying;
+  watched_ = situation.now;
   verify_ = wanted;
   good_runs_.clear();
   deadline_ = situation.now + wanted.within;
@@ -209,12 +271,20 @@ void Plan::verify_failed(const Situation& situation, Effects& out) {
 
 void Plan::finish(const std::string& outcome, const Situation& situation, Effects& out) {
   final_check_ = false;
-  run_.outcome = outcome;
+  reason_.clear();
+  run_.outcome = outcome == "failed" && rehearses() ? "would_run" : outcome;
   run_.part = Part::finally;
-  run_.step = 0;
+  finally_from(0, situation, out);
+}
+
+// When people have stopped the run, only what moves traffic is left of its end.
+void Plan::finally_from(std::size_t step, const Situation& situation, Effects& out) {
   pending_ = spent_;
-  if (spec_->finally.empty()) close(situation, out);
-  else commit_step(out);
+  const bool stopped = told_to_stop(situation).has_value();
+  while (step < spec_->finally.size() && stopped && !spec_->finally[step].action->moves_traffic()) ++step;
+  run_.step = step;
+  if (step < spec_->finally.size()) commit_step(out);
+  else close(situation, out);
 }
 
 void Plan::close(const Situation& situation, Effects& out) {
@@ -225,7 +295,7 @@ void Plan::close(const Situation& situation, Effects& out) {
   else if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
   else if (run_.outcome == "failed") pending_ = with_failure(spent_, spec_->budget, situation.now, random_->unit());
   run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
-  run_.report.reason.clear();
+  run_.report.reason = run_.outcome == "aborted" ? run_.stop : "";
   run_.report.ended = situation.wall;
   // As in exhaust(): first told, then written down.
   if (run_.report.state == "exhausted")
@@ -242,6 +312,8 @@ void Plan::closed(const Situation& situation, Effects& out) {
   const bool shown = std::exchange(visible_, false);
   if (run_.outcome != "aborted" || shown) say(Kind::report, out);
   settling_ = run_.outcome == "recovered";
+  rehearsed_ = firing_ && run_.outcome == "would_run";
+  if (rehearsed_) return;
   if (firing_ && run_.outcome != "aborted") begin(situation, Waited::yes, out);
   else settling_ = false;
 }

@@ -40,7 +40,7 @@ void Plan::consider(const Situation& situation, Effects& out) {
   }
   const bool heals = cause == nullptr && spec_->first_healing();
   if (phase_ != Phase::recheck && (heals || waited_ == Waited::yes))
-    return look(Phase::recheck, waited_, situation, out);
+    return look(Phase::recheck, Look::all, waited_, situation, out);
   if (cause != nullptr) return spare(*cause, situation, out);
   looked_ = true;
   spend_attempt(situation, out);
@@ -59,7 +59,8 @@ void Plan::spend_attempt(const Situation& situation, Effects& out) {
   settling_ = false;
   reason_.clear();
   run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
-  pending_ = with_attempt(spent_, spec_->budget, situation.now);
+  pending_ = rehearses() ? spent_ : with_attempt(spent_, spec_->budget, situation.now);
+  pending_.aborted.clear();  // a person has started it, or nothing was aborted
   enter_step(situation, out);
 }
 
@@ -70,7 +71,9 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   deadline_.reset();
   reason_ = gate.name;
   // What only a person or a reset of the latch can open is not asked for again and again.
-  if (gate.name == "exhausted" || gate.name == "ask" || (gate.name == "maintenance" && !gate.opens)) next_.reset();
+  if (gate.name == "exhausted" || gate.name == "aborted" || gate.name == "ask" ||
+      (gate.name == "maintenance" && !gate.opens))
+    next_.reset();
   else next_ = gate.opens.value_or(situation.now + kRetry);
   if (gate.name == "ask") ask(situation, out);
   if (!changed || settling_) return;
@@ -78,7 +81,7 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   run_.report.state = "blocked";
   run_.report.reason = gate.name;
   // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
-  if (gate.name == "backoff" || gate.name == "exhausted") return;
+  if (gate.name == "backoff" || gate.name == "exhausted" || gate.name == "aborted") return;
   visible_ = true;
   say(Kind::report, out);
 }

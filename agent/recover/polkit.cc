@@ -20,6 +20,14 @@ std::string list(const std::set<std::string>& words) {
 
 }  // namespace
 
+std::vector<SystemdJob> jobs_of(const Action& action) {
+  const auto job = action.systemd_job();
+  if (!job) return {};
+  const bool starts = job->verb == "restart" || job->verb == "start";
+  if (!starts || action.needed_unit() != job->unit) return {*job};
+  return {*job, {"reset-failed", job->unit}};
+}
+
 std::string polkit_rule(const std::vector<SystemdJob>& jobs, std::string_view made_from, std::string_view user) {
   std::map<std::string, std::set<std::string>> verbs_by_unit;
   bool reboots = false;

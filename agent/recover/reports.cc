@@ -37,10 +37,6 @@ void Reports::page(const PlanSpec& spec, const std::string& text) {
 }
 
 void Reports::exhausted(const PlanSpec& spec, const std::string& text) {
-  if (spec.mode == Mode::dry_run) {
-    base::log::warn("recovery would be exhausted (dry run)", {{"service", spec.service}, {"text", text}});
-    return;
-  }
   base::log::error("recovery exhausted", {{"service", spec.service}, {"text", text}});
   if (page_) page_(spec.service, "Recovery exhausted. " + text);
 }

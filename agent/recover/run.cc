@@ -106,6 +106,7 @@ std::string to_json(const Run& run) {
                {"by_operator", run.by_operator},
                {"mild", run.mild},
                {"unverified", run.unverified},
+               {"stop", run.stop},
                {"outcome", run.outcome}});
 }
 
@@ -121,6 +122,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.by_operator = in.value("by_operator", false);  // records of older versions do not have it
     run.mild = in.value("mild", false);
     run.unverified = in.at("unverified");
+    run.stop = in.value("stop", "");
     run.outcome = in.at("outcome");
     return run;
   });

@@ -23,7 +23,8 @@ struct Run {
   bool by_operator = false;  // a person started it: health and alerts are no reason to leave it
   bool mild = false;         // only steps that heal nothing: a restart would not help now; then it waits
   bool unverified = false;   // an action may have healed the service and no verification followed yet
-  std::string outcome;       // once the steps are over: recovered, failed or aborted
+  std::string stop;          // why no further step follows: who or what stopped the run; "": it goes on
+  std::string outcome;       // once the steps are over: recovered, failed, aborted or would_run
 };
 
 std::string to_json(const Run& run);

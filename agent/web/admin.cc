@@ -13,6 +13,12 @@ Response refused_over_tcp(const Context& context) {
   return api_error("forbidden", fmt::format("changes are made over {} only", where));
 }
 
+// Something for a person to read, or why nothing was changed.
+Response sentence(const base::Result<std::string>& answer) {
+  if (!answer) return change_answer(tl::unexpected<base::Error>(answer.error()));
+  return api_success([&](Json& json) { json.string(*answer); });
+}
+
 Response maintenance(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
   const std::string on = request.param("on");
@@ -27,15 +33,20 @@ Response maintenance(const Request& request, const Context& context) {
       return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
     length = *parsed;
   }
-  return change_answer(context.backend.begin_maintenance(service, length, request.param("comment")));
+  return sentence(context.backend.begin_maintenance(service, length, request.param("comment")));
 }
 
 Response recover(const Request& request, const Context& context) {
-  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1));
+  // SERVICE, or SERVICE/abort; no name of a service has a slash.
+  constexpr std::string_view kAbort = "/abort";
+  std::string_view name = std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1);
+  const std::string comment = request.param("comment");
+  if (name.ends_with(kAbort)) {
+    name.remove_suffix(kAbort.size());
+    return sentence(context.backend.abort(url_decode(name), comment));
+  }
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
-  const auto started = context.backend.recover(service, rehearsal, request.param("comment"));
-  if (!started) return change_answer(tl::unexpected<base::Error>(started.error()));
-  return api_success([&](Json& json) { json.string(*started); });
+  return sentence(context.backend.recover(url_decode(name), rehearsal, comment));
 }
 
 Response ack(const Request& request, const Context& context) {

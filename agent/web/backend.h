@@ -55,14 +55,16 @@ class Backend {
 
   // Over the admin socket only.
   virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration
-  // Until `length` is over, or until it is ended if that is 0.
-  virtual base::Result<> begin_maintenance(const std::string& service, base::Millis length,
-                                           const std::string& comment) = 0;
+  // Until `length` is over, or until it is ended if that is 0. A sentence about the recovery that is under way, or "".
+  virtual base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
+                                                      const std::string& comment) = 0;
   virtual base::Result<> end_maintenance(const std::string& service) = 0;
   // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the gate that is
   // closed.
   virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,
                                             const std::string& comment) = 0;
+  // Stops the recovery that is under way: a sentence about what still happens.
+  virtual base::Result<std::string> abort(const std::string& service, const std::string& comment) = 0;
   // The id of the new silence, once it is durable.
   virtual base::Result<std::string> add_silence(const model::SilenceRequest& request) = 0;
   virtual base::Result<> expire_silence(const std::string& id) = 0;

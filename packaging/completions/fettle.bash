@@ -16,7 +16,10 @@ _fettle() {
     alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
-    recover) words="--dry-run --comment --admin.socket $(_fettle_services)" ;;
+    recover) case ${COMP_WORDS[2]} in
+      abort) words="--comment --output --admin.socket $(_fettle_services)" ;;
+      *) words="abort --dry-run --comment --output --admin.socket $(_fettle_services)" ;;
+    esac ;;
     ack) words="--comment --admin.socket $(_fettle_services)" ;;
     silence) case $COMP_CWORD in 2) words='add list expire' ;; *) case ${COMP_WORDS[2]} in
       add) words="--duration --start --end --author --comment --admin.socket $(_fettle_services | sed s/^/service=/)" ;;
@@ -31,7 +34,7 @@ _fettle() {
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;
     --log.level) words='debug info warn error' ;;
     --log.format) words='logfmt json' ;;
-    -o | --output) case ${COMP_WORDS[1]} in rules) words='table openmetrics json' ;; *) words='table json' ;; esac ;;
+    -o | --output) case ${COMP_WORDS[1]} in rules) words='table openmetrics json' ;; recover) words='text json' ;; *) words='table json' ;; esac ;;
     --promql.compat) words='2 3' ;;
     --lint) words='all none duplicate-rules never-fires' ;;
     --color) words='auto always never' ;;

@@ -34,10 +34,12 @@ class FakeBackend final : public web::Backend {
     return web::ProbeAnswer{{success}, true, "", "status 200 in 3ms", R"({"prober": http})"};
   }
   base::Result<> reload() override { return heard("reload"); }
-  base::Result<> begin_maintenance(const std::string& service, base::Millis length,
-                                   const std::string& comment) override {
-    return heard("maintenance " + service + " on " + (length.count() > 0 ? base::format_duration(length) + " " : "") +
-                 comment);
+  base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
+                                              const std::string& comment) override {
+    const auto done = heard("maintenance " + service + " on " +
+                            (length.count() > 0 ? base::format_duration(length) + " " : "") + comment);
+    if (!done) return tl::unexpected<base::Error>(done.error());
+    return std::string();
   }
   base::Result<> end_maintenance(const std::string& service) override {
     return heard("maintenance " + service + " off ");
@@ -58,6 +60,11 @@ class FakeBackend final : public web::Backend {
     return std::string("a-b-c");
   }
   base::Result<> expire_silence(const std::string& id) override { return heard("expire " + id); }
+  base::Result<std::string> abort(const std::string& service, const std::string& comment) override {
+    const auto done = heard("abort " + service + " " + comment);
+    if (!done) return tl::unexpected<base::Error>(done.error());
+    return service + " is left alone until its alert has resolved";
+  }
   base::Result<> ack(const std::string& service, const std::string& comment) override {
     return heard("ack " + service + " " + comment);
   }

@@ -16,6 +16,8 @@ struct ActionScript {
   recover::ActionResult result{"ok", "done"};
   base::Duration takes = std::chrono::milliseconds{50};
   bool heals = true;                   // recover::Action::may_heal
+  bool traffic = false;                // moves_traffic
+  std::string unit{};                  // needed_unit
   std::function<void()> on_start{};    // the action is about to take effect
   std::vector<std::string> started{};  // "order attempt 1"
 };
@@ -31,6 +33,8 @@ class ScriptedAction final : public recover::Action {
   }
   std::string text() const override { return name_; }
   bool may_heal() const override { return script_.heals; }
+  bool moves_traffic() const override { return script_.traffic; }
+  std::string needed_unit() const override { return script_.unit; }
 
  private:
   std::string name_;

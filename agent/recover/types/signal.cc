@@ -185,6 +185,7 @@ class Signal final : public Action {
   std::string text() const override {
     return fmt::format("signal {} {}", settings_.name, settings_.pidfile.empty() ? unit_ : settings_.pidfile);
   }
+  std::string needed_unit() const override { return settings_.pidfile.empty() ? unit_ : ""; }
 
  private:
   Settings settings_;

@@ -1,6 +1,8 @@
 // A job on the service's unit, or on another one, over D-Bus; done when systemd says that the job has ended.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "recover/action.h"
 #include "recover/types/job_end.h"
 
@@ -24,17 +26,86 @@ const auto& schema() {
   return s;
 }
 
+std::string limit_text(const loop::UnitState& state) {
+  return fmt::format(
+      "its start limit ({} starts in {}) was hit", state.start_limit_burst,
+      base::format_duration(std::chrono::ceil<base::Millis>(std::chrono::microseconds{state.start_limit_us})));
+}
+
+// A job; one that failed only because the unit had been started too often is asked for once more, after reset-failed,
+// or, where that is not allowed, when the limit's own time is over.
+class UnitJob final : public loop::Registration {
+ public:
+  UnitJob(const Context& context, const Settings& settings, std::string what, base::Instant deadline,
+          std::function<void(ActionResult)> done)
+      : scheduler_(context.scheduler),
+        systemd_(context.systemd),
+        settings_(settings),
+        what_(std::move(what)),
+        deadline_(deadline),
+        done_(std::move(done)) {
+    run();
+  }
+
+ private:
+  bool starts() const { return settings_.verb == "restart" || settings_.verb == "start"; }
+  void run() {
+    step_ = systemd_.run_job(settings_.verb, settings_.unit, deadline_,
+                             [this](base::Result<std::string> job) { ended(job); });
+  }
+  void ended(const base::Result<std::string>& job) {
+    ActionResult result = job_end(what_, settings_.unit, job);
+    if (!limit_.empty()) {
+      result.text += "; before that " + limit_;
+      return end(std::move(result));
+    }
+    if (!starts() || !job || *job != "failed") return end(std::move(result));
+    step_ = systemd_.read_unit(settings_.unit, deadline_, [this, result](base::Result<loop::UnitState> state) {
+      if (!state || state->result != "start-limit-hit") return end(result);
+      reset(*state);
+    });
+  }
+  void reset(const loop::UnitState& state) {
+    limit_ = limit_text(state);
+    const base::Duration wait = std::chrono::microseconds{state.start_limit_us};
+    step_ = systemd_.run_job("reset-failed", settings_.unit, deadline_, [this, wait](base::Result<std::string> job) {
+      if (job) {
+        limit_ += " and reset-failed was done";
+        return run();
+      }
+      limit_ += "; reset-failed: " + job.error().text;
+      const base::Instant over = scheduler_.now() + wait;
+      if (over >= deadline_)
+        return end({"failed", fmt::format("{}: {}; the limit is over in {}, later than the step's timeout", what_,
+                                          limit_, base::format_duration(std::chrono::ceil<base::Millis>(wait)))});
+      step_ = scheduler_.at(over, [this] { run(); });
+    });
+  }
+  // Destroys this object, as a rule.
+  void end(ActionResult result) {
+    const auto done = std::exchange(done_, nullptr);
+    if (done) done(std::move(result));
+  }
+
+  loop::Scheduler& scheduler_;
+  loop::Systemd& systemd_;
+  Settings settings_;
+  std::string what_, limit_;  // limit_: what was done about the start limit
+  base::Instant deadline_;
+  std::function<void(ActionResult)> done_;
+  loop::Handle step_;
+};
+
 class Systemd final : public Action {
  public:
   explicit Systemd(Settings settings) : settings_(std::move(settings)) {}
   loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    return context.systemd.run_job(settings_.verb, settings_.unit, deadline,
-                                   [what = text(), unit = settings_.unit, done = std::move(done)](
-                                       base::Result<std::string> job) { done(job_end(what, unit, job)); });
+    return loop::Handle(std::make_unique<UnitJob>(context, settings_, text(), deadline, std::move(done)));
   }
   std::string text() const override { return fmt::format("systemd {} {}", settings_.verb, settings_.unit); }
   bool may_heal() const override { return settings_.verb != "reset-failed"; }
+  std::string needed_unit() const override { return settings_.unit; }
   std::optional<SystemdJob> systemd_job() const override { return SystemdJob{settings_.verb, settings_.unit}; }
 
  private:
@@ -72,7 +143,8 @@ extern const ActionType systemd_type;
 const ActionType systemd_type{
     "systemd",
     "Restarts, starts, stops or reloads a systemd unit, or clears its failed state, and waits "
-    "for the job's result. A stop that somebody else has asked for is not overruled.",
+    "for the job's result. A stop that somebody else has asked for is not overruled. Where a unit has hit its start "
+    "limit, reset-failed goes before another try.",
     "{systemd: restart}", parse, []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
 
 }  // namespace recover

@@ -27,6 +27,7 @@ class Turn final : public Action {
   }
   std::string text() const override { return word_; }
   bool may_heal() const override { return false; }
+  bool moves_traffic() const override { return true; }
 
  private:
   std::string word_;

@@ -40,10 +40,45 @@ TEST_CASE("systemd runs one job and tells its result") {
     const auto action = f.parse("systemd", "restart");
     f.run(*action);
     CHECK(f.systemd.jobs.last() == "restart order.service");
+    f.systemd.on_read = [](const std::string&) { return loop::UnitState{.result = "exit-code"}; };
     f.systemd.jobs.answer(row.job);
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].result == row.result);
     CHECK(f.results[0].text == row.text);
+  }
+}
+
+TEST_CASE("a unit that was started too often: reset-failed goes before another try, or the limit's own time") {
+  fakes::ActionTrial f;
+  const auto action = f.parse("systemd", "restart");
+  f.systemd.on_read = [](const std::string&) {
+    return loop::UnitState{.result = "start-limit-hit", .start_limit_us = 10'000'000, .start_limit_burst = 5};
+  };
+  f.run(*action);
+  f.systemd.jobs.answer(std::string("failed"));
+  CHECK(f.systemd.jobs.last() == "reset-failed order.service");
+  SUBCASE("it is allowed") {
+    f.systemd.jobs.answer(std::string("done"));
+    CHECK(f.systemd.jobs.last() == "restart order.service");
+    f.systemd.jobs.answer(std::string("done"));
+    REQUIRE(f.results.size() == 1);
+    CHECK(f.results[0].result == "ok");
+    CHECK(f.results[0].text ==
+          "systemd restart order.service: done; before that its start limit (5 starts in 10s) was hit and reset-failed "
+          "was done");
+  }
+  SUBCASE("it is not allowed") {
+    f.systemd.jobs.answer(base::fail(base::Kind::permission, "denied"));
+    CHECK(f.results.empty());
+    f.loop.advance(std::chrono::seconds{9});
+    CHECK(f.systemd.jobs.asked().size() == 2);
+    f.loop.advance(std::chrono::seconds{1});
+    CHECK(f.systemd.jobs.last() == "restart order.service");
+    f.systemd.jobs.answer(std::string("failed"));
+    REQUIRE(f.results.size() == 1);
+    CHECK(f.results[0].text ==
+          "systemd restart order.service: the job ended as 'failed'; see: journalctl -u order.service; before that its "
+          "start limit (5 starts in 10s) was hit; reset-failed: denied");
   }
 }
 

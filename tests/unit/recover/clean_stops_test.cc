@@ -1,5 +1,5 @@
 // An operator who stops a unit is not fought; a unit that crashed, or that a plan works on, is recovered.
-#include "recover/clean_stops.h"
+#include "recover/unit_watch.h"
 
 #include <doctest/doctest.h>
 #include <sys/wait.h>

@@ -68,7 +68,7 @@ TEST_CASE("dry run passes through the same states, touches nothing and keeps boo
   CHECK(f.restart.started.empty());
   CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service would_run dry_run",
                                            "report verifying", "report recovered"});
-  CHECK(f.status().attempts_left == 2);
+  CHECK(f.status().attempts_left == 3);
   CHECK(f.table(state::Table::budgets).count("order") == 0);
   CHECK(f.dispatcher->reports()[0].actions[0].text == "dry run: systemd restart order.service was not carried out");
   // Enforced later, the whole budget is there.
@@ -76,15 +76,44 @@ TEST_CASE("dry run passes through the same states, touches nothing and keeps boo
   CHECK(f.status().attempts_left == 3);
 }
 
-TEST_CASE("a dry run that would be exhausted pages nobody") {
+TEST_CASE("a dry run tells once for each outage what it would do; it is neither failed nor exhausted, however often") {
   Fixture f;
   auto spec = f.plan(recover::Mode::dry_run);
   spec->budget.attempts = 1;
+  spec->guards.cooldown = base::Millis{0};
   f.use(std::move(spec));
-  f.alert("ServiceDown");
-  f.loop.advance(minutes{2});
-  CHECK(f.status().state == "exhausted");
+  for (int outage = 1; outage <= 4; ++outage) {
+    CAPTURE(outage);
+    f.world.health["order"] = Health::down;
+    f.alert("ServiceDown");
+    for (int i = 0; i < 120; ++i) {
+      f.loop.advance(seconds{1});
+      f.dispatcher->on_run("order", "http", false);
+    }
+    const auto reports = f.dispatcher->reports();
+    CHECK(reports.size() == static_cast<std::size_t>(outage));
+    CHECK(reports.at(0).state == "would_run");
+    CHECK(reports.at(0).actions.size() == 1);
+    CHECK(f.status().state == "idle");
+    CHECK(f.status().attempts_left == 1);
+    f.healthy();
+    f.loop.run_due();
+  }
   CHECK(f.pages.empty());
+}
+
+TEST_CASE("a latch that dry runs of an older version left is open") {
+  Fixture f;
+  f.state.commit({state::Change::put(state::Table::budgets, "dry_run:order",
+                                     R"({"failures":3,"exhausted":true,"attempts_ms":[1700000000000]})")},
+                 [](base::Result<>) {});
+  f.loop.run_due();
+  f.start();
+  f.use(f.plan(recover::Mode::dry_run));
+  CHECK(f.status().state == "idle");
+  f.alert("ServiceDown");
+  f.loop.run_due();
+  CHECK(f.dispatcher->reports().at(0).actions.at(0).result == "would_run");
 }
 
 TEST_CASE("exhaustion is paged once with what to do") {
@@ -116,7 +145,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   Fixture f;
   f.use(f.plan());
   bool done = false;
-  f.dispatcher->begin_maintenance("order", {}, "deploy", [&](base::Result<> r) { done = r.has_value(); });
+  f.dispatcher->begin_maintenance("order", {}, "deploy", [&](base::Result<std::string> r) { done = r.has_value(); });
   f.loop.run_due();
   CHECK(done);
   CHECK(f.dispatcher->maintenance("order") == "deploy");

@@ -39,6 +39,8 @@ constexpr std::array kInvariants{
     "a cleared alert never ends a running action",
     "finally steps at least once after a run that acted: never left drained",
     "every intent is closed in the end, and every report ends",
+    "never a step after people have stopped the run, or while maintenance or a pause is on",
+    "never a healing step while systemd is starting the unit, but the first of a run that a person asked for",
 };
 
 struct Asking final : recover::Action {
@@ -51,7 +53,7 @@ struct Asking final : recover::Action {
   bool waits_for_person() const override { return true; }
 };
 
-fakes::ActionScript heals, harmless{.heals = false};
+fakes::ActionScript heals, harmless{.heals = false, .traffic = true};
 
 recover::PlanSpec spec_of(std::uint64_t seed) {
   recover::PlanSpec spec;
@@ -103,10 +105,10 @@ class Site {
       case 8:
       case 9: probe(); break;
       case 10: health(std::array{Health::up, Health::down, Health::down, Health::unknown}[chance(4)]); break;
-      case 11: gates(chance(8)); break;
+      case 11: gates(chance(9)); break;
       case 12:
       case 13: wait(std::array<base::Millis, 4>{seconds{1}, seconds{11}, minutes{1}, minutes{6}}[chance(4)]); break;
-      case 14: person(chance(3)); break;
+      case 14: person(chance(5)); break;
       case 15:
         if (chance(3) == 0) crash(chance(2) == 0);
         break;
@@ -122,6 +124,7 @@ class Site {
     now_.node_busy.open = now_.node_budget.open = true;
     now_.dependencies = {{"redis", Health::up, Health::up}};
     now_.stopped.reset();
+    now_.unit.clear();
     health(Health::up);
     resolve();
     for (int i = 0; i < 400 && (plan_->phase() != Phase::idle || pending_ != Pending::none); ++i) {
@@ -201,6 +204,10 @@ class Site {
         if (now_.doubts.empty()) now_.doubts = {{"stall", "stood still", now_.now + seconds{30}}};
         else now_.doubts.clear();
         break;
+      case 8:
+        if (now_.unit.empty()) now_.unit = {{"unit_starting", false, "order.service is activating"}};
+        else now_.unit.clear();
+        break;
       case 5: now_.paused = now_.paused ? std::nullopt : std::optional(recover::Hold{"paused"}); break;
     }
     carry(plan_->wake(now_));
@@ -221,6 +228,7 @@ class Site {
   }
   void person(int what) {
     if (what == 0) return carry(plan_->approve("alice", now_));
+    if (what >= 3) return stop(what == 3 ? plan_->abort("alice", now_) : plan_->halt("its plan was changed", now_));
     if (plan_->running()) return;
     const auto open = evaluate_gates(spec_, plan_->spent(), now_);
     if (what == 1 && plan_->spent().exhausted) {
@@ -233,6 +241,12 @@ class Site {
       carry(plan_->start("operator", now_));
     }
   }
+  // Whoever stops a run writes that down.
+  void stop(const recover::Effects& effects) {
+    if (plan_->running()) halted_ = plan_->run().report.id;
+    disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall);
+    carry(effects);
+  }
   // The agent dies and starts again with what its disk has; the commit under way was kept or not.
   void crash(bool kept) {
     if (pending_ != Pending::none && kept) keep(pending_);
@@ -244,6 +258,8 @@ class Site {
     const bool was_down = plan_->was_down();
     recover::Spent spent;
     if (disk_spent_) spent = *recover::parse_spent(*disk_spent_, now_.now, now_.wall);
+    // A configuration that stopped the run is another one after the crash; who aborted it stays known.
+    if (spent.aborted.empty() && !(disk_intent_ && !recover::parse_run(*disk_intent_)->stop.empty())) halted_.clear();
     open_reports_.clear();
     plan_.emplace(spec_, std::move(spent), random_);
     if (waited) plan_->remember(was_down);
@@ -315,6 +331,10 @@ class Site {
     expect(kept && kept->report.id == run.report.id && kept->part == run.part && kept->step == run.step,
            kInvariants[1]);
     if (run.part != Part::steps) return;
+    expect(!now_.maintenance && !now_.paused && run.report.id != halted_, kInvariants[14]);
+    const recover::Step& step = plan_->current_step();
+    const bool asked = run.by_operator && run.step == spec_.first_healing();
+    if (step.action->may_heal() && !asked) expect(now_.unit.empty(), kInvariants[15]);
     if (spec_.first_healing() == run.step && !run.by_operator) expect(!told_against(), kInvariants[8]);
     expect(++started_[{run.report.id, run.step}] == 1, kInvariants[2]);
     if (!run.mild && counted_.insert(run.report.id).second) {
@@ -334,7 +354,7 @@ class Site {
   std::optional<std::string> disk_spent_, disk_intent_;
   bool running_ = false, drained_ = false, look_good_ = false;
   std::optional<base::Instant> look_asked_;
-  std::string last_run_;
+  std::string last_run_, halted_;
   std::set<std::string> open_reports_, counted_;
   std::map<std::pair<std::string, std::size_t>, int> started_;
   std::vector<base::Instant> attempts_;

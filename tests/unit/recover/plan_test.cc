@@ -63,7 +63,7 @@ class Player {
     std::string out;
     bool looks = false;
     for (const recover::Effect& e : effects) {
-      if (e.kind == Kind::look && answers_) {
+      if ((e.kind == Kind::look || e.kind == Kind::look_at_unit) && answers_) {
         looks = true;
         continue;
       }
@@ -79,6 +79,7 @@ class Player {
         case Kind::start_action: out += "start " + plan_.current_step().text; break;
         case Kind::probe_now: out += "probe"; break;
         case Kind::look: out += "look"; break;
+        case Kind::look_at_unit: out += "look at unit"; break;
         case Kind::report:
           out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
           break;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "fakes/action_trial.h"
+
 TEST_CASE("the polkit rule grants exactly the units and verbs of the plans") {
   CHECK(recover::polkit_rule({{"restart", "order.service"},
                               {"reload", "nginx.service"},
@@ -23,6 +25,21 @@ polkit.addRule(function(action, subject) {
   return verbs.indexOf(action.lookup("verb")) >= 0 ? polkit.Result.YES : polkit.Result.NO;
 });
 )");
+}
+
+TEST_CASE("what starts a unit may also reset it when it was started too often; a hook may not") {
+  const auto words = [](const char* type, const char* text) {
+    fakes::ActionTrial trial;
+    std::string out;
+    for (const recover::SystemdJob& job : recover::jobs_of(*trial.parse(type, text)))
+      out += job.verb + " " + job.unit + "; ";
+    return out;
+  };
+  CHECK(words("systemd", "restart") == "restart order.service; reset-failed order.service; ");
+  CHECK(words("systemd", "start") == "start order.service; reset-failed order.service; ");
+  CHECK(words("systemd", "reload") == "reload order.service; ");
+  CHECK(words("unit_hook", "clear-cache") == "start fettle-hook-clear-cache.service; ");
+  CHECK(words("signal", "TERM") == "");
 }
 
 TEST_CASE("the polkit rule grants the reboot only where a plan may reboot") {

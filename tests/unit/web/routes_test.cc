@@ -33,6 +33,7 @@ TEST_CASE("paths, methods and codes") {
       {"POST", "/-/reload", 403, ""},
       {"POST", "/api/v1/maintenance/order?on=true", 403, ""},
       {"POST", "/api/v1/recover/order", 403, ""},
+      {"POST", "/api/v1/recover/order/abort", 403, ""},
       {"POST", "/api/v1/ack/order", 403, ""},
       {"POST", "/heartbeat/order", 404, ""},
   };
@@ -170,11 +171,16 @@ TEST_CASE("changes over the admin socket") {
   request.path = "/api/v1/recover/order";
   request.params = {{"dry_run", "true"}, {"comment", "try it"}};
   CHECK(web::route(request, handlers.context).body == R"({"status":"success","data":"the plan of order starts"})");
+  request.path = "/api/v1/recover/order/abort";
+  request.params = {{"comment", "alice"}};
+  CHECK(web::route(request, handlers.context).body ==
+        R"({"status":"success","data":"order is left alone until its alert has resolved"})");
   request.path = "/api/v1/ack/order";
   request.params = {{"comment", "mended"}};
   CHECK(web::route(request, handlers.context).status == 200);
   CHECK(handlers.backend.calls() == std::vector<std::string>{"reload", "maintenance order on new disk",
-                                                             "recover order dry try it", "ack order mended"});
+                                                             "recover order dry try it", "abort order alice",
+                                                             "ack order mended"});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
   CHECK(web::route(request, handlers.context).status == 400);

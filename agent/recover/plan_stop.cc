@@ -1,0 +1,69 @@
+// A run that people want stopped: by maintenance or a pause file, by the configuration, or by hand. What runs comes to
+// its end, what was drained is given back, nothing else follows.
+#include <utility>
+
+#include "recover/plan.h"
+
+namespace recover {
+
+using Kind = Effect::Kind;
+
+std::optional<std::string> Plan::told_to_stop(const Situation& situation) const {
+  if (!run_.stop.empty()) return run_.stop;
+  return hands_off(situation);
+}
+
+// It waits, so that what people say is asked for again and again.
+bool Plan::is_watched() const {
+  return phase_ == Phase::verifying || phase_ == Phase::looking || phase_ == Phase::waiting ||
+         phase_ == Phase::holding || phase_ == Phase::asking;
+}
+
+// Whether the run was stopped just now. One whose action runs, or whose intent is being written, stops after that.
+bool Plan::stops(const Situation& situation, Effects& out) {
+  if (!is_watched() || run_.part == Part::finally) return false;
+  const auto why = told_to_stop(situation);
+  if (!why) return false;
+  run_.stop = *why;
+  finish("aborted", situation, out);
+  say_progress(out);
+  return true;
+}
+
+Effects Plan::halt(const std::string& why, const Situation& situation) {
+  Effects out;
+  if (!running() || phase_ == Phase::closing || !run_.stop.empty()) return out;
+  run_.stop = why;
+  if (stops(situation, out)) return out;
+  run_.report.reason = why;
+  if (phase_ == Phase::acting) out.push_back({Kind::commit_progress});
+  if (visible_) say(Kind::report, out);
+  return out;
+}
+
+Effects Plan::abort(const std::string& who, const Situation& situation) {
+  const std::string why = "aborted by " + who;
+  if (firing_) spent_.aborted = pending_.aborted = why;
+  if (running()) return halt(why, situation);
+  Effects out;
+  if (phase_ != Phase::blocked && phase_ != Phase::recheck) return out;
+  if (std::exchange(visible_, false)) {
+    run_.report.state = "aborted";
+    run_.report.reason = why;
+    run_.report.ended = situation.wall;
+    say(Kind::report, out);
+  }
+  settling_ = false;
+  begin(situation, Waited::yes, out);
+  out.push_back({Kind::commit_budget});
+  return out;
+}
+
+void Plan::forget_abort(Effects& out) {
+  if (spent_.aborted.empty() && pending_.aborted.empty()) return;
+  spent_.aborted.clear();
+  pending_.aborted.clear();
+  if (!running()) out.push_back({Kind::commit_budget});
+}
+
+}  // namespace recover

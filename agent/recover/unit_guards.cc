@@ -1,0 +1,88 @@
+#include "recover/unit_guards.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+namespace recover {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr base::Duration kUsual = std::chrono::seconds{90};  // DefaultTimeoutStartSec=
+constexpr base::Duration kMargin = std::chrono::seconds{1};  // systemd's own end of it comes first
+
+std::string text_of(base::Duration d) { return base::format_duration(std::chrono::ceil<base::Millis>(d)); }
+
+bool is_auto_restart(const loop::UnitState& state) { return state.sub.starts_with("auto-restart"); }
+
+Gate until(std::string name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
+           base::Instant since, base::Instant now) {
+  if (!limit)
+    return {std::move(name), false,
+            fmt::format("{}, for {} now, and {}=infinity lets it", what, text_of(now - since), setting)};
+  const base::Instant opens = since + *limit + kMargin;
+  if (now >= opens)
+    return {std::move(name), true, fmt::format("{}, for longer than {}={}", what, setting, text_of(*limit))};
+  return {std::move(name), false,
+          fmt::format("{}, which {} lets take {}, {} to go", what, setting, text_of(*limit), text_of(opens - now)),
+          opens};
+}
+
+Gate starting(const UnitView& view, base::Instant now) {
+  const loop::UnitState& state = view.state;
+  if (!view.starting_since) return {"unit_starting", true, "no"};
+  const std::string what =
+      fmt::format("{} is {}{}", view.unit, state.active, state.sub.empty() ? "" : " (" + state.sub + ")");
+  const auto limit = start_timeout(state);
+  if (!is_auto_restart(state)) return until("unit_starting", what, limit, "TimeoutStartSec", *view.starting_since, now);
+  // A unit that ends again and again is not healed by systemd's restarts alone.
+  if (view.looping_since && now >= *view.looping_since + limit.value_or(kUsual))
+    return {"unit_starting", true,
+            fmt::format("{}: systemd has restarted it in vain for {}", what, text_of(now - *view.looping_since))};
+  const bool known = state.restart_wait_us > 0 && state.restart_wait_us != loop::UnitState::kForever;
+  return until("unit_starting", what + ": systemd starts it again by itself",
+               known ? microseconds{state.restart_wait_us} : kUsual, "RestartSec", *view.starting_since, now);
+}
+
+}  // namespace
+
+std::optional<base::Duration> start_timeout(const loop::UnitState& state) {
+  if (state.start_timeout_us == loop::UnitState::kForever) return std::nullopt;
+  if (state.start_timeout_us == 0) return kUsual;
+  return microseconds{state.start_timeout_us};
+}
+
+std::vector<Gate> unit_guards(const UnitView& view, Needed needed, base::Instant now) {
+  const loop::UnitState& state = view.state;
+  std::vector<Gate> out;
+  if (view.known == UnitView::Known::missing)
+    out.push_back({"unit_missing", needed == Needed::no,
+                   fmt::format("systemd knows no unit {}; see: systemctl list-unit-files", view.unit)});
+  else out.push_back({"unit_missing", true, view.known == UnitView::Known::loaded ? "no" : "not known"});
+  if (view.known == UnitView::Known::loaded && state.load == "masked")
+    out.push_back({"unit_masked", false,
+                   fmt::format("{0} is masked, so nobody may start it; to allow it: systemctl unmask {0}", view.unit)});
+  else out.push_back({"unit_masked", true, "no"});
+  out.push_back(starting(view, now));
+  if (view.job_since)
+    out.push_back(until("unit_job", fmt::format("systemd has a {} job for {}", state.job, view.unit),
+                        start_timeout(state), "TimeoutStartSec", *view.job_since, now));
+  else out.push_back({"unit_job", true, "no"});
+  if (view.known == UnitView::Known::loaded && state.system == "stopping")
+    out.push_back({"node_stopping", false, "the node shuts down"});
+  else out.push_back({"node_stopping", true, "no"});
+  return out;
+}
+
+std::vector<Gate> merged(std::vector<Gate> of_one, std::vector<Gate> of_other) {
+  if (of_one.empty()) return of_other;
+  for (std::size_t i = 0; i < of_one.size() && i < of_other.size(); ++i)
+    if (of_one[i].open && !of_other[i].open) of_one[i] = std::move(of_other[i]);
+  return of_one;
+}
+
+bool passes(const Gate& gate) { return gate.name == "unit_starting" || gate.name == "unit_job"; }
+
+}  // namespace recover
