@@ -24,8 +24,8 @@ struct RecoveryReport {
   std::string service;
   std::string trigger;  // "alert ServiceDown" or "operator"
   std::string mode;     // dry_run, ask or enforce
-  std::string state;    // blocked, acting, verifying, recovered, failed, exhausted, aborted
-  std::string reason;   // a guard's name while blocked; else ""
+  std::string state;    // blocked, acting, verifying, recovered, failed, exhausted, aborted, would_run
+  std::string reason;   // a guard's name while blocked; who or what stopped it once aborted; else ""
   int attempt = 0;      // of the budget, from 1
   std::vector<ActionReport> actions;
   base::WallTime started{};

@@ -344,8 +344,11 @@ std::vector<std::string> PlanSpec::units() const {
     if (!name.empty() && std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
   };
   add(unit);
-  for (const Step& step : steps)
-    if (step.action != nullptr && step.action->may_heal()) add(step.action->needed_unit());
+  for (const Step& step : steps) {
+    if (step.action == nullptr) continue;
+    add(step.action->needed_unit());
+    if (const auto job = step.action->systemd_job()) add(job->unit);
+  }
   return out;
 }
 

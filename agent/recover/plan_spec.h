@@ -83,7 +83,7 @@ struct PlanSpec {
 
   // Which step is the first that may heal; nullopt if none does.
   std::optional<std::size_t> first_healing() const;
-  // What it works on: the service's unit first, if it has one, then those that its steps need.
+  // What it works on: the service's unit first, if it has one, then those of its steps, hooks too.
   std::vector<std::string> units() const;
 };
 

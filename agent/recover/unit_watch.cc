@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace recover {
 namespace {
 
@@ -82,6 +84,8 @@ void UnitWatch::heard(Unit& known, const base::Result<loop::UnitState>& state) {
   }
   // No bus, or no such unit: nothing is known of a stop, and probes decide.
   const bool missing = state.error().kind == base::Kind::not_found;
+  if (missing && known.view.known != UnitView::Known::missing)
+    base::log::warn("a recovery plan names a unit that systemd does not know", {{"unit", known.view.unit}});
   const std::string unit = known.view.unit;
   known.view = {unit, missing ? UnitView::Known::missing : UnitView::Known::nothing};
   known.last.reset();

@@ -46,17 +46,19 @@ std::string step(const model::ActionReport& action, const model::RecoveryReport&
 }
 
 std::string recovery_item(const model::RecoveryReport& report, const Snapshot& snapshot) {
-  std::string out = fmt::format(
-      R"(<li class="recovery"><p>{} <a href="#s-{}"><b>{}</b></a> <span class="mut">by</span> {} )"
-      R"(<span class="chip mode-{}"><b>mode</b> {}</span> <span class="chip"><b>attempt</b> {}</span> {})",
-      state_badge(kind_of_recovery(report), report.state), escape(report.service), escape(report.service),
-      escape(report.trigger), escape(report.mode), escape(report.mode), report.attempt, ago(report.started, snapshot));
+  std::string out =
+      fmt::format(R"(<li class="recovery"><p>{} <a href="#s-{}"><b>{}</b></a> <span class="mut">by</span> {} )"
+                  R"(<span class="chip mode-{}"><b>mode</b> {}</span> <span class="chip"><b>attempt</b> {}</span> {})",
+                  state_badge(kind_of_recovery(report), words_of_result(report.state)), escape(report.service),
+                  escape(report.service), escape(report.trigger), escape(report.mode), escape(report.mode),
+                  report.attempt, ago(report.started, snapshot));
   if (report.ended)
     out += fmt::format(R"( <span class="mut">done in {}</span>)",
                        precise_duration(base::seconds(*report.ended - report.started)));
   out += "</p>";
   if (!report.reason.empty())
-    out += fmt::format(R"(<p class="why">Blocked by guard <b class="reason">{}</b></p>)", escape(report.reason));
+    out += fmt::format(R"(<p class="why">{} <b class="reason">{}</b></p>)",
+                       report.state == "aborted" ? "Stopped:" : "Blocked by guard", escape(report.reason));
   if (!report.actions.empty()) {
     out += R"(<ol class="steps">)";
     for (const model::ActionReport& action : report.actions) out += step(action, report);
