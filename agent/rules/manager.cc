@@ -436,6 +436,17 @@ std::vector<GroupStatus> Manager::groups() const {
   return out;
 }
 
+std::map<model::Labels, model::Alert> Manager::known_alerts() const {
+  std::map<model::Labels, model::Alert> out;
+  for (const auto& one : rep_->groups)
+    for (const LiveRule& live : one->group->rules())
+      for (const auto& [labels, alert] : live.alerts.alerts()) {
+        if (alert.state != model::AlertState::firing && out.contains(labels)) continue;
+        (out[labels] = alert).generator_url = rep_->url_of(*live.rule);
+      }
+  return out;
+}
+
 std::vector<model::Alert> Manager::active_alerts() const {
   std::vector<model::Alert> out;
   for (const GroupStatus& group : groups())

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -107,6 +108,8 @@ class Manager {
 
   std::vector<GroupStatus> groups() const;
   std::vector<model::Alert> active_alerts() const;  // pending and firing
+  // All that the rules know of, by labels, with those that resolved lately; of two with equal labels one that fires.
+  std::map<model::Labels, model::Alert> known_alerts() const;
 
  private:
   struct Rep;
