@@ -10,7 +10,6 @@
 #include "app/copy_samples.h"
 #include "app/recovery_desk.h"
 #include "app/silence_desk.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/start_pages.h"
 #include "base/version.h"
@@ -133,17 +132,19 @@ void Agent::make_notifications() {
     changed();
   });
   notify::Listener listener;
-  listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string& text) {
-    self_.notified(receiver, result);
-    if (result == "sent" || result == "silenced")
-      log::debug("notification " + result, {{"receiver", receiver}, {"text", text}});
-    else log::warn("notification not through", {{"receiver", receiver}, {"result", result}, {"error", text}});
+  listener.on_result = [this](const std::string& receiver, const std::string& target, const std::string& result) {
+    self_.notified(receiver, target, result);
+    changed();
+  };
+  listener.on_dropped = [this](const std::string& receiver, const std::string& reason, std::size_t messages) {
+    self_.notifications_dropped(receiver, reason, messages);
     changed();
   };
   notifications_ = std::make_unique<notify::Notifications>(
-      notify::Options{config_.global.node, external_url(), config_.global.external_labels,
-                      base::fnv1a(config_.global.node), silences_.get()},
+      notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
+                      silences_.get()},
       notify::Context{loop_, http_}, *state_, std::move(listener));
+  settled_ = false;
 }
 
 void Agent::make_recovery() {
@@ -303,12 +304,15 @@ void Agent::on_probe_change(const model::HealthChange& change, const probe::Run&
 }
 
 void Agent::on_transitions(const std::vector<model::AlertTransition>& transitions) {
-  for (const model::AlertTransition& transition : transitions) {
-    const std::string labels = transition.alert.labels.to_string();
-    log::info(fmt::format("alert is {}", model::to_string(transition.alert.state)), {{"alert", labels}});
-    dispatcher_->on_alert(transition);  // first recover, so that the notification can say what was tried
-  }
+  // First recover, so that the notification can say what was tried.
+  for (const model::AlertTransition& transition : transitions) dispatcher_->on_alert(transition);
   notifications_->on_transitions(transitions);
+  // The log says it when the alert and its messages are durable: what it says is told, whatever happens to the agent.
+  state_->commit({}, [transitions](const base::Result<>&) {
+    for (const model::AlertTransition& transition : transitions)
+      log::info(fmt::format("alert is {}", model::to_string(transition.alert.state)),
+                {{"alert", transition.alert.labels.to_string()}});
+  });
   changed();
 }
 
@@ -359,6 +363,7 @@ void Agent::apply(Loaded loaded) {
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   dispatcher_->know_alerts(alert_names(*rules_));
+  if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
@@ -442,6 +447,7 @@ Facts Agent::facts() const {
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);
+  facts.receivers = notifications_->statuses();
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
   return facts;

@@ -108,6 +108,7 @@ class Agent final {
   std::unique_ptr<notify::Silences> silences_;
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
+  bool settled_ = false;  // notifications_ knows what the rules know
   std::unique_ptr<recover::Switchboard> switchboard_;
   Verdicts verdicts_;
   std::unique_ptr<probe::Schedule> schedule_;

@@ -180,6 +180,11 @@ std::vector<model::MetricFamily> metric_families(const Facts& facts, Outcomes ou
   families.add("fettle_probes_waiting",
                "Runs of probes that are due and wait because as many go on as global.probes_at_once allows.", {},
                static_cast<double>(facts.load.waiting));
+  for (const notify::ReceiverStatus& each : facts.receivers)
+    families.add(
+        "fettle_notifications_waiting",
+        "Messages that a receiver has not taken yet; of an Alertmanager receiver, alerts at each of its targets.",
+        model::Labels{{"receiver", each.name}}, static_cast<double>(each.waiting));
   for (const DiscoveryStatus& each : facts.discoveries) {
     const model::Labels labels{{"service", each.service}, {"filename", each.file.path}};
     families.add("fettle_sd_file_targets", "Targets of a file_sd file that count: of its last good content.", labels,

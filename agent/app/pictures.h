@@ -32,6 +32,7 @@ struct Facts {
   base::WallTime wall_now{};
   std::vector<model::Silence> silences{};
   std::map<model::Labels, std::vector<std::string>> silenced_by{};
+  std::vector<notify::ReceiverStatus> receivers{};
 };
 
 // The parts of `snapshot` that are made of facts.

@@ -13,8 +13,7 @@ Notified said(const std::vector<model::Alert>& alerts) {
 
 Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Cause cause, SendResolved send_resolved) {
   const Notified now = said(alerts);
-  const bool told = !last.firing.empty() || !last.resolved.empty();
-  if (!told) return now.firing.empty() ? Verdict::nothing_fires : Verdict::first;
+  if (last.empty()) return now.firing.empty() ? Verdict::nothing_fires : Verdict::first;
   if (!std::includes(last.firing.begin(), last.firing.end(), now.firing.begin(), now.firing.end()))
     return Verdict::new_firing;
   const bool newly_resolved = std::any_of(now.resolved.begin(), now.resolved.end(),
@@ -22,7 +21,6 @@ Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Ca
   if (newly_resolved && send_resolved == SendResolved::yes)
     return now.firing.empty() ? Verdict::all_resolved : Verdict::some_resolved;
   if (cause == Cause::recovery_ended) return Verdict::recovery_ended;
-  if (cause == Cause::resend_due) return Verdict::resend;
   return newly_resolved ? Verdict::resolved_unwanted : Verdict::unchanged;
 }
 
@@ -35,7 +33,6 @@ std::string_view to_string(Verdict verdict) {
     case Verdict::all_resolved: return "all_resolved";
     case Verdict::some_resolved: return "some_resolved";
     case Verdict::recovery_ended: return "recovery_ended";
-    case Verdict::resend: return "resend";
     case Verdict::nothing_fires: return "nothing_fires";
     case Verdict::resolved_unwanted: return "resolved_unwanted";
     case Verdict::unchanged: return "unchanged";

@@ -10,22 +10,23 @@
 
 namespace notify {
 
-// What the last message of the group said, by Labels::hash() (Prometheus' fingerprint).
+// What a receiver knows of a group, by Labels::hash() (Prometheus' fingerprint).
 struct Notified {
   std::set<std::uint64_t> firing;
   std::set<std::uint64_t> resolved;
+  bool empty() const { return firing.empty() && resolved.empty(); }
 };
 
-enum class Cause { change, recovery_ended, resend_due };
+// again: nothing changed, but what could not be said before may be said now.
+enum class Cause { change, recovery_ended, again };
 enum class SendResolved { no, yes };
 
 enum class Verdict {
   first,              // send: nothing was said yet and something fires
-  new_firing,         // send: an alert fires that the last message did not have firing
+  new_firing,         // send: an alert fires that the receiver does not know as firing
   all_resolved,       // send: the last of them resolved
   some_resolved,      // send: one of them resolved, others fire on
   recovery_ended,     // send: a recovery of this service ended
-  resend,             // send: the receiver wants to hear it again
   nothing_fires,      // silent: never told, and nothing to tell
   resolved_unwanted,  // silent: send_resolved is off
   unchanged,          // silent: said already

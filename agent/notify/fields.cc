@@ -1,5 +1,6 @@
 #include "notify/fields.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace notify {
@@ -27,6 +28,23 @@ base::WallTime starts_at(const model::Alert& alert) { return alert.fired_at.valu
 
 model::Labels outward_labels(const model::Alert& alert, const model::Labels& external) {
   return external.merged(alert.labels);
+}
+
+std::string origin_and_path(std::string_view url) {
+  const std::string_view bare = url.substr(0, url.find_first_of("?#"));
+  const std::size_t scheme = bare.find("://");
+  if (scheme == std::string_view::npos) return "";
+  const std::string_view rest = bare.substr(scheme + 3);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::size_t user = rest.substr(0, slash).rfind('@');
+  return std::string(bare.substr(0, scheme + 3)) +
+         std::string(user == std::string_view::npos ? rest : rest.substr(user + 1));
+}
+
+std::string origin(std::string_view url) {
+  const std::string shown = origin_and_path(url);
+  const std::size_t scheme = shown.find("://");
+  return scheme == std::string::npos ? shown : shown.substr(0, shown.find('/', scheme + 3));
 }
 
 std::string rfc3339_milliseconds(base::WallTime t) {

@@ -53,6 +53,12 @@ model::Alert alert_in(const json& in) {
   return alert;
 }
 
+json notified_out(const Notified& known) { return {{"firing", known.firing}, {"resolved", known.resolved}}; }
+
+Notified notified_in(const json& in) {
+  return {in.at("firing").get<std::set<std::uint64_t>>(), in.at("resolved").get<std::set<std::uint64_t>>()};
+}
+
 }  // namespace
 
 std::vector<model::Alert> Group::list() const {
@@ -67,29 +73,34 @@ std::vector<model::Alert> Group::audible() const {
   return out;
 }
 
-Notified Group::audible_last() const {
-  Notified out = last;
+Notified Group::audible_part(Notified known) const {
   for (const std::uint64_t hash : silenced) {
-    out.firing.erase(hash);
-    out.resolved.erase(hash);
+    known.firing.erase(hash);
+    known.resolved.erase(hash);
   }
-  return out;
+  for (const auto& [key, alert] : alerts)
+    if (alert.state == model::AlertState::firing && again.contains(key.hash())) known.firing.erase(key.hash());
+  return known;
+}
+
+Notified Group::after_telling(const Notified& known) const {
+  Notified next = said(audible());
+  for (const std::uint64_t hash : silenced) {
+    if (known.firing.contains(hash)) next.firing.insert(hash);
+    if (known.resolved.contains(hash)) next.resolved.insert(hash);
+  }
+  return next;
 }
 
 void Group::silence(std::set<std::uint64_t> now) {
   for (const auto& [key, alert] : alerts)
     if (alert.state == model::AlertState::firing && silenced.contains(key.hash()) && !now.contains(key.hash()))
-      last.firing.erase(key.hash());
+      again.insert(key.hash());
   silenced = std::move(now);
 }
 
-void Group::told_audible() {
-  Notified next = said(audible());
-  for (const std::uint64_t hash : silenced) {
-    if (last.firing.contains(hash)) next.firing.insert(hash);
-    if (last.resolved.contains(hash)) next.resolved.insert(hash);
-  }
-  last = std::move(next);
+bool Group::told_anybody() const {
+  return std::any_of(told.begin(), told.end(), [](const auto& entry) { return !entry.second.empty(); });
 }
 
 bool Group::fires() const {
@@ -97,10 +108,10 @@ bool Group::fires() const {
                      [](const auto& entry) { return entry.second.state == model::AlertState::firing; });
 }
 
-void Group::prune(base::WallTime now) {
+void Group::prune(base::WallTime now, const std::set<std::uint64_t>& keep) {
   std::erase_if(alerts, [&](const auto& entry) {
     const model::Alert& alert = entry.second;
-    return alert.state != model::AlertState::firing && last.firing.count(alert.labels.hash()) == 0 &&
+    return alert.state != model::AlertState::firing && !keep.contains(entry.first.hash()) &&
            alert.resolved_at.value_or(alert.active_at) + kKeepResolved <= now;
   });
 }
@@ -111,14 +122,25 @@ model::Labels group_labels(const model::Alert& alert) {
 
 std::string group_key(const model::Labels& group) { return "{}:" + group.to_string(); }
 
+std::string to_json(const Notified& known) { return notified_out(known).dump(); }
+
+base::Result<Notified> parse_notified(const std::string& text) {
+  try {
+    return notified_in(json::parse(text));
+  } catch (const json::exception& e) {
+    return base::fail(base::Kind::invalid, fmt::format("what was told cannot be read: {}", e.what()));
+  }
+}
+
 std::string to_json(const Group& group) {
-  json alerts = json::array();
+  json alerts = json::array(), told = json::object();
   for (const auto& [key, alert] : group.alerts) alerts.push_back(alert_out(alert));
+  for (const auto& [target, known] : group.told) told[target] = notified_out(known);
   return json{{"labels", labels_out(group.labels)},
               {"alerts", std::move(alerts)},
-              {"told_firing", group.last.firing},
-              {"told_resolved", group.last.resolved},
-              {"silenced", group.silenced}}
+              {"told", std::move(told)},
+              {"silenced", group.silenced},
+              {"again", group.again}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -131,9 +153,13 @@ base::Result<Group> parse_group(const std::string& text) {
       model::Alert alert = alert_in(item);
       group.alerts.emplace(alert.labels, std::move(alert));
     }
-    group.last.firing = in.at("told_firing").get<std::set<std::uint64_t>>();
-    group.last.resolved = in.at("told_resolved").get<std::set<std::uint64_t>>();
+    if (in.contains("told_firing"))  // as it was written before targets were told each on its own
+      group.told[""] = {in["told_firing"].get<std::set<std::uint64_t>>(),
+                        in.at("told_resolved").get<std::set<std::uint64_t>>()};
+    else
+      for (const auto& [target, known] : in.at("told").items()) group.told.emplace(target, notified_in(known));
     if (in.contains("silenced")) group.silenced = in["silenced"].get<std::set<std::uint64_t>>();
+    if (in.contains("again")) group.again = in["again"].get<std::set<std::uint64_t>>();
     return group;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("a group of alerts cannot be read: {}", e.what()));

@@ -1,13 +1,16 @@
-// From transitions to people: group, wait a moment, drop what was said already or is silenced (a named reason), queue
-// durably, send, retry with backoff and jitter until it is through or no longer of use. Loop thread.
+// From transitions to people: group, wait a moment, leave out what the receiver knows or what is silenced, and send
+// until it is taken. What a receiver knows is what it has taken, never what was put in a queue; so each alert that
+// fires is told, and the end of each that was told, whatever happens to the agent or the receiver between. Loop thread.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "base/time.h"
 #include "config/node.h"
 #include "model/action_report.h"
@@ -32,29 +35,38 @@ std::vector<ReceiverSpec> parse_receivers(const std::vector<config::Node>& nodes
 struct Options {
   std::string node, external_url;
   model::Labels external_labels;
-  std::uint64_t seed = 0;
+  base::Random random;                 // ids of messages come from it: from entropy but in tests
   const Silences* silences = nullptr;  // null: nothing is silenced
 };
 
+// For counters.
 struct Listener {
-  // result: sent, retried, parked (a permanent refusal), dropped, silenced. For counters; and the log.
-  std::function<void(const std::string& receiver, const std::string& result, const std::string& text)> on_result;
+  // Of each attempt: sent, retried (no connection, no answer, 5xx, 429), refused (another 4xx). Of a message: parked
+  // (set aside, because it alone is refused). Of a group: silenced. `target` is "" where no target has a part.
+  std::function<void(const std::string& receiver, const std::string& target, const std::string& result)> on_result;
+  // Messages that will not be sent: superseded (by one with what is true now), resolved_untold (its alerts ended before
+  // anybody was told that they fire), parked, too_old, receiver_removed, unreadable.
+  std::function<void(const std::string& receiver, const std::string& reason, std::size_t messages)> on_dropped;
 };
 
 struct ReceiverStatus {
   std::string name, type;
-  std::size_t queued = 0;
-  std::string last_error;
+  std::size_t waiting = 0;  // messages; or alerts, of each target that has not taken them
+  std::string last_error;   // "" when all is taken
   std::optional<base::WallTime> last_sent;
 };
 
 class Notifications {
  public:
-  // Reads the queue that was left from `state` and goes on sending.
+  // Reads what was left from `state`. Nothing is sent before settle().
   Notifications(Options options, Context context, state::State& state, Listener listener);
   ~Notifications();
 
+  // What waits is tried at once, and what was set aside is said again: somebody may have mended something.
   void replace(std::vector<ReceiverSpec> receivers);
+  // Once after the start: the alerts as the rules know them, by labels, resolved ones included. Rules and receivers are
+  // made durable one after the other; what the one has and the other has not is told now.
+  void settle(const std::map<model::Labels, model::Alert>& known);
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   // A recovery started, acted or ended: sent with the next message about its service, at once when it ended.
   void on_recovery(const model::RecoveryReport& report);

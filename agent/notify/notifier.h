@@ -30,11 +30,18 @@ struct Message {
   base::WallTime created{};
 };
 
+// What became of an attempt.
+enum class Fate {
+  taken,      // the receiver has it
+  refused,    // it said no, a 4xx: it has not got it, and somebody has to mend something
+  unreached,  // it never saw it: there was no connection
+  unknown,    // it may have it: no whole answer, or a 5xx
+};
+
 struct Sent {
-  bool ok = false;
-  bool retry = true;  // worth another attempt (network, 5xx, 429); false: parked and counted
-  int status = 0;     // HTTP
-  std::string text;   // for log and page
+  Fate fate = Fate::unknown;
+  int status = 0;    // HTTP
+  std::string text;  // for log and page
   base::Millis retry_after{0};
 };
 
@@ -43,13 +50,18 @@ class Notifier {
  public:
   virtual ~Notifier() = default;
   virtual std::string type() const = 0;
+  // Where messages go, as logs and metrics name it: without credentials, no two alike. Each target is told on its own;
+  // a receiver that is sent messages (resend() is 0) has one.
+  virtual std::vector<std::string> targets() const = 0;
   // The body for this batch; recoveries are those of the alerts' services that belong to it.
   virtual std::string render(const std::vector<model::Alert>& alerts,
                              const std::vector<model::RecoveryReport>& recoveries,
                              const struct Envelope& envelope) const = 0;
-  virtual loop::Handle send(const Context& context, const Message& message, base::Instant deadline,
+  // `target` is a place in targets(). `done` comes once, in a later turn.
+  virtual loop::Handle send(const Context& context, std::size_t target, const Message& message, base::Instant deadline,
                             std::function<void(Sent)> done) const = 0;
-  // Firing alerts are sent again after this time (Alertmanager wants it); 0: only changes are sent.
+  // Firing alerts are sent again after this time (Alertmanager wants it), each target on its own and alerts of many
+  // groups together; 0: changes are sent, as messages with an id.
   virtual base::Millis resend() const { return base::Millis{0}; }
   // Whether render() shows recoveries: the end of one is then a reason to send.
   virtual bool tells_recoveries() const { return false; }

@@ -5,143 +5,301 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/log.h"
+#include "notify/group.h"
 #include "notify/retry.h"
 
 namespace notify {
+namespace {
 
+using nlohmann::json;
 using state::Change;
 using state::Table;
 
-Outbox::Outbox(std::string name, Context context, state::State& state, base::Random& random, OnResult on_result)
-    : name_(std::move(name)), context_(context), state_(state), random_(random), on_result_(std::move(on_result)) {}
+constexpr base::Millis kLongestGap{30'000};    // between retries of a receiver that is away
+constexpr base::Millis kLongestQuiet{60'000};  // for all groups, because one got 503 with Retry-After
+constexpr int kBodyFailures = 9;               // eight minutes
+constexpr int kMostCalls = 9;
+
+// Statuses that may be about this one body.
+bool blames_the_body(int status) { return status == 400 || status == 413 || status == 422; }
+
+}  // namespace
+
+Outbox::Outbox(std::string name, Context context, state::State& state, base::Random& random, Events events)
+    : name_(std::move(name)),
+      context_(context),
+      state_(state),
+      random_(random),
+      events_(std::move(events)),
+      reach_(context.scheduler, name_, "", [this] { return size_; }) {}
 
 Outbox::~Outbox() = default;
 
 std::string Outbox::key(std::uint64_t number) const { return fmt::format("{}{:016}", prefix(name_), number); }
 
 void Outbox::use(const Notifier* notifier, base::Millis timeout) {
-  sending_.reset();  // what was on its way with the old one is sent again with the same id
-  retry_.reset();
   notifier_ = notifier;
   timeout_ = timeout;
-  send_next();
+  reach_.rename(notifier->targets().front());
+  in_flight_ = retrying_ = 0;
+  streak_ = away_retries_ = 0;
+  quiet_ = next_retry_ = {};
+  for (auto& [group, lane] : lanes_) {
+    if (lane.sending) lane.waiting.front().perhaps = true;
+    lane.sending.reset();  // what was on its way with the old one is sent again with the same id
+    lane.due = {};
+    lane.calls = 0;
+  }
+  wake_ = context_.scheduler.after({}, [this] { pump(); });
 }
 
 void Outbox::restore(const std::string& record_key, const std::string& record) {
-  Entry entry;
+  Waiting entry;
   const std::string number = record_key.substr(std::min(record_key.size(), prefix(name_).size()));
   std::from_chars(number.data(), number.data() + number.size(), entry.number);
+  std::string group;
   try {
-    const auto in = nlohmann::json::parse(record);
+    const auto in = json::parse(record);
     entry.message = {in.at("id"), in.at("body"), base::wall_from_ms(in.at("created_ms").get<std::int64_t>())};
-    entry.group = in.at("group");
-  } catch (const nlohmann::json::exception& e) {
+    group = in.at("group");
+    if (in.contains("known"))
+      if (auto known = parse_notified(in["known"].get<std::string>())) entry.known = *std::move(known);
+  } catch (const json::exception& e) {
     base::log::error("a notification is lost: its record is unreadable", {{"receiver", name_}, {"error", e.what()}});
     state_.commit({Change::remove(Table::notifications, record_key)}, [](base::Result<>) {});
+    events_.on_dropped("unreadable", 1);
     return;
   }
-  entry.ready = true;
+  entry.ready = entry.tried = entry.perhaps = true;  // the run before may have sent it
   next_number_ = std::max(next_number_, entry.number + 1);
-  queue_.push_back(std::move(entry));
+  ++size_;
+  lanes_[group].waiting.push_back(std::move(entry));
 }
 
-void Outbox::push(Message message, const std::string& group, Keep keep, std::vector<Change> with) {
-  // The first one may be on its way; it keeps its place.
-  for (std::size_t i = queue_.size(); i-- > (sending_ ? 1u : 0u);)
-    if (queue_[i].group == group && queue_[i].keep == Keep::until_replaced) {
-      if (i == 0) retry_.reset();
-      queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  if (queue_.size() >= kLimit) drop_oldest(fmt::format("more than {} messages wait", kLimit));
-  Entry entry;
+void Outbox::push(const std::string& group, Message message, std::optional<Notified> known, std::vector<Change> with) {
+  Waiting entry;
   entry.number = next_number_++;
   entry.message = std::move(message);
-  entry.group = group;
-  entry.keep = keep;
+  entry.known = std::move(known);
+  json record{{"id", entry.message.id},
+              {"body", entry.message.body},
+              {"group", group},
+              {"created_ms", base::to_ms(entry.message.created)}};
+  if (entry.known) record["known"] = to_json(*entry.known);
+  with.push_back(Change::put(Table::notifications, key(entry.number),
+                             record.dump(-1, ' ', false, json::error_handler_t::replace)));
   const std::uint64_t number = entry.number;
-  if (keep == Keep::durable)
-    with.push_back(Change::put(Table::notifications, key(number),
-                               nlohmann::json{{"id", entry.message.id},
-                                              {"body", entry.message.body},
-                                              {"group", group},
-                                              {"created_ms", base::to_ms(entry.message.created)}}
-                                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
-  entry.ready = with.empty();
-  queue_.push_back(std::move(entry));
-  if (with.empty()) return send_next();
-  state_.commit(std::move(with), [this, still = std::weak_ptr(alive_), number](base::Result<> result) {
+  ++size_;
+  lanes_[group].waiting.push_back(std::move(entry));
+  state_.commit(std::move(with), [this, still = std::weak_ptr(alive_), number, group](base::Result<> result) {
     if (still.expired()) return;
     if (!result)  // better told and not kept than kept quiet
       base::log::error("a notification could not be written down; it is sent all the same, and lost if the agent ends",
                        {{"receiver", name_}, {"error", result.error().text}});
-    for (Entry& e : queue_)
-      if (e.number == number) e.ready = true;
-    send_next();
+    if (const auto lane = lanes_.find(group); lane != lanes_.end())
+      for (Waiting& each : lane->second.waiting) each.ready = each.ready || each.number == number;
+    pump();
   });
 }
 
-void Outbox::forget(const Entry& entry) {
-  if (entry.keep == Keep::durable)
-    state_.commit({Change::remove(Table::notifications, key(entry.number))}, [](base::Result<>) {});
+const Notified* Outbox::expected(const std::string& group) const {
+  const auto lane = lanes_.find(group);
+  if (lane == lanes_.end()) return nullptr;
+  for (auto each = lane->second.waiting.rbegin(); each != lane->second.waiting.rend(); ++each)
+    if (each->known) return &*each->known;
+  return nullptr;
 }
 
-void Outbox::drop_oldest(const std::string& why) {
-  sending_.reset();
-  retry_.reset();
-  const Entry entry = std::move(queue_.front());
-  queue_.pop_front();
-  forget(entry);
-  base::log::error("a notification was dropped",
-                   {{"receiver", name_}, {"why", why}, {"id", entry.message.id}, {"last_error", last_error_}});
-  on_result_("dropped", why);
+bool Outbox::room(const std::string& group) const {
+  const auto lane = lanes_.find(group);
+  return size_ < kLimit && (lane == lanes_.end() || lane->second.waiting.size() < kLane);
 }
 
-void Outbox::discard(const std::string& why) {
-  while (!queue_.empty()) drop_oldest(why);
+bool Outbox::refused(const std::string& group) const {
+  const auto lane = lanes_.find(group);
+  return lane != lanes_.end() && lane->second.refused && !lane->second.sending && !lane->second.waiting.front().perhaps;
 }
 
-void Outbox::send_next() {
-  if (sending_ || retry_ || notifier_ == nullptr) return;
-  while (!queue_.empty() && queue_.front().ready &&
-         context_.scheduler.wall_now() - queue_.front().message.created > kOldest)
-    drop_oldest("it could not be sent for 24h");
-  if (queue_.empty() || !queue_.front().ready) return;
-  sending_ = notifier_->send(context_, queue_.front().message, context_.scheduler.now() + timeout_,
-                             [this](Sent sent) { answered(std::move(sent)); });
+std::size_t Outbox::withdraw(const std::string& group) {
+  const auto found = lanes_.find(group);
+  if (found == lanes_.end()) return 0;
+  Lane& lane = found->second;
+  const std::size_t stay = refused(group) || !lane.waiting.front().tried ? 0 : 1;
+  std::vector<Waiting> gone;
+  while (lane.waiting.size() > stay) {
+    gone.push_back(std::move(lane.waiting.back()));
+    lane.waiting.pop_back();
+  }
+  erase(gone);
+  if (lane.waiting.empty()) remove_lane(found);
+  return gone.size();
 }
 
-void Outbox::answered(Sent sent) {
-  const loop::Handle ended = std::move(sending_);
-  Entry& entry = queue_.front();
-  if (!sent.ok && sent.retry) {
-    // Said once per change, not once per attempt.
-    if (last_error_ != sent.text)
-      base::log::warn("a notification did not get through; trying again",
-                      {{"receiver", name_}, {"error", sent.text}, {"id", entry.message.id}});
-    last_error_ = sent.text;
-    const base::Duration wait = retry_delay(entry.failures++, random_.unit(), sent.retry_after);
-    retry_ = context_.scheduler.after(wait, [this] {
-      const loop::Handle own = std::move(retry_);
-      send_next();
-    });
-    on_result_("retried", sent.text);
+void Outbox::erase(const std::vector<Waiting>& gone) {
+  std::vector<Change> changes;
+  for (const Waiting& each : gone) changes.push_back(Change::remove(Table::notifications, key(each.number)));
+  size_ -= gone.size();
+  if (!changes.empty()) state_.commit(std::move(changes), [](base::Result<>) {});
+}
+
+void Outbox::remove_lane(Lanes::iterator lane) {
+  if (lane->second.sending) {
+    --in_flight_;
+    if (lane->second.failures > 0) --retrying_;
+  }
+  lanes_.erase(lane);
+}
+
+void Outbox::discard(const std::string& reason) {
+  const std::size_t all = size_;
+  std::vector<Waiting> gone;
+  for (auto& [group, lane] : lanes_)
+    for (Waiting& each : lane.waiting) gone.push_back(std::move(each));
+  lanes_.clear();
+  in_flight_ = retrying_ = 0;
+  erase(gone);
+  if (all == 0) return;
+  base::log::error("notifications were dropped", {{"receiver", name_},
+                                                  {"reason", reason},
+                                                  {"messages", fmt::to_string(all)},
+                                                  {"last_error", reach_.last_error()}});
+  events_.on_dropped(reason, all);
+}
+
+// ---- sending
+
+void Outbox::pump() {
+  wake_.reset();
+  if (notifier_ == nullptr) return;
+  const base::Instant now = context_.scheduler.now();
+  if (now < quiet_) {
+    wake_ = context_.scheduler.at(quiet_, [this] { pump(); });
     return;
   }
-  const Entry done = std::move(entry);
-  queue_.pop_front();
-  forget(done);
-  if (sent.ok) {
-    last_error_.clear();
-    last_sent_ = context_.scheduler.wall_now();
-  } else {
-    last_error_ = sent.text;
-    base::log::error("a notification was refused for good; mend the receiver's configuration",
-                     {{"receiver", name_}, {"error", sent.text}, {"id", done.message.id}});
+  while (in_flight_ < kInFlight && start_one()) {
   }
-  on_result_(sent.ok ? "sent" : "parked", sent.text);
-  send_next();
+  if (in_flight_ == kInFlight) return;  // an answer comes first
+  base::Instant next = base::Instant::max();
+  if (retrying_ < (away() ? 1 : kRetrying))
+    for (const auto& [group, lane] : lanes_)
+      if (!lane.sending && lane.failures > 0) next = std::min(next, std::max(lane.due, next_retry_));
+  if (next != base::Instant::max()) wake_ = context_.scheduler.at(next, [this] { pump(); });
+}
+
+// What was never tried goes first, in order; then what failed, the longest due first.
+bool Outbox::start_one() {
+  const base::Instant now = context_.scheduler.now();
+  const bool may_retry = retrying_ < (away() ? 1 : kRetrying) && now >= next_retry_;
+  Lanes::iterator best = lanes_.end();
+  const auto rank = [](const Lane& lane) {
+    return std::tuple(lane.failures > 0, lane.failures > 0 ? lane.due : base::Instant{}, lane.waiting.front().number);
+  };
+  for (auto it = lanes_.begin(); it != lanes_.end(); ++it) {
+    const Lane& lane = it->second;
+    if (lane.sending || !lane.waiting.front().ready || (lane.failures > 0 && (!may_retry || lane.due > now))) continue;
+    if (best == lanes_.end() || rank(lane) < rank(best->second)) best = it;
+  }
+  if (best == lanes_.end()) return false;
+  start(best->first, best->second);
+  return true;
+}
+
+void Outbox::start(const std::string& group, Lane& lane) {
+  if (context_.scheduler.wall_now() - lane.waiting.front().message.created > kOldest) {
+    std::vector<Waiting> gone;
+    while (!lane.waiting.empty() && context_.scheduler.wall_now() - lane.waiting.front().message.created > kOldest) {
+      gone.push_back(std::move(lane.waiting.front()));
+      lane.waiting.pop_front();
+    }
+    erase(gone);
+    events_.on_dropped("too_old", gone.size());
+    events_.on_less(group);
+    lane.failures = 0;
+    if (lane.waiting.empty()) remove_lane(lanes_.find(group));
+    return;
+  }
+  if (lane.failures > 0 && away()) {
+    const base::Duration gap = retry_delay(++away_retries_, random_.unit(), base::Millis{0});
+    next_retry_ = context_.scheduler.now() + std::min<base::Duration>(gap, kLongestGap);
+  }
+  ++in_flight_;
+  if (lane.failures > 0) ++retrying_;
+  lane.waiting.front().tried = true;
+  lane.last_try = context_.scheduler.now();
+  lane.sending = notifier_->send(context_, 0, lane.waiting.front().message, context_.scheduler.now() + timeout_,
+                                 [this, group](const Sent& sent) { answered(std::string(group), sent); });
+}
+
+void Outbox::answered(const std::string& group, const Sent& sent) {
+  Lane& lane = lanes_.at(group);
+  const loop::Handle ended = std::move(lane.sending);
+  --in_flight_;
+  if (lane.failures > 0) --retrying_;
+  if (sent.fate == Fate::taken) taken(group, lane);
+  else failed(group, lane, sent);
+  pump();
+}
+
+void Outbox::taken(const std::string& group, Lane& lane) {
+  const Waiting done = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  lane.failures = lane.calls = lane.blamed = 0;
+  lane.refused = false;
+  ++taken_;
+  streak_ = away_retries_ = 0;
+  next_retry_ = {};
+  --size_;
+  std::vector<Change> changes;
+  if (done.known) changes = events_.on_taken(group, *done.known);
+  changes.push_back(Change::remove(Table::notifications, key(done.number)));
+  state_.commit(std::move(changes), [](base::Result<>) {});
+  if (lane.waiting.empty()) lanes_.erase(group);
+  call_failed_lanes();
+  const bool some_fail =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const auto& entry) { return entry.second.failures > 0; });
+  reach_.taken(some_fail ? Reach::Rest::fails : Reach::Rest::fine);
+  events_.on_result("sent");
+  events_.on_less(group);
+}
+
+// The receiver works: whoever waits because it did not is called. A lane that fails all the same is called less and
+// less.
+void Outbox::call_failed_lanes() {
+  const base::Instant now = context_.scheduler.now();
+  for (auto& [group, lane] : lanes_) {
+    if (lane.failures == 0 || lane.sending || lane.due <= now) continue;
+    if (now - lane.last_try < std::chrono::seconds{1LL << std::min(lane.calls, kMostCalls)}) continue;
+    ++lane.calls;
+    lane.due = now;
+  }
+}
+
+void Outbox::failed(const std::string& group, Lane& lane, const Sent& sent) {
+  const base::Instant now = context_.scheduler.now();
+  ++streak_;
+  reach_.failed(sent.text);
+  lane.refused = sent.fate == Fate::refused;
+  lane.waiting.front().perhaps = lane.waiting.front().perhaps || sent.fate == Fate::unknown;
+  if (!blames_the_body(sent.status)) lane.blamed = 0;
+  else if (lane.blamed++ == 0) lane.before = taken_;
+  lane.due = now + retry_delay(lane.failures++, random_.unit(), sent.retry_after);
+  if (sent.retry_after.count() > 0 && (sent.status == 429 || sent.status == 503)) {
+    const base::Millis most = sent.status == 429 ? base::Millis{3'600'000} : kLongestQuiet;
+    quiet_ = std::max(quiet_, now + std::min(sent.retry_after, most));
+  }
+  events_.on_result(lane.refused ? "refused" : "retried");
+  if (!refused(group) || lane.blamed < kBodyFailures || lane.before == taken_) return;
+  // Others were taken all the while: it is this message.
+  const std::size_t count = withdraw(group);
+  base::log::error(
+      "a notification was set aside: the receiver refuses it and takes others; it is said again when its "
+      "alerts change",
+      {{"receiver", name_}, {"group", group}, {"error", sent.text}});
+  events_.on_result("parked");
+  events_.on_dropped("parked", count);
 }
 
 }  // namespace notify

@@ -1,9 +1,18 @@
-// The messages of one receiver that are not through yet: durable before the first send, sent one after the other in
-// their order, each until it is through, refused for good, too old, or pushed out by newer ones. Loop thread.
+// The messages of one receiver that it has not taken yet. Durable before the first attempt; each is tried until it is
+// taken, with the same id and the same bytes, also after a restart.
+//
+// A lane is what waits about one group: in order, one on its way at a time. Lanes do not wait for each other: eight
+// messages are on their way at once, at most four of them such as failed before, so that a group whose message is not
+// taken holds up nobody else's. A receiver that is away sees a retry now and then; the first message that it takes
+// calls the others.
+//
+// Bounded: kLane messages a group and kLimit in all. Who pushes asks for room first, and says a group's news later, as
+// they are then, when there is none. Loop thread.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,67 +21,102 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "loop/scheduler.h"
+#include "notify/dedup.h"
 #include "notify/notifier.h"
+#include "notify/reach.h"
 #include "state/state.h"
 
 namespace notify {
 
-// until_replaced: not kept by the outbox, because its group can be rendered again; a newer message takes its place.
-enum class Keep { durable, until_replaced };
-
 class Outbox {
  public:
-  static constexpr std::size_t kLimit = 1000;
+  static constexpr std::size_t kLimit = 1000, kLane = 4, kInFlight = 8, kRetrying = 4;
   static constexpr base::Millis kOldest{24LL * 3600 * 1000};
 
-  using OnResult = std::function<void(const std::string& result, const std::string& text)>;
-
-  // `name` is the receiver's; keys in Table::notifications are queue/<name>/<number>.
-  Outbox(std::string name, Context context, state::State& state, base::Random& random, OnResult on_result);
-  ~Outbox();
-
-  // Who sends, from now on; null takes the sender away and nothing is sent until there is one.
-  void use(const Notifier* notifier, base::Millis timeout);
-  // `with` becomes durable together with the message, before it is sent.
-  void push(Message message, const std::string& group, Keep keep, std::vector<state::Change> with);
-  void restore(const std::string& key, const std::string& record);  // in order of keys, before the first push
-  // Takes everything out, also from the state.
-  void discard(const std::string& why);
-
-  static std::string prefix(const std::string& name) { return "queue/" + name + "/"; }
-  std::size_t size() const { return queue_.size(); }
-  const std::string& last_error() const { return last_error_; }
-  std::optional<base::WallTime> last_sent() const { return last_sent_; }
-
- private:
-  struct Entry {
-    std::uint64_t number = 0;
-    Message message;
-    std::string group;
-    Keep keep = Keep::durable;
-    bool ready = false;  // it is durable, or that failed
-    int failures = 0;
+  struct Events {
+    // The receiver knows this of the group now. Returns what is to become durable together with that.
+    std::function<std::vector<state::Change>(const std::string& group, const Notified& known)> on_taken;
+    // The group has fewer messages than before: there may be something to say that was not said.
+    std::function<void(const std::string& group)> on_less;
+    std::function<void(const std::string& result)> on_result;  // sent, retried, refused, parked: of each attempt
+    std::function<void(const std::string& reason, std::size_t messages)> on_dropped;
   };
 
+  // `name` is the receiver's; keys in Table::notifications are queue/<name>/<number>.
+  Outbox(std::string name, Context context, state::State& state, base::Random& random, Events events);
+  ~Outbox();
+
+  void restore(const std::string& key, const std::string& record);  // in order of keys, before the first push
+  // Who sends, from now on. Everything that waits is tried at once.
+  void use(const Notifier* notifier, base::Millis timeout);
+  // `known`: what the receiver knows of the group when it has taken this; nothing for a message beside the group's.
+  // `with` becomes durable together with the message, before it is sent.
+  void push(const std::string& group, Message message, std::optional<Notified> known, std::vector<state::Change> with);
+
+  // What the receiver will know when it has taken everything that waits about this group; null: nothing waits.
+  const Notified* expected(const std::string& group) const;
+  bool waits(const std::string& group) const { return lanes_.contains(group); }
+  bool room(const std::string& group) const;
+  // The receiver has refused the first message of the group and has certainly not got it.
+  bool refused(const std::string& group) const;
+  // Takes messages out, also from the state: those that were never tried, or, when the first one was refused, all.
+  // Returns how many.
+  std::size_t withdraw(const std::string& group);
+  // Takes everything out.
+  void discard(const std::string& reason);
+
+  static std::string prefix(const std::string& name) { return "queue/" + name + "/"; }
+  std::size_t size() const { return size_; }
+  const Reach& reach() const { return reach_; }
+
+ private:
+  struct Waiting {
+    std::uint64_t number = 0;
+    Message message;
+    std::optional<Notified> known;
+    bool ready = false;  // it is durable, or that failed
+    bool tried = false;
+    bool perhaps = false;  // the receiver may have it
+  };
+  struct Lane {
+    std::deque<Waiting> waiting;
+    loop::Handle sending;  // of the first
+    int failures = 0;      // of the first
+    bool refused = false;  // its last answer
+    base::Instant due{}, last_try{};
+    int calls = 0;             // how often it was called before it was due, since it failed
+    int blamed = 0;            // answers in a row that may be about the body of the first
+    std::uint64_t before = 0;  // taken_ when that began
+  };
+  using Lanes = std::map<std::string, Lane>;
+
   std::string key(std::uint64_t number) const;
-  void forget(const Entry& entry);
-  void drop_oldest(const std::string& why);
-  void send_next();
-  void answered(Sent sent);
+  void erase(const std::vector<Waiting>& gone);
+  void remove_lane(Lanes::iterator lane);
+  void pump();
+  bool start_one();
+  void start(const std::string& group, Lane& lane);
+  void answered(const std::string& group, const Sent& sent);
+  void taken(const std::string& group, Lane& lane);
+  void failed(const std::string& group, Lane& lane, const Sent& sent);
+  void call_failed_lanes();
+  bool away() const { return streak_ >= static_cast<int>(kInFlight); }
 
   std::string name_;
   Context context_;
   state::State& state_;
   base::Random& random_;
-  OnResult on_result_;
+  Events events_;
   const Notifier* notifier_ = nullptr;
   base::Millis timeout_{10'000};
-  std::deque<Entry> queue_;
-  std::uint64_t next_number_ = 1;
-  loop::Handle sending_;  // of the first entry
-  loop::Handle retry_;
-  std::string last_error_;
-  std::optional<base::WallTime> last_sent_;
+  Lanes lanes_;  // none is empty
+  std::size_t size_ = 0, in_flight_ = 0, retrying_ = 0;
+  std::uint64_t next_number_ = 1, taken_ = 0;
+  int streak_ = 0;                        // failures since the last one that was taken
+  int away_retries_ = 0;                  // in this streak
+  base::Instant next_retry_{}, quiet_{};  // a retry while it is away; anything at all (Retry-After)
+  loop::Handle wake_;
+  Reach reach_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -17,6 +17,20 @@ constexpr base::Millis kLongest{300'000};
 constexpr base::Millis kLongestAsked{3'600'000};
 constexpr double kJitter = 0.2;
 
+// Failures before the first byte of the request.
+bool before_request(model::Reason reason) {
+  switch (reason) {
+    case model::Reason::dns_error:
+    case model::Reason::refused:
+    case model::Reason::connect_timeout:
+    case model::Reason::unreachable:
+    case model::Reason::tls_handshake:
+    case model::Reason::tls_verify:
+    case model::Reason::tls_expired: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 base::Duration retry_delay(int failures, double chance, base::Millis retry_after) {
@@ -48,14 +62,16 @@ Sent judge(const loop::HttpResponse& response, base::WallTime now) {
   if (response.reason != model::Reason::none &&
       !(response.reason == model::Reason::too_large && response.status != 0)) {
     sent.text = fmt::format("{}: {}", to_string(response.reason), response.text);
+    sent.fate = before_request(response.reason) ? Fate::unreached : Fate::unknown;
     return sent;
   }
-  sent.ok = response.status >= 200 && response.status < 300;
-  const bool client_error = response.status >= 400 && response.status < 500;
-  sent.retry = !sent.ok && !(client_error && response.status != 408 && response.status != 429);
+  const int status = response.status;
+  if (status >= 200 && status < 300) sent.fate = Fate::taken;
+  else if (status == 429) sent.fate = Fate::unreached;  // it was not looked at
+  else if (status >= 400 && status < 500 && status != 408 && status != 425) sent.fate = Fate::refused;
+  const bool ok = sent.fate == Fate::taken;
   const std::string said = response.body.substr(0, std::min<std::size_t>(response.body.find('\n'), 200));
-  sent.text =
-      fmt::format("HTTP status {}{}{}", response.status, said.empty() || sent.ok ? "" : ": ", sent.ok ? "" : said);
+  sent.text = fmt::format("HTTP status {}{}{}", response.status, said.empty() || ok ? "" : ": ", ok ? "" : said);
   if (response.status >= 300 && response.status < 400) sent.text += "; redirects are not followed, write the final URL";
   for (const auto& [name, value] : response.headers)
     if (::strcasecmp(name.c_str(), "retry-after") == 0)

@@ -15,8 +15,8 @@ namespace notify {
 // up to an hour.
 base::Duration retry_delay(int failures, double chance, base::Millis retry_after);
 
-// What an HTTP answer means for a message: 2xx is through; 408, 429, 5xx, redirects and everything below HTTP are tried
-// again; any other 4xx will not change by trying.
+// What an HTTP answer means for a message: 2xx has taken it; a 4xx but 408, 425 and 429 has refused it; without a
+// connection nobody saw it; of everything else nobody knows.
 Sent judge(const loop::HttpResponse& response, base::WallTime now);
 
 // Retry-After as seconds or as an HTTP date.

@@ -36,7 +36,18 @@ inline constexpr Metric kRecoveryActions{"fettle_recovery_actions_total",
 inline constexpr Metric kRecoveryBlocked{
     "fettle_recovery_blocked_total", "Recoveries that a guard refused, by the guard's name.", {"service", "reason"}};
 inline constexpr Metric kNotifications{
-    "fettle_notifications_total", "Notifications by receiver and result.", {"receiver", "result"}};
+    "fettle_notifications_total",
+    "Notifications by receiver and result: sent (taken by the receiver), retried, refused (4xx), parked, silenced.",
+    {"receiver", "result"}};
+inline constexpr Metric kNotificationRequests{
+    "fettle_notification_requests_total",
+    "Requests to each target of a receiver, by result: sent, retried or refused.",
+    {"receiver", "target", "result"}};
+inline constexpr Metric kNotificationsDropped{
+    "fettle_notifications_dropped_total",
+    "Messages that will not be sent, by reason: superseded, resolved_untold, parked, too_old, receiver_removed, "
+    "unreadable.",
+    {"receiver", "reason"}};
 
 inline constexpr Metric kRuleDuration{
     "fettle_rule_evaluation_duration_seconds", "Time that the evaluation of one rule took, by group.", {"group"}};

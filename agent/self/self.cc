@@ -126,6 +126,8 @@ struct Self::Rep {
   Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
   Series<Counter> notifications = series<Counter>(kNotifications);
+  Series<Counter> notification_requests = series<Counter>(kNotificationRequests);
+  Series<Counter> notifications_dropped = series<Counter>(kNotificationsDropped);
   Series<Histogram> rule_duration = series<Histogram>(kRuleDuration);
   Series<Counter> rule_failures = series<Counter>(kRuleFailures);
   Series<Counter> store_refused = series<Counter>(kStoreRefused);
@@ -199,8 +201,15 @@ void Self::recovery_blocked(std::string_view service, std::string_view guard) {
   rep_->recovery_blocked.with(values({service, guard}), increment);
 }
 
-void Self::notified(std::string_view receiver, std::string_view result) {
+void Self::notified(std::string_view receiver, std::string_view target, std::string_view result) {
   rep_->notifications.with(values({receiver, result}), increment);
+  if (!target.empty() && result != "parked")
+    rep_->notification_requests.with(values({receiver, target, result}), increment);
+}
+
+void Self::notifications_dropped(std::string_view receiver, std::string_view reason, std::size_t messages) {
+  rep_->notifications_dropped.with(values({receiver, reason}),
+                                   [&](Counter& c) { c.Increment(static_cast<double>(messages)); });
 }
 
 void Self::rule_evaluated(std::string_view group, base::Duration took, bool ok) {
@@ -256,7 +265,10 @@ void Self::forget_probe(std::string_view service, std::string_view probe) {
     each->forget(values({service, probe}));
 }
 
-void Self::forget_receiver(std::string_view receiver) { rep_->notifications.forget(values({receiver})); }
+void Self::forget_receiver(std::string_view receiver) {
+  for (Series<Counter>* each : {&rep_->notifications, &rep_->notification_requests, &rep_->notifications_dropped})
+    each->forget(values({receiver}));
+}
 
 void Self::forget_group(std::string_view group) {
   rep_->rule_duration.forget(values({group}));

@@ -37,7 +37,9 @@ class Self {
   void recovery_action(std::string_view service, std::string_view action, std::string_view result,
                        std::string_view mode);
   void recovery_blocked(std::string_view service, std::string_view guard);
-  void notified(std::string_view receiver, std::string_view result);
+  // `target` is "" where no target has a part.
+  void notified(std::string_view receiver, std::string_view target, std::string_view result);
+  void notifications_dropped(std::string_view receiver, std::string_view reason, std::size_t messages);
   void rule_evaluated(std::string_view group, base::Duration took, bool ok);
   void rule_group_evaluated(base::Duration took);
 

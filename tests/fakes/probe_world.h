@@ -35,9 +35,22 @@ class Desk {
   const std::vector<Asked>& asked() const { return asked_; }
   const Asked& last() const { return asked_.back(); }
   std::size_t waiting() const { return waiting_.size(); }
+  const Asked& oldest() const { return asked_[static_cast<std::size_t>(waiting_.begin()->first)]; }  // that waits
+  // Those that wait and for which `holds`.
+  std::size_t asked_where(const std::function<bool(const Asked&)>& holds) const {
+    std::size_t n = 0;
+    for (const auto& [id, done] : waiting_) n += holds(asked_[static_cast<std::size_t>(id)]) ? 1 : 0;
+    return n;
+  }
   // Answers the oldest request that waits, in a turn of its own.
   void answer(Answer answer) {
-    auto done = waiting_.begin()->second;
+    answer_where([](const Asked&) { return true; }, std::move(answer));
+  }
+  // The oldest of those for which `holds`; one must be there.
+  void answer_where(const std::function<bool(const Asked&)>& holds, Answer answer) {
+    auto it = waiting_.begin();
+    while (!holds(asked_[static_cast<std::size_t>(it->first)])) ++it;
+    auto done = it->second;
     loop_.post([done, answer = std::make_shared<Answer>(std::move(answer))] { done(std::move(*answer)); });
     loop_.run_due();
   }

@@ -1,7 +1,8 @@
 // Alerts to every Alertmanager, API version 2, as Prometheus posts them: so that alerts of the agent and of a central
-// Prometheus are one. It is enough that one of them accepts.
+// Prometheus are one. Each Alertmanager hears them on its own.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/version.h"
@@ -35,26 +36,6 @@ const auto& schema() {
   return s;
 }
 
-// One message on its way to all of them.
-struct Delivery final : loop::Registration {
-  std::vector<loop::Handle> requests;
-  std::size_t waiting = 0;
-  Sent best;
-  std::function<void(Sent)> done;
-
-  // The first that accepts decides, and the others still get theirs.
-  void add(const std::string& url, Sent sent) {
-    --waiting;
-    if (sent.ok) best.ok = true;
-    else best.retry = best.retry || sent.retry;
-    best.status = best.ok && !sent.ok ? best.status : sent.status;
-    best.retry_after = std::max(best.retry_after, sent.retry_after);
-    if (!sent.ok || best.text.empty())
-      best.text += fmt::format("{}{}: {}", best.text.empty() ? "" : "; ", url, sent.text);
-    if (waiting == 0) std::exchange(done, nullptr)(best);
-  }
-};
-
 class Alertmanager final : public Notifier {
  public:
   explicit Alertmanager(Settings settings) : settings_(std::move(settings)) {
@@ -63,6 +44,15 @@ class Alertmanager final : public Notifier {
   }
 
   std::string type() const override { return "alertmanager"; }
+  std::vector<std::string> targets() const override {
+    std::vector<std::string> out;
+    for (const std::string& url : settings_.urls) {
+      std::string shown = origin_and_path(url);
+      if (std::find(out.begin(), out.end(), shown) != out.end()) shown += fmt::format(" ({})", out.size() + 1);
+      out.push_back(std::move(shown));
+    }
+    return out;
+  }
   base::Millis resend() const override { return settings_.resend; }
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
@@ -82,29 +72,20 @@ class Alertmanager final : public Notifier {
     return dump_json(out);
   }
 
-  loop::Handle send(const Context& context, const Message& message, base::Instant deadline,
+  loop::Handle send(const Context& context, std::size_t target, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    auto owned = std::make_unique<Delivery>();
-    Delivery* const delivery = owned.get();
-    delivery->done = std::move(done);
-    delivery->waiting = settings_.urls.size();
-    delivery->best.retry = false;
-    for (const std::string& url : settings_.urls) {
-      loop::HttpRequest request;
-      request.method = "POST";
-      request.url = url + "/api/v2/alerts";
-      request.headers = {{"Content-Type", "application/json"},
-                         {"User-Agent", fmt::format("fettle/{}", base::version())}};
-      request.body = message.body;
-      request.deadline = deadline;
-      request.max_redirects = 0;
-      request.reuse_connection = true;
-      delivery->requests.push_back(context.http.request(
-          std::move(request), [delivery, url, &scheduler = context.scheduler](loop::HttpResponse response) {
-            delivery->add(url, judge(response, scheduler.wall_now()));
-          }));
-    }
-    return loop::Handle(std::move(owned));
+    loop::HttpRequest request;
+    request.method = "POST";
+    request.url = settings_.urls[target] + "/api/v2/alerts";
+    request.headers = {{"Content-Type", "application/json"}, {"User-Agent", fmt::format("fettle/{}", base::version())}};
+    request.body = message.body;
+    request.deadline = deadline;
+    request.max_redirects = 0;
+    request.reuse_connection = true;
+    return context.http.request(std::move(request),
+                                [&scheduler = context.scheduler, done = std::move(done)](loop::HttpResponse response) {
+                                  done(judge(response, scheduler.wall_now()));
+                                });
   }
 
  private:

@@ -101,6 +101,7 @@ class Webhook final : public Notifier {
         headers_(std::move(headers)) {}
 
   std::string type() const override { return "webhook"; }
+  std::vector<std::string> targets() const override { return {origin(url_)}; }  // its path is often a secret
   bool tells_recoveries() const override { return true; }
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
@@ -138,7 +139,7 @@ class Webhook final : public Notifier {
                       {"recoveries", std::move(told)}});
   }
 
-  loop::Handle send(const Context& context, const Message& message, base::Instant deadline,
+  loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
     const base::WallTime now = context.scheduler.wall_now();
     loop::HttpRequest request;

@@ -46,8 +46,8 @@ TEST_CASE("a group is told when there is something new in it, and the verdict sa
       {"A", "A", Cause::recovery_ended, true, "recovery_ended"},
       {"a", "a", Cause::recovery_ended, true, "recovery_ended"},
       {"A", "a", Cause::recovery_ended, true, "all_resolved"},
-      {"A", "A", Cause::resend_due, true, "resend"},
-      {"a", "a", Cause::resend_due, true, "resend"},
+      {"A", "A", Cause::again, true, "unchanged"},
+      {"A", "AB", Cause::again, true, "new_firing"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.last);

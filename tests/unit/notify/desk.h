@@ -22,7 +22,8 @@ struct Fixture {
   fakes::FakeLoop loop;
   fakes::FakeHttp http{loop};
   fakes::FakeState state{loop};
-  std::vector<std::string> results;
+  std::vector<std::string> results, drops;
+  std::map<model::Labels, model::Alert> known;  // to the rules
   std::unique_ptr<notify::Silences> silences;
   std::unique_ptr<notify::Notifications> notifications;
 
@@ -36,33 +37,48 @@ struct Fixture {
       loop.run_due();
     });
     notify::Listener listener;
-    listener.on_result = [this](const std::string& receiver, const std::string& result, const std::string&) {
+    listener.on_result = [this](const std::string& receiver, const std::string&, const std::string& result) {
       results.push_back(receiver + " " + result);
     };
+    listener.on_dropped = [this](const std::string& receiver, const std::string& reason, std::size_t messages) {
+      drops.push_back(receiver + " " + reason + " " + std::to_string(messages));
+    };
     notifications = std::make_unique<notify::Notifications>(
-        notify::Options{"node1", "http://node1:10911", {}, seed, silences.get()}, notify::Context{loop, http}, state,
-        listener);
-    use(receivers);
+        notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},
+        notify::Context{loop, http}, state, listener);
+    replace(receivers);
+    notifications->settle(known);
+    loop.run_due();
   }
   void use(const std::string& receivers) {
+    replace(receivers);
+    loop.run_due();
+  }
+  void replace(const std::string& receivers) {
     config::Errors errors;
     const config::Node whole = config::Node::parse("list: [" + receivers + "]", "r.yml", errors);
     notifications->replace(notify::parse_receivers(whole.find("list").items(), errors));
     REQUIRE(errors.text() == "");
+  }
+  void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1",
+            const std::string& service = "order") {
+    model::AlertTransition t = transition(name, to, instance, service);
+    known.insert_or_assign(t.alert.labels, t.alert);
+    notifications->on_transitions({t});
     loop.run_due();
   }
-  void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1") {
+  model::AlertTransition transition(const std::string& name, AlertState to, const std::string& instance = "i1",
+                                    const std::string& service = "order") const {
     model::AlertTransition t;
     t.alert.labels =
-        model::Labels{{"alertname", name}, {"service", "order"}, {"instance", instance}, {"severity", "page"}};
+        model::Labels{{"alertname", name}, {"service", service}, {"instance", instance}, {"severity", "page"}};
     t.alert.state = to;
     t.at = loop.wall_now();
     t.alert.active_at = to == AlertState::firing ? t.at : base::wall_from_ms(1'700'000'000'000);
     t.alert.fired_at = t.alert.active_at;
     if (to == AlertState::inactive) t.alert.resolved_at = t.at;
     t.from = to == AlertState::firing ? AlertState::pending : AlertState::firing;
-    notifications->on_transitions({t});
-    loop.run_due();
+    return t;
   }
   // The id of the new silence.
   std::string silence(const std::string& matchers, base::Millis length = std::chrono::hours{1}) {

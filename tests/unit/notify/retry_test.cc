@@ -40,26 +40,32 @@ TEST_CASE("Retry-After is read as seconds or as a date") {
   }
 }
 
-TEST_CASE("what an answer means: through, again, or refused for good") {
+TEST_CASE("what an answer means: taken, refused, never seen, or nobody knows") {
+  using notify::Fate;
   struct Row {
     int status;
     model::Reason reason;
-    bool ok, retry;
+    Fate fate;
     const char* text;
   };
   const Row rows[] = {
-      {200, model::Reason::none, true, false, "HTTP status 200"},
-      {204, model::Reason::none, true, false, "HTTP status 204"},
-      {202, model::Reason::too_large, true, false, "HTTP status 202"},
-      {301, model::Reason::none, false, true, "HTTP status 301: said; redirects are not followed, write the final URL"},
-      {400, model::Reason::none, false, false, "HTTP status 400: said"},
-      {408, model::Reason::none, false, true, "HTTP status 408: said"},
-      {410, model::Reason::none, false, false, "HTTP status 410: said"},
-      {429, model::Reason::none, false, true, "HTTP status 429: said"},
-      {500, model::Reason::none, false, true, "HTTP status 500: said"},
-      {503, model::Reason::none, false, true, "HTTP status 503: said"},
-      {0, model::Reason::refused, false, true, "refused: connection refused"},
-      {200, model::Reason::read_timeout, false, true, "read_timeout: connection refused"},
+      {200, model::Reason::none, Fate::taken, "HTTP status 200"},
+      {204, model::Reason::none, Fate::taken, "HTTP status 204"},
+      {202, model::Reason::too_large, Fate::taken, "HTTP status 202"},
+      {301, model::Reason::none, Fate::unknown,
+       "HTTP status 301: said; redirects are not followed, write the final URL"},
+      {400, model::Reason::none, Fate::refused, "HTTP status 400: said"},
+      {401, model::Reason::none, Fate::refused, "HTTP status 401: said"},
+      {408, model::Reason::none, Fate::unknown, "HTTP status 408: said"},
+      {410, model::Reason::none, Fate::refused, "HTTP status 410: said"},
+      {413, model::Reason::none, Fate::refused, "HTTP status 413: said"},
+      {429, model::Reason::none, Fate::unreached, "HTTP status 429: said"},
+      {500, model::Reason::none, Fate::unknown, "HTTP status 500: said"},
+      {503, model::Reason::none, Fate::unknown, "HTTP status 503: said"},
+      {0, model::Reason::refused, Fate::unreached, "refused: connection refused"},
+      {0, model::Reason::dns_error, Fate::unreached, "dns_error: connection refused"},
+      {0, model::Reason::reset, Fate::unknown, "reset: connection refused"},
+      {200, model::Reason::read_timeout, Fate::unknown, "read_timeout: connection refused"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.status);
@@ -69,8 +75,7 @@ TEST_CASE("what an answer means: through, again, or refused for good") {
     response.text = "connection refused";
     response.body = "said\nmore";
     const notify::Sent sent = notify::judge(response, kNow);
-    CHECK(sent.ok == row.ok);
-    if (!sent.ok) CHECK(sent.retry == row.retry);
+    CHECK(sent.fate == row.fate);
     CHECK(sent.text == row.text);
   }
   loop::HttpResponse busy;

@@ -62,11 +62,17 @@ TEST_CASE("series of a service that went away go, those of the others stay") {
 
 TEST_CASE("receivers and groups can be forgotten") {
   self::Self self("1.2.3", "abc");
-  self.notified("ops", "sent");
-  self.notified("am", "failed");
+  self.notified("ops", "http://h", "sent");
+  self.notified("am", "http://a", "retried");
+  self.notified("am", "", "silenced");
+  self.notifications_dropped("ops", "too_old", 2);
+  CHECK(points(self, "fettle_notifications_dropped") ==
+        Lines{R"(fettle_notifications_dropped_total{reason="too_old", receiver="ops"} 2.000000)"});
   self.forget_receiver("ops");
-  CHECK(points(self, "fettle_notifications") ==
-        Lines{R"(fettle_notifications_total{receiver="am", result="failed"} 1.000000)"});
+  CHECK(points(self, "fettle_notification") ==
+        Lines{R"(fettle_notification_requests_total{receiver="am", result="retried", target="http://a"} 1.000000)",
+              R"(fettle_notifications_total{receiver="am", result="retried"} 1.000000)",
+              R"(fettle_notifications_total{receiver="am", result="silenced"} 1.000000)"});
   self.rule_evaluated("g", 2ms, true);
   self.rule_evaluated("g", 2ms, false);
   CHECK(points(self, "fettle_rule_evaluation_failures") ==

@@ -29,7 +29,8 @@ std::string page(const std::string& accept) {
   self.detected("event", 4ms);
   self.recovery_action("order", "systemd restart", "ok", "enforce");
   self.recovery_blocked("order", "budget \"3 in 15m\"\\");
-  self.notified("ops", "sent");
+  self.notified("ops", "http://h", "sent");
+  self.notifications_dropped("ops", "too_old", 1);
   self.rule_evaluated("services", 300us, false);
   self.rule_group_evaluated(2ms);
   self.loop_turn(2ms);
