@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Receivers beside each other: a real Alertmanager hears every alert and never that one ended while it fires, with an
+Alertmanager beside it that takes connections and never answers; a webhook that is away during a storm of alerts is told all of
+them when it is back; one that refuses is told when its secret is mended. The log says each thing once."""
+import http.server
+import json
+import socket
+import sys
+import threading
+import time
+
+import lib
+
+ALERTMANAGER = lib.need("prometheus-alertmanager")
+STORM = int(sys.argv[1]) if len(sys.argv) > 1 else 1100
+AWAY = float(sys.argv[2]) if len(sys.argv) > 2 else 3
+
+CONFIG = """
+global: {{interval: 1s, timeout: 500ms, evaluation_interval: 1s}}
+rule_files: [rules.yml]
+services:
+  order: {{probes: [{{name: self, type: exec, command: [/bin/true]}}]}}
+receivers:
+  - {{name: am, match: {{severity: page}}, timeout: 2s, alertmanager: {{urls: ["http://user:hidden@127.0.0.1:{good}", "http://127.0.0.1:{tarpit}"], resend: 1s}}}}
+  - {{name: ops, timeout: 2s, webhook: {{url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}}}
+"""
+
+
+def rules(count, firing):
+    expr = "vector(1)" if firing else "vector(1) > 1"
+    return "groups:\n- name: storm\n  rules:\n" + "".join(
+        f"  - {{alert: A{i}, expr: '{expr}', labels: {{service: s{i}, severity: {'page' if i < 8 else 'info'}}}}}\n" for i in range(count))
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    status, bodies = {}, {}  # by alertname, as it was told last; by id
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        good = self.headers["Authorization"] == "right"
+        if good:
+            ident = self.headers["webhook-id"]
+            assert Hook.bodies.setdefault(ident, body) == body, f"two bodies of {ident}"
+            message = json.loads(body)
+            Hook.status[message["groupLabels"]["alertname"]] = message["status"]
+        self.send_response(200 if good else 401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def told(status):
+    return sum(1 for s in list(Hook.status.values()) if s == status)
+
+
+def requests(agent, **labels):
+    wanted = ",".join(f'{k}="{v}"' for k, v in labels.items())
+    return sum(float(s["value"][1]) for s in agent.query(f"fettle_notification_requests_total{{{wanted}}}"))
+
+
+with lib.folder() as where:
+    tarpit = socket.socket()
+    tarpit.bind(("127.0.0.1", 0))
+    tarpit.listen(64)  # takes connections, says nothing
+    good, cluster, hook = lib.free_ports(3)
+    (where / "am.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+    (where / "rules.yml").write_text(rules(STORM, True))
+    alertmanager = lib.Process(where, "alertmanager", [ALERTMANAGER, f"--config.file={where}/am.yml", f"--storage.path={where}/am",
+                                                       f"--web.listen-address=127.0.0.1:{good}", "--cluster.listen-address="])
+    names = dict(good=good, tarpit=tarpit.getsockname()[1], hook=hook)
+    with alertmanager, lib.Agent(where, CONFIG.format(token="wrong", **names)) as agent:
+        lib.wait_for("all alerts to fire", lambda: len([a for a in agent.alerts() if a["state"] == "firing"]) == STORM, 60)
+
+        def active():
+            return {a["labels"]["alertname"] for a in lib.get_json(f"http://127.0.0.1:{good}/api/v2/alerts?active=true")}
+
+        paged = {f"A{i}" for i in range(8)}
+        lib.wait_for("Alertmanager to have the alerts", lambda: active() == paged, 60)
+        time.sleep(AWAY)  # the webhook is away
+        assert active() == paged, "an alert ended at the good Alertmanager while it fired"
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", hook), Hook)
+        server.request_queue_size = 64
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        lib.wait_for("the webhook to refuse", lambda: requests(agent, receiver="ops", result="refused") > 0, 60)
+        assert not Hook.status
+        agent.config.write_text(CONFIG.format(token="right", **names))
+        lib.fettle("reload", f"--admin.socket={agent.admin}")
+        began = time.monotonic()
+        lib.wait_for("every alert that fires to be told", lambda: told("firing") == STORM, 120)
+        print(f"{STORM} alerts told {time.monotonic() - began:.1f} s after the reload")
+        assert active() == paged, "an alert ended at the good Alertmanager while it fired"
+
+        # Every second one ends.
+        text = rules(STORM, True).splitlines(keepends=True)
+        (where / "rules.yml").write_text("".join(l.replace("vector(1)'", "vector(1) > 1'") if i % 2 else l for i, l in enumerate(text)))
+        lib.fettle("reload", f"--admin.socket={agent.admin}")
+        left = {f"A{i}" for i in range(STORM) if not (i + 3) % 2}
+        lib.wait_for("the ends to be told", lambda: {n for n, s in Hook.status.items() if s == "firing"} == left, 120)
+        lib.wait_for("Alertmanager to have the ends", lambda: active() == paged & left, 60)
+
+        assert requests(agent, receiver="am", target=f"http://127.0.0.1:{good}", result="retried") == 0
+        assert requests(agent, receiver="am", target=f"http://127.0.0.1:{names['tarpit']}", result="sent") == 0
+        lib.wait_for("nothing to wait for the webhook", lambda: not agent.query('fettle_notifications_waiting{receiver="ops"} > 0'))
+        lines = agent.logged("notifications do not get through; they are kept and tried again")
+        assert len(lines) == 2, f"{len(lines)} lines for two targets that failed"
+        assert len(agent.logged("notifications get through again")) == 1
+        assert "hidden" not in agent.text()

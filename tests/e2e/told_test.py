@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""kill -9 of the agent at random moments while services go up and down and two receivers answer 200, 503, 404, nothing, or take a
+message and cut the connection: what the log said is told, each end too, in order, and no id comes with two bodies."""
+import collections
+import http.server
+import json
+import random
+import sys
+import threading
+import time
+
+import lib
+
+KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+SERVICES = [f"s{i}" for i in range(5)]
+
+CONFIG = """
+global: {interval: 100ms, timeout: 1s, evaluation_interval: 200ms}
+rule_files: [rules.yml]
+services:
+""" + "".join(f"""  {s}: {{probes: [{{name: file, type: file, path: "WHERE/{s}", failure_threshold: 1}}]}}
+""" for s in SERVICES) + """
+receivers:
+  - {name: one, timeout: 1s, webhook: {url: "http://127.0.0.1:PORT1/"}}
+  - {name: two, timeout: 1s, webhook: {url: "http://127.0.0.1:PORT2/"}}
+"""
+RULES = "groups: [{name: g, rules: [{alert: Down, expr: 'fettle_service_up == 0'}]}]\n"
+
+seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 30)
+print(f"seed {seed}")
+rng = random.Random(seed)
+
+
+class Receiver:
+    def __init__(self):
+        self.bodies, self.story, self.mistakes = {}, collections.defaultdict(list), []
+        self.kind, self.lock = "take", threading.Lock()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with outer.lock:
+                    kind = outer.kind if outer.kind != "any" else rng.choice(["take", "take", "503", "404", "hang", "cut", "refuse"])
+                    if kind in ("take", "cut"):
+                        outer.take(self.headers["webhook-id"], body)
+                if kind == "hang":
+                    time.sleep(1.5)
+                if kind in ("hang", "cut", "refuse"):
+                    self.close_connection = True
+                    return
+                self.send_response(200 if kind == "take" else int(kind))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def take(self, ident, body):
+        known = self.bodies.setdefault(ident, body)
+        if known != body:
+            self.mistakes.append(f"two bodies of {ident}")
+        if known is not body:
+            return  # seen before, as Standard Webhooks has it
+        for alert in json.loads(body)["alerts"]:
+            story = self.story[alert["labels"]["service"]]
+            told = (alert["status"], alert["startsAt"].rstrip("Z"))
+            if told[0] == "resolved" and not story:
+                self.mistakes.append(f"resolved for what was never told: {told}")
+            if story and (told[1] < story[-1][1] or (story[-1][0] == "resolved" and told == ("firing", story[-1][1]))):
+                self.mistakes.append(f"out of order: {told} after {story[-1]}")
+            if not story or story[-1] != told:
+                story.append(told)
+
+    def now(self, service):
+        with self.lock:
+            return self.story[service][-1][0] if self.story[service] else "resolved"
+
+    def firings(self, service):
+        return len({at for status, at in self.story[service] if status == "firing"})
+
+
+with lib.folder() as where:
+    receivers = [Receiver(), Receiver()]
+    (where / "rules.yml").write_text(RULES)
+    down = set()
+    for service in SERVICES:
+        (where / service).touch()
+    config = CONFIG.replace("WHERE", str(where))
+    for i, receiver in enumerate(receivers):
+        config = config.replace(f"PORT{i + 1}", str(receiver.server.server_port))
+    with lib.Agent(where, config) as agent:
+        for receiver in receivers:
+            receiver.kind = "any"
+        for _ in range(KILLS):
+            for _ in range(rng.randrange(1, 4)):
+                service = rng.choice(SERVICES)
+                if service in down:
+                    (where / service).touch()
+                    down.discard(service)
+                else:
+                    (where / service).unlink()
+                    down.add(service)
+                time.sleep(rng.random() * 0.4)
+            agent.kill()
+            agent.start()
+        for receiver in receivers:
+            receiver.kind = "take"
+        for service in sorted(down)[: len(down) // 2]:
+            (where / service).touch()
+            down.discard(service)
+        for receiver in receivers:
+            lib.wait_for("the receivers to know what is true",
+                         lambda: all((receiver.now(s) == "firing") == (s in down) for s in SERVICES) and
+                         not agent.query("fettle_notifications_waiting > 0"), 120)
+        logged = {s: len(agent.logged("alert is firing", f'service=\\"{s}\\"')) for s in SERVICES}
+    for receiver in receivers:
+        assert not receiver.mistakes, receiver.mistakes[:10]
+        told = {s: receiver.firings(s) for s in SERVICES}
+        print(f"{KILLS} kills: {sum(logged.values())} firings logged, {sum(told.values())} told in {len(receiver.bodies)} messages, each with an id of its own")
+        missing = {s: (logged[s], told[s]) for s in SERVICES if told[s] < logged[s]}
+        assert not missing, f"logged and not told: {missing}"
+    assert "damaged" not in agent.text()
