@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <tuple>
+#include <utility>
 
 #include "base/log.h"
 #include "notify/group.h"
@@ -96,9 +97,11 @@ void Outbox::push(const std::string& group, Message message, std::optional<Notif
   lanes_[group].waiting.push_back(std::move(entry));
   state_.commit(std::move(with), [this, still = std::weak_ptr(alive_), number, group](base::Result<> result) {
     if (still.expired()) return;
-    if (!result)  // better told and not kept than kept quiet
-      base::log::error("a notification could not be written down; it is sent all the same, and lost if the agent ends",
+    // Better told and not kept than kept quiet.
+    if (!result && std::exchange(kept_, false))
+      base::log::error("notifications cannot be written down; they are sent all the same, and lost if the agent ends",
                        {{"receiver", name_}, {"error", result.error().text}});
+    if (result) kept_ = true;
     if (const auto lane = lanes_.find(group); lane != lanes_.end())
       for (Waiting& each : lane->second.waiting) each.ready = each.ready || each.number == number;
     pump();
@@ -127,9 +130,9 @@ std::size_t Outbox::withdraw(const std::string& group) {
   const auto found = lanes_.find(group);
   if (found == lanes_.end()) return 0;
   Lane& lane = found->second;
-  const std::size_t stay = refused(group) || !lane.waiting.front().tried ? 0 : 1;
+  const bool all = refused(group);
   std::vector<Waiting> gone;
-  while (lane.waiting.size() > stay) {
+  while (!lane.waiting.empty() && (all || !lane.waiting.back().tried)) {
     gone.push_back(std::move(lane.waiting.back()));
     lane.waiting.pop_back();
   }

@@ -115,6 +115,7 @@ class Outbox {
   int streak_ = 0;                        // failures since the last one that was taken
   int away_retries_ = 0;                  // in this streak
   base::Instant next_retry_{}, quiet_{};  // a retry while it is away; anything at all (Retry-After)
+  bool kept_ = true;                      // the last message was written down
   loop::Handle wake_;
   Reach reach_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -241,10 +241,9 @@ Change Receiver::record(const Group& group) const {
   return Change::put(Table::notifications, record_key(group), to_json(group));
 }
 
+// The state says what is wrong with the disk; who was told is then told again after a restart.
 void Receiver::write(std::vector<Change> changes) {
-  common_.state.commit(std::move(changes), [](base::Result<> done) {
-    if (!done) base::log::error("what receivers know could not be written down", {{"error", done.error().text}});
-  });
+  common_.state.commit(std::move(changes), [](base::Result<>) {});
 }
 
 // Reports about the alerts' service since the first of them began; oldest first.
