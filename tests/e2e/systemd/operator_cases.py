@@ -58,13 +58,13 @@ def masked(node, scene_of):
     machine = node.machine
     unit = "/etc/systemd/system/catalog.service"
     with scene_of(node, "systemctl mask by an operator: not fought", "catalog") as scene:
-        machine.run("mv", unit, "/root/catalog.service")
+        machine.run("mv", unit, "/usr/catalog.kept")
         machine.run("systemctl", "mask", "catalog.service")
         scene.broken("catalog is masked, and killed", machine.signal("catalog.service", signal.SIGKILL))
         node.waits("catalog", "unit_masked")
         assert node.actions("catalog", scene.fault) == [], node.recoveries("catalog", scene.fault)
         machine.run("systemctl", "unmask", "catalog.service")
-        machine.run("mv", "/root/catalog.service", unit)
+        machine.run("mv", "/usr/catalog.kept", unit)
         machine.run("systemctl", "daemon-reload")
         scene.note("systemctl unmask catalog")
         node.recovery("catalog", scene.fault, "recovered")

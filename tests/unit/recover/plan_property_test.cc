@@ -289,6 +289,7 @@ class Site {
       case Effect::Kind::commit_budget: disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall); break;
       case Effect::Kind::start_action: start(run); break;
       case Effect::Kind::look:
+      case Effect::Kind::look_at_unit:
         look_asked_ = now_.now;
         look_good_ = false;
         break;
