@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/foreign.h"
 #include "config/node.h"
 #include "config/scalar.h"
 
@@ -34,7 +35,9 @@ struct KeyReference {
   std::string help;
   std::string fallback;  // "" for a required key
   bool required = false;
-  std::vector<KeyReference> inner;  // keys of a nested mapping or of a list's items
+  std::vector<KeyReference> inner{};  // keys of a nested mapping or of a list's items
+  Reach reach = Reach::file;          // from how far away it may be set
+  Place place = Place::word;          // and what a text that comes from there must be like
 };
 
 // The part of Schema that does not depend on T: matching keys, complaining, suggesting. In schema.cc.
@@ -58,13 +61,22 @@ class Schema {
 
   template <typename F>
   Schema& required(const char* key, F T::*member, const char* help) {
-    return add(key, help, "", true, scalar_reader(member));
+    add(key, help, "", true, scalar_reader(member));
+    return kIsNumber<F> ? reach(Reach::listed) : *this;
   }
   // Optional scalars, lists and maps of scalars; the default is the member's initialiser.
   template <typename F>
   Schema& optional(const char* key, F T::*member, const char* help) {
     using config::show;
-    return add(key, help, show(T{}.*member), false, scalar_reader(member));
+    add(key, help, show(T{}.*member), false, scalar_reader(member));
+    return kIsNumber<F> ? reach(Reach::listed) : *this;
+  }
+  // Of the key before it: from where else than the configuration file it may be set, and where its value goes. Without
+  // a word a number, a duration or a yes/no is Reach::listed, all else is Reach::file: what is new is closed.
+  Schema& reach(Reach reach, Place place = Place::word) {
+    reference_.back().reach = reach;
+    reference_.back().place = place;
+    return *this;
   }
   // A nested mapping with a schema of its own.
   template <typename F>
@@ -145,6 +157,9 @@ class Schema {
 
  private:
   template <typename F>
+  static constexpr bool kIsNumber = std::is_arithmetic_v<F> || std::is_same_v<F, base::Millis>;
+
+  template <typename F>
   static Reader scalar_reader(F T::*member) {
     return [member](const Node& node, T& t, const std::string& path, Errors& errors) {
       using config::read;
@@ -158,7 +173,11 @@ class Schema {
               std::vector<KeyReference> inner = {}) {
     specs_.push_back({key, is_required});
     readers_.push_back(std::move(reader));
-    reference_.push_back({key, help, std::move(fallback), is_required, std::move(inner)});
+    reference_.push_back({.key = key,
+                          .help = help,
+                          .fallback = std::move(fallback),
+                          .required = is_required,
+                          .inner = std::move(inner)});
     return *this;
   }
 

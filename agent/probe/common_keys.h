@@ -9,13 +9,17 @@ struct CommonKey {
   const char* key;
   const char* help;
   const char* fallback;
+  config::Reach reach = config::Reach::listed;
+  config::Place place = config::Place::word;
 };
 
 inline constexpr CommonKey kCommonKeys[] = {
-    {"name", "Name of the probe, unique in its service; the label `probe` of its metrics.", "the type's name"},
-    {"type", "Type of the probe.", ""},
-    {"interval", "Time from one run to the next.", "global.interval"},
-    {"timeout", "Limit of one run, everything included; not longer than interval.", "global.timeout"},
+    {"name", "Name of the probe, unique in its service; the label `probe` of its metrics.", "the type's name",
+     config::Reach::label, config::Place::text},
+    {"type", "Type of the probe.", "", config::Reach::file},
+    {"interval", "Time from one run to the next.", "global.interval", config::Reach::label},
+    {"timeout", "Limit of one run, everything included; not longer than interval.", "global.timeout",
+     config::Reach::label},
     {"fast_interval", "Time between runs while a change of health is pending.",
      "a quarter of interval, at least 100ms"},
     {"down_interval", "Time between runs while the probe is down and nothing points to a change.", "interval"},
@@ -31,7 +35,7 @@ inline constexpr CommonKey kCommonKeys[] = {
     {"success_threshold", "Successes in a row until a probe that was down is up again.", "1"},
     {"fatal_reasons", "Reasons of which one failure is enough, without regard to failure_threshold.",
      "[process_gone, unit_failed, heartbeat_missed]"},
-    {"labels", "Labels for all metrics of this probe.", "{}"},
+    {"labels", "Labels for all metrics of this probe.", "{}", config::Reach::file, config::Place::text},
 };
 
 bool is_common_key(std::string_view key);
@@ -41,8 +45,10 @@ template <typename T>
 config::Schema<T> probe_schema(const char* type) {
   config::Schema<T> schema(type);
   for (const CommonKey& common : kCommonKeys)
-    schema.custom(common.key, common.help, common.fallback,
-                  [](const config::Node&, T&, const std::string&, config::Errors&) {});
+    schema
+        .custom(common.key, common.help, common.fallback,
+                [](const config::Node&, T&, const std::string&, config::Errors&) {})
+        .reach(common.reach, common.place);
   return schema;
 }
 

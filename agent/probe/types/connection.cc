@@ -29,10 +29,13 @@ const config::Schema<ConnectionSettings>& schema() {
   static const auto schema =
       probe_schema<ConnectionSettings>("connection")
           .optional("host", &ConnectionSettings::host, "Name or address to connect to.")
+          .reach(config::Reach::listed, config::Place::host)
           .optional("port", &ConnectionSettings::port, "Port to connect to.")
           .optional("unix_socket", &ConnectionSettings::unix_socket,
                     "Unix socket to connect to, instead of host and port.")
+          .reach(config::Reach::file, config::Place::path)
           .optional("ip_protocol", &ConnectionSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .check([](const ConnectionSettings& connection, const config::Complain& complain) {
             if (!connection.unix_socket.empty() && connection.unix_socket[0] != '/')
               complain("unix_socket", "must be an absolute path");

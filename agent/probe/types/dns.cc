@@ -59,19 +59,26 @@ const config::Schema<DnsSettings>& schema() {
   static const auto schema =
       probe_schema<DnsSettings>("dns")
           .required("server", &DnsSettings::server, "Name server to ask, its name or address.")
+          .reach(config::Reach::listed, config::Place::host)
           .optional("port", &DnsSettings::port, "Port of the name server. 0: 53, or 853 over TLS.")
           .optional("transport_protocol", &DnsSettings::transport_protocol, "udp or tcp.")
+          .reach(config::Reach::listed)
           .optional("dns_over_tls", &DnsSettings::dns_over_tls, "Ask over TLS (RFC 7858); needs tcp.")
           .optional("tls_config", &DnsSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &DnsSettings::ip_protocol, "Addresses of the server to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("source_ip_address", &DnsSettings::source_ip_address,
                     "Address of this host to ask from. Empty: the kernel chooses.")
           .required("query_name", &DnsSettings::query_name, "Name to ask for.")
+          .reach(config::Reach::listed)
           .optional("query_type", &DnsSettings::query_type,
                     "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY.")
+          .reach(config::Reach::listed)
           .optional("query_class", &DnsSettings::query_class, "IN, CH, HS, NONE or ANY; version.bind is of CH.")
+          .reach(config::Reach::listed)
           .optional("recursion_desired", &DnsSettings::recursion_desired, "Ask the server to find out elsewhere.")
           .optional("valid_rcodes", &DnsSettings::valid_rcodes, "Codes of the answer that are fine, such as NXDOMAIN.")
+          .reach(config::Reach::listed)
           .optional("min_answers", &DnsSettings::min_answers, "Records that an answer of NOERROR must have at least.")
           .optional("validate_answer_rrs", &DnsSettings::validate_answer_rrs, rules_schema(),
                     "What the answer's records must be like; each is a line: name, TTL, class, type, value, with tabs.")

@@ -44,6 +44,7 @@ const config::Schema<FileSettings>& schema() {
                     "The file, or a pattern such as /var/backups/shop-*.dump; of several the newest counts. A file "
                     "system that "
                     "hangs, as NFS without its server does, fails as read_timeout.")
+          .reach(config::Reach::address, config::Place::path)
           .optional("exists", &FileSettings::exists, "false: there must be none, such as a lock that was left behind.")
           .optional("max_age", &FileSettings::max_age, "Longest time since it was written; 0: any.")
           .optional("min_age", &FileSettings::min_age, "Shortest time since it was written; 0: any.")
@@ -51,8 +52,10 @@ const config::Schema<FileSettings>& schema() {
           .optional("max_size", &FileSettings::max_size, "Largest size in bytes; -1: any.")
           .optional("min_count", &FileSettings::min_count, "Files that must match the pattern at least.")
           .optional("matches", &FileSettings::matches, "Regular expression that must be found in its last 64 KiB.")
+          .reach(config::Reach::listed)
           .optional("not_matches", &FileSettings::not_matches,
                     "Regular expression that must not be found in its last 64 KiB.")
+          .reach(config::Reach::listed)
           .check([](const FileSettings& file, const config::Complain& complain) {
             if (file.path.empty() || file.path[0] != '/') complain("path", "must be an absolute path");
             if (file.min_count < 1) complain("min_count", "must be at least 1");

@@ -27,9 +27,12 @@ const config::Schema<HaproxySettings>& schema() {
   static const auto schema =
       probe_schema<HaproxySettings>("haproxy")
           .optional("unix_socket", &HaproxySettings::unix_socket, "The stats socket; level user is enough.")
+          .reach(config::Reach::file, config::Place::path)
           .optional("host", &HaproxySettings::host, "Address of a stats socket on TCP, with port, instead.")
+          .reach(config::Reach::listed, config::Place::host)
           .optional("port", &HaproxySettings::port, "Port of a stats socket on TCP.")
           .optional("backends", &HaproxySettings::backends, "Backends that must be up. Empty: all of them.")
+          .reach(config::Reach::listed)
           .optional("min_servers", &HaproxySettings::min_servers,
                     "Servers that each of these backends must have up at least.")
           .check([](const HaproxySettings& haproxy, const config::Complain& complain) {

@@ -31,6 +31,7 @@ const config::Schema<HeartbeatSettings>& schema() {
           .required("every", &HeartbeatSettings::every, "How often the service says that it lives.")
           .optional("grace", &HeartbeatSettings::grace, "How late a beat may be.")
           .optional("from", &HeartbeatSettings::from, "Name that the beats carry. Default: the service's name.")
+          .reach(config::Reach::listed)
           .optional(
               "user", &HeartbeatSettings::user,
               "User whose datagrams count, by name or number; root's always do. Empty: those of the processes and "

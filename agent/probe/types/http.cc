@@ -116,11 +116,16 @@ const config::Schema<HttpSettings>& schema() {
   static const auto schema =
       probe_schema<HttpSettings>("http")
           .required("url", &HttpSettings::url, "What to ask for, with http:// or https://.")
+          .reach(config::Reach::listed, config::Place::url)
           .optional("method", &HttpSettings::method, "Method of the request.")
+          .reach(config::Reach::listed)
           .optional("headers", &HttpSettings::headers,
                     "Headers of the request, by name; a list for several of one name.")
+          .reach(config::Reach::listed)
           .optional("body", &HttpSettings::body, "Body of the request.")
+          .reach(config::Reach::listed)
           .optional("unix_socket", &HttpSettings::unix_socket, "Unix socket to connect to in place of the URL's host.")
+          .reach(config::Reach::file, config::Place::path)
           .optional("proxy_url", &HttpSettings::proxy_url,
                     "Proxy to ask. Empty: none; environment variables are never used.")
           .optional(
@@ -130,14 +135,17 @@ const config::Schema<HttpSettings>& schema() {
           .optional("proxy_connect_header", &HttpSettings::proxy_connect_header,
                     "Headers for the proxy itself, when it is asked to CONNECT.")
           .optional("ip_protocol", &HttpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("follow_redirects", &HttpSettings::follow_redirects,
                     "Follow up to ten redirects; false: the redirect is the answer.")
           .optional("reuse_connection", &HttpSettings::reuse_connection,
                     "Keep the connection for the next run. Cheaper, but sees no trouble with accepting.")
           .optional("http2", &HttpSettings::http2,
                     "false; true: offer HTTP/2 over TLS; required: speak nothing else, also without TLS (h2c).")
+          .reach(config::Reach::listed)
           .optional("compression", &HttpSettings::compression,
                     "Ask for the body in this encoding and decode it: gzip, br or deflate. Empty: as it comes.")
+          .reach(config::Reach::listed)
           .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
           .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
@@ -147,12 +155,16 @@ const config::Schema<HttpSettings>& schema() {
                     "fetched again once when it is refused. Its fetching is part of the run.")
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
                   into_checks(&HttpChecks::valid_status_codes))
+          .reach(config::Reach::label)
           .custom("valid_http_versions", "Protocols that are fine, such as HTTP/1.1 and HTTP/2.0; empty: any.", "[]",
                   into_checks(&HttpChecks::valid_http_versions))
+          .reach(config::Reach::listed)
           .custom("fail_if_body_matches_regexp", "Regular expressions that must not be found in the body.", "[]",
                   into_checks(&HttpChecks::fail_if_body_matches_regexp))
+          .reach(config::Reach::listed)
           .custom("fail_if_body_not_matches_regexp", "Regular expressions that must be found in the body.", "[]",
                   into_checks(&HttpChecks::fail_if_body_not_matches_regexp))
+          .reach(config::Reach::listed)
           .custom("fail_if_body_json_matches_cel",
                   "CEL expression over the body's JSON, called body, that must not hold: body.queue.depth > 100.",
                   "none", into_cel(&CelChecks::matches))
@@ -167,9 +179,12 @@ const config::Schema<HttpSettings>& schema() {
                   list_into_checks(&HttpChecks::json, json_check_schema()))
           .custom("max_duration", "Longest time that is still fine; the timeout ends the run, this fails it.",
                   "timeout", into_checks(&HttpChecks::max_duration))
+          .reach(config::Reach::listed)
           .custom("fail_if_ssl", "Fail if the answer came over TLS.", "false", into_checks(&HttpChecks::fail_if_ssl))
+          .reach(config::Reach::listed)
           .custom("fail_if_not_ssl", "Fail if the answer came without TLS.", "false",
                   into_checks(&HttpChecks::fail_if_not_ssl))
+          .reach(config::Reach::listed)
           .check(check);
   return schema;
 }

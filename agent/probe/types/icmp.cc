@@ -26,7 +26,9 @@ const config::Schema<IcmpSettings>& schema() {
   static const auto schema =
       probe_schema<IcmpSettings>("icmp")
           .required("host", &IcmpSettings::host, "Name or address to ping; of a name, its first address.")
+          .reach(config::Reach::listed, config::Place::host)
           .optional("ip_protocol", &IcmpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("source_ip_address", &IcmpSettings::source_ip_address,
                     "Address of this host to ask from. Empty: the kernel chooses.")
           .optional("payload_size", &IcmpSettings::payload_size, "Bytes in the echo request.")

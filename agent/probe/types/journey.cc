@@ -54,6 +54,7 @@ const config::Schema<JourneySettings>& schema() {
   static const auto schema =
       probe_schema<JourneySettings>("journey")
           .optional("base_url", &JourneySettings::base_url, "What stands before urls that begin with /.")
+          .reach(config::Reach::listed, config::Place::url)
           .list("steps", &JourneySettings::steps, journey_step_schema(), "The steps, in their order; at least one.")
           .custom("headers", "Headers of all requests, by name.", "{}",
                   [](const config::Node& node, JourneySettings& out, const std::string& path, config::Errors& errors) {
@@ -65,9 +66,11 @@ const config::Schema<JourneySettings>& schema() {
                     "Variables whose values are in files, such as passwords; read at each run.")
           .optional("unix_socket", &JourneySettings::unix_socket,
                     "Unix socket to connect to in place of the URLs' hosts.")
+          .reach(config::Reach::file, config::Place::path)
           .optional("proxy_url", &JourneySettings::proxy_url,
                     "Proxy to ask. Empty: none; environment variables are never used.")
           .optional("ip_protocol", &JourneySettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("follow_redirects", &JourneySettings::follow_redirects,
                     "Follow up to ten redirects in a step; false: the redirect is the answer.")
           .optional("body_limit", &JourneySettings::body_limit, "Longest body in bytes; a longer one is too_large.")

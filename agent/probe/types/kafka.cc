@@ -39,6 +39,7 @@ const config::Schema<KafkaSettings>& schema() {
                   "Ask for the cluster as well: a controller must be known. On by itself with topics or min_brokers.")
         .optional("topics", &KafkaSettings::topics,
                   "Topics that must be there, each with a leader for all its partitions. None is created by asking.")
+        .reach(config::Reach::listed)
         .optional("min_brokers", &KafkaSettings::min_brokers, "Brokers that the cluster must have at least.")
         .check([](const KafkaSettings& kafka, const config::Complain& complain) {
           if (kafka.min_brokers < 0) complain("min_brokers", "must not be negative");

@@ -35,11 +35,13 @@ const config::Schema<MysqlSettings>& schema() {
                            .tls = "Go on in TLS after the greeting; refuse to go on without."});
     add_login_keys(keys, Username::required, "User to log in as; it needs no rights but to connect.");
     return keys.optional("database", &MysqlSettings::database, "Database to use. Empty: none.")
+        .reach(config::Reach::listed)
         .optional("public_key_retrieval", &MysqlSettings::public_key_retrieval,
                   "Without TLS, take the server's public key for caching_sha2_password from the server itself. Only "
                   "where nobody can stand in between.")
         .optional("role", &MysqlSettings::role,
                   "What it must be: any, primary (takes writes), or replica (whose replication must run).")
+        .reach(config::Reach::listed)
         .optional("max_lag", &MysqlSettings::max_lag,
                   "Longest time that a replica's data may be behind; 0: not looked at.")
         .list("queries", &MysqlSettings::queries, sql_query_schema(), "Queries whose answers are measured.")

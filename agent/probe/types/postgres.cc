@@ -38,7 +38,9 @@ const config::Schema<PostgresSettings>& schema() {
                    "Password of the role.");
     return keys
         .optional("database", &PostgresSettings::database, "Database to connect to. Empty: that of the role's name.")
+        .reach(config::Reach::listed)
         .optional("role", &PostgresSettings::role, "What the server must be: any, primary or standby.")
+        .reach(config::Reach::listed)
         .optional("max_lag", &PostgresSettings::max_lag,
                   "Longest time that a standby's data may be behind; 0: not looked at.")
         .list("queries", &PostgresSettings::queries, sql_query_schema(), "Queries whose answers are measured.")

@@ -27,10 +27,13 @@ const config::Schema<ProcessSettings>& schema() {
   static const auto schema =
       probe_schema<ProcessSettings>("process")
           .optional("pidfile", &ProcessSettings::pidfile, "File with the process' number.")
+          .reach(config::Reach::file, config::Place::path)
           .optional("unit", &ProcessSettings::unit,
                     "systemd unit whose main process it is. Default: the service's unit, if nothing else is given.")
+          .reach(config::Reach::listed)
           .optional("process_name", &ProcessSettings::process_name,
                     "Name of the process or file name of its program; the oldest one is watched.")
+          .reach(config::Reach::listed)
           .optional("min_count", &ProcessSettings::min_count, "With process_name: how many there must be.")
           .check([](const ProcessSettings& process, const config::Complain& complain) {
             const int ways = (process.pidfile.empty() ? 0 : 1) + (process.unit.empty() ? 0 : 1) +

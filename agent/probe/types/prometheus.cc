@@ -33,10 +33,13 @@ const config::Schema<PrometheusSettings>& schema() {
     keys.required("metrics", &PrometheusSettings::metrics,
                   "Names to keep: a list of regular expressions that match a whole name (x_bucket, x_sum and x_count "
                   "are names of their own).")
+        .reach(config::Reach::listed)
         .optional("match", &PrometheusSettings::match,
                   "Labels that a sample must have, and regular expressions that match their whole values.")
+        .reach(config::Reach::listed)
         .optional("drop_labels", &PrometheusSettings::drop_labels,
                   "Labels to leave out. Of samples that are the same without them only the first is kept.")
+        .reach(config::Reach::listed)
         .optional("sample_limit", &PrometheusSettings::sample_limit,
                   "Most samples to keep; more of them fail the run with too_large, and none is kept.")
         .optional("prefix", &PrometheusSettings::prefix, "What to put before the names of what is kept.")

@@ -36,9 +36,11 @@ const config::Schema<RabbitmqSettings>& schema() {
     add_login_keys(keys, Username::required,
                    "User to log in as (PLAIN). It needs no permission but for the virtual host.");
     return keys.optional("vhost", &RabbitmqSettings::vhost, "Virtual host to open.")
+        .reach(config::Reach::listed)
         .optional("queues", &RabbitmqSettings::queues,
                   "Queues that must be there; their messages that are ready and their consumers are measured (a "
                   "passive declare). Rates and totals are the management API's: type json, preset rabbitmq.")
+        .reach(config::Reach::listed)
         .optional("max_messages", &RabbitmqSettings::max_messages,
                   "Messages in one of the queues above which the run fails with queue_saturated; 0: any number.")
         .optional("min_consumers", &RabbitmqSettings::min_consumers, "Consumers that each queue must have at least.")

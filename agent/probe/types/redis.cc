@@ -37,6 +37,7 @@ const config::Schema<RedisSettings>& schema() {
     return keys.optional("database", &RedisSettings::database, "Database in which lists and streams are.")
         .optional("role", &RedisSettings::role,
                   "What it must be: any, master, or replica (whose link to its master must be up, too).")
+        .reach(config::Reach::listed)
         .optional("max_last_io", &RedisSettings::max_last_io,
                   "Longest time since a replica heard from its master; 0: not looked at.")
         .optional("min_replicas", &RedisSettings::min_replicas, "Replicas that a master must have at least.")

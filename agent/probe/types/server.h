@@ -42,13 +42,16 @@ template <typename T>
 void add_server_keys(config::Schema<T>& schema, const ServerHelp& help = {}) {
   using Server = ServerSettings;
   schema.optional("host", static_cast<std::string T::*>(&Server::host), "Name or address to connect to.")
+      .reach(config::Reach::listed, config::Place::host)
       .optional("port", static_cast<int T::*>(&Server::port), help.port);
   if (help.unix_socket != nullptr)
-    schema.optional("unix_socket", static_cast<std::string T::*>(&Server::unix_socket), help.unix_socket);
+    schema.optional("unix_socket", static_cast<std::string T::*>(&Server::unix_socket), help.unix_socket)
+        .reach(config::Reach::file, config::Place::path);
   schema.optional("tls", static_cast<bool T::*>(&Server::tls), help.tls)
       .optional("tls_config", static_cast<loop::TlsSettings T::*>(&Server::tls_config), tls_schema(),
                 "How to speak TLS.")
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Server::ip_protocol), "Addresses to use: any, ip4 or ip6.")
+      .reach(config::Reach::listed)
       .check([](const T& settings, const config::Complain& complain) { check_server(settings, complain); });
 }
 

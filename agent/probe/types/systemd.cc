@@ -24,8 +24,10 @@ const config::Schema<SystemdSettings>& schema() {
   static const auto schema =
       probe_schema<SystemdSettings>("systemd")
           .optional("unit", &SystemdSettings::unit, "Unit to look at. Default: the service's unit.")
+          .reach(config::Reach::listed)
           .optional("up_states", &SystemdSettings::up_states,
                     "ActiveState values that mean up; a timer's service may rest in inactive.")
+          .reach(config::Reach::listed)
           .check([](const SystemdSettings& settings, const config::Complain& complain) {
             if (settings.up_states.empty()) complain("up_states", "must have at least one state");
             for (const std::string& state : settings.up_states)

@@ -23,10 +23,12 @@ const config::Schema<TcpSettings>& schema() {
   static const auto schema =
       probe_schema<TcpSettings>("tcp")
           .required("host", &TcpSettings::host, "Name or address to connect to.")
+          .reach(config::Reach::listed, config::Place::host)
           .required("port", &TcpSettings::port, "Port to connect to.")
           .optional("tls", &TcpSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &TcpSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
           .optional("ip_protocol", &TcpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("source_ip_address", &TcpSettings::source_ip_address,
                     "Address of this host to connect from. Empty: the kernel chooses.")
           .list("query_response", &TcpSettings::query_response, turn_schema(), "What to wait for and what to say.")

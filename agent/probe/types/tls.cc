@@ -43,6 +43,7 @@ const config::Schema<TlsProbeSettings>& schema() {
   static const auto schema =
       probe_schema<TlsProbeSettings>("tls")
           .required("host", &TlsProbeSettings::host, "Name or address to connect to.")
+          .reach(config::Reach::listed, config::Place::host)
           .optional("port", &TlsProbeSettings::port, "Port to connect to.")
           .optional("min_days", &TlsProbeSettings::min_days,
                     "Days that the certificates must still be valid; 0: until they expire.")
@@ -50,6 +51,7 @@ const config::Schema<TlsProbeSettings>& schema() {
                     "Protocol that begins without TLS: smtp, imap, pop3 or ftp. Empty: TLS from the first byte.")
           .optional("tls_config", &TlsProbeSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &TlsProbeSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .check([](const TlsProbeSettings& tls, const config::Complain& complain) {
             if (tls.host.empty()) complain("host", "must not be empty");
             if (tls.port < 1 || tls.port > 65535) complain("port", "must be between 1 and 65535");

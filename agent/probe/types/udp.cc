@@ -26,12 +26,16 @@ const config::Schema<UdpSettings>& schema() {
   static const auto schema =
       probe_schema<UdpSettings>("udp")
           .required("host", &UdpSettings::host, "Name or address to send to.")
+          .reach(config::Reach::listed, config::Place::host)
           .required("port", &UdpSettings::port, "Port to send to.")
           .required("send", &UdpSettings::send, "The datagram, as it is: nothing is added. \"\\x01\" is a byte.")
+          .reach(config::Reach::listed)
           .optional("expect", &UdpSettings::expect,
                     "Regular expression (RE2) to find in the answer. Without it any answer is fine.")
+          .reach(config::Reach::listed)
           .optional("expect_bytes", &UdpSettings::expect_bytes, "Bytes to find in the answer.")
           .optional("ip_protocol", &UdpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .check([](const UdpSettings& udp, const config::Complain& complain) {
             if (udp.host.empty()) complain("host", "must not be empty");
             if (udp.port < 1 || udp.port > 65535) complain("port", "must be between 1 and 65535");

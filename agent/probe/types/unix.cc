@@ -26,6 +26,7 @@ const config::Schema<UnixSettings>& schema() {
   static const auto schema =
       probe_schema<UnixSettings>("unix")
           .required("path", &UnixSettings::path, "Path of the socket.")
+          .reach(config::Reach::address, config::Place::path)
           .optional("tls", &UnixSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &UnixSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
           .list("query_response", &UnixSettings::query_response, turn_schema(), "What to wait for and what to say.")

@@ -42,6 +42,7 @@ const config::Schema<WebsocketSettings>& schema() {
   static const auto schema =
       probe_schema<WebsocketSettings>("websocket")
           .required("url", &WebsocketSettings::url, "What to connect to, with ws:// or wss://.")
+          .reach(config::Reach::listed, config::Place::url)
           .optional("headers", &WebsocketSettings::headers,
                     "Headers of the request to upgrade, by name; a list for several of one name.")
           .optional("send", &WebsocketSettings::send, "Text message to send. Empty: none.")
@@ -55,6 +56,7 @@ const config::Schema<WebsocketSettings>& schema() {
           .optional("basic_auth", &WebsocketSettings::basic_auth, basic_auth_schema(), "User and password to send.")
           .optional("authorization", &WebsocketSettings::authorization, authorization_schema(), "A token to send.")
           .optional("ip_protocol", &WebsocketSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .check([](const WebsocketSettings& websocket, const config::Complain& complain) {
             const std::size_t scheme = scheme_size(websocket.url);
             if (scheme == 0 || websocket.url.size() == scheme || websocket.url[scheme] == '/')
