@@ -11,6 +11,7 @@
 #include <optional>
 #include <tuple>
 
+#include "config/foreign.h"
 #include "loop/program_file.h"
 #include "recover/action.h"
 
@@ -101,9 +102,11 @@ loop::Limits limits_of(const Settings& settings) {
 const auto& schema() {
   static const auto s =
       config::Schema<Settings>("command")
-          .required("argv", &Settings::argv,
-                    "Absolute path of the program, then its arguments. {service}, {node}, {action_id} and {label.NAME} "
-                    "of pass_labels are filled in if their values are letters, digits and _.@:- only.")
+          .required(
+              "argv", &Settings::argv,
+              "Absolute path of the program, then its arguments. {service}, {node}, {action_id} and {label.NAME} "
+              "of pass_labels are filled in if their values are letters, digits and _.@:- only, and, at the beginning "
+              "of an argument, have no - in front.")
           .optional("environment", &Settings::environment, "Further variables for the program.")
           .optional("pass_environment", &Settings::pass_environment,
                     "Names of the agent's own variables that the program may see.")
@@ -130,14 +133,6 @@ const auto& schema() {
                 complain("pass_labels", fmt::format("'{}' is no name of a label", label));
           });
   return s;
-}
-
-bool harmless(std::string_view value) {
-  const auto good = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view("_.@:-").find(c) != std::string_view::npos;
-  };
-  return !value.empty() && value.size() <= 128 && std::all_of(value.begin(), value.end(), good);
 }
 
 constexpr std::string_view kLabel = "label.";
@@ -184,13 +179,15 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
     for (auto [open, size] = next_placeholder(argument, 0); open != std::string::npos;
          std::tie(open, size) = next_placeholder(argument, at)) {
       const std::string value = value_of(std::string_view(argument).substr(open + 1, size - 2), trigger, labels);
-      if (!harmless(value))
+      filled += argument.substr(at, open - at);
+      const std::string why = config::word_complaint(filled, value, std::string_view(argument).substr(open + size));
+      if (!why.empty())
         return base::fail(
             base::Kind::invalid,
-            fmt::format("{} is '{}', which is not put into arguments: only letters, digits and _.@:- are, "
-                        "up to 128 of them; the program can read it from FETTLE_… or standard input",
-                        argument.substr(open, size), value));
-      filled += argument.substr(at, open - at);
+            fmt::format(
+                "{}{} is not put into arguments: it {}; the program can read it from FETTLE_… or standard input",
+                argument.substr(open, size),
+                config::foreign_complaint(value, config::Place::text).empty() ? fmt::format(" '{}'", value) : "", why));
       filled += value;
       at = open + size;
     }
@@ -230,6 +227,9 @@ class CommandAction final : public Action {
     const auto labels = labels_of(trigger.event_json);
     auto argv = fill_in(settings_.argv, trigger, labels);
     if (!argv) return refuse(argv.error().text);
+    for (const std::string& name : settings_.pass_labels)
+      if (const auto label = labels.find(name); label != labels.end() && label->second.find('\0') != std::string::npos)
+        return refuse(fmt::format("the label {} has a NUL in it, which no variable can hold", name));
     // It may have been changed since the configuration was loaded.
     if (const auto good = loop::check_program(argv->front()); !good) return refuse(good.error().text);
     loop::Command command;

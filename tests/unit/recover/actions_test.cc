@@ -144,8 +144,42 @@ TEST_CASE("a command sees of the alert's labels what the configuration names, an
   CHECK(f.spawner.desk.asked().size() == 1);
   CHECK(
       f.end() ==
-      "refused: {label.note} is 'a b; reboot', which is not put into arguments: only letters, digits and _.@:- are, up "
-      "to 128 of them; the program can read it from FETTLE_… or standard input");
+      "refused: {label.note} 'a b; reboot' is not put into arguments: it has other characters than letters, digits and "
+      "_.@:-; the program can read it from FETTLE_… or standard input");
+}
+
+TEST_CASE("a label is one word of a command's arguments, and no option where a word begins") {
+  struct Row {
+    const char *argument, *label, *want;  // "" if it is refused
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {"{label.x}", "page", "page"},
+           {"{label.x}", "-rf", ""},
+           {"{label.x}", "--output=a", ""},
+           {"-{label.x}", "-help", ""},
+           {"rm {label.x}", "-rf", ""},
+           {"--level={label.x}", "-rf", "--level=-rf"},
+           {"order-{label.x}", "eu-west", "order-eu-west"},
+           {"{label.x}", "", ""},
+           {"{label.x}", "a\\nb", ""},
+           {"{label.x}", "a\\u0000b", ""},
+           {"/srv/{label.x}/log", "..", ""},
+           {"/srv/{label.x}/log", "order", "/srv/order/log"},
+       }) {
+    CAPTURE(row.argument);
+    CAPTURE(row.label);
+    Fixture f;
+    f.trigger.event_json = std::string(R"({"alert":{"labels":{"x":")") + row.label + R"("}}})";
+    f.run(*f.parse("command", std::string("{argv: [/usr/bin/env, '") + row.argument + "'], pass_labels: [x]}"));
+    CHECK(f.spawner.desk.asked().size() == (row.want[0] != '\0' ? 1 : 0));
+    if (row.want[0] != '\0') CHECK(f.spawner.desk.last().argv.at(1) == row.want);
+    else CHECK(f.end().starts_with("refused: {label.x}"));
+  }
+  Fixture f;
+  f.trigger.event_json = R"({"alert":{"labels":{"x":"a\u0000b"}}})";
+  f.run(*f.parse("command", "{argv: [/usr/bin/env], pass_labels: [x]}"));
+  CHECK(f.spawner.desk.asked().empty());
+  CHECK(f.end() == "refused: the label x has a NUL in it, which no variable can hold");
 }
 
 TEST_CASE("a command that leaves nothing has limits by default; a daemon would inherit them") {
