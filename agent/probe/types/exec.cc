@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "loop/program_file.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/perfdata.h"
@@ -29,12 +30,19 @@ constexpr std::size_t kOutputLimit = 16 * 1024;
 const config::Schema<ExecSettings>& schema() {
   static const auto schema =
       probe_schema<ExecSettings>("exec")
-          .required("command", &ExecSettings::command, "The program and its arguments, as a list; there is no shell.")
+          .required(
+              "command", &ExecSettings::command,
+              "The program and its arguments, as a list; there is no shell. The program has an absolute path, and it "
+              "and every folder above it may be written by root and the agent's user only.")
+          .reach(config::Reach::file, config::Place::arguments)
           .optional("environment", &ExecSettings::environment, "All of its environment; nothing is inherited.")
+          .reach(config::Reach::file, config::Place::text)
           .optional("input", &ExecSettings::input, "Text for its standard input.")
+          .reach(config::Reach::file, config::Place::text)
           .optional("directory", &ExecSettings::directory, "Folder to run in.")
           .optional("ok_codes", &ExecSettings::ok_codes,
                     "Exit codes that mean up. [0, 1] lets a plugin's warning pass.")
+          .reach(config::Reach::listed)
           .check([](const ExecSettings& exec, const config::Complain& complain) {
             if (exec.command.empty() || exec.command[0].empty()) complain("command", "must name a program");
             if (exec.directory.empty() || exec.directory[0] != '/') complain("directory", "must be an absolute path");
@@ -43,6 +51,9 @@ const config::Schema<ExecSettings>& schema() {
           });
   return schema;
 }
+
+// What an administrator mends, before anything is run. A program that is not there may come yet: its runs fail.
+bool refused(const base::Error& error) { return error.kind != base::Kind::not_found; }
 
 // The first line that it printed, for a person.
 std::string said(const loop::Finished& finished, const std::string& text) {
@@ -79,6 +90,14 @@ class ExecProbe final : public Probe {
 
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
+    // It may have been changed since the configuration was loaded. One that somebody else could have put there is not
+    // run, and that is no word about the service.
+    if (const auto good = loop::check_program(settings_.command.front()); !good && refused(good.error())) {
+      running_ = context_.scheduler.after({}, [this, why = good.error().text] {
+        std::exchange(done_, nullptr)(Outcome::failure(Reason::agent_overloaded, "not run: " + why));
+      });
+      return;
+    }
     loop::Command command;
     command.argv = settings_.command;
     command.environment = settings_.environment;
@@ -121,7 +140,12 @@ class Exec final : public Settings {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  return std::make_unique<Exec>(schema().parse(node, path, errors));
+  const std::size_t before = errors.size();
+  ExecSettings settings = schema().parse(node, path, errors);
+  if (errors.size() == before)
+    if (const auto good = loop::check_program(settings.command.front()); !good && refused(good.error()))
+      errors.add(node.find("command").mark(), path + ".command[0]", good.error().text);
+  return std::make_unique<Exec>(std::move(settings));
 }
 
 }  // namespace
