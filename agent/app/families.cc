@@ -1,5 +1,7 @@
 #include "app/families.h"
 
+#include "app/samples.h"
+
 namespace app {
 namespace {
 
@@ -42,11 +44,10 @@ void add_outcome(Families& families, const model::Outcome& outcome, const model:
   families.add("probe_duration_seconds", "How long the last run of the probe took.", labels,
                base::seconds(outcome.took));
   for (const model::Measurement& m : outcome.measurements) {
+    const model::Labels all = with_own_renamed(labels, m.labels);
     // An application's own numbers (the prometheus type): what they are was said at their source.
-    if (m.name.starts_with("probe_")) families.add(m.name, help_of(m.name), labels.merged(m.labels), m.value);
-    else
-      families.add(m.name, "As scraped from the service.", labels.merged(m.labels), m.value,
-                   model::MetricType::unknown);
+    if (m.name.starts_with("probe_")) families.add(m.name, help_of(m.name), all, m.value);
+    else families.add(m.name, "As scraped from the service.", all, m.value, model::MetricType::unknown);
   }
 }
 

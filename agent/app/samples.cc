@@ -1,5 +1,6 @@
 #include "app/samples.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -19,6 +20,25 @@ bool written_by_runs(std::string_view family, const model::Labels& labels) {
 
 model::Labels target_labels(const config::Global& global) {
   return {{"job", global.job}, {"instance", global.instance}};
+}
+
+model::Labels with_own_renamed(const model::Labels& ours, const model::Labels& own) {
+  const auto is_ours = [&](std::string_view name) {
+    // A page has no job and no instance of its own, but who scrapes it takes those that stand there (honor_labels).
+    return ours.has(name) || name == model::kMetricName || (!ours.empty() && (name == "job" || name == "instance"));
+  };
+  if (std::none_of(own.begin(), own.end(), [&](const model::Label& label) { return is_ours(label.name); }))
+    return ours.merged(own);
+  std::vector<std::string> names;  // outlives `all`, which points into it
+  names.reserve(own.size());
+  std::vector<model::Label> all(ours.begin(), ours.end());
+  for (const model::Label label : own) {
+    if (label.name == model::kMetricName) continue;
+    std::string name(label.name);
+    while (is_ours(name) || (name != label.name && own.has(name))) name.insert(0, "exported_");
+    all.push_back({names.emplace_back(std::move(name)), label.value});
+  }
+  return model::Labels(std::move(all));
 }
 
 model::Labels probe_labels(const probe::Spec& spec) {
@@ -42,7 +62,8 @@ void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const s
       next.push_back(std::move(known[i]));
       guess = i + 1;
     } else {
-      const model::Labels labels = target_.merged(common()).merged(*value.own).with(model::kMetricName, value.name);
+      const model::Labels labels =
+          with_own_renamed(target_.merged(common()), *value.own).with(model::kMetricName, value.name);
       next.push_back({std::string(value.name), *value.own, labels});
     }
     append(next.back(), {at, value.value});

@@ -72,5 +72,8 @@ class Samples {
 model::Labels target_labels(const config::Global& global);
 // The labels that every sample of a probe carries: service, probe and the probe's own.
 model::Labels probe_labels(const probe::Spec& spec);
+// `own` are of a measurement: what a service, a database or a peer said. They stand beside `ours` and take the place of
+// none: one of the same name becomes exported_NAME, as when Prometheus scrapes, and __name__ is left out.
+model::Labels with_own_renamed(const model::Labels& ours, const model::Labels& own);
 
 }  // namespace app

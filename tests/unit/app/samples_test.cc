@@ -52,6 +52,32 @@ TEST_CASE("a run is stored at the time it started, under the labels that a scrap
   CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=0");
 }
 
+TEST_CASE("labels that a service, a database or a peer named stand beside ours and take the place of none") {
+  const Labels ours{{"service", "order"}, {"probe", "sql"}, {"zone", "eu"}};
+  struct Row {
+    Labels own, want;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {{{"state", "open"}}, ours.with("state", "open")},
+           {{{"service", "payment"}}, ours.with("exported_service", "payment")},
+           {{{"probe", "x"}, {"zone", "us"}}, ours.with("exported_probe", "x").with("exported_zone", "us")},
+           {{{"job", "x"}, {"instance", "y"}}, ours.with("exported_job", "x").with("exported_instance", "y")},
+           {{{"service", "a"}, {"exported_service", "b"}},
+            ours.with("exported_service", "b").with("exported_exported_service", "a")},
+           {{{"__name__", "ALERTS"}, {"state", "open"}}, ours.with("state", "open")},
+       })
+    CHECK(app::with_own_renamed(ours, row.own) == row.want);
+  // The answer of /probe has no labels of ours.
+  CHECK(app::with_own_renamed({}, Labels{{"service", "a"}}) == Labels{{"service", "a"}});
+
+  Shop shop;
+  model::Outcome outcome = model::Outcome::success("fine");
+  outcome.measurements.push_back({"rows", 3, {{"service", "payment"}, {"instance", "node2:10911"}}});
+  shop.run(1000, outcome);
+  CHECK(shop.series(of_probe("rows").with("exported_service", "payment").with("exported_instance", "node2:10911")) ==
+        "1000=3");
+}
+
 TEST_CASE("a run that confirms an event in the same millisecond as the last one has the last word") {
   Shop shop;
   shop.run(1000, model::Outcome::success("fine"));
