@@ -334,7 +334,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
 // ---- reload, upkeep, pictures ----
 
 void Agent::apply(Loaded loaded) {
-  discoveries_.replace(std::move(loaded.discoveries));
+  discoveries_.replace(std::move(loaded.discoveries), loaded.probes);
   for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   if (loaded.probes.empty())
     log::warn("no probe is configured: add services to the configuration", {{"file", options_.config_file}});

@@ -42,7 +42,7 @@ std::string add_discovered(Loaded& loaded) {
   loop::EventLoop loop;
   loop::FolderWatch folders(loop);
   Discoveries discoveries(loop, folders, [] {});
-  discoveries.replace(std::move(loaded.discoveries));
+  discoveries.replace(std::move(loaded.discoveries), loaded.probes);
   for (probe::Spec& spec : discoveries.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   std::string errors;
   for (const DiscoveryStatus& each : discoveries.statuses())

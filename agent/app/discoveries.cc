@@ -1,5 +1,7 @@
 #include "app/discoveries.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <utility>
 
@@ -7,7 +9,9 @@
 
 namespace app {
 
-void Discoveries::replace(std::vector<Discovery> discoveries) {
+void Discoveries::replace(std::vector<Discovery> discoveries, const std::vector<probe::Spec>& configured) {
+  configured_.clear();
+  for (const probe::Spec& spec : configured) configured_.emplace(spec.service, spec.name);
   sources_.clear();
   for (Discovery& each : discoveries)
     sources_.push_back({std::move(each.probe), std::make_unique<discover::FileSd>(std::move(each.files), scheduler_,
@@ -16,8 +20,8 @@ void Discoveries::replace(std::vector<Discovery> discoveries) {
 
 std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& modules) {
   std::vector<probe::Spec> specs;
-  std::set<std::pair<std::string, std::string>> taken;
-  std::map<std::string, std::string> refused;
+  std::set<std::pair<std::string, std::string>> taken = configured_;
+  std::map<std::string, Refused> refused;
   for (const Source& source : sources_) {
     for (const discover::Target& target : source.files->targets()) {
       auto spec = source.probe.spec(target.address, target.labels, modules);
@@ -26,13 +30,19 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
         why = "target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
               " already; give one a name by __probe_name";
       if (why.empty()) specs.push_back(*std::move(spec));
-      else refused.emplace(target.labels.get("__meta_filepath"), std::move(why));
+      else if (Refused& of = refused[std::string(target.labels.get("__meta_filepath"))]; of.targets++ == 0)
+        of.why = std::move(why);
     }
   }
-  for (const auto& [file, why] : refused) {
+  for (auto& [file, of] : refused) {
+    if (of.targets > 1) {
+      if (of.why.ends_with('\n')) of.why.pop_back();
+      of.why +=
+          fmt::format(" ({} more target{} of this file not probed)", of.targets - 1, of.targets == 2 ? " is" : "s are");
+    }
     const auto known = refused_.find(file);
-    if (known == refused_.end() || known->second != why)
-      base::log::warn("a target is not probed", {{"file", file}, {"why", why}});
+    if (known == refused_.end() || known->second.why != of.why)
+      base::log::warn("a target is not probed", {{"file", file}, {"why", of.why}});
   }
   refused_ = std::move(refused);
   return specs;
@@ -43,7 +53,7 @@ std::vector<DiscoveryStatus> Discoveries::statuses() const {
   for (const Source& source : sources_) {
     for (discover::FileStatus& file : source.files->files()) {
       if (const auto found = refused_.find(file.path); file.error.empty() && found != refused_.end())
-        file.error = found->second;
+        file.error = found->second.why;
       all.push_back({source.probe.service(), std::move(file)});
     }
   }

@@ -4,7 +4,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "discover/file_sd.h"
@@ -30,8 +32,8 @@ class Discoveries {
   Discoveries(loop::Scheduler& scheduler, loop::FolderWatcher& folders, std::function<void()> changed)
       : scheduler_(scheduler), folders_(folders), changed_(std::move(changed)) {}
 
-  // Those of a new configuration; their files are read at once.
-  void replace(std::vector<Discovery> discoveries);
+  // Those of a new configuration; their files are read at once. A target takes no name of a `configured` probe.
+  void replace(std::vector<Discovery> discoveries, const std::vector<probe::Spec>& configured);
   // A probe for each target. What does not fit is left out, logged once, and stands in statuses() as its file's error.
   std::vector<probe::Spec> specs(const probe::BlackboxModules& modules);
   std::vector<DiscoveryStatus> statuses() const;
@@ -45,7 +47,12 @@ class Discoveries {
   loop::FolderWatcher& folders_;
   std::function<void()> changed_;
   std::vector<Source> sources_;
-  std::map<std::string, std::string> refused_;  // by file: the first target of it that does not fit, and why
+  std::set<std::pair<std::string, std::string>> configured_;  // service and name of probes that no list made
+  struct Refused {
+    std::string why;  // of the first target that does not fit
+    std::size_t targets = 0;
+  };
+  std::map<std::string, Refused> refused_;  // by file
 };
 
 }  // namespace app

@@ -73,9 +73,9 @@ Loaded load(const std::string& file, config::Errors& errors) {
       loaded.probes.push_back(std::move(spec));
     std::size_t at = 0;
     for (const config::FileSd& sd : service.file_sd_configs) {
-      const std::string path = fmt::format("services.{}.file_sd_configs[{}].probe", name, at++);
+      const std::string path = fmt::format("services.{}.file_sd_configs[{}]", name, at++);
       Discovery discovery{{{}, sd.refresh_interval},
-                          probe::ProbeTemplate(name, service, loaded.config.global, sd.probe, path, errors)};
+                          probe::ProbeTemplate(name, service, loaded.config.global, sd, path, errors)};
       for (const std::string& pattern : sd.files)
         discovery.files.patterns.push_back((std::filesystem::absolute(file).parent_path() / pattern).string());
       loaded.discoveries.push_back(std::move(discovery));

@@ -118,8 +118,15 @@ const Schema<Blackbox>& blackbox_schema() {
           .optional("config_file", &Blackbox::config_file,
                     "The blackbox exporter's own file with `modules:`, relative to this file's folder; empty: its "
                     "modules http_2xx, tcp_connect and the like.")
-          .optional("targets", &Blackbox::targets,
-                    "Shell patterns of the targets that may be asked for, beside those of the configured probes.")
+          .optional(
+              "targets", &Blackbox::targets,
+              "Targets that may be asked for beside those of the configured probes: [SCHEME://]HOST[:PORT][/PATH] "
+              "or the path of a socket, where * stands for letters of its own part: a label of the host "
+              "(10.0.0.*; *. in front for one label or more), the port, the path. A * behind the whole host "
+              "(https://*.shop.example*) or at the end of the port is any port and path. Redirects keep to the "
+              "list. A name that leads to a loopback, link-local or own address is refused unless that address "
+              "is in the list. '*' alone allows everything.")
+          .place(&Blackbox::place)
           .optional("timeout_offset", &Blackbox::timeout_offset,
                     "Taken off the timeout that Prometheus sends, so that the answer is there in time.")
           .check([](const Blackbox& b, const Complain& complain) {
@@ -161,10 +168,15 @@ const Schema<FileSd>& file_sd_schema() {
           .optional(
               "probe", &FileSd::probe,
               "A probe as under probes, without what the target says: {type: tcp}. ${target} and ${LABEL} stand "
-              "for the target and its labels. Labels of a target change it: __scrape_interval__, "
-              "__scrape_timeout__, __scheme__, __metrics_path__, __param_module (a module of the blackbox file "
-              "instead of the type), __param_hostname, and __probe_KEY for any KEY. The others are stamped on its "
-              "metrics, with target.")
+              "for the target and its labels, as a part of a value that changes nothing around it. Labels of a target "
+              "change it: __scrape_interval__ (1s to 1h), __scrape_timeout__, __scheme__, __metrics_path__, "
+              "__param_module (a module of the blackbox file, of the template's type if that names one), "
+              "__param_hostname, __probe_name, __probe_interval, __probe_timeout, __probe_valid_status_codes, and "
+              "what allow_labels names. The others are stamped on its metrics, with target.")
+          .optional("allow_labels", &FileSd::allow_labels,
+                    "Further keys of the probe that a target's label __probe_KEY may set: for files whose writers may "
+                    "decide that. Programs, files, sockets, proxies, TLS and credentials are never set by a label.")
+          .place(&FileSd::place)
           .check([](const FileSd& sd, const Complain& complain) {
             if (sd.files.empty()) complain("files", "must name a file or a pattern");
             for (const std::string& pattern : sd.files)

@@ -47,15 +47,18 @@ struct Storage {
 // Of /probe?module=&target=, which speaks as the blackbox exporter does.
 struct Blackbox {
   std::string config_file;           // the exporter's `modules:` file; "": its basic modules
-  std::vector<std::string> targets;  // shell patterns of further targets, beside those of the configured probes
+  std::vector<std::string> targets;  // patterns of further targets, beside those of the configured probes
   base::Millis timeout_offset{500};  // taken off the scrape's own timeout
+  Node place;
 };
 
 // Probes for the targets that Prometheus' file_sd files list.
 struct FileSd {
   std::vector<std::string> files;  // patterns, relative to the configuration file's folder
   base::Millis refresh_interval{300'000};
-  Node probe;  // the template, for probe::ProbeTemplate
+  Node probe;                             // the template, for probe::ProbeTemplate
+  std::vector<std::string> allow_labels;  // keys of it that a target's label __probe_KEY may set beside the harmless
+  Node place;
 };
 
 struct Service {

@@ -280,6 +280,12 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   return spec;
 }
 
+const Type* BlackboxModules::type(const std::string& module) const {
+  const auto found = modules_.find(module);
+  const BlackboxProber* prober = found == modules_.end() ? nullptr : find_prober(found->second.prober);
+  return prober == nullptr ? nullptr : find_type(prober->type);
+}
+
 std::string BlackboxModules::text(const std::string& module) const {
   const auto found = modules_.find(module);
   return found == modules_.end() ? "" : found->second.text;

@@ -27,6 +27,7 @@ class BlackboxModules {
   // the module cannot be used).
   base::Result<Spec> spec(const std::string& module, const std::string& target, const std::string& hostname,
                           base::Millis limit) const;
+  const Type* type(const std::string& module) const;  // null if there is no such module
   // A probe of it holds what a file said when it was made: good for one run.
   bool reads_files(const std::string& module) const;
   // As the file has it but for its secrets, for /probe?debug=true; "" if there is no such module.

@@ -1,10 +1,14 @@
 #include "probe/discovered.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "config/flow_text.h"
+#include "config/foreign.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 
@@ -13,41 +17,70 @@ namespace {
 
 using config::Errors;
 using config::Node;
+using config::Place;
+using config::Reach;
+using namespace std::chrono_literals;
 
 constexpr std::string_view kProbePrefix = "__probe_";
+// Of an interval that a label sets, unless the template's own lies outside.
+constexpr base::Millis kShortest = 1s;
+constexpr base::Millis kLongest = 1h;
 
-// ${target} and ${LABEL} in a text; what names neither stays as it is, for a journey has variables of its own.
-std::string filled(std::string_view text, const std::string& address, const model::Labels& labels) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t close = text.find('}', at);
-    if (text.substr(at, 2) == "${" && close != std::string_view::npos) {
-      const std::string_view name = text.substr(at + 2, close - at - 2);
-      if (name == "target" || labels.has(name)) {
-        out += name == "target" ? std::string_view(address) : labels.get(name);
-        at = close + 1;
-        continue;
-      }
-    }
-    out += text[at++];
-  }
-  return out;
+base::Result<std::string> refuse(std::string why) { return base::fail(base::Kind::invalid, std::move(why)); }
+
+// A word that YAML reads as itself, without quotes: a number must have none.
+std::string plain_or_quoted(std::string_view value) {
+  const bool plain = !value.empty() && value.find_first_not_of(
+                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                           "0123456789._") == std::string_view::npos;
+  return plain ? std::string(value) : config::quoted(value);
 }
 
-std::string filled(const Node& node, const std::string& address, const model::Labels& labels) {
+// The template's own value with what ${target} and ${LABEL} stand for, as YAML.
+base::Result<std::string> filled(const Node& node, Place place, const config::ValueOf& value_of) {
   if (node.is_sequence()) {
     std::string out;
-    for (const Node& item : node.items()) out += (out.empty() ? "" : ", ") + filled(item, address, labels);
+    for (const Node& item : node.items()) {
+      // The program itself is written in the template, and checked when that is read.
+      const bool program = place == Place::arguments && out.empty();
+      TRY(const std::string one,
+          program ? base::Result<std::string>(config::flow_text(item)) : filled(item, place, value_of));
+      out += (out.empty() ? "" : ", ") + one;
+    }
     return "[" + out + "]";
   }
   if (node.is_mapping()) {
     std::string out;
-    for (const auto& [key, value] : node.entries())
-      out += (out.empty() ? "" : ", ") + config::quoted(key.scalar()) + ": " + filled(value, address, labels);
+    for (const auto& [key, value] : node.entries()) {
+      TRY(const std::string one, filled(value, place, value_of));
+      out += (out.empty() ? "" : ", ") + config::quoted(key.scalar()) + ": " + one;
+    }
     return "{" + out + "}";
   }
   if (!node.is_scalar() || node.scalar().find("${") == std::string::npos) return config::flow_text(node);
-  return config::quoted(filled(node.scalar(), address, labels));
+  TRY(const std::string text, config::filled_in(node.scalar(), place, value_of));
+  return node.quoted() ? config::quoted(text) : plain_or_quoted(text);
+}
+
+// A whole value that a label or an address sets, as YAML: one word or number; for a label also a list or a mapping of
+// them, which is parsed by itself, so that no bracket of it can close one of ours.
+base::Result<std::string> whole_value(std::string_view value, Place place) {
+  const Place held = place == Place::word || place == Place::arguments ? Place::text : place;
+  if (value.starts_with('[') || value.starts_with('{')) {
+    Errors errors;
+    const Node node = Node::parse(std::string(value), "label", errors);
+    if (!errors.empty() || !(node.is_sequence() || node.is_mapping())) return refuse("is no list and no mapping");
+    const auto fits = [&](const Node& item) {
+      return item.is_scalar() && config::foreign_complaint(item.scalar(), held).empty();
+    };
+    for (const Node& item : node.items())
+      if (!fits(item)) return refuse("has something else than single values in its list");
+    for (const auto& [key, item] : node.entries())
+      if (!fits(key) || !fits(item)) return refuse("has something else than single values in its mapping");
+    return config::flow_text(node);
+  }
+  if (const std::string why = config::foreign_complaint(value, held); !why.empty()) return refuse(why);
+  return plain_or_quoted(value);
 }
 
 // One probe as it is written: keys with their values in YAML. What is set later counts.
@@ -66,107 +99,253 @@ class Draft {
   std::map<std::string, std::string> values_;
 };
 
-std::string label_or(const model::Labels& labels, std::string_view name, std::string_view fallback) {
-  return std::string(labels.has(name) ? labels.get(name) : fallback);
+// What the schema says of a key; null if there is no such key. Without a type only the common ones are known.
+const config::KeyReference* find_key(const Type* type, std::string_view key) {
+  struct NoKeys {};
+  static const config::Schema<NoKeys> common = probe_schema<NoKeys>("probe");
+  const auto& keys = type ? type->reference() : common.reference();
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const config::KeyReference& known) { return known.key == key; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+Place place_of(const Type* type, std::string_view key) {
+  const config::KeyReference* known = find_key(type, key);
+  return known ? known->place : Place::word;
+}
+
+// Names that a template gives values of its own: a journey's variables. No label takes their place.
+void add_variables(const Node& node, std::set<std::string, std::less<>>& names) {
+  for (const Node& item : node.items()) add_variables(item, names);
+  for (const auto& [key, value] : node.entries()) {
+    const bool defines = key.scalar() == "variables" || key.scalar() == "variable_files" || key.scalar() == "capture";
+    if (defines)
+      for (const auto& [name, unused] : value.entries()) names.insert(name.scalar());
+    add_variables(value, names);
+  }
+}
+
+// Shown only where it harms no terminal and no page.
+std::string named(std::string_view label, std::string_view value) {
+  if (!config::foreign_complaint(value, Place::text).empty()) return fmt::format("label {}", label);
+  return fmt::format("label {}: '{}'", label, value.substr(0, 100));
 }
 
 // The keys that a bare target stands for; an address becomes a URL where the type wants one.
-void write_target(const Type& type, const std::string& address, const model::Labels& labels, Draft& draft) {
-  if (!type.keys_of_target) return;
+base::Result<> write_target(const Type& type, const std::string& address, const model::Labels& labels, Draft& draft) {
+  if (!type.keys_of_target) return {};
   std::string target = address;
-  const auto keys = type.keys_of_target(target);
-  const bool wants_url = !keys.empty() && keys.front().first == "url";
-  if (wants_url && target.find("://") == std::string::npos)
-    target = label_or(labels, "__scheme__", type.name == "websocket" ? "ws" : "http") + "://" + target +
-             label_or(labels, "__metrics_path__", "");
-  for (const auto& [key, value] : type.keys_of_target(target))
-    if (!draft.has(key) && !value.empty()) draft.set(key, key == "port" ? value : config::quoted(value));
-}
-
-// A label's value as YAML: [1, 2] and {a: b} are lists and mappings, everything else a word or a number.
-std::string yaml_of(std::string_view value) {
-  if (value.starts_with('[') || value.starts_with('{')) return std::string(value);
-  const bool plain = !value.empty() && value.find_first_not_of(
-                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789._") == std::string_view::npos;
-  return plain ? std::string(value) : config::quoted(value);
+  const auto wanted = type.keys_of_target(target);
+  if (!wanted.empty() && (wanted.front().first == "url" || wanted.front().first == "base_url") &&
+      target.find("://") == std::string::npos) {
+    const bool websocket = type.name == "websocket";
+    const std::string scheme(labels.has("__scheme__") ? labels.get("__scheme__") : websocket ? "ws" : "http");
+    if (websocket ? scheme != "ws" && scheme != "wss" : scheme != "http" && scheme != "https")
+      return base::fail(base::Kind::invalid,
+                        named("__scheme__", scheme) + " must be " + (websocket ? "ws or wss" : "http or https"));
+    const std::string path(labels.get("__metrics_path__"));
+    if (!path.empty()) {
+      auto whole = config::filled_in("http://host/${path}", Place::url, [&](std::string_view) {
+        return std::optional<std::string_view>(std::string_view(path).substr(1));
+      });
+      if (path.front() != '/') whole = refuse("must begin with /");
+      if (path != "/" && !whole)
+        return base::fail(base::Kind::invalid, named("__metrics_path__", path) + " is no path: " + whole.error().text);
+    }
+    target = scheme + "://" + target + path;
+  }
+  for (const auto& [key, value] : type.keys_of_target(target)) {
+    if (draft.has(key) || value.empty()) continue;
+    const config::KeyReference* known = find_key(&type, key);
+    if (known == nullptr || known->reach == Reach::file)
+      return base::fail(base::Kind::invalid,
+                        fmt::format("its address would set {}, which only the template may; write {} there", key, key));
+    if (const std::string why = config::foreign_complaint(value, known->place); !why.empty())
+      return base::fail(base::Kind::invalid, fmt::format("its {} {}", key, why));
+    draft.set(key, plain_or_quoted(value));
+  }
+  return {};
 }
 
 bool is_own_label(std::string_view name) { return name.starts_with("__"); }
 
-std::string labels_of(const Node& in_template, const std::string& address, const model::Labels& labels) {
-  std::map<std::string, std::string> all{{"target", address}};
-  for (const auto& [name, value] : in_template.entries()) all[name.scalar()] = filled(value.scalar(), address, labels);
+base::Result<std::string> labels_of(const Node& in_template, const std::string& address, const model::Labels& labels,
+                                    const config::ValueOf& value_of) {
+  std::map<std::string, std::string> all;
+  for (const auto& [name, value] : in_template.entries()) {
+    TRY(all[name.scalar()], config::filled_in(value.scalar(), Place::text, value_of));
+  }
   for (const model::Label label : labels)
     if (!is_own_label(label.name)) all[std::string(label.name)] = label.value;
+  all["target"] = address;
   std::string out;
   for (const auto& [name, value] : all)
     out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " + config::quoted(value);
   return "{" + out + "}";
 }
 
+// The key that an entry of allow_labels is about: `method` and `__probe_method` are the same.
+std::string_view key_of(std::string_view entry) {
+  if (entry.starts_with(kProbePrefix)) entry.remove_prefix(kProbePrefix.size());
+  return entry;
+}
+
 }  // namespace
 
 ProbeTemplate::ProbeTemplate(std::string service, const config::Service& settings, const config::Global& global,
-                             Node probe, const std::string& path, Errors& errors)
+                             const config::FileSd& sd, const std::string& path, Errors& errors)
     : service_(std::move(service)),
       unit_(settings.unit),
       healthy_probes_(settings.healthy_probes),
       global_(global),
-      probe_(std::move(probe)) {
+      probe_(sd.probe) {
+  const std::string probe_path = path + ".probe";
   if (!probe_.is_mapping())
-    errors.add(probe_.mark(), path, "required: a probe without what the target says, such as {type: tcp}");
+    errors.add(probe_.mark(), probe_path, "required: a probe without what the target says, such as {type: tcp}");
   if (!probe_.is_mapping()) return;
-  Spec unused;
-  parse_common(probe_, path, global_, errors, unused);
-  const Node named = probe_.find("type");
-  if (!named.is_null()) (void)read_type(probe_, path, errors);
-  for (const auto& [key, value] : probe_.entries())
-    if (named.is_null() && !is_common_key(key.scalar()))
-      errors.add(key.mark(), path + "." + key.scalar(),
+  Spec own;
+  parse_common(probe_, probe_path, global_, errors, own);
+  interval_ = own.interval;
+  add_variables(probe_, variables_);
+  const Node named_type = probe_.find("type");
+  if (!named_type.is_null()) (void)read_type(probe_, probe_path, errors);
+  for (const auto& [key, value] : probe_.entries()) {
+    if (named_type.is_null() && !is_common_key(key.scalar()))
+      errors.add(key.mark(), probe_path + "." + key.scalar(),
                  "needs a type; without one each target names a module by __param_module");
+    if (place_of(type(), key.scalar()) == Place::arguments && value.is_sequence() && !value.items().empty() &&
+        value.items().front().scalar().find("${") != std::string::npos)
+      errors.add(value.items().front().mark(), probe_path + "." + key.scalar() + "[0]",
+                 "a target cannot name the program; write its path, and ${target} among its arguments");
+  }
+  for (const std::string& entry : sd.allow_labels) {
+    const std::string key(key_of(entry));
+    const config::KeyReference* known = find_key(type(), key);
+    if (known == nullptr)
+      errors.add(sd.place.find("allow_labels").mark(), path + ".allow_labels",
+                 fmt::format("there is no key {} in a probe {}", key,
+                             type() ? fmt::format("of type {}", type()->name) : "without a type"));
+    else if (known->reach < Reach::listed)
+      errors.add(sd.place.find("allow_labels").mark(), path + ".allow_labels",
+                 fmt::format("{} is never set by a label; write it in the probe, with ${{LABEL}} for the part that "
+                             "differs",
+                             key));
+    else allowed_.insert(key);
+  }
 }
 
 const Type* ProbeTemplate::type() const {
-  const Node named = probe_.find("type");
-  return named.is_null() ? nullptr : find_type(named.scalar());
+  const Node named_type = probe_.find("type");
+  return named_type.is_null() ? nullptr : find_type(named_type.scalar());
+}
+
+base::Result<> ProbeTemplate::check_module(const std::string& module, const BlackboxModules& modules) const {
+  const Type* own = type();
+  if (own == nullptr && module.empty())
+    return base::fail(base::Kind::invalid,
+                      "the template names no type, and the target has no label __param_module; write a type there");
+  const Type* wanted = module.empty() ? own : modules.type(module);
+  if (wanted == nullptr) return base::fail(base::Kind::not_found, "Unknown module \"" + module + "\"");
+  if (own != nullptr && wanted != own)
+    return base::fail(base::Kind::invalid,
+                      fmt::format("{} is of type {}, the template of type {}; a label does not change the type: leave "
+                                  "it out of the template, or list such targets in files of their own",
+                                  named("__param_module", module), wanted->name, own->name));
+  return {};
+}
+
+base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Type* type,
+                                           const std::function<void(std::string_view, std::string)>& set) const {
+  for (const model::Label label : labels) {
+    std::string_view key;
+    if (label.name.starts_with(kProbePrefix)) key = key_of(label.name);
+    else if (label.name == "__scrape_interval__") key = "interval";
+    else if (label.name == "__scrape_timeout__") key = "timeout";
+    else continue;
+    const config::KeyReference* known = find_key(type, key);
+    if (known == nullptr) {
+      set(key, config::quoted(label.value));  // the schema says what was meant
+      continue;
+    }
+    if (known->reach < Reach::listed)
+      return base::fail(base::Kind::invalid, fmt::format("label {} would set {}, which only the template may; write "
+                                                         "{} there, or take the label away",
+                                                         label.name, key, key));
+    if (known->reach == Reach::listed && !allowed_.contains(key))
+      return base::fail(base::Kind::invalid,
+                        fmt::format("label {} would set {}; add allow_labels: [{}] beside files, if those who write "
+                                    "the targets may decide that, or take the label away",
+                                    label.name, key, key));
+    auto yaml = whole_value(label.value, known->place);
+    if (!yaml) return base::fail(base::Kind::invalid, named(label.name, label.value) + " " + yaml.error().text);
+    set(key, *std::move(yaml));
+  }
+  return {};
 }
 
 base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::Labels& labels,
                                        const BlackboxModules& modules) const {
-  const std::string module(labels.get("__param_module"));
-  Draft draft;
-  for (const auto& [key, value] : probe_.entries())
-    if (module.empty() || is_common_key(key.scalar())) draft.set(key.scalar(), filled(value, address, labels));
-  for (const auto& [label, key] : {std::pair{"__scrape_interval__", "interval"}, {"__scrape_timeout__", "timeout"}})
-    if (labels.has(label)) draft.set(key, yaml_of(labels.get(label)));
-  for (const model::Label label : labels)
-    if (label.name.starts_with(kProbePrefix)) draft.set(label.name.substr(kProbePrefix.size()), yaml_of(label.value));
-  draft.set("labels", labels_of(probe_.find("labels"), address, labels));
+  const std::string file(labels.get("__meta_filepath"));
+  auto made = made_of(address, labels, modules);
+  if (made) return made;
+  // Mistakes that a schema found have their place in front already.
+  const std::string& why = made.error().text;
+  const std::string path = "target " + address + ": ";
+  const bool placed = why.find("target " + address) != std::string::npos;
+  return base::fail(made.error().kind, placed ? why : (file.empty() ? path : file + ": " + path) + why);
+}
 
-  const std::string origin = label_or(labels, "__meta_filepath", "target " + address);
-  Errors errors;
-  const Node first = draft.parse(origin, errors);
-  const Type* type = module.empty() ? find_type(first.find("type").scalar()) : nullptr;
-  if (module.empty() && !type)
-    return base::fail(base::Kind::invalid, "target " + address + ": neither the template nor the label __probe_type " +
-                                               "names a type that exists, and there is no __param_module");
+base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const model::Labels& labels,
+                                          const BlackboxModules& modules) const {
+  if (const std::string why = config::foreign_complaint(address, Place::text); !why.empty())
+    return base::fail(base::Kind::invalid, "the address " + why);
+  const std::string module(labels.get("__param_module"));
+  TRY_VOID(check_module(module, modules));
+  const Type* type = module.empty() ? this->type() : nullptr;
+  const config::ValueOf value_of = [&](std::string_view name) -> std::optional<std::string_view> {
+    if (name == "target") return address;
+    if (labels.has(name) && !variables_.contains(name)) return labels.get(name);
+    return std::nullopt;
+  };
+  Draft draft;
+  for (const auto& [key, value] : probe_.entries()) {
+    if ((!module.empty() && !is_common_key(key.scalar())) || key.scalar() == "labels") continue;
+    auto yaml = filled(value, place_of(this->type(), key.scalar()), value_of);
+    if (!yaml) return base::fail(base::Kind::invalid, key.scalar() + " of the template: " + yaml.error().text);
+    draft.set(key.scalar(), *std::move(yaml));
+  }
+  TRY_VOID(
+      write_labels(labels, type, [&](std::string_view key, std::string yaml) { draft.set(key, std::move(yaml)); }));
+  TRY(std::string own_labels, labels_of(probe_.find("labels"), address, labels, value_of));
+  draft.set("labels", std::move(own_labels));
   if (!labels.has("__probe_name")) {
-    const std::string base = probe_.find("name").is_null() ? (type ? std::string(type->name) : module)
-                                                           : filled(probe_.find("name").scalar(), address, labels);
+    const Node name = probe_.find("name");
+    std::string base = type ? std::string(type->name) : module;
+    if (!name.is_null()) {
+      TRY(base, config::filled_in(name.scalar(), Place::text, value_of));
+    }
     draft.set("name", config::quoted(base + "@" + address));
   }
-  if (type) write_target(*type, address, labels, draft);
+  if (type) TRY_VOID(write_target(*type, address, labels, draft));
   if (!type) draft.erase("type");
-  const Node whole = draft.parse(origin, errors);
+
+  Errors errors;
   const std::string path = "target " + address;
+  const Node whole =
+      draft.parse(labels.has("__meta_filepath") ? std::string(labels.get("__meta_filepath")) : path, errors);
   std::optional<Spec> made;
   if (type) {
     made = parse_probe(whole, path, service_, unit_, global_, errors);
   } else {
     Spec common;
+    for (const auto& [key, value] : whole.entries())
+      if (!is_common_key(key.scalar()))
+        errors.add(key.mark(), path + "." + key.scalar(), "is no key of a probe that a module makes");
     parse_common(whole, path, global_, errors, common);
-    TRY(made, modules.spec(module, address, std::string(labels.get("__param_hostname")), common.timeout));
+    const std::string hostname(labels.get("__param_hostname"));
+    if (const std::string why = hostname.empty() ? "" : config::foreign_complaint(hostname, Place::host); !why.empty())
+      return base::fail(base::Kind::invalid, named("__param_hostname", hostname) + " " + why);
+    TRY(made, modules.spec(module, address, hostname, common.timeout));
     common.type = made->type;
     common.settings = std::move(made->settings);
     common.settings_text = "module " + module + ": " + made->settings_text;
@@ -175,6 +354,13 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::
     made = std::move(common);
   }
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
+  if (made->interval != interval_ &&
+      (made->interval < std::min(kShortest, interval_) || made->interval > std::max(kLongest, interval_)))
+    return base::fail(
+        base::Kind::invalid,
+        fmt::format("its interval of {} is not between {} and {}; the template may say another one",
+                    base::format_duration(made->interval), base::format_duration(std::min(kShortest, interval_)),
+                    base::format_duration(std::max(kLongest, interval_))));
   made->healthy_probes = healthy_probes_;
   made->discovered = true;
   return *std::move(made);

@@ -129,8 +129,9 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
   for (const std::string& mistakes : snapshot.config.broken_target_files)
-    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A file of targets cannot be used; what it )"
-                       R"(said before goes on.</b><pre>{}</pre></div></div>)",
+    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A file of targets cannot be used as it )"
+                       R"(is: a target that is refused is left out, and a file that cannot be read goes on with what )"
+                       R"(it said before.</b><pre>{}</pre></div></div>)",
                        state_badge("down", "Bad targets"), escape(mistakes));
   if (!snapshot.state_trouble.empty())
     out +=

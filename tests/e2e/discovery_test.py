@@ -97,6 +97,21 @@ with lib.folder() as where:
         lib.wait_for("the file to be good again", lambda: f"tcp@{two}" in probes())
         assert "A file of targets cannot be used" not in lib.get(agent.url + "/")
 
+        # A label that would run something, read a file or lead elsewhere: its target is not probed, the others are.
+        pwned = where / "pwned"
+        steal = [{"targets": ["steal:1"], "labels": {"__probe_type": "exec", "__probe_command": f"[/usr/bin/touch, {pwned}]"}},
+                 {"targets": ["steal:2"], "labels": {"__probe_unix_socket": "/run/docker.sock"}},
+                 {"targets": [two], "labels": {"zone": "asia"}}]
+        write(where / "targets" / "b.yml", json.dumps(steal))
+        lib.wait_for("the refusal", lambda: "a target is not probed" in agent.text())
+        assert f"tcp@{two}" in probes() and not any("steal" in name for name in probes()), probes()
+        for said in (agent.text(), lib.get(agent.url + "/"), lib.fettle("check", "config", agent.config).stderr):
+            for word in ("b.yml", "target steal:1", "label __probe_type", "which only the template may", "1 more target"):
+                assert word in said, (word, said)
+        assert not pwned.exists()
+        write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{zone: asia}}\n")
+        lib.wait_for("the file to be good again", lambda: "steal" not in lib.get(agent.url + "/"))
+
         # A reload keeps what was discovered.
         runs = runs_of(f"tcp@{one}")
         os.kill(agent.child.pid, signal.SIGHUP)

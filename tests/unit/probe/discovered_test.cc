@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/agent_config.h"
+#include "probe/registry.h"
 
 namespace {
 
@@ -14,14 +15,23 @@ using namespace std::chrono_literals;
 struct Made {
   config::Errors errors;
   std::optional<probe::ProbeTemplate> made;
-  explicit Made(const std::string& yaml) {
+  explicit Made(const std::string& yaml, const std::vector<std::string>& allow_labels = {}) {
     config::Service service;
     service.unit = "edge.service";
     service.healthy_probes = 1;
     config::Global global;
     global.interval = 10s;
     global.timeout = 2s;
-    made.emplace("edge", service, global, config::Node::parse(yaml, "fettle.yml", errors), "probe", errors);
+    config::FileSd sd;
+    sd.probe = config::Node::parse(yaml, "fettle.yml", errors);
+    sd.allow_labels = allow_labels;
+    sd.place = config::Node::parse("{files: [t.json], allow_labels: []}", "fettle.yml", errors);
+    made.emplace("edge", service, global, sd, "sd", errors);
+  }
+  // The settings of a target in one line, or why there are none.
+  std::string text(const std::string& address, const model::Labels& labels = {}) const {
+    const auto found = spec(address, labels);
+    return found ? found->settings_text : found.error().text;
   }
   base::Result<probe::Spec> spec(const std::string& address, const model::Labels& labels = {}) const {
     return made->spec(address, labels, probe::BlackboxModules());
@@ -69,12 +79,18 @@ TEST_CASE("a template and a target make a probe, which the target's labels chang
             "a:1",
             R"({target="a:1"})",
             7s},
-           {"{type: icmp, name: seen}",
+           {"{type: http, name: seen}",
             "a:1",
             {{"__param_module", "http_2xx"}},
             "seen@a:1",
             "http://a:1",
             R"({target="a:1"})"},
+           {"{type: http}",
+            "a:80",
+            {{"target", "b:80"}, {"service", "other"}},
+            "http@a:80",
+            "http://a:80",
+            R"({service="other", target="a:80"})"},
            {"{type: tcp}",
             "a:1",
             {{"__scrape_interval__", "3s"}, {"__scrape_timeout__", "500ms"}},
@@ -90,10 +106,9 @@ TEST_CASE("a template and a target make a probe, which the target's labels chang
             "a:1",
             R"({target="a:1"})",
             60s},
-           {"{}", "a:1", {{"__probe_type", "tcp"}}, "tcp@a:1", "a:1", R"({target="a:1"})"},
-           {"{type: tcp}",
+           {"{type: http}",
             "a:1",
-            {{"__probe_type", "http"}, {"__probe_valid_status_codes", "[404]"}},
+            {{"__probe_valid_status_codes", "[404]"}},
             "http@a:1",
             "http://a:1",
             R"({target="a:1"})"},
@@ -133,8 +148,8 @@ TEST_CASE("a target that does not fit is refused with a reason") {
   for (const Row& row : std::initializer_list<Row>{
            {"{type: tcp}", "a", {}, "target a: the required key 'port' is missing"},
            {"{type: tcp}", "a:0", {}, "target a:0.port: must be between 1 and 65535"},
-           {"{}", "a:1", {}, "target a:1: neither the template nor the label __probe_type names a type that exists"},
-           {"{}", "a:1", {{"__probe_type", "tcpp"}}, "names a type that exists"},
+           {"{}", "a:1", {}, "target a:1: the template names no type, and the target has no label __param_module"},
+           {"{}", "a:1", {{"__probe_type", "tcp"}}, "the template names no type"},
            {"{}", "a:1", {{"__param_module", "nowhere"}}, "Unknown module \"nowhere\""},
            {"{type: tcp}", "a:1", {{"__scrape_timeout__", "1h"}}, "longer than the interval of 10s"},
            {"{type: tcp}", "a:1", {{"__probe_hots", "b"}}, "target a:1.hots: unknown key; did you mean 'host'?"},
@@ -147,14 +162,164 @@ TEST_CASE("a target that does not fit is refused with a reason") {
   }
 }
 
+TEST_CASE("a label has no more power than the template gives it") {
+  const char* const kOnlyTemplate = "which only the template may";
+  struct Row {
+    const char *yaml, *address;
+    model::Labels labels;
+    std::string want;  // part of the reason
+    std::vector<std::string> allow = {};
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           // What runs, which file is read, where else something goes.
+           {"{type: http}", "a:80", {{"__probe_type", "exec"}, {"__probe_command", "[/bin/sh]"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_authorization", "{credentials_file: /etc/x}"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_basic_auth", "{username: a, password_file: /x}"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_oauth2", "{}"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_tls_config", "{ca_file: /x}"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_unix_socket", "/run/docker.sock"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_proxy_url", "http://evil:1"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_no_proxy", "*"}}, kOnlyTemplate},
+           {"{type: http}", "a:80", {{"__probe_labels", "{a: b}"}}, kOnlyTemplate},
+           {"{type: redis}", "a:80", {{"__probe_password_file", "/x"}}, kOnlyTemplate},
+           {"{type: redis}", "a:80", {{"__probe_unix_socket", "/x"}}, kOnlyTemplate},
+           {"{type: journey, steps: [{name: a, request: {url: /}}]}",
+            "http://a",
+            {{"__probe_variable_files", "{a: /x}"}},
+            kOnlyTemplate},
+           {"{type: exec, command: [/bin/true]}", "a", {{"__probe_environment", "{LD_PRELOAD: /x}"}}, kOnlyTemplate},
+           {"{type: exec, command: [/bin/true]}", "a", {{"__probe_directory", "/x"}}, kOnlyTemplate},
+           {"{type: exec, command: [/bin/true]}", "a", {{"__probe_input", "x"}}, kOnlyTemplate},
+           {"{type: file}", "/a", {{"__probe_path", "/etc/shadow"}}, kOnlyTemplate},
+           {"{type: exec}", "[/bin/sh, -c, id]", {}, "its address would set command, which only the template may"},
+           {"{type: redis}", "/run/x.sock", {}, "its address would set unix_socket, which only the template may"},
+           {"{type: process}", "/run/x.pid", {}, "its address would set pidfile, which only the template may"},
+           {"{type: tcp}", "a:1", {{"__param_module", "http_2xx"}}, "a label does not change the type"},
+           {"{}",
+            "a:1",
+            {{"__param_module", "tcp_connect"}, {"__probe_port", "2"}},
+            "is no key of a probe that a module"},
+           // What the template must allow.
+           {"{type: http}",
+            "a:80",
+            {{"__probe_method", "DELETE"}},
+            "label __probe_method would set method; add allow_labels: [method] beside files, if those who write the "
+            "targets may decide that, or take the label away"},
+           {"{type: http}", "a:80", {{"__probe_headers", "{A: b}"}}, "add allow_labels: [headers]"},
+           {"{type: http}", "a:80", {{"__probe_url", "http://b"}}, "add allow_labels: [url]"},
+           {"{type: tcp}", "a:80", {{"__probe_host", "b"}}, "add allow_labels: [host]"},
+           {"{type: tcp}", "a:80", {{"__probe_failure_threshold", "1000"}}, "add allow_labels: [failure_threshold]"},
+           {"{type: http}", "a:80", {{"__probe_method", "GET"}}, "add allow_labels: [method]", {"body"}},
+           // Values that would be more than a value.
+           {"{type: http}",
+            "a:80",
+            {{"__probe_valid_status_codes", "[200], \"type\": \"exec\", \"command\": [/bin/sh]"}},
+            "is no list and no mapping"},
+           {"{type: http}", "a:80", {{"__probe_valid_status_codes", "[{a: b}]"}}, "something else than single values"},
+           {"{type: http}", "a:80", {{"__probe_name", "a\nb"}}, "label __probe_name has a line end"},
+           {"{type: http}", "a:80", {{"__probe_method", "${x}"}}, "has a placeholder in it", {"method"}},
+           {"{type: http}", "a:80", {{"__probe_url", "http://u:p@b"}}, "has user information", {"url"}},
+           {"{type: tcp}", "a:80, type: exec", {}, "its host is no name or address"},
+           {"{type: tcp}", "a:80]", {}, "its port has other characters"},
+           {"{type: http}", "a:80@evil", {}, "has user information in it"},
+           {"{type: http}", "http://u:p@a/", {}, "has user information in it"},
+           {"{type: http}", "a:80/#", {}, "has characters that no path and no query has"},
+           {"{type: http}", "file:///etc/passwd", {}, "must begin with http://"},
+           {"{type: http}", "a b:80", {}, "is no name or address"},
+           {"{type: http}", "a:80", {{"__scheme__", "http://evil/?"}}, "must be http or https"},
+           {"{type: http}", "a:80", {{"__scheme__", "file"}}, "must be http or https"},
+           {"{type: http}", "a:80", {{"__metrics_path__", "@evil/"}}, "must begin with /"},
+           {"{type: http}", "a:80", {{"__metrics_path__", "/a?b=c"}}, "must be a path only"},
+           {"{type: http}", "a:80", {{"__metrics_path__", "/a/../b"}}, "leads to another folder"},
+           {"{type: http}", "a:80", {{"__metrics_path__", "/${password}"}}, "must be a path only"},
+           {"{type: unix}", "/run/../etc/x", {}, "leads to another folder"},
+           {"{type: unix}", "run/x", {}, "must be an absolute path"},
+           {"{type: systemd}", "-a.service", {}, "target -a.service: its unit"},
+           {"{type: http, url: 'http://shop${x}/'}", "a", {{"x", ".evil/"}}, "url of the template: ${x} is '.evil/'"},
+           {"{type: exec, command: [/bin/echo, '${x}']}", "a", {{"x", "-rf"}}, "would make it an option"},
+           {"{type: exec, command: [/bin/sh, -c, 'ping ${x}']}", "a", {{"x", "a; id"}}, "command of the template"},
+           {"{type: http, unix_socket: '/run/${x}/s'}", "a", {{"x", "../.."}}, "unix_socket of the template"},
+           {"{}", "a:1", {{"__param_module", "http_2xx"}, {"__param_hostname", "a\r\nX: y"}}, "label __param_hostname"},
+           // Times out of bounds.
+           {"{type: tcp}", "a:1", {{"__scrape_interval__", "10ms"}}, "its interval of 10ms is not between 1s and 1h"},
+           {"{type: tcp}", "a:1", {{"__probe_interval", "2h"}}, "its interval of 2h is not between 1s and 1h"},
+       }) {
+    CAPTURE(row.yaml);
+    CAPTURE(row.address);
+    CAPTURE(row.labels.to_string());
+    const Made made(row.yaml, row.allow);
+    CHECK(made.errors.text() == "");
+    const auto spec = made.spec(row.address, row.labels.with("__meta_filepath", "/t.json"));
+    REQUIRE_FALSE(spec.has_value());
+    CHECK_MESSAGE(spec.error().text.find(row.want) != std::string::npos, spec.error().text);
+    CHECK_MESSAGE(spec.error().text.find("/t.json:") == 0, spec.error().text);
+    CHECK_MESSAGE(spec.error().text.find("target " + std::string(row.address).substr(0, 1)) != std::string::npos,
+                  spec.error().text);
+  }
+}
+
+TEST_CASE("allow_labels lets a label set more, as one value") {
+  const Made made("{type: http}", {"method", "__probe_headers", "failure_threshold"});
+  CHECK(made.errors.text() == "");
+  CHECK(made.text("a:80", {{"__probe_method", "HEAD"}}) == R"("method": "HEAD", "url": "http://a:80", )");
+  CHECK(made.text("a:80", {{"__probe_headers", "{Host: b}"}}) == R"("headers": {"Host": "b"}, "url": "http://a:80", )");
+  CHECK(made.spec("a:80", {{"__probe_failure_threshold", "5"}})->failure_threshold == 5);
+  CHECK(Made("{type: tcp, host: '${target}', port: 80}").text("::1") == R"("host": "::1", "port": "80", )");
+  CHECK(Made("{type: tcp, host: h, port: '${target}'}").text("80").find("in quotes") != std::string::npos);
+  CHECK(Made("type: tcp\nhost: h\nport: ${target}").text("80") == R"("host": "h", "port": "80", )");
+
+  CHECK(
+      Made("{type: exec, command: [/bin/true]}", {"command"}).errors.text() ==
+      "fettle.yml:1:31: sd.allow_labels: command is never set by a label; write it in the probe, with ${LABEL} for the "
+      "part that differs\n");
+  for (const char* key :
+       {"type", "labels", "tls_config", "authorization", "basic_auth", "oauth2", "unix_socket", "proxy_url"})
+    CHECK_MESSAGE(!Made("{type: http}", {key}).errors.text().empty(), key);
+  CHECK(Made("{type: http}", {"hots"}).errors.text() ==
+        "fettle.yml:1:31: sd.allow_labels: there is no key hots in a probe of type http\n");
+  CHECK(
+      Made("{type: exec, command: ['${target}', -x]}").errors.text() ==
+      "fettle.yml:1:24: sd.probe.command[0]: a target cannot name the program; write its path, and ${target} among its "
+      "arguments\n");
+}
+
+TEST_CASE("a label takes the place of no variable of a journey") {
+  const Made made(
+      "{type: journey, variable_files: {password: /p}, steps: [{name: a, request: {url: "
+      "'/${zone}/${password}/${cart}'}, "
+      "capture: {cart: {json: id}}}]}");
+  const std::string text = made.text("http://a", {{"password", "x"}, {"cart", "y"}, {"zone", "eu"}});
+  CHECK_MESSAGE(text.find("/eu/${password}/${cart}") != std::string::npos, text);
+}
+
+TEST_CASE("no key is open to a label that runs, reads, signs, or leads elsewhere") {
+  // Whatever a type adds: a key with such a name, or one with keys inside, is the template's.
+  for (const probe::Type* type : probe::types())
+    for (const config::KeyReference& key : type->reference()) {
+      CAPTURE(type->name);
+      CAPTURE(key.key);
+      const auto has = [&](std::string_view part) { return key.key.find(part) != std::string::npos; };
+      const bool dangerous = has("file") || has("socket") || has("password") || has("secret") || has("proxy") ||
+                             has("token") || has("auth") || has("command") || has("environment") || has("directory") ||
+                             has("user") || has("tls_config") || key.key == "type" || key.key == "path" ||
+                             !key.inner.empty();
+      if (dangerous) CHECK(key.reach < config::Reach::listed);
+      if (key.reach == config::Reach::label)
+        CHECK_MESSAGE(
+            (key.key == "name" || key.key == "interval" || key.key == "timeout" || key.key == "valid_status_codes"),
+            key.key);
+    }
+}
+
 TEST_CASE("mistakes of a template are told when the file is read") {
   CHECK(Made("[tcp]").errors.text() ==
-        "fettle.yml:1:1: probe: required: a probe without what the target says, such as {type: tcp}\n");
+        "fettle.yml:1:1: sd.probe: required: a probe without what the target says, such as {type: tcp}\n");
   CHECK(Made("{type: tpc}").errors.text() ==
-        "fettle.yml:1:8: probe.type: there is no probe type 'tpc'; did you mean 'tcp'?\n");
-  CHECK(Made("{interval: 5, timeout: 1s}").errors.text() ==
-        "fettle.yml:1:12: probe.interval: expected a duration such as 500ms or 2s, got '5': a number needs a unit\n");
+        "fettle.yml:1:8: sd.probe.type: there is no probe type 'tpc'; did you mean 'tcp'?\n");
+  CHECK(
+      Made("{interval: 5, timeout: 1s}").errors.text() ==
+      "fettle.yml:1:12: sd.probe.interval: expected a duration such as 500ms or 2s, got '5': a number needs a unit\n");
   CHECK(Made("{valid_status_codes: [404]}").errors.text() ==
-        "fettle.yml:1:2: probe.valid_status_codes: needs a type; without one each target names a module by "
+        "fettle.yml:1:2: sd.probe.valid_status_codes: needs a type; without one each target names a module by "
         "__param_module\n");
 }
