@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/allowed_targets.h"
 #include "base/file.h"
 
 namespace app {
@@ -84,6 +85,9 @@ Loaded load(const std::string& file, config::Errors& errors) {
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
   }
+  for (const std::string& pattern : loaded.config.blackbox.targets)
+    if (const auto good = read_pattern(pattern); !good)
+      errors.add(loaded.config.blackbox.place.find("targets").mark(), "blackbox.targets", good.error().text);
   if (const std::string& modules = loaded.config.blackbox.config_file; !modules.empty())
     loaded.modules =
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
@@ -105,8 +109,9 @@ void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors&
     std::erase_if(loaded.traffic, [&](const auto& traffic) { return traffic->service == name; });
     return true;
   });
-  errors.take_out("receivers");   // one with mistakes is not among loaded.receivers
-  errors.take_out("rule_files");  // a file that is not there
+  errors.take_out("receivers");         // one with mistakes is not among loaded.receivers
+  errors.take_out("rule_files");        // a file that is not there
+  errors.take_out("blackbox.targets");  // a pattern that is none fits nothing
   // Of the other files: rule files, and the modules of /probe, which leave out their broken ones by themselves.
   const std::set<std::string> broken = errors.take_out_other_files(file);
   std::erase_if(loaded.groups,

@@ -1,7 +1,6 @@
 #include "app/probe_endpoint.h"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,14 +12,6 @@ namespace {
 
 constexpr std::size_t kMostSpecs = 1000;
 
-// "host:port" of "http://host:port/path"; other targets as they are.
-std::string_view without_scheme_and_path(std::string_view target) {
-  const std::size_t scheme = target.find("://");
-  if (scheme == std::string_view::npos) return target;
-  target.remove_prefix(scheme + 3);
-  return target.substr(0, target.find_first_of("/?#"));
-}
-
 }  // namespace
 
 void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackbox& settings,
@@ -28,26 +19,16 @@ void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackb
   modules_ = std::move(modules);
   settings_ = settings;
   specs_.clear();
-  own_targets_.clear();
-  for (const probe::Spec& spec : probes) allow(spec);
+  targets_.replace_patterns(settings.targets);
+  std::set<std::string> own;
+  for (const probe::Spec& spec : probes) own.insert(spec.settings->target());
+  targets_.replace_own(own);
 }
 
 void ProbeEndpoint::allow(const probe::Statuses& probes) {
-  own_targets_.clear();
-  for (const probe::Status& status : probes) allow(*status.spec);
-}
-
-void ProbeEndpoint::allow(const probe::Spec& spec) {
-  const std::string target = spec.settings->target();
-  own_targets_.emplace(without_scheme_and_path(target));
-  own_targets_.insert(target);
-}
-
-// A target of the configuration may be asked for by its whole name, or by its host and port.
-bool ProbeEndpoint::allowed(const std::string& target) const {
-  return own_targets_.contains(target) ||
-         std::any_of(settings_.targets.begin(), settings_.targets.end(),
-                     [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), target.c_str(), 0) == 0; });
+  std::set<std::string> own;
+  for (const probe::Status& status : probes) own.insert(status.spec->settings->target());
+  targets_.replace_own(own);
 }
 
 base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const web::ProbeQuestion& question,
@@ -61,11 +42,8 @@ base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const w
 }
 
 void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) {
-  if (!allowed(question.target))
-    return done(base::fail(base::Kind::permission,
-                           fmt::format("target \"{}\" is not allowed: no probe of the configuration looks at it, and "
-                                       "blackbox.targets has no pattern for it",
-                                       question.target)));
+  auto boundary = targets_.boundary(question.target, question.hostname);
+  if (!boundary) return done(tl::unexpected<base::Error>(boundary.error()));
   if (runs_.size() >= kMostRuns)
     return done(base::fail(base::Kind::limit, fmt::format("{} probes are going on already; try again", kMostRuns)));
   base::Millis limit = kLongest;
@@ -75,9 +53,10 @@ void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(b
   }
   auto spec = spec_for(question, limit);
   if (!spec) return done(tl::unexpected<base::Error>(spec.error()));
-  const auto run = runs_.insert(runs_.end(), std::make_unique<Run>(Run{*spec, nullptr}));
+  const auto run = runs_.insert(runs_.end(), std::make_unique<Run>(Run{*spec, nullptr, nullptr}));
+  (*run)->bounded = std::make_unique<probe::Bounded>(context_, *std::move(boundary));
   (*run)->attempt = probe::run_once(
-      context_, **spec,
+      (*run)->bounded->context(), **spec,
       [this, run, module = modules_.text(question.module), done = std::move(done)](const model::Outcome& outcome) {
         web::ProbeAnswer answer;
         Families families;

@@ -10,10 +10,12 @@
 #include <tuple>
 #include <vector>
 
+#include "app/allowed_targets.h"
 #include "config/agent_config.h"
 #include "loop/deferred_delete.h"
 #include "probe/attempt.h"
 #include "probe/blackbox.h"
+#include "probe/bounded.h"
 #include "probe/run_once.h"
 #include "probe/schedule.h"
 #include "web/backend.h"
@@ -40,19 +42,18 @@ class ProbeEndpoint {
  private:
   struct Run {
     std::shared_ptr<const probe::Spec> spec;
+    std::unique_ptr<probe::Bounded> bounded;  // what the attempt may connect to
     std::unique_ptr<probe::Attempt> attempt;
     void cut() { attempt->cut(); }
   };
   using SpecKey = std::tuple<std::string, std::string, std::string, base::Millis>;
 
-  void allow(const probe::Spec& spec);
-  bool allowed(const std::string& target) const;
   base::Result<std::shared_ptr<const probe::Spec>> spec_for(const web::ProbeQuestion& question, base::Millis limit);
 
   const probe::Context context_;
   probe::BlackboxModules modules_;
   config::Blackbox settings_;
-  std::set<std::string, std::less<>> own_targets_;
+  AllowedTargets targets_;
   // A module with a TLS configuration of its own costs a reading of certificates: kept from run to run.
   std::map<SpecKey, std::shared_ptr<const probe::Spec>> specs_;
   std::list<std::unique_ptr<Run>> runs_;

@@ -54,6 +54,7 @@ class CurlHttpClient::Multi::Transfer final : public Registration {
   static CURLcode on_ssl_context(CURL*, void* context, void* self);
 
   void begin();  // the request, or the next one after a redirect
+  std::string beyond_boundary() const;
   void resolved(base::Result<std::vector<Address>> addresses);
   void start();
   void set_method();

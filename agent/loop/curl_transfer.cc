@@ -3,13 +3,16 @@
 #include <openssl/ssl.h>
 
 #include <cctype>
+#include <cstdlib>
 #include <system_error>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "loop/boundary.h"
 #include "loop/curl_multi.h"
 #include "loop/curl_tls.h"
+#include "loop/hosts_file.h"
 #include "loop/no_proxy.h"
 
 namespace loop {
@@ -21,6 +24,11 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   return text;
+}
+
+// curl has checked that it is a port.
+std::uint16_t port_number(const Origin& origin) {
+  return static_cast<std::uint16_t>(std::strtoul(origin.port.c_str(), nullptr, 10));
 }
 
 bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
@@ -41,6 +49,7 @@ void CurlHttpClient::Multi::Transfer::begin() {
   proxied_ = !request_.proxy.empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
   connect_to_ = error.empty() && proxied_ ? multi_.origin_of(request_.proxy, error) : origin_;
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
+  if (std::string why = beyond_boundary(); !why.empty()) return fail_soon(Reason::unreachable, std::move(why));
   if (tls() && request_.tls == nullptr) {
     auto context = TlsContext::get({});
     if (!context) return fail_soon(Reason::tls_handshake, context.error().text);
@@ -56,10 +65,26 @@ void CurlHttpClient::Multi::Transfer::begin() {
                               [this](base::Result<std::vector<Address>> addresses) { resolved(std::move(addresses)); });
 }
 
+// Why the next request may not be made; what its name stands for is seen when it is resolved. Where a proxy is asked,
+// it is the configuration's, and resolves names itself.
+std::string CurlHttpClient::Multi::Transfer::beyond_boundary() const {
+  const Boundary* boundary = request_.boundary.get();
+  if (boundary == nullptr) return "";
+  if (std::string why = boundary->refuses_url(response_.effective_url); !why.empty()) return why;
+  if (!request_.unix_socket.empty()) return boundary->refuses_socket(request_.unix_socket);
+  if (!origin_.literal) return "";
+  std::vector<Address> address = parse_literal(origin_.host);
+  return keep_within(boundary, origin_.host, port_number(origin_), address);
+}
+
 void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<Address>> addresses) {
   resolving_.reset();
   resolve_took_ = multi_.loop.now() - began_resolving_;
   if (!addresses) return complete(Reason::dns_error, addresses.error().text);
+  if (!proxied_)
+    if (std::string why = keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
+        !why.empty())
+      return complete(Reason::unreachable, std::move(why));
   if (!connect_to_.literal) {
     std::string list;
     for (const Address& address : *addresses) {

@@ -21,6 +21,7 @@
 
 namespace loop {
 
+class Boundary;
 class EventLoop;
 
 // required: nothing else is spoken, over TLS as without it (prior knowledge); offered: over TLS, if the server likes.
@@ -49,6 +50,8 @@ struct HttpRequest {
   int max_redirects = 10;              // 0: a redirect is the answer
   bool reuse_connection = false;       // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
+  std::shared_ptr<const Boundary> boundary{};  // of this request and all redirects; null: anywhere
+  bool names_own_host = false;    // the configuration itself says where this goes: nobody puts a boundary around it
   std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/random.h"
 #include "base/unique_fd.h"
+#include "loop/boundary.h"
 #include "loop/connect_reason.h"
 #include "loop/event_loop.h"
 #include "loop/source_address.h"
@@ -76,6 +77,8 @@ class Pinging final : public Registration {
     resolving_.reset();
     end_phase("resolve");
     if (!found) return tell({Reason::dns_error, found.error().text});
+    if (std::string why = keep_within(ping_.boundary.get(), ping_.host, 0, *found); !why.empty())
+      return tell({Reason::unreachable, std::move(why)});
     const Address address = found->front();
     v6_ = address.is_v6();
     pinged_.address = address.text;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/unique_fd.h"
+#include "loop/boundary.h"
 #include "loop/connect_reason.h"
 #include "loop/event_loop.h"
 #include "loop/hosts_file.h"
@@ -40,7 +41,7 @@ class Dialing final : public Registration {
       // Nothing to look up, and no turn to wait for it; only what is told must come in a later one.
       addresses_ = {with_port(literal.front(), dial_.port)};
       end_phase("resolve");
-      next_address();
+      begin();
       inside_constructor_ = false;
     } else {
       inside_constructor_ = false;
@@ -55,11 +56,20 @@ class Dialing final : public Registration {
     end_phase("resolve");
     if (!found) return fail(Reason::dns_error, found.error().text);
     addresses_ = *std::move(found);
+    begin();
+  }
+
+  void begin() {
+    std::string why = keep_within(dial_.boundary.get(), dial_.host, dial_.port, addresses_);
+    if (!why.empty()) return fail(Reason::unreachable, std::move(why));
     next_address();
   }
 
   void connect_unix() {
     peer_ = dial_.unix_path;
+    if (dial_.boundary != nullptr)
+      if (std::string why = dial_.boundary->refuses_socket(dial_.unix_path); !why.empty())
+        return fail(Reason::unreachable, std::move(why));
     Address address;
     sockaddr_un un{};
     un.sun_family = AF_UNIX;

@@ -16,6 +16,7 @@
 
 namespace loop {
 
+class Boundary;
 class EventLoop;
 
 struct StreamFailure {
@@ -33,6 +34,7 @@ struct Dial {
   std::string source{};  // literal to connect from; "": the kernel chooses
   std::string alpn{};    // protocol to offer with TLS, such as http/1.1; "": none
   bool udp = false;      // each write() is one datagram, each call of read()'s callback brings one; without TLS
+  std::shared_ptr<const Boundary> boundary{};  // null: anywhere
 };
 
 // Dropping it closes the connection and silences every callback, also from inside one. The deadline of the Dial ends
@@ -70,7 +72,8 @@ struct Ping {
   std::size_t payload_size = 56;  // bytes after the ICMP header, at least 8
   int hop_limit = 0;              // of the request; 0: the kernel's
   bool dont_fragment = false;
-  std::string source{};  // literal to ask from; "": the kernel chooses
+  std::string source{};                        // literal to ask from; "": the kernel chooses
+  std::shared_ptr<const Boundary> boundary{};  // null: anywhere
 };
 
 struct Pinged {

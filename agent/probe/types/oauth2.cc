@@ -93,6 +93,7 @@ base::Result<loop::HttpRequest> TokenSource::request(Style style) const {
   request.no_proxy = client_.no_proxy;
   request.body_limit = kLongestAnswer;
   request.max_redirects = 0;  // a secret goes nowhere else
+  request.names_own_host = true;
   request.body = "grant_type=client_credentials";
   std::string scopes;
   for (const std::string& scope : client_.scopes) scopes += (scopes.empty() ? "" : " ") + scope;

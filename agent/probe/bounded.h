@@ -1,0 +1,62 @@
+// A Context for a run whose target somebody else has named: whatever it connects to, by whatever protocol, is within a
+// boundary. What the module itself names (a proxy, where tokens are given out) is the configuration's and free.
+#pragma once
+
+#include <memory>
+
+#include "loop/boundary.h"
+#include "probe/probe.h"
+
+namespace probe {
+
+class Bounded {
+ public:
+  // `context` must live as long. A null boundary bounds nothing.
+  Bounded(const Context& context, std::shared_ptr<const loop::Boundary> boundary)
+      : dialer_(context.dialer, boundary),
+        http_(context.http, boundary),
+        context_{context.scheduler, http_,        dialer_,         context.resolver,
+                 context.spawner,   context.pids, context.systemd, context.heartbeats,
+                 context.slow_calls} {}
+  Bounded(const Bounded&) = delete;
+  Bounded& operator=(const Bounded&) = delete;
+  const Context& context() const { return context_; }
+
+ private:
+  class Dialer final : public loop::Dialer {
+   public:
+    Dialer(loop::Dialer& dialer, std::shared_ptr<const loop::Boundary> boundary)
+        : dialer_(dialer), boundary_(std::move(boundary)) {}
+    loop::Handle connect(loop::Dial dial, std::function<void(loop::Connected)> done) override {
+      dial.boundary = boundary_;
+      return dialer_.connect(std::move(dial), std::move(done));
+    }
+    loop::Handle ping(loop::Ping ping, std::function<void(loop::Pinged)> done) override {
+      ping.boundary = boundary_;
+      return dialer_.ping(std::move(ping), std::move(done));
+    }
+
+   private:
+    loop::Dialer& dialer_;
+    std::shared_ptr<const loop::Boundary> boundary_;
+  };
+  class Http final : public loop::HttpClient {
+   public:
+    Http(loop::HttpClient& http, std::shared_ptr<const loop::Boundary> boundary)
+        : http_(http), boundary_(std::move(boundary)) {}
+    loop::Handle request(loop::HttpRequest request, std::function<void(loop::HttpResponse)> done) override {
+      if (!request.names_own_host) request.boundary = boundary_;
+      return http_.request(std::move(request), std::move(done));
+    }
+
+   private:
+    loop::HttpClient& http_;
+    std::shared_ptr<const loop::Boundary> boundary_;
+  };
+
+  Dialer dialer_;
+  Http http_;
+  Context context_;
+};
+
+}  // namespace probe
