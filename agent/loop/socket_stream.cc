@@ -59,7 +59,7 @@ void SocketStream::read(std::function<void(std::string_view, const StreamFailure
   else update_watch();
 }
 
-void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server_name, std::string_view unread,
                              std::function<void(const StreamFailure*)> done) {
   tls_ = std::move(tls);
   const std::string& name = tls_->settings().server_name.empty() ? server_name : tls_->settings().server_name;
@@ -84,6 +84,11 @@ void SocketStream::start_tls(std::shared_ptr<TlsContext> tls, std::string server
   if (TlsSessions* sessions = TlsSessions::of(ssl_.get()))
     sessions->offer(ssl_.get(), verification_, name + ' ' + peer_);
   shaken_ = std::move(done);
+  clear_writes_ = writes_.size();
+  if (!unread.empty())
+    injected_ = {Reason::protocol_error,
+                 fmt::format("{} sent {} bytes more in the clear before TLS began; somebody may stand in between",
+                             peer_, unread.size())};
   soon();
 }
 
@@ -93,6 +98,8 @@ void SocketStream::soon() {
 
 void SocketStream::advance(Ready ready) {
   if (expired_) return expire();
+  // What was said in the clear before an upgrade must have left before its hello.
+  if (clear_writes_ > 0 && !survives([this] { write_some(); })) return;
   if (!survives([this] { shake_hands(); })) return;
   if (shaken_ == nullptr) {
     if (!survives([this] { write_some(); })) return;
@@ -104,12 +111,12 @@ void SocketStream::advance(Ready ready) {
 }
 
 void SocketStream::shake_hands() {
-  if (shaken_ == nullptr) return;
+  if (shaken_ == nullptr || clear_writes_ > 0) return;
+  if (injected_) return end_handshake(*std::exchange(injected_, std::nullopt));
   ERR_clear_error();
   Attempt attempt = tls_result(SSL_do_handshake(ssl_.get()), "TLS handshake with");
   if (attempt.step == Step::again) return;
-  const auto shaken = std::exchange(shaken_, nullptr);
-  if (attempt.step == Step::done) return shaken(nullptr);
+  if (attempt.step == Step::done) return std::exchange(shaken_, nullptr)(nullptr);
   // What an earlier connection showed is no word of a peer that did not come so far.
   if (verification_.from_session) verification_.chain = {};
   if (verification_.reason != Reason::none) {
@@ -119,11 +126,16 @@ void SocketStream::shake_hands() {
     attempt.failure = {Reason::tls_handshake,
                        fmt::format("TLS handshake with {}: the peer closed the connection", peer_)};
   }
-  shaken(&attempt.failure);
+  end_handshake(attempt.failure);
+}
+
+void SocketStream::end_handshake(const StreamFailure& failure) {
+  const auto shaken = std::exchange(shaken_, nullptr);
+  shaken(&failure);
 }
 
 void SocketStream::write_some() {
-  while (!writes_.empty() && shaken_ == nullptr) {
+  while (may_write()) {
     Write& write = writes_.front();
     Attempt attempt{.step = Step::done};
     while (attempt.step == Step::done && write.sent < write.bytes.size()) {
@@ -133,9 +145,14 @@ void SocketStream::write_some() {
     if (attempt.step == Step::again) return;
     const auto done = std::move(write.done);
     writes_.pop_front();
+    const bool before_tls = clear_writes_ > 0;
+    if (before_tls) --clear_writes_;
     if (attempt.step == Step::closed)
       attempt.failure = {Reason::closed_early, fmt::format("write to {}: the peer closed the connection", peer_)};
-    if (done != nullptr && !survives([&] { done(attempt.step == Step::done ? nullptr : &attempt.failure); })) return;
+    const bool failed = attempt.step != Step::done;
+    if (done != nullptr && !survives([&] { done(failed ? &attempt.failure : nullptr); })) return;
+    // Without it the peer waits for what it was not told, and no hands are shaken.
+    if (failed && before_tls && shaken_ != nullptr) return end_handshake(attempt.failure);
   }
 }
 
@@ -162,9 +179,10 @@ void SocketStream::expire() {
   expired_ = true;
   watch_.reset();
   watched_ = {};
-  if (const auto shaken = std::exchange(shaken_, nullptr); shaken != nullptr) {
-    const StreamFailure failure{Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", peer_)};
-    if (!survives([&] { shaken(&failure); })) return;
+  if (shaken_ != nullptr) {
+    const StreamFailure unsent{Reason::send_timeout, fmt::format("write to {}: timed out", peer_)};
+    const StreamFailure late{Reason::tls_handshake, fmt::format("TLS handshake with {}: timed out", peer_)};
+    if (!survives([&] { end_handshake(clear_writes_ > 0 ? unsent : late); })) return;
   }
   while (!writes_.empty()) {
     const auto done = std::move(writes_.front().done);
@@ -182,7 +200,9 @@ void SocketStream::expire() {
 
 void SocketStream::update_watch() {
   Ready want{};
-  if (shaken_ != nullptr) {
+  if (clear_writes_ > 0) {
+    want.write = true;
+  } else if (shaken_ != nullptr) {
     want = tls_wants_;
   } else {
     want.read = on_bytes_ != nullptr || (!writes_.empty() && tls_wants_.read);
@@ -195,7 +215,7 @@ void SocketStream::update_watch() {
 }
 
 SocketStream::Attempt SocketStream::send(std::string_view bytes) {
-  if (ssl_ != nullptr) {
+  if (ssl_ != nullptr && clear_writes_ == 0) {
     ERR_clear_error();
     const auto size = static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
     return tls_result(SSL_write(ssl_.get(), bytes.data(), size), "write to");

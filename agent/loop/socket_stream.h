@@ -24,7 +24,7 @@ class SocketStream final : public Stream {
 
   void write(std::string bytes, std::function<void(const StreamFailure*)> done) override;
   void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) override;
-  void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+  void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name, std::string_view unread,
                  std::function<void(const StreamFailure*)> done) override;
   // Of ALPN, to be offered by start_tls(): "http/1.1". Before it.
   void offer_protocol(std::string name) { protocol_ = std::move(name); }
@@ -54,6 +54,8 @@ class SocketStream final : public Stream {
   void soon();
   void advance(Ready ready);
   void shake_hands();
+  void end_handshake(const StreamFailure& failure);
+  bool may_write() const { return !writes_.empty() && (shaken_ == nullptr || clear_writes_ > 0); }
   void write_some();
   void read_some();
   void expire();
@@ -85,6 +87,8 @@ class SocketStream final : public Stream {
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::function<void(const StreamFailure*)> shaken_;  // set while hands are shaken
   std::deque<Write> writes_;
+  std::size_t clear_writes_ = 0;  // of those in front, which were there before start_tls and leave before its hello
+  std::optional<StreamFailure> injected_;  // why start_tls must not go on
   std::function<void(std::string_view, const StreamFailure*)> on_bytes_;
   Ready tls_wants_{};  // what the TLS layer needs beyond what is asked of it
   Ready watched_{};

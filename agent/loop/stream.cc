@@ -142,7 +142,7 @@ class Dialing final : public Registration {
     stream_ = std::make_unique<SocketStream>(loop_, std::move(fd_), peer_, dial_.deadline);
     if (dial_.tls == nullptr) return succeed();
     stream_->offer_protocol(dial_.alpn);
-    stream_->start_tls(dial_.tls, dial_.host, [this](const StreamFailure* failure) {
+    stream_->start_tls(dial_.tls, dial_.host, {}, [this](const StreamFailure* failure) {
       connected_.chain = *stream_->peer_chain();
       connected_.tls_seen = !connected_.chain.version.empty();
       end_phase("tls");

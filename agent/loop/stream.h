@@ -48,8 +48,11 @@ class Stream {
   // failed (`failure`, else null), which is told once. Reading rests while start_tls shakes hands. A second read()
   // replaces the callback.
   virtual void read(std::function<void(std::string_view bytes, const StreamFailure* failure)> on_bytes) = 0;
-  // STARTTLS: goes on in TLS on the same connection.
-  virtual void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name,
+  // STARTTLS: goes on in TLS on the same connection. What was written before leaves first, in the clear; what is
+  // written from here on goes in TLS. `unread`: what the caller holds of the bytes that read() brought and that it has
+  // not taken for an answer. It was said in the clear and would be believed as if it had come in TLS, so that with any
+  // of it the upgrade fails as protocol_error (the command injection of CVE-2011-0411). `done` once, in a later turn.
+  virtual void start_tls(std::shared_ptr<TlsContext> tls, std::string server_name, std::string_view unread,
                          std::function<void(const StreamFailure*)> done) = 0;
   virtual const PeerChain* peer_chain() const = 0;  // null without TLS
   virtual std::string peer() const = 0;             // "127.0.0.1:8081"

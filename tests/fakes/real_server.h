@@ -48,6 +48,11 @@ inline void give_to(const std::string& folder, const char* user) {
     REQUIRE(::chown(folder.c_str(), entry->pw_uid, entry->pw_gid) == 0);
 }
 
+inline void give_all_to(const std::string& folder, const char* user) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) give_to(entry.path(), user);
+  give_to(folder, user);
+}
+
 class Child {
  public:
   Child(std::vector<std::string> words, const std::string& log, const char* user = nullptr) {

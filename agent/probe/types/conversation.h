@@ -32,7 +32,8 @@ class Conversation : public Probe {
   void say(std::string bytes);
   // Takes leave: the run ends with `outcome` once the bytes are on their way.
   void say_last(std::string bytes, model::Outcome outcome);
-  // The connection goes on in TLS; then connected() is called again, or the run fails.
+  // The connection goes on in TLS, once what was said is on its way; then connected() is called again, or the run
+  // fails. What received() has not taken off its bytes by now was said by nobody that can be trusted: the run fails.
   void go_on_in_tls(std::shared_ptr<loop::TlsContext> tls);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);

@@ -178,7 +178,10 @@ void Dialogue::go_on() {
       case Step::starttls:
         if (turn.starttls) {
           step_ = Step::wait;
-          stream_->start_tls(starttls_, server_name_, [this](const loop::StreamFailure* failure) {
+          // The line in which expect_bytes was found is the answer as a whole.
+          if (const std::size_t end = received_.find('\n'); !turn.expect_bytes.empty() && end != std::string::npos)
+            received_.erase(0, end + 1);
+          stream_->start_tls(starttls_, server_name_, received_, [this](const loop::StreamFailure* failure) {
             if (failure) return fail(failure->reason, failure->text);
             ++turn_;
             heard_ = false;

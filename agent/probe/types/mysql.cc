@@ -143,6 +143,8 @@ class MysqlProbe final : public Conversation {
         greeting_->salt = in.text(20);
         const auto proof = mysql::proof(plugin_, password_, greeting_->salt);
         if (proof) return reply(*proof);
+        // The password as it is, which PAM and LDAP behind a server need: only where nobody else can read it.
+        if (plugin_ == "mysql_clear_password" && safe()) return reply(password_ + '\0');
         return give_up("wants a login that this probe does not speak (" + plugin_ +
                        "); give this user mysql_native_password or caching_sha2_password");
       }
@@ -151,11 +153,13 @@ class MysqlProbe final : public Conversation {
     }
   }
 
+  // Nobody on the way can read a password.
+  bool safe() const { return prepared_.tls || !settings_.unix_socket.empty(); }
+
   // caching_sha2_password: known to the server's cache, or the password itself is wanted.
   void more(const std::string& what) {
     if (what == "\x03") return;  // it is known; the OK follows
-    const bool safe = prepared_.tls || !settings_.unix_socket.empty();
-    if (what == "\x04" && safe) return reply(password_ + '\0');
+    if (what == "\x04" && safe()) return reply(password_ + '\0');
     if (what == "\x04" && settings_.public_key_retrieval) return reply("\x02");
     if (what == "\x04")
       return give_up("wants the password itself, once; set tls, use unix_socket, or set public_key_retrieval");

@@ -105,9 +105,8 @@ class PostgresProbe final : public Conversation {
   void received(std::string& bytes) override {
     if (prepared_.tls && step_ == Step::tls_offer) {
       const char answer = bytes[0];
-      // More than the one byte was not said by the server, but by somebody in between.
-      if (answer == 'S' && bytes.size() == 1) {
-        bytes.clear();
+      if (answer == 'S') {
+        bytes.erase(0, 1);
         step_ = Step::login;
         return go_on_in_tls(prepared_.tls);
       }

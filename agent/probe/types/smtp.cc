@@ -147,9 +147,6 @@ class SmtpProbe final : public Conversation {
       const std::optional<SmtpReply> reply = take_reply(bytes, broken);
       if (broken) return fail(Reason::protocol_error, "does not speak SMTP: " + shown(bytes));
       if (!reply) return;
-      // Anything behind the reply was said before TLS began, perhaps by somebody in between.
-      if (step_ == Step::starttls && !bytes.empty())
-        return fail(Reason::protocol_error, "said more in the clear after STARTTLS");
       heard(*reply);
     }
   }

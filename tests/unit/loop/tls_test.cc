@@ -432,40 +432,6 @@ TEST_CASE("a client certificate is shown by both when the settings have one") {
   CHECK(fakes::run_until(world.loop, [&] { return got.ends_with("ok"); }));
 }
 
-TEST_CASE("a stream goes on in TLS on the same connection") {
-  const Certificate certificate = make_certificate({.common_name = "mail", .alternative = "DNS:mail.test"});
-  const TlsServer server(certificate);
-  TcpPeer peer([&](PeerSocket& socket) {
-    socket.send("220 ready\n");
-    socket.read_until("STARTTLS\n");
-    socket.send("220 go\n");
-    const auto ssl = server.accept(socket);
-    if (ssl == nullptr) return;
-    TlsServer::send(ssl.get(), "secret " + TlsServer::read_until(ssl.get(), "\n"));
-    SSL_shutdown(ssl.get());
-  });
-  World world;
-  auto connected = world.dial({.host = "127.0.0.1", .port = peer.port()});
-  std::string got;
-  bool ended = false;
-  loop::Stream& stream = *connected.stream;
-  const auto tls = context({.insecure_skip_verify = true});
-  stream.read([&](std::string_view bytes, const loop::StreamFailure* failure) {
-    CHECK(failure == nullptr);
-    got += bytes;
-    ended = bytes.empty();
-    if (got == "220 ready\n") stream.write("STARTTLS\n", [](auto refused) { CHECK(refused == nullptr); });
-    if (got != "220 ready\n220 go\n") return;
-    stream.start_tls(tls, "mail.test", [&](const loop::StreamFailure* bad) {
-      CHECK(bad == nullptr);
-      stream.write("hello\n", [](auto) {});
-    });
-  });
-  CHECK(fakes::run_until(world.loop, [&] { return ended; }));
-  CHECK(got == "220 ready\n220 go\nsecret hello\n");
-  CHECK(stream.peer_chain()->subject == "CN=mail");
-}
-
 TEST_CASE("the same settings share a context, and what is wrong with settings is said") {
   const Folder folder;
   std::ofstream(folder / "broken.pem") << "no certificate";

@@ -5,8 +5,10 @@
 #include <openssl/rsa.h>
 
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
@@ -142,6 +144,37 @@ TEST_CASE("mysql speaks caching_sha2_password: from the cache, over a safe way, 
   EVP_PKEY_CTX_free(context);
   BIO_free(pem);
   EVP_PKEY_free(key);
+}
+
+TEST_CASE("mysql says nothing but its wish for TLS in the clear, and what is slipped in before TLS ends it") {
+  const std::string wish = packet(1, little_endian(0x8aa0d, 4) + little_endian(1 << 24, 4) + "\x2d" + std::string(23, 0));
+  struct Row {
+    const char* name;
+    std::string asks;
+    std::string answer;
+  };
+  // MySQL 8 wants the password itself the first time; PAM behind MariaDB does so each time.
+  for (const Row& row : {Row{"caching_sha2_password, not in the cache", packet(3, "\x01\x04"), packet(4, "secret\0"s)},
+                         Row{"mysql_clear_password", packet(3, "\xfemysql_clear_password\0"s), packet(4, "secret\0"s)}}) {
+    CAPTURE(row.name);
+    Login trial({"password=secret", "tls=true"});
+    trial.say(greeting("caching_sha2_password"));
+    REQUIRE(trial.peer.written.size() == 2);
+    CHECK(trial.peer.in_the_clear() == std::vector{wish});
+    CHECK(trial.heard().substr(0, 4) == little_endian(trial.heard().size() - 4, 3) + '\2');
+    CHECK(trial.heard().find(cached("secret")) != std::string::npos);
+    trial.say(row.asks);
+    CHECK(trial.heard() == row.answer);
+    trial.say(ok(5) + kWritable);
+    CHECK(trial.found.up);
+  }
+  Login open({"password=secret"});
+  open.say(greeting("caching_sha2_password") + packet(2, "\xfemysql_clear_password\0"s));
+  CHECK(open.heard() == packet(3, ""));
+  Login injected({"password=secret", "tls=true"});
+  injected.say(greeting("caching_sha2_password") + ok(2));
+  CHECK(injected.found.reason == Reason::protocol_error);
+  CHECK(injected.peer.written == std::vector{wish});
 }
 
 TEST_CASE("mysql never breaks off a handshake, whatever it cannot log in with") {
@@ -314,35 +347,56 @@ TEST_CASE("mysql judges what it hears") {
   CHECK(grouped.measured("probe_mysql_query_value", "state", "paid") == 7.5);
 }
 
-TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
-  const std::string program = fakes::find_program("mariadbd"), install = fakes::find_program("mariadb-install-db");
-  if (program.empty() || install.empty() || fakes::find_program("my_print_defaults").empty()) {
-    MESSAGE("skipped: MariaDB is not installed (apt-get install mariadb-server-core mariadb-client-core)");
-    return;
+namespace {
+
+// A server of this test's own in a new folder, with shop.orders in it and the user fettle; not as root. `found`: it is
+// installed.
+struct MariaDb {
+  explicit MariaDb(const std::string& init, const std::vector<std::string>& options = {}) {
+    const std::string program = fakes::find_program("mariadbd"), install = fakes::find_program("mariadb-install-db");
+    found = !program.empty() && !install.empty() && !fakes::find_program("my_print_defaults").empty();
+    if (!found) {
+      MESSAGE("skipped: MariaDB is not installed (apt-get install mariadb-server-core mariadb-client-core)");
+      return;
+    }
+    const std::string data = at + "/data";
+    fakes::give_to(at, "nobody");
+    const std::string as = ::geteuid() == 0 ? "cd / && runuser -u nobody -- " : "";
+    if (std::system((as + install + " --no-defaults --auth-root-authentication-method=normal --skip-test-db " +
+                     "--datadir=" + data + " >" + at + "/install 2>&1")
+                        .c_str()) != 0) {
+      std::ostringstream said;
+      said << std::ifstream(at + "/install").rdbuf();
+      FAIL("mariadb-install-db failed: " << said.str());
+    }
+    std::ofstream(at + "/init.sql")
+        << "CREATE USER fettle@localhost IDENTIFIED BY 'open sesame';\nCREATE DATABASE shop;\n"
+           "GRANT SELECT ON shop.* TO fettle@localhost;\nCREATE TABLE shop.orders (state VARCHAR(8));\n"
+           "INSERT INTO shop.orders VALUES ('new'), ('new'), ('paid');\n"
+        << init;
+    std::vector<std::string> words{program, "--no-defaults", "--datadir=" + data, "--socket=" + socket,
+                                   "--port=" + port, "--bind-address=127.0.0.1", "--init-file=" + at + "/init.sql",
+                                   "--max-connect-errors=3", "--innodb-buffer-pool-size=8M",
+                                   "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"};
+    words.insert(words.end(), options.begin(), options.end());
+    server.emplace(std::move(words), at + "/log", "nobody");
   }
   const fakes::Folder folder;
-  const std::string data = folder.path() + "/data", socket = folder.path() + "/m.sock";
-  fakes::give_to(folder.path(), "nobody");
-  const std::string as = ::geteuid() == 0 ? "cd / && runuser -u nobody -- " : "";
-  if (std::system((as + install + " --no-defaults --auth-root-authentication-method=normal --skip-test-db --datadir=" +
-                   data + " >" + folder.path() + "/install 2>&1")
-                      .c_str()) != 0) {
-    std::ostringstream said;
-    said << std::ifstream(folder.path() + "/install").rdbuf();
-    FAIL("mariadb-install-db failed: " << said.str());
-  }
-  std::ofstream(folder.path() + "/init.sql")
-      << "CREATE USER fettle@localhost IDENTIFIED BY 'open sesame';\nCREATE DATABASE shop;\n"
-         "GRANT SELECT ON shop.* TO fettle@localhost;\nCREATE TABLE shop.orders (state VARCHAR(8));\n"
-         "INSERT INTO shop.orders VALUES ('new'), ('new'), ('paid');\n";
+  const std::string at = folder.path();
+  const std::string socket = at + "/m.sock";
   const std::string port = std::to_string(fakes::TcpPeer::dead_port());
-  const fakes::Child server(
-      {program, "--no-defaults", "--datadir=" + data, "--socket=" + socket, "--port=" + port,
-       "--bind-address=127.0.0.1", "--init-file=" + folder.path() + "/init.sql", "--max-connect-errors=3",
-       "--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"},
-      folder.path() + "/log", "nobody");
-  fakes::RealProbes probes;
   const std::string over_tcp = "127.0.0.1:" + port;
+  bool found = false;
+  std::optional<fakes::Child> server;
+};
+
+}  // namespace
+
+TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
+  const MariaDb db("");
+  if (!db.found) return;
+  const auto& [socket, over_tcp] = std::tie(db.socket, db.over_tcp);
+  fakes::RealProbes probes;
   const std::vector<std::string> login{"username=fettle", "password=open sesame", "database=shop"};
   const auto first = probes.run_until_up("mysql", socket, login);
   CHECK(first.text.starts_with(socket + " is "));
@@ -366,4 +420,35 @@ TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
   auto replica = login;
   replica.push_back("role=replica");
   CHECK(probes.run("mysql", over_tcp, replica).text.find("the user needs REPLICATION CLIENT") != std::string::npos);
+}
+
+TEST_CASE("mysql goes on in TLS with the real MariaDB, whatever its certificate") {
+  const fakes::Folder folder;
+  const fakes::CertificateKinds kinds(folder.path());
+  fakes::give_all_to(folder.path(), "nobody");
+  const MariaDb db(
+      "CREATE USER by_tls@localhost IDENTIFIED BY 'open sesame' REQUIRE SSL;\n"
+      "CREATE USER by_certificate@localhost IDENTIFIED BY 'open sesame' REQUIRE X509;\n",
+      {"--ssl-ca=" + folder.path() + "/ca.pem", "--ssl-cert=" + folder.path() + "/server.pem",
+       "--ssl-key=" + folder.path() + "/server.key", "--require-secure-transport=ON"});
+  if (!db.found) return;
+  fakes::RealProbes probes;
+  REQUIRE(probes.run_until_up("mysql", db.socket, {"username=fettle", "password=open sesame"}).up);
+  const auto run_as = [&](const std::string& user, std::vector<std::string> settings) {
+    settings.insert(settings.end(), {"username=" + user, "password=open sesame", "tls=true"});
+    return probes.run("mysql", db.over_tcp, settings);
+  };
+  kinds.check([&](const auto& settings) { return run_as("fettle", settings); });
+  const auto up = run_as("by_tls", {kinds.trusted(), "database=shop"});
+  CHECK(up.text.starts_with(db.over_tcp + " answered with error 1044"));  // logged in; it has no right to that database
+  CHECK(run_as("by_tls", {kinds.trusted()}).up);
+  CHECK(fakes::measurement(run_as("by_tls", {kinds.trusted()}), "probe_ssl_earliest_cert_expiry") > 0);
+  CHECK(run_as("by_certificate", kinds.client()).up);
+  CHECK(run_as("by_certificate", {kinds.trusted()}).reason == Reason::auth_failed);
+  CHECK(probes.run("mysql", db.over_tcp, {"username=fettle", "password=open sesame"}).text.find("3159") !=
+        std::string::npos);  // a way that is not secure
+  kinds.expire();
+  fakes::give_all_to(folder.path(), "nobody");
+  REQUIRE(std::system(("mariadb --no-defaults --skip-ssl -uroot -S " + db.socket + " -e 'FLUSH SSL'").c_str()) == 0);
+  kinds.check_expired([&](const auto& settings) { return run_as("fettle", settings); });
 }

@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
+#include "fakes/real_server.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "loop/scram.h"
@@ -223,18 +225,22 @@ namespace {
 
 // A server of this test's own in a new folder; as the user postgres when the test runs as root.
 struct PostgresServer {
-  PostgresServer() {
+  explicit PostgresServer(const std::string& options = "", const std::string& rules = "") {
     REQUIRE(::mkdtemp(folder.data()) != nullptr);
     std::ofstream(folder + "/password") << "open sesame\n";
     const std::string as =
         ::geteuid() == 0 ? "chown -R postgres " + folder + " && cd / && runuser -u postgres -- " : "";
     const std::string data = folder + "/data";
+    const auto as_owner = [&](const std::string& command) { return std::system((as + command).c_str()) == 0; };
+    control = as + bin + "pg_ctl -D " + data + " ";
     stop = as + bin + "pg_ctl -D " + data + " -m immediate -w stop >/dev/null 2>&1";
-    started = std::system((as + bin + "initdb --no-sync -A scram-sha-256 -U fettle --pwfile=" + folder +
-                           "/password -D " + data + " >/dev/null 2>&1 && " + as + bin + "pg_ctl -D " + data +
-                           " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 -c fsync=off -p " +
-                           std::to_string(port) + " -k " + folder + "' start >/dev/null 2>&1")
-                              .c_str()) == 0;
+    if (!as_owner(bin + "initdb --no-sync -A scram-sha-256 -U fettle --pwfile=" + folder + "/password -D " + data +
+                  " >/dev/null 2>&1"))
+      return;
+    if (!rules.empty()) std::ofstream(data + "/pg_hba.conf") << rules;
+    started = as_owner(bin + "pg_ctl -D " + data + " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 " +
+                       "-c fsync=off -p " + std::to_string(port) + " -k " + folder + options +
+                       "' start >/dev/null 2>&1");
   }
   ~PostgresServer() {
     if (started) started = std::system(stop.c_str()) != 0;
@@ -250,7 +256,7 @@ struct PostgresServer {
   std::string bin = find();
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-postgres-XXXXXX").string();
   std::uint16_t port = fakes::TcpPeer::dead_port();
-  std::string stop;
+  std::string control, stop;
   bool started = false;
 };
 
@@ -266,21 +272,10 @@ TEST_CASE("postgres understands the real server") {
     MESSAGE("skipped: no PostgreSQL server could be started here");
     return;
   }
-  fakes::ProbeWorld fakes;
-  loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
-  loop::StreamDialer dialer(loop, resolver);
-  const probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
-                               fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
+  fakes::RealProbes probes;
   const auto run = [&](const std::string& target, std::vector<std::string> settings) {
     settings.push_back("username=fettle");
-    auto spec = probe::spec_from_arguments("postgres", target, settings);
-    REQUIRE(spec);
-    spec->timeout = 5s;
-    std::optional<model::Outcome> found;
-    const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
-    REQUIRE(fakes::run_until(loop, [&] { return found.has_value(); }));
-    return *found;
+    return probes.run("postgres", target, settings);
   };
   const std::string login = "password=open sesame";
   const std::string over_tcp = "127.0.0.1:" + std::to_string(server.port);
@@ -301,4 +296,44 @@ TEST_CASE("postgres understands the real server") {
   CHECK(nowhere.reason == Reason::status_mismatch);
   CHECK(nowhere.text.find("3D000") != std::string::npos);
   CHECK(run(over_tcp, {login, "database=postgres", "tls=true"}).reason == Reason::tls_handshake);
+}
+
+TEST_CASE("postgres goes on in TLS with the real server, whatever its certificate") {
+  if (PostgresServer::find().empty()) {
+    MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
+    return;
+  }
+  const fakes::Folder folder;
+  const fakes::CertificateKinds kinds(folder.path());
+  const auto give = [&] {
+    std::filesystem::permissions(folder.path() + "/server.key", std::filesystem::perms::owner_read);
+    fakes::give_all_to(folder.path(), "postgres");
+  };
+  give();
+  const PostgresServer server(" -c ssl=on -c ssl_ca_file=" + folder.path() + "/ca.pem -c ssl_cert_file=" +
+                                  folder.path() + "/server.pem -c ssl_key_file=" + folder.path() + "/server.key",
+                              "hostssl template1 all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n"
+                              "hostssl all all 127.0.0.1/32 scram-sha-256\n");
+  if (!server.started) {
+    MESSAGE("skipped: no PostgreSQL server could be started here");
+    return;
+  }
+  fakes::RealProbes probes;
+  const std::string target = "127.0.0.1:" + std::to_string(server.port);
+  const auto run_in = [&](const std::string& database, std::vector<std::string> settings) {
+    settings.insert(settings.end(), {"username=fettle", "password=open sesame", "database=" + database, "tls=true"});
+    return probes.run("postgres", target, settings);
+  };
+  kinds.check([&](const auto& settings) { return run_in("postgres", settings); });
+  CHECK(run_in("template1", kinds.client()).up);
+  CHECK(run_in("template1", {kinds.trusted()}).reason == Reason::auth_failed);
+  CHECK(probes.run("postgres", target, {"username=fettle", "password=open sesame"}).reason == Reason::auth_failed);
+  std::filesystem::permissions(folder.path() + "/server.key", std::filesystem::perms::owner_all);
+  kinds.expire();
+  give();
+  REQUIRE(std::system((server.control + "reload >/dev/null 2>&1").c_str()) == 0);
+  // The postmaster takes a moment to read its files again.
+  const auto patience = probes.loop.now() + 20s;
+  while (run_in("postgres", {kinds.trusted()}).up && probes.loop.now() < patience) ::usleep(20'000);
+  kinds.check_expired([&](const auto& settings) { return run_in("postgres", settings); });
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "fakes/certificates.h"
+#include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "loop/hmac.h"
@@ -129,7 +129,7 @@ TEST_CASE("smtp says its words in their order, and judges the answers") {
                {kGreeting, kStarttls, "220 go\r\n250 injected\r\n"},
                {"EHLO fettle.invalid", "STARTTLS"},
                Reason::protocol_error,
-               " said more in the clear after STARTTLS"},
+               "the test sent 14 bytes more in the clear"},
            Row{"AUTH PLAIN",
                kLogin,
                {kGreeting, kStarttls, "220 go\r\n", "250-x\r\n250 AUTH LOGIN PLAIN\r\n", "235 ok\r\n", "221 bye\r\n"},
@@ -289,9 +289,7 @@ TEST_CASE("smtp understands the real Exim") {
   }
   const fakes::Folder folder;
   const std::string at = folder.path();
-  const auto certificate = fakes::make_certificate(
-      {.common_name = "mail", .alternative = "IP:127.0.0.1", .until_seconds = 20 * 86'400, .authority = true});
-  certificate.write(at + "/cert.pem", at + "/key.pem");
+  const fakes::CertificateKinds kinds(at, 20 * 86'400);
   const std::string port = std::to_string(fakes::TcpPeer::dead_port());
   const std::string smtps = std::to_string(fakes::TcpPeer::dead_port());
   const char* const user = "nobody";
@@ -306,8 +304,10 @@ spool_directory = )" << at << R"(/spool
 log_file_path = )" << at << R"(/log_%slog
 pid_file_path = )" << at << R"(/pid
 tls_advertise_hosts = *
-tls_certificate = )" << at << R"(/cert.pem
-tls_privatekey = )" << at << R"(/key.pem
+tls_certificate = )" << at << R"(/server.pem
+tls_privatekey = )" << at << R"(/server.key
+tls_verify_certificates = )" << at << R"(/ca.pem
+tls_try_verify_hosts = *
 tls_on_connect_ports = )" << smtps << R"(
 acl_smtp_rcpt = recipients
 host_lookup =
@@ -319,6 +319,8 @@ recipients:
          domains = shop.test
   defer local_parts = later
         message = come again
+  accept local_parts = vip
+         verify = certificate
   deny message = relay not permitted
 begin authenticators
 plain:
@@ -329,14 +331,13 @@ plain:
   server_advertise_condition = ${if def:tls_in_cipher}
 )";
   std::ofstream(at + "/password") << "open sesame\n";
-  for (const char* name : {"/cert.pem", "/key.pem", "/exim.conf"}) fakes::give_to(at + name, user);
-  fakes::give_to(at, user);
+  fakes::give_all_to(at, user);
   const fakes::Child server(
       {exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + port + " : 127.0.0.1." + smtps}, at + "/output",
       user);
   fakes::RealProbes probes;
   const std::string plain = "127.0.0.1:" + port;
-  const std::string trust = "tls_config.ca_file=" + at + "/cert.pem";
+  const std::string trust = kinds.trusted();
   const std::vector<std::string> login{"username=probe", "password_file=" + at + "/password", trust};
   const auto with = [](std::vector<std::string> settings, const std::vector<std::string>& more) {
     settings.insert(settings.end(), more.begin(), more.end());
@@ -367,6 +368,10 @@ plain:
     CHECK(soon.reason == Reason::tls_expired);
     CHECK(soon.text.starts_with("certificate of " + target + " expires in "));
 
+    kinds.check([&](const auto& settings) { return probes.run("smtp", target, over(settings)); });
+    CHECK(probes.run("smtp", target, over(with(kinds.client(), {"recipient=vip@shop.test"}))).up);
+    CHECK(probes.run("smtp", target, over({trust, "recipient=vip@shop.test"})).reason == Reason::status_mismatch);
+
     const auto stranger = probes.run("smtp", target, over({}));
     CHECK(stranger.reason == Reason::tls_verify);
     CHECK(fakes::measurement(stranger, "probe_tls_certificate_refused") == 1);
@@ -388,4 +393,19 @@ plain:
   if (std::filesystem::exists(at + "/spool/input"))
     for (const auto& entry : std::filesystem::directory_iterator(at + "/spool/input")) mails += entry.is_regular_file();
   CHECK(mails == 0);
+
+  // The same upgrade by the words of a tcp module of the blackbox exporter, and by a tls probe.
+  const std::string turns =
+      "query_response=[{expect: '^220 '}, {send: \"EHLO prober\\r\"}, {expect: '^250[ -]STARTTLS'}, "
+      "{send: \"STARTTLS\\r\"}, {expect: '^220'}, {starttls: true}, {send: \"EHLO prober\\r\"}, "
+      "{expect: '^250[ -]AUTH PLAIN'}, {send: \"QUIT\\r\"}]";
+  const auto talk = [&](const auto& settings) { return probes.run("tcp", plain, with({turns}, settings)); };
+  const auto look = [&](const auto& settings) { return probes.run("tls", plain, with({"starttls=smtp"}, settings)); };
+  const auto mail = [&](const auto& settings) { return probes.run("smtp", plain, with({"starttls=true"}, settings)); };
+  kinds.check(talk);
+  kinds.check(look);
+  kinds.expire();  // read again at each connection
+  kinds.check_expired(talk);
+  kinds.check_expired(mail);
+  CHECK(look({trust}).reason == Reason::tls_expired);
 }
