@@ -131,6 +131,13 @@ bool Dialogue::line_came(const Turn& turn) {
 }
 
 bool Dialogue::bytes_came(const Turn& turn) {
+  if (turn.answer != nullptr) {
+    const auto size = turn.answer(received_);
+    if (!size) fail(Reason::tls_handshake, stream_->peer() + " does not offer TLS; it answered " + shown(received_));
+    if (!size || *size == 0) return false;
+    received_.erase(0, *size);
+    return true;
+  }
   const std::size_t at = received_.find(turn.expect_bytes);
   if (at == std::string::npos) return false;
   received_.erase(0, at + turn.expect_bytes.size());
@@ -160,20 +167,21 @@ void Dialogue::go_on() {
         step_ = Step::bytes;
         break;
       case Step::bytes:
-        if (!bytes_came(turn)) return ended_ ? on_end() : void();
+        if (!bytes_came(turn)) return ended_ && done_ ? on_end() : void();
         step_ = Step::send;
         break;
       case Step::send:
-        if (turn.send.empty()) {
+        if (turn.send.empty() && turn.send_bytes.empty()) {
           step_ = Step::starttls;
           break;
         }
         step_ = Step::wait;
-        stream_->write(line_to_send(turn, captures_, matched_) + "\n", [this](const loop::StreamFailure* failure) {
-          if (failure) return fail(failure->reason, failure->text);
-          step_ = Step::starttls;
-          go_on();
-        });
+        stream_->write(turn.send_bytes.empty() ? line_to_send(turn, captures_, matched_) + "\n" : turn.send_bytes,
+                       [this](const loop::StreamFailure* failure) {
+                         if (failure) return fail(failure->reason, failure->text);
+                         step_ = Step::starttls;
+                         go_on();
+                       });
         break;
       case Step::starttls:
         if (turn.starttls) {
@@ -207,6 +215,7 @@ void Dialogue::on_end() {
   if (step_ == Step::expect)
     return fail(Reason::body_mismatch, "no line matched " + shown(turn.expect.regex->pattern()) + "; the last was " +
                                            shown(received_.empty() ? last_line_ : received_));
+  if (turn.answer != nullptr) return fail(Reason::protocol_error, "sent no whole answer, but " + shown(received_));
   fail(Reason::body_mismatch, "never sent " + shown(turn.expect_bytes) + "; ended with " + shown(received_));
 }
 

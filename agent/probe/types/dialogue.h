@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/schema.h"
@@ -19,12 +21,20 @@ struct ExpectLabel {
   std::string value;
 };
 
+// How much of what came is the answer that a turn waits for: 0: not all of it yet; nothing: it is another answer, and
+// the peer does not want to go on in TLS.
+using AnswerSize = std::optional<std::size_t> (*)(std::string_view bytes);
+
 // In this order, each if it is given: wait for `expect`, wait for `expect_bytes`, send, start TLS.
 struct Turn {
   Pattern expect;            // a line that it is found in; lines before it are passed over
   std::string expect_bytes;  // these bytes, wherever they come
   std::string send;          // a line; may name groups of `expect`, or of the last turn's that had one
   bool starttls = false;
+  // For protocols that have no lines, not to be configured: an answer in place of expect_bytes, and what is sent as it
+  // is in place of `send`.
+  AnswerSize answer = nullptr;
+  std::string send_bytes;
   std::vector<ExpectLabel> labels;
   std::optional<base::Regex> captures;  // `expect` made to match whole lines, for the groups
 };

@@ -1,12 +1,17 @@
 // A TLS handshake and a close look at the certificates: a chain that is refused is described all the same, and one
 // that will expire soon fails while there is still time.
 #include <array>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/certificate_age.h"
 #include "probe/types/connect_probe.h"
+#include "probe/types/mysql_protocol.h"
 
 namespace probe {
 namespace {
@@ -30,6 +35,57 @@ constexpr std::array kOpenings{
     Opening{"ftp", "^220 ", "", "", "AUTH TLS\r", "^234 "},
 };
 
+// Those without lines.
+struct BinaryOpening {
+  const char* name;
+  AnswerSize greeting;  // null: the client speaks first
+  std::string wish;
+  AnswerSize accepted;  // null: TLS follows the wish
+};
+
+// SSLRequest, and the one letter that answers it
+// (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+std::optional<std::size_t> postgres_accepts(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  return bytes[0] == 'S' ? std::optional<std::size_t>(1) : std::nullopt;
+}
+
+std::optional<std::size_t> mysql_greets(std::string_view bytes) {
+  if (bytes.size() < 4) return 0;
+  const std::size_t size = mysql::Reader(bytes).number(3) + 4;
+  if (bytes.size() < size) return size < 64 * 1024 ? std::optional<std::size_t>(0) : std::nullopt;
+  const auto greeting = mysql::read_greeting(bytes.substr(4, size - 4));
+  return greeting && (greeting->capabilities & mysql::kTls) != 0 ? std::optional(size) : std::nullopt;
+}
+
+// ExtendedResponse with the result code success (RFC 4511, 4.12 and 4.14).
+std::optional<std::size_t> ldap_accepts(std::string_view bytes) {
+  if (bytes.size() < 2) return 0;
+  if (bytes[0] != 0x30 || static_cast<unsigned char>(bytes[1]) >= 0x80) return std::nullopt;
+  const std::size_t size = 2 + static_cast<std::size_t>(bytes[1]);
+  if (bytes.size() < size) return 0;
+  using namespace std::string_view_literals;
+  const bool success = bytes.substr(2, 4) == "\2\1\1\x78"sv && bytes.substr(7, 3) == "\x0a\1\0"sv;
+  return success ? std::optional(size) : std::nullopt;
+}
+
+const std::vector<BinaryOpening>& binary_openings() {
+  using namespace std::string_literals;
+  static const std::vector<BinaryOpening> openings{
+      {"postgres", nullptr, "\0\0\0\x08\x04\xd2\x16\x2f"s, postgres_accepts},
+      {"mysql", mysql_greets,
+       mysql::packet(1, mysql::little_endian(mysql::kLongPassword | mysql::kProtocol41 | mysql::kSecureConnection |
+                                                 mysql::kPluginAuth | mysql::kTls,
+                                             4) +
+                            mysql::little_endian(1 << 24, 4) + '\x2d' + std::string(23, '\0')),
+       nullptr},
+      {"ldap", nullptr, "\x30\x1d\2\1\1\x77\x18\x80\x16"s + "1.3.6.1.4.1.1466.20037", ldap_accepts},
+  };
+  return openings;
+}
+
+const char* const kProtocols = "smtp, imap, pop3, ftp, postgres, mysql or ldap";
+
 struct TlsProbeSettings {
   std::string host;
   int port = 443;
@@ -48,7 +104,8 @@ const config::Schema<TlsProbeSettings>& schema() {
           .optional("min_days", &TlsProbeSettings::min_days,
                     "Days that the certificates must still be valid; 0: until they expire.")
           .optional("starttls", &TlsProbeSettings::starttls,
-                    "Protocol that begins without TLS: smtp, imap, pop3 or ftp. Empty: TLS from the first byte.")
+                    "Protocol that begins without TLS: smtp, imap, pop3, ftp, postgres, mysql or ldap. Empty: TLS from "
+                    "the first byte.")
           .optional("tls_config", &TlsProbeSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &TlsProbeSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
@@ -58,7 +115,8 @@ const config::Schema<TlsProbeSettings>& schema() {
             if (tls.min_days < 0) complain("min_days", "must not be negative");
             bool known = tls.starttls.empty();
             for (const Opening& opening : kOpenings) known = known || tls.starttls == opening.name;
-            if (!known) complain("starttls", "must be smtp, imap, pop3, ftp or empty");
+            for (const BinaryOpening& opening : binary_openings()) known = known || tls.starttls == opening.name;
+            if (!known) complain("starttls", std::string("must be ") + kProtocols + ", or empty");
           });
   return schema;
 }
@@ -80,6 +138,15 @@ std::vector<Turn> turns_of(const Opening& opening) {
     turns.push_back(turn(opening.greeting, opening.command));
   }
   turns.push_back(turn(opening.go, ""));
+  turns.back().starttls = true;
+  return turns;
+}
+
+std::vector<Turn> turns_of(const BinaryOpening& opening) {
+  std::vector<Turn> turns(1);
+  turns.back().answer = opening.greeting;
+  turns.back().send_bytes = opening.wish;
+  if (opening.accepted != nullptr) turns.emplace_back().answer = opening.accepted;
   turns.back().starttls = true;
   return turns;
 }
@@ -130,6 +197,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   tls.tls_config.ask_ocsp_staple = true;
   auto context = tls_context(tls.tls_config, node, path, errors);
   for (const Opening& opening : kOpenings)
+    if (tls.starttls == opening.name) connect.turns = turns_of(opening);
+  for (const BinaryOpening& opening : binary_openings())
     if (tls.starttls == opening.name) connect.turns = turns_of(opening);
   (tls.starttls.empty() ? connect.dial.tls : connect.starttls) = std::move(context);
   return std::make_unique<Tls>(std::move(prepared));

@@ -238,9 +238,9 @@ struct PostgresServer {
                   " >/dev/null 2>&1"))
       return;
     if (!rules.empty()) std::ofstream(data + "/pg_hba.conf") << rules;
-    started = as_owner(bin + "pg_ctl -D " + data + " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 " +
-                       "-c fsync=off -p " + std::to_string(port) + " -k " + folder + options +
-                       "' start >/dev/null 2>&1");
+    started =
+        as_owner(bin + "pg_ctl -D " + data + " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 " +
+                 "-c fsync=off -p " + std::to_string(port) + " -k " + folder + options + "' start >/dev/null 2>&1");
   }
   ~PostgresServer() {
     if (started) started = std::system(stop.c_str()) != 0;
@@ -328,6 +328,11 @@ TEST_CASE("postgres goes on in TLS with the real server, whatever its certificat
   CHECK(run_in("template1", kinds.client()).up);
   CHECK(run_in("template1", {kinds.trusted()}).reason == Reason::auth_failed);
   CHECK(probes.run("postgres", target, {"username=fettle", "password=open sesame"}).reason == Reason::auth_failed);
+  const auto look = [&](std::vector<std::string> settings) {
+    settings.push_back("starttls=postgres");
+    return probes.run("tls", target, settings);
+  };
+  kinds.check(look);
   std::filesystem::permissions(folder.path() + "/server.key", std::filesystem::perms::owner_all);
   kinds.expire();
   give();
@@ -336,4 +341,5 @@ TEST_CASE("postgres goes on in TLS with the real server, whatever its certificat
   const auto patience = probes.loop.now() + 20s;
   while (run_in("postgres", {kinds.trusted()}).up && probes.loop.now() < patience) ::usleep(20'000);
   kinds.check_expired([&](const auto& settings) { return run_in("postgres", settings); });
+  CHECK(look({kinds.trusted()}).reason == Reason::tls_expired);
 }

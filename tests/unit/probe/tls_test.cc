@@ -150,6 +150,51 @@ TEST_CASE("tls leaves the clear as each protocol has it") {
   }
 }
 
+TEST_CASE("tls leaves the clear of protocols without lines, or says that it may not") {
+  using namespace std::string_literals;
+  struct Row {
+    const char* name;
+    const char* protocol;
+    std::string greeting;
+    std::size_t asked;  // bytes that the probe sends
+    std::string answer;
+    Reason reason;
+  };
+  const std::string bind = "\x30\x0c\2\1\1\x78\x07\x0a\1"s, rest = "\4\0\4\0"s;
+  const auto greets = [](const std::string& capabilities) {
+    return "\x45\0\0\0\x0a"s + "8\0"s + std::string(12, 'x') + "\0"s + capabilities + "\x2d\2\0\xff\x81\x15"s +
+           std::string(10, '\0') + std::string(12, 'x') + "\0mysql_native_password\0"s;
+  };
+  const auto certificate = leaf(30);
+  for (const Row& row : {
+           Row{"ldap", "ldap", "", 31, bind + '\0' + rest, Reason::none},
+           Row{"ldap that has no certificate", "ldap", "", 31, bind + '\x35' + rest, Reason::tls_handshake},
+           Row{"ldap with words behind", "ldap", "", 31, bind + '\0' + rest + "injected", Reason::protocol_error},
+           Row{"no ldap", "ldap", "", 31, "HTTP/1.1 400 Bad Request\r\n", Reason::tls_handshake},
+           Row{"postgres", "postgres", "", 8, "S", Reason::none},
+           Row{"postgres without TLS", "postgres", "", 8, "N", Reason::tls_handshake},
+           Row{"postgres with words behind", "postgres", "", 8, "SR", Reason::protocol_error},
+           Row{"mysql", "mysql", greets("\xff\xff"), 36, "", Reason::none},
+           Row{"mysql without TLS", "mysql", greets("\xff\xf7"), 0, "", Reason::tls_handshake},
+           Row{"mysql with words behind", "mysql", greets("\xff\xff") + "x", 36, "", Reason::protocol_error},
+       }) {
+    CAPTURE(row.name);
+    const Shown shown =
+        look_at(certificate, {"tls_config.insecure_skip_verify=true", "starttls=" + std::string(row.protocol)},
+                [&](const fakes::PeerSocket& socket) {
+                  socket.send(row.greeting);
+                  std::string asked(row.asked, '\0');
+                  if (::recv(socket.fd(), asked.data(), row.asked, MSG_WAITALL) != static_cast<ssize_t>(row.asked))
+                    return false;
+                  socket.send(row.answer);
+                  if (row.reason != Reason::none) socket.wait_for_close();
+                  return row.reason == Reason::none;
+                });
+    CAPTURE(shown.text);
+    CHECK(shown.reason == row.reason);
+  }
+}
+
 TEST_CASE("http knows when certificates expire though a redirect comes before or behind them, or they were refused") {
   const auto good = leaf(30);
   const auto expired = leaf(-3);
