@@ -271,6 +271,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
   samples_.append_run(run);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   self_.probe_lag(run.lateness);
+  blind_probes_.saw(spec, run.outcome);
   if (const auto start = verdicts_.new_start(run))
     schedule_->service_started(spec.service, loop_.now() - (now - *start));
   const model::Health health = schedule_->service_health(spec.service);

@@ -5,11 +5,11 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "app/backend.h"
+#include "app/blind_probes.h"
 #include "app/discoveries.h"
 #include "app/loaded.h"
 #include "app/options.h"
@@ -126,6 +126,7 @@ class Agent final {
   bool dirty_ = true;
   std::uint64_t published_ = 0;
   base::Instant good_until_{};
+  BlindProbes blind_probes_;
 
   web::SnapshotSlot slot_;
   std::unique_ptr<Backend> backend_;

@@ -26,7 +26,9 @@ tl::unexpected<Error> fail_errno(int code, std::string_view what) {
   Kind kind = Kind::io;
   if (code == ENOENT || code == ESRCH) kind = Kind::not_found;
   if (code == EACCES || code == EPERM) kind = Kind::permission;
-  if (code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOSPC) kind = Kind::limit;
+  // EAGAIN: of fork and clone, where no more tasks may be. What would only block is never an Error.
+  for (const int want : {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, ENOSPC})
+    if (code == want) kind = Kind::limit;
   if (code == ETIMEDOUT) kind = Kind::timeout;
   return fail(kind, fmt::format("{}: {}", what, std::strerror(code)));
 }

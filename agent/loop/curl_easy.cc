@@ -146,7 +146,9 @@ Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text) {
       return says(text, "failure") || says(text, "eof") ? Reason::closed_early : Reason::protocol_error;
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE: return Reason::closed_early;
-    case CURLE_OUT_OF_MEMORY: return Reason::agent_overloaded;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+    case CURLE_INTERFACE_FAILED: return Reason::agent_overloaded;
     default: return Reason::protocol_error;
   }
 }

@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "loop/boundary.h"
+#include "loop/connect_reason.h"
 #include "loop/curl_multi.h"
 #include "loop/curl_tls.h"
 #include "loop/hosts_file.h"
@@ -80,7 +81,7 @@ std::string CurlHttpClient::Multi::Transfer::beyond_boundary() const {
 void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<Address>> addresses) {
   resolving_.reset();
   resolve_took_ = multi_.loop.now() - began_resolving_;
-  if (!addresses) return complete(Reason::dns_error, addresses.error().text);
+  if (!addresses) return complete(reason_of_lookup(addresses.error()), addresses.error().text);
   if (!proxied_)
     if (std::string why = keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
         !why.empty())
@@ -269,11 +270,11 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
   if (code == CURLE_COULDNT_CONNECT) {
     long system_error = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
-    return complete(reason,
-                    fmt::format("connect to {}: {}", where(),
-                                system_error != 0
-                                    ? std::error_code(static_cast<int>(system_error), std::generic_category()).message()
-                                    : error_.data()));
+    if (system_error == 0) return complete(reason, fmt::format("connect to {}: {}", where(), error_.data()));
+    const auto literal = parse_literal(response_.address);
+    const StreamFailure failure = connect_failure(static_cast<int>(system_error), where(), request_.unix_socket,
+                                                  literal.empty() ? nullptr : &literal.front());
+    return complete(failure.reason, failure.text);
   }
   complete(reason, code == CURLE_OK         ? std::string()
                    : error_.front() != '\0' ? fmt::format("{}: {}", where(), error_.data())

@@ -32,11 +32,12 @@ void HostsFile::reload_if_changed() {
   }
   if (now.st_size == size_ && now.st_mtim.tv_sec == modified_.tv_sec && now.st_mtim.tv_nsec == modified_.tv_nsec)
     return;
+  // What cannot be read now, for want of a descriptor, is tried again: an empty table would outlast the want.
+  const auto text = base::read_file(path_);
+  if (!text) return;
   size_ = now.st_size;
   modified_ = now.st_mtim;
   names_.clear();
-  const auto text = base::read_file(path_);
-  if (!text) return;
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line.substr(0, line.find('#')));

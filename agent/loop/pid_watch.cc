@@ -1,6 +1,8 @@
 #include "loop/pid_watch.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 #include "loop/memory_events.h"
+#include "loop/own_view.h"
 #include "loop/process_table.h"
 
 namespace loop {
@@ -80,6 +83,14 @@ Process to_process(const ProcessStat& stat) {
   return Process{.pid = stat.pid, .start_ticks = stat.start_ticks, .name = stat.name};
 }
 
+// Process that is there although /proc does not show it: the kernel says that it may not be signalled.
+bool is_hidden(pid_t pid) { return ::kill(pid, 0) != 0 && errno == EPERM; }
+
+std::string hidden_text(const std::string& what) {
+  return what + " cannot be seen by the agent: /proc hides them (ProtectProc= of its unit must be default, and /proc " +
+         "mounted without hidepid= for its user)";
+}
+
 // The file name of argv[0]; "" for kernel threads.
 std::string program_name(pid_t pid) {
   const auto line = base::read_file(fmt::format("/proc/{}/cmdline", pid));
@@ -91,12 +102,20 @@ std::string program_name(pid_t pid) {
 }  // namespace
 
 base::Result<Process> read_process(pid_t pid) {
+  errno = 0;
   const auto stat = read_process_stat(pid);
+  const int code = errno;
+  if (!stat && is_own_want(code)) return base::fail_errno(code, fmt::format("cannot look at process {}", pid));
+  if (!stat && is_hidden(pid)) return base::fail(base::Kind::permission, hidden_text(fmt::format("process {}", pid)));
   if (!stat || stat->ended()) return base::fail(base::Kind::not_found, fmt::format("there is no process {}", pid));
   return to_process(*stat);
 }
 
-std::vector<Process> find_processes(const std::string& name) {
+base::Result<std::vector<Process>> find_processes(const std::string& name) {
+  if (const base::UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); !proc)
+    return base::fail_errno(errno, "cannot look for processes");
+  if (!read_process_stat(1) && is_hidden(1))
+    return base::fail(base::Kind::permission, hidden_text("the processes of other users"));
   std::vector<Process> found;
   for (const ProcessStat& stat : all_processes())
     if (!stat.ended() && (stat.name == name || program_name(stat.pid) == name)) found.push_back(to_process(stat));

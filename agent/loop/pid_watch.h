@@ -30,10 +30,12 @@ struct Process {
   std::string name;               // comm
 };
 
-// Reads /proc; fails with not_found if there is no such process (a zombie counts as gone).
+// Reads /proc; fails with not_found if there is no such process (a zombie counts as gone), with permission if /proc
+// hides it, and with limit if there is nothing to look with.
 base::Result<Process> read_process(pid_t pid);
-// By comm or by the file name of argv[0]; the oldest first.
-std::vector<Process> find_processes(const std::string& name);
+// By comm or by the file name of argv[0]; the oldest first. Fails where /proc hides the processes of others, because
+// then none is found that is there.
+base::Result<std::vector<Process>> find_processes(const std::string& name);
 // A pid from a pidfile. not_found if the file or the process is missing.
 base::Result<Process> read_pidfile(const std::string& path);
 

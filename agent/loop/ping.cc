@@ -76,14 +76,15 @@ class Pinging final : public Registration {
   void resolved(base::Result<std::vector<Address>> found) {
     resolving_.reset();
     end_phase("resolve");
-    if (!found) return tell({Reason::dns_error, found.error().text});
+    if (!found) return tell({reason_of_lookup(found.error()), found.error().text});
     if (std::string why = keep_within(ping_.boundary.get(), ping_.host, 0, *found); !why.empty())
       return tell({Reason::unreachable, std::move(why)});
     const Address address = found->front();
     v6_ = address.is_v6();
     pinged_.address = address.text;
     if (!open()) return;
-    if (!bind_source(fd_.value(), ping_.source)) return fail(errno);
+    if (!bind_source(fd_.value(), ping_.source))
+      return tell(own_failure(errno, fmt::format("cannot ping {} from {}", pinged_.address, ping_.source)));
     if (::connect(fd_.value(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0)
       return fail(errno);
     request_ = echo_request(v6_, ping_.payload_size);
@@ -109,7 +110,7 @@ class Pinging final : public Registration {
       }
     }
     if (!fd_) {
-      fail(errno);
+      tell(own_failure(errno, fmt::format("cannot open a socket to ping {}", pinged_.address)));
       return false;
     }
     const auto set = [this](int of, int of_v6, int value) {

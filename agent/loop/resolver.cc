@@ -15,6 +15,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "base/file.h"
 #include "loop/event_loop.h"
 #include "loop/hosts_file.h"
 
@@ -45,6 +46,7 @@ base::Error to_error(int status, const std::string& name) {
     case ARES_ENODATA:
     case ARES_ENONAME: return {base::Kind::not_found, fmt::format("no address for {}", name)};
     case ARES_ETIMEOUT: return {base::Kind::timeout, fmt::format("no name server answered about {}", name)};
+    case ARES_ENOMEM: return {base::Kind::limit, fmt::format("cannot resolve {}: {}", name, ares_strerror(status))};
     case ARES_EBADNAME: return {base::Kind::not_found, fmt::format("{} is no host name", name)};
     default: return {base::Kind::unavailable, fmt::format("cannot resolve {}: {}", name, ares_strerror(status))};
   }
@@ -165,6 +167,8 @@ void AresResolver::Channel::reopen_if_changed() {
   struct stat now {};
   if (!settings.servers.empty() || !lookups.empty() || ::stat("/etc/resolv.conf", &now) != 0) return;
   if (now.st_mtim.tv_sec == config_modified.tv_sec && now.st_mtim.tv_nsec == config_modified.tv_nsec) return;
+  // The library takes a file that it cannot open for a reason not to start at all.
+  if (!base::read_file("/etc/resolv.conf")) return;
   close();
   open();
   kept.clear();

@@ -42,7 +42,7 @@ base::Result<std::string> ScramClient::final(std::string_view server_first) {
   if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size() || !salt || error != std::errc() || stop != end)
     return base::fail(base::Kind::protocol, "the server's SCRAM message cannot be understood");
   if (rounds < 1 || rounds > kMostRounds)
-    return base::fail(base::Kind::limit, "the server asks for " + std::to_string(rounds) + " rounds of SCRAM");
+    return base::fail(base::Kind::protocol, "the server asks for " + std::to_string(rounds) + " rounds of SCRAM");
 
   std::string salted(SHA256_DIGEST_LENGTH, '\0');
   const int made =

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "loop/hosts_file.h"
+#include "loop/own_view.h"
 #include "loop/time_wait.h"
 
 namespace loop {
@@ -26,6 +27,7 @@ std::string message(int code) { return std::error_code(code, std::generic_catego
 
 // A datagram may have been refused by its receiver's kernel; a stream never is once it stands.
 Reason reason_of_transfer(int code, Reason timeout) {
+  if (is_own_want(code) || code == EPERM) return Reason::agent_overloaded;
   return code == ETIMEDOUT ? timeout : code == ECONNREFUSED ? Reason::refused : Reason::reset;
 }
 

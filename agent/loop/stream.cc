@@ -8,7 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
+#include <optional>
 #include <utility>
 
 #include "base/unique_fd.h"
@@ -54,7 +54,7 @@ class Dialing final : public Registration {
   void resolved(base::Result<std::vector<Address>> found) {
     resolving_.reset();
     end_phase("resolve");
-    if (!found) return fail(Reason::dns_error, found.error().text);
+    if (!found) return fail(reason_of_lookup(found.error()), found.error().text);
     addresses_ = *std::move(found);
     begin();
   }
@@ -96,14 +96,15 @@ class Dialing final : public Registration {
   void connect(const Address& address) {
     fd_.reset(
         ::socket(address.storage.ss_family, (dial_.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_) return not_connected(errno);
+    if (!fd_) return not_connected(own_failure(errno, "cannot open a socket to " + peer_));
     if (address.storage.ss_family != AF_UNIX && !dial_.udp) {
       const linger reset{.l_onoff = 1, .l_linger = 0};
       const int on = 1;
       ::setsockopt(fd_.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
       ::setsockopt(fd_.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    if (!bind_source(fd_.value(), dial_.source)) return not_connected(errno);
+    if (!bind_source(fd_.value(), dial_.source))
+      return not_connected(own_failure(errno, "cannot connect to " + peer_ + " from " + dial_.source));
     const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
     bool at_once = ::connect(fd_.value(), to, address.size) == 0;
     if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(code);
@@ -127,12 +128,17 @@ class Dialing final : public Registration {
   }
 
   void not_connected(int code) {
+    const Address* address = at_ > 0 ? &addresses_[at_ - 1] : nullptr;
+    not_connected(connect_failure(code, peer_, dial_.unix_path, address));
+  }
+  void not_connected(StreamFailure failure) {
     watch_.reset();
     deadline_.reset();
     fd_.reset();
+    // What one address said of the service stays true when the agent cannot try the next.
+    if (!told_ || failure.reason != Reason::agent_overloaded) told_ = std::move(failure);
     if (at_ < addresses_.size() && loop_.now() < dial_.deadline) return next_address();
-    const std::string why = code == ETIMEDOUT ? "timed out" : std::error_code(code, std::generic_category()).message();
-    fail(reason_of_connect(code), fmt::format("connect to {}: {}", peer_, why));
+    fail(told_->reason, told_->text);
   }
 
   void connected() {
@@ -181,6 +187,7 @@ class Dialing final : public Registration {
   Connected connected_;
   std::vector<Address> addresses_;
   std::size_t at_ = 0;
+  std::optional<StreamFailure> told_;  // of the addresses so far
   bool inside_constructor_ = true;
   std::string peer_;
   base::Instant began_, until_{};

@@ -219,6 +219,7 @@ base::Result<> Program::start() {
   Pipe in;
   if (command_.input.empty()) {
     in.read.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!in.read) return base::fail_errno(errno, "cannot open /dev/null");
   } else {
     TRY(in, make_pipe());
   }

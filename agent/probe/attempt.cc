@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/own_view.h"
+
 namespace probe {
 namespace {
 
@@ -56,6 +58,7 @@ struct Attempt::Rep {
     if (!done) return;
     timer.reset();
     outcome.took = context.scheduler.now() - started;
+    blame_own_want(outcome);
     if (const std::string fault = own_fault(outcome); !fault.empty()) {
       const base::Duration took = outcome.took;
       outcome = model::Outcome::failure(
@@ -70,6 +73,16 @@ struct Attempt::Rep {
   void expire() {
     finish(model::Outcome::failure(spec.type ? spec.type->late : model::Reason::read_timeout,
                                    "no answer within " + base::format_duration(timeout)));
+  }
+
+  // Libraries say that a name, a file or a key could not be had, and not that there was no descriptor to look with.
+  void blame_own_want(model::Outcome& outcome) const {
+    if (outcome.up || outcome.reason == model::Reason::agent_overloaded) return;
+    const std::string want = loop::own_want();
+    if (want.empty()) return;
+    outcome.text = "the agent itself can open nothing more (" + want + "); this run says nothing about " +
+                   spec.settings->target() + ": " + outcome.text;
+    outcome.reason = model::Reason::agent_overloaded;
   }
 
   // What the agent did not do in time, if a failure may come from that; else "".

@@ -12,8 +12,9 @@ namespace probe {
 
 // `done` comes exactly once, from a later turn, with `took` filled in. A Probe that is silent at its deadline fails
 // with the type's `late` reason; what it says afterwards is not heard. A run that ran out of time while the agent
-// itself stood still fails with agent_overloaded: that is no word about the service. Dropping the Attempt cancels the
-// run; where the Probe may be on the stack (inside `done`, or where nobody knows) it goes by loop::DeferredDelete.
+// itself stood still fails with agent_overloaded, and so does one that failed while the agent can open no descriptor:
+// that is no word about the service. Dropping the Attempt cancels the run; where the Probe may be on the stack (inside
+// `done`, or where nobody knows) it goes by loop::DeferredDelete.
 class Attempt {
  public:
   Attempt(const Context& context, const Spec& spec, Done done);

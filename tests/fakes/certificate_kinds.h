@@ -43,9 +43,7 @@ class CertificateKinds {
     for (const Row& row : {
              Row{"its authority", {trusted()}, model::Reason::none},
              Row{"its authority, TLS 1.2", {trusted(), "tls_config.max_version=TLS12"}, model::Reason::none},
-             Row{"another authority",
-                 {"tls_config.ca_file=" + folder_ + "/other-ca.pem"},
-                 model::Reason::tls_verify},
+             Row{"another authority", {"tls_config.ca_file=" + folder_ + "/other-ca.pem"}, model::Reason::tls_verify},
              Row{"the node's authorities", {}, model::Reason::tls_verify},
              Row{"another name", {trusted(), "tls_config.server_name=elsewhere.test"}, model::Reason::tls_verify},
              Row{"any certificate", {"tls_config.insecure_skip_verify=true"}, model::Reason::none},

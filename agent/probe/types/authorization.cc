@@ -25,8 +25,10 @@ std::string base64(std::string_view bytes) {
 
 base::Result<std::string> credential(const base::Secret& inlined, const std::string& file) {
   if (file.empty()) return inlined.reveal();
-  TRY(std::string text, base::read_file(file, kCredentialLimit));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  auto text = base::read_file(file, kCredentialLimit);
+  // Whatever keeps it from being read, it is the agent that has nothing to show.
+  if (!text) return base::fail(base::Kind::permission, text.error().text);
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
   return text;
 }
 

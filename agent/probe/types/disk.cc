@@ -3,9 +3,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/look_aside.h"
 #include "probe/types/values.h"
@@ -36,7 +39,7 @@ const config::Schema<DiskSettings>& schema() {
           .optional("min_inodes_percent", &DiskSettings::min_inodes_percent,
                     "Part of the inodes that must be left; file systems without a number of them are fine.")
           .optional("writable", &DiskSettings::writable,
-                    "Fail if it is mounted read-only, as after an error of the disk.")
+                    "Fail if the node has mounted it read-only, as after an error of the disk.")
           .check([](const DiskSettings& disk, const config::Complain& complain) {
             if (disk.path.empty() || disk.path[0] != '/') complain("path", "must be an absolute path");
             if (disk.min_available_percent < 0 || disk.min_available_percent > 100)
@@ -54,19 +57,35 @@ std::string percent(double part) {
   return text;
 }
 
+// By the node's own mounts: those of the agent's sandbox have other flags, and other file systems in some places.
+struct Place {
+  std::string hidden;  // why the agent sees another file system there
+  bool read_only = false;
+};
+
+Place place_of(const std::string& path, bool read_only_here) {
+  const loop::Mounts mounts = loop::read_mounts();
+  std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  const std::string whole = real ? real.get() : path;
+  Place place{loop::hidden_by_sandbox(whole, mounts.self, mounts.node), read_only_here};
+  if (read_only_here && !mounts.self.empty())
+    place.read_only = loop::read_only_on_node(whole, mounts.self, mounts.node);
+  return place;
+}
+
 Outcome look(const DiskSettings& settings) {
   struct statvfs found {};
   if (::statvfs(settings.path.c_str(), &found) != 0) {
-    const int error = errno;
-    return Outcome::failure(error == EACCES ? Reason::auth_failed : Reason::unreachable,
-                            base::fail_errno(error, settings.path).value().text);
+    return failure_at(settings.path, base::fail_errno(errno, settings.path).value(), Reason::unreachable);
   }
+  const Place place = place_of(settings.path, (found.f_flag & ST_RDONLY) != 0);
+  if (!place.hidden.empty()) return Outcome::failure(Reason::agent_overloaded, settings.path + ": " + place.hidden);
   const auto size = static_cast<double>(found.f_blocks) * static_cast<double>(found.f_frsize);
   const auto available = static_cast<double>(found.f_bavail) * static_cast<double>(found.f_frsize);
   const auto inodes = static_cast<double>(found.f_files);
   const double left = size > 0 ? 100 * available / size : 100;
   const double inodes_left = inodes > 0 ? 100 * static_cast<double>(found.f_favail) / inodes : 100;
-  const bool read_only = (found.f_flag & ST_RDONLY) != 0;
+  const bool read_only = place.read_only;
 
   Outcome outcome = Outcome::success(settings.path + " has " + percent(left) + " left");
   if (read_only && settings.writable)

@@ -6,6 +6,7 @@
 
 #include "loop/program_file.h"
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/perfdata.h"
 
@@ -108,9 +109,9 @@ class ExecProbe final : public Probe {
     command.limit = std::max(left, base::Millis{1});
     command.grace = base::Millis{0};
     running_ = context_.spawner.spawn(std::move(command), [this](base::Result<loop::Finished> finished) {
-      Outcome outcome = finished
-                            ? judge(settings_, *finished)
-                            : Outcome::failure(Reason::exit_code, "could not be started: " + finished.error().text);
+      Outcome outcome =
+          finished ? judge(settings_, *finished)
+                   : failure_at(settings_.command[0], finished.error(), Reason::exit_code, "could not be started: ");
       std::exchange(done_, nullptr)(std::move(outcome));
     });
   }

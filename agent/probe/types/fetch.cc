@@ -1,5 +1,6 @@
 #include "probe/types/fetch.h"
 
+#include "probe/own_fault.h"
 #include "probe/types/url.h"
 
 namespace probe {
@@ -39,8 +40,8 @@ void FetchProbe::start(base::Instant deadline, Done done) {
   if (request_.basic_auth || request_.authorization) {
     auto value = request_.basic_auth ? header_value(*request_.basic_auth) : header_value(*request_.authorization);
     if (!value) {
-      pending_ = context_.scheduler.after({}, [this, why = value.error().text] {
-        std::exchange(done_, nullptr)(Outcome::failure(Reason::auth_failed, "no credentials to send: " + why));
+      pending_ = context_.scheduler.after({}, [this, why = value.error()] {
+        std::exchange(done_, nullptr)(failure_of(why, Reason::agent_overloaded, "no credentials to send: "));
       });
       return;
     }

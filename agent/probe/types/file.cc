@@ -1,6 +1,7 @@
 // Files that must be there: how old, how large, what they say. Of a pattern the newest file is looked at, so that the
 // freshness of backups is one probe.
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,9 +10,9 @@
 #include <memory>
 #include <utility>
 
-#include "base/file.h"
 #include "base/unique_fd.h"
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/look_aside.h"
 #include "probe/types/values.h"
@@ -96,6 +97,25 @@ base::Result<std::string> tail_of(const Found& found) {
   return text;
 }
 
+// Of the folder that could not be looked into, if there was one; on this thread only.
+thread_local int glob_error = 0;
+
+std::vector<std::string> glob(const std::string& pattern, int& error) {
+  glob_error = 0;
+  ::glob_t found{};
+  const auto note = [](const char*, int code) {
+    if (code != ENOENT && code != ENOTDIR) glob_error = code;
+    return 0;  // and on with the others
+  };
+  std::vector<std::string> paths;
+  const int ended = ::glob(pattern.c_str(), 0, note, &found);
+  for (std::size_t i = 0; ended == 0 && i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+  ::globfree(&found);
+  if (ended == GLOB_NOSPACE) glob_error = ENOMEM;
+  if (glob_error != 0) error = glob_error;
+  return paths;
+}
+
 // One look at the files. It owns its settings with the target: it may go on when both its probe and that are gone.
 class Look {
  public:
@@ -106,7 +126,7 @@ class Look {
     std::size_t count = 0;
     int error = ENOENT;
     const bool pattern = settings_.path.find_first_of("*?[") != std::string::npos;
-    for (const std::string& path : pattern ? base::glob(settings_.path) : std::vector{settings_.path}) {
+    for (const std::string& path : pattern ? glob(settings_.path, error) : std::vector{settings_.path}) {
       Found found{path, {}};
       if (::stat(path.c_str(), &found.status) != 0) {
         error = errno;
@@ -129,13 +149,21 @@ class Look {
  private:
   double age(const Found& found) const { return base::seconds(now_) - modified(found); }
 
+  // No file was found, and it may be there all the same; else an empty Outcome.
+  Outcome cannot_look(std::size_t count, int error) const {
+    if (count > 0) return {};
+    const base::Error why = base::fail_errno(error, settings_.path).value();
+    Outcome outcome = failure_at(settings_.path, why, Reason::unreachable);
+    return outcome.reason == Reason::agent_overloaded ? outcome : Outcome{};
+  }
+
   Outcome judge(const Found& found, std::size_t count, int error) const {
+    if (const Outcome blind = cannot_look(count, error); !blind.text.empty()) return blind;
     if (!settings_.exists)
       return count == 0 ? Outcome::success("there is no " + settings_.path)
                         : Outcome::failure(Reason::body_mismatch, found.path + " is there, and must not be");
     if (count == 0 && error != ENOENT)
-      return Outcome::failure(error == EACCES ? Reason::auth_failed : Reason::unreachable,
-                              base::fail_errno(error, settings_.path).value().text);
+      return failure_of(base::fail_errno(error, settings_.path).value(), Reason::unreachable);
     if (count < static_cast<std::size_t>(settings_.min_count))
       return Outcome::failure(Reason::body_mismatch, count == 0 ? "there is no " + settings_.path
                                                                 : std::to_string(count) + " of " +
@@ -159,9 +187,7 @@ class Look {
 
   Outcome judge_content(const Found& found, const std::string& written) const {
     const auto text = tail_of(found);
-    if (!text)
-      return Outcome::failure(text.error().kind == base::Kind::permission ? Reason::auth_failed : Reason::unreachable,
-                              text.error().text);
+    if (!text) return failure_of(text.error(), Reason::unreachable);
     if (settings_.matches.regex && !settings_.matches.regex->found_in(*text))
       return Outcome::failure(Reason::body_mismatch,
                               found.path + " does not match " + settings_.matches.regex->pattern());

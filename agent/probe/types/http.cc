@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/cel_check.h"
@@ -211,7 +212,7 @@ class HttpProbe final : public Probe {
     if (prepared_.tokens) return send_token();
     if (prepared_.basic_auth || prepared_.authorization) {
       auto value = prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
-      if (!value) return refuse(value.error().text);
+      if (!value) return refuse(value.error());
       authorization_ = std::move(*value);
     }
     ask();
@@ -234,7 +235,8 @@ class HttpProbe final : public Probe {
         context_, *prepared_.tokens, deadline_, [this, began](base::Result<std::string> header) {
           token_took_ = context_.scheduler.now() - began;
           if (!header)
-            return end(without_answer("no token from " + prepared_.tokens->url() + ": " + header.error().text));
+            return end(without_answer(
+                failure_of(header.error(), Reason::auth_failed, "no token from " + prepared_.tokens->url() + ": ")));
           authorization_ = *std::move(header);
           ask();
         });
@@ -275,8 +277,7 @@ class HttpProbe final : public Probe {
   }
 
   // With the measurements of a run that got no answer, as for any other reason.
-  Outcome without_answer(const std::string& why) const {
-    Outcome outcome = Outcome::failure(Reason::auth_failed, why);
+  Outcome without_answer(Outcome outcome) const {
     measure_http({}, outcome.reason, outcome.measurements);
     if (prepared_.cel.configured()) outcome.measurements.push_back({"probe_failed_due_to_cel", 0.0, {}});
     return outcome;
@@ -290,9 +291,10 @@ class HttpProbe final : public Probe {
     std::exchange(done_, nullptr)(std::move(outcome));
   }
 
-  void refuse(std::string why) {
-    refusing_ = context_.scheduler.after(
-        {}, [this, why = std::move(why)] { end(without_answer("no credentials to send: " + why)); });
+  void refuse(base::Error why) {
+    refusing_ = context_.scheduler.after({}, [this, why = std::move(why)] {
+      end(without_answer(failure_of(why, Reason::agent_overloaded, "no credentials to send: ")));
+    });
   }
 
   const Context& context_;

@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
@@ -117,7 +118,7 @@ class JourneyProbe final : public Probe {
     for (const auto& [name, file] : settings_.variable_files) {
       auto value = credential({}, file);
       if (!value) {
-        end(Outcome::failure(Reason::auth_failed, "no value for ${" + name + "}: " + value.error().text));
+        end(failure_of(value.error(), Reason::agent_overloaded, "no value for ${" + name + "}: "));
         return false;
       }
       variables_[name] = {std::move(*value), false};

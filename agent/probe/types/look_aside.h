@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "probe/own_fault.h"
 #include "probe/probe.h"
 
 namespace probe {
@@ -20,9 +21,7 @@ inline loop::Handle look_aside(const Context& context, const std::string& probe,
       {probe, path}, [found, look = std::move(look)] { *found = look(); },
       [found, done = std::move(done)](base::Result<> ran) {
         if (ran) return done(std::move(*found));
-        done(model::Outcome::failure(
-            ran.error().kind == base::Kind::timeout ? model::Reason::read_timeout : model::Reason::agent_overloaded,
-            ran.error().text));
+        done(failure_of(ran.error(), model::Reason::read_timeout));
       });
 }
 

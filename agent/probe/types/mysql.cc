@@ -85,7 +85,7 @@ class MysqlProbe final : public Conversation {
   // Some servers close after a login that was given up, without a word.
   bool closed_by_peer() override {
     if (step_ != Step::giving_up) return false;
-    fail(Reason::auth_failed, why_not_);
+    fail(refusal_, why_not_);
     return true;
   }
 
@@ -93,7 +93,7 @@ class MysqlProbe final : public Conversation {
     switch (step_) {
       case Step::greeting: return greeted(payload);
       case Step::login: return answered_login(payload);
-      case Step::giving_up: return fail(Reason::auth_failed, why_not_);
+      case Step::giving_up: return fail(refusal_, why_not_);
       case Step::asking: return answered(payload);
     }
   }
@@ -121,7 +121,10 @@ class MysqlProbe final : public Conversation {
     const auto password = credential(settings_.password, settings_.password_file);
     // The handshake goes on without: what is broken off in its middle counts against this host.
     password_ = password.value_or("");
-    if (!password) why_not_ = "wants a password; there is none: " + password.error().text;
+    if (!password) {
+      why_not_ = "wants a password; there is none: " + password.error().text;
+      refusal_ = Reason::agent_overloaded;  // nothing is wrong with the server
+    }
     plugin_ = greeting_->plugin;
     auto proof = mysql::proof(plugin_, password_, greeting_->salt);
     if (!proof) {  // the server will say whether this user logs in another way
@@ -184,7 +187,7 @@ class MysqlProbe final : public Conversation {
     // 1044, 1045, 1698: access denied; 1251, 1275, 1862: methods and expired passwords; 1129: this host is locked out.
     constexpr int kLogin[] = {1044, 1045, 1251, 1275, 1698, 1862, 1820};
     if (std::find(std::begin(kLogin), std::end(kLogin), code) != std::end(kLogin))
-      return fail(Reason::auth_failed, why_not_.empty() ? said : why_not_);
+      return fail(refusal_, why_not_.empty() ? said : why_not_);
     if (code == 1129) return fail(Reason::auth_failed, said + "; somebody on this node breaks off its handshakes");
     fail(code == 1040 ? Reason::queue_saturated : Reason::status_mismatch, said);
   }
@@ -331,7 +334,8 @@ class MysqlProbe final : public Conversation {
   std::optional<mysql::Greeting> greeting_;
   std::uint8_t sequence_ = 0;  // of the packet that came last
   std::string password_, plugin_;
-  std::string why_not_;  // this side cannot log in; the handshake is ended all the same
+  std::string why_not_;                   // this side cannot log in; the handshake is ended all the same
+  Reason refusal_ = Reason::auth_failed;  // whose fault that is
   std::vector<Statement> statements_;
   std::size_t at_ = 0;
   Part part_ = Part::header;

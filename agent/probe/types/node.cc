@@ -71,7 +71,7 @@ class NodeProbe final : public Probe {
  private:
   Outcome look() const {
     const auto memory = base::read_file(settings_.proc + "/meminfo");
-    if (!memory) return Outcome::failure(Reason::unreachable, memory.error().text);
+    if (!memory) return Outcome::failure(Reason::agent_overloaded, memory.error().text);
     const auto of = [&](const char* key) { return number_after(*memory, key).value_or(0) * 1024; };
     const double total = of("MemTotal:"), available = of("MemAvailable:");
     const double left = total > 0 ? 100 * available / total : 0;

@@ -111,15 +111,17 @@ base::Result<loop::HttpRequest> TokenSource::request(Style style) const {
 }
 
 base::Result<> TokenSource::take(const loop::HttpResponse& response, base::Instant now) {
-  if (response.reason != model::Reason::none) return base::fail(base::Kind::unavailable, response.text);
+  if (response.reason != model::Reason::none)
+    return base::fail(response.reason == model::Reason::agent_overloaded ? base::Kind::limit : base::Kind::unavailable,
+                      response.text);
   const json document = json::parse(response.body, nullptr, false);
   const bool readable = document.is_object();
   if (response.status / 100 != 2) {
     const std::string error = readable ? text_of(document, "error") : "";
     const std::string more = readable ? text_of(document, "error_description") : "";
-    return base::fail(base::Kind::permission, "status " + std::to_string(response.status) +
-                                                  (error.empty() ? "" : ": " + error) +
-                                                  (more.empty() ? "" : " (" + more + ")"));
+    return base::fail(base::Kind::protocol, "status " + std::to_string(response.status) +
+                                                (error.empty() ? "" : ": " + error) +
+                                                (more.empty() ? "" : " (" + more + ")"));
   }
   const std::string token = readable ? text_of(document, "access_token") : "";
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)

@@ -176,7 +176,7 @@ class PostgresProbe final : public Conversation {
       return;
     }
     const auto password = credential(settings_.password, settings_.password_file);
-    if (!password) return fail(Reason::auth_failed, "wants a password; there is none: " + password.error().text);
+    if (!password) return fail(Reason::agent_overloaded, "wants a password; there is none: " + password.error().text);
     if (password->empty()) return fail(Reason::auth_failed, "wants a password; give password_file");
     if (method == 10 && body.find(std::string("SCRAM-SHA-256\0", 14)) != std::string::npos) {
       static base::Random random = base::Random::from_entropy();

@@ -6,6 +6,7 @@
 
 #include "loop/doubts.h"
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/values.h"
 
@@ -87,39 +88,45 @@ std::string_view cause_of(const Death& death) {
 // two are told by different descriptors, in any order.
 constexpr base::Duration kSameMoment = std::chrono::seconds{2};
 
-// What one look found. No process: `text` says why.
+// What one look found. No process: `failure` says why.
 struct Found {
   std::optional<Process> process;
   std::size_t count = 0;
-  std::string text;
+  Outcome failure;
 };
+
+Outcome gone(std::string text) { return Outcome::failure(Reason::process_gone, std::move(text)); }
 
 Found look(const ProcessSettings& settings) {
   Found found;
   if (!settings.pidfile.empty()) {
     auto process = loop::read_pidfile(settings.pidfile);
-    if (!process) found.text = process.error().text;
+    if (!process) found.failure = failure_at(settings.pidfile, process.error(), Reason::process_gone);
     else found.process = std::move(*process), found.count = 1;
     return found;
   }
-  std::vector<Process> all = loop::find_processes(settings.process_name);
-  found.count = all.size();
-  if (all.empty()) found.text = "there is no process called " + settings.process_name;
-  else found.process = std::move(all.front());
+  auto all = loop::find_processes(settings.process_name);
+  if (!all) {
+    found.failure = failure_of(all.error(), Reason::agent_overloaded);
+    return found;
+  }
+  found.count = all->size();
+  if (all->empty()) found.failure = gone("there is no process called " + settings.process_name);
+  else found.process = std::move(all->front());
   return found;
 }
 
 Found look_at(const base::Result<loop::UnitState>& state, const std::string& unit) {
   Found found;
   if (!state) {
-    found.text = state.error().text;
+    found.failure = gone(state.error().text);
   } else if (state->main_pid == 0) {
-    found.text = unit + " has no main process; it is " + state->active + " (" + state->sub + ")";
+    found.failure = gone(unit + " has no main process; it is " + state->active + " (" + state->sub + ")");
   } else if (auto process = loop::read_process(state->main_pid)) {
     found.process = std::move(*process);
     found.count = 1;
   } else {
-    found.text = process.error().text;
+    found.failure = failure_of(process.error(), Reason::process_gone);
   }
   return found;
 }
@@ -136,15 +143,14 @@ class ProcessProbe final : public Probe {
     }
     pending_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<loop::UnitState> state) {
       if (state || state.error().kind == base::Kind::not_found) return finish(look_at(state, settings_.unit));
-      // A systemd that is silent (it reads its units again, say) says nothing about the process.
-      const bool timeout = state.error().kind == base::Kind::timeout;
-      tell(Outcome::failure(timeout ? Reason::agent_overloaded : Reason::unreachable, state.error().text));
+      // A systemd that is silent (it reads its units again, say) or cannot be asked says nothing about the process.
+      tell(Outcome::failure(Reason::agent_overloaded, state.error().text));
     });
   }
 
  private:
   void finish(const Found& found) {
-    if (!found.process) return tell(Outcome::failure(Reason::process_gone, found.text));
+    if (!found.process) return tell(found.failure);
     Outcome outcome = Outcome::success(in_words(*found.process));
     if (found.count < static_cast<std::size_t>(settings_.min_count))
       outcome = Outcome::failure(Reason::process_gone, std::to_string(found.count) + " of " +

@@ -74,7 +74,8 @@ class RabbitmqProbe final : public Conversation {
 
   void connected() override {
     const auto password = credential(settings_.password, settings_.password_file);
-    if (!password) return fail(Reason::auth_failed, "was not asked; no password to send: " + password.error().text);
+    if (!password)
+      return fail(Reason::agent_overloaded, "was not asked; no password to send: " + password.error().text);
     password_ = *password;
     say(std::string(amqp::kProtocolHeader));
   }

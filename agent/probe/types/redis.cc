@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
@@ -143,8 +144,7 @@ class RedisProbe final : public Conversation {
       questions_.push_back(words);
     };
     const auto password = credential(settings_.password, settings_.password_file);
-    if (!password)
-      return finish(Outcome::failure(Reason::auth_failed, "no password to send: " + password.error().text));
+    if (!password) return finish(failure_of(password.error(), Reason::agent_overloaded, "no password to send: "));
     if (!password->empty()) {
       std::vector<std::string> words{"AUTH", *password};
       if (!settings_.username.empty()) words.insert(words.begin() + 1, settings_.username);

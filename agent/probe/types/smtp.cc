@@ -200,7 +200,8 @@ class SmtpProbe final : public Conversation {
     if (settings_.username.empty()) return after_login();
     const auto password = credential(settings_.password, settings_.password_file);
     if (!password)
-      return leave(failure(Reason::auth_failed, "was not logged in to; no password to send: " + password.error().text));
+      return leave(
+          failure(Reason::agent_overloaded, "was not logged in to; no password to send: " + password.error().text));
     password_ = *password;
     plain_ = has_word(mechanisms, "PLAIN");
     if (plain_) {

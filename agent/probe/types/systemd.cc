@@ -86,10 +86,8 @@ class SystemdProbe final : public Probe {
   static Outcome refused(const base::Error& error) {
     // That systemd cannot be asked says nothing bad about the unit; only its own word does. While it reads its units
     // again it is silent for longer than many a timeout.
-    const Reason reason = error.kind == base::Kind::not_found ? Reason::unit_failed
-                          : error.kind == base::Kind::timeout ? Reason::agent_overloaded
-                                                              : Reason::unreachable;
-    return Outcome::failure(reason, error.text);
+    return Outcome::failure(error.kind == base::Kind::not_found ? Reason::unit_failed : Reason::agent_overloaded,
+                            error.text);
   }
 
   const Context& context_;

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "loop/hmac.h"
 #include "probe/common_keys.h"
+#include "probe/own_fault.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
 #include "probe/types/conversation.h"
@@ -142,7 +143,7 @@ class WebsocketProbe final : public Conversation {
     if (prepared_.basic_auth || prepared_.authorization) {
       const auto value =
           prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
-      if (!value) return finish(Outcome::failure(Reason::auth_failed, "no credentials to send: " + value.error().text));
+      if (!value) return finish(failure_of(value.error(), Reason::agent_overloaded, "no credentials to send: "));
       if (value->find_first_of("\r\n") != std::string::npos)
         return finish(Outcome::failure(Reason::auth_failed, "no credentials to send: they have a line break in them"));
       head += "Authorization: " + *value + "\r\n";

@@ -116,12 +116,12 @@ TEST_CASE("processes are found by name, the oldest first") {
   // In the middle of exec a process has its new arguments and its old name.
   while (found.size() < 2) {
     found.clear();
-    for (const auto& process : loop::find_processes("sleep"))
+    for (const auto& process : loop::find_processes("sleep").value())
       if (process.name == "sleep" && (process.pid == one.pid || process.pid == two.pid)) found.push_back(process);
   }
   CHECK(found.at(0).pid == std::min(one.pid, two.pid));
   CHECK(found.at(0).name == "sleep");
-  CHECK(loop::find_processes("no such program").empty());
+  CHECK(loop::find_processes("no such program").value().empty());
 }
 
 TEST_CASE("a pidfile is read, and what is wrong with it is said") {

@@ -29,9 +29,8 @@ struct World {
 
   std::unique_ptr<loop::Stream> dial(const TcpPeer& peer, base::Duration limit = 10s) {
     std::unique_ptr<loop::Stream> stream;
-    const auto handle =
-        dialer.connect({.host = "127.0.0.1", .port = peer.port(), .deadline = loop.now() + limit},
-                       [&](loop::Connected connected) { stream = std::move(connected.stream); });
+    const auto handle = dialer.connect({.host = "127.0.0.1", .port = peer.port(), .deadline = loop.now() + limit},
+                                       [&](loop::Connected connected) { stream = std::move(connected.stream); });
     REQUIRE(fakes::run_until(loop, [&] { return stream != nullptr; }));
     return stream;
   }
@@ -147,11 +146,10 @@ TEST_CASE("an upgrade ends where clear text was slipped in, and where the clear 
     auto connected = world.dial(peer, row.reason == Reason::send_timeout ? 500ms : 20s);
     std::optional<loop::StreamFailure> failure;
     connected->write(std::string(row.size - 9, 'x') + "STARTTLS\n", nullptr);
-    connected->start_tls(any_certificate(), "", row.unread,
-                                [&](const loop::StreamFailure* bad) {
-                                  REQUIRE_FALSE(failure.has_value());
-                                  failure = bad ? *bad : loop::StreamFailure{};
-                                });
+    connected->start_tls(any_certificate(), "", row.unread, [&](const loop::StreamFailure* bad) {
+      REQUIRE_FALSE(failure.has_value());
+      failure = bad ? *bad : loop::StreamFailure{};
+    });
     CHECK_FALSE(failure.has_value());
     CHECK(fakes::run_until(world.loop, [&] { return failure.has_value(); }));
     CHECK(failure->reason == row.reason);

@@ -203,7 +203,7 @@ TEST_CASE("secrets come from files, and what cannot be read is told") {
   CHECK(good.asked().body == "p=open sesame");
   ::unlink(file.c_str());
   Walk bad(yaml);
-  CHECK(bad.found.reason == Reason::auth_failed);
+  CHECK(bad.found.reason == Reason::agent_overloaded);
   CHECK(bad.found.text.starts_with("no value for ${password}: "));
 }
 

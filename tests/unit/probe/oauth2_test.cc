@@ -173,7 +173,7 @@ TEST_CASE("the secret's file is read whenever a token is fetched") {
   client.start();
   client.world.loop.run_due();
   REQUIRE(client.found);
-  CHECK(client.found->reason == Reason::auth_failed);
+  CHECK(client.found->reason == Reason::agent_overloaded);
 }
 
 TEST_CASE("oauth2 is told what it cannot be") {

