@@ -15,6 +15,9 @@
 namespace app {
 namespace {
 
+// Of --query.max-samples: a step that finds nothing costs a little, too.
+constexpr std::size_t kSamplesPerStep = 5;
+
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
@@ -60,6 +63,7 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
   out.compat = compat_of(config);
   out.default_step_ms = config.global.evaluation_interval.count();
   out.max_samples = options.max_samples;
+  out.max_steps = std::max(out.max_steps, options.max_samples / kSamplesPerStep);
   out.timeout = options.query_timeout;
   return out;
 }

@@ -232,6 +232,10 @@ class CountValues final : public AggregateNode {
     AggregateNode::forget();
     out_.clear();
   }
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    out_.count_in(evaluation);
+    return AggregateNode::begin(evaluation, steps);
+  }
   const SeriesTable& series() const override { return out_; }
 
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {

@@ -134,6 +134,10 @@ class Matched : public Node {
     left_groups_.clear();
     right_groups_.clear();
   }
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    signatures_.count_in(evaluation);
+    return Node::begin(evaluation, steps);
+  }
 
  protected:
   model::Labels signature(const model::Labels& labels) const {

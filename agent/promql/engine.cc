@@ -103,6 +103,7 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std::int64_t t) {
   if (t > kFarthest || t < -kFarthest) return base::fail(base::Kind::invalid, "the evaluation time is out of range");
+  TRY_VOID(check_price(price_of(expr, t, t, 1, rep_->options), rep_->options));
   Evaluation evaluation = rep_->start(data, t, t);
   if (expr.type == ValueType::string) return Value(StringValue{t, as<StringExpr>(unwrapped(expr)).value});
   Plan& plan = rep_->plan_for(expr, data);
@@ -120,7 +121,7 @@ base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std
     rep_->scratch.swap(evaluation.scratch);
     return Value(out);
   }
-  if (!plan.root->vector(evaluation, t, rep_->points)) return failed();
+  if (!plan.root->vector(evaluation, t, rep_->points) || !evaluation.hold(0)) return failed();
   rep_->scratch.swap(evaluation.scratch);
   const SeriesTable& series = plan.root->series();
   Vector out;
@@ -140,6 +141,7 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
   if (end < start) return base::fail(base::Kind::invalid, "end timestamp must not be before start time");
   if (start < -kFarthest || end > kFarthest || step > kFarthest)
     return base::fail(base::Kind::invalid, "the evaluation time is out of range");
+  TRY_VOID(check_price(price_of(expr, start, end, step, rep_->options), rep_->options));
   Evaluation evaluation = rep_->start(data, start, end);
   Plan& plan = rep_->plan_for(expr, data);
   const auto failed = [&] { return tl::unexpected<base::Error>(evaluation.error); };

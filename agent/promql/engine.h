@@ -23,12 +23,32 @@ struct EngineOptions {
   std::int64_t lookback_ms = 300'000;
   std::int64_t default_step_ms = 60'000;  // of subqueries without a step: the global evaluation interval
   std::size_t max_samples = 50'000'000;
+  // Steps of the range and of all subqueries together, whether they find something or not: more are refused before the
+  // first of them.
+  std::size_t max_steps = 10'000'000;
   base::Millis timeout{120'000};
   // Looked at now and then; true ends the query with Kind::cancelled.
   const std::atomic<bool>* cancelled = nullptr;
   // The same by asking, a few times a second: for what costs a system call. May be empty.
   std::function<bool()> abandoned{};
+  // Told how many bytes of samples and label sets the evaluation holds, whenever that is more than it was told; false
+  // ends it with Kind::limit. May be empty.
+  std::function<bool(std::size_t bytes)> reserve{};
 };
+
+inline constexpr const char* kTooManySamples =
+    "query processing would load too many samples into memory in query execution";
+
+// What an expression costs whatever the data are, evaluated at start, start+step … end.
+struct Price {
+  double steps = 0;    // evaluations of the whole and of the insides of subqueries
+  double windows = 0;  // of those, how many are looked at again by the functions around subqueries, in all
+};
+Price price_of(const Expr& expr, std::int64_t start, std::int64_t end, std::int64_t step, const EngineOptions& options);
+// A step is looked at this often at most, by the windows that it lies in.
+inline constexpr double kWindowsPerStep = 100;
+// Kind::limit if it is more than the options allow. An Engine asks this itself; who prepares data for it asks before.
+base::Result<> check_price(const Price& price, const EngineOptions& options);
 
 // Errors carry Prometheus' texts: Kind::invalid (execution), timeout, limit, cancelled.
 class Engine {

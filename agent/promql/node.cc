@@ -6,6 +6,11 @@ namespace promql {
 namespace {
 
 constexpr base::Millis kQuestionEvery{200};
+// Of memory: a sample with the room that its vector keeps for more, and what a label set takes beside its text.
+constexpr std::size_t kSampleBytes = 24;
+constexpr std::size_t kLabelsBytes = 96;
+constexpr std::size_t kReserveStep = 1024 * 1024;
+constexpr std::size_t kFreeLabels = 16 * 1024 * 1024;
 constexpr std::size_t kMostRemarks = 1000;  // that are counted; the API shows ten
 
 }  // namespace
@@ -13,7 +18,12 @@ constexpr std::size_t kMostRemarks = 1000;  // that are counted; the API shows t
 std::uint32_t SeriesTable::intern(const model::Labels& labels) {
   for (std::size_t i = ids_.size(); i < labels_.size(); ++i) ids_.emplace(labels_[i], static_cast<std::uint32_t>(i));
   const auto [found, is_new] = ids_.emplace(labels, size());
-  if (is_new) labels_.push_back(labels);
+  if (!is_new) return found->second;
+  if (!labels.empty() && evaluation_ && !evaluation_->hold(labels)) {
+    ids_.erase(found);
+    return intern({});
+  }
+  labels_.push_back(labels);
   return found->second;
 }
 
@@ -29,8 +39,25 @@ bool Evaluation::fail(base::Kind kind, std::string text) {
 
 bool Evaluation::hold(std::size_t more) {
   samples += more;
-  return samples <= options->max_samples ||
-         fail(base::Kind::limit, "query processing would load too many samples into memory in query execution");
+  if (samples > options->max_samples) return fail(base::Kind::limit, kTooManySamples);
+  return reserve();
+}
+
+// The label sets of a query may take as much memory as its samples, and a little more.
+bool Evaluation::hold(const model::Labels& labels) {
+  label_bytes += kLabelsBytes;
+  for (const model::Label label : labels) label_bytes += label.name.size() + label.value.size();
+  if (label_bytes > options->max_samples * sizeof(model::Sample) + kFreeLabels)
+    return fail(base::Kind::limit, kTooManySamples);
+  return reserve();
+}
+
+bool Evaluation::reserve() {
+  if (!error.text.empty()) return false;
+  const std::size_t bytes = samples * kSampleBytes + label_bytes;
+  if (!options->reserve || bytes <= reserved) return true;
+  reserved = bytes + kReserveStep;
+  return options->reserve(reserved) || fail(base::Kind::limit, kTooManySamples);
 }
 
 bool Evaluation::still_wanted() {
@@ -69,6 +96,7 @@ void Node::forget() {
 }
 
 bool Node::begin(Evaluation& evaluation, const Steps& steps) {
+  table_.count_in(evaluation);
   for (const NodePtr& child : children_)
     if (!child->begin(evaluation, steps)) return false;
   return true;

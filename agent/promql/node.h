@@ -22,9 +22,14 @@
 
 namespace promql {
 
+struct Evaluation;
+
 // Series numbered from 0, each label set once.
 class SeriesTable {
  public:
+  // Label sets that are new from now on count in this evaluation, which lives until the next call. When it may not hold
+  // them, they become one empty set, and the evaluation has its error.
+  void count_in(Evaluation& evaluation) { evaluation_ = &evaluation; }
   std::uint32_t intern(const model::Labels& labels);
   // For labels that are known to be new: costs no hash until somebody interns.
   void append(const model::Labels& labels) { labels_.push_back(labels); }
@@ -35,6 +40,7 @@ class SeriesTable {
  private:
   std::vector<model::Labels> labels_;
   std::unordered_map<model::Labels, std::uint32_t, model::LabelsHash> ids_;
+  Evaluation* evaluation_ = nullptr;
 };
 
 struct Point {
@@ -60,6 +66,8 @@ struct Evaluation {
   std::int64_t end = 0;
   base::Instant deadline{};
   std::size_t samples = 0;
+  std::size_t label_bytes = 0;
+  std::size_t reserved = 0;       // bytes that options->reserve was told
   base::Instant next_question{};  // whether somebody still waits
   std::uint32_t ticks = 0;
   base::Error error{};
@@ -68,10 +76,12 @@ struct Evaluation {
   bool v3() const { return options->compat == Compat::v3; }
   bool fail(base::Kind kind, std::string text);
   bool fail(std::string text) { return fail(base::Kind::invalid, std::move(text)); }
-  bool hold(std::size_t more);  // counts samples held in memory; false over the limit
+  bool hold(std::size_t more);             // counts samples held in memory; false over the limit, and after any error
+  bool hold(const model::Labels& labels);  // the same of a label set that was made
   // Called often; looks at the clock and the cancel flag now and then.
   bool tick() { return (++ticks & 255u) != 0 || still_wanted(); }
   bool still_wanted();
+  bool reserve();
   // `begin` is the byte of the text that it is about. A text that comes again only moves, as it does in Prometheus.
   void remark(std::string text, std::size_t begin);
 };

@@ -16,7 +16,7 @@ services:
     probes: [{name: self, type: exec, command: [/bin/true]}]
 """
 
-# Steps without end that find nothing: only the time limit ends it, or somebody.
+# Steps without end that find nothing: with a limit of samples that allows them, only the time ends it, or somebody.
 ENDLESS = "count_over_time((vector(1) > 2)[100y:1ms])"
 
 
@@ -37,7 +37,8 @@ def wait_for_metrics(agent, what, **wanted):
 
 
 query = "query?query=" + urllib.parse.quote(ENDLESS)
-with lib.folder() as where, lib.Agent(where, CONFIG, "--query.max-concurrency=1", "--query.timeout=10m") as agent:
+with lib.folder() as where, lib.Agent(where, CONFIG, "--query.max-concurrency=1", "--query.timeout=10m",
+                                              "--query.max-samples=100000000000000") as agent:
     assert metric(agent, "prometheus_engine_queries_concurrent_max") == 1
     first = ask(agent, query)
     wait_for_metrics(agent, "the first query to run", running=1)

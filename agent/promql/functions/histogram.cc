@@ -100,6 +100,7 @@ class HistogramQuantile final : public Node {
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
     for (Histogram& histogram : histograms_) histogram.seen = false;
+    keys_.count_in(evaluation);
     return Node::begin(evaluation, steps);
   }
 

@@ -107,12 +107,106 @@ TEST_CASE("ranges and steps that make samples without end stop at the limit of s
 
 TEST_CASE("steps without end that find nothing stop at the time limit") {
   promql::EngineOptions options = limits();
-  options.timeout = base::Millis{50};
-  for (const char* text : {"count_over_time((load > 1e9)[100y:1ms])", "nosuch[100y:1ms]",
-                           "absent_over_time(nosuch[100y:1ms])", "sum_over_time(absent(load)[100y:1ms])"}) {
+  options.timeout = base::Millis{20};
+  for (const char* text :
+       {"count_over_time((load > 1e9)[2h:1ms])", "nosuch[2h:1ms]", "absent_over_time(nosuch[2h:1ms])"}) {
     CAPTURE(text);
     CHECK(end_of(text, options) == kTooLate);
   }
+}
+
+TEST_CASE("steps without end are refused before the first of them") {
+  promql::EngineOptions options = limits();
+  options.max_samples = 50'000'000;
+  std::size_t asked = 0;
+  options.abandoned = [&] { return ++asked, false; };
+  const std::string refused[] = {
+      "sum_over_time(load[10y:1ms])",
+      "sum_over_time(nosuch[10y:1ms])",
+      "sum_over_time(vector(1)[10y:1ms])",
+      "nosuch[100y:1ms]",
+      "absent_over_time(nosuch[100y:1ms])",
+      "sum_over_time(absent(load)[100y:1ms])",
+      "-sum(1 + max_over_time(((vector(1)))[10y:1ms] @ 1000))",
+      "topk(scalar(count_over_time(nosuch[10y:1ms])), load)",
+      "sum_over_time(nosuch[9000w:1ms] offset 1h)",
+      // The steps of the inner one are few, but each is looked at a thousand times.
+      "sum_over_time(sum_over_time(vector(1)[100000s:1s])[100000s:1s])",
+      "max_over_time(max_over_time(max_over_time(nosuch[1d:1s])[1d:1s])[30d:1s])",
+  };
+  for (const std::string& text : refused) {
+    CAPTURE(text);
+    CHECK(end_of(text, options) == kTooMany);
+  }
+  CHECK(asked == 0);
+  const std::string answered[] = {
+      "count_over_time(nosuch[1y:1m])",
+      "max_over_time(rate(nosuch[5m])[30d:1m])",
+      "avg_over_time(max_over_time(nosuch[1h:15s])[1d:1m])",
+      "count_over_time(nosuch[50y])",
+  };
+  for (const std::string& text : answered) {
+    CAPTURE(text);
+    CHECK(end_of(text, options) == "");
+  }
+}
+
+TEST_CASE("the price of an expression counts the steps of all its subqueries, and how often each is looked at") {
+  struct Row {
+    std::string text;
+    double steps, windows;
+  };
+  // Over 1,000 s at a step of 10 s: 101 steps.
+  const Row rows[] = {
+      {"load", 101, 0},
+      {"rate(load[1h])", 101, 0},
+      {"max_over_time(load[500s:5s])", 101 + 301, 101 * 101},
+      {"max_over_time(load[500s:5s] @ 7)", 101 + 101, 101 * 101},
+      {"max_over_time(load[30s:])", 101 + 1030.0 / 15 + 1, 101 * 3},
+      {"max_over_time(load[500s:5s]) + max_over_time(load[500s:5s])", 101 + 602, 2 * 101 * 101},
+      {"max_over_time(max_over_time(load[500s:5s])[100s:10s])", 101 + 111 + 321, 101 * 11 + 111 * 101},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const promql::Parsed parsed = promql::parse(row.text);
+    REQUIRE(parsed.ok());
+    const promql::Price price = promql::price_of(*parsed.expr, 0, 1'000'000, 10'000, limits());
+    CHECK(price.steps == doctest::Approx(row.steps));
+    CHECK(price.windows == doctest::Approx(row.windows));
+  }
+}
+
+TEST_CASE("label sets that a query makes at one step after the other count") {
+  promql::EngineOptions options = limits();
+  options.max_samples = 9'000;
+  promql::Engine engine(options);
+  const auto range = [&](const std::string& text, std::int64_t step) {
+    const auto parsed = promql::parse(text);
+    REQUIRE(parsed.ok());
+    const auto matrix = engine.range(*parsed.expr, data(), 0, 8'000'000, step);
+    return matrix ? "" : matrix.error().text;
+  };
+  // One element at each step, with another value in its label: 8,001 sets of five kilobytes.
+  const std::string counted = "count_values('" + std::string(5'000, 'v') + "', vector(time())) > 1";
+  CHECK(range(counted, 100'000) == "");
+  CHECK(range(counted, 1'000) == promql::kTooManySamples);
+}
+
+TEST_CASE("a join that copies long labels onto many series stops when memory is at its end") {
+  promql::EngineOptions options = limits();
+  // One series with a label of 65,000 bytes, copied onto 300.
+  const std::string text = "label_replace(vector(1), 'long', '" + std::string(65'000, 'x') + "', '', '')";
+  const std::string joined = "count(load * on () group_left (long) " + text + ")";
+  CHECK(end_of(joined, options) == "limit: " + std::string(promql::kTooManySamples));
+  options.max_samples = 50'000'000;
+  CHECK(end_of(joined, options) == "");
+  std::size_t most = 0;
+  options.reserve = [&](std::size_t bytes) {
+    most = bytes;
+    return bytes < 10'000'000;
+  };
+  CHECK(end_of(joined, options) == "limit: " + std::string(promql::kTooManySamples));
+  CHECK(most < 12'000'000);
 }
 
 TEST_CASE("a range query with more points than fit stops at the limit of samples or of time") {
@@ -129,7 +223,8 @@ TEST_CASE("a range query with more points than fit stops at the limit of samples
   CHECK(range("load", kAges, 1, base::Millis{60'000}) == kTooMany);
   CHECK(range("1", kAges, 1, base::Millis{60'000}) == kTooMany);
   CHECK(range("vector(1)", kAges, 1, base::Millis{60'000}) == kTooMany);
-  CHECK(range("load{node=\"none\"}", kAges, 1, base::Millis{50}) == kTooLate);
+  CHECK(range("load{node=\"none\"}", kAges, 1, base::Millis{60'000}) == kTooMany);
+  CHECK(range("load{node=\"none\"}", 8'000'000, 1, base::Millis{20}) == kTooLate);
   CHECK(range("load", 119 * 15'000, 15'000, base::Millis{60'000}) == "");
 }
 
