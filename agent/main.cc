@@ -12,6 +12,7 @@
 #include "app/check.h"
 #include "app/loaded.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/terminal.h"
 #include "base/version.h"
 #include "cli/admin.h"
@@ -37,6 +38,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
     return kUsage;
   }
   base::log::configure(*log_level, *log_format);
+  base::give_back_large_blocks();
   loop::block_signals();
   config::Errors errors;
   app::Loaded loaded = app::load(options.config_file, errors);

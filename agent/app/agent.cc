@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <utility>
 
-#include "app/copy_samples.h"
 #include "app/recovery_desk.h"
 #include "app/silence_desk.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/start_pages.h"
 #include "base/version.h"
 #include "loop/datagram.h"
@@ -27,6 +27,8 @@ namespace log = base::log;
 constexpr auto kPublishEvery = 100ms;
 constexpr auto kDrawingShare = 10;
 constexpr auto kExpireEvery = 60s;
+// Of the memory that the control group allows a quarter is for answers of the API.
+constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
 // Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
 // Prometheus would ask for more often.
 constexpr base::Duration kOwnPageEvery = 10s;
@@ -204,12 +206,6 @@ base::Result<> Agent::open_sockets() {
 
 base::Result<> Agent::open_server() {
   LoopSide side;
-  side.copy_samples = [this](const std::vector<promql::Needs>& needs, std::int64_t from, std::int64_t to) {
-    return app::copy_samples(store_, needs, from, to);
-  };
-  side.select_series = [this](const std::vector<model::Matcher>& matchers, std::int64_t from, std::int64_t to) {
-    return app::select_series(store_, matchers, from, to);
-  };
   side.heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!verdicts_.knows(service))
       return base::fail(base::Kind::not_found,
@@ -224,13 +220,15 @@ base::Result<> Agent::open_server() {
   open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
   open_silence_desk(side, *silences_, [this] { publish(); });
   slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
-  backend_ = std::make_unique<Backend>(loop_, std::move(side), [this] { return self_.collect(); });
+  backend_ = std::make_unique<Backend>(loop_, store_, std::move(side), [this] { return self_.collect(); });
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
   options.web_config_file = options_.web_config_file;
   options.admin_socket = options_.admin_socket;
   options.external_url = options_.external_url;
   options.max_queries = options_.max_queries;
+  if (const auto limit = base::memory_limit())
+    options.answer_memory = std::clamp(*limit / 4, kLeastAnswerMemory, options.answer_memory);
   options.engine = engine_options(options_, config_);
   TRY(server_, web::Server::start(std::move(options), slot_, *backend_));
   return {};
@@ -339,6 +337,10 @@ void Agent::apply(Loaded loaded) {
   for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   if (loaded.probes.empty())
     log::warn("no probe is configured: add services to the configuration", {{"file", options_.config_file}});
+  std::vector<const probe::Spec*> probes;
+  for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
+  if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
+    log::warn(text, {{"file", options_.config_file}});
   forget_missing(loaded);
   config_ = std::move(loaded.config);
   config_page_.file = options_.config_file;
@@ -387,7 +389,9 @@ void Agent::look_at_loop() {
   self_.published();
   self_.connections_left(loop::count_left_behind());
   const store::Stats stats = store_.stats();
-  self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit});
+  self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit,
+                      stats.max_series, stats.evicted});
+  store_watch_.look(loop_.now());
   server_->look_at_files();
   world_.look(longest);
   look_at_state();
@@ -424,6 +428,7 @@ void Agent::publish() {
   next->ready = ready_;
   next->config = config_page_;
   next->state_trouble = state_trouble_;
+  next->store_troubles = store_watch_.troubles();
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const DiscoveryStatus& each : discoveries_.statuses())
     if (!each.file.error.empty()) next->config.broken_target_files.push_back(each.file.error);

@@ -17,6 +17,7 @@
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
 #include "app/samples.h"
+#include "app/store_watch.h"
 #include "app/verdicts.h"
 #include "app/world.h"
 #include "base/result.h"
@@ -104,6 +105,7 @@ class Agent final {
   store::Store store_;
   StoreQueryable queryable_{store_};
   Samples samples_;
+  StoreWatch store_watch_{store_};
   std::unique_ptr<state::State> state_;
   std::unique_ptr<notify::Silences> silences_;
   std::unique_ptr<rules::Manager> rules_;

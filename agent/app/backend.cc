@@ -7,17 +7,36 @@
 
 namespace app {
 
-base::Result<std::unique_ptr<promql::Queryable>> Backend::copy_samples(const std::vector<promql::Needs>& needs,
-                                                                       std::int64_t start, std::int64_t end) {
-  using Copy = std::unique_ptr<promql::Queryable>;
-  return questions_.ask<Copy>(
-      [this, needs, start, end](const auto& done) { done(loop_side_.copy_samples(needs, start, end)); });
+base::Result<std::unique_ptr<promql::Queryable>> Backend::read_samples(const std::vector<promql::Needs>& needs,
+                                                                       std::int64_t start, std::int64_t end,
+                                                                       web::Asker& asker) {
+  using Entries = std::vector<StoreView::Entry>;
+  TRY(const SeriesList all, questions_.ask<SeriesList>([this](const auto& done) { reader_.list(done); }));
+  TRY(Spans found, spans_of(all, needs, start, end, asker));
+  const auto spans = std::make_shared<const Spans>(std::move(found));
+  TRY(const web::Load load,
+      questions_.ask<web::Load>([this, spans](const auto& done) { reader_.measure(spans, done); }));
+  TRY_VOID(asker.admit(load));
+  TRY(Entries entries, questions_.ask<Entries>([this, spans](const auto& done) { reader_.copy(spans, done); }));
+  return std::make_unique<StoreView>(std::move(entries));
 }
 
-base::Result<std::vector<model::Labels>> Backend::select_series(const std::vector<model::Matcher>& matchers,
-                                                                std::int64_t start, std::int64_t end) {
-  return questions_.ask<std::vector<model::Labels>>(
-      [this, matchers, start, end](const auto& done) { done(loop_side_.select_series(matchers, start, end)); });
+base::Result<std::vector<model::Labels>> Backend::select_series(const std::vector<std::vector<model::Matcher>>& sets,
+                                                                std::int64_t start, std::int64_t end,
+                                                                web::Asker& asker) {
+  using Places = std::vector<std::size_t>;
+  TRY(const SeriesList all, questions_.ask<SeriesList>([this](const auto& done) { reader_.list(done); }));
+  TRY(Spans found, spans_of(all, sets, start, end, asker));
+  const auto spans = std::make_shared<const Spans>(std::move(found));
+  web::Load load{spans->size(), 0, 0};
+  for (const Span& span : *spans)
+    for (const model::Label label : span.labels) load.bytes += label.name.size() + label.value.size();
+  TRY_VOID(asker.admit(load));
+  TRY(const Places places, questions_.ask<Places>([this, spans](const auto& done) { reader_.alive(spans, done); }));
+  std::vector<model::Labels> out;
+  out.reserve(places.size());
+  for (const std::size_t place : places) out.push_back((*spans)[place].labels);
+  return out;
 }
 
 base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::string text) {

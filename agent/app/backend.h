@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/questions.h"
+#include "app/store_reader.h"
 #include "loop/scheduler.h"
 #include "web/backend.h"
 
@@ -15,11 +16,6 @@ namespace app {
 
 // What the loop thread does for the server; the Agent fills it in.
 struct LoopSide {
-  std::function<base::Result<std::unique_ptr<promql::Queryable>>(const std::vector<promql::Needs>&, std::int64_t,
-                                                                 std::int64_t)>
-      copy_samples;
-  std::function<std::vector<model::Labels>(const std::vector<model::Matcher>&, std::int64_t, std::int64_t)>
-      select_series;
   std::function<base::Result<>(const std::string&, bool, std::string)> heartbeat;
   std::function<void(const web::ProbeQuestion&, std::function<void(base::Result<web::ProbeAnswer>)> done)> probe;
   std::function<base::Result<>()> reload;
@@ -41,16 +37,21 @@ struct LoopSide {
 class Backend final : public web::Backend {
  public:
   using SelfMetrics = std::function<std::vector<model::MetricFamily>()>;
-  Backend(loop::Scheduler& loop, LoopSide loop_side, SelfMetrics self_metrics)
-      : questions_(loop), loop_side_(std::move(loop_side)), self_metrics_(std::move(self_metrics)) {}
+  Backend(loop::Scheduler& loop, const store::Store& store, LoopSide loop_side, SelfMetrics self_metrics)
+      : questions_(loop),
+        reader_(store, loop),
+        loop_side_(std::move(loop_side)),
+        self_metrics_(std::move(self_metrics)) {}
 
   // The loop has ended: whoever waits for it is told so, and whoever asks. On the loop's thread.
   void close() { questions_.close(); }
 
-  base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
-                                                                std::int64_t start, std::int64_t end) override;
-  base::Result<std::vector<model::Labels>> select_series(const std::vector<model::Matcher>& matchers,
-                                                         std::int64_t start, std::int64_t end) override;
+  base::Result<std::unique_ptr<promql::Queryable>> read_samples(const std::vector<promql::Needs>& needs,
+                                                                std::int64_t start, std::int64_t end,
+                                                                web::Asker& asker) override;
+  base::Result<std::vector<model::Labels>> select_series(const std::vector<std::vector<model::Matcher>>& sets,
+                                                         std::int64_t start, std::int64_t end,
+                                                         web::Asker& asker) override;
   std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override;
@@ -67,6 +68,7 @@ class Backend final : public web::Backend {
 
  private:
   Questions questions_;
+  StoreReader reader_;
   LoopSide loop_side_;
   SelfMetrics self_metrics_;
 };

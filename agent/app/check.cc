@@ -7,6 +7,7 @@
 
 #include "app/loaded.h"
 #include "app/series_sources.h"
+#include "app/store_watch.h"
 #include "base/log.h"
 #include "config/reference.h"
 #include "loop/event_loop.h"
@@ -100,6 +101,10 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   fmt::print("{}: ok: {} services, {} probes, {} recovery plans, {} receivers, {} rules in {} groups\n", file,
              loaded.config.services.size(), loaded.probes.size(), loaded.plans.size(), loaded.receivers.size(), rules,
              loaded.groups.size());
+  std::vector<const probe::Spec*> probes;
+  for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
+  if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
+    fmt::print("{}: warning: {}\n", file, text);
   rules::CheckOptions with_sources = options;
   with_sources.sources = &sources;
   // All files run in one agent: what stands twice in two of them is a duplicate too.

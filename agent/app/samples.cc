@@ -64,7 +64,7 @@ void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const s
     } else {
       const model::Labels labels =
           with_own_renamed(target_.merged(common()), *value.own).with(model::kMetricName, value.name);
-      next.push_back({std::string(value.name), *value.own, labels});
+      next.push_back({std::string(value.name), *value.own, labels, value.writer});
     }
     append(next.back(), {at, value.value});
   }
@@ -74,7 +74,7 @@ void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const s
 
 void Samples::append(Entry& entry, model::Sample sample) {
   if (entry.generation != store_.generation()) {
-    const base::Result<store::SeriesId> id = store_.series(entry.stamped);
+    const base::Result<store::SeriesId> id = store_.series(entry.stamped, entry.writer);
     if (!id) return;
     entry.id = *id;
     entry.generation = store_.generation();
@@ -87,10 +87,12 @@ void Samples::append_run(const probe::Run& run) {
   std::vector<Value> values;
   values.reserve(outcome.measurements.size() + 2);
   values.push_back({"probe_success", &kNoLabels, outcome.up ? 1.0 : 0.0});
-  values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took)});
-  for (const model::Measurement& m : outcome.measurements) values.push_back({m.name, &m.labels, m.value});
   ProbeSeries& series = probes_[{run.spec->service, run.spec->name}];
   if (series.entries.empty()) series.common = probe_labels(*run.spec);
+  if (series.writer == store::kAgent) series.writer = store_.add_writer(run.spec->service + "/" + run.spec->name);
+  values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took), series.writer});
+  for (const model::Measurement& m : outcome.measurements)
+    values.push_back({m.name, &m.labels, m.value, series.writer});
   append_all(
       series.entries, [&] { return series.common; }, values, base::to_ms(run.started));
 }
@@ -118,7 +120,9 @@ void Samples::append_page(const std::vector<model::MetricFamily>& families, base
     for (const model::MetricPoint& point : family.points) {
       if (written_by_runs(family.name, point.labels)) continue;
       names.push_back(family.name + point.suffix);
-      values.push_back({names.back(), &point.labels, point.value});
+      // What is told of each probe is as much as what the probes measure, and has room where they have.
+      const store::Writer writer = point.labels.has("probe") ? page_writer_ : store::kAgent;
+      values.push_back({names.back(), &point.labels, point.value, writer});
     }
   }
   append_all(
@@ -140,6 +144,7 @@ void Samples::keep_only(const probe::Statuses& statuses, base::WallTime at) {
     const auto kept = probes.find(known.first);
     if (kept != probes.end() && kept->second == known.second.common) return false;
     end(known.second.entries, base::to_ms(at));
+    store_.remove_writer(known.second.writer);
     return true;
   });
   std::erase_if(services_, [&](const auto& known) {
@@ -158,9 +163,11 @@ std::vector<model::Labels> Samples::touched_by(const std::string& service) const
   return touched;
 }
 
+// What the store has refused, or put out, does not begin only to end.
 void Samples::end(const std::vector<Entry>& entries, std::int64_t at) {
   for (const Entry& entry : entries)
-    if (!entry.stamped.empty()) (void)store_.append(entry.stamped, {at, model::stale_marker()});
+    if (!entry.stamped.empty())
+      if (const auto id = store_.find(entry.stamped)) (void)store_.append(*id, {at, model::stale_marker()});
 }
 
 }  // namespace app

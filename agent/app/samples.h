@@ -19,9 +19,11 @@ namespace app {
 class Samples {
  public:
   // `target`: job and instance, as the central Prometheus' scrape has them.
-  Samples(store::Store& store, model::Labels target) : store_(store), target_(std::move(target)) {}
+  Samples(store::Store& store, model::Labels target)
+      : store_(store), target_(std::move(target)), page_writer_(store.add_writer("the page about the agent")) {}
 
-  // probe_success, probe_duration_seconds and the type's measurements.
+  // probe_success, probe_duration_seconds and the type's measurements. The first is the agent's own and always has room
+  // in the store, the others have what the probes share.
   void append_run(const probe::Run& run);
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
@@ -42,22 +44,25 @@ class Samples {
     std::string name;
     model::Labels own;
     model::Labels stamped;
+    store::Writer writer = store::kAgent;
     store::SeriesId id = 0;        // right as long as the store's generation is this one
     std::uint64_t generation = 0;  // 0: not asked for yet
   };
   struct ProbeSeries {
     model::Labels common;  // probe_labels() when they were stamped
     std::vector<Entry> entries;
+    store::Writer writer = store::kAgent;  // until it is added
   };
   struct Value {
     std::string_view name;
     const model::Labels* own;
     double value;
+    store::Writer writer = store::kAgent;
   };
   // common() makes the labels that all of `values` share; it is asked only when a series is new.
   template <typename CommonLabels>
   void append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
-  // A refusal is counted by the store and shown as fettle_store_refused_total.
+  // A refusal is counted by the store; StoreWatch says so.
   void append(Entry& entry, model::Sample sample);
   void end(const std::vector<Entry>& entries, std::int64_t at);
 
@@ -66,6 +71,7 @@ class Samples {
   std::map<std::pair<std::string, std::string>, ProbeSeries> probes_;  // by service and probe
   std::map<std::string, std::vector<Entry>> services_;
   std::vector<Entry> page_;
+  store::Writer page_writer_;
 };
 
 // The labels that a scrape of this agent adds: job and instance.

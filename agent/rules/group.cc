@@ -22,6 +22,12 @@ bool same_identity(const CompiledRule& a, const CompiledRule& b) {
   return a.alerting() == b.alerting() && a.name() == b.name() && a.fixed == b.fixed;
 }
 
+// As in Prometheus the rule is not well then, but its alerts are what they are.
+std::string refused_text(const LiveRule& live) {
+  return fmt::format("the store refused {} of {} samples of this rule; fettle_store_refused_total says why",
+                     live.refused, live.series.size());
+}
+
 }  // namespace
 
 Group::Group(CompiledGroupPtr compiled, Surroundings around) : compiled_(std::move(compiled)), around_(around) {
@@ -47,7 +53,7 @@ Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant(
       live.series = std::move(now);
     }
     if (!live.matched) look_for_series(live, at);
-    live.error = written ? "" : written.error().text;
+    live.error = !written ? written.error().text : live.refused > 0 ? refused_text(live) : "";
     live.evaluated = true;
     live.last_evaluation = at;
     live.took = clock() - started;
@@ -93,8 +99,9 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
   }
   std::vector<model::Labels> written;
   written.reserve(samples.size());
+  live.refused = 0;
   for (const promql::VectorSample& sample : samples) {
-    around_.append(sample.labels, sample.sample);
+    if (!around_.append(sample.labels, sample.sample)) ++live.refused;
     written.push_back(sample.labels);
   }
   return written;

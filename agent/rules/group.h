@@ -31,7 +31,8 @@ struct LiveRule {
   const CompiledRule* rule = nullptr;
   AlertState alerts;                                            // of alerting rules
   std::unordered_set<model::Labels, model::LabelsHash> series;  // written last time
-  std::string error;                                            // of the last evaluation; "" if it went well
+  std::size_t refused = 0;  // samples of the last evaluation that the store did not take
+  std::string error;        // of the last evaluation; "" if it went well
   bool evaluated = false;
   bool matched = false;  // a selector found a series once, or there was a result, or there is no selector
   std::optional<base::WallTime> first_evaluation;

@@ -76,12 +76,18 @@ inline constexpr Metric kReloadTime{"fettle_config_last_reload_success_timestamp
                                     "When the configuration that runs was read."};
 
 inline constexpr Metric kStoreSeries{"fettle_store_series", "Series in the local store."};
+inline constexpr Metric kStoreMaxSeries{"fettle_store_max_series",
+                                        "Most series that the local store may hold: storage.max_series."};
+inline constexpr Metric kStoreEvicted{
+    "fettle_store_evicted_total",
+    "Series that left the local store before their time to make room: those that had ended, oldest first."};
 inline constexpr Metric kStoreSamples{"fettle_store_samples", "Samples in the local store."};
 inline constexpr Metric kStoreBytes{"fettle_store_bytes", "Memory of the local store, near enough."};
-inline constexpr Metric kStoreRefused{
-    "fettle_store_refused_total",
-    "Samples that the local store refused: out_of_order in time, or limit of series reached.",
-    {"reason"}};
+inline constexpr Metric kStoreRefused{"fettle_store_refused_total",
+                                      "Samples that the local store refused: out_of_order in time, or limit of series "
+                                      "reached. Above 0 for limit, rules see "
+                                      "a part only of what probes measure.",
+                                      {"reason"}};
 
 inline constexpr Metric kStateDurable{
     "fettle_state_durable",
@@ -94,6 +100,10 @@ inline constexpr Metric kQueriesMost{"prometheus_engine_queries_concurrent_max",
                                      "The max number of concurrent queries."};
 inline constexpr Metric kQueriesEnded{
     "fettle_queries", "Queries of the API by their end: success, error, timeout or canceled.", {"result"}};
+inline constexpr Metric kAnswerMemory{"fettle_answer_bytes",
+                                      "Memory of the answers of the API that are computed or sent now."};
+inline constexpr Metric kAnswerMemoryMost{"fettle_answer_max_bytes",
+                                          "Most memory of such answers; queries wait for it or are refused."};
 inline constexpr Metric kEventStreams{"fettle_event_streams", "Open event streams of status pages."};
 
 inline constexpr Metric kProcessCpu{"process_cpu_seconds_total", "User and system CPU time of the agent."};

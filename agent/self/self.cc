@@ -144,6 +144,8 @@ struct Self::Rep {
   Gauge& state_durable = family<Gauge>(kStateDurable).Add({});
   Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
+  Gauge& store_max_series = family<Gauge>(kStoreMaxSeries).Add({});
+  Counter& store_evicted = family<Counter>(kStoreEvicted).Add({});
   Gauge& store_samples = family<Gauge>(kStoreSamples).Add({});
   Gauge& store_bytes = family<Gauge>(kStoreBytes).Add({});
 
@@ -248,6 +250,8 @@ void Self::store_counts(const StoreCounts& now) {
   rep_->store_bytes.Set(static_cast<double>(now.bytes));
   rep_->store_refused.with(values({"out_of_order"}), catch_up(now.refused_old));
   rep_->store_refused.with(values({"limit"}), catch_up(now.refused_limit));
+  rep_->store_max_series.Set(static_cast<double>(now.max_series));
+  catch_up(now.evicted)(rep_->store_evicted);
 }
 
 void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }

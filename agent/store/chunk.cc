@@ -17,11 +17,8 @@ constexpr TimeCode kTimeCodes[] = {{0b10, 2, 7}, {0b110, 3, 12}, {0b1110, 4, 20}
 
 class Reader {
  public:
-  explicit Reader(const Chunk& chunk)
-      : words_(chunk.words.data()),
-        left_(chunk.count),
-        t_(static_cast<std::uint64_t>(chunk.first_t)),
-        bits_(chunk.first_bits) {}
+  Reader(const Chunk& chunk, const std::uint64_t* words)
+      : words_(words), left_(chunk.count), t_(static_cast<std::uint64_t>(chunk.first_t)), bits_(chunk.first_bits) {}
 
   bool next(model::Sample& out) {
     if (left_ == 0) return false;
@@ -76,82 +73,105 @@ class Reader {
   unsigned shift_ = 0;
 };
 
-}  // namespace
-
-void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
-  Reader reader(*this);
+void read_span(Reader reader, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) {
   model::Sample sample;
   while (reader.next(sample) && sample.t <= to)
     if (sample.t >= from) out.push_back(sample);
 }
 
-model::Sample Chunk::last_at(std::int64_t at) const {
-  Reader reader(*this);
+model::Sample read_last(Reader reader, std::int64_t at) {
   model::Sample found;
   for (model::Sample sample; reader.next(sample) && sample.t <= at;) found = sample;
   return found;
 }
 
-Chunk ChunkWriter::start(model::Sample first) {
-  *this = ChunkWriter{};
+}  // namespace
+
+void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
+  read_span(Reader(*this, words.get()), from, to, out);
+}
+model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*this, words.get()), at); }
+
+void ChunkWriter::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
+  read_span(Reader(head_, words_.data()), from, to, out);
+}
+model::Sample ChunkWriter::last_at(std::int64_t at) const { return read_last(Reader(head_, words_.data()), at); }
+
+Chunk ChunkWriter::sealed() const {
+  Chunk out = head_;
+  out.word_count = static_cast<std::uint32_t>(words_.size());
+  const auto words = std::make_shared_for_overwrite<std::uint64_t[]>(words_.size());
+  std::copy(words_.begin(), words_.end(), words.get());
+  out.words = words;
+  return out;
+}
+
+void ChunkWriter::shift(std::int64_t by) {
+  head_.first_t += by;
+  head_.last_t += by;
+}
+
+void ChunkWriter::start(model::Sample first) {
+  words_.clear();
+  delta_ = 0;
+  lead_ = width_ = free_ = 0;
   bits_ = std::bit_cast<std::uint64_t>(first.v);
-  Chunk chunk;
-  chunk.first_t = chunk.last_t = first.t;
-  chunk.first_bits = bits_;
-  chunk.count = 1;
-  return chunk;
+  head_ = {};
+  head_.first_t = head_.last_t = first.t;
+  head_.first_bits = bits_;
+  head_.count = 1;
 }
 
-void ChunkWriter::append(Chunk& chunk, model::Sample sample) {
-  write_time(chunk, sample.t);
-  write_value(chunk, std::bit_cast<std::uint64_t>(sample.v));
-  ++chunk.count;
+void ChunkWriter::append(model::Sample sample) {
+  write_time(sample.t);
+  write_value(std::bit_cast<std::uint64_t>(sample.v));
+  ++head_.count;
 }
 
-void ChunkWriter::write(Chunk& chunk, std::uint64_t value, unsigned width) {
+void ChunkWriter::write(std::uint64_t value, unsigned width) {
   if (free_ == 0) {
-    chunk.words.push_back(0);
+    words_.push_back(0);
     free_ = 64;
   }
   if (width <= free_) {
     free_ -= width;
-    chunk.words.back() |= value << free_;
+    words_.back() |= value << free_;
     return;
   }
   const unsigned rest = width - free_;
-  chunk.words.back() |= value >> rest;
+  words_.back() |= value >> rest;
   free_ = 64 - rest;
-  chunk.words.push_back(value << free_);
+  words_.push_back(value << free_);
 }
 
-void ChunkWriter::write_time(Chunk& chunk, std::int64_t t) {
-  const std::uint64_t delta = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(chunk.last_t);
+void ChunkWriter::write_time(std::int64_t t) {
+  const std::uint64_t delta = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(head_.last_t);
   const std::uint64_t z = zigzag(delta - delta_);
   delta_ = delta;
-  chunk.last_t = t;
-  if (z == 0) return write(chunk, 0, 1);
+  head_.last_t = t;
+  if (z == 0) return write(0, 1);
   const auto fits = [z](const TimeCode& code) { return code.width == 64 || z >> code.width == 0; };
   const TimeCode& code = *std::find_if(std::begin(kTimeCodes), std::end(kTimeCodes), fits);
-  write(chunk, code.prefix, code.prefix_width);
-  write(chunk, z, code.width);
+  write(code.prefix, code.prefix_width);
+  write(z, code.width);
 }
 
-void ChunkWriter::write_value(Chunk& chunk, std::uint64_t bits) {
+void ChunkWriter::write_value(std::uint64_t bits) {
   const std::uint64_t x = bits ^ bits_;
   bits_ = bits;
-  if (x == 0) return write(chunk, 0, 1);
+  if (x == 0) return write(0, 1);
   const unsigned lead = std::min(static_cast<unsigned>(std::countl_zero(x)), 31u);
   const auto trail = static_cast<unsigned>(std::countr_zero(x));
   if (width_ != 0 && lead >= lead_ && trail >= 64 - lead_ - width_) {
-    write(chunk, 0b10, 2);
+    write(0b10, 2);
   } else {
     lead_ = lead;
     width_ = 64 - lead - trail;
-    write(chunk, 0b11, 2);
-    write(chunk, lead_, 5);
-    write(chunk, width_ - 1, 6);
+    write(0b11, 2);
+    write(lead_, 5);
+    write(width_ - 1, 6);
   }
-  write(chunk, x >> (64 - lead_ - width_), width_);
+  write(x >> (64 - lead_ - width_), width_);
 }
 
 }  // namespace store

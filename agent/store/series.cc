@@ -13,21 +13,20 @@ Series::Series(model::Labels labels) : labels_(std::move(labels)) {
 
 std::size_t Series::bytes() const {
   // Vectors of chunks keep some room; what they keep is near enough to what the chunks count themselves.
-  return sizeof(Series) + label_bytes_ + sealed_bytes_ + (chunks_.empty() ? 0 : chunks_.back().bytes());
+  return sizeof(Series) + label_bytes_ + sealed_bytes_ + open_.bytes();
 }
 
 void Series::append(model::Sample sample, std::int64_t longest) {
   recent_[next_] = sample;
   next_ = (next_ + 1) % kRecent;
   ++samples_;
-  if (!chunks_.empty()) {
-    Chunk& open = chunks_.back();
-    const auto span = static_cast<std::uint64_t>(sample.t) - static_cast<std::uint64_t>(open.first_t);
-    if (open.count < kChunkSamples && span < static_cast<std::uint64_t>(longest)) return writer_.append(open, sample);
-    open.words.shrink_to_fit();
-    sealed_bytes_ += open.bytes();
+  if (!open_.empty()) {
+    const auto span = static_cast<std::uint64_t>(sample.t) - static_cast<std::uint64_t>(open_.first_t());
+    if (open_.count() < kChunkSamples && span < static_cast<std::uint64_t>(longest)) return open_.append(sample);
+    sealed_.push_back(open_.sealed());
+    sealed_bytes_ += sealed_.back().bytes();
   }
-  chunks_.push_back(writer_.start(sample));
+  open_.start(sample);
 }
 
 void Series::replace_newest(double value) {
@@ -35,11 +34,15 @@ void Series::replace_newest(double value) {
   newest.v = value;
   // Bits cannot be taken back: the open chunk is written anew.
   std::vector<model::Sample> samples;
-  samples.reserve(chunks_.back().count);
-  chunks_.back().read(chunks_.back().first_t, newest.t, samples);
+  samples.reserve(open_.count());
+  open_.read(open_.first_t(), newest.t, samples);
   samples.back() = newest;
-  chunks_.back() = writer_.start(samples.front());
-  for (std::size_t i = 1; i < samples.size(); ++i) writer_.append(chunks_.back(), samples[i]);
+  open_.start(samples.front());
+  for (std::size_t i = 1; i < samples.size(); ++i) open_.append(samples[i]);
+}
+
+std::vector<Chunk>::const_iterator Series::first_from(std::int64_t from) const {
+  return std::partition_point(sealed_.begin(), sealed_.end(), [&](const Chunk& c) { return c.last_t < from; });
 }
 
 void Series::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
@@ -48,9 +51,9 @@ void Series::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>
       if (const model::Sample& sample = recent(age); sample.t >= from && sample.t <= to) out.push_back(sample);
     return;
   }
-  const auto first =
-      std::partition_point(chunks_.begin(), chunks_.end(), [&](const Chunk& c) { return c.last_t < from; });
-  for (auto chunk = first; chunk != chunks_.end() && chunk->first_t <= to; ++chunk) chunk->read(from, to, out);
+  for (auto chunk = first_from(from); chunk != sealed_.end() && chunk->first_t <= to; ++chunk)
+    chunk->read(from, to, out);
+  if (!open_.empty() && open_.first_t() <= to) open_.read(from, to, out);
 }
 
 bool Series::last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const {
@@ -59,33 +62,61 @@ bool Series::last_at(std::int64_t not_before, std::int64_t at, model::Sample& ou
     out = recent(age);
     return out.t >= not_before;
   }
+  if (!open_.empty() && open_.first_t() <= at) {
+    out = open_.last_at(at);
+    return out.t >= not_before;
+  }
   const auto after =
-      std::partition_point(chunks_.begin(), chunks_.end(), [&](const Chunk& c) { return c.first_t <= at; });
-  if (after == chunks_.begin()) return false;
+      std::partition_point(sealed_.begin(), sealed_.end(), [&](const Chunk& c) { return c.first_t <= at; });
+  if (after == sealed_.begin()) return false;
   const Chunk& chunk = *std::prev(after);
   if (chunk.last_t < not_before) return false;
   out = chunk.last_at(at);
   return out.t >= not_before;
 }
 
+std::vector<Chunk> Series::chunks(std::int64_t from, std::int64_t to) const {
+  std::vector<Chunk> out;
+  for (auto chunk = first_from(from); chunk != sealed_.end() && chunk->first_t <= to; ++chunk) out.push_back(*chunk);
+  if (!open_.empty() && open_.first_t() <= to && open_.last_t() >= from) out.push_back(open_.sealed());
+  return out;
+}
+
+Series::Extent Series::extent(std::int64_t from, std::int64_t to) const {
+  Extent out;
+  for (auto chunk = first_from(from); chunk != sealed_.end() && chunk->first_t <= to; ++chunk) {
+    out.samples += chunk->count;
+    out.bytes += sizeof(Chunk);  // the bits are shared
+  }
+  if (!open_.empty() && open_.first_t() <= to && open_.last_t() >= from) {
+    out.samples += open_.count();
+    out.bytes += sizeof(Chunk) + open_.bytes();
+  }
+  return out;
+}
+
 // Chunks hold differences of times behind their first.
 void Series::shift(std::int64_t by) {
-  for (Chunk& chunk : chunks_) {
+  for (Chunk& chunk : sealed_) {
     chunk.first_t += by;
     chunk.last_t += by;
   }
+  open_.shift(by);
   for (model::Sample& sample : recent_) sample.t += by;
 }
 
 std::size_t Series::expire(std::int64_t cutoff) {
-  const auto kept =
-      std::partition_point(chunks_.begin(), chunks_.end(), [&](const Chunk& c) { return c.last_t < cutoff; });
+  const auto kept = first_from(cutoff);
   std::size_t gone = 0;
-  for (auto chunk = chunks_.begin(); chunk != kept; ++chunk) {
+  for (auto chunk = sealed_.cbegin(); chunk != kept; ++chunk) {
     gone += chunk->count;
-    if (chunk + 1 != chunks_.end()) sealed_bytes_ -= chunk->bytes();
+    sealed_bytes_ -= chunk->bytes();
   }
-  chunks_.erase(chunks_.begin(), kept);
+  sealed_.erase(sealed_.cbegin(), kept);
+  if (!open_.empty() && open_.last_t() < cutoff) {
+    gone += open_.count();
+    open_.clear();
+  }
   samples_ -= gone;
   return gone;
 }

@@ -29,6 +29,13 @@ class Series {
   void replace_newest(double value);
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   bool last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const;
+  // The chunks with a sample in [from, to], the last of them as it is now.
+  std::vector<Chunk> chunks(std::int64_t from, std::int64_t to) const;
+  // What chunks() would give: samples, those at the edges included, and bytes.
+  struct Extent {
+    std::size_t samples = 0, bytes = 0;
+  };
+  Extent extent(std::int64_t from, std::int64_t to) const;
   // Moves all samples in time.
   void shift(std::int64_t by);
   // Drops the chunks whose samples are all older than `cutoff`. Returns how many samples went.
@@ -36,12 +43,13 @@ class Series {
 
  private:
   static constexpr std::size_t kRecent = 8;
+  std::vector<Chunk>::const_iterator first_from(std::int64_t from) const;
   std::size_t recent_count() const { return samples_ < kRecent ? samples_ : kRecent; }
   const model::Sample& recent(std::size_t age) const { return recent_[(next_ + 2 * kRecent - 1 - age) % kRecent]; }
 
   model::Labels labels_;
-  std::vector<Chunk> chunks_;  // oldest first; `writer_` fills the last one
-  ChunkWriter writer_;
+  std::vector<Chunk> sealed_;  // oldest first
+  ChunkWriter open_;           // the newest; empty only in an empty series
   std::size_t samples_ = 0;
   std::size_t label_bytes_ = 0;
   std::size_t sealed_bytes_ = 0;

@@ -7,31 +7,41 @@
 #include <unordered_map>
 
 #include "store/postings.h"
+#include "store/room.h"
 #include "store/series.h"
 
 namespace store {
 
 struct Store::Rep {
-  explicit Rep(Options o) : options(o) {}
+  explicit Rep(Options o) : options(o), room(o.max_series) {}
 
   Series* at(SeriesId id) const { return id < slots.size() ? slots[id].get() : nullptr; }
-  base::Result<> append(Series& series, model::Sample sample);
-  base::Result<SeriesId> make(const model::Labels& labels);
+  base::Result<> append(SeriesId id, model::Sample sample);
+  base::Result<SeriesId> make(const model::Labels& labels, Writer writer);
+  void remove(SeriesId id);
+  const Series* known(SeriesId id, const model::Labels& labels) const {
+    const Series* series = at(id);
+    return series && series->labels() == labels ? series : nullptr;
+  }
 
   Options options;
   std::vector<std::unique_ptr<Series>> slots;  // by id; null: free
   std::vector<SeriesId> free;
   std::unordered_map<model::Labels, SeriesId, model::LabelsHash> by_labels;
   Postings postings;
+  Room room;
   std::uint64_t generation = 1;
   std::size_t samples = 0;
   std::size_t bytes = 0;  // of all series: kept up to date, because it is asked for every second
   std::uint64_t appended = 0;
   std::uint64_t refused_old = 0;
   std::uint64_t refused_limit = 0;
+  std::uint64_t evicted = 0;
 };
 
-base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
+base::Result<> Store::Rep::append(SeriesId id, model::Sample sample) {
+  Series& series = *slots[id];
+  const auto note_end = [&](bool ends) { ends ? room.ended(id, sample.t) : room.goes_on(id); };
   if (!series.empty() && sample.t <= series.newest().t) {
     const model::Sample newest = series.newest();
     if (sample.t == newest.t) {
@@ -39,6 +49,7 @@ base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
       const std::size_t before = series.bytes();
       series.replace_newest(sample.v);
       bytes += series.bytes() - before;
+      note_end(model::is_stale(sample.v));
       return {};
     }
     ++refused_old;
@@ -49,6 +60,7 @@ base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
   }
   // Chunks go as a whole: none may hold much more than the time that is to be kept.
   const std::size_t before = series.bytes();
+  note_end(model::is_stale(sample.v));
   series.append(sample, std::max<std::int64_t>(options.retention.count() / 8, 1));
   bytes += series.bytes() - before;
   ++samples;
@@ -56,8 +68,13 @@ base::Result<> Store::Rep::append(Series& series, model::Sample sample) {
   return {};
 }
 
-base::Result<SeriesId> Store::Rep::make(const model::Labels& labels) {
-  if (by_labels.size() >= options.max_series) {
+base::Result<SeriesId> Store::Rep::make(const model::Labels& labels, Writer writer) {
+  const Room::Verdict verdict = room.ask(writer);
+  if (verdict.goes) {
+    remove(*verdict.goes);
+    ++evicted;
+  }
+  if (!verdict.admitted) {
     ++refused_limit;
     return base::fail(base::Kind::limit, fmt::format("no room for {}: the store holds storage.max_series = {} series",
                                                      labels.to_string(), options.max_series));
@@ -72,29 +89,47 @@ base::Result<SeriesId> Store::Rep::make(const model::Labels& labels) {
   slots[id] = std::make_unique<Series>(labels);
   bytes += slots[id]->bytes();
   by_labels.emplace(labels, id);
+  room.came(id, writer);
   postings.add(id, labels);
   ++generation;
   return id;
+}
+
+void Store::Rep::remove(SeriesId id) {
+  std::unique_ptr<Series>& series = slots[id];
+  samples -= series->samples();
+  bytes -= series->empty() ? 0 : series->bytes();
+  postings.remove(id, series->labels());
+  by_labels.erase(series->labels());
+  room.left(id);
+  series.reset();
+  free.push_back(id);
+  ++generation;
 }
 
 Store::Store(Options options) : rep_(std::make_unique<Rep>(options)) {}
 Store::~Store() = default;
 Store::Store(Store&&) noexcept = default;
 
-base::Result<SeriesId> Store::series(const model::Labels& labels) {
+base::Result<SeriesId> Store::series(const model::Labels& labels, Writer writer) {
   const auto found = rep_->by_labels.find(labels);
-  return found == rep_->by_labels.end() ? rep_->make(labels) : base::Result<SeriesId>(found->second);
+  return found == rep_->by_labels.end() ? rep_->make(labels, writer) : base::Result<SeriesId>(found->second);
+}
+
+std::optional<SeriesId> Store::find(const model::Labels& labels) const {
+  const auto found = rep_->by_labels.find(labels);
+  if (found == rep_->by_labels.end()) return {};
+  return found->second;
 }
 
 base::Result<> Store::append(const model::Labels& labels, model::Sample sample) {
   TRY(const SeriesId id, series(labels));
-  return rep_->append(*rep_->slots[id], sample);
+  return rep_->append(id, sample);
 }
 
 base::Result<> Store::append(SeriesId id, model::Sample sample) {
-  Series* series = rep_->at(id);
-  if (!series) return base::fail(base::Kind::not_found, fmt::format("there is no series with the id {}", id));
-  return rep_->append(*series, sample);
+  if (!rep_->at(id)) return base::fail(base::Kind::not_found, fmt::format("there is no series with the id {}", id));
+  return rep_->append(id, sample);
 }
 
 std::uint64_t Store::generation() const { return rep_->generation; }
@@ -116,7 +151,31 @@ bool Store::last_at(SeriesId id, std::int64_t not_before, std::int64_t at, model
   return series && series->last_at(not_before, at, out);
 }
 
+SeriesId Store::end() const { return static_cast<SeriesId>(rep_->slots.size()); }
+
+const model::Labels* Store::labels(SeriesId id) const {
+  const Series* series = rep_->at(id);
+  return series ? &series->labels() : nullptr;
+}
+
+std::vector<Chunk> Store::chunks(SeriesId id, const model::Labels& labels, std::int64_t from, std::int64_t to) const {
+  const Series* series = rep_->known(id, labels);
+  return series ? series->chunks(from, to) : std::vector<Chunk>{};
+}
+
+Series::Extent Store::extent(SeriesId id, const model::Labels& labels, std::int64_t from, std::int64_t to) const {
+  const Series* series = rep_->known(id, labels);
+  return series ? series->extent(from, to) : Series::Extent{};
+}
+
+Writer Store::add_writer(std::string name) { return rep_->room.add_writer(std::move(name)); }
+void Store::remove_writer(Writer writer) { rep_->room.remove_writer(writer); }
+const WriterStats& Store::writer(Writer writer) const { return rep_->room.writer(writer); }
+const WriterStats* Store::largest_writer() const { return rep_->room.largest(); }
+std::vector<Writer> Store::take_short_of_room() { return rep_->room.take_short_of_room(); }
+
 void Store::shift(std::int64_t by) {
+  rep_->room.shift(by);
   for (const std::unique_ptr<Series>& series : rep_->slots)
     if (series) series->shift(by);
 }
@@ -129,12 +188,7 @@ void Store::expire(std::int64_t now) {
     const std::size_t before = series->bytes();
     rep_->samples -= series->expire(cutoff);
     rep_->bytes -= before - (series->empty() ? 0 : series->bytes());
-    if (!series->empty()) continue;
-    rep_->postings.remove(id, series->labels());
-    rep_->by_labels.erase(series->labels());
-    series.reset();
-    rep_->free.push_back(id);
-    ++rep_->generation;
+    if (series->empty()) rep_->remove(id);
   }
 }
 
@@ -146,6 +200,8 @@ Stats Store::stats() const {
   out.appended = rep_->appended;
   out.refused_old = rep_->refused_old;
   out.refused_limit = rep_->refused_limit;
+  out.max_series = rep_->options.max_series;
+  out.evicted = rep_->evicted;
   return out;
 }
 

@@ -1,11 +1,19 @@
 // The recent past in memory: compressed series, two hours by default, bounded in series and so in memory.
-// Loop thread only. Appends are in order of time per series; what is older than the newest sample is refused and
-// counted.
+// Loop thread only; what chunks() hands out may be read anywhere. Appends are in order of time per series; what is
+// older than the newest sample is refused and counted.
+//
+// Who gets room. Each series has a writer. The agent's own series (health of services and probes, alerts, recordings)
+// come first: a tenth of max_series is theirs alone, and when that is used up they take the place of measured ones.
+// Measured series, each a probe's, share the rest. When there is no room, series that have ended (their newest sample
+// is a stale marker) go, oldest first; only then is a new one refused. A probe whose series come and go holds at most
+// kMostOfWriter of them, those that have ended included: its own oldest make room.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -13,6 +21,8 @@
 #include "model/labels.h"
 #include "model/matcher.h"
 #include "model/sample.h"
+#include "store/chunk.h"
+#include "store/series.h"
 
 namespace store {
 
@@ -23,6 +33,11 @@ struct Options {
 
 // A series while it exists. Stays valid while generation() stays the same.
 using SeriesId = std::uint32_t;
+
+// Whose series it is. kAgent: the agent's own, which are never refused for the sake of measured ones.
+using Writer = std::uint32_t;
+inline constexpr Writer kAgent = 0;
+inline constexpr std::size_t kMostOfWriter = 1000;
 
 struct Found {
   SeriesId id;
@@ -36,6 +51,17 @@ struct Stats {
   std::uint64_t appended = 0;       // since start
   std::uint64_t refused_old = 0;    // out of order
   std::uint64_t refused_limit = 0;  // max_series reached
+  std::size_t max_series = 0;
+  std::uint64_t evicted = 0;  // series that went before their time, to make room for others
+};
+
+// What one writer holds, and since it was added: how often it was refused a series, and how many of its own that had
+// ended went for new ones because it has kMostOfWriter.
+struct WriterStats {
+  std::string name;
+  std::size_t series = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t replaced = 0;
 };
 
 class Store {
@@ -47,10 +73,24 @@ class Store {
   // Fails with Kind::limit when a new series would pass max_series, Kind::invalid when `sample` is older than the last
   // one of its series. Of two of the same millisecond the later word holds: a run that confirms a kill may begin in the
   // millisecond of the run before it, and its verdict must not be lost to rules. (Prometheus refuses the second.)
+  // A new series becomes the agent's own.
   base::Result<> append(const model::Labels& labels, model::Sample sample);
   // The same by id, without looking the labels up.
   base::Result<> append(SeriesId id, model::Sample sample);
-  base::Result<SeriesId> series(const model::Labels& labels);  // finds or creates
+  // Finds or creates; the writer of a series is who created it.
+  base::Result<SeriesId> series(const model::Labels& labels, Writer writer = kAgent);
+
+  std::optional<SeriesId> find(const model::Labels& labels) const;
+
+  // Somebody whose series are measured. The name is for people. A writer that is removed leaves its series; they
+  // expire.
+  Writer add_writer(std::string name);
+  void remove_writer(Writer writer);
+  const WriterStats& writer(Writer writer) const;
+  // The one with the most series; nullptr while there is none.
+  const WriterStats* largest_writer() const;
+  // The writers to whom one of the two happened since the last call, each once.
+  std::vector<Writer> take_short_of_room();
 
   // Changes whenever a series appears or goes: as long as it is the same, ids found before are still right.
   std::uint64_t generation() const;
@@ -60,6 +100,15 @@ class Store {
   void read(SeriesId id, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   // The newest sample with t <= `at` and t >= `not_before`; false if there is none.
   bool last_at(SeriesId id, std::int64_t not_before, std::int64_t at, model::Sample& out) const;
+
+  // All ids are below this.
+  SeriesId end() const;
+  // nullptr where there is no series (any more).
+  const model::Labels* labels(SeriesId id) const;
+  // For readers on other threads: the chunks with samples in [from, to], which stay as they are, and what they cost.
+  // Samples of a chunk may lie outside. Nothing, if the id is not of these labels any more.
+  std::vector<Chunk> chunks(SeriesId id, const model::Labels& labels, std::int64_t from, std::int64_t to) const;
+  Series::Extent extent(SeriesId id, const model::Labels& labels, std::int64_t from, std::int64_t to) const;
 
   // The clock by which samples are stamped was set: what was three minutes ago still is. Milliseconds, of either sign.
   void shift(std::int64_t by);

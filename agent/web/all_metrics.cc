@@ -21,6 +21,14 @@ std::vector<model::MetricFamily> all_metrics(const Context& context) {
                       self::kQueriesMost.help,
                       model::MetricType::gauge,
                       {{"", {}, static_cast<double>(gate.most())}}});
+  families.push_back({self::kAnswerMemory.name,
+                      self::kAnswerMemory.help,
+                      model::MetricType::gauge,
+                      {{"", {}, static_cast<double>(context.memory.used())}}});
+  families.push_back({self::kAnswerMemoryMost.name,
+                      self::kAnswerMemoryMost.help,
+                      model::MetricType::gauge,
+                      {{"", {}, static_cast<double>(context.memory.most())}}});
   model::MetricFamily ended{self::kQueriesEnded.name, self::kQueriesEnded.help, model::MetricType::counter, {}};
   for (std::size_t i = 0; i < QueryGate::kEnds.size(); ++i)
     ended.points.push_back({"_total", model::Labels{{"result", QueryGate::kEnds[i]}},

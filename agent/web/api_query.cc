@@ -45,15 +45,18 @@ void write_result(const promql::Vector& vector, Json& json) {
   });
 }
 
+void write_series(const promql::Series& series, Json& json) {
+  json.object([&] {
+    json.key("metric").labels(series.labels);
+    json.key("values").array([&] {
+      for (const model::Sample& sample : series.samples) write_sample(sample.t, sample.v, json);
+    });
+  });
+}
+
 void write_result(const promql::Matrix& matrix, Json& json) {
   json.array([&] {
-    for (const promql::Series& series : matrix)
-      json.object([&] {
-        json.key("metric").labels(series.labels);
-        json.key("values").array([&] {
-          for (const model::Sample& sample : series.samples) write_sample(sample.t, sample.v, json);
-        });
-      });
+    for (const promql::Series& series : matrix) write_series(series, json);
   });
 }
 
@@ -67,20 +70,6 @@ bool truncate(promql::Value& value, std::size_t limit) {
   if (auto* vector = std::get_if<promql::Vector>(&value)) return cut(*vector);
   if (auto* matrix = std::get_if<promql::Matrix>(&value)) return cut(*matrix);
   return false;
-}
-
-Response query_answer(promql::Value value, std::size_t limit, const promql::Engine& engine, const Request& request) {
-  promql::Remarks remarks = promql::shown(engine.annotations(), request.param("query"));
-  if (truncate(value, limit)) remarks.warnings.emplace_back(kTruncated);
-  return api_success(
-      [&](Json& json) {
-        json.object([&] {
-          json.key("resultType").string(promql::to_string(promql::type_of(value)));
-          json.key("result");
-          std::visit([&](const auto& result) { write_result(result, json); }, value);
-        });
-      },
-      remarks);
 }
 
 // The options of this request's engine: its own timeout if it is the shorter one, the end of the server, and the client
@@ -100,17 +89,133 @@ base::Result<promql::EngineOptions> engine_options(const Request& request, const
   return options;
 }
 
-// One query from its turn at the gate to its end, which is counted. `run` has the engine's options, from whose time the
-// wait is taken.
-template <typename Run>
-Response take_turn(promql::EngineOptions options, const Request& request, const Context& context, Run run) {
+// Bytes of an answer: a value with its time, as text, and what a series has beside its labels.
+constexpr std::size_t kPointText = 40;
+constexpr std::size_t kSeriesText = 64;
+
+std::size_t text_size(const model::Labels& labels) {
+  std::size_t bytes = kSeriesText;
+  for (const model::Label label : labels) bytes += label.name.size() + label.value.size() + 6;
+  return bytes;
+}
+
+// What the value takes in memory, and at most, nearly always, as text.
+struct Sizes {
+  std::size_t memory = 0, text = 0;
+};
+
+Sizes sizes_of(const promql::Value& value) {
+  Sizes out;
+  if (const auto* vector = std::get_if<promql::Vector>(&value))
+    for (const promql::VectorSample& each : *vector) {
+      out.memory += sizeof each;
+      out.text += text_size(each.labels) + kPointText;
+    }
+  if (const auto* matrix = std::get_if<promql::Matrix>(&value))
+    for (const promql::Series& series : *matrix) {
+      out.memory += sizeof series + series.samples.capacity() * sizeof(model::Sample);
+      out.text += text_size(series.labels) + series.samples.size() * kPointText;
+    }
+  return out;
+}
+
+// Above this a query is heavy: samples that it decodes, steps and points that it computes.
+constexpr double kHeavy = 250'000;
+
+// One query of a client: what it may cost, its turn and its memory.
+class QueryAsker final : public Asker {
+ public:
+  QueryAsker(const promql::EngineOptions& options, const promql::Price& price, double steps, const Context& context)
+      : options_(options), price_(price), steps_(steps), context_(context), start_(base::Clock::now()) {}
+
+  base::Result<> still_wanted() override {
+    const auto fail = [](base::Kind kind, const char* how) {
+      return base::fail(kind, fmt::format("query {} in query queue", how));
+    };
+    if (context_.stopping && context_.stopping->load()) return fail(base::Kind::cancelled, "was canceled");
+    if (base::Clock::now() >= deadline()) return fail(base::Kind::timeout, "timed out");
+    if (options_.abandoned && options_.abandoned()) return fail(base::Kind::cancelled, "was canceled");
+    return {};
+  }
+
+  // Decoded samples, and a point of the result for each series and step: how many there will be nobody knows before.
+  base::Result<> admit(const Load& load) override {
+    const double points = static_cast<double>(load.series) * steps_;
+    const double cost = static_cast<double>(load.samples) + points + price_.steps + price_.windows;
+    const auto weight = cost > kHeavy ? QueryGate::Weight::heavy : QueryGate::Weight::light;
+    TRY(QueryGate::Turn turn, context_.gate.enter(weight, deadline(), options_.abandoned, context_.stopping));
+    turn_.emplace(std::move(turn));
+    const double bytes = static_cast<double>(load.bytes) + static_cast<double>(load.samples) * kSampleBytes +
+                         points * static_cast<double>(kPointText);
+    const double most = static_cast<double>(context_.memory.most());
+    TRY(share_, context_.memory.take(static_cast<std::size_t>(std::min(bytes, most)), deadline(), options_.abandoned,
+                                     context_.stopping));
+    read_ = load.bytes;
+    return {};
+  }
+
+  base::Instant deadline() const { return start_ + options_.timeout; }
+  // Of what the evaluation holds beside the samples as they were read.
+  bool reserve(std::size_t bytes) { return share_.grow_to(read_ + bytes); }
+  AnswerMemory::Share& share() { return share_; }
+
+ private:
+  static constexpr double kSampleBytes = 24;
+  const promql::EngineOptions& options_;
+  promql::Price price_;
+  double steps_;
+  const Context& context_;
+  base::Instant start_;
+  std::optional<QueryGate::Turn> turn_;
+  AnswerMemory::Share share_;
+  std::size_t read_ = 0;
+};
+
+// As text, in place of the value: what is written is freed at once, so that both are never whole at a time.
+base::Result<Response> query_answer(promql::Value value, const promql::Remarks& remarks, AnswerMemory::Share& share) {
+  Sizes sizes = sizes_of(value);
+  bool fits = share.resize(sizes.memory + std::min(sizes.memory, sizes.text));
+  Response response = api_success(
+      [&](Json& json) {
+        json.reserve(sizes.text);
+        json.object([&] {
+          json.key("resultType").string(promql::to_string(promql::type_of(value)));
+          json.key("result");
+          auto* matrix = std::get_if<promql::Matrix>(&value);
+          if (!matrix) return std::visit([&](const auto& result) { write_result(result, json); }, value);
+          json.array([&] {
+            for (promql::Series& series : *matrix) {
+              if (!fits) return;
+              write_series(series, json);
+              sizes.memory -= series.samples.capacity() * sizeof(model::Sample);
+              series = {};
+              fits = share.grow_to(sizes.memory + json.text().size());
+            }
+          });
+        });
+      },
+      remarks);
+  if (!fits || !share.resize(response.body.size())) return base::fail(base::Kind::limit, promql::kTooManySamples);
+  response.share = std::move(share);
+  return response;
+}
+
+// What a query evaluates, and when.
+struct Question {
+  const promql::Expr& expr;
+  std::int64_t start, end, step;
+};
+
+// One query from its price to its end, which is counted. `evaluate` has the engine and the samples.
+template <typename Evaluate>
+Response answer_query(promql::EngineOptions options, const Question& question, const Request& request,
+                      const Context& context, Evaluate evaluate) {
   std::size_t limit = ~std::size_t{0};
   if (options.compat == promql::Compat::v3) {
     const auto wanted = limit_param(request);
     if (!wanted) return invalid_parameter("limit", wanted.error().text);
     limit = *wanted;
   }
-  const base::Instant start = base::Clock::now();
   const auto end = [&](const base::Error& error) {
     using End = QueryGate::End;
     context.gate.ended(error.kind == base::Kind::timeout     ? End::timeout
@@ -118,14 +223,34 @@ Response take_turn(promql::EngineOptions options, const Request& request, const 
                                                              : End::error);
     return api_error(error);
   };
-  const auto turn = context.gate.enter(start + options.timeout, request.abandoned, context.stopping);
-  if (!turn) return end(turn.error());
-  options.timeout -= std::chrono::duration_cast<base::Millis>(base::Clock::now() - start);
-  promql::Engine engine(options);
-  base::Result<promql::Value> value = run(engine);
+  const promql::Price price = promql::price_of(question.expr, question.start, question.end, question.step, options);
+  if (const auto payable = promql::check_price(price, options); !payable) return end(payable.error());
+  const double steps = static_cast<double>((question.end - question.start) / question.step + 1);
+  QueryAsker asker(options, price, steps, context);
+  promql::Remarks remarks;
+  const auto run = [&]() -> base::Result<promql::Value> {
+    const std::vector<promql::Needs> needs = promql::needs(question.expr, options.lookback_ms);
+    std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
+    if (needs.empty()) {
+      TRY_VOID(asker.admit({}));
+    } else {
+      TRY(data, context.backend.read_samples(needs, question.start, question.end, asker));
+    }
+    promql::EngineOptions own = options;
+    own.timeout = std::chrono::duration_cast<base::Millis>(asker.deadline() - base::Clock::now());
+    own.reserve = [&asker](std::size_t bytes) { return asker.reserve(bytes); };
+    promql::Engine engine(std::move(own));
+    TRY(promql::Value value, evaluate(engine, *data));
+    remarks = promql::shown(engine.annotations(), request.param("query"));
+    return value;
+  };
+  base::Result<promql::Value> value = run();
   if (!value) return end(value.error());
+  if (truncate(*value, limit)) remarks.warnings.emplace_back(kTruncated);
+  base::Result<Response> response = query_answer(*std::move(value), remarks, asker.share());
+  if (!response) return end(response.error());
   context.gate.ended(QueryGate::End::success);
-  return query_answer(*std::move(value), limit, engine, request);
+  return *std::move(response);
 }
 
 }  // namespace
@@ -137,10 +262,9 @@ Response api_query(const Request& request, const Context& context) {
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
   if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
-  return take_turn(*options, request, context, [&](promql::Engine& engine) -> base::Result<promql::Value> {
-    TRY(const auto data, context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *time, *time));
-    return engine.instant(*parsed.expr, *data, *time);
-  });
+  return answer_query(
+      *options, {*parsed.expr, *time, *time, 1}, request, context,
+      [&](promql::Engine& engine, const promql::Queryable& data) { return engine.instant(*parsed.expr, data, *time); });
 }
 
 Response api_query_range(const Request& request, const Context& context) {
@@ -167,11 +291,11 @@ Response api_query_range(const Request& request, const Context& context) {
     return api_error("bad_data",
                      fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
                                  type == promql::ValueType::matrix ? "range vector" : "string"));
-  return take_turn(*options, request, context, [&](promql::Engine& engine) -> base::Result<promql::Value> {
-    TRY(const auto data, context.backend.copy_samples(promql::needs(*parsed.expr, options->lookback_ms), *start, *end));
-    TRY(promql::Matrix matrix, engine.range(*parsed.expr, *data, *start, *end, *step));
-    return promql::Value(std::move(matrix));
-  });
+  return answer_query(*options, {*parsed.expr, *start, *end, *step}, request, context,
+                      [&](promql::Engine& engine, const promql::Queryable& data) -> base::Result<promql::Value> {
+                        TRY(promql::Matrix matrix, engine.range(*parsed.expr, data, *start, *end, *step));
+                        return promql::Value(std::move(matrix));
+                      });
 }
 
 Response api_format_query(const Request& request, const Context& context) {

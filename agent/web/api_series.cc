@@ -29,6 +29,36 @@ WindowOrRefusal window_of(const Request& request) {
   return {{*start, *end}, {}};
 }
 
+// Has the query's time and no turn: pages that offer names are not to wait for queries.
+class SeriesAsker final : public Asker {
+ public:
+  SeriesAsker(const Request& request, const Context& context)
+      : request_(request), context_(context), deadline_(base::Clock::now() + context.options.engine.timeout) {}
+
+  base::Result<> still_wanted() override {
+    if (context_.stopping && context_.stopping->load())
+      return base::fail(base::Kind::cancelled, "the request was canceled");
+    if (base::Clock::now() >= deadline_) return base::fail(base::Kind::timeout, "the request timed out");
+    if (request_.abandoned && request_.abandoned())
+      return base::fail(base::Kind::cancelled, "the request was canceled");
+    return {};
+  }
+  // The text of the labels stands in the answer once more, with quotes.
+  base::Result<> admit(const Load& load) override {
+    TRY(share_, context_.memory.take(load.series * kSeriesBytes + 2 * load.bytes, deadline_, request_.abandoned,
+                                     context_.stopping));
+    return {};
+  }
+  AnswerMemory::Share take_share() { return std::move(share_); }
+
+ private:
+  static constexpr std::size_t kSeriesBytes = 128;
+  const Request& request_;
+  const Context& context_;
+  base::Instant deadline_;
+  AnswerMemory::Share share_;
+};
+
 using MatcherSets = std::vector<std::vector<model::Matcher>>;
 
 base::Result<MatcherSets> matchers_of(const Request& request, const Context& context) {
@@ -47,14 +77,10 @@ base::Result<MatcherSets> matchers_of(const Request& request, const Context& con
 }
 
 // The label sets of all series that one of the selectors matches in the window, sorted, each once.
-base::Result<std::vector<model::Labels>> find(const MatcherSets& sets, const Window& window, const Context& context) {
-  std::vector<model::Labels> found;
-  for (const auto& matchers : sets) {
-    TRY(const std::vector<model::Labels> some, context.backend.select_series(matchers, window.start, window.end));
-    found.insert(found.end(), some.begin(), some.end());
-  }
+base::Result<std::vector<model::Labels>> find(const MatcherSets& sets, const Window& window, SeriesAsker& asker,
+                                              const Context& context) {
+  TRY(std::vector<model::Labels> found, context.backend.select_series(sets, window.start, window.end, asker));
   std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 
@@ -62,6 +88,7 @@ base::Result<std::vector<model::Labels>> find(const MatcherSets& sets, const Win
 struct Selected {
   std::vector<model::Labels> series;
   std::optional<Response> refused;
+  AnswerMemory::Share share{};
 };
 
 enum class Selector { required, optional };
@@ -76,9 +103,10 @@ Selected select(const Request& request, Selector selector, const Context& contex
   if (sets->empty() && selector == Selector::required)
     return {{}, api_error("bad_data", "no match[] parameter provided")};
   if (sets->empty()) sets->emplace_back();
-  auto found = find(*sets, window.window, context);
+  SeriesAsker asker(request, context);
+  auto found = find(*sets, window.window, asker, context);
   if (!found) return {{}, api_error(found.error())};
-  return {*std::move(found), {}};
+  return {*std::move(found), {}, asker.take_share()};
 }
 
 // Writes at most `limit` of `all`, and says so if that is fewer.
@@ -117,8 +145,10 @@ Response api_series(const Request& request, const Context& context) {
     return invalid_parameter("limit", limit.error().text);
   Selected selected = select(request, Selector::required, context);
   if (selected.refused) return *std::move(selected.refused);
-  return list_answer(selected.series, limit.value_or(~std::size_t{0}),
-                     [](const model::Labels& labels, Json& json) { json.labels(labels); });
+  Response response = list_answer(selected.series, limit.value_or(~std::size_t{0}),
+                                  [](const model::Labels& labels, Json& json) { json.labels(labels); });
+  response.share = std::move(selected.share);
+  return response;
 }
 
 Response api_label_names(const Request& request, const Context& context) {

@@ -33,17 +33,36 @@ struct ProbeAnswer {
   std::string module;  // as configured
 };
 
+// What an answer reads.
+struct Load {
+  std::size_t series = 0;
+  std::size_t samples = 0;
+  std::size_t bytes = 0;  // of what is taken out of the store; decoded samples come on top
+};
+
+// Who waits for an answer. Used by the thread that asks.
+class Asker {
+ public:
+  virtual ~Asker() = default;
+  // An error when its time is over or nobody is there any more; looked at now and then.
+  virtual base::Result<> still_wanted() = 0;
+  // Before so much is held for it. May wait; an error ends the request.
+  virtual base::Result<> admit(const Load& load) = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
-  // A copy of the samples that `needs` asks for around [start, end] (milliseconds). Kind::limit if it would be too
-  // large, Kind::unavailable if the loop does not answer in time.
-  virtual base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>& needs,
-                                                                        std::int64_t start, std::int64_t end) = 0;
-  // The label sets of the series with samples in [start, end]. The default copies their samples for it; who can answer
-  // without them should.
-  virtual base::Result<std::vector<model::Labels>> select_series(const std::vector<model::Matcher>& matchers,
-                                                                 std::int64_t start, std::int64_t end);
+  // The samples that `needs` asks for around [start, end] (milliseconds), as they are now. The asker is asked before
+  // they are taken. Kind::unavailable if the loop does not answer in time.
+  virtual base::Result<std::unique_ptr<promql::Queryable>> read_samples(const std::vector<promql::Needs>& needs,
+                                                                        std::int64_t start, std::int64_t end,
+                                                                        Asker& asker) = 0;
+  // The label sets of the series that one of the sets matches and that have samples in [start, end]; in any order, each
+  // once.
+  virtual base::Result<std::vector<model::Labels>> select_series(const std::vector<std::vector<model::Matcher>>& sets,
+                                                                 std::int64_t start, std::int64_t end,
+                                                                 Asker& asker) = 0;
   // The agent's own counters (prometheus-cpp), any thread.
   virtual std::vector<model::MetricFamily> self_metrics() = 0;
   // POST /heartbeat/<service>, after the token was checked.

@@ -10,6 +10,9 @@
 namespace web {
 namespace {
 
+// Head and body up to this size are sent as one piece; a larger body is not copied for it.
+constexpr std::size_t kOnePiece = 16 * 1024;
+
 base::Result<std::string> read_body(mg_connection* connection, std::size_t most) {
   std::string body;
   std::array<char, 8192> part{};
@@ -54,8 +57,10 @@ void send_response(mg_connection* connection, const Request& request, const Resp
     out += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", name, value);
   out += "\r\n";
-  if (has_body && request.method != "HEAD") out += response.body;
-  send_bytes(connection, out);
+  const bool sends_body = has_body && request.method != "HEAD";
+  const bool together = response.body.size() <= kOnePiece;
+  if (sends_body && together) out += response.body;
+  if (send_bytes(connection, out) && sends_body && !together) send_bytes(connection, response.body);
 }
 
 bool send_bytes(mg_connection* connection, std::string_view bytes) {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/time.h"
+#include "web/answer_memory.h"
 #include "web/backend.h"
 #include "web/query_gate.h"
 #include "web/server.h"
@@ -20,6 +21,7 @@ struct Context {
   const std::atomic<bool>* stopping = nullptr;  // ends running queries
   std::function<std::size_t()> event_streams;   // how many are open
   QueryGate& gate;
+  AnswerMemory& memory;
 };
 
 }  // namespace web

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "web/answer_memory.h"
+
 namespace web {
 
 struct Request {
@@ -33,6 +35,7 @@ struct Response {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // besides Content-Type and Content-Length
+  AnswerMemory::Share share{};                               // of the body, until it is sent; large answers only
 };
 
 Response text_response(int status, std::string text);  // adds a line end

@@ -35,6 +35,7 @@ class Json {
   Json& labels(const model::Labels& labels);
   Json& time(base::WallTime t);  // RFC 3339, as a string; the zero time as Go writes it
 
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
   const std::string& text() const { return out_; }
   std::string take() { return std::move(out_); }
 

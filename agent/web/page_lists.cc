@@ -138,6 +138,9 @@ std::string notices_part(const Snapshot& snapshot) {
         fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
                     R"(not become durable; no recovery action is taken.</b><pre>{}</pre></div></div>)",
                     state_badge("down", "State not durable"), escape(snapshot.state_trouble));
+  for (const std::string& trouble : snapshot.store_troubles)
+    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>{}</b></div></div>)",
+                       state_badge("down", "Store"), escape(trouble));
   if (!snapshot.ready)
     out += fmt::format(R"(<div class="notice unknown">{}<div>The agent has just started: it looks before it acts.)"
                        R"(</div></div>)",

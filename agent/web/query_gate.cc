@@ -1,43 +1,32 @@
 #include "web/query_gate.h"
 
-#include <algorithm>
-#include <chrono>
+#include "web/wait.h"
 
 namespace web {
-namespace {
 
-constexpr base::Millis kQuestionEvery{200};  // whether somebody still waits for the answer
-
-}  // namespace
-
-base::Result<QueryGate::Turn> QueryGate::enter(base::Instant deadline, const std::function<bool()>& abandoned,
+base::Result<QueryGate::Turn> QueryGate::enter(Weight weight, base::Instant deadline,
+                                               const std::function<bool()>& abandoned,
                                                const std::atomic<bool>* stopping) {
   std::unique_lock lock(mutex_);
   queries_.fetch_add(1);
-  const auto give_up = [&](base::Kind kind, const char* text) {
+  const auto is_free = [&] { return running_ < most_ && (weight == Weight::light || heavy_ < most_heavy_); };
+  if (const auto waited = wait_for_turn(lock, freed_, {deadline, abandoned, stopping}, is_free); !waited) {
     queries_.fetch_sub(1);
-    return base::fail(kind, text);
-  };
-  while (running_ >= most_) {
-    const base::Instant now = base::Clock::now();
-    if (now >= deadline) return give_up(base::Kind::timeout, "query timed out in query queue");
-    lock.unlock();
-    const bool unwanted = (stopping && stopping->load()) || (abandoned && abandoned());
-    lock.lock();
-    if (unwanted) return give_up(base::Kind::cancelled, "query was canceled in query queue");
-    if (running_ >= most_) freed_.wait_until(lock, std::min<base::Instant>(deadline, now + kQuestionEvery));
+    return tl::unexpected<base::Error>(waited.error());
   }
   ++running_;
-  return Turn(this);
+  if (weight == Weight::heavy) ++heavy_;
+  return Turn(this, weight);
 }
 
-void QueryGate::leave() {
+void QueryGate::leave(Weight weight) {
   {
     const std::lock_guard lock(mutex_);
     --running_;
+    if (weight == Weight::heavy) --heavy_;
   }
   queries_.fetch_sub(1);
-  freed_.notify_one();
+  freed_.notify_all();  // who can take the turn may be any of those who wait
 }
 
 }  // namespace web

@@ -1,4 +1,5 @@
 // So many queries run at a time, the others wait for their turn, as in Prometheus' engine (--query.max-concurrency).
+// Of these turns heavy queries get half at most, so that a light one never waits for the end of twenty heavy ones.
 // What waits gives up when its time is over, its client has left, or the server ends. Any thread.
 #pragma once
 
@@ -18,25 +19,28 @@ namespace web {
 
 class QueryGate {
  public:
-  explicit QueryGate(int most) : most_(most) {}
+  explicit QueryGate(int most) : most_(most), most_heavy_(most > 1 ? most / 2 : 1) {}
+
+  enum class Weight { light, heavy };
 
   // A turn; given back when it goes.
   class Turn {
    public:
-    Turn(Turn&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Turn(Turn&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), weight_(other.weight_) {}
     Turn& operator=(Turn&&) = delete;
     ~Turn() {
-      if (gate_) gate_->leave();
+      if (gate_) gate_->leave(weight_);
     }
 
    private:
     friend class QueryGate;
-    explicit Turn(QueryGate* gate) : gate_(gate) {}
+    Turn(QueryGate* gate, Weight weight) : gate_(gate), weight_(weight) {}
     QueryGate* gate_;
+    Weight weight_;
   };
 
   // Waits until `deadline`. Errors have Prometheus' words: Kind::timeout, cancelled.
-  base::Result<Turn> enter(base::Instant deadline, const std::function<bool()>& abandoned,
+  base::Result<Turn> enter(Weight weight, base::Instant deadline, const std::function<bool()>& abandoned,
                            const std::atomic<bool>* stopping);
 
   enum class End { success, error, timeout, canceled };
@@ -48,12 +52,14 @@ class QueryGate {
   std::uint64_t ended_so_far(End end) const { return ends_[static_cast<std::size_t>(end)].load(); }
 
  private:
-  void leave();
+  void leave(Weight weight);
 
   const int most_;
+  const int most_heavy_;
   std::mutex mutex_;
   std::condition_variable freed_;
   int running_ = 0;
+  int heavy_ = 0;  // of them
   std::atomic<int> queries_{0};
   std::array<std::atomic<std::uint64_t>, 4> ends_{};
 };

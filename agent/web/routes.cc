@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "web/accept.h"
 #include "web/all_metrics.h"
 #include "web/api_v1.h"
@@ -109,6 +111,7 @@ Response route(const Request& request, const Context& context) {
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
   if (response.body.size() >= kWorthCompressing && accepts_gzip(request.header("Accept-Encoding"))) {
     response.body = gzip(response.body);
+    response.share.resize(std::min(response.share.bytes(), response.body.size()));
     response.headers.emplace_back("Content-Encoding", "gzip");
   }
   return response;

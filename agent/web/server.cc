@@ -117,9 +117,10 @@ struct Server::Rep {
   const int most_api_calls = options.max_queries + kWaitingCalls;
   Places api_calls{most_api_calls};
   QueryGate gate{options.max_queries};
+  AnswerMemory memory{options.answer_memory};
   SnapshotSlot& slot;
   Backend& backend;
-  Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }, gate};
+  Context context{slot, backend, options, wall_now, &stopping, [this] { return streams.open(); }, gate, memory};
   std::optional<TlsBundle> certificate;  // CivetWeb reads its path again
   Listener tcp, admin;
   int port = 0;

@@ -19,6 +19,8 @@ struct ServerOptions {
   std::string external_url;               // for links in pages
   promql::EngineOptions engine;
   int max_queries = 20;  // at a time; others wait
+  // Bytes of all answers of the API together, while they are computed and sent.
+  std::size_t answer_memory = std::size_t{256} * 1024 * 1024;
 };
 
 class Server {

@@ -111,8 +111,9 @@ struct Snapshot {
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
   ConfigPage config;
-  std::string state_trouble{};         // why nothing becomes durable now; "" while it does
-  std::string heartbeat_token_file{};  // "": POST /heartbeat is not offered
+  std::string state_trouble{};                // why nothing becomes durable now; "" while it does
+  std::vector<std::string> store_troubles{};  // who has no room in the store, a sentence each
+  std::string heartbeat_token_file{};         // "": POST /heartbeat is not offered
 };
 
 // The one place where threads meet over it: a mutex held for a pointer copy. A picture costs what its thousands of

@@ -1,6 +1,7 @@
 // A web::Backend without an agent: data in memory, and what it was asked to do.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,10 +18,29 @@ class FakeBackend final : public web::Backend {
   std::vector<model::MetricFamily> own;
   base::Result<> next_answer;  // of the calls that change something
 
-  base::Result<std::unique_ptr<promql::Queryable>> copy_samples(const std::vector<promql::Needs>&, std::int64_t,
-                                                                std::int64_t) override {
+  base::Result<std::unique_ptr<promql::Queryable>> read_samples(const std::vector<promql::Needs>&, std::int64_t,
+                                                                std::int64_t, web::Asker& asker) override {
     if (!next_answer) return tl::unexpected<base::Error>(next_answer.error());
+    web::Load load{series.size(), 0, 0};
+    for (const auto& each : series) load.samples += each.samples.size();
+    TRY_VOID(asker.admit(load));
     return std::make_unique<promql::MemoryQueryable>(series);
+  }
+  base::Result<std::vector<model::Labels>> select_series(const std::vector<std::vector<model::Matcher>>& sets,
+                                                         std::int64_t start, std::int64_t end,
+                                                         web::Asker& asker) override {
+    if (!next_answer) return tl::unexpected<base::Error>(next_answer.error());
+    std::vector<model::Labels> found;
+    for (const auto& each : series) {
+      TRY_VOID(asker.still_wanted());
+      const bool wanted =
+          std::any_of(sets.begin(), sets.end(), [&](const auto& set) { return model::matches_all(set, each.labels); });
+      const bool lives = std::any_of(each.samples.begin(), each.samples.end(),
+                                     [&](const model::Sample& s) { return s.t >= start && s.t <= end; });
+      if (wanted && lives) found.push_back(each.labels);
+    }
+    TRY_VOID(asker.admit({found.size(), 0, 0}));
+    return found;
   }
   std::vector<model::MetricFamily> self_metrics() override { return own; }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {

@@ -54,6 +54,29 @@ TEST_CASE("a recorded series that vanishes gets a stale marker, once") {
   CHECK(f.written("r") == Lines{"{a=\"x\"} 2@10", "{a=\"x\"} stale@20"});
 }
 
+TEST_CASE("a rule whose samples the store refuses is not well, says so, and its alerts fire all the same") {
+  Fixture f("groups: [{name: g, rules: [{record: r, expr: m}, {alert: A, expr: 'm > 1'}]}]");
+  bool full = false;
+  f.append = [&](const model::Labels& labels, model::Sample sample) {
+    if (full && labels.get("a") == "x") return false;
+    f.data.append(labels, sample);
+    return true;
+  };
+  f.sample({{"__name__", "m"}, {"a", "x"}}, 0, 2);
+  f.sample({{"__name__", "m"}, {"a", "y"}}, 0, 2);
+  full = true;
+  const rules::Evaluation evaluation = f.evaluate(10);
+  CHECK(f.group->rules()[0].error ==
+        "the store refused 1 of 2 samples of this rule; fettle_store_refused_total says why");
+  CHECK(f.group->rules()[1].error ==
+        "the store refused 2 of 4 samples of this rule; fettle_store_refused_total says why");
+  CHECK(evaluation.changes.transitions.size() == 2);
+  full = false;
+  f.evaluate(20);
+  CHECK(f.group->rules()[0].error == "");
+  CHECK(f.group->rules()[1].error == "");
+}
+
 TEST_CASE("labels of the group stand under those of the rule, and an empty one takes a label away") {
   Fixture f(R"(
 groups:

@@ -16,9 +16,9 @@ using model::Sample;
 
 store::Chunk chunk_of(const std::vector<Sample>& samples) {
   store::ChunkWriter writer;
-  store::Chunk chunk = writer.start(samples.front());
-  for (std::size_t i = 1; i < samples.size(); ++i) writer.append(chunk, samples[i]);
-  return chunk;
+  writer.start(samples.front());
+  for (std::size_t i = 1; i < samples.size(); ++i) writer.append(samples[i]);
+  return writer.sealed();
 }
 
 // As text, so that NaN payloads and -0 are compared and shown.
@@ -92,7 +92,7 @@ TEST_CASE("a regular series of one value takes two bits a sample") {
   std::vector<Sample> samples;
   for (int i = 0; i < 120; ++i) samples.push_back({1'700'000'000'000 + i * 5000, 1});
   const store::Chunk chunk = chunk_of(samples);
-  CHECK(chunk.words.size() <= 5);  // 118 * 2 bits and the first delta
+  CHECK(chunk.word_count <= 5);  // 118 * 2 bits and the first delta
 }
 
 TEST_CASE("a part of a chunk is read with both ends included") {
@@ -103,4 +103,22 @@ TEST_CASE("a part of a chunk is read with both ends included") {
   CHECK(chunk.last_at(29).t == 20);
   CHECK(chunk.last_at(30).t == 30);
   CHECK(chunk.last_at(99).t == 40);
+}
+
+TEST_CASE("what was sealed stays as it is while the writer goes on, and starts anew") {
+  store::ChunkWriter writer;
+  CHECK(writer.empty());
+  writer.start({10, 1});
+  writer.append({20, 2});
+  const store::Chunk before = writer.sealed();
+  writer.append({30, 3});
+  CHECK(read_back(before) == bits({{10, 1}, {20, 2}}));
+  CHECK(read_back(writer.sealed()) == bits({{10, 1}, {20, 2}, {30, 3}}));
+  store::Chunk moved = before;  // the bits are shared, the times are its own
+  moved.first_t += 5;
+  moved.last_t += 5;
+  CHECK(read_back(moved) == bits({{15, 1}, {25, 2}}));
+  writer.start({40, 4});
+  CHECK(read_back(writer.sealed()) == bits({{40, 4}}));
+  CHECK(read_back(before) == bits({{10, 1}, {20, 2}}));
 }

@@ -91,6 +91,133 @@ TEST_CASE("no more series than allowed, and the old ones go on") {
   CHECK(store.stats().refused_limit == 1);
 }
 
+namespace {
+
+Labels measured(int i) { return {{"__name__", "m"}, {"i", std::to_string(i)}}; }
+
+// "0 3 5": the series of measured(), by their numbers.
+std::string kept(const Store& store) {
+  std::string out;
+  for (int i = 0; i < 100; ++i)
+    if (store.find(measured(i))) out += (out.empty() ? "" : " ") + std::to_string(i);
+  return out;
+}
+
+// Appends a sample to the series of a writer, which may be new; false if it is refused.
+bool append(Store& store, store::Writer writer, int i, std::int64_t t, double v = 1) {
+  const auto id = store.series(measured(i), writer);
+  return id && store.append(*id, {t, v}).has_value();
+}
+
+}  // namespace
+
+TEST_CASE("measured series leave a tenth to the agent, and go where it needs more") {
+  Store store({.max_series = 20});
+  const store::Writer few = store.add_writer("few"), many = store.add_writer("many");
+  CHECK(append(store, few, 0, 1));
+  for (int i = 1; i < 18; ++i) CHECK(append(store, many, i, 1));
+  CHECK_FALSE(append(store, many, 18, 1));
+  CHECK_FALSE(append(store, few, 19, 1));
+  CHECK(append(store, many, 17, 2));  // what is there goes on
+  for (int i = 0; i < 12; ++i) CHECK(store.append({{"own", std::to_string(i)}}, {1, 1}).has_value());
+  CHECK(store.stats().series == 20);
+  CHECK(store.stats().evicted == 10);
+  CHECK(store.stats().refused_limit == 2);
+  CHECK(store.find(measured(0)).has_value());  // of those with the most series, one each
+  for (int i = 12; i < 20; ++i) CHECK(store.append({{"own", std::to_string(i)}}, {1, 1}).has_value());
+  CHECK(kept(store) == "");
+  CHECK_FALSE(store.append({{"own", "20"}}, {1, 1}).has_value());
+  CHECK_FALSE(append(store, few, 0, 3));
+}
+
+TEST_CASE("series that have ended make room, the oldest first, whoever's they are") {
+  Store store({.max_series = 10});
+  const store::Writer a = store.add_writer("a"), b = store.add_writer("b");
+  for (int i = 0; i < 9; ++i) CHECK(append(store, i < 4 ? a : b, i, 1));
+  CHECK(append(store, a, 2, 20, model::stale_marker()));
+  CHECK(append(store, b, 7, 10, model::stale_marker()));
+  CHECK(append(store, b, 8, 5, model::stale_marker()));
+  CHECK(append(store, b, 8, 30));  // lives again
+  CHECK(append(store, a, 20, 40));
+  CHECK(kept(store) == "0 1 2 3 4 5 6 8 20");
+  store.shift(-1'000'000);
+  CHECK(append(store, b, 21, 41));
+  CHECK(kept(store) == "0 1 3 4 5 6 8 20 21");
+  CHECK_FALSE(append(store, b, 22, 42));
+  CHECK(store.stats().evicted == 2);
+  CHECK(store.stats().samples == 11);
+  // A series of the agent that has ended is worth less than one that lives.
+  CHECK(store.append({{"own", "1"}}, {1, model::stale_marker()}).has_value());
+  CHECK(store.append({{"own", "2"}}, {1, 1}).has_value());
+  CHECK_FALSE(store.find({{"own", "1"}}).has_value());
+  CHECK(kept(store) == "0 1 3 4 5 6 8 20 21");
+}
+
+TEST_CASE("a writer whose series come and go keeps the newest of its own, and the others keep theirs") {
+  Store store({.max_series = 20'000});
+  const store::Writer churning = store.add_writer("churning"), quiet = store.add_writer("quiet");
+  CHECK(append(store, quiet, 0, 1));
+  CHECK(append(store, quiet, 0, 2, model::stale_marker()));
+  std::int64_t t = 10;
+  for (int run = 0; run < 20; ++run, t += 10) {
+    for (int i = 0; i < 400; ++i) CHECK(append(store, churning, 1000 + run * 400 + i, t));
+    if (run > 0)
+      for (int i = 0; i < 400; ++i)
+        CHECK(append(store, churning, 1000 + (run - 1) * 400 + i, t, model::stale_marker()));
+  }
+  CHECK(store.writer(churning).series == store::kMostOfWriter);
+  CHECK(store.writer(churning).replaced == 20 * 400 - store::kMostOfWriter);
+  CHECK(store.stats().series == store::kMostOfWriter + 1);
+  CHECK(store.find(measured(1000 + 20 * 400 - 1)).has_value());
+  CHECK(store.find(measured(0)).has_value());
+  CHECK(store.take_short_of_room() == std::vector<store::Writer>{churning});
+  CHECK(store.take_short_of_room().empty());
+  // As many as live at a time are never refused for it.
+  for (int i = 0; i < 3000; ++i) CHECK(append(store, quiet, 50'000 + i, t));
+  CHECK(store.largest_writer()->name == "quiet");
+}
+
+TEST_CASE("the number of a writer is used again when its last series has gone") {
+  Store store({.retention = base::Millis{1000}, .max_series = 10});
+  const store::Writer gone = store.add_writer("gone");
+  CHECK(append(store, gone, 0, 1));
+  store.remove_writer(gone);
+  const store::Writer next = store.add_writer("next");
+  CHECK(next != gone);
+  store.expire(100'000);
+  CHECK(store.add_writer("again") == gone);
+  CHECK(store.writer(gone).name == "again");
+  CHECK(store.writer(gone).series == 0);
+}
+
+TEST_CASE("chunks that were handed out stay what they were, whatever happens to the store") {
+  Store store({.retention = base::Millis{1'000'000}, .max_series = 10});
+  for (int i = 0; i < 500; ++i) CHECK(store.append(kUp, {i * 1000, i * 0.5}).has_value());
+  const store::SeriesId id = *store.find(kUp);
+  const std::vector<store::Chunk> chunks = store.chunks(id, kUp, 100'000, 499'000);
+  const store::Series::Extent extent = store.extent(id, kUp, 100'000, 499'000);
+  CHECK(extent.samples >= 400);
+  CHECK(extent.samples < 620);
+  CHECK(extent.bytes > 0);
+  const auto samples = [&] {
+    std::vector<Sample> out;
+    for (const store::Chunk& chunk : chunks) chunk.read(100'000, 499'000, out);
+    return out;
+  };
+  const std::string before = text(samples());
+  CHECK(samples().size() == 400);
+  for (int i = 500; i < 1000; ++i) CHECK(store.append(kUp, {i * 1000, i * 0.5}).has_value());
+  store.shift(-5000);
+  CHECK(text(samples()) == before);
+  store.expire(1'000'000'000);
+  CHECK(store.stats().series == 0);
+  CHECK(text(samples()) == before);
+  CHECK(store.chunks(id, kUp, 0, 1'000'000).empty());
+  CHECK(store.append({{"other", "1"}}, {1, 1}).has_value());  // takes the number
+  CHECK(store.chunks(id, kUp, 0, 1'000'000).empty());
+  CHECK(store.extent(id, kUp, 0, 1'000'000).samples == 0);
+}
+
 TEST_CASE("an id works as long as the generation stays") {
   Store store({.retention = base::Millis{1000}, .max_series = 10});
   const auto id = store.series(kUp);
@@ -194,6 +321,10 @@ TEST_CASE("random series behave like plain vectors") {
     REQUIRE(store.stats().samples == held);
     for (const store::Found& found : store.select({})) {
       const std::vector<Sample>& samples = model[found.labels];
+      std::vector<Sample> from_chunks;
+      for (const store::Chunk& chunk : store.chunks(found.id, found.labels, 0, now)) chunk.read(0, now, from_chunks);
+      REQUIRE(text(from_chunks) == text(samples));
+      REQUIRE(store.extent(found.id, found.labels, 0, now).samples == samples.size());
       REQUIRE(text(read(store, found.id, 0, now)) == text(samples));
       for (int query = 0; query < 30; ++query) {
         const auto from = now - static_cast<std::int64_t>(random.below(2 * kRetention));

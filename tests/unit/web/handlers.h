@@ -12,10 +12,11 @@ struct Handlers {
   fakes::FakeBackend backend;
   web::ServerOptions options;
   web::QueryGate gate{2};
+  web::AnswerMemory memory{std::size_t{64} * 1024 * 1024};
   web::Context context{slot,    backend,
                        options, [] { return base::wall_from_ms(fakes::kShopNow); },
                        nullptr, [] { return std::size_t{2}; },
-                       gate};
+                       gate,    memory};
 
   Handlers() { slot.store(std::make_shared<web::Snapshot>(fakes::shop_snapshot())); }
 

@@ -9,10 +9,11 @@
 namespace {
 
 const auto kLater = std::chrono::hours{1};
+constexpr auto kLight = web::QueryGate::Weight::light, kHeavy = web::QueryGate::Weight::heavy;
 
 std::string refusal(web::QueryGate& gate, base::Instant deadline, const std::function<bool()>& abandoned = {},
                     const std::atomic<bool>* stopping = nullptr) {
-  const auto turn = gate.enter(deadline, abandoned, stopping);
+  const auto turn = gate.enter(kLight, deadline, abandoned, stopping);
   return turn ? "" : std::string(base::to_string(turn.error().kind)) + ": " + turn.error().text;
 }
 
@@ -21,10 +22,10 @@ std::string refusal(web::QueryGate& gate, base::Instant deadline, const std::fun
 TEST_CASE("so many queries have a turn; who waits gives up at its deadline, without a client, and at the end") {
   web::QueryGate gate(2);
   const base::Instant past = base::Clock::now() - std::chrono::seconds{1}, later = base::Clock::now() + kLater;
-  const auto one = gate.enter(later, {}, nullptr);
+  const auto one = gate.enter(kLight, later, {}, nullptr);
   CHECK(one);
   {
-    const auto two = gate.enter(past, {}, nullptr);  // nobody has to wait: no deadline is looked at
+    const auto two = gate.enter(kLight, past, {}, nullptr);  // nobody has to wait: no deadline is looked at
     CHECK(two);
     CHECK(gate.queries() == 2);
     CHECK(refusal(gate, past) == "timeout: query timed out in query queue");
@@ -37,16 +38,42 @@ TEST_CASE("so many queries have a turn; who waits gives up at its deadline, with
   CHECK(refusal(gate, past) == "");
 }
 
+TEST_CASE("heavy queries get half of the turns, so that a light one finds its own") {
+  const base::Instant past = base::Clock::now() - std::chrono::seconds{1};
+  struct Row {
+    int turns, heavy;
+  };
+  for (const Row& row : {Row{1, 1}, Row{2, 1}, Row{3, 1}, Row{20, 10}}) {
+    CAPTURE(row.turns);
+    web::QueryGate gate(row.turns);
+    std::vector<web::QueryGate::Turn> turns;
+    for (int i = 0; i < row.heavy; ++i) {
+      auto turn = gate.enter(kHeavy, past, {}, nullptr);
+      REQUIRE(turn);
+      turns.push_back(*std::move(turn));
+    }
+    CHECK_FALSE(gate.enter(kHeavy, past, {}, nullptr));
+    for (int i = row.heavy; i < row.turns; ++i) {
+      auto turn = gate.enter(kLight, past, {}, nullptr);
+      REQUIRE(turn);
+      turns.push_back(*std::move(turn));
+    }
+    CHECK_FALSE(gate.enter(kLight, past, {}, nullptr));
+    turns.clear();
+    CHECK(gate.enter(kHeavy, past, {}, nullptr));
+  }
+}
+
 TEST_CASE("who waits gets the turn that another gives back") {
   web::QueryGate gate(1);
   std::atomic<bool> waits{false}, got{false};
   std::thread other;
   {
-    const auto turn = gate.enter(base::Clock::now() + kLater, {}, nullptr);
+    const auto turn = gate.enter(kLight, base::Clock::now() + kLater, {}, nullptr);
     other = std::thread([&] {
       // It is asked whether somebody still waits only when there is no turn.
       const auto second = gate.enter(
-          base::Clock::now() + kLater, [&] { return waits = true, false; }, nullptr);
+          kLight, base::Clock::now() + kLater, [&] { return waits = true, false; }, nullptr);
       got = second.has_value();
     });
     while (!waits) std::this_thread::yield();
@@ -66,7 +93,7 @@ TEST_CASE("queries of the API wait in the queue and say so when their time is ov
   CHECK(handlers.get("/api/v1/query?query=topk(NaN,vector(1))").status == 422);
   CHECK(count(End::error) == 1);
   {
-    const auto one = handlers.gate.enter({}, {}, nullptr), two = handlers.gate.enter({}, {}, nullptr);
+    const auto one = handlers.gate.enter(kLight, {}, {}, nullptr), two = handlers.gate.enter(kLight, {}, {}, nullptr);
     REQUIRE((one && two));
     for (const char* url :
          {"/api/v1/query?query=1&timeout=1ms", "/api/v1/query_range?query=1&start=0&end=1&step=1&timeout=1ms"}) {

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Clients with queries over everything there is, and others who do not take their answers: the agent stays within its
+memory, misses no probe run, and answers a scrape and a small query in the meantime.
+
+    crowd_test.py [--probes=N --samples=SECONDS --clients=N --readers=N --seconds=N --memory=MB]
+
+The defaults are small, for every change; the full size is --probes=300 --samples=200 --clients=30 --readers=80 --seconds=60 --memory=512."""
+import argparse
+import os
+import pathlib
+import re
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import lib
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--probes", type=int, default=60)
+parser.add_argument("--samples", type=int, default=8, help="seconds for which it probes before they come")
+parser.add_argument("--clients", type=int, default=12)
+parser.add_argument("--readers", type=int, default=20)
+parser.add_argument("--seconds", type=int, default=6)
+parser.add_argument("--memory", type=int, default=160, help="MB")
+size = parser.parse_args()
+
+
+class Group:
+    """A control group with a memory limit, where we may make one; elsewhere the peak alone is looked at."""
+
+    def __init__(self, megabytes):
+        self.path, self.v1 = None, False
+        lines = [line.split(":", 2) for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+        for number, controllers, path in lines:
+            v1 = "memory" in controllers.split(",")
+            if not v1 and number != "0":
+                continue
+            mount = pathlib.Path("/sys/fs/cgroup/memory" if v1 else "/sys/fs/cgroup")
+            name = mount / path.lstrip("/") / f"fettle-crowd-{os.getpid()}"
+            try:
+                name.mkdir()
+                (name / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(str(megabytes << 20))
+                self.path, self.v1 = name, v1
+                return
+            except OSError:
+                if name.is_dir():
+                    name.rmdir()
+
+    def add(self, pid):
+        if self.path:
+            (self.path / "cgroup.procs").write_text(str(pid))
+
+    def remove(self):
+        if self.path:
+            lib.wait_for("the control group to be empty", lambda: (self.path.rmdir(), True)[1])
+
+
+class CrowdedAgent(lib.Agent):
+    def __init__(self, where, config, group):
+        super().__init__(where, config)
+        # It is in the group before it looks for the limit.
+        self.argv = ["/bin/sh", "-c", 'echo $$ > "$0"/cgroup.procs; exec "$@"', str(group.path), *self.argv] if group.path else self.argv
+
+
+def peak(agent):
+    return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{agent.child.pid}/status").read_text())[1]) / 1024
+
+
+def counters(agent):
+    page = lib.get(f"{agent.url}/metrics", timeout=30)
+
+    def total(name):
+        return sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", page, re.M))
+    late = {float(bound): float(count)
+            for bound, count in re.findall(r'^fettle_scheduler_lag_seconds_bucket\{le="([0-9.]+)"\} (\S+)$', page, re.M)}
+    return {"runs": total("fettle_probe_runs_total"), "overruns": total("fettle_probe_overruns_total"),
+            "lag_count": total("fettle_scheduler_lag_seconds_count"), "late": late}
+
+
+def answer(url, found, lock):
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(url, timeout=180) as response:
+            while response.read(1 << 16):
+                pass
+            code = response.status
+    except urllib.error.HTTPError as error:
+        code = error.code
+    except OSError as error:
+        code = type(error).__name__
+    with lock:
+        found.append((code, time.monotonic() - began))
+
+
+def crowd(agent, seconds, clients, readers):
+    """What the clients, the scraper and the small queries got: lists of (code, seconds)."""
+    end, lock = time.monotonic() + seconds, threading.Lock()
+    wide, scrapes, small = [], [], []
+    every = urllib.parse.quote('{__name__=~".+"}')
+    now = time.time()
+    urls = [f"{agent.url}/api/v1/query?query={every}[2h]",
+            f"{agent.url}/api/v1/query_range?query={every}&start={now - 1200}&end={now}&step=1"]
+
+    def again(url, found, pause):
+        while time.monotonic() < end:
+            answer(url, found, lock)
+            time.sleep(pause)
+
+    def read_nothing():
+        while time.monotonic() < end:
+            try:
+                with socket.create_connection(("127.0.0.1", agent.port), timeout=30) as slow:
+                    slow.sendall(b"GET " + urls[0][len(agent.url):].encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                    while time.monotonic() < end and slow.recv(64):
+                        time.sleep(1)
+            except OSError:
+                time.sleep(0.1)
+
+    threads = [threading.Thread(target=again, args=(urls[i % 2], wide, 0)) for i in range(clients)]
+    threads += [threading.Thread(target=read_nothing) for _ in range(readers)]
+    threads += [threading.Thread(target=again, args=(f"{agent.url}/metrics", scrapes, 0.5)),
+                threading.Thread(target=again, args=(f"{agent.url}/api/v1/query?query=count(probe_success)", small, 0.5))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return wide, scrapes, small
+
+
+def summary(found):
+    codes = {code: sum(1 for each in found if each[0] == code) for code in sorted({c for c, _ in found}, key=str)}
+    return f"{codes}, slowest {max((took for _, took in found), default=0):.2f} s"
+
+
+group = Group(size.memory)
+try:
+    with lib.folder() as where:
+        for i in range(size.probes):
+            (where / f"file{i}").write_text("x")
+        config = "global: {interval: 1s, timeout: 900ms, evaluation_interval: 1s}\nservices:\n" + "".join(
+            f"  s{i}:\n    probes: [{{name: file, type: file, path: {where}/file{i}}}]\n" for i in range(size.probes))
+        with CrowdedAgent(where, config, group) as agent:
+            time_to_fill = time.monotonic() + size.samples
+            lib.wait_for("samples to be there", lambda: time.monotonic() >= time_to_fill, size.samples + 10)
+            quiet_peak = peak(agent)
+            for what, clients, readers in (("clients", size.clients, 0), ("slow readers", 2, size.readers)):
+                before, began = counters(agent), time.monotonic()
+                wide, scrapes, small = crowd(agent, size.seconds, clients, readers)
+                assert agent.child.poll() is None, f"the agent ended with {agent.child.returncode}"
+                after, took = counters(agent), time.monotonic() - began
+                runs = after["runs"] - before["runs"]
+                late = {bound: after["late"][bound] - before["late"][bound] for bound in after["late"]}
+                count = after["lag_count"] - before["lag_count"]
+                p99 = next((bound for bound in sorted(late) if late[bound] >= 0.99 * count), float("inf"))
+                print(f"{what}: {runs:.0f} runs in {took:.1f} s of {size.probes} probes, "
+                      f"{after['overruns'] - before['overruns']:.0f} left out, 99 % late by at most {p99} s, "
+                      f"peak {peak(agent):.0f} MB (before {quiet_peak:.0f})")
+                print(f"  wide queries {summary(wide)}\n  scrapes {summary(scrapes)}\n  small queries {summary(small)}")
+                assert after["overruns"] == before["overruns"], "runs were left out"
+                # One run of each may be under way at either end.
+                assert abs(runs - size.probes * took) <= 2 * size.probes, (runs, size.probes * took)
+                assert peak(agent) < size.memory, "more memory than allowed"
+                assert wide and all(code in (200, 422, 503) for code, _ in wide), summary(wide)
+                if clients == size.clients:
+                    assert any(code == 200 for code, _ in wide), "nobody had an answer"
+                    assert all(code == 200 for code, _ in small), summary(small)
+                assert scrapes and all(code == 200 for code, _ in scrapes), summary(scrapes)
+            held = lib.wait_for("the memory of answers to be given back",
+                                lambda: re.search(r"^fettle_answer_bytes 0$", lib.get(f"{agent.url}/metrics"), re.M), 60)
+            resident = float(re.search(r"^process_resident_memory_bytes (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)[1])
+            print(f"resident afterwards: {resident / 2**20:.0f} MB")
+finally:
+    group.remove()

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""An application whose label values change with every scrape, and one with more series than the store may hold: a service
+that is added afterwards and is down still has its series, its alert fires and stands in ALERTS, a recording goes on; log,
+page, metrics and the check of the configuration say what is refused."""
+import http.server
+import itertools
+import re
+import threading
+
+import lib
+
+CONFIG = """
+global: {{interval: 200ms, timeout: 150ms, evaluation_interval: 200ms}}
+storage: {{max_series: 1500}}
+rule_files: [{where}/rules.yml]
+services:
+  exploding:
+    probes: [{{name: app, type: prometheus, url: "http://127.0.0.1:{port}/churn", metrics: [request_seconds]}}]
+  wide:
+    probes: [{{name: app, type: prometheus, url: "http://127.0.0.1:{port}/wide", metrics: [queue_length], sample_limit: 5000}}]
+"""
+ADDED = """
+  added:
+    probes: [{{name: tcp, type: tcp, host: 127.0.0.1, port: {free}}}]
+"""
+RULES = """
+groups:
+  - name: shop
+    rules:
+      - {record: "services:up", expr: "sum(fettle_service_up)"}
+      - {alert: ServiceDown, expr: "fettle_service_up == 0"}
+"""
+
+
+class Application(http.server.BaseHTTPRequestHandler):
+    numbers = itertools.count()
+
+    def do_GET(self):
+        if self.path == "/churn":
+            lines = [f'request_seconds{{id="{next(self.numbers)}"}} 1\n' for _ in range(499)]
+        else:
+            lines = [f'queue_length{{id="{i}"}} 1\n' for i in range(3000)]
+        body = "".join(lines).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def metric(agent, name):
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)[1])
+
+
+application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
+threading.Thread(target=application.serve_forever, daemon=True).start()
+with lib.folder() as where:
+    (where / "rules.yml").write_text(RULES)
+    config = CONFIG.format(where=where, port=application.server_port)
+    with lib.Agent(where, config) as agent:
+        lib.wait_for("the store to be full", lambda: metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
+        lib.wait_for("series that ended to go for others", lambda: metric(agent, "fettle_store_evicted_total") > 0)
+        assert metric(agent, "fettle_store_series") <= metric(agent, "fettle_store_max_series") == 1500
+
+        agent.config.write_text(config + ADDED.format(free=lib.free_ports(1)[0]))
+        agent.child.send_signal(lib.signal.SIGHUP)
+        down = lib.wait_for("the new service's health", lambda: agent.query('fettle_service_up{service="added"}'))
+        assert down[0]["value"][1] == "0", down
+        lib.wait_for("its alert", lambda: any(a["state"] == "firing" and a["labels"]["service"] == "added" for a in agent.alerts()))
+        lib.wait_for("its alert in ALERTS", lambda: agent.query('ALERTS{alertname="ServiceDown",alertstate="firing",service="added"}'))
+        lib.wait_for("the recording to count it", lambda: agent.query("services:up"))
+        assert agent.query('probe_success{service="added"}'), "no series of the run"
+        assert agent.query('count(probe_success)')[0]["value"][1] == "3"
+
+        said = lib.wait_for("the log to say so", lambda: agent.logged("the store is full: new series of probes are refused"))
+        assert len(said) == 1, said
+        line = next(l for l in agent.text().splitlines() if "the store is full" in l)
+        assert "wide/app" in line and "1500" in line, line
+        page = lib.wait_for("the page to say so", lambda: (p := lib.get(f"{agent.url}/")) if "The store is full" in p else None)
+        rules = lib.get_json(f"{agent.url}/api/v1/rules")["data"]["groups"][0]["rules"]
+        assert all(rule["health"] == "ok" for rule in rules), rules
+        agent.stop()
+    targets = ", ".join(f'"10.{i // 250}.{i % 250}.1:80"' for i in range(10_000))
+    (where / "targets.json").write_text(f'[{{"targets": [{targets}]}}]')
+    (where / "many.yml").write_text("services:\n  edge:\n    file_sd_configs:\n"
+                                    f"      - {{files: [{where}/targets.json], probe: {{type: http}}}}\n")
+    checked = lib.fettle("check", "config", where / "many.yml")
+    assert checked.returncode == 0, checked.stderr
+    assert "warning: storage.max_series is 20000, and 10000 probes measure " in checked.stdout, checked.stdout
+print("a full store refuses measurements, and neither health nor alerts")
