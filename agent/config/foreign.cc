@@ -148,6 +148,13 @@ std::string text_complaint(std::string_view value) {
   return "";
 }
 
+// A text that is a URL as a whole, whatever its key is; one that only has a URL in it is a text.
+bool is_url(std::string_view text) {
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos || text.find_first_of(" \t\n\"'<>|;") != std::string_view::npos) return false;
+  return has_only(text.substr(0, colon), "+.-") || (text.starts_with("${") && text.find('}') + 1 == colon);
+}
+
 std::string path_complaint(std::string_view value) {
   if (value.empty() || value.front() != '/') return "must be an absolute path";
   if (value.size() > kLongest) return "is too long for a path";
@@ -195,7 +202,7 @@ base::Result<std::string> filled_in(std::string_view text, Place place, const Va
     }
     const std::string_view after = text.substr(close + 1);
     const bool whole = out.empty() && after.empty();
-    const bool in_url = place == Place::url || (place != Place::text && text.find("://") != std::string_view::npos);
+    const bool in_url = place == Place::url || (place != Place::text && is_url(text));
     const std::string why = in_url                 ? part_of_url_complaint(out, *value, after)
                             : place == Place::text ? text_complaint(*value)
                             : whole                ? foreign_complaint(*value, place)

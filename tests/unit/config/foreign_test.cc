@@ -144,6 +144,11 @@ TEST_CASE("a value is one word, and no option, no folder and no line of its own"
            {"/srv/${x}/log", "../..", ""},
            {"/srv/${x}/log", "order", "/srv/order/log"},
            {"where shard = '${x}'", "7' or 1=1 --", ""},
+           {"select 'http://h/', '${x}'", "7'or'1'='1", ""},
+           {"{\"u\": \"http://h/\", \"a\": \"${x}\"}", "b'c", ""},
+           {"curl http://h/ ${x}", "-o/x", ""},
+           {"http://h/${x}", "a/b", "http://h/a/b"},
+           {"${x}://h/", "https", "https://h/"},
            {"{\"a\": \"${x}\"}", "b\", \"c\": \"d", ""},
            {"http://${x}/", "a@b", ""},  // a URL is one wherever it stands
            {"${x}", std::string(129, 'a'), ""},
