@@ -246,6 +246,10 @@ base::Result<> ProbeTemplate::check_module(const std::string& module, const Blac
                       "the template names no type, and the target has no label __param_module; write a type there");
   const Type* wanted = module.empty() ? own : modules.type(module);
   if (wanted == nullptr) return base::fail(base::Kind::not_found, "Unknown module \"" + module + "\"");
+  if (own == nullptr && wanted->name == "unix")
+    return base::fail(base::Kind::invalid, named("__param_module", module) +
+                                               " asks for a socket; write type: unix into the template, if those who "
+                                               "write the targets may name sockets");
   if (own != nullptr && wanted != own)
     return base::fail(base::Kind::invalid,
                       fmt::format("{} is of type {}, the template of type {}; a label does not change the type: leave "
@@ -326,7 +330,12 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
     }
     draft.set("name", config::quoted(base + "@" + address));
   }
-  if (type) TRY_VOID(write_target(*type, address, labels, draft));
+  if (type) {
+    TRY_VOID(write_target(*type, address, labels, draft));
+  } else {
+    Draft unused;  // the module reads the address itself; what it may be is the same
+    TRY_VOID(write_target(*modules.type(module), address, {}, unused));
+  }
   if (!type) draft.erase("type");
 
   Errors errors;

@@ -199,6 +199,8 @@ TEST_CASE("a label has no more power than the template gives it") {
             "a:1",
             {{"__param_module", "tcp_connect"}, {"__probe_port", "2"}},
             "is no key of a probe that a module"},
+           {"{}", "a:80@evil", {{"__param_module", "http_2xx"}}, "has user information in it"},
+           {"{}", "-a", {{"__param_module", "icmp"}}, "begins with -"},
            // What the template must allow.
            {"{type: http}",
             "a:80",
