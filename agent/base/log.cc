@@ -7,10 +7,14 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "base/time.h"
 
 namespace base::log {
 namespace {
+
+// What a field may hold, in bytes: journald cuts lines of 48 KiB in two.
+constexpr std::size_t kFieldLimit = 8 * 1024;
 
 std::atomic<Format> active_format{Format::logfmt};
 
@@ -44,15 +48,15 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-std::string quote_logfmt(std::string_view value) {
+std::string quote_logfmt(std::string_view text) {
+  const std::string value = foreign_lines(text, kFieldLimit);
   const bool plain = !value.empty() && value.find_first_of(" \"=\n\t\r") == std::string_view::npos;
-  if (plain) return std::string(value);
+  if (plain) return value;
   std::string out = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n') out += "\\n";
     else if (c == '\t') out += "\\t";
-    else if (c == '\r') out += "\\r";
     else out += c;
   }
   return out + '"';
@@ -91,8 +95,8 @@ std::string render(Format format, Level level, std::string_view message, Fields 
   if (format == Format::json) {
     nlohmann::ordered_json line;
     line["level"] = name_of(level);
-    line["msg"] = message;
-    for (const Field& field : fields) line[std::string(field.key)] = field.value;
+    line["msg"] = foreign_lines(message, kFieldLimit);
+    for (const Field& field : fields) line[std::string(field.key)] = foreign_lines(field.value, kFieldLimit);
     return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
   std::string line = fmt::format("level={} msg={}", name_of(level), quote_logfmt(message));

@@ -1,5 +1,6 @@
 // Regular expressions in RE2 syntax, as PromQL and the blackbox exporter have them: linear time, no backtracking.
-// The only user of RE2.
+// The only user of RE2. Subjects may be any bytes: one that belongs to no character of UTF-8 counts as U+FFFD, as in
+// Go, and stands so in what is found.
 #pragma once
 
 #include <memory>
@@ -24,8 +25,8 @@ class Regex {
   bool matches_fully(std::string_view text) const;  // as ^(?:pattern)$
   bool found_in(std::string_view text) const;
   int group_count() const;  // capturing groups without the whole match
-  // Empty if the whole text does not match; else the whole match and then one view per group ("" if it took no part).
-  std::vector<std::string_view> groups_of_full_match(std::string_view text) const;
+  // Empty if the whole text does not match; else the whole match and then each group ("" if it took no part).
+  std::vector<std::string> groups_of_full_match(std::string_view text) const;
   // The number of the group with this name, or -1.
   int group_number(std::string_view name) const;
   // Every match replaced, as Go's ReplaceAllString: $1, ${1}, ${name} and $$ in `replacement`; $1x is the group "1x".

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/client.h"
 
 namespace cli {
@@ -15,7 +16,7 @@ int report(const base::Result<std::string>& answer, const std::string& done) {
     fmt::print(stderr, "fettle: {}\n", answer.error().text);
     return 1;
   }
-  fmt::print("{}\n", done);
+  fmt::print("{}\n", base::foreign_lines(done, std::string::npos));
   return 0;
 }
 
@@ -38,6 +39,7 @@ int run_reload(const std::string& socket) {
 
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
                     const std::string& length, const std::string& comment) {
+  if (const auto fit = base::parse_comment(comment); !fit) return report(fit, "");
   const std::string path = fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", url_encode(service),
                                        state == "on" ? "true" : "false", url_encode(length), url_encode(comment));
   const auto answer = post_admin(socket, path);
@@ -50,6 +52,7 @@ int run_maintenance(const std::string& socket, const std::string& state, const s
 
 int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal,
                 AnswerOutput output) {
+  if (const auto fit = base::parse_comment(comment); !fit) return report(fit, "");
   const auto answer =
       post_admin(socket, fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", url_encode(service),
                                      rehearsal == Rehearsal::yes ? "true" : "false", url_encode(comment)));
@@ -57,12 +60,14 @@ int run_recover(const std::string& socket, const std::string& service, const std
 }
 
 int run_abort(const std::string& socket, const std::string& service, const std::string& comment, AnswerOutput output) {
+  if (const auto fit = base::parse_comment(comment); !fit) return report(fit, "");
   return report_sentence(
       post_admin(socket, fmt::format("/api/v1/recover/{}/abort?comment={}", url_encode(service), url_encode(comment))),
       output);
 }
 
 int run_ack(const std::string& socket, const std::string& service, const std::string& comment) {
+  if (const auto fit = base::parse_comment(comment); !fit) return report(fit, "");
   return report(post_admin(socket, fmt::format("/api/v1/ack/{}?comment={}", url_encode(service), url_encode(comment))),
                 fmt::format("{} may be recovered again, with its whole budget", service));
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/client.h"
 #include "cli/samples_file.h"
@@ -97,7 +98,7 @@ void print_table(const ordered_json& data) {
   const std::string type = data["resultType"];
   const ordered_json& result = data["result"];
   if (type == "scalar" || type == "string") {
-    fmt::print("{}\n", result[1].get<std::string>());
+    fmt::print("{}\n", base::foreign_lines(result[1].get<std::string>(), std::string::npos));
     return;
   }
   Table table(type == "vector" ? std::vector<std::string>{"SERIES", "VALUE"}
@@ -121,18 +122,20 @@ int run_query(const QueryOptions& options) {
     return 1;
   }
   if (options.output == Output::json) {
-    fmt::print("{}\n", *answer);
+    fmt::print("{}\n", base::foreign_lines(*answer, std::string::npos));
     return 0;
   }
   const ordered_json parsed = ordered_json::parse(*answer, nullptr, false);
   if (!parsed.is_object() || !parsed.contains("data")) {
-    fmt::print(stderr, "fettle query: the answer is not what a Prometheus API gives: {}\n", answer->substr(0, 200));
+    fmt::print(stderr, "fettle query: the answer is not what a Prometheus API gives: {}\n",
+               base::foreign_text(*answer, 200));
     return 1;
   }
   print_table(parsed["data"]);
   for (const char* kind : {"warnings", "infos"})
     if (parsed.contains(kind))
-      for (const ordered_json& remark : parsed[kind]) fmt::print(stderr, "{}\n", remark.get<std::string>());
+      for (const ordered_json& remark : parsed[kind])
+        fmt::print(stderr, "{}\n", base::foreign_text(remark.get<std::string>(), 4096));
   return 0;
 }
 

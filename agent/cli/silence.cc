@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/table.h"
 #include "model/matcher_text.h"
@@ -49,6 +50,10 @@ std::string matchers_of(const json& silence) {
 }  // namespace
 
 int run_silence_add(const std::string& socket, const SilenceAddition& addition) {
+  if (const auto fit = base::parse_comment(addition.comment); !fit) {
+    complain(fit.error().text);
+    return 2;
+  }
   std::string path =
       fmt::format("/api/v1/silences?author={}&comment={}", url_encode(addition.author), url_encode(addition.comment));
   for (const std::string& matcher : addition.matchers) {
@@ -79,7 +84,8 @@ int run_silence_list(const std::string& socket, const SilenceListing& listing) {
   for (const json& silence : parsed["data"]["silences"])
     if ((text(silence["status"], "state") == "expired") == listing.expired) shown.push_back(silence);
   if (listing.output == SilenceOutput::json) {
-    fmt::print("{}\n", shown.dump());
+    fmt::print("{}\n",
+               base::foreign_lines(shown.dump(-1, ' ', false, json::error_handler_t::replace), std::string::npos));
     return 0;
   }
   Table table({"ID", "MATCHERS", "STATE", "STARTS AT", "ENDS AT", "CREATED BY", "COMMENT"});

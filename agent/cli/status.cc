@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/table.h"
 
@@ -24,7 +25,7 @@ std::optional<json> ask(const StatusOptions& options, const std::string& path) {
     fmt::print(stderr, "fettle: {}\n", answer.error().text);
     return std::nullopt;
   }
-  if (options.json) fmt::print("{}\n", *answer);
+  if (options.json) fmt::print("{}\n", base::foreign_lines(*answer, std::string::npos));
   const json parsed = json::parse(*answer, nullptr, false);
   if (!parsed.is_object() || !parsed.contains("data")) {
     fmt::print(stderr, "fettle: {}{} does not answer as an agent does\n", options.url, path);
@@ -67,8 +68,8 @@ int run_status(const StatusOptions& options, const std::vector<std::string>& ser
   for (const std::string& name : services) {
     const auto is_it = [&](const json& service) { return text(service, "name") == name; };
     if (std::any_of(known.begin(), known.end(), is_it)) continue;
-    fmt::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n", options.url,
-               name);
+    fmt::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n",
+               options.url, name);
     return kNoAnswer;
   }
   Table table({"SERVICE", "PROBE", "HEALTH", "SINCE", "RECOVERY", "TEXT"});
@@ -122,7 +123,8 @@ int run_explain(const StatusOptions& options, const std::string& service) {
   const auto data = ask(options, "/api/v1/explain/" + url_encode(service));
   if (!data) return kNoAnswer;
   if (!options.json)
-    for (const json& sentence : (*data)["explanation"]) fmt::print("{}\n", sentence.get<std::string>());
+    for (const json& sentence : (*data)["explanation"])
+      fmt::print("{}\n", base::foreign_text(sentence.get<std::string>(), std::string::npos));
   return text((*data)["service"], "health") == "down" ? 1 : 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace cli {
 namespace {
 
@@ -11,6 +13,11 @@ std::size_t width_of(const std::string& text) {
 }
 
 }  // namespace
+
+void Table::add(std::vector<Cell> row) {
+  for (Cell& cell : row) cell.text = base::foreign_text(cell.text, std::string::npos);
+  rows_.push_back(std::move(row));
+}
 
 std::string Table::render(Colour colour) const {
   std::vector<std::size_t> widths;

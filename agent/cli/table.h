@@ -24,7 +24,8 @@ struct Cell {
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
-  void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  // Each text as one line that cannot steer the terminal.
+  void add(std::vector<Cell> row);
   std::string render(Colour colour) const;
 
  private:

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "config/schema.h"
-#include "config/utf8.h"
 
 namespace config {
 namespace {
@@ -146,7 +146,7 @@ class RuleFile {
                              "not a label name: letters, digits and _ are allowed, no digit first, not __name__");
         if (!value.is_null() && !config::read(value, text, why))
           owner_.errors_.add(value.mark(), detail::join_path(path, name.scalar()), why);
-        else if (valid_utf8_prefix(text) < text.size())  // an escape such as "\xff" in double quotes
+        else if (base::valid_utf8_prefix(text) < text.size())  // an escape such as "\xff" in double quotes
           owner_.errors_.add(value.mark(), detail::join_path(path, name.scalar()), "not UTF-8 text");
         else out.emplace_back(name.scalar(), std::move(text));
       }

@@ -7,8 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include "base/text.h"
 #include "config/schema.h"
-#include "config/utf8.h"
 
 namespace config {
 namespace {
@@ -143,7 +143,7 @@ void TreeBuilder::refuse(const YAML::Exception& e) {
 bool TreeBuilder::is_clean_text() {
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const std::string_view l = lines_[i];
-    const std::size_t good = valid_utf8_prefix(l);
+    const std::size_t good = base::valid_utf8_prefix(l);
     if (good < l.size()) {
       errors_.add({file_, i + 1, good + 1}, "", "not UTF-8 text from here on: save the file as UTF-8");
       return false;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <deque>
 #include <new>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace model {
 
@@ -39,6 +41,13 @@ void normalise(std::vector<Label>& labels) {
     if (!overridden && !labels[i].value.empty()) labels[kept++] = labels[i];
   }
   labels.resize(kept);
+}
+
+// Makes UTF-8 of what is none. The new texts stand in `repaired`, which must not move them.
+void repair(std::vector<Label>& labels, std::deque<std::string>& repaired) {
+  for (Label& label : labels)
+    for (std::string_view* part : {&label.name, &label.value})
+      if (base::valid_utf8_prefix(*part) < part->size()) *part = repaired.emplace_back(base::valid_utf8(*part));
 }
 
 }  // namespace
@@ -74,6 +83,8 @@ const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
 Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(labels)) {}
 
 Labels::Labels(std::vector<Label> labels) {
+  std::deque<std::string> repaired;
+  repair(labels, repaired);
   normalise(labels);
   rep_ = make(labels);
 }

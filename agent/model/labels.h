@@ -1,6 +1,7 @@
 // A set of label names and values: immutable, sorted by name in byte order, one allocation, counted by reference.
 // Copies are a pointer; equal sets compare by hash first. Safe to share between threads. An empty value means
-// "label absent", as in Prometheus: it is never stored.
+// "label absent", as in Prometheus: it is never stored. Names and values are UTF-8, always: U+FFFD stands in the place
+// of every other byte that they are made from, for Prometheus refuses a whole page for one.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,11 @@
 #include "model/outcome.h"
 
+#include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
+
+#include "base/text.h"
 
 namespace model {
 namespace {
@@ -36,6 +40,34 @@ constexpr std::array kNames{
     std::pair{Reason::agent_overloaded, "agent_overloaded"},
 };
 
+bool is_name(std::string_view name, std::string_view others) {
+  const auto letter = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+bool has_good_names(const Measurement& m) {
+  return is_name(m.name, "_:") &&
+         std::all_of(m.labels.begin(), m.labels.end(), [](const Label& label) { return is_name(label.name, "_"); });
+}
+
+// Nearly all values are short and printable, and stay as they are.
+bool is_fit(std::string_view value) {
+  return value.size() <= kLabelValueLimit &&
+         std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+Labels fit_labels(const Labels& labels) {
+  std::vector<std::string> values;
+  values.reserve(labels.size());  // the labels look into it
+  std::vector<Label> out;
+  for (const Label label : labels)
+    out.push_back({label.name, values.emplace_back(base::foreign_lines(label.value, kLabelValueLimit))});
+  return Labels(std::move(out));
+}
+
 }  // namespace
 
 std::string_view to_string(Reason reason) {
@@ -57,6 +89,25 @@ const std::vector<Reason>& all_reasons() {
     return out;
   }();
   return reasons;
+}
+
+void make_fit(Outcome& outcome) {
+  outcome.text = base::foreign_text(outcome.text, kTextLimit);
+  std::vector<Measurement>& all = outcome.measurements;
+  const std::size_t before = all.size();
+  std::erase_if(all, [](const Measurement& m) { return !has_good_names(m); });
+  bool repaired = false;
+  for (Measurement& m : all) {
+    const auto fit = [](const Label& label) { return is_fit(label.value); };
+    if (std::all_of(m.labels.begin(), m.labels.end(), fit)) continue;
+    m.labels = fit_labels(m.labels);
+    repaired = true;
+  }
+  if (repaired) {
+    std::set<std::pair<std::string, Labels>> seen;
+    std::erase_if(all, [&](const Measurement& m) { return !seen.emplace(m.name, m.labels).second; });
+  }
+  outcome.left_out += before - all.size();
 }
 
 Outcome Outcome::success(std::string text) {

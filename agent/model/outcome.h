@@ -66,9 +66,18 @@ struct Outcome {
   base::Duration took{};
   std::vector<Phase> phases;
   std::vector<Measurement> measurements;
+  std::size_t left_out = 0;  // measurements that make_fit() took away
 
   static Outcome success(std::string text);
   static Outcome failure(Reason reason, std::string text);
 };
+
+inline constexpr std::size_t kTextLimit = 2048;        // bytes of Outcome::text
+inline constexpr std::size_t kLabelValueLimit = 4096;  // bytes of a measurement's label
+
+// The gate through which the words of peers and programs come in: the text becomes one line, text and values of labels
+// become UTF-8 of a bounded length without characters that steer a terminal (base/text.h). Measurements that Prometheus
+// would refuse for their name or the name of a label, and those that the gate made equal to another, are left out.
+void make_fit(Outcome& outcome);
 
 }  // namespace model

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/text.h"
+
 namespace notify {
 namespace {
 
@@ -61,7 +63,7 @@ Sent judge(const loop::HttpResponse& response, base::WallTime now) {
   // An answer longer than we read is an answer all the same.
   if (response.reason != model::Reason::none &&
       !(response.reason == model::Reason::too_large && response.status != 0)) {
-    sent.text = fmt::format("{}: {}", to_string(response.reason), response.text);
+    sent.text = fmt::format("{}: {}", to_string(response.reason), base::foreign_text(response.text, 1024));
     sent.fate = before_request(response.reason) ? Fate::unreached : Fate::unknown;
     return sent;
   }
@@ -70,7 +72,7 @@ Sent judge(const loop::HttpResponse& response, base::WallTime now) {
   else if (status == 429) sent.fate = Fate::unreached;  // it was not looked at
   else if (status >= 400 && status < 500 && status != 408 && status != 425) sent.fate = Fate::refused;
   const bool ok = sent.fate == Fate::taken;
-  const std::string said = response.body.substr(0, std::min<std::size_t>(response.body.find('\n'), 200));
+  const std::string said = base::foreign_text(response.body.substr(0, response.body.find('\n')), 200);
   sent.text = fmt::format("HTTP status {}{}{}", response.status, said.empty() || ok ? "" : ": ", ok ? "" : said);
   if (response.status >= 300 && response.status < 400) sent.text += "; redirects are not followed, write the final URL";
   for (const auto& [name, value] : response.headers)

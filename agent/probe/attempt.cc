@@ -66,6 +66,7 @@ struct Attempt::Rep {
           fault + " (starved or suspended); this run says nothing about " + spec.settings->target());
       outcome.took = took;
     }
+    model::make_fit(outcome);
     const Done tell = std::exchange(done, nullptr);
     tell(std::move(outcome));
   }

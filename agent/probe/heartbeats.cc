@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+#include "model/outcome.h"
+
 namespace probe {
 namespace {
 
@@ -112,7 +115,7 @@ Heartbeats::Received Heartbeats::receive(std::string_view datagram, const BeatSe
 void Heartbeats::beat(const std::string& service, bool failed, std::string text) {
   if (beats_.size() >= kServices && !beats_.contains(service)) return;
   Beat& beat = beats_[service];
-  beat = {scheduler_.now(), scheduler_.wall_now(), failed, std::move(text)};
+  beat = {scheduler_.now(), scheduler_.wall_now(), failed, base::foreign_text(text, model::kTextLimit)};
   // A watcher may drop itself or another one: look up the next by place, not by an iterator that may be gone.
   const auto [begin, end] = watchers_.equal_range(service);
   std::vector<const std::function<void(const Beat&)>*> calls;

@@ -198,6 +198,7 @@ struct Schedule::Rep {
     const Instant began = e.attempt->started();
     deferred.add(std::move(e.attempt));
     if (e.source) e.source->describe(outcome);
+    model::make_fit(outcome);
     const Cause cause = e.confirms ? Cause::event : Cause::grid;
     const model::Health before = e.health.health;
     const Starting starting = now() < e.grace_ends ? Starting::yes : Starting::no;

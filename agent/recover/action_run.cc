@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "model/outcome.h"
 
 namespace recover {
 namespace {
@@ -68,6 +70,7 @@ void ActionRun::ended(const Context& context, ActionResult result) {
   const loop::Handle action = std::move(action_), limit = std::move(limit_);
   const base::Duration took = context.scheduler.now() - started_;
   const Done done = std::move(done_);
+  result.text = base::foreign_text(result.text, model::kTextLimit);  // commands and servers wrote some of it
   done(std::move(result), took);
 }
 

@@ -23,6 +23,11 @@ inline constexpr Metric kProbeFailures{
 inline constexpr Metric kProbeOverruns{"fettle_probe_overruns_total",
                                        "Probe runs that were left out because the one before was still going.",
                                        {"service", "probe"}};
+inline constexpr Metric kProbeSamplesLeftOut{"fettle_probe_samples_left_out_total",
+                                             "Samples of probes that were left out: Prometheus would refuse their name "
+                                             "or that of a label, or what came in place "
+                                             "of bytes that are no UTF-8 made two of them one.",
+                                             {"service", "probe"}};
 inline constexpr Metric kSchedulerLag{"fettle_scheduler_lag_seconds",
                                       "How much later than planned probe runs started. Above 0.1 the agent starves."};
 inline constexpr Metric kDetectionLatency{

@@ -122,6 +122,7 @@ struct Self::Rep {
   Series<Counter> probe_runs = series<Counter>(kProbeRuns);
   Series<Counter> probe_failures = series<Counter>(kProbeFailures);
   Series<Counter> probe_overruns = series<Counter>(kProbeOverruns);
+  Series<Counter> probe_samples_left_out = series<Counter>(kProbeSamplesLeftOut);
   Series<Histogram> detection_latency = series<Histogram>(kDetectionLatency);
   Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
@@ -166,6 +167,7 @@ void Self::probe_added(std::string_view service, std::string_view probe) {
   const auto nothing = [](Counter&) {};
   rep_->probe_runs.with(values({service, probe}), nothing);
   rep_->probe_overruns.with(values({service, probe}), nothing);
+  rep_->probe_samples_left_out.with(values({service, probe}), nothing);
 }
 
 void Self::probe_finished(std::string_view service, std::string_view probe, model::Reason reason) {
@@ -176,6 +178,11 @@ void Self::probe_finished(std::string_view service, std::string_view probe, mode
 
 void Self::probe_overrun(std::string_view service, std::string_view probe) {
   rep_->probe_overruns.with(values({service, probe}), increment);
+}
+
+void Self::probe_samples_left_out(std::string_view service, std::string_view probe, std::size_t count) {
+  rep_->probe_samples_left_out.with(values({service, probe}),
+                                    [&](Counter& c) { c.Increment(static_cast<double>(count)); });
 }
 
 void Self::probe_lag(base::Duration late) { rep_->scheduler_lag.Observe(base::seconds(late)); }
@@ -260,12 +267,13 @@ void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(bas
 
 void Self::forget_service(std::string_view service) {
   for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns,
-                                &rep_->recovery_actions, &rep_->recovery_blocked})
+                                &rep_->probe_samples_left_out, &rep_->recovery_actions, &rep_->recovery_blocked})
     each->forget(values({service}));
 }
 
 void Self::forget_probe(std::string_view service, std::string_view probe) {
-  for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns})
+  for (Series<Counter>* each :
+       {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns, &rep_->probe_samples_left_out})
     each->forget(values({service, probe}));
 }
 

@@ -30,6 +30,7 @@ class Self {
   void probe_added(std::string_view service, std::string_view probe);
   void probe_finished(std::string_view service, std::string_view probe, model::Reason reason);  // none: it was up
   void probe_overrun(std::string_view service, std::string_view probe);
+  void probe_samples_left_out(std::string_view service, std::string_view probe, std::size_t count);
   void probe_lag(base::Duration late);
   // `source`: event or probe, whatever saw the failure first.
   void detected(std::string_view source, base::Duration latency);

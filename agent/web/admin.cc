@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "web/api_answer.h"
 #include "web/routes.h"
 
@@ -19,6 +20,11 @@ Response sentence(const base::Result<std::string>& answer) {
   return api_success([&](Json& json) { json.string(*answer); });
 }
 
+// Within its limit: admin_route() has seen to that.
+std::string comment_of(const Request& request) {
+  return base::foreign_lines(request.param("comment"), std::string::npos);
+}
+
 Response maintenance(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
   const std::string on = request.param("on");
@@ -33,14 +39,14 @@ Response maintenance(const Request& request, const Context& context) {
       return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
     length = *parsed;
   }
-  return sentence(context.backend.begin_maintenance(service, length, request.param("comment")));
+  return sentence(context.backend.begin_maintenance(service, length, comment_of(request)));
 }
 
 Response recover(const Request& request, const Context& context) {
   // SERVICE, or SERVICE/abort; no name of a service has a slash.
   constexpr std::string_view kAbort = "/abort";
   std::string_view name = std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1);
-  const std::string comment = request.param("comment");
+  const std::string comment = comment_of(request);
   if (name.ends_with(kAbort)) {
     name.remove_suffix(kAbort.size());
     return sentence(context.backend.abort(url_decode(name), comment));
@@ -51,7 +57,7 @@ Response recover(const Request& request, const Context& context) {
 
 Response ack(const Request& request, const Context& context) {
   const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
-  return change_answer(context.backend.ack(service, request.param("comment")));
+  return change_answer(context.backend.ack(service, comment_of(request)));
 }
 
 }  // namespace
@@ -62,6 +68,8 @@ Response admin_route(const Request& request, const Context& context) {
     response.status = 403;
     return response;
   }
+  if (const auto comment = base::parse_comment(request.param("comment")); !comment)
+    return invalid_parameter("comment", comment.error().text);
   if (request.path.starts_with("/api/v1/silence")) return change_silences(request, context);
   if (request.method != "POST" && request.method != "PUT") return not_allowed("POST, PUT");
   if (request.path == "/-/reload") return change_answer(context.backend.reload());

@@ -1,8 +1,12 @@
 #include "web/html.h"
 
+#include "base/text.h"
+
 namespace web {
 
-std::string escape(std::string_view text) {
+std::string escape(std::string_view bytes) {
+  // Control characters have no business in a page, and HTML forbids them.
+  const std::string text = base::foreign_lines(bytes, std::string::npos);
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
@@ -12,9 +16,7 @@ std::string escape(std::string_view text) {
       case '>': out += "&gt;"; break;
       case '"': out += "&quot;"; break;
       case '\'': out += "&#39;"; break;
-      default:
-        // Control characters have no business in a page, and HTML forbids them.
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
+      default: out += c;
     }
   }
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/text.h"
 
 namespace web {
 namespace {
@@ -39,10 +40,10 @@ std::vector<std::string> Request::all_params(std::string_view name) const {
   return out;
 }
 
-Response text_response(int status, std::string text) {
+Response text_response(int status, std::string_view text) {
   Response response;
   response.status = status;
-  response.body = std::move(text);
+  response.body = base::foreign_lines(text, std::string::npos);
   response.body += '\n';
   return response;
 }

@@ -38,8 +38,8 @@ struct Response {
   AnswerMemory::Share share{};                               // of the body, until it is sent; large answers only
 };
 
-Response text_response(int status, std::string text);  // adds a line end
-Response not_allowed(std::string_view allow);          // 405; `allow` as in "GET, HEAD"
+Response text_response(int status, std::string_view text);  // adds a line end
+Response not_allowed(std::string_view allow);               // 405; `allow` as in "GET, HEAD"
 std::string_view status_text(int status);
 
 // %41 and, where a space is written so, "+"; a broken escape stays as it is.

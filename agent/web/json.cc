@@ -3,36 +3,20 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace web {
 namespace {
 
-// Length of the UTF-8 sequence that starts at text[at]; 0 if it is none (RFC 3629: no overlong forms, no surrogates).
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!continues(1) || !continues(2) || (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f))
-      return 0;
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!continues(1) || !continues(2) || !continues(3) || (first == 0xf0 && byte(1) < 0x90) ||
-        (first == 0xf4 && byte(1) > 0x8f))
-      return 0;
-    return 4;
-  }
-  return 0;
-}
-
-void escape_control(char c, std::string& out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  const auto byte = static_cast<unsigned char>(c);
-  out += "\\u00";
-  out += kHex[byte >> 4U];
-  out += kHex[byte & 15U];
+void escape(std::uint32_t rune, std::string& out) {
+  const auto unit = [&](std::uint32_t value) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    out += "\\u";
+    for (const unsigned shift : {12U, 8U, 4U, 0U}) out += kHex[value >> shift & 15U];
+  };
+  if (rune < 0x10000) return unit(rune);
+  unit(0xd800U + ((rune - 0x10000U) >> 10U));
+  unit(0xdc00U + ((rune - 0x10000U) & 0x3ffU));
 }
 
 }  // namespace
@@ -66,7 +50,7 @@ Json& Json::string(std::string_view text) {
   out_ += '"';
   for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    const std::size_t length = sequence_length(text, i);
+    const std::size_t length = base::utf8_length(text.substr(i));
     if (length == 0) {
       out_ += "\\ufffd";
       ++i;
@@ -76,9 +60,9 @@ Json& Json::string(std::string_view text) {
     else if (c == '\n') out_ += "\\n";
     else if (c == '\r') out_ += "\\r";
     else if (c == '\t') out_ += "\\t";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>' || c == '&') escape_control(c, out_);
-    else if (text.substr(i, 3) == "\xe2\x80\xa8") out_ += "\\u2028";  // line ends in JavaScript
-    else if (text.substr(i, 3) == "\xe2\x80\xa9") out_ += "\\u2029";
+    else if (c >= 0 && c < 0x20) escape(static_cast<std::uint32_t>(c), out_);
+    else if (c == '<' || c == '>' || c == '&') escape(static_cast<std::uint32_t>(c), out_);
+    else if (const std::uint32_t rune = base::steering_rune(text.substr(i, length))) escape(rune, out_);
     else out_ += text.substr(i, length);
     i += length;
   }

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/text.h"
 #include "model/matcher_text.h"
 #include "web/api_answer.h"
 #include "web/api_v1.h"
@@ -57,8 +58,11 @@ base::Result<model::SilenceRequest> request_of(const Request& request) {
       return base::fail(base::Kind::invalid, fmt::format("expected a duration such as 2h, got \"{}\"", length));
     out.length = *parsed;
   }
-  out.author = request.param("author");
-  out.comment = request.param("comment");
+  if (request.param("author").size() > base::kCommentLimit)
+    return base::fail(base::Kind::invalid,
+                      fmt::format("the author's name is longer than {} bytes", base::kCommentLimit));
+  out.author = base::foreign_text(request.param("author"), base::kCommentLimit);
+  TRY(out.comment, base::parse_comment(request.param("comment")));
   return out;
 }
 

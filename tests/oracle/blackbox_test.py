@@ -99,6 +99,9 @@ def cases(peers, dns_port):
     banner = L(p.dialogue((None, b"220 mail ESMTP ready\r\n"), ("EHLO", b"250 mail\r\n")))
     redis = L(p.dialogue(("PING", b"+PONG\r\n")))
     loading = L(p.dialogue(("PING", b"-LOADING the dataset\r\n")))
+    latin = L(p.http(p.answer(b"200 OK", b"caf\xe9 hello ok", b"X-Name: K\xe4se", content_type=b"text/html; charset=ISO-8859-1")))
+    broken_utf8 = L(p.http(p.answer(b"200 OK", b"caf\xed\xa0\x80 hello\xc0\xaf ok\n\xff", content_type=b"text/plain")))
+    high_banner = L(p.dialogue((None, b"\x80\x81\xfe\xff READY\r\n")))
     at = lambda port, path="": f"http://127.0.0.1:{port}{path}"  # noqa: E731
     tls = lambda port: f"https://127.0.0.1:{port}"  # noqa: E731
     tcp = lambda port: f"127.0.0.1:{port}"  # noqa: E731
@@ -182,6 +185,11 @@ def cases(peers, dns_port):
         ("a Redis that loads", "tcp_redis", tcp(loading)),
         ("a dialogue that is closed", "tcp_redis", tcp(L(p.dialogue(("PING", b"")) if False else p.http()))),
         ("STARTTLS", "tcp_starttls", tcp(peers.starttls())),
+        *((f"bytes that are no UTF-8: {module} of {kind}", module, at(port))
+          for kind, port in (("ISO 8859-1", latin), ("surrogates and overlong forms", broken_utf8), ("ASCII", text))
+          for module in ("http_foreign_forbidden", "http_foreign_wanted", "http_foreign_whole", "http_foreign_count", "http_foreign_header")),
+        ("a banner that is no UTF-8", "tcp_foreign", tcp(high_banner)),
+        ("a banner that is no UTF-8, as a whole", "tcp_foreign_whole", tcp(high_banner)),
         ("a ping", "icmp", "127.0.0.1"),
         ("a ping with a payload", "icmp_big", "127.0.0.1"),
         ("a ping from another address", "icmp_source", "127.0.0.1"),

@@ -33,6 +33,7 @@ const config::Schema<Capture>& capture_schema() {
           .optional("regexp", &Capture::regexp,
                     "Regular expression to find in that, or in the body if nothing else is given; its first group is "
                     "taken, or all of it if it has none.")
+          .shows({"json", "cookie"})
           .check([](const Capture& capture, const config::Complain& complain) {
             const int ways =
                 (capture.json.empty() ? 0 : 1) + (capture.header.empty() ? 0 : 1) + (capture.cookie.empty() ? 0 : 1);
@@ -49,7 +50,7 @@ base::Result<Variable> captured(const Capture& capture, const loop::HttpResponse
   if (!capture.groups) return value;
   const auto groups = capture.groups->groups_of_full_match(value.text);
   if (groups.empty()) return base::fail(base::Kind::not_found, "nothing matches " + capture.regexp.regex->pattern());
-  return Variable{std::string(groups.size() > 2 ? groups[2] : groups[1]), false};
+  return Variable{groups.size() > 2 ? groups[2] : groups[1], false};
 }
 
 }  // namespace probe

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/text.h"
+
 namespace probe {
 namespace {
 
@@ -192,7 +194,7 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
 std::string shown(std::string_view bytes) {
   constexpr std::size_t kShown = 80;
   std::string out;
-  for (const char c : bytes.substr(0, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
+  for (const char c : base::cut(bytes, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
   return "'" + out + (bytes.size() > kShown ? "…'" : "'");
 }
 

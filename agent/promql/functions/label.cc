@@ -104,7 +104,7 @@ class Replace final : public Relabel {
   }
 
   // $1, ${1}, $name and $$ as in Go: an unbraced name is as long as it can be, an unknown one is empty.
-  bool expand(const std::vector<std::string_view>& groups, std::string& out) const {
+  bool expand(const std::vector<std::string>& groups, std::string& out) const {
     const std::string_view text = replacement_;
     for (std::size_t i = 0; i < text.size();) {
       if (text[i] != '$' || i + 1 == text.size()) {
@@ -130,7 +130,7 @@ class Replace final : public Relabel {
     return true;
   }
 
-  std::string_view group(std::string_view name, const std::vector<std::string_view>& groups) const {
+  std::string_view group(std::string_view name, const std::vector<std::string>& groups) const {
     std::size_t number = 0;
     bool numeric = name.size() < 9;
     for (const char c : name) {

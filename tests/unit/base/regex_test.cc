@@ -60,3 +60,48 @@ TEST_CASE("all matches are replaced with Go's rules for groups and for empty mat
     CHECK(base::Regex::compile(row.pattern)->replace_all(row.text, row.replacement) == row.want);
   }
 }
+
+TEST_CASE("a byte that is no UTF-8 is one character, as in Go") {
+  struct Row {
+    const char* pattern;
+    std::string bytes;
+    bool found;  // by Go's regexp.MatchString
+  };
+  for (const Row& row : {Row{"caf.*hello", "caf\xe9 hello ok", true},
+                         Row{"(?s)^.*ok.*$", "caf\xe9 hello ok\n\xff", true},
+                         Row{"^K.se$", "K\xe4se", true},
+                         Row{"^K..se$", "K\xe4se", false},
+                         Row{"^.+ READY", "\x80\x81\xfe READY", true},
+                         Row{"^.{4}$", "caf\xe9", true},
+                         Row{"^..$", "\xe2\x82", true},
+                         Row{"^.$", "€", true},
+                         Row{"^[^a-z]+$", "\xff\xfe", true},
+                         Row{"^\\W$", "\xff", true},
+                         Row{"^\\w$", "\xff", false},
+                         Row{"^\\x{FFFD}$", "\xff", true},
+                         Row{"^a\\b", "a\xff", true},
+                         Row{"\\xff", "\xff", false},
+                         Row{"^\\p{L}$", "\xe9", false},
+                         Row{"^\\S+$", "\xed\xa0\x80", true},
+                         Row{"(?i)CAF.$", "caf\xe9", true},
+                         Row{"ok$", "\xff\xfeok", true},
+                         Row{"^$", "\xff", false},
+                         Row{"^\\x00.$", std::string("\0\xff", 2), true}}) {
+    CAPTURE(row.pattern);
+    const auto regex = base::Regex::compile(row.pattern);
+    REQUIRE(regex.has_value());
+    CHECK(regex->found_in(row.bytes) == row.found);
+  }
+}
+
+TEST_CASE("what a group found in such bytes is UTF-8, and nothing else of the text is in it") {
+  const std::string banner =
+      "SSH-2.0-Caf\xe9_1 comm\xff"
+      "ent";
+  const auto groups = base::Regex::compile("^SSH-2.0-([^ -]+) (.*)$")->groups_of_full_match(banner);
+  REQUIRE(groups.size() == 3);
+  CHECK(groups[1] == "Caf\ufffd_1");
+  CHECK(groups[2] == "comm\ufffdent");
+  CHECK(base::Regex::compile(".*SSH-2.0-([^ -]+).*")->replace_all(banner, "$1") == "Caf\ufffd_1");
+  CHECK(base::Regex::compile("f.")->replace_all("caf\xe9 \xff", "-") == "ca- \ufffd");
+}

@@ -1,0 +1,39 @@
+// Text that somebody else wrote (a peer, a program, a list of targets, a person), made fit for labels, pages, logs and
+// terminals. Pure; from every thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace base {
+
+// Bytes of the UTF-8 character that `text` begins with (RFC 3629: no surrogates, no overlong forms); 0 if it is none.
+std::size_t utf8_length(std::string_view text);
+// The number of leading bytes that are UTF-8.
+std::size_t valid_utf8_prefix(std::string_view text);
+// Each byte that belongs to no character becomes U+FFFD: the characters that Go sees in the bytes.
+std::string valid_utf8(std::string_view bytes);
+
+// The code point of a character that a terminal or a reader may take for an order: controls, ends of lines, marks of
+// direction, tags that nobody sees. 0 of all others.
+std::uint32_t steering_rune(std::string_view character);
+
+// As much of UTF-8 text as fits into `limit` bytes, cut between two characters and not within one.
+std::string_view cut(std::string_view text, std::size_t limit);
+
+// One line: UTF-8 as above, characters that steer a terminal, end a line or turn the direction of reading written out
+// (\x1b, \n, \u202e), at most `limit` bytes; the last of them are "…" if something was cut off.
+std::string foreign_text(std::string_view bytes, std::size_t limit);
+// The same, but ends of lines and tabs stay.
+std::string foreign_lines(std::string_view bytes, std::size_t limit);
+
+// What a person says about a silence, a maintenance, a recovery or an acknowledgement, made fit as foreign_lines()
+// does. An error if it is longer than kCommentLimit.
+inline constexpr std::size_t kCommentLimit = 1024;
+Result<std::string> parse_comment(std::string_view bytes);
+
+}  // namespace base
