@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/start_pages.h"
 #include "base/version.h"
+#include "config/redact.h"
 #include "loop/datagram.h"
 #include "loop/signals.h"
 #include "loop/time_wait.h"
@@ -345,7 +346,7 @@ void Agent::apply(Loaded loaded) {
   forget_missing(loaded);
   config_ = std::move(loaded.config);
   config_page_.file = options_.config_file;
-  config_page_.redacted_text = config::redact_secrets(config_.text);
+  config_page_.redacted_text = config::shown_config(config_.root);
   config_page_.loaded = loop_.wall_now();
   self_.config_loaded(config_page_.loaded);
   config_page_.left_out = loaded.left_out;

@@ -9,6 +9,8 @@
 #include "app/series_sources.h"
 #include "app/store_watch.h"
 #include "base/log.h"
+#include "base/secret.h"
+#include "base/text.h"
 #include "config/reference.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
@@ -78,7 +80,7 @@ base::Result<probe::Spec> find_spec(const std::string& config_file, const std::v
 void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
   fmt::print("{} {}/{} {}\n", outcome.up ? "UP" : "DOWN", spec.service, spec.name, outcome.text);
   if (!outcome.up) fmt::print("reason    {}\n", model::to_string(outcome.reason));
-  fmt::print("target    {}\n", spec.settings->target());
+  fmt::print("target    {}\n", base::foreign_text(base::without_secrets(spec.settings->target()), model::kTextLimit));
   fmt::print("took      {:.3f} ms\n", base::seconds(outcome.took) * 1e3);
   for (const model::Phase& phase : outcome.phases)
     fmt::print("  {:<12} {:.3f} ms\n", phase.name, base::seconds(phase.took) * 1e3);

@@ -11,6 +11,7 @@
 
 #include "app/allowed_targets.h"
 #include "base/file.h"
+#include "config/redact.h"
 
 namespace app {
 namespace {
@@ -81,6 +82,8 @@ Loaded load(const std::string& file, config::Errors& errors) {
       const std::string path = fmt::format("services.{}.file_sd_configs[{}]", name, at++);
       Discovery discovery{{{}, sd.refresh_interval},
                           probe::ProbeTemplate(name, service, loaded.config.global, sd, path, errors)};
+      // Each target makes a configuration of its own of it; this one is read only to be shown.
+      if (const probe::Type* type = discovery.probe.type()) config::expose_as(sd.probe, type->reference());
       for (const std::string& pattern : sd.files)
         discovery.files.patterns.push_back((std::filesystem::absolute(file).parent_path() / pattern).string());
       loaded.discoveries.push_back(std::move(discovery));
@@ -98,6 +101,7 @@ Loaded load(const std::string& file, config::Errors& errors) {
   loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
   loaded.groups =
       rules::compile(load_rule_files(loaded.config.rule_files, file, errors), compat_of(loaded.config), errors);
+  errors.blot(config::secrets_of(loaded.config.root));
   return loaded;
 }
 

@@ -6,6 +6,7 @@
 #include "app/families.h"
 #include "app/rule_metrics.h"
 #include "app/samples.h"
+#include "base/secret.h"
 
 namespace app {
 namespace {
@@ -14,7 +15,7 @@ web::ProbePage probe_page(const probe::Status& status) {
   web::ProbePage page;
   page.name = status.spec->name;
   page.type = status.spec->type->name;
-  page.target = status.spec->settings->target();
+  page.target = base::without_secrets(status.spec->settings->target());
   page.health = status.health;
   page.since = status.since;
   page.interval = status.spec->interval;

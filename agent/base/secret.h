@@ -1,12 +1,17 @@
-// A string that never prints: logs, pages and /api/v1/status/config show "<secret>". Call reveal() only where it is
-// used.
+// Values that nobody may see who is not meant to, and texts in which such values stand: made fit for pages, logs,
+// metrics and terminals, with "<secret>" in their place.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace base {
 
+inline constexpr std::string_view kHidden = "<secret>";
+
+// A string that never prints by itself. Call reveal() only where it is used.
 class Secret {
  public:
   Secret() = default;
@@ -16,6 +21,47 @@ class Secret {
 
  private:
   std::string value_;
+};
+
+// Whether a key, an option, a variable or a parameter of this name holds a secret, by the words in it. One that ends in
+// "file" names a place and holds none.
+bool names_secret(std::string_view name);
+// Whether everybody may see what an HTTP header or a variable of the environment of this name says.
+bool is_public_header(std::string_view name);
+bool is_public_variable(std::string_view name);
+
+// A target or a text as everybody may see it. Hidden are, in URLs, user information and the values of the query but for
+// small numbers and words that are known; on command lines what follows --password and its like; name=value and
+// "name": "value" where the name is that of a secret; credentials behind Bearer and Basic.
+std::string without_secrets(std::string_view text);
+// The same for a command line that is a list, with a blank between its words.
+std::vector<std::string> without_secrets(const std::vector<std::string>& command);
+// Scheme and host of a URL whose path is a secret itself, as those of chat services' hooks are.
+std::string origin_of(std::string_view url);
+// What without_secrets() hides in the text, each value once; of a URL as it stands there and decoded.
+std::vector<std::string> secrets_in(std::string_view text);
+std::vector<std::string> secrets_in(const std::vector<std::string>& command);
+
+// The secrets of one configured thing (a probe, a receiver, a hook): what comes back from its peer is shown without
+// them, whatever the peer repeats of what it was told.
+class KnownSecrets {
+ public:
+  // A value that is a secret as a whole. One of a single character is not looked for.
+  void add(std::string_view value);
+  // Text that was not written for everybody, such as a body or a line to send: it as a whole, its lines, and the words
+  // in it that look like credentials.
+  void add_text(std::string_view text);
+  // A file with a secret, read at each use: it may have been exchanged.
+  void add_file(std::string path);
+  void add(const KnownSecrets& others);
+
+  bool empty() const { return values_.empty() && files_.empty(); }
+  // Short secrets are found only where they stand as a word; each also in the form that it has in a URL.
+  std::string blotted(std::string text) const;
+
+ private:
+  std::vector<std::string> values_;  // the longest first, so that none is left of which another is a part
+  std::vector<std::string> files_;
 };
 
 }  // namespace base

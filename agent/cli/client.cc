@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/secret.h"
+#include "base/text.h"
 #include "loop/event_loop.h"
 #include "loop/resolver.h"
 
@@ -16,9 +18,11 @@ using namespace std::chrono_literals;
 
 // Prometheus-style error bodies say it best; else the status line and the start of the body.
 std::string answer_text(const loop::HttpResponse& response) {
+  constexpr std::size_t kShown = 4096;
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  if (body.is_object() && body.contains("error") && body["error"].is_string()) return body["error"].get<std::string>();
-  return fmt::format("HTTP {}: {}", response.status, response.body.substr(0, 500));
+  if (body.is_object() && body.contains("error") && body["error"].is_string())
+    return base::foreign_lines(body["error"].get<std::string>(), kShown);
+  return fmt::format("HTTP {}: {}", response.status, base::foreign_lines(response.body, 500));
 }
 
 }  // namespace
@@ -29,7 +33,7 @@ base::Result<std::string> fetch(loop::HttpRequest request) {
   loop::CurlHttpClient http(loop, resolver);
   request.deadline = loop.now() + 30s;
   request.body_limit = 64 * 1024 * 1024;
-  const std::string where = request.unix_socket.empty() ? request.url : request.unix_socket;
+  const std::string where = request.unix_socket.empty() ? base::without_secrets(request.url) : request.unix_socket;
   std::optional<loop::HttpResponse> response;
   const loop::Handle transfer = http.request(std::move(request), [&](loop::HttpResponse answer) {
     response = std::move(answer);
@@ -38,7 +42,8 @@ base::Result<std::string> fetch(loop::HttpRequest request) {
   loop.run();
   if (response->reason != model::Reason::none)
     return base::fail(base::Kind::unavailable,
-                      fmt::format("no answer from {}: {}; is the agent running?", where, response->text));
+                      fmt::format("no answer from {}: {}; is the agent running?", where,
+                                  base::foreign_text(base::without_secrets(response->text), 1024)));
   if (response->status / 100 != 2) return base::fail(base::Kind::invalid, answer_text(*response));
   return std::move(response->body);
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/table.h"
@@ -28,7 +29,7 @@ std::optional<json> ask(const StatusOptions& options, const std::string& path) {
   if (options.json) fmt::print("{}\n", base::foreign_lines(*answer, std::string::npos));
   const json parsed = json::parse(*answer, nullptr, false);
   if (!parsed.is_object() || !parsed.contains("data")) {
-    fmt::print(stderr, "fettle: {}{} does not answer as an agent does\n", options.url, path);
+    fmt::print(stderr, "fettle: {}{} does not answer as an agent does\n", base::without_secrets(options.url), path);
     return std::nullopt;
   }
   return parsed["data"];
@@ -69,7 +70,7 @@ int run_status(const StatusOptions& options, const std::vector<std::string>& ser
     const auto is_it = [&](const json& service) { return text(service, "name") == name; };
     if (std::any_of(known.begin(), known.end(), is_it)) continue;
     fmt::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n",
-               options.url, name);
+               base::without_secrets(options.url), name);
     return kNoAnswer;
   }
   Table table({"SERVICE", "PROBE", "HEALTH", "SINCE", "RECOVERY", "TEXT"});

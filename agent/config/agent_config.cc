@@ -336,9 +336,8 @@ std::string token_file(const Heartbeat& heartbeat, const std::string& file, Erro
 
 AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors) {
   AgentConfig out;
-  out.text = text;
   const std::size_t before = errors.size();
-  const Node root = Node::parse(text, file, errors);
+  const Node root = out.root = Node::parse(text, file, errors);
   if (root.is_null()) {
     if (errors.size() == before) errors.add({file, 0, 0}, "", "the file is empty: name at least one service to watch");
     return out;

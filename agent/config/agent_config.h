@@ -84,7 +84,7 @@ struct AgentConfig {
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;  // for notify::parse_receiver
-  std::string text;             // the file as read, for /api/v1/status/config (redacted there)
+  Node root;                    // the file as read, for shown_config()
 };
 
 // Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.
@@ -93,9 +93,5 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
 
 // Keys of the file with their help, for the generated reference.
 std::vector<struct KeyReference> agent_config_reference();
-
-// The text with the values of all keys that hold secrets (secret, password, token, authorization, credentials …)
-// replaced by <secret>; keys that end in _file stay.
-std::string redact_secrets(std::string_view yaml_text);
 
 }  // namespace config

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "config/utf8.h"
+#include "base/text.h"
 
 namespace config {
 namespace {
@@ -140,7 +140,7 @@ std::string part_of_url_complaint(std::string_view before, std::string_view valu
 }
 
 std::string text_complaint(std::string_view value) {
-  if (valid_utf8_prefix(value) != value.size()) return "is not UTF-8";
+  if (base::valid_utf8_prefix(value) != value.size()) return "is not UTF-8";
   if (!all(value, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; }))
     return "has a line end or another control character in it";
   // A journey fills in variables of its own.

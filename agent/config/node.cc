@@ -3,9 +3,16 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/secret.h"
+#include "base/text.h"
 #include "config/rep.h"
 
 namespace config {
+namespace {
+
+constexpr std::size_t kLongestText = 4096;
+
+}  // namespace
 
 Errors::Mistake Errors::mistake(const Mark& at, std::string_view path, std::string_view what) {
   std::string line = at.file;
@@ -13,7 +20,13 @@ Errors::Mistake Errors::mistake(const Mark& at, std::string_view path, std::stri
   if (!line.empty()) line += ": ";
   if (!path.empty()) line.append(path).append(": ");
   line += what;
-  return {at, std::string(path), std::move(line)};
+  // Names and values may be quoted in it.
+  return {at, std::string(path), base::foreign_lines(base::without_secrets(line), kLongestText)};
+}
+
+void Errors::blot(const base::KnownSecrets& secrets) {
+  for (auto* list : {&found_, &warned_})
+    for (Mistake& mistake : *list) mistake.line = secrets.blotted(std::move(mistake.line));
 }
 
 void Errors::add(const Mark& at, std::string_view path, std::string_view what) {
@@ -97,6 +110,21 @@ Node Node::find(std::string_view key) const {
 Mark Node::mark() const { return rep_ ? rep_->mark : Mark{}; }
 
 Mark Node::text_mark() const { return rep_ ? rep_->text_mark : Mark{}; }
+
+Exposure Node::exposure() const { return rep_ ? rep_->exposure : Exposure::unknown; }
+
+void Node::expose(Exposure exposure) const {
+  if (is_scalar() && (rep_->exposure != Exposure::withheld || exposure == Exposure::withheld))
+    rep_->exposure = exposure;
+  for (const Node& item : items()) item.expose(exposure);
+  for (const auto& [key, value] : entries()) value.expose(exposure);
+}
+
+void Node::expose_rest(Exposure exposure) const {
+  if (is_scalar() && rep_->exposure == Exposure::unknown) rep_->exposure = exposure;
+  for (const Node& item : items()) item.expose_rest(exposure);
+  for (const auto& [key, value] : entries()) value.expose_rest(exposure);
+}
 
 std::string_view Node::type_name() const {
   switch (type()) {

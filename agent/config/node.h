@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 
 namespace config {
 
@@ -32,6 +33,8 @@ class Errors {
   // The same for what may be mended while the agent runs, such as a file that is not there yet. Not counted below.
   void warn(const Mark& at, std::string_view path, std::string_view what);
   std::vector<std::string> warnings() const;  // sorted as lines() are
+  // Takes the secrets out of what was added so far.
+  void blot(const base::KnownSecrets& secrets);
   bool empty() const { return found_.empty(); }
   std::size_t size() const { return found_.size(); }
   std::vector<std::string> lines() const;  // sorted by file, line, column
@@ -54,6 +57,11 @@ class Errors {
 
   std::vector<Mistake> found_, warned_;
 };
+
+// Who may see a value that the configuration has: everybody who reaches the agent's port (of a text that is an address
+// or a command, without what base::without_secrets() hides), of a URL only scheme and host, or nobody. Unknown is what
+// no schema has read: nobody, too, but it is no known secret.
+enum class Exposure { unknown, withheld, origin, shown };
 
 class Node {
  public:
@@ -78,8 +86,12 @@ class Node {
   std::vector<std::pair<Node, Node>> entries() const;  // of a mapping, in file order; parse() took duplicates out
   Node find(std::string_view key) const;               // first value with this key, or a null Node
   Mark mark() const;                                   // of an empty value: where its key stands
-  Mark text_mark() const;              // of a scalar's first character: after the quote, below the | of a block
-  std::string_view type_name() const;  // "a mapping", "a list", "a string", "nothing": for messages
+  Mark text_mark() const;     // of a scalar's first character: after the quote, below the | of a block
+  Exposure exposure() const;  // of a scalar
+  // For this scalar, or for all below a list or a mapping. What is withheld stays so, also where an alias shows it.
+  void expose(Exposure exposure) const;
+  void expose_rest(Exposure exposure) const;  // the same for those that are still unknown
+  std::string_view type_name() const;         // "a mapping", "a list", "a string", "nothing": for messages
 
  private:
   friend class TreeBuilder;

@@ -1,52 +1,19 @@
-// The configuration as a page may show it. It is written anew from the parsed tree instead of edited in place: what is
-// not understood can then not slip through, and comments, which may hold an old password, are gone.
-#include <algorithm>
-#include <array>
-#include <cctype>
+#include "config/redact.h"
 
-#include "config/agent_config.h"
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <vector>
 
 namespace config {
 namespace {
-
-constexpr std::string_view kHidden = "<secret>";
-
-bool names_secret(std::string_view key) {
-  std::string plain;
-  for (const char c : key)
-    if (c != '_' && c != '-' && c != '.') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (plain.ends_with("file")) return false;
-  static constexpr std::array kWords = {"secret",     "password",      "passwd",     "passphrase",
-                                        "token",      "authorization", "cookie",     "credential",
-                                        "apikey",     "accesskey",     "privatekey", "routingkey",
-                                        "servicekey", "signingkey",    "webhookurl", "proxyconnectheader"};
-  return std::any_of(kWords.begin(), kWords.end(),
-                     [&](std::string_view word) { return plain.find(word) != std::string::npos; });
-}
-
-// user:password@ in an address, and name=value where the name is that of a secret (a query, an argument).
-std::string scrubbed(std::string text) {
-  for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
-    const std::size_t end = std::min(text.find_first_of("/?# \n", at + 3), text.size());
-    const std::size_t user = text.rfind('@', end - 1);
-    if (user != std::string::npos && user >= at + 3 && user < end) text.replace(at + 3, user - at - 3, kHidden);
-  }
-  for (std::size_t equals = text.find('='); equals != std::string::npos; equals = text.find('=', equals + 1)) {
-    const std::size_t before = text.find_last_of("?&; \t\n,", equals);
-    const std::size_t start = before == std::string::npos ? 0 : before + 1;
-    if (!names_secret(std::string_view(text).substr(start, equals - start))) continue;
-    const std::size_t end = std::min(text.find_first_of("&; \t\n", equals), text.size());
-    text.replace(equals + 1, end - equals - 1, kHidden);
-  }
-  return text;
-}
 
 // Plain where a reader of YAML takes it for the same string or number; else in double quotes.
 std::string as_yaml(const std::string& text, bool was_quoted) {
   const bool plain = !was_quoted && !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_./-+").find(c) != std::string_view::npos;
   }) && text[0] != '-';
-  if (plain || text == kHidden) return text;
+  if (plain || text == base::kHidden) return text;
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -58,51 +25,103 @@ std::string as_yaml(const std::string& text, bool was_quoted) {
   return out + "\"";
 }
 
-void write(const Node& node, std::size_t indent, std::string& out);
+bool is_public_name(std::string_view name, std::string_view mapping) {
+  return (mapping == "headers" && base::is_public_header(name)) ||
+         (mapping == "environment" && base::is_public_variable(name));
+}
 
-void write_value(const Node& value, std::size_t indent, std::string& out) {
+std::string shown_scalar(const Node& node) {
+  switch (node.exposure()) {
+    case Exposure::shown: return base::without_secrets(node.scalar());
+    case Exposure::origin: return base::origin_of(node.scalar());
+    case Exposure::unknown:
+    case Exposure::withheld: break;
+  }
+  return std::string(base::kHidden);
+}
+
+bool has_all_shown(const std::vector<Node>& items) {
+  return std::all_of(items.begin(), items.end(),
+                     [](const Node& item) { return item.is_scalar() && item.exposure() == Exposure::shown; });
+}
+
+std::vector<std::string> texts_of(const std::vector<Node>& items) {
+  std::vector<std::string> out;
+  for (const Node& item : items) out.push_back(item.scalar());
+  return out;
+}
+
+// `key` is the one that the node stands under.
+void write(const Node& node, std::string_view key, std::size_t indent, std::string& out);
+
+void write_value(const Node& value, std::string_view key, std::size_t indent, std::string& out) {
   const bool nested =
       (value.is_mapping() && !value.entries().empty()) || (value.is_sequence() && !value.items().empty());
-  if (nested) {
-    out += '\n';
-    write(value, indent, out);
-  } else {
-    out += ' ';
-    write(value, indent, out);
-    out += '\n';
+  out += nested ? '\n' : ' ';
+  write(value, key, indent, out);
+  if (!nested) out += '\n';
+}
+
+// A list of words may be a command: what a word says depends on the one before.
+void write_items(const std::vector<Node>& items, std::string_view key, std::size_t indent, std::string& out) {
+  if (items.empty()) out += "[]";
+  std::vector<std::string> words;
+  if (has_all_shown(items)) words = base::without_secrets(texts_of(items));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    out.append(indent, ' ') += '-';
+    if (words.empty()) write_value(items[i], key, indent + 2, out);
+    else out.append(" ").append(as_yaml(words[i], items[i].quoted())) += '\n';
   }
 }
 
-void write(const Node& node, std::size_t indent, std::string& out) {
+void write(const Node& node, std::string_view key, std::size_t indent, std::string& out) {
   switch (node.type()) {
     case Node::Type::null: out += '~'; return;
-    case Node::Type::scalar: out += as_yaml(scrubbed(node.scalar()), node.quoted()); return;
-    case Node::Type::sequence:
-      if (node.items().empty()) out += "[]";
-      for (const Node& item : node.items()) {
-        out.append(indent, ' ') += '-';
-        write_value(item, indent + 2, out);
-      }
-      return;
+    case Node::Type::scalar: out += as_yaml(shown_scalar(node), node.quoted()); return;
+    case Node::Type::sequence: return write_items(node.items(), key, indent, out);
     case Node::Type::mapping:
       if (node.entries().empty()) out += "{}";
-      for (const auto& [key, value] : node.entries()) {
-        out.append(indent, ' ').append(as_yaml(key.scalar(), key.quoted())) += ':';
-        if (names_secret(key.scalar())) out.append(" ").append(kHidden) += '\n';
-        else write_value(value, indent + 2, out);
+      for (const auto& [name, value] : node.entries()) {
+        out.append(indent, ' ').append(as_yaml(name.scalar(), name.quoted())) += ':';
+        if (value.is_scalar() && is_public_name(name.scalar(), key))
+          out.append(" ").append(as_yaml(base::without_secrets(value.scalar()), value.quoted())) += '\n';
+        else write_value(value, name.scalar(), indent + 2, out);
       }
       return;
   }
+}
+
+void collect(const Node& node, std::string_view key, std::string_view mapping, base::KnownSecrets& out) {
+  if (node.is_scalar()) {
+    const std::string& text = node.scalar();
+    for (const std::string& value : base::secrets_in(text)) out.add(value);
+    if (key.ends_with("_file") && base::names_secret(key.substr(0, key.size() - 5))) out.add_file(text);
+    if (mapping == "variable_files") out.add_file(text);
+    if (base::names_secret(key) && node.exposure() != Exposure::shown) out.add(text);
+    if (node.exposure() == Exposure::origin)
+      if (const std::size_t host = text.find("://"); host != std::string::npos)
+        if (const std::size_t path = text.find_first_of("/?", host + 3); path != std::string::npos)
+          out.add(std::string_view(text).substr(path));
+    if (node.exposure() == Exposure::withheld && !is_public_name(key, mapping)) out.add_text(text);
+  }
+  const std::vector<Node> items = node.items();
+  if (has_all_shown(items))
+    for (const std::string& value : base::secrets_in(texts_of(items))) out.add(value);
+  for (const Node& item : items) collect(item, key, mapping, out);
+  for (const auto& [name, value] : node.entries()) collect(value, name.scalar(), key, out);
 }
 
 }  // namespace
 
-std::string redact_secrets(std::string_view yaml_text) {
-  Errors errors;
-  const Node root = Node::parse(yaml_text, "", errors);
-  if (!errors.empty()) return "# the file cannot be read, so nothing of it is shown\n";
+std::string shown_config(const Node& root) {
   std::string out;
-  if (!root.is_null()) write(root, 0, out);
+  if (!root.is_null()) write(root, "", 0, out);
+  return out;
+}
+
+base::KnownSecrets secrets_of(const Node& node) {
+  base::KnownSecrets out;
+  collect(node, "", "", out);
   return out;
 }
 

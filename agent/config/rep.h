@@ -14,7 +14,8 @@ namespace config {
 struct Node::Rep {
   Type type = Type::null;
   bool quoted = false;
-  bool tidied = false;     // the checks of a finished tree run once, however many aliases lead here
+  bool tidied = false;  // the checks of a finished tree run once, however many aliases lead here
+  mutable Exposure exposure = Exposure::unknown;
   std::size_t weight = 1;  // values below, with aliases counted as often as they are used
   std::string scalar;
   Mark mark;

@@ -9,11 +9,16 @@
 //     return s;
 //   }
 //
+// Every value has an Exposure, which parse() writes to the Node: numbers, times, choices and labels are shown on pages;
+// text is shown if its key is known as harmless (public_keys.cc) or the schema says so (shows()), else withheld.
+//
 // parse() reports every mistake it finds to Errors and goes on; the value is usable only if no mistake was added.
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -38,10 +43,35 @@ struct KeyReference {
   std::vector<KeyReference> inner{};  // keys of a nested mapping or of a list's items
   Reach reach = Reach::file;          // from how far away it may be set
   Place place = Place::word;          // and what a text that comes from there must be like
+  Exposure exposure = Exposure::unknown;
 };
+
+// Marks the values of a mapping that no schema parses as it stands (a template, a module of another program) as the
+// schema of these keys would.
+void expose_as(const Node& mapping, const std::vector<KeyReference>& keys);
+void expose_as(const Node& value, const KeyReference& key);  // the same for the value of one key
+
+// Whether text under a key of this name may be shown, whatever has the key.
+bool is_public_key(std::string_view key);
 
 // The part of Schema that does not depend on T: matching keys, complaining, suggesting. In schema.cc.
 namespace detail {
+// Types whose values are never secrets.
+template <typename F>
+inline constexpr bool kHarmless =
+    std::is_arithmetic_v<F> || std::is_enum_v<F> || std::is_same_v<F, base::Millis> || std::is_same_v<F, model::Labels>;
+template <typename F>
+inline constexpr bool kHarmless<std::optional<F>> = kHarmless<F>;
+template <typename F>
+inline constexpr bool kHarmless<std::vector<F>> = kHarmless<F>;
+template <typename F>
+Exposure exposure_of(const char* key) {
+  if constexpr (kHarmless<F>) return Exposure::shown;
+  else if constexpr (std::is_same_v<F, base::Secret>) return Exposure::withheld;
+  else if constexpr (std::is_same_v<F, Node> || std::is_same_v<F, std::vector<Node>>) return Exposure::unknown;
+  else return is_public_key(key) ? Exposure::shown : Exposure::withheld;
+}
+
 struct KeySpec {
   std::string key;
   bool required = false;
@@ -61,14 +91,14 @@ class Schema {
 
   template <typename F>
   Schema& required(const char* key, F T::*member, const char* help) {
-    add(key, help, "", true, scalar_reader(member));
+    add(key, help, "", true, scalar_reader(member), detail::exposure_of<F>(key));
     return kIsNumber<F> ? reach(Reach::listed) : *this;
   }
   // Optional scalars, lists and maps of scalars; the default is the member's initialiser.
   template <typename F>
   Schema& optional(const char* key, F T::*member, const char* help) {
     using config::show;
-    add(key, help, show(T{}.*member), false, scalar_reader(member));
+    add(key, help, show(T{}.*member), false, scalar_reader(member), detail::exposure_of<F>(key));
     return kIsNumber<F> ? reach(Reach::listed) : *this;
   }
   // Of the key before it: from where else than the configuration file it may be set, and where its value goes. Without
@@ -86,7 +116,7 @@ class Schema {
         [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
           t.*member = inner.parse(n, path, errors);
         },
-        inner.reference());
+        Exposure::unknown, inner.reference());
   }
   template <typename F>
   Schema& optional(const char* key, std::optional<F> T::*member, const Schema<F>& inner, const char* help) {
@@ -95,7 +125,7 @@ class Schema {
         [member, &inner](const Node& n, T& t, const std::string& path, Errors& errors) {
           t.*member = inner.parse(n, path, errors);
         },
-        inner.reference());
+        Exposure::unknown, inner.reference());
   }
   // A list of mappings, or a mapping of names to mappings, each with the inner schema.
   template <typename F>
@@ -108,7 +138,7 @@ class Schema {
           for (const Node& item : n.items())
             (t.*member).push_back(inner.parse(item, path + "[" + std::to_string(i++) + "]", errors));
         },
-        inner.reference());
+        Exposure::unknown, inner.reference());
   }
   template <typename F>
   Schema& named(const char* key, std::vector<std::pair<std::string, F>> T::*member, const Schema<F>& inner,
@@ -120,12 +150,22 @@ class Schema {
           for (const auto& [name, value] : n.entries())
             (t.*member).emplace_back(name.scalar(), inner.parse(value, detail::join_path(path, name.scalar()), errors));
         },
-        inner.reference());
+        Exposure::unknown, inner.reference());
   }
   // Anything else: `reader` gets the value, the path, the Errors.
   using Reader = std::function<void(const Node&, T&, const std::string& path, Errors&)>;
   Schema& custom(const char* key, const char* help, const char* fallback, Reader reader) {
-    return add(key, help, fallback, false, std::move(reader));
+    return add(key, help, fallback, false, std::move(reader), detail::exposure_of<std::string>(key));
+  }
+  // Texts that everybody may see although other schemas have keys of these names whose texts nobody may.
+  Schema& shows(std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) expose(key, Exposure::shown);
+    return *this;
+  }
+  // URLs whose path is a secret.
+  Schema& shows_origin(std::string_view key) {
+    expose(key, Exposure::origin);
+    return *this;
   }
   // Where the mapping itself stands, for messages made later.
   Schema& place(Node T::*member) {
@@ -143,7 +183,13 @@ class Schema {
     if (place_) place_(out, node);
     const std::size_t before = errors.size();
     const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, [&](std::size_t i, const Node& value) {
+      const Exposure exposure = reference_[i].exposure;
+      if (exposure == Exposure::shown || exposure == Exposure::origin) value.expose(exposure);
       readers_[i](value, out, detail::join_path(path, specs_[i].key), errors);
+      // What a reader of its own has shown of its parts stays shown; a word in the place of a mapping is somebody's
+      // slip.
+      if (exposure == Exposure::withheld || (value.is_scalar() && !reference_[i].inner.empty()))
+        value.expose_rest(Exposure::withheld);
     });
     if (is_mapping && errors.size() == before)
       for (const auto& rule : rules_)
@@ -170,15 +216,21 @@ class Schema {
     };
   }
   Schema& add(const char* key, const char* help, std::string fallback, bool is_required, Reader reader,
-              std::vector<KeyReference> inner = {}) {
+              Exposure exposure, std::vector<KeyReference> inner = {}) {
     specs_.push_back({key, is_required});
     readers_.push_back(std::move(reader));
     reference_.push_back({.key = key,
                           .help = help,
                           .fallback = std::move(fallback),
                           .required = is_required,
-                          .inner = std::move(inner)});
+                          .inner = std::move(inner),
+                          .exposure = exposure});
     return *this;
+  }
+
+  void expose(std::string_view key, Exposure exposure) {
+    for (KeyReference& reference : reference_)
+      if (reference.key == key) reference.exposure = exposure;
   }
 
   std::string name_;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/edit_distance.h"
+#include "config/redact.h"
 #include "config/schema.h"
 #include "notify/notifications.h"
 #include "notify/registry.h"
@@ -18,6 +19,32 @@ struct Settings {
   base::Millis timeout{10'000};
   bool send_resolved = true;
   std::vector<std::pair<std::string, std::unique_ptr<const Notifier>>> notifiers;
+};
+
+// A receiver whose answers are told without what it was told: it may repeat headers, and errors name URLs.
+class Discreet final : public Notifier {
+ public:
+  Discreet(std::unique_ptr<const Notifier> inner, base::KnownSecrets secrets)
+      : inner_(std::move(inner)), secrets_(std::move(secrets)) {}
+  std::string type() const override { return inner_->type(); }
+  std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
+                     const Envelope& envelope) const override {
+    return inner_->render(alerts, recoveries, envelope);
+  }
+  std::vector<std::string> targets() const override { return inner_->targets(); }
+  loop::Handle send(const Context& context, std::size_t target, const Message& message, base::Instant deadline,
+                    std::function<void(Sent)> done) const override {
+    return inner_->send(context, target, message, deadline, [secrets = secrets_, done = std::move(done)](Sent sent) {
+      sent.text = base::without_secrets(secrets.blotted(std::move(sent.text)));
+      done(std::move(sent));
+    });
+  }
+  base::Millis resend() const override { return inner_->resend(); }
+  bool tells_recoveries() const override { return inner_->tells_recoveries(); }
+
+ private:
+  std::unique_ptr<const Notifier> inner_;
+  base::KnownSecrets secrets_;
 };
 
 config::Schema<Settings> make_schema() {
@@ -65,7 +92,8 @@ std::vector<ReceiverSpec> parse_receivers(const std::vector<config::Node>& nodes
     spec.group_wait = settings.group_wait;
     spec.timeout = settings.timeout;
     spec.send_resolved = settings.send_resolved;
-    spec.notifier = std::move(settings.notifiers.front().second);
+    spec.notifier =
+        std::make_unique<Discreet>(std::move(settings.notifiers.front().second), config::secrets_of(nodes[i]));
     out.push_back(std::move(spec));
   }
   return out;

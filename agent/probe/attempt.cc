@@ -35,6 +35,19 @@ bool of_time(model::Reason reason) {
   }
 }
 
+// A peer may repeat what it was told.
+void hide_secrets(const base::KnownSecrets& secrets, model::Outcome& outcome) {
+  outcome.text = base::without_secrets(secrets.blotted(std::move(outcome.text)));
+  if (secrets.empty()) return;
+  for (model::Measurement& m : outcome.measurements) {
+    model::Labels shown = m.labels;
+    for (const model::Label label : m.labels)
+      if (const std::string blotted = secrets.blotted(std::string(label.value)); blotted != label.value)
+        shown = shown.with(label.name, blotted);
+    m.labels = std::move(shown);
+  }
+}
+
 }  // namespace
 
 struct Attempt::Rep {
@@ -66,6 +79,7 @@ struct Attempt::Rep {
           fault + " (starved or suspended); this run says nothing about " + spec.settings->target());
       outcome.took = took;
     }
+    hide_secrets(spec.secrets, outcome);
     model::make_fit(outcome);
     const Done tell = std::exchange(done, nullptr);
     tell(std::move(outcome));

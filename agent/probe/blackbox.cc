@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "config/agent_config.h"
 #include "config/flow_text.h"
+#include "config/redact.h"
 #include "config/scalar.h"
 #include "probe/blackbox_keys.h"
 #include "probe/registry.h"
@@ -192,6 +193,23 @@ base::Result<> write_target(const BlackboxProber& prober, const Node& settings, 
   return {};
 }
 
+// Marks what of a module may be shown: keys that go over as our own type marks them, of the others switches and limits.
+void show_known_keys(const BlackboxProber& prober, const Node& module) {
+  for (const char* key : {"prober", "timeout"}) module.find(key).expose(config::Exposure::shown);
+  const std::vector<config::KeyReference>& ours = find_type(prober.type)->reference();
+  for (const auto& [key, value] : module.find(prober.name).entries()) {
+    const BlackboxKey* known = prober.find(key.scalar());
+    if (known == nullptr) continue;
+    if (known->kind == BlackboxKey::Kind::same) {
+      for (const config::KeyReference& reference : ours)
+        if (reference.key == known->ours) config::expose_as(value, reference);
+    } else if (value.is_scalar() && !base::names_secret(key.scalar())) {
+      value.expose(config::Exposure::shown);
+    }
+  }
+  module.expose_rest(config::Exposure::withheld);
+}
+
 }  // namespace
 
 BlackboxModules::BlackboxModules() {
@@ -216,7 +234,6 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
     const std::string path = "modules." + name.scalar();
     Module& made = loaded.modules_[name.scalar()];
     made.prober = module.find("prober").scalar();
-    made.text = config::redact_secrets(config::flow_text(module));
     const BlackboxProber* prober = find_prober(made.prober);
     if (!prober) {
       errors.add(module.mark(), path + ".prober", "expected one of " + prober_names() + ", got '" + made.prober + "'");
@@ -224,6 +241,8 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
       continue;
     }
     made.settings = module.find(made.prober);
+    show_known_keys(*prober, module);
+    made.text = config::shown_config(module);
     std::string why;
     const std::size_t before = errors.size();
     if (const Node timeout = module.find("timeout"); !timeout.is_null() && !config::read(timeout, made.timeout, why))
@@ -276,6 +295,8 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   Errors errors;
   const Node node = Node::parse(spec.settings_text, name, errors);
   if (errors.empty()) spec.settings = spec.type->parse(node, prober.type.data(), Owner{spec.service, name, ""}, errors);
+  spec.secrets = config::secrets_of(node);
+  errors.blot(spec.secrets);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   return spec;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/secret.h"
 #include "config/flow_text.h"
 #include "config/foreign.h"
 #include "probe/common_keys.h"
@@ -169,6 +170,7 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
 
 bool is_own_label(std::string_view name) { return name.starts_with("__"); }
 
+// Everybody sees labels: a target may bring a password or a token with it.
 base::Result<std::string> labels_of(const Node& in_template, const std::string& address, const model::Labels& labels,
                                     const config::ValueOf& value_of) {
   std::map<std::string, std::string> all;
@@ -180,7 +182,7 @@ base::Result<std::string> labels_of(const Node& in_template, const std::string& 
   all["target"] = address;
   std::string out;
   for (const auto& [name, value] : all)
-    out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " + config::quoted(value);
+    out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " + config::quoted(base::without_secrets(value));
   return "{" + out + "}";
 }
 
@@ -294,8 +296,9 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::
   if (made) return made;
   // Mistakes that a schema found have their place in front already.
   const std::string& why = made.error().text;
-  const std::string path = "target " + address + ": ";
-  const bool placed = why.find("target " + address) != std::string::npos;
+  const std::string target = "target " + base::without_secrets(address);
+  const std::string path = target + ": ";
+  const bool placed = why.find(target) != std::string::npos;
   return base::fail(made.error().kind, placed ? why : (file.empty() ? path : file + ": " + path) + why);
 }
 
@@ -324,11 +327,11 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
   draft.set("labels", std::move(own_labels));
   if (!labels.has("__probe_name")) {
     const Node name = probe_.find("name");
-    std::string base = type ? std::string(type->name) : module;
+    std::string kind = type ? std::string(type->name) : module;
     if (!name.is_null()) {
-      TRY(base, config::filled_in(name.scalar(), Place::text, value_of));
+      TRY(kind, config::filled_in(name.scalar(), Place::text, value_of));
     }
-    draft.set("name", config::quoted(base + "@" + address));
+    draft.set("name", config::quoted(kind + "@" + base::without_secrets(address)));
   }
   if (type) {
     TRY_VOID(write_target(*type, address, labels, draft));
@@ -339,7 +342,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
   if (!type) draft.erase("type");
 
   Errors errors;
-  const std::string path = "target " + address;
+  const std::string path = "target " + base::without_secrets(address);
   const Node whole =
       draft.parse(labels.has("__meta_filepath") ? std::string(labels.get("__meta_filepath")) : path, errors);
   std::optional<Spec> made;
@@ -357,6 +360,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
     TRY(made, modules.spec(module, address, hostname, common.timeout));
     common.type = made->type;
     common.settings = std::move(made->settings);
+    common.secrets = std::move(made->secrets);
     common.settings_text = "module " + module + ": " + made->settings_text;
     common.name = whole.find("name").scalar();
     common.service = service_;

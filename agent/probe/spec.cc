@@ -5,6 +5,7 @@
 
 #include "base/edit_distance.h"
 #include "config/flow_text.h"
+#include "config/redact.h"
 #include "probe/common_keys.h"
 #include "probe/health.h"
 #include "probe/registry.h"
@@ -181,7 +182,10 @@ std::optional<Spec> parse_probe(const Node& probe, const std::string& path, cons
   spec.name = std::string(spec.type->name);
   read_key(probe, "name", path, errors, spec.name);
   spec.settings_text = settings_text(probe);
+  const std::size_t before = errors.size();
   spec.settings = spec.type->parse(probe, path, Owner{service, spec.name, unit}, errors);
+  spec.secrets = config::secrets_of(probe);
+  if (errors.size() > before) errors.blot(spec.secrets);
   return spec;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "base/time.h"
 #include "config/agent_config.h"
 #include "model/labels.h"
@@ -34,8 +35,9 @@ struct Spec {
   model::Labels labels;            // service's labels are not stamped on samples; these are
   std::size_t healthy_probes = 0;  // of the service, that must be up for it to be up; 0: all
   std::unique_ptr<const Settings> settings;
-  bool discovered = false;    // made from a target of a list, not from the configuration itself
-  std::string settings_text;  // the type's own keys in one canonical form: a reload compares it
+  bool discovered = false;     // made from a target of a list, not from the configuration itself
+  base::KnownSecrets secrets;  // what it was told that nobody else may see: outcomes are shown without it
+  std::string settings_text;   // the type's own keys in one canonical form: a reload compares it
 };
 
 // All probes of one service. Defaults come from `global`. Mistakes (unknown type, duplicate name, timeout longer than

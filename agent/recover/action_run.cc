@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "model/outcome.h"
 
@@ -39,6 +40,7 @@ void ActionRun::start(const Context& context, const Plan& plan, const std::strin
   const Run& run = plan.run();
   done_ = std::move(done);
   started_ = context.scheduler.now();
+  secrets_ = step.secrets;
   const auto answer = [this, &context](ActionResult result) { ended(context, std::move(result)); };
   if (!plan.acts()) {
     action_ = context.scheduler.after({}, [answer, text = step.text] {
@@ -70,7 +72,9 @@ void ActionRun::ended(const Context& context, ActionResult result) {
   const loop::Handle action = std::move(action_), limit = std::move(limit_);
   const base::Duration took = context.scheduler.now() - started_;
   const Done done = std::move(done_);
-  result.text = base::foreign_text(result.text, model::kTextLimit);  // commands and servers wrote some of it
+  // Commands and servers wrote some of it, and a program may print its own command line or environment.
+  result.text = base::without_secrets(secrets_.blotted(std::move(result.text)));
+  result.text = base::foreign_text(result.text, model::kTextLimit);
   done(std::move(result), took);
 }
 

@@ -31,6 +31,7 @@ class ActionRun {
   loop::Handle action_, limit_;
   base::Instant started_{};
   Done done_;
+  base::KnownSecrets secrets_;  // of the step
 };
 
 }  // namespace recover

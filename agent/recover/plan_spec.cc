@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/edit_distance.h"
+#include "config/redact.h"
 #include "config/schema.h"
 #include "recover/registry.h"
 
@@ -278,8 +279,10 @@ std::unique_ptr<const Action> parse_action(const config::Node& node, const std::
     errors.add(node.mark(), path, "expected one action, such as {systemd: restart}; more actions are more steps");
     return nullptr;
   }
-  if (const ActionType* type = find_action_type(name))
+  if (const ActionType* type = find_action_type(name)) {
+    if (value.is_scalar()) value.expose(config::Exposure::shown);  // a verb, a signal, what to tell people
     return type->parse(value, node.is_scalar() ? path : path + "." + name, owner, errors);
+  }
   std::vector<std::string> names;
   for (const ActionType* type : action_types()) names.emplace_back(type->name);
   const std::string near = base::nearest(name, names);
@@ -309,7 +312,8 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
       errors.add(s.place.find("verify").mark(), at + ".verify", "the service has no probe that could verify");
     if (!action) continue;
     std::string text = action->text();
-    out.push_back({std::move(text), std::move(action), s.timeout, s.on_failure, s.verify});
+    out.push_back(
+        {std::move(text), std::move(action), s.timeout, s.on_failure, s.verify, config::secrets_of(s.action)});
   }
   return out;
 }

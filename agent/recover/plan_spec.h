@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/time.h"
 #include "config/agent_config.h"
 #include "model/alert.h"
@@ -33,6 +34,7 @@ struct Step {
   base::Millis timeout{60'000};
   OnFailure on_failure = OnFailure::escalate;
   std::optional<Verify> verify;  // absent: the step ends with its action and the next one follows
+  base::KnownSecrets secrets{};  // what the action was told that nobody else may see: its result is told without it
 };
 
 struct Backoff {

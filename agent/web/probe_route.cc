@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/secret.h"
 #include "web/accept.h"
 #include "web/exposition.h"
 #include "web/routes.h"
@@ -35,7 +36,7 @@ std::string debug_text(const ProbeQuestion& question, const ProbeAnswer& answer)
   return fmt::format(
       "Probe of {} with module {}\n{}{}: {}\n\n"
       "Metrics that would have been returned:\n{}\nModule configuration:\n{}",
-      question.target, question.module, answer.up ? "up" : "down",
+      base::without_secrets(question.target), question.module, answer.up ? "up" : "down",
       answer.reason.empty() ? "" : fmt::format(" ({})", answer.reason), answer.text,
       expose(answer.families, Exposition::text), answer.module);
 }
@@ -53,7 +54,7 @@ Response probe_route(const Request& request, const Context& context) {
                                           request.header("X-Prometheus-Scrape-Timeout-Seconds")));
   question.timeout = *timeout;
   const auto answer = context.backend.probe(question);
-  if (!answer) return text_response(status_of(answer.error().kind), answer.error().text);
+  if (!answer) return text_response(status_of(answer.error().kind), base::without_secrets(answer.error().text));
   if (request.param("debug") == "true") return text_response(200, debug_text(question, *answer));
   const Exposition format = preferred_exposition(request.header("Accept"));
   Response response;

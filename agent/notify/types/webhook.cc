@@ -33,6 +33,7 @@ const auto& schema() {
           .optional("secret_file", &Settings::secret_file,
                     "File with the secret; one in each line while a secret is being exchanged. Read for each message.")
           .optional("headers", &Settings::headers, "Further headers.")
+          .shows_origin("url")
           .check([](const Settings& s2, const config::Complain& complain) {
             if (!s2.url.starts_with("http://") && !s2.url.starts_with("https://"))
               complain("url", "must start with http:// or https://");

@@ -23,6 +23,7 @@ const config::Schema<ExpectLabel>& label_schema() {
       config::Schema<ExpectLabel>("labels")
           .required("name", &ExpectLabel::name, "Name of the label.")
           .required("value", &ExpectLabel::value, "Its value; $1, ${1} and ${name} are groups of `expect`.")
+          .shows({"value"})
           .check([](const ExpectLabel& label, const config::Complain& complain) {
             if (!is_label_name(label.name)) complain("name", "must be a label's name: letters, digits and _");
           });

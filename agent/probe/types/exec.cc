@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/secret.h"
 #include "loop/program_file.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
@@ -131,7 +132,7 @@ class Exec final : public Settings {
   }
   std::string target() const override {
     std::string out;
-    for (const std::string& word : settings_.command) out += (out.empty() ? "" : " ") + word;
+    for (const std::string& word : base::without_secrets(settings_.command)) out += (out.empty() ? "" : " ") + word;
     return out;
   }
 

@@ -38,6 +38,7 @@ const config::Schema<HttpChecks>& expect_schema() {
                 "Headers that must be there, and what must be found in them.")
           .custom("body", "Regular expressions that must be found in the body, one or a list.", "[]",
                   one_or_more(&HttpChecks::fail_if_body_not_matches_regexp))
+          .shows({"body"})
           .custom("not_body", "Regular expressions that must not be found in the body, one or a list.", "[]",
                   one_or_more(&HttpChecks::fail_if_body_matches_regexp))
           .list("json", &HttpChecks::json, json_check_schema(),

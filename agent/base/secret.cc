@@ -1,0 +1,408 @@
+#include "base/secret.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+#include "base/ascii.h"
+#include "base/file.h"
+
+namespace base {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::size_t kSecretFileLimit = 64 * 1024;
+
+bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+bool digit(char c) { return c >= '0' && c <= '9'; }
+
+// Letters and digits of a name, in lower case: api-key, API_KEY and apiKey are one.
+std::string letters_of(std::string_view name) {
+  std::string out;
+  for (const char c : name)
+    if (alphanumeric(c)) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view one) { return same_word(name, one); });
+}
+
+// 10, 0.5, 80%, 5s, 10.0.0.1:8080: nobody's secret in an argument.
+bool is_number(std::string_view text) {
+  if (text.empty() || !digit(text[0])) return false;
+  std::size_t letters = 0;
+  for (const char c : text) {
+    if (digit(c) || std::string_view(".,:;%-").find(c) != std::string_view::npos) continue;
+    if (!alphanumeric(c) || ++letters > 2) return false;
+  }
+  return true;
+}
+
+bool is_public_parameter(std::string_view name, std::string_view value) {
+  static constexpr std::array<std::string_view, 18> kNames{"module", "format", "verbose", "target", "service", "check",
+                                                           "checks", "deep",   "full",    "pretty", "output",  "ready",
+                                                           "probe",  "type",   "q",       "host",   "limit",   "node"};
+  static constexpr std::array<std::string_view, 8> kWords{"true", "false", "yes", "no", "on", "off", "json", ""};
+  if (names_secret(name)) return false;
+  return is_one_of(name, kNames) || is_one_of(value, kWords) ||
+         (value.size() <= 6 && std::all_of(value.begin(), value.end(), digit));
+}
+
+std::string percent_decoded(std::string_view text) {
+  const auto hex = [](char c) {
+    return digit(c) ? c - '0' : std::isxdigit(static_cast<unsigned char>(c)) ? (c | 0x20) - 'a' + 10 : -1;
+  };
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 && hex(text[at + 2]) >= 0) {
+      out += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
+      at += 2;
+    } else {
+      out += text[at];
+    }
+  }
+  return out;
+}
+
+// One word of a text on its way to be shown, and what was hidden in it.
+class Word {
+ public:
+  Word(std::string word, std::vector<std::string>& found) : word_(std::move(word)), found_(found) {}
+
+  std::string shown(std::string_view before) && {
+    const std::size_t scheme = word_.find("://");
+    if (hide_after(before)) return std::move(word_);
+    if (scheme != std::string::npos) hide_in_url(scheme + 3);
+    else hide_user_information();
+    hide_values();
+    return std::move(word_);
+  }
+
+ private:
+  void hide(std::size_t from, std::size_t size) {
+    if (size == 0 || std::string_view(word_).substr(from).starts_with(kHidden)) return;
+    std::string value = word_.substr(from, size);
+    if (std::string decoded = percent_decoded(value); decoded != value) found_.push_back(std::move(decoded));
+    found_.push_back(std::move(value));
+    word_.replace(from, size, kHidden);
+  }
+
+  // By the word before it: an option or a field that names a secret, or the scheme of an Authorization header.
+  bool hide_after(std::string_view before) {
+    if (word_.empty() || before.empty()) return false;
+    const std::size_t quote = word_.find_first_not_of("\"'");
+    const std::size_t end = word_.find_last_not_of("\"',;)}]");
+    if (quote == std::string::npos || end == std::string::npos || end < quote) return false;
+    const bool field = before.ends_with("\":") || before.ends_with("':");
+    const bool option = before.starts_with("-") && before.find('=') == std::string_view::npos;
+    static constexpr std::array<std::string_view, 4> kShort{"-p", "-P", "-a", "-w"};
+    const bool short_option =
+        std::find(kShort.begin(), kShort.end(), before) != kShort.end() && !is_number(word_) && word_[0] != '/';
+    const bool scheme = before.ends_with("Bearer") || before.ends_with("Basic") || before.ends_with("Digest");
+    const bool token =
+        end - quote >= 5 && std::any_of(word_.begin(), word_.end(), [](char c) {
+          return digit(c) || c == '=' || c == '.' || c == '_' || std::isupper(static_cast<unsigned char>(c)) != 0;
+        });
+    if (!(field && names_secret(before)) && !(option && names_secret(before) && word_[0] != '-') && !short_option &&
+        !(scheme && token))
+      return false;
+    hide(quote, end + 1 - quote);
+    return true;
+  }
+
+  void hide_in_url(std::size_t authority) {
+    std::size_t end = std::min(word_.find_first_of("/?#", authority), word_.size());
+    std::size_t at = word_.rfind('@', end - 1);
+    if (at == std::string::npos || at < authority) {
+      // A password with a slash in it: what should be the port is none.
+      const std::size_t colon = word_.find(':', authority), later = word_.rfind('@');
+      const bool no_port = colon != std::string::npos && colon < end && word_[authority] != '[' &&
+                           !std::all_of(word_.begin() + static_cast<std::ptrdiff_t>(colon) + 1,
+                                        word_.begin() + static_cast<std::ptrdiff_t>(end), digit);
+      at = no_port && later != std::string::npos && later > end ? later : std::string::npos;
+    }
+    if (at != std::string::npos && at > authority) {
+      const std::size_t colon = word_.find(':', authority);
+      if (colon != std::string::npos && colon < at) {
+        // Both, in one piece: a token may stand in the place of the user.
+        const std::string password = word_.substr(colon + 1, at - colon - 1);
+        if (!password.empty()) found_.push_back(password);
+        if (std::string decoded = percent_decoded(password); decoded != password) found_.push_back(std::move(decoded));
+      }
+      hide(authority, at - authority);
+    }
+    hide_query();
+  }
+
+  void hide_query() {
+    constexpr std::string_view kNext = "&;#";
+    for (std::size_t mark = word_.find_first_of("?#"); mark != std::string::npos;) {
+      const std::size_t begin = mark + 1;
+      std::size_t end = std::min(word_.find_first_of("&;#\"'<>", begin), word_.size());
+      const std::size_t equals = word_.find('=', begin);
+      const bool named = equals != std::string::npos && equals < end;
+      const std::size_t value = named ? equals + 1 : begin;
+      const std::string_view name = std::string_view(word_).substr(begin, named ? equals - begin : 0);
+      if (std::string_view(word_).substr(value).starts_with(kHidden) ||
+          !may_be_shown(name, std::string_view(word_).substr(value, end - value), word_[mark])) {
+        hide(value, end - value);
+        end = value + kHidden.size();
+      }
+      mark = end < word_.size() && kNext.find(word_[end]) != std::string_view::npos ? end : std::string::npos;
+    }
+  }
+
+  // A query without names is a secret as a whole if it may be one.
+  static bool may_be_shown(std::string_view name, std::string_view value, char mark) {
+    if (!name.empty()) return is_public_parameter(name, value);
+    return value.empty() || mark == '#' || (value.size() < 12 && std::none_of(value.begin(), value.end(), digit));
+  }
+
+  // user:password@host without a scheme.
+  void hide_user_information() {
+    const std::size_t at = word_.find('@');
+    if (at == std::string::npos || at + 1 == word_.size()) return;
+    const std::size_t begin = word_.find_last_of("/@\"'(=,", at - (at > 0 ? 1 : 0));
+    const std::size_t from = begin == std::string::npos || begin >= at ? 0 : begin + 1;
+    const std::size_t colon = word_.find(':', from);
+    if (colon == std::string::npos || colon == from || colon + 1 >= at) {
+      // name@user:password@host
+      const std::size_t second = word_.find('@', at + 1);
+      const std::size_t inner = word_.find(':', at + 1);
+      if (second != std::string::npos && inner != std::string::npos && inner > at + 1 && inner + 1 < second)
+        hide_login(at + 1, inner, second);
+      return;
+    }
+    hide_login(from, colon, at);
+  }
+
+  void hide_login(std::size_t from, std::size_t colon, std::size_t at) {
+    found_.push_back(word_.substr(colon + 1, at - colon - 1));
+    hide(from, at - from);
+  }
+
+  // name=value and "name":"value", wherever they stand in the word.
+  void hide_values() {
+    for (std::size_t mark = word_.find_first_of("=:"); mark != std::string::npos;
+         mark = word_.find_first_of("=:", mark + 1)) {
+      const bool quoted = mark > 0 && (word_[mark - 1] == '"' || word_[mark - 1] == '\'');
+      if (word_[mark] == ':' && !quoted) continue;
+      const std::size_t name_end = quoted ? mark - 1 : mark;
+      const std::size_t before = name_end == 0 ? std::string::npos : word_.find_last_of("?&;,{}()[]\"'|", name_end - 1);
+      const std::size_t name = before == std::string::npos ? 0 : before + 1;
+      if (name >= name_end || !names_secret(std::string_view(word_).substr(name, name_end - name))) continue;
+      const std::size_t value = std::min(word_.find_first_not_of("\"'", mark + 1), word_.size());
+      if (std::string_view(word_).substr(value).starts_with(kHidden)) continue;
+      const std::size_t end = std::min(word_.find_first_of("&;\"'{}|", value), word_.size());
+      hide(value, end - value);
+    }
+  }
+
+  std::string word_;
+  std::vector<std::string>& found_;
+};
+
+std::string scrub(std::string_view text, std::vector<std::string>& found) {
+  std::string out, before;
+  while (!text.empty()) {
+    const std::size_t blanks = std::min(text.find_first_not_of(kBlanks), text.size());
+    out += text.substr(0, blanks);
+    text.remove_prefix(blanks);
+    const std::string word(text.substr(0, text.find_first_of(kBlanks)));
+    text.remove_prefix(word.size());
+    out += Word(word, found).shown(before);
+    before = word;
+  }
+  return out;
+}
+
+// mysql and its relatives take the password behind -p without a blank.
+bool takes_password_with_p(std::string_view program) {
+  program.remove_prefix(program.rfind('/') == std::string_view::npos ? 0 : program.rfind('/') + 1);
+  for (const std::string_view name : {"mysql", "maria", "mongo", "sshpass", "7z"})
+    if (program.starts_with(name)) return true;
+  return false;
+}
+
+std::vector<std::string> scrub(const std::vector<std::string>& command, std::vector<std::string>& found) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const std::string& word = command[i];
+    const std::string_view before = i == 0 ? std::string_view() : std::string_view(command[i - 1]);
+    const bool one_word = word.find_first_of(kBlanks) == std::string::npos;
+    if (word.size() > 2 && word.starts_with("-p") && takes_password_with_p(command[0]) && one_word) {
+      found.push_back(word.substr(2));
+      out.push_back("-p" + std::string(kHidden));
+    } else if (!one_word && before.starts_with("-") && names_secret(before)) {
+      found.push_back(word);
+      out.emplace_back(kHidden);
+    } else {
+      out.push_back(one_word ? Word(word, found).shown(before) : scrub(word, found));
+    }
+  }
+  return out;
+}
+
+void tidy(std::vector<std::string>& values) {
+  std::sort(values.begin(), values.end(),
+            [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() > b.size() : a < b; });
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (alphanumeric(c) || std::string_view("-_.~").find(c) != std::string_view::npos) out += c;
+    else ((out += '%') += kHex[byte >> 4U]) += kHex[byte & 15U];
+  }
+  return out;
+}
+
+// One as long as this is found within other words, too.
+constexpr std::size_t kLong = 6;
+
+void blot(std::string& text, std::string_view value) {
+  for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
+    const std::size_t end = at + value.size();
+    const bool word = (at == 0 || !alphanumeric(text[at - 1])) && (end == text.size() || !alphanumeric(text[end]));
+    if (value.size() < kLong && !word) {
+      ++at;
+      continue;
+    }
+    text.replace(at, value.size(), kHidden);
+    at += kHidden.size();
+  }
+}
+
+}  // namespace
+
+bool names_secret(std::string_view name) {
+  const std::string plain = letters_of(name);
+  if (plain.ends_with("file") || plain.ends_with("files")) return false;
+  static constexpr std::array<std::string_view, 22> kParts{
+      "secret",        "password",   "passwd",     "passphrase", "passwort",   "token",
+      "authorization", "cookie",     "credential", "apikey",     "accesskey",  "privatekey",
+      "routingkey",    "servicekey", "signingkey", "sharedkey",  "webhookurl", "connectheader",
+      "signature",     "assertion",  "authkey",    "bearer"};
+  static constexpr std::array<std::string_view, 9> kWords{"key", "sig", "auth", "pw",  "pwd",
+                                                          "pin", "otp", "jwt",  "hmac"};
+  return std::any_of(kParts.begin(), kParts.end(),
+                     [&](std::string_view part) { return plain.find(part) != std::string::npos; }) ||
+         std::find(kWords.begin(), kWords.end(), plain) != kWords.end() || plain.ends_with("pwd") ||
+         (plain.ends_with("pass") && plain != "bypass");
+}
+
+bool is_public_header(std::string_view name) {
+  static constexpr std::array<std::string_view, 14> kNames{
+      "Accept",       "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control",   "Connection",
+      "Content-Type", "Host",           "Origin",          "User-Agent",      "X-Forwarded-For", "X-Forwarded-Proto",
+      "Range",        "Pragma"};
+  return is_one_of(name, kNames);
+}
+
+bool is_public_variable(std::string_view name) {
+  static constexpr std::array<std::string_view, 9> kNames{"PATH", "HOME", "LANG",  "LC_ALL", "TZ",
+                                                          "TERM", "USER", "SHELL", "PWD"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+std::string without_secrets(std::string_view text) {
+  std::vector<std::string> found;
+  return scrub(text, found);
+}
+
+std::vector<std::string> without_secrets(const std::vector<std::string>& command) {
+  std::vector<std::string> found;
+  return scrub(command, found);
+}
+
+std::string origin_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url.empty() ? url : kHidden);
+  const std::size_t end = url.find_first_of("/?#", scheme + 3);
+  const std::string origin = without_secrets(url.substr(0, end));
+  const bool more = end != std::string_view::npos && end + 1 < url.size();
+  return origin + (end == std::string_view::npos ? "" : "/") + (more ? std::string(kHidden) : "");
+}
+
+std::vector<std::string> secrets_in(std::string_view text) {
+  std::vector<std::string> found;
+  (void)scrub(text, found);
+  tidy(found);
+  return found;
+}
+
+std::vector<std::string> secrets_in(const std::vector<std::string>& command) {
+  std::vector<std::string> found;
+  (void)scrub(command, found);
+  tidy(found);
+  return found;
+}
+
+void KnownSecrets::add(std::string_view value) {
+  const std::size_t begin = value.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return;
+  value = value.substr(begin, value.find_last_not_of(kBlanks) + 1 - begin);
+  if (value.size() < 2 || value == kHidden) return;
+  values_.emplace_back(value);
+  if (std::string encoded = percent_encoded(value); encoded != value) values_.push_back(std::move(encoded));
+  tidy(values_);
+}
+
+void KnownSecrets::add_text(std::string_view text) {
+  constexpr std::size_t kShortest = 5;  // PING and its like are what a peer may well speak of
+  for (const std::string& value : secrets_in(text)) add(value);
+  std::string_view before;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.size() >= kShortest) add(line);
+    for (std::string_view words = line; !words.empty();) {
+      words.remove_prefix(std::min(words.find_first_not_of(kBlanks), words.size()));
+      const std::string_view word = words.substr(0, words.find_first_of(kBlanks));
+      words.remove_prefix(word.size());
+      static constexpr std::array<std::string_view, 6> kOrders{"AUTH", "PASS", "PASSWORD", "LOGIN", "TOKEN", "Bearer"};
+      const bool looks_like_one = word.size() >= kLong && !word.starts_with("HTTP/") && word[0] != '/' &&
+                                  std::any_of(word.begin(), word.end(), digit) && !is_number(word);
+      if (looks_like_one || is_one_of(before, kOrders)) add(word);
+      before = word;
+    }
+  }
+}
+
+void KnownSecrets::add_file(std::string path) {
+  if (!path.empty()) files_.push_back(std::move(path));
+}
+
+void KnownSecrets::add(const KnownSecrets& others) {
+  values_.insert(values_.end(), others.values_.begin(), others.values_.end());
+  files_.insert(files_.end(), others.files_.begin(), others.files_.end());
+  tidy(values_);
+}
+
+std::string KnownSecrets::blotted(std::string text) const {
+  if (text.empty()) return text;
+  if (!files_.empty()) {
+    KnownSecrets all;
+    all.values_ = values_;
+    for (const std::string& file : files_)
+      if (const auto read = read_file(file, kSecretFileLimit)) {
+        all.add(*read);
+        for (std::string_view rest = *read; !rest.empty();) {
+          const std::string_view line = rest.substr(0, rest.find('\n'));
+          rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+          all.add(line);
+        }
+      }
+    return all.blotted(std::move(text));
+  }
+  for (const std::string& value : values_) blot(text, value);
+  return text;
+}
+
+}  // namespace base

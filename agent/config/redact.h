@@ -1,0 +1,18 @@
+// What of a configuration everybody may see, and what of it nobody may: as its schemas have marked it.
+#pragma once
+
+#include <string>
+
+#include "base/secret.h"
+#include "config/node.h"
+
+namespace config {
+
+// The configuration as a page may show it, after its parts were parsed: <secret> stands for all that no schema shows.
+// It is written anew from the tree: comments, which may hold an old password, are gone.
+std::string shown_config(const Node& root);
+
+// The secrets that stand in the tree, and the files of secrets that it names.
+base::KnownSecrets secrets_of(const Node& node);
+
+}  // namespace config
