@@ -6,17 +6,21 @@
 namespace app {
 namespace {
 
-constexpr std::size_t kQuestionEvery = 1024;  // series that are looked at between two questions to the asker
+constexpr std::size_t kQuestionEvery = 4096;  // selectors that are tried on a series between two questions to the asker
 
-// Calls each(series) for all of them, and asks now and then whether it is still wanted.
-template <typename Each>
-base::Result<> for_each(const std::vector<promql::SeriesRef>& all, std::size_t& looked, web::Asker& asker, Each each) {
-  for (const promql::SeriesRef& series : all) {
-    if (++looked % kQuestionEvery == 0) TRY_VOID(asker.still_wanted());
-    each(series);
+// Tries a selector on a series, and asks now and then whether it is still wanted.
+class Trial {
+ public:
+  explicit Trial(web::Asker& asker) : asker_(asker) {}
+  base::Result<bool> matches(const std::vector<model::Matcher>& matchers, const model::Labels& labels) {
+    if (++tried_ % kQuestionEvery == 0) TRY_VOID(asker_.still_wanted());
+    return model::matches_all(matchers, labels);
   }
-  return {};
-}
+
+ private:
+  web::Asker& asker_;
+  std::size_t tried_ = 0;
+};
 
 }  // namespace
 
@@ -54,38 +58,34 @@ bool StoreView::last_at(std::uint64_t id, std::int64_t not_before, std::int64_t 
 base::Result<Spans> spans_of(const SeriesList& all, const std::vector<promql::Needs>& needs, std::int64_t start,
                              std::int64_t end, web::Asker& asker) {
   Spans out;
-  std::size_t looked = 0;
-  TRY_VOID(for_each(*all, looked, asker, [&](const promql::SeriesRef& series) {
+  Trial trial(asker);
+  for (const promql::SeriesRef& series : *all) {
     bool wanted = false;
-    Span span{static_cast<store::SeriesId>(series.id), {}, 0, 0};
+    std::int64_t from = 0, to = 0;
     for (const promql::Needs& need : needs) {
-      if (!model::matches_all(need.matchers, series.labels)) continue;
-      const std::int64_t from = need.absolute ? std::numeric_limits<std::int64_t>::min() : start - need.before_ms;
-      const std::int64_t to = need.absolute ? std::numeric_limits<std::int64_t>::max() : end + need.after_ms;
-      span.from = wanted ? std::min(span.from, from) : from;
-      span.to = wanted ? std::max(span.to, to) : to;
+      TRY(const bool matches, trial.matches(need.matchers, series.labels));
+      if (!matches) continue;
+      const std::int64_t first = need.absolute ? std::numeric_limits<std::int64_t>::min() : start - need.before_ms;
+      const std::int64_t last = need.absolute ? std::numeric_limits<std::int64_t>::max() : end + need.after_ms;
+      from = wanted ? std::min(from, first) : first;
+      to = wanted ? std::max(to, last) : last;
       wanted = true;
     }
-    if (!wanted) return;
-    span.labels = series.labels;
-    out.push_back(std::move(span));
-  }));
+    if (wanted) out.push_back({static_cast<store::SeriesId>(series.id), series.labels, from, to});
+  }
   return out;
 }
 
 base::Result<Spans> spans_of(const SeriesList& all, const std::vector<std::vector<model::Matcher>>& sets,
                              std::int64_t start, std::int64_t end, web::Asker& asker) {
   Spans out;
-  std::vector<bool> taken(all->size());
-  std::size_t looked = 0;
-  for (const std::vector<model::Matcher>& set : sets) {
-    std::size_t i = 0;
-    TRY_VOID(for_each(*all, looked, asker, [&](const promql::SeriesRef& series) {
-      if (const std::size_t at = i++; !taken[at] && model::matches_all(set, series.labels)) {
-        taken[at] = true;
-        out.push_back({static_cast<store::SeriesId>(series.id), series.labels, start, end});
-      }
-    }));
+  Trial trial(asker);
+  for (const promql::SeriesRef& series : *all) {
+    bool wanted = false;
+    for (auto set = sets.begin(); !wanted && set != sets.end(); ++set) {
+      TRY(wanted, trial.matches(*set, series.labels));
+    }
+    if (wanted) out.push_back({static_cast<store::SeriesId>(series.id), series.labels, start, end});
   }
   return out;
 }

@@ -71,6 +71,7 @@ SelectorNode::SelectorNode(const SelectorExpr& expr, Yields yields)
 bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
   shift_.bind(evaluation, steps);
   loaded_ = !steps.single() && !shift_.fixed();
+  kept_ = false;
   if (!loaded_) return true;
   return selected_.load(evaluation, shift_(steps.start) - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0),
                         shift_(steps.end));
@@ -89,6 +90,10 @@ void SelectorNode::push(std::size_t i, const model::Sample& sample, Points& out)
 }
 
 bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
+  if (kept_) {
+    out = found_;
+    return true;
+  }
   out.clear();
   std::int64_t at = shift_(t);
   // The lookback is closed on its old side in 2.x and open in 3.x.
@@ -109,7 +114,10 @@ bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
       push(i, sample, out);
     }
   }
-  if (yields_ == Yields::timestamp && without_name_.merges(table_)) return check_unique(evaluation, seen_, out);
+  if (yields_ == Yields::timestamp && without_name_.merges(table_) && !check_unique(evaluation, seen_, out))
+    return false;
+  kept_ = shift_.fixed();
+  if (kept_) found_ = out;
   return true;
 }
 

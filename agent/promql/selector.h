@@ -73,6 +73,8 @@ class SelectorNode final : public Node {
   Shift shift_;
   Yields yields_;
   bool loaded_ = false;
+  bool kept_ = false;  // with @ every step finds the same: what the first one found
+  Points found_;
   SeriesMap without_name_;
   Uniqueness seen_;
 };

@@ -125,8 +125,15 @@ constexpr double kHeavy = 250'000;
 // One query of a client: what it may cost, its turn and its memory.
 class QueryAsker final : public Asker {
  public:
-  QueryAsker(const promql::EngineOptions& options, const promql::Price& price, double steps, const Context& context)
-      : options_(options), price_(price), steps_(steps), context_(context), start_(base::Clock::now()) {}
+  QueryAsker(const promql::EngineOptions& options, const promql::Price& price, double steps, promql::ValueType type,
+             std::size_t selectors, const Context& context)
+      : options_(options),
+        price_(price),
+        steps_(steps),
+        type_(type),
+        selectors_(selectors),
+        context_(context),
+        start_(base::Clock::now()) {}
 
   base::Result<> still_wanted() override {
     const auto fail = [](base::Kind kind, const char* how) {
@@ -138,15 +145,21 @@ class QueryAsker final : public Asker {
     return {};
   }
 
-  // Decoded samples, and a point of the result for each series and step: how many there will be nobody knows before.
+  // Decoded samples, and a point of the result for each series and step, as text: how many there will be nobody knows
+  // before. A range vector is its samples.
   base::Result<> admit(const Load& load) override {
+    // Each selector is tried on each of them once more.
+    if (static_cast<double>(load.series) * static_cast<double>(selectors_) > kMostTrials)
+      return base::fail(base::Kind::limit, promql::kTooManySamples);
     const double points = static_cast<double>(load.series) * steps_;
     const double cost = static_cast<double>(load.samples) + points + price_.steps + price_.windows;
     const auto weight = cost > kHeavy ? QueryGate::Weight::heavy : QueryGate::Weight::light;
     TRY(QueryGate::Turn turn, context_.gate.enter(weight, deadline(), options_.abandoned, context_.stopping));
     turn_.emplace(std::move(turn));
-    const double bytes = static_cast<double>(load.bytes) + static_cast<double>(load.samples) * kSampleBytes +
-                         points * static_cast<double>(kPointText);
+    const auto samples = static_cast<double>(load.samples);
+    const auto text = static_cast<double>(kPointText);
+    const double bytes = static_cast<double>(load.bytes) +
+                         (type_ == promql::ValueType::matrix ? samples * text : samples * kSampleBytes + points * text);
     const double most = static_cast<double>(context_.memory.most());
     TRY(share_, context_.memory.take(static_cast<std::size_t>(std::min(bytes, most)), deadline(), options_.abandoned,
                                      context_.stopping));
@@ -161,9 +174,12 @@ class QueryAsker final : public Asker {
 
  private:
   static constexpr double kSampleBytes = 24;
+  static constexpr double kMostTrials = 50e6;
   const promql::EngineOptions& options_;
   promql::Price price_;
   double steps_;
+  promql::ValueType type_;
+  std::size_t selectors_;
   const Context& context_;
   base::Instant start_;
   std::optional<QueryGate::Turn> turn_;
@@ -174,7 +190,7 @@ class QueryAsker final : public Asker {
 // As text, in place of the value: what is written is freed at once, so that both are never whole at a time.
 base::Result<Response> query_answer(promql::Value value, const promql::Remarks& remarks, AnswerMemory::Share& share) {
   Sizes sizes = sizes_of(value);
-  bool fits = share.resize(sizes.memory + std::min(sizes.memory, sizes.text));
+  bool fits = share.grow_to(sizes.memory);
   Response response = api_success(
       [&](Json& json) {
         json.reserve(sizes.text);
@@ -226,10 +242,10 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
   const promql::Price price = promql::price_of(question.expr, question.start, question.end, question.step, options);
   if (const auto payable = promql::check_price(price, options); !payable) return end(payable.error());
   const double steps = static_cast<double>((question.end - question.start) / question.step + 1);
-  QueryAsker asker(options, price, steps, context);
+  const std::vector<promql::Needs> needs = promql::needs(question.expr, options.lookback_ms);
+  QueryAsker asker(options, price, steps, promql::type_of(question.expr), needs.size(), context);
   promql::Remarks remarks;
   const auto run = [&]() -> base::Result<promql::Value> {
-    const std::vector<promql::Needs> needs = promql::needs(question.expr, options.lookback_ms);
     std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
     if (needs.empty()) {
       TRY_VOID(asker.admit({}));
