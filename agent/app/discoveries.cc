@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/secret.h"
 
 namespace app {
 
@@ -29,6 +30,7 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
       if (spec && !taken.emplace(spec->service, spec->name).second)
         why = "target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
               " already; give one a name by __probe_name";
+      why = base::without_secrets(why);  // which names the target
       if (why.empty()) specs.push_back(*std::move(spec));
       else if (Refused& of = refused[std::string(target.labels.get("__meta_filepath"))]; of.targets++ == 0)
         of.why = std::move(why);

@@ -47,7 +47,7 @@ PROBES = """
       - {{name: exec, type: exec, command: [/bin/cat, "{where}/{name}.plugin"]}}
       - {{name: exec_fails, type: exec, command: [/bin/sh, -c, "cat {where}/{name}.plugin; cat {where}/{name}.plugin >&2; exit 2"]}}
       - {{name: file, type: file, path: "{where}/{name}.plugin", matches: "^nothing$"}}
-      - {{name: beat, type: heartbeat, from: {name}, within: 1h}}
+      - {{name: beat, type: heartbeat, from: {name}, every: 1h}}
 """
 
 

@@ -17,6 +17,7 @@ TEST_CASE("JSON strings are escaped as Go's encoder escapes them") {
       {"plain", "order", R"("order")"},
       {"quotes", R"(a"b\c)", R"("a\"b\\c")"},
       {"control characters", "a\nb\tc\rd\x01", R"("a\nb\tc\rd\u0001")"},
+      {"what steers a terminal", "\x7f\u009b\u202e\U000e0041", R"("\u007f\u009b\u202e\udb40\udc41")"},
       {"what could end a script", "</script>&", "\"\\u003c/script\\u003e\\u0026\""},
       {"UTF-8 stays", "größe €", "\"größe €\""},
       {"a broken byte",
@@ -57,7 +58,8 @@ TEST_CASE("the zero time is Go's") {
 }
 
 TEST_CASE("HTML is escaped for content and attributes") {
-  CHECK(web::escape("<a href=\"x\" b='y'>&\x01") == "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;");
+  CHECK(web::escape("<a href=\"x\" b='y'>&\x01") == "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;\\x01");
+  CHECK(web::escape("caf\xe9\n\u202e") == "caf\ufffd\n\\u202e");
 }
 
 TEST_CASE("URLs and forms are decoded") {
