@@ -79,24 +79,8 @@ std::string_view go_words(re2::RE2::ErrorCode code) {
   return "regexp/syntax: internal error";
 }
 
-// RE2 finds no character in bytes that are no UTF-8; Go takes each of them for U+FFFD. Text that is UTF-8 is not
-// copied.
-class Subject {
- public:
-  explicit Subject(std::string_view text) : text_(text) {
-    if (valid_utf8_prefix(text) == text.size()) return;
-    repaired_ = valid_utf8(text);
-    text_ = repaired_;
-  }
-  Subject(const Subject&) = delete;
-  Subject& operator=(const Subject&) = delete;
-  std::string_view text() const { return text_; }
-  re2::StringPiece piece() const { return {text_.data(), text_.size()}; }
-
- private:
-  std::string repaired_;
-  std::string_view text_;
-};
+// RE2 finds no character in bytes that are no UTF-8; Go takes each of them for U+FFFD.
+re2::StringPiece piece(const Utf8& subject) { return {subject.text().data(), subject.text().size()}; }
 
 }  // namespace
 
@@ -133,22 +117,22 @@ Result<Regex> Regex::compile(std::string_view pattern, DotNewline dot) {
 const std::string& Regex::pattern() const { return compiled_->text; }
 
 bool Regex::matches_fully(std::string_view text) const {
-  const Subject subject(text);
-  return compiled_->re.Match(subject.piece(), 0, subject.text().size(), re2::RE2::ANCHOR_BOTH, nullptr, 0);
+  const Utf8 subject(text);
+  return compiled_->re.Match(piece(subject), 0, subject.text().size(), re2::RE2::ANCHOR_BOTH, nullptr, 0);
 }
 
 bool Regex::found_in(std::string_view text) const {
-  const Subject subject(text);
-  return compiled_->re.Match(subject.piece(), 0, subject.text().size(), re2::RE2::UNANCHORED, nullptr, 0);
+  const Utf8 subject(text);
+  return compiled_->re.Match(piece(subject), 0, subject.text().size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
 int Regex::group_count() const { return compiled_->re.NumberOfCapturingGroups(); }
 
 std::vector<std::string> Regex::groups_of_full_match(std::string_view text) const {
-  const Subject subject(text);
+  const Utf8 subject(text);
   const int count = group_count() + 1;
   std::vector<re2::StringPiece> pieces(static_cast<std::size_t>(count));
-  if (!compiled_->re.Match(subject.piece(), 0, subject.text().size(), re2::RE2::ANCHOR_BOTH, pieces.data(), count))
+  if (!compiled_->re.Match(piece(subject), 0, subject.text().size(), re2::RE2::ANCHOR_BOTH, pieces.data(), count))
     return {};
   std::vector<std::string> groups;
   groups.reserve(pieces.size());
@@ -164,7 +148,7 @@ int Regex::group_number(std::string_view name) const {
 }
 
 std::string Regex::replace_all(std::string_view bytes, std::string_view replacement) const {
-  const Subject subject(bytes);
+  const Utf8 subject(bytes);
   const std::string_view text = subject.text();
   const int count = group_count() + 1;
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(count));

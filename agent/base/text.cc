@@ -128,6 +128,12 @@ std::string valid_utf8(std::string_view bytes) {
   }
 }
 
+Utf8::Utf8(std::string_view bytes) : text_(bytes) {
+  if (valid_utf8_prefix(bytes) == bytes.size()) return;
+  repaired_ = valid_utf8(bytes);
+  text_ = repaired_;
+}
+
 std::string_view cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0U) == 0x80U) --limit;

@@ -18,6 +18,19 @@ std::size_t valid_utf8_prefix(std::string_view text);
 // Each byte that belongs to no character becomes U+FFFD: the characters that Go sees in the bytes.
 std::string valid_utf8(std::string_view bytes);
 
+// Bytes read as UTF-8 in that way. A copy is made only of those that are none; the others must live as long as this.
+class Utf8 {
+ public:
+  explicit Utf8(std::string_view bytes);
+  Utf8(const Utf8&) = delete;
+  Utf8& operator=(const Utf8&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string repaired_;
+  std::string_view text_;
+};
+
 // The code point of a character that a terminal or a reader may take for an order: controls, ends of lines, marks of
 // direction, tags that nobody sees. 0 of all others.
 std::uint32_t steering_rune(std::string_view character);

@@ -95,7 +95,9 @@ void collect(const Node& node, std::string_view key, std::string_view mapping, b
   if (node.is_scalar()) {
     const std::string& text = node.scalar();
     for (const std::string& value : base::secrets_in(text)) out.add(value);
-    if (key.ends_with("_file") && base::names_secret(key.substr(0, key.size() - 5))) out.add_file(text);
+    // The key of a certificate never leaves.
+    if (key.ends_with("_file") && key != "key_file" && base::names_secret(key.substr(0, key.size() - 5)))
+      out.add_file(text);
     if (mapping == "variable_files") out.add_file(text);
     if (base::names_secret(key) && node.exposure() != Exposure::shown) out.add(text);
     if (node.exposure() == Exposure::origin)

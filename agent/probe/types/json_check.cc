@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
+
 namespace probe {
 namespace {
 
@@ -146,7 +148,7 @@ std::optional<std::vector<JsonStep>> parse_json_path(std::string_view path) {
 
 std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body,
                               const ExpectedScalar& expected) {
-  const json document = json::parse(body, nullptr, false);
+  const json document = json::parse(base::Utf8(body).text(), nullptr, false);
   if (document.is_discarded()) return "the body is no JSON";
   for (const JsonCheck& check : checks)
     if (std::string text = failed(check, document, expected); !text.empty()) return text;
@@ -161,7 +163,7 @@ base::Result<JsonFound> find_json(const std::string& path, std::string_view body
 
 base::Result<std::vector<std::optional<JsonFound>>> find_all_json(const std::vector<std::string>& paths,
                                                                   std::string_view body) {
-  const json document = json::parse(body, nullptr, false);
+  const json document = json::parse(base::Utf8(body).text(), nullptr, false);
   if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
   std::vector<std::optional<JsonFound>> all;
   for (const std::string& path : paths) {

@@ -233,6 +233,7 @@ TEST_CASE("the work of an expression is bounded") {
   deep += std::string(1000, ']');
   CHECK(value_of("size(body)", deep) == "1");
   CHECK(value_of("body", "no json") == "error: the body is no JSON");
+  CHECK(value_of("body.name == 'caf\ufffd'", "{\"name\": \"caf\xe9\"}") == "true");
 }
 
 TEST_CASE("a mistake in a probe's expression has the line and column of the file") {

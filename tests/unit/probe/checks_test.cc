@@ -200,6 +200,7 @@ TEST_CASE("JSON assertions say what they found") {
     CHECK(probe::failed_json_check(checks, document) == row.want);
   }
   CHECK(probe::failed_json_check({}, "<html>") == "the body is no JSON");
+  CHECK(probe::failed_json_check({}, "{\"name\": \"caf\xe9\"}") == "");
 }
 
 TEST_CASE("a JSON path is keys and indexes, and nothing else") {
