@@ -61,7 +61,7 @@ global:
 storage: {{retention: 1m}}
 rule_files: [rules.yml]
 heartbeat: {{socket: {where}/beat.sock}}
-blackbox: {{targets: ["*"]}}
+blackbox: {{targets: ["http://127.0.0.1:*", "https://127.0.0.1:*"]}}
 receivers:
   - {{name: hook, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{hook}/?v={v}"}}}}
   - {{name: hook{other}, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{hook}/other"}}}}
@@ -328,7 +328,7 @@ def quiet(agent, peers, callers):
     return min(fds for fds, _ in looks), min(kb for _, kb in looks)
 
 
-EMPTY = "global: {{interval: 1s, timeout: 500ms}}\nheartbeat: {{socket: {where}/beat.sock}}\nblackbox: {{targets: [\"*\"]}}\nservices: {{edge: {{}}}}\n"
+EMPTY = "global: {{interval: 1s, timeout: 500ms}}\nheartbeat: {{socket: {where}/beat.sock}}\nblackbox: {{targets: [\"http://127.0.0.1:*\", \"https://127.0.0.1:*\"]}}\nservices: {{edge: {{}}}}\n"
 WAYS = ["same_turn", "targets_same_turn", "signal", "same_turn", "admin", "targets"]
 done = []
 # What AddressSanitizer keeps of freed memory would hide a leak, or look like one.
