@@ -14,8 +14,8 @@ constexpr std::string_view kPublic[] = {
     "pidfile", "port", "proc", "proxy_url", "server", "server_name", "socket", "source_ip_address", "target", "targets",
     "token_url", "track_file", "unix_socket", "upstream", "url", "urls", "vhost",
     // what something is called
-    "alert", "backend", "backends", "container", "depends_on", "drop_labels", "from", "instance", "job", "match",
-    "metrics", "name", "node", "pass_environment", "pass_labels", "peers", "prefix", "process_name", "program",
+    "alert", "allow_labels", "backend", "backends", "container", "depends_on", "drop_labels", "from", "instance", "job",
+    "match", "metrics", "name", "node", "pass_environment", "pass_labels", "peers", "prefix", "process_name", "program",
     "query_name", "queues", "self", "service", "topics", "type", "unit", "user", "username",
     // what is wanted
     "compression", "equals", "expect", "fail_if_all_match_regexp", "fail_if_body_json_matches_cel",
