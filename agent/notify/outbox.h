@@ -30,7 +30,7 @@ namespace notify {
 
 class Outbox {
  public:
-  static constexpr std::size_t kLimit = 1000, kLane = 4, kInFlight = 8, kRetrying = 4;
+  static constexpr std::size_t kLimit = 1000, kLane = 16, kInFlight = 8, kRetrying = 4;
   static constexpr base::Millis kOldest{24LL * 3600 * 1000};
 
   struct Events {

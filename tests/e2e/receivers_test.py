@@ -2,6 +2,7 @@
 """Receivers beside each other: a real Alertmanager hears every alert and never that one ended while it fires, with an
 Alertmanager beside it that takes connections and never answers; a webhook that is away during a storm of alerts is told all of
 them when it is back; one that refuses is told when its secret is mended. The log says each thing once."""
+import contextlib
 import http.server
 import json
 import socket
@@ -65,13 +66,16 @@ with lib.folder() as where:
     tarpit = socket.socket()
     tarpit.bind(("127.0.0.1", 0))
     tarpit.listen(64)  # takes connections, says nothing
-    good, cluster, hook = lib.free_ports(3)
+    good, hook = lib.free_ports(2)
     (where / "am.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
     (where / "rules.yml").write_text(rules(STORM, True))
     alertmanager = lib.Process(where, "alertmanager", [ALERTMANAGER, f"--config.file={where}/am.yml", f"--storage.path={where}/am",
                                                        f"--web.listen-address=127.0.0.1:{good}", "--cluster.listen-address="])
     names = dict(good=good, tarpit=tarpit.getsockname()[1], hook=hook)
-    with alertmanager, lib.Agent(where, CONFIG.format(token="wrong", **names)) as agent:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(alertmanager)
+        lib.wait_for("Alertmanager to be ready", lambda: lib.get(f"http://127.0.0.1:{good}/-/ready"), 60)
+        agent = stack.enter_context(lib.Agent(where, CONFIG.format(token="wrong", **names)))
         lib.wait_for("all alerts to fire", lambda: len([a for a in agent.alerts() if a["state"] == "firing"]) == STORM, 60)
 
         def active():
