@@ -19,6 +19,7 @@ std::string join_path(const std::string& path, std::string_view key) {
 bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std::string& path, Errors& errors,
                    const std::function<void(std::size_t, const Node&)>& visit) {
   if (!node.is_mapping()) {
+    node.expose_rest(Exposure::withheld);  // nobody knows what it is
     errors.add(node.mark(), path, expected("a mapping", node));
     return false;
   }
