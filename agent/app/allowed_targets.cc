@@ -95,6 +95,7 @@ base::Result<TargetPattern> read_pattern(const std::string& text) {
     port = open_end || host.empty() ? "" : host.substr(1);
     if (!host.empty() && !open_end && port.empty()) return no_pattern(text, "its port is empty");
   } else if (std::count(host.begin(), host.end(), ':') > 1) {
+    if (host.starts_with('[')) return no_pattern(text, "it has a [ without its ]");
     out.v6 = host;
   } else {
     if (colon != std::string::npos) {

@@ -121,9 +121,10 @@ std::string part_of_url_complaint(std::string_view before, std::string_view valu
   const std::string_view host = rest.substr(rest.rfind('@') == std::string_view::npos ? 0 : rest.rfind('@') + 1);
   if (host.empty()) {
     if (at_end) return authority_complaint(value);
-    return value.find(':') == std::string_view::npos || authority_after.starts_with(':')
-               ? (value.starts_with('[') ? authority_complaint(value) : host_complaint(value))
-               : "has a port where the template goes on with the host";
+    const bool bracketed = value.front() == '[' && value.back() == ']';
+    if (!bracketed && value.find(':') != std::string_view::npos)
+      return "has a port, and the template goes on behind it";
+    return authority_complaint(value);
   }
   // Behind the template's own host. A path may begin here; the host itself stays below what is written.
   if (value.front() == '/' && at_end && host.back() != '.' && host.back() != ':') return path_part_complaint(value);
