@@ -32,7 +32,7 @@ void prepend(std::deque<std::string>& parts, std::string_view path) {
 base::Result<> check_owner(const struct stat& info, const std::string& path) {
   if (info.st_uid == 0 || info.st_uid == ::geteuid()) return {};
   return base::fail(
-      base::Kind::permission,
+      base::Kind::invalid,
       fmt::format("{} belongs to user {}, who could have anything run; chown it to root", path, info.st_uid));
 }
 
@@ -40,7 +40,7 @@ base::Result<> check_mode(const struct stat& info, const std::string& path) {
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
   if (S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0) return {};
   return base::fail(
-      base::Kind::permission,
+      base::Kind::invalid,
       fmt::format("{} may be written by its group or by others, who could have anything run; chmod go-w it", path));
 }
 
@@ -83,7 +83,8 @@ base::Result<> check_program(const std::string& path) {
   }
   if (!S_ISREG(info.st_mode)) return base::fail(base::Kind::invalid, fmt::format("{} is no regular file", path));
   if (::access(path.c_str(), X_OK) != 0)
-    return base::fail(base::Kind::permission, fmt::format("{} cannot be executed by this user; chmod +x it", path));
+    return base::fail((info.st_mode & 0111) == 0 ? base::Kind::invalid : base::Kind::permission,
+                      fmt::format("{} cannot be executed by this user; chmod +x it", path));
   return {};
 }
 

@@ -10,8 +10,8 @@ namespace loop {
 
 // An absolute path to a regular file that this user may execute. The file, and every folder and symbolic link on the
 // way to it, belongs to root or to this user and may be written by nobody else; a sticky folder such as /tmp may, for
-// what lies in it and was checked cannot be exchanged there. permission, and what to do, if not; not_found if it is not
-// there. A few system calls for each folder of the path.
+// what lies in it and was checked cannot be exchanged there. invalid, and what to do, if not; not_found if it is not
+// there; permission and limit where this process cannot tell. A few system calls for each folder of the path.
 //
 // Between this and exec nothing has to be held: what has been checked can be changed by those two users only. An exec
 // of the checked descriptor would add nothing and cost much: the program would be called by a number in ps and for

@@ -54,7 +54,7 @@ const config::Schema<ExecSettings>& schema() {
   return schema;
 }
 
-// What an administrator mends, before anything is run. A program that is not there may come yet: its runs fail.
+// A program that is not there may come yet: its runs fail.
 bool refused(const base::Error& error) { return error.kind != base::Kind::not_found; }
 
 // The first line that it printed, for a person.
@@ -95,8 +95,9 @@ class ExecProbe final : public Probe {
     // It may have been changed since the configuration was loaded. One that somebody else could have put there is not
     // run, and that is no word about the service.
     if (const auto good = loop::check_program(settings_.command.front()); !good && refused(good.error())) {
-      running_ = context_.scheduler.after({}, [this, why = good.error().text] {
-        std::exchange(done_, nullptr)(Outcome::failure(Reason::agent_overloaded, "not run: " + why));
+      running_ = context_.scheduler.after({}, [this, why = good.error()] {
+        std::exchange(done_,
+                      nullptr)(failure_at(settings_.command.front(), why, Reason::agent_overloaded, "not run: "));
       });
       return;
     }
@@ -145,8 +146,12 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   const std::size_t before = errors.size();
   ExecSettings settings = schema().parse(node, path, errors);
   if (errors.size() == before)
-    if (const auto good = loop::check_program(settings.command.front()); !good && refused(good.error()))
-      errors.add(node.find("command").mark(), path + ".command[0]", good.error().text);
+    if (const auto good = loop::check_program(settings.command.front()); !good && refused(good.error())) {
+      const config::Mark at = node.find("command").mark();
+      // What an administrator mends, before anything is run. That the agent cannot look is no mistake of the file.
+      if (good.error().kind == base::Kind::invalid) errors.add(at, path + ".command[0]", good.error().text);
+      else errors.warn(at, path + ".command[0]", good.error().text + "; runs fail until that is mended");
+    }
   return std::make_unique<Exec>(std::move(settings));
 }
 

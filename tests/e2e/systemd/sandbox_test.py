@@ -82,7 +82,8 @@ BLIND = {
 
 
 def configuration(probes):
-    lines = ["global: {interval: 500ms, timeout: 400ms, node: shop}", "services:"]
+    lines = ["global: {interval: 500ms, timeout: 400ms, node: shop}",
+             "heartbeat: {socket: /run/fettle/heartbeat.sock}", "services:"]
     for name, (keys, _) in probes.items():
         kind = "" if keys.startswith("type: ") else f"type: {name}, "
         lines.append(f"  {name}: {{probes: [{{name: look, {kind}{keys}, failure_threshold: 2}}]}}")
