@@ -1,8 +1,5 @@
 #include "app/backend.h"
 
-#include <algorithm>
-
-#include "app/probe_endpoint.h"
 #include "base/time.h"
 
 namespace app {
@@ -43,12 +40,9 @@ base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::
   return questions_.ask<void>([=, this](const auto& done) { done(loop_side_.heartbeat(service, failed, text)); });
 }
 
-base::Result<web::ProbeAnswer> Backend::probe(const web::ProbeQuestion& question) {
-  const base::Millis longest = ProbeEndpoint::kLongest;
-  const base::Millis patience =
-      Questions::kPatience + (question.timeout.count() > 0 ? std::min(question.timeout, longest) : longest);
-  return questions_.ask<web::ProbeAnswer>([this, question](const auto& done) { loop_side_.probe(question, done); },
-                                          patience);
+void Backend::probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) {
+  questions_.ask_later<web::ProbeAnswer>([this, question](const auto& answer) { loop_side_.probe(question, answer); },
+                                         std::move(done));
 }
 
 base::Result<> Backend::reload() {

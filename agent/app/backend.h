@@ -54,7 +54,7 @@ class Backend final : public web::Backend {
                                                          web::Asker& asker) override;
   std::vector<model::MetricFamily> self_metrics() override { return self_metrics_(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
-  base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override;
+  void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override;
   base::Result<> reload() override;
   base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
                                               const std::string& comment) override;

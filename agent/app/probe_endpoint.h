@@ -26,7 +26,7 @@ class ProbeEndpoint {
  public:
   // For a scrape that names no timeout, as in the exporter; also the most that one may ask for.
   static constexpr std::chrono::seconds kLongest{120};
-  static constexpr std::size_t kMostRuns = 16;  // at the same time; each holds a worker thread of the server
+  static constexpr std::size_t kMostRuns = 1024;  // at the same time; each holds a connection or two and no thread
 
   explicit ProbeEndpoint(probe::Context context) : context_(context), deferred_(context.scheduler) {}
 

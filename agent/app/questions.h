@@ -45,6 +45,22 @@ class Questions {
     return told.get();
   }
 
+  // The same for an asker who does not wait: `done` is called once, on the loop's thread, or at once if the loop has
+  // ended.
+  template <typename T>
+  void ask_later(Ask<T> ask, std::function<void(base::Result<T>)> done) {
+    const auto answer = std::make_shared<LaterAnswer<T>>(LaterAnswer<T>{std::move(done)});
+    const auto number = open([answer](const base::Error& why) { answer->tell(tl::unexpected<base::Error>(why)); });
+    if (!number) return answer->tell(tl::unexpected<base::Error>(stopping()));
+    loop_.post([this, number = *number, ask = std::move(ask), answer] {
+      if (!is_open(number)) return;
+      ask([this, number, answer](base::Result<T> result) {
+        forget(number);
+        answer->tell(std::move(result));
+      });
+    });
+  }
+
   // All that are open are answered with Kind::unavailable, and so is what is asked from now on.
   void close();
 
@@ -56,6 +72,13 @@ class Questions {
     bool told = false;
     void tell(base::Result<T> result) {
       if (!std::exchange(told, true)) promise.set_value(std::move(result));
+    }
+  };
+  template <typename T>
+  struct LaterAnswer {
+    std::function<void(base::Result<T>)> done;
+    void tell(base::Result<T> result) {
+      if (const auto tell = std::exchange(done, nullptr)) tell(std::move(result));
     }
   };
   using Refuse = std::function<void(const base::Error& why)>;

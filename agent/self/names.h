@@ -109,6 +109,10 @@ inline constexpr Metric kAnswerMemory{"fettle_answer_bytes",
                                       "Memory of the answers of the API that are computed or sent now."};
 inline constexpr Metric kAnswerMemoryMost{"fettle_answer_max_bytes",
                                           "Most memory of such answers; queries wait for it or are refused."};
+inline constexpr Metric kHttpConnections{"fettle_http_connections",
+                                         "Open connections of clients, over TCP and to the admin socket."};
+inline constexpr Metric kHttpRefused{
+    "fettle_http_refused", "Connections and requests that were not served, by reason.", {"reason"}};
 inline constexpr Metric kEventStreams{"fettle_event_streams", "Open event streams of status pages."};
 
 inline constexpr Metric kProcessCpu{"process_cpu_seconds_total", "User and system CPU time of the agent."};

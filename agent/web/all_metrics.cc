@@ -12,6 +12,18 @@ std::vector<model::MetricFamily> all_metrics(const Context& context) {
                         self::kEventStreams.help,
                         model::MetricType::gauge,
                         {{"", {}, static_cast<double>(context.event_streams())}}});
+  if (context.connections)
+    families.push_back({self::kHttpConnections.name,
+                        self::kHttpConnections.help,
+                        model::MetricType::gauge,
+                        {{"", {}, static_cast<double>(context.connections())}}});
+  if (context.refusals) {
+    model::MetricFamily refused{self::kHttpRefused.name, self::kHttpRefused.help, model::MetricType::counter, {}};
+    for (std::size_t i = 0; i < Refusals::kNames.size(); ++i)
+      refused.points.push_back({"_total", model::Labels{{"reason", Refusals::kNames.at(i)}},
+                                static_cast<double>(context.refusals->so_far(static_cast<Refusals::Reason>(i)))});
+    families.push_back(std::move(refused));
+  }
   const QueryGate& gate = context.gate;
   families.push_back({self::kQueries.name,
                       self::kQueries.help,

@@ -1,7 +1,9 @@
-// What the server asks of the agent. Called on worker threads; the app posts to the loop and waits, bounded.
+// What the server asks of the agent. Called on worker threads; the app posts to the loop and waits, bounded,
+// but for probe(), which nobody waits for.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,9 +70,10 @@ class Backend {
   // POST /heartbeat/<service>, after the token was checked.
   virtual base::Result<> heartbeat(const std::string& service, bool failed, std::string text) = 0;
 
-  // One run of a module against a target, within its timeout. Kind::not_found: no such module; invalid: it cannot be
-  // run so; permission: the target is not allowed; limit: too many runs are going on.
-  virtual base::Result<ProbeAnswer> probe(const ProbeQuestion& question) = 0;
+  // One run of a module against a target, within its timeout. Does not wait: `done` comes once, on whatever thread, or
+  // never if the agent stops before. Kind::not_found: no such module; invalid: it cannot be run so; permission: the
+  // target is not allowed; limit: too many runs are going on.
+  virtual void probe(const ProbeQuestion& question, std::function<void(base::Result<ProbeAnswer>)> done) = 0;
 
   // Over the admin socket only.
   virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration

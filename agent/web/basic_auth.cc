@@ -1,24 +1,36 @@
 #include "web/basic_auth.h"
 
 #include <crypt.h>
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "loop/hmac.h"
 #include "web/http.h"
 
 namespace web {
 namespace {
 
-constexpr std::size_t kKnown = 100;
-// A hash that no password has, so that unknown names are not seen by the clock.
-constexpr const char* kNobody = "$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
+constexpr int kLowestCost = 4;
 
-bool matches(const std::string& password, const std::string& hash) {
-  if (password.find('\0') != std::string::npos) return false;
+// A hash that no password has.
+std::string stand_in(int cost) {
+  return fmt::format("$2b${:02}$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu", cost);
+}
+
+// "$2y$10$...": 10.
+int cost_of(const std::string& hash) {
+  int cost = kLowestCost;
+  if (hash.size() > 6) std::from_chars(hash.data() + 4, hash.data() + 6, cost);
+  return std::max(cost, kLowestCost);
+}
+
+bool hashes_to(const std::string& password, const std::string& hash) {
   const auto work = std::make_unique<crypt_data>();
   const char* made = ::crypt_r(password.c_str(), hash.c_str(), work.get());
   return made != nullptr && same_in_constant_time(made, hash);
@@ -26,21 +38,9 @@ bool matches(const std::string& password, const std::string& hash) {
 
 }  // namespace
 
-BasicAuth::BasicAuth(std::vector<BasicAuthUser> users) : key_(16, '\0'), users_(std::move(users)) {
+BasicAuth::BasicAuth(std::vector<BasicAuthUser> users) : key_(32, '\0') {
   CHECK(::getrandom(key_.data(), key_.size(), 0) == static_cast<ssize_t>(key_.size()));
-}
-
-// SHA-512 crypt would be slow and OpenSSL is not ours here: the cheapest bcrypt (cost 4, under a millisecond) over the
-// password with a secret salt identifies it well enough, and does not give it away.
-std::string BasicAuth::fingerprint(std::string_view name, std::string_view password, std::string_view hash) const {
-  constexpr std::string_view kAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  std::string salt = "$2b$04$";
-  for (std::size_t i = 0; i < 21; ++i) salt += kAlphabet[static_cast<unsigned char>(key_[i % 16]) % 64U];
-  salt += 'u';  // the last digit of 16 bytes has two bits
-  const auto work = std::make_unique<crypt_data>();
-  const std::string text(password);
-  const char* made = ::crypt_r(text.c_str(), salt.c_str(), work.get());
-  return std::string(name) + '\n' + std::string(hash) + '\n' + (made ? made : "");
+  replace(std::move(users));
 }
 
 bool BasicAuth::required() const {
@@ -51,37 +51,68 @@ bool BasicAuth::required() const {
 void BasicAuth::replace(std::vector<BasicAuthUser> users) {
   const std::lock_guard lock(mutex_);
   users_ = std::move(users);
-  known_.clear();
+  highest_cost_ = kLowestCost;
+  for (const BasicAuthUser& user : users_) highest_cost_ = std::max(highest_cost_, cost_of(user.bcrypt));
+  right_.clear();
+  wrong_.clear();
+}
+
+BasicAuth::Known BasicAuth::look(std::string_view authorization) const {
+  const std::lock_guard lock(mutex_);
+  if (users_.empty()) return {true};
+  constexpr std::string_view kScheme = "Basic ";
+  if (!base::same_word(authorization.substr(0, kScheme.size()), kScheme)) return {false};
+  const std::string decoded = base64_decode(trim(authorization.substr(kScheme.size())));
+  const std::size_t colon = decoded.find(':');
+  if (colon == std::string::npos) return {false};
+  Question question;
+  question.name = decoded.substr(0, colon);
+  question.password = decoded.substr(colon + 1);
+  if (question.password.find('\0') != std::string::npos) return {false};
+  question.highest_cost = highest_cost_;
+  question.hash = stand_in(highest_cost_);
+  const auto user =
+      std::find_if(users_.begin(), users_.end(), [&](const BasicAuthUser& u) { return u.name == question.name; });
+  if (user != users_.end()) {
+    question.user = true;
+    question.hash = user->bcrypt;
+  }
+  // Neither a name nor a hash has a colon.
+  question.print = loop::hmac_sha256(key_, question.name + ':' + question.hash + ':' + question.password);
+  if (const auto at = right_.find(question.name); at != right_.end() && at->second == question.print) return {true};
+  if (wrong_.contains(question.print)) return {false};
+  return {std::nullopt, std::move(question)};
+}
+
+bool BasicAuth::matches(const Question& question) {
+  if (hashes_to(question.password, question.hash)) return question.user;
+  for (const int cost : stand_ins(cost_of(question.hash), question.highest_cost))
+    hashes_to(question.password, stand_in(cost));
+  return false;
+}
+
+std::vector<int> BasicAuth::stand_ins(int cost, int highest) {
+  std::vector<int> costs;
+  for (; cost < highest; ++cost) costs.push_back(cost);
+  return costs;
+}
+
+void BasicAuth::learn(const Question& question, bool right) {
+  const std::lock_guard lock(mutex_);
+  if (right) {
+    right_[question.name] = question.print;
+    return;
+  }
+  if (wrong_.size() >= kWrong) wrong_.clear();
+  wrong_.insert(question.print);
 }
 
 bool BasicAuth::allows(std::string_view authorization) {
-  if (!required()) return true;
-  constexpr std::string_view kScheme = "Basic ";
-  if (authorization.size() < kScheme.size() || !base::same_word(authorization.substr(0, kScheme.size()), kScheme))
-    return false;
-  const std::string decoded = base64_decode(trim(authorization.substr(kScheme.size())));
-  const std::size_t colon = decoded.find(':');
-  if (colon == std::string::npos) return false;
-  const std::string name = decoded.substr(0, colon);
-  const std::string password = decoded.substr(colon + 1);
-  if (password.find('\0') != std::string::npos) return false;
-  std::string hash = kNobody;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto user =
-        std::find_if(users_.begin(), users_.end(), [&](const BasicAuthUser& u) { return u.name == name; });
-    if (user != users_.end()) hash = user->bcrypt;
-  }
-  const std::string print = fingerprint(name, password, hash);
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto at = known_.find(print); at != known_.end()) return at->second;
-  }
-  const bool ok = matches(password, hash) && hash != kNobody;
-  const std::lock_guard lock(mutex_);
-  if (known_.size() >= kKnown) known_.clear();
-  known_[print] = ok;
-  return ok;
+  const Known known = look(authorization);
+  if (known.may) return *known.may;
+  const bool right = matches(known.question);
+  learn(known.question, right);
+  return right;
 }
 
 std::string base64_decode(std::string_view text) {

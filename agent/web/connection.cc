@@ -38,8 +38,6 @@ base::Result<Request> read_request(mg_connection* connection, std::size_t most) 
   if (request.method == "POST" || request.method == "PUT") {
     if (info->content_length > static_cast<long long>(most))
       return base::fail(base::Kind::limit, fmt::format("The request's body is larger than {} bytes.", most));
-    if (base::same_word(request.header("Expect"), "100-continue"))
-      send_bytes(connection, "HTTP/1.1 100 Continue\r\n\r\n");
     TRY(request.body, read_body(connection, most));
     const std::string type = request.header("Content-Type");
     if (base::same_word(trim(std::string_view(type).substr(0, type.find(';'))), "application/x-www-form-urlencoded"))
@@ -49,18 +47,49 @@ base::Result<Request> read_request(mg_connection* connection, std::size_t most) 
   return request;
 }
 
-void send_response(mg_connection* connection, const Request& request, const Response& response) {
-  const bool has_body = response.status != 204 && response.status != 304;
+std::string connection_header(const WholeRequest& request, bool stays) {
+  if (!stays) return "Connection: close\r\n";
+  return request.http_1_0 ? "Connection: keep-alive\r\n" : "";
+}
+
+namespace {
+
+std::string head_of(const Response& response, std::string_view connection_header) {
   std::string out =
-      fmt::format("HTTP/1.1 {} {}\r\nConnection: close\r\n", response.status, status_text(response.status));
-  if (has_body)
+      fmt::format("HTTP/1.1 {} {}\r\n{}", response.status, status_text(response.status), connection_header);
+  if (response.status != 204 && response.status != 304)
     out += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", name, value);
   out += "\r\n";
-  const bool sends_body = has_body && request.method != "HEAD";
+  return out;
+}
+
+bool has_body(std::string_view method, const Response& response) {
+  return response.status != 204 && response.status != 304 && method != "HEAD";
+}
+
+}  // namespace
+
+std::string response_bytes(std::string_view method, const Response& response, std::string_view connection_header) {
+  std::string out = head_of(response, connection_header);
+  if (has_body(method, response)) out += response.body;
+  return out;
+}
+
+void send_response(mg_connection* connection, const Request& request, const Response& response, Exchange* exchange) {
+  std::string out = head_of(response, exchange ? exchange->connection_header : "Connection: close\r\n");
+  const bool body = has_body(request.method, response);
   const bool together = response.body.size() <= kOnePiece;
-  if (sends_body && together) out += response.body;
-  if (send_bytes(connection, out) && sends_body && !together) send_bytes(connection, response.body);
+  if (body && together) out += response.body;
+  bool sent = send_bytes(connection, out);
+  if (sent && body && !together) sent = send_bytes(connection, response.body);
+  if (sent && exchange) exchange->answered = true;
+}
+
+Response unauthorized() {
+  Response response = text_response(401, "Name and password, please.");
+  response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"fettle\"");
+  return response;
 }
 
 bool send_bytes(mg_connection* connection, std::string_view bytes) {

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 
 #include "base/time.h"
 #include "web/answer_memory.h"
 #include "web/backend.h"
 #include "web/query_gate.h"
+#include "web/refusals.h"
 #include "web/server.h"
 #include "web/snapshot.h"
 
@@ -22,6 +24,8 @@ struct Context {
   std::function<std::size_t()> event_streams;   // how many are open
   QueryGate& gate;
   AnswerMemory& memory;
+  std::shared_ptr<Refusals> refusals{};        // null in tests of handlers alone
+  std::function<std::size_t()> connections{};  // of clients, how many are open
 };
 
 }  // namespace web

@@ -36,6 +36,9 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // besides Content-Type and Content-Length
   AnswerMemory::Share share{};                               // of the body, until it is sent; large answers only
+  // Set when the answer is still to come and no thread waits for it: asks for it once, and gives it to its argument, on
+  // whatever thread, or never while the agent stops. The rest is then empty.
+  std::function<void(std::function<void(Response)>)> later{};
 };
 
 Response text_response(int status, std::string_view text);  // adds a line end

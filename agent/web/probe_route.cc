@@ -41,8 +41,19 @@ std::string debug_text(const ProbeQuestion& question, const ProbeAnswer& answer)
       expose(answer.families, Exposition::text), answer.module);
 }
 
+Response answer_to(const ProbeQuestion& question, const base::Result<ProbeAnswer>& answer, bool debug,
+                   Exposition format) {
+  if (!answer) return text_response(status_of(answer.error().kind), base::without_secrets(answer.error().text));
+  if (debug) return text_response(200, debug_text(question, *answer));
+  Response response;
+  response.content_type = content_type(format);
+  response.body = expose(answer->families, format);
+  return response;
+}
+
 }  // namespace
 
+// The run takes as long as its target likes, and no worker waits for it.
 Response probe_route(const Request& request, const Context& context) {
   if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
   ProbeQuestion question{request.param("module"), request.param("target"), request.param("hostname"), {}};
@@ -53,13 +64,16 @@ Response probe_route(const Request& request, const Context& context) {
     return text_response(400, fmt::format("X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"{}\"",
                                           request.header("X-Prometheus-Scrape-Timeout-Seconds")));
   question.timeout = *timeout;
-  const auto answer = context.backend.probe(question);
-  if (!answer) return text_response(status_of(answer.error().kind), base::without_secrets(answer.error().text));
-  if (request.param("debug") == "true") return text_response(200, debug_text(question, *answer));
-  const Exposition format = preferred_exposition(request.header("Accept"));
   Response response;
-  response.content_type = content_type(format);
-  response.body = expose(answer->families, format);
+  response.later = [&context, question, debug = request.param("debug") == "true",
+                    format = preferred_exposition(request.header("Accept"))](std::function<void(Response)> done) {
+    context.backend.probe(question, [refusals = context.refusals, question, debug, format,
+                                     done = std::move(done)](const base::Result<ProbeAnswer>& answer) {
+      if (!answer && answer.error().kind == base::Kind::limit && refusals)
+        refusals->count(Refusals::Reason::probe_limit, question.target);
+      done(answer_to(question, answer, debug, format));
+    });
+  };
   return response;
 }
 

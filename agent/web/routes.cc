@@ -103,10 +103,7 @@ Response dispatch(const Request& request, const Context& context) {
   return asset(request, std::string_view(path).substr(8));
 }
 
-}  // namespace
-
-Response route(const Request& request, const Context& context) {
-  Response response = dispatch(request, context);
+Response finished(const Request& request, Response response) {
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
   if (response.body.size() >= kWorthCompressing && accepts_gzip(request.header("Accept-Encoding"))) {
@@ -114,6 +111,17 @@ Response route(const Request& request, const Context& context) {
     response.share.resize(std::min(response.share.bytes(), response.body.size()));
     response.headers.emplace_back("Content-Encoding", "gzip");
   }
+  return response;
+}
+
+}  // namespace
+
+Response route(const Request& request, const Context& context) {
+  Response response = dispatch(request, context);
+  if (!response.later) return finished(request, std::move(response));
+  response.later = [request, later = std::move(response.later)](const std::function<void(Response)>& done) {
+    later([request, done](Response answer) { done(finished(request, std::move(answer))); });
+  };
   return response;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +18,7 @@ class FakeBackend final : public web::Backend {
   std::vector<promql::MemoryQueryable::Entry> series;
   std::vector<model::MetricFamily> own;
   base::Result<> next_answer;  // of the calls that change something
+  std::string black_hole;      // a target of /probe that does not answer by itself
 
   base::Result<std::unique_ptr<promql::Queryable>> read_samples(const std::vector<promql::Needs>&, std::int64_t,
                                                                 std::int64_t, web::Asker& asker) override {
@@ -46,12 +48,25 @@ class FakeBackend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {
     return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);
   }
-  base::Result<web::ProbeAnswer> probe(const web::ProbeQuestion& question) override {
-    const auto done = heard("probe " + question.module + " " + question.target + " " + question.hostname + " " +
-                            std::to_string(question.timeout.count()) + "ms");
-    if (!done) return tl::unexpected<base::Error>(done.error());
+  void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override {
+    const auto answer = heard("probe " + question.module + " " + question.target + " " + question.hostname + " " +
+                              std::to_string(question.timeout.count()) + "ms");
+    if (!answer) return done(tl::unexpected<base::Error>(answer.error()));
+    if (question.target == black_hole) {
+      const std::lock_guard lock(mutex_);
+      return held_.push_back(std::move(done));
+    }
     model::MetricFamily success{"probe_success", "1 if it worked.", model::MetricType::gauge, {{"", {}, 1}}};
-    return web::ProbeAnswer{{success}, true, "", "status 200 in 3ms", R"({"prober": http})"};
+    done(web::ProbeAnswer{{success}, true, "", "status 200 in 3ms", R"({"prober": http})"});
+  }
+  // The runs against the black hole end.
+  void end_held_probes() {
+    std::vector<std::function<void(base::Result<web::ProbeAnswer>)>> held;
+    {
+      const std::lock_guard lock(mutex_);
+      held.swap(held_);
+    }
+    for (const auto& done : held) done(web::ProbeAnswer{{}, false, "timeout", "", ""});
   }
   base::Result<> reload() override { return heard("reload"); }
   base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
@@ -102,6 +117,7 @@ class FakeBackend final : public web::Backend {
   }
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;
+  std::vector<std::function<void(base::Result<web::ProbeAnswer>)>> held_;
 };
 
 }  // namespace fakes

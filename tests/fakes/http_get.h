@@ -56,7 +56,7 @@ inline std::string receive(const base::UniqueFd& fd, std::string_view end = "") 
 
 // `head`: request line and headers, without the empty line.
 inline std::string http(const base::UniqueFd& fd, std::string_view head, std::string_view body = "") {
-  send_all(fd, std::string(head) + "\r\nHost: test\r\n\r\n" + std::string(body));
+  send_all(fd, std::string(head) + "\r\nHost: test\r\nConnection: close\r\n\r\n" + std::string(body));
   return receive(fd);
 }
 

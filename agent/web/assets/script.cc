@@ -39,7 +39,7 @@ function tick() {
   const silent = Math.round((Date.now() - heard) / 1000);
   const state = silent > 40 ? 'stale' : polling ? 'slow' : 'on';
   live.className = 'live ' + state;
-  const words = state === 'stale' ? 'No word from the agent for ' + rough(silent) : state === 'slow' ? 'Asking every 10 s' : 'Live';
+  const words = state === 'stale' ? 'No word from the agent for ' + rough(silent) : state === 'slow' ? 'No live updates (other pages have them all), asking every 10 s' : 'Live';
   if (live.textContent !== words) live.textContent = words;
 }
 

@@ -61,17 +61,17 @@ TEST_CASE("metrics are the snapshot's, the agent's own and the open streams, in 
   handlers.backend.own = {{"fettle_loop_stall_seconds", "Stall.", model::MetricType::gauge, {{"", {}, 0.25}}}};
   web::Request request;
   request.path = "/metrics";
-  web::Response response = web::route(request, handlers.context);
+  web::Response response = handlers.answer(request);
   CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
   CHECK(response.body.find("\nfettle_service_up{service=\"order\"} 0\n") != std::string::npos);
   CHECK(response.body.find("\nfettle_loop_stall_seconds 0.25\n") != std::string::npos);
   CHECK(response.body.find("\nfettle_event_streams 2\n") != std::string::npos);
   request.headers = {{"accept", "application/openmetrics-text"}};
-  response = web::route(request, handlers.context);
+  response = handlers.answer(request);
   CHECK(response.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8");
   CHECK(response.body.ends_with("# EOF\n"));
   request.headers.emplace_back("Accept-Encoding", "gzip");
-  response = web::route(request, handlers.context);
+  response = handlers.answer(request);
   CHECK(header(response, "Content-Encoding") == "gzip");
   CHECK(response.body.starts_with("\x1f\x8b"));
   CHECK(response.body.size() < 1000);
@@ -87,10 +87,10 @@ TEST_CASE("an asset is sent once") {
   const Handlers handlers;
   web::Request request;
   request.path = "/assets/app.js";
-  const web::Response first = web::route(request, handlers.context);
+  const web::Response first = handlers.answer(request);
   CHECK(first.body == web::kScript);
   request.headers = {{"If-None-Match", header(first, "ETag")}};
-  const web::Response second = web::route(request, handlers.context);
+  const web::Response second = handlers.answer(request);
   CHECK(second.status == 304);
   CHECK(second.body.empty());
 }
@@ -127,7 +127,7 @@ TEST_CASE("a heartbeat needs its token") {
     request.path = row.url.substr(0, row.url.find('?'));
     if (row.url.find('?') != std::string::npos) web::add_params(row.url.substr(row.url.find('?') + 1), request.params);
     request.headers = {{"Authorization", row.authorization}};
-    CHECK(web::route(request, handlers.context).status == row.status);
+    CHECK(handlers.answer(request).status == row.status);
   }
   CHECK(handlers.backend.calls() ==
         std::vector<std::string>{"heartbeat order ok ", "heartbeat order fail no disk", "heartbeat order ok "});
@@ -136,14 +136,14 @@ TEST_CASE("a heartbeat needs its token") {
   request.method = "POST";
   request.path = "/heartbeat/ordre";
   request.headers = {{"Authorization", "Bearer s3cret"}};
-  CHECK(web::route(request, handlers.context).body ==
+  CHECK(handlers.answer(request).body ==
         "No service \"ordre\" expects heartbeats. Services here: gateway, order, payment, inventory, redis.\n");
 
   // Exchanged without a reload; an empty file lets nobody in, and a lost one is a fault of ours.
   handlers.backend.next_answer = {};
   const auto status_with = [&](const std::string& token) {
     request.headers = {{"Authorization", "Bearer " + token}};
-    return web::route(request, handlers.context).status;
+    return handlers.answer(request).status;
   };
   std::ofstream(file) << "another\n";
   CHECK(status_with("s3cret") == 401);
@@ -160,32 +160,32 @@ TEST_CASE("changes over the admin socket") {
   request.admin = true;
   request.method = "POST";
   request.path = "/-/reload";
-  CHECK(web::route(request, handlers.context).body == R"({"status":"success","data":null})");
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":null})");
   request.path = "/api/v1/maintenance/order";
   request.params = {{"on", "true"}, {"comment", "new disk"}};
-  CHECK(web::route(request, handlers.context).status == 200);
+  CHECK(handlers.answer(request).status == 200);
   request.params = {{"on", "maybe"}};
   CHECK(
-      web::route(request, handlers.context).body ==
+      handlers.answer(request).body ==
       R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"on\": expected true or false, got \"maybe\""})");
   request.path = "/api/v1/recover/order";
   request.params = {{"dry_run", "true"}, {"comment", "try it"}};
-  CHECK(web::route(request, handlers.context).body == R"({"status":"success","data":"the plan of order starts"})");
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":"the plan of order starts"})");
   request.path = "/api/v1/recover/order/abort";
   request.params = {{"comment", "alice"}};
-  CHECK(web::route(request, handlers.context).body ==
+  CHECK(handlers.answer(request).body ==
         R"({"status":"success","data":"order is left alone until its alert has resolved"})");
   request.path = "/api/v1/ack/order";
   request.params = {{"comment", "mended"}};
-  CHECK(web::route(request, handlers.context).status == 200);
+  CHECK(handlers.answer(request).status == 200);
   CHECK(handlers.backend.calls() == std::vector<std::string>{"reload", "maintenance order on new disk",
                                                              "recover order dry try it", "abort order alice",
                                                              "ack order mended"});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
-  CHECK(web::route(request, handlers.context).status == 400);
+  CHECK(handlers.answer(request).status == 400);
   request.method = "GET";
-  CHECK(web::route(request, handlers.context).status == 405);
+  CHECK(handlers.answer(request).status == 405);
 }
 
 TEST_CASE("silences are added and expired over the admin socket") {
@@ -196,7 +196,7 @@ TEST_CASE("silences are added and expired over the admin socket") {
     request.method = method;
     request.path = url.substr(0, url.find('?'));
     if (url.find('?') != std::string::npos) web::add_params(url.substr(url.find('?') + 1), request.params);
-    return web::route(request, handlers.context).body;
+    return handlers.answer(request).body;
   };
   CHECK(
       ask("POST", "/api/v1/silences?matcher=service%3Dorder&matcher=%7Ba%3D~b,c!%3Dd%7D&author=alice&comment=INC-7") ==
@@ -265,7 +265,7 @@ TEST_CASE("/probe hands module, target and what the scrape leaves of its time to
   request.path = "/probe";
   request.params = {{"target", "http://127.0.0.1:8081/"}, {"hostname", "shop.test"}};
   request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "2.5"}};
-  const web::Response answer = web::route(request, handlers.context);
+  const web::Response answer = handlers.answer(request);
   CHECK(answer.status == 200);
   CHECK(answer.body == "# HELP probe_success 1 if it worked.\n# TYPE probe_success gauge\nprobe_success 1\n");
   CHECK(handlers.backend.calls() == std::vector<std::string>{"probe http_2xx http://127.0.0.1:8081/ shop.test 2500ms"});
@@ -303,6 +303,5 @@ TEST_CASE("/probe says what is wrong with a request") {
   request.path = "/probe";
   request.params = {{"target", "a"}};
   request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "soon"}};
-  CHECK(web::route(request, handlers.context).body ==
-        "X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"soon\"\n");
+  CHECK(handlers.answer(request).body == "X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"soon\"\n");
 }
