@@ -25,7 +25,7 @@ from stress_peers import Peers
 REPLACEMENTS = int(os.environ.get("FETTLE_STRESS_REPLACEMENTS", "40"))
 PROBES = int(os.environ.get("FETTLE_STRESS_PROBES", "500"))
 SEED = int(os.environ.get("FETTLE_STRESS_SEED", "1"))
-WARM_UP = max(10, REPLACEMENTS // 10)
+WARM_UP = max(10, REPLACEMENTS // 3)  # at full size two minutes: samples are kept for one, and are looked through each minute
 DISCOVERED = PROBES // 10  # targets at a time, of three times as many
 SERVICES = 40
 PLANS = 10  # services with a plan, traffic, and a switch that takes them down
