@@ -64,6 +64,18 @@ std::string text_of(const sockaddr_storage& address) {
   return text.data();
 }
 
+std::optional<Peer> peer_of(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
+  Peer peer{credentials.uid, credentials.gid, credentials.pid, {}};
+  socklen_t bytes = 0;  // the kernel says how many it needs
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &bytes) == 0 || errno != ERANGE) return peer;
+  peer.groups.resize(bytes / sizeof(gid_t));
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &bytes) != 0) peer.groups.clear();
+  return peer;
+}
+
 }  // namespace
 
 base::Result<Acceptor> Acceptor::on_tcp(const std::string& host, std::uint16_t port) {
@@ -132,7 +144,9 @@ void Acceptor::accept_some() {
     }
     const int on = 1;
     if (address.ss_family != AF_UNIX) ::setsockopt(fd.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    take_({std::move(fd), text_of(address)});
+    std::optional<Peer> peer;
+    if (address.ss_family == AF_UNIX) peer = peer_of(fd.value());
+    take_({std::move(fd), text_of(address), std::move(peer)});
   }
 }
 

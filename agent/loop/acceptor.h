@@ -2,9 +2,13 @@
 // then loop thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -12,9 +16,18 @@
 
 namespace loop {
 
+// Who connected over a unix socket, as the kernel says: at the time of connect(2).
+struct Peer {
+  uid_t user = 0;
+  gid_t group = 0;
+  pid_t process = 0;
+  std::vector<gid_t> groups{};  // the others
+};
+
 struct Accepted {
   base::UniqueFd fd;
-  std::string address;  // "10.0.0.7", "2001:db8::7"; "" over a unix socket
+  std::string address;       // "10.0.0.7", "2001:db8::7"; "" over a unix socket
+  std::optional<Peer> peer;  // over a unix socket; none if the kernel does not tell
 };
 
 class Acceptor {

@@ -1,13 +1,17 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "web/admin_access.h"
 #include "web/api_answer.h"
 #include "web/routes.h"
 
 namespace web {
 namespace {
 
-Response refused_over_tcp(const Context& context) {
+Response refused(const Request& request, const Context& context) {
+  if (request.reads_only)
+    return api_error("forbidden",
+                     fmt::format("changes are made by root, the agent's user and the group {} only", kChangersGroup));
   const std::string& socket = context.options.admin_socket;
   const std::string where =
       socket.empty() ? "the admin socket (--admin.socket=PATH), which is not configured" : "the admin socket " + socket;
@@ -64,7 +68,7 @@ Response ack(const Request& request, const Context& context) {
 
 Response admin_route(const Request& request, const Context& context) {
   if (!request.admin) {
-    Response response = refused_over_tcp(context);
+    Response response = refused(request, context);
     response.status = 403;
     return response;
   }

@@ -7,16 +7,25 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "web/admin_access.h"
+
 namespace web {
 
-struct Exchange {
-  Exchange(bool over_admin_socket, bool is_known, std::string header)
-      : admin(over_admin_socket), known(is_known), connection_header(std::move(header)) {}
+struct Admin {
+  AdminRight right = AdminRight::none;
+  uid_t user = 0;
+  pid_t process = 0;
+};
 
-  const bool admin;                     // came over the admin socket
+struct Exchange {
+  Exchange(std::optional<Admin> over_admin_socket, bool is_known, std::string header)
+      : admin(std::move(over_admin_socket)), known(is_known), connection_header(std::move(header)) {}
+
+  const std::optional<Admin> admin;     // who asks over the admin socket; none over TCP
   const bool known;                     // who asks has shown name and password, or nobody is asked for them
   const std::string connection_header;  // of the answer; see connection_header()
 

@@ -94,11 +94,15 @@ class Front::Rep {
   void refuse(Client& client, Refusals::Reason reason, Response response);
   void bury(Client& client);
   void look_whether_done();
+  Admin admin_of(const std::optional<loop::Peer>& peer) const {
+    return peer ? Admin{admin_right(*peer, admin_groups_), peer->user, peer->process} : Admin{};
+  }
 
   loop::EventLoop loop_;
   loop::ThreadedCalls slow_calls_{loop_};
   const std::string workers_socket_;
   const std::array<int, kLanes> workers_;
+  const AdminGroups admin_groups_;
   Exchanges& exchanges_;
   BasicAuth& auth_;
   Refusals& refusals_;
@@ -126,6 +130,7 @@ struct Front::Rep::Client final : ClientConnection::Owner {
       : rep(r),
         entrance(e),
         owner(Room::owner_of(accepted.address)),
+        admin(e.admin ? std::optional(r.admin_of(accepted.peer)) : std::nullopt),
         connection(r.loop_, std::move(accepted), e.admin ? nullptr : r.tls_, r.refusals_, *this) {}
 
   void on_request(WholeRequest whole) override {
@@ -163,6 +168,7 @@ struct Front::Rep::Client final : ClientConnection::Owner {
   Rep& rep;
   Entrance& entrance;
   const std::string owner;
+  const std::optional<Admin> admin;
   ClientConnection connection;
   Clients::iterator here{};
   std::optional<std::list<Client*>::iterator> in_waiting;
@@ -184,6 +190,7 @@ Front::Rep::Rep(FrontOptions options, Exchanges& exchanges, BasicAuth& auth, Ref
                 std::function<void()> on_left, std::atomic<std::size_t>& connections)
     : workers_socket_(std::move(options.workers_socket)),
       workers_(options.workers),
+      admin_groups_(options.admin_groups),
       exchanges_(exchanges),
       auth_(auth),
       refusals_(refusals),
@@ -289,7 +296,7 @@ void Front::Rep::call(Client& client) {
                   text_response(503, fmt::format("No worker can be reached: {}", fd.error().text)));
   const bool stays = client.request.keep_alive && client.lane != Lane::stream && !stopping_;
   const auto exchange =
-      std::make_shared<Exchange>(client.entrance.admin, client.known, connection_header(client.request, stays));
+      std::make_shared<Exchange>(client.admin, client.known, connection_header(client.request, stays));
   const std::uint64_t number = exchanges_.add(exchange);
   exchange->left = client.left;
   client.exchange = exchange;

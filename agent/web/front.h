@@ -14,6 +14,7 @@
 
 #include "loop/acceptor.h"
 #include "loop/server_tls.h"
+#include "web/admin_access.h"
 #include "web/basic_auth.h"
 #include "web/exchange.h"
 #include "web/refusals.h"
@@ -27,6 +28,7 @@ constexpr std::size_t kLanes = 5;
 struct FrontOptions {
   loop::Acceptor tcp;
   std::optional<loop::Acceptor> admin;
+  AdminGroups admin_groups;
   std::shared_ptr<const loop::ServerTls> tls;  // null: plain HTTP
   std::string workers_socket;                  // where the workers' server listens
   std::array<int, kLanes> workers{};           // of each Lane

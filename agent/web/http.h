@@ -19,8 +19,9 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent
   // Decoded; those of a form body before those of the URL, as Go's http.Request.Form has them.
   std::vector<std::pair<std::string, std::string>> params;
-  std::string body;    // of POST
-  bool admin = false;  // came over the admin socket
+  std::string body;         // of POST
+  bool admin = false;       // came over the admin socket, from somebody who may change things
+  bool reads_only = false;  // came over the admin socket, from somebody who may not
   // True when the client has left and nobody waits for the answer; may be empty. For handlers that compute for long.
   std::function<bool()> abandoned{};
 

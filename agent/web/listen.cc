@@ -61,9 +61,9 @@ base::Result<loop::Acceptor> listen_on_address(const std::string& address) {
   return acceptor;
 }
 
-base::Result<loop::Acceptor> listen_on_admin_socket(const std::string& path) {
+base::Result<loop::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups) {
   TRY_VOID(clear_socket(path));
-  auto acceptor = loop::Acceptor::on_unix(path, 0660);
+  auto acceptor = loop::Acceptor::on_unix(path, groups.changers ? 0666 : 0660);
   if (!acceptor)
     return base::fail(acceptor.error().kind, fmt::format("--admin.socket={}: {}", path, acceptor.error().text));
   return acceptor;

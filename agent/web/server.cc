@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "web/api_answer.h"
 #include "web/basic_auth.h"
 #include "web/connection.h"
@@ -45,6 +46,7 @@ constexpr std::size_t kShareOfDescriptors = 4;
 // Only the front talks to workers, so that this is about an answer which it does not take because the client does not.
 constexpr const char* kWorkerTimeoutMs = "60000";
 constexpr std::chrono::milliseconds kStopPatience{500};
+constexpr std::size_t kMostPath = 300;  // in the log
 
 // Pages are told at most this often; a person does not see more, and each time costs a rendering.
 constexpr std::chrono::milliseconds kStreamPause{250};
@@ -126,7 +128,15 @@ int Server::Rep::handle(mg_connection* connection) {
   }
   Request request = *std::move(read);
   request.headers.erase(request.headers.begin());
-  request.admin = exchange->admin;
+  if (exchange->admin && exchange->admin->right == AdminRight::none) {
+    const Response refused = text_response(
+        403,
+        fmt::format("The admin socket is for root, the agent's user, and the groups fettle and {}.", kChangersGroup));
+    send_response(connection, request, refused, exchange.get());
+    return refused.status;
+  }
+  request.admin = exchange->admin && exchange->admin->right == AdminRight::change;
+  request.reads_only = exchange->admin && !request.admin;
   request.abandoned = [exchange] { return exchange->left.load(); };
   // The front asks for name and password. It sees the path as it was sent; which one it is, is known here.
   if (!request.admin && !exchange->known && !has_own_secret(request) && auth.required()) {
@@ -145,6 +155,13 @@ int Server::Rep::handle(mg_connection* connection) {
     });
     return 200;
   }
+  if (request.admin && request.method != "GET" && request.method != "HEAD")
+    base::log::info("asked over the admin socket",
+                    {{"request", request.method + " " + base::foreign_text(request.path, kMostPath)},
+                     {"status", fmt::to_string(response.status)},
+                     {"user", user_name(exchange->admin->user)},
+                     {"uid", fmt::to_string(exchange->admin->user)},
+                     {"pid", fmt::to_string(exchange->admin->process)}});
   send_response(connection, request, response, exchange.get());
   return response.status;
 }
@@ -236,18 +253,19 @@ base::Result<> Server::Rep::start_workers() {
 }
 
 base::Result<> Server::Rep::start_front() {
+  const AdminGroups groups = admin_groups();
   TRY(loop::Acceptor tcp, listen_on_address(options.listen_address));
   port = tcp.port();
   std::optional<loop::Acceptor> admin;
   if (!options.admin_socket.empty()) {
-    TRY(admin, listen_on_admin_socket(options.admin_socket));
+    TRY(admin, listen_on_admin_socket(options.admin_socket, groups));
     admin_path = options.admin_socket;
   }
   TRY_VOID(start_workers());
-  front =
-      std::make_unique<Front>(FrontOptions{std::move(tcp), std::move(admin), certificate ? certificate->tls() : nullptr,
-                                           workers_socket->name_to_connect_to(), lanes(), most_connections()},
-                              exchanges, auth, *refusals, [this] { streams.snapshot_changed(); });
+  front = std::make_unique<Front>(
+      FrontOptions{std::move(tcp), std::move(admin), groups, certificate ? certificate->tls() : nullptr,
+                   workers_socket->name_to_connect_to(), lanes(), most_connections()},
+      exchanges, auth, *refusals, [this] { streams.snapshot_changed(); });
   inbox = front->inbox();
   return {};
 }

@@ -1,0 +1,31 @@
+// Who may do what over the admin socket, by what the kernel says of the process that connected. Any thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "loop/acceptor.h"
+
+namespace web {
+
+// Makes changes: silences, maintenance, recovery, reload.
+inline constexpr const char* kChangersGroup = "fettle-admin";
+
+struct AdminGroups {
+  uid_t agent = 0;                // the agent's own user
+  gid_t readers = 0;              // its own group
+  std::optional<gid_t> changers;  // kChangersGroup; none: this node does not have it, and readers may change
+};
+AdminGroups admin_groups();  // as this process and this node have them; blocking
+
+enum class AdminRight { none, read, change };
+
+// root and the agent's own user may change, and so may members of `changers`; members of `readers` may read. Pure.
+AdminRight admin_right(const loop::Peer& peer, const AdminGroups& groups);
+
+// For the log: "alice" or the number of a user without a name; blocking.
+std::string user_name(uid_t user);
+
+}  // namespace web
