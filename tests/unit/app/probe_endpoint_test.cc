@@ -60,7 +60,7 @@ TEST_CASE("a new configuration in the turn of an answer leaves the run as it is,
   e.ask(1500ms);  // with the exporter's offset of half a second
   e.world.loop.advance(2s);
   REQUIRE(e.answers.size() == 1);
-  CHECK(e.answers[0]->reason == "connect_timeout");
+  CHECK(e.answers[0]->reason == "read_timeout");
 }
 
 TEST_CASE("an endpoint that goes cancels its runs") {
