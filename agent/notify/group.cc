@@ -85,6 +85,9 @@ Notified Group::audible_part(Notified known) const {
 
 Notified Group::after_telling(const Notified& known) const {
   Notified next = said(audible());
+  // The end of what nobody heard of is not told, and so it is not known.
+  std::erase_if(next.resolved,
+                [&](std::uint64_t hash) { return !known.firing.contains(hash) && !known.resolved.contains(hash); });
   for (const std::uint64_t hash : silenced) {
     if (known.firing.contains(hash)) next.firing.insert(hash);
     if (known.resolved.contains(hash)) next.resolved.insert(hash);

@@ -46,6 +46,35 @@ TEST_CASE("nobody hears that something ended of which he never heard that it beg
   CHECK(f.body()["status"] == "firing");
 }
 
+TEST_CASE("of a group, too, no end is told of what nobody heard of, not even beside the end of a recovery") {
+  Fixture f;
+  f.tell("Down", AlertState::firing, "i1");
+  f.answer(200);
+  f.tell("Down", AlertState::firing, "i2");
+  f.answer(404);
+  f.answer(404);
+  f.tell("Down", AlertState::inactive, "i2");
+  f.tell("Down", AlertState::inactive, "i1");
+  const auto instances = [&] {
+    std::string out;
+    const json body = f.body();
+    for (const json& alert : body["alerts"]) out += alert["labels"]["instance"].get<std::string>();
+    return out;
+  };
+  CHECK(instances() == "i1");
+  f.answer(200);
+  model::RecoveryReport report;
+  report.id = "r1";
+  report.service = "order";
+  report.state = "recovered";
+  report.started = f.loop.wall_now();
+  report.ended = f.loop.wall_now();
+  f.notifications->on_recovery(report);
+  f.loop.run_due();
+  CHECK(f.body()["recoveries"].size() == 1);
+  CHECK(instances() == "i1");
+}
+
 TEST_CASE("what the receiver may have got in spite of its answer is said to its end") {
   Fixture f;
   f.tell("Down");
