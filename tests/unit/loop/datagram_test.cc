@@ -35,10 +35,10 @@ TEST_CASE("datagrams come one by one with the sender's user, too long ones not a
   loop::EventLoop loop;
   const std::string path = socket_path();
   std::vector<std::string> got;
-  uid_t sender = 4711;
-  auto handle = loop::receive_datagrams(loop, path, [&](std::string_view bytes, uid_t uid) {
+  loop::DatagramSender sender{4711, 4711};
+  auto handle = loop::receive_datagrams(loop, path, [&](std::string_view bytes, const loop::DatagramSender& from) {
     got.emplace_back(bytes);
-    sender = uid;
+    sender = from;
   });
   REQUIRE(handle.has_value());
   CHECK(send(path, "order"));
@@ -47,7 +47,8 @@ TEST_CASE("datagrams come one by one with the sender's user, too long ones not a
   CHECK(send(path, std::string(4096, 'y')));
   REQUIRE(fakes::run_until(loop, [&] { return got.size() == 3; }));
   CHECK(got == std::vector<std::string>{"order", "", std::string(4096, 'y')});
-  CHECK(sender == ::getuid());
+  CHECK(sender.user == ::getuid());
+  CHECK(sender.process == ::getpid());
   struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0660);

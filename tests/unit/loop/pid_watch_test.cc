@@ -116,7 +116,8 @@ TEST_CASE("processes are found by name, the oldest first") {
   // In the middle of exec a process has its new arguments and its old name.
   while (found.size() < 2) {
     found.clear();
-    for (const auto& process : loop::find_processes("sleep").value())
+    const auto sleepers = loop::find_processes("sleep").value();
+    for (const auto& process : sleepers)
       if (process.name == "sleep" && (process.pid == one.pid || process.pid == two.pid)) found.push_back(process);
   }
   CHECK(found.at(0).pid == std::min(one.pid, two.pid));
