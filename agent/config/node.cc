@@ -121,9 +121,13 @@ void Node::expose(Exposure exposure) const {
 }
 
 void Node::expose_rest(Exposure exposure) const {
-  if (is_scalar() && rep_->exposure == Exposure::unknown) rep_->exposure = exposure;
-  for (const Node& item : items()) item.expose_rest(exposure);
-  for (const auto& [key, value] : entries()) value.expose_rest(exposure);
+  if (is_scalar()) return expose(exposure);  // an alias of it may have been shown
+  const auto mark = [exposure](const Node& part) {
+    if (!part.is_scalar()) part.expose_rest(exposure);
+    else if (part.rep_->exposure == Exposure::unknown) part.rep_->exposure = exposure;
+  };
+  for (const Node& item : items()) mark(item);
+  for (const auto& [key, value] : entries()) mark(value);
 }
 
 std::string_view Node::type_name() const {
