@@ -86,7 +86,7 @@ TEST_CASE("a name that leads to this node is not connected to, by any type") {
   for (const Row& row : std::initializer_list<Row>{
            {"http", "http://a.shop.example:" + port + "/"},
            {"http", "http://a.shop.example:" + port + "/", {"compression=gzip"}},  // by the library
-           {"http", "http://A.Shop.Example.:" + port + "/", {"compression=gzip"}},
+           {"http", "http://A.Shop.Example:" + port + "/", {"compression=gzip"}},
            {"http", "http://c.shop.example:" + port + "/", {"ip_protocol=ip4"}},
            {"tcp", "a.shop.example:" + port},
            {"tls", "a.shop.example:" + port},
