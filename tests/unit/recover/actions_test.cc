@@ -40,7 +40,9 @@ TEST_CASE("systemd runs one job and tells its result") {
     const auto action = f.parse("systemd", "restart");
     f.run(*action);
     CHECK(f.systemd.jobs.last() == "restart order.service");
-    f.systemd.on_read = [](const std::string&) { return loop::UnitState{.result = "exit-code"}; };
+    f.systemd.on_read = [](const std::string&) {
+      return loop::UnitState{.load = "loaded", .active = "failed", .sub = "failed", .result = "exit-code"};
+    };
     f.systemd.jobs.answer(row.job);
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].result == row.result);
@@ -52,7 +54,12 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
   fakes::ActionTrial f;
   const auto action = f.parse("systemd", "restart");
   f.systemd.on_read = [](const std::string&) {
-    return loop::UnitState{.result = "start-limit-hit", .start_limit_us = 10'000'000, .start_limit_burst = 5};
+    return loop::UnitState{.load = "loaded",
+                           .active = "failed",
+                           .sub = "failed",
+                           .result = "start-limit-hit",
+                           .start_limit_us = 10'000'000,
+                           .start_limit_burst = 5};
   };
   f.run(*action);
   f.systemd.jobs.answer(std::string("failed"));
