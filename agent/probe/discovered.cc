@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "config/flow_text.h"
 #include "config/foreign.h"
+#include "model/outcome.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 
@@ -170,7 +172,7 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
 
 bool is_own_label(std::string_view name) { return name.starts_with("__"); }
 
-// Everybody sees labels: a target may bring a password or a token with it.
+// Everybody sees labels: a target may bring a password or a token with it, or what steers a terminal.
 base::Result<std::string> labels_of(const Node& in_template, const std::string& address, const model::Labels& labels,
                                     const config::ValueOf& value_of) {
   std::map<std::string, std::string> all;
@@ -182,7 +184,8 @@ base::Result<std::string> labels_of(const Node& in_template, const std::string& 
   all["target"] = address;
   std::string out;
   for (const auto& [name, value] : all)
-    out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " + config::quoted(base::without_secrets(value));
+    out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " +
+           config::quoted(base::foreign_lines(base::without_secrets(value), model::kLabelValueLimit));
   return "{" + out + "}";
 }
 
