@@ -46,6 +46,7 @@ bool is_public_parameter(std::string_view name, std::string_view value) {
                                                            "checks", "deep",   "full",    "pretty", "output",  "ready",
                                                            "probe",  "type",   "q",       "host",   "limit",   "node"};
   static constexpr std::array<std::string_view, 8> kWords{"true", "false", "yes", "no", "on", "off", "json", ""};
+  if (value.starts_with("${") && value.ends_with('}')) return true;  // a place where a value goes, not the value
   if (names_secret(name)) return false;
   return is_one_of(name, kNames) || is_one_of(value, kWords) ||
          (value.size() <= 6 && std::all_of(value.begin(), value.end(), digit));
@@ -85,6 +86,7 @@ class Word {
   void hide(std::size_t from, std::size_t size) {
     if (size == 0 || std::string_view(word_).substr(from).starts_with(kHidden)) return;
     std::string value = word_.substr(from, size);
+    if (value.starts_with("${") && value.ends_with('}')) return;
     if (std::string decoded = percent_decoded(value); decoded != value) found_.push_back(std::move(decoded));
     found_.push_back(std::move(value));
     word_.replace(from, size, kHidden);
@@ -195,7 +197,8 @@ class Word {
       const std::size_t name = before == std::string::npos ? 0 : before + 1;
       if (name >= name_end || !names_secret(std::string_view(word_).substr(name, name_end - name))) continue;
       const std::size_t value = std::min(word_.find_first_not_of("\"'", mark + 1), word_.size());
-      if (std::string_view(word_).substr(value).starts_with(kHidden)) continue;
+      const std::string_view rest = std::string_view(word_).substr(value);
+      if (rest.starts_with(kHidden) || rest.starts_with("${")) continue;
       const std::size_t end = std::min(word_.find_first_of("&;\"'{}|", value), word_.size());
       hide(value, end - value);
     }
@@ -348,7 +351,8 @@ void KnownSecrets::add(std::string_view value) {
   const std::size_t begin = value.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) return;
   value = value.substr(begin, value.find_last_not_of(kBlanks) + 1 - begin);
-  if (value.size() < 2 || value == kHidden) return;
+  // Text with a variable in it is a pattern; what a peer hears is something else.
+  if (value.size() < 2 || value == kHidden || value.find("${") != std::string_view::npos) return;
   values_.emplace_back(value);
   if (std::string encoded = percent_encoded(value); encoded != value) values_.push_back(std::move(encoded));
   tidy(values_);

@@ -25,6 +25,7 @@ TEST_CASE("a target is shown without what opens it") {
            Row{"http://h/?apikey=1", "http://h/?apikey=<secret>"},
            Row{"http://h/?T0KEN4711xyz", "http://h/?<secret>"},
            Row{"http://h/?wsdl", "http://h/?wsdl"},
+           Row{"/carts?sku=${sku}&token=${token}", "/carts?sku=${sku}&token=${token}"},
            Row{"http://h/p#access_token=abc", "http://h/p#access_token=<secret>"},
            Row{"see http://u:p@h/ and http://v:q@i/?sig=z.",
                "see http://<secret>@h/ and http://<secret>@i/?sig=<secret>"},
@@ -68,8 +69,10 @@ TEST_CASE("known secrets are found in what a peer says, short ones only as a wor
   secrets.add("a long one");
   secrets.add("a long");
   secrets.add("x");
+  secrets.add_text("/carts/${cart}");
   CHECK(secrets.blotted("pw, pwd, apw: a long one; a long two; x; a%20long%20one") ==
         "<secret>, pwd, apw: <secret>; <secret> two; x; <secret>");
+  CHECK(secrets.blotted("DELETE /carts/${cart}") == "DELETE /carts/${cart}");
   CHECK(base::KnownSecrets().blotted("pw") == "pw");
 }
 

@@ -35,10 +35,12 @@ TEST_CASE("probe runs are counted by service and probe, failures by reason too")
   self.probe_finished("order", "http", model::Reason::none);
   self.probe_finished("order", "http", model::Reason::refused);
   self.probe_overrun("order", "http");
+  self.probe_samples_left_out("order", "http", 3);
   CHECK(points(self, "fettle_probe_") ==
         Lines{R"(fettle_probe_failures_total{probe="http", reason="refused", service="order"} 1.000000)",
               R"(fettle_probe_overruns_total{probe="http", service="order"} 1.000000)",
-              R"(fettle_probe_runs_total{probe="http", service="order"} 2.000000)"});
+              R"(fettle_probe_runs_total{probe="http", service="order"} 2.000000)",
+              R"(fettle_probe_samples_left_out_total{probe="http", service="order"} 3.000000)"});
 }
 
 TEST_CASE("series of a service that went away go, those of the others stay") {
