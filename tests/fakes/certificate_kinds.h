@@ -73,7 +73,10 @@ class CertificateKinds {
   }
 
   std::string folder_;
-  Certificate authority_ = make_certificate({.common_name = "the shop's authority", .authority = true});
+  Certificate authority_ = make_certificate({.common_name = "the shop's authority",
+                                             .from_seconds = -30 * 86'400,
+                                             .until_seconds = 365 * 86'400,
+                                             .authority = true});
 };
 
 }  // namespace fakes

@@ -65,9 +65,11 @@ void Conversation::say_last(std::string bytes, Outcome outcome) {
 }
 
 void Conversation::go_on_in_tls(std::shared_ptr<loop::TlsContext> tls) {
+  upgrading_ = true;
   connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const loop::StreamFailure* failure) {
     if (finished()) return;
     if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+    upgrading_ = false;
     connected();
   });
 }

@@ -38,6 +38,8 @@ class Conversation : public Probe {
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);
   bool finished() const { return !done_; }
+  // From go_on_in_tls() to connected(): what was received in the clear is no answer any more.
+  bool upgrading() const { return upgrading_; }
   std::string peer() const { return connection_.stream ? connection_.stream->peer() : ""; }
 
  private:
@@ -47,6 +49,7 @@ class Conversation : public Probe {
   const Context& context_;
   const loop::Dial& dial_;
   Done done_;
+  bool upgrading_ = false;
   base::Instant connected_at_{};
   loop::Connected connection_;
   loop::Handle connecting_;

@@ -70,7 +70,7 @@ class MysqlProbe final : public Conversation {
   }
 
   void received(std::string& bytes) override {
-    while (!finished() && bytes.size() >= 4) {
+    while (!finished() && !upgrading() && bytes.size() >= 4) {
       const std::size_t size = mysql::Reader(bytes).number(3);
       if (size > 60 * 1024) return fail(Reason::protocol_error, "does not speak MySQL's protocol");
       if (bytes.size() < size + 4) return;

@@ -143,7 +143,7 @@ class SmtpProbe final : public Conversation {
 
   void received(std::string& bytes) override {
     bool broken = false;
-    while (!finished()) {
+    while (!finished() && !upgrading()) {
       const std::optional<SmtpReply> reply = take_reply(bytes, broken);
       if (broken) return fail(Reason::protocol_error, "does not speak SMTP: " + shown(bytes));
       if (!reply) return;

@@ -121,8 +121,8 @@ TEST_CASE("a want of the agent is seen while it lasts") {
 
 TEST_CASE("without a local port left to a peer the agent is at fault, without an address it is the node's network") {
   const auto told = fakes::in_own_network([] {
-    fakes::write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001");
     TcpPeer peer([](PeerSocket& socket) { socket.wait_for_close(); });
+    fakes::write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001");
     World world;
     std::vector<loop::Connected> held;
     for (int i = 0; i < 3; ++i) held.push_back(world.dial({.host = "127.0.0.1", .port = peer.port()}));

@@ -140,6 +140,7 @@ TEST_CASE("mysql speaks caching_sha2_password: from the cache, over a safe way, 
 }
 
 TEST_CASE("mysql says nothing but its wish for TLS in the clear, and what is slipped in before TLS ends it") {
+  constexpr std::uint32_t kOffersTls = 0x81ff'ffff;
   const std::string wish =
       packet(1, little_endian(0x8aa0d, 4) + little_endian(1 << 24, 4) + "\x2d" + std::string(23, 0));
   struct Row {
@@ -153,7 +154,7 @@ TEST_CASE("mysql says nothing but its wish for TLS in the clear, and what is sli
         Row{"mysql_clear_password", packet(3, "\xfemysql_clear_password\0"s), packet(4, "secret\0"s)}}) {
     CAPTURE(row.name);
     Login trial({"password=secret", "tls=true"});
-    trial.say(greeting("caching_sha2_password"));
+    trial.say(greeting("caching_sha2_password", kOffersTls));
     REQUIRE(trial.peer.written.size() == 2);
     CHECK(trial.peer.in_the_clear() == std::vector{wish});
     CHECK(trial.heard().substr(0, 4) == little_endian(trial.heard().size() - 4, 3) + '\2');
@@ -167,7 +168,7 @@ TEST_CASE("mysql says nothing but its wish for TLS in the clear, and what is sli
   open.say(greeting("caching_sha2_password") + packet(2, "\xfemysql_clear_password\0"s));
   CHECK(open.heard() == packet(3, ""));
   Login injected({"password=secret", "tls=true"});
-  injected.say(greeting("caching_sha2_password") + ok(2));
+  injected.say(greeting("caching_sha2_password", kOffersTls) + ok(2) + kWritable);
   CHECK(injected.found.reason == Reason::protocol_error);
   CHECK(injected.peer.written == std::vector{wish});
 }
