@@ -21,7 +21,9 @@ bool has_token(const Request& request, std::string_view tokens, std::string_view
   bool fits = false;
   while (!tokens.empty()) {
     const std::size_t end = std::min(tokens.find('\n'), tokens.size());
-    std::string_view line = trim(tokens.substr(0, end));
+    std::string_view line = tokens.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = trim(line);
     tokens.remove_prefix(std::min(end + 1, tokens.size()));
     if (const std::size_t blank = line.find_first_of(" \t"); blank != std::string_view::npos) {
       if (line.substr(0, blank) != service) continue;

@@ -99,7 +99,7 @@ services:
   CHECK(loaded.probes.size() == 1);
   CHECK(errors.warnings() ==
         std::vector<std::string>{
-            file + ":5:83: services.payment.probes[0].tls_config: cannot load the certificate authorities of "
+            file + ":5:73: services.payment.probes[0].tls_config: cannot load the certificate authorities of "
                    "/none/late.pem: No such file or directory; runs fail until that is mended",
             (folder / "modules.yml") + ":1:17: modules.late: cannot read " + (folder / "none") +
                 ": No such file or directory; its runs fail until that is mended"});
