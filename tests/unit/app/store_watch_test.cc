@@ -50,9 +50,10 @@ TEST_CASE("an application whose labels change takes no other probe's room, and n
   CHECK(watched.found("requests", "payment") == 50);
   CHECK(watched.samples.append_rule({{"__name__", "ALERTS"}, {"alertname", "A"}}, {200'000, 1}));
   watched.watch.look(watched.now);
-  CHECK(watched.watch.troubles() ==
-        std::vector<std::string>{"The series of order/app come and go: of those that have ended it keeps the newest, "
-                                 "1000 in all."});
+  // 500 of this run, 500 of the one before that have ended, and probe_duration_seconds.
+  REQUIRE(watched.watch.troubles().size() == 1);
+  CHECK(watched.watch.troubles()[0] ==
+        "The series of order/app come and go: of those that have ended it keeps the newest, 1001 in all.");
   watched.watch.look(watched.now + std::chrono::minutes{10});
   CHECK(watched.watch.troubles().empty());
 }

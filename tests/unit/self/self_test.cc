@@ -119,12 +119,19 @@ TEST_CASE("the stall is the longest turn since the last publication") {
 
 TEST_CASE("what the store counts is taken over, never counted twice") {
   self::Self self("1.2.3", "abc");
-  self.store_counts({.series = 3, .samples = 20, .bytes = 400, .refused_old = 5, .refused_limit = 0});
-  self.store_counts({.series = 4, .samples = 30, .bytes = 500, .refused_old = 7, .refused_limit = 1});
-  CHECK(points(self, "fettle_store") == Lines{"fettle_store_bytes{} 500.000000",
-                                              R"(fettle_store_refused_total{reason="limit"} 1.000000)",
-                                              R"(fettle_store_refused_total{reason="out_of_order"} 7.000000)",
-                                              "fettle_store_samples{} 30.000000", "fettle_store_series{} 4.000000"});
+  self.store_counts({.series = 3, .samples = 20, .bytes = 400, .refused_old = 5, .max_series = 100, .evicted = 2});
+  self.store_counts({.series = 4,
+                     .samples = 30,
+                     .bytes = 500,
+                     .refused_old = 7,
+                     .refused_limit = 1,
+                     .max_series = 100,
+                     .evicted = 3});
+  CHECK(points(self, "fettle_store") ==
+        Lines{"fettle_store_bytes{} 500.000000", "fettle_store_evicted_total{} 3.000000",
+              "fettle_store_max_series{} 100.000000", R"(fettle_store_refused_total{reason="limit"} 1.000000)",
+              R"(fettle_store_refused_total{reason="out_of_order"} 7.000000)", "fettle_store_samples{} 30.000000",
+              "fettle_store_series{} 4.000000"});
 }
 
 TEST_CASE("a refused configuration keeps the time of the one that runs") {
