@@ -16,6 +16,8 @@ rule_files: [{where}/rules.yml]
 services:
   exploding:
     probes: [{{name: app, type: prometheus, url: "http://127.0.0.1:{port}/churn", metrics: [request_seconds]}}]
+"""
+WIDE = """
   wide:
     probes: [{{name: app, type: prometheus, url: "http://127.0.0.1:{port}/wide", metrics: [queue_length], sample_limit: 5000}}]
 """
@@ -52,7 +54,8 @@ class Application(http.server.BaseHTTPRequestHandler):
 
 
 def metric(agent, name):
-    return float(re.search(rf"^{re.escape(name)} (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)[1])
+    found = re.search(rf"^{re.escape(name)} (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)
+    return float(found[1]) if found else 0  # the store is looked at each second, for the first time after one
 
 
 application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
@@ -61,8 +64,13 @@ with lib.folder() as where:
     (where / "rules.yml").write_text(RULES)
     config = CONFIG.format(where=where, port=application.server_port)
     with lib.Agent(where, config) as agent:
+        # One that changes alone keeps to its share, and nothing is refused for it.
+        lib.wait_for("series that ended to go for others", lambda: metric(agent, "fettle_store_evicted_total") > 500)
+        assert metric(agent, 'fettle_store_refused_total{reason="limit"}') == 0
+        config += WIDE.format(port=application.server_port)
+        agent.config.write_text(config)
+        agent.child.send_signal(lib.signal.SIGHUP)
         lib.wait_for("the store to be full", lambda: metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
-        lib.wait_for("series that ended to go for others", lambda: metric(agent, "fettle_store_evicted_total") > 0)
         assert metric(agent, "fettle_store_series") <= metric(agent, "fettle_store_max_series") == 1500
 
         agent.config.write_text(config + ADDED.format(free=lib.free_ports(1)[0]))
@@ -79,7 +87,7 @@ with lib.folder() as where:
         assert len(said) == 1, said
         line = next(l for l in agent.text().splitlines() if "the store is full" in l)
         assert "wide/app" in line and "1500" in line, line
-        page = lib.wait_for("the page to say so", lambda: (p := lib.get(f"{agent.url}/")) if "The store is full" in p else None)
+        lib.wait_for("the page to say so", lambda: "The store is full" in lib.get(f"{agent.url}/"))
         rules = lib.get_json(f"{agent.url}/api/v1/rules")["data"]["groups"][0]["rules"]
         assert all(rule["health"] == "ok" for rule in rules), rules
         agent.stop()

@@ -38,7 +38,7 @@ def wait_for_metrics(agent, what, **wanted):
 
 query = "query?query=" + urllib.parse.quote(ENDLESS)
 with lib.folder() as where, lib.Agent(where, CONFIG, "--query.max-concurrency=1", "--query.timeout=10m",
-                                              "--query.max-samples=100000000000000") as agent:
+                                              "--query.max-samples=1000000000000000") as agent:
     assert metric(agent, "prometheus_engine_queries_concurrent_max") == 1
     first = ask(agent, query)
     wait_for_metrics(agent, "the first query to run", running=1)
