@@ -51,6 +51,9 @@ void Dispatcher::on_run(const std::string& service, const std::string& probe, bo
   Rep::Active* a = rep_->find(service);
   if (a != nullptr && up) a->good_runs[probe] = rep_->context.scheduler.now();
   if (a != nullptr && a->plan->wants_runs()) rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->situation(*a)));
+  // It is ready: min_uptime is no more than that from now on.
+  if (a != nullptr && up && a->plan->phase() == Phase::blocked && a->plan->reason() == "min_uptime")
+    rep_->apply(*a, a->plan->wake(rep_->situation(*a)));
   for (auto& [name, other] : rep_->active) other->look.probe_ran(service, probe);
 }
 

@@ -211,7 +211,8 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situ
     return out;
   }
   if (phase_ == Phase::waiting) {
-    if (!all_good(1, situation)) return out;
+    if (!up) look_while_waiting(Seen::bad_run, situation, out);
+    if (!up || !all_good(1, situation)) return out;
     finish("recovered", situation, out);
     say_progress(out);
     return out;
@@ -278,7 +279,7 @@ Effects Plan::wake(const Situation& situation) {
         verify_failed(situation, out);
         break;
       }
-      if (next_ && situation.now < *next_) break;
+      if (!next_ || situation.now < *next_) break;
       const bool seen = std::any_of(good_runs_.begin(), good_runs_.end(), [](const auto& p) { return p.second > 0; });
       // Once something good was seen, the probes' own rhythm decides: runs in quick succession prove little.
       if (seen) next_.reset();
@@ -294,7 +295,7 @@ Effects Plan::wake(const Situation& situation) {
         else enter_step(situation, out);  // the node's budget may have been used by others meanwhile
       }
       break;
-    case Phase::waiting: look_while_waiting(situation, out); break;
+    case Phase::waiting: look_while_waiting(Seen::nothing, situation, out); break;
     case Phase::holding: look_while_holding(Seen::nothing, situation, out); break;
     case Phase::asking:
       if (!late) break;

@@ -151,6 +151,7 @@ class Plan {
   void hold(const Situation& situation, Effects& out);
   enum class Seen { nothing, bad_run };
   void look_while_holding(Seen seen, const Situation& situation, Effects& out);
+  void look_while_waiting(Seen seen, const Situation& situation, Effects& out);
   void enter_step(const Situation& situation, Effects& out);
   bool is_first_to_heal() const;  // the current step, in a run that asks before
   bool looks_before() const;      // the current step wants a look at its unit
@@ -160,7 +161,6 @@ class Plan {
   void spare_the_rest(const Gate& gate, const Situation& situation, Effects& out);
   void hold_back(const Gate& gate, const Situation& situation, Effects& out);
   void wait_for(const Gate& gate, const Situation& situation, Effects& out);
-  void look_while_waiting(const Situation& situation, Effects& out);
   void refuse_step(const std::string& text, const Situation& situation, Effects& out);
   void commit_step(Effects& out);
   void advance(const Situation& situation, Effects& out);

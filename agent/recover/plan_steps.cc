@@ -125,19 +125,25 @@ void Plan::wait_for(const Gate& gate, const Situation& situation, Effects& out) 
   say(Kind::report, out);
 }
 
-void Plan::look_while_waiting(const Situation& situation, Effects& out) {
+// What has come up may need its time to get ready; then a probe must say that it did not.
+void Plan::look_while_waiting(Seen seen, const Situation& situation, Effects& out) {
   next_ = situation.now + kRetry;
   const auto gate = told_against(situation);
-  if (!gate && situation.node_busy.open) {
-    reason_.clear();
-    run_.report.reason.clear();
-    return look_before_step(situation, out);
-  }
   if (gate && !passes(*gate)) return hold_back(*gate, situation, out);
-  out.push_back({Kind::probe_now});
-  if (firing_ || run_.by_operator) return;
-  finish("aborted", situation, out);
-  say_progress(out);
+  if (!firing_ && !run_.by_operator) {
+    finish("aborted", situation, out);
+    return say_progress(out);
+  }
+  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  const bool young = std::any_of(gates.begin(), gates.end(),
+                                 [](const Gate& other) { return other.name == "min_uptime" && !other.open; });
+  if (gate || young || !situation.node_busy.open || seen == Seen::nothing) {
+    if (seen == Seen::nothing) out.push_back({Kind::probe_now});
+    return;
+  }
+  reason_.clear();
+  run_.report.reason.clear();
+  look_before_step(situation, out);
 }
 
 // In the middle of a run: what heals nothing is still done, once, and then it waits.

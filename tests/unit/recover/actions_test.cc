@@ -40,9 +40,7 @@ TEST_CASE("systemd runs one job and tells its result") {
     const auto action = f.parse("systemd", "restart");
     f.run(*action);
     CHECK(f.systemd.jobs.last() == "restart order.service");
-    f.systemd.on_read = [](const std::string&) {
-      return loop::UnitState{.load = "loaded", .active = "failed", .sub = "failed", .result = "exit-code"};
-    };
+    f.systemd.on_read = [](const std::string&) { return loop::UnitState{"loaded", "failed", "failed", "exit-code"}; };
     f.systemd.jobs.answer(row.job);
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].result == row.result);
@@ -54,12 +52,10 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
   fakes::ActionTrial f;
   const auto action = f.parse("systemd", "restart");
   f.systemd.on_read = [](const std::string&) {
-    return loop::UnitState{.load = "loaded",
-                           .active = "failed",
-                           .sub = "failed",
-                           .result = "start-limit-hit",
-                           .start_limit_us = 10'000'000,
-                           .start_limit_burst = 5};
+    loop::UnitState state{"loaded", "failed", "failed", "start-limit-hit"};
+    state.start_limit_us = 8'000'000;
+    state.start_limit_burst = 5;
+    return state;
   };
   f.run(*action);
   f.systemd.jobs.answer(std::string("failed"));
@@ -71,13 +67,13 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].result == "ok");
     CHECK(f.results[0].text ==
-          "systemd restart order.service: done; before that its start limit (5 starts in 10s) was hit and reset-failed "
+          "systemd restart order.service: done; before that its start limit (5 starts in 8s) was hit and reset-failed "
           "was done");
   }
   SUBCASE("it is not allowed") {
     f.systemd.jobs.answer(base::fail(base::Kind::permission, "denied"));
     CHECK(f.results.empty());
-    f.loop.advance(std::chrono::seconds{9});
+    f.loop.advance(std::chrono::seconds{7});
     CHECK(f.systemd.jobs.asked().size() == 2);
     f.loop.advance(std::chrono::seconds{1});
     CHECK(f.systemd.jobs.last() == "restart order.service");
@@ -85,7 +81,7 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].text ==
           "systemd restart order.service: the job ended as 'failed'; see: journalctl -u order.service; before that its "
-          "start limit (5 starts in 10s) was hit; reset-failed: denied");
+          "start limit (5 starts in 8s) was hit; reset-failed: denied");
   }
 }
 

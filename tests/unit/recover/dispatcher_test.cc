@@ -190,7 +190,7 @@ TEST_CASE("a waiting alert survives a crash of the agent") {
   CHECK(f.restart.started.size() == 1);
 }
 
-TEST_CASE("a reload during a run waits for its end; a plan that is gone ends with it") {
+TEST_CASE("a reload that takes the plan away stops its run; the plan goes when the action has ended") {
   Fixture f;
   f.use(f.plan());
   f.alert("ServiceDown");
@@ -201,7 +201,8 @@ TEST_CASE("a reload during a run waits for its end; a plan that is gone ends wit
   f.healthy();
   f.loop.run_due();
   CHECK(f.dispatcher->statuses().empty());
-  CHECK(f.dispatcher->reports()[0].state == "recovered");
+  CHECK(f.dispatcher->reports()[0].state == "aborted");
+  CHECK(f.dispatcher->reports()[0].reason == "its plan is not configured any more");
 }
 
 TEST_CASE("a plan that a reload brings acts on an alert that fires already") {

@@ -52,10 +52,10 @@ struct Site : fakes::RecoverySite {
     loop.run_due();
     return text;
   }
-  // The newest report of a run that did something.
+  // The newest report of a run that did something; a plan that is a dry run by now may have begun one of its own.
   model::RecoveryReport last() const {
     for (const auto& report : dispatcher->reports())
-      if (!report.actions.empty()) return report;
+      if (!report.actions.empty() && report.mode == "enforce") return report;
     return {};
   }
 };
@@ -107,7 +107,7 @@ TEST_CASE("stopped while an action runs: it ends by itself, what was drained com
     REQUIRE(report.actions.size() == 3);
     CHECK(report.actions[1].result == "ok");
     CHECK(report.ended.has_value());
-    CHECK(f.table(state::Table::intents).empty());
+    CHECK(f.table(state::Table::intents).count("order") == 0);
   }
 }
 

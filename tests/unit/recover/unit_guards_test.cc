@@ -237,6 +237,8 @@ TEST_CASE("somebody's queued job, a mask, a frozen unit and a shutdown are respe
 
 TEST_CASE("the unit of the step counts where it is not the service's own") {
   Site f;
+  f.use(nullptr);
+  f.systemd.watchers.clear();
   auto spec = f.plan();
   spec->unit.clear();
   f.restart.unit = "order-core.service";
