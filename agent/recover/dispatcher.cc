@@ -193,7 +193,7 @@ void Dispatcher::limit(NodeLimits limits) {
   rep_->wake_waiting();
 }
 
-int Dispatcher::node_actions_left() const { return rep_->node.actions_left(Mode::enforce); }
+int Dispatcher::node_actions_left() const { return rep_->node.actions_left(); }
 
 std::vector<PlanStatus> Dispatcher::statuses() const {
   std::vector<PlanStatus> out;

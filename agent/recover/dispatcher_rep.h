@@ -94,7 +94,7 @@ struct Dispatcher::Rep {
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
     look_at_units(a, s);
     s.node_busy = node.place(acting(a));
-    s.node_budget = node.budget(a.spec->mode);
+    s.node_budget = node.budget();
     return s;
   }
 
@@ -187,8 +187,8 @@ struct Dispatcher::Rep {
 
   void commit_intent(Active& a) {
     std::vector<Change> changes = books.intent(*a.plan);
-    if (a.plan->current_step().action->may_heal())
-      changes.push_back(node.spend(a.spec->service, a.plan->acts() ? Mode::enforce : Mode::dry_run));
+    // A dry run takes nothing from those that act.
+    if (a.plan->acts() && a.plan->current_step().action->may_heal()) changes.push_back(node.spend(a.spec->service));
     commit(a, std::move(changes));
   }
 

@@ -15,8 +15,7 @@ using state::Table;
 
 constexpr base::Millis kHour{3'600'000};
 
-// No service can have such a name.
-std::string key_of(Mode mode) { return mode == Mode::dry_run ? "dry_run:@node" : "@node"; }
+constexpr const char* kKey = "@node";  // no service can have such a name
 
 Budget budget_of(const NodeLimits& limits) { return {limits.actions_per_hour, kHour, {}}; }
 
@@ -26,10 +25,9 @@ Spent spent_of(std::vector<base::Instant> actions) {
   return spent;
 }
 
-std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, const NodeLimits& limits,
-                                Mode mode) {
+std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, const NodeLimits& limits) {
   const auto& table = state.read(Table::budgets);
-  const auto found = table.find(key_of(mode));
+  const auto found = table.find(kKey);
   if (found == table.end()) return {};
   auto spent = parse_spent(found->second, scheduler.now(), scheduler.wall_now());
   if (spent) return std::move(spent->attempts);
@@ -41,10 +39,7 @@ std::vector<base::Instant> load(const state::State& state, loop::Scheduler& sche
 }  // namespace
 
 NodeLimit::NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
-    : scheduler_(scheduler),
-      limits_(std::move(limits)),
-      real_{load(state, scheduler, limits_, Mode::enforce)},
-      rehearsed_{load(state, scheduler, limits_, Mode::dry_run)} {}
+    : scheduler_(scheduler), limits_(std::move(limits)), actions_(load(state, scheduler, limits_)) {}
 
 Gate NodeLimit::place(const std::vector<std::string>& acting) const {
   const auto count = static_cast<int>(acting.size());
@@ -55,36 +50,33 @@ Gate NodeLimit::place(const std::vector<std::string>& acting) const {
                       limits_.plans_at_once)};
 }
 
-std::vector<base::Instant> NodeLimit::counted(Mode mode) const {
-  std::vector<base::Instant> actions = book(mode).actions;
-  for (const auto& [service, spending] : under_way_)
-    if ((spending.mode == Mode::dry_run) == (mode == Mode::dry_run)) actions.push_back(spending.at);
+std::vector<base::Instant> NodeLimit::counted() const {
+  std::vector<base::Instant> actions = actions_;
+  for (const auto& [service, at] : under_way_) actions.push_back(at);
   std::sort(actions.begin(), actions.end());
   return actions;
 }
 
-int NodeLimit::actions_left(Mode mode) const {
-  return attempts_left(budget_of(limits_), spent_of(counted(mode)), scheduler_.now());
-}
+int NodeLimit::actions_left() const { return attempts_left(budget_of(limits_), spent_of(counted()), scheduler_.now()); }
 
-Gate NodeLimit::budget(Mode mode) const {
-  const Spent spent = spent_of(counted(mode));
+Gate NodeLimit::budget() const {
+  const Spent spent = spent_of(counted());
   const Budget budget = budget_of(limits_);
   const int left = attempts_left(budget, spent, scheduler_.now());
   return {"node_budget", left > 0, fmt::format("{} of {} actions of the node left in 1h", left, budget.attempts),
           next_free(budget, spent, scheduler_.now())};
 }
 
-Change NodeLimit::spend(const std::string& service, Mode mode) {
+Change NodeLimit::spend(const std::string& service) {
   const base::Instant now = scheduler_.now();
-  std::erase_if(book(mode).actions, [&](base::Instant t) { return t + kHour <= now; });
-  under_way_.try_emplace(service, Spending{mode, now});
-  return Change::put(Table::budgets, key_of(mode), to_json(spent_of(counted(mode)), now, scheduler_.wall_now()));
+  std::erase_if(actions_, [&](base::Instant t) { return t + kHour <= now; });
+  under_way_.try_emplace(service, now);
+  return Change::put(Table::budgets, kKey, to_json(spent_of(counted()), now, scheduler_.wall_now()));
 }
 
 void NodeLimit::settle(const std::string& service, Commit how) {
   const auto ended = under_way_.extract(service);
-  if (!ended.empty() && how == Commit::kept) book(ended.mapped().mode).actions.push_back(ended.mapped().at);
+  if (!ended.empty() && how == Commit::kept) actions_.push_back(ended.mapped());
 }
 
 }  // namespace recover

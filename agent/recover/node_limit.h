@@ -36,31 +36,22 @@ class NodeLimit {
   // node_busy: whether another plan may start while those of `acting` act.
   Gate place(const std::vector<std::string>& acting) const;
   // node_budget: whether another action may start.
-  Gate budget(Mode mode) const;
-  int actions_left(Mode mode) const;
+  Gate budget() const;
+  int actions_left() const;
 
   // The service's plan is about to write the intent of an action; the change belongs into that commit. Asked again for
   // the same intent it counts once, until settle() says how the commit ended.
-  state::Change spend(const std::string& service, Mode mode);
+  state::Change spend(const std::string& service);
   enum class Commit { kept, lost };
   void settle(const std::string& service, Commit how);
 
  private:
-  struct Book {
-    std::vector<base::Instant> actions;  // of the last hour, oldest first
-  };
-  struct Spending {
-    Mode mode;
-    base::Instant at;
-  };
-  const Book& book(Mode mode) const { return mode == Mode::dry_run ? rehearsed_ : real_; }
-  Book& book(Mode mode) { return mode == Mode::dry_run ? rehearsed_ : real_; }
-  std::vector<base::Instant> counted(Mode mode) const;  // with those under way
+  std::vector<base::Instant> counted() const;  // with those under way
 
   loop::Scheduler& scheduler_;
   NodeLimits limits_;
-  Book real_, rehearsed_;
-  std::map<std::string, Spending> under_way_;  // by service
+  std::vector<base::Instant> actions_;              // of the last hour, oldest first
+  std::map<std::string, base::Instant> under_way_;  // by service
 };
 
 }  // namespace recover

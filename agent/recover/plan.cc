@@ -18,7 +18,9 @@ const Step& Plan::current_step() const {
 }
 
 const Step* Plan::healing_step() const {
-  if (running() && run_.part == Part::steps && current_step().action->may_heal()) return &current_step();
+  // A run that a crash left may stand behind the end of a plan that was shortened since.
+  const bool stands = running() && run_.part == Part::steps && run_.step < spec_->steps.size();
+  if (stands && current_step().action->may_heal()) return &current_step();
   const auto first = spec_->first_healing();
   return first && (!running() || run_.step < *first) ? &spec_->steps[*first] : nullptr;
 }

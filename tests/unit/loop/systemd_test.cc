@@ -24,7 +24,15 @@ const loop::UnitState kRunning{.load = "loaded",
                                .exec_main_code = 0,
                                .exec_main_status = 0,
                                .active_enter_us = 17,
-                               .active_enter_monotonic_us = 18};
+                               .active_enter_monotonic_us = 18,
+                               .state_change_monotonic_us = 19,
+                               .control_pid = 4712,
+                               .start_timeout_us = loop::UnitState::kForever,
+                               .restart_wait_us = 100'000,
+                               .start_limit_us = 10'000'000,
+                               .start_limit_burst = 5,
+                               .freezer = "running",
+                               .system = "running"};
 const loop::UnitState kFailed{.load = "loaded",
                               .active = "failed",
                               .sub = "failed",
@@ -34,7 +42,8 @@ const loop::UnitState kFailed{.load = "loaded",
                               .exec_main_code = 2,
                               .exec_main_status = 9,
                               .active_enter_us = 17,
-                              .active_enter_monotonic_us = 18};
+                              .active_enter_monotonic_us = 18,
+                              .system = "running"};
 
 bool have(const fakes::BusDaemon& daemon) {
   if (daemon.address.empty()) MESSAGE("skipped: no dbus-daemon here (package dbus)");

@@ -93,12 +93,18 @@ TEST_CASE("a person is not held back by the node's budget") {
   CHECK(f.restart.started.size() == 2);
 }
 
-TEST_CASE("dry runs count in a book of their own") {
+TEST_CASE("dry runs take nothing from the node's budget, however many there are") {
   Node f;
   f.use(f.plan_of("order", recover::Mode::dry_run));
-  f.alert("ServiceDown");
-  f.suffer(minutes{2});
-  CHECK(f.status().reason == "node_budget");
+  for (int outage = 1; outage <= 4; ++outage) {
+    f.world.health["order"] = model::Health::down;
+    f.alert("ServiceDown");
+    f.suffer(minutes{1});
+    CHECK(f.dispatcher->reports().size() == static_cast<std::size_t>(outage));
+    f.healthy();
+    f.loop.run_due();
+  }
+  CHECK(f.dispatcher->reports().at(0).state == "would_run");
   CHECK(f.dispatcher->node_actions_left() == 3);
 }
 
