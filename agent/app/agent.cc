@@ -271,7 +271,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   if (run.outcome.left_out > 0) self_.probe_samples_left_out(spec.service, spec.name, run.outcome.left_out);
   self_.probe_lag(run.lateness);
-  blind_probes_.saw(spec, run.outcome);
+  blind_probes_.saw(spec, run.outcome, loop_.now());
   if (const auto start = verdicts_.new_start(run))
     schedule_->service_started(spec.service, loop_.now() - (now - *start));
   const model::Health health = schedule_->service_health(spec.service);

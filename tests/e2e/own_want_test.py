@@ -5,7 +5,6 @@ all that is down would be restarted at the first failure. Once it has descriptor
 import http.server
 import resource
 import socket
-import subprocess
 import threading
 import time
 
@@ -19,7 +18,7 @@ groups:
 """
 PLAN = """recovery: {{when: {{alert: ServiceDown}}, mode: enforce, guards: {{min_uptime: 0s, cooldown: 0s, agent_uptime: 0s}},
       budget: {{attempts: 5, backoff: {{initial: 100ms, factor: 1, jitter: 0}}}},
-      steps: [{{do: {{command: [/usr/bin/touch, {where}/acted-{name}]}}, timeout: 5s}}]}}"""
+      steps: [{{do: {{command: {{argv: [/usr/bin/touch, {where}/acted-{name}]}}}}, timeout: 5s}}]}}"""
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -33,16 +32,21 @@ class Answer(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # the agent resets what it is done with
+
+
 def failures(agent, name, reason):
     found = agent.query(f'fettle_probe_failures_total{{service="{name}",reason="{reason}"}}')
     return sum(float(series["value"][1]) for series in found)
 
 
-with lib.folder() as where, subprocess.Popen(["sleep", "600"]) as child:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+with lib.folder() as where, lib.Process(where, "sleeper", ["sleep", "600"]) as sleeper:
+    server = Server(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
-    (where / "child.pid").write_text(f"{child.pid}\n")
+    (where / "child.pid").write_text(f"{sleeper.child.pid}\n")
     (where / "rules.yml").write_text(RULE)
     (where / "dump").write_text("x")
     listening = socket.socket(socket.AF_UNIX)
@@ -86,12 +90,11 @@ with lib.folder() as where, subprocess.Popen(["sleep", "600"]) as child:
         assert not agent.logged("recovery"), agent.text()
         assert not list(where.glob("acted-*")), list(where.glob("acted-*"))
 
-        child.kill()
-        child.wait()
+        sleeper.kill()
         server.shutdown()
         server.server_close()
         for name, reason in [("process", "process_gone"), ("tcp", "refused")]:
             lib.wait_for(f"{name} to be down", lambda: agent.service(name)["health"] == "down")
             assert agent.service(name)["probes"][0]["reason"] == reason, agent.service(name)
-            lib.wait_for(f"the plan of {name}", lambda: (where / f"acted-{name}").exists(), 30)
+        lib.wait_for("the plan of the process", (where / "acted-process").exists, 30)
 print("ok")
