@@ -142,7 +142,7 @@ TEST_CASE("mysql speaks caching_sha2_password: from the cache, over a safe way, 
 TEST_CASE("mysql says nothing but its wish for TLS in the clear, and what is slipped in before TLS ends it") {
   constexpr std::uint32_t kOffersTls = 0x81ff'ffff;
   const std::string wish =
-      packet(1, little_endian(0x8aa0d, 4) + little_endian(1 << 24, 4) + "\x2d" + std::string(23, 0));
+      packet(1, little_endian(0x8aa05, 4) + little_endian(1 << 24, 4) + "\x2d" + std::string(23, 0));
   struct Row {
     const char* name;
     std::string asks;
