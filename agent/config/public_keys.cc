@@ -15,8 +15,8 @@ constexpr std::string_view kPublic[] = {
     "token_url", "track_file", "unix_socket", "upstream", "url", "urls", "vhost",
     // what something is called
     "alert", "allow_labels", "backend", "backends", "container", "depends_on", "drop_labels", "from", "instance", "job",
-    "match", "metrics", "name", "node", "pass_environment", "pass_labels", "peers", "prefix", "process_name", "program",
-    "query_name", "queues", "self", "service", "topics", "type", "unit", "user", "username",
+    "lists", "match", "metrics", "name", "node", "pass_environment", "pass_labels", "peers", "prefix", "process_name",
+    "program", "query_name", "queues", "self", "service", "streams", "topics", "type", "unit", "user", "username",
     // what is wanted
     "compression", "equals", "expect", "fail_if_all_match_regexp", "fail_if_body_json_matches_cel",
     "fail_if_body_json_not_matches_cel", "fail_if_body_matches_regexp", "fail_if_body_not_matches_regexp",
