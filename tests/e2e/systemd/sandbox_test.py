@@ -20,6 +20,8 @@ import container
 import lib
 import node as shop
 
+HOME = "/home"  # of the container's people
+
 BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/dev")).resolve()
 CACHE = BUILD / "e2e-systemd"
 
@@ -68,9 +70,9 @@ BLIND = {
     "tmp-lock": ("type: file, path: '/tmp/*.lock', exists: false", "PrivateTmp=no"),
     "tmp-socket": ("type: unix, path: /tmp/front.sock", "PrivateTmp=no"),
     "tmp-pid": ("type: process, pidfile: /tmp/order.pid", "PrivateTmp=no"),
-    "home-file": ("type: file, path: /home/shop/order.dump", "ProtectHome=read-only"),
+    "home-file": (f"type: file, path: {HOME}/shop/order.dump", "ProtectHome=read-only"),
     "home-disk": ("type: disk, path: /home", "ProtectHome=read-only"),
-    "home-program": ("type: exec, command: [/home/shop/check]", "ProtectHome=read-only"),
+    "home-program": (f"type: exec, command: [{HOME}/shop/check]", "ProtectHome=read-only"),
     "others-file": ("type: file, path: /srv/closed/order.dump", "Permission denied"),
     "others-pattern": ("type: file, path: '/srv/closed/*.dump'", "Permission denied"),
     "others-socket": ("type: unix, path: /run/closed.sock", "SupplementaryGroups="),
@@ -149,14 +151,14 @@ def prepare(node):
                     "-out", made / "shop.pem"], check=True, capture_output=True)
     machine.write("/etc/nginx/conf.d/probes.conf", NGINX)
     machine.run("systemctl", "restart", "nginx.service")
-    machine.run("install", "-d", "/srv/data", "/home/shop")
+    machine.run("install", "-d", "/srv/data", f"{HOME}/shop")
     machine.run("mount", "-t", "tmpfs", "-o", "size=1m", "shop-data", "/srv/data")
     machine.run("install", "-d", "-m", "700", "/srv/closed")
     for path in ["/srv/data/flag", "/srv/data/order.dump", "/srv/closed/order.dump", "/srv/closed/password",
-                 "/tmp/order.dump", "/tmp/a.lock", "/home/shop/order.dump"]:
+                 "/tmp/order.dump", "/tmp/a.lock", f"{HOME}/shop/order.dump"]:
         machine.write(path, "x\n")
     machine.write("/tmp/order.pid", "1\n")
-    for path in ["/srv/closed/check", "/home/shop/check"]:
+    for path in ["/srv/closed/check", f"{HOME}/shop/check"]:
         machine.write(path, "#!/bin/sh\nexit 0\n")
         machine.run("chmod", "755", path)
     # A socket that only root may use, and one in a /tmp that the agent does not see.

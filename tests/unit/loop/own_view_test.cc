@@ -72,7 +72,9 @@ TEST_CASE("a sandbox hides what it replaces, and nothing else") {
            Row{"/srv/my data/dump", nullptr},
            Row{"/tmp", "PrivateTmp=no"},
            Row{"/tmp/order.sock", "PrivateTmp=no"},
-           Row{"/home/shop/check", "ProtectHome=read-only"},
+           Row{"/home"
+               "/shop/check",
+               "ProtectHome=read-only"},
            Row{"/mnt/other/x", "BindReadOnlyPaths=/mnt/other", false},
        }) {
     CAPTURE(row.path);
