@@ -109,7 +109,9 @@ with lib.folder() as where:
         assert requests(agent, receiver="am", target=f"http://127.0.0.1:{good}", result="retried") == 0
         assert requests(agent, receiver="am", target=f"http://127.0.0.1:{names['tarpit']}", result="sent") == 0
         lib.wait_for("nothing to wait for the webhook", lambda: not agent.query('fettle_notifications_waiting{receiver="ops"} > 0'))
-        lines = agent.logged("notifications do not get through; they are kept and tried again")
-        assert len(lines) == 2, f"{len(lines)} lines for two targets that failed"
+        # Once for each target, and once more where it still fails after a reload.
+        for target, most in ((hook, 1), (names["tarpit"], 3)):
+            lines = agent.logged("notifications do not get through; they are kept and tried again", f"target=http://127.0.0.1:{target} ")
+            assert 1 <= len(lines) <= most, f"{len(lines)} lines for {target}"
         assert len(agent.logged("notifications get through again")) == 1
         assert "hidden" not in agent.text()
