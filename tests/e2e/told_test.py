@@ -15,7 +15,7 @@ KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 25
 SERVICES = [f"s{i}" for i in range(5)]
 
 CONFIG = """
-global: {interval: 100ms, timeout: 1s, evaluation_interval: 200ms}
+global: {interval: 100ms, timeout: 100ms, evaluation_interval: 200ms}
 rule_files: [rules.yml]
 services:
 """ + "".join(f"""  {s}: {{probes: [{{name: file, type: file, path: "WHERE/{s}", failure_threshold: 1}}]}}
