@@ -26,6 +26,9 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr base::Duration kFirstRetry = 100ms, kLastRetry = 30s;
 constexpr std::size_t kEndedJobs = 64;
+// A read asks a dozen questions, and the bus refuses a 129th that waits for its answer: after a daemon-reload all units
+// are read again.
+constexpr std::ptrdiff_t kReadsAtOnce = 6;
 
 // The mode is how a job meets one that waits or runs already (org.freedesktop.systemd1(5)). "fail" gives way to what it
 // cannot be merged with, such as the stop that an operator has just asked for; a stop takes the place of a start that
@@ -64,6 +67,7 @@ struct SdBusSystemd::Bus {
     Slot changes;
     std::unique_ptr<UnitRead> reading;
     bool stale = false;  // it changed again while it was read
+    bool waits = false;  // for its turn to be read
   };
 
   Bus(EventLoop& l, std::string a) : loop(l), address(std::move(a)) {}
@@ -73,6 +77,7 @@ struct SdBusSystemd::Bus {
   void retry_later();
   void follow(Watched& watched);  // on the present connection
   void refresh(Watched& watched);
+  void read_next();
   void tell(Watched& watched, State state);
   void tell_all(const base::Error& error);
   void drop(Watched& watched, Watcher* watcher);
@@ -291,6 +296,7 @@ void SdBusSystemd::Bus::lost() {
   const base::Error error{base::Kind::unavailable, "the connection to systemd's bus is lost"};
   for (auto& [name, watched] : units) {
     watched->reading.reset();
+    watched->waits = false;
     watched->changes.reset();
   }
   signals.clear();
@@ -336,13 +342,25 @@ void SdBusSystemd::Bus::refresh(Watched& watched) {
     watched.stale = true;
     return;
   }
+  const auto now =
+      std::count_if(units.begin(), units.end(), [](const auto& each) { return each.second->reading != nullptr; });
+  watched.waits = now >= kReadsAtOnce;
+  if (watched.waits) return;
   watched.reading = std::make_unique<UnitRead>(*connection, watched.unit, [this, &watched](State state) {
     // The read goes when it has returned, not from under itself.
     const auto finished = std::move(watched.reading);
     retry_after = kFirstRetry;
     if (std::exchange(watched.stale, false)) refresh(watched);
+    read_next();
     tell(watched, std::move(state));
   });
+}
+
+void SdBusSystemd::Bus::read_next() {
+  for (auto& [name, other] : units) {
+    if (other->waits) refresh(*other);
+    if (other->waits) return;
+  }
 }
 
 // Each watcher hears a state once. May destroy `watched`.
@@ -361,7 +379,9 @@ void SdBusSystemd::Bus::tell(Watched& watched, State state) {
 
 void SdBusSystemd::Bus::drop(Watched& watched, Watcher* watcher) {
   std::erase(watched.watchers, watcher);
-  if (watched.watchers.empty()) units.erase(std::string(watched.unit));
+  if (!watched.watchers.empty()) return;
+  units.erase(std::string(watched.unit));
+  if (connection != nullptr) read_next();
 }
 
 int SdBusSystemd::Bus::on_changed(sd_bus_message*, void* watched, sd_bus_error*) {

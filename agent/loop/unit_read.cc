@@ -136,6 +136,9 @@ int UnitRead::on_job(sd_bus_message* reply, void* self, sd_bus_error*) {
 int UnitRead::on_property(sd_bus_message* reply, void* self, sd_bus_error*) {
   auto& read = *static_cast<UnitRead*>(self);
   const std::string_view property = kProperties.at(read.next_property_++);
+  // What a type of unit does not have is an error, too, and no matter; a question that the bus did not let through is.
+  if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED) != 0)
+    read.error_ = bus_error(reply, fmt::format("cannot read the state of {}", read.unit_));
   if (sd_bus_message_is_method_error(reply, nullptr) == 0) {
     UnitState& state = read.state_;
     if (property == "Result") state.result = read_string(reply);
