@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -12,21 +11,6 @@ namespace loop {
 namespace {
 
 constexpr std::uint64_t kAnswerWithin = 10'000'000;  // microseconds; callers have deadlines of their own
-
-// What only some types of units have; answers that do not come leave the default.
-constexpr std::array kProperties{"Result",     "NRestarts",        "MainPID",     "ExecMainCode",   "ExecMainStatus",
-                                 "ControlPID", "TimeoutStartUSec", "RestartUSec", "RestartUSecNext"};
-
-// "order.service" → "org.freedesktop.systemd1.Service"; "" for types without such properties.
-std::string type_interface(std::string_view unit) {
-  constexpr std::array kTypes{std::pair{".service", "Service"}, std::pair{".socket", "Socket"},
-                              std::pair{".timer", "Timer"},     std::pair{".mount", "Mount"},
-                              std::pair{".path", "Path"},       std::pair{".scope", "Scope"},
-                              std::pair{".swap", "Swap"},       std::pair{".automount", "Automount"}};
-  for (const auto& [suffix, type] : kTypes)
-    if (unit.ends_with(suffix)) return fmt::format("{}.{}", kSystemd, type);
-  return "";
-}
 
 std::string read_string(sd_bus_message* message) {
   const char* text = nullptr;
@@ -62,9 +46,9 @@ std::string unit_path(const std::string& unit) {
 UnitRead::UnitRead(BusConnection& bus, const std::string& unit, Done done)
     : bus_(bus), unit_(unit), done_(std::move(done)) {
   const std::string path = unit_path(unit);
-  ask(path, "org.freedesktop.systemd1.Unit", nullptr, &UnitRead::on_unit);
-  if (const std::string interface = type_interface(unit); !interface.empty())
-    for (const char* property : kProperties) ask(path, interface.c_str(), property, &UnitRead::on_property);
+  // Of all interfaces that the unit has: one question, because a bus lets only so many wait for their answers, and
+  // after a daemon-reload all units are read again.
+  ask(path, "", nullptr, &UnitRead::on_unit);
   ask("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "SystemState", &UnitRead::on_system);
   bus.sent();
 }
@@ -111,6 +95,16 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     else if (property == "StartLimitIntervalUSec") state.start_limit_us = read_number<std::uint64_t>(reply, "t");
     else if (property == "StartLimitBurst") state.start_limit_burst = read_number<std::uint32_t>(reply, "u");
     else if (property == "FreezerState") state.freezer = read_string(reply);
+    else if (property == "Result") state.result = read_string(reply);
+    else if (property == "NRestarts") state.restarts = read_number<std::uint32_t>(reply, "u");
+    else if (property == "MainPID") state.main_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
+    else if (property == "ExecMainCode") state.exec_main_code = read_number<std::int32_t>(reply, "i");
+    else if (property == "ExecMainStatus") state.exec_main_status = read_number<std::int32_t>(reply, "i");
+    else if (property == "ControlPID") state.control_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
+    else if (property == "TimeoutStartUSec") state.start_timeout_us = read_number<std::uint64_t>(reply, "t");
+    // Since systemd 254 the wait grows with each restart in a row: RestartUSecNext.
+    else if (property == "RestartUSec" || property == "RestartUSecNext")
+      state.restart_wait_us = std::max(state.restart_wait_us, read_number<std::uint64_t>(reply, "t"));
     else sd_bus_message_skip(reply, "v");
     sd_bus_message_exit_container(reply);
   }
@@ -128,31 +122,6 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
 int UnitRead::on_job(sd_bus_message* reply, void* self, sd_bus_error*) {
   auto& read = *static_cast<UnitRead*>(self);
   if (sd_bus_message_is_method_error(reply, nullptr) == 0) read.state_.job = read_string(reply);
-  read.answered();
-  return 0;
-}
-
-// Replies come in the order of the questions.
-int UnitRead::on_property(sd_bus_message* reply, void* self, sd_bus_error*) {
-  auto& read = *static_cast<UnitRead*>(self);
-  const std::string_view property = kProperties.at(read.next_property_++);
-  // What a type of unit does not have is an error, too, and no matter; a question that the bus did not let through is.
-  if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED) != 0)
-    read.error_ = bus_error(reply, fmt::format("cannot read the state of {}", read.unit_));
-  if (sd_bus_message_is_method_error(reply, nullptr) == 0) {
-    UnitState& state = read.state_;
-    if (property == "Result") state.result = read_string(reply);
-    if (property == "NRestarts") state.restarts = read_number<std::uint32_t>(reply, "u");
-    if (property == "MainPID") state.main_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
-    if (property == "ExecMainCode") state.exec_main_code = read_number<std::int32_t>(reply, "i");
-    if (property == "ExecMainStatus") state.exec_main_status = read_number<std::int32_t>(reply, "i");
-    if (property == "ControlPID") state.control_pid = static_cast<pid_t>(read_number<std::uint32_t>(reply, "u"));
-    if (property == "TimeoutStartUSec") state.start_timeout_us = read_number<std::uint64_t>(reply, "t");
-    if (property == "RestartUSec") state.restart_wait_us = read_number<std::uint64_t>(reply, "t");
-    // Since systemd 254: the wait grows with each restart in a row.
-    if (property == "RestartUSecNext")
-      state.restart_wait_us = std::max(state.restart_wait_us, read_number<std::uint64_t>(reply, "t"));
-  }
   read.answered();
   return 0;
 }

@@ -26,7 +26,6 @@ class UnitRead {
  private:
   void ask(const std::string& path, const char* interface, const char* property, sd_bus_message_handler_t on_reply);
   static int on_unit(sd_bus_message* reply, void* self, sd_bus_error*);
-  static int on_property(sd_bus_message* reply, void* self, sd_bus_error*);
   static int on_job(sd_bus_message* reply, void* self, sd_bus_error*);
   static int on_system(sd_bus_message* reply, void* self, sd_bus_error*);
   void answered();
@@ -37,8 +36,7 @@ class UnitRead {
   UnitState state_;
   std::optional<base::Error> error_;
   int pending_ = 0;
-  std::vector<Slot> slots_;  // of the properties in the order of their questions, after the unit's own
-  std::size_t next_property_ = 0;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace loop

@@ -145,7 +145,6 @@ class FakeSystemd {
     if (method == "GetAll") return all(m, path);
     if (method == "Get" && jobs_of_units_.contains(path))
       return sd_bus_reply_method_return(m, "v", "s", jobs_of_units_[path].c_str());
-    if (method == "Get") return one(m, units_[path]);
     if (method == "Subscribe") return sd_bus_reply_method_return(m, "");
     const char *unit = "", *mode = "";
     sd_bus_message_read(m, "s", &unit);
@@ -177,38 +176,22 @@ class FakeSystemd {
     }
     sd_bus_message* reply = nullptr;
     sd_bus_message_new_method_return(m, &reply);
-    sd_bus_message_append(reply, "a{sv}", 11, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7),
-                          job.c_str(), "LoadState", "s", state.load.empty() ? "not-found" : state.load.c_str(),
-                          "ActiveState", "s", state.active.c_str(), "Documentation", "as", 0, "SubState", "s",
-                          state.sub.c_str(), "ActiveEnterTimestamp", "t", state.active_enter_us,
-                          "ActiveEnterTimestampMonotonic", "t", state.active_enter_monotonic_us,
-                          "StateChangeTimestampMonotonic", "t", state.state_change_monotonic_us,
-                          "StartLimitIntervalUSec", "t", state.start_limit_us, "StartLimitBurst", "u",
-                          state.start_limit_burst, "FreezerState", "s", state.freezer.c_str());
+    sd_bus_message_append(
+        reply, "a{sv}", 19, "Job", "(uo)", static_cast<std::uint32_t>(job == "/" ? 0 : 7), job.c_str(), "LoadState",
+        "s", state.load.empty() ? "not-found" : state.load.c_str(), "ActiveState", "s", state.active.c_str(),
+        "Documentation", "as", 0, "SubState", "s", state.sub.c_str(), "ActiveEnterTimestamp", "t",
+        state.active_enter_us, "ActiveEnterTimestampMonotonic", "t", state.active_enter_monotonic_us,
+        "StateChangeTimestampMonotonic", "t", state.state_change_monotonic_us, "StartLimitIntervalUSec", "t",
+        state.start_limit_us, "StartLimitBurst", "u", state.start_limit_burst, "FreezerState", "s",
+        state.freezer.c_str(), "Result", "s", (path.ends_with("_2eservice") ? state.result.c_str() : ""), "NRestarts",
+        "u", state.restarts, "MainPID", "u", static_cast<std::uint32_t>(state.main_pid), "ExecMainCode", "i",
+        state.exec_main_code, "ExecMainStatus", "i", state.exec_main_status, "ControlPID", "u",
+        static_cast<std::uint32_t>(state.control_pid), "TimeoutStartUSec", "t", state.start_timeout_us, "RestartUSec",
+        "t", state.restart_wait_us);
     sd_bus_send(nullptr, reply, nullptr);
     sd_bus_message_unref(reply);
     return 1;
   }
-  static int one(sd_bus_message* m, const loop::UnitState& state) {
-    const char *interface = "", *name = "";
-    sd_bus_message_read(m, "ss", &interface, &name);
-    const std::string_view property = name;
-    if (std::string_view(interface) != "org.freedesktop.systemd1.Service")
-      return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no");
-    if (property == "Result") return sd_bus_reply_method_return(m, "v", "s", state.result.c_str());
-    if (property == "NRestarts") return sd_bus_reply_method_return(m, "v", "u", state.restarts);
-    if (property == "MainPID")
-      return sd_bus_reply_method_return(m, "v", "u", static_cast<std::uint32_t>(state.main_pid));
-    if (property == "ExecMainCode") return sd_bus_reply_method_return(m, "v", "i", state.exec_main_code);
-    if (property == "ControlPID")
-      return sd_bus_reply_method_return(m, "v", "u", static_cast<std::uint32_t>(state.control_pid));
-    if (property == "TimeoutStartUSec") return sd_bus_reply_method_return(m, "v", "t", state.start_timeout_us);
-    if (property == "RestartUSec") return sd_bus_reply_method_return(m, "v", "t", state.restart_wait_us);
-    if (property == "RestartUSecNext")  // as systemd before 254 has it
-      return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no");
-    return sd_bus_reply_method_return(m, "v", "i", state.exec_main_status);
-  }
-
   sd_bus* bus_ = nullptr;
   mutable std::mutex mutex_;
   std::map<std::string, loop::UnitState> units_;
