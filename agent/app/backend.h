@@ -43,7 +43,7 @@ class Backend final : public web::Backend {
         loop_side_(std::move(loop_side)),
         self_metrics_(std::move(self_metrics)) {}
 
-  // The loop has ended: whoever waits for it is told so, and whoever asks. On the loop's thread.
+  // After the loop has ended: all open and later requests fail with Kind::unavailable. On the loop's thread.
   void close() { questions_.close(); }
 
   base::Result<std::unique_ptr<promql::Queryable>> read_samples(const std::vector<promql::Needs>& needs,

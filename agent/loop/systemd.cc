@@ -26,8 +26,8 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr base::Duration kFirstRetry = 100ms, kLastRetry = 30s;
 constexpr std::size_t kEndedJobs = 64;
-// A read asks a dozen questions, and the bus refuses a 129th that waits for its answer: after a daemon-reload all units
-// are read again.
+// Reads that run at the same time. The bus allows 128 pending replies, and a daemon-reload makes every watched unit be
+// read again.
 constexpr std::ptrdiff_t kReadsAtOnce = 6;
 
 // The mode is how a job meets one that waits or runs already (org.freedesktop.systemd1(5)). "fail" gives way to what it
