@@ -115,12 +115,17 @@ struct FakePids final : loop::PidWatcher {
 };
 
 struct FakeSystemd final : loop::Systemd {
+  using Watchers = std::multimap<std::string, std::function<void(const base::Result<loop::UnitState>&)>>;
   explicit FakeSystemd(FakeLoop& l) : reads(l), jobs(l), loop_(l) {}
   loop::Handle watch_unit(const std::string& unit,
                           std::function<void(const base::Result<loop::UnitState>&)> on_state) override {
-    struct Nothing final : loop::Registration {};
-    watchers.emplace(unit, std::move(on_state));
-    return loop::Handle(std::make_unique<Nothing>());
+    struct Watch final : loop::Registration {
+      Watch(Watchers& all, Watchers::iterator own) : all_(all), own_(own) {}
+      ~Watch() override { all_.erase(own_); }
+      Watchers& all_;
+      Watchers::iterator own_;
+    };
+    return loop::Handle(std::make_unique<Watch>(watchers, watchers.emplace(unit, std::move(on_state))));
   }
   loop::Handle read_unit(const std::string& unit, base::Instant,
                          std::function<void(base::Result<loop::UnitState>)> done) override {
@@ -131,7 +136,7 @@ struct FakeSystemd final : loop::Systemd {
                        std::function<void(base::Result<std::string>)> done) override {
     return jobs.ask(verb + " " + unit, std::move(done));
   }
-  std::multimap<std::string, std::function<void(const base::Result<loop::UnitState>&)>> watchers;
+  Watchers watchers;
   Desk<std::string, base::Result<loop::UnitState>> reads;
   Desk<std::string, base::Result<std::string>> jobs;
   std::function<base::Result<loop::UnitState>(const std::string& unit)> on_read{};  // in place of the desk
