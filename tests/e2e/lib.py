@@ -55,8 +55,9 @@ def fettle(*words, **options):
     return subprocess.run([FETTLE, *map(str, words)], capture_output=True, text=True, **options)
 
 
-def wait_for(what, holds, seconds=20):
-    """Asks until `holds` gives something true, and returns it. Connection errors mean: not yet."""
+def wait_for(what, holds, seconds=20, state=None):
+    """Asks until `holds` gives something true, and returns it. Connection errors mean: not yet. `state` says what there was
+    instead."""
     end = time.monotonic() + seconds
     last = None
     while time.monotonic() < end:
@@ -67,7 +68,7 @@ def wait_for(what, holds, seconds=20):
         except (urllib.error.URLError, ConnectionError, OSError, KeyError, ValueError) as error:
             last = error
         time.sleep(0.02)
-    raise AssertionError(f"waited {seconds} s for: {what}" + (f" (last: {last})" if last else ""))
+    raise AssertionError(f"waited {seconds} s for: {what}" + (f" (last: {last})" if last else "") + (f"; {state()}" if state else ""))
 
 
 @contextlib.contextmanager
@@ -141,6 +142,11 @@ class Agent(Process):
     def query(self, expr):
         answer = get_json(f"{self.url}/api/v1/query?" + urllib.parse.urlencode({"query": expr}))
         return answer["data"]["result"]
+
+    def waiting(self, receiver):
+        """Messages that the receiver has not taken, as the page of metrics has it now: the store has it later."""
+        page = get(f"{self.url}/metrics")
+        return float(page.split(f'fettle_notifications_waiting{{receiver="{receiver}"}} ')[1].split("\n")[0])
 
     def service(self, name):
         services = get_json(f"{self.url}/api/v1/services")["data"]["services"]

@@ -108,7 +108,7 @@ with lib.folder() as where:
 
         assert requests(agent, receiver="am", target=f"http://127.0.0.1:{good}", result="retried") == 0
         assert requests(agent, receiver="am", target=f"http://127.0.0.1:{names['tarpit']}", result="sent") == 0
-        lib.wait_for("nothing to wait for the webhook", lambda: not agent.query('fettle_notifications_waiting{receiver="ops"} > 0'))
+        lib.wait_for("nothing to wait for the webhook", lambda: agent.waiting("ops") == 0)
         # Once for each target, and once more where it still fails after a reload.
         for target, most in ((hook, 1), (names["tarpit"], 3)):
             lines = agent.logged("notifications do not get through; they are kept and tried again", f"target=http://127.0.0.1:{target} ")
