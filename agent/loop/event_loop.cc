@@ -30,12 +30,11 @@ struct FreeEvent {
   void operator()(event* e) const { event_free(e); }
 };
 
-// The change list joins a drop and a new watch of one descriptor within a turn to a single epoll_ctl, and takes EBADF
-// and ENOENT for what they are: the owner closed it first.
-event_base* make_base() {
+// The change list takes EBADF and ENOENT for what they are: the owner closed the descriptor first.
+event_base* make_base(EpollChanges changes) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
-  event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  if (changes == EpollChanges::together) event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
   event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
   event_base* base = event_base_new_with_config(config);
   event_config_free(config);
@@ -47,7 +46,7 @@ event_base* make_base() {
 struct EventLoop::Core {
   class Watch;
 
-  Core();
+  explicit Core(EpollChanges changes);
   ~Core();
   void turn();
   void run_due();
@@ -112,7 +111,7 @@ class EventLoop::Core::Watch final : public Registration {
   bool* dropped_ = nullptr;
 };
 
-EventLoop::Core::Core() : base(make_base()) {
+EventLoop::Core::Core(EpollChanges changes) : base(make_base(changes)) {
   CHECK(base != nullptr);
   CHECK(wake);
   CHECK(clock);
@@ -220,7 +219,7 @@ void EventLoop::Core::turn() {
   end_turn();
 }
 
-EventLoop::EventLoop() : core_(std::make_unique<Core>()) {}
+EventLoop::EventLoop(EpollChanges changes) : core_(std::make_unique<Core>(changes)) {}
 EventLoop::~EventLoop() = default;
 
 base::Instant EventLoop::now() const { return base::Clock::now(); }

@@ -18,9 +18,14 @@ struct Ready {
   bool write = false;
 };
 
+// When epoll hears of a watch that came or went: all of a turn together at its end, which joins a drop and a new watch
+// of one descriptor to one call; or at once, for a loop beside threads that open and close descriptors of their own: a
+// change that comes late may name a descriptor that is another thread's by then.
+enum class EpollChanges { together, at_once };
+
 class EventLoop final : public Scheduler {
  public:
-  EventLoop();
+  explicit EventLoop(EpollChanges changes = EpollChanges::together);
   ~EventLoop() override;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;

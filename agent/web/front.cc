@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "loop/deferred_delete.h"
 #include "loop/event_loop.h"
 #include "loop/slow_calls.h"
 #include "web/client_connection.h"
@@ -92,13 +93,13 @@ class Front::Rep {
   void call(Client& client);
   void worker_free(Lane lane);
   void refuse(Client& client, Refusals::Reason reason, Response response);
-  void bury(Client& client);
+  void closed(Client& client);
   void look_whether_done();
   Admin admin_of(const std::optional<loop::Peer>& peer) const {
     return peer ? Admin{admin_right(*peer, admin_groups_), peer->user, peer->process} : Admin{};
   }
 
-  loop::EventLoop loop_;
+  loop::EventLoop loop_{loop::EpollChanges::at_once};  // the workers' threads close descriptors, too
   loop::ThreadedCalls slow_calls_{loop_};
   const std::string workers_socket_;
   const std::array<int, kLanes> workers_;
@@ -112,13 +113,12 @@ class Front::Rep {
   PasswordChecks checks_{slow_calls_, auth_};
   std::list<Entrance> entrances_;
   Clients clients_;
-  Clients dead_;  // until the next turn
-  loop::Handle burial_;
   std::map<std::uint64_t, Client*> under_way_;  // by the number of their exchange
   std::array<std::deque<Client*>, kLanes> queues_;
   std::array<int, kLanes> busy_{};
   std::list<std::unique_ptr<WorkerCall>> calls_;
   std::size_t unsent_ = 0;  // of all clients
+  loop::DeferredDelete deferred_{loop_};
   bool stopping_ = false;
   bool done_ = false;
   loop::Handle patience_;
@@ -153,7 +153,24 @@ struct Front::Rep::Client final : ClientConnection::Owner {
     since = rep.loop_.now();
     in_waiting = entrance.waiting.insert(entrance.waiting.end(), this);
   }
-  void on_closed() override { rep.bury(*this); }
+  void on_closed() override { rep.closed(*this); }
+
+  // Its place goes to the next one; whatever goes on for it ends without it.
+  void cut() {
+    if (call) std::exchange(call, nullptr)->forget();
+    if (exchange) {
+      exchange->left = true;
+      exchange->gone = true;
+      rep.under_way_.erase(number);
+      rep.on_left_();
+    }
+    if (queued) std::erase(rep.queues_.at(static_cast<std::size_t>(lane)), this);
+    patience.reset();
+    alive.reset();
+    rep.unsent_ -= std::exchange(counted, 0);
+    entrance.room.leave(owner);
+    --rep.connections_;
+  }
 
   std::size_t rep_buffer() const { return rep.unsent_ < kBuffers ? kBuffer : kShortBuffer; }
   void count_unsent() {
@@ -374,23 +391,10 @@ void Front::Rep::refuse(Client& client, Refusals::Reason reason, Response respon
 }
 
 // Called from within the connection, which must live until it has returned.
-void Front::Rep::bury(Client& client) {
-  if (client.call) std::exchange(client.call, nullptr)->forget();
-  if (client.exchange) {
-    client.exchange->left = true;
-    client.exchange->gone = true;
-    under_way_.erase(client.number);
-    on_left_();
-  }
-  if (client.queued) std::erase(queues_.at(static_cast<std::size_t>(client.lane)), &client);
-  client.patience.reset();
-  client.alive.reset();
-  unsent_ -= client.counted;
-  client.counted = 0;
-  client.entrance.room.leave(client.owner);
-  --connections_;
-  dead_.splice(dead_.end(), clients_, client.here);
-  burial_ = loop_.at(loop_.now(), [this] { dead_.clear(); });
+void Front::Rep::closed(Client& client) {
+  std::unique_ptr<Client> own = std::move(*client.here);
+  clients_.erase(client.here);
+  deferred_.add(std::move(own));
   look_whether_done();
 }
 
