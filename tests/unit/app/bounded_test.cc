@@ -28,7 +28,7 @@ using model::Reason;
 struct Node {
   std::filesystem::path folder;
   fakes::ProbeWorld fakes;
-  loop::EventLoop loop;
+  loop::EventLoop loop{loop::EpollChanges::at_once};  // the servers have threads
   loop::AresResolver resolver;
   loop::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
