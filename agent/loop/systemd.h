@@ -25,18 +25,19 @@ struct UnitState {
   std::string job{};   // what somebody asked for and has not ended: start, stop, restart …; "": nothing
   std::uint32_t restarts = 0;  // NRestarts
   pid_t main_pid = 0;
-  int exec_main_code = 0;                       // CLD_EXITED, CLD_KILLED, CLD_DUMPED
-  int exec_main_status = 0;                     // exit code or signal, by the code
-  std::uint64_t active_enter_us = 0;            // ActiveEnterTimestamp, wall microseconds; 0: never
-  std::uint64_t active_enter_monotonic_us = 0;  // the same by the clock that nobody sets
-  std::uint64_t state_change_monotonic_us = 0;  // of `active` or `sub`
-  pid_t control_pid = 0;                        // of ExecStartPre=, ExecReload= … that is running
-  std::uint64_t start_timeout_us = 0;           // TimeoutStartSec=, kForever for infinity; 0: not known
-  std::uint64_t restart_wait_us = 0;            // from an end to systemd's own restart; 0: not known
-  std::uint64_t start_limit_us = 0;             // StartLimitIntervalSec=
-  std::uint32_t start_limit_burst = 0;          // that many starts within it
-  std::string freezer{};                        // running, freezing, frozen, thawing; "": not known
-  std::string system{};                         // the whole node: starting, running, degraded, stopping …
+  int exec_main_code = 0;                        // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int exec_main_status = 0;                      // exit code or signal, by the code
+  std::uint64_t active_enter_us = 0;             // ActiveEnterTimestamp, wall microseconds; 0: never
+  std::uint64_t active_enter_monotonic_us = 0;   // the same by the clock that nobody sets
+  std::uint64_t inactive_exit_monotonic_us = 0;  // when it last began to start; 0: never
+  std::uint64_t state_change_monotonic_us = 0;   // of `active` or `sub`
+  pid_t control_pid = 0;                         // of ExecStartPre=, ExecReload= … that is running
+  std::uint64_t start_timeout_us = 0;            // TimeoutStartSec=, kForever for infinity; 0: not known
+  std::uint64_t restart_wait_us = 0;             // from an end to systemd's own restart; 0: not known
+  std::uint64_t start_limit_us = 0;              // StartLimitIntervalSec=
+  std::uint32_t start_limit_burst = 0;           // that many starts within it
+  std::string freezer{};                         // running, freezing, frozen, thawing; "": not known
+  std::string system{};                          // the whole node: starting, running, degraded, stopping …
   static constexpr std::uint64_t kForever = UINT64_MAX;
   friend bool operator==(const UnitState&, const UnitState&) = default;
 };

@@ -90,6 +90,8 @@ int UnitRead::on_unit(sd_bus_message* reply, void* self, sd_bus_error*) {
     else if (property == "ActiveEnterTimestamp") state.active_enter_us = read_number<std::uint64_t>(reply, "t");
     else if (property == "ActiveEnterTimestampMonotonic")
       state.active_enter_monotonic_us = read_number<std::uint64_t>(reply, "t");
+    else if (property == "InactiveExitTimestampMonotonic")
+      state.inactive_exit_monotonic_us = read_number<std::uint64_t>(reply, "t");
     else if (property == "StateChangeTimestampMonotonic")
       state.state_change_monotonic_us = read_number<std::uint64_t>(reply, "t");
     else if (property == "StartLimitIntervalUSec") state.start_limit_us = read_number<std::uint64_t>(reply, "t");

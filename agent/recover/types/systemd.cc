@@ -32,6 +32,16 @@ std::string limit_text(const loop::UnitState& state) {
       base::format_duration(std::chrono::ceil<base::Millis>(std::chrono::microseconds{state.start_limit_us})));
 }
 
+// systemd refuses a start over the limit before the unit leaves "inactive" or "failed". It says so in the unit's result
+// only if that was "success": a unit that was killed before keeps "signal". A job that failed while the unit has not
+// begun to start is the sign that is always there.
+bool hit_its_limit(const loop::UnitState& state, base::Instant asked) {
+  if (state.result == "start-limit-hit") return true;
+  const base::Instant began{std::chrono::microseconds{state.inactive_exit_monotonic_us}};
+  return state.start_limit_us > 0 && state.start_limit_burst > 0 && began < asked &&
+         (state.active == "failed" || state.active == "inactive");
+}
+
 // A job; one that failed only because the unit had been started too often is asked for once more, after reset-failed,
 // or, where that is not allowed, when the limit's own time is over.
 class UnitJob final : public loop::Registration {
@@ -50,6 +60,7 @@ class UnitJob final : public loop::Registration {
  private:
   bool starts() const { return settings_.verb == "restart" || settings_.verb == "start"; }
   void run() {
+    asked_ = scheduler_.now();
     step_ = systemd_.run_job(settings_.verb, settings_.unit, deadline_,
                              [this](base::Result<std::string> job) { ended(job); });
   }
@@ -61,7 +72,7 @@ class UnitJob final : public loop::Registration {
     }
     if (!starts() || !job || *job != "failed") return end(std::move(result));
     step_ = systemd_.read_unit(settings_.unit, deadline_, [this, result](base::Result<loop::UnitState> state) {
-      if (!state || state->result != "start-limit-hit") return end(result);
+      if (!state || !hit_its_limit(*state, asked_)) return end(result);
       reset(*state);
     });
   }
@@ -91,7 +102,7 @@ class UnitJob final : public loop::Registration {
   loop::Systemd& systemd_;
   Settings settings_;
   std::string what_, limit_;  // limit_: what was done about the start limit
-  base::Instant deadline_;
+  base::Instant deadline_, asked_{};
   std::function<void(ActionResult)> done_;
   loop::Handle step_;
 };

@@ -117,6 +117,4 @@ def stopped_run(node, scene_of, stop, reason):
             machine.file("/run/fettle/pause.d/checkout").unlink()
 
 
-# start_limit does not hold yet: systemd keeps the result of how the unit ended before ("signal"), so that the limit is
-# not told by Result= and the restart ends as failed.
-CASES = [slow_restart, own_restart, masked, stopped_runs]
+CASES = [slow_restart, own_restart, start_limit, masked, stopped_runs]

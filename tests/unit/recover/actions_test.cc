@@ -7,6 +7,7 @@
 
 #include "fakes/action_trial.h"
 
+using std::chrono::seconds;
 using Fixture = fakes::ActionTrial;
 
 TEST_CASE("systemd runs one job and tells its result") {
@@ -48,15 +49,55 @@ TEST_CASE("systemd runs one job and tells its result") {
   }
 }
 
+namespace {
+
+// systemd's answer after a start that it refused, because the unit was started five times in eight seconds.
+loop::UnitState refused_to_start(const std::string& result) {
+  loop::UnitState state{"loaded", "failed", "failed", result};
+  state.start_limit_us = 8'000'000;
+  state.start_limit_burst = 5;
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a unit that was killed keeps that result when its start limit is hit: what never began to start tells it") {
+  struct Row {
+    const char* name;
+    std::string active;
+    base::Duration began;  // from the restart's request
+    std::uint32_t burst;
+    bool limited;
+  };
+  const Row rows[] = {
+      {"not started", "failed", -seconds{3}, 5, true},
+      {"not started, stopped before", "inactive", -seconds{3}, 5, true},
+      {"started and failed", "failed", seconds{0}, 5, false},
+      {"starts again by itself", "activating", -seconds{3}, 5, false},
+      {"has no limit", "failed", -seconds{3}, 0, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    fakes::ActionTrial f;
+    const auto action = f.parse("systemd", "restart");
+    f.loop.advance(seconds{10});
+    f.run(*action);
+    loop::UnitState state = refused_to_start("signal");
+    state.active = row.active;
+    state.start_limit_burst = row.burst;
+    const auto began = (f.loop.now() + row.began).time_since_epoch();
+    state.inactive_exit_monotonic_us = std::chrono::duration_cast<std::chrono::microseconds>(began).count();
+    f.systemd.on_read = [&](const std::string&) { return state; };
+    f.systemd.jobs.answer(std::string("failed"));
+    CHECK(f.systemd.jobs.last() == (row.limited ? "reset-failed order.service" : "restart order.service"));
+    CHECK(f.results.size() == (row.limited ? 0 : 1));
+  }
+}
+
 TEST_CASE("a unit that was started too often: reset-failed goes before another try, or the limit's own time") {
   fakes::ActionTrial f;
   const auto action = f.parse("systemd", "restart");
-  f.systemd.on_read = [](const std::string&) {
-    loop::UnitState state{"loaded", "failed", "failed", "start-limit-hit"};
-    state.start_limit_us = 8'000'000;
-    state.start_limit_burst = 5;
-    return state;
-  };
+  f.systemd.on_read = [](const std::string&) { return refused_to_start("start-limit-hit"); };
   f.run(*action);
   f.systemd.jobs.answer(std::string("failed"));
   CHECK(f.systemd.jobs.last() == "reset-failed order.service");
@@ -191,7 +232,6 @@ TEST_CASE("a command that leaves nothing has limits by default; a daemon would i
     loop::Leftovers leftovers;
     loop::Limits want;
   };
-  using std::chrono::seconds;
   const std::uint64_t gib = 1024 * 1024 * 1024;
   const Row rows[] = {
       {"", loop::Leftovers::kept, {seconds{0}, 0, 1024, 0, 0}},
