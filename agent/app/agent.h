@@ -1,5 +1,5 @@
 // The running agent: owns everything in dependency order and carries events from one module to the next. WIRING ONLY:
-// what is decided here is decided by nobody else, and it is little. Loop thread, but for what the server asks.
+// what is decided here is decided nowhere else, and it is little. Loop thread, but for what the server asks.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // What worker threads have asked the loop and wait for. A question is answered once: by the loop, or by close(), which
-// the agent calls when its loop has ended, so that nobody waits for a loop that is gone. ask() from any thread but the
-// loop's; close() on the loop's thread, after its last turn.
+// the agent calls when its loop has ended, so that no thread waits for a loop that is gone. ask() from any thread but
+// the loop's; close() on the loop's thread, after its last turn.
 #pragma once
 
 #include <chrono>

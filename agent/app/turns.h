@@ -1,4 +1,4 @@
-// Work on what the loop owns for somebody on another thread, in small turns: however much is asked for, and by however
+// Work on what the loop owns for another thread, in small turns: however much is asked for, and by however
 // many, a turn of the loop does a millisecond of it. Loop thread, but for add().
 #pragma once
 

@@ -1,4 +1,4 @@
-// Values that nobody may see who is not meant to, and texts in which such values stand: made fit for pages, logs,
+// Secret values, and texts in which they stand: made fit for pages, logs,
 // metrics and terminals, with "<secret>" in their place.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Text that somebody else wrote (a peer, a program, a list of targets, a person), made fit for labels, pages, logs and
+// Text from outside (a peer, a program, a list of targets, a person), made fit for labels, pages, logs and
 // terminals. Pure; from every thread.
 #pragma once
 
@@ -32,7 +32,7 @@ class Utf8 {
 };
 
 // The code point of a character that a terminal or a reader may take for an order: controls, ends of lines, marks of
-// direction, tags that nobody sees. 0 of all others.
+// direction, tags that are not seen. 0 of all others.
 std::uint32_t steering_rune(std::string_view character);
 
 // As much of UTF-8 text as fits into `limit` bytes, cut between two characters and not within one.

@@ -15,7 +15,7 @@ namespace config {
 
 // Who may set a key of a probe's template, beside the configuration file itself; each includes those before it.
 enum class Reach {
-  file,     // nobody: what runs programs, reads files, holds secrets or leads elsewhere
+  file,     // only the configuration file: runs programs, reads files, holds secrets or leads elsewhere
   address,  // a target, by its address
   listed,   // a target's label that the template names in allow_labels
   label,    // any target's label

@@ -1,4 +1,4 @@
-// What of a configuration everybody may see, and what of it nobody may: as its schemas have marked it.
+// Which parts of a configuration are public and which are secret: as its schemas have marked them.
 #pragma once
 
 #include <string>

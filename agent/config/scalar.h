@@ -29,7 +29,7 @@ bool read(const Node& node, base::Millis& out,
           std::string& why);  // Prometheus durations; a bare number but 0 is refused
 bool read(const Node& node, base::Secret& out, std::string& why);
 bool read(const Node& node, model::Labels& out, std::string& why);  // a mapping of label names to strings
-bool read(const Node& node, Node& out, std::string& why);           // anything, parsed later by whoever knows
+bool read(const Node& node, Node& out, std::string& why);           // anything, parsed later by the type that owns it
 bool read(const Node& node, std::map<std::string, std::string>& out, std::string& why);
 
 std::string show(const std::string& value);

@@ -157,7 +157,7 @@ class Schema {
   Schema& custom(const char* key, const char* help, const char* fallback, Reader reader) {
     return add(key, help, fallback, false, std::move(reader), detail::exposure_of<std::string>(key));
   }
-  // Texts that everybody may see although other schemas have keys of these names whose texts nobody may.
+  // Texts that are public although other schemas have secret keys of these names.
   Schema& shows(std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) expose(key, Exposure::shown);
     return *this;

@@ -1,4 +1,4 @@
-// How far the connections of one run may go, where somebody else has named its target: asked where a name has become an
+// How far the connections of one run may go, where its target came from outside: asked where a name has become an
 // address and nothing is sent yet, so that one rule holds for every protocol, every redirect and every address of a
 // name. Each function says why not, or "". Loop thread.
 #pragma once

@@ -1,7 +1,7 @@
 // Deferred delete: what may be on the call stack right now, because one of its callbacks led here, is taken out of use
-// at once and deleted in a later turn. The object's own cut() takes it out of use: from then on it tells nobody
-// anything, also what was ready in this very turn. Objects go in the order in which they came; what one of them uses
-// comes after it. What is left goes with the list, so an object may use whatever its list's owner declared before.
+// at once and deleted in a later turn. The object's own cut() takes it out of use: from then on it calls
+// no callback, also for what was ready in this very turn. Objects go in the order in which they came; what one of them
+// uses comes after it. What is left goes with the list, so an object may use whatever its list's owner declared before.
 // Loop thread.
 #pragma once
 

@@ -42,7 +42,7 @@ class EventLoop final : public Scheduler {
   void run();   // until stop()
   void stop();  // from any thread
 
-  // Called after each turn in which anything ran; for whoever waits for what a turn brings. One.
+  // Called after each turn in which anything ran; for code that waits for what a turn brings. One.
   void set_after_turn(Task task);
   // The longest turn since the last call: how long a due timer may have waited.
   base::Duration take_longest_turn();

@@ -51,7 +51,7 @@ struct HttpRequest {
   bool reuse_connection = false;       // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
   std::shared_ptr<const Boundary> boundary{};  // of this request and all redirects; null: anywhere
-  bool names_own_host = false;    // the configuration itself says where this goes: nobody puts a boundary around it
+  bool names_own_host = false;    // the configuration itself says where this goes: no boundary is put around it
   std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
 };
 

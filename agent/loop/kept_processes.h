@@ -23,7 +23,8 @@ class KeptProcesses {
   bool empty() const { return processes_.empty(); }
 
  private:
-  std::map<pid_t, std::uint64_t> processes_;  // with their start, which makes a pid somebody
+  std::map<pid_t, std::uint64_t>
+      processes_;  // with their start, which tells a process from a later one of the same pid
   std::set<pid_t> sessions_;
 };
 

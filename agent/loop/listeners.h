@@ -13,7 +13,7 @@ namespace loop {
 struct Listener {
   std::string address;  // "0.0.0.0", "127.0.0.1", "::"
   std::uint16_t port = 0;
-  std::uint32_t waiting = 0;  // connections that nobody has accepted yet
+  std::uint32_t waiting = 0;  // connections that are not accepted yet
   std::uint32_t limit = 0;    // of listen(); the kernel takes one more
   bool v6_only = false;       // of an IPv6 socket: takes no IPv4
 

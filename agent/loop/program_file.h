@@ -1,4 +1,4 @@
-// Whether a program may be run with the agent's rights: nobody but root and the agent's own user can put another one in
+// Whether a program may be run with the agent's rights: only root and the agent's own user can put another one in
 // its place.
 #pragma once
 
@@ -9,7 +9,7 @@
 namespace loop {
 
 // An absolute path to a regular file that this user may execute. The file, and every folder and symbolic link on the
-// way to it, belongs to root or to this user and may be written by nobody else; a sticky folder such as /tmp may, for
+// way to it, belongs to root or to this user and may be written by no other user; a sticky folder such as /tmp may, for
 // what lies in it and was checked cannot be exchanged there. invalid, and what to do, if not; not_found if it is not
 // there; permission and limit where this process cannot tell. A few system calls for each folder of the path.
 //

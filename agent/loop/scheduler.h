@@ -39,7 +39,7 @@ class Scheduler {
   virtual Handle at(base::Instant when, Task task) = 0;
   Handle after(base::Duration delay, Task task) { return at(now() + delay, std::move(task)); }
   // Time in which the loop did not turn although it should have, in all: the process got no CPU or was stopped, or a
-  // callback took long. What is too short to matter is left out. For whoever must not blame others for it.
+  // callback took long. What is too short to matter is left out. For code that must not blame others for it.
   virtual base::Duration stalled() const { return {}; }
   // Runs on the loop thread in a later turn. From any thread; tasks keep their order.
   virtual void post(Task task) = 0;

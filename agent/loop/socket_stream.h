@@ -93,7 +93,7 @@ class SocketStream final : public Stream {
   Ready tls_wants_{};  // what the TLS layer needs beyond what is asked of it
   Ready watched_{};
   bool expired_ = false;
-  bool unsent_ = false;  // at the deadline there was something to write of which nobody was told
+  bool unsent_ = false;  // at the deadline there was something to write that was not told
   bool* dropped_ = nullptr;
   Handle watch_, soon_, deadline_;
 };

@@ -13,7 +13,7 @@ namespace loop {
 void ask_for_staple(SSL_CTX* context, Verification* verification);
 
 // Once the certificates were verified: describes the response in verification.chain, and refuses the peer where one is
-// required and this is none, or not for this certificate, not good, not fresh, or signed by somebody else.
+// required and this is none, or not for this certificate, not good, not fresh, or signed by another authority.
 // 1 or 0, as OpenSSL wants it.
 int judge_staple(SSL* ssl, Verification& verification);
 

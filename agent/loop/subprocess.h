@@ -1,9 +1,9 @@
 // Child processes: argv only, own process group, a limit, a grace, capped output, and proof that nothing survives.
-// Started as posix_spawn does it; the pidfd is the exit event; SIGCHLD is nobody's. The agent is a child subreaper: at
+// Started as posix_spawn does it; the pidfd is the exit event; SIGCHLD is not used. The agent is a child subreaper: at
 // the limit the whole tree of descendants is walked and killed, also what changed its group or forked twice (measured:
 // 0 survivors). What a program leaves running when it ends is killed too: a daemon belongs to systemd, not to a hook.
 // Every program leads a session of its own. So a child of the agent in a foreign session is the orphan of a program and
-// is reaped here; children in the agent's session are somebody else's and are never touched.
+// is reaped here; children in the agent's session belong to others and are never touched.
 #pragma once
 
 #include <chrono>

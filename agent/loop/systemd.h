@@ -22,13 +22,13 @@ struct UnitState {
   std::string active;  // active, reloading, refreshing, inactive, failed, activating, deactivating
   std::string sub;     // running, dead, auto-restart …
   std::string result;  // success, exit-code, signal, core-dump, watchdog, oom-kill, timeout, start-limit-hit …
-  std::string job{};   // what somebody asked for and has not ended: start, stop, restart …; "": nothing
+  std::string job{};   // its job that has not ended: start, stop, restart …; "": none
   std::uint32_t restarts = 0;  // NRestarts
   pid_t main_pid = 0;
   int exec_main_code = 0;                        // CLD_EXITED, CLD_KILLED, CLD_DUMPED
   int exec_main_status = 0;                      // exit code or signal, by the code
   std::uint64_t active_enter_us = 0;             // ActiveEnterTimestamp, wall microseconds; 0: never
-  std::uint64_t active_enter_monotonic_us = 0;   // the same by the clock that nobody sets
+  std::uint64_t active_enter_monotonic_us = 0;   // the same by the monotonic clock
   std::uint64_t inactive_exit_monotonic_us = 0;  // when it last began to start; 0: never
   std::uint64_t state_change_monotonic_us = 0;   // of `active` or `sub`
   pid_t control_pid = 0;                         // of ExecStartPre=, ExecReload= … that is running
@@ -51,12 +51,12 @@ class Systemd {
   virtual Handle read_unit(const std::string& unit, base::Instant deadline,
                            std::function<void(base::Result<UnitState>)> done) = 0;
   // verb: start, stop, restart, reload, reload-or-restart, try-restart, reset-failed. `done` when the job ended:
-  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error: permission (polkit), cancelled (a
-  // job of somebody else on the unit contradicts this one; nothing was done).
-  // A job that the shutdown of the node pushes aside has no end: `done` is not called before the deadline. This process
-  // is stopped long before that, so that what waits for the job is found unfinished, and not failed, after the boot.
-  // The shutdown takes the bus away too, at times before anything else: a job whose bus is lost ends as unavailable,
-  // but only when systemd answers again and the node stays up.
+  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error: permission (polkit), cancelled
+  // (another job on the unit contradicts this one; nothing was done). A job that the shutdown of the node pushes aside
+  // has no end: `done` is not called before the deadline. This process is stopped long before that, so that what waits
+  // for the job is found unfinished, and not failed, after the boot. The shutdown takes the bus away too, at times
+  // before anything else: a job whose bus is lost ends as unavailable, but only when systemd answers again and the node
+  // stays up.
   virtual Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                          std::function<void(base::Result<std::string>)> done) = 0;
 };

@@ -12,7 +12,7 @@ namespace loop {
 
 class TimerHeap {
  public:
-  // Owned by whoever holds its Handle; the heap knows it until it is taken or dropped.
+  // Owned by the holder of its Handle; the heap knows it until it is taken or dropped.
   class Timer final : public Registration {
    public:
     Timer(TimerHeap& heap, base::Instant when, Task task);

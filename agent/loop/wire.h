@@ -34,7 +34,8 @@ class Wire {
 
   Moved read(char* into, std::size_t size);  // `size` > 0
   Moved write(std::string_view bytes);       // what was refused with `again` must be offered again
-  // Level-triggered. Bytes that TLS decrypted already make nobody ready: read until `again` before waiting.
+  // Level-triggered. Bytes that TLS decrypted already do not make the descriptor ready: read until `again` before
+  // waiting.
   void watch(Ready want);
   bool secured() const;  // the TLS handshake is over; true without TLS
   // Tells the peer that no more comes; it may still send.

@@ -1,4 +1,4 @@
-// A silence: for some time, alerts with certain labels are told to nobody. Alertmanager's words.
+// A silence: for some time, alerts with certain labels are not told. Alertmanager's words.
 #pragma once
 
 #include <optional>

@@ -62,7 +62,7 @@ class Notifications {
   Notifications(Options options, Context context, state::State& state, Listener listener);
   ~Notifications();
 
-  // What waits is tried at once, and what was set aside is said again: somebody may have mended something.
+  // What waits is tried at once, and what was set aside is said again: the receiver may have been mended.
   void replace(std::vector<ReceiverSpec> receivers);
   // Once after the start: the alerts as the rules know them, by labels, resolved ones included. Rules and receivers are
   // made durable one after the other; what the one has and the other has not is told now.

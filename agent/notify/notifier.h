@@ -33,7 +33,7 @@ struct Message {
 // What became of an attempt.
 enum class Fate {
   taken,      // the receiver has it
-  refused,    // it said no, a 4xx: it has not got it, and somebody has to mend something
+  refused,    // it said no, a 4xx: it has not got it, and a person has to mend it
   unreached,  // it never saw it: there was no connection
   unknown,    // it may have it: no whole answer, or a 5xx
 };

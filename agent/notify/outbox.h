@@ -3,7 +3,7 @@
 //
 // A lane is what waits about one group: in order, one on its way at a time. Lanes do not wait for each other: eight
 // messages are on their way at once, at most four of them such as failed before, so that a group whose message is not
-// taken holds up nobody else's. A receiver that is away sees a retry now and then; the first message that it takes
+// taken holds up no other group's. A receiver that is away sees a retry now and then; the first message that it takes
 // calls the others.
 //
 // Bounded: kLane messages a group and kLimit in all. Who pushes asks for room first, and says a group's news later, as

@@ -16,7 +16,7 @@ namespace notify {
 base::Duration retry_delay(int failures, double chance, base::Millis retry_after);
 
 // What an HTTP answer means for a message: 2xx has taken it; a 4xx but 408, 425 and 429 has refused it; without a
-// connection nobody saw it; of everything else nobody knows.
+// connection the receiver has not seen it; of everything else it is not known.
 Sent judge(const loop::HttpResponse& response, base::WallTime now);
 
 // Retry-After as seconds or as an HTTP date.

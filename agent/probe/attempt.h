@@ -14,7 +14,7 @@ namespace probe {
 // with the type's `late` reason; what it says afterwards is not heard. A run that ran out of time while the agent
 // itself stood still fails with agent_overloaded, and so does one that failed while the agent can open no descriptor:
 // that is no word about the service. Dropping the Attempt cancels the run; where the Probe may be on the stack (inside
-// `done`, or where nobody knows) it goes by loop::DeferredDelete.
+// `done`, or where that is not known) it goes by loop::DeferredDelete.
 class Attempt {
  public:
   Attempt(const Context& context, const Spec& spec, Done done);

@@ -1,5 +1,6 @@
-// A Context for a run whose target somebody else has named: whatever it connects to, by whatever protocol, is within a
-// boundary. What the module itself names (a proxy, where tokens are given out) is the configuration's and free.
+// A Context for a run whose target came from outside (a request, a target list): whatever it connects to, by whatever
+// protocol, is within a boundary. What the module itself names (a proxy, where tokens are given out) is the
+// configuration's and free.
 #pragma once
 
 #include <memory>

@@ -37,7 +37,7 @@ struct BeatSender {
 // Whose datagrams count for a name. root's always do.
 struct BeatSenders {
   std::optional<uid_t> user;  // this user's only
-  std::string unit;           // else those of this unit's processes and users; "": of whoever may write to the socket
+  std::string unit;           // else those of this unit's processes and users; "": of all who may write to the socket
 };
 
 class Heartbeats {
@@ -53,7 +53,7 @@ class Heartbeats {
   // Which datagrams count for `service`, while the Handle is held; where several say so, all must agree.
   loop::Handle restrict(const std::string& service, BeatSenders senders);
   std::optional<Beat> last(const std::string& service) const;
-  // When somebody first asked for this service's beats: silence is measured from here until the first beat. Forgotten
+  // When this service's beats were first asked for: silence is measured from here until the first beat. Forgotten
   // with the last Handle of watch() for the service.
   base::Instant awaited_since(const std::string& service);
   // Calls `on_beat` after each beat of `service` while the Handle is held.

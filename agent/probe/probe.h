@@ -102,7 +102,7 @@ struct Type {
   // Runs of this type at the same time, over all probes; the others wait for their turn. 0: no limit.
   std::size_t concurrency = 0;
   // The other names that a run can measure, by its settings or by what it finds; beside `measurements` there are no
-  // more. Absent: nobody knows them beforehand. For `fettle check`, which says what rules can never find.
+  // more. Absent: they are not known beforehand. For `fettle check`, which says what rules can never find.
   std::optional<std::vector<std::string_view>> other_measurements = std::nullopt;
   bool can_measure(std::string_view metric) const;
 };

@@ -36,7 +36,7 @@ struct Spec {
   std::size_t healthy_probes = 0;  // of the service, that must be up for it to be up; 0: all
   std::unique_ptr<const Settings> settings;
   bool discovered = false;     // made from a target of a list, not from the configuration itself
-  base::KnownSecrets secrets;  // what it was told that nobody else may see: outcomes are shown without it
+  base::KnownSecrets secrets;  // secrets of its settings: outcomes are shown without them
   std::string settings_text;   // the type's own keys in one canonical form: a reload compares it
 };
 

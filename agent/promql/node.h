@@ -31,7 +31,7 @@ class SeriesTable {
   // them, they become one empty set, and the evaluation has its error.
   void count_in(Evaluation& evaluation) { evaluation_ = &evaluation; }
   std::uint32_t intern(const model::Labels& labels);
-  // For labels that are known to be new: costs no hash until somebody interns.
+  // For labels that are known to be new: costs no hash until they are interned.
   void append(const model::Labels& labels) { labels_.push_back(labels); }
   const model::Labels& operator[](std::uint32_t id) const { return labels_[id]; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(labels_.size()); }
@@ -68,10 +68,10 @@ struct Evaluation {
   std::size_t samples = 0;
   std::size_t label_bytes = 0;
   std::size_t reserved = 0;       // bytes that options->reserve was told
-  base::Instant next_question{};  // whether somebody still waits
+  base::Instant next_question{};  // whether the client still waits
   std::uint32_t ticks = 0;
   base::Error error{};
-  std::vector<model::Sample> scratch;  // of whoever reads a window right now
+  std::vector<model::Sample> scratch;  // of the window that is read right now
 
   bool v3() const { return options->compat == Compat::v3; }
   bool fail(base::Kind kind, std::string text);

@@ -45,7 +45,7 @@ class Books {
   // An intent that no plan takes up.
   std::vector<state::Change> orphan(const std::string& key, const std::optional<model::RecoveryReport>& report) const;
 
-  // A commit that nobody waits for; an error is logged with `what`.
+  // A commit that is not waited for; an error is logged with `what`.
   void write(std::vector<state::Change> changes, std::string_view what);
 
  private:

@@ -1,6 +1,6 @@
 // What is asked anew in the moment before an action that heals: systemd about the service's unit, and the services that
 // it depends on by a run of their probes. Events overtake one another: a process has ended before systemd says that
-// somebody stopped it, a service fails before the one that it depends on is found down. Nothing is kept here; the
+// a person stopped it, a service fails before the one that it depends on is found down. Nothing is kept here; the
 // answers are where they always are, in UnitWatch and in the World. Loop thread.
 #pragma once
 

@@ -47,7 +47,7 @@ struct Situation {
   std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
   std::vector<loop::Doubt> doubts;     // why the agent does not trust what it saw
-  std::optional<std::string> stopped;  // that somebody else stopped the unit
+  std::optional<std::string> stopped;  // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Gate> unit;
   // What the plans of this node share; NodeLimit has them.

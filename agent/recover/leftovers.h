@@ -27,7 +27,7 @@ class Leftovers {
   std::optional<bool> waited(const std::string& service);
   // Services, but for one, whose runs acted and have not been taken up yet: they come first.
   std::vector<std::string> acting(const std::string& but) const;
-  // Nobody comes for the rest: closes it. Whether there was any.
+  // No plan takes the rest: closes it. Whether there was any.
   bool close(base::WallTime now, Reports& reports);
 
  private:

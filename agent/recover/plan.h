@@ -44,9 +44,9 @@ namespace recover {
 struct Effect {
   enum class Kind {
     commit_intent,    // the run and the budget, together; answer with durable()
-    commit_progress,  // the run: its action ended. Nobody waits for it
+    commit_progress,  // the run: its action ended. Not waited for
     commit_close,     // the intent is gone, the budget and the final report stay; answer with durable()
-    commit_budget,    // the budget and whether an alert waits; nobody waits for it
+    commit_budget,    // the budget and whether an alert waits; not waited for
     start_action,     // current_step(): answer with action_done()
     probe_now,
     look,          // at the units and at the dependencies, anew; answer with looked()

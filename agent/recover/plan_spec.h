@@ -34,7 +34,7 @@ struct Step {
   base::Millis timeout{60'000};
   OnFailure on_failure = OnFailure::escalate;
   std::optional<Verify> verify;  // absent: the step ends with its action and the next one follows
-  base::KnownSecrets secrets{};  // what the action was told that nobody else may see: its result is told without it
+  base::KnownSecrets secrets{};  // secrets of its action: its result is told without them
 };
 
 struct Backoff {
@@ -57,7 +57,7 @@ struct Guards {
   std::optional<base::Millis> min_uptime{};  // of the service since its last start; nullopt: not configured
   base::Millis cooldown{120'000};            // after a recovery of this service ended
   base::Millis agent_uptime{60'000};         // of the agent itself
-  bool respects_clean_stop = true;           // a unit that somebody else stopped is not started
+  bool respects_clean_stop = true;           // a unit that a person stopped is not started
 };
 
 // Health that changes so often within the window is not mended by another restart.

@@ -1,5 +1,5 @@
 // What recoveries have to say: the newest reports for pages, the log, the counters of the app, a page for people. A dry
-// run is told as the real thing, but nobody is paged for it. Loop thread.
+// run is told as the real thing, but no page is sent for it. Loop thread.
 #pragma once
 
 #include <deque>
@@ -26,7 +26,7 @@ class Reports {
 
   Reports(Listener listener, Page page) : listener_(std::move(listener)), page_(std::move(page)) {}
 
-  // Those of before a restart, newest first: nobody is told again.
+  // Those of before a restart, newest first: not told again.
   void take_up(std::deque<model::RecoveryReport> before) { all_ = std::move(before); }
   std::vector<model::RecoveryReport> newest_first() const { return {all_.begin(), all_.end()}; }
 
@@ -38,7 +38,7 @@ class Reports {
 
  private:
   Listener listener_;
-  Page page_;  // null: nobody to page
+  Page page_;  // null: no page is sent
   std::deque<model::RecoveryReport> all_;
 };
 

@@ -24,7 +24,7 @@ struct TrafficStatus {
 class Switchboard {
  public:
   static constexpr base::Millis kAgain{10'000};  // until a place that failed is turned again
-  static constexpr base::Millis kLimit{30'000};  // of a turn that nobody commanded
+  static constexpr base::Millis kLimit{30'000};  // of a turn without a command
   static constexpr int kRampSteps = 4;           // of a slow start, after its first
 
   Switchboard(TrafficContext context, state::State& state);
@@ -47,7 +47,7 @@ class Switchboard {
   loop::Handle turn(const std::string& service, const Command& command, std::function<void(ActionResult)> done);
 
   // Nothing is under way and the service is without the traffic that a command took away, or that its health did and
-  // nobody follows that any more.
+  // that is not followed any more.
   bool left_drained(const std::string& service) const;
   std::vector<std::string> all_left_drained() const;
   std::vector<TrafficStatus> statuses() const;

@@ -347,7 +347,7 @@ struct Switchboard::Rep : std::enable_shared_from_this<Rep> {
     if (entry.away.slow_start.count() > 0) continue_ramp(entry);
   }
 
-  // What fettle took away and nobody will turn any more.
+  // What fettle took away and no plan will bring back any more.
   static bool owes(const Entry& entry) {
     return !entry.away.nothing() || std::any_of(entry.lines.begin(), entry.lines.end(), [&](const auto& line) {
       return line->shown && line->shown->is_out() && !entry.away.by_others.contains(line->place->text());

@@ -15,7 +15,7 @@ namespace rules {
 
 // Something that makes series.
 struct SeriesSource {
-  enum class Names { listed, any };  // any: nobody knows beforehand how they are called
+  enum class Names { listed, any };  // any: their names are not known beforehand
   Names kind = Names::listed;
   std::vector<std::string> names;
   // The values that these labels can have on its series; "" if one may be absent. Labels that are not here can have any

@@ -1,5 +1,5 @@
 // A prometheus-cpp family whose children can be found again by their label values and removed. The lock is held while
-// a child is touched, so that nobody counts on one that another thread removes.
+// a child is touched, so that no thread counts on one that another thread removes.
 #pragma once
 
 #include <prometheus/family.h>

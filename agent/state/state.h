@@ -48,7 +48,7 @@ class State {
 // Opens or creates <folder>/fettle.db. Fails only if another agent has the folder. In every other case the agent starts
 // and `notice` says what is wrong: a damaged file was set aside as fettle.db.damaged-<time>, or nothing can be written
 // (full or read-only disk, no permission, a newer format). Then read() has what could be read, every commit() fails,
-// and the file is opened again by later calls, as it is when somebody removes it while the agent runs.
+// and the file is opened again by later calls, as it is when it is removed while the agent runs.
 base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice);
 
 // The same interface without a disk, durable in the next turn: for tests and for `--storage.path=""`.

@@ -82,7 +82,7 @@ class Store {
 
   std::optional<SeriesId> find(const model::Labels& labels) const;
 
-  // Somebody whose series are measured. The name is for people. A writer that is removed leaves its series; they
+  // An owner of series that are measured. The name is for people. A writer that is removed leaves its series; they
   // expire.
   Writer add_writer(std::string name);
   void remove_writer(Writer writer);

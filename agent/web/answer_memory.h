@@ -44,7 +44,7 @@ class AnswerMemory {
    private:
     friend class AnswerMemory;
     Share(AnswerMemory* pot, std::size_t bytes) : pot_(pot), bytes_(bytes), peak_(bytes) {}
-    AnswerMemory* pot_ = nullptr;  // null: nobody counts
+    AnswerMemory* pot_ = nullptr;  // null: not counted
     std::size_t bytes_ = 0;
     std::size_t peak_ = 0;
   };

@@ -1,5 +1,5 @@
 // What the server asks of the agent. Called on worker threads; the app posts to the loop and waits, bounded,
-// but for probe(), which nobody waits for.
+// but for probe(), which returns at once.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct Load {
 class Asker {
  public:
   virtual ~Asker() = default;
-  // An error when its time is over or nobody is there any more; looked at now and then.
+  // An error when its time is over or the client has left; looked at now and then.
   virtual base::Result<> still_wanted() = 0;
   // Before so much is held for it. May wait; an error ends the request.
   virtual base::Result<> admit(const Load& load) = 0;

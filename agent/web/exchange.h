@@ -26,11 +26,11 @@ struct Exchange {
       : admin(std::move(over_admin_socket)), known(is_known), connection_header(std::move(header)) {}
 
   const std::optional<Admin> admin;     // who asks over the admin socket; none over TCP
-  const bool known;                     // who asks has shown name and password, or nobody is asked for them
+  const bool known;                     // the client has shown name and password, or they are not asked for
   const std::string connection_header;  // of the answer; see connection_header()
 
   std::atomic<bool> left{false};      // the client has closed, at least its sending side
-  std::atomic<bool> gone{false};      // nobody can take the answer
+  std::atomic<bool> gone{false};      // the client cannot take the answer
   std::atomic<bool> answered{false};  // a whole answer was written: another request may follow
   std::atomic<bool> held{false};      // the answer comes later, not from this worker
 };

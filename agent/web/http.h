@@ -20,9 +20,9 @@ struct Request {
   // Decoded; those of a form body before those of the URL, as Go's http.Request.Form has them.
   std::vector<std::pair<std::string, std::string>> params;
   std::string body;         // of POST
-  bool admin = false;       // came over the admin socket, from somebody who may change things
-  bool reads_only = false;  // came over the admin socket, from somebody who may not
-  // True when the client has left and nobody waits for the answer; may be empty. For handlers that compute for long.
+  bool admin = false;       // came over the admin socket, from a user who may change things
+  bool reads_only = false;  // came over the admin socket, from a user who may only read
+  // True when the client has left; may be empty. For handlers that compute for long.
   std::function<bool()> abandoned{};
 
   std::string header(std::string_view name) const;  // any case; "" if absent

@@ -13,7 +13,7 @@ namespace web {
 // "[host]:port" as Go's net.Listen has it. Without a host both families are listened on.
 base::Result<loop::Acceptor> listen_on_address(const std::string& address);
 
-// Whoever may connect: who may do something there is told by `groups`. Without a group for changes only the agent's own
+// Any user may connect: who may change something is told by `groups`. Without a group for changes only the agent's own
 // group may connect. A socket that a crash left is replaced; one that answers belongs to a running agent.
 base::Result<loop::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups);
 

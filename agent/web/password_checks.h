@@ -1,5 +1,5 @@
 // Passwords that must be checked, one at a time, because bcrypt is made to burn a core: beside the loop, so that
-// whoever is known already need not wait. Loop thread.
+// clients that are known already do not wait. Loop thread.
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
 // Reads requests off a connection, byte by byte if need be: head and body, until all is there (RFC 9112). What is not
-// clear is refused, so that nobody behind can read it in another way. Pure.
+// clear is refused, so that the server behind cannot read it in another way. Pure.
 #pragma once
 
 #include <cstddef>

@@ -9,8 +9,8 @@ namespace web {
 // Answers the request, compressed if the client takes it. HEAD is answered as GET; the server leaves the body out.
 Response route(const Request& request, const Context& context);
 
-// The changing half, in admin.cc: reload, maintenance, recover, ack, silences. Over TCP it is refused with 403, whoever
-// asks.
+// The changing half, in admin.cc: reload, maintenance, recover, ack, silences. Over TCP it is refused with 403,
+// whichever client asks.
 Response admin_route(const Request& request, const Context& context);
 // Its half for silences, in silences.cc: POST /api/v1/silences and DELETE /api/v1/silence/<id>.
 Response change_silences(const Request& request, const Context& context);

@@ -1,5 +1,5 @@
-// The immutable picture that pages read: drawn by the loop thread when somebody wants to look, swapped into a slot,
-// held by whoever renders it. Plain values only; no pointer into live state.
+// The immutable picture that pages read: drawn by the loop thread when a client wants to look, swapped into a slot,
+// held by the worker that renders it. Plain values only; no pointer into live state.
 #pragma once
 
 #include <chrono>
@@ -117,7 +117,7 @@ struct Snapshot {
 };
 
 // The one place where threads meet over it: a mutex held for a pointer copy. A picture costs what its thousands of
-// values cost, so none is drawn while nobody looks.
+// values cost, so none is drawn while no client looks.
 class SnapshotSlot {
  public:
   // How long a page waits for a new picture. A loop that is too busy to draw one leaves it the old one.
@@ -131,7 +131,7 @@ class SnapshotSlot {
   // Loop thread. The picture counts as new until `good_until`, whatever changes, and from then on until outdate().
   void store(std::shared_ptr<const Snapshot> next, base::Instant good_until = {});
   void outdate();  // something in the current picture is not so any more
-  // There will be no other picture: nobody waits for one, now and later.
+  // There will be no other snapshot: waiting for one ends, now and later.
   void close();
   // How to ask for a picture; called from any thread, once for each picture. Before the first load().
   void on_wanted(std::function<void()> draw) { draw_ = std::move(draw); }

@@ -24,7 +24,7 @@ struct Patience {
 template <typename IsFree>
 base::Result<> wait_for_turn(std::unique_lock<std::mutex>& lock, std::condition_variable& freed,
                              const Patience& patience, IsFree is_free) {
-  constexpr base::Millis kQuestionEvery{200};  // whether somebody still waits for the answer
+  constexpr base::Millis kQuestionEvery{200};  // whether the client still waits for the answer
   while (!is_free()) {
     const base::Instant now = base::Clock::now();
     if (now >= patience.deadline) return base::fail(base::Kind::timeout, "query timed out in query queue");

@@ -27,7 +27,7 @@ struct BasicAuthUser {
 struct WebConfig {
   bool tls = false;
   TlsFiles files;
-  std::vector<BasicAuthUser> users;  // empty: nobody is asked
+  std::vector<BasicAuthUser> users;  // empty: no password is asked for
   std::string text{};                // of the file that it was loaded from
 };
 

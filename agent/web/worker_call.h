@@ -22,7 +22,7 @@ class WorkerCall {
   void begin() { go_on(); }
   // The answer waits in the worker, or comes again.
   void hold(bool wait);
-  // Nobody wants the answer any more: what still comes is thrown away.
+  // The answer is not wanted any more: what still comes is thrown away.
   void forget() {
     forgotten_ = true;
     hold(false);

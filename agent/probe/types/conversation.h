@@ -33,7 +33,7 @@ class Conversation : public Probe {
   // Takes leave: the run ends with `outcome` once the bytes are on their way.
   void say_last(std::string bytes, model::Outcome outcome);
   // The connection goes on in TLS, once what was said is on its way; then connected() is called again, or the run
-  // fails. What received() has not taken off its bytes by now was said by nobody that can be trusted: the run fails.
+  // fails. Bytes that received() has not taken by now came unprotected and cannot be trusted: the run fails.
   void go_on_in_tls(std::shared_ptr<loop::TlsContext> tls);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);

@@ -1,5 +1,5 @@
 // Reads what applications show to Prometheus: text format 0.0.4 and OpenMetrics 1.0. Strict about what it takes, and
-// cheap about what nobody asked for: the labels of other metrics are passed over.
+// cheap about metrics that are not asked for: their labels are passed over.
 #pragma once
 
 #include <functional>

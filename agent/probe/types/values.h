@@ -64,7 +64,7 @@ std::vector<std::string_view> with_chain(std::vector<std::string_view> others);
 void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out);
 
 // A time, in seconds since the epoch, that is counted back from now at each run: `known` while it stays near that, so
-// that it is the same from run to run, and whole seconds of `counted` once somebody has set the clock.
+// that it is the same from run to run, and whole seconds of `counted` once the clock was set.
 double settled(double counted, double known);
 
 // A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.

@@ -1,4 +1,4 @@
-// A file that says how a service stands, for whoever reads files: keepalived's track_file, a health check page, a
+// A file that says how a service stands, for programs that read files: keepalived's track_file, a health check page, a
 // script. Written only when it changes, as a whole, and not while the health is unknown.
 #pragma once
 

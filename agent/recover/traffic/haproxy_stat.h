@@ -14,7 +14,7 @@ struct BackendServer {
   int weight = 0;      // in effect
   int sessions = 0;    // under way
 
-  // Taken out by command, whoever gave it.
+  // Taken out by a command, of fettle or of a person.
   bool is_out() const { return status.starts_with("DRAIN") || status.starts_with("MAINT"); }
   // Takes new requests.
   bool is_usable() const { return (status.starts_with("UP") || status == "no check") && weight > 0; }

@@ -40,7 +40,7 @@ struct NginxUpstream {
 
 // The servers as they should be: what the file says, with the weights of the configuration; servers of the
 // configuration that are not in the file are added. `down` and the share change for self alone, and `down` that
-// somebody else wrote stays. While the health is unknown, what fettle wrote for it stays too. An error is a refusal.
+// other authors wrote stays. While the health is unknown, what fettle wrote for it stays too. An error is a refusal.
 base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, const Stance& to,
                                          const std::string& service);
 

@@ -1,6 +1,6 @@
 // The file of `server` lines that an nginx upstream{} includes, as text. Only what nginx allows inside upstream{} and
 // what cannot change the meaning of the rest is read or written: an address, weight, max_fails, fail_timeout, backup,
-// down. Anything else is a mistake with its line, so that a file that somebody else owns is never overwritten. Pure.
+// down. Anything else is a mistake with its line, so that a file of another owner is never overwritten. Pure.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace recover::traffic {
 
-// Why a server is down: somebody else wrote it, or fettle did for a plan or for the health of a service.
+// Why a server is down: another author wrote it, or fettle did for a plan or for the health of a service.
 enum class Hold { others, drained, unhealthy };
 
 struct Server {
