@@ -1,6 +1,7 @@
 """What the end-to-end tests share: real programs on free loopback ports, started here and stopped by pid."""
 import contextlib
 import datetime
+import http.server
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -180,3 +182,45 @@ class Shop(Process):
 def percentiles(values):
     ordered = sorted(values)
     return {q: ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.9, 0.99)}
+
+
+class Webhook:
+    """A receiver of notifications. `answer` is given headers and body, and gives the HTTP status, or None to cut the
+    connection; without it every message is taken. `messages` are those that were taken, each as it was read."""
+
+    def __init__(self, answer=None, port=0):
+        self.messages = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(handler):
+                body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                status = answer(handler.headers, body) if answer else 200
+                if status == 200:
+                    self.messages.append(json.loads(body))
+                if status is None:
+                    handler.close_connection = True
+                    return
+                handler.send_response(status)
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+
+            def handle(handler):
+                with contextlib.suppress(ConnectionError):  # the agent was killed
+                    super().handle()
+
+            def log_message(handler, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 64
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def alerts(self, status=None):
+        """The alerts of all messages, or those that fire or are resolved."""
+        return [a for message in list(self.messages) for a in message["alerts"] if status in (None, a["status"])]

@@ -3,11 +3,9 @@
 Alertmanager beside it that takes connections and never answers; a webhook that is away during a storm of alerts is told all of
 them when it is back; one that refuses is told when its secret is mended. The log says each thing once."""
 import contextlib
-import http.server
 import json
 import socket
 import sys
-import threading
 import time
 
 import lib
@@ -33,28 +31,21 @@ def rules(count, firing):
         f"  - {{alert: A{i}, expr: '{expr}', labels: {{service: s{i}, severity: {'page' if i < 8 else 'info'}}}}}\n" for i in range(count))
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    status, bodies = {}, {}  # by alertname, as it was told last; by id
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        good = self.headers["Authorization"] == "right"
-        if good:
-            ident = self.headers["webhook-id"]
-            assert Hook.bodies.setdefault(ident, body) == body, f"two bodies of {ident}"
-            message = json.loads(body)
-            Hook.status[message["groupLabels"]["alertname"]] = message["status"]
-        self.send_response(200 if good else 401)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+status, bodies = {}, {}  # by alertname, as it was told last; by id
 
 
-def told(status):
-    return sum(1 for s in list(Hook.status.values()) if s == status)
+def take(headers, body):
+    if headers["Authorization"] != "right":
+        return 401
+    ident = headers["webhook-id"]
+    assert bodies.setdefault(ident, body) == body, f"two bodies of {ident}"
+    message = json.loads(body)
+    status[message["groupLabels"]["alertname"]] = message["status"]
+    return 200
+
+
+def told(wanted):
+    return sum(1 for s in list(status.values()) if s == wanted)
 
 
 def requests(agent, **labels):
@@ -86,11 +77,9 @@ with lib.folder() as where:
         time.sleep(AWAY)  # the webhook is away
         assert active() == paged, "an alert ended at the good Alertmanager while it fired"
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", hook), Hook)
-        server.request_queue_size = 64
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        lib.Webhook(take, hook)
         lib.wait_for("the webhook to refuse", lambda: requests(agent, receiver="ops", result="refused") > 0, 60)
-        assert not Hook.status
+        assert not status
         agent.config.write_text(CONFIG.format(token="right", **names))
         lib.fettle("reload", f"--admin.socket={agent.admin}")
         began = time.monotonic()
@@ -103,7 +92,7 @@ with lib.folder() as where:
         (where / "rules.yml").write_text("".join(l.replace("vector(1)'", "vector(1) > 1'") if i % 2 else l for i, l in enumerate(text)))
         lib.fettle("reload", f"--admin.socket={agent.admin}")
         left = {f"A{i}" for i in range(STORM) if not (i + 3) % 2}
-        lib.wait_for("the ends to be told", lambda: {n for n, s in Hook.status.items() if s == "firing"} == left, 120)
+        lib.wait_for("the ends to be told", lambda: {n for n, s in status.items() if s == "firing"} == left, 120)
         lib.wait_for("Alertmanager to have the ends", lambda: active() == paged & left, 60)
 
         assert requests(agent, receiver="am", target=f"http://127.0.0.1:{good}", result="retried") == 0

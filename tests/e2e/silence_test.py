@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """fettle silence against a running agent: nobody hears of a silenced alert, everybody can see it, recovery goes on all the
 same, kill -9 changes nothing, and when the silence ends the alert is told."""
-import http.server
 import json
 import subprocess
-import threading
 
 import lib
 
@@ -29,16 +27,7 @@ groups:
 """
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
-    heard = []
-
-    def do_POST(self):
-        Hook.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+hook = lib.Webhook()
 
 
 def fettle(*words, code=0):
@@ -48,7 +37,7 @@ def fettle(*words, code=0):
 
 
 def alerts_told():
-    return [a["labels"]["alertname"] for message in Hook.heard for a in message["alerts"]]
+    return [a["labels"]["alertname"] for a in hook.alerts()]
 
 
 def silenced_count(agent):
@@ -56,12 +45,10 @@ def silenced_count(agent):
     return float(found[0]["value"][1]) if found else 0
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 
 with lib.folder() as where:
     (where / "rules.yml").write_text("groups: []\n")
-    with lib.Agent(where, CONFIG.format(port=server.server_port)) as agent:
+    with lib.Agent(where, CONFIG.format(port=hook.port)) as agent:
         socket = f"--admin.socket={agent.admin}"
         ident = fettle("silence", "add", socket, "--duration=2h", "--author=alice", "--comment=noisy, INC-7", "service=order", 'alertname=~"Order.*"').strip()
 
@@ -82,7 +69,7 @@ with lib.folder() as where:
         assert fettle("silence", "list", socket, "-q") == ident + "\n"
 
         lib.wait_for("the alert to be held back", lambda: silenced_count(agent) > 0)
-        assert Hook.heard == [], Hook.heard
+        assert hook.messages == [], hook.messages
         lib.wait_for("the alert to name its silence", lambda: [a["silencedBy"] for a in agent.alerts()] == [[ident]])
         seen = lib.fettle("alerts", f"--url={agent.url}")
         assert "firing, silenced" in seen.stdout, seen
@@ -104,7 +91,7 @@ with lib.folder() as where:
 
         fettle("silence", "expire", socket, ident)
         lib.wait_for("the alert to be told after its silence", alerts_told)
-        assert set(alerts_told()) == {"OrderDown"}, Hook.heard
+        assert set(alerts_told()) == {"OrderDown"}, hook.messages
         assert json.loads(fettle("silence", "list", socket, "--expired", "-o", "json"))[0]["id"] == ident
         assert fettle("silence", "list", socket) == "no silence is active or pending\n"
         assert "already expired" in fettle("silence", "expire", socket, ident, code=1)
@@ -114,5 +101,4 @@ with lib.folder() as where:
         assert "would match every alert" in fettle("silence", "add", socket, "--comment=x", "service=~.*", code=1)
         assert "comment" in fettle("silence", "add", socket, "service=order", code=2)
         assert "which is past" in fettle("silence", "add", socket, "--comment=x", "--end=2020-01-01T00:00:00Z", "a=b", code=1)
-server.shutdown()
 print("a silence held over kill -9, hid nothing from those who look, left recovery alone, and ended")

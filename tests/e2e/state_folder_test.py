@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """The state folder is full, read-only, no folder, or deleted: the agent starts, probes, tells people, takes no recovery
 action and says why; what was durable before is known; and it uses the folder as soon as it can be used."""
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 
 import lib
 
@@ -38,16 +36,7 @@ receivers:
 RULES = "groups: [{name: trading, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n"
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
-    heard = []
-
-    def do_POST(self):
-        Hook.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+hook = lib.Webhook()
 
 
 def mount(*words):
@@ -59,7 +48,7 @@ def durable(agent):
 
 
 def told():
-    return [a["labels"]["alertname"] for message in Hook.heard for a in message["alerts"] if a["status"] == "firing"]
+    return [a["labels"]["alertname"] for a in hook.alerts("firing")]
 
 
 def blocked_by_state(agent):
@@ -69,7 +58,7 @@ def blocked_by_state(agent):
 def cannot_write(where, agent, up):
     """A service dies: it is seen and told, and nothing is done to it."""
     up.unlink(missing_ok=True)
-    Hook.heard.clear()
+    hook.messages.clear()
     with agent:
         lib.wait_for("the service to be down", lambda: agent.service("order")["health"] == "down")
         lib.wait_for("people to be told", lambda: "ServiceDown" in told())
@@ -87,13 +76,11 @@ def silences(agent):
     return json.loads(lib.fettle("silence", "list", "-o", "json", f"--admin.socket={agent.admin}").stdout)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 with lib.folder() as where:
     state, up = where / "state", where / "order.up"
     state.mkdir()
     (where / "rules.yml").write_text(RULES)
-    config = CONFIG.format(where=where, port=server.server_address[1])
+    config = CONFIG.format(where=where, port=hook.port)
     agent = lib.Agent(where, config)
     agent.argv = [f"--storage.path={state}" if word.startswith("--storage.path=") else word for word in agent.argv]
 
