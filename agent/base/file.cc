@@ -14,9 +14,9 @@
 
 namespace base {
 
-Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno(errno, fmt::format("cannot read {}", path));
+namespace {
+
+Result<std::string> read_all(const UniqueFd& fd, const std::string& path, std::size_t limit) {
   std::string content;
   std::array<char, 16384> buffer;
   for (;;) {
@@ -28,6 +28,35 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
     if (content.size() > limit)
       return fail(Kind::limit, fmt::format("cannot read {}: larger than {} bytes", path, limit));
   }
+}
+
+// Open does not wait for a writer of a pipe, and makes no terminal ours.
+Result<UniqueFd> open_regular(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat found {};
+  if (!fd || ::fstat(fd.value(), &found) != 0) return fail_errno(errno, fmt::format("cannot read {}", path));
+  if (!S_ISREG(found.st_mode))
+    return fail(Kind::invalid, fmt::format("cannot read {}: it is {}, not a file", path,
+                                           S_ISDIR(found.st_mode) ? "a directory" : "a pipe, a socket or a device"));
+  return fd;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  TRY(const UniqueFd fd, open_regular(path));
+  return read_all(fd, path, limit);
+}
+
+Result<std::string> read_input(const std::string& path, std::size_t limit) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno(errno, fmt::format("cannot read {}", path));
+  return read_all(fd, path, limit);
+}
+
+Result<> check_regular_file(const std::string& path) {
+  TRY_VOID(open_regular(path));
+  return {};
 }
 
 Result<> write_file_atomically(const std::string& path, std::string_view content) {

@@ -13,7 +13,7 @@
 namespace cli {
 
 base::Result<SamplesFile> load_samples(const std::string& path) {
-  TRY(const std::string text, base::read_file(path, std::size_t{1} << 30));
+  TRY(const std::string text, base::read_input(path, std::size_t{1} << 30));
   TRY(const auto families, parse_exposition(text));
   SamplesFile file;
   std::map<model::Labels, std::size_t> index;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "loop/staple.h"
 #include "loop/tls_sessions.h"
@@ -62,6 +63,10 @@ base::Result<> set_versions(SSL_CTX* context, const TlsSettings& settings) {
 }
 
 base::Result<> load_files(SSL_CTX* context, const TlsSettings& settings) {
+  // OpenSSL would wait for a pipe. What is not there it tells by itself.
+  for (const std::string* file : {&settings.ca_file, &settings.cert_file, &settings.key_file})
+    if (const auto regular = base::check_regular_file(*file); !regular && regular.error().kind == base::Kind::invalid)
+      return regular;
   ERR_clear_error();
   if (settings.ca_file.empty()) {
     // A folder of hashed names where the system has one: read one by one, when asked for.
