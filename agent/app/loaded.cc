@@ -10,6 +10,7 @@
 #include <set>
 
 #include "app/allowed_targets.h"
+#include "base/edit_distance.h"
 #include "base/file.h"
 #include "config/redact.h"
 
@@ -51,6 +52,26 @@ std::vector<config::RuleGroup> load_rule_files(const std::vector<std::string>& p
       for (config::RuleGroup& group : config::load_rule_file(file, errors)) groups.push_back(std::move(group));
   }
   return groups;
+}
+
+// A slip in the name of an alert would leave a plan asleep for ever. Its rule file may come later.
+void warn_of_unknown_alerts(const Loaded& loaded, const std::vector<config::RuleGroup>& groups,
+                            config::Errors& errors) {
+  std::vector<std::string> alerts;
+  for (const config::RuleGroup& group : groups)
+    for (const config::Rule& rule : group.rules)
+      if (!rule.alert.empty()) alerts.push_back(rule.alert);
+  for (const auto& plan : loaded.plans)
+    for (const auto& [label, value] : plan->when) {
+      if (label != "alert" || std::find(alerts.begin(), alerts.end(), value) != alerts.end()) continue;
+      const auto service = std::find_if(loaded.config.services.begin(), loaded.config.services.end(),
+                                        [&](const auto& entry) { return entry.first == plan->service; });
+      const std::string near = base::nearest(value, alerts);
+      errors.warn(service->second.recovery.find("when").find("alert").mark(),
+                  fmt::format("services.{}.recovery.when.alert", plan->service),
+                  fmt::format("no rule of rule_files makes the alert {}, so that the plan never starts{}", value,
+                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
+    }
 }
 
 }  // namespace
@@ -99,8 +120,9 @@ Loaded load(const std::string& file, config::Errors& errors) {
     loaded.modules =
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
   loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
-  loaded.groups =
-      rules::compile(load_rule_files(loaded.config.rule_files, file, errors), compat_of(loaded.config), errors);
+  std::vector<config::RuleGroup> groups = load_rule_files(loaded.config.rule_files, file, errors);
+  warn_of_unknown_alerts(loaded, groups, errors);
+  loaded.groups = rules::compile(std::move(groups), compat_of(loaded.config), errors);
   errors.blot(config::secrets_of(loaded.config.root));
   return loaded;
 }

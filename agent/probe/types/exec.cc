@@ -54,7 +54,7 @@ const config::Schema<ExecSettings>& schema() {
   return schema;
 }
 
-// A program that is not there may come yet: its runs fail.
+// A program that is not there may come yet: a run tries it, and cannot look if it does not start.
 bool refused(const base::Error& error) { return error.kind != base::Kind::not_found; }
 
 // The first line that it printed, for a person.
@@ -111,9 +111,9 @@ class ExecProbe final : public Probe {
     command.limit = std::max(left, base::Millis{1});
     command.grace = base::Millis{0};
     running_ = context_.spawner.spawn(std::move(command), [this](base::Result<loop::Finished> finished) {
-      Outcome outcome =
-          finished ? judge(settings_, *finished)
-                   : failure_at(settings_.command[0], finished.error(), Reason::exit_code, "could not be started: ");
+      Outcome outcome = finished ? judge(settings_, *finished)
+                                 : failure_at(settings_.command[0], finished.error(), Reason::agent_overloaded,
+                                              "could not be started: ");
       std::exchange(done_, nullptr)(std::move(outcome));
     });
   }
@@ -146,11 +146,11 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   const std::size_t before = errors.size();
   ExecSettings settings = schema().parse(node, path, errors);
   if (errors.size() == before)
-    if (const auto good = loop::check_program(settings.command.front()); !good && refused(good.error())) {
+    if (const auto good = loop::check_program(settings.command.front()); !good) {
       const config::Mark at = node.find("command").mark();
       // What an administrator mends, before anything is run. That the agent cannot look is no mistake of the file.
       if (good.error().kind == base::Kind::invalid) errors.add(at, path + ".command[0]", good.error().text);
-      else errors.warn(at, path + ".command[0]", good.error().text + "; runs fail until that is mended");
+      else errors.warn(at, path + ".command[0]", good.error().text + "; until that is mended the probe is unknown");
     }
   return std::make_unique<Exec>(std::move(settings));
 }

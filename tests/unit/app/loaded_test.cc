@@ -105,6 +105,26 @@ services:
                 ": No such file or directory; its runs fail until that is mended"});
 }
 
+TEST_CASE("a plan for an alert that no rule makes is a warning") {
+  const Folder folder;
+  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: ServiceDown, expr: vector(1)}]}]\n");
+  const std::string file = folder.write("fettle.yml", R"(
+rule_files: [rules.yml]
+services:
+  cart: {unit: cart.service, recovery: {when: {alert: ServiceDown}, steps: [{do: {systemd: restart}}]}}
+  order: {unit: order.service, recovery: {when: {alert: ServceDown}, steps: [{do: {systemd: restart}}]}}
+  payment: {unit: payment.service, recovery: {when: {alert: DiskFull}, steps: [{do: {systemd: restart}}]}}
+)");
+  config::Errors errors;
+  CHECK(app::load(file, errors).plans.size() == 3);
+  CHECK(errors.text() == "");
+  CHECK(errors.warnings() ==
+        std::vector<std::string>{file + ":5:57: services.order.recovery.when.alert: no rule of rule_files makes the "
+                                        "alert ServceDown, so that the plan never starts; did you mean ServiceDown?",
+                                 file + ":6:61: services.payment.recovery.when.alert: no rule of rule_files makes the "
+                                        "alert DiskFull, so that the plan never starts"});
+}
+
 TEST_CASE("what holds for all services cannot be left out") {
   const Folder folder;
   for (const char* text : {"global: {interval: fast}\n", "services: {a: {}\n", "globl: {}\n",

@@ -242,11 +242,12 @@ TEST_CASE("exec judges by exit code and keeps the plugin's values") {
   CHECK(trial.measured("probe_exec_perfdata", "unit", "seconds") == doctest::Approx(0.003));
 }
 
-TEST_CASE("exec that cannot start says so, and a silent one is late in its own words") {
+TEST_CASE("exec that cannot start says nothing of the service, and a silent one is late in its own words") {
   Trial trial("exec", "/nonexistent");
   trial.start();
   trial.world.spawner.desk.answer(base::fail(base::Kind::not_found, "/nonexistent: No such file or directory"));
   CHECK(trial.found.text == "could not be started: /nonexistent: No such file or directory");
+  CHECK(trial.found.reason == Reason::agent_overloaded);
   Trial silent("exec", "/bin/sleep");
   silent.start();
   silent.world.loop.advance(2s);
