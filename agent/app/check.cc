@@ -132,8 +132,7 @@ int print_reference() {
       {"fettle.yml", "The agent's configuration file.", config::agent_config_reference()}};
   const auto add = [&](std::string_view kind, std::string_view name, std::string_view summary, std::string_view example,
                        std::vector<config::KeyReference> keys) {
-    sections.push_back(
-        {fmt::format("{} {}", kind, name), fmt::format("{}\n\nExample:\n{}", summary, example), std::move(keys)});
+    sections.push_back({fmt::format("{} {}", kind, name), std::string(summary), std::move(keys), std::string(example)});
   };
   for (const probe::Type* type : probe::types())
     add("probe type", type->name, type->summary, type->example, type->reference());

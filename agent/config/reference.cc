@@ -47,6 +47,7 @@ std::string print_reference(const std::vector<ReferenceSection>& sections) {
     if (!out.empty()) out += '\n';
     out += section.title + "\n" + std::string(section.title.size(), '=') + "\n";
     print_wrapped(section.intro, 0, out);
+    if (!section.example.empty()) out += "\nExample:\n" + section.example + "\n";
     print_keys(section.keys, 0, out);
   }
   return out;

@@ -13,6 +13,7 @@ struct ReferenceSection {
   std::string title;  // "fettle.yml", "probe type http"
   std::string intro;  // a sentence, may be empty
   std::vector<KeyReference> keys;
+  std::string example{};  // YAML, printed as it is before the keys; may be empty
 };
 
 // Plain text, at most 100 columns where words allow it.
