@@ -3,11 +3,10 @@
 #include <doctest/doctest.h>
 
 TEST_CASE("the reference wraps sentences and leaves an example as it can be copied") {
-  config::ReferenceSection section{.title = "probe type tcp",
-                                   .intro = std::string(60, 'a') + " " + std::string(60, 'b')};
-  section.example = "name: port\ntype: tcp\n";
-  section.keys.push_back({"host", "Where.", "", true});
+  const std::string long_word(60, 'a');
+  const config::ReferenceSection section{
+      "probe type tcp", long_word + " " + long_word, {{"host", "Where.", "", true}}, "name: port\ntype: tcp\n"};
   CHECK(config::print_reference({section}) ==
-        "probe type tcp\n==============\n" + std::string(60, 'a') + "\n" + std::string(60, 'b') +
+        "probe type tcp\n==============\n" + long_word + "\n" + long_word +
             "\n\nExample:\nname: port\ntype: tcp\n\nhost:  (required)\n    Where.\n");
 }
