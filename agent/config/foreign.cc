@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/request.h"
 
 namespace config {
 namespace {
@@ -35,16 +36,6 @@ bool leads_up(std::string_view text) {
   return false;
 }
 
-std::string host_complaint(std::string_view host) {
-  if (host.empty()) return "names no host";
-  if (host.size() > 255) return "is too long for a host";
-  if (host.front() == '-' || host.front() == '.') return fmt::format("begins with {}, as no host does", host.front());
-  const std::size_t scope = host.find(':') == std::string_view::npos ? host.size() : host.find('%');
-  if (!has_only(host.substr(0, scope), "._:-") || (scope < host.size() && !has_only(host.substr(scope + 1), "._-")))
-    return "is no name or address: only letters, digits and ._:- are";
-  return "";
-}
-
 // HOST, HOST:PORT, [V6], [V6]:PORT.
 std::string authority_complaint(std::string_view text) {
   if (text.find('@') != std::string_view::npos) return "has user information in it, which only the template may have";
@@ -58,12 +49,14 @@ std::string authority_complaint(std::string_view text) {
     port = text.substr(close + 1);
   } else {
     const std::size_t colon = std::min(text.find(':'), text.size());
+    if (colon == 0) return "names no host";
     if (const std::string why = host_complaint(text.substr(0, colon)); !why.empty()) return why;
     port = text.substr(colon);
   }
   if (!port.empty() && (port.size() < 2 || port.size() > 6 || port[0] != ':' || !all(port.substr(1), is_digit)))
     return "has no port in digits behind its host";
-  return "";
+  const std::string why = port.empty() ? "" : port_complaint(port.substr(1));
+  return why.empty() ? "" : "has a port that " + why;
 }
 
 // What may stand in a path when the path around it is the template's.

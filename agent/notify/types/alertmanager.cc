@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.h"
+#include "config/request.h"
 #include "notify/fields.h"
 #include "notify/notifier.h"
 #include "notify/retry.h"
@@ -29,8 +30,8 @@ const auto& schema() {
           .check([](const Settings& s2, const config::Complain& complain) {
             if (s2.urls.empty()) complain("urls", "must name at least one Alertmanager");
             for (const std::string& url : s2.urls)
-              if (!url.starts_with("http://") && !url.starts_with("https://"))
-                complain("urls", fmt::format("'{}' must start with http:// or https://", url));
+              if (const std::string why = config::url_complaint(url, "http://127.0.0.1:9093"); !why.empty())
+                complain("urls", fmt::format("'{}' {}", url, why));
             if (s2.resend < base::Millis{1'000}) complain("resend", "must be at least 1s");
           });
   return s;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "config/request.h"
 #include "notify/fields.h"
 #include "notify/notifier.h"
 #include "notify/retry.h"
@@ -35,8 +36,10 @@ const auto& schema() {
           .optional("headers", &Settings::headers, "Further headers.")
           .shows_origin("url")
           .check([](const Settings& s2, const config::Complain& complain) {
-            if (!s2.url.starts_with("http://") && !s2.url.starts_with("https://"))
-              complain("url", "must start with http:// or https://");
+            if (const std::string why = config::url_complaint(s2.url, "https://hooks.shop.example/alerts");
+                !why.empty())
+              complain("url", why);
+            if (const std::string why = config::headers_complaint(s2.headers); !why.empty()) complain("headers", why);
           });
   return s;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/connect_probe.h"
@@ -41,7 +42,7 @@ const config::Schema<ConnectionSettings>& schema() {
               complain("unix_socket", "must be an absolute path");
             if (connection.unix_socket.empty() && (connection.port < 1 || connection.port > 65535))
               complain("port", "must be between 1 and 65535, unless there is a unix_socket");
-            if (connection.host.empty()) complain("host", "must not be empty");
+            if (const std::string why = config::host_complaint(connection.host); !why.empty()) complain("host", why);
           });
   return schema;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -87,7 +88,7 @@ const config::Schema<DnsSettings>& schema() {
           .optional("validate_additional_rrs", &DnsSettings::validate_additional_rrs, rules_schema(),
                     "The same for the records of the additional section.")
           .check([](const DnsSettings& dns, const config::Complain& complain) {
-            if (dns.server.empty()) complain("server", "must not be empty");
+            if (const std::string why = config::host_complaint(dns.server); !why.empty()) complain("server", why);
             if (dns.port < 0 || dns.port > 65535) complain("port", "must be between 1 and 65535, or 0");
             if (dns.transport_protocol != "udp" && dns.transport_protocol != "tcp")
               complain("transport_protocol", "must be udp or tcp");

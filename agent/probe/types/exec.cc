@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "config/request.h"
 #include "loop/program_file.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
@@ -47,6 +48,8 @@ const config::Schema<ExecSettings>& schema() {
           .reach(config::Reach::listed)
           .check([](const ExecSettings& exec, const config::Complain& complain) {
             if (exec.command.empty() || exec.command[0].empty()) complain("command", "must name a program");
+            if (const std::string why = config::variables_complaint(exec.environment); !why.empty())
+              complain("environment", why);
             if (exec.directory.empty() || exec.directory[0] != '/') complain("directory", "must be an absolute path");
             for (const int code : exec.ok_codes)
               if (code < 0 || code > 255) complain("ok_codes", "exit codes are 0 to 255");

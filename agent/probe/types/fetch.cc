@@ -1,7 +1,7 @@
 #include "probe/types/fetch.h"
 
+#include "config/request.h"
 #include "probe/own_fault.h"
-#include "probe/types/url.h"
 
 namespace probe {
 
@@ -9,8 +9,10 @@ using model::Outcome;
 using model::Reason;
 
 void check_fetch(const FetchSettings& fetch, const config::Complain& complain) {
-  if (!parse_url(fetch.url))
-    complain("url", "must be http:// or https:// and a host, such as http://127.0.0.1:8081/metrics");
+  if (const std::string why = config::url_complaint(fetch.url, "http://127.0.0.1:8081/metrics"); !why.empty())
+    complain("url", why);
+  if (const std::string why = config::headers_complaint(fetch.headers); !why.empty()) complain("headers", why);
+  if (const std::string why = config::proxy_complaint(fetch.proxy_url); !why.empty()) complain("proxy_url", why);
   if (!fetch.unix_socket.empty() && fetch.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
   if (fetch.basic_auth && fetch.authorization) complain("authorization", "cannot stand beside basic_auth");
   if (fetch.body_limit == 0) complain("body_limit", "must be at least 1");

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -40,11 +41,14 @@ const config::Schema<GrpcSettings>& schema() {
           .optional("tls", &GrpcSettings::tls, "Speak TLS; without it, HTTP/2 by prior knowledge.")
           .optional("tls_config", &GrpcSettings::tls_config, tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &GrpcSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
+          .reach(config::Reach::listed)
           .optional("metadata", &GrpcSettings::metadata,
                     "Headers of the call, by name; a list for several of one name.")
           .check([](const GrpcSettings& grpc, const config::Complain& complain) {
             if (grpc.host.empty() == grpc.unix_socket.empty())
               complain(grpc.host.empty() ? "" : "unix_socket", "needs either host and port or unix_socket");
+            if (const std::string why = grpc.host.empty() ? "" : config::host_complaint(grpc.host); !why.empty())
+              complain("host", why);
             if (!grpc.host.empty() && (grpc.port < 1 || grpc.port > 65535))
               complain("port", "must be between 1 and 65535");
             if (!grpc.unix_socket.empty() && grpc.unix_socket[0] != '/')

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -38,6 +39,8 @@ const config::Schema<HaproxySettings>& schema() {
           .check([](const HaproxySettings& haproxy, const config::Complain& complain) {
             if (haproxy.host.empty() && (haproxy.unix_socket.empty() || haproxy.unix_socket[0] != '/'))
               complain("unix_socket", "must be an absolute path");
+            if (const std::string why = haproxy.host.empty() ? "" : config::host_complaint(haproxy.host); !why.empty())
+              complain("host", why);
             if (!haproxy.host.empty() && (haproxy.port < 1 || haproxy.port > 65535))
               complain("port", "must be between 1 and 65535");
             if (haproxy.min_servers < 0) complain("min_servers", "must not be negative");

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -90,11 +91,10 @@ config::Schema<HttpSettings>::Reader into_cel(CelExpression CelChecks::*member) 
 }
 
 void check(const HttpSettings& http, const config::Complain& complain) {
-  const std::size_t scheme = http.url.starts_with("http://") ? 7 : http.url.starts_with("https://") ? 8 : 0;
-  if (scheme == 0 || http.url.size() == scheme || http.url[scheme] == '/')
-    complain("url", "must be http:// or https:// and a host, such as http://127.0.0.1:8081/healthz");
-  if (http.url.find_first_of(" \t\r\n") != std::string::npos) complain("url", "must not contain white space");
-  if (http.method.empty()) complain("method", "must not be empty");
+  if (const std::string why = config::url_complaint(http.url, "http://127.0.0.1:8081/healthz"); !why.empty())
+    complain("url", why);
+  if (const std::string why = config::method_complaint(http.method); !why.empty()) complain("method", why);
+  if (const std::string why = config::proxy_complaint(http.proxy_url); !why.empty()) complain("proxy_url", why);
   if (!http.unix_socket.empty() && http.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
   if (http.proxy_url.empty() && (!http.no_proxy.empty() || !http.proxy_connect_header.all.empty()))
     complain(http.no_proxy.empty() ? "proxy_connect_header" : "no_proxy", "means nothing without proxy_url");
@@ -186,6 +186,7 @@ const config::Schema<HttpSettings>& schema() {
           .custom("fail_if_not_ssl", "Fail if the answer came without TLS.", "false",
                   into_checks(&HttpChecks::fail_if_not_ssl))
           .reach(config::Reach::listed)
+          .shows({"http2"})
           .check(check);
   return schema;
 }

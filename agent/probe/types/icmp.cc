@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -36,7 +37,7 @@ const config::Schema<IcmpSettings>& schema() {
           .optional("dont_fragment", &IcmpSettings::dont_fragment,
                     "Fail with too_large where the path would have to fragment the request.")
           .check([](const IcmpSettings& icmp, const config::Complain& complain) {
-            if (icmp.host.empty()) complain("host", "must not be empty");
+            if (const std::string why = config::host_complaint(icmp.host); !why.empty()) complain("host", why);
             if (icmp.payload_size < 8 || icmp.payload_size > 65'000)
               complain("payload_size", "must be between 8 and 65000");
             if (icmp.ttl < 0 || icmp.ttl > 255) complain("ttl", "must be between 0 and 255");

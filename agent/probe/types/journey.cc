@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -78,8 +79,12 @@ const config::Schema<JourneySettings>& schema() {
           .optional("tls_config", &JourneySettings::tls_config, tls_schema(), "How to speak TLS.")
           .check([](const JourneySettings& journey, const config::Complain& complain) {
             if (journey.steps.empty()) complain("steps", "needs at least one step");
-            if (!journey.base_url.empty() && !parse_url(journey.base_url))
-              complain("base_url", "must be http:// or https:// and a host, such as http://127.0.0.1:8080");
+            if (const std::string why =
+                    journey.base_url.empty() ? "" : config::url_complaint(journey.base_url, "http://127.0.0.1:8080");
+                !why.empty())
+              complain("base_url", why);
+            if (const std::string why = config::proxy_complaint(journey.proxy_url); !why.empty())
+              complain("proxy_url", why);
             if (!journey.unix_socket.empty() && journey.unix_socket[0] != '/')
               complain("unix_socket", "must be an absolute path");
             if (journey.body_limit == 0) complain("body_limit", "must be at least 1");

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/edit_distance.h"
+#include "config/request.h"
 
 namespace probe {
 namespace {
@@ -104,6 +105,9 @@ const config::Schema<StepRequest>& request_schema() {
           .custom("form", "Body as fields of a form, by name.", "none", read_form)
           .check([](const StepRequest& request, const config::Complain& complain) {
             if (request.url.text().empty()) complain("url", "required");
+            if (const std::string why = request.method.empty() ? "" : config::method_complaint(request.method);
+                !why.empty())
+              complain("method", why);
             if (request.bodies > 1) complain("", "give one of body, json and form");
           });
   return schema;
@@ -142,8 +146,9 @@ void read_header_templates(const config::Node& node, HeaderTemplates& out, const
   for (const auto& [key, value] : node.entries()) {
     Template text;
     std::string why;
-    if (read(value, text, why)) out.emplace_back(key.scalar(), std::move(text));
-    else errors.add(value.mark(), path + "." + key.scalar(), why);
+    if (!read(value, text, why)) errors.add(value.mark(), path + "." + key.scalar(), why);
+    else if (why = config::header_complaint(key.scalar(), text.text()); !why.empty()) errors.add(key.mark(), path, why);
+    else out.emplace_back(key.scalar(), std::move(text));
   }
 }
 
@@ -195,6 +200,11 @@ void prepare_steps(std::vector<JourneyStep>& steps, std::vector<std::string> kno
       errors.add(step.place.mark(), here + ".request.url",
                  base_url.empty() ? "must be http:// or https:// and a host, or give the journey a base_url"
                                   : "must begin with / or be a whole URL");
+    // What a variable leads to is seen when it is known.
+    const bool literal = !url.starts_with("${") && step.request.url.variables().empty();
+    if (const std::string why = whole && literal ? config::url_complaint(url, "http://127.0.0.1:8080/cart") : "";
+        !why.empty())
+      errors.add(step.place.mark(), here + ".request.url", why);
     complain_about_variables(step, known, here, errors);
     for (auto& [name, capture] : step.capture) {
       known.push_back(name);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "config/request.h"
 #include "probe/types/authorization.h"
 #include "probe/types/url.h"
 #include "probe/types/values.h"
@@ -68,8 +69,11 @@ const config::Schema<OAuth2>& oauth2_schema() {
           .check([](const OAuth2& oauth2, const config::Complain& complain) {
             if (!oauth2.client_secret.empty() && !oauth2.client_secret_file.empty())
               complain("client_secret_file", "cannot stand beside client_secret");
-            if (!parse_url(oauth2.token_url))
-              complain("token_url", "must be http:// or https:// and a host, such as https://login.shop.example/token");
+            if (const std::string why = config::url_complaint(oauth2.token_url, "https://login.shop.example/token");
+                !why.empty())
+              complain("token_url", why);
+            if (const std::string why = config::proxy_complaint(oauth2.proxy_url); !why.empty())
+              complain("proxy_url", why);
             for (const auto& [name, value] : oauth2.endpoint_params)
               if (name == "grant_type" && value != "client_credentials")
                 complain("endpoint_params", "has another grant_type; client_credentials is the one that is offered");

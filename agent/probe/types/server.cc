@@ -2,10 +2,12 @@
 
 #include <cstdint>
 
+#include "config/request.h"
+
 namespace probe {
 
 void check_server(const ServerSettings& server, const config::Complain& complain) {
-  if (server.host.empty()) complain("host", "must not be empty");
+  if (const std::string why = config::host_complaint(server.host); !why.empty()) complain("host", why);
   if (server.port < 1 || server.port > 65535) complain("port", "must be between 1 and 65535");
   if (!server.unix_socket.empty() && server.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
   if (!server.unix_socket.empty() && server.tls) complain("tls", "is not offered on a unix socket");

@@ -2,6 +2,7 @@
 // on accepting until its queue is full; expect something.
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/connect_probe.h"
@@ -33,7 +34,7 @@ const config::Schema<TcpSettings>& schema() {
                     "Address of this host to connect from. Empty: the kernel chooses.")
           .list("query_response", &TcpSettings::query_response, turn_schema(), "What to wait for and what to say.")
           .check([](const TcpSettings& tcp, const config::Complain& complain) {
-            if (tcp.host.empty()) complain("host", "must not be empty");
+            if (const std::string why = config::host_complaint(tcp.host); !why.empty()) complain("host", why);
             if (tcp.port < 1 || tcp.port > 65535) complain("port", "must be between 1 and 65535");
           });
   return schema;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/certificate_age.h"
@@ -110,7 +111,7 @@ const config::Schema<TlsProbeSettings>& schema() {
           .optional("ip_protocol", &TlsProbeSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const TlsProbeSettings& tls, const config::Complain& complain) {
-            if (tls.host.empty()) complain("host", "must not be empty");
+            if (const std::string why = config::host_complaint(tls.host); !why.empty()) complain("host", why);
             if (tls.port < 1 || tls.port > 65535) complain("port", "must be between 1 and 65535");
             if (tls.min_days < 0) complain("min_days", "must not be negative");
             bool known = tls.starttls.empty();

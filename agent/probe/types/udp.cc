@@ -2,6 +2,7 @@
 // hangs is silent too), and a port that is refused is known at once from ICMP.
 #include <utility>
 
+#include "config/request.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/conversation.h"
@@ -37,7 +38,7 @@ const config::Schema<UdpSettings>& schema() {
           .optional("ip_protocol", &UdpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const UdpSettings& udp, const config::Complain& complain) {
-            if (udp.host.empty()) complain("host", "must not be empty");
+            if (const std::string why = config::host_complaint(udp.host); !why.empty()) complain("host", why);
             if (udp.port < 1 || udp.port > 65535) complain("port", "must be between 1 and 65535");
             if (udp.send.size() > 65'000) complain("send", "does not fit into a datagram");
           });

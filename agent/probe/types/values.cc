@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/request.h"
 
 namespace probe {
 namespace {
@@ -91,7 +92,8 @@ bool read(const config::Node& node, HeaderLines& out, std::string& why) {
     }
     for (std::string& line : lines) out.all.emplace_back(name.scalar(), std::move(line));
   }
-  return true;
+  why = config::headers_complaint(out.all);
+  return why.empty();
 }
 
 std::string show(const HeaderLines&) { return "{}"; }

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/random.h"
+#include "config/request.h"
 #include "loop/hmac.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
@@ -59,12 +60,11 @@ const config::Schema<WebsocketSettings>& schema() {
           .optional("ip_protocol", &WebsocketSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const WebsocketSettings& websocket, const config::Complain& complain) {
-            const std::size_t scheme = scheme_size(websocket.url);
-            if (scheme == 0 || websocket.url.size() == scheme || websocket.url[scheme] == '/')
-              complain("url", "must be ws:// or wss:// and a host, such as ws://127.0.0.1:8081/feed");
             for (const char c : websocket.url)
               if (static_cast<unsigned char>(c) <= 0x20 || c == '#' || c == 0x7f)
                 return complain("url", "must not contain white space or '#'");
+            if (const std::string why = config::url_complaint(websocket.url, "ws://127.0.0.1:8081/feed"); !why.empty())
+              complain("url", why);
             if (websocket.basic_auth && websocket.authorization)
               complain("authorization", "cannot stand beside basic_auth");
             if (!websocket.query_response.empty() && (!websocket.send.empty() || websocket.expect.regex))
@@ -72,9 +72,6 @@ const config::Schema<WebsocketSettings>& schema() {
             for (const Turn& turn : websocket.query_response)
               if (turn.starttls || !turn.expect_bytes.empty() || !turn.labels.empty())
                 complain("query_response", "a turn over a WebSocket has expect and send only");
-            for (const auto& [name, value] : websocket.headers.all)
-              if ((name + value).find_first_of("\r\n") != std::string::npos || name.empty())
-                complain("headers", "must have names, and no line breaks");
           });
   return schema;
 }

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "config/foreign.h"
+#include "config/request.h"
 #include "loop/program_file.h"
 #include "recover/action.h"
 
@@ -125,6 +126,8 @@ const auto& schema() {
           .optional("limits", &Settings::limits, limits_schema(), "What it may use, with all that it starts.")
           .check([](const Settings& s2, const config::Complain& complain) {
             if (s2.argv.empty()) complain("argv", "must name a program");
+            if (const std::string why = config::variables_complaint(s2.environment); !why.empty())
+              complain("environment", why);
             if (s2.limit <= base::Millis{0}) complain("limit", "must be longer than 0s");
             if (s2.grace < base::Millis{0} || s2.grace > base::Millis{10'000})
               complain("grace", "must be from 0s to 10s");

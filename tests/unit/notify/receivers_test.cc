@@ -38,7 +38,8 @@ TEST_CASE("a receiver's mistakes are named with their place") {
       {"  - {name: ops}\n",
        "fettle.yml:2:5: receivers[0]: the receiver sends nowhere; it needs alertmanager or webhook\n"},
       {"  - {name: ops, webhook: {url: \"ftp://x\"}}\n",
-       "fettle.yml:2:32: receivers[0].webhook.url: must start with http:// or https://\n"},
+       "fettle.yml:2:32: receivers[0].webhook.url: must be http:// or https:// and a host, such as "
+       "https://hooks.shop.example/alerts\n"},
       {"  - {name: ops, webhook: {url: \"http://x\", secret: whsec_x}}\n",
        "fettle.yml:2:52: receivers[0].webhook.secret: after whsec_ there must be base64; write the secret as it was "
        "given to you\n"},
