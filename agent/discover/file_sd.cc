@@ -1,8 +1,8 @@
 #include "discover/file_sd.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 // Some programs write a file in several steps, or several files at once.
 constexpr base::Duration kSettle = 50ms;
-constexpr std::size_t kLargestFile = 8 * 1024 * 1024;
+constexpr std::size_t kLargestFile = kMostBytes;
 
 }  // namespace
 
@@ -29,9 +29,13 @@ FileSd::FileSd(FileSdSettings settings, loop::Scheduler& scheduler, loop::Folder
 
 std::vector<Target> FileSd::targets() const {
   std::vector<Target> all;
+  const auto before = [](const Target* a, const Target* b) {
+    return std::tie(a->address, a->labels) < std::tie(b->address, b->labels);
+  };
+  std::set<const Target*, decltype(before)> seen(before);
   for (const auto& [path, file] : files_)
     for (const Target& target : file.targets)
-      if (std::find(all.begin(), all.end(), target) == all.end()) all.push_back(target);
+      if (seen.insert(&target).second) all.push_back(target);
   return all;
 }
 

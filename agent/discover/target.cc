@@ -1,5 +1,7 @@
 #include "discover/target.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "config/schema.h"
@@ -28,15 +30,30 @@ const config::Schema<Group>& group_schema() {
 std::vector<Target> parse_targets(std::string_view text, const std::string& file, config::Errors& errors) {
   std::vector<Target> all;
   const config::Node root = config::Node::parse(text, file, errors);
-  if (root.is_null()) return all;  // an empty file lists nothing
+  if (root.is_null()) {  // cut off while it is written, or by a full disk
+    if (errors.empty()) errors.add({file, 0, 0}, "", "is empty; write [] for no targets");
+    return all;
+  }
   if (!root.is_sequence()) {
     errors.add(root.mark(), "", config::expected("a list of groups, each with targets", root));
     return all;
   }
-  std::size_t at = 0;
+  std::size_t at = 0, bytes = 0;
   for (const config::Node& item : root.items()) {
     const Group group = group_schema().parse(item, "[" + std::to_string(at++) + "]", errors);
     const model::Labels labels = group.labels.with("__meta_filepath", file);
+    std::size_t of_labels = 0;
+    for (const model::Label label : labels) of_labels += label.name.size() + label.value.size();
+    bytes += group.targets.empty() ? of_labels : 0;
+    for (const std::string& target : group.targets) bytes += target.size() + of_labels;
+    if (all.size() + group.targets.size() > kMostTargets || bytes > kMostBytes) {
+      errors.add(
+          item.mark(), "",
+          fmt::format("has more than {} targets, or more than {} MiB of targets with their labels; divide it into "
+                      "several files, or take labels away",
+                      kMostTargets, kMostBytes / (1024 * 1024)));
+      return {};
+    }
     for (const std::string& target : group.targets) all.push_back({target, labels});
   }
   return all;

@@ -2,6 +2,7 @@
 // YAML.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,12 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
-// All targets of a file, or its mistakes. `file` is its path.
+// Of one file: what all its targets and their labels may come to, each target with the labels of its group. More is a
+// mistake of the file.
+inline constexpr std::size_t kMostTargets = 10'000;
+inline constexpr std::size_t kMostBytes = 4 * 1024 * 1024;
+
+// All targets of a file, or its mistakes; a file without a word is one. `file` is its path.
 std::vector<Target> parse_targets(std::string_view text, const std::string& file, config::Errors& errors);
 
 }  // namespace discover

@@ -94,7 +94,9 @@ TEST_CASE("a file of targets is read as Prometheus reads it, in JSON as in YAML"
               R"(a:1{__param_module="http_2xx", zone="eu"} b:2{__param_module="http_2xx", zone="eu"} c:3{})"},
           Row{"- targets: [a:1]\n  labels:\n    zone: eu\n", R"(a:1{zone="eu"})"},
           Row{"- targets:\n  - 'https://shop.test/'\n", "https://shop.test/{}"},
-          Row{"", ""},
+          Row{"", "t.yml: is empty; write [] for no targets\n"},
+          Row{"# none\n", "t.yml: is empty; write [] for no targets\n"},
+          Row{"null", "t.yml: is empty; write [] for no targets\n"},
           Row{"[]", ""},
           Row{"targets: [a:1]", "t.yml:1:1: expected a list of groups, each with targets, got a mapping\n"},
           Row{"- labels: {a: b}\n", "t.yml:1:3: [0]: the required key 'targets' is missing\n"},
@@ -148,6 +150,53 @@ TEST_CASE("a file with mistakes keeps what it said before, and says so") {
   CHECK(site.changes == 2);
   CHECK(shown(site.sd->targets()) == "a:2{}");
   CHECK(site.sd->files()[0].error.empty());
+}
+
+TEST_CASE("a file that was emptied keeps what it said before, until it says []") {
+  for (const char* name : {"a.yml", "a.json"}) {
+    Site site({name});
+    site.folder.write(name, R"([{"targets": ["a:1"]}])");
+    site.start();
+    site.folder.write(name, "");
+    site.tell();
+    CHECK(shown(site.sd->targets()) == "a:1{}");
+    CHECK(site.sd->files()[0].error == (site.folder / name) + ": is empty; write [] for no targets");
+    site.folder.write(name, "[]");
+    site.tell();
+    CHECK(site.sd->targets().empty());
+    CHECK(site.sd->files()[0].error.empty());
+  }
+}
+
+TEST_CASE("a file names so many targets with so many labels, and no more") {
+  const auto targets = [](std::size_t count) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += (i == 0 ? "a:" : ", a:") + std::to_string(i);
+    return out;
+  };
+  const auto mistake = [&](std::size_t count, const std::string& labels) {
+    config::Errors errors;
+    const auto found = discover::parse_targets(
+        "- targets: [" + targets(count) + "]\n  labels: {" + labels + "}\n" + "- targets: [b:1]\n", "t.yml", errors);
+    CHECK(found.size() == (errors.empty() ? count + 1 : 0));
+    return errors.text();
+  };
+  const std::string too_much =
+      " has more than 10000 targets, or more than 4 MiB of targets with their labels; divide it into several files, or "
+      "take labels away\n";
+  CHECK(mistake(9'999, "") == "");
+  CHECK(mistake(10'000, "") == "t.yml:3:3:" + too_much);
+  std::string labels;
+  for (int i = 0; i < 40; ++i) labels += "l" + std::to_string(i) + ": " + std::string(1000, 'x') + ", ";
+  CHECK(mistake(100, labels) == "");
+  CHECK(mistake(2'000, labels) == "t.yml:1:3:" + too_much);
+
+  Site site({"a.yml"});
+  site.folder.write("a.yml", "- targets: [old:1]\n");
+  site.start();
+  site.folder.write("a.yml", "- targets: [" + targets(10'001) + "]\n");
+  site.tell();
+  CHECK(shown(site.sd->targets()) == "old:1{}");
 }
 
 TEST_CASE("a file that has mistakes from the beginning has no targets, and an error") {
