@@ -176,9 +176,11 @@ const Schema<FileSd>& file_sd_schema() {
               "__param_module (a module of the blackbox file, of the template's type if that names one), "
               "__param_hostname, __probe_name, __probe_interval, __probe_timeout, __probe_valid_status_codes, and "
               "what allow_labels names. The others are stamped on its metrics, with target.")
-          .optional("allow_labels", &FileSd::allow_labels,
-                    "Further keys of the probe that a target's label __probe_KEY may set: for files whose writers may "
-                    "decide that. Programs, files, sockets, proxies, TLS and credentials are never set by a label.")
+          .optional(
+              "allow_labels", &FileSd::allow_labels,
+              "Further keys of the probe that a target's label __probe_KEY may set: for files whose writers may "
+              "decide that. Programs, files, sockets, proxies, TLS and credentials are never set by a label; `module` "
+              "lets __param_module name a module that has some of these.")
           .place(&FileSd::place)
           .check([](const FileSd& sd, const Complain& complain) {
             if (sd.files.empty()) complain("files", "must name a file or a pattern");

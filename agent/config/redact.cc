@@ -113,6 +113,20 @@ void collect(const Node& node, std::string_view key, std::string_view mapping, b
   for (const auto& [name, value] : node.entries()) collect(value, name.scalar(), key, out);
 }
 
+bool holds(const Node& node, std::string_view key, std::string_view mapping) {
+  if (node.is_scalar() && !node.scalar().empty()) {
+    const bool file = key.ends_with("_file");
+    if (file ? base::names_secret(key.substr(0, key.size() - 5)) : base::names_secret(key)) return true;
+    if (mapping == "variable_files" || !base::secrets_in(node.scalar()).empty()) return true;
+    return node.exposure() != Exposure::shown && !is_public_name(key, mapping);
+  }
+  for (const Node& item : node.items())
+    if (holds(item, key, mapping)) return true;
+  for (const auto& [name, value] : node.entries())
+    if (holds(value, name.scalar(), key)) return true;
+  return has_all_shown(node.items()) && !base::secrets_in(texts_of(node.items())).empty();
+}
+
 }  // namespace
 
 std::string shown_config(const Node& root) {
@@ -126,5 +140,7 @@ base::KnownSecrets secrets_of(const Node& node) {
   collect(node, "", "", out);
   return out;
 }
+
+bool holds_secrets(const Node& value, std::string_view key) { return holds(value, key, ""); }
 
 }  // namespace config

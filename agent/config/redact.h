@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/secret.h"
 #include "config/node.h"
@@ -14,5 +15,9 @@ std::string shown_config(const Node& root);
 
 // The secrets that stand in the tree, and the files of secrets that it names.
 base::KnownSecrets secrets_of(const Node& node);
+
+// Whether the value of `key` has something in it that is not for everybody: a secret of any length, a file with one, a
+// text that no schema shows.
+bool holds_secrets(const Node& value, std::string_view key);
 
 }  // namespace config

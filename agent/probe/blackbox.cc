@@ -193,6 +193,25 @@ base::Result<> write_target(const BlackboxProber& prober, const Node& settings, 
   return {};
 }
 
+// What of a probe only the configuration may set (config::Reach::file), or nobody may see, but for what its target is.
+std::string power_of(const BlackboxProber& prober, const Node& written, std::string_view target) {
+  const Type& type = *find_type(prober.type);
+  const auto of_target = type.keys_of_target(target);
+  for (const auto& [name, value] : written.entries()) {
+    const std::string& key = name.scalar();
+    const auto is_key = [&](const auto& one) { return one.first == key; };
+    if (is_off(value) || std::any_of(of_target.begin(), of_target.end(), is_key)) continue;
+    const std::vector<config::KeyReference>& keys = type.reference();
+    const auto reference =
+        std::find_if(keys.begin(), keys.end(), [&](const config::KeyReference& known) { return known.key == key; });
+    const BlackboxKey* known = prober.find_ours(key);
+    const bool open =
+        reference != keys.end() && (reference->reach >= config::Reach::listed || (known != nullptr && known->harmless));
+    if (!open || config::holds_secrets(value, key)) return key;
+  }
+  return "";
+}
+
 // Marks what of a module may be shown: keys that go over as our own type marks them, of the others switches and limits.
 void show_known_keys(const BlackboxProber& prober, const Node& module) {
   for (const char* key : {"prober", "timeout"}) module.find(key).expose(config::Exposure::shown);
@@ -214,7 +233,7 @@ void show_known_keys(const BlackboxProber& prober, const Node& module) {
 
 BlackboxModules::BlackboxModules() {
   for (const auto& [name, prober] : {std::pair{"http_2xx", "http"}, {"tcp_connect", "tcp"}, {"icmp", "icmp"}})
-    modules_[name] = {prober, base::Millis{0}, {}, std::string("prober: ") + prober};
+    modules_[name] = {prober, base::Millis{0}, {}, std::string("prober: ") + prober, ""};
 }
 
 BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
@@ -253,8 +272,13 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
     check_keys(*prober, made.settings, path + "." + made.prober, errors);
     made.has_mistakes = errors.size() > before;
     if (made.has_mistakes || !refused_key(*prober, made.settings).empty()) continue;
-    const auto tried =
-        loaded.spec(name.scalar(), made.prober == "unix" ? "/socket" : "127.0.0.1:1", "", base::Millis{1000});
+    const std::string target = made.prober == "unix" ? "/socket" : "127.0.0.1:1";
+    Node written;
+    const auto tried = loaded.spec_of(made, name.scalar(), target, "", base::Millis{1000}, written);
+    for (const auto& [header, lines] : made.settings.find("http_headers").entries())
+      if (!is_off(lines.find("secrets"))) made.own_power = "http_headers";
+    if (!tried) made.own_power = "what cannot be read";
+    else if (made.own_power.empty()) made.own_power = power_of(*prober, written, target);
     if (tried) continue;
     if (tried.error().kind != base::Kind::invalid) {  // a file that is not there yet
       errors.warn(module.mark(), path, tried.error().text + "; its runs fail until that is mended");
@@ -270,7 +294,12 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
                                          const std::string& hostname, base::Millis limit) const {
   const auto found = modules_.find(name);
   if (found == modules_.end()) return base::fail(base::Kind::not_found, "Unknown module \"" + name + "\"");
-  const Module& module = found->second;
+  Node written;
+  return spec_of(found->second, name, target, hostname, limit, written);
+}
+
+base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::string& name, const std::string& target,
+                                            const std::string& hostname, base::Millis limit, Node& written) const {
   if (module.has_mistakes)
     return base::fail(base::Kind::invalid, "module \"" + name + "\" has mistakes: fettle check config names them");
   const BlackboxProber& prober = *find_prober(module.prober);
@@ -293,9 +322,10 @@ base::Result<Spec> BlackboxModules::spec(const std::string& name, const std::str
   spec.interval = spec.timeout = module.timeout.count() > 0 ? std::min(module.timeout, limit) : limit;
   spec.settings_text = draft.text();
   Errors errors;
-  const Node node = Node::parse(spec.settings_text, name, errors);
-  if (errors.empty()) spec.settings = spec.type->parse(node, prober.type.data(), Owner{spec.service, name, ""}, errors);
-  spec.secrets = config::secrets_of(node);
+  written = Node::parse(spec.settings_text, name, errors);
+  if (errors.empty())
+    spec.settings = spec.type->parse(written, prober.type.data(), Owner{spec.service, name, ""}, errors);
+  spec.secrets = config::secrets_of(written);
   errors.blot(spec.secrets);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   return spec;
@@ -305,6 +335,11 @@ const Type* BlackboxModules::type(const std::string& module) const {
   const auto found = modules_.find(module);
   const BlackboxProber* prober = found == modules_.end() ? nullptr : find_prober(found->second.prober);
   return prober == nullptr ? nullptr : find_type(prober->type);
+}
+
+std::string BlackboxModules::own_power(const std::string& module) const {
+  const auto found = modules_.find(module);
+  return found == modules_.end() ? "" : found->second.own_power;
 }
 
 std::string BlackboxModules::text(const std::string& module) const {

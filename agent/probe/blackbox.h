@@ -28,6 +28,9 @@ class BlackboxModules {
   base::Result<Spec> spec(const std::string& module, const std::string& target, const std::string& hostname,
                           base::Millis limit) const;
   const Type* type(const std::string& module) const;  // null if there is no such module
+  // The key by which it sends a secret, shows a certificate, reads a file or goes over a proxy: then only the
+  // configuration says whom it is sent to, no label of a target. "" if it has none, or if there is no such module.
+  std::string own_power(const std::string& module) const;
   // A probe of it holds what a file said when it was made: good for one run.
   bool reads_files(const std::string& module) const;
   // As the file has it but for its secrets, for /probe?debug=true; "" if there is no such module.
@@ -40,8 +43,12 @@ class BlackboxModules {
     base::Millis timeout{0};  // 0: none of its own
     config::Node settings;    // of its prober; null if there are none
     std::string text;
+    std::string own_power;
     bool has_mistakes = false;
   };
+  // spec(), and the mapping that it was made of.
+  base::Result<Spec> spec_of(const Module& module, const std::string& name, const std::string& target,
+                             const std::string& hostname, base::Millis limit, config::Node& written) const;
   std::map<std::string, Module> modules_;
   std::string folder_;
 };

@@ -11,6 +11,8 @@ namespace {
 using config::Node;
 using Kind = BlackboxKey::Kind;
 
+constexpr BlackboxKey harmless(std::string_view key) { return {key, key, Kind::same, {}, true}; }
+
 constexpr BlackboxKey kHttp[] = {
     {"method", "method"},
     {"headers", "headers"},
@@ -21,10 +23,10 @@ constexpr BlackboxKey kHttp[] = {
     {"fail_if_not_ssl", "fail_if_not_ssl"},
     {"fail_if_body_matches_regexp", "fail_if_body_matches_regexp"},
     {"fail_if_body_not_matches_regexp", "fail_if_body_not_matches_regexp"},
-    {"fail_if_body_json_matches_cel", "fail_if_body_json_matches_cel"},
-    {"fail_if_body_json_not_matches_cel", "fail_if_body_json_not_matches_cel"},
-    {"fail_if_header_matches", "fail_if_header_matches"},
-    {"fail_if_header_not_matches", "fail_if_header_not_matches"},
+    harmless("fail_if_body_json_matches_cel"),
+    harmless("fail_if_body_json_not_matches_cel"),
+    harmless("fail_if_header_matches"),
+    harmless("fail_if_header_not_matches"),
     {"tls_config", "tls_config"},
     {"basic_auth", "basic_auth"},
     {"authorization", "authorization"},
@@ -49,7 +51,7 @@ constexpr BlackboxKey kHttp[] = {
      "the environment of a daemon is nobody's configuration; write proxy_url and no_proxy"},
 };
 constexpr BlackboxKey kTcp[] = {
-    {"query_response", "query_response"},
+    harmless("query_response"),
     {"tls", "tls"},
     {"tls_config", "tls_config"},
     {"source_ip_address", "source_ip_address"},
@@ -57,7 +59,7 @@ constexpr BlackboxKey kTcp[] = {
     {"ip_protocol_fallback", "", Kind::implied},
 };
 constexpr BlackboxKey kUnix[] = {
-    {"query_response", "query_response"},
+    harmless("query_response"),
     {"tls", "tls"},
     {"tls_config", "tls_config"},
 };
@@ -73,7 +75,7 @@ constexpr BlackboxKey kGrpc[] = {
     {"service", "service"},
     {"tls", "tls"},
     {"tls_config", "tls_config"},
-    {"metadata", "metadata"},
+    harmless("metadata"),
     {"preferred_ip_protocol", "", Kind::implied},
     {"ip_protocol_fallback", "", Kind::implied},
 };
@@ -84,9 +86,9 @@ constexpr BlackboxKey kDns[] = {
     {"recursion_desired", "recursion_desired"},
     {"transport_protocol", "transport_protocol"},
     {"valid_rcodes", "valid_rcodes"},
-    {"validate_answer_rrs", "validate_answer_rrs"},
-    {"validate_authority_rrs", "validate_authority_rrs"},
-    {"validate_additional_rrs", "validate_additional_rrs"},
+    harmless("validate_answer_rrs"),
+    harmless("validate_authority_rrs"),
+    harmless("validate_additional_rrs"),
     {"dns_over_tls", "dns_over_tls"},
     {"tls_config", "tls_config"},
     {"source_ip_address", "source_ip_address"},
@@ -95,8 +97,10 @@ constexpr BlackboxKey kDns[] = {
 };
 // What the handshake takes of the HTTP client's configuration stands under http_config.
 constexpr BlackboxKey kWebsocket[] = {
-    {"query_response", "query_response"},        {"headers", "headers"},
-    {"http_config", "", Kind::implied},          {"preferred_ip_protocol", "", Kind::implied},
+    harmless("query_response"),
+    harmless("headers"),
+    {"http_config", "", Kind::implied},
+    {"preferred_ip_protocol", "", Kind::implied},
     {"ip_protocol_fallback", "", Kind::implied},
 };
 
@@ -133,13 +137,6 @@ constexpr BlackboxKey kInner[] = {
     {"http_config.proxy_from_environment", "", Kind::off, "a WebSocket is opened without a proxy"},
 };
 
-bool is_off(const Node& value) {
-  if (value.is_null()) return true;
-  if (value.is_sequence()) return value.items().empty();
-  if (value.is_mapping()) return value.entries().empty();
-  return value.scalar().empty() || value.scalar() == "false" || value.scalar() == "0";
-}
-
 // Does a path end with the words of a pattern?
 bool ends_like(std::vector<std::string> path, std::string_view pattern) {
   while (true) {
@@ -170,6 +167,11 @@ std::string refused_inside(const Node& settings, std::vector<std::string>& path)
 
 }  // namespace
 
+const BlackboxKey* BlackboxProber::find_ours(std::string_view key) const {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const BlackboxKey& k) { return k.ours == key; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
 const BlackboxKey* BlackboxProber::find(std::string_view key) const {
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const BlackboxKey& k) { return k.theirs == key; });
   return found == keys.end() ? nullptr : &*found;
@@ -179,6 +181,13 @@ const BlackboxProber* find_prober(std::string_view name) {
   const auto* found =
       std::find_if(std::begin(kProbers), std::end(kProbers), [&](const BlackboxProber& p) { return p.name == name; });
   return found == std::end(kProbers) ? nullptr : found;
+}
+
+bool is_off(const Node& value) {
+  if (value.is_null()) return true;
+  if (value.is_sequence()) return value.items().empty();
+  if (value.is_mapping()) return value.entries().empty();
+  return value.scalar().empty() || value.scalar() == "false" || value.scalar() == "0";
 }
 
 std::string prober_names() {

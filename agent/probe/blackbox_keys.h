@@ -21,6 +21,9 @@ struct BlackboxKey {
   std::string_view ours;
   Kind kind = Kind::same;
   std::string_view why = {};  // it is off
+  // Judges the answer or says what is asked: others than the configuration may choose a module that sets it, as long as
+  // no secret stands in it. Without that, the reach of our own key decides.
+  bool harmless = false;
 };
 
 struct BlackboxProber {
@@ -28,10 +31,12 @@ struct BlackboxProber {
   std::string_view type;  // of ours
   std::span<const BlackboxKey> keys;
   const BlackboxKey* find(std::string_view key) const;
+  const BlackboxKey* find_ours(std::string_view key) const;
 };
 
 const BlackboxProber* find_prober(std::string_view name);
 std::string prober_names();
+bool is_off(const config::Node& value);  // null, false, 0 or empty
 
 // The first key of a module's settings, at whatever depth, that cannot be followed here, with the reason; "" if all
 // can.

@@ -14,6 +14,7 @@
 #include "model/outcome.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
+#include "probe/types/template.h"
 
 namespace probe {
 namespace {
@@ -25,9 +26,12 @@ using config::Reach;
 using namespace std::chrono_literals;
 
 constexpr std::string_view kProbePrefix = "__probe_";
+constexpr std::string_view kParamModule = "__param_module";
+constexpr std::string_view kModule = "module";  // what allow_labels calls it
 // Of an interval that a label sets, unless the template's own lies outside.
 constexpr base::Millis kShortest = 1s;
 constexpr base::Millis kLongest = 1h;
+constexpr std::size_t kLongestShown = 100;
 
 base::Result<std::string> refuse(std::string why) { return base::fail(base::Kind::invalid, std::move(why)); }
 
@@ -117,8 +121,12 @@ Place place_of(const Type* type, std::string_view key) {
   return known ? known->place : Place::word;
 }
 
-// Names that a template gives values of its own: a journey's variables. No label takes their place.
+// Names that a template gives values of its own: a journey's variables, and what stands behind $${ in it. No label
+// takes their place.
 void add_variables(const Node& node, std::set<std::string, std::less<>>& names) {
+  const std::string& text = node.scalar();
+  for (std::size_t at = text.find("$${"); at != std::string::npos; at = text.find("$${", at + 1))
+    names.insert(text.substr(at + 3, text.find('}', at) - at - 3));
   for (const Node& item : node.items()) add_variables(item, names);
   for (const auto& [key, value] : node.entries()) {
     const bool defines = key.scalar() == "variables" || key.scalar() == "variable_files" || key.scalar() == "capture";
@@ -131,7 +139,7 @@ void add_variables(const Node& node, std::set<std::string, std::less<>>& names) 
 // Shown only where it harms no terminal and no page.
 std::string named(std::string_view label, std::string_view value) {
   if (!config::foreign_complaint(value, Place::text).empty()) return fmt::format("label {}", label);
-  return fmt::format("label {}: '{}'", label, value.substr(0, 100));
+  return fmt::format("label {}: '{}'", label, value.substr(0, kLongestShown));
 }
 
 // The keys that a bare target stands for; an address becomes a URL where the type wants one.
@@ -173,24 +181,26 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
 bool is_own_label(std::string_view name) { return name.starts_with("__"); }
 
 // Everybody sees labels: a target may bring a password or a token with it, or what steers a terminal.
-base::Result<std::string> labels_of(const Node& in_template, const std::string& address, const model::Labels& labels,
-                                    const config::ValueOf& value_of) {
-  std::map<std::string, std::string> all;
+base::Result<model::Labels> labels_of(const Node& in_template, const std::string& address, const model::Labels& labels,
+                                      const config::ValueOf& value_of) {
+  std::map<std::string, std::string, std::less<>> all;
   for (const auto& [name, value] : in_template.entries()) {
     TRY(all[name.scalar()], config::filled_in(value.scalar(), Place::text, value_of));
   }
   for (const model::Label label : labels)
     if (!is_own_label(label.name)) all[std::string(label.name)] = label.value;
   all["target"] = address;
-  std::string out;
-  for (const auto& [name, value] : all)
-    out += (out.empty() ? "" : ", ") + config::quoted(name) + ": " +
-           config::quoted(base::foreign_lines(base::without_secrets(value), model::kLabelValueLimit));
-  return "{" + out + "}";
+  std::vector<model::Label> views;
+  for (auto& [name, value] : all) {
+    value = base::foreign_lines(base::without_secrets(value), model::kLabelValueLimit);
+    views.push_back({name, value});
+  }
+  return model::Labels(std::move(views));
 }
 
 // The key that an entry of allow_labels is about: `method` and `__probe_method` are the same.
 std::string_view key_of(std::string_view entry) {
+  if (entry == kParamModule) return kModule;
   if (entry.starts_with(kProbePrefix)) entry.remove_prefix(kProbePrefix.size());
   return entry;
 }
@@ -225,6 +235,10 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
   }
   for (const std::string& entry : sd.allow_labels) {
     const std::string key(key_of(entry));
+    if (key == kModule) {
+      allowed_.insert(key);
+      continue;
+    }
     const config::KeyReference* known = find_key(type(), key);
     if (known == nullptr)
       errors.add(sd.place.find("allow_labels").mark(), path + ".allow_labels",
@@ -260,6 +274,14 @@ base::Result<> ProbeTemplate::check_module(const std::string& module, const Blac
                       fmt::format("{} is of type {}, the template of type {}; a label does not change the type: leave "
                                   "it out of the template, or list such targets in files of their own",
                                   named("__param_module", module), wanted->name, own->name));
+  const std::string power = module.empty() ? "" : modules.own_power(module);
+  if (!power.empty() && !allowed_.contains(kModule))
+    return base::fail(
+        base::Kind::invalid,
+        fmt::format("{} names a module that sets {}, which only the template may; add allow_labels: "
+                    "[module] beside files, if those who write the targets may decide where that goes, or "
+                    "name another module",
+                    named("__param_module", module), power));
   return {};
 }
 
@@ -272,9 +294,11 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
     else if (label.name == "__scrape_timeout__") key = "timeout";
     else continue;
     const config::KeyReference* known = find_key(type, key);
+    if (known == nullptr && key.size() > kLongestShown)
+      return base::fail(base::Kind::invalid, "a label that begins with __probe_ names no key of a probe");
     if (known == nullptr) {
-      set(key, config::quoted(label.value));  // the schema says what was meant
-      continue;
+      set(key, config::quoted(label.value.substr(0, kLongestShown)));  // the schema says what was meant
+      return {};                                                       // and there is no probe
     }
     if (known->reach < Reach::listed)
       return base::fail(base::Kind::invalid, fmt::format("label {} would set {}, which only the template may; write "
@@ -309,25 +333,44 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
                                           const BlackboxModules& modules) const {
   if (const std::string why = config::foreign_complaint(address, Place::text); !why.empty())
     return base::fail(base::Kind::invalid, "the address " + why);
-  const std::string module(labels.get("__param_module"));
+  const std::string module(labels.get(kParamModule)), hostname(labels.get("__param_hostname"));
+  if (const std::string why = hostname.empty() ? "" : config::foreign_complaint(hostname, Place::host); !why.empty())
+    return base::fail(base::Kind::invalid, named("__param_hostname", hostname) + " " + why);
+  if (module.empty() && !hostname.empty())
+    return base::fail(
+        base::Kind::invalid,
+        named("__param_hostname", hostname) +
+            " means something to a module only, and there is no label __param_module; add one, write the "
+            "name into the template (headers: {Host: …}, tls_config: {server_name: …}), or take the label "
+            "away");
   TRY_VOID(check_module(module, modules));
   const Type* type = module.empty() ? this->type() : nullptr;
+  std::string missing;  // a name in the template that the target has nothing for
   const config::ValueOf value_of = [&](std::string_view name) -> std::optional<std::string_view> {
     if (name == "target") return address;
-    if (labels.has(name) && !variables_.contains(name)) return labels.get(name);
+    if (variables_.contains(name)) return std::nullopt;
+    if (labels.has(name)) return labels.get(name);
+    if (missing.empty() && is_variable_name(name)) missing = name;
     return std::nullopt;
+  };
+  const auto lacks = [&](std::string_view key) {
+    return base::fail(base::Kind::invalid,
+                      fmt::format("{} of the template has ${{{}}} in it, and the target has no label {}; add it to the "
+                                  "target, or take it out of the template",
+                                  key, missing, missing));
   };
   Draft draft;
   for (const auto& [key, value] : probe_.entries()) {
     if ((!module.empty() && !is_common_key(key.scalar())) || key.scalar() == "labels") continue;
     auto yaml = filled(value, place_of(this->type(), key.scalar()), value_of);
     if (!yaml) return base::fail(base::Kind::invalid, key.scalar() + " of the template: " + yaml.error().text);
+    if (!missing.empty()) return lacks(key.scalar());
     draft.set(key.scalar(), *std::move(yaml));
   }
   TRY_VOID(
       write_labels(labels, type, [&](std::string_view key, std::string yaml) { draft.set(key, std::move(yaml)); }));
-  TRY(std::string own_labels, labels_of(probe_.find("labels"), address, labels, value_of));
-  draft.set("labels", std::move(own_labels));
+  TRY(model::Labels own_labels, labels_of(probe_.find("labels"), address, labels, value_of));
+  if (!missing.empty()) return lacks("labels");
   if (!labels.has("__probe_name")) {
     const Node name = probe_.find("name");
     std::string kind = type ? std::string(type->name) : module;
@@ -357,9 +400,6 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
       if (!is_common_key(key.scalar()))
         errors.add(key.mark(), path + "." + key.scalar(), "is no key of a probe that a module makes");
     parse_common(whole, path, global_, errors, common);
-    const std::string hostname(labels.get("__param_hostname"));
-    if (const std::string why = hostname.empty() ? "" : config::foreign_complaint(hostname, Place::host); !why.empty())
-      return base::fail(base::Kind::invalid, named("__param_hostname", hostname) + " " + why);
     TRY(made, modules.spec(module, address, hostname, common.timeout));
     common.type = made->type;
     common.settings = std::move(made->settings);
@@ -377,6 +417,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
         fmt::format("its interval of {} is not between {} and {}; the template may say another one",
                     base::format_duration(made->interval), base::format_duration(std::min(kShortest, interval_)),
                     base::format_duration(std::max(kLongest, interval_))));
+  made->labels = std::move(own_labels);
   made->healthy_probes = healthy_probes_;
   made->discovered = true;
   return *std::move(made);

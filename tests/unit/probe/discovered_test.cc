@@ -63,11 +63,11 @@ TEST_CASE("a template and a target make a probe, which the target's labels chang
             "http@a:443",
             "https://a:443/healthz",
             R"({target="a:443"})"},
-           {"{type: http, url: 'http://${target}/${path}?x=${unknown}'}",
+           {"{type: http, url: 'http://${target}/${path}?x=1'}",
             "a:80",
             {{"path", "ready"}},
             "http@a:80",
-            "http://a:80/ready?x=${unknown}",
+            "http://a:80/ready?x=1",
             R"({path="ready", target="a:80"})"},
            {"{type: websocket}", "a:80", {}, "websocket@a:80", "ws://a:80", R"({target="a:80"})"},
            {"{type: icmp}", "::1", {}, "icmp@::1", "::1", R"({target="::1"})"},
@@ -153,6 +153,18 @@ TEST_CASE("a target that does not fit is refused with a reason") {
            {"{}", "a:1", {{"__probe_type", "tcp"}}, "the template names no type"},
            {"{}", "a:1", {{"__param_module", "nowhere"}}, "Unknown module \"nowhere\""},
            {"{type: tcp}", "a:1", {{"__scrape_timeout__", "1h"}}, "longer than the interval of 10s"},
+           {"{type: exec, command: [/bin/echo, '${x}']}", "a", {}, "command of the template has ${x} in it, and the"},
+           {"{type: exec, command: [/bin/echo, '${x}']}", "a", {{"x", ""}}, "the target has no label x"},
+           {"{type: exec, command: [/bin/echo], environment: {A: '${x}'}}", "a", {}, "environment of the template"},
+           {"{type: http, url: 'http://${target}/?x=${unknown}'}", "a", {}, "the target has no label unknown"},
+           {"{type: tcp, labels: {zone: '${zone}'}}", "a:1", {}, "labels of the template has ${zone}"},
+           {"{type: tcp, name: '${zone}'}", "a:1", {}, "name of the template has ${zone}"},
+           {"{type: http}", "a:1", {{"__param_hostname", "shop.test"}}, "there is no label __param_module"},
+           {"{type: http}",
+            "a:1",
+            {{"__param_hostname", "a b"}},
+            "label __param_hostname: 'a b' is no name or address"},
+           {"{type: http}", "a:99999", {}, "a port that must be between 1 and 65535"},
            {"{type: tcp}", "a:1", {{"__probe_hots", "b"}}, "target a:1.hots: unknown key; did you mean 'host'?"},
        }) {
     CAPTURE(row.address);
@@ -285,12 +297,40 @@ TEST_CASE("allow_labels lets a label set more, as one value") {
       "arguments\n");
 }
 
+TEST_CASE("a label that sets a method or a header sets no more than that") {
+  const Made made("{type: http}", {"method", "headers"});
+  for (const model::Labels& labels : {
+           model::Labels{{"__probe_method", "GET /steal HTTP/1.0"}},
+           model::Labels{{"__probe_headers", "{Content-Length: '5'}"}},
+           model::Labels{{"__probe_headers", "{Transfer-Encoding: chunked}"}},
+           model::Labels{{"__probe_headers", "{'A B': c}"}},
+       })
+    CHECK_FALSE(made.spec("a:80", labels));
+}
+
+TEST_CASE("a target has its labels as they are, however long") {
+  const Made made("{type: tcp, labels: {team: shop}}");
+  std::vector<std::pair<std::string, std::string>> all;
+  for (int i = 0; i < 40; ++i) all.emplace_back("l" + std::to_string(i), std::string(1000, 'x'));
+  std::vector<model::Label> views;
+  for (const auto& [name, value] : all) views.push_back({name, value});
+  views.push_back({"odd", "\"a\\: [b]"});
+  const auto spec = made.spec("a:1", model::Labels(views));
+  REQUIRE(spec);
+  CHECK(spec->labels.size() == 43);
+  CHECK(spec->labels.get("l39").size() == std::min<std::size_t>(1000, model::kLabelValueLimit));
+  CHECK(spec->labels.get("odd") == "\"a\\: [b]");
+  CHECK(spec->labels.get("team") == "shop");
+  CHECK(spec->labels.get("target") == "a:1");
+}
+
 TEST_CASE("a label takes the place of no variable of a journey") {
   const Made made(
       "{type: journey, variable_files: {password: /p}, steps: [{name: a, request: {url: /}, capture: {cart: {json: "
-      "id}}}, {name: b, request: {url: '/${zone}/${password}/${cart}'}}]}");
+      "id}}}, {name: b, request: {url: '/${zone}/${password}/${cart}', body: '$${literal}'}}]}");
   const std::string text = made.text("http://a", {{"password", "x"}, {"cart", "y"}, {"zone", "eu"}});
   CHECK_MESSAGE(text.find("/eu/${password}/${cart}") != std::string::npos, text);
+  CHECK_MESSAGE(text.find("$${literal}") != std::string::npos, text);
 }
 
 TEST_CASE("no key is open to a label that runs, reads, signs, or leads elsewhere") {
