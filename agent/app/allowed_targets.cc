@@ -246,47 +246,61 @@ class AllowedTargets::Run final : public loop::Boundary {
   Destination asked_;
 };
 
-AllowedTargets::AllowedTargets() : lists_(std::make_shared<const Lists>()) {}
+AllowedTargets::AllowedTargets() : lists_(std::make_shared<const Lists>()), configured_(lists_) {}
 
 void AllowedTargets::replace_patterns(const std::vector<std::string>& patterns) {
-  Lists next = *lists_;
-  next.patterns.clear();
+  std::vector<TargetPattern> read;
   for (const std::string& each : patterns)
-    if (auto pattern = read_pattern(each)) next.patterns.push_back(*std::move(pattern));
-  lists_ = std::make_shared<const Lists>(std::move(next));
+    if (auto pattern = read_pattern(each)) read.push_back(*std::move(pattern));
+  for (auto* lists : {&lists_, &configured_}) {
+    Lists next = **lists;
+    next.patterns = read;
+    *lists = std::make_shared<const Lists>(std::move(next));
+  }
 }
 
-void AllowedTargets::replace_own(const std::set<std::string>& targets) {
+void AllowedTargets::replace_own(const std::set<std::string>& configured, const std::set<std::string>& listed) {
   Lists next;
   next.patterns = lists_->patterns;
-  next.own_texts = targets;
-  for (const std::string& each : targets)
-    if (auto place = own_destination(each)) next.own.push_back(*std::move(place));
+  const auto add = [&](const std::set<std::string>& targets) {
+    for (const std::string& each : targets)
+      if (auto place = own_destination(each); next.own_texts.insert(each).second && place)
+        next.own.push_back(*std::move(place));
+  };
+  add(configured);
+  configured_ = std::make_shared<const Lists>(next);
+  add(listed);
   lists_ = std::make_shared<const Lists>(std::move(next));
 }
 
 base::Result<std::shared_ptr<const loop::Boundary>> AllowedTargets::boundary(const std::string& target,
-                                                                             const std::string& hostname) const {
-  if (lists_->everything()) return nullptr;
+                                                                             const std::string& hostname,
+                                                                             const std::string& power) const {
+  const std::shared_ptr<const Lists>& lists = power.empty() ? lists_ : configured_;
+  if (lists->everything()) return nullptr;
   const auto refuse = [&](std::string_view why) {
     return base::fail(base::Kind::permission, fmt::format("target \"{}\" is not allowed: {}", target, why));
   };
-  const bool own_text = lists_->own_texts.contains(target);
+  const bool own_text = lists->own_texts.contains(target);
   auto asked = own_text ? own_destination(target) : read_destination(target);
   if (!asked) return refuse(asked.error().text);
-  const bool own_place = asked->scheme.empty() && asked->rest.empty() && lists_->has_own(*asked);
-  if (!own_text && !own_place && !lists_->fits(*asked))
-    return refuse("no probe of the configuration looks at it, and blackbox.targets has no pattern for it");
+  const bool own_place = asked->scheme.empty() && asked->rest.empty() && lists->has_own(*asked);
+  if (!own_text && !own_place && !lists->fits(*asked))
+    return refuse(!power.empty() && boundary(target, "")
+                      ? fmt::format("only a list of targets names it, and the module sets {}; give blackbox.targets a "
+                                    "pattern for it, if the module may be used there",
+                                    power)
+                      : "no probe of the configuration looks at it, and blackbox.targets has no pattern for it");
   if (!hostname.empty()) {
     const auto named = read_destination(hostname);
     const bool is_host = named && named->scheme.empty() && named->rest.empty() && named->socket.empty();
-    if (!is_host || (named->host != asked->host && !lists_->fits_name(named->host)))
+    if (!is_host || (named->host != asked->host && !lists->fits_name(named->host)))
       return base::fail(base::Kind::permission,
                         fmt::format("hostname \"{}\" is not allowed: {}", hostname,
                                     is_host ? "no probe of the configuration and no pattern of blackbox.targets has it"
                                             : "it is no name of a host"));
   }
-  return std::make_shared<const Run>(lists_, *std::move(asked));
+  return std::make_shared<const Run>(lists, *std::move(asked));
 }
 
 }  // namespace app

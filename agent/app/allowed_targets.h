@@ -1,4 +1,5 @@
-// Which targets /probe may be asked for: those of the configured probes, and those of blackbox.targets. Scheme, host
+// Which targets /probe may be asked for: those of the configured probes, those of blackbox.targets, and, for modules
+// that send nothing of their own, those that lists of targets name. Scheme, host
 // and port are compared one by one with what is connected to, not text with text; a redirect is asked about like the
 // target, and so is each address of a name. Loop thread.
 #pragma once
@@ -47,18 +48,23 @@ class AllowedTargets {
   AllowedTargets();
   // Patterns that are none were told when the configuration was loaded; they fit nothing.
   void replace_patterns(const std::vector<std::string>& patterns);
-  // Targets of probes, as probe::Settings::target() says them.
-  void replace_own(const std::set<std::string>& targets);
+  // Targets of probes, as probe::Settings::target() says them: of those in the configuration, and of those that a list
+  // of targets made.
+  void replace_own(const std::set<std::string>& configured, const std::set<std::string>& listed = {});
 
   // What the run of a target keeps to; null if everything is allowed. `hostname` is to be sent as the name of the host,
-  // "" the target's own. permission: why it is not allowed, and what to do.
-  base::Result<std::shared_ptr<const loop::Boundary>> boundary(const std::string& target,
-                                                               const std::string& hostname) const;
+  // "" the target's own. `power` is what the module has that only the configuration may send somewhere
+  // (BlackboxModules::own_power): then what a list names counts for nothing. permission: why it is not allowed, and
+  // what to do.
+  base::Result<std::shared_ptr<const loop::Boundary>> boundary(const std::string& target, const std::string& hostname,
+                                                               const std::string& power = "") const;
 
  private:
   struct Lists;
   class Run;
-  std::shared_ptr<const Lists> lists_;  // runs that are going on keep theirs
+  // Runs that are going on keep theirs.
+  std::shared_ptr<const Lists> lists_;
+  std::shared_ptr<const Lists> configured_;  // the same without what lists of targets name
 };
 
 }  // namespace app

@@ -20,15 +20,16 @@ void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackb
   settings_ = settings;
   specs_.clear();
   targets_.replace_patterns(settings.targets);
-  std::set<std::string> own;
-  for (const probe::Spec& spec : probes) own.insert(spec.settings->target());
-  targets_.replace_own(own);
+  std::set<std::string> configured, listed;
+  for (const probe::Spec& spec : probes) (spec.discovered ? listed : configured).insert(spec.settings->target());
+  targets_.replace_own(configured, listed);
 }
 
 void ProbeEndpoint::allow(const probe::Statuses& probes) {
-  std::set<std::string> own;
-  for (const probe::Status& status : probes) own.insert(status.spec->settings->target());
-  targets_.replace_own(own);
+  std::set<std::string> configured, listed;
+  for (const probe::Status& status : probes)
+    (status.spec->discovered ? listed : configured).insert(status.spec->settings->target());
+  targets_.replace_own(configured, listed);
 }
 
 base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const web::ProbeQuestion& question,
@@ -42,7 +43,7 @@ base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const w
 }
 
 void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) {
-  auto boundary = targets_.boundary(question.target, question.hostname);
+  auto boundary = targets_.boundary(question.target, question.hostname, modules_.own_power(question.module));
   if (!boundary) return done(tl::unexpected<base::Error>(boundary.error()));
   if (runs_.size() >= kMostRuns)
     return done(base::fail(base::Kind::limit, fmt::format("{} probes are going on already; try again", kMostRuns)));

@@ -212,6 +212,38 @@ TEST_CASE("what the configured probes look at may be asked for, by its whole nam
         "pattern for it");
 }
 
+TEST_CASE("what only a list of targets names is not for modules that send something of their own") {
+  app::AllowedTargets targets;
+  targets.replace_patterns({"10.0.0.*:80"});
+  targets.replace_own({"http://own:80/", "both:1"}, {"listed:1", "http://listed:80/x", "both:1"});
+  for (const char* open : {"own:80", "both:1", "10.0.0.7:80"}) {
+    CAPTURE(open);
+    CHECK(targets.boundary(open, ""));
+    CHECK(targets.boundary(open, "", "basic_auth"));
+  }
+  for (const char* listed : {"listed:1", "http://listed:80/x", "listed:80"}) {
+    CAPTURE(listed);
+    CHECK(targets.boundary(listed, ""));
+    const auto refused = targets.boundary(listed, "", "basic_auth");
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == base::Kind::permission);
+    CHECK(refused.error().text == "target \"" + std::string(listed) +
+                                      "\" is not allowed: only a list of targets names it, and the module sets "
+                                      "basic_auth; give blackbox.targets a pattern for it, if the module may be used "
+                                      "there");
+  }
+  // Neither by a redirect nor as a name to ask for.
+  const auto run = targets.boundary("own:80", "", "basic_auth");
+  REQUIRE(run.has_value());
+  CHECK_FALSE((*run)->refuses_url("http://listed:80/").empty());
+  CHECK((*targets.boundary("own:80", ""))->refuses_url("http://listed:80/").empty());
+  CHECK_FALSE(targets.boundary("own:80", "listed", "basic_auth"));
+  CHECK(targets.boundary("own:80", "listed"));
+  // A pattern that comes later counts for both.
+  targets.replace_patterns({"listed:1"});
+  CHECK(targets.boundary("listed:1", "", "basic_auth"));
+}
+
 TEST_CASE("the name to ask for is one that is allowed, too") {
   const Lists lists({"https://*.shop.example*", "10.0.0.*:*"}, {"http://order.test:8081/"});
   CHECK(lists.allows("10.0.0.7:443", "www.shop.example"));

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,6 +54,33 @@ TEST_CASE("a run answers once, leaves its place at once, and goes in a later tur
   e.ask();
   CHECK(e.answers.empty());
   CHECK(e.world.dialer.desk.waiting() == 1);
+}
+
+TEST_CASE("a target that a list names gets no credentials of a module") {
+  std::string folder = std::filesystem::temp_directory_path() / "fettle-endpoint-XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  std::ofstream(folder + "/m.yml") << "modules: {open: {prober: http}, auth: {prober: http, http: {basic_auth: "
+                                      "{username: a, password: b}}}}\n";
+  for (const bool discovered : {false, true}) {
+    fakes::ProbeWorld world;
+    app::ProbeEndpoint endpoint(world.context);
+    config::Errors errors;
+    auto modules = probe::BlackboxModules::load(folder + "/m.yml", errors);
+    std::vector<probe::Spec> probes;
+    probes.push_back(*probe::spec_from_arguments("tcp", "10.0.0.7:80", {}));
+    probes.back().discovered = discovered;
+    endpoint.replace(std::move(modules), {}, probes);
+    std::string refused;
+    for (const char* module : {"open", "auth"})
+      endpoint.run({module, "10.0.0.7:80", "", 1s}, [&](const base::Result<web::ProbeAnswer>& answer) {
+        refused += answer ? "" : std::string(module) + ": " + answer.error().text;
+      });
+    CHECK(refused == (discovered ? "auth: target \"10.0.0.7:80\" is not allowed: only a list of targets names it, and "
+                                   "the module sets basic_auth; give blackbox.targets a pattern for it, if the module "
+                                   "may be used there"
+                                 : ""));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a new configuration in the turn of an answer leaves the run as it is, and its answer comes") {
