@@ -46,10 +46,11 @@ std::string add_discovered(Loaded& loaded) {
   loop::FolderWatch folders(loop);
   Discoveries discoveries(loop, folders, [] {});
   discoveries.replace(std::move(loaded.discoveries), loaded.probes);
-  for (probe::Spec& spec : discoveries.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   std::string errors;
+  const auto refused = [&](const std::string& why) { errors += why + "\n"; };
+  for (probe::Spec& spec : discoveries.specs(loaded.modules, refused)) loaded.probes.push_back(std::move(spec));
   for (const DiscoveryStatus& each : discoveries.statuses())
-    if (!each.file.error.empty()) errors += each.file.error + (each.file.error.ends_with('\n') ? "" : "\n");
+    if (!each.of_target && !each.file.error.empty()) errors += each.file.error + "\n";
   return errors;
 }
 

@@ -19,10 +19,10 @@ void Discoveries::replace(std::vector<Discovery> discoveries, const std::vector<
                                                                                   folders_, [this] { changed_(); })});
 }
 
-std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& modules) {
+std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& modules, const OnRefused& refused) {
   std::vector<probe::Spec> specs;
   std::set<std::pair<std::string, std::string>> taken = configured_;
-  std::map<std::string, Refused> refused;
+  std::map<std::string, Refused> found;
   for (const Source& source : sources_) {
     for (const discover::Target& target : source.files->targets()) {
       auto spec = source.probe.spec(target.address, target.labels, modules);
@@ -31,22 +31,24 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
         why = "target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
               " already; give one a name by __probe_name";
       why = base::without_secrets(why);  // which names the target
-      if (why.empty()) specs.push_back(*std::move(spec));
-      else if (Refused& of = refused[std::string(target.labels.get("__meta_filepath"))]; of.targets++ == 0)
+      while (why.ends_with('\n')) why.pop_back();
+      if (why.empty()) {
+        specs.push_back(*std::move(spec));
+        continue;
+      }
+      if (refused) refused(why);
+      if (Refused& of = found[std::string(target.labels.get("__meta_filepath"))]; of.targets++ == 0)
         of.why = std::move(why);
     }
   }
-  for (auto& [file, of] : refused) {
-    if (of.targets > 1) {
-      if (of.why.ends_with('\n')) of.why.pop_back();
-      of.why +=
-          fmt::format(" ({} more target{} of this file not probed)", of.targets - 1, of.targets == 2 ? " is" : "s are");
-    }
+  for (auto& [file, of] : found) {
+    if (of.targets == 2) of.why += " (1 more target of this file is not probed)";
+    if (of.targets > 2) of.why += fmt::format(" ({} more targets of this file are not probed)", of.targets - 1);
     const auto known = refused_.find(file);
     if (known == refused_.end() || known->second.why != of.why)
       base::log::warn("a target is not probed", {{"file", file}, {"why", of.why}});
   }
-  refused_ = std::move(refused);
+  refused_ = std::move(found);
   return specs;
 }
 
@@ -54,9 +56,10 @@ std::vector<DiscoveryStatus> Discoveries::statuses() const {
   std::vector<DiscoveryStatus> all;
   for (const Source& source : sources_) {
     for (discover::FileStatus& file : source.files->files()) {
-      if (const auto found = refused_.find(file.path); file.error.empty() && found != refused_.end())
-        file.error = found->second.why;
-      all.push_back({source.probe.service(), std::move(file)});
+      const auto found = refused_.find(file.path);
+      const bool of_target = file.error.empty() && found != refused_.end();
+      if (of_target) file.error = found->second.why;
+      all.push_back({source.probe.service(), std::move(file), of_target});
     }
   }
   return all;

@@ -24,6 +24,7 @@ struct Discovery {
 struct DiscoveryStatus {
   std::string service;
   discover::FileStatus file;
+  bool of_target = false;  // its error is that of a target, and the file itself was read
 };
 
 class Discoveries {
@@ -34,8 +35,10 @@ class Discoveries {
 
   // Those of a new configuration; their files are read at once. A target takes no name of a `configured` probe.
   void replace(std::vector<Discovery> discoveries, const std::vector<probe::Spec>& configured);
-  // A probe for each target. What does not fit is left out, logged once, and stands in statuses() as its file's error.
-  std::vector<probe::Spec> specs(const probe::BlackboxModules& modules);
+  // A probe for each target. What does not fit is left out, logged once, and stands in statuses() as its file's error,
+  // with the first reason and a number; `refused` hears all of them.
+  using OnRefused = std::function<void(const std::string& why)>;
+  std::vector<probe::Spec> specs(const probe::BlackboxModules& modules, const OnRefused& refused = nullptr);
   std::vector<DiscoveryStatus> statuses() const;
 
  private:
