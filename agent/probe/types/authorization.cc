@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "config/request.h"
 
 namespace probe {
 namespace {
@@ -57,6 +58,9 @@ const config::Schema<Authorization>& authorization_schema() {
           .check([](const Authorization& auth, const config::Complain& complain) {
             if (auth.credentials.empty() == auth.credentials_file.empty())
               complain("credentials", "give either credentials or credentials_file");
+            for (const auto& [key, value] : {std::pair{"type", auth.type}, {"credentials", auth.credentials.reveal()}})
+              if (const std::string why = config::header_complaint("Authorization", value); !why.empty())
+                complain(key, why);
           });
   return schema;
 }
