@@ -272,7 +272,7 @@ BlackboxModules BlackboxModules::load(const std::string& file, Errors& errors) {
     check_keys(*prober, made.settings, path + "." + made.prober, errors);
     made.has_mistakes = errors.size() > before;
     if (made.has_mistakes || !refused_key(*prober, made.settings).empty()) continue;
-    const std::string target = made.prober == "unix" ? "/socket" : "127.0.0.1:1";
+    const std::string target = made.prober == "unix" ? "/socket" : made.prober == "icmp" ? "127.0.0.1" : "127.0.0.1:1";
     Node written;
     const auto tried = loaded.spec_of(made, name.scalar(), target, "", base::Millis{1000}, written);
     for (const auto& [header, lines] : made.settings.find("http_headers").entries())

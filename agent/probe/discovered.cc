@@ -287,6 +287,7 @@ base::Result<> ProbeTemplate::check_module(const std::string& module, const Blac
 
 base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Type* type,
                                            const std::function<void(std::string_view, std::string)>& set) const {
+  bool unknown = false;
   for (const model::Label label : labels) {
     std::string_view key;
     if (label.name.starts_with(kProbePrefix)) key = key_of(label.name);
@@ -297,8 +298,10 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
     if (known == nullptr && key.size() > kLongestShown)
       return base::fail(base::Kind::invalid, "a label that begins with __probe_ names no key of a probe");
     if (known == nullptr) {
-      set(key, config::quoted(label.value.substr(0, kLongestShown)));  // the schema says what was meant
-      return {};                                                       // and there is no probe
+      // The schema says of the first one what was meant; that is enough.
+      if (!unknown) set(key, config::quoted(label.value.substr(0, kLongestShown)));
+      unknown = true;
+      continue;
     }
     if (known->reach < Reach::listed)
       return base::fail(base::Kind::invalid, fmt::format("label {} would set {}, which only the template may; write "
