@@ -6,13 +6,10 @@
 #include <optional>
 
 #include "base/ascii.h"
-#include "base/file.h"
-
 namespace base {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
-constexpr std::size_t kSecretFileLimit = 64 * 1024;
 
 bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 bool digit(char c) { return c >= '0' && c <= '9'; }
@@ -255,33 +252,6 @@ void tidy(std::vector<std::string>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (alphanumeric(c) || std::string_view("-_.~").find(c) != std::string_view::npos) out += c;
-    else ((out += '%') += kHex[byte >> 4U]) += kHex[byte & 15U];
-  }
-  return out;
-}
-
-// One as long as this is found within other words, too.
-constexpr std::size_t kLong = 6;
-
-void blot(std::string& text, std::string_view value) {
-  for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
-    const std::size_t end = at + value.size();
-    const bool word = (at == 0 || !alphanumeric(text[at - 1])) && (end == text.size() || !alphanumeric(text[end]));
-    if (value.size() < kLong && !word) {
-      ++at;
-      continue;
-    }
-    text.replace(at, value.size(), kHidden);
-    at += kHidden.size();
-  }
-}
-
 }  // namespace
 
 bool names_secret(std::string_view name) {
@@ -347,18 +317,8 @@ std::vector<std::string> secrets_in(const std::vector<std::string>& command) {
   return found;
 }
 
-void KnownSecrets::add(std::string_view value) {
-  const std::size_t begin = value.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return;
-  value = value.substr(begin, value.find_last_not_of(kBlanks) + 1 - begin);
-  // Text with a variable in it is a pattern; what a peer hears is something else.
-  if (value.size() < 2 || value == kHidden || value.find("${") != std::string_view::npos) return;
-  values_.emplace_back(value);
-  if (std::string encoded = percent_encoded(value); encoded != value) values_.push_back(std::move(encoded));
-  tidy(values_);
-}
-
 void KnownSecrets::add_text(std::string_view text) {
+  constexpr std::size_t kLong = 6;
   constexpr std::size_t kShortest = 5;  // PING and its like are what a peer may well speak of
   for (const std::string& value : secrets_in(text)) add(value);
   std::string_view before;
@@ -377,36 +337,6 @@ void KnownSecrets::add_text(std::string_view text) {
       before = word;
     }
   }
-}
-
-void KnownSecrets::add_file(std::string path) {
-  if (!path.empty()) files_.push_back(std::move(path));
-}
-
-void KnownSecrets::add(const KnownSecrets& others) {
-  values_.insert(values_.end(), others.values_.begin(), others.values_.end());
-  files_.insert(files_.end(), others.files_.begin(), others.files_.end());
-  tidy(values_);
-}
-
-std::string KnownSecrets::blotted(std::string text) const {
-  if (text.empty()) return text;
-  if (!files_.empty()) {
-    KnownSecrets all;
-    all.values_ = values_;
-    for (const std::string& file : files_)
-      if (const auto read = read_file(file, kSecretFileLimit)) {
-        all.add(*read);
-        for (std::string_view rest = *read; !rest.empty();) {
-          const std::string_view line = rest.substr(0, rest.find('\n'));
-          rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-          all.add(line);
-        }
-      }
-    return all.blotted(std::move(text));
-  }
-  for (const std::string& value : values_) blot(text, value);
-  return text;
 }
 
 }  // namespace base

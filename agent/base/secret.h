@@ -43,25 +43,41 @@ std::vector<std::string> secrets_in(std::string_view text);
 std::vector<std::string> secrets_in(const std::vector<std::string>& command);
 
 // The secrets of one configured thing (a probe, a receiver, a hook): what comes back from its peer is shown without
-// them, whatever the peer repeats of what it was told.
+// them, whatever the peer repeats of what it was told, and in whatever coding.
+//
+// Found are a secret as it is, with any of its characters written as a URL, a form, HTML or JSON writes it (%2f, +,
+// &#47;, \u002f), its bytes in hexadecimal, and its base64 (both alphabets, with padding or without, also as a part of
+// a longer text in base64). Those of 1 to 5 characters hide no ordinary words: one of a single character is found only
+// where it is a whole value (all of the text, or between quotes), others only as a whole word; base64 and hexadecimal
+// are looked for from 4 characters on.
 class KnownSecrets {
  public:
-  // A value that is a secret as a whole. One of a single character is not looked for.
+  // The two words of a login, each as it stands or as a file that holds it. They may travel as base64 of user:password.
+  struct Login {
+    std::string user, user_file, password, password_file;
+  };
+
+  // A value that is a secret as a whole.
   void add(std::string_view value);
   // Text that was not written for everybody, such as a body or a line to send: it as a whole, its lines, and the words
   // in it that look like credentials.
   void add_text(std::string_view text);
+  // The path of a URL that may itself be a secret: the whole of it if it is long and has a digit, and those of its
+  // segments that look like tokens, with 12 characters or more, letters and digits or both cases. Other paths (/fettle)
+  // are words as any text may have them.
+  void add_path(std::string_view url);
   // A file with a secret, read at each use: it may have been exchanged.
   void add_file(std::string path);
+  void add_login(Login login);
   void add(const KnownSecrets& others);
 
-  bool empty() const { return values_.empty() && files_.empty(); }
-  // Short secrets are found only where they stand as a word; each also in the form that it has in a URL.
+  bool empty() const { return values_.empty() && files_.empty() && logins_.empty(); }
   std::string blotted(std::string text) const;
 
  private:
-  std::vector<std::string> values_;  // the longest first, so that none is left of which another is a part
+  std::vector<std::string> values_;
   std::vector<std::string> files_;
+  std::vector<Login> logins_;  // those with a file
 };
 
 }  // namespace base

@@ -51,6 +51,19 @@ std::vector<std::string> texts_of(const std::vector<Node>& items) {
   return out;
 }
 
+bool holds_secret_file(std::string_view key) {
+  return key.ends_with("_file") && base::names_secret(key.substr(0, key.size() - 5));
+}
+
+// A secret that somebody wrote where the path of a file belongs.
+bool is_misplaced(std::string_view key, std::string_view mapping, std::string_view text) {
+  const bool secret = holds_secret_file(key) || mapping == "variable_files";
+  if (text.empty() || !(secret || key.ends_with("_file"))) return false;
+  if (secret && (text.starts_with("whsec_") || text.ends_with('='))) return true;
+  const bool word = text.find('/') == std::string_view::npos;
+  return word && (secret || text.find('.') == std::string_view::npos);
+}
+
 // `key` is the one that the node stands under.
 void write(const Node& node, std::string_view key, std::size_t indent, std::string& out);
 
@@ -77,7 +90,9 @@ void write_items(const std::vector<Node>& items, std::string_view key, std::size
 void write(const Node& node, std::string_view key, std::size_t indent, std::string& out) {
   switch (node.type()) {
     case Node::Type::null: out += '~'; return;
-    case Node::Type::scalar: out += as_yaml(shown_scalar(node), node.quoted()); return;
+    case Node::Type::scalar:
+      out += is_misplaced(key, "", node.scalar()) ? base::kHidden : as_yaml(shown_scalar(node), node.quoted());
+      return;
     case Node::Type::sequence: return write_items(node.items(), key, indent, out);
     case Node::Type::mapping:
       if (node.entries().empty()) out += "{}";
@@ -91,21 +106,27 @@ void write(const Node& node, std::string_view key, std::size_t indent, std::stri
   }
 }
 
+void collect_login(const Node& node, base::KnownSecrets& out) {
+  const auto text = [&](const char* key) { return node.find(key).scalar(); };
+  for (const auto& [user, password] :
+       {std::pair{"username", "password"}, {"user", "password"}, {"client_id", "client_secret"}})
+    out.add_login({text(user), text((std::string(user) + "_file").c_str()), text(password),
+                   text((std::string(password) + "_file").c_str())});
+}
+
 void collect(const Node& node, std::string_view key, std::string_view mapping, base::KnownSecrets& out) {
   if (node.is_scalar()) {
     const std::string& text = node.scalar();
     for (const std::string& value : base::secrets_in(text)) out.add(value);
     // The key of a certificate never leaves.
-    if (key.ends_with("_file") && key != "key_file" && base::names_secret(key.substr(0, key.size() - 5)))
-      out.add_file(text);
+    if (key != "key_file" && holds_secret_file(key)) out.add_file(text);
+    if (is_misplaced(key, mapping, text)) out.add(text);
     if (mapping == "variable_files") out.add_file(text);
     if (base::names_secret(key) && node.exposure() != Exposure::shown) out.add(text);
-    if (node.exposure() == Exposure::origin)
-      if (const std::size_t host = text.find("://"); host != std::string::npos)
-        if (const std::size_t path = text.find_first_of("/?", host + 3); path != std::string::npos)
-          out.add(std::string_view(text).substr(path));
+    if (node.exposure() == Exposure::origin) out.add_path(text);
     if (node.exposure() == Exposure::withheld && !is_public_name(key, mapping)) out.add_text(text);
   }
+  if (node.is_mapping()) collect_login(node, out);
   const std::vector<Node> items = node.items();
   if (has_all_shown(items))
     for (const std::string& value : base::secrets_in(texts_of(items))) out.add(value);

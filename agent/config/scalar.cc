@@ -62,7 +62,9 @@ bool read_mapping(const Node& node, std::string& why, const Put& put) {
 
 std::string expected(std::string_view what, const Node& got) {
   if (got.is_null()) return fmt::format("has no value: expected {}", what);
-  return fmt::format("expected {}, got {}", what, shown(got));
+  // A word in the place of a whole mapping or list is a slip, and may be what belongs under one of its secret keys.
+  const bool whole = what.starts_with("a mapping") || what.starts_with("a list");
+  return fmt::format("expected {}, got {}", what, whole ? std::string(got.type_name()) : shown(got));
 }
 
 bool is_label_name(std::string_view name) {

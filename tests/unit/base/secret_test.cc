@@ -76,6 +76,85 @@ TEST_CASE("known secrets are found in what a peer says, short ones only as a wor
   CHECK(base::KnownSecrets().blotted("pw") == "pw");
 }
 
+TEST_CASE("a known secret is found in all codings in which it comes back") {
+  base::KnownSecrets secrets;
+  secrets.add("p/q&r <\"s'\\ é€");
+  secrets.add("hunter2");
+  secrets.add_login({"user", "", "pass-word", ""});
+  for (const char* said : {
+           "p/q&r <\"s'\\ é€",
+           "p%2Fq%26r%20%3C%22s%27%5C%20%C3%A9%E2%82%AC",
+           "p%2fq%26r%20%3c%22s%27%5c%20%c3%a9%e2%82%ac",
+           "p%2fq%26r+%3C%22s%27%5c+%c3%a9%e2%82%ac",
+           "p/q%26r%20%3C%22s'%5C%20é€",
+           "p/q&amp;r &lt;&quot;s&#39;\\ é€",
+           "p/q&amp;r &lt;&#34;s&#x27;\\ &#233;&#x20ac;",
+           "p&#x2F;q&AMP;r &LT;&QUOT;s&apos;\\ é€",
+           "p/q&r <\\\"s'\\\\ é€",
+           "p\\/q\\u0026r \\u003c\\\"s\\u0027\\\\ \\u00e9\\u20AC",
+           "p/q&r <\"s'\\x5c \\xc3\\xa9\\xE2\\x82\\xAC",
+           "702f712672203c2273275c20c3a9e282ac",
+           "702F712672203C2273275C20C3A9E282AC",
+           "cC9xJnIgPCJzJ1wgw6nigqw=",
+           "cC9xJnIgPCJzJ1wgw6nigqw",
+           "aHVudGVyMg==",
+           "aHVudGVyMg",
+           "aHVudGVyMg%3D%3D",
+           "%68%75%6e%74%65%72%32",
+           "dXNlcjpwYXNzLXdvcmQ=",
+           "dXNlcjpwYXNzLXdvcmQ",
+       }) {
+    CAPTURE(said);
+    std::string shown = secrets.blotted("you said (" + std::string(said) + "), no");
+    CHECK((shown == "you said (<secret>), no" || shown == "you said (<secret>%3D%3D), no"));
+  }
+  // Both alphabets of base64, and as a part of a longer text: "\0hunter2-hunter2" and its like.
+  base::KnownSecrets more;
+  more.add(
+      "?"
+      "?>>hunter2-h");
+  for (const char* said :
+       {"Pz8+Pmh1bnRlcjItaA==", "Pz8-Pmh1bnRlcjItaA", "AD8/Pj5odW50ZXIyLWg=", "YWI_Pz4-aHVudGVyMi1o"}) {
+    CAPTURE(said);
+    const std::string shown = more.blotted(said);
+    CHECK(shown.find("<secret>") != std::string::npos);
+    CHECK(shown.find("aHVudGVyMi") == std::string::npos);
+    CHECK(shown.find("odW50ZXIy") == std::string::npos);
+    CHECK(shown.find("Pmh1bnRlcjIt") == std::string::npos);
+  }
+  base::KnownSecrets header;
+  header.add_text("Basic dXNlcjpwYXNzLXdvcmQ=");
+  CHECK(header.blotted("dXNlcjpwYXNzLXdvcmQ= user:pass-word pass-word") == "<secret> <secret> <secret>");
+}
+
+TEST_CASE("a very short secret hides no ordinary words") {
+  base::KnownSecrets secrets;
+  for (const char* value : {"x", "a", "ab", "abc"}) secrets.add(value);
+  secrets.add_login({"u", "", "x", ""});
+  for (const char* text : {"expected a string", "a cab for an abcd, fab: 78, 616263, 6162", "eA YQ YWI YWJj YQ=="}) {
+    CAPTURE(text);
+    CHECK(secrets.blotted(text) == text);
+  }
+  CHECK(secrets.blotted("x") == "<secret>");
+  CHECK(secrets.blotted("got 'x' and \"a\"") == "got '<secret>' and \"<secret>\"");
+  CHECK(secrets.blotted("ab=abc") == "<secret>=<secret>");
+  CHECK(secrets.blotted("dTp4 u:x") == "<secret> <secret>");
+}
+
+TEST_CASE("the path of a URL is a secret where it looks like one") {
+  const auto said = [](const char* url, const char* text) {
+    base::KnownSecrets secrets;
+    secrets.add_path(url);
+    return secrets.blotted(text);
+  };
+  CHECK(said("https://h/fettle", "cannot read /etc/fettle/hook.key") == "cannot read /etc/fettle/hook.key");
+  CHECK(said("https://h/api/hooks/notify", "/api/hooks/notify") == "/api/hooks/notify");
+  CHECK(said("https://h", "https://h") == "https://h");
+  CHECK(said("https://h/services/T0/B1", "POST /services/T0/B1: 404") == "POST <secret>: 404");
+  CHECK(said("https://h/hook/q1w2e3r4t5y6u7?a=b", "no q1w2e3r4t5y6u7 here") == "no <secret> here");
+  CHECK(said("https://h/hook/QwErTyUiOpAs", "no QwErTyUiOpAs here") == "no <secret> here");
+}
+
 TEST_CASE("a file of secrets is read when it is needed") {
   std::string file = "/tmp/fettle-secret-XXXXXX";
   const int opened = ::mkstemp(file.data());
@@ -88,5 +167,9 @@ TEST_CASE("a file of secrets is read when it is needed") {
   CHECK(secrets.blotted("no hunter2 here") == "no <secret> here");
   REQUIRE(base::write_file_atomically(file, "old-one\nnew-one\n").has_value());
   CHECK(secrets.blotted("old-one new-one hunter2") == "<secret> <secret> hunter2");
+  base::KnownSecrets login;
+  login.add_login({"bob", "", "", file});
+  REQUIRE(base::write_file_atomically(file, "hunter2\n").has_value());
+  CHECK(login.blotted("Ym9iOmh1bnRlcjI= bob:hunter2") == "<secret> <secret>");
   ::unlink(file.c_str());
 }

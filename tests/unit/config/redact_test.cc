@@ -80,6 +80,8 @@ TEST_CASE("a page shows what its schema says is harmless, and nothing else") {
       {"block text", "body: |\n  hunter2\n  more\nport: 1\n", "body: <secret>\nport: 1\n"},
       {"a password", "basic_auth: {username: shop, password: hunter2, password_file: /etc/pw}",
        "basic_auth:\n  username: shop\n  password: <secret>\n  password_file: /etc/pw\n"},
+      {"a secret in the place of its file", "basic_auth: {password_file: hunter2}",
+       "basic_auth:\n  password_file: <secret>\n"},
       {"in a list", "logins: [{password: hunter2}]", "logins:\n  -\n    password: <secret>\n"},
       {"an address", "url: \"http://u:hunter2@h:1/p?key=hunter2&sig=hunter2&auth=hunter2&deep=1\"",
        "url: \"http://<secret>@h:1/p?key=<secret>&sig=<secret>&auth=<secret>&deep=1\"\n"},
@@ -129,6 +131,14 @@ TEST_CASE("what a key withholds is a secret wherever it comes back") {
         Row{"url: \"http://u:p%40ss@h/?sig=abcdef99\"", "p@ss p%40ss abcdef99", "<secret> <secret> <secret>"},
         Row{"command: [mysqladmin, -phunter2, ping]", "denied (hunter2)", "denied (<secret>)"},
         Row{"hook: \"https://h/services/T0/B1\"", "POST /services/T0/B1: 404", "POST <secret>: 404"},
+        Row{"hook: \"https://h/fettle\"", "cannot read /etc/fettle/key", "cannot read /etc/fettle/key"},
+        Row{"basic_auth: {username: u, password: hunter2}", "dTpodW50ZXIy", "<secret>"},
+        Row{"url: \"http://u:p%40ss@h/\"", "dTpwQHNz dTpwQHNz", "<secret> <secret>"},
+        Row{"headers: {Authorization: Basic dTpodW50ZXIy}", "dTpodW50ZXIy u:hunter2 hunter2",
+            "<secret> <secret> <secret>"},
+        Row{"basic_auth: {password_file: whsec_SEKRETabc}", "cannot read whsec_SEKRETabc", "cannot read <secret>"},
+        Row{"basic_auth: {password_file: whsec_SEK/RET}", "cannot read whsec_SEK/RET", "cannot read <secret>"},
+        Row{"basic_auth: {password_file: /etc/fettle/pw}", "cannot read /etc/fettle/pw", "cannot read /etc/fettle/pw"},
         Row{"variables: {pin: 4711}", "4711 and 14711", "<secret> and 14711"},
         Row{"host: shop", "no such host shop", "no such host shop"}}) {
     CAPTURE(row.input);
@@ -141,7 +151,7 @@ TEST_CASE("what a key withholds is a secret wherever it comes back") {
 TEST_CASE("an error does not repeat what stands in the place of a secret") {
   for (const char* input :
        {"basic_auth: hunter2", "headers: hunter2", "environment: {a: [hunter2]}", "variables: [hunter2]",
-        "basic_auth: {password: [hunter2]}", "urls: \"http://u:hunter2@h\""}) {
+        "basic_auth: {password: [hunter2]}", "logins: [hunter2]", "logins: hunter2", "urls: \"http://u:hunter2@h\""}) {
     CAPTURE(input);
     config::Errors errors;
     const config::Node node = parsed(input, errors);

@@ -101,7 +101,7 @@ TEST_CASE("every kind of wrong value is answered with what was expected and foun
       {"infinite", "url: x\nratio: inf", "f.yml:2:8: top.ratio: expected a number such as 0.5, got 'inf'\n"},
       {"yes is not true", "url: x\nfollow: yes", "f.yml:2:9: top.follow: expected true or false, got 'yes'\n"},
       {"a list as string", "url: [x]", "f.yml:1:6: top.url: expected a string, got a list\n"},
-      {"a string as list", "url: x\nargs: a", "f.yml:2:7: top.args: expected a list, got 'a'\n"},
+      {"a string as list", "url: x\nargs: a", "f.yml:2:7: top.args: expected a list, got a string\n"},
       {"a wrong item", "url: x\nargs: [a, [b]]", "f.yml:2:7: top.args: item 1: expected a string, got a list\n"},
       {"a wrong map value", "url: x\nheaders: {a: {}}",
        "f.yml:2:10: top.headers: 'a': expected a string, got a mapping\n"},
