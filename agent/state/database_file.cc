@@ -58,7 +58,7 @@ class ScratchFolder {
 
 }  // namespace
 
-DatabaseFile::DatabaseFile(std::string path) : path_(std::move(path)) {}
+DatabaseFile::DatabaseFile(std::string path, FolderLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
 std::optional<DatabaseFile::Identity> DatabaseFile::identity() const {
   struct stat status {};
@@ -161,7 +161,13 @@ base::Result<> DatabaseFile::open_again() {
 }
 
 base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> calls) {
-  base::Result<> result;
+  base::Result<> result = lock_.hold();
+  if (!result && result.error().kind == base::Kind::unavailable) {  // the file is another agent's now
+    database_.reset();
+    trouble_ = result.error().text;
+    return result;
+  }
+  result = {};
   if (!database_ || identity() != identity_) result = open_again();
   if (result) result = database_->apply(calls);
   if (!result && database_ && result.error().kind == base::Kind::protocol) {  // damaged under the running agent
@@ -171,6 +177,10 @@ base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> c
   trouble_ = result ? "" : result.error().text;
   if (result) remember(calls);
   return result;
+}
+
+void DatabaseFile::look() {
+  if (!database_ || identity() != identity_ || !lock_.held()) (void)apply({});
 }
 
 void DatabaseFile::remember(std::span<const std::vector<Change>* const> calls) {

@@ -1,6 +1,7 @@
 // fettle.db on its path, whatever becomes of it: a file that cannot be opened, that is damaged, or that was removed or
 // replaced while the agent runs is opened or made again when something is to be written, and gets all records that
-// were durable before. One thread at a time, as with Database.
+// were durable before. Nothing is written while another process has the lock of the folder. One thread at a time, as
+// with Database.
 #pragma once
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "state/database.h"
+#include "state/folder_lock.h"
 
 namespace state {
 
@@ -23,7 +25,7 @@ class DatabaseFile {
  public:
   using Each = std::function<void(Table, std::string key, std::string value)>;
 
-  explicit DatabaseFile(std::string path);
+  DatabaseFile(std::string path, FolderLock lock);
 
   // Gives `each` every record. What a person must know of it, "" if there is nothing: a damaged file was set aside, a
   // file was empty, or nothing can be written. A file that can be read only is read from a copy.
@@ -31,6 +33,9 @@ class DatabaseFile {
 
   // All of it becomes durable, or nothing.
   base::Result<> apply(std::span<const std::vector<Change>* const> calls);
+
+  // Looks whether file and lock are still those on their paths, and opens or makes them again if not.
+  void look();
 
   // Why the last write did not get through, or why the file cannot be opened; "" while records become durable.
   const std::string& trouble() const { return trouble_; }
@@ -50,6 +55,7 @@ class DatabaseFile {
   void remember(std::span<const std::vector<Change>* const> calls);
 
   std::string path_;
+  FolderLock lock_;
   std::optional<Database> database_;
   std::optional<Identity> identity_;  // of the file that `database_` has open
   std::map<std::pair<Table, std::string>, std::string> durable_;

@@ -9,8 +9,20 @@
 
 namespace state {
 
-// Makes the folder if it is not there. Held as long as the descriptor is open. Kind::unavailable: another agent has it;
-// other errors: the lock file can be neither made nor opened.
-base::Result<base::UniqueFd> lock_folder(const std::string& folder);
+class FolderLock {
+ public:
+  explicit FolderLock(std::string folder) : folder_(std::move(folder)) {}
+
+  // Takes the lock, and takes it again if the file on its path is not the one that is held: it may have been removed
+  // with the whole folder, which is made again then. Kind::unavailable: another agent has it; other errors: the lock
+  // file can be neither made nor opened. Held until this object goes or hold() fails. One thread at a time.
+  base::Result<> hold();
+  // Whether the file on the path is the one that is held.
+  bool held() const;
+
+ private:
+  std::string folder_;
+  base::UniqueFd file_;
+};
 
 }  // namespace state

@@ -24,16 +24,22 @@ class Deliveries {
 
 class FileState final : public State {
  public:
-  FileState(base::UniqueFd lock, DatabaseFile file, Records records, loop::Scheduler& loop)
-      : lock_(std::move(lock)),
-        records_(std::move(records)),
+  FileState(DatabaseFile file, Records records, loop::Scheduler& loop)
+      : records_(std::move(records)),
         trouble_(file.trouble()),
-        writer_(std::move(file), [this, &loop, wanted = deliveries_.still_wanted()](std::vector<Call> calls) {
-          loop.post([this, wanted, calls = std::move(calls)]() mutable {
-            for (Call& call : calls)
-              if (wanted()) settle(call);
-          });
-        }) {}
+        writer_(
+            std::move(file),
+            [this, &loop, wanted = deliveries_.still_wanted()](std::vector<Call> calls) {
+              loop.post([this, wanted, calls = std::move(calls)]() mutable {
+                for (Call& call : calls)
+                  if (wanted()) settle(call);
+              });
+            },
+            [this, &loop, wanted = deliveries_.still_wanted()](std::string trouble) {
+              loop.post([this, wanted, trouble = std::move(trouble)] {
+                if (wanted()) trouble_ = trouble;
+              });
+            }) {}
 
   void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) override {
     const std::uint64_t number = ++calls_;
@@ -52,7 +58,6 @@ class FileState final : public State {
     if (call.durable) call.durable(std::move(call.result));
   }
 
-  base::UniqueFd lock_;
   Records records_;
   std::string trouble_;
   std::uint64_t calls_ = 0;
@@ -87,15 +92,15 @@ class MemoryState final : public State {
 }  // namespace
 
 base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice) {
-  base::Result<base::UniqueFd> lock = lock_folder(folder);
-  if (!lock && lock.error().kind == base::Kind::unavailable) return tl::unexpected<base::Error>(lock.error());
-  DatabaseFile file(folder + "/fettle.db");
+  FolderLock lock(folder);
+  if (const auto held = lock.hold(); !held && held.error().kind == base::Kind::unavailable)
+    return tl::unexpected<base::Error>(held.error());
+  DatabaseFile file(folder + "/fettle.db", std::move(lock));
   Records records;
   notice = file.open(
       [&](Table table, std::string key, std::string value) { records.load(table, std::move(key), std::move(value)); },
       loop.wall_now());
-  return std::unique_ptr<State>(std::make_unique<FileState>(lock ? std::move(*lock) : base::UniqueFd(), std::move(file),
-                                                            std::move(records), loop));
+  return std::unique_ptr<State>(std::make_unique<FileState>(std::move(file), std::move(records), loop));
 }
 
 std::unique_ptr<State> in_memory(loop::Scheduler& loop) { return std::make_unique<MemoryState>(loop); }

@@ -41,7 +41,8 @@ class State {
   // What was durable when the file was opened plus what was committed since, by key: a call shows at once, and is taken
   // back before its callback hears of an error. Loop thread.
   virtual const std::map<std::string, std::string>& read(Table table) const = 0;
-  // Why records do not become durable now, as the last call found it; "" while they do. Loop thread.
+  // Why records do not become durable now, as the last call or a look every two seconds found it; "" while they do.
+  // Another agent has the folder: nothing is written, as it may be when the folder was removed. Loop thread.
   virtual const std::string& trouble() const = 0;
 };
 

@@ -4,8 +4,12 @@
 
 namespace state {
 
-Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written)
-    : file_(std::move(file)), written_(std::move(written)), thread_([this] { run(); }) {}
+Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written,
+               std::function<void(std::string)> troubled)
+    : file_(std::move(file)),
+      written_(std::move(written)),
+      troubled_(std::move(troubled)),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   {
@@ -29,13 +33,23 @@ void Writer::run() {
     std::vector<Call> calls;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_ || !waiting_.empty(); })) {
+        lock.unlock();
+        look();
+        continue;
+      }
       if (waiting_.empty()) return;
       calls.swap(waiting_);
     }
     write(calls);
     written_(std::move(calls));
   }
+}
+
+void Writer::look() {
+  const std::string before = file_.trouble();
+  file_.look();
+  if (file_.trouble() != before) troubled_(file_.trouble());
 }
 
 void Writer::write(std::vector<Call>& calls) {

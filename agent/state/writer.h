@@ -1,11 +1,14 @@
 // The thread that writes: takes the calls that wait, makes them durable in one transaction, hands them back in order.
-// A transaction that fails is tried again call by call, so that each stands or falls alone.
+// A transaction that fails is tried again call by call, so that each stands or falls alone. While nothing waits, it
+// looks now and then whether the file is still there.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -24,8 +27,11 @@ struct Call {
 
 class Writer {
  public:
-  // `written` is called on the writer's thread with calls in the order of add().
-  Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written);
+  static constexpr std::chrono::seconds kLookEvery{2};
+
+  // `written` is called on the writer's thread with calls in the order of add(), `troubled` there, too, if a look found
+  // that DatabaseFile::trouble() is another one.
+  Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, std::function<void(std::string)> troubled);
   ~Writer();  // writes what waits, then ends the thread and closes the file
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -34,10 +40,12 @@ class Writer {
 
  private:
   void run();
+  void look();
   void write(std::vector<Call>& calls);
 
   DatabaseFile file_;  // the thread's own while it runs
   const std::function<void(std::vector<Call>)> written_;
+  const std::function<void(std::string)> troubled_;
   std::mutex mutex_;  // guards the two below
   std::vector<Call> waiting_;
   bool stopping_ = false;

@@ -247,6 +247,63 @@ TEST_CASE("what was durable is written again when the file was removed, replaced
   }
 }
 
+TEST_CASE("a folder that was removed is locked again with the next call") {
+  const TemporaryFolder parent;
+  const std::string folder = parent.path() + "/state";
+  fakes::WaitingLoop loop;
+  const auto first = open(folder, loop);
+  for (const char* gone : {"", "/fettle.lock"}) {
+    CAPTURE(gone);
+    std::filesystem::remove_all(folder + gone);
+    CHECK(commit(*first, loop, {Change::put(Table::audit, "1", "y")}));
+    std::string notice;
+    const auto second = state::open(folder, loop, notice);
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().kind == base::Kind::unavailable);
+  }
+}
+
+TEST_CASE("nothing is written into a folder that another agent has taken meanwhile") {
+  const TemporaryFolder parent;
+  const std::string folder = parent.path() + "/state";
+  fakes::WaitingLoop loop;
+  auto first = open(folder, loop);
+  CHECK(commit(*first, loop, {Change::put(Table::budgets, "order", "1")}));
+  std::unique_ptr<state::State> second;
+  for (int tries = 0; !second && tries < 5; ++tries) {  // the first one may look, and take it again
+    std::filesystem::remove_all(folder);
+    std::string notice;
+    if (auto opened = state::open(folder, loop, notice)) second = std::move(*opened);
+  }
+  REQUIRE(second);
+  CHECK_FALSE(commit(*first, loop, {Change::put(Table::budgets, "order", "2")}));
+  CHECK(first->trouble().starts_with("another agent (process "));
+  CHECK(first->read(Table::budgets).at("order") == "1");
+  CHECK(commit(*second, loop, {Change::put(Table::budgets, "payment", "3")}));
+  first.reset();
+  second.reset();
+  const auto third = open(folder, loop);
+  CHECK(third->read(Table::budgets) == std::map<std::string, std::string>{{"payment", "3"}});
+}
+
+TEST_CASE("a folder that was removed is made again, or said to be lost, without any call") {
+  const TemporaryFolder parent;
+  const std::string folder = parent.path() + "/state";
+  fakes::WaitingLoop loop;
+  {
+    const auto state = open(folder, loop);
+    CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
+    std::filesystem::remove_all(folder);
+    REQUIRE(base::write_file_atomically(folder, "in the way").has_value());
+    REQUIRE(loop.run_one());
+    CHECK(state->trouble() != "");
+    std::filesystem::remove(folder);
+    REQUIRE(loop.run_one());
+    CHECK(state->trouble() == "");
+  }
+  CHECK(open(folder, loop)->read(Table::budgets) == std::map<std::string, std::string>{{"order", "1"}});
+}
+
 TEST_CASE("an empty file is said to have been emptied") {
   const TemporaryFolder folder;
   fakes::WaitingLoop loop;
