@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   const auto log_level = base::log::parse_level(level);
   const auto log_format = base::log::parse_format(format);
   if (!log_level || !log_format) {
-    fmt::print(stderr, "fettle agent: {}\n", log_level ? log_format.error().text : log_level.error().text);
+    base::print(stderr, "fettle agent: {}\n", log_level ? log_format.error().text : log_level.error().text);
     return kUsage;
   }
   base::log::configure(*log_level, *log_format);
@@ -45,7 +46,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   const std::string mistakes = errors.text();
   app::leave_out_mistakes(options.config_file, loaded, errors);
   if (!errors.empty()) {
-    fmt::print(stderr, "{}", mistakes);
+    base::print(stderr, "{}", mistakes);
     return 1;
   }
   for (const std::string& warning : errors.warnings()) base::log::warn("configuration", {{"warning", warning}});
@@ -60,6 +61,25 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
 
 // Each subcommand leaves here what to do once the line is parsed.
 using Chosen = std::function<int()>;
+
+// `fettle help rules debug` is `fettle rules debug --help`.
+void add_help(CLI::App& top, Chosen& chosen) {
+  static std::vector<std::string> words;
+  CLI::App* help = top.add_subcommand("help", "What fettle can do, or what a subcommand can: fettle help agent");
+  help->add_option("COMMAND", words, "Subcommand");
+  help->callback([&top, &chosen] {
+    CLI::App* of = &top;
+    for (const std::string& word : words) {
+      const auto next = of->get_subcommands([&](CLI::App* each) { return each->get_name() == word; });
+      if (next.empty()) throw CLI::ValidationError("there is no subcommand " + word + "; fettle help lists all");
+      of = next.front();
+    }
+    chosen = [of] {
+      base::print(stdout, "{}", of->help());
+      return 0;
+    };
+  });
+}
 
 void add_colour(CLI::App* command, std::string& choice) {
   command->add_option("--color", choice, "auto (a terminal, unless NO_COLOR is set), always or never")
@@ -395,6 +415,7 @@ int main(int argc, char** argv) {
   top.set_version_flag("--version", std::string("fettle ") + std::string(base::version()));
   top.require_subcommand(1);
   Chosen chosen;
+  add_help(top, chosen);
   add_agent(top, chosen);
   add_check(top, chosen);
   add_test(top, chosen);
@@ -407,7 +428,11 @@ int main(int argc, char** argv) {
   try {
     top.parse(reversed_arguments(argc, argv));
   } catch (const CLI::ParseError& e) {
-    return top.exit(e) == 0 ? 0 : kUsage;
+    std::ostringstream out, err;
+    const int code = top.exit(e, out, err);
+    base::print(stdout, "{}", out.str());
+    base::print(stderr, "{}", err.str());
+    return code == 0 ? 0 : kUsage;
   }
   return chosen();
 }

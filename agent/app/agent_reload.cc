@@ -28,11 +28,11 @@ base::Result<> Agent::reload() {
   Loaded loaded = load(options_.config_file, errors);
   loop::notify_systemd("READY=1");
   config_page_.last_reload_ok = errors.empty();
-  config_page_.last_reload_error = errors.text();
+  config_page_.last_reload_error = errors.short_text();
   changed();
   if (!errors.empty()) {
     self_.config_refused();
-    log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.text()}});
+    log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.short_text()}});
     return base::fail(base::Kind::invalid, errors.text());
   }
   for (const std::string& warning : errors.warnings()) log::warn("configuration", {{"warning", warning}});

@@ -8,10 +8,13 @@
 #include "app/loaded.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "config/reference.h"
+#include "discover/target.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
 #include "loop/http_client.h"
@@ -30,13 +33,25 @@ namespace {
 
 constexpr int kUnknown = 3;  // Nagios: the check itself could not be made
 
+// "1 service", "2 services"
+std::string count(std::size_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 bool loaded_well(const std::string& file, Loaded& out) {
   config::Errors errors;
   out = load(file, errors);
-  for (const std::string& warning : errors.warnings()) fmt::print(stderr, "{} (warning)\n", warning);
+  for (const std::string& warning : errors.warnings()) base::print(stderr, "{} (warning)\n", warning);
   if (errors.empty()) return true;
-  fmt::print(stderr, "{}", errors.text());
+  base::print(stderr, "{}", errors.text());
   return false;
+}
+
+// Of a list of targets, of which a page shows only the first ones.
+std::string all_mistakes(const discover::FileStatus& list) {
+  config::Errors errors;
+  if (const auto text = base::read_file(list.path)) (void)discover::parse_targets(*text, list.path, errors);
+  return errors.empty() ? list.error : errors.text();
 }
 
 // What the lists of targets say now, as the agent would probe it. The errors of the lists, a line each.
@@ -47,10 +62,10 @@ std::string add_discovered(Loaded& loaded) {
   Discoveries discoveries(loop, folders, [] {});
   discoveries.replace(std::move(loaded.discoveries), loaded.probes);
   std::string errors;
-  const auto refused = [&](const std::string& why) { errors += why + "\n"; };
-  for (probe::Spec& spec : discoveries.specs(loaded.modules, refused)) loaded.probes.push_back(std::move(spec));
+  const auto add = [&](const std::string& text) { errors += text + (text.ends_with('\n') ? "" : "\n"); };
+  for (probe::Spec& spec : discoveries.specs(loaded.modules, add)) loaded.probes.push_back(std::move(spec));
   for (const DiscoveryStatus& each : discoveries.statuses())
-    if (!each.of_target && !each.file.error.empty()) errors += each.file.error + "\n";
+    if (!each.of_target && !each.file.error.empty()) add(all_mistakes(each.file));
   return errors;
 }
 
@@ -59,7 +74,7 @@ std::string add_discovered(Loaded& loaded) {
 base::Result<probe::Spec> find_spec(const std::string& config_file, const std::vector<std::string>& arguments) {
   const std::size_t slash = arguments[0].find('/');
   if (slash == std::string::npos || arguments.size() > 1) {
-    const bool has_target = arguments.size() > 1 && arguments[1].find('=') == std::string::npos;
+    const bool has_target = arguments.size() > 1 && !probe::is_setting(arguments[1]);
     const auto keys = arguments.begin() + (has_target ? 2 : 1);
     return probe::spec_from_arguments(arguments[0], has_target ? arguments[1] : "", {keys, arguments.end()});
   }
@@ -79,14 +94,15 @@ base::Result<probe::Spec> find_spec(const std::string& config_file, const std::v
 }
 
 void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
-  fmt::print("{} {}/{} {}\n", outcome.up ? "UP" : "DOWN", spec.service, spec.name, outcome.text);
-  if (!outcome.up) fmt::print("reason    {}\n", model::to_string(outcome.reason));
-  fmt::print("target    {}\n", base::foreign_text(base::without_secrets(spec.settings->target()), model::kTextLimit));
-  fmt::print("took      {:.3f} ms\n", base::seconds(outcome.took) * 1e3);
+  base::print(stdout, "{} {}/{} {}\n", outcome.up ? "UP" : "DOWN", spec.service, spec.name, outcome.text);
+  if (!outcome.up) base::print(stdout, "reason    {}\n", model::to_string(outcome.reason));
+  base::print(stdout, "target    {}\n",
+              base::foreign_text(base::without_secrets(spec.settings->target()), model::kTextLimit));
+  base::print(stdout, "took      {:.3f} ms\n", base::seconds(outcome.took) * 1e3);
   for (const model::Phase& phase : outcome.phases)
-    fmt::print("  {:<12} {:.3f} ms\n", phase.name, base::seconds(phase.took) * 1e3);
+    base::print(stdout, "  {:<12} {:.3f} ms\n", phase.name, base::seconds(phase.took) * 1e3);
   for (const model::Measurement& m : outcome.measurements)
-    fmt::print("{} {}\n", m.labels.with(model::kMetricName, m.name).to_string(), m.value);
+    base::print(stdout, "{} {}\n", m.labels.with(model::kMetricName, m.name).to_string(), m.value);
 }
 
 }  // namespace
@@ -98,23 +114,23 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   for (const rules::CompiledGroupPtr& group : loaded.groups) rules += rules::rule_count(*group);
   const rules::SeriesSources sources = series_sources(loaded);
   if (const std::string errors = add_discovered(loaded); !errors.empty()) {
-    fmt::print(stderr, "{}", errors);
+    base::print(stderr, "{}", errors);
     return 1;
   }
-  fmt::print("{}: ok: {} services, {} probes, {} recovery plans, {} receivers, {} rules in {} groups\n", file,
-             loaded.config.services.size(), loaded.probes.size(), loaded.plans.size(), loaded.receivers.size(), rules,
-             loaded.groups.size());
+  base::print(stdout, "{}: ok: {}, {}, {}, {}, {} in {}\n", file, count(loaded.config.services.size(), "service"),
+              count(loaded.probes.size(), "probe"), count(loaded.plans.size(), "recovery plan"),
+              count(loaded.receivers.size(), "receiver"), count(rules, "rule"), count(loaded.groups.size(), "group"));
   std::vector<const probe::Spec*> probes;
   for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
   if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
-    fmt::print("{}: warning: {}\n", file, text);
+    base::print(stdout, "{}: warning: {}\n", file, text);
   rules::CheckOptions with_sources = options;
   with_sources.sources = &sources;
   // All files run in one agent: what stands twice in two of them is a duplicate too.
   std::vector<std::vector<rules::CompiledGroupPtr>> as_one;
   as_one.push_back(std::move(loaded.groups));
   const auto findings = rules::lint(as_one, with_sources);
-  for (const rules::Finding& finding : findings) fmt::print("{}\n", rules::painted(finding, options.colour));
+  for (const rules::Finding& finding : findings) base::print(stdout, "{}\n", rules::painted(finding, options.colour));
   return options.verdict == rules::LintVerdict::fatal && !findings.empty() ? rules::kLintFailed : 0;
 }
 
@@ -159,14 +175,14 @@ int print_polkit(const std::string& file) {
   for (const auto& traffic : loaded.traffic)
     for (const auto& place : traffic->places)
       if (const auto job = place->systemd_job()) jobs.push_back(*job);
-  fmt::print("{}", recover::polkit_rule(jobs, file, "fettle"));
+  base::print(stdout, "{}", recover::polkit_rule(jobs, file, "fettle"));
   return 0;
 }
 
 int probe_once(const std::string& config_file, const std::vector<std::string>& arguments) {
   auto spec = find_spec(config_file, arguments);
   if (!spec) {
-    fmt::print(stderr, "fettle probe: {}\n", spec.error().text);
+    base::print(stderr, "fettle probe: {}\n", spec.error().text);
     return kUnknown;
   }
   loop::EventLoop loop;

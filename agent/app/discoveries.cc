@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 namespace app {
 
@@ -28,8 +29,9 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
       auto spec = source.probe.spec(target.address, target.labels, modules);
       std::string why = spec ? "" : spec.error().text;
       if (spec && !taken.emplace(spec->service, spec->name).second)
-        why = "target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
-              " already; give one a name by __probe_name";
+        why = base::foreign_text("target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
+                                     " already; give one a name by __probe_name",
+                                 std::string::npos);
       why = base::without_secrets(why);  // which names the target
       while (why.ends_with('\n')) why.pop_back();
       if (why.empty()) {

@@ -128,7 +128,7 @@ Loaded load(const std::string& file, config::Errors& errors) {
 }
 
 void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors& errors) {
-  std::string all = errors.text();
+  std::string all = errors.short_text();
   const std::size_t before = errors.size();
   std::erase_if(loaded.config.services, [&](const auto& service) {
     const std::string& name = service.first;

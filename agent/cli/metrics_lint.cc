@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 
+#include "base/terminal.h"
 #include "cli/exposition.h"
 
 namespace cli {
@@ -15,11 +16,11 @@ int lint_standard_input() {
   const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
   const auto families = parse_exposition(text);
   if (!families) {
-    fmt::print(stderr, "fettle check metrics: {}\n", families.error().text);
+    base::print(stderr, "fettle check metrics: {}\n", families.error().text);
     return 1;
   }
   const auto findings = lint(*families);
-  for (const std::string& finding : findings) fmt::print("{}\n", finding);
+  for (const std::string& finding : findings) base::print(stdout, "{}\n", finding);
   return findings.empty() ? 0 : 1;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/terminal.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
 
@@ -140,17 +141,17 @@ std::string replay_json(const rules::Replayed& replayed) {
 int run_replay(const ReplayRequest& request) {
   const auto replayed = load_and_replay(request);
   if (!replayed) {
-    fmt::print(stderr, "fettle rules replay: {}\n", replayed.error().text);
+    base::print(stderr, "fettle rules replay: {}\n", replayed.error().text);
     return 1;
   }
   if (replayed->replaced > 0)
-    fmt::print(stderr, "{} series of {} are what these rules write themselves; they were made anew\n",
-               replayed->replaced, request.openmetrics);
+    base::print(stderr, "{} series of {} are what these rules write themselves; they were made anew\n",
+                replayed->replaced, request.openmetrics);
   for (const rules::ReplayError& one : replayed->errors)
-    fmt::print(stderr, "{}/{}: {} ({} times, first at {}, last at {})\n", one.group, one.rule, one.text, one.times,
-               base::format_iso8601(one.first), base::format_iso8601(one.last));
+    base::print(stderr, "{}/{}: {} ({} times, first at {}, last at {})\n", one.group, one.rule, one.text, one.times,
+                base::format_iso8601(one.first), base::format_iso8601(one.last));
   switch (request.output) {
-    case ReplayOutput::table: fmt::print("{}", replay_table(*replayed, colour_of_stdout())); break;
+    case ReplayOutput::table: base::print(stdout, "{}", replay_table(*replayed, colour_of_stdout())); break;
     case ReplayOutput::openmetrics: fmt::print("{}", replay_openmetrics(*replayed)); break;
     case ReplayOutput::json: fmt::print("{}", replay_json(*replayed)); break;
   }

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
+#include "base/terminal.h"
 #include "base/time.h"
+#include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/expression_values.h"
 
@@ -16,29 +16,15 @@ namespace cli {
 namespace {
 
 using base::Tone;
-using nlohmann::json;
 
-base::Result<json> ask_json(const Ask& ask, const std::string& path) {
+base::Result<Json> ask_json(const Ask& ask, const std::string& path) {
   TRY(const std::string body, ask(path));
-  json parsed = json::parse(body, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("data"))
-    return base::fail(base::Kind::protocol, path + " does not answer as an agent does");
-  return std::move(parsed["data"]);
+  return data_in(body);
 }
 
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
+base::Millis span(const Json& object, const char* key) { return base::Millis{milliseconds_of(number_of(object, key))}; }
 
-double number(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-base::Millis span(const json& object, const char* key) { return base::Millis{std::llround(number(object, key) * 1e3)}; }
-
-std::string series_name(const json& metric) {
+std::string series_name(const Json& metric) {
   std::vector<model::Label> labels;
   for (const auto& [name, value] : metric.items()) labels.push_back({name, value.get_ref<const std::string&>()});
   return model::Labels(std::move(labels)).to_string();
@@ -51,30 +37,32 @@ ExpressionValues::Found query(const Ask& ask, const std::string& expr, const std
     found.error = data.error().text;
     return found;
   }
-  const std::string type = text(*data, "resultType");
-  const json& result = (*data)["result"];
+  const std::string type = text_of(*data, "resultType");
+  const Json& result = list_of(*data, "result");
   found.is_vector = type == "vector" || type == "matrix";
-  if (!found.is_vector) found.rows.emplace_back("", result[1].get<std::string>());
+  if (!found.is_vector) found.rows.emplace_back("", result.at(1).get<std::string>());
   else
-    for (const json& row : result) {
+    for (const Json& row : result) {
       const bool range = type == "matrix";
-      const std::string value = range ? row["values"].back()[1].get<std::string>() : row["value"][1].get<std::string>();
-      found.rows.emplace_back(series_name(row["metric"]),
-                              range ? fmt::format("{} (newest of {} samples)", value, row["values"].size()) : value);
+      const Json& values = list_of(row, range ? "values" : "value");
+      if (values.empty()) throw WrongAnswer();
+      const auto value = (range ? values.back() : values).at(1).get<std::string>();
+      found.rows.emplace_back(series_name(mapping_of(row, "metric")),
+                              range ? fmt::format("{} (newest of {} samples)", value, values.size()) : value);
     }
   return found;
 }
 
 // What an active alert waits for, seen from the last evaluation.
-std::string waits_for(const json& rule, const json& alert, base::WallTime evaluated) {
-  const auto since = base::parse_iso8601(text(alert, "activeAt"));
+std::string waits_for(const Json& rule, const Json& alert, base::WallTime evaluated) {
+  const auto since = base::parse_iso8601(text_of(alert, "activeAt"));
   const auto active = since ? std::max(evaluated - *since, base::Millis{0}) : base::Millis{0};
-  if (text(alert, "state") == "pending") {
+  if (text_of(alert, "state") == "pending") {
     const base::Millis left = std::max(span(rule, "duration") - active, base::Millis{0});
     return fmt::format("active for {} of {}; fires in {} if it goes on to hold", base::format_duration(active),
                        base::format_duration(span(rule, "duration")), base::format_duration(left));
   }
-  if (const auto kept = base::parse_iso8601(text(alert, "keepFiringSince")); kept) {
+  if (const auto kept = base::parse_iso8601(text_of(alert, "keepFiringSince")); kept) {
     const base::Millis left = std::max(span(rule, "keepFiringFor") - (evaluated - *kept), base::Millis{0});
     return fmt::format("the expression does not hold any more since {}; resolves in {} unless it holds again",
                        base::format_iso8601(*kept), base::format_duration(left));
@@ -83,21 +71,22 @@ std::string waits_for(const json& rule, const json& alert, base::WallTime evalua
                      base::format_duration(active));
 }
 
-void describe_alerts(const json& rule, base::WallTime evaluated, base::Colour colour, std::string& out) {
-  if (rule["alerts"].empty()) return;
+void describe_alerts(const Json& rule, base::WallTime evaluated, base::Colour colour, std::string& out) {
+  const Json& alerts = list_of(rule, "alerts");
+  if (alerts.empty()) return;
   out += "\nalerts\n";
-  for (const json& alert : rule["alerts"]) {
-    const std::string state = text(alert, "state");
-    json labels = alert["labels"];
+  for (const Json& alert : alerts) {
+    const std::string state = text_of(alert, "state");
+    Json labels = mapping_of(alert, "labels");
     labels.erase("alertname");
     out += fmt::format("  {} {} value {}, since {}\n      {}\n",
                        base::paint(state, state == "firing" ? Tone::bad : Tone::warn, colour), series_name(labels),
-                       text(alert, "value"), text(alert, "activeAt"), waits_for(rule, alert, evaluated));
+                       text_of(alert, "value"), text_of(alert, "activeAt"), waits_for(rule, alert, evaluated));
   }
 }
 
-void describe_expression(const json& rule, const Ask& ask, const std::string& evaluated, std::string& out) {
-  const promql::Parsed parsed = promql::parse(text(rule, "query"));
+void describe_expression(const Json& rule, const Ask& ask, const std::string& evaluated, std::string& out) {
+  const promql::Parsed parsed = promql::parse(text_of(rule, "query"));
   if (!parsed.ok()) return;
   ExpressionValues values([&](const std::string& expr) { return query(ask, expr, evaluated); });
   out += fmt::format("\nvalues at the last evaluation\n{}", values.tree(*parsed.expr));
@@ -107,19 +96,20 @@ void describe_expression(const json& rule, const Ask& ask, const std::string& ev
   for (const std::string& reason : reasons) out += "  " + reason + "\n";
 }
 
-std::string describe(const json& group, const json& rule, const Ask& ask, base::Colour colour) {
-  const std::string state = text(rule, "state"), health = text(rule, "health"), error = text(rule, "lastError");
+std::string describe(const Json& group, const Json& rule, const Ask& ask, base::Colour colour) {
+  const std::string state = text_of(rule, "state"), health = text_of(rule, "health"),
+                    error = text_of(rule, "lastError");
   const Tone tone = state == "firing" ? Tone::bad : state == "pending" ? Tone::warn : Tone::good;
-  std::string out = fmt::format("alert {} is {}\n", text(rule, "name"), base::paint(state, tone, colour));
-  out += fmt::format("  rule        group {} of {}\n", text(group, "name"), text(group, "file"));
-  out += fmt::format("  expression  {}\n", text(rule, "query"));
+  std::string out = fmt::format("alert {} is {}\n", text_of(rule, "name"), base::paint(state, tone, colour));
+  out += fmt::format("  rule        group {} of {}\n", text_of(group, "name"), text_of(group, "file"));
+  out += fmt::format("  expression  {}\n", text_of(rule, "query"));
   out += fmt::format("  for         {}", base::format_duration(span(rule, "duration")));
   if (span(rule, "keepFiringFor").count() > 0)
     out += fmt::format(", keep_firing_for {}", base::format_duration(span(rule, "keepFiringFor")));
-  const auto evaluated = base::parse_iso8601(text(rule, "lastEvaluation"));
+  const auto evaluated = base::parse_iso8601(text_of(rule, "lastEvaluation"));
   if (!evaluated || health == "unknown") return out + "\n  evaluated   not yet\n";
   out += fmt::format("\n  evaluated   {}, every {}, took {:.3f} ms, {}\n", base::format_iso8601(*evaluated),
-                     base::format_duration(span(group, "interval")), number(rule, "evaluationTime") * 1e3,
+                     base::format_duration(span(group, "interval")), number_of(rule, "evaluationTime") * 1e3,
                      health == "ok" ? "without an error" : base::paint("with an error: " + error, Tone::bad, colour));
   describe_alerts(rule, *evaluated, colour, out);
   describe_expression(rule, ask, base::format_iso8601(*evaluated), out);
@@ -128,18 +118,20 @@ std::string describe(const json& group, const json& rule, const Ask& ask, base::
 
 }  // namespace
 
-base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, base::Colour colour) {
-  TRY(const json data, ask_json(ask, "/api/v1/rules?type=alert"));
+namespace {
+
+base::Result<RuleDebug> debugged(const std::string& alert, const Ask& ask, base::Colour colour) {
+  TRY(const Json data, ask_json(ask, "/api/v1/rules?type=alert"));
   RuleDebug out;
   std::vector<std::string> known;
-  for (const json& group : data["groups"])
-    for (const json& rule : group["rules"]) {
-      const std::string name = text(rule, "name");
+  for (const Json& group : list_of(data, "groups"))
+    for (const Json& rule : list_of(group, "rules")) {
+      const std::string name = text_of(rule, "name");
       if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
       if (name != alert) continue;
       if (!out.text.empty()) out.text += "\n";
       out.text += describe(group, rule, ask, colour);
-      out.bad = out.bad || text(rule, "state") == "firing" || text(rule, "health") == "err";
+      out.bad = out.bad || text_of(rule, "state") == "firing" || text_of(rule, "health") == "err";
     }
   if (!out.text.empty()) return out;
   const std::string near = base::nearest(alert, known);
@@ -150,14 +142,20 @@ base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, bas
                                                 : fmt::format("there are: {}", fmt::join(known, ", "))));
 }
 
+}  // namespace
+
+base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, base::Colour colour) {
+  return read_answer("what was asked", [&] { return debugged(alert, ask, colour); });
+}
+
 int run_rule_debug(const std::string& url, const std::string& alert) {
   const auto found = debug_rule(
       alert, [&](const std::string& path) { return get(url, path); }, base::colour_of_stdout());
   if (!found) {
-    fmt::print(stderr, "fettle rules debug: {}\n", found.error().text);
+    base::print(stderr, "fettle rules debug: {}\n", found.error().text);
     return 2;
   }
-  fmt::print("{}", found->text);
+  base::print(stdout, "{}", found->text);
   return found->bad ? 1 : 0;
 }
 

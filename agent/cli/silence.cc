@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
+#include "base/terminal.h"
 #include "base/text.h"
+#include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/table.h"
 #include "model/matcher_text.h"
@@ -16,10 +17,8 @@
 namespace cli {
 namespace {
 
-using nlohmann::json;
-
 int complain(const std::string& text) {
-  fmt::print(stderr, "fettle: {}\n", text);
+  base::print(stderr, "fettle: {}\n", text);
   return 1;
 }
 
@@ -31,20 +30,40 @@ base::Result<std::string> ask(const std::string& socket, std::string method, con
   return fetch(std::move(request));
 }
 
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-std::string matchers_of(const json& silence) {
+std::string matchers_of(const Json& silence) {
   std::string out;
-  for (const json& matcher : silence["matchers"]) {
+  for (const Json& matcher : list_of(silence, "matchers")) {
     const bool regex = matcher.value("isRegex", false), equal = matcher.value("isEqual", true);
-    out += fmt::format("{}{}{}\"{}\"", out.empty() ? "" : " ", text(matcher, "name"),
+    out += fmt::format("{}{}{}\"{}\"", out.empty() ? "" : " ", text_of(matcher, "name"),
                        regex ? (equal ? "=~" : "!~") : (equal ? "=" : "!="),
-                       model::escape_label_value(text(matcher, "value")));
+                       model::escape_label_value(text_of(matcher, "value")));
   }
   return out;
+}
+
+std::string listed(const Json& data, const SilenceListing& listing) {
+  Json shown = Json::array();
+  for (const Json& silence : list_of(data, "silences"))
+    if ((text_of(silence.at("status"), "state") == "expired") == listing.expired) shown.push_back(silence);
+  if (listing.output == SilenceOutput::json)
+    return shown.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  Table table({"ID", "MATCHERS", "STATE", "STARTS AT", "ENDS AT", "CREATED BY", "COMMENT"});
+  std::string ids;
+  for (const Json& silence : shown) {
+    const auto id = silence.at("id").get<std::string>();
+    ids += base::foreign_text(id, std::string::npos) + "\n";
+    const std::string state = text_of(silence.at("status"), "state");
+    table.add({id,
+               matchers_of(silence),
+               {state, state == "active" ? Tone::warn : Tone::faint},
+               text_of(silence, "startsAt"),
+               text_of(silence, "endsAt"),
+               text_of(silence, "createdBy"),
+               text_of(silence, "comment")});
+  }
+  if (listing.output == SilenceOutput::ids) return ids;
+  if (shown.empty()) return fmt::format("no silence {}\n", listing.expired ? "expired lately" : "is active or pending");
+  return table.render(colour_of_stdout());
 }
 
 }  // namespace
@@ -67,50 +86,35 @@ int run_silence_add(const std::string& socket, const SilenceAddition& addition) 
   path += "&duration=" + url_encode(addition.duration);
   if (!addition.start.empty()) path += "&start=" + url_encode(addition.start);
   if (!addition.end.empty()) path += "&end=" + url_encode(addition.end);
-  const auto answer = ask(socket, "POST", path);
-  if (!answer) return complain(answer.error().text);
-  const json parsed = json::parse(*answer, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("data")) return complain(socket + " does not answer as an agent does");
-  fmt::print("{}\n", text(parsed["data"], "silenceID"));
+  const auto id = read_answer(socket, [&]() -> base::Result<std::string> {
+    TRY(const std::string answer, ask(socket, "POST", path));
+    return data_in(answer).at("silenceID").get<std::string>();
+  });
+  if (!id) return complain(id.error().text);
+  base::print(stdout, "{}\n", *id);
   return 0;
 }
 
 int run_silence_list(const std::string& socket, const SilenceListing& listing) {
-  const auto answer = ask(socket, "GET", "/api/v1/silences");
-  if (!answer) return complain(answer.error().text);
-  const json parsed = json::parse(*answer, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("data")) return complain(socket + " does not answer as an agent does");
-  json shown = json::array();
-  for (const json& silence : parsed["data"]["silences"])
-    if ((text(silence["status"], "state") == "expired") == listing.expired) shown.push_back(silence);
-  if (listing.output == SilenceOutput::json) {
-    fmt::print("{}\n",
-               base::foreign_lines(shown.dump(-1, ' ', false, json::error_handler_t::replace), std::string::npos));
-    return 0;
-  }
-  Table table({"ID", "MATCHERS", "STATE", "STARTS AT", "ENDS AT", "CREATED BY", "COMMENT"});
-  for (const json& silence : shown) {
-    if (listing.output == SilenceOutput::ids) fmt::print("{}\n", text(silence, "id"));
-    const std::string state = text(silence["status"], "state");
-    table.add({text(silence, "id"),
-               matchers_of(silence),
-               {state, state == "active" ? Tone::warn : Tone::faint},
-               text(silence, "startsAt"),
-               text(silence, "endsAt"),
-               text(silence, "createdBy"),
-               text(silence, "comment")});
-  }
-  if (listing.output == SilenceOutput::ids) return 0;
-  if (shown.empty()) fmt::print("no silence {}\n", listing.expired ? "expired lately" : "is active or pending");
-  else fmt::print("{}", table.render(colour_of_stdout()));
+  const auto text = read_answer(socket, [&]() -> base::Result<std::string> {
+    TRY(const std::string answer, ask(socket, "GET", "/api/v1/silences"));
+    return listed(data_in(answer), listing);
+  });
+  if (!text) return complain(text.error().text);
+  base::print(stdout, "{}", *text);
   return 0;
 }
 
 int run_silence_expire(const std::string& socket, const std::vector<std::string>& ids) {
   int code = 0;
-  for (const std::string& id : ids)
-    if (const auto answer = ask(socket, "DELETE", "/api/v1/silence/" + url_encode(id)); !answer)
-      code = complain(answer.error().text);
+  for (const std::string& id : ids) {
+    const auto expired = read_answer(socket, [&]() -> base::Result<> {
+      TRY(const std::string answer, ask(socket, "DELETE", "/api/v1/silence/" + url_encode(id)));
+      (void)success_in(answer);
+      return {};
+    });
+    if (!expired) code = complain(expired.error().text);
+  }
   return code;
 }
 

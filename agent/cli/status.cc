@@ -4,40 +4,33 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
-#include <optional>
+#include <functional>
 
 #include "base/secret.h"
+#include "base/terminal.h"
 #include "base/text.h"
+#include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/table.h"
 
 namespace cli {
 namespace {
 
-using nlohmann::json;
-
 constexpr int kNoAnswer = 2;
 
-// The answer's data, or the complaint on standard error.
-std::optional<json> ask(const StatusOptions& options, const std::string& path) {
-  const auto answer = get(options.url, path);
-  if (!answer) {
-    fmt::print(stderr, "fettle: {}\n", answer.error().text);
-    return std::nullopt;
-  }
-  if (options.json) fmt::print("{}\n", base::foreign_lines(*answer, std::string::npos));
-  const json parsed = json::parse(*answer, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("data")) {
-    fmt::print(stderr, "fettle: {}{} does not answer as an agent does\n", base::without_secrets(options.url), path);
-    return std::nullopt;
-  }
-  return parsed["data"];
-}
-
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+// What `show` makes of the answer's data, an exit code, or the complaint on standard error.
+int ask(const StatusOptions& options, const std::string& path, const std::function<int(const Json& data)>& show) {
+  const std::string where = base::without_secrets(options.url) + path;
+  const auto code = read_answer(where, [&]() -> base::Result<int> {
+    TRY(const std::string answer, get(options.url, path));
+    const Json data = data_in(answer);
+    const int shown = show(data);
+    if (options.json) base::print(stdout, "{}\n", answer);
+    return shown;
+  });
+  if (code) return *code;
+  base::print(stderr, "fettle: {}\n", code.error().text);
+  return kNoAnswer;
 }
 
 Tone tone_of(const std::string& health) {
@@ -46,87 +39,99 @@ Tone tone_of(const std::string& health) {
 }
 
 // "enforce: acting (dependencies)": what recovery does, in one cell.
-std::string recovery_of(const json& service) {
-  const json& recovery = service["recovery"];
-  const std::string mode = text(recovery, "mode"), state = text(recovery, "state"), reason = text(recovery, "reason");
+std::string recovery_of(const Json& service) {
+  const Json& recovery = mapping_of(service, "recovery");
+  const std::string mode = text_of(recovery, "mode"), state = text_of(recovery, "state"),
+                    reason = text_of(recovery, "reason");
   if (mode.empty()) return "-";
-  return mode + ": " + state + (reason.empty() ? "" : " (" + reason + ")");
+  return mode + ": " + state + (reason.empty() || reason == state ? "" : " (" + reason + ")");
 }
 
-std::string labels_of(const json& labels) {
+std::string labels_of(const Json& labels) {
   std::string out;
   for (const auto& [name, value] : labels.items())
     if (name != "alertname") out += fmt::format("{}{}={}", out.empty() ? "" : " ", name, value.get<std::string>());
   return out;
 }
 
-}  // namespace
-
-int run_status(const StatusOptions& options, const std::vector<std::string>& services) {
-  const auto data = ask(options, "/api/v1/services");
-  if (!data) return kNoAnswer;
-  const json& known = (*data)["services"];
+int show_status(const StatusOptions& options, const std::vector<std::string>& services, const Json& data) {
+  const Json& known = list_of(data, "services");
   for (const std::string& name : services) {
-    const auto is_it = [&](const json& service) { return text(service, "name") == name; };
+    const auto is_it = [&](const Json& service) { return text_of(service, "name") == name; };
     if (std::any_of(known.begin(), known.end(), is_it)) continue;
-    fmt::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n",
-               base::without_secrets(options.url), name);
+    base::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n",
+                base::without_secrets(options.url), name);
     return kNoAnswer;
   }
   Table table({"SERVICE", "PROBE", "HEALTH", "SINCE", "RECOVERY", "TEXT"});
   bool all_well = true;
-  for (const json& service : known) {
-    const std::string name = text(service, "name");
+  for (const Json& service : known) {
+    const auto name = service.at("name").get<std::string>(), health = service.at("health").get<std::string>();
+    const std::string maintenance = text_of(service, "maintenance");
     if (!services.empty() && std::find(services.begin(), services.end(), name) == services.end()) continue;
-    const std::string health = text(service, "health"), maintenance = text(service, "maintenance");
     all_well = all_well && health != "down";
     const std::string state = maintenance.empty() ? health : health + ", maintenance";
-    table.add(
-        {name, "", {state, tone_of(health)}, text(service, "since"), recovery_of(service), text(service, "text")});
-    for (const json& probe : service["probes"]) {
-      const std::string reason = text(probe, "reason");
-      const std::string verdict = text(probe, "health") + (reason.empty() ? "" : ": " + reason);
+    table.add({name,
+               "",
+               {state, tone_of(health)},
+               text_of(service, "since"),
+               recovery_of(service),
+               text_of(service, "text")});
+    for (const Json& probe : list_of(service, "probes")) {
+      const std::string reason = text_of(probe, "reason");
+      const std::string verdict = text_of(probe, "health") + (reason.empty() ? "" : ": " + reason);
       table.add({"",
-                 text(probe, "name"),
-                 {verdict, tone_of(text(probe, "health"))},
-                 text(probe, "since"),
+                 text_of(probe, "name"),
+                 {verdict, tone_of(text_of(probe, "health"))},
+                 text_of(probe, "since"),
                  "",
-                 {text(probe, "text"), Tone::faint}});
+                 {text_of(probe, "text"), Tone::faint}});
     }
   }
-  if (!options.json) fmt::print("{}", table.render(colour_of_stdout()));
+  if (!options.json) base::print(stdout, "{}", table.render(colour_of_stdout()));
   return all_well ? 0 : 1;
 }
 
-int run_alerts(const StatusOptions& options) {
-  const auto data = ask(options, "/api/v1/alerts");
-  if (!data) return kNoAnswer;
+int show_alerts(const StatusOptions& options, const Json& data) {
   Table table({"ALERT", "STATE", "ACTIVE SINCE", "LABELS", "SUMMARY"});
   bool firing = false;
-  for (const json& alert : (*data)["alerts"]) {
-    const std::string state = text(alert, "state");
+  const Json& alerts = list_of(data, "alerts");
+  for (const Json& alert : alerts) {
+    const auto state = alert.at("state").get<std::string>();
     firing = firing || state == "firing";
     const bool silenced = alert.contains("silencedBy");
-    table.add({text(alert["labels"], "alertname"),
+    const Json& labels = mapping_of(alert, "labels");
+    table.add({text_of(labels, "alertname"),
                {silenced ? state + ", silenced" : state, state == "firing" ? Tone::bad : Tone::warn},
-               text(alert, "activeAt"),
-               labels_of(alert["labels"]),
-               text(alert["annotations"], "summary")});
+               text_of(alert, "activeAt"),
+               labels_of(labels),
+               text_of(mapping_of(alert, "annotations"), "summary")});
   }
-  if (!options.json) {
-    if ((*data)["alerts"].empty()) fmt::print("no alert is pending or firing\n");
-    else fmt::print("{}", table.render(colour_of_stdout()));
-  }
+  if (options.json) return firing ? 1 : 0;
+  if (alerts.empty()) base::print(stdout, "no alert is pending or firing\n");
+  else base::print(stdout, "{}", table.render(colour_of_stdout()));
   return firing ? 1 : 0;
 }
 
+}  // namespace
+
+int run_status(const StatusOptions& options, const std::vector<std::string>& services) {
+  return ask(options, "/api/v1/services", [&](const Json& data) { return show_status(options, services, data); });
+}
+
+int run_alerts(const StatusOptions& options) {
+  return ask(options, "/api/v1/alerts", [&](const Json& data) { return show_alerts(options, data); });
+}
+
 int run_explain(const StatusOptions& options, const std::string& service) {
-  const auto data = ask(options, "/api/v1/explain/" + url_encode(service));
-  if (!data) return kNoAnswer;
-  if (!options.json)
-    for (const json& sentence : (*data)["explanation"])
-      fmt::print("{}\n", base::foreign_text(sentence.get<std::string>(), std::string::npos));
-  return text((*data)["service"], "health") == "down" ? 1 : 0;
+  return ask(options, "/api/v1/explain/" + url_encode(service), [&](const Json& data) {
+    std::string out;
+    for (const Json& sentence : list_of(data, "explanation"))
+      out += base::foreign_text(sentence.get<std::string>(), std::string::npos) + "\n";
+    const bool down = mapping_of(data, "service").at("health").get<std::string>() == "down";
+    if (!options.json) base::print(stdout, "{}", out);
+    return down ? 1 : 0;
+  });
 }
 
 }  // namespace cli

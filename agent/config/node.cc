@@ -21,7 +21,7 @@ Errors::Mistake Errors::mistake(const Mark& at, std::string_view path, std::stri
   if (!path.empty()) line.append(path).append(": ");
   line += what;
   // Names and values may be quoted in it.
-  return {at, std::string(path), base::foreign_lines(base::without_secrets(line), kLongestText)};
+  return {at, std::string(path), base::foreign_text(base::without_secrets(line), kLongestText)};
 }
 
 void Errors::blot(const base::KnownSecrets& secrets) {
@@ -70,9 +70,16 @@ std::set<std::string> Errors::take_out_other_files(const std::string& file) {
 
 std::string Errors::text() const {
   std::string out;
+  for (const std::string& line : lines()) (out += line) += '\n';
+  return out;
+}
+
+std::string Errors::short_text() const {
+  std::string out;
   const std::vector<std::string> all = lines();
-  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i) out += all[i] + "\n";
-  if (all.size() > kShown) out += "and " + std::to_string(all.size() - kShown) + " more mistakes\n";
+  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i) (out += all[i]) += '\n';
+  const std::size_t more = all.size() - std::min(all.size(), kShown);
+  if (more > 0) out += "and " + std::to_string(more) + (more == 1 ? " more mistake\n" : " more mistakes\n");
   return out;
 }
 

@@ -28,7 +28,7 @@ class Errors {
  public:
   static constexpr std::size_t kShown = 20;
 
-  // "file:line:column: path: what". `path` names the key from the top: services.order.probes[0].url
+  // "file:line:column: path: what", in one line. `path` names the key from the top: services.order.probes[0].url
   void add(const Mark& at, std::string_view path, std::string_view what);
   // The same for what may be mended while the agent runs, such as a file that is not there yet. Not counted below.
   void warn(const Mark& at, std::string_view path, std::string_view what);
@@ -38,7 +38,9 @@ class Errors {
   bool empty() const { return found_.empty(); }
   std::size_t size() const { return found_.size(); }
   std::vector<std::string> lines() const;  // sorted by file, line, column
-  std::string text() const;                // the first kShown lines, and how many more there are
+  std::string text() const;                // all of them, each with an end of line
+  // For logs and pages: the first kShown lines, and how many more there are; `fettle check config` says them all.
+  std::string short_text() const;
 
   // For a caller who goes on without a part that has mistakes: takes these out and returns how many there were. By
   // path: "services.order" and all below it.

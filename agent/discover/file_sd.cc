@@ -61,7 +61,7 @@ void FileSd::read(const std::string& path, File& file) {
   } else if (*text != file.text || !file.error.empty()) {
     config::Errors errors;
     std::vector<Target> targets = parse_targets(*text, path, errors);
-    file.error = errors.text();
+    file.error = errors.short_text();
     file.text = *std::move(text);
     if (file.error.empty()) file.targets = std::move(targets);
   }

@@ -324,9 +324,10 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::
   const std::string file(labels.get("__meta_filepath"));
   auto made = made_of(address, labels, modules);
   if (made) return made;
-  // Mistakes that a schema found have their place in front already.
-  const std::string& why = made.error().text;
-  const std::string target = "target " + base::without_secrets(address);
+  // Mistakes that a schema found have their place in front already, and are a line each; all else is one line.
+  const std::string& text = made.error().text;
+  const std::string why = text.ends_with('\n') ? text : base::foreign_text(text, std::string::npos);
+  const std::string target = base::foreign_text("target " + base::without_secrets(address), std::string::npos);
   const std::string path = target + ": ";
   const bool placed = why.find(target) != std::string::npos;
   return base::fail(made.error().kind, placed ? why : (file.empty() ? path : file + ": " + path) + why);

@@ -207,6 +207,14 @@ std::vector<Spec> parse_probes(const std::string& service, const config::Service
   return specs;
 }
 
+bool is_setting(std::string_view word) {
+  const std::size_t equals = word.find('=');
+  return equals != std::string_view::npos && equals > 0 &&
+         std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+         });
+}
+
 base::Result<Spec> spec_from_arguments(const std::string& type, const std::string& target,
                                        const std::vector<std::string>& settings) {
   const Type* known = find_type(type);

@@ -53,6 +53,9 @@ void parse_common(const config::Node& probe, const std::string& path, const conf
                   config::Errors& errors, Spec& spec);
 const Type* read_type(const config::Node& probe, const std::string& path, config::Errors& errors);
 
+// Whether a word of a command line is a setting, key=value or key.key=value, and no target: http://h/?a=b is none.
+bool is_setting(std::string_view word);
+
 // A probe from a command line: "tcp" "127.0.0.1:6379" "timeout=1s" "tls_config.server_name=redis". The target may be ""
 // where the type needs none; a value that starts with [ or { is YAML. Its service is "command line", its name the
 // type's.

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "base/terminal.h"
 #include "rules/compiled.h"
 
 namespace rules {
@@ -11,9 +12,9 @@ namespace {
 
 void print_mistakes(const config::Errors& errors, base::Colour colour, std::FILE* out, std::FILE* err) {
   std::fflush(out);
-  fmt::print(err, "{}\n", base::paint("  FAILED:", base::Tone::bad, colour));
-  for (const std::string& line : errors.lines()) fmt::print(err, "{}\n", line);
-  fmt::print(err, "\n");
+  base::print(err, "{}\n", base::paint("  FAILED:", base::Tone::bad, colour));
+  for (const std::string& line : errors.lines()) base::print(err, "{}\n", line);
+  base::print(err, "\n");
   std::fflush(err);
 }
 
@@ -21,9 +22,9 @@ void print_success(const std::vector<CompiledGroupPtr>& groups, const std::vecto
                    base::Colour colour, std::FILE* out) {
   std::size_t rules = 0;
   for (const CompiledGroupPtr& group : groups) rules += group->rules.size();
-  fmt::print(out, "{}: {} rules found\n", base::paint("  SUCCESS", base::Tone::good, colour), rules);
-  for (const Finding& finding : findings) fmt::print(out, "{}\n", painted(finding, colour));
-  fmt::print(out, "\n");
+  base::print(out, "{}: {} rules found\n", base::paint("  SUCCESS", base::Tone::good, colour), rules);
+  for (const Finding& finding : findings) base::print(out, "{}\n", painted(finding, colour));
+  base::print(out, "\n");
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ std::string painted(const Finding& finding, base::Colour colour) {
 
 int check_rules(const std::vector<std::string>& files, const CheckOptions& options, std::FILE* out, std::FILE* err) {
   if (files.empty()) {
-    fmt::print(err, "no rule file given; write fettle check rules FILE...\n");
+    base::print(err, "no rule file given; write fettle check rules FILE...\n");
     return 2;
   }
   std::vector<config::Errors> errors(files.size());
@@ -66,7 +67,7 @@ int check_rules(const std::vector<std::string>& files, const CheckOptions& optio
   const std::vector<Finding> findings = lint(loaded, options);
   bool good = true;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    fmt::print(out, "Checking {}\n", files[i]);
+    base::print(out, "Checking {}\n", files[i]);
     good = good && errors[i].empty();
     if (!errors[i].empty()) {
       print_mistakes(errors[i], options.colour, out, err);

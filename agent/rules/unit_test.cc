@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/regex.h"
+#include "base/terminal.h"
 #include "rules/compiled.h"
 #include "rules/junit.h"
 #include "rules/test_run.h"
@@ -26,7 +27,7 @@ class Runner {
       : options_(options), run_(std::move(run)), out_(out), err_(err) {}
 
   bool run_file(const std::string& path) {
-    fmt::print(out_, "Unit Testing:  {}\n", path);
+    base::print(out_, "Unit Testing:  {}\n", path);
     JunitSuite& suite = suites_.emplace_back(JunitSuite{path, options_.started, {}});
     config::Errors errors;
     const TestFile file = load_test_file(path, errors);
@@ -63,14 +64,14 @@ class Runner {
     const bool good = std::all_of(suite.cases.begin(), suite.cases.end(),
                                   [](const JunitCase& one) { return one.failures.empty() && one.error.empty(); });
     if (good) {
-      fmt::print(out_, "{}\n\n", base::paint("  SUCCESS", base::Tone::good, options_.colour));
+      base::print(out_, "{}\n\n", base::paint("  SUCCESS", base::Tone::good, options_.colour));
       return true;
     }
     std::fflush(out_);
-    fmt::print(err_, "{}\n", base::paint("  FAILED:", base::Tone::bad, options_.colour));
+    base::print(err_, "{}\n", base::paint("  FAILED:", base::Tone::bad, options_.colour));
     for (const JunitCase& one : suite.cases) {
-      if (!one.error.empty()) fmt::print(err_, "{}\n", one.error);
-      for (const std::string& text : one.failures) fmt::print(err_, "{}\n", painted(text, options_.colour));
+      if (!one.error.empty()) base::print(err_, "{}\n", one.error);
+      for (const std::string& text : one.failures) base::print(err_, "{}\n", painted(text, options_.colour));
     }
     std::fflush(err_);
     return false;
@@ -89,14 +90,14 @@ class Runner {
 int run_unit_tests(const std::vector<std::string>& files, const UnitTestOptions& options, std::FILE* out,
                    std::FILE* err) {
   if (files.empty()) {
-    fmt::print(err, "no test file given; write fettle test rules FILE...\n");
+    base::print(err, "no test file given; write fettle test rules FILE...\n");
     return 2;
   }
   std::vector<base::Regex> run;
   for (const std::string& pattern : options.run) {
     auto compiled = base::Regex::compile(pattern);
     if (!compiled) {
-      fmt::print(err, "--run {}: {}\n", pattern, compiled.error().text);
+      base::print(err, "--run {}: {}\n", pattern, compiled.error().text);
       return 2;
     }
     run.push_back(std::move(*compiled));
@@ -105,11 +106,11 @@ int run_unit_tests(const std::vector<std::string>& files, const UnitTestOptions&
   bool good = true;
   for (const std::string& file : files) good = runner.run_file(file) && good;
   if (good && runner.tests_run() == 0 && !options.run.empty())
-    fmt::print(err, "no test ran: no test group has a name in which --run {} is found\n",
-               fmt::join(options.run, " or "));
+    base::print(err, "no test ran: no test group has a name in which --run {} is found\n",
+                fmt::join(options.run, " or "));
   if (options.junit_file.empty()) return good ? 0 : 1;
   if (const auto written = base::write_file_atomically(options.junit_file, runner.junit()); !written) {
-    fmt::print(err, "--junit: {}\n", written.error().text);
+    base::print(err, "--junit: {}\n", written.error().text);
     return 1;
   }
   return good ? 0 : 1;

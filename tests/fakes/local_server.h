@@ -39,6 +39,12 @@ class LocalServer {
         listener_(listen_on_loopback(port_)),
         stop_(::eventfd(0, EFD_CLOEXEC)),
         thread_([this] { serve(); }) {}
+  // On a listener of the test's own, such as a unix socket; port() is 0.
+  LocalServer(std::string answer, base::UniqueFd listener)
+      : answer_(std::move(answer)),
+        listener_(std::move(listener)),
+        stop_(::eventfd(0, EFD_CLOEXEC)),
+        thread_([this] { serve(); }) {}
   ~LocalServer() {
     ::eventfd_write(stop_.value(), 1);
     thread_.join();

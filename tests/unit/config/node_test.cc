@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -124,15 +125,26 @@ TEST_CASE("the place of a text is its first character, whatever is written befor
   }
 }
 
-TEST_CASE("mistakes are sorted by place, and only the first twenty are shown") {
+TEST_CASE("mistakes are sorted by place, and a log has only the first twenty") {
   config::Errors errors;
   for (std::size_t i = 25; i > 0; --i) errors.add({"f.yml", i, 1}, "a", "wrong");
   errors.add({"e.yml", 7, 1}, "", "first");
   errors.add({"", 0, 0}, "", "no place");
-  const std::string text = errors.text();
+  const std::string text = errors.short_text();
+  const std::string whole = errors.text();
+  CHECK(whole.ends_with("f.yml:25:1: a: wrong\n"));
+  CHECK(std::count(whole.begin(), whole.end(), '\n') == 27);
   CHECK(text.starts_with("no place\ne.yml:7:1: first\nf.yml:1:1: a: wrong\nf.yml:2:1: a: wrong\n"));
   CHECK(text.ends_with("f.yml:18:1: a: wrong\nand 7 more mistakes\n"));
   CHECK(errors.size() == 27);
+}
+
+TEST_CASE("a mistake is one line, whatever foreign words are in it") {
+  config::Errors errors;
+  errors.add({"f\x1b.yml", 1, 2}, "a\r\nb", "got '\x1b[2J\n\u202e'");
+  errors.warn({"f.yml", 1, 2}, "", "module \"\n\"");
+  CHECK(errors.text() == "f\\x1b.yml:1:2: a\\r\\nb: got '\\x1b[2J\\n\\u202e'\n");
+  CHECK(errors.warnings() == std::vector<std::string>{"f.yml:1:2: module \"\\n\""});
 }
 
 TEST_CASE("a node as one line of text parses to the same node again") {

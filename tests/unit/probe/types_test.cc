@@ -190,6 +190,13 @@ TEST_CASE("a probe is read from a command line") {
   CHECK(probe::spec_from_arguments("tcp", "127.0.0.1:6379", {"timeout=1s"})->timeout == 1s);
 }
 
+TEST_CASE("a target with an equals sign is no setting") {
+  for (const char* word : {"url=http://h/", "timeout=1s", "tls_config.server_name=redis", "a_1="})
+    CHECK_MESSAGE(probe::is_setting(word), word);
+  for (const char* word : {"http://127.0.0.1:1/ok?a=b", "h:1/?a=b", "/run/a=b", "=b", "shop.test", "", "h?a=b"})
+    CHECK_MESSAGE(!probe::is_setting(word), word);
+}
+
 TEST_CASE("what is wrong on a command line is said") {
   std::string known;
   for (const probe::Type* type : probe::types()) known += (known.empty() ? "" : ", ") + std::string(type->name);

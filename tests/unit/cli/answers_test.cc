@@ -1,0 +1,192 @@
+// What the commands say when something else than an agent answers: one sentence and an exit code, whatever the answer
+// is.
+#include <doctest/doctest.h>
+#include <sys/un.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/terminal.h"
+#include "cli/admin.h"
+#include "cli/answer.h"
+#include "cli/query.h"
+#include "cli/rule_debug.h"
+#include "cli/silence.h"
+#include "cli/status.h"
+#include "fakes/local_server.h"
+
+namespace {
+
+std::string http(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string success(const std::string& data) { return R"({"status":"success","data":)" + data + "}"; }
+
+const std::vector<std::string>& wrong_answers() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> out = {"",
+                                    "{}",
+                                    "[]",
+                                    "null",
+                                    "5",
+                                    "\"text\"",
+                                    "<html>proxy</html>",
+                                    R"({"status":"success"})",
+                                    R"({"status":"error","data":{}})",
+                                    R"({"status":5,"data":{}})"};
+    for (const char* data :
+         {"{}",
+          "[]",
+          "[1]",
+          "5",
+          "true",
+          R"({"services":{}})",
+          R"({"services":[1]})",
+          R"({"services":[{}]})",
+          R"({"services":[{"name":5,"health":"up"}]})",
+          R"({"services":[{"name":"a","health":"up"}]})",
+          R"({"services":[{"name":"a","health":"up","recovery":[],"probes":[]}]})",
+          R"({"services":[{"name":"a","health":"up","recovery":{},"probes":{"a":1}}]})",
+          R"({"alerts":null})",
+          R"({"alerts":[{"state":"firing"}]})",
+          R"({"alerts":[{"state":"firing","labels":[1],"annotations":{}}]})",
+          R"({"alerts":[{"state":"firing","labels":{"a":1},"annotations":{}}]})",
+          R"({"explanation":[1],"service":{}})",
+          R"({"explanation":[],"service":{}})",
+          R"({"explanation":[],"service":null})",
+          R"({"resultType":"vector"})",
+          R"({"resultType":"scalar","result":[]})",
+          R"({"resultType":"vector","result":[{"metric":{}}]})",
+          R"({"resultType":"vector","result":[{"metric":{},"value":[1]}]})",
+          R"({"resultType":"vector","result":[{"metric":{"a":1},"value":[1,"1"]}]})",
+          R"({"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]})",
+          R"({"resultType":"matrix","result":[{"metric":{},"values":[[]]}]})",
+          R"({"resultType":"other","result":[]})",
+          R"({"groups":[{}]})",
+          R"({"groups":[{"rules":[5]}]})",
+          R"({"groups":[{"rules":[{"name":"Down","lastEvaluation":"2026-11-24T03:00:30Z","duration":1e300}]}]})",
+          R"({"groups":[{"rules":[{"name":"Down","lastEvaluation":"2026-11-24T03:00:30Z"}]}]})",
+          R"({"silences":{}})",
+          R"({"silences":[{}]})",
+          R"({"silences":[{"id":"a","status":[],"matchers":[]}]})",
+          R"({"silences":[{"id":"a","status":{"state":"active"},"matchers":[1]}]})",
+          R"({"silenceID":[]})"})
+      out.push_back(success(data));
+    return out;
+  }();
+  return all;
+}
+
+base::UniqueFd listen_on(const std::string& path) {
+  ::unlink(path.c_str());
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(fd.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(fd.value(), 8) == 0);
+  return fd;
+}
+
+struct Command {
+  const char* name;
+  int code;
+  std::function<int(const std::string& where)> run;
+  bool has_data = true;  // of a good answer; else only its status counts
+};
+
+}  // namespace
+
+TEST_CASE("no wrong answer ends a command that reads in anything but its exit code") {
+  const std::vector<Command> commands = {
+      {"status", 2,
+       [](const std::string& url) {
+         return cli::run_status({url, false}, {});
+       }},
+      {"status SERVICE", 2,
+       [](const std::string& url) {
+         return cli::run_status({url, false}, {"order"});
+       }},
+      {"status json", 2,
+       [](const std::string& url) {
+         return cli::run_status({url, true}, {});
+       }},
+      {"alerts", 2,
+       [](const std::string& url) {
+         return cli::run_alerts({url, false});
+       }},
+      {"explain", 2,
+       [](const std::string& url) {
+         return cli::run_explain({url, false}, "order");
+       }},
+      {"query", 1,
+       [](const std::string& url) {
+         return cli::run_query({url, "", "", "", "", "", "up", 3, cli::Output::table});
+       }},
+      {"rules debug", 2, [](const std::string& url) { return cli::run_rule_debug(url, "Down"); }},
+  };
+  for (const std::string& answer : wrong_answers()) {
+    CAPTURE(answer);
+    const fakes::LocalServer server(http(answer));
+    for (const Command& command : commands) {
+      CAPTURE(command.name);
+      CHECK(command.run("http://127.0.0.1:" + std::to_string(server.port())) == command.code);
+    }
+  }
+}
+
+TEST_CASE("no wrong answer is taken for a change that was made") {
+  const std::vector<Command> commands = {
+      {"reload", 1, [](const std::string& socket) { return cli::run_reload(socket); }, false},
+      {"maintenance on", 1,
+       [](const std::string& socket) { return cli::run_maintenance(socket, "on", "order", "", ""); }},
+      {"maintenance off", 1,
+       [](const std::string& socket) { return cli::run_maintenance(socket, "off", "order", "", ""); }, false},
+      {"recover", 1,
+       [](const std::string& socket) {
+         return cli::run_recover(socket, "order", "", cli::Rehearsal::no, cli::AnswerOutput::text);
+       }},
+      {"recover json", 1,
+       [](const std::string& socket) {
+         return cli::run_recover(socket, "order", "", cli::Rehearsal::yes, cli::AnswerOutput::json);
+       }},
+      {"abort", 1,
+       [](const std::string& socket) { return cli::run_abort(socket, "order", "", cli::AnswerOutput::text); }},
+      {"ack", 1, [](const std::string& socket) { return cli::run_ack(socket, "order", ""); }, false},
+      {"silence add", 1,
+       [](const std::string& socket) { return cli::run_silence_add(socket, {.comment = "why", .matchers = {"a=b"}}); }},
+      {"silence list", 1, [](const std::string& socket) { return cli::run_silence_list(socket, {}); }},
+      {"silence expire", 1, [](const std::string& socket) { return cli::run_silence_expire(socket, {"id"}); }, false},
+  };
+  std::string folder = "/tmp/fettle-answers-XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string socket = folder + "/socket";
+  for (const std::string& answer : wrong_answers()) {
+    CAPTURE(answer);
+    const fakes::LocalServer server(http(answer), listen_on(socket));
+    const bool success = answer.find(R"("status":"success")") != std::string::npos;
+    for (const Command& command : commands) {
+      CAPTURE(command.name);
+      if (command.has_data || !success) CHECK(command.run(socket) == command.code);
+    }
+  }
+  ::unlink(socket.c_str());
+  ::rmdir(folder.c_str());
+}
+
+TEST_CASE("a wrong answer is said in one sentence, with what to do") {
+  const auto read = cli::read_answer("http://h", [] { return base::Result<int>(cli::list_of({}, "a").size()); });
+  REQUIRE_FALSE(read.has_value());
+  CHECK(read.error().text ==
+        "http://h does not answer as an agent does: is that its address (--url) or its socket (--admin.socket), and no "
+        "proxy or other program in its place?");
+}
+
+TEST_CASE("what a command prints cannot steer a terminal, and keeps its own colours") {
+  CHECK(base::for_terminal("a\x1b[2J\r\u202e\x07\n\tb") == "a\\x1b[2J\\r\\u202e\\x07\n\tb");
+  CHECK(base::for_terminal("\x1b[32mforeign") == "\\x1b[32mforeign");
+  const std::string painted = base::paint("good", base::Tone::good, base::Colour::always);
+  CHECK(base::for_terminal(painted + "\x1b]0;x") == painted + "\\x1b]0;x");
+}
