@@ -10,6 +10,7 @@ namespace app {
 
 namespace log = base::log;
 
+// What a person changed is logged once it is durable; a refusal is the answer, and in the log of the admin socket.
 void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispatcher& dispatcher,
                         const std::string& config_file, std::function<void()> changed) {
   const auto unknown = [&verdicts, &config_file](const std::string& service) -> base::Result<> {
@@ -19,16 +20,19 @@ void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispa
   side.begin_maintenance = [=, &dispatcher](const std::string& service, base::Millis length, const std::string& comment,
                                             auto done) {
     if (auto known = unknown(service); !known) return done(tl::unexpected<base::Error>(known.error()));
-    log::info(
-        "maintenance on",
-        {{"service", service}, {"comment", comment}, {"for", length.count() > 0 ? base::format_duration(length) : ""}});
-    dispatcher.begin_maintenance(service, length, comment, std::move(done));
+    const std::string lasts = length.count() > 0 ? base::format_duration(length) : "";
+    dispatcher.begin_maintenance(service, length, comment, [=, done = std::move(done)](auto kept) {
+      if (kept) log::info("maintenance on", {{"service", service}, {"comment", comment}, {"for", lasts}});
+      done(std::move(kept));
+    });
     changed();
   };
   side.end_maintenance = [=, &dispatcher](const std::string& service, auto done) {
     if (auto known = unknown(service); !known) return done(known);
-    log::info("maintenance off", {{"service", service}});
-    dispatcher.end_maintenance(service, std::move(done));
+    dispatcher.end_maintenance(service, [=, done = std::move(done)](base::Result<> kept) {
+      if (kept) log::info("maintenance off", {{"service", service}});
+      done(std::move(kept));
+    });
     changed();
   };
   side.recover = [=, &dispatcher](const std::string& service, web::Rehearsal rehearsal, const std::string& comment,
@@ -43,7 +47,6 @@ void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispa
     changed();
   };
   side.ack = [=, &dispatcher](const std::string& service, const std::string& comment, auto done) {
-    log::info("recovery acknowledged", {{"service", service}, {"comment", comment}});
     dispatcher.ack(service, comment, std::move(done));
     changed();
   };

@@ -126,8 +126,10 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
     for (const std::string& step : steps_text(*a.spec)) plan += "\n  " + step;
     return answer(std::move(plan));
   }
-  base::log::info("recovery started by a person", {{"service", service}, {"comment", comment}});
-  a.person = std::move(done);
+  a.person = [service, comment, done = std::move(done)](base::Result<std::string> started) {
+    if (started) base::log::info("recovery started by a person", {{"service", service}, {"comment", comment}});
+    done(std::move(started));
+  };
   rep_->apply(a, a.plan->start(comment.empty() ? "operator" : "operator: " + comment, now));
 }
 
@@ -145,13 +147,14 @@ void Dispatcher::abort(const std::string& service, const std::string& comment,
     return refuse(base::Kind::invalid, "nothing to abort: " + stop_text(*a->plan));
   if (!ran && !a->plan->alert_firing())
     return refuse(base::Kind::invalid, fmt::format("nothing to abort: no recovery of {} is under way", service));
-  base::log::info("recovery aborted by a person",
-                  {{"service", service}, {"comment", comment}, {"recovery", ran ? a->plan->run().report.id : ""}});
+  const std::string id = ran ? a->plan->run().report.id : "";
   rep_->apply(*a, a->plan->abort(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(*a)));
   std::string said = fmt::format("{} is left alone{}; {}", service,
                                  a->plan->alert_firing() ? " until its alert has resolved" : "", stop_text(*a->plan));
-  rep_->state.commit(rep_->books.budget(*a->plan), [done = std::move(done),
+  rep_->state.commit(rep_->books.budget(*a->plan), [=, done = std::move(done),
                                                     said = std::move(said)](base::Result<> result) {
+    if (result)
+      base::log::info("recovery aborted by a person", {{"service", service}, {"comment", comment}, {"recovery", id}});
     if (!done) return;
     if (result) return done(said);
     done(base::fail(result.error().kind,
@@ -177,10 +180,10 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   if (!a.plan->spent().exhausted && a.plan->spent().aborted.empty() && !flapping && left > 0)
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
-  base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});
   a.plan->acknowledge();
-  rep_->state.commit(rep_->books.budget(*a.plan), [done = std::move(done)](base::Result<> result) {
-    if (!result)
+  rep_->state.commit(rep_->books.budget(*a.plan), [service, comment, done = std::move(done)](base::Result<> result) {
+    if (result) base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});
+    else
       result = base::fail(result.error().kind,
                           "in effect until the agent ends; it could not be written: " + result.error().text);
     if (done) done(std::move(result));

@@ -10,8 +10,11 @@ namespace {
 
 Response refused(const Request& request, const Context& context) {
   if (request.reads_only)
-    return api_error("forbidden",
-                     fmt::format("changes are made by root, the agent's user and the group {} only", kChangersGroup));
+    return api_error(
+        "forbidden",
+        fmt::format("changes are made by root, the agent's user and the group {0} only; to join it: usermod -aG {0} "
+                    "USER, and log in again",
+                    kChangersGroup));
   const std::string& socket = context.options.admin_socket;
   const std::string where =
       socket.empty() ? "the admin socket (--admin.socket=PATH), which is not configured" : "the admin socket " + socket;

@@ -42,7 +42,7 @@ std::string recovery_sentence(const ServicePage& service) {
                          ? "Recovery is in mode dry_run: fettle says what it would do and touches nothing"
                          : fmt::format("Recovery is in mode {}", service.recovery_mode);
   std::string state = service.recovery_state.empty() ? "idle" : service.recovery_state;
-  if (!service.recovery_reason.empty()) state += ": " + service.recovery_reason;
+  if (!service.recovery_reason.empty() && service.recovery_reason != state) state += ": " + service.recovery_reason;
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
 

@@ -60,7 +60,8 @@ Response heartbeat_route(const Request& request, const Context& context) {
   if (done.error().kind == base::Kind::not_found) {
     std::string known;
     for (const ServicePage& each : context.slot.load()->services) known += (known.empty() ? "" : ", ") + each.name;
-    return text_response(404, fmt::format("{} Services here: {}.", done.error().text, known));
+    return text_response(404, fmt::format("{}{} Services here: {}.", done.error().text,
+                                          done.error().text.ends_with('.') ? "" : ".", known.empty() ? "none" : known));
   }
   return text_response(503, done.error().text);
 }

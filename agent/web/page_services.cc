@@ -115,7 +115,8 @@ std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) 
   std::string out = fmt::format(R"(<p class="rec">{} <span class="chip mode-{}"><b>mode</b> {}</span>)",
                                 state_badge(kind, "Recovery " + (state.empty() ? "idle" : state)),
                                 escape(service.recovery_mode), escape(service.recovery_mode));
-  if (!service.recovery_reason.empty()) out += fmt::format(R"( <span>{}</span>)", escape(service.recovery_reason));
+  if (!service.recovery_reason.empty() && service.recovery_reason != state)
+    out += fmt::format(R"( <span>{}</span>)", escape(service.recovery_reason));
   out += fmt::format(R"( <span class="mut">{} {} left</span>)", service.attempts_left,
                      service.attempts_left == 1 ? "attempt" : "attempts");
   const auto now = std::find_if(snapshot.recoveries.begin(), snapshot.recoveries.end(),

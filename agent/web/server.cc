@@ -129,9 +129,11 @@ int Server::Rep::handle(mg_connection* connection) {
   Request request = *std::move(read);
   request.headers.erase(request.headers.begin());
   if (exchange->admin && exchange->admin->right == AdminRight::none) {
+    const std::string user = user_name(exchange->admin->user);
     const Response refused = text_response(
-        403,
-        fmt::format("The admin socket is for root, the agent's user, and the groups fettle and {}.", kChangersGroup));
+        403, fmt::format("The admin socket is for root and the agent's user, for the group fettle, which may read, and "
+                         "for {0}, which may change things. To let {1} in: usermod -aG {0} {1}, and log in again.",
+                         kChangersGroup, user));
     send_response(connection, request, refused, exchange.get());
     return refused.status;
   }

@@ -53,7 +53,7 @@ Outcome judge(const HeartbeatSettings& settings, Heartbeats& heartbeats, base::I
     // Just started: unknown is not down.
     if (waited <= settings.allowed())
       return Outcome::failure(Reason::agent_overloaded,
-                              "no heartbeat yet; the agent listens since " + in_words(waited));
+                              "no heartbeat yet; the agent has been listening for " + in_words(waited));
     return Outcome::failure(Reason::heartbeat_missed, "no heartbeat ever; " + promised);
   }
   const base::Duration age = now - beat->at;

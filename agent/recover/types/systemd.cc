@@ -124,6 +124,9 @@ class Systemd final : public Action {
 };
 
 // "restart", or {verb: restart, unit: other.service}.
+// With a type, if it has none.
+std::string typed(const std::string& name) { return name.find('.') == std::string::npos ? name + ".service" : name; }
+
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
   const std::size_t before = errors.size();
@@ -141,9 +144,15 @@ std::unique_ptr<const Action> parse(const config::Node& node, const std::string&
         node.mark(), path,
         fmt::format("service {} has no unit; set its unit, or write {{systemd: {{verb: {}, unit: NAME.service}}}}",
                     owner.service, settings.verb));
-  else if (settings.unit.find('.') == std::string::npos || settings.unit.find('/') != std::string::npos)
-    errors.add(node.mark(), path,
-               fmt::format("'{0}' is no unit name; write its type too, such as {0}.service", settings.unit));
+  else if (const std::size_t slash = settings.unit.rfind('/'); slash != std::string::npos)
+    errors.add(
+        node.mark(), path,
+        fmt::format("'{}' is no unit name: a unit is named without folders{}", settings.unit,
+                    slash + 1 < settings.unit.size() ? ", such as " + typed(settings.unit.substr(slash + 1)) : ""));
+  else if (settings.unit.find('.') == std::string::npos)
+    errors.add(
+        node.mark(), path,
+        fmt::format("'{}' is no unit name; write its type too, such as {}", settings.unit, typed(settings.unit)));
   if (errors.size() > before) return nullptr;
   return std::make_unique<Systemd>(std::move(settings));
 }

@@ -107,6 +107,9 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "fettle.yml:1:43: services.order.recovery.steps[0].do.systemd: 'order' is no unit name; write its type too, "
        "such "
        "as order.service"},
+      {"{when: {alert: D}, steps: [{do: {systemd: restart}}]}", "../x.service",
+       "fettle.yml:1:43: services.order.recovery.steps[0].do.systemd: '../x.service' is no unit name: a unit is named "
+       "without folders, such as x.service"},
       {"{when: {alert: D}, steps: [{do: drain}]}", "o.service",
        "fettle.yml:1:33: services.order.recovery.steps[0].do: drain: service order has no traffic that could be "
        "moved; add traffic to it, such as {nginx: {upstream: order, file: …, self: …}}, or on_failure: continue to go "
