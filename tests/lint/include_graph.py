@@ -4,21 +4,26 @@ import pathlib
 import re
 import sys
 
+# The modules that each may include, from the bottom up.
 LEVELS = {
     "base": [],
     "model": ["base"],
     "config": ["base", "model"],
     "store": ["base", "model"],
     "loop": ["base", "model"],
-    "promql": ["base", "model"],
+    "state": ["base", "loop"],
     "self": ["base", "model"],
-    "state": ["base", "model", "loop"],
+    "promql": ["base", "model"],
+    "probe": ["base", "model", "config", "loop"],
+    "discover": ["base", "model", "config", "loop"],
+    "recover": ["base", "model", "config", "loop", "state"],
+    "notify": ["base", "model", "config", "loop", "state"],
+    "rules": ["base", "model", "config", "loop", "state", "promql"],
+    "web": ["base", "model", "config", "loop", "self", "promql"],
+    "app": ["base", "model", "config", "store", "loop", "state", "self", "promql", "probe", "discover", "recover",
+            "notify", "rules", "web"],
+    "cli": ["base", "model", "loop", "promql", "rules"],
 }
-SIBLINGS = ["probe", "discover", "recover", "notify", "rules", "web"]
-for sibling in SIBLINGS:
-    LEVELS[sibling] = ["base", "model", "config", "loop", "promql", "self", "state"]
-LEVELS["cli"] = ["base", "model", "config", "loop", "promql", "rules"]
-LEVELS["app"] = [m for m in LEVELS if m != "cli"]
 
 # The one module (or file) that may name a library.
 LIBRARIES = {
