@@ -10,7 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
-#include "loop/hmac.h"
+#include "crypto/hmac.h"
 #include "web/http.h"
 
 namespace web {
@@ -78,7 +78,7 @@ BasicAuth::Known BasicAuth::look(std::string_view authorization) const {
     question.hash = user->bcrypt;
   }
   // Neither a name nor a hash has a colon.
-  question.print = loop::hmac_sha256(key_, question.name + ':' + question.hash + ':' + question.password);
+  question.print = crypto::hmac_sha256(key_, question.name + ':' + question.hash + ':' + question.password);
   if (const auto at = right_.find(question.name); at != right_.end() && at->second == question.print) return {true};
   if (wrong_.contains(question.print)) return {false};
   return {std::nullopt, std::move(question)};

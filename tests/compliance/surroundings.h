@@ -14,11 +14,11 @@
 #include <set>
 #include <string>
 
+#include "crypto/hmac.h"
 #include "fakes/certificates.h"
 #include "fakes/local_server.h"
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
-#include "loop/hmac.h"
 #include "loop/http_client.h"
 #include "loop/stream.h"
 #include "loop/subprocess.h"
@@ -142,7 +142,7 @@ struct Surroundings {
     socket.send(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Accept: " +
-        loop::base64_encode(loop::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n");
+        crypto::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n");
     std::string ping(2 + 4 + 8, '\0');
     if (::recv(socket.fd(), ping.data(), ping.size(), MSG_WAITALL) != static_cast<ssize_t>(ping.size())) return;
     std::string pong = "\x8a\x08";

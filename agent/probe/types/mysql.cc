@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "loop/digest.h"
+#include "crypto/digest.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
@@ -169,7 +169,7 @@ class MysqlProbe final : public Conversation {
     std::string secret = password_ + '\0';
     for (std::size_t i = 0; i < secret.size(); ++i)
       secret[i] = static_cast<char>(secret[i] ^ greeting_->salt[i % greeting_->salt.size()]);
-    const auto sealed = loop::rsa_oaep(what, secret);
+    const auto sealed = crypto::rsa_oaep(what, secret);
     if (!settings_.public_key_retrieval || !sealed) return give_up("sent no public key to log in with");
     reply(*sealed);
   }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "loop/digest.h"
-#include "loop/hmac.h"
+#include "crypto/digest.h"
+#include "crypto/hmac.h"
 
 namespace probe::mysql {
 namespace {
@@ -102,11 +102,11 @@ std::optional<std::string> proof(std::string_view plugin, const std::string& pas
   if (!native && plugin != "caching_sha2_password") return std::nullopt;
   if (password.empty()) return "";
   if (native) {
-    const std::string once = loop::sha1(password);
-    return xored(once, loop::sha1(std::string(salt) + loop::sha1(once)));
+    const std::string once = crypto::sha1(password);
+    return xored(once, crypto::sha1(std::string(salt) + crypto::sha1(once)));
   }
-  const std::string once = loop::sha256(password);
-  return xored(once, loop::sha256(loop::sha256(once) + std::string(salt)));
+  const std::string once = crypto::sha256(password);
+  return xored(once, crypto::sha256(crypto::sha256(once) + std::string(salt)));
 }
 
 }  // namespace probe::mysql

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/random.h"
-#include "loop/scram.h"
+#include "crypto/scram.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/authorization.h"
@@ -254,7 +254,7 @@ class PostgresProbe final : public Conversation {
   const Prepared& prepared_;
   const PostgresSettings& settings_;
   Step step_ = Step::tls_offer;
-  std::optional<loop::ScramClient> scram_;
+  std::optional<crypto::ScramClient> scram_;
   bool proven_ = false;
   bool authenticated_ = false;
   std::optional<bool> in_recovery_;

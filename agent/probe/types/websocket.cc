@@ -8,7 +8,7 @@
 #include "base/ascii.h"
 #include "base/random.h"
 #include "config/request.h"
-#include "loop/hmac.h"
+#include "crypto/hmac.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -135,7 +135,7 @@ class WebsocketProbe final : public Conversation {
  private:
   void connected() override {
     began_ = scheduler_.now();
-    key_ = loop::base64_encode(random_bytes(16));
+    key_ = crypto::base64_encode(random_bytes(16));
     std::string head = prepared_.head;
     if (prepared_.basic_auth || prepared_.authorization) {
       const auto value =
@@ -173,7 +173,7 @@ class WebsocketProbe final : public Conversation {
     if (!base::same_word(header(head, "Upgrade"), "websocket"))
       return over(Reason::header_mismatch, "upgrades to " + shown(header(head, "Upgrade")) + ", not to websocket");
     // RFC 6455, 4.1: only who has read the request can know this.
-    const std::string proof = loop::base64_encode(loop::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    const std::string proof = crypto::base64_encode(crypto::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
     if (header(head, "Sec-WebSocket-Accept") != proof)
       return over(Reason::header_mismatch, "has a wrong Sec-WebSocket-Accept: it did not read the request");
     upgraded_ = true;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "loop/hmac.h"
+#include "crypto/hmac.h"
 
 namespace {
 
@@ -19,20 +19,20 @@ std::string hex(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("HMAC-SHA256 gives the values of RFC 4231") {
-  CHECK(hex(loop::hmac_sha256(std::string(20, '\x0b'), "Hi There")) ==
+  CHECK(hex(crypto::hmac_sha256(std::string(20, '\x0b'), "Hi There")) ==
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-  CHECK(hex(loop::hmac_sha256("Jefe", "what do ya want for nothing?")) ==
+  CHECK(hex(crypto::hmac_sha256("Jefe", "what do ya want for nothing?")) ==
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 TEST_CASE("base64 goes both ways, and what is none is refused") {
   for (const std::string& bytes :
        {std::string("a"), std::string("ab"), std::string("abc"), std::string("\0\xff\x7f\0", 4)})
-    CHECK(*loop::base64_decode(loop::base64_encode(bytes)) == bytes);
-  CHECK(loop::base64_encode("ab") == "YWI=");
+    CHECK(*crypto::base64_decode(crypto::base64_encode(bytes)) == bytes);
+  CHECK(crypto::base64_encode("ab") == "YWI=");
   for (const char* text : {"", "YWI", "YW=I", "Y!I="}) {
     CAPTURE(text);
-    CHECK_FALSE(loop::base64_decode(text).has_value());
+    CHECK_FALSE(crypto::base64_decode(text).has_value());
   }
 }
 

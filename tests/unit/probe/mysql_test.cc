@@ -4,9 +4,9 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include "crypto/digest.h"
+#include "crypto/hmac.h"
 #include "fakes/probe_trial.h"
-#include "loop/digest.h"
-#include "loop/hmac.h"
 #include "probe/types/mysql_protocol.h"
 
 namespace {
@@ -53,12 +53,12 @@ std::string xored(std::string a, const std::string& b) {
   return a;
 }
 std::string native(const std::string& password) {
-  const std::string once = loop::sha1(password);
-  return xored(once, loop::sha1(kSalt + loop::sha1(once)));
+  const std::string once = crypto::sha1(password);
+  return xored(once, crypto::sha1(kSalt + crypto::sha1(once)));
 }
 std::string cached(const std::string& password) {
-  const std::string once = loop::sha256(password);
-  return xored(once, loop::sha256(loop::sha256(once) + kSalt));
+  const std::string once = crypto::sha256(password);
+  return xored(once, crypto::sha256(crypto::sha256(once) + kSalt));
 }
 
 struct Login : fakes::ConnectedTrial {
@@ -77,8 +77,8 @@ struct Login : fakes::ConnectedTrial {
 }  // namespace
 
 TEST_CASE("digests are those of the standards") {
-  CHECK(loop::sha1("abc").substr(0, 4) == "\xa9\x99\x3e\x36");
-  CHECK(loop::sha256("abc").substr(0, 4) == "\xba\x78\x16\xbf");
+  CHECK(crypto::sha1("abc").substr(0, 4) == "\xa9\x99\x3e\x36");
+  CHECK(crypto::sha256("abc").substr(0, 4) == "\xba\x78\x16\xbf");
 }
 
 TEST_CASE("mysql logs in, asks, and takes its leave, however the bytes are cut") {

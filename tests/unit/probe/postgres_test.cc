@@ -8,12 +8,12 @@
 #include <optional>
 #include <string>
 
+#include "crypto/scram.h"
 #include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
-#include "loop/scram.h"
 
 namespace {
 
@@ -43,7 +43,7 @@ const std::string kReady = message('Z', "I");
 }  // namespace
 
 TEST_CASE("SCRAM-SHA-256 is that of RFC 7677") {
-  loop::ScramClient client("user", "pencil", "rOprNGfwEbeRWgbNEkqO");
+  crypto::ScramClient client("user", "pencil", "rOprNGfwEbeRWgbNEkqO");
   CHECK(client.first() == "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
   CHECK_FALSE(client.proves("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
   const std::string nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";

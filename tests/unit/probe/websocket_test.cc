@@ -5,10 +5,10 @@
 #include <string>
 
 #include "base/random.h"
+#include "crypto/hmac.h"
 #include "fakes/probe_kernel.h"
 #include "fakes/probe_trial.h"
 #include "fakes/source_file.h"
-#include "loop/hmac.h"
 
 namespace {
 
@@ -19,7 +19,7 @@ using model::Reason;
 // The server's proof that it has read the request.
 std::string proof(const std::string& request) {
   const std::string key = request.substr(request.find("Sec-WebSocket-Key: ") + 19, 24);
-  return loop::base64_encode(loop::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+  return crypto::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
 std::string upgrade(const std::string& request) {

@@ -1,4 +1,4 @@
-#include "loop/scram.h"
+#include "crypto/scram.h"
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "base/check.h"
-#include "loop/digest.h"
-#include "loop/hmac.h"
+#include "crypto/digest.h"
+#include "crypto/hmac.h"
 
-namespace loop {
+namespace crypto {
 namespace {
 
 constexpr int kMostRounds = 100'000;  // 50 ms
@@ -63,4 +63,4 @@ bool ScramClient::proves(std::string_view server_final) const {
   return !expected_.empty() && value_of(server_final, 'v') == expected_;
 }
 
-}  // namespace loop
+}  // namespace crypto

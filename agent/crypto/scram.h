@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace loop {
+namespace crypto {
 
 class ScramClient {
  public:
@@ -24,4 +24,4 @@ class ScramClient {
   std::string expected_;  // of the server's last message
 };
 
-}  // namespace loop
+}  // namespace crypto

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace loop {
+namespace crypto {
 
 std::string hmac_sha256(std::string_view key, std::string_view message);  // 32 bytes
 
@@ -15,4 +15,4 @@ std::string sha1(std::string_view message);  // 20 bytes; proves nothing to an e
 std::string base64_encode(std::string_view bytes);  // standard alphabet, padded
 base::Result<std::string> base64_decode(std::string_view text);
 
-}  // namespace loop
+}  // namespace crypto

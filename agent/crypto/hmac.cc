@@ -1,11 +1,11 @@
-#include "loop/hmac.h"
+#include "crypto/hmac.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "base/check.h"
 
-namespace loop {
+namespace crypto {
 
 std::string hmac_sha256(std::string_view key, std::string_view message) {
   std::string out(EVP_MAX_MD_SIZE, '\0');
@@ -49,4 +49,4 @@ base::Result<std::string> base64_decode(std::string_view text) {
   return out;
 }
 
-}  // namespace loop
+}  // namespace crypto

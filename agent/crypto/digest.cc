@@ -1,4 +1,4 @@
-#include "loop/digest.h"
+#include "crypto/digest.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace loop {
+namespace crypto {
 namespace {
 
 std::string digest(const EVP_MD* kind, std::string_view bytes) {
@@ -47,4 +47,4 @@ base::Result<std::string> rsa_oaep(const std::string& public_key, std::string_vi
   return out;
 }
 
-}  // namespace loop
+}  // namespace crypto

@@ -6,11 +6,11 @@
 
 #include "base/result.h"
 
-namespace loop {
+namespace crypto {
 
 std::string sha256(std::string_view bytes);  // 32 bytes
 
 // RSA with OAEP padding (SHA-1), for a public key in PEM. Errors: it is no such key.
 base::Result<std::string> rsa_oaep(const std::string& public_key, std::string_view bytes);
 
-}  // namespace loop
+}  // namespace crypto
