@@ -22,9 +22,9 @@
 #include "app/world.h"
 #include "base/result.h"
 #include "base/version.h"
+#include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
-#include "loop/http_client.h"
 #include "loop/line_server.h"
 #include "loop/logind.h"
 #include "loop/pid_watch.h"
@@ -90,7 +90,7 @@ class Agent final {
   loop::EventLoop loop_;
   loop::AresResolver resolver_{loop_};
   loop::StreamDialer dialer_{loop_, resolver_};
-  loop::CurlHttpClient http_{loop_, resolver_};
+  http::CurlHttpClient http_{loop_, resolver_};
   loop::Subprocesses spawner_{loop_};
   loop::SocketLineServer lines_{loop_};
   loop::PidWatch pids_{loop_};

@@ -15,9 +15,9 @@
 #include "base/text.h"
 #include "config/reference.h"
 #include "discover/target.h"
+#include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
-#include "loop/http_client.h"
 #include "loop/resolver.h"
 #include "loop/stream.h"
 #include "loop/systemd.h"
@@ -188,7 +188,7 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
   loop::EventLoop loop;
   loop::AresResolver resolver(loop);
   loop::StreamDialer dialer(loop, resolver);
-  loop::CurlHttpClient http(loop, resolver);
+  http::CurlHttpClient http(loop, resolver);
   loop::Subprocesses spawner(loop);
   loop::PidWatch pids(loop);
   loop::SdBusSystemd systemd(loop);

@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Prometheus-style error bodies say it best; else the status line and the start of the body.
-std::string answer_text(const loop::HttpResponse& response) {
+std::string answer_text(const http::HttpResponse& response) {
   constexpr std::size_t kShown = 4096;
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
   if (body.is_object() && body.contains("error") && body["error"].is_string())
@@ -27,15 +27,15 @@ std::string answer_text(const loop::HttpResponse& response) {
 
 }  // namespace
 
-base::Result<std::string> fetch(loop::HttpRequest request) {
+base::Result<std::string> fetch(http::HttpRequest request) {
   loop::EventLoop loop;
   loop::AresResolver resolver(loop);
-  loop::CurlHttpClient http(loop, resolver);
+  http::CurlHttpClient http(loop, resolver);
   request.deadline = loop.now() + 30s;
   request.body_limit = 64 * 1024 * 1024;
   const std::string where = request.unix_socket.empty() ? base::without_secrets(request.url) : request.unix_socket;
-  std::optional<loop::HttpResponse> response;
-  const loop::Handle transfer = http.request(std::move(request), [&](loop::HttpResponse answer) {
+  std::optional<http::HttpResponse> response;
+  const loop::Handle transfer = http.request(std::move(request), [&](http::HttpResponse answer) {
     response = std::move(answer);
     loop.stop();
   });
@@ -49,13 +49,13 @@ base::Result<std::string> fetch(loop::HttpRequest request) {
 }
 
 base::Result<std::string> get(const std::string& base_url, const std::string& path_and_query) {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   request.url = base_url + path_and_query;
   return fetch(std::move(request));
 }
 
 base::Result<std::string> post_admin(const std::string& socket, const std::string& path_and_query) {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   request.method = "POST";
   request.url = "http://localhost" + path_and_query;
   request.unix_socket = socket;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 namespace cli {
 
@@ -12,7 +12,7 @@ inline constexpr char kDefaultUrl[] = "http://127.0.0.1:10911";
 inline constexpr char kDefaultAdminSocket[] = "/run/fettle/admin.sock";
 
 // The body of a 2xx answer. Else an error that says who did not answer, or what it answered.
-base::Result<std::string> fetch(loop::HttpRequest request);
+base::Result<std::string> fetch(http::HttpRequest request);
 base::Result<std::string> get(const std::string& base_url, const std::string& path_and_query);
 // POST over the admin socket.
 base::Result<std::string> post_admin(const std::string& socket, const std::string& path_and_query);

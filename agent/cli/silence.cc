@@ -23,7 +23,7 @@ int complain(const std::string& text) {
 }
 
 base::Result<std::string> ask(const std::string& socket, std::string method, const std::string& path) {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   request.method = std::move(method);
   request.url = "http://localhost" + path;
   request.unix_socket = socket;

@@ -36,7 +36,7 @@ class EventLoop final : public Scheduler {
   void post(Task task) override;
   base::Duration stalled() const override;
 
-  // Level-triggered, until the Handle is dropped. `fd` must stay open that long. Used inside loop/ only.
+  // Level-triggered, until the Handle is dropped. `fd` must stay open that long.
   Handle watch(int fd, Ready want, std::function<void(Ready)> on_ready);
 
   void run();   // until stop()

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "model/alert.h"
@@ -20,7 +20,7 @@ namespace notify {
 
 struct Context {
   loop::Scheduler& scheduler;
-  loop::HttpClient& http;
+  http::HttpClient& http;
 };
 
 // One message as it lies in the queue: made once, sent as often as needed, the bytes never change.

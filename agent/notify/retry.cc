@@ -57,7 +57,7 @@ std::optional<base::Millis> parse_retry_after(std::string_view value, base::Wall
   return std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(at - now));
 }
 
-Sent judge(const loop::HttpResponse& response, base::WallTime now) {
+Sent judge(const http::HttpResponse& response, base::WallTime now) {
   Sent sent;
   sent.status = response.status;
   // An answer longer than we read is an answer all the same.

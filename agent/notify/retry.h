@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/time.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "notify/notifier.h"
 
 namespace notify {
@@ -17,7 +17,7 @@ base::Duration retry_delay(int failures, double chance, base::Millis retry_after
 
 // What an HTTP answer means for a message: 2xx has taken it; a 4xx but 408, 425 and 429 has refused it; without a
 // connection the receiver has not seen it; of everything else it is not known.
-Sent judge(const loop::HttpResponse& response, base::WallTime now);
+Sent judge(const http::HttpResponse& response, base::WallTime now);
 
 // Retry-After as seconds or as an HTTP date.
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now);

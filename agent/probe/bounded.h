@@ -41,17 +41,17 @@ class Bounded {
     loop::Dialer& dialer_;
     std::shared_ptr<const loop::Boundary> boundary_;
   };
-  class Http final : public loop::HttpClient {
+  class Http final : public http::HttpClient {
    public:
-    Http(loop::HttpClient& http, std::shared_ptr<const loop::Boundary> boundary)
+    Http(http::HttpClient& http, std::shared_ptr<const loop::Boundary> boundary)
         : http_(http), boundary_(std::move(boundary)) {}
-    loop::Handle request(loop::HttpRequest request, std::function<void(loop::HttpResponse)> done) override {
+    loop::Handle request(http::HttpRequest request, std::function<void(http::HttpResponse)> done) override {
       if (!request.names_own_host) request.boundary = boundary_;
       return http_.request(std::move(request), std::move(done));
     }
 
    private:
-    loop::HttpClient& http_;
+    http::HttpClient& http_;
     std::shared_ptr<const loop::Boundary> boundary_;
   };
 

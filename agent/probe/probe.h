@@ -12,7 +12,7 @@
 
 #include "base/time.h"
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/pid_watch.h"
 #include "loop/resolver.h"
 #include "loop/scheduler.h"
@@ -29,7 +29,7 @@ class Heartbeats;  // heartbeats.h: last beats by service and probe
 // What probes may use. References live as long as the agent; a probe holds nothing else of it.
 struct Context {
   loop::Scheduler& scheduler;
-  loop::HttpClient& http;
+  http::HttpClient& http;
   loop::Dialer& dialer;
   loop::Resolver& resolver;
   loop::Spawner& spawner;

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/logind.h"
 #include "loop/pid_watch.h"
 #include "loop/scheduler.h"
@@ -30,7 +30,7 @@ struct Context {
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
   Switchboard* switchboard = nullptr;                                             // null: no service has traffic
   // Of single actions; null only where a test does not use them.
-  loop::HttpClient* http = nullptr;
+  http::HttpClient* http = nullptr;
   loop::PidWatcher* pids = nullptr;
   loop::Logind* logind = nullptr;
 };

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "fakes/tcp_peer.h"
+#include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/http_client.h"
 
 namespace {
 
@@ -29,14 +29,14 @@ int main(int argc, char** argv) {
   });
   loop::EventLoop loop;
   loop::AresResolver resolver(loop);
-  loop::CurlHttpClient http(loop, resolver);
+  http::CurlHttpClient http(loop, resolver);
   int started = 0, ended = 0, good = 0;
   std::vector<loop::Handle> handles(parallel);
   std::function<void(std::size_t)> next = [&](std::size_t place) {
     if (started == count) return;
     ++started;
     handles[place] = http.request({.url = peer.url("/healthz"), .deadline = loop.now() + std::chrono::seconds{2}},
-                                  [&, place](loop::HttpResponse response) {
+                                  [&, place](http::HttpResponse response) {
                                     good += response.reason == model::Reason::none;
                                     if (++ended == count) return loop.stop();
                                     next(place);

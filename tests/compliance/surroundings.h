@@ -19,7 +19,7 @@
 #include "fakes/local_server.h"
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "probe/heartbeats.h"
@@ -67,7 +67,7 @@ class LocalSystemd final : public loop::Systemd {
 struct World {
   loop::EventLoop loop;
   loop::AresResolver resolver{loop};
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
   loop::Subprocesses spawner{loop};
   loop::PidWatch pids{loop};

@@ -16,7 +16,7 @@
 #include "base/unique_fd.h"
 #include "fakes/probe_world.h"
 #include "fakes/run_until.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/stream.h"
 #include "probe/run_once.h"
 
@@ -26,7 +26,7 @@ struct ProbeKernel {
   ProbeWorld fakes;
   loop::EventLoop loop;
   loop::AresResolver resolver{loop};
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
   loop::ThreadedCalls slow_calls{loop};
   probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,

@@ -62,12 +62,12 @@ class Desk {
   std::vector<Asked> asked_;
 };
 
-struct FakeHttp final : loop::HttpClient {
+struct FakeHttp final : http::HttpClient {
   explicit FakeHttp(FakeLoop& l) : desk(l) {}
-  loop::Handle request(loop::HttpRequest request, std::function<void(loop::HttpResponse)> done) override {
+  loop::Handle request(http::HttpRequest request, std::function<void(http::HttpResponse)> done) override {
     return desk.ask(std::move(request), std::move(done));
   }
-  Desk<loop::HttpRequest, loop::HttpResponse> desk;
+  Desk<http::HttpRequest, http::HttpResponse> desk;
 };
 
 struct FakeDialer final : loop::Dialer {

@@ -75,7 +75,7 @@ class Alertmanager final : public Notifier {
 
   loop::Handle send(const Context& context, std::size_t target, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    loop::HttpRequest request;
+    http::HttpRequest request;
     request.method = "POST";
     request.url = settings_.urls[target] + "/api/v2/alerts";
     request.headers = {{"Content-Type", "application/json"}, {"User-Agent", fmt::format("fettle/{}", base::version())}};
@@ -84,7 +84,7 @@ class Alertmanager final : public Notifier {
     request.max_redirects = 0;
     request.reuse_connection = true;
     return context.http.request(std::move(request),
-                                [&scheduler = context.scheduler, done = std::move(done)](loop::HttpResponse response) {
+                                [&scheduler = context.scheduler, done = std::move(done)](http::HttpResponse response) {
                                   done(judge(response, scheduler.wall_now()));
                                 });
   }

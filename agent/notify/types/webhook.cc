@@ -97,7 +97,7 @@ base::Result<std::vector<base::Secret>> secrets_of(const std::string& file) {
 
 class Webhook final : public Notifier {
  public:
-  Webhook(std::string url, std::vector<base::Secret> keys, std::string secret_file, loop::Headers headers)
+  Webhook(std::string url, std::vector<base::Secret> keys, std::string secret_file, http::Headers headers)
       : url_(std::move(url)),
         inlined_(std::move(keys)),
         keys_(inlined_),
@@ -146,7 +146,7 @@ class Webhook final : public Notifier {
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
     const base::WallTime now = context.scheduler.wall_now();
-    loop::HttpRequest request;
+    http::HttpRequest request;
     request.method = "POST";
     request.url = url_;
     request.headers = headers_;
@@ -161,7 +161,7 @@ class Webhook final : public Notifier {
     request.max_redirects = 0;
     request.reuse_connection = true;
     return context.http.request(std::move(request),
-                                [&scheduler = context.scheduler, done = std::move(done)](loop::HttpResponse response) {
+                                [&scheduler = context.scheduler, done = std::move(done)](http::HttpResponse response) {
                                   done(judge(response, scheduler.wall_now()));
                                 });
   }
@@ -183,7 +183,7 @@ class Webhook final : public Notifier {
   std::vector<base::Secret> inlined_;
   mutable std::vector<base::Secret> keys_;  // with those of the file as it was read last; loop thread
   std::string secret_file_;
-  loop::Headers headers_;
+  http::Headers headers_;
 };
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
@@ -202,7 +202,7 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   }
   if (errors.size() > before) return nullptr;
   return std::make_unique<Webhook>(settings.url, std::move(keys), settings.secret_file,
-                                   loop::Headers(settings.headers.begin(), settings.headers.end()));
+                                   http::Headers(settings.headers.begin(), settings.headers.end()));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace probe {
 namespace {
 
-base::Result<Variable> source(const Capture& capture, const loop::HttpResponse& response, const CookieJar& cookies) {
+base::Result<Variable> source(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies) {
   if (!capture.json.empty()) {
     TRY(JsonFound found, find_json(capture.json, response.body));
     return Variable{std::move(found.text), !found.string};
@@ -18,7 +18,7 @@ base::Result<Variable> source(const Capture& capture, const loop::HttpResponse& 
     return base::fail(base::Kind::not_found, "there is no cookie " + capture.cookie);
   }
   if (capture.header.empty()) return Variable{response.body, false};
-  if (const std::string* value = loop::find_header(response.headers, capture.header)) return Variable{*value, false};
+  if (const std::string* value = http::find_header(response.headers, capture.header)) return Variable{*value, false};
   return base::fail(base::Kind::not_found, "there is no header " + capture.header);
 }
 
@@ -45,7 +45,7 @@ const config::Schema<Capture>& capture_schema() {
   return schema;
 }
 
-base::Result<Variable> captured(const Capture& capture, const loop::HttpResponse& response, const CookieJar& cookies) {
+base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies) {
   TRY(Variable value, source(capture, response, cookies));
   if (!capture.groups) return value;
   const auto groups = capture.groups->groups_of_full_match(value.text);

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "probe/types/cookie_jar.h"
 #include "probe/types/template.h"
 #include "probe/types/values.h"
@@ -24,6 +24,6 @@ struct Capture {
 const config::Schema<Capture>& capture_schema();
 
 // Errors say what is missing: "there is no header Location".
-base::Result<Variable> captured(const Capture& capture, const loop::HttpResponse& response, const CookieJar& cookies);
+base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies);
 
 }  // namespace probe

@@ -49,7 +49,7 @@ bool is_past(std::string_view date, base::WallTime now) {
 
 }  // namespace
 
-void CookieJar::take(const Url& url, const loop::Headers& headers, base::WallTime now) {
+void CookieJar::take(const Url& url, const http::Headers& headers, base::WallTime now) {
   for (const auto& [name, value] : headers)
     if (base::same_word(name, "Set-Cookie")) take_one(url, value, now);
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "probe/types/url.h"
 
 namespace probe {
@@ -17,7 +17,7 @@ class CookieJar {
  public:
   // Takes every Set-Cookie of an answer from `url`. A cookie for another domain is left out; one that has expired is
   // thrown away.
-  void take(const Url& url, const loop::Headers& headers, base::WallTime now);
+  void take(const Url& url, const http::Headers& headers, base::WallTime now);
   // The value of a Cookie header for a request to `url`; "" if there is none to send. Secure cookies go over TLS and to
   // this node itself, as in browsers.
   std::string for_request(const Url& url) const;

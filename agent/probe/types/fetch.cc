@@ -21,7 +21,7 @@ void check_fetch(const FetchSettings& fetch, const config::Complain& complain) {
 FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
                            config::Errors& errors) {
   FetchRequest fetch;
-  loop::HttpRequest& request = fetch.request;
+  http::HttpRequest& request = fetch.request;
   request.url = settings.url;
   request.headers.assign(settings.headers.begin(), settings.headers.end());
   request.unix_socket = settings.unix_socket;
@@ -37,7 +37,7 @@ FetchRequest fetch_request(const FetchSettings& settings, const config::Node& no
 
 void FetchProbe::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
-  loop::HttpRequest request = request_.request;
+  http::HttpRequest request = request_.request;
   request.deadline = deadline;
   if (request_.basic_auth || request_.authorization) {
     auto value = request_.basic_auth ? header_value(*request_.basic_auth) : header_value(*request_.authorization);
@@ -49,10 +49,10 @@ void FetchProbe::start(base::Instant deadline, Done done) {
     }
     request.headers.emplace_back("Authorization", *std::move(value));
   }
-  pending_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(r); });
+  pending_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(r); });
 }
 
-void FetchProbe::on_answer(const loop::HttpResponse& response) {
+void FetchProbe::on_answer(const http::HttpResponse& response) {
   Outcome outcome;
   const std::string status = "status " + std::to_string(response.status);
   const bool authenticated = request_.basic_auth || request_.authorization;

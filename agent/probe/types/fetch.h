@@ -57,7 +57,7 @@ void add_fetch_keys(config::Schema<T>& schema) {
 
 // What is the same for all runs. References into `settings` live as long as it.
 struct FetchRequest {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
 };
@@ -71,10 +71,10 @@ class FetchProbe : public Probe {
 
  protected:
   // The verdict on a document that came with a status of 2xx; with measurements.
-  virtual model::Outcome judge(const loop::HttpResponse& response) = 0;
+  virtual model::Outcome judge(const http::HttpResponse& response) = 0;
 
  private:
-  void on_answer(const loop::HttpResponse& response);
+  void on_answer(const http::HttpResponse& response);
 
   const Context& context_;
   const FetchRequest& request_;

@@ -61,7 +61,7 @@ const config::Schema<GrpcSettings>& schema() {
 }
 
 struct Prepared {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   std::string service;
   bool tls = false;
   std::string target;
@@ -78,20 +78,20 @@ class GrpcProbe final : public Probe {
 
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
-    loop::HttpRequest request = prepared_.request;
+    http::HttpRequest request = prepared_.request;
     request.deadline = deadline;
-    asking_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+    asking_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 
  private:
-  void on_answer(loop::HttpResponse response) {
+  void on_answer(http::HttpResponse response) {
     Outcome outcome = judge(response);
     measure(response, outcome);
     outcome.phases = std::move(response.phases);
     std::exchange(done_, nullptr)(std::move(outcome));
   }
 
-  Outcome judge(const loop::HttpResponse& response) {
+  Outcome judge(const http::HttpResponse& response) {
     if (response.reason != Reason::none) {
       // What a gRPC client would call it: DEADLINE_EXCEEDED or UNAVAILABLE.
       const bool late = response.reason == Reason::read_timeout || response.reason == Reason::connect_timeout ||
@@ -116,7 +116,7 @@ class GrpcProbe final : public Probe {
     return *serving == Serving::serving ? Outcome::success(text) : Outcome::failure(Reason::status_mismatch, text);
   }
 
-  void measure(const loop::HttpResponse& response, Outcome& outcome) const {
+  void measure(const http::HttpResponse& response, Outcome& outcome) const {
     base::Duration resolve{}, check{};
     for (const model::Phase& phase : response.phases) (phase.name == "resolve" ? resolve : check) += phase.took;
     const auto tell = [&](const char* name, double value, model::Labels labels = {}) {
@@ -144,7 +144,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
                                       config::Errors& errors) {
   GrpcSettings grpc = schema().parse(node, path, errors);
   Prepared prepared;
-  loop::HttpRequest& request = prepared.request;
+  http::HttpRequest& request = prepared.request;
   const bool local = !grpc.unix_socket.empty();
   prepared.target = local ? grpc.unix_socket : written(grpc.host, grpc.port);
   prepared.tls = grpc.tls;
@@ -157,7 +157,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.unix_socket = std::move(grpc.unix_socket);
   request.family = grpc.ip_protocol.family;
   request.max_redirects = 0;
-  request.http2 = loop::Http2::required;
+  request.http2 = http::Http2::required;
   if (grpc.tls) request.tls = tls_context(grpc.tls_config, node, path, errors);
   prepared.service = std::move(grpc.service);
   return std::make_unique<PreparedSettings<GrpcProbe, Prepared>>(std::move(prepared));

@@ -18,7 +18,7 @@ constexpr std::array<const char*, 17> kStatusNames{
 constexpr std::size_t kFrame = 5;  // compressed or not, and four bytes of length
 
 // The last header of that name: trailers come after headers. Names are lower case in HTTP/2.
-std::optional<std::string> header(const loop::HttpResponse& response, std::string_view name) {
+std::optional<std::string> header(const http::HttpResponse& response, std::string_view name) {
   std::optional<std::string> found;
   for (const auto& [known, value] : response.headers)
     if (base::same_word(known, name)) found = value;
@@ -85,7 +85,7 @@ std::string health_request(std::string_view service) {
   return frame + message;
 }
 
-GrpcAnswer read_grpc_answer(const loop::HttpResponse& response) {
+GrpcAnswer read_grpc_answer(const http::HttpResponse& response) {
   GrpcAnswer answer;
   const auto status = header(response, "grpc-status");
   if (!response.version.starts_with("2")) {

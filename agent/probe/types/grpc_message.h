@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 namespace probe {
 
@@ -48,7 +48,7 @@ struct GrpcAnswer {
   std::string message;  // grpc-message, decoded
   std::string body;     // the one message, without its frame; only if the status is ok
 };
-GrpcAnswer read_grpc_answer(const loop::HttpResponse& response);
+GrpcAnswer read_grpc_answer(const http::HttpResponse& response);
 
 // HealthCheckResponse; nothing if it is none. A status of the future is `unknown`.
 std::optional<Serving> read_health_response(std::string_view message);

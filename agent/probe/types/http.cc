@@ -21,12 +21,12 @@ using model::Outcome;
 using model::Reason;
 
 struct Http2Choice {
-  loop::Http2 choice = loop::Http2::no;
+  http::Http2 choice = http::Http2::no;
 };
 
 bool read(const config::Node& node, Http2Choice& out, std::string& why) {
   static const std::vector<std::string> names{"false", "true", "required"};
-  static constexpr std::array choices{loop::Http2::no, loop::Http2::offered, loop::Http2::required};
+  static constexpr std::array choices{http::Http2::no, http::Http2::offered, http::Http2::required};
   std::size_t index = 0;
   if (!config::read_one_of(node, names, index, why)) return false;
   out.choice = choices[index];
@@ -34,7 +34,7 @@ bool read(const config::Node& node, Http2Choice& out, std::string& why) {
 }
 
 std::string show(const Http2Choice& value) {
-  return value.choice == loop::Http2::no ? "false" : value.choice == loop::Http2::offered ? "true" : "required";
+  return value.choice == http::Http2::no ? "false" : value.choice == http::Http2::offered ? "true" : "required";
 }
 
 struct HttpSettings {
@@ -102,7 +102,7 @@ void check(const HttpSettings& http, const config::Complain& complain) {
   if (http.oauth2 && (http.basic_auth || http.authorization))
     complain("oauth2", "cannot stand beside basic_auth or authorization");
   // curl 7.88 opens HTTP/2 anew on a kept connection when it knows it beforehand: "error in the framing layer".
-  if (http.http2.choice == loop::Http2::required && http.reuse_connection)
+  if (http.http2.choice == http::Http2::required && http.reuse_connection)
     complain("reuse_connection", "cannot stand beside http2: required");
   const auto& encodings = {"", "gzip", "br", "deflate", "identity"};
   if (std::find(encodings.begin(), encodings.end(), http.compression) == encodings.end())
@@ -193,7 +193,7 @@ const config::Schema<HttpSettings>& schema() {
 
 // Everything of a run that is the same for all of them.
 struct Prepared {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   std::optional<PlainRequest> plain;  // `request` as it goes without the library, if it can
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
@@ -224,7 +224,7 @@ class HttpProbe final : public Probe {
     // What would break out of its line is refused by the library.
     if (!prepared_.plain || authorization_.find_first_of("\r\n") != std::string::npos) return ask_library();
     exchange_ = std::make_unique<PlainExchange>(context_, *prepared_.plain, authorization_, deadline_,
-                                                [this](loop::HttpResponse r) { on_plain_answer(std::move(r)); });
+                                                [this](http::HttpResponse r) { on_plain_answer(std::move(r)); });
   }
 
   void send_token() {
@@ -244,20 +244,20 @@ class HttpProbe final : public Probe {
   }
 
   void ask_library() {
-    loop::HttpRequest request = prepared_.request;
+    http::HttpRequest request = prepared_.request;
     request.deadline = deadline_;
     if (!authorization_.empty()) request.headers.emplace_back("Authorization", authorization_);
-    asking_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+    asking_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 
   // A redirect starts anew with the library, which knows how to follow.
-  void on_plain_answer(loop::HttpResponse response) {
-    if (response.reason == Reason::none && loop::is_redirect(response.status) && prepared_.request.max_redirects > 0)
+  void on_plain_answer(http::HttpResponse response) {
+    if (response.reason == Reason::none && http::is_redirect(response.status) && prepared_.request.max_redirects > 0)
       return ask_library();
     on_answer(std::move(response));
   }
 
-  void on_answer(loop::HttpResponse response) {
+  void on_answer(http::HttpResponse response) {
     // A kept token that is refused may have been revoked: one fresh one is tried.
     if (prepared_.tokens && response.reason == Reason::none && response.status == 401) {
       asking_.reset();
@@ -319,7 +319,7 @@ class Http final : public Settings {
     return std::make_unique<HttpProbe>(context, prepared_);
   }
   std::string target() const override {
-    const loop::HttpRequest& request = prepared_.request;
+    const http::HttpRequest& request = prepared_.request;
     return request.unix_socket.empty() ? request.url : request.url + " over " + request.unix_socket;
   }
 
@@ -331,7 +331,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
                                       config::Errors& errors) {
   HttpSettings http = schema().parse(node, path, errors);
   Prepared prepared;
-  loop::HttpRequest& request = prepared.request;
+  http::HttpRequest& request = prepared.request;
   request.url = std::move(http.url);
   request.method = std::move(http.method);
   request.headers = std::move(http.headers.all);

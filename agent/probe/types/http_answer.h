@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 namespace probe {
 
@@ -20,7 +20,7 @@ class HttpAnswer {
 
   State take(std::string_view bytes);
   State end();  // the peer closed its side
-  loop::HttpResponse& response() { return response_; }
+  http::HttpResponse& response() { return response_; }
   bool head_seen() const { return part_ != Part::head; }
 
  private:
@@ -40,7 +40,7 @@ class HttpAnswer {
   State state_ = State::reading;
   std::string buffer_;
   std::size_t left_ = 0;  // of the body or the chunk
-  loop::HttpResponse response_;
+  http::HttpResponse response_;
 };
 
 }  // namespace probe

@@ -22,7 +22,7 @@ bool number(std::string_view text, int& out) {
 }
 
 // "" if no value of the header is wrong.
-std::string wrong_header(const HeaderMatch& match, const loop::Headers& headers, bool must_match) {
+std::string wrong_header(const HeaderMatch& match, const http::Headers& headers, bool must_match) {
   bool seen = false;
   for (const auto& [name, value] : headers) {
     if (!base::same_word(name, match.header)) continue;
@@ -45,13 +45,13 @@ Outcome wrong_status(const HttpChecks& checks, int status) {
 }
 
 // As a status line has it: "HTTP/1.1"; HTTP/2, which has none, is "HTTP/2.0".
-std::string protocol(const loop::HttpResponse& response) {
+std::string protocol(const http::HttpResponse& response) {
   return "HTTP/" + response.version + (response.version.find('.') == std::string::npos ? ".0" : "");
 }
 
 // "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110, 5.6.7) in seconds since the epoch.
-std::optional<double> last_modified(const loop::Headers& headers) {
-  const std::string* text = loop::find_header(headers, "Last-Modified");
+std::optional<double> last_modified(const http::Headers& headers) {
+  const std::string* text = http::find_header(headers, "Last-Modified");
   std::tm parts{};
   const char* end = text == nullptr ? nullptr : ::strptime(text->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0') return std::nullopt;
@@ -102,7 +102,7 @@ const config::Schema<HeaderMatch>& header_match_schema() {
   return schema;
 }
 
-Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took,
+Outcome judge_http(const HttpChecks& checks, const http::HttpResponse& response, base::Duration took,
                    const ExpectedScalar& expected) {
   if (response.reason != Reason::none) return Outcome::failure(response.reason, response.text);
   const bool valid = std::any_of(checks.valid_status_codes.begin(), checks.valid_status_codes.end(),
@@ -137,7 +137,7 @@ Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response,
   return Outcome::success("status " + std::to_string(response.status) + " in " + in_words(took));
 }
 
-void measure_http(const loop::HttpResponse& response, Reason reason, Measurements& out) {
+void measure_http(const http::HttpResponse& response, Reason reason, Measurements& out) {
   static const std::array<std::pair<std::string_view, model::Labels>, 5> phases{{
       {"resolve", {{"phase", "resolve"}}},
       {"connect", {{"phase", "connect"}}},
@@ -160,9 +160,9 @@ void measure_http(const loop::HttpResponse& response, Reason reason, Measurement
   out.push_back({"probe_http_content_length", may_have_body ? length : std::max(length, 0.0), {}});
   out.push_back({"probe_http_uncompressed_body_length", static_cast<double>(response.body.size()), {}});
   // One that was not to be followed was met all the same.
-  const std::string* location = loop::find_header(response.headers, "Location");
+  const std::string* location = http::find_header(response.headers, "Location");
   const bool refused_redirect =
-      response.redirects == 0 && loop::is_redirect(response.status) && location != nullptr && !location->empty();
+      response.redirects == 0 && http::is_redirect(response.status) && location != nullptr && !location->empty();
   out.push_back({"probe_http_redirects", refused_redirect ? 1.0 : static_cast<double>(response.redirects), {}});
   if (const auto modified = last_modified(response.headers))
     out.push_back({"probe_http_last_modified_timestamp_seconds", *modified, {}});

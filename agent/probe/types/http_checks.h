@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "model/outcome.h"
 #include "probe/types/json_check.h"
 #include "probe/types/values.h"
@@ -43,10 +43,10 @@ struct HttpChecks {
 
 // Up, or the first thing that is wrong: no answer, status, TLS, headers, body, JSON, time. `expected`: see
 // failed_json_check.
-model::Outcome judge_http(const HttpChecks& checks, const loop::HttpResponse& response, base::Duration took,
+model::Outcome judge_http(const HttpChecks& checks, const http::HttpResponse& response, base::Duration took,
                           const ExpectedScalar& expected = nullptr);
 
 // All of the blackbox exporter's measurements of one answer.
-void measure_http(const loop::HttpResponse& response, model::Reason reason, Measurements& out);
+void measure_http(const http::HttpResponse& response, model::Reason reason, Measurements& out);
 
 }  // namespace probe

@@ -201,20 +201,20 @@ class JourneyProbe final : public Probe {
     return {};
   }
 
-  bool has_header(std::string_view name) const { return loop::find_header(request_.headers, name) != nullptr; }
+  bool has_header(std::string_view name) const { return http::find_header(request_.headers, name) != nullptr; }
 
   void ask() {
     const auto url = parse_url(request_.url);
     if (!url) return conclude(Outcome::failure(Reason::protocol_error, "its url is no http:// or https:// address"));
     url_ = *url;
-    loop::HttpRequest request = request_;
+    http::HttpRequest request = request_;
     const std::string cookies = jar_.for_request(url_);
     if (!cookies.empty()) request.headers.emplace_back("Cookie", cookies);
     request.deadline = step_ends_;
-    pending_ = context_.http.request(std::move(request), [this](loop::HttpResponse r) { on_answer(std::move(r)); });
+    pending_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 
-  void on_answer(loop::HttpResponse response) {
+  void on_answer(http::HttpResponse response) {
     add_phases(response.phases);
     if (response.tls_seen && !chain_) chain_ = response.chain;
     last_status_ = response.status;
@@ -226,10 +226,10 @@ class JourneyProbe final : public Probe {
   }
 
   // True if another request was sent. Methods change as browsers change them (RFC 9110, 15.4).
-  bool follow(loop::HttpResponse& response) {
+  bool follow(http::HttpResponse& response) {
     const int status = response.status;
-    if (!settings_.follow_redirects || !loop::is_redirect(status)) return false;
-    const std::string* location = loop::find_header(response.headers, "Location");
+    if (!settings_.follow_redirects || !http::is_redirect(status)) return false;
+    const std::string* location = http::find_header(response.headers, "Location");
     if (location == nullptr) return false;
     if (++redirects_ > kMostRedirects) {
       response.reason = Reason::protocol_error;
@@ -253,7 +253,7 @@ class JourneyProbe final : public Probe {
     return true;
   }
 
-  Outcome judge(const loop::HttpResponse& response) {
+  Outcome judge(const http::HttpResponse& response) {
     const HttpChecks& expect = step().expect;
     Outcome outcome = judge_http(expect, response, context_.scheduler.now() - step_began_,
                                  [this](const JsonScalar& scalar) { return filled(scalar, variables_); });
@@ -319,7 +319,7 @@ class JourneyProbe final : public Probe {
   base::Instant step_began_{}, step_ends_{};
   int redirects_ = 0;
   int last_status_ = 0;
-  loop::HttpRequest request_;  // of the step, as it goes out next
+  http::HttpRequest request_;  // of the step, as it goes out next
   Url url_;
   std::optional<Outcome> failure_;  // the first step that failed
   Measurements measured_;

@@ -137,7 +137,7 @@ class JsonProbe final : public FetchProbe {
       : FetchProbe(context, prepared.fetch), prepared_(prepared) {}
 
  private:
-  Outcome judge(const loop::HttpResponse& response) override {
+  Outcome judge(const http::HttpResponse& response) override {
     const auto found = find_all_json(prepared_.paths, response.body);
     if (!found) return Outcome::failure(Reason::json_mismatch, found.error().text);
     Measurements measured;
@@ -158,7 +158,7 @@ class JsonProbe final : public FetchProbe {
     return outcome;
   }
 
-  Outcome verdict(const loop::HttpResponse& response, const std::string& missing, std::size_t count) const {
+  Outcome verdict(const http::HttpResponse& response, const std::string& missing, std::size_t count) const {
     if (!missing.empty()) return Outcome::failure(Reason::json_mismatch, missing);
     const std::string wrong = failed_json_check(prepared_.settings.json, response.body);
     if (!wrong.empty()) return Outcome::failure(Reason::json_mismatch, wrong);

@@ -57,7 +57,7 @@ class NginxProbe final : public FetchProbe {
       : FetchProbe(context, prepared.fetch), settings_(prepared.settings) {}
 
  private:
-  Outcome judge(const loop::HttpResponse& response) override {
+  Outcome judge(const http::HttpResponse& response) override {
     // Active connections: 2 / server accepts handled requests / 9 9 12 / Reading: 0 Writing: 1 Waiting: 1
     std::array<double, 7> found{};
     std::string_view text = response.body;

@@ -86,9 +86,9 @@ TokenSource::TokenSource(OAuth2 client, const config::Node& node, const std::str
   if (client_.tls_config != loop::TlsSettings{}) tls_ = tls_context(client_.tls_config, node, path, errors);
 }
 
-base::Result<loop::HttpRequest> TokenSource::request(Style style) const {
+base::Result<http::HttpRequest> TokenSource::request(Style style) const {
   TRY(const std::string secret, credential(client_.client_secret, client_.client_secret_file));
-  loop::HttpRequest request;
+  http::HttpRequest request;
   request.method = "POST";
   request.url = client_.token_url;
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
@@ -114,7 +114,7 @@ base::Result<loop::HttpRequest> TokenSource::request(Style style) const {
   return request;
 }
 
-base::Result<> TokenSource::take(const loop::HttpResponse& response, base::Instant now) {
+base::Result<> TokenSource::take(const http::HttpResponse& response, base::Instant now) {
   if (response.reason != model::Reason::none)
     return base::fail(response.reason == model::Reason::agent_overloaded ? base::Kind::limit : base::Kind::unavailable,
                       response.text);
@@ -157,10 +157,10 @@ void TokenRequest::ask(TokenSource::Style style) {
   }
   request->deadline = deadline_;
   asking_ =
-      context_.http.request(*std::move(request), [this, style](const loop::HttpResponse& r) { on_answer(style, r); });
+      context_.http.request(*std::move(request), [this, style](const http::HttpResponse& r) { on_answer(style, r); });
 }
 
-void TokenRequest::on_answer(TokenSource::Style style, const loop::HttpResponse& response) {
+void TokenRequest::on_answer(TokenSource::Style style, const http::HttpResponse& response) {
   asking_.reset();
   const base::Instant now = context_.scheduler.now();
   const auto taken = source_.take(response, now);

@@ -44,9 +44,9 @@ class TokenSource {
   // Servers want the client's name and secret in a header or in the body; the first answer tells which.
   enum class Style { unknown, header, body };
 
-  base::Result<loop::HttpRequest> request(Style style) const;
+  base::Result<http::HttpRequest> request(Style style) const;
   // The token of an answer, or why it has none.
-  base::Result<> take(const loop::HttpResponse& response, base::Instant now);
+  base::Result<> take(const http::HttpResponse& response, base::Instant now);
 
   OAuth2 client_;
   std::shared_ptr<loop::TlsContext> tls_;
@@ -64,7 +64,7 @@ class TokenRequest {
 
  private:
   void ask(TokenSource::Style style);
-  void on_answer(TokenSource::Style style, const loop::HttpResponse& response);
+  void on_answer(TokenSource::Style style, const http::HttpResponse& response);
 
   const Context& context_;
   TokenSource& source_;

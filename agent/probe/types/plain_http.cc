@@ -16,8 +16,8 @@ bool has_line_break(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
-bool has_header(const loop::HttpRequest& request, std::string_view name) {
-  return loop::find_header(request.headers, name) != nullptr;
+bool has_header(const http::HttpRequest& request, std::string_view name) {
+  return http::find_header(request.headers, name) != nullptr;
 }
 
 // host, host:port or [v6]:port. Nothing for what is unusual: the library answers for that.
@@ -37,12 +37,12 @@ bool read_authority(std::string_view authority, std::uint16_t usual_port, loop::
 
 }  // namespace
 
-std::optional<PlainRequest> plain_request(const loop::HttpRequest& request) {
+std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   const bool tls = request.url.starts_with("https://");
   const std::string_view scheme = tls ? "https://" : "http://";
   const bool safe_to_repeat = request.method == "GET" || request.method == "HEAD";
   if (!request.url.starts_with(scheme) || !request.proxy.empty() || !request.accept_encoding.empty() ||
-      request.reuse_connection || request.http2 != loop::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
+      request.reuse_connection || request.http2 != http::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
       has_line_break(request.method))
     return std::nullopt;
   for (const char c : request.url)
@@ -90,7 +90,7 @@ std::optional<PlainRequest> plain_request(const loop::HttpRequest& request) {
 }
 
 PlainExchange::PlainExchange(const Context& context, const PlainRequest& request, std::string authorization,
-                             base::Instant deadline, std::function<void(loop::HttpResponse)> done)
+                             base::Instant deadline, std::function<void(http::HttpResponse)> done)
     : context_(context),
       request_(request),
       authorization_(std::move(authorization)),
@@ -102,7 +102,7 @@ PlainExchange::PlainExchange(const Context& context, const PlainRequest& request
 }
 
 void PlainExchange::on_connected(loop::Connected connected) {
-  loop::HttpResponse& response = answer_.response();
+  http::HttpResponse& response = answer_.response();
   response.phases = std::move(connected.phases);
   response.address = std::move(connected.address);
   response.tls_seen = connected.tls_seen;

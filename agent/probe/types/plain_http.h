@@ -1,7 +1,7 @@
 // A plain HTTP/1.1 request straight over a Stream, with TLS or without: a new connection, one question, one answer.
 // That is what nearly all probes of a node's own services are, and without a library in between it costs two thirds of
 // the CPU time; over TLS it shares one context, which libcurl makes anew for each connection (tests/bench/probe_cost).
-// Proxies, HTTP/2, kept connections and redirects stay with loop::HttpClient.
+// Proxies, HTTP/2, kept connections and redirects stay with http::HttpClient.
 #pragma once
 
 #include <functional>
@@ -23,13 +23,13 @@ struct PlainRequest {
 };
 
 // The same request in this form, or nothing if it needs the library.
-std::optional<PlainRequest> plain_request(const loop::HttpRequest& request);
+std::optional<PlainRequest> plain_request(const http::HttpRequest& request);
 
 // One exchange. `done` comes once, in a later turn; dropping it closes the connection.
 class PlainExchange {
  public:
   PlainExchange(const Context& context, const PlainRequest& request, std::string authorization, base::Instant deadline,
-                std::function<void(loop::HttpResponse)> done);
+                std::function<void(http::HttpResponse)> done);
 
  private:
   void on_connected(loop::Connected connected);
@@ -40,7 +40,7 @@ class PlainExchange {
   const Context& context_;
   const PlainRequest& request_;
   std::string authorization_;
-  std::function<void(loop::HttpResponse)> done_;
+  std::function<void(http::HttpResponse)> done_;
   HttpAnswer answer_;
   loop::Handle connecting_;
   std::unique_ptr<loop::Stream> stream_;

@@ -82,7 +82,7 @@ class PrometheusProbe final : public FetchProbe {
       : FetchProbe(context, prepared.fetch), settings_(prepared.settings) {}
 
  private:
-  Outcome judge(const loop::HttpResponse& response) override {
+  Outcome judge(const http::HttpResponse& response) override {
     ExpositionFormat format = ExpositionFormat::text;
     for (const auto& [name, value] : response.headers)
       if (base::same_word(name, "Content-Type") && value.starts_with("application/openmetrics-text"))

@@ -8,7 +8,7 @@
 
 #include "base/regex.h"
 #include "config/schema.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/resolver.h"
 #include "loop/tls.h"
 #include "model/outcome.h"
@@ -40,7 +40,7 @@ std::string show(const SourceAddress& value);
 
 // Headers by name, each with one value or a list of them.
 struct HeaderLines {
-  loop::Headers all;
+  http::Headers all;
 };
 bool read(const config::Node& node, HeaderLines& out, std::string& why);
 std::string show(const HeaderLines& value);

@@ -54,7 +54,7 @@ class Docker final : public Action {
   explicit Docker(Settings settings) : settings_(std::move(settings)) {}
   loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    loop::HttpRequest request;
+    http::HttpRequest request;
     request.method = "POST";
     request.url = fmt::format("http://docker/containers/{}/{}?t={}", settings_.container, settings_.verb,
                               std::chrono::ceil<std::chrono::seconds>(settings_.stop_timeout).count());
@@ -62,14 +62,14 @@ class Docker final : public Action {
     request.deadline = deadline;
     request.max_redirects = 0;
     return context.http->request(std::move(request),
-                                 [done = std::move(done), this, what = text()](const loop::HttpResponse& response) {
+                                 [done = std::move(done), this, what = text()](const http::HttpResponse& response) {
                                    done(result_of(what, response));
                                  });
   }
   std::string text() const override { return fmt::format("docker {} {}", settings_.verb, settings_.container); }
 
  private:
-  ActionResult result_of(const std::string& what, const loop::HttpResponse& response) const {
+  ActionResult result_of(const std::string& what, const http::HttpResponse& response) const {
     if (response.reason == model::Reason::read_timeout)
       return {"timeout",
               fmt::format("{}: the engine did not answer in time; it may still restart the container", what)};

@@ -31,8 +31,8 @@
 #include "bench/probe_cost/bare_loop.h"
 #include "bench/probe_cost/exporter.h"
 #include "bench/probe_cost/target.h"
+#include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/http_client.h"
 #include "loop/pid_watch.h"
 #include "loop/resolver.h"
 #include "loop/stream.h"
@@ -115,7 +115,7 @@ struct NoSystemd final : loop::Systemd {
 struct Agent {
   loop::EventLoop loop;
   loop::AresResolver resolver{loop};
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
   loop::Subprocesses spawner{loop};
   loop::PidWatch pids{loop};

@@ -15,7 +15,7 @@
 #include "fakes/probe_world.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/stream.h"
 #include "probe/run_once.h"
 
@@ -30,7 +30,7 @@ struct Node {
   fakes::ProbeWorld fakes;
   loop::EventLoop loop{loop::EpollChanges::at_once};  // the servers have threads
   loop::AresResolver resolver;
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
   loop::ThreadedCalls slow_calls{loop};
   probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,

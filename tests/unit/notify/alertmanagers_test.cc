@@ -17,10 +17,10 @@ struct Two : Fixture {
     return nullptr;
   }
   void answer_at(const std::string& url, int status) {
-    loop::HttpResponse response;
+    http::HttpResponse response;
     response.status = status;
     if (status == 0) response.reason = model::Reason::refused;
-    http.desk.answer_where([&](const loop::HttpRequest& r) { return r.url.starts_with(url); }, std::move(response));
+    http.desk.answer_where([&](const http::HttpRequest& r) { return r.url.starts_with(url); }, std::move(response));
   }
   void tell_all(int count, AlertState to = AlertState::firing) {
     std::vector<model::AlertTransition> all;

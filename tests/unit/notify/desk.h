@@ -96,7 +96,7 @@ struct Fixture {
     loop.run_due();
   }
   void answer(int status) {
-    loop::HttpResponse response;
+    http::HttpResponse response;
     response.status = status;
     http.desk.answer(std::move(response));
   }

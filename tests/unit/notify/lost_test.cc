@@ -253,7 +253,7 @@ TEST_CASE("alerts that the rules kept and the receivers did not are told after a
 TEST_CASE("503 with Retry-After is kept by all groups for a minute at most, by its own as long as it says") {
   Fixture f;
   f.tell("Down", AlertState::firing, "i1", "busy");
-  loop::HttpResponse busy;
+  http::HttpResponse busy;
   busy.status = 503;
   busy.headers = {{"Retry-After", "600"}};
   f.http.desk.answer(std::move(busy));

@@ -35,7 +35,7 @@ TEST_CASE("an alert that fires is queued durably, sent, and gone from the queue"
   f.state.sync();
   CHECK(f.queued() == 1);
   REQUIRE(f.sent() == 1);
-  const loop::HttpRequest& request = f.http.desk.last();
+  const http::HttpRequest& request = f.http.desk.last();
   CHECK(request.method == "POST");
   CHECK(request.url == "http://h/");
   CHECK(request.deadline == f.loop.now() + seconds{10});
@@ -85,7 +85,7 @@ TEST_CASE("a message that does not get through is sent again with the same id an
 TEST_CASE("Retry-After is kept") {
   Fixture f;
   f.tell("Down");
-  loop::HttpResponse busy;
+  http::HttpResponse busy;
   busy.status = 429;
   busy.headers = {{"Retry-After", "40"}};
   f.http.desk.answer(std::move(busy));
@@ -243,7 +243,7 @@ TEST_CASE(
     for (int i = 0; i < 20; ++i) {
       agent.page("s" + std::to_string(i), "Recovery exhausted.");
       loop.run_due();
-      loop::HttpResponse taken;
+      http::HttpResponse taken;
       taken.status = 200;
       http.desk.answer(std::move(taken));
     }

@@ -69,7 +69,7 @@ TEST_CASE("what an answer means: taken, refused, never seen, or nobody knows") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.status);
-    loop::HttpResponse response;
+    http::HttpResponse response;
     response.status = row.status;
     response.reason = row.reason;
     response.text = "connection refused";
@@ -78,7 +78,7 @@ TEST_CASE("what an answer means: taken, refused, never seen, or nobody knows") {
     CHECK(sent.fate == row.fate);
     CHECK(sent.text == row.text);
   }
-  loop::HttpResponse busy;
+  http::HttpResponse busy;
   busy.status = 503;
   busy.headers = {{"retry-after", "7"}};
   CHECK(notify::judge(busy, kNow).retry_after == base::Millis{7'000});

@@ -20,7 +20,7 @@ struct Listener {
   std::map<std::string, Seen> alerts;
   std::vector<std::string> mistakes;
 
-  void take(const loop::HttpRequest& request) {
+  void take(const http::HttpRequest& request) {
     std::string id;
     for (const auto& [key, value] : request.headers)
       if (key == "webhook-id") id = value;
@@ -107,8 +107,8 @@ struct Life {
 
   void answer(int kind) {
     if (http.desk.waiting() == 0) return;
-    loop::HttpResponse response;
-    const loop::HttpRequest request = http.desk.oldest();
+    http::HttpResponse response;
+    const http::HttpRequest request = http.desk.oldest();
     const int statuses[] = {200, 200, 400, 401, 404, 413, 429, 500, 503};
     if (kind < 9) {
       response.status = statuses[kind];

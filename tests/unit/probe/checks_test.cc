@@ -29,8 +29,8 @@ probe::JsonCheck json_check(const std::string& yaml) {
   return check;
 }
 
-loop::HttpResponse answer() {
-  loop::HttpResponse response;
+http::HttpResponse answer() {
+  http::HttpResponse response;
   response.status = 200;
   response.version = "1.1";
   response.headers = {{"Content-Type", "text/plain"}, {"X-Role", "primary"}, {"X-Role", "writer"}};
@@ -53,7 +53,7 @@ double measured(const probe::Measurements& all, const std::string& name, const s
 TEST_CASE("an HTTP answer is judged by the first thing that is wrong with it") {
   struct Row {
     const char* name;
-    std::function<void(probe::HttpChecks&, loop::HttpResponse&)> change;
+    std::function<void(probe::HttpChecks&, http::HttpResponse&)> change;
     Reason reason;
     const char* text;
   };
@@ -129,7 +129,7 @@ TEST_CASE("an HTTP answer is judged by the first thing that is wrong with it") {
        }) {
     CAPTURE(row.name);
     probe::HttpChecks checks;
-    loop::HttpResponse response = answer();
+    http::HttpResponse response = answer();
     row.change(checks, response);
     const model::Outcome outcome = probe::judge_http(checks, response, 10ms);
     CHECK(outcome.reason == row.reason);
@@ -139,7 +139,7 @@ TEST_CASE("an HTTP answer is judged by the first thing that is wrong with it") {
 }
 
 TEST_CASE("an HTTP answer gives the blackbox exporter's measurements") {
-  loop::HttpResponse response = answer();
+  http::HttpResponse response = answer();
   response.redirects = 2;
   response.tls_seen = true;
   response.chain.version = "TLS 1.3";

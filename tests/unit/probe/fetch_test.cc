@@ -15,9 +15,9 @@ using model::Reason;
 
 struct FetchTrial : fakes::Trial {
   using Trial::Trial;
-  void answer(int status, const std::string& body, loop::Headers headers = {}) {
+  void answer(int status, const std::string& body, http::Headers headers = {}) {
     start();
-    loop::HttpResponse response;
+    http::HttpResponse response;
     response.status = status;
     response.body = body;
     response.headers = std::move(headers);
@@ -149,7 +149,7 @@ TEST_CASE("prometheus fails as a scrape does") {
 TEST_CASE("prometheus offers OpenMetrics and gzip, and sends its credentials") {
   FetchTrial trial("prometheus", "http://x/metrics", {"metrics=[a]", "basic_auth={username: u, password: p}"});
   trial.answer(200, "a 1\n");
-  const loop::HttpRequest& asked = trial.world.http.desk.last();
+  const http::HttpRequest& asked = trial.world.http.desk.last();
   CHECK(asked.accept_encoding == "gzip");
   CHECK(asked.headers[0].second.starts_with("application/openmetrics-text;version=1.0.0,text/plain"));
   CHECK(asked.headers[1].second == "Basic dTpw");

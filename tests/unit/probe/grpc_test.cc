@@ -24,8 +24,8 @@ std::string framed(const std::string& message) {
   return std::string("\0\0\0\0", 4) + static_cast<char>(message.size()) + message;
 }
 
-loop::HttpResponse answer(const std::string& body, loop::Headers more) {
-  loop::HttpResponse response;
+http::HttpResponse answer(const std::string& body, http::Headers more) {
+  http::HttpResponse response;
   response.status = 200;
   response.version = "2";
   response.headers = {{"content-type", "application/grpc+proto"}};
@@ -78,22 +78,22 @@ TEST_CASE("a health response is read as protobuf writes it") {
 TEST_CASE("grpc judges how the call ended, and what the service says of itself") {
   struct Row {
     const char* name;
-    loop::HttpResponse response;
+    http::HttpResponse response;
     Reason reason;
     const char* text;
     double status;
     const char* serving;
   };
-  loop::HttpResponse old = answer("", {});
+  http::HttpResponse old = answer("", {});
   old.version = "1.1";
-  loop::HttpResponse proxy = answer("", {});
+  http::HttpResponse proxy = answer("", {});
   proxy.status = 502;
-  loop::HttpResponse page = answer("<html>", {});
+  http::HttpResponse page = answer("<html>", {});
   page.headers[0].second = "text/html";
-  loop::HttpResponse timeout;
+  http::HttpResponse timeout;
   timeout.reason = Reason::read_timeout;
   timeout.text = "no answer from 10.0.0.1:9090 in time";
-  loop::HttpResponse refused;
+  http::HttpResponse refused;
   refused.reason = Reason::refused;
   refused.text = "connect to 10.0.0.1:9090: Connection refused";
   for (const Row& row : {
@@ -129,11 +129,11 @@ TEST_CASE("grpc judges how the call ended, and what the service says of itself")
     CAPTURE(row.name);
     fakes::Trial trial("grpc", "10.0.0.1:9090", {"service=shop", "metadata.x-shop=1"});
     trial.start();
-    const loop::HttpRequest& asked = trial.world.http.desk.last();
+    const http::HttpRequest& asked = trial.world.http.desk.last();
     CHECK(asked.url == "http://10.0.0.1:9090/grpc.health.v1.Health/Check");
-    CHECK(asked.http2 == loop::Http2::required);
+    CHECK(asked.http2 == http::Http2::required);
     CHECK(asked.deadline == trial.world.loop.now() + 1s);
-    CHECK(asked.headers == loop::Headers{{"Content-Type", "application/grpc"}, {"TE", "trailers"}, {"x-shop", "1"}});
+    CHECK(asked.headers == http::Headers{{"Content-Type", "application/grpc"}, {"TE", "trailers"}, {"x-shop", "1"}});
     trial.world.http.desk.answer(row.response);
     REQUIRE(trial.answers == 1);
     CHECK(trial.found.reason == row.reason);

@@ -40,8 +40,8 @@ struct Walk {
     });
     world.loop.run_due();
   }
-  void answer(int status, const std::string& body = "", loop::Headers headers = {}) {
-    loop::HttpResponse response;
+  void answer(int status, const std::string& body = "", http::Headers headers = {}) {
+    http::HttpResponse response;
     response.status = status;
     response.body = body;
     response.headers = std::move(headers);
@@ -50,12 +50,12 @@ struct Walk {
     world.http.desk.answer(std::move(response));
   }
   void fail(Reason reason, const std::string& text) {
-    loop::HttpResponse response;
+    http::HttpResponse response;
     response.reason = reason;
     response.text = text;
     world.http.desk.answer(std::move(response));
   }
-  const loop::HttpRequest& asked() const { return world.http.desk.last(); }
+  const http::HttpRequest& asked() const { return world.http.desk.last(); }
   std::string header(std::string_view name) const {
     for (const auto& [key, value] : asked().headers)
       if (key == name) return value;

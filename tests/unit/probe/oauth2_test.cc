@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using model::Reason;
 
-loop::HttpResponse answer(int status, const std::string& body) {
-  loop::HttpResponse response;
+http::HttpResponse answer(int status, const std::string& body) {
+  http::HttpResponse response;
   response.status = status;
   response.version = "1.1";
   response.body = body;
@@ -40,9 +40,9 @@ struct Client {
     attempt = probe::run_once(world.context, spec, [this](model::Outcome outcome) { found = std::move(outcome); });
     CHECK_FALSE(found.has_value());
   }
-  const loop::HttpRequest& asked() const { return world.http.desk.last(); }
+  const http::HttpRequest& asked() const { return world.http.desk.last(); }
   std::string authorization() const {
-    const std::string* value = loop::find_header(asked().headers, "Authorization");
+    const std::string* value = http::find_header(asked().headers, "Authorization");
     return value != nullptr ? *value : "";
   }
   fakes::ProbeWorld world;
@@ -125,11 +125,11 @@ TEST_CASE("a server that wants the client in the body gets it there, and from th
 TEST_CASE("without a token there is no request, and a word why") {
   struct Row {
     const char* name;
-    loop::HttpResponse answer;
+    http::HttpResponse answer;
     const char* text;
     int answers = 1;
   };
-  loop::HttpResponse refused;
+  http::HttpResponse refused;
   refused.reason = Reason::refused;
   refused.text = "connect to 10.0.0.1:443: Connection refused";
   for (const Row& row : std::initializer_list<Row>{

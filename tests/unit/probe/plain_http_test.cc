@@ -23,7 +23,7 @@ std::string read_answer(const std::string& bytes, std::size_t step, const char* 
   for (std::size_t at = 0; at < bytes.size() && state == HttpAnswer::State::reading; at += step)
     state = answer.take(std::string_view(bytes).substr(at, step));
   if (state == HttpAnswer::State::reading) state = answer.end();
-  const loop::HttpResponse& response = answer.response();
+  const http::HttpResponse& response = answer.response();
   if (state == HttpAnswer::State::failed) return std::string(model::to_string(response.reason)) + ": " + response.text;
   return std::to_string(response.status) + " " + response.body;
 }
@@ -131,7 +131,7 @@ TEST_CASE("a head without an end is given up") {
 }
 
 TEST_CASE("a request is written as configured") {
-  loop::HttpRequest request;
+  http::HttpRequest request;
   request.url = "http://[::1]:8081/a/b?c=d";
   request.method = "POST";
   request.max_redirects = 0;
@@ -150,7 +150,7 @@ TEST_CASE("what is unusual is left to the library") {
   struct Row {
     const char* name;
     bool plain;
-    std::function<void(loop::HttpRequest&)> change;
+    std::function<void(http::HttpRequest&)> change;
   };
   for (const Row& row : std::initializer_list<Row>{
            {"the ordinary", true, [](auto&) {}},
@@ -171,7 +171,7 @@ TEST_CASE("what is unusual is left to the library") {
            {"https to a name with a dot at its end", false, [](auto& r) { r.url = "https://x./"; }},
            {"a proxy", false, [](auto& r) { r.proxy = "http://proxy:3128"; }},
            {"a kept connection", false, [](auto& r) { r.reuse_connection = true; }},
-           {"HTTP/2", false, [](auto& r) { r.http2 = loop::Http2::offered; }},
+           {"HTTP/2", false, [](auto& r) { r.http2 = http::Http2::offered; }},
            {"a user in the URL", false, [](auto& r) { r.url = "http://a:b@x/"; }},
            {"a fragment", false, [](auto& r) { r.url = "http://x/#a"; }},
            {"a bad port", false, [](auto& r) { r.url = "http://x:y/"; }},
@@ -194,7 +194,7 @@ TEST_CASE("what is unusual is left to the library") {
             }},
        }) {
     CAPTURE(row.name);
-    loop::HttpRequest request;
+    http::HttpRequest request;
     request.url = "http://127.0.0.1:8081/healthz";
     row.change(request);
     CHECK(probe::plain_request(request).has_value() == row.plain);
@@ -266,7 +266,7 @@ TEST_CASE("a redirect is followed by the library, or is the answer") {
   REQUIRE(follows.world.http.desk.asked().size() == 1);
   CHECK(follows.world.http.desk.last().url == "http://127.0.0.1:1/a");
   CHECK(follows.world.http.desk.last().deadline == follows.world.loop.now() + 1s);
-  loop::HttpResponse response;
+  http::HttpResponse response;
   response.status = 200;
   follows.world.http.desk.answer(response);
   CHECK(follows.found.up);

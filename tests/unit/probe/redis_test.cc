@@ -13,7 +13,7 @@
 #include "fakes/probe_trial.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 namespace {
 

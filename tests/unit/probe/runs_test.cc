@@ -39,7 +39,7 @@ TEST_CASE("http sends what is configured") {
       {"method=POST", "body=ping", "headers={Host: shop, X-A: b}", "follow_redirects=false", "body_limit=100",
        "ip_protocol=ip4", "unix_socket=/run/shop.sock", "basic_auth={username: Aladdin, password: open sesame}"});
   trial.start();
-  const loop::HttpRequest& sent = trial.world.http.desk.last();
+  const http::HttpRequest& sent = trial.world.http.desk.last();
   CHECK(sent.url == "https://shop.example:8081/healthz");
   CHECK(sent.method == "POST");
   CHECK(sent.body == "ping");
@@ -49,9 +49,9 @@ TEST_CASE("http sends what is configured") {
   CHECK(sent.unix_socket == "/run/shop.sock");
   CHECK(sent.proxy.empty());
   CHECK(sent.deadline == trial.world.loop.now() + 1s);
-  const loop::Headers want{{"Host", "shop"}, {"X-A", "b"}, {"Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}};
+  const http::Headers want{{"Host", "shop"}, {"X-A", "b"}, {"Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}};
   CHECK(sent.headers == want);
-  loop::HttpResponse response;
+  http::HttpResponse response;
   response.status = 204;
   response.version = "1.1";
   trial.world.http.desk.answer(std::move(response));

@@ -10,15 +10,15 @@
 
 namespace {
 
-loop::HttpResponse answered(int status, std::string body = "") {
-  loop::HttpResponse response;
+http::HttpResponse answered(int status, std::string body = "") {
+  http::HttpResponse response;
   response.status = status;
   response.body = std::move(body);
   return response;
 }
 
-loop::HttpResponse broken(model::Reason reason, std::string text) {
-  loop::HttpResponse response;
+http::HttpResponse broken(model::Reason reason, std::string text) {
+  http::HttpResponse response;
   response.reason = reason;
   response.text = std::move(text);
   return response;
@@ -55,7 +55,7 @@ class Engine {
 
 TEST_CASE("what the Docker engine answers to a restart") {
   struct Row {
-    loop::HttpResponse response;
+    http::HttpResponse response;
     const char* end;
   };
   const Row rows[] = {
@@ -93,7 +93,7 @@ TEST_CASE("a restart goes over the engine's socket as one request") {
   const Engine engine("HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
   loop::EventLoop loop;
   loop::AresResolver resolver(loop);
-  loop::CurlHttpClient http(loop, resolver);
+  http::CurlHttpClient http(loop, resolver);
   fakes::ActionTrial t;
   recover::Context context{loop, t.systemd, t.spawner, nullptr};
   context.http = &http;

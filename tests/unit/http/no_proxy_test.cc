@@ -1,4 +1,4 @@
-#include "loop/no_proxy.h"
+#include "http/no_proxy.h"
 
 #include <doctest/doctest.h>
 
@@ -39,6 +39,6 @@ TEST_CASE("no_proxy is read as Go's programs read it") {
        }) {
     CAPTURE(row.hosts);
     CAPTURE(row.host);
-    CHECK(loop::goes_without_proxy(row.hosts, row.host, row.port) == row.direct);
+    CHECK(http::goes_without_proxy(row.hosts, row.host, row.port) == row.direct);
   }
 }

@@ -1,4 +1,4 @@
-// The TLS of curl's connections. Used inside loop/ only.
+// The TLS of curl's connections. Used inside http/ only.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -8,13 +8,13 @@
 #include "loop/tls.h"
 #include "loop/verification.h"
 
-namespace loop {
+namespace http {
 
 // curl makes an SSL_CTX of its own for each connection. It gets the store, the client certificate and the versions of
 // the shared one by reference, its server_name, and our verification.
-void lend_tls(const TlsContext& tls, SSL_CTX* curls, std::shared_ptr<Verification> verification);
+void lend_tls(const loop::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<loop::Verification> verification);
 
 // What lend_tls() was given for this connection; null if it was not.
-std::shared_ptr<Verification> verification_of(const SSL* ssl);
+std::shared_ptr<loop::Verification> verification_of(const SSL* ssl);
 
-}  // namespace loop
+}  // namespace http

@@ -1,4 +1,4 @@
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 #include <curl/curl.h>
 #include <unistd.h>
@@ -8,10 +8,10 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
-#include "loop/curl_multi.h"
+#include "http/curl_multi.h"
 #include "loop/time_wait.h"
 
-namespace loop {
+namespace http {
 namespace {
 
 constexpr std::size_t kIdleHandles = 64;
@@ -29,7 +29,7 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-CurlHttpClient::Multi::Multi(EventLoop& l, Resolver& r) : loop(l), resolver(r) {
+CurlHttpClient::Multi::Multi(loop::EventLoop& l, loop::Resolver& r) : loop(l), resolver(r) {
   CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
   curl = curl_multi_init();
   CHECK(curl != nullptr);
@@ -79,8 +79,8 @@ int CurlHttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* se
     multi.sockets.erase(fd);
     return 0;
   }
-  const Ready want{.read = (what & CURL_POLL_IN) != 0, .write = (what & CURL_POLL_OUT) != 0};
-  multi.sockets[fd] = multi.loop.watch(fd, want, [&multi, fd](Ready ready) {
+  const loop::Ready want{.read = (what & CURL_POLL_IN) != 0, .write = (what & CURL_POLL_OUT) != 0};
+  multi.sockets[fd] = multi.loop.watch(fd, want, [&multi, fd](loop::Ready ready) {
     multi.drive(fd, (ready.read ? CURL_CSELECT_IN : 0) | (ready.write ? CURL_CSELECT_OUT : 0));
   });
   return 0;
@@ -96,7 +96,7 @@ int CurlHttpClient::Multi::on_timer(CURLM*, long ms, void* self) {
 // The watch goes before the descriptor, so that the number may be used again at once.
 int CurlHttpClient::Multi::on_close(void* self, curl_socket_t fd) {
   static_cast<Multi*>(self)->sockets.erase(fd);
-  note_closing(fd);
+  loop::note_closing(fd);
   return ::close(fd);
 }
 
@@ -112,11 +112,12 @@ void CurlHttpClient::Multi::drive(curl_socket_t fd, int what) {
   }
 }
 
-CurlHttpClient::CurlHttpClient(EventLoop& loop, Resolver& resolver) : multi_(std::make_unique<Multi>(loop, resolver)) {}
+CurlHttpClient::CurlHttpClient(loop::EventLoop& loop, loop::Resolver& resolver)
+    : multi_(std::make_unique<Multi>(loop, resolver)) {}
 CurlHttpClient::~CurlHttpClient() = default;
 
-Handle CurlHttpClient::request(HttpRequest request, std::function<void(HttpResponse)> done) {
-  return Handle(std::make_unique<Multi::Transfer>(*multi_, std::move(request), std::move(done)));
+loop::Handle CurlHttpClient::request(HttpRequest request, std::function<void(HttpResponse)> done) {
+  return loop::Handle(std::make_unique<Multi::Transfer>(*multi_, std::move(request), std::move(done)));
 }
 
-}  // namespace loop
+}  // namespace http

@@ -9,14 +9,14 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "http/curl_multi.h"
+#include "http/curl_tls.h"
+#include "http/no_proxy.h"
 #include "loop/boundary.h"
 #include "loop/connect_reason.h"
-#include "loop/curl_multi.h"
-#include "loop/curl_tls.h"
 #include "loop/hosts_file.h"
-#include "loop/no_proxy.h"
 
-namespace loop {
+namespace http {
 namespace {
 
 using model::Reason;
@@ -52,43 +52,44 @@ void CurlHttpClient::Multi::Transfer::begin() {
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
   if (std::string why = beyond_boundary(); !why.empty()) return fail_soon(Reason::unreachable, std::move(why));
   if (tls() && request_.tls == nullptr) {
-    auto context = TlsContext::get({});
+    auto context = loop::TlsContext::get({});
     if (!context) return fail_soon(Reason::tls_handshake, context.error().text);
     request_.tls = *std::move(context);
   }
   addresses_.reset();
   resolve_took_ = {};
   if (!request_.unix_socket.empty()) return start();
-  if (connect_to_.literal && request_.family == Family::any) return start();
+  if (connect_to_.literal && request_.family == loop::Family::any) return start();
   began_resolving_ = multi_.loop.now();
-  resolving_ =
-      multi_.resolver.resolve(connect_to_.host, 0, request_.family, request_.deadline,
-                              [this](base::Result<std::vector<Address>> addresses) { resolved(std::move(addresses)); });
+  resolving_ = multi_.resolver.resolve(
+      connect_to_.host, 0, request_.family, request_.deadline,
+      [this](base::Result<std::vector<loop::Address>> addresses) { resolved(std::move(addresses)); });
 }
 
 // Why the next request may not be made; what its name stands for is seen when it is resolved. Where a proxy is asked,
 // it is the configuration's, and resolves names itself.
 std::string CurlHttpClient::Multi::Transfer::beyond_boundary() const {
-  const Boundary* boundary = request_.boundary.get();
+  const loop::Boundary* boundary = request_.boundary.get();
   if (boundary == nullptr) return "";
   if (std::string why = boundary->refuses_url(response_.effective_url); !why.empty()) return why;
   if (!request_.unix_socket.empty()) return boundary->refuses_socket(request_.unix_socket);
   if (!origin_.literal) return "";
-  std::vector<Address> address = parse_literal(origin_.host);
-  return keep_within(boundary, origin_.host, port_number(origin_), address);
+  std::vector<loop::Address> address = loop::parse_literal(origin_.host);
+  return loop::keep_within(boundary, origin_.host, port_number(origin_), address);
 }
 
-void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<Address>> addresses) {
+void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<loop::Address>> addresses) {
   resolving_.reset();
   resolve_took_ = multi_.loop.now() - began_resolving_;
-  if (!addresses) return complete(reason_of_lookup(addresses.error()), addresses.error().text);
+  if (!addresses) return complete(loop::reason_of_lookup(addresses.error()), addresses.error().text);
   if (!proxied_)
-    if (std::string why = keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
+    if (std::string why =
+            loop::keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
         !why.empty())
       return complete(Reason::unreachable, std::move(why));
   if (!connect_to_.literal) {
     std::string list;
-    for (const Address& address : *addresses) {
+    for (const loop::Address& address : *addresses) {
       if (!list.empty()) list += ',';
       list += address.is_v6() ? fmt::format("[{}]", address.text) : address.text;
     }
@@ -181,8 +182,8 @@ void CurlHttpClient::Multi::Transfer::start() {
 
 CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
-  const TlsSettings& settings = transfer.request_.tls->settings();
-  transfer.verification_ = std::make_shared<Verification>();
+  const loop::TlsSettings& settings = transfer.request_.tls->settings();
+  transfer.verification_ = std::make_shared<loop::Verification>();
   transfer.verification_->host = transfer.server_name();
   transfer.verification_->skip = settings.insecure_skip_verify;
   transfer.verification_->staple_required = settings.require_ocsp_staple;
@@ -271,9 +272,9 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
     long system_error = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
     if (system_error == 0) return complete(reason, fmt::format("connect to {}: {}", where(), error_.data()));
-    const auto literal = parse_literal(response_.address);
-    const StreamFailure failure = connect_failure(static_cast<int>(system_error), where(), request_.unix_socket,
-                                                  literal.empty() ? nullptr : &literal.front());
+    const auto literal = loop::parse_literal(response_.address);
+    const loop::StreamFailure failure = loop::connect_failure(
+        static_cast<int>(system_error), where(), request_.unix_socket, literal.empty() ? nullptr : &literal.front());
     return complete(failure.reason, failure.text);
   }
   complete(reason, code == CURLE_OK         ? std::string()
@@ -351,4 +352,4 @@ void CurlHttpClient::Multi::Transfer::complete(Reason reason, std::string text) 
   done(std::move(response_));
 }
 
-}  // namespace loop
+}  // namespace http

@@ -8,7 +8,7 @@
 #include "base/unique_fd.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/stream.h"
 #include "loop/time_wait.h"
 
@@ -66,12 +66,12 @@ TEST_CASE("neither streams nor HTTP leave a connection behind") {
     REQUIRE(fakes::run_until(loop, [&] { return connected.stream != nullptr; }));
   }
   {
-    loop::CurlHttpClient http(loop, resolver);
+    http::CurlHttpClient http(loop, resolver);
     bool answered = false;
-    loop::HttpRequest request;
+    http::HttpRequest request;
     request.url = peer.url();
     request.deadline = loop.now() + std::chrono::seconds{5};
-    const auto asking = http.request(std::move(request), [&](loop::HttpResponse response) {
+    const auto asking = http.request(std::move(request), [&](http::HttpResponse response) {
       answered = true;
       CHECK(response.status == 200);
     });

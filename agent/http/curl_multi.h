@@ -1,4 +1,4 @@
-// How the HTTP client drives curl: one multi handle on the loop, and a Transfer for each request. Used inside loop/
+// How the HTTP client drives curl: one multi handle on the loop, and a Transfer for each request. Used inside http/
 // only.
 #pragma once
 
@@ -12,17 +12,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "loop/curl_easy.h"
+#include "http/curl_easy.h"
+#include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/http_client.h"
 #include "loop/verification.h"
 
-namespace loop {
+namespace http {
 
 struct CurlHttpClient::Multi {
   class Transfer;
 
-  Multi(EventLoop& l, Resolver& r);
+  Multi(loop::EventLoop& l, loop::Resolver& r);
   ~Multi();
   const Origin& origin_of(const std::string& url, std::string& error);
   Easy take_easy();
@@ -32,17 +32,17 @@ struct CurlHttpClient::Multi {
   static int on_timer(CURLM*, long ms, void* self);
   static int on_close(void* self, curl_socket_t fd);
 
-  EventLoop& loop;
-  Resolver& resolver;
+  loop::EventLoop& loop;
+  loop::Resolver& resolver;
   CURLM* curl;
-  std::unordered_map<curl_socket_t, Handle> sockets;
-  Handle timer;
+  std::unordered_map<curl_socket_t, loop::Handle> sockets;
+  loop::Handle timer;
   std::vector<Easy> idle;
   std::unordered_map<std::string, Origin> origins;
 };
 
 // One request with all its redirects.
-class CurlHttpClient::Multi::Transfer final : public Registration {
+class CurlHttpClient::Multi::Transfer final : public loop::Registration {
  public:
   Transfer(Multi& multi, HttpRequest request, std::function<void(HttpResponse)> done);
   ~Transfer() override { leave(); }
@@ -55,7 +55,7 @@ class CurlHttpClient::Multi::Transfer final : public Registration {
 
   void begin();  // the request, or the next one after a redirect
   std::string beyond_boundary() const;
-  void resolved(base::Result<std::vector<Address>> addresses);
+  void resolved(base::Result<std::vector<loop::Address>> addresses);
   void start();
   void set_method();
   bool set_headers();
@@ -86,11 +86,11 @@ class CurlHttpClient::Multi::Transfer final : public Registration {
   bool too_large_ = false;
   bool redirected_to_get_ = false;
   Slist headers_, proxy_headers_, addresses_;
-  std::shared_ptr<Verification> verification_;
+  std::shared_ptr<loop::Verification> verification_;
   base::Instant began_resolving_{};
   base::Duration resolve_took_{};
-  Handle deadline_, resolving_;
+  loop::Handle deadline_, resolving_;
   std::array<char, CURL_ERROR_SIZE> error_{};
 };
 
-}  // namespace loop
+}  // namespace http

@@ -1,4 +1,4 @@
-#include "loop/no_proxy.h"
+#include "http/no_proxy.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 
 #include "base/ascii.h"
 
-namespace loop {
+namespace http {
 namespace {
 
 // The 4 or 16 bytes of an address; empty for what is none.
@@ -73,4 +73,4 @@ bool goes_without_proxy(std::string_view hosts, const std::string& host, std::st
   return false;
 }
 
-}  // namespace loop
+}  // namespace http

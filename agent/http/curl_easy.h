@@ -1,4 +1,4 @@
-// libcurl's handles with owners, and the options that every request of ours has. Used inside loop/ only.
+// libcurl's handles with owners, and the options that every request of ours has. Used inside http/ only.
 #pragma once
 
 #include <curl/curl.h>
@@ -10,7 +10,7 @@
 
 #include "model/outcome.h"
 
-namespace loop {
+namespace http {
 
 struct FreeEasy {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -55,4 +55,4 @@ std::vector<model::Phase> phases_of(CURL* easy, bool tls);
 // wrote into the error buffer.
 model::Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text);
 
-}  // namespace loop
+}  // namespace http

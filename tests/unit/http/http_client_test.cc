@@ -1,4 +1,4 @@
-#include "loop/http_client.h"
+#include "http/http_client.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -23,12 +23,12 @@ namespace {
 struct World {
   loop::EventLoop loop;
   loop::AresResolver resolver{loop};
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
 
-  loop::HttpResponse ask(loop::HttpRequest request, base::Duration limit = 10s) {
-    std::optional<loop::HttpResponse> response;
+  http::HttpResponse ask(http::HttpRequest request, base::Duration limit = 10s) {
+    std::optional<http::HttpResponse> response;
     request.deadline = loop.now() + limit;
-    const auto handle = http.request(std::move(request), [&](loop::HttpResponse r) {
+    const auto handle = http.request(std::move(request), [&](http::HttpResponse r) {
       REQUIRE_FALSE(response.has_value());
       response = std::move(r);
     });
@@ -36,14 +36,14 @@ struct World {
     REQUIRE(fakes::run_until(loop, [&] { return response.has_value(); }));
     return *std::move(response);
   }
-  loop::HttpResponse get(const std::string& url, base::Duration limit = 10s) { return ask({.url = url}, limit); }
+  http::HttpResponse get(const std::string& url, base::Duration limit = 10s) { return ask({.url = url}, limit); }
 };
 
 std::string answer(const std::string& body, const std::string& status = "200 OK", const std::string& headers = "") {
   return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
 }
 
-std::vector<std::string> phase_names(const loop::HttpResponse& response) {
+std::vector<std::string> phase_names(const http::HttpResponse& response) {
   std::vector<std::string> names;
   for (const auto& phase : response.phases) names.emplace_back(phase.name);
   return names;
@@ -75,7 +75,7 @@ TEST_CASE("a good answer comes with status, headers, body, phases and address") 
   CHECK(response.text.empty());
   CHECK(response.status == 200);
   CHECK(response.version == "1.1");
-  CHECK(response.headers == loop::Headers{{"Content-Length", "5"}, {"X-One", "1"}, {"x-one", "two"}});
+  CHECK(response.headers == http::Headers{{"Content-Length", "5"}, {"X-One", "1"}, {"x-one", "two"}});
   CHECK(response.body == "hello");
   CHECK(response.content_length == 5);
   CHECK(response.effective_url == peer.url("/healthz?x=1"));
@@ -184,7 +184,7 @@ TEST_CASE("what never reaches a server has its reason too") {
   World world;
   const std::string dead = std::to_string(TcpPeer::dead_port());
   struct Row {
-    loop::HttpRequest request;
+    http::HttpRequest request;
     Reason reason;
     std::string text;
   };
@@ -302,7 +302,7 @@ TEST_CASE("redirects are followed with the method changed as browsers change it,
     }
     socket.wait_for_close();
   });
-  const loop::Headers headers{{"Authorization", "Bearer x"}, {"X-Keep", "1"}};
+  const http::Headers headers{{"Authorization", "Bearer x"}, {"X-Keep", "1"}};
   SUBCASE("to another origin by name") {
     const auto response = world.ask({.method = "POST", .url = peer.url("/away"), .headers = headers, .body = "b"});
     CHECK(response.body == "there");
@@ -341,7 +341,7 @@ TEST_CASE("names are resolved by the resolver and never by curl") {
   };
   loop::EventLoop loop;
   OneAddress resolver(loop);
-  loop::CurlHttpClient http(loop, resolver);
+  http::CurlHttpClient http(loop, resolver);
   std::string seen;
   TcpPeer peer([&](PeerSocket& socket) {
     seen = socket.read_request();
@@ -349,11 +349,11 @@ TEST_CASE("names are resolved by the resolver and never by curl") {
     socket.wait_for_close();
   });
   const std::string port = std::to_string(peer.port());
-  std::optional<loop::HttpResponse> response;
+  std::optional<http::HttpResponse> response;
   const auto ask = [&](const std::string& url, base::Duration limit) {
     response.reset();
     const auto handle = http.request({.url = url, .deadline = loop.now() + limit},
-                                     [&](loop::HttpResponse r) { response = std::move(r); });
+                                     [&](http::HttpResponse r) { response = std::move(r); });
     REQUIRE(fakes::run_until(loop, [&] { return response.has_value(); }));
   };
   ask("http://shop.test:" + port + "/", 10s);
@@ -449,10 +449,10 @@ TEST_CASE("a hundred requests at once all end, and a done may ask again") {
   std::vector<loop::Handle> handles;
   const auto deadline = world.loop.now() + 20s;
   for (int i = 0; i < 100; ++i)
-    handles.push_back(world.http.request({.url = peer.url(), .deadline = deadline}, [&](loop::HttpResponse first) {
+    handles.push_back(world.http.request({.url = peer.url(), .deadline = deadline}, [&](http::HttpResponse first) {
       good += first.reason == Reason::none;
       handles.push_back(world.http.request({.url = peer.url(), .deadline = deadline},
-                                           [&](loop::HttpResponse second) { good += second.reason == Reason::none; }));
+                                           [&](http::HttpResponse second) { good += second.reason == Reason::none; }));
     }));
   CHECK(fakes::run_until(
       world.loop, [&] { return good == 200; }, 20s));

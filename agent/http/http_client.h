@@ -20,9 +20,11 @@
 #include "model/outcome.h"
 
 namespace loop {
-
 class Boundary;
 class EventLoop;
+}  // namespace loop
+
+namespace http {
 
 // required: nothing else is spoken, over TLS as without it (prior knowledge); offered: over TLS, if the server likes.
 enum class Http2 { no, offered, required };
@@ -43,14 +45,14 @@ struct HttpRequest {
   std::string proxy{};        // "": none
   std::string no_proxy{};     // hosts that are asked without it: names, addresses and networks, with commas between
   Headers proxy_headers{};    // of the CONNECT request to the proxy
-  Family family = Family::any;
-  std::shared_ptr<TlsContext> tls{};   // for https; null: the default settings
-  base::Instant deadline{};            // absolute, for everything
-  std::size_t body_limit = 64 * 1024;  // more is Reason::too_large
-  int max_redirects = 10;              // 0: a redirect is the answer
-  bool reuse_connection = false;       // keep-alive between requests to the same origin
+  loop::Family family = loop::Family::any;
+  std::shared_ptr<loop::TlsContext> tls{};  // for https; null: the default settings
+  base::Instant deadline{};                 // absolute, for everything
+  std::size_t body_limit = 64 * 1024;       // more is Reason::too_large
+  int max_redirects = 10;                   // 0: a redirect is the answer
+  bool reuse_connection = false;            // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
-  std::shared_ptr<const Boundary> boundary{};  // of this request and all redirects; null: anywhere
+  std::shared_ptr<const loop::Boundary> boundary{};  // of this request and all redirects; null: anywhere
   bool names_own_host = false;    // the configuration itself says where this goes: no boundary is put around it
   std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
 };
@@ -69,25 +71,25 @@ struct HttpResponse {
       phases;  // resolve, connect, tls, processing, transfer: last request's, like the blackbox exporter's
   std::string address;
   bool tls_seen = false;
-  PeerChain chain;  // also when verification failed
+  loop::PeerChain chain;  // also when verification failed
 };
 
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
   // `done` exactly once, in a later turn. Dropping the Handle closes the connection and keeps `done` from coming.
-  virtual Handle request(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
+  virtual loop::Handle request(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
 };
 
 class CurlHttpClient final : public HttpClient {
  public:
-  CurlHttpClient(EventLoop& loop, Resolver& resolver);
+  CurlHttpClient(loop::EventLoop& loop, loop::Resolver& resolver);
   ~CurlHttpClient() override;
-  Handle request(HttpRequest request, std::function<void(HttpResponse)> done) override;
+  loop::Handle request(HttpRequest request, std::function<void(HttpResponse)> done) override;
 
  private:
   struct Multi;
   std::unique_ptr<Multi> multi_;
 };
 
-}  // namespace loop
+}  // namespace http

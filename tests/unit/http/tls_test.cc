@@ -10,7 +10,7 @@
 
 #include "fakes/certificates.h"
 #include "fakes/run_until.h"
-#include "loop/http_client.h"
+#include "http/http_client.h"
 #include "loop/stream.h"
 
 using namespace std::chrono_literals;
@@ -34,13 +34,13 @@ struct Folder {
 struct World {
   loop::EventLoop loop;
   loop::AresResolver resolver{loop};
-  loop::CurlHttpClient http{loop, resolver};
+  http::CurlHttpClient http{loop, resolver};
   loop::StreamDialer dialer{loop, resolver};
 
-  loop::HttpResponse get(loop::HttpRequest request, base::Duration limit = 10s) {
-    std::optional<loop::HttpResponse> response;
+  http::HttpResponse get(http::HttpRequest request, base::Duration limit = 10s) {
+    std::optional<http::HttpResponse> response;
     request.deadline = loop.now() + limit;
-    const auto handle = http.request(std::move(request), [&](loop::HttpResponse r) { response = std::move(r); });
+    const auto handle = http.request(std::move(request), [&](http::HttpResponse r) { response = std::move(r); });
     REQUIRE(fakes::run_until(loop, [&] { return response.has_value(); }));
     return *std::move(response);
   }
