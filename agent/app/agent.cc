@@ -14,9 +14,9 @@
 #include "base/start_pages.h"
 #include "base/version.h"
 #include "config/redact.h"
-#include "loop/datagram.h"
 #include "loop/signals.h"
-#include "loop/time_wait.h"
+#include "net/datagram.h"
+#include "net/time_wait.h"
 
 namespace app {
 namespace {
@@ -190,17 +190,17 @@ base::Result<> Agent::open_sockets() {
   handles_.push_back(std::move(signals));
   if (config_.heartbeat_socket.empty()) return {};
   TRY(auto heartbeats,
-      loop::receive_datagrams(loop_, config_.heartbeat_socket,
-                              [this](std::string_view bytes, const loop::DatagramSender& sender) {
-                                using Received = probe::Heartbeats::Received;
-                                const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
-                                const std::string uid = fmt::to_string(sender.user);
-                                if (received == Received::no_name)
-                                  log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
-                                if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
-                                  log::warn("heartbeats of a user who is not the service's are dropped",
-                                            {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
-                              }));
+      net::receive_datagrams(loop_, config_.heartbeat_socket,
+                             [this](std::string_view bytes, const net::DatagramSender& sender) {
+                               using Received = probe::Heartbeats::Received;
+                               const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
+                               const std::string uid = fmt::to_string(sender.user);
+                               if (received == Received::no_name)
+                                 log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
+                               if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
+                                 log::warn("heartbeats of a user who is not the service's are dropped",
+                                           {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
+                             }));
   handles_.push_back(std::move(heartbeats));
   return {};
 }
@@ -389,7 +389,7 @@ void Agent::look_at_loop() {
   const base::Duration longest = loop_.take_longest_turn();
   self_.loop_turn(longest);
   self_.published();
-  self_.connections_left(loop::count_left_behind());
+  self_.connections_left(net::count_left_behind());
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit,
                       stats.max_series, stats.evicted});

@@ -25,13 +25,13 @@
 #include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
-#include "loop/line_server.h"
 #include "loop/logind.h"
 #include "loop/pid_watch.h"
-#include "loop/resolver.h"
-#include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
+#include "net/line_server.h"
+#include "net/resolver.h"
+#include "net/stream.h"
 #include "notify/notifications.h"
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
@@ -88,11 +88,11 @@ class Agent final {
   config::AgentConfig config_;
 
   loop::EventLoop loop_;
-  loop::AresResolver resolver_{loop_};
-  loop::StreamDialer dialer_{loop_, resolver_};
+  net::AresResolver resolver_{loop_};
+  net::StreamDialer dialer_{loop_, resolver_};
   http::CurlHttpClient http_{loop_, resolver_};
   loop::Subprocesses spawner_{loop_};
-  loop::SocketLineServer lines_{loop_};
+  net::SocketLineServer lines_{loop_};
   loop::PidWatch pids_{loop_};
   loop::SdBusSystemd systemd_{loop_};
   loop::SdBusLogind logind_{loop_};

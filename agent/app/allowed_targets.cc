@@ -197,7 +197,7 @@ struct AllowedTargets::Lists {
   }
 };
 
-class AllowedTargets::Run final : public loop::Boundary {
+class AllowedTargets::Run final : public net::Boundary {
  public:
   Run(std::shared_ptr<const Lists> lists, Destination asked) : lists_(std::move(lists)), asked_(std::move(asked)) {}
 
@@ -217,7 +217,7 @@ class AllowedTargets::Run final : public loop::Boundary {
         where);
   }
 
-  std::string refuses(const std::string& host, std::uint16_t port, const loop::Address& address) const override {
+  std::string refuses(const std::string& host, std::uint16_t port, const net::Address& address) const override {
     const auto named = read_host(host);
     if (!named) return named.error().text;
     const bool as_asked = *named == asked_.host && (asked_.port == 0 || port == asked_.port);
@@ -273,9 +273,9 @@ void AllowedTargets::replace_own(const std::set<std::string>& configured, const 
   lists_ = std::make_shared<const Lists>(std::move(next));
 }
 
-base::Result<std::shared_ptr<const loop::Boundary>> AllowedTargets::boundary(const std::string& target,
-                                                                             const std::string& hostname,
-                                                                             const std::string& power) const {
+base::Result<std::shared_ptr<const net::Boundary>> AllowedTargets::boundary(const std::string& target,
+                                                                            const std::string& hostname,
+                                                                            const std::string& power) const {
   const std::shared_ptr<const Lists>& lists = power.empty() ? lists_ : configured_;
   if (lists->everything()) return nullptr;
   const auto refuse = [&](std::string_view why) {

@@ -13,7 +13,7 @@
 #include "app/destination.h"
 #include "base/result.h"
 #include "config/node.h"
-#include "loop/boundary.h"
+#include "net/boundary.h"
 
 namespace app {
 
@@ -56,8 +56,8 @@ class AllowedTargets {
   // "" the target's own. `power` is what the module has that only the configuration may send somewhere
   // (BlackboxModules::own_power): then what a list names counts for nothing. permission: why it is not allowed, and
   // what to do.
-  base::Result<std::shared_ptr<const loop::Boundary>> boundary(const std::string& target, const std::string& hostname,
-                                                               const std::string& power = "") const;
+  base::Result<std::shared_ptr<const net::Boundary>> boundary(const std::string& target, const std::string& hostname,
+                                                              const std::string& power = "") const;
 
  private:
   struct Lists;

@@ -18,9 +18,9 @@
 #include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "loop/folder_watch.h"
-#include "loop/resolver.h"
-#include "loop/stream.h"
 #include "loop/systemd.h"
+#include "net/resolver.h"
+#include "net/stream.h"
 #include "notify/registry.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
@@ -186,8 +186,8 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
     return kUnknown;
   }
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
-  loop::StreamDialer dialer(loop, resolver);
+  net::AresResolver resolver(loop);
+  net::StreamDialer dialer(loop, resolver);
   http::CurlHttpClient http(loop, resolver);
   loop::Subprocesses spawner(loop);
   loop::PidWatch pids(loop);

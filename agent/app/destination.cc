@@ -152,7 +152,7 @@ base::Result<Host> read_host(std::string_view text) {
   return Host{text_of(v4), true};
 }
 
-Host host_of(const loop::Address& address) {
+Host host_of(const net::Address& address) {
   if (const in_addr* v4 = v4_of(address.storage)) return {text_of(*v4), true};
   if (const in6_addr* v6 = v6_of(address.storage)) return host_of(*v6);
   return {address.text, true};
@@ -184,7 +184,7 @@ base::Result<Destination> read_destination(std::string_view text) {
   return out;
 }
 
-std::string kept_back(const loop::Address& address) {
+std::string kept_back(const net::Address& address) {
   const in_addr* v4 = v4_of(address.storage);
   const in6_addr* v6 = v6_of(address.storage);
   std::string kind = v4 != nullptr ? kind_of(*v4) : v6 != nullptr ? kind_of(*v6) : "";

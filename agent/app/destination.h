@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "loop/resolver.h"
+#include "net/resolver.h"
 
 namespace app {
 
@@ -20,7 +20,7 @@ struct Host {
 // NAME, ADDRESS or [V6]. invalid: it is neither, or it is written in a way that others read otherwise (percent signs,
 // letters beyond ASCII, blanks).
 base::Result<Host> read_host(std::string_view text);
-Host host_of(const loop::Address& address);
+Host host_of(const net::Address& address);
 
 struct Destination {
   std::string scheme{};    // in small letters; "" if none is written
@@ -40,6 +40,6 @@ std::uint16_t usual_port(std::string_view scheme);
 // What kind of address it is that a name from outside should not lead to ("a loopback address of this node"), or "":
 // loopback, link-local, unspecified, multicast, reserved, one of this node's own; also inside an IPv6 address that
 // stands for an IPv4 one.
-std::string kept_back(const loop::Address& address);
+std::string kept_back(const net::Address& address);
 
 }  // namespace app

@@ -9,7 +9,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "loop/event_loop.h"
-#include "loop/resolver.h"
+#include "net/resolver.h"
 
 namespace cli {
 namespace {
@@ -29,7 +29,7 @@ std::string answer_text(const http::HttpResponse& response) {
 
 base::Result<std::string> fetch(http::HttpRequest request) {
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
+  net::AresResolver resolver(loop);
   http::CurlHttpClient http(loop, resolver);
   request.deadline = loop.now() + 30s;
   request.body_limit = 64 * 1024 * 1024;

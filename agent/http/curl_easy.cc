@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "base/check.h"
-#include "loop/connect_reason.h"
-#include "loop/hosts_file.h"
+#include "net/connect_reason.h"
+#include "net/hosts_file.h"
 
 namespace http {
 namespace {
@@ -90,7 +90,7 @@ Origin parse_origin(const std::string& url, std::string& error) {
   if (origin.host.size() > 2 && origin.host.front() == '[') origin.host = origin.host.substr(1, origin.host.size() - 2);
   for (const char c : origin.host)
     if (static_cast<unsigned char>(c) >= 0x80u) error = url + ": write the host's name in its ASCII form (xn--…)";
-  origin.literal = !loop::parse_literal(origin.host).empty();
+  origin.literal = !net::parse_literal(origin.host).empty();
   return origin;
 }
 
@@ -127,7 +127,7 @@ Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text) {
     case CURLE_COULDNT_CONNECT: {
       long system_error = 0;
       curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &system_error);
-      return loop::reason_of_connect(static_cast<int>(system_error));
+      return net::reason_of_connect(static_cast<int>(system_error));
     }
     case CURLE_OPERATION_TIMEDOUT: {
       const Progress progress = progress_of(easy, tls);

@@ -15,14 +15,14 @@
 #include "http/curl_easy.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/verification.h"
+#include "net/tls/verification.h"
 
 namespace http {
 
 struct CurlHttpClient::Multi {
   class Transfer;
 
-  Multi(loop::EventLoop& l, loop::Resolver& r);
+  Multi(loop::EventLoop& l, net::Resolver& r);
   ~Multi();
   const Origin& origin_of(const std::string& url, std::string& error);
   Easy take_easy();
@@ -33,7 +33,7 @@ struct CurlHttpClient::Multi {
   static int on_close(void* self, curl_socket_t fd);
 
   loop::EventLoop& loop;
-  loop::Resolver& resolver;
+  net::Resolver& resolver;
   CURLM* curl;
   std::unordered_map<curl_socket_t, loop::Handle> sockets;
   loop::Handle timer;
@@ -55,7 +55,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
 
   void begin();  // the request, or the next one after a redirect
   std::string beyond_boundary() const;
-  void resolved(base::Result<std::vector<loop::Address>> addresses);
+  void resolved(base::Result<std::vector<net::Address>> addresses);
   void start();
   void set_method();
   bool set_headers();
@@ -86,7 +86,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   bool too_large_ = false;
   bool redirected_to_get_ = false;
   Slist headers_, proxy_headers_, addresses_;
-  std::shared_ptr<loop::Verification> verification_;
+  std::shared_ptr<net::Verification> verification_;
   base::Instant began_resolving_{};
   base::Duration resolve_took_{};
   loop::Handle deadline_, resolving_;

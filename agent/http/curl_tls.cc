@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "loop/staple.h"
+#include "net/tls/staple.h"
 
 namespace http {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 // What one connection's SSL_CTX of curl needs from us, owned by that context: a kept connection outlives the request
 // that made it.
 struct Connection {
-  std::shared_ptr<loop::Verification> verification;
+  std::shared_ptr<net::Verification> verification;
   std::string server_name;  // instead of the URL's host; "" if that is right
 };
 
@@ -29,7 +29,7 @@ const Connection* connection_of(const SSL_CTX* context) {
 
 }  // namespace
 
-void lend_tls(const loop::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<loop::Verification> verification_of_peer) {
+void lend_tls(const net::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<net::Verification> verification_of_peer) {
   auto* shared = static_cast<SSL_CTX*>(tls.native());
   if (verification_of_peer != nullptr) verification_of_peer->trouble = tls.trouble();
   Connection connection{std::move(verification_of_peer), tls.settings().server_name};
@@ -45,14 +45,14 @@ void lend_tls(const loop::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<loop:
   }
   const bool other_name = !connection.server_name.empty();
   auto owned = std::make_unique<Connection>(std::move(connection));
-  loop::Verification* verification = owned->verification.get();
+  net::Verification* verification = owned->verification.get();
   CHECK(SSL_CTX_set_ex_data(curls, connection_slot(), owned.release()) == 1);
   SSL_CTX_set_verify(curls, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(
       curls,
-      [](X509_STORE_CTX* store, void* of) { return loop::verify_peer(store, *static_cast<loop::Verification*>(of)); },
+      [](X509_STORE_CTX* store, void* of) { return net::verify_peer(store, *static_cast<net::Verification*>(of)); },
       verification);
-  if (tls.settings().require_ocsp_staple || tls.settings().ask_ocsp_staple) loop::ask_for_staple(curls, verification);
+  if (tls.settings().require_ocsp_staple || tls.settings().ask_ocsp_staple) net::ask_for_staple(curls, verification);
   if (!other_name) return;
   // The last moment before the ClientHello is written, after curl has set the URL's host.
   SSL_CTX_set_info_callback(curls, [](const SSL* ssl, int where, int) {
@@ -63,7 +63,7 @@ void lend_tls(const loop::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<loop:
   });
 }
 
-std::shared_ptr<loop::Verification> verification_of(const SSL* ssl) {
+std::shared_ptr<net::Verification> verification_of(const SSL* ssl) {
   const Connection* connection = connection_of(SSL_get_SSL_CTX(ssl));
   return connection != nullptr ? connection->verification : nullptr;
 }

@@ -5,16 +5,16 @@
 
 #include <memory>
 
-#include "loop/tls.h"
-#include "loop/verification.h"
+#include "net/tls/tls.h"
+#include "net/tls/verification.h"
 
 namespace http {
 
 // curl makes an SSL_CTX of its own for each connection. It gets the store, the client certificate and the versions of
 // the shared one by reference, its server_name, and our verification.
-void lend_tls(const loop::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<loop::Verification> verification);
+void lend_tls(const net::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<net::Verification> verification);
 
 // What lend_tls() was given for this connection; null if it was not.
-std::shared_ptr<loop::Verification> verification_of(const SSL* ssl);
+std::shared_ptr<net::Verification> verification_of(const SSL* ssl);
 
 }  // namespace http

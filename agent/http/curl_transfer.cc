@@ -12,9 +12,9 @@
 #include "http/curl_multi.h"
 #include "http/curl_tls.h"
 #include "http/no_proxy.h"
-#include "loop/boundary.h"
-#include "loop/connect_reason.h"
-#include "loop/hosts_file.h"
+#include "net/boundary.h"
+#include "net/connect_reason.h"
+#include "net/hosts_file.h"
 
 namespace http {
 namespace {
@@ -52,44 +52,44 @@ void CurlHttpClient::Multi::Transfer::begin() {
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
   if (std::string why = beyond_boundary(); !why.empty()) return fail_soon(Reason::unreachable, std::move(why));
   if (tls() && request_.tls == nullptr) {
-    auto context = loop::TlsContext::get({});
+    auto context = net::TlsContext::get({});
     if (!context) return fail_soon(Reason::tls_handshake, context.error().text);
     request_.tls = *std::move(context);
   }
   addresses_.reset();
   resolve_took_ = {};
   if (!request_.unix_socket.empty()) return start();
-  if (connect_to_.literal && request_.family == loop::Family::any) return start();
+  if (connect_to_.literal && request_.family == net::Family::any) return start();
   began_resolving_ = multi_.loop.now();
   resolving_ = multi_.resolver.resolve(
       connect_to_.host, 0, request_.family, request_.deadline,
-      [this](base::Result<std::vector<loop::Address>> addresses) { resolved(std::move(addresses)); });
+      [this](base::Result<std::vector<net::Address>> addresses) { resolved(std::move(addresses)); });
 }
 
 // Why the next request may not be made; what its name stands for is seen when it is resolved. Where a proxy is asked,
 // it is the configuration's, and resolves names itself.
 std::string CurlHttpClient::Multi::Transfer::beyond_boundary() const {
-  const loop::Boundary* boundary = request_.boundary.get();
+  const net::Boundary* boundary = request_.boundary.get();
   if (boundary == nullptr) return "";
   if (std::string why = boundary->refuses_url(response_.effective_url); !why.empty()) return why;
   if (!request_.unix_socket.empty()) return boundary->refuses_socket(request_.unix_socket);
   if (!origin_.literal) return "";
-  std::vector<loop::Address> address = loop::parse_literal(origin_.host);
-  return loop::keep_within(boundary, origin_.host, port_number(origin_), address);
+  std::vector<net::Address> address = net::parse_literal(origin_.host);
+  return net::keep_within(boundary, origin_.host, port_number(origin_), address);
 }
 
-void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<loop::Address>> addresses) {
+void CurlHttpClient::Multi::Transfer::resolved(base::Result<std::vector<net::Address>> addresses) {
   resolving_.reset();
   resolve_took_ = multi_.loop.now() - began_resolving_;
-  if (!addresses) return complete(loop::reason_of_lookup(addresses.error()), addresses.error().text);
+  if (!addresses) return complete(net::reason_of_lookup(addresses.error()), addresses.error().text);
   if (!proxied_)
     if (std::string why =
-            loop::keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
+            net::keep_within(request_.boundary.get(), connect_to_.host, port_number(connect_to_), *addresses);
         !why.empty())
       return complete(Reason::unreachable, std::move(why));
   if (!connect_to_.literal) {
     std::string list;
-    for (const loop::Address& address : *addresses) {
+    for (const net::Address& address : *addresses) {
       if (!list.empty()) list += ',';
       list += address.is_v6() ? fmt::format("[{}]", address.text) : address.text;
     }
@@ -182,8 +182,8 @@ void CurlHttpClient::Multi::Transfer::start() {
 
 CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
-  const loop::TlsSettings& settings = transfer.request_.tls->settings();
-  transfer.verification_ = std::make_shared<loop::Verification>();
+  const net::TlsSettings& settings = transfer.request_.tls->settings();
+  transfer.verification_ = std::make_shared<net::Verification>();
   transfer.verification_->host = transfer.server_name();
   transfer.verification_->skip = settings.insecure_skip_verify;
   transfer.verification_->staple_required = settings.require_ocsp_staple;
@@ -272,8 +272,8 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
     long system_error = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
     if (system_error == 0) return complete(reason, fmt::format("connect to {}: {}", where(), error_.data()));
-    const auto literal = loop::parse_literal(response_.address);
-    const loop::StreamFailure failure = loop::connect_failure(
+    const auto literal = net::parse_literal(response_.address);
+    const net::StreamFailure failure = net::connect_failure(
         static_cast<int>(system_error), where(), request_.unix_socket, literal.empty() ? nullptr : &literal.front());
     return complete(failure.reason, failure.text);
   }

@@ -9,7 +9,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "http/curl_multi.h"
-#include "loop/time_wait.h"
+#include "net/time_wait.h"
 
 namespace http {
 namespace {
@@ -29,7 +29,7 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-CurlHttpClient::Multi::Multi(loop::EventLoop& l, loop::Resolver& r) : loop(l), resolver(r) {
+CurlHttpClient::Multi::Multi(loop::EventLoop& l, net::Resolver& r) : loop(l), resolver(r) {
   CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
   curl = curl_multi_init();
   CHECK(curl != nullptr);
@@ -96,7 +96,7 @@ int CurlHttpClient::Multi::on_timer(CURLM*, long ms, void* self) {
 // The watch goes before the descriptor, so that the number may be used again at once.
 int CurlHttpClient::Multi::on_close(void* self, curl_socket_t fd) {
   static_cast<Multi*>(self)->sockets.erase(fd);
-  loop::note_closing(fd);
+  net::note_closing(fd);
   return ::close(fd);
 }
 
@@ -112,7 +112,7 @@ void CurlHttpClient::Multi::drive(curl_socket_t fd, int what) {
   }
 }
 
-CurlHttpClient::CurlHttpClient(loop::EventLoop& loop, loop::Resolver& resolver)
+CurlHttpClient::CurlHttpClient(loop::EventLoop& loop, net::Resolver& resolver)
     : multi_(std::make_unique<Multi>(loop, resolver)) {}
 CurlHttpClient::~CurlHttpClient() = default;
 

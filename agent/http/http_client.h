@@ -14,15 +14,18 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/resolver.h"
 #include "loop/scheduler.h"
-#include "loop/tls.h"
 #include "model/outcome.h"
+#include "net/resolver.h"
+#include "net/tls/tls.h"
 
 namespace loop {
-class Boundary;
 class EventLoop;
 }  // namespace loop
+
+namespace net {
+class Boundary;
+}  // namespace net
 
 namespace http {
 
@@ -45,14 +48,14 @@ struct HttpRequest {
   std::string proxy{};        // "": none
   std::string no_proxy{};     // hosts that are asked without it: names, addresses and networks, with commas between
   Headers proxy_headers{};    // of the CONNECT request to the proxy
-  loop::Family family = loop::Family::any;
-  std::shared_ptr<loop::TlsContext> tls{};  // for https; null: the default settings
-  base::Instant deadline{};                 // absolute, for everything
-  std::size_t body_limit = 64 * 1024;       // more is Reason::too_large
-  int max_redirects = 10;                   // 0: a redirect is the answer
-  bool reuse_connection = false;            // keep-alive between requests to the same origin
+  net::Family family = net::Family::any;
+  std::shared_ptr<net::TlsContext> tls{};  // for https; null: the default settings
+  base::Instant deadline{};                // absolute, for everything
+  std::size_t body_limit = 64 * 1024;      // more is Reason::too_large
+  int max_redirects = 10;                  // 0: a redirect is the answer
+  bool reuse_connection = false;           // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
-  std::shared_ptr<const loop::Boundary> boundary{};  // of this request and all redirects; null: anywhere
+  std::shared_ptr<const net::Boundary> boundary{};  // of this request and all redirects; null: anywhere
   bool names_own_host = false;    // the configuration itself says where this goes: no boundary is put around it
   std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
 };
@@ -71,7 +74,7 @@ struct HttpResponse {
       phases;  // resolve, connect, tls, processing, transfer: last request's, like the blackbox exporter's
   std::string address;
   bool tls_seen = false;
-  loop::PeerChain chain;  // also when verification failed
+  net::PeerChain chain;  // also when verification failed
 };
 
 class HttpClient {
@@ -83,7 +86,7 @@ class HttpClient {
 
 class CurlHttpClient final : public HttpClient {
  public:
-  CurlHttpClient(loop::EventLoop& loop, loop::Resolver& resolver);
+  CurlHttpClient(loop::EventLoop& loop, net::Resolver& resolver);
   ~CurlHttpClient() override;
   loop::Handle request(HttpRequest request, std::function<void(HttpResponse)> done) override;
 

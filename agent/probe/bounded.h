@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "loop/boundary.h"
+#include "net/boundary.h"
 #include "probe/probe.h"
 
 namespace probe {
@@ -13,7 +13,7 @@ namespace probe {
 class Bounded {
  public:
   // `context` must live as long. A null boundary bounds nothing.
-  Bounded(const Context& context, std::shared_ptr<const loop::Boundary> boundary)
+  Bounded(const Context& context, std::shared_ptr<const net::Boundary> boundary)
       : dialer_(context.dialer, boundary),
         http_(context.http, boundary),
         context_{context.scheduler, http_,        dialer_,         context.resolver,
@@ -24,26 +24,26 @@ class Bounded {
   const Context& context() const { return context_; }
 
  private:
-  class Dialer final : public loop::Dialer {
+  class Dialer final : public net::Dialer {
    public:
-    Dialer(loop::Dialer& dialer, std::shared_ptr<const loop::Boundary> boundary)
+    Dialer(net::Dialer& dialer, std::shared_ptr<const net::Boundary> boundary)
         : dialer_(dialer), boundary_(std::move(boundary)) {}
-    loop::Handle connect(loop::Dial dial, std::function<void(loop::Connected)> done) override {
+    loop::Handle connect(net::Dial dial, std::function<void(net::Connected)> done) override {
       dial.boundary = boundary_;
       return dialer_.connect(std::move(dial), std::move(done));
     }
-    loop::Handle ping(loop::Ping ping, std::function<void(loop::Pinged)> done) override {
+    loop::Handle ping(net::Ping ping, std::function<void(net::Pinged)> done) override {
       ping.boundary = boundary_;
       return dialer_.ping(std::move(ping), std::move(done));
     }
 
    private:
-    loop::Dialer& dialer_;
-    std::shared_ptr<const loop::Boundary> boundary_;
+    net::Dialer& dialer_;
+    std::shared_ptr<const net::Boundary> boundary_;
   };
   class Http final : public http::HttpClient {
    public:
-    Http(http::HttpClient& http, std::shared_ptr<const loop::Boundary> boundary)
+    Http(http::HttpClient& http, std::shared_ptr<const net::Boundary> boundary)
         : http_(http), boundary_(std::move(boundary)) {}
     loop::Handle request(http::HttpRequest request, std::function<void(http::HttpResponse)> done) override {
       if (!request.names_own_host) request.boundary = boundary_;
@@ -52,7 +52,7 @@ class Bounded {
 
    private:
     http::HttpClient& http_;
-    std::shared_ptr<const loop::Boundary> boundary_;
+    std::shared_ptr<const net::Boundary> boundary_;
   };
 
   Dialer dialer_;

@@ -14,13 +14,13 @@
 #include "config/schema.h"
 #include "http/http_client.h"
 #include "loop/pid_watch.h"
-#include "loop/resolver.h"
 #include "loop/scheduler.h"
 #include "loop/slow_calls.h"
-#include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
 #include "model/outcome.h"
+#include "net/resolver.h"
+#include "net/stream.h"
 
 namespace probe {
 
@@ -30,8 +30,8 @@ class Heartbeats;  // heartbeats.h: last beats by service and probe
 struct Context {
   loop::Scheduler& scheduler;
   http::HttpClient& http;
-  loop::Dialer& dialer;
-  loop::Resolver& resolver;
+  net::Dialer& dialer;
+  net::Resolver& resolver;
   loop::Spawner& spawner;
   loop::PidWatcher& pids;
   loop::Systemd& systemd;

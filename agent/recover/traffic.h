@@ -12,12 +12,12 @@
 
 #include "config/agent_config.h"
 #include "config/schema.h"
-#include "loop/line_server.h"
 #include "loop/scheduler.h"
-#include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
 #include "model/health.h"
+#include "net/line_server.h"
+#include "net/stream.h"
 #include "recover/action.h"
 
 namespace recover {
@@ -45,8 +45,8 @@ struct TrafficContext {
   loop::Scheduler& scheduler;
   loop::Systemd& systemd;
   loop::Spawner& spawner;
-  loop::Dialer& dialer;
-  loop::LineServer& lines;
+  net::Dialer& dialer;
+  net::LineServer& lines;
   traffic::Nginx* nginx = nullptr;  // the Switchboard brings its own: reloads of one nginx are done together
 };
 

@@ -19,7 +19,7 @@ AdminGroups admin_groups() {
   return groups;
 }
 
-AdminRight admin_right(const loop::Peer& peer, const AdminGroups& groups) {
+AdminRight admin_right(const net::Peer& peer, const AdminGroups& groups) {
   const auto is_in = [&](gid_t group) {
     return peer.group == group || std::find(peer.groups.begin(), peer.groups.end(), group) != peer.groups.end();
   };

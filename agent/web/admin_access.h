@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "loop/acceptor.h"
+#include "net/acceptor.h"
 
 namespace web {
 
@@ -23,7 +23,7 @@ AdminGroups admin_groups();  // as this process and this node have them; blockin
 enum class AdminRight { none, read, change };
 
 // root and the agent's own user may change, and so may members of `changers`; members of `readers` may read. Pure.
-AdminRight admin_right(const loop::Peer& peer, const AdminGroups& groups);
+AdminRight admin_right(const net::Peer& peer, const AdminGroups& groups);
 
 // For the log: "alice" or the number of a user without a name; blocking.
 std::string user_name(uid_t user);

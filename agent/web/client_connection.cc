@@ -16,10 +16,10 @@ constexpr std::size_t kMostAhead = 64 * 1024;  // of further requests, read whil
 
 }  // namespace
 
-ClientConnection::ClientConnection(loop::EventLoop& loop, loop::Accepted accepted,
-                                   std::shared_ptr<const loop::ServerTls> tls, Refusals& refusals, Owner& owner)
+ClientConnection::ClientConnection(loop::EventLoop& loop, net::Accepted accepted,
+                                   std::shared_ptr<const net::ServerTls> tls, Refusals& refusals, Owner& owner)
     : loop_(loop), refusals_(refusals), owner_(owner), address_(std::move(accepted.address)) {
-  wire_ = std::make_unique<loop::Wire>(loop, std::move(accepted.fd), std::move(tls), [this] { go_on(); });
+  wire_ = std::make_unique<net::Wire>(loop, std::move(accepted.fd), std::move(tls), [this] { go_on(); });
 }
 
 void ClientConnection::begin() {
@@ -56,13 +56,13 @@ void ClientConnection::read_some() {
       soon_ = loop_.at(loop_.now(), [this] { go_on(); });
       return;
     }
-    const loop::Wire::Moved moved = wire_->read(part.data(), part.size());
-    if (moved.step == loop::Wire::Step::again) return;
-    if (moved.step == loop::Wire::Step::failed) {
+    const net::Wire::Moved moved = wire_->read(part.data(), part.size());
+    if (moved.step == net::Wire::Step::again) return;
+    if (moved.step == net::Wire::Step::failed) {
       if (!wire_->secured()) refusals_.count(Refusals::Reason::handshake, address_);
       return close();
     }
-    if (moved.step == loop::Wire::Step::closed) {
+    if (moved.step == net::Wire::Step::closed) {
       heard_all_ = true;
       if (reads) return close();
       return owner_.on_left();
@@ -125,9 +125,9 @@ void ClientConnection::refuse(Refusals::Reason reason, const Response& response)
 void ClientConnection::write_some() {
   bool some = false;
   while (unsent() > 0) {
-    const loop::Wire::Moved moved = wire_->write(std::string_view(out_).substr(sent_));
-    if (moved.step == loop::Wire::Step::again) break;
-    if (moved.step != loop::Wire::Step::done) return close();
+    const net::Wire::Moved moved = wire_->write(std::string_view(out_).substr(sent_));
+    if (moved.step == net::Wire::Step::again) break;
+    if (moved.step != net::Wire::Step::done) return close();
     sent_ += moved.size;
     taken_ += moved.size;
     some = true;

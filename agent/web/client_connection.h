@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "loop/acceptor.h"
 #include "loop/event_loop.h"
-#include "loop/server_tls.h"
-#include "loop/wire.h"
+#include "net/acceptor.h"
+#include "net/tls/server_tls.h"
+#include "net/wire.h"
 #include "web/http.h"
 #include "web/refusals.h"
 #include "web/request_reader.h"
@@ -38,7 +38,7 @@ class ClientConnection {
     virtual void on_closed() = 0;  // once
   };
 
-  ClientConnection(loop::EventLoop& loop, loop::Accepted accepted, std::shared_ptr<const loop::ServerTls> tls,
+  ClientConnection(loop::EventLoop& loop, net::Accepted accepted, std::shared_ptr<const net::ServerTls> tls,
                    Refusals& refusals, Owner& owner);
 
   void begin();  // the first reading
@@ -74,7 +74,7 @@ class ClientConnection {
   Refusals& refusals_;
   Owner& owner_;
   const std::string address_;
-  std::unique_ptr<loop::Wire> wire_;
+  std::unique_ptr<net::Wire> wire_;
   RequestReader reader_;
   At at_ = At::reading;
   Next next_ = Next::request;

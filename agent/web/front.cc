@@ -70,7 +70,7 @@ class Front::Rep {
   ~Rep();
 
   void stop(std::chrono::milliseconds patience);
-  void use(std::shared_ptr<const loop::ServerTls> tls);
+  void use(std::shared_ptr<const net::ServerTls> tls);
   void answer(std::uint64_t exchange, std::string bytes);
 
  private:
@@ -78,8 +78,8 @@ class Front::Rep {
   using Clients = std::list<std::unique_ptr<Client>>;
   // A door with its own room: who fills one does not close the other.
   struct Entrance {
-    Entrance(loop::Acceptor a, std::size_t most, bool is_admin) : acceptor(std::move(a)), room(most), admin(is_admin) {}
-    loop::Acceptor acceptor;
+    Entrance(net::Acceptor a, std::size_t most, bool is_admin) : acceptor(std::move(a)), room(most), admin(is_admin) {}
+    net::Acceptor acceptor;
     Room room;
     const bool admin;
     std::list<Client*> waiting;  // for their clients, the longest first
@@ -87,7 +87,7 @@ class Front::Rep {
 
   void open(Entrance& entrance);
   bool make_room(Entrance& entrance, const std::string* owner);
-  void take(Entrance& entrance, loop::Accepted accepted);
+  void take(Entrance& entrance, net::Accepted accepted);
   void ask(Client& client);
   void queue(Client& client);
   void call(Client& client);
@@ -95,7 +95,7 @@ class Front::Rep {
   void refuse(Client& client, Refusals::Reason reason, Response response);
   void closed(Client& client);
   void look_whether_done();
-  Admin admin_of(const std::optional<loop::Peer>& peer) const {
+  Admin admin_of(const std::optional<net::Peer>& peer) const {
     return peer ? Admin{admin_right(*peer, admin_groups_), peer->user, peer->process} : Admin{};
   }
 
@@ -109,7 +109,7 @@ class Front::Rep {
   Refusals& refusals_;
   const std::function<void()> on_left_;
   std::atomic<std::size_t>& connections_;
-  std::shared_ptr<const loop::ServerTls> tls_;
+  std::shared_ptr<const net::ServerTls> tls_;
   PasswordChecks checks_{slow_calls_, auth_};
   std::list<Entrance> entrances_;
   Clients clients_;
@@ -126,7 +126,7 @@ class Front::Rep {
 };
 
 struct Front::Rep::Client final : ClientConnection::Owner {
-  Client(Rep& r, Entrance& e, loop::Accepted accepted)
+  Client(Rep& r, Entrance& e, net::Accepted accepted)
       : rep(r),
         entrance(e),
         owner(Room::owner_of(accepted.address)),
@@ -237,7 +237,7 @@ Front::Rep::~Rep() { stop({}); }
 void Front::Rep::open(Entrance& entrance) {
   entrance.acceptor.start(
       loop_, [this, &entrance] { return make_room(entrance, nullptr); },
-      [this, &entrance](loop::Accepted accepted) { take(entrance, std::move(accepted)); });
+      [this, &entrance](net::Accepted accepted) { take(entrance, std::move(accepted)); });
 }
 
 // Whether there is room, for anybody or for one more of `owner`: who has let us wait for the longest goes.
@@ -254,7 +254,7 @@ bool Front::Rep::make_room(Entrance& entrance, const std::string* owner) {
   return false;
 }
 
-void Front::Rep::take(Entrance& entrance, loop::Accepted accepted) {
+void Front::Rep::take(Entrance& entrance, net::Accepted accepted) {
   const std::string owner = Room::owner_of(accepted.address);
   if (!make_room(entrance, &owner)) return refusals_.count(Refusals::Reason::address_limit, accepted.address);
   entrance.room.enter(owner);
@@ -307,7 +307,7 @@ void Front::Rep::queue(Client& client) {
 }
 
 void Front::Rep::call(Client& client) {
-  auto fd = loop::Wire::connect_unix(workers_socket_);
+  auto fd = net::Wire::connect_unix(workers_socket_);
   if (!fd)
     return refuse(client, Refusals::Reason::limit,
                   text_response(503, fmt::format("No worker can be reached: {}", fd.error().text)));
@@ -398,7 +398,7 @@ void Front::Rep::closed(Client& client) {
   look_whether_done();
 }
 
-void Front::Rep::use(std::shared_ptr<const loop::ServerTls> tls) {
+void Front::Rep::use(std::shared_ptr<const net::ServerTls> tls) {
   loop_.post([this, tls = std::move(tls)] { tls_ = tls; });
 }
 
@@ -444,7 +444,7 @@ Front::Front(FrontOptions options, Exchanges& exchanges, BasicAuth& auth, Refusa
 Front::~Front() { mail_->close(); }
 
 void Front::stop(std::chrono::milliseconds patience) { rep_->stop(patience); }
-void Front::use(std::shared_ptr<const loop::ServerTls> tls) { rep_->use(std::move(tls)); }
+void Front::use(std::shared_ptr<const net::ServerTls> tls) { rep_->use(std::move(tls)); }
 std::shared_ptr<Front::Inbox> Front::inbox() const { return mail_; }
 
 }  // namespace web

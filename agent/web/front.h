@@ -12,8 +12,8 @@
 #include <optional>
 #include <string>
 
-#include "loop/acceptor.h"
-#include "loop/server_tls.h"
+#include "net/acceptor.h"
+#include "net/tls/server_tls.h"
 #include "web/admin_access.h"
 #include "web/basic_auth.h"
 #include "web/exchange.h"
@@ -26,13 +26,13 @@ enum class Lane { health, admin, api, stream, other };
 constexpr std::size_t kLanes = 5;
 
 struct FrontOptions {
-  loop::Acceptor tcp;
-  std::optional<loop::Acceptor> admin;
+  net::Acceptor tcp;
+  std::optional<net::Acceptor> admin;
   AdminGroups admin_groups;
-  std::shared_ptr<const loop::ServerTls> tls;  // null: plain HTTP
-  std::string workers_socket;                  // where the workers' server listens
-  std::array<int, kLanes> workers{};           // of each Lane
-  std::size_t most_connections = 0;            // over TCP
+  std::shared_ptr<const net::ServerTls> tls;  // null: plain HTTP
+  std::string workers_socket;                 // where the workers' server listens
+  std::array<int, kLanes> workers{};          // of each Lane
+  std::size_t most_connections = 0;           // over TCP
 };
 
 class Front {
@@ -45,7 +45,7 @@ class Front {
   // closed, and no worker waits for the front.
   void stop(std::chrono::milliseconds patience);
   // For connections to come. Any thread.
-  void use(std::shared_ptr<const loop::ServerTls> tls);
+  void use(std::shared_ptr<const net::ServerTls> tls);
   // Any thread: how many clients are connected.
   std::size_t connections() const { return connections_; }
 

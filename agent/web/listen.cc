@@ -39,7 +39,7 @@ base::Result<> clear_socket(const std::string& path) {
 
 }  // namespace
 
-base::Result<loop::Acceptor> listen_on_address(const std::string& address) {
+base::Result<net::Acceptor> listen_on_address(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const auto refuse = [&] {
     return base::fail(base::Kind::invalid,
@@ -54,16 +54,16 @@ base::Result<loop::Acceptor> listen_on_address(const std::string& address) {
   if (port.empty() || error != std::errc{} || end != port.data() + port.size()) return refuse();
   if (host.find(',') != std::string::npos || (host.find(':') != std::string::npos && host.front() != '['))
     return refuse();
-  auto acceptor = loop::Acceptor::on_tcp(host, number);
+  auto acceptor = net::Acceptor::on_tcp(host, number);
   if (!acceptor)
     return base::fail(acceptor.error().kind, fmt::format("--web.listen-address={}: {}; is another program there?",
                                                          address, acceptor.error().text));
   return acceptor;
 }
 
-base::Result<loop::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups) {
+base::Result<net::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups) {
   TRY_VOID(clear_socket(path));
-  auto acceptor = loop::Acceptor::on_unix(path, groups.changers ? 0666 : 0660);
+  auto acceptor = net::Acceptor::on_unix(path, groups.changers ? 0666 : 0660);
   if (!acceptor)
     return base::fail(acceptor.error().kind, fmt::format("--admin.socket={}: {}", path, acceptor.error().text));
   return acceptor;

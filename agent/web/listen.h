@@ -5,17 +5,17 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "loop/acceptor.h"
+#include "net/acceptor.h"
 #include "web/admin_access.h"
 
 namespace web {
 
 // "[host]:port" as Go's net.Listen has it. Without a host both families are listened on.
-base::Result<loop::Acceptor> listen_on_address(const std::string& address);
+base::Result<net::Acceptor> listen_on_address(const std::string& address);
 
 // Any user may connect: who may change something is told by `groups`. Without a group for changes only the agent's own
 // group may connect. A socket that a crash left is replaced; one that answers belongs to a running agent.
-base::Result<loop::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups);
+base::Result<net::Acceptor> listen_on_admin_socket(const std::string& path, const AdminGroups& groups);
 
 // A folder in which CivetWeb makes its socket. Once it listens, the name goes, and only we can still connect.
 class PrivateSocket {

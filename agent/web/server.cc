@@ -256,9 +256,9 @@ base::Result<> Server::Rep::start_workers() {
 
 base::Result<> Server::Rep::start_front() {
   const AdminGroups groups = admin_groups();
-  TRY(loop::Acceptor tcp, listen_on_address(options.listen_address));
+  TRY(net::Acceptor tcp, listen_on_address(options.listen_address));
   port = tcp.port();
-  std::optional<loop::Acceptor> admin;
+  std::optional<net::Acceptor> admin;
   if (!options.admin_socket.empty()) {
     TRY(admin, listen_on_admin_socket(options.admin_socket, groups));
     admin_path = options.admin_socket;

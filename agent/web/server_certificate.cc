@@ -15,16 +15,16 @@ base::Result<std::string> text_of(const TlsFiles& files) {
   return text + '\n' + authorities;
 }
 
-base::Result<std::shared_ptr<const loop::ServerTls>> tls_of(const TlsFiles& files) {
-  using Client = loop::ServerTlsSettings::Client;
+base::Result<std::shared_ptr<const net::ServerTls>> tls_of(const TlsFiles& files) {
+  using Client = net::ServerTlsSettings::Client;
   const Client client = files.client == ClientCertificate::required ? Client::required
                         : files.client == ClientCertificate::asked  ? Client::asked
                                                                     : Client::not_asked;
-  return loop::ServerTls::read({.cert_file = files.cert_file,
-                                .key_file = files.key_file,
-                                .client_ca_file = files.client_ca_file,
-                                .client = client,
-                                .require_tls13 = files.require_tls13});
+  return net::ServerTls::read({.cert_file = files.cert_file,
+                               .key_file = files.key_file,
+                               .client_ca_file = files.client_ca_file,
+                               .client = client,
+                               .require_tls13 = files.require_tls13});
 }
 
 }  // namespace

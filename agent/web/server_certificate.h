@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/result.h"
-#include "loop/server_tls.h"
+#include "net/tls/server_tls.h"
 #include "web/web_config.h"
 
 namespace web {
@@ -15,18 +15,18 @@ class ServerCertificate {
  public:
   static base::Result<ServerCertificate> read(const TlsFiles& files);
 
-  const std::shared_ptr<const loop::ServerTls>& tls() const { return tls_; }
+  const std::shared_ptr<const net::ServerTls>& tls() const { return tls_; }
   // True if the files changed since and can be used, all of them together: tls() is then another. What cannot be used
   // changes nothing; it is told once.
   bool read_what_changed();
 
  private:
-  ServerCertificate(TlsFiles files, std::string text, std::shared_ptr<const loop::ServerTls> tls)
+  ServerCertificate(TlsFiles files, std::string text, std::shared_ptr<const net::ServerTls> tls)
       : files_(std::move(files)), tried_(std::move(text)), tls_(std::move(tls)) {}
 
   TlsFiles files_;
   std::string tried_;  // certificate, key and clients' authorities as they were read last, for better or worse
-  std::shared_ptr<const loop::ServerTls> tls_;
+  std::shared_ptr<const net::ServerTls> tls_;
 };
 
 }  // namespace web

@@ -9,7 +9,7 @@
 
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
-#include "loop/wire.h"
+#include "net/wire.h"
 
 namespace web {
 
@@ -31,7 +31,7 @@ class WorkerCall {
  private:
   void go_on();
 
-  std::unique_ptr<loop::Wire> wire_;
+  std::unique_ptr<net::Wire> wire_;
   std::string request_;
   std::size_t sent_ = 0;
   std::function<void(std::string_view)> answer_;

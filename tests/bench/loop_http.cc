@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     socket.wait_for_close();
   });
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
+  net::AresResolver resolver(loop);
   http::CurlHttpClient http(loop, resolver);
   int started = 0, ended = 0, good = 0;
   std::vector<loop::Handle> handles(parallel);

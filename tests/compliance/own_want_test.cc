@@ -109,11 +109,11 @@ TEST_CASE("what could not be read for want of a descriptor is read again when th
   const std::string names = surroundings.folder + "/hosts";
   std::ofstream(names) << "127.0.0.1 shop.test\n";
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop, {.servers = "127.0.0.1:1", .hosts_file = names});
+  net::AresResolver resolver(loop, {.servers = "127.0.0.1:1", .hosts_file = names});
   const auto found = [&] {
-    std::optional<base::Result<std::vector<loop::Address>>> told;
-    const auto asking = resolver.resolve("shop.test", 80, loop::Family::any, loop.now() + 5s,
-                                         [&](base::Result<std::vector<loop::Address>> answer) { told = answer; });
+    std::optional<base::Result<std::vector<net::Address>>> told;
+    const auto asking = resolver.resolve("shop.test", 80, net::Family::any, loop.now() + 5s,
+                                         [&](base::Result<std::vector<net::Address>> answer) { told = answer; });
     REQUIRE(fakes::run_until(loop, [&] { return told.has_value(); }));
     return told->has_value();
   };

@@ -20,8 +20,8 @@
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
 #include "http/http_client.h"
-#include "loop/stream.h"
 #include "loop/subprocess.h"
+#include "net/stream.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
@@ -66,9 +66,9 @@ class LocalSystemd final : public loop::Systemd {
 
 struct World {
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
+  net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
-  loop::StreamDialer dialer{loop, resolver};
+  net::StreamDialer dialer{loop, resolver};
   loop::Subprocesses spawner{loop};
   loop::PidWatch pids{loop};
   LocalSystemd systemd{loop};

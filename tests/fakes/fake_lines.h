@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
-#include "loop/line_server.h"
+#include "net/line_server.h"
 
 namespace fakes {
 
-struct FakeLines final : loop::LineServer {
+struct FakeLines final : net::LineServer {
   base::Result<loop::Handle> serve(const std::string& address,
                                    std::function<std::string(const std::string& peer)> line) override {
     struct Place final : loop::Registration {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fakes/fake_loop.h"
-#include "loop/stream.h"
+#include "net/stream.h"
 
 namespace fakes {
 
@@ -23,46 +23,46 @@ struct Peer {
     return {written.begin(), written.begin() + static_cast<std::ptrdiff_t>(tls ? clear : written.size())};
   }
   void fail(model::Reason reason, const std::string& text) {
-    const loop::StreamFailure failure{reason, text};
+    const net::StreamFailure failure{reason, text};
     tell("", &failure);
   }
   FakeLoop& loop;
   std::vector<std::string> written;
-  std::function<void(std::string_view, const loop::StreamFailure*)> on_bytes;
+  std::function<void(std::string_view, const net::StreamFailure*)> on_bytes;
   bool tls = false;
   bool open = true;
   std::size_t clear = 0;  // of `written`, once `tls` is set
 
  private:
-  void tell(const std::string& bytes, const loop::StreamFailure* failure) {
+  void tell(const std::string& bytes, const net::StreamFailure* failure) {
     loop.run_due();
     if (on_bytes) on_bytes(bytes, failure);
     loop.run_due();
   }
 };
 
-class FakeStream final : public loop::Stream {
+class FakeStream final : public net::Stream {
  public:
   explicit FakeStream(Peer& peer) : peer_(peer) {}
   ~FakeStream() override {
     peer_.on_bytes = nullptr;
     peer_.open = false;
   }
-  void write(std::string bytes, std::function<void(const loop::StreamFailure*)> done) override {
+  void write(std::string bytes, std::function<void(const net::StreamFailure*)> done) override {
     if (shaking_) held_.push_back(std::move(bytes));
     else peer_.written.push_back(std::move(bytes));
     if (done) turns_.push_back(peer_.loop.after({}, [done = std::move(done)] { done(nullptr); }));
   }
-  void read(std::function<void(std::string_view, const loop::StreamFailure*)> on_bytes) override {
+  void read(std::function<void(std::string_view, const net::StreamFailure*)> on_bytes) override {
     peer_.on_bytes = std::move(on_bytes);
   }
-  void start_tls(std::shared_ptr<loop::TlsContext>, std::string, std::string_view unread,
-                 std::function<void(const loop::StreamFailure*)> done) override {
+  void start_tls(std::shared_ptr<net::TlsContext>, std::string, std::string_view unread,
+                 std::function<void(const net::StreamFailure*)> done) override {
     peer_.clear = peer_.written.size();
     if (!unread.empty()) {
       turns_.push_back(peer_.loop.after({}, [done = std::move(done), size = unread.size()] {
-        const loop::StreamFailure injected{model::Reason::protocol_error,
-                                           "the test sent " + std::to_string(size) + " bytes more in the clear"};
+        const net::StreamFailure injected{model::Reason::protocol_error,
+                                          "the test sent " + std::to_string(size) + " bytes more in the clear"};
         done(&injected);
       }));
       return;
@@ -75,7 +75,7 @@ class FakeStream final : public loop::Stream {
       done(nullptr);
     }));
   }
-  const loop::PeerChain* peer_chain() const override { return nullptr; }
+  const net::PeerChain* peer_chain() const override { return nullptr; }
   std::string peer() const override { return "the test"; }
 
  private:

@@ -17,7 +17,7 @@
 #include "fakes/probe_world.h"
 #include "fakes/run_until.h"
 #include "http/http_client.h"
-#include "loop/stream.h"
+#include "net/stream.h"
 #include "probe/run_once.h"
 
 namespace fakes {
@@ -25,9 +25,9 @@ namespace fakes {
 struct ProbeKernel {
   ProbeWorld fakes;
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
+  net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
-  loop::StreamDialer dialer{loop, resolver};
+  net::StreamDialer dialer{loop, resolver};
   loop::ThreadedCalls slow_calls{loop};
   probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
                          fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};

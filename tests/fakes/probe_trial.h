@@ -48,7 +48,7 @@ struct ConnectedTrial : Trial {
   using Trial::Trial;
   void connect() {
     start();
-    loop::Connected connected;
+    net::Connected connected;
     connected.stream = std::make_unique<FakeStream>(peer);
     connected.address = "10.0.0.1";
     connected.phases = {{"connect", std::chrono::milliseconds{2}}};

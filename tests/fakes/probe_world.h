@@ -70,25 +70,25 @@ struct FakeHttp final : http::HttpClient {
   Desk<http::HttpRequest, http::HttpResponse> desk;
 };
 
-struct FakeDialer final : loop::Dialer {
+struct FakeDialer final : net::Dialer {
   explicit FakeDialer(FakeLoop& l) : desk(l), pings(l) {}
-  loop::Handle connect(loop::Dial dial, std::function<void(loop::Connected)> done) override {
+  loop::Handle connect(net::Dial dial, std::function<void(net::Connected)> done) override {
     return desk.ask(std::move(dial), std::move(done));
   }
-  loop::Handle ping(loop::Ping ping, std::function<void(loop::Pinged)> done) override {
+  loop::Handle ping(net::Ping ping, std::function<void(net::Pinged)> done) override {
     return pings.ask(std::move(ping), std::move(done));
   }
-  Desk<loop::Dial, loop::Connected> desk;
-  Desk<loop::Ping, loop::Pinged> pings;
+  Desk<net::Dial, net::Connected> desk;
+  Desk<net::Ping, net::Pinged> pings;
 };
 
-struct FakeResolver final : loop::Resolver {
+struct FakeResolver final : net::Resolver {
   explicit FakeResolver(FakeLoop& l) : desk(l) {}
-  loop::Handle resolve(const std::string& name, std::uint16_t, loop::Family, base::Instant,
-                       std::function<void(base::Result<std::vector<loop::Address>>)> done) override {
+  loop::Handle resolve(const std::string& name, std::uint16_t, net::Family, base::Instant,
+                       std::function<void(base::Result<std::vector<net::Address>>)> done) override {
     return desk.ask(name, std::move(done));
   }
-  Desk<std::string, base::Result<std::vector<loop::Address>>> desk;
+  Desk<std::string, base::Result<std::vector<net::Address>>> desk;
 };
 
 struct FakeSpawner final : loop::Spawner {

@@ -20,7 +20,7 @@ std::string in_words(base::WallTime expiry, base::WallTime now) {
 
 // The chain that was verified counts: servers send expired certificates that no client needs. Without one, whatever
 // was sent.
-std::string judge_certificate_age(const loop::PeerChain& chain, const std::string& of, std::chrono::days min_left,
+std::string judge_certificate_age(const net::PeerChain& chain, const std::string& of, std::chrono::days min_left,
                                   base::WallTime now, Outcome& outcome) {
   const bool refused = !chain.verify_error.empty();
   outcome.measurements.push_back({"probe_tls_certificate_refused", refused ? 1.0 : 0.0, {}});

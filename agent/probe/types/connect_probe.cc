@@ -10,12 +10,12 @@ using model::Reason;
 
 void ConnectProbe::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
-  loop::Dial dial = settings_.dial;
+  net::Dial dial = settings_.dial;
   dial.deadline = deadline;
-  connecting_ = context_.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connected(std::move(c)); });
+  connecting_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connected(std::move(c)); });
 }
 
-void ConnectProbe::on_connected(loop::Connected connected) {
+void ConnectProbe::on_connected(net::Connected connected) {
   connected_ = std::move(connected);
   if (!connected_.stream)
     return finish(Outcome::failure(connected_.failure.reason, std::move(connected_.failure.text)));
@@ -29,7 +29,7 @@ void ConnectProbe::on_connected(loop::Connected connected) {
 }
 
 void ConnectProbe::finish(Outcome outcome) {
-  const loop::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
+  const net::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
   if (outcome.up) outcome.text = (settings_.turns.empty() ? "connected to " : "talked to ") + settings_.target;
   const bool mismatch = outcome.reason == Reason::body_mismatch;
   const bool bytes = mismatch && dialogue_ && dialogue_->bytes_missing();
@@ -40,7 +40,7 @@ void ConnectProbe::finish(Outcome outcome) {
   if (dialogue_)
     for (auto& measurement : dialogue_->take_learnt()) outcome.measurements.push_back(std::move(measurement));
   measure_address(connected_.address, connected_.phases, outcome.measurements);
-  const loop::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
+  const net::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
   if (!chain && connected_.tls_seen) chain = &connected_.chain;
   if (chain) {
     measure_chain(*chain, outcome.measurements);

@@ -11,9 +11,9 @@
 namespace probe {
 
 struct ConnectSettings {
-  loop::Dial dial;  // deadline is filled in by each run
+  net::Dial dial;  // deadline is filled in by each run
   std::vector<Turn> turns;
-  std::shared_ptr<loop::TlsContext> starttls;
+  std::shared_ptr<net::TlsContext> starttls;
   std::string target;
 };
 
@@ -24,16 +24,16 @@ class ConnectProbe : public Probe {
 
  protected:
   // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS.
-  virtual void judge(const loop::PeerChain&, model::Outcome&) const {}
+  virtual void judge(const net::PeerChain&, model::Outcome&) const {}
 
  private:
-  void on_connected(loop::Connected connected);
+  void on_connected(net::Connected connected);
   void finish(model::Outcome outcome);
 
   const Context& context_;
   const ConnectSettings& settings_;
   Done done_;
-  loop::Connected connected_;
+  net::Connected connected_;
   loop::Handle connecting_;
   std::unique_ptr<Dialogue> dialogue_;
 };

@@ -60,17 +60,17 @@ class HeldConnection final : public EventSource {
 
  private:
   void connect() {
-    loop::Dial dial = settings_.dial;
+    net::Dial dial = settings_.dial;
     dial.deadline = context_.scheduler.now() + kForever;
-    pending_ = context_.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connected(std::move(c)); });
+    pending_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connected(std::move(c)); });
   }
 
-  void on_connected(loop::Connected connected) {
+  void on_connected(net::Connected connected) {
     if (!connected.stream) return try_later();
     stream_ = std::move(connected.stream);
     since_ = context_.scheduler.now();
     // What the peer says is of no interest; that it has stopped being there is.
-    stream_->read([this](std::string_view bytes, const loop::StreamFailure* failure) {
+    stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) {
       if (failure) lost(failure->text);
       else if (bytes.empty()) lost(settings_.target + " closed the connection that was held");
     });
@@ -93,7 +93,7 @@ class HeldConnection final : public EventSource {
   const Context& context_;
   const ConnectSettings& settings_;
   OnEvent on_event_;
-  std::unique_ptr<loop::Stream> stream_;
+  std::unique_ptr<net::Stream> stream_;
   base::Instant since_{};
   base::Duration pause_ = kFirstPause;
   loop::Handle pending_;

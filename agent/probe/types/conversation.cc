@@ -24,22 +24,22 @@ std::string label_text(std::string_view bytes) {
 
 void Conversation::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
-  loop::Dial dial = dial_;
+  net::Dial dial = dial_;
   dial.deadline = deadline;
-  connecting_ = context_.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connection(std::move(c)); });
+  connecting_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connection(std::move(c)); });
 }
 
-void Conversation::on_connection(loop::Connected connection) {
+void Conversation::on_connection(net::Connected connection) {
   connection_ = std::move(connection);
   if (!connection_.stream)
     return finish(Outcome::failure(connection_.failure.reason, std::move(connection_.failure.text)));
   connected_at_ = context_.scheduler.now();
   connection_.stream->read(
-      [this](std::string_view bytes, const loop::StreamFailure* failure) { on_bytes(bytes, failure); });
+      [this](std::string_view bytes, const net::StreamFailure* failure) { on_bytes(bytes, failure); });
   connected();
 }
 
-void Conversation::on_bytes(std::string_view bytes, const loop::StreamFailure* failure) {
+void Conversation::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
   if (finished()) return;
   if (failure) return finish(Outcome::failure(failure->reason, failure->text));
   if (bytes.empty() && closed_by_peer()) return;
@@ -53,20 +53,20 @@ void Conversation::on_bytes(std::string_view bytes, const loop::StreamFailure* f
 }
 
 void Conversation::say(std::string bytes) {
-  connection_.stream->write(std::move(bytes), [this](const loop::StreamFailure* failure) {
+  connection_.stream->write(std::move(bytes), [this](const net::StreamFailure* failure) {
     if (failure && !finished()) finish(Outcome::failure(failure->reason, failure->text));
   });
 }
 
 void Conversation::say_last(std::string bytes, Outcome outcome) {
-  connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const loop::StreamFailure*) {
+  connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const net::StreamFailure*) {
     if (!finished()) finish(outcome);
   });
 }
 
-void Conversation::go_on_in_tls(std::shared_ptr<loop::TlsContext> tls) {
+void Conversation::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
   upgrading_ = true;
-  connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const loop::StreamFailure* failure) {
+  connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const net::StreamFailure* failure) {
     if (finished()) return;
     if (failure) return finish(Outcome::failure(failure->reason, failure->text));
     upgrading_ = false;
@@ -79,7 +79,7 @@ void Conversation::finish(Outcome outcome) {
   if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
   measure(outcome);
   if (dial_.unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
-  const loop::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
+  const net::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
   if (!chain && connection_.tls_seen) chain = &connection_.chain;
   if (chain) {
     measure_chain(*chain, outcome.measurements);

@@ -15,7 +15,7 @@ namespace probe {
 class Conversation : public Probe {
  public:
   // `dial` lives as long as the Conversation; its deadline is filled in by the run.
-  Conversation(const Context& context, const loop::Dial& dial) : context_(context), dial_(dial) {}
+  Conversation(const Context& context, const net::Dial& dial) : context_(context), dial_(dial) {}
   void start(base::Instant deadline, Done done) final;
 
  protected:
@@ -27,14 +27,14 @@ class Conversation : public Probe {
   // Last words of the type's own: measurements of what was learnt until then, with the phases. Once, by finish().
   virtual void measure(model::Outcome&) {}
   // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS, and last.
-  virtual void judge(const loop::PeerChain&, model::Outcome&) const {}
+  virtual void judge(const net::PeerChain&, model::Outcome&) const {}
 
   void say(std::string bytes);
   // Takes leave: the run ends with `outcome` once the bytes are on their way.
   void say_last(std::string bytes, model::Outcome outcome);
   // The connection goes on in TLS, once what was said is on its way; then connected() is called again, or the run
   // fails. Bytes that received() has not taken by now came unprotected and cannot be trusted: the run fails.
-  void go_on_in_tls(std::shared_ptr<loop::TlsContext> tls);
+  void go_on_in_tls(std::shared_ptr<net::TlsContext> tls);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);
   bool finished() const { return !done_; }
@@ -43,15 +43,15 @@ class Conversation : public Probe {
   std::string peer() const { return connection_.stream ? connection_.stream->peer() : ""; }
 
  private:
-  void on_connection(loop::Connected connection);
-  void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
+  void on_connection(net::Connected connection);
+  void on_bytes(std::string_view bytes, const net::StreamFailure* failure);
 
   const Context& context_;
-  const loop::Dial& dial_;
+  const net::Dial& dial_;
   Done done_;
   bool upgrading_ = false;
   base::Instant connected_at_{};
-  loop::Connected connection_;
+  net::Connected connection_;
   loop::Handle connecting_;
   std::string unread_;
 };

@@ -79,8 +79,8 @@ std::string line_to_send(const Turn& turn, const base::Regex* captures, const st
   return out;
 }
 
-Dialogue::Dialogue(const std::vector<Turn>& turns, std::unique_ptr<loop::Stream> stream,
-                   std::shared_ptr<loop::TlsContext> starttls, std::string server_name,
+Dialogue::Dialogue(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+                   std::shared_ptr<net::TlsContext> starttls, std::string server_name,
                    std::function<void(model::Outcome)> done)
     : turns_(turns),
       stream_(std::move(stream)),
@@ -90,11 +90,11 @@ Dialogue::Dialogue(const std::vector<Turn>& turns, std::unique_ptr<loop::Stream>
 
 void Dialogue::start() {
   if (!turns_.empty())
-    stream_->read([this](std::string_view bytes, const loop::StreamFailure* failure) { on_bytes(bytes, failure); });
+    stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) { on_bytes(bytes, failure); });
   go_on();
 }
 
-void Dialogue::on_bytes(std::string_view bytes, const loop::StreamFailure* failure) {
+void Dialogue::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
   if (!done_) return;
   if (failure) {
     if (failure->reason == Reason::read_timeout && heard_) return on_end();
@@ -178,7 +178,7 @@ void Dialogue::go_on() {
         }
         step_ = Step::wait;
         stream_->write(turn.send_bytes.empty() ? line_to_send(turn, captures_, matched_) + "\n" : turn.send_bytes,
-                       [this](const loop::StreamFailure* failure) {
+                       [this](const net::StreamFailure* failure) {
                          if (failure) return fail(failure->reason, failure->text);
                          step_ = Step::starttls;
                          go_on();
@@ -190,7 +190,7 @@ void Dialogue::go_on() {
           // The line in which expect_bytes was found is the answer as a whole.
           if (const std::size_t end = received_.find('\n'); !turn.expect_bytes.empty() && end != std::string::npos)
             received_.erase(0, end + 1);
-          stream_->start_tls(starttls_, server_name_, received_, [this](const loop::StreamFailure* failure) {
+          stream_->start_tls(starttls_, server_name_, received_, [this](const net::StreamFailure* failure) {
             if (failure) return fail(failure->reason, failure->text);
             ++turn_;
             heard_ = false;

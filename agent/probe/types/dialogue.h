@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "config/schema.h"
-#include "loop/stream.h"
 #include "model/outcome.h"
+#include "net/stream.h"
 #include "probe/types/values.h"
 
 namespace probe {
@@ -50,11 +50,11 @@ std::string line_to_send(const Turn& turn, const base::Regex* captures, const st
 // own deadline ends it. Dropping it closes the stream.
 class Dialogue {
  public:
-  Dialogue(const std::vector<Turn>& turns, std::unique_ptr<loop::Stream> stream,
-           std::shared_ptr<loop::TlsContext> starttls, std::string server_name,
+  Dialogue(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+           std::shared_ptr<net::TlsContext> starttls, std::string server_name,
            std::function<void(model::Outcome)> done);
   void start();
-  const loop::Stream& stream() const { return *stream_; }
+  const net::Stream& stream() const { return *stream_; }
   // What `labels` of the turns so far have learnt: one probe_expect_info per turn.
   Measurements take_learnt() { return std::move(learnt_); }
   // Once failed with body_mismatch: it was bytes that did not come, not a line.
@@ -67,13 +67,13 @@ class Dialogue {
   bool line_came(const Turn& turn);  // false: not yet
   bool bytes_came(const Turn& turn);
   void learn(const Turn& turn);
-  void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
+  void on_bytes(std::string_view bytes, const net::StreamFailure* failure);
   void on_end();
   void fail(model::Reason reason, const std::string& text);
 
   const std::vector<Turn>& turns_;
-  std::unique_ptr<loop::Stream> stream_;
-  std::shared_ptr<loop::TlsContext> starttls_;
+  std::unique_ptr<net::Stream> stream_;
+  std::shared_ptr<net::TlsContext> starttls_;
   std::string server_name_;
   std::function<void(model::Outcome)> done_;
   std::size_t turn_ = 0;

@@ -29,7 +29,7 @@ struct DnsSettings {
   int port = 0;
   std::string transport_protocol = "udp";
   bool dns_over_tls = false;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   IpProtocol ip_protocol;
   SourceAddress source_ip_address;
   std::string query_name;
@@ -139,7 +139,7 @@ std::string judge_records(const AnswerRules& rules, const std::vector<DnsRecord>
 struct Prepared {
   DnsSettings settings;
   DnsQuestion question;
-  loop::Dial dial;
+  net::Dial dial;
   std::string target;
 };
 

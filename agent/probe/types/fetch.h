@@ -22,7 +22,7 @@ struct FetchSettings {
   std::string proxy_url;
   IpProtocol ip_protocol;
   std::size_t body_limit = 1024 * 1024;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
 };
@@ -46,8 +46,7 @@ void add_fetch_keys(config::Schema<T>& schema) {
       .reach(config::Reach::listed)
       .optional("body_limit", static_cast<std::size_t T::*>(&Fetch::body_limit),
                 "Longest body in bytes, unpacked; a longer one is too_large.")
-      .optional("tls_config", static_cast<loop::TlsSettings T::*>(&Fetch::tls_config), tls_schema(),
-                "How to speak TLS.")
+      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Fetch::tls_config), tls_schema(), "How to speak TLS.")
       .optional("basic_auth", static_cast<std::optional<BasicAuth> T::*>(&Fetch::basic_auth), basic_auth_schema(),
                 "User and password to send.")
       .optional("authorization", static_cast<std::optional<Authorization> T::*>(&Fetch::authorization),

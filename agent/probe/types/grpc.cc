@@ -24,7 +24,7 @@ struct GrpcSettings {
   std::string unix_socket;
   std::string service;
   bool tls = false;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   IpProtocol ip_protocol;
   HeaderLines metadata;
 };

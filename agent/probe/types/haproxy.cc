@@ -61,7 +61,7 @@ std::vector<std::string> cells_of(std::string_view line) {
 
 struct Prepared {
   HaproxySettings settings;
-  loop::Dial dial;
+  net::Dial dial;
   std::string target;
 };
 

@@ -52,7 +52,7 @@ struct HttpSettings {
   Http2Choice http2;
   std::string compression;
   std::size_t body_limit = 64 * 1024;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
   std::optional<OAuth2> oauth2;
@@ -347,7 +347,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.http2 = http.http2.choice;
   request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
-  if (http.tls_config != loop::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
+  if (http.tls_config != net::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
   // A token is fetched by the library, and what is asked with it goes the same way.
   if (!http.oauth2) prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);

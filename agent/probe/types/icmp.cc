@@ -46,7 +46,7 @@ const config::Schema<IcmpSettings>& schema() {
 }
 
 struct Prepared {
-  loop::Ping ping;
+  net::Ping ping;
   std::string target;
 };
 
@@ -56,13 +56,13 @@ class IcmpProbe final : public Probe {
 
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
-    loop::Ping ping = prepared_.ping;
+    net::Ping ping = prepared_.ping;
     ping.deadline = deadline;
-    asking_ = context_.dialer.ping(std::move(ping), [this](loop::Pinged p) { answered(std::move(p)); });
+    asking_ = context_.dialer.ping(std::move(ping), [this](net::Pinged p) { answered(std::move(p)); });
   }
 
  private:
-  void answered(loop::Pinged pinged) {
+  void answered(net::Pinged pinged) {
     Outcome outcome = pinged.failure.reason == Reason::none
                           ? Outcome::success(said(pinged))
                           : Outcome::failure(pinged.failure.reason, std::move(pinged.failure.text));
@@ -79,7 +79,7 @@ class IcmpProbe final : public Probe {
     std::exchange(done_, nullptr)(std::move(outcome));
   }
 
-  static std::string said(const loop::Pinged& pinged) {
+  static std::string said(const net::Pinged& pinged) {
     const base::Duration rtt = pinged.phases.empty() ? base::Duration{} : pinged.phases.back().took;
     return pinged.address + " answered in " + base::format_duration(std::chrono::ceil<base::Millis>(rtt));
   }

@@ -33,7 +33,7 @@ struct JourneySettings {
   IpProtocol ip_protocol;
   bool follow_redirects = true;
   std::size_t body_limit = 256 * 1024;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
 };
 
 void read_variables(const config::Node& node, JourneySettings& out, const std::string& path, config::Errors& errors) {
@@ -100,7 +100,7 @@ const config::Schema<JourneySettings>& schema() {
 
 struct Prepared {
   JourneySettings settings;
-  std::shared_ptr<loop::TlsContext> tls;
+  std::shared_ptr<net::TlsContext> tls;
   std::string target;
 };
 
@@ -324,7 +324,7 @@ class JourneyProbe final : public Probe {
   std::optional<Outcome> failure_;  // the first step that failed
   Measurements measured_;
   std::vector<model::Phase> phases_;
-  std::optional<loop::PeerChain> chain_;
+  std::optional<net::PeerChain> chain_;
   loop::Handle pending_;
 };
 
@@ -343,7 +343,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
         errors.add(node.find("headers").mark(), path + ".headers." + name,
                    "there is no variable '" + used + "' from the beginning; set this header in the steps that have it");
   prepare_steps(journey.steps, std::move(known), journey.base_url, path + ".steps", errors);
-  if (journey.tls_config != loop::TlsSettings{}) prepared.tls = tls_context(journey.tls_config, node, path, errors);
+  if (journey.tls_config != net::TlsSettings{}) prepared.tls = tls_context(journey.tls_config, node, path, errors);
   prepared.target =
       journey.base_url.empty() && !journey.steps.empty() ? journey.steps[0].request.url.text() : journey.base_url;
   prepared.target += " in " + std::to_string(journey.steps.size()) + " steps";

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "loop/listeners.h"
+#include "net/listeners.h"
 #include "probe/common_keys.h"
 #include "probe/registry.h"
 #include "probe/types/values.h"
@@ -14,9 +14,9 @@
 namespace probe {
 namespace {
 
-using loop::Listener;
 using model::Outcome;
 using model::Reason;
+using net::Listener;
 
 struct ListenerSettings {
   int port = 0;
@@ -98,7 +98,7 @@ class ListenerProbe final : public Probe {
 
   void start(base::Instant, Done done) override {
     looking_ = context_.scheduler.after({}, [this, done = std::move(done)] {
-      auto all = loop::tcp_listeners(static_cast<std::uint16_t>(settings_.port));
+      auto all = net::tcp_listeners(static_cast<std::uint16_t>(settings_.port));
       // Not knowing is no verdict on the service.
       if (!all) return done(Outcome::failure(Reason::agent_overloaded, all.error().text));
       done(judge(settings_, target_, std::move(*all)));

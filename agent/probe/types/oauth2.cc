@@ -83,7 +83,7 @@ const config::Schema<OAuth2>& oauth2_schema() {
 
 TokenSource::TokenSource(OAuth2 client, const config::Node& node, const std::string& path, config::Errors& errors)
     : client_(std::move(client)) {
-  if (client_.tls_config != loop::TlsSettings{}) tls_ = tls_context(client_.tls_config, node, path, errors);
+  if (client_.tls_config != net::TlsSettings{}) tls_ = tls_context(client_.tls_config, node, path, errors);
 }
 
 base::Result<http::HttpRequest> TokenSource::request(Style style) const {

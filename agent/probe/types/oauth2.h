@@ -22,7 +22,7 @@ struct OAuth2 {
   std::string token_url;
   std::vector<std::string> scopes;
   std::map<std::string, std::string> endpoint_params;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   std::string proxy_url;
   std::string no_proxy;
 };
@@ -49,7 +49,7 @@ class TokenSource {
   base::Result<> take(const http::HttpResponse& response, base::Instant now);
 
   OAuth2 client_;
-  std::shared_ptr<loop::TlsContext> tls_;
+  std::shared_ptr<net::TlsContext> tls_;
   Style style_ = Style::unknown;
   std::string header_;
   base::Instant good_until_{};

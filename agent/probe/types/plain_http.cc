@@ -21,7 +21,7 @@ bool has_header(const http::HttpRequest& request, std::string_view name) {
 }
 
 // host, host:port or [v6]:port. Nothing for what is unusual: the library answers for that.
-bool read_authority(std::string_view authority, std::uint16_t usual_port, loop::Dial& dial) {
+bool read_authority(std::string_view authority, std::uint16_t usual_port, net::Dial& dial) {
   const bool bracketed = authority.starts_with("[");
   const std::size_t host_end = bracketed ? authority.find(']') : std::min(authority.find(':'), authority.size());
   if (host_end == std::string_view::npos || authority.find('@') != std::string_view::npos) return false;
@@ -61,7 +61,7 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
     if (!request.unix_socket.empty() || plain.dial.host.ends_with('.') ||
         plain.dial.host.find('%') != std::string::npos)
       return std::nullopt;
-    auto context = request.tls != nullptr ? request.tls : loop::TlsContext::get({}).value_or(nullptr);
+    auto context = request.tls != nullptr ? request.tls : net::TlsContext::get({}).value_or(nullptr);
     if (context == nullptr) return std::nullopt;
     plain.dial.tls = std::move(context);
     plain.dial.alpn = "http/1.1";
@@ -96,12 +96,12 @@ PlainExchange::PlainExchange(const Context& context, const PlainRequest& request
       authorization_(std::move(authorization)),
       done_(std::move(done)),
       answer_(request.method, request.body_limit) {
-  loop::Dial dial = request.dial;
+  net::Dial dial = request.dial;
   dial.deadline = deadline;
-  connecting_ = context.dialer.connect(std::move(dial), [this](loop::Connected c) { on_connected(std::move(c)); });
+  connecting_ = context.dialer.connect(std::move(dial), [this](net::Connected c) { on_connected(std::move(c)); });
 }
 
-void PlainExchange::on_connected(loop::Connected connected) {
+void PlainExchange::on_connected(net::Connected connected) {
   http::HttpResponse& response = answer_.response();
   response.phases = std::move(connected.phases);
   response.address = std::move(connected.address);
@@ -116,10 +116,10 @@ void PlainExchange::on_connected(loop::Connected connected) {
   bytes += request_.body;
   // A peer that answers without reading all of a request is heard; its refusal comes with the reading.
   stream_->write(std::move(bytes), nullptr);
-  stream_->read([this](std::string_view b, const loop::StreamFailure* failure) { on_bytes(b, failure); });
+  stream_->read([this](std::string_view b, const net::StreamFailure* failure) { on_bytes(b, failure); });
 }
 
-void PlainExchange::on_bytes(std::string_view bytes, const loop::StreamFailure* failure) {
+void PlainExchange::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
   if (!done_) return;
   if (failure) {
     if (failure->reason != Reason::read_timeout) return fail(failure->reason, failure->text);

@@ -15,7 +15,7 @@
 namespace probe {
 
 struct PlainRequest {
-  loop::Dial dial;   // deadline is filled in by each run
+  net::Dial dial;    // deadline is filled in by each run
   std::string head;  // request line and headers, without the empty line after them
   std::string method;
   std::string body;
@@ -32,8 +32,8 @@ class PlainExchange {
                 std::function<void(http::HttpResponse)> done);
 
  private:
-  void on_connected(loop::Connected connected);
-  void on_bytes(std::string_view bytes, const loop::StreamFailure* failure);
+  void on_connected(net::Connected connected);
+  void on_bytes(std::string_view bytes, const net::StreamFailure* failure);
   void finish();
   void fail(model::Reason reason, std::string text);
 
@@ -43,7 +43,7 @@ class PlainExchange {
   std::function<void(http::HttpResponse)> done_;
   HttpAnswer answer_;
   loop::Handle connecting_;
-  std::unique_ptr<loop::Stream> stream_;
+  std::unique_ptr<net::Stream> stream_;
   base::Instant phase_began_{};
   bool heard_ = false;
 };

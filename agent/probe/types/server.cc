@@ -18,8 +18,8 @@ void check_login(const LoginSettings& login, const config::Complain& complain) {
     complain("password_file", "cannot stand beside password");
 }
 
-loop::Dial dial_of(const ServerSettings& server) {
-  loop::Dial dial;
+net::Dial dial_of(const ServerSettings& server) {
+  net::Dial dial;
   dial.unix_path = server.unix_socket;
   dial.host = server.host;
   dial.port = static_cast<std::uint16_t>(server.port);

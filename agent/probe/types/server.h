@@ -17,7 +17,7 @@ struct ServerSettings {
   int port = 0;  // the type's own default
   std::string unix_socket;
   bool tls = false;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   IpProtocol ip_protocol;
 };
 
@@ -48,7 +48,7 @@ void add_server_keys(config::Schema<T>& schema, const ServerHelp& help = {}) {
     schema.optional("unix_socket", static_cast<std::string T::*>(&Server::unix_socket), help.unix_socket)
         .reach(config::Reach::file, config::Place::path);
   schema.optional("tls", static_cast<bool T::*>(&Server::tls), help.tls)
-      .optional("tls_config", static_cast<loop::TlsSettings T::*>(&Server::tls_config), tls_schema(),
+      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Server::tls_config), tls_schema(),
                 "How to speak TLS.")
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Server::ip_protocol), "Addresses to use: any, ip4 or ip6.")
       .reach(config::Reach::listed)
@@ -79,12 +79,12 @@ void add_login_keys(config::Schema<T>& schema, Username username, const char* us
 template <typename T>
 struct ServerTarget {
   T settings;
-  loop::Dial dial;
-  std::shared_ptr<loop::TlsContext> tls;  // of a type that agrees on TLS first; `dial` has none then
-  std::string target;                     // "127.0.0.1:6379", or the socket's path
+  net::Dial dial;
+  std::shared_ptr<net::TlsContext> tls;  // of a type that agrees on TLS first; `dial` has none then
+  std::string target;                    // "127.0.0.1:6379", or the socket's path
 };
 
-loop::Dial dial_of(const ServerSettings& server);
+net::Dial dial_of(const ServerSettings& server);
 std::string target_of(const ServerSettings& server);
 
 enum class TlsBegins { at_once, when_agreed };

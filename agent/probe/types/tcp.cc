@@ -14,7 +14,7 @@ struct TcpSettings {
   std::string host;
   int port = 0;
   bool tls = false;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   IpProtocol ip_protocol;
   SourceAddress source_ip_address;
   std::vector<Turn> query_response;

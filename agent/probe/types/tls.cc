@@ -92,7 +92,7 @@ struct TlsProbeSettings {
   int port = 443;
   int min_days = 14;
   std::string starttls;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   IpProtocol ip_protocol;
 };
 
@@ -163,7 +163,7 @@ class TlsProbe final : public ConnectProbe {
       : ConnectProbe(context, prepared.connect), context_(context), prepared_(prepared) {}
 
  private:
-  void judge(const loop::PeerChain& chain, Outcome& outcome) const override {
+  void judge(const net::PeerChain& chain, Outcome& outcome) const override {
     const std::string words = judge_certificate_age(chain, prepared_.connect.target, prepared_.min_left,
                                                     context_.scheduler.wall_now(), outcome);
     if (outcome.up && !words.empty()) outcome.text = words;

@@ -46,7 +46,7 @@ const config::Schema<UdpSettings>& schema() {
 }
 
 struct Prepared {
-  loop::Dial dial;
+  net::Dial dial;
   std::string send;
   Pattern expect;
   std::string expect_bytes;

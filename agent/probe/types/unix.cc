@@ -12,7 +12,7 @@ namespace {
 struct UnixSettings {
   std::string path;
   bool tls = false;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   std::vector<Turn> query_response;
 };
 

@@ -24,7 +24,7 @@ std::optional<double> address_hash(const std::string& address) {
 }
 
 // Named as the ssl_exporter names them: it has no others, and boards exist.
-void measure_staple(const loop::Staple& staple, Measurements& out) {
+void measure_staple(const net::Staple& staple, Measurements& out) {
   out.push_back({"probe_ssl_ocsp_response_stapled", staple.stapled ? 1.0 : 0.0, {}});
   if (staple.status) out.push_back({"probe_ssl_ocsp_response_status", static_cast<double>(*staple.status), {}});
   const auto add = [&](const char* name, const std::optional<base::WallTime>& time) {
@@ -54,7 +54,7 @@ std::string show(const Pattern& value) { return value.regex ? value.regex->patte
 
 bool read(const config::Node& node, IpProtocol& out, std::string& why) {
   static const std::vector<std::string> names{"any", "ip4", "ip6"};
-  static constexpr std::array families{loop::Family::any, loop::Family::v4, loop::Family::v6};
+  static constexpr std::array families{net::Family::any, net::Family::v4, net::Family::v6};
   std::size_t index = 0;
   if (!config::read_one_of(node, names, index, why)) return false;
   out.family = families[index];
@@ -62,12 +62,12 @@ bool read(const config::Node& node, IpProtocol& out, std::string& why) {
 }
 
 std::string show(const IpProtocol& value) {
-  return value.family == loop::Family::any ? "any" : value.family == loop::Family::v4 ? "ip4" : "ip6";
+  return value.family == net::Family::any ? "any" : value.family == net::Family::v4 ? "ip4" : "ip6";
 }
 
-loop::Family SourceAddress::family(loop::Family wanted) const {
+net::Family SourceAddress::family(net::Family wanted) const {
   if (literal.empty()) return wanted;
-  return literal.find(':') == std::string::npos ? loop::Family::v4 : loop::Family::v6;
+  return literal.find(':') == std::string::npos ? net::Family::v4 : net::Family::v6;
 }
 
 bool read(const config::Node& node, SourceAddress& out, std::string& why) {
@@ -98,8 +98,8 @@ bool read(const config::Node& node, HeaderLines& out, std::string& why) {
 
 std::string show(const HeaderLines&) { return "{}"; }
 
-const config::Schema<loop::TlsSettings>& tls_schema() {
-  using loop::TlsSettings;
+const config::Schema<net::TlsSettings>& tls_schema() {
+  using net::TlsSettings;
   static const auto schema =
       config::Schema<TlsSettings>("tls_config")
           .optional("ca_file", &TlsSettings::ca_file,
@@ -138,9 +138,9 @@ const config::Schema<loop::TlsSettings>& tls_schema() {
   return schema;
 }
 
-std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
-                                              const std::string& path, config::Errors& errors) {
-  auto context = loop::TlsContext::get(settings);
+std::shared_ptr<net::TlsContext> tls_context(const net::TlsSettings& settings, const config::Node& node,
+                                             const std::string& path, config::Errors& errors) {
+  auto context = net::TlsContext::get(settings);
   const config::Node found = node.find("tls_config");
   const config::Mark at = found.is_null() ? node.mark() : found.mark();
   if (!context) {
@@ -152,7 +152,7 @@ std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings,
   return std::move(*context);
 }
 
-void measure_chain(const loop::PeerChain& chain, Measurements& out) {
+void measure_chain(const net::PeerChain& chain, Measurements& out) {
   if (chain.earliest_expiry)
     out.push_back({"probe_ssl_earliest_cert_expiry", base::seconds(*chain.earliest_expiry), {}});
   if (chain.last_chain_expiry)

@@ -9,9 +9,9 @@
 #include "base/regex.h"
 #include "config/schema.h"
 #include "http/http_client.h"
-#include "loop/resolver.h"
-#include "loop/tls.h"
 #include "model/outcome.h"
+#include "net/resolver.h"
+#include "net/tls/tls.h"
 
 namespace probe {
 
@@ -24,7 +24,7 @@ std::string show(const Pattern& value);
 
 // Which of a name's addresses may be used: any, ip4 or ip6.
 struct IpProtocol {
-  loop::Family family = loop::Family::any;
+  net::Family family = net::Family::any;
 };
 bool read(const config::Node& node, IpProtocol& out, std::string& why);
 std::string show(const IpProtocol& value);
@@ -33,7 +33,7 @@ std::string show(const IpProtocol& value);
 struct SourceAddress {
   std::string literal;
   // Only addresses of its own family can be reached from it.
-  loop::Family family(loop::Family wanted) const;
+  net::Family family(net::Family wanted) const;
 };
 bool read(const config::Node& node, SourceAddress& out, std::string& why);
 std::string show(const SourceAddress& value);
@@ -46,17 +46,17 @@ bool read(const config::Node& node, HeaderLines& out, std::string& why);
 std::string show(const HeaderLines& value);
 
 // tls_config, in Prometheus' words.
-const config::Schema<loop::TlsSettings>& tls_schema();
+const config::Schema<net::TlsSettings>& tls_schema();
 
 // The context for these settings; null with a mistake at `node` when they contradict each other. A file that cannot be
 // used is a warning: runs fail until it can be.
-std::shared_ptr<loop::TlsContext> tls_context(const loop::TlsSettings& settings, const config::Node& node,
-                                              const std::string& path, config::Errors& errors);
+std::shared_ptr<net::TlsContext> tls_context(const net::TlsSettings& settings, const config::Node& node,
+                                             const std::string& path, config::Errors& errors);
 
 using Measurements = std::vector<model::Measurement>;
 
 // probe_ssl_* and probe_tls_* of what the peer showed, also if it did not verify.
-void measure_chain(const loop::PeerChain& chain, Measurements& out);
+void measure_chain(const net::PeerChain& chain, Measurements& out);
 // The names of those measurements, behind `others`: for Type::other_measurements.
 std::vector<std::string_view> with_chain(std::vector<std::string_view> others);
 // probe_ip_protocol and probe_ip_addr_hash of a literal address, and probe_dns_lookup_time_seconds of the phases'

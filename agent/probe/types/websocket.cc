@@ -30,7 +30,7 @@ struct WebsocketSettings {
   Pattern expect;
   std::vector<Turn> query_response;
   bool ping = true;
-  loop::TlsSettings tls_config;
+  net::TlsSettings tls_config;
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
   IpProtocol ip_protocol;
@@ -77,7 +77,7 @@ const config::Schema<WebsocketSettings>& schema() {
 }
 
 struct Prepared {
-  loop::Dial dial;
+  net::Dial dial;
   std::string head;  // of the request, without the key and the empty line
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;

@@ -34,10 +34,10 @@
 #include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "loop/pid_watch.h"
-#include "loop/resolver.h"
-#include "loop/stream.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
+#include "net/resolver.h"
+#include "net/stream.h"
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 
@@ -114,9 +114,9 @@ struct NoSystemd final : loop::Systemd {
 // The agent's side, as app/ puts it together.
 struct Agent {
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
+  net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
-  loop::StreamDialer dialer{loop, resolver};
+  net::StreamDialer dialer{loop, resolver};
   loop::Subprocesses spawner{loop};
   loop::PidWatch pids{loop};
   NoSystemd systemd;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "loop/hosts_file.h"
+#include "net/hosts_file.h"
 
 namespace {
 
@@ -19,15 +19,15 @@ struct Lists {
   bool allows(const std::string& target, const std::string& hostname = "") const {
     return targets.boundary(target, hostname).has_value();
   }
-  std::shared_ptr<const loop::Boundary> run(const std::string& target) const {
+  std::shared_ptr<const net::Boundary> run(const std::string& target) const {
     auto boundary = targets.boundary(target, "");
     REQUIRE_MESSAGE(boundary.has_value(), boundary.error().text);
     return *boundary;
   }
 };
 
-loop::Address address(const std::string& text) {
-  const auto found = loop::parse_literal(text);
+net::Address address(const std::string& text) {
+  const auto found = net::parse_literal(text);
   REQUIRE_FALSE(found.empty());
   return found.front();
 }

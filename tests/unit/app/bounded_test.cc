@@ -16,7 +16,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
-#include "loop/stream.h"
+#include "net/stream.h"
 #include "probe/run_once.h"
 
 namespace {
@@ -29,9 +29,9 @@ struct Node {
   std::filesystem::path folder;
   fakes::ProbeWorld fakes;
   loop::EventLoop loop{loop::EpollChanges::at_once};  // the servers have threads
-  loop::AresResolver resolver;
+  net::AresResolver resolver;
   http::CurlHttpClient http{loop, resolver};
-  loop::StreamDialer dialer{loop, resolver};
+  net::StreamDialer dialer{loop, resolver};
   loop::ThreadedCalls slow_calls{loop};
   probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
                          fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};

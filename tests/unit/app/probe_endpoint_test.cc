@@ -27,8 +27,8 @@ struct Endpoint {
     endpoint->run({"tcp_connect", "127.0.0.1:6379", "", timeout},
                   [this](base::Result<web::ProbeAnswer> answer) { answers.push_back(std::move(answer)); });
   }
-  static loop::Connected refused() {
-    loop::Connected connected;
+  static net::Connected refused() {
+    net::Connected connected;
     connected.failure = {model::Reason::refused, "connect to 127.0.0.1:6379: Connection refused"};
     return connected;
   }

@@ -22,7 +22,7 @@ namespace {
 
 struct World {
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
+  net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
 
   http::HttpResponse ask(http::HttpRequest request, base::Duration limit = 10s) {
@@ -203,7 +203,7 @@ TEST_CASE("what never reaches a server has its reason too") {
            Row{{.url = "http://127.0.0.1:" + dead, .headers = {{"X", "a\r\nY: b"}}},
                Reason::protocol_error,
                "the method or a header has a line break in it"},
-           Row{{.url = "http://127.0.0.1:" + dead, .family = loop::Family::v6},
+           Row{{.url = "http://127.0.0.1:" + dead, .family = net::Family::v6},
                Reason::dns_error,
                "127.0.0.1 is no IPv6 address"},
        }) {
@@ -328,15 +328,15 @@ TEST_CASE("redirects are followed with the method changed as browsers change it,
 }
 
 TEST_CASE("names are resolved by the resolver and never by curl") {
-  struct OneAddress final : loop::Resolver {
+  struct OneAddress final : net::Resolver {
     explicit OneAddress(loop::EventLoop& l) : real(l) {}
-    loop::Handle resolve(const std::string& name, std::uint16_t port, loop::Family family, base::Instant deadline,
-                         std::function<void(base::Result<std::vector<loop::Address>>)> done) override {
+    loop::Handle resolve(const std::string& name, std::uint16_t port, net::Family family, base::Instant deadline,
+                         std::function<void(base::Result<std::vector<net::Address>>)> done) override {
       asked = name;
       if (name == "silent.test") return {};
       return real.resolve(name == "shop.test" ? "127.0.0.1" : "::1", port, family, deadline, std::move(done));
     }
-    loop::AresResolver real;
+    net::AresResolver real;
     std::string asked;
   };
   loop::EventLoop loop;

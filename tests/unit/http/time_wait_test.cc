@@ -9,8 +9,8 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
-#include "loop/stream.h"
-#include "loop/time_wait.h"
+#include "net/stream.h"
+#include "net/time_wait.h"
 
 namespace {
 
@@ -28,24 +28,24 @@ base::UniqueFd connected(std::uint16_t port) {
 
 TEST_CASE("a connection that was closed politely is left behind, one that was reset is not") {
   const fakes::TcpPeer peer([](fakes::PeerSocket& socket) { socket.wait_for_close(); });
-  loop::count_left_behind();  // of other tests
+  net::count_left_behind();  // of other tests
   for (const bool politely : {true, false}) {
     CAPTURE(politely);
     base::UniqueFd fd = connected(peer.port());
     const linger reset{.l_onoff = 1, .l_linger = 0};
     if (!politely) REQUIRE(::setsockopt(fd.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
-    loop::note_closing(fd.value());
+    net::note_closing(fd.value());
     fd.reset();
-    CHECK(loop::count_left_behind() == (politely ? 1 : 0));
-    CHECK(loop::count_left_behind() == 0);  // each is asked about once
+    CHECK(net::count_left_behind() == (politely ? 1 : 0));
+    CHECK(net::count_left_behind() == 0);  // each is asked about once
   }
   base::UniqueFd open = connected(peer.port());
-  loop::note_closing(open.value());
-  CHECK(loop::count_left_behind() == 0);  // not closed after all
+  net::note_closing(open.value());
+  CHECK(net::count_left_behind() == 0);  // not closed after all
   base::UniqueFd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  loop::note_closing(udp.value());
-  loop::note_closing(-1);
-  CHECK(loop::count_left_behind() == 0);
+  net::note_closing(udp.value());
+  net::note_closing(-1);
+  CHECK(net::count_left_behind() == 0);
 }
 
 TEST_CASE("neither streams nor HTTP leave a connection behind") {
@@ -55,14 +55,14 @@ TEST_CASE("neither streams nor HTTP leave a connection behind") {
     socket.wait_for_close();
   });
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
-  loop::StreamDialer dialer(loop, resolver);
-  loop::count_left_behind();
+  net::AresResolver resolver(loop);
+  net::StreamDialer dialer(loop, resolver);
+  net::count_left_behind();
   {
-    loop::Connected connected;
+    net::Connected connected;
     const auto connecting =
         dialer.connect({.host = "127.0.0.1", .port = peer.port(), .deadline = loop.now() + std::chrono::seconds{5}},
-                       [&](loop::Connected c) { connected = std::move(c); });
+                       [&](net::Connected c) { connected = std::move(c); });
     REQUIRE(fakes::run_until(loop, [&] { return connected.stream != nullptr; }));
   }
   {
@@ -78,5 +78,5 @@ TEST_CASE("neither streams nor HTTP leave a connection behind") {
     REQUIRE(fakes::run_until(loop, [&] { return answered; }));
   }
   CHECK(peer.accepted() == 2);
-  CHECK(loop::count_left_behind() == 0);
+  CHECK(net::count_left_behind() == 0);
 }

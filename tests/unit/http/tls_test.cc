@@ -1,5 +1,5 @@
 // TLS as the HTTP client and the stream dialer see it: the same peers, the same verdicts.
-#include "loop/tls.h"
+#include "net/tls/tls.h"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 #include "fakes/certificates.h"
 #include "fakes/run_until.h"
 #include "http/http_client.h"
-#include "loop/stream.h"
+#include "net/stream.h"
 
 using namespace std::chrono_literals;
 using fakes::Certificate;
@@ -19,8 +19,8 @@ using fakes::make_certificate;
 using fakes::PeerSocket;
 using fakes::TcpPeer;
 using fakes::TlsServer;
-using loop::TlsContext;
 using model::Reason;
+using net::TlsContext;
 
 namespace {
 
@@ -33,9 +33,9 @@ struct Folder {
 
 struct World {
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
+  net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
-  loop::StreamDialer dialer{loop, resolver};
+  net::StreamDialer dialer{loop, resolver};
 
   http::HttpResponse get(http::HttpRequest request, base::Duration limit = 10s) {
     std::optional<http::HttpResponse> response;
@@ -44,16 +44,16 @@ struct World {
     REQUIRE(fakes::run_until(loop, [&] { return response.has_value(); }));
     return *std::move(response);
   }
-  loop::Connected dial(loop::Dial dial, base::Duration limit = 10s) {
-    std::optional<loop::Connected> connected;
+  net::Connected dial(net::Dial dial, base::Duration limit = 10s) {
+    std::optional<net::Connected> connected;
     dial.deadline = loop.now() + limit;
-    const auto handle = dialer.connect(std::move(dial), [&](loop::Connected c) { connected = std::move(c); });
+    const auto handle = dialer.connect(std::move(dial), [&](net::Connected c) { connected = std::move(c); });
     REQUIRE(fakes::run_until(loop, [&] { return connected.has_value(); }));
     return *std::move(connected);
   }
 };
 
-std::shared_ptr<TlsContext> context(const loop::TlsSettings& settings) {
+std::shared_ptr<TlsContext> context(const net::TlsSettings& settings) {
   auto made = TlsContext::get(settings);
   REQUIRE(made.has_value());
   return *std::move(made);
@@ -92,14 +92,14 @@ TEST_CASE("a peer's certificate is judged alike by the HTTP client and the diale
   struct Row {
     const char* name;
     Certificate certificate;
-    loop::TlsSettings settings;
+    net::TlsSettings settings;
     Reason reason;
     const char* error;
     long expires;
   };
-  const loop::TlsSettings ca{.ca_file = folder / "ca.pem"};
-  const loop::TlsSettings renamed{.ca_file = folder / "ca.pem", .server_name = "shop.test"};
-  const loop::TlsSettings skip{.insecure_skip_verify = true};
+  const net::TlsSettings ca{.ca_file = folder / "ca.pem"};
+  const net::TlsSettings renamed{.ca_file = folder / "ca.pem", .server_name = "shop.test"};
+  const net::TlsSettings skip{.insecure_skip_verify = true};
   std::vector<Row> rows;
   rows.push_back({"good, by address", leaf("IP:127.0.0.1,DNS:a.test,DNS:b.test"), ca, Reason::none, "", 5000});
   rows.push_back({"good, by server_name", leaf("DNS:shop.test"), renamed, Reason::none, "", 5000});
@@ -137,7 +137,7 @@ TEST_CASE("a peer's certificate is judged alike by the HTTP client and the diale
     CHECK(response.tls_seen);
     CHECK(connected.tls_seen);
     CHECK(name == row.settings.server_name);
-    for (const loop::PeerChain* chain : {&response.chain, &connected.chain}) {
+    for (const net::PeerChain* chain : {&response.chain, &connected.chain}) {
       CHECK(chain->version == "TLS 1.3");
       CHECK(chain->cipher == "TLS_AES_256_GCM_SHA384");
       CHECK(chain->verify_error == row.error);
@@ -307,11 +307,11 @@ TEST_CASE("a session is resumed where that is asked for, and tells the certifica
         context({.ca_file = folder / "ca.pem", .session_reuse = row.reuse, .ask_ocsp_staple = row.ask_staple});
     for (int run = 0; run < 3; ++run) {
       CAPTURE(run);
-      loop::Connected connected =
+      net::Connected connected =
           world.dial({.host = "127.0.0.1", .port = static_cast<std::uint16_t>(peer.port()), .tls = tls});
       REQUIRE(connected.stream != nullptr);
       std::string got;
-      connected.stream->read([&](std::string_view bytes, const loop::StreamFailure*) { got += bytes; });
+      connected.stream->read([&](std::string_view bytes, const net::StreamFailure*) { got += bytes; });
       REQUIRE(fakes::run_until(world.loop, [&] { return got == "hello"; }));
       CHECK(connected.tls_seen);
       CHECK(about(connected.chain.last_chain_expiry, 86'400s));
@@ -342,21 +342,21 @@ TEST_CASE("no session outlives the authorities under which its peer was verified
   World world;
   const auto tls = context({.ca_file = folder / "ca.pem", .session_reuse = true});
   const auto dial = [&] { return world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls}); };
-  const auto hear = [&](loop::Connected& connected) {
+  const auto hear = [&](net::Connected& connected) {
     REQUIRE(connected.stream != nullptr);
     std::string got;
-    connected.stream->read([&](std::string_view bytes, const loop::StreamFailure*) { got += bytes; });
+    connected.stream->read([&](std::string_view bytes, const net::StreamFailure*) { got += bytes; });
     REQUIRE(fakes::run_until(world.loop, [&] { return got == "hello"; }));
-    connected.stream->read([](std::string_view, const loop::StreamFailure*) {});
+    connected.stream->read([](std::string_view, const net::StreamFailure*) {});
   };
   for (int run = 0; run < 2; ++run) {
-    loop::Connected connected = dial();
+    net::Connected connected = dial();
     hear(connected);
   }
   CHECK(resumed == 1);
 
   // One connection is still there while the file changes, and is given a session afterwards.
-  loop::Connected earlier = dial();
+  net::Connected earlier = dial();
   REQUIRE(earlier.stream != nullptr);
   second.write(folder / "next.pem");
   std::filesystem::rename(folder / "next.pem", folder / "ca.pem");
@@ -439,7 +439,7 @@ TEST_CASE("the same settings share a context, and what is wrong with settings is
   CHECK(context({.insecure_skip_verify = true}) == first);
   CHECK(context({}) != first);
   struct Row {
-    loop::TlsSettings settings;
+    net::TlsSettings settings;
     std::string text;
   };
   for (const Row& row : {

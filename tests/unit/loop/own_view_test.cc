@@ -17,7 +17,7 @@
 #include "fakes/own_network.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
-#include "loop/stream.h"
+#include "net/stream.h"
 
 using namespace std::chrono_literals;
 using fakes::PeerSocket;
@@ -28,15 +28,15 @@ namespace {
 
 struct World {
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
-  loop::StreamDialer dialer{loop, resolver};
+  net::AresResolver resolver{loop};
+  net::StreamDialer dialer{loop, resolver};
 
-  loop::Connected dial(loop::Dial dial) {
-    std::optional<loop::Connected> connected;
+  net::Connected dial(net::Dial dial) {
+    std::optional<net::Connected> connected;
     dial.deadline = loop.now() + 10s;
-    const auto handle = dialer.connect(std::move(dial), [&](loop::Connected c) { connected = std::move(c); });
+    const auto handle = dialer.connect(std::move(dial), [&](net::Connected c) { connected = std::move(c); });
     fakes::run_until(loop, [&] { return connected.has_value(); });
-    return connected ? *std::move(connected) : loop::Connected{};
+    return connected ? *std::move(connected) : net::Connected{};
   }
 };
 
@@ -126,7 +126,7 @@ TEST_CASE("without a local port left to a peer the agent is at fault, without an
     TcpPeer peer([](PeerSocket& socket) { socket.wait_for_close(); });
     fakes::write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001");
     World world;
-    std::vector<loop::Connected> held;
+    std::vector<net::Connected> held;
     for (int i = 0; i < 3; ++i) held.push_back(world.dial({.host = "127.0.0.1", .port = peer.port()}));
     std::string text;
     for (const auto& each : held) text += each.stream ? "up\n" : each.failure.text + "\n";

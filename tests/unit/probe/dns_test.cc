@@ -296,8 +296,8 @@ namespace {
 struct Kernel {
   fakes::ProbeWorld fakes;
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
-  loop::StreamDialer dialer{loop, resolver};
+  net::AresResolver resolver{loop};
+  net::StreamDialer dialer{loop, resolver};
   probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
                          fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
 

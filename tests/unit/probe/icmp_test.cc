@@ -19,14 +19,14 @@ using model::Reason;
 TEST_CASE("icmp asks for one echo and measures the answer") {
   fakes::Trial trial("icmp", "gateway.test", {"ip_protocol=ip6", "payload_size=100", "ttl=3", "dont_fragment=true"});
   trial.start();
-  const loop::Ping& asked = trial.world.dialer.pings.last();
+  const net::Ping& asked = trial.world.dialer.pings.last();
   CHECK(asked.host == "gateway.test");
-  CHECK(asked.family == loop::Family::v6);
+  CHECK(asked.family == net::Family::v6);
   CHECK(asked.payload_size == 100);
   CHECK(asked.hop_limit == 3);
   CHECK(asked.dont_fragment);
   CHECK(asked.deadline == trial.world.loop.now() + 1s);
-  loop::Pinged pinged;
+  net::Pinged pinged;
   pinged.address = "2001:db8::1";
   pinged.hop_limit = 61;
   pinged.phases = {{"resolve", 3ms}, {"setup", 1ms}, {"rtt", 20ms}};
@@ -45,7 +45,7 @@ TEST_CASE("icmp asks for one echo and measures the answer") {
 TEST_CASE("icmp without an answer is down, for the reason that the kernel gave") {
   fakes::Trial trial("icmp", "192.0.2.1");
   trial.start();
-  loop::Pinged pinged;
+  net::Pinged pinged;
   pinged.failure = {Reason::unreachable, "ping 192.0.2.1: No route to host"};
   pinged.address = "192.0.2.1";
   trial.world.dialer.pings.answer(pinged);

@@ -187,7 +187,7 @@ TEST_CASE("connection tells the end of what it held, and connects again with lon
   auto& desk = world.dialer.desk;
   fakes::Peer first(world.loop);
   const auto connect = [&](fakes::Peer& peer) {
-    loop::Connected connected;
+    net::Connected connected;
     connected.stream = std::make_unique<fakes::FakeStream>(peer);
     desk.answer(std::move(connected));
   };
@@ -214,7 +214,7 @@ TEST_CASE("connection tells the end of what it held, and connects again with lon
     CHECK(desk.waiting() == 0);
     world.loop.advance(1ms);
     REQUIRE(desk.waiting() == 1);
-    loop::Connected refused;
+    net::Connected refused;
     refused.failure = {Reason::refused, "refused"};
     desk.answer(std::move(refused));
   }

@@ -41,7 +41,7 @@ struct Exchange {
     CHECK(answers == 0);
   }
   void connect() {
-    loop::Connected connected;
+    net::Connected connected;
     connected.stream = std::make_unique<fakes::FakeStream>(peer);
     connected.address = "10.0.0.1";
     connected.phases = {{"resolve", 1ms}, {"connect", 2ms}};

@@ -236,8 +236,8 @@ TEST_CASE("redis understands the real server") {
     const RedisServer server(folder, {"--requirepass", "open sesame"});
     fakes::ProbeWorld fakes;
     loop::EventLoop loop;
-    loop::AresResolver resolver(loop);
-    loop::StreamDialer dialer(loop, resolver);
+    net::AresResolver resolver(loop);
+    net::StreamDialer dialer(loop, resolver);
     probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
                            fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
     const auto run = [&](const std::string& target, const std::vector<std::string>& settings) {

@@ -22,7 +22,7 @@ using fakes::Trial;
 struct Talk : Trial {
   explicit Talk(const std::string& turns) : Trial("tcp", "redis:6379", {"query_response=" + turns}) {
     start();
-    loop::Connected connected;
+    net::Connected connected;
     connected.stream = std::make_unique<fakes::FakeStream>(peer);
     connected.address = "10.0.0.1";
     connected.phases = {{"resolve", 1ms}, {"connect", 2ms}};
@@ -45,7 +45,7 @@ TEST_CASE("http sends what is configured") {
   CHECK(sent.body == "ping");
   CHECK(sent.max_redirects == 0);
   CHECK(sent.body_limit == 100);
-  CHECK(sent.family == loop::Family::v4);
+  CHECK(sent.family == net::Family::v4);
   CHECK(sent.unix_socket == "/run/shop.sock");
   CHECK(sent.proxy.empty());
   CHECK(sent.deadline == trial.world.loop.now() + 1s);
@@ -82,7 +82,7 @@ TEST_CASE("dropping a run takes its request back and keeps it silent") {
 TEST_CASE("tcp that cannot connect says why") {
   Trial trial("tcp", "redis:6379");
   trial.start();
-  loop::Connected connected;
+  net::Connected connected;
   connected.failure = {Reason::refused, "connect to 10.0.0.1:6379: Connection refused"};
   connected.address = "10.0.0.1";
   connected.phases = {{"resolve", 3ms}};
@@ -188,7 +188,7 @@ TEST_CASE("unix connects to its path") {
   trial.start();
   CHECK(trial.world.dialer.desk.last().unix_path == "/run/order.sock");
   fakes::Peer peer{trial.world.loop};
-  loop::Connected connected;
+  net::Connected connected;
   connected.stream = std::make_unique<fakes::FakeStream>(peer);
   trial.world.dialer.desk.answer(std::move(connected));
   CHECK(trial.found.up);

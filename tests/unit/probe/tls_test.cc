@@ -41,8 +41,8 @@ Shown look_at(const fakes::Certificate& certificate, std::vector<std::string> se
   });
   fakes::ProbeWorld fakes;
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
-  loop::StreamDialer dialer(loop, resolver);
+  net::AresResolver resolver(loop);
+  net::StreamDialer dialer(loop, resolver);
   const probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
                                fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
   auto spec = probe::spec_from_arguments("tls", server.address(), settings);

@@ -92,7 +92,7 @@ TEST_CASE("what the Docker engine answers to a restart") {
 TEST_CASE("a restart goes over the engine's socket as one request") {
   const Engine engine("HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
   loop::EventLoop loop;
-  loop::AresResolver resolver(loop);
+  net::AresResolver resolver(loop);
   http::CurlHttpClient http(loop, resolver);
   fakes::ActionTrial t;
   recover::Context context{loop, t.systemd, t.spawner, nullptr};

@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "fakes/run_until.h"
-#include "loop/line_server.h"
 #include "loop/subprocess.h"
 #include "loop/systemd.h"
+#include "net/line_server.h"
 #include "recover/traffic.h"
 #include "recover/traffic/haproxy_stat.h"
 
@@ -76,18 +76,18 @@ class RealHaproxy {
   std::string tell(const std::string& command) {
     std::string answer;
     bool ended = false;
-    std::unique_ptr<loop::Stream> stream;
-    loop::Dial dial;
+    std::unique_ptr<net::Stream> stream;
+    net::Dial dial;
     dial.unix_path = admin();
     dial.deadline = loop.now() + seconds{10};
-    const auto handle = dialer.connect(std::move(dial), [&](loop::Connected connected) {
+    const auto handle = dialer.connect(std::move(dial), [&](net::Connected connected) {
       stream = std::move(connected.stream);
       if (!stream) {
         ended = true;
         return;
       }
-      stream->write(command + "\n", [](const loop::StreamFailure*) {});
-      stream->read([&](std::string_view bytes, const loop::StreamFailure*) {
+      stream->write(command + "\n", [](const net::StreamFailure*) {});
+      stream->read([&](std::string_view bytes, const net::StreamFailure*) {
         answer += bytes;
         ended = ended || bytes.empty();
       });
@@ -105,11 +105,11 @@ class RealHaproxy {
   std::string folder;
   pid_t pid = -1;
   loop::EventLoop loop;
-  loop::AresResolver resolver{loop};
-  loop::StreamDialer dialer{loop, resolver};
+  net::AresResolver resolver{loop};
+  net::StreamDialer dialer{loop, resolver};
   loop::Subprocesses spawner{loop};
   loop::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
-  loop::SocketLineServer lines{loop};
+  net::SocketLineServer lines{loop};
   std::unique_ptr<const recover::TrafficSpec> spec;
   std::unique_ptr<recover::Adapter> adapter;
 };

@@ -53,7 +53,7 @@ struct Site {
     CAPTURE(said);
     REQUIRE(dialer.desk.waiting() == 1);
     fakes::Peer peer(loop);
-    loop::Connected connected;
+    net::Connected connected;
     connected.stream = std::make_unique<fakes::FakeStream>(peer);
     answered.push_back(std::move(connected));
     dialer.desk.answer(std::move(answered.back()));
@@ -71,7 +71,7 @@ struct Site {
   fakes::FakeLines lines;
   std::unique_ptr<const recover::TrafficSpec> spec;
   std::unique_ptr<recover::Adapter> adapter;
-  std::vector<loop::Connected> answered;
+  std::vector<net::Connected> answered;
   loop::Handle handle;
   std::string said;
   bool by_others = false;

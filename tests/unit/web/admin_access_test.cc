@@ -9,7 +9,7 @@ TEST_CASE("the kernel's word about a peer says what it may do over the admin soc
   const web::AdminGroups bare{.agent = 990, .readers = 980, .changers = {}};
   struct Row {
     const char* name;
-    loop::Peer peer;
+    net::Peer peer;
     AdminRight packaged, bare;
   };
   for (const Row& row : {

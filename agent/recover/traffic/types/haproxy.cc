@@ -96,20 +96,20 @@ class Runtime final : public Adapter {
   // ---- one command
 
   void ask(const std::string& command, std::function<void(Text)> then) {
-    loop::Dial dial;
+    net::Dial dial;
     if (settings_.host.empty()) dial.unix_path = settings_.socket;
     dial.host = settings_.host;
     dial.port = settings_.port;
     dial.deadline = deadline_;
     answer_.clear();
     then_ = std::move(then);
-    connecting_ = dialer_.connect(std::move(dial), [this, command](loop::Connected connected) {
+    connecting_ = dialer_.connect(std::move(dial), [this, command](net::Connected connected) {
       stream_ = std::move(connected.stream);
       if (!stream_) return asked(base::fail(base::Kind::unavailable, connected.failure.text));
-      stream_->write(command + "\n", [this](const loop::StreamFailure* failure) {
+      stream_->write(command + "\n", [this](const net::StreamFailure* failure) {
         if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
       });
-      stream_->read([this](std::string_view bytes, const loop::StreamFailure* failure) {
+      stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) {
         answer_ += bytes;
         if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
         else if (answer_.size() > kLargest) asked(base::fail(base::Kind::limit, "the answer is too long"));
@@ -245,7 +245,7 @@ class Runtime final : public Adapter {
 
   Settings settings_;
   loop::Scheduler& scheduler_;
-  loop::Dialer& dialer_;
+  net::Dialer& dialer_;
   Stance to_;
   std::uint64_t number_ = 0;  // of the turn
   base::Instant deadline_{}, leave_by_{};
@@ -253,7 +253,7 @@ class Runtime final : public Adapter {
   std::function<void(Turned)> done_;
   std::function<void(Text)> then_;
   std::string answer_;
-  std::unique_ptr<loop::Stream> stream_;
+  std::unique_ptr<net::Stream> stream_;
   loop::Handle connecting_, next_;
 };
 

@@ -145,7 +145,7 @@ class AgentCheck final : public Adapter {
   Settings settings_;
   std::string service_;
   loop::Scheduler& scheduler_;
-  loop::LineServer& lines_;
+  net::LineServer& lines_;
   Stance stance_;
   struct Asked {
     base::Instant when;

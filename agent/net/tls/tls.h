@@ -1,0 +1,68 @@
+// One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
+// Words as in Prometheus' tls_config. The chain is captured also when verification fails, so that expiry is always
+// known. Contexts are made and used on the loop thread (the configuration is read there). A file of theirs that changed
+// is read again at the next connection; while it cannot be used, what was read before stays in use.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace net {
+
+struct TlsSettings {
+  std::string ca_file{};    // "": the system's
+  std::string cert_file{};  // client certificate
+  std::string key_file{};
+  std::string server_name{};  // "": the host that is connected to
+  bool insecure_skip_verify = false;
+  std::string min_version = "TLS12";  // TLS10 TLS11 TLS12 TLS13
+  std::string max_version{};          // "": the newest that the library has
+  bool session_reuse = false;         // by Streams: resume the session of an earlier connection (tls_sessions.h)
+  bool require_ocsp_staple = false;
+  bool ask_ocsp_staple = false;  // described and not required; no key of a configuration
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
+// A stapled OCSP response: what the issuer says of the leaf. Filled as far as it could be read.
+struct Staple {
+  bool stapled = false;
+  std::optional<int> status;  // 0 good, 1 revoked, 2 unknown (V_OCSP_CERTSTATUS_*)
+  std::optional<base::WallTime> produced_at, this_update, next_update, revoked_at;
+};
+
+// What the peer showed.
+struct PeerChain {
+  std::string version;  // "TLS 1.3"
+  std::string cipher;
+  std::optional<base::WallTime> earliest_expiry;  // over all certificates that were sent
+  std::optional<base::WallTime> leaf_expiry;
+  std::optional<base::WallTime> last_chain_expiry;  // of the verified chain; none if verification failed or was skipped
+  std::string subject, issuer, subject_alternative, serial, fingerprint_sha256;  // of the leaf
+  std::string verify_error;                                                      // "" if it verified
+  std::optional<Staple> staple;  // none if it was not asked for, or the chain was refused before it came
+};
+
+class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed
+ public:
+  // The same settings give the same context while anybody holds it. An error is a mistake in the settings. A file that
+  // cannot be read or used gives a context all the same, whose connections fail with trouble() until the file is
+  // mended.
+  static base::Result<std::shared_ptr<TlsContext>> get(const TlsSettings& settings);
+  ~TlsContext();
+  void* native() const;  // SSL_CTX*, until the next call; inside net/ and http/ only
+  // Which file has never been read and why; "" once all were. As the last native() or get() found it.
+  const std::string& trouble() const;
+  const TlsSettings& settings() const;
+
+ private:
+  TlsContext();
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace net
