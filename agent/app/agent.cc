@@ -241,10 +241,10 @@ void Agent::start_timers() {
     every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
           [this] { scrape_self(); });
   });
-  every(loop_, second_timer_, loop::Doubts::kEvery, [this] { look_at_loop(); });
+  every(loop_, second_timer_, model::Doubts::kEvery, [this] { look_at_loop(); });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
-  if (const base::Duration interval = loop::watchdog_interval(); interval.count() > 0)
-    every(loop_, watchdog_timer_, interval, [] { loop::notify_systemd("WATCHDOG=1"); });
+  if (const base::Duration interval = os::watchdog_interval(); interval.count() > 0)
+    every(loop_, watchdog_timer_, interval, [] { os::notify_systemd("WATCHDOG=1"); });
 }
 
 void Agent::run() {
@@ -252,10 +252,10 @@ void Agent::run() {
                                 {"node", config_.global.node},
                                 {"url", external_url()},
                                 {"services", fmt::to_string(config_.services.size())}});
-  loop::notify_systemd("READY=1");
+  os::notify_systemd("READY=1");
   base::give_back_start_pages();
   loop_.run();
-  loop::notify_systemd("STOPPING=1");
+  os::notify_systemd("STOPPING=1");
   log::info("fettle stops; what is durable is durable");
 }
 

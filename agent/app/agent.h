@@ -24,15 +24,15 @@
 #include "base/version.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/folder_watch.h"
-#include "loop/logind.h"
-#include "loop/pid_watch.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
 #include "net/line_server.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "notify/notifications.h"
+#include "os/folder_watch.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/logind.h"
+#include "os/systemd/systemd.h"
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
@@ -91,12 +91,12 @@ class Agent final {
   net::AresResolver resolver_{loop_};
   net::StreamDialer dialer_{loop_, resolver_};
   http::CurlHttpClient http_{loop_, resolver_};
-  loop::Subprocesses spawner_{loop_};
+  os::Subprocesses spawner_{loop_};
   net::SocketLineServer lines_{loop_};
-  loop::PidWatch pids_{loop_};
-  loop::SdBusSystemd systemd_{loop_};
-  loop::SdBusLogind logind_{loop_};
-  loop::FolderWatch folders_{loop_};
+  os::PidWatch pids_{loop_};
+  os::SdBusSystemd systemd_{loop_};
+  os::SdBusLogind logind_{loop_};
+  os::FolderWatch folders_{loop_};
   probe::Heartbeats heartbeats_{loop_};
   loop::ThreadedCalls slow_calls_{loop_};
   probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_, slow_calls_};

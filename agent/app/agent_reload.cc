@@ -21,12 +21,12 @@ bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
 }  // namespace
 
 base::Result<> Agent::reload() {
-  loop::notify_systemd(
+  os::notify_systemd(
       fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
   config::Errors errors;
   Loaded loaded = load(options_.config_file, errors);
-  loop::notify_systemd("READY=1");
+  os::notify_systemd("READY=1");
   config_page_.last_reload_ok = errors.empty();
   config_page_.last_reload_error = errors.short_text();
   changed();

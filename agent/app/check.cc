@@ -17,11 +17,11 @@
 #include "discover/target.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/folder_watch.h"
-#include "loop/systemd.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "notify/registry.h"
+#include "os/folder_watch.h"
+#include "os/systemd/systemd.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
@@ -58,7 +58,7 @@ std::string all_mistakes(const discover::FileStatus& list) {
 std::string add_discovered(Loaded& loaded) {
   base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // what is wrong is returned
   loop::EventLoop loop;
-  loop::FolderWatch folders(loop);
+  os::FolderWatch folders(loop);
   Discoveries discoveries(loop, folders, [] {});
   discoveries.replace(std::move(loaded.discoveries), loaded.probes);
   std::string errors;
@@ -189,9 +189,9 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
   net::AresResolver resolver(loop);
   net::StreamDialer dialer(loop, resolver);
   http::CurlHttpClient http(loop, resolver);
-  loop::Subprocesses spawner(loop);
-  loop::PidWatch pids(loop);
-  loop::SdBusSystemd systemd(loop);
+  os::Subprocesses spawner(loop);
+  os::PidWatch pids(loop);
+  os::SdBusSystemd systemd(loop);
   probe::Heartbeats heartbeats(loop);
   loop::ThreadedCalls slow_calls(loop);
   const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};

@@ -30,7 +30,7 @@ struct DiscoveryStatus {
 class Discoveries {
  public:
   // `changed` when targets or the state of a file are others than before.
-  Discoveries(loop::Scheduler& scheduler, loop::FolderWatcher& folders, std::function<void()> changed)
+  Discoveries(loop::Scheduler& scheduler, os::FolderWatcher& folders, std::function<void()> changed)
       : scheduler_(scheduler), folders_(folders), changed_(std::move(changed)) {}
 
   // Those of a new configuration; their files are read at once. A target takes no name of a `configured` probe.
@@ -47,7 +47,7 @@ class Discoveries {
     std::unique_ptr<discover::FileSd> files;
   };
   loop::Scheduler& scheduler_;
-  loop::FolderWatcher& folders_;
+  os::FolderWatcher& folders_;
   std::function<void()> changed_;
   std::vector<Source> sources_;
   std::set<std::pair<std::string, std::string>> configured_;  // service and name of probes that no list made

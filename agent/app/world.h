@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "app/verdicts.h"
-#include "loop/doubts.h"
 #include "loop/scheduler.h"
+#include "model/doubts.h"
 #include "probe/schedule.h"
 #include "recover/world.h"
 
@@ -31,13 +31,13 @@ class World final : public recover::World {
   std::vector<std::string> probe_now(const std::string& service) override {
     return schedule_->trigger_service(service);
   }
-  std::vector<loop::Doubt> doubts() const override { return doubts_.held(scheduler_.now()); }
+  std::vector<model::Doubt> doubts() const override { return doubts_.held(scheduler_.now()); }
 
  private:
   const Verdicts& verdicts_;
   const loop::Scheduler& scheduler_;
   const std::unique_ptr<probe::Schedule>& schedule_;
-  loop::Doubts doubts_;
+  model::Doubts doubts_;
 };
 
 }  // namespace app

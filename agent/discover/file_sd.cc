@@ -19,7 +19,7 @@ constexpr std::size_t kLargestFile = kMostBytes;
 
 }  // namespace
 
-FileSd::FileSd(FileSdSettings settings, loop::Scheduler& scheduler, loop::FolderWatcher& folders,
+FileSd::FileSd(FileSdSettings settings, loop::Scheduler& scheduler, os::FolderWatcher& folders,
                std::function<void()> changed)
     : settings_(std::move(settings)), scheduler_(scheduler), folders_(folders), changed_(std::move(changed)) {
   watch_folders();  // before the first look: what changes in between is seen

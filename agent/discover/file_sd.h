@@ -10,8 +10,8 @@
 
 #include "base/time.h"
 #include "discover/target.h"
-#include "loop/folder_watch.h"
 #include "loop/scheduler.h"
+#include "os/folder_watch.h"
 
 namespace discover {
 
@@ -31,7 +31,7 @@ class FileSd {
  public:
   // The files are read before it returns. `changed` when targets or errors are others, never from inside the
   // constructor.
-  FileSd(FileSdSettings settings, loop::Scheduler& scheduler, loop::FolderWatcher& folders,
+  FileSd(FileSdSettings settings, loop::Scheduler& scheduler, os::FolderWatcher& folders,
          std::function<void()> changed);
 
   // In the order of files and of their lines. A target that is listed twice with one set of labels is one.
@@ -55,7 +55,7 @@ class FileSd {
 
   FileSdSettings settings_;
   loop::Scheduler& scheduler_;
-  loop::FolderWatcher& folders_;
+  os::FolderWatcher& folders_;
   std::function<void()> changed_;
   std::map<std::string, File> files_;  // by path
   std::map<std::string, loop::Handle> watches_;

@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "base/unique_fd.h"
-#include "loop/own_view.h"
+#include "os/own_view.h"
 
 namespace net {
 namespace {
@@ -37,7 +37,7 @@ Reason reason_of_connect(int code) {
     case ECONNRESET: return Reason::reset;
     case EPERM:  // a filter of this node, or of the agent's own unit
       return Reason::agent_overloaded;
-    default: return loop::is_own_want(code) ? Reason::agent_overloaded : Reason::unreachable;
+    default: return os::is_own_want(code) ? Reason::agent_overloaded : Reason::unreachable;
   }
 }
 
@@ -58,7 +58,7 @@ StreamFailure connect_failure(int code, const std::string& where, const std::str
       own("the agent's user may not: give it the socket's group (SupplementaryGroups= in a drop-in of its unit), or "
           "the "
           "socket another mode");
-    else if (const std::string hidden = code == ENOENT ? loop::hidden_by_sandbox(unix_path) : ""; !hidden.empty())
+    else if (const std::string hidden = code == ENOENT ? os::hidden_by_sandbox(unix_path) : ""; !hidden.empty())
       own(hidden);
   } else if (code == EPERM) {
     own("this node forbids it: its packet filter, or IPAddressDeny= of the agent's unit");

@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "loop/own_view.h"
 #include "net/hosts_file.h"
 #include "net/time_wait.h"
+#include "os/own_view.h"
 
 namespace net {
 namespace {
@@ -27,7 +27,7 @@ std::string message(int code) { return std::error_code(code, std::generic_catego
 
 // A datagram may have been refused by its receiver's kernel; a stream never is once it stands.
 Reason reason_of_transfer(int code, Reason timeout) {
-  if (loop::is_own_want(code) || code == EPERM) return Reason::agent_overloaded;
+  if (os::is_own_want(code) || code == EPERM) return Reason::agent_overloaded;
   return code == ETIMEDOUT ? timeout : code == ECONNREFUSED ? Reason::refused : Reason::reset;
 }
 

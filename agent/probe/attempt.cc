@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "loop/own_view.h"
+#include "os/own_view.h"
 
 namespace probe {
 namespace {
@@ -93,7 +93,7 @@ struct Attempt::Rep {
   // Libraries say that a name, a file or a key could not be had, and not that there was no descriptor to look with.
   void blame_own_want(model::Outcome& outcome) const {
     if (outcome.up || outcome.reason == model::Reason::agent_overloaded) return;
-    const std::string want = loop::own_want();
+    const std::string want = os::own_want();
     if (want.empty()) return;
     outcome.text = "the agent itself can open nothing more (" + want + "); this run says nothing about " +
                    spec.settings->target() + ": " + outcome.text;

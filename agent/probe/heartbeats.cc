@@ -86,8 +86,8 @@ bool Heartbeats::may_beat(const std::string& service, const BeatSender& sender) 
     const BeatSenders& senders = entry.second;
     if (senders.user) return sender.user == *senders.user;
     if (senders.unit.empty()) return true;
-    if (loop::is_in_unit(sender.process, senders.unit, kernel_).value_or(false)) return true;
-    const auto users = loop::users_of_unit(senders.unit, kernel_);
+    if (os::is_in_unit(sender.process, senders.unit, kernel_).value_or(false)) return true;
+    const auto users = os::users_of_unit(senders.unit, kernel_);
     return !users || users->contains(sender.user);
   });
 }

@@ -17,7 +17,7 @@
 
 #include "base/time.h"
 #include "loop/scheduler.h"
-#include "loop/unit_processes.h"
+#include "os/unit_processes.h"
 
 namespace probe {
 
@@ -42,7 +42,7 @@ struct BeatSenders {
 
 class Heartbeats {
  public:
-  explicit Heartbeats(loop::Scheduler& scheduler, loop::KernelFiles kernel = {})
+  explicit Heartbeats(loop::Scheduler& scheduler, os::KernelFiles kernel = {})
       : scheduler_(scheduler), kernel_(std::move(kernel)) {}
 
   enum class Received { beat, no_name, wrong_sender };
@@ -65,7 +65,7 @@ class Heartbeats {
   bool may_beat(const std::string& service, const BeatSender& sender) const;
 
   loop::Scheduler& scheduler_;
-  const loop::KernelFiles kernel_;
+  const os::KernelFiles kernel_;
   std::multimap<std::string, BeatSenders> restrictions_;
   std::map<std::string, Beat> beats_;
   std::map<std::string, base::Instant> awaited_;

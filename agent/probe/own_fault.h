@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/result.h"
-#include "loop/own_view.h"
 #include "model/outcome.h"
+#include "os/own_view.h"
 
 namespace probe {
 
@@ -25,7 +25,7 @@ inline model::Outcome failure_of(const base::Error& error, model::Reason otherwi
 // The same for an error about a path: what is missing may only be out of sight.
 inline model::Outcome failure_at(const std::string& path, const base::Error& error, model::Reason otherwise,
                                  const std::string& before = "") {
-  const std::string hidden = loop::hidden_by_sandbox(path);
+  const std::string hidden = os::hidden_by_sandbox(path);
   if (hidden.empty()) return failure_of(error, otherwise, before);
   return model::Outcome::failure(model::Reason::agent_overloaded, before + error.text + "; " + hidden);
 }

@@ -13,14 +13,14 @@
 #include "base/time.h"
 #include "config/schema.h"
 #include "http/http_client.h"
-#include "loop/pid_watch.h"
 #include "loop/scheduler.h"
 #include "loop/slow_calls.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
 #include "model/outcome.h"
 #include "net/resolver.h"
 #include "net/stream.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 
 namespace probe {
 
@@ -32,9 +32,9 @@ struct Context {
   http::HttpClient& http;
   net::Dialer& dialer;
   net::Resolver& resolver;
-  loop::Spawner& spawner;
-  loop::PidWatcher& pids;
-  loop::Systemd& systemd;
+  os::Spawner& spawner;
+  os::PidWatcher& pids;
+  os::Systemd& systemd;
   Heartbeats& heartbeats;
   loop::SlowCalls& slow_calls;
 };

@@ -13,11 +13,11 @@
 #include "base/time.h"
 #include "config/schema.h"
 #include "http/http_client.h"
-#include "loop/logind.h"
-#include "loop/pid_watch.h"
 #include "loop/scheduler.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/logind.h"
+#include "os/systemd/systemd.h"
 
 namespace recover {
 
@@ -25,14 +25,14 @@ class Switchboard;
 
 struct Context {
   loop::Scheduler& scheduler;
-  loop::Systemd& systemd;
-  loop::Spawner& spawner;
+  os::Systemd& systemd;
+  os::Spawner& spawner;
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
   Switchboard* switchboard = nullptr;                                             // null: no service has traffic
   // Of single actions; null only where a test does not use them.
   http::HttpClient* http = nullptr;
-  loop::PidWatcher* pids = nullptr;
-  loop::Logind* logind = nullptr;
+  os::PidWatcher* pids = nullptr;
+  os::Logind* logind = nullptr;
 };
 
 // What the action is told about the recovery that it is a part of.

@@ -40,7 +40,7 @@ Gate hold(std::string name, std::string off, const std::optional<Hold>& on, cons
 }
 
 Gate doubt(const std::string& name, const Situation& situation) {
-  for (const loop::Doubt& doubt : situation.doubts)
+  for (const model::Doubt& doubt : situation.doubts)
     if (doubt.name == name)
       return {name, false,
               fmt::format("{}; its probes are no proof, {} to go", doubt.text, text_of(doubt.until - situation.now)),

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/doubts.h"
+#include "model/doubts.h"
 #include "model/health.h"
 #include "recover/budget.h"
 #include "recover/maintenance.h"
@@ -46,7 +46,7 @@ struct Situation {
       start_timeout{};  // what systemd gives a start of the unit; nullopt: unknown, or for ever
   std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
-  std::vector<loop::Doubt> doubts;     // why the agent does not trust what it saw
+  std::vector<model::Doubt> doubts;    // why the agent does not trust what it saw
   std::optional<std::string> stopped;  // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Gate> unit;

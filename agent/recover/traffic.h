@@ -13,11 +13,11 @@
 #include "config/agent_config.h"
 #include "config/schema.h"
 #include "loop/scheduler.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
 #include "model/health.h"
 #include "net/line_server.h"
 #include "net/stream.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 #include "recover/action.h"
 
 namespace recover {
@@ -43,8 +43,8 @@ struct Stance {
 // What places work with. One for the node.
 struct TrafficContext {
   loop::Scheduler& scheduler;
-  loop::Systemd& systemd;
-  loop::Spawner& spawner;
+  os::Systemd& systemd;
+  os::Spawner& spawner;
   net::Dialer& dialer;
   net::LineServer& lines;
   traffic::Nginx* nginx = nullptr;  // the Switchboard brings its own: reloads of one nginx are done together

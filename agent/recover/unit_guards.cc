@@ -15,7 +15,7 @@ constexpr base::Duration kMargin = std::chrono::seconds{1};  // systemd's own en
 
 std::string text_of(base::Duration d) { return base::format_duration(std::chrono::ceil<base::Millis>(d)); }
 
-bool is_auto_restart(const loop::UnitState& state) { return state.sub.starts_with("auto-restart"); }
+bool is_auto_restart(const os::UnitState& state) { return state.sub.starts_with("auto-restart"); }
 
 Gate until(std::string name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
            base::Instant since, base::Instant now) {
@@ -31,7 +31,7 @@ Gate until(std::string name, const std::string& what, std::optional<base::Durati
 }
 
 Gate starting(const UnitView& view, base::Instant now) {
-  const loop::UnitState& state = view.state;
+  const os::UnitState& state = view.state;
   if (!view.starting_since) return {"unit_starting", true, "no"};
   const std::string what =
       fmt::format("{} is {}{}", view.unit, state.active, state.sub.empty() ? "" : " (" + state.sub + ")");
@@ -41,21 +41,21 @@ Gate starting(const UnitView& view, base::Instant now) {
   if (view.looping_since && now >= *view.looping_since + limit.value_or(kUsual))
     return {"unit_starting", true,
             fmt::format("{}: systemd has restarted it in vain for {}", what, text_of(now - *view.looping_since))};
-  const bool known = state.restart_wait_us > 0 && state.restart_wait_us != loop::UnitState::kForever;
+  const bool known = state.restart_wait_us > 0 && state.restart_wait_us != os::UnitState::kForever;
   return until("unit_starting", what + ": systemd starts it again by itself",
                known ? microseconds{state.restart_wait_us} : kUsual, "RestartSec", *view.starting_since, now);
 }
 
 }  // namespace
 
-std::optional<base::Duration> start_timeout(const loop::UnitState& state) {
-  if (state.start_timeout_us == loop::UnitState::kForever) return std::nullopt;
+std::optional<base::Duration> start_timeout(const os::UnitState& state) {
+  if (state.start_timeout_us == os::UnitState::kForever) return std::nullopt;
   if (state.start_timeout_us == 0) return kUsual;
   return microseconds{state.start_timeout_us};
 }
 
 std::vector<Gate> unit_guards(const UnitView& view, Needed needed, base::Instant now) {
-  const loop::UnitState& state = view.state;
+  const os::UnitState& state = view.state;
   std::vector<Gate> out;
   if (view.known == UnitView::Known::missing)
     out.push_back({"unit_missing", needed == Needed::no,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/systemd.h"
+#include "os/systemd/systemd.h"
 #include "recover/guard.h"
 
 namespace recover {
@@ -17,7 +17,7 @@ struct UnitView {
   enum class Known { nothing, missing, loaded };  // nothing: no bus, or no answer yet
   std::string unit;
   Known known = Known::nothing;
-  loop::UnitState state{};
+  os::UnitState state{};
   std::optional<base::Instant> starting_since{};  // or reloading: since its newest step began
   std::optional<base::Instant> job_since{};
   std::optional<base::Instant> looping_since{};  // the first of systemd's own restarts that follow one another
@@ -27,7 +27,7 @@ struct UnitView {
 enum class Needed { no, yes };
 
 // Time that systemd gives a start of the unit; nullopt: for ever.
-std::optional<base::Duration> start_timeout(const loop::UnitState& state);
+std::optional<base::Duration> start_timeout(const os::UnitState& state);
 
 // unit_missing, unit_masked, unit_starting, unit_job, node_stopping. unit_starting and unit_job open when the start
 // timeout is over, or never where that is infinity; for systemd's own restart (auto-restart) when its wait is.

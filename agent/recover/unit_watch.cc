@@ -14,19 +14,19 @@ namespace {
 constexpr int kEndedBySigterm = 128 + 15;
 constexpr base::Duration kSettled = std::chrono::seconds{60};  // a run that was so long ends a row of restarts
 
-bool ended_cleanly(const loop::UnitState& state) {
+bool ended_cleanly(const os::UnitState& state) {
   if (state.load != "loaded" && state.load != "masked") return false;
   if (state.active == "inactive") return state.result == "success";
   return state.active == "failed" && state.result == "exit-code" && state.exec_main_code == CLD_EXITED &&
          state.exec_main_status == kEndedBySigterm;
 }
 
-bool is_starting(const loop::UnitState& state) {
+bool is_starting(const os::UnitState& state) {
   return state.active == "activating" || state.active == "reloading" || state.active == "refreshing";
 }
 
 // What the unit itself is in, without what systemd counts beside it.
-bool same_stop(const loop::UnitState& a, const loop::UnitState& b) {
+bool same_stop(const os::UnitState& a, const os::UnitState& b) {
   return a.load == b.load && a.active == b.active && a.sub == b.sub && a.result == b.result && a.job == b.job &&
          a.restarts == b.restarts && a.main_pid == b.main_pid && a.exec_main_code == b.exec_main_code &&
          a.exec_main_status == b.exec_main_status && a.active_enter_us == b.active_enter_us;
@@ -77,7 +77,7 @@ UnitWatch::Unit* UnitWatch::find(const std::string& service, const std::string& 
   return const_cast<Unit*>(std::as_const(*this).find(service, unit));
 }
 
-void UnitWatch::heard(Unit& known, const base::Result<loop::UnitState>& state) {
+void UnitWatch::heard(Unit& known, const base::Result<os::UnitState>& state) {
   if (state) {
     note_stop(known, *state);
     return note_work(known, *state);
@@ -93,7 +93,7 @@ void UnitWatch::heard(Unit& known, const base::Result<loop::UnitState>& state) {
   known.stopped = known.stopping = false;
 }
 
-void UnitWatch::note_stop(Unit& known, const loop::UnitState& state) {
+void UnitWatch::note_stop(Unit& known, const os::UnitState& state) {
   // To hear the same once more, because it was asked for, makes nobody else its cause.
   if (known.last && same_stop(*known.last, state)) return;
   known.last = state;
@@ -114,7 +114,7 @@ void UnitWatch::note_stop(Unit& known, const loop::UnitState& state) {
   else if (!known.stopped) known.stopped = !known.ours();
 }
 
-void UnitWatch::note_work(Unit& known, const loop::UnitState& state) const {
+void UnitWatch::note_work(Unit& known, const os::UnitState& state) const {
   const base::Instant now = scheduler_.now();
   UnitView& view = known.view;
   const bool was_known = view.known == UnitView::Known::loaded;

@@ -15,14 +15,14 @@
 
 #include "base/time.h"
 #include "loop/scheduler.h"
-#include "loop/systemd.h"
+#include "os/systemd/systemd.h"
 #include "recover/unit_guards.h"
 
 namespace recover {
 
 class UnitWatch {
  public:
-  UnitWatch(loop::Systemd& systemd, loop::Scheduler& scheduler) : systemd_(systemd), scheduler_(scheduler) {}
+  UnitWatch(os::Systemd& systemd, loop::Scheduler& scheduler) : systemd_(systemd), scheduler_(scheduler) {}
 
   // `ours` says whether a plan has begun to work on the service's units: what happens to them then is its doing.
   // `changed` follows what was heard, in a later turn. Units that are followed already stay as they are known.
@@ -42,9 +42,9 @@ class UnitWatch {
   struct Unit {
     bool stopped = false;
     bool stopping = false;
-    bool failed_by_it = false;            // it was stopped, and ended as systemd does not like it
-    std::uint64_t active_enter_us = 0;    // of the run that was stopped
-    std::optional<loop::UnitState> last;  // that was heard
+    bool failed_by_it = false;          // it was stopped, and ended as systemd does not like it
+    std::uint64_t active_enter_us = 0;  // of the run that was stopped
+    std::optional<os::UnitState> last;  // that was heard
     UnitView view;
     std::optional<base::Instant> active_since;
     std::function<bool()> ours;
@@ -54,11 +54,11 @@ class UnitWatch {
 
   Unit* find(const std::string& service, const std::string& unit);
   const Unit* find(const std::string& service, const std::string& unit) const;
-  void heard(Unit& known, const base::Result<loop::UnitState>& state);
-  static void note_stop(Unit& known, const loop::UnitState& state);
-  void note_work(Unit& known, const loop::UnitState& state) const;
+  void heard(Unit& known, const base::Result<os::UnitState>& state);
+  static void note_stop(Unit& known, const os::UnitState& state);
+  void note_work(Unit& known, const os::UnitState& state) const;
 
-  loop::Systemd& systemd_;
+  os::Systemd& systemd_;
   loop::Scheduler& scheduler_;
   std::map<std::string, std::map<std::string, Unit>> units_;  // by service and name
 };

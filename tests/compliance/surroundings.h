@@ -20,8 +20,8 @@
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
 #include "http/http_client.h"
-#include "loop/subprocess.h"
 #include "net/stream.h"
+#include "os/subprocess.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
@@ -37,17 +37,17 @@ inline std::size_t open_descriptors() {
 }
 
 // systemd as a probe sees it: answers for one unit, and is silent about another.
-class LocalSystemd final : public loop::Systemd {
+class LocalSystemd final : public os::Systemd {
  public:
   explicit LocalSystemd(loop::Scheduler& scheduler) : scheduler_(scheduler) {}
-  loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<loop::UnitState>&)>) override {
+  loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<os::UnitState>&)>) override {
     return {};
   }
   loop::Handle read_unit(const std::string& unit, base::Instant deadline,
-                         std::function<void(base::Result<loop::UnitState>)> done) override {
+                         std::function<void(base::Result<os::UnitState>)> done) override {
     if (unit == "hung.service")
       return scheduler_.at(deadline, [done] { done(base::fail(base::Kind::timeout, "no answer from systemd")); });
-    loop::UnitState state;
+    os::UnitState state;
     state.load = "loaded";
     state.active = "active";
     state.sub = "running";
@@ -69,8 +69,8 @@ struct World {
   net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
   net::StreamDialer dialer{loop, resolver};
-  loop::Subprocesses spawner{loop};
-  loop::PidWatch pids{loop};
+  os::Subprocesses spawner{loop};
+  os::PidWatch pids{loop};
   LocalSystemd systemd{loop};
   probe::Heartbeats heartbeats{loop};
   loop::ThreadedCalls slow_calls{loop};

@@ -14,7 +14,7 @@
 
 namespace fakes {
 
-struct FakeLogind final : loop::Logind {
+struct FakeLogind final : os::Logind {
   explicit FakeLogind(FakeLoop& l) : desk(l) {}
   loop::Handle reboot(base::Instant deadline, std::function<void(base::Result<>)> done) override {
     return desk.ask(deadline, std::move(done));

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "loop/systemd.h"
+#include "os/systemd/systemd.h"
 
 namespace fakes {
 
@@ -100,7 +100,7 @@ class FakeSystemd {
     thread_.join();
     sd_bus_flush_close_unref(bus_);
   }
-  void set(const std::string& unit, const loop::UnitState& state) {
+  void set(const std::string& unit, const os::UnitState& state) {
     const std::lock_guard lock(mutex_);
     units_[path_of(unit)] = state;
     changed_.push_back(path_of(unit));
@@ -168,7 +168,7 @@ class FakeSystemd {
   }
   // A unit's job has a path of its own, under which its type is asked for; "gone" has ended before that.
   int all(sd_bus_message* m, const std::string& path) {
-    const loop::UnitState& state = units_[path];
+    const os::UnitState& state = units_[path];
     std::string job = "/";
     if (!state.job.empty()) {
       job = "/org/freedesktop/systemd1/job/9" + std::to_string(jobs_of_units_.size());
@@ -194,7 +194,7 @@ class FakeSystemd {
   }
   sd_bus* bus_ = nullptr;
   mutable std::mutex mutex_;
-  std::map<std::string, loop::UnitState> units_;
+  std::map<std::string, os::UnitState> units_;
   std::map<std::string, std::string> jobs_of_units_;  // type by path
   std::vector<std::string> changed_;
   std::string result_ = "done", system_state_ = "running", calls_;

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "loop/unit_processes.h"
+#include "os/unit_processes.h"
 
 namespace fakes {
 
@@ -34,7 +34,7 @@ class KernelTree {
     std::filesystem::create_directories(group);
     std::ofstream(group / "cgroup.procs", std::ios::app) << pid << "\n";
   }
-  loop::KernelFiles files() const { return {(top_ / "proc").string(), (top_ / "cgroup").string()}; }
+  os::KernelFiles files() const { return {(top_ / "proc").string(), (top_ / "cgroup").string()}; }
 
  private:
   std::filesystem::path top_;

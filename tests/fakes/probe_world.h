@@ -91,34 +91,34 @@ struct FakeResolver final : net::Resolver {
   Desk<std::string, base::Result<std::vector<net::Address>>> desk;
 };
 
-struct FakeSpawner final : loop::Spawner {
+struct FakeSpawner final : os::Spawner {
   explicit FakeSpawner(FakeLoop& l) : desk(l) {}
-  loop::Handle spawn(loop::Command command, std::function<void(base::Result<loop::Finished>)> done) override {
+  loop::Handle spawn(os::Command command, std::function<void(base::Result<os::Finished>)> done) override {
     return desk.ask(std::move(command), std::move(done));
   }
-  Desk<loop::Command, base::Result<loop::Finished>> desk;
+  Desk<os::Command, base::Result<os::Finished>> desk;
 };
 
-struct FakePids final : loop::PidWatcher {
+struct FakePids final : os::PidWatcher {
   explicit FakePids(FakeLoop& l) : desk(l), memory(l) {}
-  base::Result<loop::Handle> watch(const loop::Process& process, std::function<void(loop::ProcessEnd)> gone) override {
+  base::Result<loop::Handle> watch(const os::Process& process, std::function<void(os::ProcessEnd)> gone) override {
     return desk.ask(process, std::move(gone));
   }
-  base::Result<loop::Handle> watch_memory(const loop::Process& process,
+  base::Result<loop::Handle> watch_memory(const os::Process& process,
                                           std::function<void(std::uint64_t)> killed) override {
     if (!tells_memory) return base::fail(base::Kind::unavailable, "process is in no control group of version 2");
     return memory.ask(process, std::move(killed));
   }
-  Desk<loop::Process, loop::ProcessEnd> desk;
-  Desk<loop::Process, std::uint64_t> memory;
+  Desk<os::Process, os::ProcessEnd> desk;
+  Desk<os::Process, std::uint64_t> memory;
   bool tells_memory = true;
 };
 
-struct FakeSystemd final : loop::Systemd {
-  using Watchers = std::multimap<std::string, std::function<void(const base::Result<loop::UnitState>&)>>;
+struct FakeSystemd final : os::Systemd {
+  using Watchers = std::multimap<std::string, std::function<void(const base::Result<os::UnitState>&)>>;
   explicit FakeSystemd(FakeLoop& l) : reads(l), jobs(l), loop_(l) {}
   loop::Handle watch_unit(const std::string& unit,
-                          std::function<void(const base::Result<loop::UnitState>&)> on_state) override {
+                          std::function<void(const base::Result<os::UnitState>&)> on_state) override {
     struct Watch final : loop::Registration {
       Watch(Watchers& all, Watchers::iterator own) : all_(all), own_(own) {}
       ~Watch() override { all_.erase(own_); }
@@ -128,7 +128,7 @@ struct FakeSystemd final : loop::Systemd {
     return loop::Handle(std::make_unique<Watch>(watchers, watchers.emplace(unit, std::move(on_state))));
   }
   loop::Handle read_unit(const std::string& unit, base::Instant,
-                         std::function<void(base::Result<loop::UnitState>)> done) override {
+                         std::function<void(base::Result<os::UnitState>)> done) override {
     if (!on_read) return reads.ask(unit, std::move(done));
     return loop_.after({}, [this, done = std::move(done), unit] { done(on_read(unit)); });
   }
@@ -137,9 +137,9 @@ struct FakeSystemd final : loop::Systemd {
     return jobs.ask(verb + " " + unit, std::move(done));
   }
   Watchers watchers;
-  Desk<std::string, base::Result<loop::UnitState>> reads;
+  Desk<std::string, base::Result<os::UnitState>> reads;
   Desk<std::string, base::Result<std::string>> jobs;
-  std::function<base::Result<loop::UnitState>(const std::string& unit)> on_read{};  // in place of the desk
+  std::function<base::Result<os::UnitState>(const std::string& unit)> on_read{};  // in place of the desk
 
  private:
   FakeLoop& loop_;

@@ -29,7 +29,7 @@ struct RecoverySite {
   FakeState state{loop};
   RecoveryWorld world;
   ActionScript restart, telling{.heals = false};
-  loop::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
+  os::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
   recover::NodeLimits limits{1, 1000};
   std::vector<std::string> said;
   std::vector<std::string> pages;

@@ -25,12 +25,12 @@ struct RecoveryWorld final : recover::World {
     probed.push_back(service);
     return probes[service];
   }
-  std::vector<loop::Doubt> doubts() const override { return held; }
+  std::vector<model::Doubt> doubts() const override { return held; }
 
   std::map<std::string, model::Health> health, last_runs;
   std::map<std::string, std::vector<std::string>> probes;  // that answer when their service is probed
   std::optional<base::Duration> uptime;
-  std::vector<loop::Doubt> held;
+  std::vector<model::Doubt> held;
   std::vector<std::string> probed;
 };
 

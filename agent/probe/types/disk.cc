@@ -64,12 +64,11 @@ struct Place {
 };
 
 Place place_of(const std::string& path, bool read_only_here) {
-  const loop::Mounts mounts = loop::read_mounts();
+  const os::Mounts mounts = os::read_mounts();
   std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   const std::string whole = real ? real.get() : path;
-  Place place{loop::hidden_by_sandbox(whole, mounts.self, mounts.node), read_only_here};
-  if (read_only_here && !mounts.self.empty())
-    place.read_only = loop::read_only_on_node(whole, mounts.self, mounts.node);
+  Place place{os::hidden_by_sandbox(whole, mounts.self, mounts.node), read_only_here};
+  if (read_only_here && !mounts.self.empty()) place.read_only = os::read_only_on_node(whole, mounts.self, mounts.node);
   return place;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 #include "config/request.h"
-#include "loop/program_file.h"
+#include "os/program_file.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -61,14 +61,14 @@ const config::Schema<ExecSettings>& schema() {
 bool refused(const base::Error& error) { return error.kind != base::Kind::not_found; }
 
 // The first line that it printed, for a person.
-std::string said(const loop::Finished& finished, const std::string& text) {
+std::string said(const os::Finished& finished, const std::string& text) {
   std::string line = text;
   if (line.empty()) line = finished.err.substr(0, finished.err.find('\n'));
   if (line.size() > kTextLimit) line = line.substr(0, kTextLimit) + "…";
   return line.empty() ? "" : ": " + line;
 }
 
-Outcome judge(const ExecSettings& settings, const loop::Finished& finished) {
+Outcome judge(const ExecSettings& settings, const os::Finished& finished) {
   PluginOutput plugin = parse_plugin_output(finished.out);
   const std::string words = said(finished, plugin.text);
   Outcome outcome;
@@ -97,14 +97,14 @@ class ExecProbe final : public Probe {
     done_ = std::move(done);
     // It may have been changed since the configuration was loaded. One that somebody else could have put there is not
     // run, and that is no word about the service.
-    if (const auto good = loop::check_program(settings_.command.front()); !good && refused(good.error())) {
+    if (const auto good = os::check_program(settings_.command.front()); !good && refused(good.error())) {
       running_ = context_.scheduler.after({}, [this, why = good.error()] {
         std::exchange(done_,
                       nullptr)(failure_at(settings_.command.front(), why, Reason::agent_overloaded, "not run: "));
       });
       return;
     }
-    loop::Command command;
+    os::Command command;
     command.argv = settings_.command;
     command.environment = settings_.environment;
     command.input = settings_.input;
@@ -113,7 +113,7 @@ class ExecProbe final : public Probe {
     const auto left = std::chrono::floor<base::Millis>(deadline - context_.scheduler.now());
     command.limit = std::max(left, base::Millis{1});
     command.grace = base::Millis{0};
-    running_ = context_.spawner.spawn(std::move(command), [this](base::Result<loop::Finished> finished) {
+    running_ = context_.spawner.spawn(std::move(command), [this](base::Result<os::Finished> finished) {
       Outcome outcome = finished ? judge(settings_, *finished)
                                  : failure_at(settings_.command[0], finished.error(), Reason::agent_overloaded,
                                               "could not be started: ");
@@ -149,7 +149,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   const std::size_t before = errors.size();
   ExecSettings settings = schema().parse(node, path, errors);
   if (errors.size() == before)
-    if (const auto good = loop::check_program(settings.command.front()); !good) {
+    if (const auto good = os::check_program(settings.command.front()); !good) {
       const config::Mark at = node.find("command").mark();
       // What an administrator mends, before anything is run. That the agent cannot look is no mistake of the file.
       if (good.error().kind == base::Kind::invalid) errors.add(at, path + ".command[0]", good.error().text);

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "loop/doubts.h"
+#include "model/doubts.h"
 #include "probe/common_keys.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -13,9 +13,9 @@
 namespace probe {
 namespace {
 
-using loop::Process;
 using model::Outcome;
 using model::Reason;
+using os::Process;
 
 struct ProcessSettings {
   std::string pidfile;
@@ -50,7 +50,7 @@ const config::Schema<ProcessSettings>& schema() {
 // somebody sets the clock.
 double boot_time(base::WallTime wall_now) {
   static double boot = 0;
-  return boot = settled(base::seconds(wall_now) - base::seconds(loop::since_boot()), boot);
+  return boot = settled(base::seconds(wall_now) - base::seconds(model::since_boot()), boot);
 }
 
 // Seconds since the epoch of a time that /proc gives in clock ticks since boot.
@@ -65,13 +65,13 @@ std::string in_words(const Process& process) {
 
 // How a process ended, as far as the kernel told.
 struct Death {
-  loop::ProcessEnd end;
+  os::ProcessEnd end;
   std::string name;
   bool out_of_memory = false;
 };
 
 std::string in_words(const Death& death) {
-  const loop::ProcessEnd& end = death.end;
+  const os::ProcessEnd& end = death.end;
   std::string text = "process " + std::to_string(end.pid) + " (" + death.name + ") ended";
   if (end.signal) text += " by signal " + std::to_string(*end.signal);
   else if (end.exit_code) text += " with exit code " + std::to_string(*end.exit_code);
@@ -100,12 +100,12 @@ Outcome gone(std::string text) { return Outcome::failure(Reason::process_gone, s
 Found look(const ProcessSettings& settings) {
   Found found;
   if (!settings.pidfile.empty()) {
-    auto process = loop::read_pidfile(settings.pidfile);
+    auto process = os::read_pidfile(settings.pidfile);
     if (!process) found.failure = failure_at(settings.pidfile, process.error(), Reason::process_gone);
     else found.process = std::move(*process), found.count = 1;
     return found;
   }
-  auto all = loop::find_processes(settings.process_name);
+  auto all = os::find_processes(settings.process_name);
   if (!all) {
     found.failure = failure_of(all.error(), Reason::agent_overloaded);
     return found;
@@ -116,13 +116,13 @@ Found look(const ProcessSettings& settings) {
   return found;
 }
 
-Found look_at(const base::Result<loop::UnitState>& state, const std::string& unit) {
+Found look_at(const base::Result<os::UnitState>& state, const std::string& unit) {
   Found found;
   if (!state) {
     found.failure = gone(state.error().text);
   } else if (state->main_pid == 0) {
     found.failure = gone(unit + " has no main process; it is " + state->active + " (" + state->sub + ")");
-  } else if (auto process = loop::read_process(state->main_pid)) {
+  } else if (auto process = os::read_process(state->main_pid)) {
     found.process = std::move(*process);
     found.count = 1;
   } else {
@@ -141,7 +141,7 @@ class ProcessProbe final : public Probe {
       pending_ = context_.scheduler.after({}, [this] { finish(look(settings_)); });
       return;
     }
-    pending_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<loop::UnitState> state) {
+    pending_ = context_.systemd.read_unit(settings_.unit, deadline, [this](base::Result<os::UnitState> state) {
       if (state || state.error().kind == base::Kind::not_found) return finish(look_at(state, settings_.unit));
       // A systemd that is silent (it reads its units again, say) or cannot be asked says nothing about the process.
       tell(Outcome::failure(Reason::agent_overloaded, state.error().text));
@@ -180,7 +180,7 @@ class ProcessEvents final : public EventSource {
       watch(look(settings_));
       return;
     }
-    unit_ = context_.systemd.watch_unit(settings_.unit, [this](const base::Result<loop::UnitState>& state) {
+    unit_ = context_.systemd.watch_unit(settings_.unit, [this](const base::Result<os::UnitState>& state) {
       if (!state || state->main_pid == watched_) return;
       watch(look_at(state, settings_.unit));
     });
@@ -197,7 +197,7 @@ class ProcessEvents final : public EventSource {
     active("pidfd", watched_ != 0);
     active("cgroup", watched_ != 0 && counting_);
     if (!death_) return;
-    const loop::ProcessEnd& end = death_->end;
+    const os::ProcessEnd& end = death_->end;
     outcome.measurements.push_back({"probe_process_last_end_info",
                                     1,
                                     {{"cause", cause_of(*death_)},
@@ -209,7 +209,7 @@ class ProcessEvents final : public EventSource {
  private:
   void watch(const Found& found) {
     if (!found.process) return;
-    auto watching = context_.pids.watch(*found.process, [this, name = found.process->name](loop::ProcessEnd end) {
+    auto watching = context_.pids.watch(*found.process, [this, name = found.process->name](os::ProcessEnd end) {
       watched_ = 0;
       const bool out_of_memory = killed_at_ && end.noticed - *killed_at_ < kSameMoment;
       death_ = Death{end, name, out_of_memory};

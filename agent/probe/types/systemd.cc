@@ -9,9 +9,9 @@
 namespace probe {
 namespace {
 
-using loop::UnitState;
 using model::Outcome;
 using model::Reason;
+using os::UnitState;
 
 struct SystemdSettings {
   std::string unit;

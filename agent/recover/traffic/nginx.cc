@@ -36,7 +36,7 @@ Server* find(std::vector<Server>& servers, const std::string& address) {
 std::string first_line(const std::string& text) { return text.substr(0, std::min<std::size_t>(text.find('\n'), 300)); }
 
 // "" if the program ended well.
-std::string complaint_of(const std::vector<std::string>& argv, const base::Result<loop::Finished>& finished) {
+std::string complaint_of(const std::vector<std::string>& argv, const base::Result<os::Finished>& finished) {
   if (!finished) return fmt::format("{}: {}", argv.front(), finished.error().text);
   if (finished->timed_out) return fmt::format("{}: not ended within its limit", argv.front());
   if (finished->exit_code == 0) return "";
@@ -139,11 +139,11 @@ struct Nginx::Rep {
     std::uint64_t id;
   };
 
-  Rep(loop::Scheduler& s, loop::Systemd& d, loop::Spawner& p) : scheduler(s), systemd(d), spawner(p) {}
+  Rep(loop::Scheduler& s, os::Systemd& d, os::Spawner& p) : scheduler(s), systemd(d), spawner(p) {}
 
   loop::Scheduler& scheduler;
-  loop::Systemd& systemd;
-  loop::Spawner& spawner;
+  os::Systemd& systemd;
+  os::Spawner& spawner;
   std::uint64_t next_id = 1;
   std::vector<Request> waiting;
   std::vector<Request> batch;  // under way; all of one nginx
@@ -266,13 +266,13 @@ struct Nginx::Rep {
   }
 
   void spawn(const std::vector<std::string>& argv, void (Rep::*then)(std::string)) {
-    loop::Command command;
+    os::Command command;
     command.argv = argv;
     command.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                            {"LANG", "C.UTF-8"}};
     command.limit = left();
-    command.leftovers = loop::Leftovers::kept;  // a reload may start nginx
-    step = spawner.spawn(std::move(command), [this, argv, then](base::Result<loop::Finished> finished) {
+    command.leftovers = os::Leftovers::kept;  // a reload may start nginx
+    step = spawner.spawn(std::move(command), [this, argv, then](base::Result<os::Finished> finished) {
       (this->*then)(complaint_of(argv, finished));
     });
   }
@@ -382,7 +382,7 @@ struct Nginx::Rep {
   }
 };
 
-Nginx::Nginx(loop::Scheduler& scheduler, loop::Systemd& systemd, loop::Spawner& spawner)
+Nginx::Nginx(loop::Scheduler& scheduler, os::Systemd& systemd, os::Spawner& spawner)
     : rep_(std::make_shared<Rep>(scheduler, systemd, spawner)) {}
 Nginx::~Nginx() = default;
 

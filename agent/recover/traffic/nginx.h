@@ -49,7 +49,7 @@ class Nginx {
   static constexpr base::Millis kBetweenReloads{2'000};
   static constexpr base::Millis kNewWorkers{5'000};  // for the first new worker to be there
 
-  Nginx(loop::Scheduler& scheduler, loop::Systemd& systemd, loop::Spawner& spawner);
+  Nginx(loop::Scheduler& scheduler, os::Systemd& systemd, os::Spawner& spawner);
   ~Nginx();
 
   // As Adapter::turn. A turn that has not begun is taken back with the Handle.

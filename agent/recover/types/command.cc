@@ -13,7 +13,7 @@
 
 #include "config/foreign.h"
 #include "config/request.h"
-#include "loop/program_file.h"
+#include "os/program_file.h"
 #include "recover/action.h"
 
 namespace recover {
@@ -88,10 +88,10 @@ const auto& limits_schema() {
 
 // A daemon inherits the limits of its starter: what would end it some day, or starve it, is only set where it was asked
 // for.
-loop::Limits limits_of(const Settings& settings) {
+os::Limits limits_of(const Settings& settings) {
   const bool ends = settings.leaves == Leaves::nothing;
   const auto& l = settings.limits;
-  loop::Limits out;
+  os::Limits out;
   out.cpu = std::chrono::ceil<std::chrono::seconds>(l.cpu.value_or(ends ? settings.limit : base::Millis{0}));
   out.file_bytes = l.file_bytes.value_or(ends ? 1024 * 1024 * 1024 : 0);
   out.processes = l.processes.value_or(ends ? 64 : 0);
@@ -201,7 +201,7 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
 
 std::string first_line(const std::string& text) { return text.substr(0, std::min<std::size_t>(text.find('\n'), 200)); }
 
-ActionResult result_of(const std::string& name, const base::Result<loop::Finished>& finished) {
+ActionResult result_of(const std::string& name, const base::Result<os::Finished>& finished) {
   if (!finished) return {"failed", name + ": " + finished.error().text};
   const std::string killed =
       finished->survivors_killed > 0 ? fmt::format("; {} of its processes killed", finished->survivors_killed) : "";
@@ -234,19 +234,19 @@ class CommandAction final : public Action {
       if (const auto label = labels.find(name); label != labels.end() && label->second.find('\0') != std::string::npos)
         return refuse(fmt::format("the label {} has a NUL in it, which no variable can hold", name));
     // It may have been changed since the configuration was loaded.
-    if (const auto good = loop::check_program(argv->front()); !good) return refuse(good.error().text);
-    loop::Command command;
+    if (const auto good = os::check_program(argv->front()); !good) return refuse(good.error().text);
+    os::Command command;
     command.argv = std::move(*argv);
     command.environment = environment(trigger, labels);
     command.input = trigger.event_json;
     const auto left = std::chrono::duration_cast<base::Millis>(deadline - context.scheduler.now());
-    command.leftovers = settings_.leaves == Leaves::daemon ? loop::Leftovers::kept : loop::Leftovers::killed;
+    command.leftovers = settings_.leaves == Leaves::daemon ? os::Leftovers::kept : os::Leftovers::killed;
     command.limit = std::min(settings_.limit, std::max(left, base::Millis{1}));
     command.grace = settings_.grace;
     command.limits = limits_of(settings_);
     command.output_limit = settings_.limits.output_bytes;
     return context.spawner.spawn(std::move(command), [name = text(), done = std::move(done)](
-                                                         base::Result<loop::Finished> r) { done(result_of(name, r)); });
+                                                         base::Result<os::Finished> r) { done(result_of(name, r)); });
   }
   std::string text() const override { return "command " + settings_.argv.front(); }
 
@@ -301,7 +301,7 @@ std::unique_ptr<const Action> parse(const config::Node& node, const std::string&
   Settings settings = schema().parse(node, path, errors);
   if (errors.size() > before) return nullptr;
   const config::Mark at = node.find("argv").mark();
-  if (const auto good = loop::check_program(settings.argv.front()); !good)
+  if (const auto good = os::check_program(settings.argv.front()); !good)
     errors.add(at, path + ".argv[0]", good.error().text);
   for (std::size_t i = 0; i < settings.argv.size(); ++i) {
     const std::string& argument = settings.argv[i];

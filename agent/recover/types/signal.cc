@@ -65,9 +65,9 @@ std::chrono::nanoseconds since(clockid_t clock) {
 
 // The process that the pidfile means. The file was written after its process had started; a process that is younger
 // than the file has only got the number. `slack` is the grain of both clocks.
-base::Result<loop::Process> from_pidfile(const std::string& path) {
+base::Result<os::Process> from_pidfile(const std::string& path) {
   constexpr std::chrono::milliseconds kSlack{100};
-  TRY(auto process, loop::read_pidfile(path));
+  TRY(auto process, os::read_pidfile(path));
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return base::fail_errno(errno, "cannot look at " + path);
   const auto written = std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec};
@@ -107,7 +107,7 @@ class SignalRun final : public loop::Registration {
 
  private:
   void ask_unit(void (SignalRun::*then)(pid_t)) {
-    step_ = systemd_.read_unit(unit_, deadline_, [this, then](base::Result<loop::UnitState> state) {
+    step_ = systemd_.read_unit(unit_, deadline_, [this, then](base::Result<os::UnitState> state) {
       if (!state) return refuse(state.error().text);
       if (state->main_pid <= 0)
         return refuse(fmt::format("{} has no main process; it is {} ({})", unit_, state->active, state->sub));
@@ -115,7 +115,7 @@ class SignalRun final : public loop::Registration {
     });
   }
   void found(pid_t pid) {
-    auto process = loop::read_process(pid);
+    auto process = os::read_process(pid);
     if (!process) return refuse(process.error().text);
     process_ = *std::move(process);
     // systemd reaps its children, so a number that it still calls the main process cannot have become another's: asked
@@ -132,9 +132,9 @@ class SignalRun final : public loop::Registration {
     if (!settings_.program.empty() && process_.name != settings_.program)
       return refuse(fmt::format("process {} is {}, not {}", process_.pid, process_.name, settings_.program));
     // First the watch: what ends at once is seen.
-    auto watch = pids_.watch(process_, [this](const loop::ProcessEnd&) { gone(); });
+    auto watch = pids_.watch(process_, [this](const os::ProcessEnd&) { gone(); });
     if (!watch) return refuse(watch.error().text);
-    if (const auto sent = loop::signal_process(process_, number_of(settings_.name)); !sent) {
+    if (const auto sent = os::signal_process(process_, number_of(settings_.name)); !sent) {
       if (sent.error().kind != base::Kind::permission) return refuse(sent.error().text);
       return refuse(sent.error().text +
                     "; it is another user's: use {systemd: restart}, or a unit_hook that has the right");
@@ -164,14 +164,14 @@ class SignalRun final : public loop::Registration {
   }
 
   loop::Scheduler& scheduler_;
-  loop::Systemd& systemd_;
-  loop::PidWatcher& pids_;
+  os::Systemd& systemd_;
+  os::PidWatcher& pids_;
   Settings settings_;
   std::string unit_;
   base::Instant deadline_, sent_{};
   std::string what_;
   std::function<void(ActionResult)> done_;
-  loop::Process process_;
+  os::Process process_;
   loop::Handle step_, watch_;
 };
 

@@ -26,7 +26,7 @@ const auto& schema() {
   return s;
 }
 
-std::string limit_text(const loop::UnitState& state) {
+std::string limit_text(const os::UnitState& state) {
   return fmt::format(
       "its start limit ({} starts in {}) was hit", state.start_limit_burst,
       base::format_duration(std::chrono::ceil<base::Millis>(std::chrono::microseconds{state.start_limit_us})));
@@ -35,7 +35,7 @@ std::string limit_text(const loop::UnitState& state) {
 // systemd refuses a start over the limit before the unit leaves "inactive" or "failed". It says so in the unit's result
 // only if that was "success": a unit that was killed before keeps "signal". A job that failed while the unit has not
 // begun to start is the sign that is always there.
-bool hit_its_limit(const loop::UnitState& state, base::Instant asked) {
+bool hit_its_limit(const os::UnitState& state, base::Instant asked) {
   if (state.result == "start-limit-hit") return true;
   const base::Instant began{std::chrono::microseconds{state.inactive_exit_monotonic_us}};
   return state.start_limit_us > 0 && state.start_limit_burst > 0 && began < asked &&
@@ -71,12 +71,12 @@ class UnitJob final : public loop::Registration {
       return end(std::move(result));
     }
     if (!starts() || !job || *job != "failed") return end(std::move(result));
-    step_ = systemd_.read_unit(settings_.unit, deadline_, [this, result](base::Result<loop::UnitState> state) {
+    step_ = systemd_.read_unit(settings_.unit, deadline_, [this, result](base::Result<os::UnitState> state) {
       if (!state || !hit_its_limit(*state, asked_)) return end(result);
       reset(*state);
     });
   }
-  void reset(const loop::UnitState& state) {
+  void reset(const os::UnitState& state) {
     limit_ = limit_text(state);
     const base::Duration wait = std::chrono::microseconds{state.start_limit_us};
     step_ = systemd_.run_job("reset-failed", settings_.unit, deadline_, [this, wait](base::Result<std::string> job) {
@@ -99,7 +99,7 @@ class UnitJob final : public loop::Registration {
   }
 
   loop::Scheduler& scheduler_;
-  loop::Systemd& systemd_;
+  os::Systemd& systemd_;
   Settings settings_;
   std::string what_, limit_;  // limit_: what was done about the start limit
   base::Instant deadline_, asked_{};

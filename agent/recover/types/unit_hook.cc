@@ -35,7 +35,7 @@ std::string leave_event(const std::string& name, const std::string& event) {
   return written ? "" : written.error().text;
 }
 
-std::string how_it_ended(const loop::UnitState& state) {
+std::string how_it_ended(const os::UnitState& state) {
   if (state.exec_main_code == 1) return fmt::format("{}, exit code {}", state.result, state.exec_main_status);
   if (state.exec_main_code > 1) return fmt::format("{}, signal {}", state.result, state.exec_main_status);
   return state.result;
@@ -44,7 +44,7 @@ std::string how_it_ended(const loop::UnitState& state) {
 // Look, start, look again.
 class HookRun final : public loop::Registration {
  public:
-  HookRun(loop::Systemd& systemd, const std::string& name, std::string event, base::Instant deadline,
+  HookRun(os::Systemd& systemd, const std::string& name, std::string event, base::Instant deadline,
           std::function<void(ActionResult)> done)
       : systemd_(systemd),
         name_(name),
@@ -53,11 +53,11 @@ class HookRun final : public loop::Registration {
         event_(std::move(event)),
         deadline_(deadline),
         done_(std::move(done)) {
-    step_ = systemd_.read_unit(unit_, deadline_, [this](base::Result<loop::UnitState> state) { before(state); });
+    step_ = systemd_.read_unit(unit_, deadline_, [this](base::Result<os::UnitState> state) { before(state); });
   }
 
  private:
-  void before(const base::Result<loop::UnitState>& state) {
+  void before(const base::Result<os::UnitState>& state) {
     if (!state && state.error().kind == base::Kind::not_found)
       return end({"refused", fmt::format("{}: there is no unit {}; write it with Type=oneshot and the user and rights "
                                          "that it needs, then systemctl daemon-reload",
@@ -80,9 +80,9 @@ class HookRun final : public loop::Registration {
   void started(const base::Result<std::string>& job) {
     if (!job) return end(job_error(what_, job.error()));
     result_ = *job;
-    step_ = systemd_.read_unit(unit_, deadline_, [this](base::Result<loop::UnitState> state) { after(state); });
+    step_ = systemd_.read_unit(unit_, deadline_, [this](base::Result<os::UnitState> state) { after(state); });
   }
-  void after(const base::Result<loop::UnitState>& state) {
+  void after(const base::Result<os::UnitState>& state) {
     const bool done = result_ == "done";
     if (done && state && state->active != "inactive")
       return end({"failed", fmt::format("{}: {} is {} after its start; a hook is Type=oneshot without "
@@ -100,7 +100,7 @@ class HookRun final : public loop::Registration {
     done(std::move(result));
   }
 
-  loop::Systemd& systemd_;
+  os::Systemd& systemd_;
   std::string name_, unit_, what_, event_, result_;
   base::Instant deadline_;
   std::function<void(ActionResult)> done_;

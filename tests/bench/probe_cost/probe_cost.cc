@@ -33,11 +33,11 @@
 #include "bench/probe_cost/target.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "loop/pid_watch.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
 #include "net/resolver.h"
 #include "net/stream.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 
@@ -97,12 +97,11 @@ double bare_cost(const std::function<void()>& bare, const Options& options, int 
 }
 
 // No probe of this comparison asks systemd.
-struct NoSystemd final : loop::Systemd {
-  loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<loop::UnitState>&)>) override {
+struct NoSystemd final : os::Systemd {
+  loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<os::UnitState>&)>) override {
     return {};
   }
-  loop::Handle read_unit(const std::string&, base::Instant,
-                         std::function<void(base::Result<loop::UnitState>)>) override {
+  loop::Handle read_unit(const std::string&, base::Instant, std::function<void(base::Result<os::UnitState>)>) override {
     return {};
   }
   loop::Handle run_job(const std::string&, const std::string&, base::Instant,
@@ -117,8 +116,8 @@ struct Agent {
   net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
   net::StreamDialer dialer{loop, resolver};
-  loop::Subprocesses spawner{loop};
-  loop::PidWatch pids{loop};
+  os::Subprocesses spawner{loop};
+  os::PidWatch pids{loop};
   NoSystemd systemd;
   probe::Heartbeats heartbeats{loop};
   loop::ThreadedCalls slow_calls{loop};

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "loop/event_loop.h"
-#include "loop/folder_watch.h"
+#include "os/folder_watch.h"
 
 TEST_CASE("each target that does not fit is told, and its file has the first and their number") {
   std::string folder = std::filesystem::temp_directory_path() / "fettle-discoveries-XXXXXX";
@@ -26,7 +26,7 @@ TEST_CASE("each target that does not fit is told, and its file has the first and
     std::vector<app::Discovery> all;
     all.push_back({{{file}, base::Millis{60'000}}, probe::ProbeTemplate("edge", {}, {}, sd, "sd", errors)});
     loop::EventLoop loop;
-    loop::FolderWatch folders(loop);
+    os::FolderWatch folders(loop);
     app::Discoveries discoveries(loop, folders, [] {});
     discoveries.replace(std::move(all), {});
     std::vector<std::string> told;

@@ -29,7 +29,7 @@ class Folder {
   std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("fettle-sd-" + std::to_string(::getpid()));
 };
 
-struct FakeFolders final : loop::FolderWatcher {
+struct FakeFolders final : os::FolderWatcher {
   base::Result<loop::Handle> watch(const std::string& folder, std::function<void()> changed) override {
     struct Place final : loop::Registration {
       Place(FakeFolders& f, std::string n) : folders(f), name(std::move(n)) {}
@@ -230,7 +230,7 @@ TEST_CASE("without a watch, and besides one, the files are looked at from time t
 TEST_CASE("the kernel tells of files that are written, renamed and removed") {
   const Folder folder;
   loop::EventLoop loop;
-  loop::FolderWatch folders(loop);
+  os::FolderWatch folders(loop);
   int changes = 0;
   discover::FileSd sd({{folder / "*.yml"}, 1h}, loop, folders, [&] { ++changes; });
   const auto wait_for = [&](const std::string& want) {

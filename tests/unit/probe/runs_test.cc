@@ -198,20 +198,20 @@ TEST_CASE("unix connects to its path") {
 TEST_CASE("exec judges by exit code and keeps the plugin's values") {
   struct Row {
     const char* name;
-    loop::Finished finished;
+    os::Finished finished;
     Reason reason;
     const char* text;
   };
   const auto exited = [](int code, const char* out, const char* err = "") {
-    loop::Finished f;
+    os::Finished f;
     f.exit_code = code;
     f.out = out;
     f.err = err;
     return f;
   };
-  loop::Finished killed = exited(-1, "");
+  os::Finished killed = exited(-1, "");
   killed.signal = 11;
-  loop::Finished late = exited(-1, "still working\n");
+  os::Finished late = exited(-1, "still working\n");
   late.signal = 9;
   late.timed_out = true;
   for (const Row& row : {
@@ -225,7 +225,7 @@ TEST_CASE("exec judges by exit code and keeps the plugin's values") {
     CAPTURE(row.name);
     Trial trial("exec", "[/bin/check, -p, /]", {"ok_codes=[0, 1]", "environment={LANG: C}"});
     trial.start();
-    const loop::Command& command = trial.world.spawner.desk.last();
+    const os::Command& command = trial.world.spawner.desk.last();
     CHECK(command.argv == std::vector<std::string>{"/bin/check", "-p", "/"});
     CHECK(command.environment == std::map<std::string, std::string>{{"LANG", "C"}});
     CHECK(command.limit == 1s);
@@ -283,7 +283,7 @@ TEST_CASE("process finds itself by pidfile and by unit, and not what is gone") {
 
   Trial by_unit("process", "order.service");
   by_unit.start();
-  loop::UnitState state;
+  os::UnitState state;
   state.active = "active";
   state.main_pid = ::getpid();
   by_unit.world.systemd.reads.answer(state);
@@ -307,7 +307,7 @@ TEST_CASE("the end of a process is an event, and the next process is watched aft
       trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(std::move(event)); });
   REQUIRE(trial.world.pids.desk.asked().size() == 1);
   CHECK(trial.world.pids.desk.last().pid == ::getpid());
-  loop::ProcessEnd end;
+  os::ProcessEnd end;
   end.pid = ::getpid();
   end.signal = 9;
   trial.world.pids.desk.answer(end);
@@ -361,7 +361,7 @@ TEST_CASE("the cause of a process' end is told with the failure that it explains
     CHECK(alive.text == "there");
     CHECK(fakes::measurement(alive, "probe_event_source_active", "source", "pidfd") == 1);
     CHECK(fakes::measurement(alive, "probe_event_source_active", "source", "cgroup") == 1);
-    loop::ProcessEnd end;
+    os::ProcessEnd end;
     end.pid = ::getpid();
     end.signal = row.signal;
     end.exit_code = row.exit_code;
@@ -413,7 +413,7 @@ TEST_CASE("systemd is up in its up states and says why it is not") {
     CAPTURE(row.active);
     Trial trial("systemd", "order.service");
     trial.start();
-    loop::UnitState state;
+    os::UnitState state;
     state.load = "loaded";
     state.active = row.active;
     state.sub = row.sub;
@@ -446,7 +446,7 @@ TEST_CASE("a unit's change is an event, its first state is not") {
   const auto source =
       trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(event.text); });
   const auto& tell = trial.world.systemd.watchers.begin()->second;
-  loop::UnitState state;
+  os::UnitState state;
   state.active = "active";
   state.sub = "running";
   tell(state);
@@ -460,7 +460,7 @@ TEST_CASE("a unit's change is an event, its first state is not") {
   CHECK(events == std::vector<std::string>{"order.service is failed (failed), result signal"});
 
   // systemd restarted it between two looks: nothing but the counter tells.
-  state = loop::UnitState{};
+  state = os::UnitState{};
   state.active = "active";
   state.sub = "running";
   tell(state);
@@ -480,7 +480,7 @@ TEST_CASE("systemd measures result and restarts, and whether it is told of chang
     return fakes::measurement(outcome, "probe_event_source_active", "source", "systemd");
   };
   CHECK(active() == 0);
-  loop::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "oom-kill", .restarts = 4};
+  os::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "oom-kill", .restarts = 4};
   tell(state);
   CHECK(active() == 1);
   tell(base::fail(base::Kind::unavailable, "the bus went away"));
@@ -495,7 +495,7 @@ TEST_CASE("systemd measures result and restarts, and whether it is told of chang
 TEST_CASE("a unit's start is told by the clock as it is now") {
   Trial trial("systemd", "order.service");
   trial.world.loop.advance(1h);
-  loop::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "success"};
+  os::UnitState state{.load = "loaded", .active = "active", .sub = "running", .result = "success"};
   const auto micros = [](auto since) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
   };

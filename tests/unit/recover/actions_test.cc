@@ -41,7 +41,7 @@ TEST_CASE("systemd runs one job and tells its result") {
     const auto action = f.parse("systemd", "restart");
     f.run(*action);
     CHECK(f.systemd.jobs.last() == "restart order.service");
-    f.systemd.on_read = [](const std::string&) { return loop::UnitState{"loaded", "failed", "failed", "exit-code"}; };
+    f.systemd.on_read = [](const std::string&) { return os::UnitState{"loaded", "failed", "failed", "exit-code"}; };
     f.systemd.jobs.answer(row.job);
     REQUIRE(f.results.size() == 1);
     CHECK(f.results[0].result == row.result);
@@ -52,8 +52,8 @@ TEST_CASE("systemd runs one job and tells its result") {
 namespace {
 
 // systemd's answer after a start that it refused, because the unit was started five times in eight seconds.
-loop::UnitState refused_to_start(const std::string& result) {
-  loop::UnitState state{"loaded", "failed", "failed", result};
+os::UnitState refused_to_start(const std::string& result) {
+  os::UnitState state{"loaded", "failed", "failed", result};
   state.start_limit_us = 8'000'000;
   state.start_limit_burst = 5;
   return state;
@@ -82,7 +82,7 @@ TEST_CASE("a unit that was killed keeps that result when its start limit is hit:
     const auto action = f.parse("systemd", "restart");
     f.loop.advance(seconds{10});
     f.run(*action);
-    loop::UnitState state = refused_to_start("signal");
+    os::UnitState state = refused_to_start("signal");
     state.active = row.active;
     state.start_limit_burst = row.burst;
     const auto began = (f.loop.now() + row.began).time_since_epoch();
@@ -152,7 +152,7 @@ TEST_CASE("a command gets its arguments, the event, and an environment of its ow
               "environment: {COLOUR: blue}, pass_environment: [FETTLE_TEST_PASSED, FETTLE_TEST_UNSET]}");
   CHECK(action->text() == "command /usr/bin/env");
   f.run(*action);
-  const loop::Command& command = f.spawner.desk.last();
+  const os::Command& command = f.spawner.desk.last();
   CHECK(command.argv == std::vector<std::string>{"/usr/bin/env", "--for=order/node1", "0123abcd", "{}", "{ x }"});
   CHECK(command.input == f.trigger.event_json);
   CHECK(command.limit == base::Millis{10'000});  // the step's timeout is shorter than the command's limit of 30s
@@ -175,7 +175,7 @@ TEST_CASE("a command sees of the alert's labels what the configuration names, an
   const auto action =
       f.parse("command", "{argv: [/usr/bin/env, '{label.severity}', '[0-9]{3}'], pass_labels: [severity, note, zone]}");
   f.run(*action);
-  const loop::Command& command = f.spawner.desk.last();
+  const os::Command& command = f.spawner.desk.last();
   CHECK(command.argv == std::vector<std::string>{"/usr/bin/env", "page", "[0-9]{3}"});
   CHECK(command.environment.at("FETTLE_LABEL_severity") == "page");
   CHECK(command.environment.at("FETTLE_LABEL_note") == "a b; reboot");
@@ -229,18 +229,18 @@ TEST_CASE("a label is one word of a command's arguments, and no option where a w
 TEST_CASE("a command that leaves nothing has limits by default; a daemon would inherit them") {
   struct Row {
     const char* keys;
-    loop::Leftovers leftovers;
-    loop::Limits want;
+    os::Leftovers leftovers;
+    os::Limits want;
   };
   const std::uint64_t gib = 1024 * 1024 * 1024;
   const Row rows[] = {
-      {"", loop::Leftovers::kept, {seconds{0}, 0, 1024, 0, 0}},
-      {", leaves: nothing", loop::Leftovers::killed, {seconds{30}, gib, 1024, 64, 0}},
+      {"", os::Leftovers::kept, {seconds{0}, 0, 1024, 0, 0}},
+      {", leaves: nothing", os::Leftovers::killed, {seconds{30}, gib, 1024, 64, 0}},
       {", leaves: nothing, limit: 1500ms, limits: {processes: 0}",
-       loop::Leftovers::killed,
+       os::Leftovers::killed,
        {seconds{2}, gib, 1024, 0, 0}},
       {", limits: {cpu: 5s, file_bytes: 4096, open_files: 0, processes: 8, memory_bytes: 1000000}",
-       loop::Leftovers::kept,
+       os::Leftovers::kept,
        {seconds{5}, 4096, 0, 8, 1000000}},
   };
   for (const Row& row : rows) {
@@ -248,7 +248,7 @@ TEST_CASE("a command that leaves nothing has limits by default; a daemon would i
     Fixture f;
     const auto action = f.parse("command", std::string("{argv: [/usr/bin/env]") + row.keys + "}");
     f.run(*action);
-    const loop::Command& command = f.spawner.desk.last();
+    const os::Command& command = f.spawner.desk.last();
     CHECK(command.leftovers == row.leftovers);
     CHECK(command.limits.cpu == row.want.cpu);
     CHECK(command.limits.file_bytes == row.want.file_bytes);
@@ -260,22 +260,22 @@ TEST_CASE("a command that leaves nothing has limits by default; a daemon would i
 
 TEST_CASE("what a command's end means") {
   struct Row {
-    base::Result<loop::Finished> finished;
+    base::Result<os::Finished> finished;
     const char* result;
     const char* text;
   };
-  loop::Finished good;
+  os::Finished good;
   good.exit_code = 0;
   good.out = "cache cleared\nmore\n";
-  loop::Finished bad;
+  os::Finished bad;
   bad.exit_code = 3;
   bad.out = "out";
   bad.err = "no such cache\n";
-  loop::Finished killed;
+  os::Finished killed;
   killed.signal = 9;
-  loop::Finished busy;
+  os::Finished busy;
   busy.signal = 24;
-  loop::Finished slow;
+  os::Finished slow;
   slow.timed_out = true;
   slow.survivors_killed = 2;
   const Row rows[] = {

@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "fakes/run_until.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
 #include "net/line_server.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 #include "recover/traffic.h"
 #include "recover/traffic/haproxy_stat.h"
 
@@ -107,8 +107,8 @@ class RealHaproxy {
   loop::EventLoop loop;
   net::AresResolver resolver{loop};
   net::StreamDialer dialer{loop, resolver};
-  loop::Subprocesses spawner{loop};
-  loop::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
+  os::Subprocesses spawner{loop};
+  os::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
   net::SocketLineServer lines{loop};
   std::unique_ptr<const recover::TrafficSpec> spec;
   std::unique_ptr<recover::Adapter> adapter;

@@ -19,8 +19,8 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "fakes/run_until.h"
-#include "loop/subprocess.h"
-#include "loop/systemd.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 #include "recover/traffic/nginx.h"
 
 using recover::Flow;
@@ -96,8 +96,8 @@ class RealNginx {
   std::string folder;
   recover::traffic::NginxUpstream settings;
   loop::EventLoop loop;
-  loop::Subprocesses spawner{loop};
-  loop::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
+  os::Subprocesses spawner{loop};
+  os::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
   recover::traffic::Nginx nginx{loop, systemd, spawner};
 
  private:
@@ -117,15 +117,15 @@ class RealNginx {
       text += "server { listen unix:" + folder + "/" + name + ".sock; return 200 " + name + "; }\n";
     return text + "}\n";
   }
-  loop::Finished run(std::vector<std::string> command) {
-    std::optional<loop::Finished> end;
-    loop::Command c;
+  os::Finished run(std::vector<std::string> command) {
+    std::optional<os::Finished> end;
+    os::Command c;
     c.argv = std::move(command);
-    c.leftovers = loop::Leftovers::kept;
-    const auto handle = spawner.spawn(
-        std::move(c), [&](base::Result<loop::Finished> f) { end = f ? std::move(*f) : loop::Finished{}; });
+    c.leftovers = os::Leftovers::kept;
+    const auto handle =
+        spawner.spawn(std::move(c), [&](base::Result<os::Finished> f) { end = f ? std::move(*f) : os::Finished{}; });
     fakes::run_until(loop, [&] { return end.has_value(); });
-    return end.value_or(loop::Finished{});
+    return end.value_or(os::Finished{});
   }
   // The body of one answer of the front, "" if it does not answer.
   std::string ask() const {

@@ -38,7 +38,7 @@ struct Upstream {
     loop.run_due();
   }
   void test_ends(int code, const std::string& says = "") {
-    loop::Finished finished;
+    os::Finished finished;
     finished.exit_code = code;
     finished.err = says;
     spawner.desk.answer(finished);
@@ -221,7 +221,7 @@ TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whateve
   const auto handle = next.turn(u.settings, {.flow = Flow::live}, "order", u.loop.now() + seconds{10},
                                 [&](const recover::Turned& r) { said = r.result; });
   u.loop.run_due();
-  loop::Finished good;
+  os::Finished good;
   good.exit_code = 0;
   spawner.desk.answer(good);
   systemd.jobs.answer(std::string("done"));

@@ -37,8 +37,8 @@ class Child {
   pid_t pid = 0;
 };
 
-loop::UnitState running(pid_t pid) {
-  loop::UnitState state;
+os::UnitState running(pid_t pid) {
+  os::UnitState state;
   state.load = "loaded";
   state.active = "active";
   state.sub = "running";
@@ -82,7 +82,7 @@ TEST_CASE("a signal can wait until the process is gone, and says how long that t
   CHECK(t.pids.desk.last().pid == child.pid);
   SUBCASE("gone") {
     t.loop.advance(std::chrono::milliseconds{1200});
-    t.pids.desk.answer(loop::ProcessEnd{});
+    t.pids.desk.answer(os::ProcessEnd{});
     CHECK(t.end() == fmt::format("ok: signal CONT order.service: {} (sleep) was gone 1s200ms later", child.pid));
   }
   SUBCASE("still there") {
@@ -95,10 +95,10 @@ TEST_CASE("a signal can wait until the process is gone, and says how long that t
 TEST_CASE("a signal is not sent when the unit's main process is not the one that was found") {
   Child child, other;
   struct Row {
-    base::Result<loop::UnitState> first, second;
+    base::Result<os::UnitState> first, second;
     std::string end;
   };
-  loop::UnitState dead;
+  os::UnitState dead;
   dead.active = "failed";
   dead.sub = "failed";
   const std::string refused = "refused: signal KILL order.service: not sent: ";

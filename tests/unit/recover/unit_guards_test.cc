@@ -69,7 +69,7 @@ TEST_CASE("the guards of a unit: which is closed, why, and when it opens") {
   UnitView late = starting;
   late.starting_since = kNow - seconds{91};
   UnitView for_ever = starting;
-  for_ever.state.start_timeout_us = loop::UnitState::kForever;
+  for_ever.state.start_timeout_us = os::UnitState::kForever;
   UnitView reloading = view_of("reloading", "reload");
   reloading.starting_since = kNow;
   UnitView by_itself = view_of("activating", "auto-restart");
@@ -139,7 +139,7 @@ TEST_CASE("a unit that is not there closes only plans that need it, and is told 
     f.use(f.plan());
     for (const auto& [name, tell] : f.systemd.watchers)
       tell(base::fail(base::Kind::not_found, "systemd knows no unit order.service"));
-    f.systemd.on_read = [](const std::string& unit) -> base::Result<loop::UnitState> {
+    f.systemd.on_read = [](const std::string& unit) -> base::Result<os::UnitState> {
       return base::fail(base::Kind::not_found, "systemd knows no unit " + unit);
     };
     std::string told;
@@ -206,15 +206,15 @@ TEST_CASE("what systemd says only when it is asked holds the restart back, too")
 TEST_CASE("somebody's queued job, a mask, a frozen unit and a shutdown are respected") {
   struct Row {
     const char* name;
-    std::function<void(loop::UnitState&)> change;
+    std::function<void(os::UnitState&)> change;
     const char* reason;
   };
   const Row rows[] = {
-      {"queued reload", [](loop::UnitState& s) { s.job = "reload"; }, "unit_job"},
-      {"queued start", [](loop::UnitState& s) { s.active = "inactive", s.job = "start"; }, "unit_job"},
-      {"masked", [](loop::UnitState& s) { s.load = "masked"; }, "unit_masked"},
-      {"frozen", [](loop::UnitState& s) { s.active = "active", s.freezer = "frozen"; }, "stopped_by_operator"},
-      {"shutdown", [](loop::UnitState& s) { s.system = "stopping"; }, "node_stopping"},
+      {"queued reload", [](os::UnitState& s) { s.job = "reload"; }, "unit_job"},
+      {"queued start", [](os::UnitState& s) { s.active = "inactive", s.job = "start"; }, "unit_job"},
+      {"masked", [](os::UnitState& s) { s.load = "masked"; }, "unit_masked"},
+      {"frozen", [](os::UnitState& s) { s.active = "active", s.freezer = "frozen"; }, "stopped_by_operator"},
+      {"shutdown", [](os::UnitState& s) { s.system = "stopping"; }, "node_stopping"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -9,11 +9,11 @@
 
 namespace {
 
-using Unit = base::Result<loop::UnitState>;
+using Unit = base::Result<os::UnitState>;
 using Job = base::Result<std::string>;
 
-loop::UnitState unit(const std::string& active, const std::string& result = "success", int code = 0, int status = 0) {
-  loop::UnitState state;
+os::UnitState unit(const std::string& active, const std::string& result = "success", int code = 0, int status = 0) {
+  os::UnitState state;
   state.load = "loaded";
   state.active = active;
   state.result = result;
@@ -80,7 +80,7 @@ TEST_CASE("a unit hook is started once and its unit's result is told") {
 }
 
 TEST_CASE("a unit hook is not started where its start would mean nothing") {
-  loop::UnitState masked = unit("inactive");
+  os::UnitState masked = unit("inactive");
   masked.load = "masked";
   struct Row {
     Unit before;

@@ -1,0 +1,88 @@
+// systemd over D-Bus (sd-bus) on the event loop: units' state by event, jobs with their result. The only user of
+// sd-bus. Reading needs no privilege; jobs need a polkit rule for the unit and verb.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "loop/scheduler.h"
+
+namespace loop {
+class EventLoop;
+}  // namespace loop
+
+namespace os {
+
+struct UnitState {
+  std::string load;    // loaded, not-found, masked …
+  std::string active;  // active, reloading, refreshing, inactive, failed, activating, deactivating
+  std::string sub;     // running, dead, auto-restart …
+  std::string result;  // success, exit-code, signal, core-dump, watchdog, oom-kill, timeout, start-limit-hit …
+  std::string job{};   // its job that has not ended: start, stop, restart …; "": none
+  std::uint32_t restarts = 0;  // NRestarts
+  pid_t main_pid = 0;
+  int exec_main_code = 0;                        // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int exec_main_status = 0;                      // exit code or signal, by the code
+  std::uint64_t active_enter_us = 0;             // ActiveEnterTimestamp, wall microseconds; 0: never
+  std::uint64_t active_enter_monotonic_us = 0;   // the same by the monotonic clock
+  std::uint64_t inactive_exit_monotonic_us = 0;  // when it last began to start; 0: never
+  std::uint64_t state_change_monotonic_us = 0;   // of `active` or `sub`
+  pid_t control_pid = 0;                         // of ExecStartPre=, ExecReload= … that is running
+  std::uint64_t start_timeout_us = 0;            // TimeoutStartSec=, kForever for infinity; 0: not known
+  std::uint64_t restart_wait_us = 0;             // from an end to systemd's own restart; 0: not known
+  std::uint64_t start_limit_us = 0;              // StartLimitIntervalSec=
+  std::uint32_t start_limit_burst = 0;           // that many starts within it
+  std::string freezer{};                         // running, freezing, frozen, thawing; "": not known
+  std::string system{};                          // the whole node: starting, running, degraded, stopping …
+  static constexpr std::uint64_t kForever = UINT64_MAX;
+  friend bool operator==(const UnitState&, const UnitState&) = default;
+};
+
+class Systemd {
+ public:
+  virtual ~Systemd() = default;
+  // The state now, and after every change; a change while its properties are read may show once as a mixture of both.
+  // In later turns. An error (no bus, no such unit) is told the same way; the watch goes on and reconnects.
+  virtual loop::Handle watch_unit(const std::string& unit,
+                                  std::function<void(const base::Result<UnitState>&)> on_state) = 0;
+  virtual loop::Handle read_unit(const std::string& unit, base::Instant deadline,
+                                 std::function<void(base::Result<UnitState>)> done) = 0;
+  // verb: start, stop, restart, reload, reload-or-restart, try-restart, reset-failed. `done` when the job ended:
+  // "done", "failed", "canceled", "timeout", "dependency", "skipped"; or an error: permission (polkit), cancelled
+  // (another job on the unit contradicts this one; nothing was done). A job that the shutdown of the node pushes aside
+  // has no end: `done` is not called before the deadline. This process is stopped long before that, so that what waits
+  // for the job is found unfinished, and not failed, after the boot. The shutdown takes the bus away too, at times
+  // before anything else: a job whose bus is lost ends as unavailable, but only when systemd answers again and the node
+  // stays up.
+  virtual loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
+                               std::function<void(base::Result<std::string>)> done) = 0;
+};
+
+class SdBusSystemd final : public Systemd {
+ public:
+  // `address` "": the system bus; else a D-Bus address (tests). Connects lazily.
+  SdBusSystemd(loop::EventLoop& loop, std::string address = "");
+  ~SdBusSystemd() override;
+  loop::Handle watch_unit(const std::string& unit,
+                          std::function<void(const base::Result<UnitState>&)> on_state) override;
+  loop::Handle read_unit(const std::string& unit, base::Instant deadline,
+                         std::function<void(base::Result<UnitState>)> done) override;
+  loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
+                       std::function<void(base::Result<std::string>)> done) override;
+
+ private:
+  struct Bus;
+  std::unique_ptr<Bus> bus_;
+};
+
+// sd_notify(3). No-ops without $NOTIFY_SOCKET.
+void notify_systemd(const std::string& state);  // "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STATUS=…", "WATCHDOG=1"
+base::Duration watchdog_interval();             // half of WatchdogSec; 0: no watchdog
+
+}  // namespace os
