@@ -10,7 +10,7 @@
 #include "app/options.h"
 #include "config/agent_config.h"
 #include "notify/notifications.h"
-#include "probe/blackbox.h"
+#include "probe/blackbox/blackbox.h"
 #include "probe/schedule.h"
 #include "probe/spec.h"
 #include "promql/engine.h"

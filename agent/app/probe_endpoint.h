@@ -14,7 +14,7 @@
 #include "config/agent_config.h"
 #include "loop/deferred_delete.h"
 #include "probe/attempt.h"
-#include "probe/blackbox.h"
+#include "probe/blackbox/blackbox.h"
 #include "probe/bounded.h"
 #include "probe/run_once.h"
 #include "probe/schedule.h"

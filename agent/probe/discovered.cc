@@ -12,9 +12,9 @@
 #include "config/flow_text.h"
 #include "config/foreign.h"
 #include "model/outcome.h"
-#include "probe/common_keys.h"
+#include "probe/common/common_keys.h"
+#include "probe/http/template.h"
 #include "probe/registry.h"
-#include "probe/types/template.h"
 
 namespace probe {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "config/agent_config.h"
 #include "model/labels.h"
-#include "probe/blackbox.h"
+#include "probe/blackbox/blackbox.h"
 #include "probe/spec.h"
 
 namespace probe {

@@ -1,4 +1,4 @@
-// What a probe type is. A type is one file in types/ and one line in types.def:
+// What a probe type is. A type is one file in the folder of its family and one line in types.def:
 // its settings struct, its Schema, its Probe class, and `const Type NAME_type`.
 #pragma once
 

@@ -6,7 +6,7 @@
 #include "base/edit_distance.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
-#include "probe/common_keys.h"
+#include "probe/common/common_keys.h"
 #include "probe/health.h"
 #include "probe/registry.h"
 

@@ -46,14 +46,19 @@ function(fettle_module name)
 endfunction()
 
 # fettle_plugins(VARIABLE MACRO [FOLDER/]): the sources that types.def of the calling folder, or of one inside it,
-# names, one types/NAME.cc a line.
+# names, one NAME.cc a line; each stands in one of the folders beside types.def.
 function(fettle_plugins variable macro)
   set(list ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2}types.def)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
   file(STRINGS ${list} lines REGEX "^${macro}\\(")
   foreach(line IN LISTS lines)
-    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+)\\).*" "${ARGV2}types/\\1.cc" source "${line}")
-    list(APPEND sources ${source})
+    string(REGEX REPLACE "^${macro}\\(([a-z0-9_]+)\\).*" "\\1" name "${line}")
+    file(GLOB found RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2}*/${name}.cc)
+    list(LENGTH found count)
+    if(NOT count EQUAL 1)
+      message(FATAL_ERROR "${list}: ${macro}(${name}) wants one ${name}.cc in the folders beside it, there are ${count}")
+    endif()
+    list(APPEND sources ${found})
   endforeach()
   set(${variable} ${sources} PARENT_SCOPE)
 endfunction()

@@ -1,4 +1,4 @@
-#include "probe/blackbox.h"
+#include "probe/blackbox/blackbox.h"
 
 #include <doctest/doctest.h>
 

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "probe/types/authorization.h"
-#include "probe/types/http_checks.h"
-#include "probe/types/json_check.h"
-#include "probe/types/perfdata.h"
+#include "probe/common/authorization.h"
+#include "probe/host/perfdata.h"
+#include "probe/http/http_checks.h"
+#include "probe/http/json_check.h"
 
 namespace {
 

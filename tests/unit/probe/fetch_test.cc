@@ -6,7 +6,7 @@
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
-#include "probe/types/exposition_reader.h"
+#include "probe/http/exposition_reader.h"
 
 namespace {
 

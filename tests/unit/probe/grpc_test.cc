@@ -12,7 +12,7 @@
 #include "fakes/probe_kernel.h"
 #include "fakes/probe_trial.h"
 #include "fakes/source_file.h"
-#include "probe/types/grpc_message.h"
+#include "probe/net/grpc_message.h"
 
 namespace {
 

@@ -9,10 +9,10 @@
 
 #include "config/agent_config.h"
 #include "fakes/probe_world.h"
+#include "probe/http/cookie_jar.h"
+#include "probe/http/template.h"
+#include "probe/http/url.h"
 #include "probe/run_once.h"
-#include "probe/types/cookie_jar.h"
-#include "probe/types/template.h"
-#include "probe/types/url.h"
 
 namespace {
 

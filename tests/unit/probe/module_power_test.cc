@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "probe/blackbox.h"
+#include "probe/blackbox/blackbox.h"
 #include "probe/discovered.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
 #include "fakes/probe_trial.h"
-#include "probe/types/mysql_protocol.h"
+#include "probe/server/mysql_protocol.h"
 
 namespace {
 

@@ -6,9 +6,9 @@
 
 #include "fakes/fake_stream.h"
 #include "fakes/probe_world.h"
+#include "probe/http/http_answer.h"
+#include "probe/http/plain_http.h"
 #include "probe/run_once.h"
-#include "probe/types/http_answer.h"
-#include "probe/types/plain_http.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "fakes/probe_world.h"
-#include "probe/common_keys.h"
+#include "probe/common/common_keys.h"
 #include "probe/registry.h"
 #include "probe/spec.h"
 

@@ -44,7 +44,7 @@ std::set<std::string> metrics_of_the_agent() {
   add_own_metrics(out);
   for (const char* file : {"agent/app/pictures.cc", "agent/app/families.cc"})
     add_matches(source(kTop + file), R"re(add\("(\w+)")re", 1, out);
-  for (const std::string& file : base::glob(kTop + "agent/probe/types/*.cc"))
+  for (const std::string& file : base::glob(kTop + "agent/probe/*/*.cc"))
     add_matches(source(file), R"re("(probe_\w+)")re", 1, out);
   return out;
 }

@@ -1,0 +1,79 @@
+#include "probe/common/authorization.h"
+
+#include <utility>
+
+#include "base/file.h"
+#include "config/request.h"
+
+namespace probe {
+namespace {
+
+constexpr std::size_t kCredentialLimit = 64 * 1024;
+
+std::string base64(std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    unsigned group = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
+    for (std::size_t i = 0; i < 4; ++i) out += at + i <= bytes.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Result<std::string> credential(const base::Secret& inlined, const std::string& file) {
+  if (file.empty()) return inlined.reveal();
+  auto text = base::read_file(file, kCredentialLimit);
+  // Whatever keeps it from being read, it is the agent that has nothing to show.
+  if (!text) return base::fail(base::Kind::permission, text.error().text);
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+  return text;
+}
+
+const config::Schema<BasicAuth>& basic_auth_schema() {
+  static const auto schema =
+      config::Schema<BasicAuth>("basic_auth")
+          .optional("username", &BasicAuth::username, "User to log in as.")
+          .optional("username_file", &BasicAuth::username_file, "File with the user's name; read at each run.")
+          .optional("password", &BasicAuth::password, "The user's password.")
+          .optional("password_file", &BasicAuth::password_file, "File with the password; read at each run.")
+          .check([](const BasicAuth& auth, const config::Complain& complain) {
+            if (auth.username.empty() == auth.username_file.empty())
+              complain("username", "give either username or username_file");
+            if (!auth.password.empty() && !auth.password_file.empty())
+              complain("password_file", "cannot stand beside password");
+          });
+  return schema;
+}
+
+const config::Schema<Authorization>& authorization_schema() {
+  static const auto schema =
+      config::Schema<Authorization>("authorization")
+          .optional("type", &Authorization::type, "The scheme, the header's first word.")
+          .optional("credentials", &Authorization::credentials, "The token.")
+          .optional("credentials_file", &Authorization::credentials_file, "File with the token; read at each run.")
+          .check([](const Authorization& auth, const config::Complain& complain) {
+            if (auth.credentials.empty() == auth.credentials_file.empty())
+              complain("credentials", "give either credentials or credentials_file");
+            for (const auto& [key, value] : {std::pair{"type", auth.type}, {"credentials", auth.credentials.reveal()}})
+              if (const std::string why = config::header_complaint("Authorization", value); !why.empty())
+                complain(key, why);
+          });
+  return schema;
+}
+
+base::Result<std::string> header_value(const BasicAuth& auth) {
+  TRY(const std::string username, credential(base::Secret(auth.username), auth.username_file));
+  TRY(const std::string password, credential(auth.password, auth.password_file));
+  return "Basic " + base64(username + ":" + password);
+}
+
+base::Result<std::string> header_value(const Authorization& auth) {
+  TRY(const std::string token, credential(auth.credentials, auth.credentials_file));
+  return auth.type + " " + token;
+}
+
+}  // namespace probe

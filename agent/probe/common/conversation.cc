@@ -1,0 +1,91 @@
+#include "probe/common/conversation.h"
+
+#include <utility>
+
+#include "probe/common/values.h"
+
+namespace probe {
+
+using model::Outcome;
+using model::Reason;
+
+namespace {
+
+constexpr std::size_t kUnreadLimit = 64 * 1024;
+
+}  // namespace
+
+std::string label_text(std::string_view bytes) {
+  std::string out(bytes.substr(0, 80));
+  for (char& c : out)
+    if (c < 0x20 || c == 0x7f || static_cast<unsigned char>(c) >= 0x80) c = '.';
+  return out;
+}
+
+void Conversation::start(base::Instant deadline, Done done) {
+  done_ = std::move(done);
+  net::Dial dial = dial_;
+  dial.deadline = deadline;
+  connecting_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connection(std::move(c)); });
+}
+
+void Conversation::on_connection(net::Connected connection) {
+  connection_ = std::move(connection);
+  if (!connection_.stream)
+    return finish(Outcome::failure(connection_.failure.reason, std::move(connection_.failure.text)));
+  connected_at_ = context_.scheduler.now();
+  connection_.stream->read(
+      [this](std::string_view bytes, const net::StreamFailure* failure) { on_bytes(bytes, failure); });
+  connected();
+}
+
+void Conversation::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
+  if (finished()) return;
+  if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+  if (bytes.empty() && closed_by_peer()) return;
+  if (bytes.empty())
+    return finish(Outcome::failure(Reason::closed_early, peer() + " closed the connection before it had answered"));
+  unread_ += bytes;
+  received(unread_);
+  if (finished() || unread_.size() <= kUnreadLimit) return;
+  finish(Outcome::failure(Reason::too_large,
+                          peer() + " sent more than " + std::to_string(kUnreadLimit) + " bytes in one answer"));
+}
+
+void Conversation::say(std::string bytes) {
+  connection_.stream->write(std::move(bytes), [this](const net::StreamFailure* failure) {
+    if (failure && !finished()) finish(Outcome::failure(failure->reason, failure->text));
+  });
+}
+
+void Conversation::say_last(std::string bytes, Outcome outcome) {
+  connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const net::StreamFailure*) {
+    if (!finished()) finish(outcome);
+  });
+}
+
+void Conversation::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
+  upgrading_ = true;
+  connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const net::StreamFailure* failure) {
+    if (finished()) return;
+    if (failure) return finish(Outcome::failure(failure->reason, failure->text));
+    upgrading_ = false;
+    connected();
+  });
+}
+
+void Conversation::finish(Outcome outcome) {
+  outcome.phases = std::move(connection_.phases);
+  if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
+  measure(outcome);
+  if (dial_.unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
+  const net::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
+  if (!chain && connection_.tls_seen) chain = &connection_.chain;
+  if (chain) {
+    measure_chain(*chain, outcome.measurements);
+    judge(*chain, outcome);
+  }
+  std::exchange(done_, nullptr)(std::move(outcome));
+}
+
+}  // namespace probe

@@ -1,0 +1,217 @@
+#include "probe/common/values.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "base/text.h"
+#include "config/request.h"
+
+namespace probe {
+namespace {
+
+// FNV-1a over the address's 4 or 16 bytes, as the blackbox exporter has it; in 32 bits, which a double holds exactly.
+std::optional<double> address_hash(const std::string& address) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  const bool is_v6 = address.find(':') != std::string::npos;
+  if (::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1) return std::nullopt;
+  std::uint32_t hash = 2166136261U;
+  for (std::size_t i = 0; i < (is_v6 ? 16U : 4U); ++i) hash = (hash ^ bytes[i]) * 16777619U;
+  return hash;
+}
+
+// Named as the ssl_exporter names them: it has no others, and boards exist.
+void measure_staple(const net::Staple& staple, Measurements& out) {
+  out.push_back({"probe_ssl_ocsp_response_stapled", staple.stapled ? 1.0 : 0.0, {}});
+  if (staple.status) out.push_back({"probe_ssl_ocsp_response_status", static_cast<double>(*staple.status), {}});
+  const auto add = [&](const char* name, const std::optional<base::WallTime>& time) {
+    if (time) out.push_back({name, base::seconds(*time), {}});
+  };
+  add("probe_ssl_ocsp_response_produced_at", staple.produced_at);
+  add("probe_ssl_ocsp_response_this_update", staple.this_update);
+  add("probe_ssl_ocsp_response_next_update", staple.next_update);
+  add("probe_ssl_ocsp_response_revoked_at", staple.revoked_at);
+}
+
+}  // namespace
+
+bool read(const config::Node& node, Pattern& out, std::string& why) {
+  std::string text;
+  if (!config::read(node, text, why)) return false;
+  base::Result<base::Regex> compiled = base::Regex::compile(text);
+  if (!compiled) {
+    why = compiled.error().text;
+    return false;
+  }
+  out.regex = std::move(*compiled);
+  return true;
+}
+
+std::string show(const Pattern& value) { return value.regex ? value.regex->pattern() : "none"; }
+
+bool read(const config::Node& node, IpProtocol& out, std::string& why) {
+  static const std::vector<std::string> names{"any", "ip4", "ip6"};
+  static constexpr std::array families{net::Family::any, net::Family::v4, net::Family::v6};
+  std::size_t index = 0;
+  if (!config::read_one_of(node, names, index, why)) return false;
+  out.family = families[index];
+  return true;
+}
+
+std::string show(const IpProtocol& value) {
+  return value.family == net::Family::any ? "any" : value.family == net::Family::v4 ? "ip4" : "ip6";
+}
+
+net::Family SourceAddress::family(net::Family wanted) const {
+  if (literal.empty()) return wanted;
+  return literal.find(':') == std::string::npos ? net::Family::v4 : net::Family::v6;
+}
+
+bool read(const config::Node& node, SourceAddress& out, std::string& why) {
+  if (!config::read(node, out.literal, why)) return false;
+  if (out.literal.empty() || address_hash(out.literal)) return true;
+  why = "expected an address of this host such as 192.0.2.7, got '" + out.literal + "'";
+  return false;
+}
+
+std::string show(const SourceAddress& value) { return config::show(value.literal); }
+
+bool read(const config::Node& node, HeaderLines& out, std::string& why) {
+  if (!node.is_mapping()) {
+    why = config::expected("a mapping", node);
+    return false;
+  }
+  for (const auto& [name, value] : node.entries()) {
+    std::vector<std::string> lines;
+    if (value.is_sequence() ? !config::read(value, lines, why) : !config::read(value, lines.emplace_back(), why)) {
+      why = name.scalar() + ": " + why;
+      return false;
+    }
+    for (std::string& line : lines) out.all.emplace_back(name.scalar(), std::move(line));
+  }
+  why = config::headers_complaint(out.all);
+  return why.empty();
+}
+
+std::string show(const HeaderLines&) { return "{}"; }
+
+const config::Schema<net::TlsSettings>& tls_schema() {
+  using net::TlsSettings;
+  static const auto schema =
+      config::Schema<TlsSettings>("tls_config")
+          .optional("ca_file", &TlsSettings::ca_file,
+                    "Certificates to trust (PEM). Empty: the system's. Read again when it changes, like the two below.")
+          .optional("cert_file", &TlsSettings::cert_file, "Client certificate (PEM); needs key_file.")
+          .optional("key_file", &TlsSettings::key_file, "Key of the client certificate (PEM).")
+          .optional("server_name", &TlsSettings::server_name,
+                    "Name to ask for and to verify. Empty: the host that is connected to.")
+          .optional("insecure_skip_verify", &TlsSettings::insecure_skip_verify,
+                    "Accept any certificate. Its expiry is measured all the same.")
+          .optional("require_ocsp_staple", &TlsSettings::require_ocsp_staple,
+                    "Ask for a stapled OCSP response and fail with tls_verify unless it is there, for this "
+                    "certificate, signed by its issuer, fresh, and good. Type tls asks for one in any case.")
+          .optional("min_version", &TlsSettings::min_version, "Oldest version to accept: TLS10, TLS11, TLS12 or TLS13.")
+          .optional("max_version", &TlsSettings::max_version,
+                    "Newest version to offer, to find out who still takes an old one. Empty: the newest there is.")
+          .optional("session_reuse", &TlsSettings::session_reuse,
+                    "Resume the TLS session of an earlier run, with a full handshake every five minutes at least: "
+                    "cheaper for both sides, but a certificate that was replaced is seen late. Nothing is resumed "
+                    "through a proxy, on a kept connection, with HTTP/2, or where an OCSP response is asked for: "
+                    "a resumed session brings none.")
+          .check([](const TlsSettings& tls, const config::Complain& complain) {
+            if (tls.cert_file.empty() != tls.key_file.empty())
+              complain(tls.cert_file.empty() ? "key_file" : "cert_file", "needs both cert_file and key_file");
+            static constexpr std::array<std::string_view, 4> kVersions{"TLS10", "TLS11", "TLS12", "TLS13"};
+            const auto age = [](const std::string& name) {
+              return std::find(kVersions.begin(), kVersions.end(), name) - kVersions.begin();
+            };
+            if (age(tls.min_version) == 4) complain("min_version", "must be TLS10, TLS11, TLS12 or TLS13");
+            if (tls.max_version.empty()) return;
+            if (age(tls.max_version) == 4) complain("max_version", "must be TLS10, TLS11, TLS12 or TLS13");
+            else if (age(tls.max_version) < age(tls.min_version))
+              complain("max_version", "is older than min_version, which is " + tls.min_version +
+                                          "; to offer old versions only, set both");
+          });
+  return schema;
+}
+
+std::shared_ptr<net::TlsContext> tls_context(const net::TlsSettings& settings, const config::Node& node,
+                                             const std::string& path, config::Errors& errors) {
+  auto context = net::TlsContext::get(settings);
+  const config::Node found = node.find("tls_config");
+  const config::Mark at = found.is_null() ? node.mark() : found.mark();
+  if (!context) {
+    errors.add(at, path + ".tls_config", context.error().text);
+    return nullptr;
+  }
+  if (const std::string& trouble = (*context)->trouble(); !trouble.empty())
+    errors.warn(at, path + ".tls_config", trouble + "; runs fail until that is mended");
+  return std::move(*context);
+}
+
+void measure_chain(const net::PeerChain& chain, Measurements& out) {
+  if (chain.earliest_expiry)
+    out.push_back({"probe_ssl_earliest_cert_expiry", base::seconds(*chain.earliest_expiry), {}});
+  if (chain.last_chain_expiry)
+    out.push_back({"probe_ssl_last_chain_expiry_timestamp_seconds", base::seconds(*chain.last_chain_expiry), {}});
+  if (!chain.fingerprint_sha256.empty())
+    out.push_back({"probe_ssl_last_chain_info",
+                   1,
+                   {{"fingerprint_sha256", chain.fingerprint_sha256},
+                    {"subject", chain.subject},
+                    {"issuer", chain.issuer},
+                    {"subjectalternative", chain.subject_alternative},
+                    {"serialnumber", chain.serial}}});
+  if (chain.staple) measure_staple(*chain.staple, out);
+  if (!chain.version.empty()) out.push_back({"probe_tls_version_info", 1, {{"version", chain.version}}});
+  if (!chain.cipher.empty()) out.push_back({"probe_tls_cipher_info", 1, {{"cipher", chain.cipher}}});
+}
+
+std::vector<std::string_view> with_chain(std::vector<std::string_view> others) {
+  for (const char* name :
+       {"probe_ssl_earliest_cert_expiry", "probe_ssl_last_chain_expiry_timestamp_seconds", "probe_ssl_last_chain_info",
+        "probe_tls_version_info", "probe_tls_cipher_info", "probe_ssl_ocsp_response_stapled",
+        "probe_ssl_ocsp_response_status", "probe_ssl_ocsp_response_produced_at", "probe_ssl_ocsp_response_this_update",
+        "probe_ssl_ocsp_response_next_update", "probe_ssl_ocsp_response_revoked_at"})
+    others.emplace_back(name);
+  return others;
+}
+
+void measure_address(const std::string& address, const std::vector<model::Phase>& phases, Measurements& out) {
+  base::Duration looked_up{};
+  bool resolved = false;
+  for (const model::Phase& phase : phases) {
+    if (phase.name != "resolve") continue;
+    looked_up += phase.took;
+    resolved = true;
+  }
+  if (const auto hash = address_hash(address)) out.push_back({"probe_ip_addr_hash", *hash, {}});
+  if (!address.empty()) out.push_back({"probe_ip_protocol", address.find(':') == std::string::npos ? 4.0 : 6.0, {}});
+  if (resolved || !address.empty()) out.push_back({"probe_dns_lookup_time_seconds", base::seconds(looked_up), {}});
+}
+
+std::string shown(std::string_view bytes) {
+  constexpr std::size_t kShown = 80;
+  std::string out;
+  for (const char c : base::cut(bytes, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
+  return "'" + out + (bytes.size() > kShown ? "…'" : "'");
+}
+
+std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {
+  const std::size_t colon = target.rfind(':');
+  std::string_view host = target.substr(0, colon);
+  const std::string_view port = colon == std::string_view::npos ? std::string_view() : target.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {{"host", std::string(host)}, {"port", std::string(port)}};
+}
+
+double settled(double counted, double known) { return std::abs(counted - known) > 1 ? std::round(counted) : known; }
+
+std::string written(const std::string& host, int port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+}  // namespace probe

@@ -1,0 +1,161 @@
+// Whether somebody listens on a TCP port, and whether they accept: asked of the kernel, without connecting. Connecting
+// to a hung server goes on working until its queue is full, and each such probe fills it.
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "net/listeners.h"
+#include "probe/common/common_keys.h"
+#include "probe/common/values.h"
+#include "probe/registry.h"
+
+namespace probe {
+namespace {
+
+using model::Outcome;
+using model::Reason;
+using net::Listener;
+
+struct ListenerSettings {
+  int port = 0;
+  std::string address;
+  double max_fill = 0.8;
+};
+
+bool is_literal(const std::string& text) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1 || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+const config::Schema<ListenerSettings>& schema() {
+  static const auto schema =
+      probe_schema<ListenerSettings>("listener")
+          .required("port", &ListenerSettings::port, "TCP port that somebody must listen on.")
+          .optional("address", &ListenerSettings::address,
+                    "Address of this node at which the port must be reachable. Empty: any.")
+          .reach(config::Reach::listed, config::Place::host)
+          .optional("max_fill", &ListenerSettings::max_fill,
+                    "Part of the accept queue that may be waiting; from there on the run fails with queue_saturated.")
+          .check([](const ListenerSettings& listener, const config::Complain& complain) {
+            if (listener.port < 1 || listener.port > 65535) complain("port", "must be between 1 and 65535");
+            if (!listener.address.empty() && !is_literal(listener.address))
+              complain("address", "must be an address such as 127.0.0.1 or ::1");
+            if (listener.max_fill <= 0 || listener.max_fill > 1) complain("max_fill", "must be above 0 and at most 1");
+          });
+  return schema;
+}
+
+// The kernel queues one connection more than listen() was told.
+std::uint64_t places(const Listener& listener) { return std::uint64_t{listener.limit} + 1; }
+double fill(const Listener& listener) {
+  return static_cast<double>(listener.waiting) / static_cast<double>(places(listener));
+}
+
+std::string percent(double part) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f %%", part * 100);
+  return text;
+}
+
+Outcome judge(const ListenerSettings& settings, const std::string& target, std::vector<Listener> all) {
+  std::string others;
+  for (const Listener& listener : all)
+    others += (others.empty() ? "" : ", ") + written(listener.address, listener.port);
+  if (!settings.address.empty())
+    std::erase_if(all, [&](const Listener& listener) { return !listener.takes(settings.address); });
+  if (all.empty()) {
+    Outcome outcome = Outcome::failure(
+        Reason::refused, "nobody listens on " + target + (others.empty() ? "" : "; somebody does on " + others));
+    outcome.measurements.push_back({"probe_listener_sockets", 0, {}});
+    return outcome;
+  }
+  // Each socket has a queue of its own (SO_REUSEPORT): one worker that hangs loses its share of the customers.
+  const Listener& worst =
+      *std::max_element(all.begin(), all.end(), [](const Listener& a, const Listener& b) { return fill(a) < fill(b); });
+  std::uint64_t waiting = 0;
+  std::uint64_t limit = 0;
+  for (const Listener& listener : all) waiting += listener.waiting, limit += listener.limit;
+  const std::string queue =
+      std::to_string(worst.waiting) + " of " + std::to_string(places(worst)) + " places of its queue";
+  Outcome outcome = Outcome::success(written(worst.address, worst.port) + " is listened on, " + queue + " are taken");
+  if (fill(worst) >= settings.max_fill)
+    outcome = Outcome::failure(Reason::queue_saturated, written(worst.address, worst.port) +
+                                                            " does not accept fast enough: " + queue +
+                                                            " are taken, max_fill is " + percent(settings.max_fill));
+  outcome.measurements.push_back({"probe_listener_sockets", static_cast<double>(all.size()), {}});
+  outcome.measurements.push_back({"probe_listener_queue_length", static_cast<double>(waiting), {}});
+  outcome.measurements.push_back({"probe_listener_queue_limit", static_cast<double>(limit), {}});
+  outcome.measurements.push_back({"probe_listener_queue_fill_ratio", fill(worst), {}});
+  return outcome;
+}
+
+class ListenerProbe final : public Probe {
+ public:
+  ListenerProbe(const Context& context, const ListenerSettings& settings, const std::string& target)
+      : context_(context), settings_(settings), target_(target) {}
+
+  void start(base::Instant, Done done) override {
+    looking_ = context_.scheduler.after({}, [this, done = std::move(done)] {
+      auto all = net::tcp_listeners(static_cast<std::uint16_t>(settings_.port));
+      // Not knowing is no verdict on the service.
+      if (!all) return done(Outcome::failure(Reason::agent_overloaded, all.error().text));
+      done(judge(settings_, target_, std::move(*all)));
+    });
+  }
+
+ private:
+  const Context& context_;
+  const ListenerSettings& settings_;
+  const std::string& target_;
+  loop::Handle looking_;
+};
+
+class ListenerTarget final : public Settings {
+ public:
+  explicit ListenerTarget(ListenerSettings settings)
+      : settings_(std::move(settings)),
+        target_(settings_.address.empty() ? "port " + std::to_string(settings_.port)
+                                          : written(settings_.address, settings_.port)) {}
+  std::unique_ptr<Probe> make(const Context& context) const override {
+    return std::make_unique<ListenerProbe>(context, settings_, target_);
+  }
+  std::string target() const override { return target_; }
+
+ private:
+  ListenerSettings settings_;
+  std::string target_;
+};
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+                                      config::Errors& errors) {
+  return std::make_unique<ListenerTarget>(schema().parse(node, path, errors));
+}
+
+}  // namespace
+
+const Type listener_type{
+    .name = "listener",
+    .summary = "Asks the kernel whether a TCP port is listened on and its accept queue is taken care of.",
+    .example = R"(name: listener
+type: listener
+port: 8081
+interval: 1s
+timeout: 500ms
+max_fill: 0.5
+)",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .measurements = {"probe_listener_sockets", "probe_listener_queue_length", "probe_listener_queue_limit",
+                     "probe_listener_queue_fill_ratio"},
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      if (target.find(':') == std::string_view::npos) return {{"port", std::string(target)}};
+      auto keys = host_and_port(target);
+      keys.front().first = "address";
+      return keys;
+    },
+    .other_measurements = std::vector<std::string_view>{},
+};
+
+}  // namespace probe

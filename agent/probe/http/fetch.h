@@ -1,0 +1,84 @@
+// What the types that read one document over HTTP have in common (prometheus, json, nginx): their keys, one GET, and
+// the verdict on everything but the document.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "config/schema.h"
+#include "probe/common/authorization.h"
+#include "probe/common/values.h"
+#include "probe/probe.h"
+
+namespace probe {
+
+struct FetchSettings {
+  std::string url;
+  std::map<std::string, std::string> headers;
+  std::string unix_socket;
+  std::string proxy_url;
+  IpProtocol ip_protocol;
+  std::size_t body_limit = 1024 * 1024;
+  net::TlsSettings tls_config;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+};
+
+void check_fetch(const FetchSettings& fetch, const config::Complain& complain);
+
+// Adds the keys to the schema of a type whose settings are derived from FetchSettings.
+template <typename T>
+void add_fetch_keys(config::Schema<T>& schema) {
+  using Fetch = FetchSettings;
+  schema.required("url", static_cast<std::string T::*>(&Fetch::url), "What to ask for, with http:// or https://.")
+      .reach(config::Reach::listed, config::Place::url)
+      .optional("headers", static_cast<std::map<std::string, std::string> T::*>(&Fetch::headers),
+                "Headers of the request, by name.")
+      .optional("unix_socket", static_cast<std::string T::*>(&Fetch::unix_socket),
+                "Unix socket to connect to in place of the URL's host.")
+      .reach(config::Reach::file, config::Place::path)
+      .optional("proxy_url", static_cast<std::string T::*>(&Fetch::proxy_url),
+                "Proxy to ask. Empty: none; environment variables are never used.")
+      .optional("ip_protocol", static_cast<IpProtocol T::*>(&Fetch::ip_protocol), "Addresses to use: any, ip4 or ip6.")
+      .reach(config::Reach::listed)
+      .optional("body_limit", static_cast<std::size_t T::*>(&Fetch::body_limit),
+                "Longest body in bytes, unpacked; a longer one is too_large.")
+      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Fetch::tls_config), tls_schema(), "How to speak TLS.")
+      .optional("basic_auth", static_cast<std::optional<BasicAuth> T::*>(&Fetch::basic_auth), basic_auth_schema(),
+                "User and password to send.")
+      .optional("authorization", static_cast<std::optional<Authorization> T::*>(&Fetch::authorization),
+                authorization_schema(), "A token to send.")
+      .check([](const T& settings, const config::Complain& complain) { check_fetch(settings, complain); });
+}
+
+// What is the same for all runs. References into `settings` live as long as it.
+struct FetchRequest {
+  http::HttpRequest request;
+  std::optional<BasicAuth> basic_auth;
+  std::optional<Authorization> authorization;
+};
+FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
+                           config::Errors& errors);
+
+class FetchProbe : public Probe {
+ public:
+  FetchProbe(const Context& context, const FetchRequest& request) : context_(context), request_(request) {}
+  void start(base::Instant deadline, Done done) final;
+
+ protected:
+  // The verdict on a document that came with a status of 2xx; with measurements.
+  virtual model::Outcome judge(const http::HttpResponse& response) = 0;
+
+ private:
+  void on_answer(const http::HttpResponse& response);
+
+  const Context& context_;
+  const FetchRequest& request_;
+  Done done_;
+  loop::Handle pending_;
+};
+
+}  // namespace probe

@@ -1,0 +1,176 @@
+#include "probe/http/oauth2.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/ascii.h"
+#include "config/request.h"
+#include "probe/common/authorization.h"
+#include "probe/common/values.h"
+#include "probe/http/url.h"
+
+namespace probe {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+// A token that expires while a request is under way would be refused.
+constexpr base::Duration kMargin = 10s;
+constexpr std::size_t kLongestAnswer = 64 * 1024;
+
+// application/x-www-form-urlencoded.
+std::string encoded(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || std::string_view("-._~").find(c) != std::string_view::npos) out += c;
+    else if (c == ' ') out += '+';
+    else (out += '%') += {kHex[byte >> 4U], kHex[byte & 0xfU]};
+  }
+  return out;
+}
+
+std::string text_of(const json& document, const char* key) {
+  const auto found = document.find(key);
+  return found != document.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// expires_in, a number or one in quotes; nothing if it says nothing.
+std::optional<double> lifetime(const json& document) {
+  const auto found = document.find("expires_in");
+  if (found == document.end()) return std::nullopt;
+  if (found->is_number()) return found->get<double>();
+  const std::string text = text_of(document, "expires_in");
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return seconds;
+}
+
+}  // namespace
+
+const config::Schema<OAuth2>& oauth2_schema() {
+  static const auto schema =
+      config::Schema<OAuth2>("oauth2")
+          .required("client_id", &OAuth2::client_id, "Name of the client.")
+          .optional("client_secret", &OAuth2::client_secret, "The client's secret.")
+          .optional("client_secret_file", &OAuth2::client_secret_file,
+                    "File with the client's secret; read whenever a token is fetched.")
+          .required("token_url", &OAuth2::token_url, "Where tokens are given out.")
+          .optional("scopes", &OAuth2::scopes, "What the token is to allow.")
+          .optional("endpoint_params", &OAuth2::endpoint_params, "Further parameters of the request for a token.")
+          .optional("tls_config", &OAuth2::tls_config, tls_schema(), "How to speak TLS with the giver of tokens.")
+          .optional("proxy_url", &OAuth2::proxy_url, "Proxy to ask for tokens. Empty: none.")
+          .optional("no_proxy", &OAuth2::no_proxy, "Hosts to ask without the proxy.")
+          .check([](const OAuth2& oauth2, const config::Complain& complain) {
+            if (!oauth2.client_secret.empty() && !oauth2.client_secret_file.empty())
+              complain("client_secret_file", "cannot stand beside client_secret");
+            if (const std::string why = config::url_complaint(oauth2.token_url, "https://login.shop.example/token");
+                !why.empty())
+              complain("token_url", why);
+            if (const std::string why = config::proxy_complaint(oauth2.proxy_url); !why.empty())
+              complain("proxy_url", why);
+            for (const auto& [name, value] : oauth2.endpoint_params)
+              if (name == "grant_type" && value != "client_credentials")
+                complain("endpoint_params", "has another grant_type; client_credentials is the one that is offered");
+          });
+  return schema;
+}
+
+TokenSource::TokenSource(OAuth2 client, const config::Node& node, const std::string& path, config::Errors& errors)
+    : client_(std::move(client)) {
+  if (client_.tls_config != net::TlsSettings{}) tls_ = tls_context(client_.tls_config, node, path, errors);
+}
+
+base::Result<http::HttpRequest> TokenSource::request(Style style) const {
+  TRY(const std::string secret, credential(client_.client_secret, client_.client_secret_file));
+  http::HttpRequest request;
+  request.method = "POST";
+  request.url = client_.token_url;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
+  request.tls = tls_;
+  request.proxy = client_.proxy_url;
+  request.no_proxy = client_.no_proxy;
+  request.body_limit = kLongestAnswer;
+  request.max_redirects = 0;  // a secret goes nowhere else
+  request.names_own_host = true;
+  request.body = "grant_type=client_credentials";
+  std::string scopes;
+  for (const std::string& scope : client_.scopes) scopes += (scopes.empty() ? "" : " ") + scope;
+  if (!scopes.empty()) request.body += "&scope=" + encoded(scopes);
+  for (const auto& [name, value] : client_.endpoint_params)
+    if (name != "grant_type") request.body += "&" + encoded(name) + "=" + encoded(value);
+  if (style == Style::body) {
+    request.body += "&client_id=" + encoded(client_.client_id) + "&client_secret=" + encoded(secret);
+    return request;
+  }
+  // RFC 6749, 2.3.1: name and secret are encoded before they are joined.
+  TRY(std::string header, header_value(BasicAuth{encoded(client_.client_id), "", base::Secret(encoded(secret)), ""}));
+  request.headers.emplace_back("Authorization", std::move(header));
+  return request;
+}
+
+base::Result<> TokenSource::take(const http::HttpResponse& response, base::Instant now) {
+  if (response.reason != model::Reason::none)
+    return base::fail(response.reason == model::Reason::agent_overloaded ? base::Kind::limit : base::Kind::unavailable,
+                      response.text);
+  const json document = json::parse(response.body, nullptr, false);
+  const bool readable = document.is_object();
+  if (response.status / 100 != 2) {
+    const std::string error = readable ? text_of(document, "error") : "";
+    const std::string more = readable ? text_of(document, "error_description") : "";
+    return base::fail(base::Kind::protocol, "status " + std::to_string(response.status) +
+                                                (error.empty() ? "" : ": " + error) +
+                                                (more.empty() ? "" : " (" + more + ")"));
+  }
+  const std::string token = readable ? text_of(document, "access_token") : "";
+  if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
+    return base::fail(base::Kind::protocol, "the answer has no access_token");
+  const std::string type = text_of(document, "token_type");
+  header_ = (type.empty() || base::same_word(type, "bearer") ? "Bearer" : type) + " " + token;
+  const auto seconds = lifetime(document);
+  // Without a word about its end a token is good until it is refused.
+  constexpr double kLongest = 365.0 * 24 * 3600;
+  good_until_ = !seconds ? base::Instant::max()
+                         : now +
+                               std::chrono::duration_cast<base::Duration>(
+                                   std::chrono::duration<double>(std::clamp(*seconds, 0.0, kLongest))) -
+                               kMargin;
+  return {};
+}
+
+TokenRequest::TokenRequest(const Context& context, TokenSource& source, base::Instant deadline, Done done)
+    : context_(context), source_(source), deadline_(deadline), done_(std::move(done)) {
+  ask(source_.style_ == TokenSource::Style::body ? TokenSource::Style::body : TokenSource::Style::header);
+}
+
+void TokenRequest::ask(TokenSource::Style style) {
+  auto request = source_.request(style);
+  if (!request) {
+    asking_ = context_.scheduler.after(
+        {}, [this, error = request.error()] { std::exchange(done_, nullptr)(tl::unexpected<base::Error>(error)); });
+    return;
+  }
+  request->deadline = deadline_;
+  asking_ =
+      context_.http.request(*std::move(request), [this, style](const http::HttpResponse& r) { on_answer(style, r); });
+}
+
+void TokenRequest::on_answer(TokenSource::Style style, const http::HttpResponse& response) {
+  asking_.reset();
+  const base::Instant now = context_.scheduler.now();
+  const auto taken = source_.take(response, now);
+  const bool refused = response.reason == model::Reason::none && (response.status == 400 || response.status == 401);
+  if (!taken && refused && source_.style_ == TokenSource::Style::unknown && style == TokenSource::Style::header)
+    return ask(TokenSource::Style::body);
+  const auto done = std::exchange(done_, nullptr);
+  if (!taken) return done(tl::unexpected<base::Error>(taken.error()));
+  source_.style_ = style;
+  done(source_.header_);
+}
+
+}  // namespace probe

@@ -1,0 +1,242 @@
+#include "probe/net/dns_message.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace probe {
+namespace {
+
+constexpr std::uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kSrv = 33,
+                        kOpt = 41, kAny = 255;
+constexpr std::array kTypes{std::pair{kA, "A"},     std::pair{kNs, "NS"},     std::pair{kCname, "CNAME"},
+                            std::pair{kSoa, "SOA"}, std::pair{kPtr, "PTR"},   std::pair{kMx, "MX"},
+                            std::pair{kTxt, "TXT"}, std::pair{kAaaa, "AAAA"}, std::pair{kSrv, "SRV"},
+                            std::pair{kAny, "ANY"}};
+constexpr std::array kRcodes{"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+                             "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
+constexpr std::size_t kLongestName = 255;
+constexpr std::uint16_t kPayload = 1232;  // fits every path without fragments
+
+// A place in a message. What cannot be read makes it bad, and everything that is read after that is empty.
+class Cursor {
+ public:
+  Cursor(std::string_view message, std::size_t at) : message_(message), at_(at) {}
+
+  std::uint8_t byte() {
+    if (at_ >= message_.size()) return bad_ = true, std::uint8_t{0};
+    return static_cast<std::uint8_t>(message_[at_++]);
+  }
+  std::uint16_t u16() {
+    const unsigned high = byte();
+    return static_cast<std::uint16_t>(high << 8 | byte());
+  }
+  std::uint32_t u32() {
+    const std::uint32_t high = u16();
+    return high << 16 | u16();
+  }
+  std::string_view take(std::size_t size) {
+    if (bad_ || size > message_.size() - at_) return bad_ = true, std::string_view();
+    at_ += size;
+    return message_.substr(at_ - size, size);
+  }
+  // "shop.example.", special characters written as \046. A pointer may only lead back, so that there is an end.
+  std::string name() {
+    std::string out;
+    std::size_t limit = at_;
+    std::optional<std::size_t> after;
+    for (unsigned size = byte(); size != 0 && !bad_; size = byte()) {
+      if (size >= 0xc0) {
+        const std::size_t to = (size & 0x3f) << 8 | byte();
+        if (bad_ || to >= limit) return bad_ = true, std::string();
+        if (!after) after = at_;
+        at_ = limit = to;
+        continue;
+      }
+      if (size > 63) return bad_ = true, std::string();
+      for (const char c : take(size)) out += escaped(c, ".\\\" ");
+      out += '.';
+      if (out.size() > 4 * kLongestName) return bad_ = true, std::string();
+    }
+    if (after) at_ = *after;
+    return out.empty() ? "." : out;
+  }
+  // "\"one\" \"two\"" until `end`.
+  std::string texts(std::size_t end) {
+    std::string out;
+    while (!bad_ && at_ < end) {
+      out += out.empty() ? "\"" : " \"";
+      for (const char c : take(byte())) out += escaped(c, "\\\"");
+      out += '"';
+    }
+    return out;
+  }
+  std::size_t at() const { return at_; }
+  bool bad() const { return bad_; }
+  void spoil() { bad_ = true; }
+
+ private:
+  static std::string escaped(char c, std::string_view special) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code > 0x20 && code < 0x7f && special.find(c) == std::string_view::npos) return {c};
+    if (c == ' ' && special.find(c) == std::string_view::npos) return " ";
+    return {'\\', static_cast<char>('0' + code / 100), static_cast<char>('0' + code / 10 % 10),
+            static_cast<char>('0' + code % 10)};
+  }
+
+  std::string_view message_;
+  std::size_t at_;
+  bool bad_ = false;
+};
+
+std::string address(int family, std::string_view bytes) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (bytes.size() != (family == AF_INET ? 4U : 16U)) return "";
+  ::inet_ntop(family, bytes.data(), text.data(), text.size());
+  return text.data();
+}
+
+DnsRecord read_record(Cursor& cursor) {
+  DnsRecord record;
+  record.name = cursor.name();
+  record.type = cursor.u16();
+  record.record_class = cursor.u16();  // of OPT: EDNS' payload size
+  record.ttl = cursor.u32();
+  const std::size_t size = cursor.u16();
+  const std::size_t end = cursor.at() + size;
+  const auto numbers = [&](int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += std::to_string(cursor.u16()) + " ";
+    return out;
+  };
+  switch (record.type) {
+    case kA: record.value = address(AF_INET, cursor.take(size)); break;
+    case kAaaa: record.value = address(AF_INET6, cursor.take(size)); break;
+    case kNs:
+    case kCname:
+    case kPtr: record.value = cursor.name(); break;
+    case kMx: record.value = numbers(1), record.value += cursor.name(); break;
+    case kSrv: record.value = numbers(3), record.value += cursor.name(); break;
+    case kTxt: record.value = cursor.texts(end); break;
+    case kSoa:
+      record.value = cursor.name(), record.value += " " + cursor.name();
+      record.serial = cursor.u32();
+      record.value += " " + std::to_string(record.serial);
+      for (int i = 0; i < 4; ++i) record.value += " " + std::to_string(cursor.u32());
+      break;
+    default: cursor.take(size); break;
+  }
+  if (cursor.at() != end || ((record.type == kA || record.type == kAaaa) && record.value.empty())) cursor.spoil();
+  return record;
+}
+
+constexpr std::array<std::pair<std::uint16_t, const char*>, 5> kClasses{
+    {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}}};
+
+std::string class_name(std::uint16_t number) {
+  for (const auto& [known, name] : kClasses)
+    if (number == known) return name;
+  return "CLASS" + std::to_string(number);
+}
+
+void put_u16(std::string& out, unsigned value) {
+  out += static_cast<char>(value >> 8 & 0xff);
+  out += static_cast<char>(value & 0xff);
+}
+
+}  // namespace
+
+std::optional<std::uint16_t> dns_type_number(std::string_view name) {
+  for (const auto& [number, known] : kTypes)
+    if (name == known) return number;
+  return std::nullopt;
+}
+
+std::string dns_type_name(std::uint16_t type) {
+  for (const auto& [number, known] : kTypes)
+    if (type == number) return known;
+  return "TYPE" + std::to_string(type);
+}
+
+std::optional<std::uint16_t> dns_class_number(std::string_view name) {
+  for (const auto& [number, known] : kClasses)
+    if (name == known) return number;
+  return std::nullopt;
+}
+
+std::string dns_rcode_name(int rcode) {
+  const auto index = static_cast<std::size_t>(rcode);
+  return index < kRcodes.size() ? kRcodes[index] : "RCODE" + std::to_string(rcode);
+}
+
+std::optional<int> dns_rcode(std::string_view name) {
+  for (std::size_t i = 0; i < kRcodes.size(); ++i)
+    if (name == kRcodes[i]) return static_cast<int>(i);
+  return std::nullopt;
+}
+
+std::string DnsRecord::text() const {
+  return name + "\t" + std::to_string(ttl) + "\t" + class_name(record_class) + "\t" + dns_type_name(type) + "\t" +
+         value;
+}
+
+base::Result<std::string> dns_query(std::uint16_t id, const DnsQuestion& question) {
+  std::string out;
+  put_u16(out, id);
+  put_u16(out, question.recursion_desired ? 0x0100 : 0);
+  for (const unsigned count : {1U, 0U, 0U, 1U}) put_u16(out, count);
+  std::string_view rest = question.name;
+  if (rest.ends_with('.')) rest.remove_suffix(1);
+  const std::size_t before = out.size();
+  while (!rest.empty()) {
+    const std::string_view label = rest.substr(0, rest.find('.'));
+    if (label.empty() || label.size() > 63 || rest.ends_with('.'))
+      return base::fail(base::Kind::invalid, "is no name: its parts have 1 to 63 characters");
+    out += static_cast<char>(label.size());
+    out += label;
+    rest.remove_prefix(std::min(label.size() + 1, rest.size()));
+  }
+  out += '\0';
+  if (out.size() - before > kLongestName) return base::fail(base::Kind::invalid, "is longer than a name can be");
+  put_u16(out, question.type);
+  put_u16(out, question.record_class);
+  // EDNS: the root, OPT, the payload that we take, and nothing special.
+  out += '\0';
+  put_u16(out, kOpt);
+  put_u16(out, kPayload);
+  for (int i = 0; i < 3; ++i) put_u16(out, 0);
+  return out;
+}
+
+base::Result<DnsMessage> read_dns_message(std::string_view bytes) {
+  Cursor cursor(bytes, 0);
+  DnsMessage message;
+  message.id = cursor.u16();
+  const unsigned flags = cursor.u16();
+  message.is_response = (flags & 0x8000) != 0;
+  message.truncated = (flags & 0x0200) != 0;
+  message.rcode = static_cast<int>(flags & 0xf);
+  const unsigned questions = cursor.u16();
+  std::array<unsigned, 3> counts{};
+  for (unsigned& count : counts) count = cursor.u16();
+  for (unsigned i = 0; i < questions && !cursor.bad(); ++i) {
+    message.question = cursor.name();
+    message.question_type = cursor.u16();
+    cursor.u16();
+  }
+  std::size_t section = 0;
+  for (auto* records : {&message.answer, &message.authority, &message.additional}) {
+    for (unsigned i = 0; i < counts[section] && !cursor.bad(); ++i) {
+      DnsRecord record = read_record(cursor);
+      if (record.type != kOpt) records->push_back(std::move(record));
+    }
+    ++section;
+  }
+  // One that did not fit may end anywhere.
+  if (cursor.bad() && !message.truncated) return base::fail(base::Kind::protocol, "is no DNS message");
+  return message;
+}
+
+}  // namespace probe

@@ -1,0 +1,296 @@
+// Redis and what speaks like it (Valkey, KeyDB): PING, the replication link, lengths of lists and streams. All
+// questions go out at once; the answers come in their order.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "probe/common/authorization.h"
+#include "probe/common/common_keys.h"
+#include "probe/common/conversation.h"
+#include "probe/common/server.h"
+#include "probe/common/values.h"
+#include "probe/own_fault.h"
+#include "probe/registry.h"
+
+namespace probe {
+namespace {
+
+using model::Outcome;
+using model::Reason;
+
+struct RedisSettings : ServerSettings, LoginSettings {
+  RedisSettings() { port = 6379; }
+  int database = 0;
+  std::string role = "any";
+  base::Millis max_last_io{};
+  int min_replicas = 0;
+  std::vector<std::string> lists;
+  std::vector<std::string> streams;
+  std::int64_t max_length = 0;
+};
+
+const config::Schema<RedisSettings>& schema() {
+  static const auto schema = [] {
+    auto keys = probe_schema<RedisSettings>("redis");
+    add_server_keys(keys);
+    add_login_keys(keys, Username::optional, "User of the access list. Empty: the default user.",
+                   "Password to log in with.");
+    return keys.optional("database", &RedisSettings::database, "Database in which lists and streams are.")
+        .optional("role", &RedisSettings::role,
+                  "What it must be: any, master, or replica (whose link to its master must be up, too).")
+        .reach(config::Reach::listed)
+        .optional("max_last_io", &RedisSettings::max_last_io,
+                  "Longest time since a replica heard from its master; 0: not looked at.")
+        .optional("min_replicas", &RedisSettings::min_replicas, "Replicas that a master must have at least.")
+        .optional("lists", &RedisSettings::lists, "Keys of lists whose length is measured.")
+        .optional("streams", &RedisSettings::streams, "Keys of streams whose length is measured.")
+        .optional("max_length", &RedisSettings::max_length,
+                  "Length of a list or stream above which the run fails with queue_saturated; 0: any length is fine.")
+        .check([](const RedisSettings& redis, const config::Complain& complain) {
+          if (!redis.username.empty() && !redis.has_password()) complain("username", "needs password or password_file");
+          if (redis.role != "any" && redis.role != "master" && redis.role != "replica")
+            complain("role", "must be any, master or replica");
+          if (redis.database < 0) complain("database", "must not be negative");
+          if (redis.min_replicas < 0) complain("min_replicas", "must not be negative");
+          if (redis.max_length < 0) complain("max_length", "must not be negative");
+          if (redis.max_length > 0 && redis.lists.empty() && redis.streams.empty())
+            complain("max_length", "needs lists or streams");
+        });
+  }();
+  return schema;
+}
+
+// One answer in Redis' protocol (RESP2): +text, -error, :integer or $bulk.
+struct Reply {
+  char kind = 0;
+  std::string text;
+};
+
+// Takes the first answer off `bytes`; none: it is not complete. `broken`: this is not Redis' protocol.
+std::optional<Reply> take_reply(std::string& bytes, bool& broken) {
+  if (bytes.empty()) return std::nullopt;
+  broken = std::string_view("+-:$").find(bytes[0]) == std::string_view::npos;
+  const std::size_t end = bytes.find("\r\n");
+  if (broken || end == std::string::npos) return std::nullopt;
+  Reply reply{bytes[0], bytes.substr(1, end - 1)};
+  std::size_t used = end + 2;
+  if (reply.kind == '$') {
+    long size = 0;
+    const char* const last = reply.text.data() + reply.text.size();
+    const auto [stop, error] = std::from_chars(reply.text.data(), last, size);
+    broken = error != std::errc() || stop != last || size < -1 || size > 1'000'000;
+    if (broken) return std::nullopt;
+    if (size >= 0) {
+      if (bytes.size() < used + static_cast<std::size_t>(size) + 2) return std::nullopt;
+      reply.text = bytes.substr(used, static_cast<std::size_t>(size));
+      used += static_cast<std::size_t>(size) + 2;
+    }
+  }
+  bytes.erase(0, used);
+  return reply;
+}
+
+std::string command(const std::vector<std::string>& words) {
+  std::string out = "*" + std::to_string(words.size()) + "\r\n";
+  for (const std::string& word : words) out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+  return out;
+}
+
+// The value of `key` in what INFO answered; "" if it is not there.
+std::string_view field(std::string_view info, const std::string& key) {
+  for (std::size_t at = 0; at < info.size();) {
+    const std::size_t end = std::min(info.find("\r\n", at), info.size());
+    const std::string_view line = info.substr(at, end - at);
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ':')
+      return line.substr(key.size() + 1);
+    at = end + 2;
+  }
+  return "";
+}
+
+std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+// Why an error says that something is wrong. Words as the server has them: LOADING, MASTERDOWN, NOAUTH …
+Outcome judge_error(const std::string& question, const std::string& error) {
+  const std::string_view word = std::string_view(error).substr(0, error.find(' '));
+  const bool about_login =
+      word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM" || word == "DENIED" ||
+      (question == "AUTH" && (error.find("AUTH") != std::string::npos || error.find("password") != std::string::npos));
+  if (word == "NOAUTH") return Outcome::failure(Reason::auth_failed, "wants a password; give password_file: " + error);
+  if (about_login) return Outcome::failure(Reason::auth_failed, question + " was refused: " + error);
+  if (word == "LOADING") return Outcome::failure(Reason::status_mismatch, "is still loading its data: " + error);
+  if (word == "MASTERDOWN")
+    return Outcome::failure(Reason::status_mismatch, "has lost its master and gives no stale data: " + error);
+  return Outcome::failure(Reason::status_mismatch, question + " was answered with: " + error);
+}
+
+using Prepared = ServerTarget<RedisSettings>;
+
+class RedisProbe final : public Conversation {
+ public:
+  RedisProbe(const Context& context, const Prepared& prepared)
+      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+
+ private:
+  void connected() override {
+    std::string all;
+    const auto ask = [&](const std::vector<std::string>& words) {
+      all += command(words);
+      questions_.push_back(words);
+    };
+    const auto password = credential(settings_.password, settings_.password_file);
+    if (!password) return finish(failure_of(password.error(), Reason::agent_overloaded, "no password to send: "));
+    if (!password->empty()) {
+      std::vector<std::string> words{"AUTH", *password};
+      if (!settings_.username.empty()) words.insert(words.begin() + 1, settings_.username);
+      all += command(words);
+      questions_.push_back({"AUTH"});  // a password is not kept for texts
+    }
+    ask({"PING"});
+    ask({"INFO", "replication"});
+    if (settings_.database > 0) ask({"SELECT", std::to_string(settings_.database)});
+    for (const std::string& key : settings_.lists) ask({"LLEN", key});
+    for (const std::string& key : settings_.streams) ask({"XLEN", key});
+    say(std::move(all));
+  }
+
+  void received(std::string& bytes) override {
+    bool broken = false;
+    while (answered_ < questions_.size()) {
+      const std::optional<Reply> reply = take_reply(bytes, broken);
+      if (broken) return finish(Outcome::failure(Reason::protocol_error, target_ + " does not speak Redis' protocol"));
+      if (!reply) return;
+      judge(questions_[answered_++], *reply);
+      // Nothing better can follow a refused login or a server that is not ready.
+      if (failure_ && questions_[answered_ - 1][0] != "INFO") break;
+    }
+    if (failure_) {
+      failure_->text = target_ + " " + failure_->text;
+      return finish(std::move(*failure_));
+    }
+    finish(Outcome::success(target_ + " is " + (role_.empty() ? "there" : "a " + role_)));
+  }
+
+  void judge(const std::vector<std::string>& question, const Reply& reply) {
+    const std::string& word = question[0];
+    if (reply.kind == '-') {
+      loading_ = loading_ || reply.text.starts_with("LOADING");
+      // Many users may not ask for INFO; that matters only to those who expect something of it.
+      const bool wanted = settings_.role != "any" || settings_.min_replicas > 0 || settings_.max_last_io.count() > 0;
+      if (word == "INFO" && !wanted) return;
+      return fail(judge_error(word, reply.text));
+    }
+    if (word == "PING" && reply.text != "PONG")
+      return fail(Outcome::failure(Reason::protocol_error, "answered PING with '" + reply.text.substr(0, 80) + "'"));
+    if (word == "INFO") return judge_replication(reply.text);
+    if (word == "LLEN" || word == "XLEN") judge_length(word == "LLEN" ? "list" : "stream", question[1], reply);
+  }
+
+  void judge_replication(std::string_view info) {
+    role_ = field(info, "role") == "slave" ? "replica" : std::string(field(info, "role"));
+    if (role_.empty()) return fail(Outcome::failure(Reason::protocol_error, "does not tell its role"));
+    const auto measure_field = [&](const char* key, const char* name) {
+      const auto value = number(field(info, key));
+      if (value && *value >= 0) learnt_.push_back({name, static_cast<double>(*value), {}});
+      return value;
+    };
+    learnt_.push_back({"probe_redis_role_info", 1, {{"role", role_}}});
+    const auto replicas = measure_field("connected_slaves", "probe_redis_connected_replicas");
+    if (settings_.role != "any" && settings_.role != role_)
+      return fail(Outcome::failure(Reason::status_mismatch, "is a " + role_ + ", not a " + settings_.role));
+    if (role_ == "master") {
+      if (replicas.value_or(0) < settings_.min_replicas)
+        fail(Outcome::failure(Reason::status_mismatch, "has " + std::to_string(replicas.value_or(0)) + " of the " +
+                                                           std::to_string(settings_.min_replicas) +
+                                                           " replicas that it must have"));
+      return;
+    }
+    const bool link_up = field(info, "master_link_status") == "up";
+    learnt_.push_back({"probe_redis_replication_link_up", link_up ? 1.0 : 0.0, {}});
+    const auto last_io = measure_field("master_last_io_seconds_ago", "probe_redis_replication_last_io_seconds");
+    const std::string master = std::string(field(info, "master_host")) + ":" + std::string(field(info, "master_port"));
+    const auto down_for = number(field(info, "master_link_down_since_seconds"));
+    if (!link_up && (settings_.role == "replica" || settings_.max_last_io.count() > 0))
+      return fail(Outcome::failure(
+          Reason::status_mismatch,
+          "has no link to its master " + master +
+              (down_for && *down_for >= 0 ? " since " + std::to_string(*down_for) + "s" : std::string())));
+    if (settings_.max_last_io.count() > 0 && last_io && std::chrono::seconds(*last_io) > settings_.max_last_io)
+      fail(Outcome::failure(Reason::too_slow, "last heard from its master " + master + " " + std::to_string(*last_io) +
+                                                  "s ago; max_last_io is " +
+                                                  base::format_duration(settings_.max_last_io)));
+  }
+
+  void judge_length(const std::string& kind, const std::string& key, const Reply& reply) {
+    const auto length = number(reply.text);
+    if (!length) return fail(Outcome::failure(Reason::protocol_error, "does not tell the length of " + key));
+    learnt_.push_back({"probe_redis_" + kind + "_length", static_cast<double>(*length), {{"key", key}}});
+    if (settings_.max_length == 0 || *length <= settings_.max_length) return;
+    fail(Outcome::failure(Reason::queue_saturated, "has " + std::to_string(*length) + " entries in the " + kind + " " +
+                                                       key + "; max_length is " +
+                                                       std::to_string(settings_.max_length)));
+  }
+
+  void measure(Outcome& outcome) override {
+    if (answered_ > 0) outcome.measurements.push_back({"probe_redis_loading", loading_ ? 1.0 : 0.0, {}});
+    for (auto& measurement : learnt_) outcome.measurements.push_back(std::move(measurement));
+  }
+
+  // The first failure is the cause.
+  void fail(Outcome failure) {
+    if (!failure_) failure_ = std::move(failure);
+  }
+
+  const RedisSettings& settings_;
+  const std::string& target_;
+  std::vector<std::vector<std::string>> questions_;
+  std::size_t answered_ = 0;
+  bool loading_ = false;
+  std::string role_;
+  Measurements learnt_;
+  std::optional<Outcome> failure_;
+};
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
+                                      config::Errors& errors) {
+  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  return std::make_unique<PreparedSettings<RedisProbe, Prepared>>(std::move(prepared));
+}
+
+}  // namespace
+
+const Type redis_type{
+    .name = "redis",
+    .summary = "Logs in to Redis, sends PING, and checks role, replication and lengths of lists and streams.",
+    .example = R"(name: redis
+type: redis
+host: 127.0.0.1
+port: 6379
+interval: 1s
+timeout: 500ms
+password_file: /etc/fettle/redis.password
+role: master
+lists: [orders]
+max_length: 10000
+)",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .measurements = {"probe_redis_loading"},
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      if (target.starts_with("/")) return {{"unix_socket", std::string(target)}};
+      auto keys = host_and_port(target);
+      if (keys.back().second.empty()) keys.pop_back();
+      return keys;
+    },
+    .other_measurements =
+        with_chain({"probe_redis_role_info", "probe_redis_connected_replicas", "probe_redis_replication_link_up",
+                    "probe_redis_replication_last_io_seconds", "probe_redis_list_length", "probe_redis_stream_length",
+                    "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
+};
+
+}  // namespace probe
