@@ -25,7 +25,7 @@
 #include "cli/silence.h"
 #include "cli/status.h"
 #include "loop/signals.h"
-#include "rules/unit_test.h"
+#include "rules/tools/rule_cases.h"
 
 namespace {
 

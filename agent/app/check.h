@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "rules/rule_check.h"
+#include "rules/tools/rule_check.h"
 
 namespace app {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "app/loaded.h"
-#include "rules/series_sources.h"
+#include "rules/tools/series_sources.h"
 
 namespace app {
 

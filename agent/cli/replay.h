@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/terminal.h"
-#include "rules/replay.h"
+#include "rules/tools/replay.h"
 
 namespace cli {
 

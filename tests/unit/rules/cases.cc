@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "fakes/source_file.h"
-#include "rules/rule_check.h"
 #include "rules/template.h"
-#include "rules/unit_test.h"
+#include "rules/tools/rule_cases.h"
+#include "rules/tools/rule_check.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // `fettle check rules` as a person sees it: whole outputs, all files at once.
-#include "rules/rule_check.h"
+#include "rules/tools/rule_check.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "rules/series_values.h"
+#include "rules/tools/series_values.h"
 
 #include <doctest/doctest.h>
 

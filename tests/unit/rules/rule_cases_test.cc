@@ -1,5 +1,5 @@
 // `fettle test rules` as a person sees it: whole outputs.
-#include "rules/unit_test.h"
+#include "rules/tools/rule_cases.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "base/file.h"
-#include "rules/junit.h"
+#include "rules/tools/junit.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "rules/series_sources.h"
+#include "rules/tools/series_sources.h"
 
 #include <fmt/format.h>
 

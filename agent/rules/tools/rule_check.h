@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/terminal.h"
-#include "rules/rule_lint.h"
+#include "rules/tools/rule_lint.h"
 
 namespace rules {
 

@@ -1,9 +1,9 @@
-#include "rules/test_trace.h"
+#include "rules/tools/case_trace.h"
 
 #include <fmt/format.h>
 
 #include "base/terminal.h"
-#include "rules/test_difference.h"
+#include "rules/tools/case_difference.h"
 
 namespace rules {
 namespace {

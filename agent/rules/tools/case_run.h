@@ -7,9 +7,9 @@
 #include "config/rule_file.h"
 #include "promql/engine.h"
 #include "rules/group.h"
-#include "rules/test_difference.h"
-#include "rules/test_trace.h"
-#include "rules/unit_test_file.h"
+#include "rules/tools/case_difference.h"
+#include "rules/tools/case_file.h"
+#include "rules/tools/case_trace.h"
 
 namespace rules {
 

@@ -1,4 +1,4 @@
-#include "rules/test_run.h"
+#include "rules/tools/case_run.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "rules/unit_test_file.h"
+#include "rules/tools/case_file.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include "config/schema.h"
 #include "promql/parser.h"
 #include "rules/go_format.h"
-#include "rules/series_values.h"
+#include "rules/tools/series_values.h"
 
 namespace rules {
 namespace {

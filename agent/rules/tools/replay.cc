@@ -1,4 +1,4 @@
-#include "rules/replay.h"
+#include "rules/tools/replay.h"
 
 #include <algorithm>
 #include <map>

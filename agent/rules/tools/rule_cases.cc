@@ -1,4 +1,4 @@
-#include "rules/unit_test.h"
+#include "rules/tools/rule_cases.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include "base/regex.h"
 #include "base/terminal.h"
 #include "rules/compiled.h"
-#include "rules/junit.h"
-#include "rules/test_run.h"
+#include "rules/tools/case_run.h"
+#include "rules/tools/junit.h"
 
 namespace rules {
 namespace {

@@ -1,4 +1,4 @@
-#include "rules/junit.h"
+#include "rules/tools/junit.h"
 
 #include <fmt/format.h>
 

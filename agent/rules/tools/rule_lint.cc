@@ -1,4 +1,4 @@
-#include "rules/rule_lint.h"
+#include "rules/tools/rule_lint.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "base/edit_distance.h"
 #include "promql/ast.h"
 #include "rules/compiled.h"
-#include "rules/test_difference.h"
+#include "rules/tools/case_difference.h"
 
 namespace rules {
 namespace {

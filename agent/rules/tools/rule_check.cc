@@ -1,4 +1,4 @@
-#include "rules/rule_check.h"
+#include "rules/tools/rule_check.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "rules/test_difference.h"
+#include "rules/tools/case_difference.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "config/node.h"
 #include "rules/manager.h"
-#include "rules/series_sources.h"
+#include "rules/tools/series_sources.h"
 
 namespace rules {
 
