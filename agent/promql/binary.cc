@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "go/math.h"
 #include "promql/compile.h"
-#include "promql/go_math.h"
 
 namespace promql {
 namespace {

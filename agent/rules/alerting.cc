@@ -6,12 +6,13 @@ namespace rules {
 
 base::Result<std::vector<FoundAlert>> found_alerts(const CompiledRule& rule, const promql::Vector& samples,
                                                    const model::Labels& external_labels,
-                                                   const TemplateContext& context) {
+                                                   const templates::TemplateContext& context) {
   std::vector<FoundAlert> out;
   std::unordered_set<model::Labels, model::LabelsHash> seen;
   for (const promql::VectorSample& sample : samples) {
-    const TemplateData data{sample.labels, sample.sample.v, external_labels};
-    const auto expand = [&](const std::vector<std::pair<std::string, Template>>& templates, model::Labels onto) {
+    const templates::TemplateData data{sample.labels, sample.sample.v, external_labels};
+    const auto expand = [&](const std::vector<std::pair<std::string, templates::Template>>& templates,
+                            model::Labels onto) {
       std::vector<std::string> texts;
       texts.reserve(templates.size());
       std::vector<model::Label> labels(onto.begin(), onto.end());

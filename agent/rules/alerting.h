@@ -14,7 +14,7 @@ namespace rules {
 // Labels and annotations expanded. Two samples that end in the same alert are an error.
 base::Result<std::vector<FoundAlert>> found_alerts(const CompiledRule& rule, const promql::Vector& samples,
                                                    const model::Labels& external_labels,
-                                                   const TemplateContext& context);
+                                                   const templates::TemplateContext& context);
 
 // The two series of an alert that is pending or firing.
 promql::Vector alert_series(const AlertState& alerts, std::int64_t t);

@@ -32,9 +32,9 @@ Pairs labels_of(const config::RuleGroup& group, const config::Rule& rule) {
 }
 
 void compile_templates(const config::Rule& rule, const Pairs& texts, const char* key,
-                       std::vector<std::pair<std::string, Template>>& out, config::Errors& errors) {
+                       std::vector<std::pair<std::string, templates::Template>>& out, config::Errors& errors) {
   for (const auto& [name, text] : texts) {
-    auto parsed = Template::parse(rule.alert, text);
+    auto parsed = templates::Template::parse(rule.alert, text);
     if (parsed) out.emplace_back(name, std::move(*parsed));
     else errors.add(rule.place, rule.path + "." + key + "." + name, "bad template: " + parsed.error().text);
   }

@@ -8,18 +8,18 @@
 #include "config/rule_file.h"
 #include "promql/parser.h"
 #include "rules/manager.h"
-#include "rules/template.h"
+#include "templates/template.h"
 
 namespace rules {
 
 struct CompiledRule {
   config::Rule source;
   promql::ExprPtr expr;
-  std::string query;                                       // the canonical form of the expression
-  std::vector<promql::Needs> needs;                        // what it reads
-  std::vector<std::pair<std::string, std::string>> fixed;  // labels of the group and the rule, as written
-  std::vector<std::pair<std::string, Template>> labels;    // the same as templates; of alerts only
-  std::vector<std::pair<std::string, Template>> annotations;
+  std::string query;                                                // the canonical form of the expression
+  std::vector<promql::Needs> needs;                                 // what it reads
+  std::vector<std::pair<std::string, std::string>> fixed;           // labels of the group and the rule, as written
+  std::vector<std::pair<std::string, templates::Template>> labels;  // the same as templates; of alerts only
+  std::vector<std::pair<std::string, templates::Template>> annotations;
 
   bool alerting() const { return !source.alert.empty(); }
   const std::string& name() const { return alerting() ? source.alert : source.record; }

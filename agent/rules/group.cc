@@ -69,7 +69,7 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
   const auto limit = static_cast<std::size_t>(std::max(compiled_->source.limit, 0));
   TRY(promql::Vector samples, query_vector(around_.engine, around_.data, *rule.expr, t));
   if (rule.alerting()) {
-    const TemplateContext context =
+    const templates::TemplateContext context =
         template_context(around_.engine, around_.data, around_.options.engine.compat, around_.options.external_url, t);
     TRY(const std::vector<FoundAlert> found, found_alerts(rule, samples, around_.options.external_labels, context));
     for (const FoundAlert& one : found) std::erase(live.restored, one.labels);

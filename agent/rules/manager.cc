@@ -8,9 +8,9 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "go/format.h"
 #include "rules/compiled.h"
 #include "rules/durable.h"
-#include "rules/go_format.h"
 #include "rules/group.h"
 
 namespace rules {

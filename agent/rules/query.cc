@@ -10,9 +10,9 @@ base::Result<promql::Vector> query_vector(promql::Engine& engine, const promql::
   return base::fail(base::Kind::invalid, "rule result is not a vector or scalar");
 }
 
-TemplateContext template_context(promql::Engine& engine, const promql::Queryable& data, promql::Compat compat,
-                                 const std::string& external_url, std::int64_t t) {
-  TemplateContext context;
+templates::TemplateContext template_context(promql::Engine& engine, const promql::Queryable& data,
+                                            promql::Compat compat, const std::string& external_url, std::int64_t t) {
+  templates::TemplateContext context;
   context.external_url = external_url;
   context.now_ms = t;
   context.query = [&engine, &data, compat, t](const std::string& text) -> base::Result<promql::Vector> {

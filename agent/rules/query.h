@@ -2,7 +2,7 @@
 #pragma once
 
 #include "promql/engine.h"
-#include "rules/template_functions.h"
+#include "templates/functions.h"
 
 namespace rules {
 
@@ -11,7 +11,7 @@ base::Result<promql::Vector> query_vector(promql::Engine& engine, const promql::
                                           const promql::Expr& expr, std::int64_t t);
 
 // What templates see at this instant.
-TemplateContext template_context(promql::Engine& engine, const promql::Queryable& data, promql::Compat compat,
-                                 const std::string& external_url, std::int64_t t);
+templates::TemplateContext template_context(promql::Engine& engine, const promql::Queryable& data,
+                                            promql::Compat compat, const std::string& external_url, std::int64_t t);
 
 }  // namespace rules

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "go/math.h"
 #include "promql/compile.h"
 #include "promql/functions/elementwise.h"
-#include "promql/go_math.h"
 
 namespace promql {
 namespace {

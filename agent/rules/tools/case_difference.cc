@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "rules/go_format.h"
+#include "go/format.h"
 
 namespace rules {
 namespace {

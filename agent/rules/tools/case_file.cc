@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "config/schema.h"
+#include "go/format.h"
 #include "promql/parser.h"
-#include "rules/go_format.h"
 #include "rules/tools/series_values.h"
 
 namespace rules {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "rules/go_format.h"
+#include "go/format.h"
 #include "rules/query.h"
 
 namespace rules {

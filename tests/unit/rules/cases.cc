@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "fakes/source_file.h"
-#include "rules/template.h"
 #include "rules/tools/rule_cases.h"
 #include "rules/tools/rule_check.h"
+#include "templates/template.h"
 
 namespace {
 
@@ -48,7 +48,7 @@ int rejected(const std::string& folder) {
     const auto text = one["template"].get<std::string>();
     const auto whole = one["error"].get<std::string>();
     const std::string want = "line " + whole.substr(whole.find("__alert_") + std::string("__alert_T000:").size());
-    const auto parsed = rules::Template::parse("T", text);
+    const auto parsed = templates::Template::parse("T", text);
     const std::string got = parsed ? "accepted" : parsed.error().text;
     if (got == want) continue;
     ++bad;

@@ -1,11 +1,11 @@
-#include "rules/template.h"
+#include "templates/template.h"
 
 #include <fmt/format.h>
 
-#include "rules/template_ast.h"
-#include "rules/template_interpreter.h"
+#include "templates/ast.h"
+#include "templates/interpreter.h"
 
-namespace rules {
+namespace templates {
 
 Template::Template(std::string name, std::string text, std::unique_ptr<Tree> tree)
     : name_(std::move(name)), text_(std::move(text)), tree_(std::move(tree)) {}
@@ -31,4 +31,4 @@ std::string Template::expand(const TemplateData& data, const TemplateContext& co
   return fmt::format("<error expanding template: error executing template {}: {}>", name_, text.error().text);
 }
 
-}  // namespace rules
+}  // namespace templates

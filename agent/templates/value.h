@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "model/labels.h"
 
-namespace rules {
+namespace templates {
 
 struct Value;
 
@@ -57,4 +57,4 @@ std::size_t weight(const Value& value);
 // Neither zero nor empty.
 bool truth(const Value& value);
 
-}  // namespace rules
+}  // namespace templates

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace promql {
+namespace go {
 
 template <std::size_t N>
 constexpr double polynomial(double x, const double (&coefficients)[N]) {
@@ -12,4 +12,4 @@ constexpr double polynomial(double x, const double (&coefficients)[N]) {
   return y;
 }
 
-}  // namespace promql
+}  // namespace go

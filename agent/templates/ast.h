@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace rules {
+namespace templates {
 
 enum class NodeKind {
   list,         // children
@@ -72,4 +72,4 @@ extern const std::string_view kPreamble;
 // Go's message and the line it stands on: "line 2: unclosed action".
 base::Result<Tree> parse_template(std::string_view text);
 
-}  // namespace rules
+}  // namespace templates

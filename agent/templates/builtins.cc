@@ -1,12 +1,13 @@
-#include "rules/template_builtins.h"
+#include "templates/builtins.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "rules/go_format.h"
+#include "go/format.h"
+#include "templates/print.h"
 
-namespace rules {
+namespace templates {
 namespace {
 
 using List = const std::vector<Value>&;
@@ -33,8 +34,7 @@ bool comparable(const Value& v) {
 }
 
 base::Result<bool> equal(const Value& a, const Value& b) {
-  if (!is_nil(a) && !comparable(a))
-    return wrong(fmt::format("uncomparable type {}: {}", type_name(a), go::print_value(a)));
+  if (!is_nil(a) && !comparable(a)) return wrong(fmt::format("uncomparable type {}: {}", type_name(a), print_value(a)));
   const Basic ka = basic(a), kb = basic(b);
   if (is_nil(a) || is_nil(b)) return is_nil(a) && is_nil(b);
   if (ka != kb) return wrong("incompatible types for comparison");
@@ -45,7 +45,7 @@ base::Result<bool> equal(const Value& a, const Value& b) {
     case Basic::text: return text_of(a) == text_of(b);
     case Basic::other: break;
   }
-  if (!comparable(b)) return wrong(fmt::format("uncomparable type {}: {}", type_name(b), go::print_value(b)));
+  if (!comparable(b)) return wrong(fmt::format("uncomparable type {}: {}", type_name(b), print_value(b)));
   return false;  // pointers: two of them are never the same here
 }
 
@@ -204,13 +204,13 @@ Answer call(List a, const TemplateContext&) {
 // One string as it is, anything else as print would show it.
 std::string joined(List a) {
   if (a.size() == 1 && a[0].is<std::string>()) return *a[0].as<std::string>();
-  return go::sprint(a);
+  return sprint(a);
 }
 
-Answer print(List a, const TemplateContext&) { return Value(go::sprint(a)); }
-Answer println(List a, const TemplateContext&) { return Value(go::sprintln(a)); }
+Answer print(List a, const TemplateContext&) { return Value(sprint(a)); }
+Answer println(List a, const TemplateContext&) { return Value(sprintln(a)); }
 Answer printf(List a, const TemplateContext&) {
-  return Value(go::sprintf(*a[0].as<std::string>(), {a.begin() + 1, a.end()}));
+  return Value(sprintf(*a[0].as<std::string>(), {a.begin() + 1, a.end()}));
 }
 Answer urlquery(List a, const TemplateContext&) { return Value(go::query_escape(joined(a))); }
 
@@ -268,4 +268,4 @@ const Function kBuiltins[] = {
 
 std::span<const Function> builtin_functions() { return kBuiltins; }
 
-}  // namespace rules
+}  // namespace templates

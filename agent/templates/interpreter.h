@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "rules/template.h"
-#include "rules/template_ast.h"
+#include "templates/ast.h"
+#include "templates/template.h"
 
-namespace rules {
+namespace templates {
 
 class Interpreter {
  public:
@@ -62,4 +62,4 @@ class Interpreter {
   int depth_ = 0;
 };
 
-}  // namespace rules
+}  // namespace templates

@@ -3,9 +3,9 @@
 #include <array>
 #include <cmath>
 
-#include "rules/go_format.h"
+#include "go/format.h"
 
-namespace rules::go {
+namespace go {
 namespace {
 
 constexpr std::array<const char*, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
@@ -130,4 +130,4 @@ std::string duration_string(std::int64_t ns) {
   return out + decimal(n % 60'000'000'000, 1'000'000'000, 9) + "s";
 }
 
-}  // namespace rules::go
+}  // namespace go

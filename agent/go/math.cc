@@ -1,5 +1,5 @@
 // Exponentials and logarithms, and what is made of them.
-#include "promql/go_math.h"
+#include "go/math.h"
 
 #include <bit>
 #include <cmath>
@@ -7,9 +7,9 @@
 #include <limits>
 #include <numbers>
 
-#include "promql/polynomial.h"
+#include "go/polynomial.h"
 
-namespace promql::go {
+namespace go {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -298,4 +298,4 @@ double max(double a, double b) {
   return a > b ? a : b;
 }
 
-}  // namespace promql::go
+}  // namespace go

@@ -1,4 +1,4 @@
-#include "rules/template_functions.h"
+#include "templates/functions.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -11,10 +11,10 @@
 
 #include "base/regex.h"
 #include "base/time.h"
-#include "rules/go_format.h"
-#include "rules/template_builtins.h"
+#include "go/format.h"
+#include "templates/builtins.h"
 
-namespace rules {
+namespace templates {
 namespace {
 
 using List = const std::vector<Value>&;
@@ -294,4 +294,4 @@ std::string_view to_string(Parameter parameter) {
   return "";
 }
 
-}  // namespace rules
+}  // namespace templates

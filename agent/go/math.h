@@ -7,7 +7,7 @@
 // fused multiply-add where the processor has it, as Go does. Pure functions, any thread.
 #pragma once
 
-namespace promql::go {
+namespace go {
 
 double exp(double x);
 double log(double x);
@@ -35,4 +35,4 @@ double atan2(double y, double x);
 double min(double a, double b);
 double max(double a, double b);
 
-}  // namespace promql::go
+}  // namespace go

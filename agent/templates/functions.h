@@ -9,9 +9,9 @@
 
 #include "base/result.h"
 #include "promql/value.h"
-#include "rules/template_value.h"
+#include "templates/value.h"
 
-namespace rules {
+namespace templates {
 
 // What an expansion may ask of the world.
 struct TemplateContext {
@@ -33,4 +33,4 @@ const Function* find_function(std::string_view name);
 inline bool is_function(std::string_view name) { return find_function(name) != nullptr; }
 std::string_view to_string(Parameter parameter);  // Go's name of the type
 
-}  // namespace rules
+}  // namespace templates

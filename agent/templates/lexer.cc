@@ -1,12 +1,12 @@
-#include "rules/template_lexer.h"
+#include "templates/lexer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "rules/go_format.h"
+#include "go/format.h"
 
-namespace rules {
+namespace templates {
 namespace {
 
 constexpr std::string_view kSpaces = " \t\r\n", kLeft = "{{", kRight = "}}";
@@ -230,4 +230,4 @@ class Lexer {
 
 std::vector<Token> tokenize(std::string_view text) { return Lexer(text).run(); }
 
-}  // namespace rules
+}  // namespace templates

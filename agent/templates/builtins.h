@@ -3,10 +3,10 @@
 
 #include <span>
 
-#include "rules/template_functions.h"
+#include "templates/functions.h"
 
-namespace rules {
+namespace templates {
 
 std::span<const Function> builtin_functions();
 
-}  // namespace rules
+}  // namespace templates

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rules {
+namespace templates {
 
 enum class TokenKind {
   error,
@@ -44,4 +44,4 @@ struct Token {
 
 std::vector<Token> tokenize(std::string_view text);
 
-}  // namespace rules
+}  // namespace templates

@@ -1,12 +1,13 @@
-#include "rules/template_interpreter.h"
+#include "templates/interpreter.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "rules/go_format.h"
+#include "go/format.h"
+#include "templates/print.h"
 
-namespace rules {
+namespace templates {
 namespace {
 
 constexpr int kMaxDepth = 50;  // of templates that call templates
@@ -108,7 +109,7 @@ base::Result<Interpreter::Flow> Interpreter::range(const Value& dot, const Node&
   } else if (const auto* list = over.as<Arguments>()) {
     for (const Value& v : list->list) elements.emplace_back(fmt::format("arg{}", elements.size()), v);
   } else if (!over.is<Nil>()) {
-    return wrong("range can't iterate over " + go::print_value(over));
+    return wrong("range can't iterate over " + print_value(over));
   }
   Flow flow = Flow::on;
   for (const auto& [index, element] : elements) {
@@ -147,10 +148,10 @@ base::Result<Interpreter::Flow> Interpreter::call_template(const Value& dot, con
 base::Result<> Interpreter::print(const Value& value) {
   if (value.is<Nil>() || absent(value)) out_ += "<no value>";
   else if (value.is<Root>())
-    out_ += fmt::format("{{{} {} {} {}}}", go::print_value(data_.labels), go::print_value(data_.external_labels),
-                        context_.external_url, go::print_value(data_.value));
-  else if (value.is<Item>()) out_ += go::print_value(value).substr(1);  // Go prints what the pointer points to
-  else out_ += go::print_value(value);
+    out_ += fmt::format("{{{} {} {} {}}}", print_value(data_.labels), print_value(data_.external_labels),
+                        context_.external_url, print_value(data_.value));
+  else if (value.is<Item>()) out_ += print_value(value).substr(1);  // Go prints what the pointer points to
+  else out_ += print_value(value);
   return step();
 }
 
@@ -413,4 +414,4 @@ Interpreter::Answer Interpreter::any_argument(const Value& dot, const Node& node
   }
 }
 
-}  // namespace rules
+}  // namespace templates

@@ -1,28 +1,20 @@
-// Go's fmt and strconv as far as templates show them: %v of every value, Sprintf with its error marks, quoting, times.
+// Go's strconv, strings, url and time as far as rules and templates show them: numbers, quoting, letters, times.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
-#include "rules/template_value.h"
 
-namespace rules::go {
+namespace go {
 
 // Verbs are e, E, f, F, g, G or v; precision -1 is the shortest that reads back the same.
 std::string format_float(double v, char verb, int precision);
 std::string quote(std::string_view text);                     // "…" with Go's escapes
 base::Result<std::string> unquote(std::string_view literal);  // of "…", `…` and '…'
 std::string query_escape(std::string_view text);              // url.QueryEscape
-
-std::string print_value(const Value& value);  // %v
-std::string sprint(const std::vector<Value>& values);
-std::string sprintln(const std::vector<Value>& values);
-// `width_limit` bounds what a width or precision can ask for.
-std::string sprintf(std::string_view format, const std::vector<Value>& values, int width_limit = 4096);
 
 base::Result<double> parse_float(std::string_view text);
 std::string time_string(base::WallTime t);  // 2015-06-23 13:19:44.128 +0000 UTC
@@ -37,4 +29,4 @@ std::string title(std::string_view text);
 char32_t first_rune(std::string_view text, std::size_t& bytes);
 void append_rune(std::string& out, char32_t rune);
 
-}  // namespace rules::go
+}  // namespace go

@@ -1,6 +1,6 @@
-#include "rules/template_value.h"
+#include "templates/value.h"
 
-namespace rules {
+namespace templates {
 namespace {
 
 template <typename... F>
@@ -53,4 +53,4 @@ bool truth(const Value& value) {
       static_cast<const Value::variant&>(value));
 }
 
-}  // namespace rules
+}  // namespace templates

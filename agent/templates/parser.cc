@@ -5,12 +5,12 @@
 #include <cmath>
 #include <optional>
 
-#include "rules/go_format.h"
-#include "rules/template_ast.h"
-#include "rules/template_functions.h"
-#include "rules/template_lexer.h"
+#include "go/format.h"
+#include "templates/ast.h"
+#include "templates/functions.h"
+#include "templates/lexer.h"
 
-namespace rules {
+namespace templates {
 
 const std::string_view kPreamble =
     "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
@@ -512,4 +512,4 @@ base::Result<Tree> parse_template(std::string_view text) {
   return Parser(whole).run(whole);
 }
 
-}  // namespace rules
+}  // namespace templates

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "rules/go_format.h"
+#include "go/format.h"
 
-namespace rules::go {
+namespace go {
 namespace {
 
 // Upper and lower case beyond ASCII need a locale; the process' own stays untouched.
@@ -199,4 +199,4 @@ std::string query_escape(std::string_view text) {
   return out;
 }
 
-}  // namespace rules::go
+}  // namespace go

@@ -1,34 +1,18 @@
-#include "rules/go_format.h"
+#include "templates/print.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <utility>
 
-#include "base/decimal.h"
+#include "go/format.h"
 
-namespace rules::go {
+namespace templates {
 namespace {
-
-std::string infinite_or_nan(double v) { return std::isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf"; }
-
-// Shortest digits d.ddd and a decimal exponent, as strconv's 'e' with precision -1 has them.
-std::string shortest(double v, char verb) {
-  char buffer[400];
-  const auto in = [&](std::chars_format style) {
-    return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, style).ptr);
-  };
-  if (verb == 'e' || verb == 'E') return in(std::chars_format::scientific);
-  if (verb == 'f' || verb == 'F') return base::plain_decimal(v);
-  const std::string scientific = in(std::chars_format::scientific);
-  const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
-  return exponent < -4 || exponent >= 6 ? scientific : base::plain_decimal(v);
-}
 
 struct Directive {
   bool plus = false, minus = false, sharp = false, space = false, zero = false;
@@ -70,7 +54,7 @@ std::string print_float(double v, const Value& value, Directive d) {
   if (std::string_view("veEfFgGxXb").find(d.verb) == std::string_view::npos) return bad_verb(value, d);
   std::string number;
   if (!std::isfinite(v)) {
-    number = infinite_or_nan(v);
+    number = go::format_float(v, 'v', -1);
     if (std::isnan(v) && d.plus) number.insert(0, "+");
     d.zero = false;
     if (d.space && !d.plus && number[0] == '+') number[0] = ' ';
@@ -78,7 +62,7 @@ std::string print_float(double v, const Value& value, Directive d) {
   }
   const bool general = d.verb == 'v' || d.verb == 'g' || d.verb == 'G';
   const int precision = d.precision ? *d.precision : general || d.verb == 'x' || d.verb == 'X' ? -1 : 6;
-  number = format_float(v, d.verb, precision);
+  number = go::format_float(v, d.verb, precision);
   if (!std::signbit(v) && (d.plus || d.space)) number.insert(0, d.plus ? "+" : " ");
   return pad_number(std::move(number), d);
 }
@@ -98,7 +82,7 @@ std::string print_integer(std::int64_t n, const Value& value, const Directive& d
     case 'c':
     case 'q': {
       std::string rune;
-      append_rune(rune, magnitude <= 0x10FFFF && n >= 0 ? static_cast<char32_t>(n) : 0xFFFD);
+      go::append_rune(rune, magnitude <= 0x10FFFF && n >= 0 ? static_cast<char32_t>(n) : 0xFFFD);
       return pad(d.verb == 'c' ? rune : "'" + rune + "'", d);
     }
     default: return bad_verb(value, d);
@@ -117,14 +101,14 @@ std::string print_string(std::string_view text, const Value& value, const Direct
     std::size_t kept = 0;
     for (int i = 0; i < *d.precision && kept < text.size(); ++i) {
       std::size_t bytes = 1;
-      if (!hex) first_rune(text.substr(kept), bytes);
+      if (!hex) go::first_rune(text.substr(kept), bytes);
       kept += bytes;
     }
     text = text.substr(0, kept);
   }
   if (d.verb == 'q') {
     const bool raw = d.sharp && text.find_first_of("`\n\r") == std::string_view::npos;
-    return pad(raw ? "`" + std::string(text) + "`" : quote(text), d);
+    return pad(raw ? "`" + std::string(text) + "`" : go::quote(text), d);
   }
   if (!hex) return pad(std::string(text), d);
   std::string out;
@@ -164,8 +148,8 @@ std::string print(const Value& value, const Directive& d, int depth) {
   if (const auto* f = value.as<double>()) return print_float(*f, value, d);
   if (const auto* s = value.as<std::string>()) return print_string(*s, value, d);
   if (const auto* h = value.as<Html>()) return print_string(h->text, value, d);
-  if (const auto* t = value.as<Moment>()) return print_string(time_string(t->t), value, d);
-  if (const auto* s = value.as<Span>()) return print_string(duration_string(s->ns), value, d);
+  if (const auto* t = value.as<Moment>()) return print_string(go::time_string(t->t), value, d);
+  if (const auto* s = value.as<Span>()) return print_string(go::duration_string(s->ns), value, d);
   if (const auto* labels = value.as<model::Labels>())
     return join(*labels, "map[", [&](const model::Label& label) {
       return print(std::string(label.name), d, depth + 1) + ":" + print(std::string(label.value), d, depth + 1);
@@ -280,7 +264,7 @@ class Sprintf {
       return;
     }
     std::size_t bytes = 0;
-    first_rune(rest_, bytes);
+    go::first_rune(rest_, bytes);
     d.verb_text = rest_.substr(0, bytes);
     d.verb = bytes == 1 ? rest_[0] : '\0';
     rest_.remove_prefix(bytes);
@@ -308,26 +292,6 @@ bool is_string(const Value& value) { return value.is<std::string>(); }
 
 }  // namespace
 
-std::string format_float(double v, char verb, int precision) {
-  if (!std::isfinite(v)) return infinite_or_nan(v);
-  if (verb == 'v') verb = 'g';
-  if (verb == 'x' || verb == 'X' || verb == 'b') verb = verb == 'X' ? 'A' : 'a';  // C's hexadecimal form, near enough
-  if (precision < 0 && verb != 'a' && verb != 'A') {
-    std::string out = shortest(v, verb);
-    if (verb == 'E' || verb == 'G') std::replace(out.begin(), out.end(), 'e', 'E');
-    return out;
-  }
-  const char format[] = {'%', '.', '*', verb, '\0'};
-  const char bare[] = {'%', verb, '\0'};
-  const bool open = precision < 0;
-  const int size = open ? std::snprintf(nullptr, 0, bare, v) : std::snprintf(nullptr, 0, format, precision, v);
-  std::string out(static_cast<std::size_t>(size) + 1, '\0');
-  if (open) std::snprintf(out.data(), out.size(), bare, v);
-  else std::snprintf(out.data(), out.size(), format, precision, v);
-  out.pop_back();
-  return out;
-}
-
 std::string print_value(const Value& value) {
   Directive d;
   d.verb = 'v';
@@ -354,30 +318,4 @@ std::string sprintf(std::string_view format, const std::vector<Value>& values, i
   return Sprintf(format, values, width_limit).run();
 }
 
-base::Result<double> parse_float(std::string_view text) {
-  const auto refused = [&](const char* why) {
-    return base::fail(base::Kind::invalid, fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), why));
-  };
-  std::string_view digits = text;
-  const bool negative = !digits.empty() && digits[0] == '-';
-  if (negative || (!digits.empty() && digits[0] == '+')) digits.remove_prefix(1);
-  if (digits.empty() || digits[0] == '-' || digits[0] == '+') return refused("invalid syntax");
-  auto style = std::chars_format::general;
-  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
-    if (digits.find_first_of("pP") == std::string_view::npos) return refused("invalid syntax");
-    digits.remove_prefix(2);
-    style = std::chars_format::hex;
-  }
-  if (digits.find('(') != std::string_view::npos) return refused("invalid syntax");  // nan(…) is C's
-  double v = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), v, style);
-  if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) return refused("invalid syntax");
-  if (error == std::errc::result_out_of_range) {
-    // Too small is zero in Go, too large an error; from_chars tells both alike.
-    v = std::strtod(std::string(digits).c_str(), nullptr);
-    if (std::isinf(v)) return refused("value out of range");
-  }
-  return negative ? -v : v;
-}
-
-}  // namespace rules::go
+}  // namespace templates

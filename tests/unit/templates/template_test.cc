@@ -1,4 +1,4 @@
-#include "rules/template.h"
+#include "templates/template.h"
 
 #include <doctest/doctest.h>
 
@@ -9,8 +9,8 @@
 
 namespace {
 
-rules::TemplateContext context() {
-  rules::TemplateContext c;
+templates::TemplateContext context() {
+  templates::TemplateContext c;
   c.external_url = "http://fettle.example:10911/agent";
   c.now_ms = 1'435'065'584'128;
   c.query = [](const std::string& expression) -> base::Result<promql::Vector> {
@@ -24,9 +24,9 @@ rules::TemplateContext context() {
 }
 
 std::string expand(const std::string& text, double value = 42) {
-  const auto parsed = rules::Template::parse("T", text);
+  const auto parsed = templates::Template::parse("T", text);
   if (!parsed) return "REFUSED " + parsed.error().text;
-  rules::TemplateData data;
+  templates::TemplateData data;
   data.labels = {{"__name__", "m"}, {"instance", "node-0:9100"}, {"svc", "cart"}};
   data.value = value;
   data.external_labels = {{"cluster", "eu-1"}};

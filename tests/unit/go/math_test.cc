@@ -1,4 +1,4 @@
-#include "promql/go_math.h"
+#include "go/math.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <limits>
 
-namespace go = promql::go;
+namespace go = go;
 
 namespace {
 

@@ -9,9 +9,9 @@
 
 #include "base/result.h"
 #include "model/labels.h"
-#include "rules/template_functions.h"
+#include "templates/functions.h"
 
-namespace rules {
+namespace templates {
 
 struct Tree;
 
@@ -45,4 +45,4 @@ class Template {
   std::unique_ptr<Tree> tree_;  // null for a text without any action
 };
 
-}  // namespace rules
+}  // namespace templates

@@ -5,10 +5,10 @@
 #include <limits>
 #include <numbers>
 
-#include "promql/go_math.h"
-#include "promql/polynomial.h"
+#include "go/math.h"
+#include "go/polynomial.h"
 
-namespace promql::go {
+namespace go {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -161,4 +161,4 @@ double atan2(double y, double x) {
   return q <= 0 ? q + kPi : q - kPi;
 }
 
-}  // namespace promql::go
+}  // namespace go

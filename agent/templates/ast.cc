@@ -1,8 +1,8 @@
-#include "rules/template_ast.h"
+#include "templates/ast.h"
 
 #include <fmt/format.h>
 
-namespace rules {
+namespace templates {
 namespace {
 
 std::string join(const std::vector<NodePtr>& nodes, const char* between) {
@@ -59,4 +59,4 @@ std::string Node::to_string() const {
   }
 }
 
-}  // namespace rules
+}  // namespace templates

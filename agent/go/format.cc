@@ -1,0 +1,81 @@
+#include "go/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/decimal.h"
+
+namespace go {
+namespace {
+
+std::string infinite_or_nan(double v) { return std::isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf"; }
+
+// Shortest digits d.ddd and a decimal exponent, as strconv's 'e' with precision -1 has them.
+std::string shortest(double v, char verb) {
+  char buffer[400];
+  const auto in = [&](std::chars_format style) {
+    return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, style).ptr);
+  };
+  if (verb == 'e' || verb == 'E') return in(std::chars_format::scientific);
+  if (verb == 'f' || verb == 'F') return base::plain_decimal(v);
+  const std::string scientific = in(std::chars_format::scientific);
+  const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
+  return exponent < -4 || exponent >= 6 ? scientific : base::plain_decimal(v);
+}
+
+}  // namespace
+
+std::string format_float(double v, char verb, int precision) {
+  if (!std::isfinite(v)) return infinite_or_nan(v);
+  if (verb == 'v') verb = 'g';
+  if (verb == 'x' || verb == 'X' || verb == 'b') verb = verb == 'X' ? 'A' : 'a';  // C's hexadecimal form, near enough
+  if (precision < 0 && verb != 'a' && verb != 'A') {
+    std::string out = shortest(v, verb);
+    if (verb == 'E' || verb == 'G') std::replace(out.begin(), out.end(), 'e', 'E');
+    return out;
+  }
+  const char format[] = {'%', '.', '*', verb, '\0'};
+  const char bare[] = {'%', verb, '\0'};
+  const bool open = precision < 0;
+  const int size = open ? std::snprintf(nullptr, 0, bare, v) : std::snprintf(nullptr, 0, format, precision, v);
+  std::string out(static_cast<std::size_t>(size) + 1, '\0');
+  if (open) std::snprintf(out.data(), out.size(), bare, v);
+  else std::snprintf(out.data(), out.size(), format, precision, v);
+  out.pop_back();
+  return out;
+}
+
+base::Result<double> parse_float(std::string_view text) {
+  const auto refused = [&](const char* why) {
+    return base::fail(base::Kind::invalid, fmt::format("strconv.ParseFloat: parsing {}: {}", quote(text), why));
+  };
+  std::string_view digits = text;
+  const bool negative = !digits.empty() && digits[0] == '-';
+  if (negative || (!digits.empty() && digits[0] == '+')) digits.remove_prefix(1);
+  if (digits.empty() || digits[0] == '-' || digits[0] == '+') return refused("invalid syntax");
+  auto style = std::chars_format::general;
+  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
+    if (digits.find_first_of("pP") == std::string_view::npos) return refused("invalid syntax");
+    digits.remove_prefix(2);
+    style = std::chars_format::hex;
+  }
+  if (digits.find('(') != std::string_view::npos) return refused("invalid syntax");  // nan(…) is C's
+  double v = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), v, style);
+  if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) return refused("invalid syntax");
+  if (error == std::errc::result_out_of_range) {
+    // Too small is zero in Go, too large an error; from_chars tells both alike.
+    v = std::strtod(std::string(digits).c_str(), nullptr);
+    if (std::isinf(v)) return refused("value out of range");
+  }
+  return negative ? -v : v;
+}
+
+}  // namespace go
