@@ -11,4 +11,7 @@ bool same_word(std::string_view a, std::string_view b);
 
 std::string lower_case(std::string_view text);
 
+// Without blanks and tabs at both ends.
+std::string_view trim(std::string_view text);
+
 }  // namespace base

@@ -156,4 +156,11 @@ Result<std::string> parse_comment(std::string_view bytes) {
   return fail(Kind::invalid, fmt::format("the comment has {} bytes; it may have {}", bytes.size(), kCommentLimit));
 }
 
+std::string shown(std::string_view bytes) {
+  constexpr std::size_t kShown = 80;
+  std::string out;
+  for (const char c : cut(bytes, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
+  return "'" + out + (bytes.size() > kShown ? "…'" : "'");
+}
+
 }  // namespace base

@@ -49,4 +49,7 @@ std::string foreign_lines(std::string_view bytes, std::size_t limit);
 inline constexpr std::size_t kCommentLimit = 1024;
 Result<std::string> parse_comment(std::string_view bytes);
 
+// A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.
+std::string shown(std::string_view bytes);
+
 }  // namespace base

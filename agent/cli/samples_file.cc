@@ -8,18 +8,18 @@
 
 #include "base/file.h"
 #include "base/time.h"
-#include "cli/exposition.h"
+#include "encoding/exposition_families.h"
 
 namespace cli {
 
 base::Result<SamplesFile> load_samples(const std::string& path) {
   TRY(const std::string text, base::read_input(path, std::size_t{1} << 30));
-  TRY(const auto families, parse_exposition(text));
+  TRY(const auto families, encoding::parse_exposition(text));
   SamplesFile file;
   std::map<model::Labels, std::size_t> index;
   bool first = true;
-  for (const ExposedFamily& family : families) {
-    for (const ExposedSample& sample : family.samples) {
+  for (const encoding::ExposedFamily& family : families) {
+    for (const encoding::ExposedSample& sample : family.samples) {
       if (!sample.t)
         return base::fail(
             base::Kind::invalid,

@@ -24,7 +24,7 @@ Response refused(const Request& request, const Context& context) {
 // Something for a person to read, or why nothing was changed.
 Response sentence(const base::Result<std::string>& answer) {
   if (!answer) return change_answer(tl::unexpected<base::Error>(answer.error()));
-  return api_success([&](Json& json) { json.string(*answer); });
+  return api_success([&](encoding::Json& json) { json.string(*answer); });
 }
 
 // Within its limit: admin_route() has seen to that.

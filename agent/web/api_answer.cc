@@ -35,7 +35,7 @@ int code_of(std::string_view type) {
 }  // namespace
 
 Response api_error(std::string_view type, std::string_view text) {
-  Json json;
+  encoding::Json json;
   json.object([&] {
     json.key("status").string("error");
     json.key("errorType").string(type);
@@ -65,7 +65,7 @@ Response api_error(const base::Error& error) {
 }
 
 Response change_answer(const base::Result<>& result) {
-  if (result) return api_success([](Json& json) { json.null(); });
+  if (result) return api_success([](encoding::Json& json) { json.null(); });
   if (result.error().kind == base::Kind::invalid) return api_error("bad_data", result.error().text);
   return api_error(result.error());
 }
@@ -125,7 +125,7 @@ std::string api_timestamp(std::int64_t ms) {
   return out;
 }
 
-void write_remarks(Json& json, const promql::Remarks& remarks) {
+void write_remarks(encoding::Json& json, const promql::Remarks& remarks) {
   for (const auto& [kind, list] : {std::pair("warnings", &remarks.warnings), {"infos", &remarks.infos}})
     if (!list->empty())
       json.key(kind).array([&, list = list] {
@@ -141,7 +141,7 @@ std::string alert_value(double value) {
   return {text.data(), end};
 }
 
-void write_alert(const model::Alert& alert, const Snapshot& snapshot, Json& json) {
+void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json) {
   json.object([&] {
     json.key("labels").labels(alert.labels);
     json.key("annotations").labels(alert.annotations);

@@ -7,21 +7,21 @@
 #include <vector>
 
 #include "base/result.h"
+#include "encoding/json.h"
 #include "model/alert.h"
 #include "promql/remarks.h"
 #include "web/http.h"
-#include "web/json.h"
 #include "web/snapshot.h"
 
 namespace web {
 
 // "warnings" and "infos", if there are any.
-void write_remarks(Json& json, const promql::Remarks& remarks);
+void write_remarks(encoding::Json& json, const promql::Remarks& remarks);
 
 // {"status":"success","data":…}, and the engine's remarks.
 template <typename F>
 Response api_success(F data, const promql::Remarks& remarks = {}) {
-  Json json;
+  encoding::Json json;
   json.object([&] {
     json.key("status").string("success");
     json.key("data");
@@ -57,7 +57,7 @@ inline constexpr const char* kTruncated = "results truncated due to limit";  // 
 // Seconds with three digits of fraction if there is any, as Prometheus writes sample times.
 std::string api_timestamp(std::int64_t ms);
 
-void write_alert(const model::Alert& alert, const Snapshot& snapshot, Json& json);
+void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json);
 std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
 
 }  // namespace web

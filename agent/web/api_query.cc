@@ -13,7 +13,7 @@ namespace {
 // As Prometheus: an hour at a third of a second, and no answer too large for a browser.
 constexpr std::int64_t kMostPoints = 11'000;
 
-void write_sample(std::int64_t t, double v, Json& json) {
+void write_sample(std::int64_t t, double v, encoding::Json& json) {
   json.array([&] {
     json.raw(api_timestamp(t));
     json.string(promql::format_value(v));
@@ -21,20 +21,20 @@ void write_sample(std::int64_t t, double v, Json& json) {
 }
 
 // Of scalars and strings Prometheus writes the time as Go writes a float, without zeros at the end.
-void write_lone(std::int64_t t, std::string_view text, Json& json) {
+void write_lone(std::int64_t t, std::string_view text, encoding::Json& json) {
   json.array([&] {
     json.raw(fmt::format("{}", static_cast<double>(t) / 1000));
     json.string(text);
   });
 }
 
-void write_result(const promql::ScalarValue& scalar, Json& json) {
+void write_result(const promql::ScalarValue& scalar, encoding::Json& json) {
   write_lone(scalar.t, promql::format_value(scalar.v), json);
 }
 
-void write_result(const promql::StringValue& text, Json& json) { write_lone(text.t, text.v, json); }
+void write_result(const promql::StringValue& text, encoding::Json& json) { write_lone(text.t, text.v, json); }
 
-void write_result(const promql::Vector& vector, Json& json) {
+void write_result(const promql::Vector& vector, encoding::Json& json) {
   json.array([&] {
     for (const promql::VectorSample& each : vector)
       json.object([&] {
@@ -45,7 +45,7 @@ void write_result(const promql::Vector& vector, Json& json) {
   });
 }
 
-void write_series(const promql::Series& series, Json& json) {
+void write_series(const promql::Series& series, encoding::Json& json) {
   json.object([&] {
     json.key("metric").labels(series.labels);
     json.key("values").array([&] {
@@ -54,7 +54,7 @@ void write_series(const promql::Series& series, Json& json) {
   });
 }
 
-void write_result(const promql::Matrix& matrix, Json& json) {
+void write_result(const promql::Matrix& matrix, encoding::Json& json) {
   json.array([&] {
     for (const promql::Series& series : matrix) write_series(series, json);
   });
@@ -192,7 +192,7 @@ base::Result<Response> query_answer(promql::Value value, const promql::Remarks& 
   Sizes sizes = sizes_of(value);
   bool fits = share.grow_to(sizes.memory);
   Response response = api_success(
-      [&](Json& json) {
+      [&](encoding::Json& json) {
         json.reserve(sizes.text);
         json.object([&] {
           json.key("resultType").string(promql::to_string(promql::type_of(value)));
@@ -317,7 +317,7 @@ Response api_query_range(const Request& request, const Context& context) {
 Response api_format_query(const Request& request, const Context& context) {
   const promql::Parsed parsed = promql::parse(request.param("query"), context.options.engine.compat);
   if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
-  return api_success([&](Json& json) { json.string(promql::print(*parsed.expr)); });
+  return api_success([&](encoding::Json& json) { json.string(promql::print(*parsed.expr)); });
 }
 
 }  // namespace web

@@ -17,7 +17,7 @@ std::string_view state_of(const RulePage& rule) {
   return model::to_string(worst);
 }
 
-void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot, Json& json) {
+void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot, encoding::Json& json) {
   const bool alerting = rule.type == "alerting";
   json.object([&] {
     if (alerting) json.key("state").string(state_of(rule));
@@ -62,7 +62,7 @@ Response api_rules(const Request& request, const Context& context) {
   // Prometheus 2 shows a group although none of its rules is of the type that was asked for.
   const bool keeps_empty_groups = context.options.engine.compat == promql::Compat::v2;
   const bool with_alerts = request.param("exclude_alerts") != "true";
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("groups").array([&] {
         for (const RuleGroupPage& group : snapshot->rule_groups) {
@@ -92,7 +92,7 @@ Response api_rules(const Request& request, const Context& context) {
 
 Response api_alerts(const Context& context) {
   const auto snapshot = context.slot.load();
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("alerts").array([&] {
         for (const model::Alert& alert : snapshot->alerts) write_alert(alert, *snapshot, json);

@@ -115,7 +115,7 @@ Response list_answer(const All& all, std::size_t limit, Write write) {
   promql::Remarks remarks;
   if (all.size() > limit) remarks.warnings.emplace_back(kTruncated);
   return api_success(
-      [&](Json& json) {
+      [&](encoding::Json& json) {
         json.array([&] {
           std::size_t left = limit;
           for (const auto& each : all)
@@ -127,7 +127,7 @@ Response list_answer(const All& all, std::size_t limit, Write write) {
 }
 
 Response names_answer(const std::set<std::string>& names, std::size_t limit) {
-  return list_answer(names, limit, [](const std::string& name, Json& json) { json.string(name); });
+  return list_answer(names, limit, [](const std::string& name, encoding::Json& json) { json.string(name); });
 }
 
 bool valid_label_name(std::string_view name) {
@@ -146,7 +146,7 @@ Response api_series(const Request& request, const Context& context) {
   Selected selected = select(request, Selector::required, context);
   if (selected.refused) return *std::move(selected.refused);
   Response response = list_answer(selected.series, limit.value_or(~std::size_t{0}),
-                                  [](const model::Labels& labels, Json& json) { json.labels(labels); });
+                                  [](const model::Labels& labels, encoding::Json& json) { json.labels(labels); });
   response.share = std::move(selected.share);
   return response;
 }

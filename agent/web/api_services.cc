@@ -9,12 +9,12 @@
 namespace web {
 namespace {
 
-void optional_time(const std::optional<base::WallTime>& t, Json& json) {
+void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json) {
   if (t) json.time(*t);
   else json.null();
 }
 
-void write_probe(const ProbePage& probe, Json& json) {
+void write_probe(const ProbePage& probe, encoding::Json& json) {
   json.object([&] {
     json.key("name").string(probe.name);
     json.key("type").string(probe.type);
@@ -38,7 +38,7 @@ void write_probe(const ProbePage& probe, Json& json) {
   });
 }
 
-void write_service_fields(const ServicePage& service, Json& json) {
+void write_service_fields(const ServicePage& service, encoding::Json& json) {
   json.key("name").string(service.name);
   json.key("labels").labels(service.labels);
   json.key("unit").string(service.unit);
@@ -63,7 +63,7 @@ void write_service_fields(const ServicePage& service, Json& json) {
   });
 }
 
-void write_plan(const ServicePage& service, Json& json) {
+void write_plan(const ServicePage& service, encoding::Json& json) {
   json.object([&] {
     json.key("next").string(service.recovery_next);
     json.key("gates").array([&] {
@@ -82,7 +82,7 @@ void write_plan(const ServicePage& service, Json& json) {
   });
 }
 
-void write_recovery(const model::RecoveryReport& report, Json& json) {
+void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
   json.object([&] {
     json.key("id").string(report.id);
     json.key("service").string(report.service);
@@ -111,7 +111,7 @@ void write_recovery(const model::RecoveryReport& report, Json& json) {
 
 Response api_services(const Context& context) {
   const auto snapshot = context.slot.load();
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("node").string(snapshot->node);
       json.key("at").time(snapshot->at);
@@ -125,7 +125,7 @@ Response api_services(const Context& context) {
 Response api_recoveries(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const std::string only = request.param("service");
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("recoveries").array([&] {
         for (const model::RecoveryReport& report : snapshot->recoveries)
@@ -144,7 +144,7 @@ Response api_explain(std::string_view name, const Context& context) {
     for (const ServicePage& s : snapshot->services) known += (known.empty() ? "" : ", ") + s.name;
     return api_error("not_found", fmt::format("no service \"{}\" here; there are: {}", name, known));
   }
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("service").object([&] { write_service_fields(*service, json); });
       json.key("explanation").array([&] {

@@ -34,7 +34,7 @@ Response api_metadata(const Request& request, const Context& context) {
   std::map<std::string, model::MetricFamily> families;
   for (model::MetricFamily& family : all_metrics(context))
     if (only.empty() || only == family.name) families.try_emplace(family.name, std::move(family));
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       for (const auto& [name, family] : families) {
         if (limit == 0) break;
@@ -55,7 +55,7 @@ Response api_metadata(const Request& request, const Context& context) {
 Response api_buildinfo(const Context& context) {
   const auto snapshot = context.slot.load();
   const bool v2 = context.options.engine.compat == promql::Compat::v2;
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("version").string(v2 ? "2.42.0" : "3.0.0");
       json.key("revision").string("");
@@ -72,7 +72,7 @@ Response api_buildinfo(const Context& context) {
 Response api_config(const Context& context) {
   const auto snapshot = context.slot.load();
   return api_success(
-      [&](Json& json) { json.object([&] { json.key("yaml").string(snapshot->config.redacted_text); }); });
+      [&](encoding::Json& json) { json.object([&] { json.key("yaml").string(snapshot->config.redacted_text); }); });
 }
 
 }  // namespace web

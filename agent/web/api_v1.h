@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "encoding/json.h"
 #include "web/context.h"
 #include "web/http.h"
-#include "web/json.h"
 
 namespace web {
 

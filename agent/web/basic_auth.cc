@@ -62,7 +62,7 @@ BasicAuth::Known BasicAuth::look(std::string_view authorization) const {
   if (users_.empty()) return {true};
   constexpr std::string_view kScheme = "Basic ";
   if (!base::same_word(authorization.substr(0, kScheme.size()), kScheme)) return {false};
-  const std::string decoded = base64_decode(trim(authorization.substr(kScheme.size())));
+  const std::string decoded = base64_decode(base::trim(authorization.substr(kScheme.size())));
   const std::size_t colon = decoded.find(':');
   if (colon == std::string::npos) return {false};
   Question question;

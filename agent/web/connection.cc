@@ -40,7 +40,8 @@ base::Result<Request> read_request(mg_connection* connection, std::size_t most) 
       return base::fail(base::Kind::limit, fmt::format("The request's body is larger than {} bytes.", most));
     TRY(request.body, read_body(connection, most));
     const std::string type = request.header("Content-Type");
-    if (base::same_word(trim(std::string_view(type).substr(0, type.find(';'))), "application/x-www-form-urlencoded"))
+    if (base::same_word(base::trim(std::string_view(type).substr(0, type.find(';'))),
+                        "application/x-www-form-urlencoded"))
       add_params(request.body, request.params);
   }
   if (info->query_string) add_params(info->query_string, request.params);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "web/json.h"
+#include "encoding/json.h"
 #include "web/status_page.h"
 
 namespace web {
@@ -67,7 +67,7 @@ std::string EventWriter::news(const Snapshot& snapshot, base::Instant now) {
 std::string EventWriter::patch(const Snapshot& snapshot) {
   std::map<std::string, std::uint64_t> now;
   bool some = false;
-  Json json;
+  encoding::Json json;
   json.object([&] {
     json.key("at").time(snapshot.at);
     const std::vector<Fragment> fragments = page_fragments(snapshot);

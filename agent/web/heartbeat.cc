@@ -17,17 +17,17 @@ bool has_token(const Request& request, std::string_view tokens, std::string_view
   const std::string given = request.header("Authorization");
   constexpr std::string_view kScheme = "Bearer ";
   if (given.size() <= kScheme.size() || !base::same_word(given.substr(0, kScheme.size()), kScheme)) return false;
-  const std::string_view shown = trim(std::string_view(given).substr(kScheme.size()));
+  const std::string_view shown = base::trim(std::string_view(given).substr(kScheme.size()));
   bool fits = false;
   while (!tokens.empty()) {
     const std::size_t end = std::min(tokens.find('\n'), tokens.size());
     std::string_view line = tokens.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    line = trim(line);
+    line = base::trim(line);
     tokens.remove_prefix(std::min(end + 1, tokens.size()));
     if (const std::size_t blank = line.find_first_of(" \t"); blank != std::string_view::npos) {
       if (line.substr(0, blank) != service) continue;
-      line = trim(line.substr(blank));
+      line = base::trim(line.substr(blank));
     }
     if (!line.empty() && same_in_constant_time(shown, line)) fits = true;
   }

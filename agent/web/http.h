@@ -52,6 +52,5 @@ void add_params(std::string_view form, std::vector<std::pair<std::string, std::s
 
 // Takes as long for a first difference at the start as at the end. The lengths may show.
 bool same_in_constant_time(std::string_view a, std::string_view b);
-std::string_view trim(std::string_view text);
 
 }  // namespace web

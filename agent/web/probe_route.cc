@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/secret.h"
-#include "web/accept.h"
-#include "web/exposition.h"
+#include "encoding/accept.h"
+#include "encoding/exposition_writer.h"
 #include "web/routes.h"
 
 namespace web {
@@ -38,16 +38,16 @@ std::string debug_text(const ProbeQuestion& question, const ProbeAnswer& answer)
       "Metrics that would have been returned:\n{}\nModule configuration:\n{}",
       base::without_secrets(question.target), question.module, answer.up ? "up" : "down",
       answer.reason.empty() ? "" : fmt::format(" ({})", answer.reason), answer.text,
-      expose(answer.families, Exposition::text), answer.module);
+      encoding::expose(answer.families, encoding::Exposition::text), answer.module);
 }
 
 Response answer_to(const ProbeQuestion& question, const base::Result<ProbeAnswer>& answer, bool debug,
-                   Exposition format) {
+                   encoding::Exposition format) {
   if (!answer) return text_response(status_of(answer.error().kind), base::without_secrets(answer.error().text));
   if (debug) return text_response(200, debug_text(question, *answer));
   Response response;
-  response.content_type = content_type(format);
-  response.body = expose(answer->families, format);
+  response.content_type = encoding::content_type(format);
+  response.body = encoding::expose(answer->families, format);
   return response;
 }
 
@@ -66,7 +66,8 @@ Response probe_route(const Request& request, const Context& context) {
   question.timeout = *timeout;
   Response response;
   response.later = [&context, question, debug = request.param("debug") == "true",
-                    format = preferred_exposition(request.header("Accept"))](std::function<void(Response)> done) {
+                    format =
+                        encoding::preferred_exposition(request.header("Accept"))](std::function<void(Response)> done) {
     context.backend.probe(question, [refusals = context.refusals, question, debug, format,
                                      done = std::move(done)](const base::Result<ProbeAnswer>& answer) {
       if (!answer && answer.error().kind == base::Kind::limit && refusals)

@@ -42,7 +42,7 @@ bool is_target(std::string_view text) {
 bool lists(std::string_view header, std::string_view word) {
   while (!header.empty()) {
     const std::size_t comma = header.find(',');
-    if (base::same_word(trim(header.substr(0, comma)), word)) return true;
+    if (base::same_word(base::trim(header.substr(0, comma)), word)) return true;
     header.remove_prefix(comma == std::string_view::npos ? header.size() : comma + 1);
   }
   return false;
@@ -161,7 +161,7 @@ bool RequestReader::step() {
 bool RequestReader::read_chunk_size() {
   std::string_view line;
   if (!take_line(line, kMostChunkLine, "size of a chunk")) return false;
-  const std::string_view digits = trim(line.substr(0, line.find(';')));
+  const std::string_view digits = base::trim(line.substr(0, line.find(';')));
   const auto size = number(digits, 16);
   if (!size || !is_text(line)) return refuse(400, "The size of a chunk is no hexadecimal number.");
   if (*size > kMostBody - request_.body.size())
@@ -222,7 +222,7 @@ bool RequestReader::read_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
     return refuse(400, "A line of the request's head is not NAME: VALUE.");
-  const std::string_view value = trim(line.substr(colon + 1));
+  const std::string_view value = base::trim(line.substr(colon + 1));
   if (!is_text(value)) return refuse(400, "A header's value has a control character.");
   if (request_.headers.size() >= kMostHeaders)
     return refuse(431, fmt::format("The request has more than {} headers.", kMostHeaders));

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 
-#include "web/accept.h"
+#include "encoding/accept.h"
+#include "encoding/exposition_writer.h"
+#include "encoding/gzip.h"
 #include "web/all_metrics.h"
 #include "web/api_v1.h"
 #include "web/assets.h"
 #include "web/explain_page.h"
-#include "web/exposition.h"
-#include "web/gzip.h"
 #include "web/status_page.h"
 
 namespace web {
@@ -20,11 +20,11 @@ namespace {
 constexpr std::size_t kWorthCompressing = 1024;
 
 Response metrics(const Request& request, const Context& context) {
-  const Exposition format = preferred_exposition(request.header("Accept"));
+  const encoding::Exposition format = encoding::preferred_exposition(request.header("Accept"));
   Response response;
-  response.content_type = content_type(format);
+  response.content_type = encoding::content_type(format);
   response.headers.emplace_back("Vary", "Accept, Accept-Encoding");
-  response.body = expose(all_metrics(context), format);
+  response.body = encoding::expose(all_metrics(context), format);
   return response;
 }
 
@@ -106,8 +106,8 @@ Response dispatch(const Request& request, const Context& context) {
 Response finished(const Request& request, Response response) {
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
-  if (response.body.size() >= kWorthCompressing && accepts_gzip(request.header("Accept-Encoding"))) {
-    response.body = gzip(response.body);
+  if (response.body.size() >= kWorthCompressing && encoding::accepts_gzip(request.header("Accept-Encoding"))) {
+    response.body = encoding::gzip(response.body);
     response.share.resize(std::min(response.share.bytes(), response.body.size()));
     response.headers.emplace_back("Content-Encoding", "gzip");
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kOne = "/api/v1/silence/";
 
-void write_silence(const model::Silence& silence, base::WallTime now, Json& json) {
+void write_silence(const model::Silence& silence, base::WallTime now, encoding::Json& json) {
   json.object([&] {
     json.key("id").string(silence.id);
     json.key("status").object([&] { json.key("state").string(model::to_string(silence.state(now))); });
@@ -71,7 +71,7 @@ Response add(const Request& request, const Context& context) {
   if (!wanted) return change_answer(tl::unexpected<base::Error>(wanted.error()));
   const auto id = context.backend.add_silence(*wanted);
   if (!id) return change_answer(tl::unexpected<base::Error>(id.error()));
-  return api_success([&](Json& json) { json.object([&] { json.key("silenceID").string(*id); }); });
+  return api_success([&](encoding::Json& json) { json.object([&] { json.key("silenceID").string(*id); }); });
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ Response change_silences(const Request& request, const Context& context) {
 Response api_silences(const Context& context) {
   const auto snapshot = context.slot.load();
   const base::WallTime now = context.now();
-  return api_success([&](Json& json) {
+  return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("silences").array([&] {
         for (const model::Silence& silence : snapshot->silences) write_silence(silence, now, json);

@@ -19,16 +19,17 @@ LEVELS = {
     "self": ["base", "model"],
     "go": ["base"],
     "promql": ["base", "model", "go"],
+    "encoding": ["base", "model"],
     "templates": ["base", "model", "go", "promql"],
-    "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http"],
+    "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
     "notify": ["base", "crypto", "model", "config", "loop", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
-    "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql"],
+    "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "probe",
             "discover", "recover", "notify", "rules", "web"],
-    "cli": ["base", "model", "loop", "net", "http", "promql", "rules"],
+    "cli": ["base", "model", "loop", "net", "http", "promql", "encoding", "rules"],
 }
 
 # The one module (or file) that may name a library.

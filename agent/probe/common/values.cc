@@ -193,13 +193,6 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
   if (resolved || !address.empty()) out.push_back({"probe_dns_lookup_time_seconds", base::seconds(looked_up), {}});
 }
 
-std::string shown(std::string_view bytes) {
-  constexpr std::size_t kShown = 80;
-  std::string out;
-  for (const char c : base::cut(bytes, kShown)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '.' : c;
-  return "'" + out + (bytes.size() > kShown ? "…'" : "'");
-}
-
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {
   const std::size_t colon = target.rfind(':');
   std::string_view host = target.substr(0, colon);

@@ -67,9 +67,6 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
 // that it is the same from run to run, and whole seconds of `counted` once the clock was set.
 double settled(double counted, double known);
 
-// A piece of what a peer said, fit for one line of text: 'PONG', with dots for what cannot be printed.
-std::string shown(std::string_view bytes);
-
 // "127.0.0.1:6379" or "[::1]:6379" as host and port, as they stand in a configuration; the port is "" if there is none.
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target);
 // The other way round, for texts.

@@ -49,12 +49,12 @@ bool is_past(std::string_view date, base::WallTime now) {
 
 }  // namespace
 
-void CookieJar::take(const Url& url, const http::Headers& headers, base::WallTime now) {
+void CookieJar::take(const encoding::Url& url, const http::Headers& headers, base::WallTime now) {
   for (const auto& [name, value] : headers)
     if (base::same_word(name, "Set-Cookie")) take_one(url, value, now);
 }
 
-void CookieJar::take_one(const Url& url, std::string_view text, base::WallTime now) {
+void CookieJar::take_one(const encoding::Url& url, std::string_view text, base::WallTime now) {
   std::string_view pair = take_until(text, ';');
   if (pair.find('=') == std::string_view::npos) return;
   Cookie cookie;
@@ -89,7 +89,7 @@ void CookieJar::take_one(const Url& url, std::string_view text, base::WallTime n
   if (!expired) cookies_.push_back(std::move(cookie));
 }
 
-std::string CookieJar::for_request(const Url& url) const {
+std::string CookieJar::for_request(const encoding::Url& url) const {
   const bool safe =
       url.scheme == "https" || url.host == "localhost" || url.host == "::1" || url.host.starts_with("127.");
   std::string out;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "encoding/url.h"
 #include "http/http_client.h"
-#include "probe/http/url.h"
 
 namespace probe {
 
@@ -17,10 +17,10 @@ class CookieJar {
  public:
   // Takes every Set-Cookie of an answer from `url`. A cookie for another domain is left out; one that has expired is
   // thrown away.
-  void take(const Url& url, const http::Headers& headers, base::WallTime now);
+  void take(const encoding::Url& url, const http::Headers& headers, base::WallTime now);
   // The value of a Cookie header for a request to `url`; "" if there is none to send. Secure cookies go over TLS and to
   // this node itself, as in browsers.
-  std::string for_request(const Url& url) const;
+  std::string for_request(const encoding::Url& url) const;
   std::optional<std::string> find(std::string_view name) const;
 
  private:
@@ -31,7 +31,7 @@ class CookieJar {
     bool host_only = true;
     bool secure = false;
   };
-  void take_one(const Url& url, std::string_view text, base::WallTime now);
+  void take_one(const encoding::Url& url, std::string_view text, base::WallTime now);
 
   std::vector<Cookie> cookies_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "probe/common/values.h"
 
 namespace probe {
@@ -60,7 +61,7 @@ bool HttpAnswer::step() {
       if (!take_line(line)) return false;
       // What follows a semicolon is an extension.
       if (!number(trimmed(std::string_view(line).substr(0, line.find(';'))), left_, 16))
-        return fail(Reason::protocol_error, "sent a chunk without a size: " + shown(line));
+        return fail(Reason::protocol_error, "sent a chunk without a size: " + base::shown(line));
       part_ = left_ == 0 ? Part::trailer : Part::chunk;
       return true;
     case Part::chunk:
@@ -85,7 +86,7 @@ bool HttpAnswer::take_head() {
   constexpr std::string_view protocol = "HTTP/";
   const std::size_t look = std::min(buffer_.size(), protocol.size());
   if (buffer_.compare(0, look, protocol, 0, look) != 0)
-    return fail(Reason::protocol_error, "does not speak HTTP; it sent " + shown(buffer_));
+    return fail(Reason::protocol_error, "does not speak HTTP; it sent " + base::shown(buffer_));
   const std::size_t end = buffer_.find("\r\n\r\n");
   if (end == std::string::npos) {
     if (buffer_.size() > kHeadLimit)
@@ -109,7 +110,7 @@ bool HttpAnswer::read_head(std::string_view head) {
   const bool shaped = first.size() >= 12 && first.starts_with("HTTP/1.") && first[8] == ' ' &&
                       (first.size() == 12 || first[12] == ' ') && number(first.substr(9, 3), response_.status) &&
                       response_.status >= 100;
-  if (!shaped) return fail(Reason::protocol_error, "sent a bad status line: " + shown(first));
+  if (!shaped) return fail(Reason::protocol_error, "sent a bad status line: " + base::shown(first));
   response_.version = first.substr(5, 3);
   while (!head.empty()) {
     const std::size_t end = head.find("\r\n");
@@ -117,7 +118,7 @@ bool HttpAnswer::read_head(std::string_view head) {
     head.remove_prefix(end + 2);
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0)
-      return fail(Reason::protocol_error, "sent a bad header line: " + shown(line));
+      return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
     response_.headers.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
   }
   return true;
@@ -129,12 +130,12 @@ bool HttpAnswer::choose_framing() {
   for (const auto& [name, value] : response_.headers) {
     if (base::same_word(name, "Transfer-Encoding")) {
       if (!base::same_word(value, "chunked"))
-        return fail(Reason::protocol_error, "uses a transfer encoding that was not offered: " + shown(value));
+        return fail(Reason::protocol_error, "uses a transfer encoding that was not offered: " + base::shown(value));
       chunked = true;
     } else if (base::same_word(name, "Content-Length")) {
       std::size_t length = 0;
       if (!number(std::string_view(value), length) || length > static_cast<std::size_t>(INT64_MAX))
-        return fail(Reason::protocol_error, "sent a bad Content-Length: " + shown(value));
+        return fail(Reason::protocol_error, "sent a bad Content-Length: " + base::shown(value));
       const auto declared = static_cast<std::int64_t>(length);
       if (response_.content_length >= 0 && response_.content_length != declared)
         return fail(Reason::protocol_error, "sent two different Content-Length headers");

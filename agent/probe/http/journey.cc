@@ -5,12 +5,12 @@
 
 #include "base/ascii.h"
 #include "config/request.h"
+#include "encoding/url.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
 #include "probe/http/cookie_jar.h"
 #include "probe/http/journey_step.h"
-#include "probe/http/url.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
 
@@ -204,7 +204,7 @@ class JourneyProbe final : public Probe {
   bool has_header(std::string_view name) const { return http::find_header(request_.headers, name) != nullptr; }
 
   void ask() {
-    const auto url = parse_url(request_.url);
+    const auto url = encoding::parse_url(request_.url);
     if (!url) return conclude(Outcome::failure(Reason::protocol_error, "its url is no http:// or https:// address"));
     url_ = *url;
     http::HttpRequest request = request_;
@@ -242,9 +242,9 @@ class JourneyProbe final : public Probe {
       request_.body.clear();
       std::erase_if(request_.headers, [](const auto& header) { return base::same_word(header.first, "Content-Type"); });
     }
-    request_.url = resolved(url_, *location);
+    request_.url = encoding::resolved(url_, *location);
     // Credentials stay with the origin that they were meant for.
-    if (const auto next = parse_url(request_.url); !next || next->origin() != url_.origin())
+    if (const auto next = encoding::parse_url(request_.url); !next || next->origin() != url_.origin())
       std::erase_if(request_.headers, [](const auto& header) {
         return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
                base::same_word(header.first, "Host");
@@ -320,7 +320,7 @@ class JourneyProbe final : public Probe {
   int redirects_ = 0;
   int last_status_ = 0;
   http::HttpRequest request_;  // of the step, as it goes out next
-  Url url_;
+  encoding::Url url_;
   std::optional<Outcome> failure_;  // the first step that failed
   Measurements measured_;
   std::vector<model::Phase> phases_;

@@ -6,11 +6,11 @@
 #include <span>
 #include <utility>
 
+#include "encoding/url.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
 #include "probe/http/fetch.h"
 #include "probe/http/json_check.h"
-#include "probe/http/url.h"
 #include "probe/registry.h"
 
 namespace probe {
@@ -189,7 +189,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   json = schema().parse(node, path, errors);
   prepared.preset = find_preset(json.preset);
   if (prepared.preset) {
-    const auto url = parse_url(json.url);
+    const auto url = encoding::parse_url(json.url);
     if (url && url->path == "/" && url->query.empty())
       json.url = url->origin() + std::string(prepared.preset->url_path);
     for (const std::string_view known : prepared.preset->paths) {

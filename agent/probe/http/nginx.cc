@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
 #include "probe/http/fetch.h"
@@ -64,7 +65,7 @@ class NginxProbe final : public FetchProbe {
     bool whole = text.starts_with("Active connections:");
     for (double& number : found) whole = whole && take_number(text, number);
     if (!whole)
-      return Outcome::failure(Reason::body_mismatch, "the page is none of stub_status: " + shown(response.body));
+      return Outcome::failure(Reason::body_mismatch, "the page is none of stub_status: " + base::shown(response.body));
     const auto [active, accepted, handled, requests, reading, writing, waiting] = found;
     Outcome outcome = Outcome::success(std::to_string(static_cast<long>(active)) + " active connections");
     if (settings_.max_active > 0 && active > settings_.max_active)

@@ -7,9 +7,9 @@
 
 #include "base/ascii.h"
 #include "config/request.h"
+#include "encoding/url.h"
 #include "probe/common/authorization.h"
 #include "probe/common/values.h"
-#include "probe/http/url.h"
 
 namespace probe {
 namespace {

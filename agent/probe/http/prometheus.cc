@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "encoding/exposition_reader.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
-#include "probe/http/exposition_reader.h"
 #include "probe/http/fetch.h"
 #include "probe/registry.h"
 
@@ -83,13 +83,13 @@ class PrometheusProbe final : public FetchProbe {
 
  private:
   Outcome judge(const http::HttpResponse& response) override {
-    ExpositionFormat format = ExpositionFormat::text;
+    encoding::ExpositionFormat format = encoding::ExpositionFormat::text;
     for (const auto& [name, value] : response.headers)
       if (base::same_word(name, "Content-Type") && value.starts_with("application/openmetrics-text"))
-        format = ExpositionFormat::open_metrics;
-    const auto count = read_exposition(response.body, format,
-                                       {[this](std::string_view name) { return wanted(name); },
-                                        [this](const ScrapedSample& sample) { take(sample); }});
+        format = encoding::ExpositionFormat::open_metrics;
+    const auto count = encoding::read_exposition(response.body, format,
+                                                 {[this](std::string_view name) { return wanted(name); },
+                                                  [this](const encoding::ScrapedSample& sample) { take(sample); }});
     if (!count) return Outcome::failure(Reason::protocol_error, count.error().text);
     Outcome outcome;
     if (kept_.size() > settings_.sample_limit) {
@@ -120,7 +120,7 @@ class PrometheusProbe final : public FetchProbe {
     return last_wanted_;
   }
 
-  void take(const ScrapedSample& sample) {
+  void take(const encoding::ScrapedSample& sample) {
     for (const auto& [label, regexp] : settings_.matchers) {
       const auto found = std::find_if(sample.labels.begin(), sample.labels.end(),
                                       [&, &wanted = label](const auto& own) { return own.first == wanted; });

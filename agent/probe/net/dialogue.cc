@@ -4,6 +4,8 @@
 #include <cctype>
 #include <utility>
 
+#include "base/text.h"
+
 namespace probe {
 namespace {
 
@@ -134,7 +136,8 @@ bool Dialogue::line_came(const Turn& turn) {
 bool Dialogue::bytes_came(const Turn& turn) {
   if (turn.answer != nullptr) {
     const auto size = turn.answer(received_);
-    if (!size) fail(Reason::tls_handshake, stream_->peer() + " does not offer TLS; it answered " + shown(received_));
+    if (!size)
+      fail(Reason::tls_handshake, stream_->peer() + " does not offer TLS; it answered " + base::shown(received_));
     if (!size || *size == 0) return false;
     received_.erase(0, *size);
     return true;
@@ -214,10 +217,12 @@ void Dialogue::on_end() {
   if (!heard_) return fail(Reason::closed_early, "closed the connection without a word");
   const Turn& turn = turns_[turn_];
   if (step_ == Step::expect)
-    return fail(Reason::body_mismatch, "no line matched " + shown(turn.expect.regex->pattern()) + "; the last was " +
-                                           shown(received_.empty() ? last_line_ : received_));
-  if (turn.answer != nullptr) return fail(Reason::protocol_error, "sent no whole answer, but " + shown(received_));
-  fail(Reason::body_mismatch, "never sent " + shown(turn.expect_bytes) + "; ended with " + shown(received_));
+    return fail(Reason::body_mismatch, "no line matched " + base::shown(turn.expect.regex->pattern()) +
+                                           "; the last was " + base::shown(received_.empty() ? last_line_ : received_));
+  if (turn.answer != nullptr)
+    return fail(Reason::protocol_error, "sent no whole answer, but " + base::shown(received_));
+  fail(Reason::body_mismatch,
+       "never sent " + base::shown(turn.expect_bytes) + "; ended with " + base::shown(received_));
 }
 
 void Dialogue::fail(Reason reason, const std::string& text) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "probe/common/values.h"
 
 namespace probe {
@@ -97,7 +98,7 @@ GrpcAnswer read_grpc_answer(const http::HttpResponse& response) {
     return answer;
   }
   if (!header(response, "content-type").value_or("").starts_with("application/grpc")) {
-    answer.broken = "answered with content of type " + shown(header(response, "content-type").value_or("none")) +
+    answer.broken = "answered with content of type " + base::shown(header(response, "content-type").value_or("none")) +
                     ", not as a gRPC server";
     return answer;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "crypto/hmac.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
@@ -145,7 +146,7 @@ class SmtpProbe final : public Conversation {
     bool broken = false;
     while (!finished() && !upgrading()) {
       const std::optional<SmtpReply> reply = take_reply(bytes, broken);
-      if (broken) return fail(Reason::protocol_error, "does not speak SMTP: " + shown(bytes));
+      if (broken) return fail(Reason::protocol_error, "does not speak SMTP: " + base::shown(bytes));
       if (!reply) return;
       heard(*reply);
     }
@@ -211,7 +212,7 @@ class SmtpProbe final : public Conversation {
     if (has_word(mechanisms, "LOGIN")) return ask(Step::auth, "AUTH LOGIN");
     leave(failure(Reason::auth_failed, mechanisms.empty()
                                            ? "does not offer to log in"
-                                           : "offers neither AUTH PLAIN nor LOGIN, but " + shown(mechanisms)));
+                                           : "offers neither AUTH PLAIN nor LOGIN, but " + base::shown(mechanisms)));
   }
 
   void after_login() {

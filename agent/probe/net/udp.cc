@@ -2,6 +2,7 @@
 // hangs is silent too), and a port that is refused is known at once from ICMP.
 #include <utility>
 
+#include "base/text.h"
 #include "config/request.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
@@ -66,13 +67,13 @@ class UdpProbe final : public Conversation {
     const std::string answer = std::exchange(bytes, std::string());
     if (prepared_.expect.regex && !prepared_.expect.regex->found_in(answer)) {
       by_regex_ = true;
-      return finish(Outcome::failure(Reason::body_mismatch, "the answer " + shown(answer) + " does not match " +
+      return finish(Outcome::failure(Reason::body_mismatch, "the answer " + base::shown(answer) + " does not match " +
                                                                 prepared_.expect.regex->pattern()));
     }
     if (answer.find(prepared_.expect_bytes) == std::string::npos) {
       by_bytes_ = true;
-      return finish(Outcome::failure(Reason::body_mismatch,
-                                     "the answer " + shown(answer) + " has no " + shown(prepared_.expect_bytes)));
+      return finish(Outcome::failure(Reason::body_mismatch, "the answer " + base::shown(answer) + " has no " +
+                                                                base::shown(prepared_.expect_bytes)));
     }
     finish(Outcome::success("answered " + std::to_string(answer.size()) + " bytes"));
   }

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "config/request.h"
 #include "crypto/hmac.h"
 #include "probe/common/authorization.h"
@@ -159,7 +160,7 @@ class WebsocketProbe final : public Conversation {
     constexpr std::string_view protocol = "HTTP/1.1 ";
     const std::size_t look = std::min(bytes.size(), protocol.size());
     if (bytes.compare(0, look, protocol, 0, look) != 0)
-      return over(Reason::protocol_error, "does not speak HTTP/1.1; it sent " + shown(bytes));
+      return over(Reason::protocol_error, "does not speak HTTP/1.1; it sent " + base::shown(bytes));
     const std::size_t end = bytes.find("\r\n\r\n");
     if (end == std::string::npos) return false;
     const std::string head = bytes.substr(0, end + 2);
@@ -171,7 +172,8 @@ class WebsocketProbe final : public Conversation {
     if (status_ != 101)
       return over(Reason::status_mismatch, "answered with status " + std::to_string(status_) + ", expected 101");
     if (!base::same_word(header(head, "Upgrade"), "websocket"))
-      return over(Reason::header_mismatch, "upgrades to " + shown(header(head, "Upgrade")) + ", not to websocket");
+      return over(Reason::header_mismatch,
+                  "upgrades to " + base::shown(header(head, "Upgrade")) + ", not to websocket");
     // RFC 6455, 4.1: only who has read the request can know this.
     const std::string proof = crypto::base64_encode(crypto::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
     if (header(head, "Sec-WebSocket-Accept") != proof)
@@ -259,7 +261,7 @@ class WebsocketProbe final : public Conversation {
   static std::string why_closed(std::string_view payload) {
     if (payload.size() < 2) return "";
     const int code = static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]);
-    return " with code " + std::to_string(code) + (payload.size() > 2 ? " " + shown(payload.substr(2)) : "");
+    return " with code " + std::to_string(code) + (payload.size() > 2 ? " " + base::shown(payload.substr(2)) : "");
   }
 
   bool over(Reason reason, const std::string& text) {
@@ -273,7 +275,7 @@ class WebsocketProbe final : public Conversation {
     if (mismatch)
       outcome = Outcome::failure(Reason::body_mismatch, prepared_.target + " sent no message that matches " +
                                                             prepared_.turns[turn_].expect.regex->pattern() +
-                                                            "; the last was " + shown(message_));
+                                                            "; the last was " + base::shown(message_));
     const auto tell = [&](const char* name, double value, model::Labels labels = {}) {
       outcome.measurements.push_back({name, value, std::move(labels)});
     };

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "config/request.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
@@ -104,8 +105,9 @@ class HaproxyProbe final : public Conversation {
     } else if (line.starts_with("Permission denied") || line.starts_with("Unknown command")) {
       finish(Outcome::failure(Reason::auth_failed, target_ + " answered: " + line));
     } else {
-      finish(Outcome::failure(Reason::protocol_error,
-                              target_ + " does not speak as HAProxy's stats socket does; it sent " + shown(line)));
+      finish(
+          Outcome::failure(Reason::protocol_error,
+                           target_ + " does not speak as HAProxy's stats socket does; it sent " + base::shown(line)));
     }
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "probe/common/big_endian.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
@@ -64,7 +65,7 @@ class KafkaProbe final : public Conversation {
     while (!finished() && bytes.size() >= 4) {
       const std::uint64_t size = BigEndianReader(bytes).number(4);
       if (size < 4 || size > kLargestOfKafka)
-        return fail(Reason::protocol_error, "does not speak Kafka's protocol: " + shown(bytes));
+        return fail(Reason::protocol_error, "does not speak Kafka's protocol: " + base::shown(bytes));
       if (size > kLargestAnswer)
         return fail(Reason::too_large, "announces an answer of " + std::to_string(size) + " bytes");
       if (bytes.size() < 4 + size) return;

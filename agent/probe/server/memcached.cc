@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
 #include "probe/common/server.h"
@@ -69,7 +70,8 @@ class MemcachedProbe final : public Conversation {
       else if (line.starts_with("STAT ") && !version_.empty()) read_statistic(std::string_view(line).substr(5));
       else if (line.starts_with("CLIENT_ERROR unauthenticated"))
         return fail(Reason::auth_failed, "wants a login, which this probe does not speak");
-      else return fail(Reason::protocol_error, "does not speak memcached's text protocol; it sent " + shown(line));
+      else
+        return fail(Reason::protocol_error, "does not speak memcached's text protocol; it sent " + base::shown(line));
     }
     if (bytes.size() > 1024) fail(Reason::protocol_error, "does not speak memcached's text protocol");
   }

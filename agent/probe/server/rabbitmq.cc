@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/conversation.h"
@@ -92,7 +93,7 @@ class RabbitmqProbe final : public Conversation {
     }
     while (!finished()) {
       const auto frame = amqp::take_frame(bytes, broken);
-      if (broken) return fail(Reason::protocol_error, "does not speak AMQP 0-9-1: " + shown(bytes));
+      if (broken) return fail(Reason::protocol_error, "does not speak AMQP 0-9-1: " + base::shown(bytes));
       if (!frame) return;
       if (frame->type == amqp::kMethodFrame) heard(frame->payload);
     }
@@ -137,7 +138,7 @@ class RabbitmqProbe final : public Conversation {
         {"product", property("product")}, {"version", property("version")}, {"cluster_name", property("cluster_name")}};
     product_ = property("product") + " " + property("version");
     if ((" " + mechanisms + " ").find(" PLAIN ") == std::string::npos)
-      return fail(Reason::auth_failed, "offers no login by PLAIN, but " + shown(mechanisms));
+      return fail(Reason::auth_failed, "offers no login by PLAIN, but " + base::shown(mechanisms));
     const std::string nul(1, '\0');
     ask(Method::connection_tune, 0, Method::connection_start_ok,
         amqp::client_properties() + amqp::short_text("PLAIN") +

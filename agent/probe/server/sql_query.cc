@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "base/text.h"
+
 namespace probe {
 namespace {
 
@@ -66,7 +68,7 @@ std::string measure_sql(const SqlQuery& query, const SqlAnswer& answer, const ch
     if (row.size() != answer.columns.size()) return whose + " gave a broken row";
     if (!row.back()) continue;  // NULL is no number, and nothing wrong: an average of no rows
     const auto value = number(*row.back());
-    if (!value) return whose + " gave " + shown(*row.back()) + " in its last column, which is no number";
+    if (!value) return whose + " gave " + base::shown(*row.back()) + " in its last column, which is no number";
     std::vector<std::string> names;
     names.reserve(row.size());
     std::vector<model::Label> labels{{"query", query.name}};

@@ -3,10 +3,10 @@
 
 #include <fstream>
 
+#include "encoding/exposition_reader.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
-#include "probe/http/exposition_reader.h"
 
 namespace {
 

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "config/agent_config.h"
+#include "encoding/url.h"
 #include "fakes/probe_world.h"
 #include "probe/http/cookie_jar.h"
 #include "probe/http/template.h"
-#include "probe/http/url.h"
 #include "probe/run_once.h"
 
 namespace {
@@ -308,17 +308,18 @@ TEST_CASE("cookies go where they belong") {
        }) {
     CAPTURE(row.set);
     probe::CookieJar jar;
-    jar.take(*probe::parse_url(row.from), {{"set-cookie", row.set}}, now);
-    CHECK(jar.for_request(*probe::parse_url(row.to)) == row.sent);
+    jar.take(*encoding::parse_url(row.from), {{"set-cookie", row.set}}, now);
+    CHECK(jar.for_request(*encoding::parse_url(row.to)) == row.sent);
   }
   probe::CookieJar jar;
-  jar.take(*probe::parse_url("http://h/"), {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}, {"Set-Cookie", "a=3"}}, now);
-  CHECK(jar.for_request(*probe::parse_url("http://h/")) == "b=2; a=3");
+  jar.take(*encoding::parse_url("http://h/"), {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}, {"Set-Cookie", "a=3"}},
+           now);
+  CHECK(jar.for_request(*encoding::parse_url("http://h/")) == "b=2; a=3");
   CHECK(jar.find("a") == "3");
 }
 
 TEST_CASE("a Location leads where RFC 3986 says") {
-  const auto base = *probe::parse_url("http://a:8080/b/c/d?q");
+  const auto base = *encoding::parse_url("http://a:8080/b/c/d?q");
   for (const auto& [reference, target] : std::initializer_list<std::pair<const char*, const char*>>{
            {"g", "http://a:8080/b/c/g"},
            {"./g", "http://a:8080/b/c/g"},
@@ -334,8 +335,8 @@ TEST_CASE("a Location leads where RFC 3986 says") {
            {"../../../g", "http://a:8080/g"},
            {"https://x/y#z", "https://x/y"},
        })
-    CHECK(probe::resolved(base, reference) == target);
-  CHECK_FALSE(probe::parse_url("ftp://a/"));
-  CHECK_FALSE(probe::parse_url("http:///x"));
-  CHECK(probe::parse_url("http://[::1]:80/x")->host == "::1");
+    CHECK(encoding::resolved(base, reference) == target);
+  CHECK_FALSE(encoding::parse_url("ftp://a/"));
+  CHECK_FALSE(encoding::parse_url("http:///x"));
+  CHECK(encoding::parse_url("http://[::1]:80/x")->host == "::1");
 }

@@ -67,7 +67,7 @@ TEST_CASE("bodies of the API are what the golden files say") {
 
 TEST_CASE("remarks of the engine are warnings or infos, as in Prometheus 3") {
   const auto body = [](const promql::Remarks& remarks) {
-    return web::api_success([](web::Json& json) { json.number(1); }, remarks).body;
+    return web::api_success([](encoding::Json& json) { json.number(1); }, remarks).body;
   };
   CHECK(body({}) == R"({"status":"success","data":1})");
   CHECK(

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace web {
+namespace encoding {
 
 enum class Exposition { text, openmetrics };  // text 0.0.4, OpenMetrics 1.0.0
 
@@ -11,4 +11,4 @@ enum class Exposition { text, openmetrics };  // text 0.0.4, OpenMetrics 1.0.0
 Exposition preferred_exposition(std::string_view accept);
 bool accepts_gzip(std::string_view accept_encoding);
 
-}  // namespace web
+}  // namespace encoding

@@ -1,4 +1,4 @@
-#include "web/json.h"
+#include "encoding/json.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include "web/html.h"
 #include "web/http.h"
 
-using web::Json;
+using encoding::Json;
 
 TEST_CASE("JSON strings are escaped as Go's encoder escapes them") {
   struct Row {

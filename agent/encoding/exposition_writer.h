@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "encoding/accept.h"
 #include "model/metric_family.h"
-#include "web/accept.h"
 
-namespace web {
+namespace encoding {
 
 std::string_view content_type(Exposition format);
 
@@ -17,4 +17,4 @@ std::string_view content_type(Exposition format);
 // sorted by name, points in the order given. Names that Prometheus would refuse are left out.
 std::string expose(const std::vector<model::MetricFamily>& families, Exposition format);
 
-}  // namespace web
+}  // namespace encoding

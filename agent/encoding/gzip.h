@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-namespace web {
+namespace encoding {
 
 std::string gzip(std::string_view text);
 
-}  // namespace web
+}  // namespace encoding

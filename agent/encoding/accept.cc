@@ -1,4 +1,4 @@
-#include "web/accept.h"
+#include "encoding/accept.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,9 +6,8 @@
 #include <vector>
 
 #include "base/ascii.h"
-#include "web/http.h"
 
-namespace web {
+namespace encoding {
 namespace {
 
 struct Wish {
@@ -25,7 +24,7 @@ struct Wish {
 std::string_view next(std::string_view& rest, char separator) {
   const std::string_view part = rest.substr(0, rest.find(separator));
   rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-  return trim(part);
+  return base::trim(part);
 }
 
 std::vector<Wish> parse(std::string_view header) {
@@ -38,7 +37,7 @@ std::vector<Wish> parse(std::string_view header) {
     while (!item.empty()) {
       std::string_view parameter = next(item, ';');
       const std::string_view key = next(parameter, '=');
-      std::string_view value = trim(parameter);
+      std::string_view value = base::trim(parameter);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
       if (base::same_word(key, "q")) {
         double q = 0;  // what is no number is not wanted
@@ -89,4 +88,4 @@ bool accepts_gzip(std::string_view accept_encoding) {
   return gzip >= 0 ? gzip > 0 : anything > 0;
 }
 
-}  // namespace web
+}  // namespace encoding

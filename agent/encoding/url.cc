@@ -1,10 +1,10 @@
-#include "probe/http/url.h"
+#include "encoding/url.h"
 
 #include <algorithm>
 
 #include "base/ascii.h"
 
-namespace probe {
+namespace encoding {
 namespace {
 
 // RFC 3986, 5.2.4.
@@ -58,4 +58,4 @@ std::string resolved(const Url& base, std::string_view reference) {
   return base.origin() + without_dots(path) + std::string(reference.substr(question));
 }
 
-}  // namespace probe
+}  // namespace encoding

@@ -1,10 +1,10 @@
-#include "web/gzip.h"
+#include "encoding/gzip.h"
 
 #include <zlib.h>
 
 #include "base/check.h"
 
-namespace web {
+namespace encoding {
 
 std::string gzip(std::string_view text) {
   z_stream stream{};
@@ -22,4 +22,4 @@ std::string gzip(std::string_view text) {
   return out;
 }
 
-}  // namespace web
+}  // namespace encoding

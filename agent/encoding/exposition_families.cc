@@ -1,4 +1,4 @@
-#include "cli/exposition.h"
+#include "encoding/exposition_families.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-namespace cli {
+namespace encoding {
 namespace {
 
 struct Line {
@@ -185,4 +185,4 @@ std::vector<std::string> lint(const std::vector<ExposedFamily>& families) {
   return findings;
 }
 
-}  // namespace cli
+}  // namespace encoding

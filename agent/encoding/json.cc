@@ -1,11 +1,11 @@
-#include "web/json.h"
+#include "encoding/json.h"
 
 #include <array>
 #include <charconv>
 
 #include "base/text.h"
 
-namespace web {
+namespace encoding {
 namespace {
 
 void escape(std::uint32_t rune, std::string& out) {
@@ -103,4 +103,4 @@ Json& Json::time(base::WallTime t) {
   return string(t == base::WallTime{} ? "0001-01-01T00:00:00Z" : base::format_iso8601(t));
 }
 
-}  // namespace web
+}  // namespace encoding

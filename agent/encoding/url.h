@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace probe {
+namespace encoding {
 
 struct Url {
   std::string scheme;     // "http" or "https"
@@ -23,4 +23,4 @@ std::optional<Url> parse_url(std::string_view text);
 // Where a Location header leads that came with an answer from `base` (RFC 3986, 5.2).
 std::string resolved(const Url& base, std::string_view reference);
 
-}  // namespace probe
+}  // namespace encoding

@@ -1,4 +1,4 @@
-#include "web/exposition.h"
+#include "encoding/exposition_writer.h"
 
 #include <doctest/doctest.h>
 
@@ -8,9 +8,9 @@
 #include "fakes/golden.h"
 #include "fakes/shop_snapshot.h"
 
+using encoding::Exposition;
 using model::MetricFamily;
 using model::MetricType;
-using web::Exposition;
 
 namespace {
 
@@ -58,21 +58,22 @@ std::vector<MetricFamily> all_kinds() {
 }  // namespace
 
 TEST_CASE("the text format is what the golden file says") {
-  const std::string got = web::expose(all_kinds(), Exposition::text);
+  const std::string got = encoding::expose(all_kinds(), Exposition::text);
   CHECK(got == fakes::golden("web/metrics.txt", got));
 }
 
 TEST_CASE("OpenMetrics is what the golden file says") {
-  const std::string got = web::expose(all_kinds(), Exposition::openmetrics);
+  const std::string got = encoding::expose(all_kinds(), Exposition::openmetrics);
   CHECK(got == fakes::golden("web/metrics.openmetrics", got));
 }
 
 TEST_CASE("a page without metrics is a page") {
-  CHECK(web::expose({}, Exposition::text) == "");
-  CHECK(web::expose({}, Exposition::openmetrics) == "# EOF\n");
+  CHECK(encoding::expose({}, Exposition::text) == "");
+  CHECK(encoding::expose({}, Exposition::openmetrics) == "# EOF\n");
 }
 
 TEST_CASE("the content types are those of the formats") {
-  CHECK(web::content_type(Exposition::text) == "text/plain; version=0.0.4; charset=utf-8");
-  CHECK(web::content_type(Exposition::openmetrics) == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  CHECK(encoding::content_type(Exposition::text) == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK(encoding::content_type(Exposition::openmetrics) ==
+        "application/openmetrics-text; version=1.0.0; charset=utf-8");
 }

@@ -1,10 +1,10 @@
-#include "web/accept.h"
+#include "encoding/accept.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-using web::Exposition;
+using encoding::Exposition;
 
 TEST_CASE("OpenMetrics is for those who ask for it by name") {
   struct Row {
@@ -35,7 +35,7 @@ TEST_CASE("OpenMetrics is for those who ask for it by name") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    CHECK(web::preferred_exposition(row.accept) == row.want);
+    CHECK(encoding::preferred_exposition(row.accept) == row.want);
   }
 }
 
@@ -57,6 +57,6 @@ TEST_CASE("gzip only where it is accepted") {
                       {"x-gzip", true}};
   for (const Row& row : rows) {
     CAPTURE(row.accept);
-    CHECK(web::accepts_gzip(row.accept) == row.want);
+    CHECK(encoding::accepts_gzip(row.accept) == row.want);
   }
 }

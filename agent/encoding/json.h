@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "model/labels.h"
 
-namespace web {
+namespace encoding {
 
 class Json {
  public:
@@ -47,4 +47,4 @@ class Json {
   bool first_ = true;
 };
 
-}  // namespace web
+}  // namespace encoding

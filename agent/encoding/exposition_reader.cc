@@ -1,4 +1,4 @@
-#include "probe/http/exposition_reader.h"
+#include "encoding/exposition_reader.h"
 
 #include <algorithm>
 #include <cctype>
@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "base/ascii.h"
-#include "probe/common/values.h"
+#include "base/text.h"
 
-namespace probe {
+namespace encoding {
 namespace {
 
 bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == ':'; }
@@ -131,7 +131,7 @@ base::Result<std::size_t> read_exposition(std::string_view text, ExpositionForma
     const std::string wrong = read_sample(line, filter);
     if (!wrong.empty())
       return base::fail(base::Kind::protocol,
-                        "line " + std::to_string(number_of_line) + " " + wrong + ": " + shown(line));
+                        "line " + std::to_string(number_of_line) + " " + wrong + ": " + base::shown(line));
     ++samples;
   }
   if (format == ExpositionFormat::open_metrics && !ended)
@@ -139,4 +139,4 @@ base::Result<std::size_t> read_exposition(std::string_view text, ExpositionForma
   return samples;
 }
 
-}  // namespace probe
+}  // namespace encoding

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace probe {
+namespace encoding {
 
 struct ScrapedSample {
   std::string_view name;
@@ -30,4 +30,4 @@ enum class ExpositionFormat { text, open_metrics };
 base::Result<std::size_t> read_exposition(std::string_view text, ExpositionFormat format,
                                           const ExpositionFilter& filter);
 
-}  // namespace probe
+}  // namespace encoding

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "model/labels.h"
 
-namespace cli {
+namespace encoding {
 
 struct ExposedSample {
   model::Labels labels;  // with __name__
@@ -31,4 +31,4 @@ base::Result<std::vector<ExposedFamily>> parse_exposition(std::string_view text)
 // What promtool check metrics would say: one line a finding, "NAME: what".
 std::vector<std::string> lint(const std::vector<ExposedFamily>& families);
 
-}  // namespace cli
+}  // namespace encoding

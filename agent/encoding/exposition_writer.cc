@@ -1,4 +1,4 @@
-#include "web/exposition.h"
+#include "encoding/exposition_writer.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <map>
 #include <unordered_set>
 
-namespace web {
+namespace encoding {
 namespace {
 
 using model::MetricFamily;
@@ -136,4 +136,4 @@ std::string expose(const std::vector<MetricFamily>& families, Exposition format)
   return out;
 }
 
-}  // namespace web
+}  // namespace encoding

@@ -1,11 +1,11 @@
-#include "cli/exposition.h"
+#include "encoding/exposition_families.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 TEST_CASE("a page in text format reads with labels, escapes, special values and milliseconds") {
-  const auto families = cli::parse_exposition(
+  const auto families = encoding::parse_exposition(
       "# HELP up Whether it is up.\n"
       "# TYPE up gauge\n"
       "up{job=\"a\\\"b\\\\c\\nd\",x=\"1\"} 1 1700000000123\n"
@@ -26,7 +26,7 @@ TEST_CASE("a page in text format reads with labels, escapes, special values and 
 }
 
 TEST_CASE("OpenMetrics has seconds, and suffixes belong to their family") {
-  const auto families = cli::parse_exposition(
+  const auto families = encoding::parse_exposition(
       "# TYPE http_requests counter\n# HELP http_requests Requests.\nhttp_requests_total 3 1700000000.5\n"
       "# TYPE lag histogram\nlag_bucket{le=\"+Inf\"} 1\nlag_sum 2\nlag_count 1\n# EOF\n");
   REQUIRE(families.has_value());
@@ -49,22 +49,22 @@ TEST_CASE("a broken page is refused with its line") {
                          Row{"# TYPE a gauge\n# TYPE a counter\n", "line 2: a second TYPE for a"},
                          Row{"up 1\r\n", "line 1: lines must end in \\n alone"}}) {
     CAPTURE(row.page);
-    const auto families = cli::parse_exposition(row.page);
+    const auto families = encoding::parse_exposition(row.page);
     REQUIRE_FALSE(families.has_value());
     CHECK(families.error().text == row.want);
   }
 }
 
 TEST_CASE("the lint names what promtool would name") {
-  const auto families = cli::parse_exposition(
+  const auto families = encoding::parse_exposition(
       "# TYPE a_total gauge\na_total 1\n# HELP b B.\n# TYPE b counter\nb 1\n# HELP c_ms C.\n# TYPE c_ms gauge\nc_ms "
       "1\nc_ms 2\n");
   REQUIRE(families.has_value());
-  CHECK(cli::lint(*families) == std::vector<std::string>{
-                                    "a_total: no help text",
-                                    "a_total: non-counter metrics should not have \"_total\" suffix",
-                                    "b: counter metrics should have \"_total\" suffix",
-                                    "c_ms: use base units: seconds or bytes instead of \"ms\"",
-                                    "c_ms: the series c_ms stands twice",
-                                });
+  CHECK(encoding::lint(*families) == std::vector<std::string>{
+                                         "a_total: no help text",
+                                         "a_total: non-counter metrics should not have \"_total\" suffix",
+                                         "b: counter metrics should have \"_total\" suffix",
+                                         "c_ms: use base units: seconds or bytes instead of \"ms\"",
+                                         "c_ms: the series c_ms stands twice",
+                                     });
 }
