@@ -36,7 +36,7 @@
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 #include "rules/manager.h"
 #include "self/self.h"
 #include "state/state.h"

@@ -14,8 +14,8 @@
 #include "probe/schedule.h"
 #include "probe/spec.h"
 #include "promql/engine.h"
-#include "recover/plan_spec.h"
-#include "recover/traffic.h"
+#include "recover/plan/plan_spec.h"
+#include "recover/traffic/traffic.h"
 #include "rules/manager.h"
 
 namespace app {

@@ -9,7 +9,7 @@
 #include "loop/scheduler.h"
 #include "model/health.h"
 #include "recover/action.h"
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 namespace recover {
 

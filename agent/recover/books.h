@@ -11,10 +11,10 @@
 
 #include "loop/scheduler.h"
 #include "model/action_report.h"
-#include "recover/budget.h"
-#include "recover/plan.h"
-#include "recover/plan_spec.h"
-#include "recover/run.h"
+#include "recover/plan/budget.h"
+#include "recover/plan/plan.h"
+#include "recover/plan/plan_spec.h"
+#include "recover/plan/run.h"
 #include "state/state.h"
 
 namespace recover {

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "model/alert.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
 
 namespace recover {
 

@@ -12,7 +12,7 @@
 #include "model/action_report.h"
 #include "recover/action.h"
 #include "recover/reports.h"
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 
 namespace recover {
 

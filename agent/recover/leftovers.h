@@ -10,9 +10,9 @@
 #include "base/time.h"
 #include "recover/books.h"
 #include "recover/firing_alerts.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
+#include "recover/plan/run.h"
 #include "recover/reports.h"
-#include "recover/run.h"
 
 namespace recover {
 

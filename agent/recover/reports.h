@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/action_report.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
 
 namespace recover {
 

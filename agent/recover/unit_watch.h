@@ -16,7 +16,7 @@
 #include "base/time.h"
 #include "loop/scheduler.h"
 #include "os/systemd/systemd.h"
-#include "recover/unit_guards.h"
+#include "recover/plan/unit_guards.h"
 
 namespace recover {
 

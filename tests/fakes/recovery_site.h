@@ -16,7 +16,7 @@
 #include "fakes/recovery_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 
 namespace fakes {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "recover/action.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
 
 namespace fakes {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "recover/traffic.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover::traffic {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "recover/traffic.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover::traffic {
 

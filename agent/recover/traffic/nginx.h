@@ -18,8 +18,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "loop/scheduler.h"
-#include "recover/traffic.h"
 #include "recover/traffic/server_file.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover::traffic {
 

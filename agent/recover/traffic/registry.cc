@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
-#include "recover/traffic.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover {
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "recover/action.h"
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 
 namespace recover {
 

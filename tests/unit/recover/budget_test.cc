@@ -1,4 +1,4 @@
-#include "recover/budget.h"
+#include "recover/plan/budget.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "recover/guard.h"
+#include "recover/plan/guard.h"
 
 #include <doctest/doctest.h>
 

@@ -15,8 +15,8 @@
 #include "net/line_server.h"
 #include "os/subprocess.h"
 #include "os/systemd/systemd.h"
-#include "recover/traffic.h"
 #include "recover/traffic/haproxy_stat.h"
+#include "recover/traffic/traffic.h"
 
 using model::Health;
 using recover::Flow;

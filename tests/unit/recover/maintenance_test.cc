@@ -1,6 +1,6 @@
 // Maintenance with an end, windows of the week and pause files hold a plan back, each with its name, and let it act
 // when they are over, after a new probe.
-#include "recover/maintenance.h"
+#include "recover/plan/maintenance.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>

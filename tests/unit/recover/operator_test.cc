@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "fakes/recovery_site.h"
-#include "recover/explain.h"
+#include "recover/plan/explain.h"
 
 using model::Health;
 using std::chrono::minutes;

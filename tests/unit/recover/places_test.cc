@@ -12,9 +12,9 @@
 #include "fakes/fake_loop.h"
 #include "fakes/fake_stream.h"
 #include "fakes/probe_world.h"
-#include "recover/traffic.h"
 #include "recover/traffic/agent_line.h"
 #include "recover/traffic/haproxy_stat.h"
+#include "recover/traffic/traffic.h"
 
 using model::Health;
 using recover::Flow;

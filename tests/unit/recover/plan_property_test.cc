@@ -10,7 +10,7 @@
 #include <set>
 
 #include "fakes/scripted_action.h"
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 using model::Health;
 using recover::Effect;

@@ -1,4 +1,4 @@
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What systemd is doing with a unit holds plans back: what is starting, has a job, is masked or is not there.
-#include "recover/unit_guards.h"
+#include "recover/plan/unit_guards.h"
 
 #include <doctest/doctest.h>
 

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <utility>
 
-#include "recover/traffic.h"
 #include "recover/traffic/haproxy_stat.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "recover/traffic.h"
 #include "recover/traffic/agent_line.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "recover/traffic.h"
 #include "recover/traffic/nginx.h"
+#include "recover/traffic/traffic.h"
 
 namespace recover {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "recover/plan.h"
-#include "recover/unit_guards.h"
+#include "recover/plan/plan.h"
+#include "recover/plan/unit_guards.h"
 
 namespace recover {
 

@@ -1,4 +1,4 @@
-#include "recover/run.h"
+#include "recover/plan/run.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
 
 #include <fmt/format.h>
 

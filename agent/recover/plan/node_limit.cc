@@ -1,11 +1,11 @@
-#include "recover/node_limit.h"
+#include "recover/plan/node_limit.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/log.h"
-#include "recover/budget.h"
+#include "recover/plan/budget.h"
 
 namespace recover {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "base/time_zone.h"
 #include "loop/scheduler.h"
-#include "recover/window.h"
+#include "recover/plan/window.h"
 #include "state/state.h"
 
 namespace recover {

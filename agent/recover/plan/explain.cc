@@ -1,4 +1,4 @@
-#include "recover/explain.h"
+#include "recover/plan/explain.h"
 
 #include <fmt/format.h>
 

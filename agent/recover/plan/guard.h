@@ -10,9 +10,9 @@
 #include "base/time.h"
 #include "model/doubts.h"
 #include "model/health.h"
-#include "recover/budget.h"
-#include "recover/maintenance.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/budget.h"
+#include "recover/plan/maintenance.h"
+#include "recover/plan/plan_spec.h"
 
 namespace recover {
 

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "base/log.h"
-#include "recover/away.h"
-#include "recover/switchboard.h"
+#include "recover/traffic/away.h"
 #include "recover/traffic/nginx.h"
+#include "recover/traffic/switchboard.h"
 
 namespace recover {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 namespace recover {
 

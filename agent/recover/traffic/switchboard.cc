@@ -1,10 +1,10 @@
-#include "recover/switchboard.h"
+#include "recover/traffic/switchboard.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
-#include "recover/switchboard_rep.h"
+#include "recover/traffic/switchboard_rep.h"
 
 namespace recover {
 

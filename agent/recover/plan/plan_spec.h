@@ -14,7 +14,7 @@
 #include "config/agent_config.h"
 #include "model/alert.h"
 #include "recover/action.h"
-#include "recover/maintenance.h"
+#include "recover/plan/maintenance.h"
 
 namespace recover {
 

@@ -1,5 +1,5 @@
-#include "recover/plan.h"
-#include "recover/unit_guards.h"
+#include "recover/plan/plan.h"
+#include "recover/plan/unit_guards.h"
 
 #include <fmt/format.h>
 

@@ -8,7 +8,7 @@
 
 #include "base/time.h"
 #include "os/systemd/systemd.h"
-#include "recover/guard.h"
+#include "recover/plan/guard.h"
 
 namespace recover {
 

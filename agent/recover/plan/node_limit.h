@@ -14,8 +14,8 @@
 
 #include "base/time.h"
 #include "loop/scheduler.h"
-#include "recover/guard.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/guard.h"
+#include "recover/plan/plan_spec.h"
 #include "state/state.h"
 
 namespace recover {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "recover/traffic.h"
+#include "recover/traffic/traffic.h"
 #include "state/state.h"
 
 namespace recover {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/time.h"
-#include "recover/guard.h"
-#include "recover/plan.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/guard.h"
+#include "recover/plan/plan.h"
+#include "recover/plan/plan_spec.h"
 
 namespace recover {
 

@@ -1,4 +1,4 @@
-#include "recover/unit_guards.h"
+#include "recover/plan/unit_guards.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 // its end, what was drained is given back, nothing else follows.
 #include <utility>
 
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 namespace recover {
 

@@ -1,4 +1,4 @@
-#include "recover/window.h"
+#include "recover/plan/window.h"
 
 #include <fmt/format.h>
 

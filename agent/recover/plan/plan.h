@@ -34,10 +34,10 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "recover/action.h"
-#include "recover/budget.h"
-#include "recover/guard.h"
-#include "recover/plan_spec.h"
-#include "recover/run.h"
+#include "recover/plan/budget.h"
+#include "recover/plan/guard.h"
+#include "recover/plan/plan_spec.h"
+#include "recover/plan/run.h"
 
 namespace recover {
 

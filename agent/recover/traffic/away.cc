@@ -1,4 +1,4 @@
-#include "recover/away.h"
+#include "recover/traffic/away.h"
 
 #include <algorithm>
 #include <cstdint>

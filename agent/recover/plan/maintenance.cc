@@ -1,4 +1,4 @@
-#include "recover/maintenance.h"
+#include "recover/plan/maintenance.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

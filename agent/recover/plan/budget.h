@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "recover/plan_spec.h"
+#include "recover/plan/plan_spec.h"
 
 namespace recover {
 
