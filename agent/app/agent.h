@@ -41,7 +41,7 @@
 #include "self/self.h"
 #include "state/state.h"
 #include "store/store.h"
-#include "web/server.h"
+#include "web/server/server.h"
 
 namespace app {
 

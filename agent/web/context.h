@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "base/time.h"
-#include "web/answer_memory.h"
 #include "web/backend.h"
-#include "web/query_gate.h"
-#include "web/refusals.h"
-#include "web/server.h"
+#include "web/server/answer_memory.h"
+#include "web/server/query_gate.h"
+#include "web/server/refusals.h"
+#include "web/server/server.h"
 #include "web/snapshot.h"
 
 namespace web {

@@ -8,10 +8,10 @@
 #include "encoding/exposition_writer.h"
 #include "encoding/gzip.h"
 #include "web/all_metrics.h"
-#include "web/api_v1.h"
-#include "web/assets.h"
-#include "web/explain_page.h"
-#include "web/status_page.h"
+#include "web/api/v1.h"
+#include "web/pages/assets.h"
+#include "web/pages/explain_page.h"
+#include "web/pages/status_page.h"
 
 namespace web {
 namespace {

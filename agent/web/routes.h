@@ -2,7 +2,7 @@
 #pragma once
 
 #include "web/context.h"
-#include "web/http.h"
+#include "web/server/http.h"
 
 namespace web {
 

@@ -44,7 +44,7 @@ LIBRARIES = {
     r"absl/": ["base/time_zone.cc"],
     r"spdlog/": ["base/log.cc"],
     r"sqlite3\.h": ["state/"],
-    r"civetweb\.h": ["web/"],
+    r"civetweb\.h": ["web/server/"],
     r"prometheus/": ["self/"],
     r"CLI/": ["main.cc", "cli/"],
 }

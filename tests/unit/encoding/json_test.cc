@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "web/html.h"
-#include "web/http.h"
+#include "web/pages/html.h"
+#include "web/server/http.h"
 
 using encoding::Json;
 

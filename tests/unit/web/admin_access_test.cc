@@ -1,4 +1,4 @@
-#include "web/admin_access.h"
+#include "web/server/admin_access.h"
 
 #include <doctest/doctest.h>
 

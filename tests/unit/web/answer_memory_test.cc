@@ -1,4 +1,4 @@
-#include "web/answer_memory.h"
+#include "web/server/answer_memory.h"
 
 #include <doctest/doctest.h>
 

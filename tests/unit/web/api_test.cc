@@ -4,7 +4,7 @@
 
 #include "fakes/golden.h"
 #include "unit/web/handlers.h"
-#include "web/api_answer.h"
+#include "web/api/answer.h"
 
 namespace {
 

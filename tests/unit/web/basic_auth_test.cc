@@ -1,4 +1,4 @@
-#include "web/basic_auth.h"
+#include "web/server/basic_auth.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // What stands before the server, over real sockets: connections that stay, requests that do not come, and answers that
 // come late.
-#include "web/front.h"
+#include "web/server/front.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>

@@ -5,12 +5,12 @@
 
 #include "fakes/golden.h"
 #include "fakes/shop_snapshot.h"
-#include "web/assets.h"
-#include "web/event_stream.h"
 #include "web/explain.h"
-#include "web/explain_page.h"
-#include "web/page_parts.h"
-#include "web/status_page.h"
+#include "web/pages/assets.h"
+#include "web/pages/explain_page.h"
+#include "web/pages/parts.h"
+#include "web/pages/status_page.h"
+#include "web/server/event_stream.h"
 
 TEST_CASE("the page of a shop in trouble, of a calm one and of an agent that just started") {
   struct Row {

@@ -1,4 +1,4 @@
-#include "web/query_gate.h"
+#include "web/server/query_gate.h"
 
 #include <doctest/doctest.h>
 

@@ -1,10 +1,10 @@
-#include "web/request_reader.h"
+#include "web/server/request_reader.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "web/http.h"
+#include "web/server/http.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "web/room.h"
+#include "web/server/room.h"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "unit/web/handlers.h"
-#include "web/assets.h"
+#include "web/pages/assets.h"
 
 TEST_CASE("paths, methods and codes") {
   struct Row {

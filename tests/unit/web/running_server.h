@@ -11,7 +11,7 @@
 #include "fakes/fake_backend.h"
 #include "fakes/http_get.h"
 #include "fakes/shop_snapshot.h"
-#include "web/server.h"
+#include "web/server/server.h"
 
 class Folder {
  public:

@@ -1,5 +1,5 @@
 // The real server over the loopback, the admin socket and TLS.
-#include "web/server.h"
+#include "web/server/server.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "web/web_config.h"
+#include "web/server/web_config.h"
 
 #include <doctest/doctest.h>
 

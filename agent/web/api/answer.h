@@ -1,0 +1,63 @@
+// The envelope of every API answer, and how Prometheus reads times and durations in parameters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "encoding/json.h"
+#include "model/alert.h"
+#include "promql/remarks.h"
+#include "web/server/http.h"
+#include "web/snapshot.h"
+
+namespace web {
+
+// "warnings" and "infos", if there are any.
+void write_remarks(encoding::Json& json, const promql::Remarks& remarks);
+
+// {"status":"success","data":…}, and the engine's remarks.
+template <typename F>
+Response api_success(F data, const promql::Remarks& remarks = {}) {
+  encoding::Json json;
+  json.object([&] {
+    json.key("status").string("success");
+    json.key("data");
+    data(json);
+    write_remarks(json, remarks);
+  });
+  Response response;
+  response.content_type = "application/json";
+  response.body = json.take();
+  return response;
+}
+
+// {"status":"error","errorType":…,"error":…} with Prometheus' code for the type: bad_data 400, execution 422,
+// not_found 404, unavailable, timeout and canceled 503, internal 500.
+Response api_error(std::string_view type, std::string_view text);
+Response api_error(const base::Error& error);  // by kind
+// Of a request that changes something: no data, or the error. A mistake in what was sent is the sender's.
+Response change_answer(const base::Result<>& result);
+// invalid parameter "name": text
+Response invalid_parameter(std::string_view name, std::string_view text);
+
+// Seconds with fraction or RFC 3339; to milliseconds.
+base::Result<std::int64_t> parse_time(const std::string& text);
+// The same for a parameter that may be absent. The error is what Prometheus says of the parameter.
+base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback);
+// Seconds with fraction or a Prometheus duration ("5m"); to milliseconds.
+base::Result<std::int64_t> parse_step(const std::string& text);
+
+// The parameter "limit": how many results are wanted at most; without it, and for 0, all. The error is Go's.
+base::Result<std::size_t> limit_param(const Request& request);
+inline constexpr const char* kTruncated = "results truncated due to limit";  // a warning
+
+// Seconds with three digits of fraction if there is any, as Prometheus writes sample times.
+std::string api_timestamp(std::int64_t ms);
+
+void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json);
+std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
+
+}  // namespace web

@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "web/api/answer.h"
+#include "web/api/v1.h"
+#include "web/explain.h"
+
+namespace web {
+namespace {
+
+void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json) {
+  if (t) json.time(*t);
+  else json.null();
+}
+
+void write_probe(const ProbePage& probe, encoding::Json& json) {
+  json.object([&] {
+    json.key("name").string(probe.name);
+    json.key("type").string(probe.type);
+    json.key("target").string(probe.target);
+    json.key("health").string(model::to_string(probe.health));
+    json.key("since").time(probe.since);
+    json.key("reason").string(model::to_string(probe.reason));
+    json.key("text").string(probe.text);
+    json.key("lastRun");
+    optional_time(probe.last_run, json);
+    json.key("interval").number(std::chrono::duration<double>(probe.interval).count());
+    json.key("took").number(probe.took_seconds);
+    json.key("consecutiveFailures").integer(probe.consecutive_failures);
+    json.key("failureThreshold").integer(probe.failure_threshold);
+    json.key("phases").object([&] {
+      for (const auto& [name, took] : probe.phases) json.key(name).number(took);
+    });
+    json.key("history").array([&] {
+      for (const bool ok : probe.history) json.integer(ok ? 1 : 0);
+    });
+  });
+}
+
+void write_service_fields(const ServicePage& service, encoding::Json& json) {
+  json.key("name").string(service.name);
+  json.key("labels").labels(service.labels);
+  json.key("unit").string(service.unit);
+  json.key("dependsOn").array([&] {
+    for (const std::string& name : service.depends_on) json.string(name);
+  });
+  json.key("health").string(model::to_string(service.health));
+  json.key("since").time(service.since);
+  json.key("reason").string(model::to_string(service.reason));
+  json.key("text").string(service.text);
+  json.key("maintenance");
+  if (service.maintenance) json.string(*service.maintenance);
+  else json.null();
+  json.key("recovery").object([&] {
+    json.key("mode").string(service.recovery_mode);
+    json.key("state").string(service.recovery_state);
+    json.key("reason").string(service.recovery_reason);
+    json.key("attemptsLeft").integer(service.attempts_left);
+  });
+  json.key("probes").array([&] {
+    for (const ProbePage& probe : service.probes) write_probe(probe, json);
+  });
+}
+
+void write_plan(const ServicePage& service, encoding::Json& json) {
+  json.object([&] {
+    json.key("next").string(service.recovery_next);
+    json.key("gates").array([&] {
+      for (const GatePage& gate : service.recovery_gates)
+        json.object([&] {
+          json.key("name").string(gate.name);
+          json.key("open").boolean(gate.open);
+          json.key("text").string(gate.text);
+          json.key("opens");
+          optional_time(gate.opens, json);
+        });
+    });
+    json.key("steps").array([&] {
+      for (const std::string& step : service.recovery_steps) json.string(step);
+    });
+  });
+}
+
+void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
+  json.object([&] {
+    json.key("id").string(report.id);
+    json.key("service").string(report.service);
+    json.key("trigger").string(report.trigger);
+    json.key("mode").string(report.mode);
+    json.key("state").string(report.state);
+    json.key("reason").string(report.reason);
+    json.key("attempt").integer(report.attempt);
+    json.key("started").time(report.started);
+    json.key("ended");
+    optional_time(report.ended, json);
+    json.key("actions").array([&] {
+      for (const model::ActionReport& action : report.actions)
+        json.object([&] {
+          json.key("action").string(action.action);
+          json.key("result").string(action.result);
+          json.key("text").string(action.text);
+          json.key("started").time(action.started);
+          json.key("took").number(base::seconds(action.took));
+        });
+    });
+  });
+}
+
+}  // namespace
+
+Response api_services(const Context& context) {
+  const auto snapshot = context.slot.load();
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("node").string(snapshot->node);
+      json.key("at").time(snapshot->at);
+      json.key("services").array([&] {
+        for (const ServicePage& service : snapshot->services) json.object([&] { write_service_fields(service, json); });
+      });
+    });
+  });
+}
+
+Response api_recoveries(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const std::string only = request.param("service");
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("recoveries").array([&] {
+        for (const model::RecoveryReport& report : snapshot->recoveries)
+          if (only.empty() || report.service == only) write_recovery(report, json);
+      });
+    });
+  });
+}
+
+Response api_explain(std::string_view name, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const auto service = std::find_if(snapshot->services.begin(), snapshot->services.end(),
+                                    [&](const ServicePage& s) { return s.name == name; });
+  if (service == snapshot->services.end()) {
+    std::string known;
+    for (const ServicePage& s : snapshot->services) known += (known.empty() ? "" : ", ") + s.name;
+    return api_error("not_found", fmt::format("no service \"{}\" here; there are: {}", name, known));
+  }
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("service").object([&] { write_service_fields(*service, json); });
+      json.key("explanation").array([&] {
+        for (const std::string& sentence : explain(*service, *snapshot)) json.string(sentence);
+      });
+      json.key("plan");
+      if (service->recovery_mode.empty()) json.null();
+      else write_plan(*service, json);
+      json.key("alerts").array([&] {
+        for (const model::Alert& alert : snapshot->alerts)
+          if (alert.service() == name) write_alert(alert, *snapshot, json);
+      });
+      json.key("recoveries").array([&] {
+        for (const model::RecoveryReport& report : snapshot->recoveries)
+          if (report.service == name) write_recovery(report, json);
+      });
+    });
+  });
+}
+
+}  // namespace web

@@ -1,0 +1,39 @@
+// The parts of the status page, each the HTML of one fragment or of a piece that several use.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "web/snapshot.h"
+
+namespace web {
+
+// In words.cc: a state is always glyph, word and colour together.
+std::string state_badge(std::string_view kind, std::string_view word);  // kind: up down unknown warn busy calm
+std::string_view kind_of(model::Health health);
+std::string_view word_of(model::Health health);
+// <time> with the exact time, that reads "3 min ago"; the script on the page keeps it true.
+std::string ago(base::WallTime t, const Snapshot& snapshot);
+std::string for_time(base::WallTime since, const Snapshot& snapshot);  // "for 3 min"
+std::string precise_duration(double seconds);                          // "0.4 ms", "12 ms", "1.25 s"
+std::string label_chips(const model::Labels& labels, const std::vector<std::string_view>& without = {});
+
+// In graphics.cc.
+std::string history_graphic(const std::vector<bool>& history);
+std::string phases_graphic(const std::vector<std::pair<std::string, double>>& phases);
+
+// In services.cc.
+std::string summary_part(const Snapshot& snapshot);
+std::string service_part(const ServicePage& service, const Snapshot& snapshot);
+std::string page_title(const Snapshot& snapshot);
+
+// In lists.cc.
+std::string notices_part(const Snapshot& snapshot);
+std::string alerts_part(const Snapshot& snapshot);
+std::string recoveries_part(const Snapshot& snapshot);
+std::string rules_part(const Snapshot& snapshot);
+std::string config_part(const Snapshot& snapshot);
+
+}  // namespace web
