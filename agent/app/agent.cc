@@ -164,12 +164,12 @@ void Agent::make_recovery() {
   const auto page = [this](const std::string& service, const std::string& text) {
     notifications_->page(service, text);
   };
-  switchboard_ = std::make_unique<recover::Switchboard>(
+  traffic_controller_ = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, lines_}, *state_);
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
-      recover::Context{loop_, systemd_, spawner_, page, switchboard_.get(), &http_, &pids_, &logind_}, *state_, world_,
-      std::move(listener));
+      recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
+      world_, std::move(listener));
 }
 
 void Agent::make_schedule() {
@@ -279,7 +279,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
   if (const auto change = verdicts_.update(run, health, loop_.now(), now)) {
     log::info(fmt::format("service is {}", model::to_string(health)),
               {{"service", spec.service}, {"text", change->text}});
-    switchboard_->on_health(spec.service, health, change->text);
+    traffic_controller_->on_health(spec.service, health, change->text);
     dispatcher_->on_health(*change);
   }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
@@ -363,8 +363,8 @@ void Agent::apply(Loaded loaded) {
         self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
-  switchboard_->replace(std::move(loaded.traffic));
-  for (const auto& [name, known] : verdicts_.all()) switchboard_->on_health(name, known.health, known.text);
+  traffic_controller_->replace(std::move(loaded.traffic));
+  for (const auto& [name, known] : verdicts_.all()) traffic_controller_->on_health(name, known.health, known.text);
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   dispatcher_->know_alerts(alert_names(*rules_));

@@ -36,7 +36,7 @@
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "self/self.h"
 #include "state/state.h"
@@ -111,7 +111,7 @@ class Agent final {
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
   bool settled_ = false;  // notifications_ knows what the rules know
-  std::unique_ptr<recover::Switchboard> switchboard_;
+  std::unique_ptr<recover::TrafficController> traffic_controller_;
   Verdicts verdicts_;
   std::unique_ptr<probe::Schedule> schedule_;
   World world_{verdicts_, loop_, schedule_};

@@ -21,14 +21,14 @@
 
 namespace recover {
 
-class Switchboard;
+class TrafficController;
 
 struct Context {
   loop::Scheduler& scheduler;
   os::Systemd& systemd;
   os::Spawner& spawner;
   std::function<void(const std::string& service, const std::string& text)> page;  // for the alert action
-  Switchboard* switchboard = nullptr;                                             // null: no service has traffic
+  TrafficController* traffic_controller = nullptr;                                // null: no service has traffic
   // Of single actions; null only where a test does not use them.
   http::HttpClient* http = nullptr;
   os::PidWatcher* pids = nullptr;

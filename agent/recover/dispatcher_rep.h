@@ -344,8 +344,8 @@ struct Dispatcher::Rep {
 
   // Of services that have no plan, or whose traffic is not configured any more.
   void give_back_the_rest() {
-    if (context.switchboard == nullptr) return;
-    for (const std::string& service : context.switchboard->all_left_drained())
+    if (context.traffic_controller == nullptr) return;
+    for (const std::string& service : context.traffic_controller->all_left_drained())
       if (const Active* a = find(service); a == nullptr || !a->plan->acts()) give_back.look_once(service);
   }
 

@@ -7,7 +7,7 @@
 namespace recover {
 
 void GiveBack::look(const std::string& service) {
-  if (context_.switchboard == nullptr || !context_.switchboard->left_drained(service)) return;
+  if (context_.traffic_controller == nullptr || !context_.traffic_controller->left_drained(service)) return;
   Turn& turn = turns_[service] = {};
   turn.report.id = random_.identifier();
   turn.report.service = service;
@@ -22,9 +22,9 @@ void GiveBack::look(const std::string& service) {
 
 void GiveBack::turn(const std::string& service) {
   const base::Instant now = context_.scheduler.now();
-  turns_.at(service).handle =
-      context_.switchboard->turn(service, {Flow::live, base::Millis{0}, now + kLimit},
-                                 [this, service, now](const ActionResult& result) { ended(service, now, result); });
+  turns_.at(service).handle = context_.traffic_controller->apply(
+      service, {Flow::live, base::Millis{0}, now + kLimit},
+      [this, service, now](const ActionResult& result) { ended(service, now, result); });
 }
 
 void GiveBack::ended(const std::string& service, base::Instant began, const ActionResult& result) {
@@ -57,7 +57,7 @@ void GiveBack::ended(const std::string& service, base::Instant began, const Acti
     const auto there = turns_.find(service);
     if (there == turns_.end()) return;
     const loop::Handle timer = std::move(there->second.handle);
-    if (context_.switchboard->left_drained(service)) turn(service);
+    if (context_.traffic_controller->left_drained(service)) turn(service);
     else turns_.erase(there);
   });
 }

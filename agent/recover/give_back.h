@@ -12,7 +12,7 @@
 #include "model/action_report.h"
 #include "recover/action.h"
 #include "recover/reports.h"
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 
 namespace recover {
 

@@ -16,7 +16,7 @@
 #include "fakes/recovery_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 
 namespace fakes {
 
@@ -33,7 +33,7 @@ struct RecoverySite {
   recover::NodeLimits limits{1, 1000};
   std::vector<std::string> said;
   std::vector<std::string> pages;
-  std::unique_ptr<recover::Switchboard> switchboard;
+  std::unique_ptr<recover::TrafficController> traffic_controller;
   std::unique_ptr<recover::Dispatcher> dispatcher;
 
   RecoverySite() {
@@ -44,8 +44,8 @@ struct RecoverySite {
 
   void start() {
     dispatcher.reset();
-    switchboard =
-        std::make_unique<recover::Switchboard>(recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
+    traffic_controller = std::make_unique<recover::TrafficController>(
+        recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
     recover::Listener listener;
     listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
     listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
@@ -58,7 +58,7 @@ struct RecoverySite {
     recover::Context context{
         loop, systemd, spawner,
         [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
-        switchboard.get()};
+        traffic_controller.get()};
     dispatcher =
         std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state, world, listener);
   }
@@ -82,7 +82,7 @@ struct RecoverySite {
     std::vector<std::unique_ptr<const recover::TrafficSpec>> all;
     all.push_back(recover::parse_traffic("order", config::Node::parse(yaml, "f.yml", errors), errors));
     CHECK(errors.text() == "");
-    switchboard->replace(std::move(all));
+    traffic_controller->replace(std::move(all));
   }
   void use(std::unique_ptr<recover::PlanSpec> spec) {
     std::vector<std::unique_ptr<recover::PlanSpec>> plans;

@@ -19,12 +19,12 @@ std::string description(std::string text) {
 
 }  // namespace
 
-std::string agent_line(const Stance& stance, const AgentWords& words) {
-  if (stance.flow == Flow::drained) return words.drained + "\n";
-  if (stance.health == model::Health::unknown) return "\n";
-  if (stance.health == model::Health::up)
-    return fmt::format("up ready {}%\n", std::clamp(stance.share, 1, Stance::kAll));
-  const std::string why = description(stance.text);
+std::string agent_line(const DesiredState& desired, const AgentWords& words) {
+  if (desired.flow == Flow::drained) return words.drained + "\n";
+  if (desired.health == model::Health::unknown) return "\n";
+  if (desired.health == model::Health::up)
+    return fmt::format("up ready {}%\n", std::clamp(desired.share, 1, DesiredState::kAll));
+  const std::string why = description(desired.text);
   return why.empty() ? words.down + "\n" : fmt::format("{} # {}\n", words.down, why);
 }
 

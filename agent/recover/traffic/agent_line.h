@@ -16,6 +16,6 @@ struct AgentWords {
 
 // "up ready 100%\n", "drain\n", "down # http: connection refused\n". While the health is unknown an empty line: HAProxy
 // keeps what it has. A blank stands before the '#', or HAProxy refuses the line.
-std::string agent_line(const Stance& stance, const AgentWords& words);
+std::string agent_line(const DesiredState& desired, const AgentWords& words);
 
 }  // namespace recover::traffic

@@ -21,16 +21,16 @@ base::Result<> show(const std::string& path, const std::optional<std::string>& w
 
 }  // namespace
 
-loop::Handle FlagFile::turn(const Stance& to, base::Instant, std::function<void(Turned)> done) {
+loop::Handle FlagFile::apply(const DesiredState& to, base::Instant, std::function<void(ApplyResult)> done) {
   const auto& wanted = to.is_out() ? flag_.out : flag_.in;
   const auto shown = show(flag_.path, wanted);
   std::string content = wanted.value_or("");
   while (content.ends_with("\n")) content.pop_back();
-  Turned turned{"failed", shown ? "" : shown.error().text};
+  ApplyResult applied{"failed", shown ? "" : shown.error().text};
   if (shown)
-    turned = {"ok",
-              wanted ? fmt::format("file {}: '{}'", flag_.path, content) : fmt::format("file {}: gone", flag_.path)};
-  return scheduler_.after({}, [done = std::move(done), turned = std::move(turned)] { done(turned); });
+    applied = {"ok",
+               wanted ? fmt::format("file {}: '{}'", flag_.path, content) : fmt::format("file {}: gone", flag_.path)};
+  return scheduler_.after({}, [done = std::move(done), applied = std::move(applied)] { done(applied); });
 }
 
 }  // namespace recover::traffic

@@ -18,7 +18,7 @@ struct Flag {
 class FlagFile final : public Adapter {
  public:
   FlagFile(Flag flag, loop::Scheduler& scheduler) : flag_(std::move(flag)), scheduler_(scheduler) {}
-  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override;
+  loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override;
 
  private:
   Flag flag_;

@@ -71,8 +71,8 @@ std::set<std::string> workers(const std::string& pid_file) {
 
 }  // namespace
 
-base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, const Stance& to,
-                                         const std::string& service) {
+base::Result<std::vector<Server>> desired_servers(const NginxUpstream& settings, std::vector<Server> servers,
+                                                  const DesiredState& to, const std::string& service) {
   const auto place = [&](const Server& wanted) {
     if (Server* known = find(servers, wanted.address)) known->weight = wanted.weight;
     else servers.push_back(wanted);
@@ -86,14 +86,14 @@ base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vec
   if (!to.is_out()) {
     if (ours && self.hold == Hold::unhealthy && to.health == model::Health::unknown) return servers;
     self.down = false;
-    self.share = std::clamp(to.share / kShareStep * kShareStep, kShareStep, Stance::kAll);
-    self.holder = self.share < Stance::kAll ? holder : "";
+    self.share = std::clamp(to.share / kShareStep * kShareStep, kShareStep, DesiredState::kAll);
+    self.holder = self.share < DesiredState::kAll ? holder : "";
     return servers;
   }
   self.down = true;
   self.hold = to.flow == Flow::drained ? Hold::drained : Hold::unhealthy;
   self.holder = holder;
-  self.share = Stance::kAll;
+  self.share = DesiredState::kAll;
   if (ours) return servers;
   const int all = static_cast<int>(servers.size());
   const int least = least_live(settings.min_live, all);
@@ -118,10 +118,10 @@ struct Nginx::Rep {
   struct Request {
     std::uint64_t id;
     NginxUpstream upstream;
-    Stance to;
+    DesiredState to;
     std::string service;
     base::Instant deadline;
-    std::function<void(Turned)> done;
+    std::function<void(ApplyResult)> done;
     std::string text{};  // of success
   };
   // A drain that nginx has taken, while its old workers answer what they were asked before.
@@ -148,8 +148,8 @@ struct Nginx::Rep {
   std::vector<Request> waiting;
   std::vector<Request> batch;  // under way; all of one nginx
   std::vector<Leaving> leaving;
-  std::deque<std::pair<Request, Turned>> answers;  // that are being told: the one that is told may drop others
-  std::map<std::string, std::string> before;       // the last content that worked, by file that the batch wrote
+  std::deque<std::pair<Request, ApplyResult>> answers;  // that are being told: the one that is told may drop others
+  std::map<std::string, std::string> before;            // the last content that worked, by file that the batch wrote
   std::set<std::string> old_workers;
   base::Instant deadline{}, workers_until{};
   std::optional<base::Instant> last_reload;
@@ -165,9 +165,9 @@ struct Nginx::Rep {
 
   void tell_answers() {
     while (!answers.empty()) {
-      auto [request, turned] = std::move(answers.front());
+      auto [request, applied] = std::move(answers.front());
       answers.pop_front();
-      if (request.done) request.done(std::move(turned));
+      if (request.done) request.done(std::move(applied));
     }
   }
 
@@ -196,8 +196,8 @@ struct Nginx::Rep {
     for (Request& r : taken) {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
-      if (!change) answers.emplace_back(std::move(r), Turned{refusal(change.error()), change.error().text});
-      else if (!*change) answers.emplace_back(std::move(r), Turned{"ok", r.text + ", as before"});
+      if (!change) answers.emplace_back(std::move(r), ApplyResult{refusal(change.error()), change.error().text});
+      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{"ok", r.text + ", as before"});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();
@@ -219,7 +219,7 @@ struct Nginx::Rep {
       TRY(old, base::read_file(file));
       TRY(servers, parse_servers(old, file));
     }
-    TRY(const auto wanted, turned(r.upstream, servers, r.to, r.service));
+    TRY(const auto wanted, desired_servers(r.upstream, servers, r.to, r.service));
     r.text = text_of(r, wanted);
     const std::string text = to_text(wanted);
     if (!unfinished && !before.contains(file) && same_for_nginx(text, old)) {
@@ -232,7 +232,7 @@ struct Nginx::Rep {
         TRY(old, base::read_file(previous(file)));
       } else {
         if (old.empty()) {
-          TRY(const auto live, turned(r.upstream, {}, Stance{}, r.service));
+          TRY(const auto live, desired_servers(r.upstream, {}, DesiredState{}, r.service));
           old = to_text(live);
         }
         TRY_VOID(base::write_file_atomically(previous(file), old));
@@ -350,7 +350,7 @@ struct Nginx::Rep {
                                                  : fmt::format("nginx upstream {}: {}; {} is as it was before",
                                                                r.upstream.upstream, complaint, r.upstream.file);
       if (complaint.empty() && r.to.flow == Flow::drained) wait_for_requests(std::move(r));
-      else answers.emplace_back(std::move(r), Turned{complaint.empty() ? "ok" : "failed", text});
+      else answers.emplace_back(std::move(r), ApplyResult{complaint.empty() ? "ok" : "failed", text});
     }
     if (!leaving.empty() && !leaving_timer) look_at_leaving();
     tell_answers();
@@ -373,7 +373,7 @@ struct Nginx::Rep {
       }
       if (busy) it->request.text += "; old workers still answer requests, and were given up";
       std::string text = it->request.text;
-      answers.emplace_back(std::move(it->request), Turned{"ok", std::move(text)});
+      answers.emplace_back(std::move(it->request), ApplyResult{"ok", std::move(text)});
       it = leaving.erase(it);
     }
     const loop::Handle own = std::move(leaving_timer);
@@ -386,8 +386,8 @@ Nginx::Nginx(loop::Scheduler& scheduler, os::Systemd& systemd, os::Spawner& spaw
     : rep_(std::make_shared<Rep>(scheduler, systemd, spawner)) {}
 Nginx::~Nginx() = default;
 
-loop::Handle Nginx::turn(const NginxUpstream& upstream, const Stance& to, const std::string& service,
-                         base::Instant deadline, std::function<void(Turned)> done) {
+loop::Handle Nginx::apply(const NginxUpstream& upstream, const DesiredState& to, const std::string& service,
+                          base::Instant deadline, std::function<void(ApplyResult)> done) {
   const std::uint64_t id = rep_->next_id++;
   rep_->waiting.push_back({id, upstream, to, service, deadline, std::move(done)});
   rep_->arm();

@@ -1,11 +1,11 @@
 // nginx's upstreams, by the one file of `server` lines that each includes. Open-source nginx has no other way to take a
-// server out than `down` in its configuration and a reload. So a turn is: the change is refused if too few servers
+// server out than `down` in its configuration and a reload. So a change is refused if too few servers
 // would be left; the old file is kept as FILE.prev, the new one is written durably; a test command and then the reload
 // must succeed, and new workers must be there, else the old file comes back. FILE.prev stays until then: a crash in
 // between leaves it, and left_drained() sees it.
-// Turns that wait are done together, and reloads are kBetweenReloads apart: each one leaves old workers behind. A drain
-// is over when these have finished the requests that they had, or its in_flight is.
-// Loop thread; one Nginx for the node.
+// Changes that wait are done together, and reloads are kBetweenReloads apart: each one leaves old workers behind. A
+// drain is over when these have finished the requests that they had, or its in_flight is. Loop thread; one Nginx for
+// the node.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct NginxUpstream {
 // The servers as they should be: what the file says, with the weights of the configuration; servers of the
 // configuration that are not in the file are added. `down` and the share change for self alone, and `down` that
 // other authors wrote stays. While the health is unknown, what fettle wrote for it stays too. An error is a refusal.
-base::Result<std::vector<Server>> turned(const NginxUpstream& settings, std::vector<Server> servers, const Stance& to,
-                                         const std::string& service);
+base::Result<std::vector<Server>> desired_servers(const NginxUpstream& settings, std::vector<Server> servers,
+                                                  const DesiredState& to, const std::string& service);
 
 class Nginx {
  public:
@@ -52,9 +52,9 @@ class Nginx {
   Nginx(loop::Scheduler& scheduler, os::Systemd& systemd, os::Spawner& spawner);
   ~Nginx();
 
-  // As Adapter::turn. A turn that has not begun is taken back with the Handle.
-  loop::Handle turn(const NginxUpstream& upstream, const Stance& to, const std::string& service, base::Instant deadline,
-                    std::function<void(Turned)> done);
+  // As Adapter::apply. A change that has not begun is taken back with the Handle.
+  loop::Handle apply(const NginxUpstream& upstream, const DesiredState& to, const std::string& service,
+                     base::Instant deadline, std::function<void(ApplyResult)> done);
 
  private:
   struct Rep;

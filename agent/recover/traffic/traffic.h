@@ -1,5 +1,5 @@
 // A service's places behind load balancers: it can be taken out of each and put back. What a place is, one file in
-// traffic/types/ and one line in traffic/types.def say; the Switchboard turns all places of a service together.
+// traffic/types/ and one line in traffic/types.def say; the TrafficController drains all places of a service together.
 #pragma once
 
 #include <functional>
@@ -28,8 +28,8 @@ class Nginx;
 
 enum class Flow { live, drained };
 
-// How a service stands to those who send it requests.
-struct Stance {
+// What those who send a service requests should see of it.
+struct DesiredState {
   Flow flow = Flow::live;  // what plans and people want
   int share = kAll;        // percent of its weight, while live
   model::Health health = model::Health::unknown;
@@ -37,7 +37,7 @@ struct Stance {
 
   static constexpr int kAll = 100;
   bool is_out() const { return flow == Flow::drained || health == model::Health::down; }
-  bool operator==(const Stance&) const = default;
+  bool operator==(const DesiredState&) const = default;
 };
 
 // What places work with. One for the node.
@@ -47,10 +47,10 @@ struct TrafficContext {
   os::Spawner& spawner;
   net::Dialer& dialer;
   net::LineServer& lines;
-  traffic::Nginx* nginx = nullptr;  // the Switchboard brings its own: reloads of one nginx are done together
+  traffic::Nginx* nginx = nullptr;  // the TrafficController brings its own: reloads of one nginx are done together
 };
 
-struct Turned {
+struct ApplyResult {
   std::string result;  // ok, failed, refused
   std::string text;
   bool by_others = false;  // ok, because it was out already; then it is not fettle's to put back
@@ -60,11 +60,11 @@ struct Turned {
 class Adapter {
  public:
   virtual ~Adapter() = default;
-  // One turn at a time. `done` once, in a later turn of the loop: "ok" when the load balancer works with it, or why it
-  // does not; then it works as before. Turning to what already is does nothing, but proves it. Dropping the Handle
-  // stops waiting, not the turn.
-  virtual loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) = 0;
-  // What lies outside says that an agent took the service out and ended before it put it back, or in mid-turn.
+  // One change at a time. `done` once, in a later turn of the loop: "ok" when the load balancer works with it, or why
+  // it does not; then it works as before. Applying what already is does nothing, but proves it. Dropping the Handle
+  // stops waiting, not the change.
+  virtual loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) = 0;
+  // What lies outside says that an agent took the service out and ended before it put it back, or in mid-change.
   virtual bool left_drained() const { return false; }
 };
 
@@ -73,9 +73,9 @@ class TrafficPlace {
  public:
   virtual ~TrafficPlace() = default;
   virtual std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string& service) const = 0;
-  // Whether it is turned with the service's health too. Else it knows what is drained, and no more.
+  // Whether it follows the service's health too. Else it knows what is drained, and no more.
   virtual bool follows_health() const = 0;
-  // What a turn asks of systemd, if it does: the polkit rule is made of these.
+  // What a change asks of systemd, if it does: the polkit rule is made of these.
   virtual std::optional<SystemdJob> systemd_job() const { return std::nullopt; }
   virtual std::string text() const = 0;  // "nginx upstream order"
 };

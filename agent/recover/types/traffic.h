@@ -1,4 +1,4 @@
-// What drain and undrain share: both turn the traffic of the service that owns the plan. For a service without
+// What drain and undrain share: both move the traffic of the service that owns the plan. For a service without
 // `traffic` they are words that a plan may use where it goes on without them; each run then says that nothing moved.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "recover/action.h"
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 
 namespace recover {
 
@@ -18,8 +18,8 @@ class Turn final : public Action {
   Turn(std::string word, Flow to, ActionOwner owner) : word_(std::move(word)), to_(to), owner_(std::move(owner)) {}
   loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    if (owner_.has_traffic && context.switchboard != nullptr)
-      return context.switchboard->turn(trigger.service, {to_, owner_.slow_start, deadline}, std::move(done));
+    if (owner_.has_traffic && context.traffic_controller != nullptr)
+      return context.traffic_controller->apply(trigger.service, {to_, owner_.slow_start, deadline}, std::move(done));
     return context.scheduler.after({}, [done = std::move(done), word = word_, service = trigger.service] {
       done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does nothing",
                                    service, word)});

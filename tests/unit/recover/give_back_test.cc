@@ -56,7 +56,7 @@ struct Site : fakes::RecoverySite {
     spec->mode = mode;
     return spec;
   }
-  void no_traffic() { switchboard->replace({}); }
+  void no_traffic() { traffic_controller->replace({}); }
   bool is_out() const { return std::filesystem::exists(folder.path + "/order out"); }
   void restart_agent() {
     dispatcher.reset();
@@ -90,7 +90,7 @@ TEST_CASE("traffic that a reload removes while its service is drained is given b
   CHECK_FALSE(f.is_out());
   CHECK(f.table(state::Table::traffic).empty());
   f.loop.run_due();
-  CHECK(f.switchboard->statuses().empty());
+  CHECK(f.traffic_controller->statuses().empty());
 }
 
 TEST_CASE("what an agent left drained is given back by one that has no plan, no traffic, or neither for it") {

@@ -19,8 +19,8 @@
 #include "recover/traffic/traffic.h"
 
 using model::Health;
+using recover::DesiredState;
 using recover::Flow;
-using recover::Stance;
 using std::chrono::seconds;
 
 namespace {
@@ -65,12 +65,13 @@ class RealHaproxy {
     REQUIRE(errors.text() == "");
     adapter = spec->places.at(0)->start({loop, systemd, spawner, dialer, lines}, "order");
   }
-  recover::Turned turn(const Stance& to) {
-    std::optional<recover::Turned> result;
-    const auto handle = adapter->turn(to, loop.now() + seconds{20}, [&](recover::Turned t) { result = std::move(t); });
+  recover::ApplyResult apply(const DesiredState& to) {
+    std::optional<recover::ApplyResult> result;
+    const auto handle =
+        adapter->apply(to, loop.now() + seconds{20}, [&](recover::ApplyResult t) { result = std::move(t); });
     fakes::run_until(
         loop, [&] { return result.has_value(); }, seconds{30});
-    return result.value_or(recover::Turned{"none", "no answer"});
+    return result.value_or(recover::ApplyResult{"none", "no answer"});
   }
   // What HAProxy says to one command.
   std::string tell(const std::string& command) {
@@ -120,15 +121,15 @@ TEST_CASE("a real HAProxy: drained, back with a part of its weight, and back wit
   if (!have_haproxy()) return;
   RealHaproxy h;
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
-  const auto drained = h.turn({.flow = Flow::drained});
+  const auto drained = h.apply({.flow = Flow::drained});
   CHECK_MESSAGE(drained.result == "ok", drained.text);
   CHECK_FALSE(drained.by_others);
   CHECK(h.server_a().starts_with("DRAIN"));
-  const auto some = h.turn({.share = 25, .health = Health::up});
+  const auto some = h.apply({.share = 25, .health = Health::up});
   CHECK_MESSAGE(some.text == "haproxy order/a is in with 25 % of its weight (no check); 2 of 2 servers usable",
                 some.text);
   CHECK(h.server_a() == "no check 25");
-  CHECK(h.turn({.health = Health::up}).result == "ok");
+  CHECK(h.apply({.health = Health::up}).result == "ok");
   CHECK(h.server_a() == "no check 100");
 }
 
@@ -137,15 +138,15 @@ TEST_CASE("a real HAProxy: the last usable server stays, and what a person took 
   RealHaproxy h;
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
   h.tell("set server order/b state maint");
-  CHECK(h.turn({.flow = Flow::drained}).result == "refused");
+  CHECK(h.apply({.flow = Flow::drained}).result == "refused");
   CHECK(h.server_a() == "no check 100");
   h.tell("set server order/b state ready; set server order/a state maint");
-  CHECK(h.turn({.flow = Flow::drained}).by_others);
+  CHECK(h.apply({.flow = Flow::drained}).by_others);
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: none}}");
-  CHECK(h.turn({.flow = Flow::drained}).text ==
+  CHECK(h.apply({.flow = Flow::drained}).text ==
         "haproxy order/none: backend order has no server none; there are: a, b");
   h.use("{haproxy: {socket: " + h.admin() + ", backend: none, server: a}}");
-  CHECK(h.turn({.flow = Flow::drained}).result == "failed");
+  CHECK(h.apply({.flow = Flow::drained}).result == "failed");
 }
 
 TEST_CASE("a real HAProxy obeys what the agent-check says") {
@@ -179,7 +180,7 @@ TEST_CASE("a real HAProxy obeys what the agent-check says") {
       h.loop, [&] { return ::access(h.admin().c_str(), F_OK) == 0; }, seconds{30}));
   h.use("{haproxy_agent: {listen: '127.0.0.1:" + std::to_string(port) + "', in_flight: 0s}}");
   struct Row {
-    Stance stance;
+    DesiredState desired;
     const char* want;
   };
   const Row rows[] = {
@@ -192,8 +193,8 @@ TEST_CASE("a real HAProxy obeys what the agent-check says") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.want);
-    const auto turned = h.turn(row.stance);
-    CHECK_MESSAGE(turned.result == "ok", turned.text);
+    const auto applied = h.apply(row.desired);
+    CHECK_MESSAGE(applied.result == "ok", applied.text);
     std::string seen;
     const std::string want = row.want;
     const bool down = want.starts_with("DOWN");  // with what weight is HAProxy's affair

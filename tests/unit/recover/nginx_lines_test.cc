@@ -64,7 +64,7 @@ TEST_CASE("a server line follows drains, the service's health and the share of a
   struct Row {
     std::string name;
     const char* before;
-    recover::Stance to;
+    recover::DesiredState to;
     std::string want;
   };
   const Row rows[] = {
@@ -120,7 +120,7 @@ TEST_CASE("a server line follows drains, the service's health and the share of a
     CAPTURE(row.name);
     auto servers = traffic::parse_servers(with_scale(row.before), "order.conf");
     REQUIRE(servers.has_value());
-    const auto after = traffic::turned(upstream(), *std::move(servers), row.to, "order");
+    const auto after = traffic::desired_servers(upstream(), *std::move(servers), row.to, "order");
     REQUIRE(after.has_value());
     CHECK(lines_of(*after) == with_scale(row.want));
   }
@@ -129,13 +129,13 @@ TEST_CASE("a server line follows drains, the service's health and the share of a
 TEST_CASE("the last server that is left stays in, whatever its health") {
   const auto servers = traffic::parse_servers("server 10.0.0.1:80 weight=3;\nserver 10.0.0.2:80 down;\n", "order.conf");
   REQUIRE(servers.has_value());
-  const auto alone = traffic::turned(upstream(), *servers, {.health = Health::down}, "order");
+  const auto alone = traffic::desired_servers(upstream(), *servers, {.health = Health::down}, "order");
   REQUIRE_FALSE(alone.has_value());
   CHECK(alone.error().text ==
         "0 of 2 servers of upstream order would be live and there must be 1; 10.0.0.1:80 stays in");
   const auto both = traffic::parse_servers("server 10.0.0.1:80;\nserver 10.0.0.2:80;\n", "order.conf");
   REQUIRE(both.has_value());
-  CHECK_FALSE(traffic::turned(upstream(2), *both, {.flow = Flow::drained}, "order").has_value());
+  CHECK_FALSE(traffic::desired_servers(upstream(2), *both, {.flow = Flow::drained}, "order").has_value());
 }
 
 TEST_CASE("a drain waits for old workers that still answer, and no longer than in_flight") {
@@ -163,8 +163,8 @@ TEST_CASE("a drain waits for old workers that still answer, and no longer than i
     REQUIRE(base::write_file_atomically(settings.pid_file, std::to_string(::getpid()) + "\n"));
     Worker old_worker;
     std::string result;
-    const auto turn = nginx.turn(settings, {.flow = Flow::drained}, "order", loop.now() + seconds{60},
-                                 [&](recover::Turned r) { result = r.result + ": " + r.text; });
+    const auto handle = nginx.apply(settings, {.flow = Flow::drained}, "order", loop.now() + seconds{60},
+                                    [&](recover::ApplyResult r) { result = r.result + ": " + r.text; });
     loop.run_due();
     Worker new_worker;
     systemd.jobs.answer(base::Result<std::string>("done"));

@@ -75,13 +75,13 @@ class RealNginx {
   }
   std::string servers() const { return base::read_file(settings.file).value_or("none"); }
 
-  recover::Turned turn(Flow to) {
-    std::optional<recover::Turned> result;
-    const auto handle = nginx.turn(settings, {.flow = to}, "order", loop.now() + seconds{10},
-                                   [&](recover::Turned r) { result = std::move(r); });
+  recover::ApplyResult apply(Flow to) {
+    std::optional<recover::ApplyResult> result;
+    const auto handle = nginx.apply(settings, {.flow = to}, "order", loop.now() + seconds{10},
+                                    [&](recover::ApplyResult r) { result = std::move(r); });
     fakes::run_until(
         loop, [&] { return result.has_value(); }, seconds{20});
-    return result.value_or(recover::Turned{"none", "no answer"});
+    return result.value_or(recover::ApplyResult{"none", "no answer"});
   }
 
   // Which backends answered ten requests: "ab", "b", "a"; other answers are kept as they are.
@@ -152,11 +152,11 @@ TEST_CASE("a real nginx: drain moves the traffic, undrain brings it back") {
   if (!have_nginx()) return;
   RealNginx n;
   CHECK(n.seen() == "ab");
-  const auto drained = n.turn(Flow::drained);
+  const auto drained = n.apply(Flow::drained);
   CHECK_MESSAGE(drained.result == "ok", drained.text);
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "b"; }));
   CHECK(recover::traffic::left_drained(n.settings, "order"));
-  const auto live = n.turn(Flow::live);
+  const auto live = n.apply(Flow::live);
   CHECK_MESSAGE(live.result == "ok", live.text);
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "ab"; }));
 }
@@ -165,7 +165,7 @@ TEST_CASE("a real nginx: the last live server stays, and the other one goes on")
   if (!have_nginx()) return;
   RealNginx n;
   n.write("order.servers", "server " + n.settings.self + ";\nserver " + n.settings.peers[0].address + " down;\n");
-  CHECK(n.turn(Flow::drained).result == "refused");
+  CHECK(n.apply(Flow::drained).result == "refused");
   CHECK(n.servers().find(n.settings.self + ";") != std::string::npos);
 }
 
@@ -177,7 +177,7 @@ TEST_CASE("a real nginx: what it refuses is rolled back with its words, and the 
     CAPTURE(tested);
     if (!tested) n.settings.test.clear();  // then the reload itself notices
     n.write("nginx.conf", base::read_file(n.folder + "/nginx.conf").value_or("") + "no_such_directive;\n");
-    const auto result = n.turn(Flow::drained);
+    const auto result = n.apply(Flow::drained);
     CHECK(result.result == "failed");
     CHECK(result.text.find("unknown directive \"no_such_directive\"") != std::string::npos);
     CHECK(n.servers() == before);
@@ -188,13 +188,13 @@ TEST_CASE("a real nginx: what it refuses is rolled back with its words, and the 
 TEST_CASE("a real nginx: an agent that died while drained leaves a file from which the next one undrains") {
   if (!have_nginx()) return;
   RealNginx n;
-  REQUIRE(n.turn(Flow::drained).result == "ok");
+  REQUIRE(n.apply(Flow::drained).result == "ok");
   // A crash between the writing of the undrained file and the reload.
   n.write("order.servers.prev", n.servers());
   n.write("order.servers", "server " + n.settings.self + ";\nserver " + n.settings.peers[0].address + ";\n");
   REQUIRE(fakes::run_until(n.loop, [&] { return n.seen() == "b"; }));
   REQUIRE(recover::traffic::left_drained(n.settings, "order"));
-  CHECK(n.turn(Flow::live).result == "ok");
+  CHECK(n.apply(Flow::live).result == "ok");
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "ab"; }));
   CHECK_FALSE(recover::traffic::left_drained(n.settings, "order"));
 }

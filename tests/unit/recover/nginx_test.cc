@@ -32,9 +32,9 @@ struct Upstream {
   }
   ~Upstream() { std::filesystem::remove_all(folder); }
 
-  void turn(Flow to, const std::string& service = "order") {
-    handles.push_back(nginx.turn(settings, {.flow = to}, service, loop.now() + seconds{10},
-                                 [this](recover::Turned r) { results.push_back(r.result + ": " + r.text); }));
+  void apply(Flow to, const std::string& service = "order") {
+    handles.push_back(nginx.apply(settings, {.flow = to}, service, loop.now() + seconds{10},
+                                  [this](recover::ApplyResult r) { results.push_back(r.result + ": " + r.text); }));
     loop.run_due();
   }
   void test_ends(int code, const std::string& says = "") {
@@ -45,7 +45,7 @@ struct Upstream {
   }
   void reload_ends(const std::string& result) { systemd.jobs.answer(base::Result<std::string>(result)); }
   void good_turn(Flow to) {
-    turn(to);
+    apply(to);
     test_ends(0);
     reload_ends("done");
   }
@@ -74,7 +74,7 @@ const std::string kDrained = kHead +
 
 TEST_CASE("a drain writes the file, keeps the old one until nginx has taken it, tests and reloads") {
   Upstream u;
-  u.turn(Flow::drained);
+  u.apply(Flow::drained);
   CHECK(u.content() == kDrained);
   CHECK(u.content(".prev") == kLive);
   CHECK(u.spawner.desk.last().argv == std::vector<std::string>{"/usr/sbin/nginx", "-t"});
@@ -110,7 +110,7 @@ TEST_CASE("a test or a reload that fails brings the old file back with the reaso
     CAPTURE(row.want);
     Upstream u;
     REQUIRE(base::write_file_atomically(u.settings.file, kLive));
-    u.turn(Flow::drained);
+    u.apply(Flow::drained);
     REQUIRE(u.content() == kDrained);
     u.test_ends(row.test, "[emerg] unexpected \"}\"\nmore");
     if (row.test == 0) u.reload_ends(row.reload);
@@ -141,7 +141,7 @@ TEST_CASE("too few servers left is a refusal, and nothing is touched") {
     Upstream u;
     u.settings.min_live = row.min_live;
     REQUIRE(base::write_file_atomically(u.settings.file, row.file));
-    u.turn(Flow::drained);
+    u.apply(Flow::drained);
     CHECK(u.results == std::vector<std::string>{row.want});
     CHECK(u.content() == row.file);
     CHECK(u.content(".prev") == "none");
@@ -152,7 +152,7 @@ TEST_CASE("too few servers left is a refusal, and nothing is touched") {
 TEST_CASE("a file that somebody else wrote is refused and left alone") {
   Upstream u;
   REQUIRE(base::write_file_atomically(u.settings.file, "include /etc/passwd;\n"));
-  u.turn(Flow::drained);
+  u.apply(Flow::drained);
   REQUIRE(u.results.size() == 1);
   CHECK(u.results[0].starts_with("refused: " + u.settings.file + ":1: 'include' is not `server`; "));
   CHECK(u.content() == "include /etc/passwd;\n");
@@ -177,9 +177,9 @@ TEST_CASE("turns that wait are done with one reload, and reloads are two seconds
   traffic::NginxUpstream other = u.settings;
   other.file = u.folder + "/cart.conf";
   other.upstream = "cart";
-  u.turn(Flow::live);
-  u.handles.push_back(u.nginx.turn(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
-                                   [&](recover::Turned r) { u.results.push_back(r.result + ": " + r.text); }));
+  u.apply(Flow::live);
+  u.handles.push_back(u.nginx.apply(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+                                    [&](recover::ApplyResult r) { u.results.push_back(r.result + ": " + r.text); }));
   u.loop.advance(milliseconds{1999});
   CHECK(u.spawner.desk.asked().size() == 1);
   CHECK(u.content() == kDrained);
@@ -197,11 +197,11 @@ TEST_CASE("what already is needs no reload, and a turn that was dropped before i
   Upstream u;
   u.good_turn(Flow::drained);
   u.loop.advance(seconds{3});
-  u.turn(Flow::drained);
+  u.apply(Flow::drained);
   CHECK(u.results.back() == "ok: nginx upstream order: 10.0.0.1:80 is out; 2 of 3 servers live, as before");
   CHECK(u.spawner.desk.asked().size() == 1);
   u.good_turn(Flow::live);
-  u.turn(Flow::drained);  // waits: the last reload has just been
+  u.apply(Flow::drained);  // waits: the last reload has just been
   u.handles.back().reset();
   u.loop.advance(minutes{1});
   CHECK(u.content() == kLive);
@@ -209,7 +209,7 @@ TEST_CASE("what already is needs no reload, and a turn that was dropped before i
 
 TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whatever the file says") {
   Upstream u;
-  u.turn(Flow::drained);
+  u.apply(Flow::drained);
   REQUIRE(u.content(".prev") == kLive);
   fakes::FakeSystemd systemd{u.loop};
   fakes::FakeSpawner spawner{u.loop};
@@ -218,8 +218,8 @@ TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whateve
   REQUIRE(base::write_file_atomically(u.settings.file, kLive));
   CHECK(traffic::left_drained(u.settings, "order"));
   std::string said;
-  const auto handle = next.turn(u.settings, {.flow = Flow::live}, "order", u.loop.now() + seconds{10},
-                                [&](const recover::Turned& r) { said = r.result; });
+  const auto handle = next.apply(u.settings, {.flow = Flow::live}, "order", u.loop.now() + seconds{10},
+                                 [&](const recover::ApplyResult& r) { said = r.result; });
   u.loop.run_due();
   os::Finished good;
   good.exit_code = 0;
@@ -232,7 +232,7 @@ TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whateve
 TEST_CASE("without new workers a reload that said it succeeded is undone") {
   Upstream u;
   u.settings.pid_file = u.folder + "/nginx.pid";  // never there: so no worker is ever seen
-  u.turn(Flow::drained);
+  u.apply(Flow::drained);
   u.test_ends(0);
   u.reload_ends("done");
   u.loop.advance(seconds{6});
@@ -393,12 +393,12 @@ TEST_CASE("of two turns that end together the second is silent if the first one'
     std::vector<std::string> told;
     loop::Handle second;
     const loop::Handle first =
-        u.nginx.turn(u.settings, {.flow = row.to}, "order", u.loop.now() + seconds{10}, [&](recover::Turned r) {
+        u.nginx.apply(u.settings, {.flow = row.to}, "order", u.loop.now() + seconds{10}, [&](recover::ApplyResult r) {
           told.push_back("first " + r.result);
           second.reset();
         });
-    second = u.nginx.turn(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
-                          [&](recover::Turned r) { told.push_back("second " + r.result); });
+    second = u.nginx.apply(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+                           [&](recover::ApplyResult r) { told.push_back("second " + r.result); });
     u.loop.advance(seconds{3});
     u.test_ends(row.test, "[emerg]");
     if (row.test == 0) u.reload_ends("done");

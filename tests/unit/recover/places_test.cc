@@ -17,8 +17,8 @@
 #include "recover/traffic/traffic.h"
 
 using model::Health;
+using recover::DesiredState;
 using recover::Flow;
-using recover::Stance;
 using std::chrono::seconds;
 
 namespace {
@@ -36,15 +36,15 @@ struct Site {
   }
   ~Site() { std::filesystem::remove_all(folder); }
 
-  void begin(const Stance& to) {
+  void begin(const DesiredState& to) {
     said.clear();
-    handle = adapter->turn(to, loop.now() + seconds{30}, [this](const recover::Turned& t) {
+    handle = adapter->apply(to, loop.now() + seconds{30}, [this](const recover::ApplyResult& t) {
       said = t.result + ": " + t.text;
       by_others = t.by_others;
     });
     loop.run_due();
   }
-  std::string turn(const Stance& to) {
+  std::string apply(const DesiredState& to) {
     begin(to);
     return said;
   }
@@ -77,8 +77,8 @@ struct Site {
   bool by_others = false;
 };
 
-const Stance kDrained{.flow = Flow::drained};
-const Stance kUp{.health = Health::up};
+const DesiredState kDrained{.flow = Flow::drained};
+const DesiredState kUp{.health = Health::up};
 
 std::string stat(const std::string& a, const std::string& b) {
   return "# pxname,svname,qcur,scur,status,weight,\norder,a,0," + a + ",\norder,b,0," + b + ",\n\n";
@@ -88,7 +88,7 @@ std::string stat(const std::string& a, const std::string& b) {
 
 TEST_CASE("what HAProxy's agent-check is told") {
   struct Row {
-    Stance stance;
+    DesiredState desired;
     recover::traffic::AgentWords words;
     const char* want;
   };
@@ -106,9 +106,9 @@ TEST_CASE("what HAProxy's agent-check is told") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.want);
-    CHECK(recover::traffic::agent_line(row.stance, row.words) == row.want);
+    CHECK(recover::traffic::agent_line(row.desired, row.words) == row.want);
   }
-  const Stance wordy{.health = Health::down, .text = std::string(500, 'x')};
+  const DesiredState wordy{.health = Health::down, .text = std::string(500, 'x')};
   CHECK(recover::traffic::agent_line(wordy, {}) == "down # " + std::string(120, 'x') + "\n");
 }
 
@@ -142,7 +142,8 @@ TEST_CASE("an agent-check that nobody asks, or that cannot listen, says so") {
   CHECK(s.said.starts_with("failed: haproxy agent 127.0.0.1:9199: HAProxy has not asked within 10s") == true);
   const auto second = s.spec->places.at(0)->start({s.loop, s.systemd, s.spawner, s.dialer, s.lines}, "cart");
   std::string said;
-  const auto handle = second->turn(kUp, s.loop.now() + seconds{30}, [&](const recover::Turned& t) { said = t.text; });
+  const auto handle =
+      second->apply(kUp, s.loop.now() + seconds{30}, [&](const recover::ApplyResult& t) { said = t.text; });
   s.loop.run_due();
   CHECK(said == "cannot listen at 127.0.0.1:9199: in use");
 }
@@ -150,11 +151,11 @@ TEST_CASE("an agent-check that nobody asks, or that cannot listen, says so") {
 TEST_CASE("a keepalived track file has one number while the service is in and another while it is out") {
   Site s("{keepalived: {track_file: @/vip, live: 10, out: -20}}");
   const std::string file = s.folder + "/vip";
-  CHECK(s.turn(kUp) == "ok: file " + file + ": '10'");
+  CHECK(s.apply(kUp) == "ok: file " + file + ": '10'");
   CHECK(base::read_file(file).value_or("none") == "10\n");
-  CHECK(s.turn({.health = Health::down}) == "ok: file " + file + ": '-20'");
-  CHECK(s.turn(kUp) == "ok: file " + file + ": '10'");
-  CHECK(s.turn(kDrained) == "ok: file " + file + ": '-20'");
+  CHECK(s.apply({.health = Health::down}) == "ok: file " + file + ": '-20'");
+  CHECK(s.apply(kUp) == "ok: file " + file + ": '10'");
+  CHECK(s.apply(kDrained) == "ok: file " + file + ": '-20'");
   CHECK(base::read_file(file).value_or("none") == "-20\n");
 }
 
@@ -163,15 +164,15 @@ TEST_CASE("a flag file is there while the service is out, or while it is in") {
     CAPTURE(live);
     Site s(std::string("{file: {path: @/flag, present: ") + (live ? "live" : "drained") + "}}");
     const std::string file = s.folder + "/flag";
-    CHECK(s.turn(kUp).starts_with("ok: "));
+    CHECK(s.apply(kUp).starts_with("ok: "));
     CHECK(std::filesystem::exists(file) == live);
-    CHECK(s.turn(kDrained).starts_with("ok: "));
+    CHECK(s.apply(kDrained).starts_with("ok: "));
     CHECK(std::filesystem::exists(file) != live);
-    CHECK(s.turn({.health = Health::down}).starts_with("ok: "));
+    CHECK(s.apply({.health = Health::down}).starts_with("ok: "));
     CHECK(std::filesystem::exists(file) != live);
   }
   Site lost("{file: {path: /nowhere/at/all/flag}}");
-  CHECK(lost.turn(kDrained).starts_with("failed: "));
+  CHECK(lost.apply(kDrained).starts_with("failed: "));
 }
 
 TEST_CASE("HAProxy's statistics are read by the names of their columns") {

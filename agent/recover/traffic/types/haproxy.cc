@@ -73,7 +73,7 @@ class Runtime final : public Adapter {
   Runtime(Settings settings, const TrafficContext& context)
       : settings_(std::move(settings)), scheduler_(context.scheduler), dialer_(context.dialer) {}
 
-  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override {
+  loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override {
     to_ = to;
     deadline_ = deadline;
     done_ = std::move(done);
@@ -155,9 +155,9 @@ class Runtime final : public Adapter {
 
   void drain(const Servers& servers) {
     if (self(servers)->is_out()) {
-      Turned turned{"ok", fmt::format("{} is out already; {}", text(), counts(servers))};
-      turned.by_others = true;
-      return answer(std::move(turned));
+      ApplyResult applied{"ok", fmt::format("{} is out already; {}", text(), counts(servers))};
+      applied.by_others = true;
+      return answer(std::move(applied));
     }
     const int all = static_cast<int>(servers.size()), least = least_live(settings_.min_live, all);
     const int left = usable(servers) - (self(servers)->is_usable() ? 1 : 0);
@@ -200,7 +200,7 @@ class Runtime final : public Adapter {
 
   // The weight before the state: what comes back gets its small share at once.
   void give_back(const Servers&) {
-    const bool whole = to_.share == Stance::kAll;
+    const bool whole = to_.share == DesiredState::kAll;
     if (whole && !weighed_) return ready("");
     tell(fmt::format("set server {} weight {}%", name(), to_.share), [this, whole](const std::string& complaint) {
       weighed_ = !whole && complaint.empty();
@@ -239,18 +239,18 @@ class Runtime final : public Adapter {
   }
 
   void failed(const std::string& why) { answer({"failed", fmt::format("{}: {}", text(), why)}); }
-  void answer(const Turned& turned) {
-    if (const auto done = std::exchange(done_, nullptr)) done(turned);
+  void answer(const ApplyResult& applied) {
+    if (const auto done = std::exchange(done_, nullptr)) done(applied);
   }
 
   Settings settings_;
   loop::Scheduler& scheduler_;
   net::Dialer& dialer_;
-  Stance to_;
-  std::uint64_t number_ = 0;  // of the turn
+  DesiredState to_;
+  std::uint64_t number_ = 0;  // of the change
   base::Instant deadline_{}, leave_by_{};
   bool weighed_ = false;  // has a part of its weight, by us
-  std::function<void(Turned)> done_;
+  std::function<void(ApplyResult)> done_;
   std::function<void(Text)> then_;
   std::string answer_;
   std::unique_ptr<net::Stream> stream_;

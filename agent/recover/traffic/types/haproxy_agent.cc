@@ -1,6 +1,6 @@
 // HAProxy's agent-check: HAProxy asks us, every agent-inter, and is told how the service stands. Works with every
-// HAProxy that can reach the node and says the same again after HAProxy was reloaded. A turn is over when everybody who
-// asks has been told.
+// HAProxy that can reach the node and says the same again after HAProxy was reloaded. A change is over when everybody
+// who asks has been told.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,8 +66,8 @@ class AgentCheck final : public Adapter {
       base::log::error("HAProxy cannot ask for a service", {{"service", service_}, {"error", opened.error().text}});
   }
 
-  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override {
-    stance_ = to;
+  loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override {
+    desired_ = to;
     done_ = std::move(done);
     waits_ = true;
     ++number_;
@@ -99,7 +99,7 @@ class AgentCheck final : public Adapter {
     asked_[peer] = {scheduler_.now(), number_};
     std::erase_if(asked_, [&](const auto& entry) { return scheduler_.now() - entry.second.when > kForgotten; });
     if (waits_ && all_told()) {
-      const bool drains = stance_.flow == Flow::drained;
+      const bool drains = desired_.flow == Flow::drained;
       const std::string text = fmt::format(
           "haproxy agent {}: {} told {}", settings_.listen,
           asked_.size() == 1 ? "one HAProxy was" : fmt::format("{} HAProxies were", asked_.size()), told_text());
@@ -109,15 +109,15 @@ class AgentCheck final : public Adapter {
       });
       limit_.reset();
     }
-    return traffic::agent_line(stance_, settings_.words);
+    return traffic::agent_line(desired_, settings_.words);
   }
 
   bool all_told() const {
-    return std::all_of(asked_.begin(), asked_.end(), [&](const auto& entry) { return entry.second.turn == number_; });
+    return std::all_of(asked_.begin(), asked_.end(), [&](const auto& entry) { return entry.second.change == number_; });
   }
 
   std::string told_text() const {
-    std::string line = traffic::agent_line(stance_, settings_.words);
+    std::string line = traffic::agent_line(desired_, settings_.words);
     line.pop_back();
     return "'" + line + "'";
   }
@@ -125,7 +125,7 @@ class AgentCheck final : public Adapter {
   void give_up() {
     std::string late;
     for (const auto& [peer, last] : asked_)
-      if (last.turn != number_) late += (late.empty() ? "" : ", ") + peer;
+      if (last.change != number_) late += (late.empty() ? "" : ", ") + peer;
     answer({"failed",
             fmt::format("haproxy agent {}: {} has not asked within {}; is `agent-check` on the server line, with "
                         "agent-addr and agent-port of here?",
@@ -133,29 +133,29 @@ class AgentCheck final : public Adapter {
                         base::format_duration(settings_.asked_within))});
   }
 
-  void answer(Turned turned) {
+  void answer(ApplyResult applied) {
     waits_ = false;
-    after_ = scheduler_.after({}, [this, turned = std::move(turned)] { answer_now(turned); });
+    after_ = scheduler_.after({}, [this, applied = std::move(applied)] { answer_now(applied); });
   }
-  void answer_now(const Turned& turned) {
+  void answer_now(const ApplyResult& applied) {
     const loop::Handle own = std::move(after_), limit = std::move(limit_);
-    if (const auto done = std::exchange(done_, nullptr)) done(turned);
+    if (const auto done = std::exchange(done_, nullptr)) done(applied);
   }
 
   Settings settings_;
   std::string service_;
   loop::Scheduler& scheduler_;
   net::LineServer& lines_;
-  Stance stance_;
+  DesiredState desired_;
   struct Asked {
     base::Instant when;
-    std::uint64_t turn;
+    std::uint64_t change;
   };
   std::map<std::string, Asked> asked_;  // last, by peer
-  std::uint64_t number_ = 0;            // of the turn
+  std::uint64_t number_ = 0;            // of the change
   bool waits_ = false;
   base::Instant deadline_{};
-  std::function<void(Turned)> done_;
+  std::function<void(ApplyResult)> done_;
   loop::Handle server_, limit_, after_;
 };
 

@@ -100,8 +100,8 @@ class NginxAdapter final : public Adapter {
  public:
   NginxAdapter(NginxUpstream upstream, std::string service, Nginx& nginx)
       : upstream_(std::move(upstream)), service_(std::move(service)), nginx_(nginx) {}
-  loop::Handle turn(const Stance& to, base::Instant deadline, std::function<void(Turned)> done) override {
-    return nginx_.turn(upstream_, to, service_, deadline, std::move(done));
+  loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override {
+    return nginx_.apply(upstream_, to, service_, deadline, std::move(done));
   }
   bool left_drained() const override { return traffic::left_drained(upstream_, service_); }
 

@@ -1,4 +1,4 @@
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 
 #include <doctest/doctest.h>
 
@@ -15,9 +15,9 @@
 #include "fakes/probe_world.h"
 
 using model::Health;
+using recover::ApplyResult;
+using recover::DesiredState;
 using recover::Flow;
-using recover::Stance;
-using recover::Turned;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -25,23 +25,23 @@ namespace {
 
 enum class Follows { commands, health };
 
-// Load balancers by name, as a test sees them: what each was turned to, and what it will say next.
+// Load balancers by name, as a test sees them: what was applied to each, and what it will say next.
 struct Balancers {
-  std::map<std::string, std::vector<std::string>> turned;
-  std::map<std::string, std::deque<Turned>> next;  // "ok" when there is none
+  std::map<std::string, std::vector<std::string>> applied;
+  std::map<std::string, std::deque<ApplyResult>> next;  // "ok" when there is none
   std::map<std::string, bool> left_drained;
 };
 
-std::string show(const Stance& stance) {
-  if (stance.flow == Flow::drained) return "drained";
-  return std::string(model::to_string(stance.health)) + " " + std::to_string(stance.share);
+std::string show(const DesiredState& desired) {
+  if (desired.flow == Flow::drained) return "drained";
+  return std::string(model::to_string(desired.health)) + " " + std::to_string(desired.share);
 }
 
 struct FakeAdapter final : recover::Adapter {
   FakeAdapter(Balancers& b, std::string n, loop::Scheduler& s) : balancers(b), name(std::move(n)), scheduler(s) {}
-  loop::Handle turn(const Stance& to, base::Instant, std::function<void(Turned)> done) override {
-    balancers.turned[name].push_back(show(to));
-    Turned says{"ok", name + " is " + show(to)};
+  loop::Handle apply(const DesiredState& to, base::Instant, std::function<void(ApplyResult)> done) override {
+    balancers.applied[name].push_back(show(to));
+    ApplyResult says{"ok", name + " is " + show(to)};
     auto& next = balancers.next[name];
     if (!next.empty()) {
       says = next.front();
@@ -67,11 +67,11 @@ struct FakePlace final : recover::TrafficPlace {
   Follows follows;
 };
 
-// The switchboard of a node with one service, order.
+// The traffic controller of a node with one service, order.
 struct Site {
   void start(const std::vector<std::pair<std::string, Follows>>& places) {
-    board =
-        std::make_unique<recover::Switchboard>(recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
+    board = std::make_unique<recover::TrafficController>(recover::TrafficContext{loop, systemd, spawner, dialer, lines},
+                                                         state);
     use(places);
   }
   void use(const std::vector<std::pair<std::string, Follows>>& places) {
@@ -85,10 +85,10 @@ struct Site {
     loop.run_due();
   }
   // What the plan is told.
-  std::string turn(Flow to, base::Millis slow_start = base::Millis{0}) {
+  std::string apply(Flow to, base::Millis slow_start = base::Millis{0}) {
     std::string said = "nothing";
-    const auto handle = board->turn("order", {to, slow_start, loop.now() + seconds{60}},
-                                    [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
+    const auto handle = board->apply("order", {to, slow_start, loop.now() + seconds{60}},
+                                     [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
     loop.advance(milliseconds{100});
     return said;
   }
@@ -96,7 +96,7 @@ struct Site {
     board->on_health("order", health, text);
     loop.advance(milliseconds{100});
   }
-  std::vector<std::string> take(const std::string& name) { return std::exchange(balancers.turned[name], {}); }
+  std::vector<std::string> take(const std::string& name) { return std::exchange(balancers.applied[name], {}); }
   std::string record() {
     const auto found = state.durable().find(state::Table::traffic);
     return found == state.durable().end() || found->second.empty() ? "" : found->second.begin()->second;
@@ -110,7 +110,7 @@ struct Site {
   fakes::FakeLines lines;
   fakes::FakeState state{loop};
   Balancers balancers;
-  std::unique_ptr<recover::Switchboard> board;
+  std::unique_ptr<recover::TrafficController> board;
 };
 using Seen = Site::Seen;
 
@@ -119,10 +119,10 @@ using Seen = Site::Seen;
 TEST_CASE("all places of a service are turned, and nothing is noted any more when all are back") {
   Site s;
   s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
-  CHECK(s.turn(Flow::drained) == "ok: nginx is drained; haproxy is drained");
+  CHECK(s.apply(Flow::drained) == "ok: nginx is drained; haproxy is drained");
   CHECK(s.record() == R"({"by_others":[],"drained":true,"slow_start_ms":0})");
   CHECK(s.board->left_drained("order"));
-  CHECK(s.turn(Flow::live) == "ok: nginx is up 100; haproxy is up 100");
+  CHECK(s.apply(Flow::live) == "ok: nginx is up 100; haproxy is up 100");
   CHECK(s.record() == "");
   CHECK_FALSE(s.board->left_drained("order"));
 }
@@ -131,7 +131,7 @@ TEST_CASE("if one place cannot be drained, those that were are put back, and the
   Site s;
   s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
   s.balancers.next["haproxy"] = {{"refused", "haproxy: the last server stays"}};
-  CHECK(s.turn(Flow::drained) == "refused: haproxy: the last server stays");
+  CHECK(s.apply(Flow::drained) == "refused: haproxy: the last server stays");
   CHECK(s.take("nginx") == Seen{"drained", "up 100"});
   CHECK(s.take("haproxy") == Seen{"drained"});
   CHECK(s.record() == "");
@@ -142,23 +142,23 @@ TEST_CASE("nothing is drained before it is durable") {
   Site s;
   s.start({{"nginx", Follows::commands}});
   s.state.failing = true;
-  CHECK(s.turn(Flow::drained) == "failed: nothing was turned, as it could not be noted: no space left on device");
+  CHECK(s.apply(Flow::drained) == "failed: nothing was turned, as it could not be noted: no space left on device");
   CHECK(s.take("nginx") == Seen{});
   s.state.failing = false;
   s.state.on_durable = [&] {
     if (s.state.commits == 1) CHECK(s.take("nginx") == Seen{});
   };
-  CHECK(s.turn(Flow::drained) == "ok: nginx is drained");
+  CHECK(s.apply(Flow::drained) == "ok: nginx is drained");
 }
 
 TEST_CASE("an undrain that fails leaves the service known as drained, and the next one mends it") {
   Site s;
   s.start({{"nginx", Follows::commands}});
-  s.turn(Flow::drained);
+  s.apply(Flow::drained);
   s.balancers.next["nginx"] = {{"failed", "nginx: no"}};
-  CHECK(s.turn(Flow::live) == "failed: nginx: no");
+  CHECK(s.apply(Flow::live) == "failed: nginx: no");
   CHECK(s.board->left_drained("order"));
-  CHECK(s.turn(Flow::live) == "ok: nginx is up 100");
+  CHECK(s.apply(Flow::live) == "ok: nginx is up 100");
   CHECK_FALSE(s.board->left_drained("order"));
 }
 
@@ -166,11 +166,11 @@ TEST_CASE("what somebody else took out is not put back") {
   Site s;
   s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});
   s.balancers.next["haproxy"] = {{"ok", "haproxy is out already", true}};
-  CHECK(s.turn(Flow::drained) == "ok: haproxy is out already; nginx is drained");
+  CHECK(s.apply(Flow::drained) == "ok: haproxy is out already; nginx is drained");
   CHECK(s.record() == R"({"by_others":["haproxy"],"drained":true,"slow_start_ms":0})");
   s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});  // also by the next agent
   s.take("haproxy");
-  CHECK(s.turn(Flow::live) == "ok: haproxy stays out: it was not fettle that took it out; nginx is up 100");
+  CHECK(s.apply(Flow::live) == "ok: haproxy stays out: it was not fettle that took it out; nginx is up 100");
   CHECK(s.take("haproxy") == Seen{});
   CHECK(s.record() == "");
 }
@@ -184,11 +184,11 @@ TEST_CASE("a place that follows the health is turned with it, one that takes com
   s.health(Health::up);
   CHECK(s.take("agent") == Seen{"up 100", "down 100", "up 100"});
   CHECK(s.take("haproxy") == Seen{});
-  s.turn(Flow::drained);
+  s.apply(Flow::drained);
   s.health(Health::down);
   s.health(Health::up);
   CHECK(s.take("agent") == Seen{"drained"});
-  s.turn(Flow::live);
+  s.apply(Flow::live);
   CHECK(s.take("agent") == Seen{"up 100"});
 }
 
@@ -213,10 +213,10 @@ TEST_CASE("a slow start gives the weight back in steps, and is over when all pla
   Site s;
   s.start({{"nginx", Follows::commands}, {"agent", Follows::health}});
   s.health(Health::up);
-  s.turn(Flow::drained);
+  s.apply(Flow::drained);
   s.take("nginx");
   s.take("agent");
-  CHECK(s.turn(Flow::live, seconds{40}) == "ok: nginx is up 10; agent is up 10; all of it after 40s");
+  CHECK(s.apply(Flow::live, seconds{40}) == "ok: nginx is up 10; agent is up 10; all of it after 40s");
   CHECK(s.record() == R"({"by_others":[],"drained":false,"slow_start_ms":40000})");
   CHECK_FALSE(s.board->left_drained("order"));
   s.loop.advance(seconds{10});
@@ -231,8 +231,8 @@ TEST_CASE("a failure in a slow start takes it back to its first share, and it be
   Site s;
   s.start({{"nginx", Follows::commands}});
   s.health(Health::up);
-  s.turn(Flow::drained);
-  s.turn(Flow::live, seconds{40});
+  s.apply(Flow::drained);
+  s.apply(Flow::live, seconds{40});
   s.loop.advance(seconds{20});
   s.take("nginx");
   s.health(Health::down);
@@ -246,10 +246,10 @@ TEST_CASE("a failure in a slow start takes it back to its first share, and it be
 TEST_CASE("a drain ends a slow start") {
   Site s;
   s.start({{"nginx", Follows::commands}});
-  s.turn(Flow::drained);
-  s.turn(Flow::live, seconds{40});
+  s.apply(Flow::drained);
+  s.apply(Flow::live, seconds{40});
   s.take("nginx");
-  s.turn(Flow::drained);
+  s.apply(Flow::drained);
   s.loop.advance(seconds{60});
   CHECK(s.take("nginx") == Seen{"drained"});
 }
@@ -257,13 +257,13 @@ TEST_CASE("a drain ends a slow start") {
 TEST_CASE("an agent that dies leaves a record: the next one knows of the drain, and begins the slow start anew") {
   Site s;
   s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
-  s.turn(Flow::drained);
+  s.apply(Flow::drained);
   s.take("agent");
   s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
   s.loop.advance(seconds{1});
   CHECK(s.board->left_drained("order"));
   CHECK(s.take("agent") == Seen{"drained"});  // said at once, and not "up" in between
-  s.turn(Flow::live, seconds{40});
+  s.apply(Flow::live, seconds{40});
   s.loop.advance(seconds{20});
   s.take("haproxy");
   s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
@@ -278,7 +278,7 @@ TEST_CASE("what the load balancer itself says of a drain counts without a record
   s.balancers.left_drained["nginx"] = true;
   s.start({{"nginx", Follows::commands}});
   CHECK(s.board->left_drained("order"));
-  s.turn(Flow::live);
+  s.apply(Flow::live);
   CHECK_FALSE(s.board->left_drained("order"));
 }
 
@@ -286,8 +286,8 @@ TEST_CASE("a reload in the middle of a turn waits for its end, and the drained s
   Site s;
   s.start({{"nginx", Follows::commands}});
   std::string said;
-  const auto handle = s.board->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                                    [&](const recover::ActionResult& r) { said = r.result; });
+  const auto handle = s.board->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                                     [&](const recover::ActionResult& r) { said = r.result; });
   s.loop.run_due();
   s.use({{"agent", Follows::health}});
   CHECK(s.take("agent") == Seen{});
@@ -300,13 +300,13 @@ TEST_CASE("a service without traffic is refused, and a dropped Handle is silent"
   Site s;
   s.start({{"nginx", Follows::commands}});
   std::string said;
-  const auto refused = s.board->turn("cart", {}, [&](const recover::ActionResult& r) { said = r.text; });
+  const auto refused = s.board->apply("cart", {}, [&](const recover::ActionResult& r) { said = r.text; });
   s.loop.run_due();
   CHECK(said == "no traffic was moved: cart has no `traffic` in the configuration");
   said.clear();
   s.board
-      ->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-             [&](const recover::ActionResult& r) { said = r.text; })
+      ->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+              [&](const recover::ActionResult& r) { said = r.text; })
       .reset();
   s.loop.advance(seconds{1});
   CHECK(said == "");
@@ -321,20 +321,20 @@ TEST_CASE(
   s.board->on_health("order", Health::up, "");
   s.loop.advance(seconds{1});
   SUBCASE("drained") {
-    s.turn(Flow::drained);
+    s.apply(Flow::drained);
     s.board->replace({});
     s.loop.advance(seconds{1});
     CHECK(s.board->all_left_drained() == std::vector<std::string>{"order"});
-    s.turn(Flow::live);
+    s.apply(Flow::live);
   }
   SUBCASE("out for its health, which nobody follows any more") {
     s.board->on_health("order", Health::down, "refused");
     s.loop.advance(seconds{1});
-    CHECK(s.balancers.turned["nginx"].back().starts_with("down"));
+    CHECK(s.balancers.applied["nginx"].back().starts_with("down"));
     s.board->replace({});
   }
   s.loop.advance(seconds{1});
-  CHECK(s.balancers.turned["nginx"].back() == "up 100");
+  CHECK(s.balancers.applied["nginx"].back() == "up 100");
   CHECK(s.board->statuses().empty());
   CHECK(s.board->all_left_drained().empty());
 }
@@ -351,10 +351,10 @@ TEST_CASE(
     Site s;
     s.start({{"nginx", Follows::commands}});
     std::string said, later;
-    auto first = s.board->turn("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                               [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
-    const auto second = s.board->turn("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
-                                      [&](const recover::ActionResult& r) { later += r.result; });
+    auto first = s.board->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                                [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
+    const auto second = s.board->apply("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
+                                       [&](const recover::ActionResult& r) { later += r.result; });
     if (row.dropped) first.reset();  // in the turn in which it was superseded
     s.loop.advance(seconds{1});
     CHECK(said == row.want);

@@ -1,18 +1,18 @@
-#include "recover/traffic/switchboard.h"
+#include "recover/traffic/traffic_controller.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
-#include "recover/traffic/switchboard_rep.h"
+#include "recover/traffic/traffic_controller_rep.h"
 
 namespace recover {
 
-Switchboard::Switchboard(TrafficContext context, state::State& state)
+TrafficController::TrafficController(TrafficContext context, state::State& state)
     : rep_(std::make_shared<Rep>(std::move(context), state)) {}
-Switchboard::~Switchboard() = default;
+TrafficController::~TrafficController() = default;
 
-void Switchboard::replace(std::vector<std::unique_ptr<const TrafficSpec>> services) {
+void TrafficController::replace(std::vector<std::unique_ptr<const TrafficSpec>> services) {
   std::set<std::string> kept;
   for (auto& spec : services) {
     if (!spec) continue;
@@ -30,20 +30,20 @@ void Switchboard::replace(std::vector<std::unique_ptr<const TrafficSpec>> servic
   for (auto it = rep_->entries.begin(); it != rep_->entries.end();) {
     Rep::Entry& entry = *it->second;
     const bool gone = !kept.contains(it->first);
-    const bool stays = gone && (entry.busy() || Rep::owes(entry));
-    if (stays) rep_->dismiss(entry);
+    const bool stays = gone && (entry.busy() || Rep::has_pending_undrain(entry));
+    if (stays) rep_->retire(entry);
     if (gone && !stays) it = rep_->entries.erase(it);
     else ++it;
   }
-  rep_->take_up_orphans();
+  rep_->adopt_orphans();
 }
 
-void Switchboard::on_health(const std::string& service, model::Health health, const std::string& text) {
+void TrafficController::on_health(const std::string& service, model::Health health, const std::string& text) {
   if (Rep::Entry* entry = rep_->find(service)) rep_->on_health(*entry, health, text);
 }
 
-loop::Handle Switchboard::turn(const std::string& service, const Command& command,
-                               std::function<void(ActionResult)> done) {
+loop::Handle TrafficController::apply(const std::string& service, const Command& command,
+                                      std::function<void(ActionResult)> done) {
   Rep::Entry* entry = rep_->find(service);
   if (entry == nullptr)
     return rep_->context.scheduler.after({}, [done = std::move(done), service] {
@@ -51,31 +51,31 @@ loop::Handle Switchboard::turn(const std::string& service, const Command& comman
     });
   const std::uint64_t id = rep_->next_id++;
   rep_->command(*entry, command, id, std::move(done));
-  return loop::Handle(std::make_unique<Rep::Place>(rep_, service, id));
+  return loop::Handle(std::make_unique<Rep::Waiter>(rep_, service, id));
 }
 
-bool Switchboard::left_drained(const std::string& service) const {
+bool TrafficController::left_drained(const std::string& service) const {
   const Rep::Entry* entry = rep_->find(service);
-  if (entry == nullptr || entry->order) return false;
-  if (entry->exchange && !entry->next && Rep::owes(*entry)) return true;
-  return entry->away.drained || std::any_of(entry->lines.begin(), entry->lines.end(), [](const auto& line) {
-           return !line->shown && line->adapter->left_drained();
+  if (entry == nullptr || entry->request) return false;
+  if (entry->exchange && !entry->next && Rep::has_pending_undrain(*entry)) return true;
+  return entry->away.drained || std::any_of(entry->targets.begin(), entry->targets.end(), [](const auto& target) {
+           return !target->observed && target->adapter->left_drained();
          });
 }
 
-std::vector<std::string> Switchboard::all_left_drained() const {
+std::vector<std::string> TrafficController::all_left_drained() const {
   std::vector<std::string> out;
   for (const auto& [service, entry] : rep_->entries)
     if (left_drained(service)) out.push_back(service);
   return out;
 }
 
-std::vector<TrafficStatus> Switchboard::statuses() const {
+std::vector<TrafficStatus> TrafficController::statuses() const {
   std::vector<TrafficStatus> out;
   for (const auto& [service, entry] : rep_->entries) {
-    TrafficStatus status{service, entry->stance, {}};
-    for (const auto& line : entry->lines)
-      if (!line->trouble.empty()) status.troubles.push_back(line->place->text() + ": " + line->trouble);
+    TrafficStatus status{service, entry->desired, {}};
+    for (const auto& target : entry->targets)
+      if (!target->trouble.empty()) status.troubles.push_back(target->place->text() + ": " + target->trouble);
     out.push_back(std::move(status));
   }
   return out;
