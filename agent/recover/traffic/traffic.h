@@ -53,7 +53,7 @@ struct TrafficContext {
 struct ApplyResult {
   std::string result;  // ok, failed, refused
   std::string text;
-  bool by_others = false;  // ok, because it was out already; then it is not fettle's to put back
+  bool externally_drained = false;  // ok, because it was out already; then it is not fettle's to put back
 };
 
 // A place in work. Loop thread. Dropping it ends what it runs, not what it has done.

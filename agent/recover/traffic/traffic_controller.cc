@@ -58,7 +58,7 @@ bool TrafficController::left_drained(const std::string& service) const {
   const Rep::Entry* entry = rep_->find(service);
   if (entry == nullptr || entry->request) return false;
   if (entry->exchange && !entry->next && Rep::has_pending_undrain(*entry)) return true;
-  return entry->away.drained || std::any_of(entry->targets.begin(), entry->targets.end(), [](const auto& target) {
+  return entry->record.drained || std::any_of(entry->targets.begin(), entry->targets.end(), [](const auto& target) {
            return !target->observed && target->adapter->left_drained();
          });
 }

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "recover/traffic/away.h"
+#include "recover/traffic/drain_record.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic_controller.h"
 
@@ -47,7 +47,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
   struct Entry {
     std::string service;
     DesiredState desired{};
-    Away away{};
+    DrainRecord record{};
     std::size_t step = 0;  // of the slow start
     loop::Handle ramp{};
     std::unique_ptr<const TrafficSpec> spec, next{};
@@ -111,13 +111,13 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
       // Unknown is not down, and not up either: what is outside stays as it is.
       const bool known = to.flow == Flow::drained || to.health != model::Health::unknown;
       const bool by_itself =
-          (target.place->follows_health() && known) || (entry.away.slow_start.count() > 0 && target.observed);
+          (target.place->follows_health() && known) || (entry.record.slow_start.count() > 0 && target.observed);
       const bool rests = target.retry && target.attempted == to;
       if (target.forced || (by_itself && target.observed != to && !rests)) start_apply(entry, i, to);
     }
-    if (entry.desired.share == DesiredState::kAll && entry.away.slow_start.count() > 0 && !entry.request &&
+    if (entry.desired.share == DesiredState::kAll && entry.record.slow_start.count() > 0 && !entry.request &&
         all_converged(entry)) {
-      entry.away = {};
+      entry.record = {};
       save(entry, nullptr);
       base::log::info("the slow start is over", {{"service", entry.service}});
     }
@@ -150,8 +150,8 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     const std::string name = target.place->text();
     if (applied.result == "ok") {
       const bool was_drained = target.observed && target.observed->flow == Flow::drained;
-      if (applied.by_others && target.attempted.flow == Flow::drained && !was_drained)
-        entry.away.by_others.insert(name);
+      if (applied.externally_drained && target.attempted.flow == Flow::drained && !was_drained)
+        entry.record.externally_drained.insert(name);
       target.observed = target.attempted;
       if (!target.trouble.empty())
         base::log::info("traffic is as it should be again", {{"service", entry.service}, {"text", applied.text}});
@@ -191,7 +191,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
       bool any = false;
       for (const auto& target : entry.targets)
         if (target->observed && target->observed->flow == Flow::drained &&
-            !entry.away.by_others.contains(target->place->text()))
+            !entry.record.externally_drained.contains(target->place->text()))
           target->forced = any = true;
       if (any) return;  // reconcile() follows
     }
@@ -204,21 +204,21 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     const bool live = entry.desired.flow == Flow::live;
     const bool some_out = std::any_of(entry.targets.begin(), entry.targets.end(), [&](const auto& target) {
       return target->observed && target->observed->flow == Flow::drained &&
-             !entry.away.by_others.contains(target->place->text());
+             !entry.record.externally_drained.contains(target->place->text());
     });
     if (live && !(request.command.to == Flow::live && request.failure) && !some_out) {
-      entry.away = {};
-      if (!request.failure) entry.away.slow_start = request.command.slow_start;
-      entry.away.settings = entry.spec->text;
+      entry.record = {};
+      if (!request.failure) entry.record.slow_start = request.command.slow_start;
+      entry.record.settings = entry.spec->text;
     }
     save(entry, nullptr);
-    if (live && entry.away.slow_start.count() > 0) continue_ramp(entry);
+    if (live && entry.record.slow_start.count() > 0) continue_ramp(entry);
     if (!request.done) return;
     if (request.failure) return request.done({request.failure->result, request.failure->text});
     std::string text;
     for (const std::string& one : request.texts) text += (text.empty() ? "" : "; ") + one;
-    if (entry.away.slow_start.count() > 0)
-      text += fmt::format("; all of it after {}", base::format_duration(entry.away.slow_start));
+    if (entry.record.slow_start.count() > 0)
+      text += fmt::format("; all of it after {}", base::format_duration(entry.record.slow_start));
     request.done({"ok", text});
   }
 
@@ -228,13 +228,13 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     const bool live = request.command.to == Flow::live;
     entry.ramp.reset();
     entry.step = 0;
-    if (live) entry.away.slow_start = {};  // an earlier one
+    if (live) entry.record.slow_start = {};  // an earlier one
     entry.desired.flow = request.command.to;
     entry.desired.share = live && request.command.slow_start.count() > 0 ? kShares.front() : DesiredState::kAll;
     for (const auto& target : entry.targets) {
       const std::string name = target->place->text();
       target->awaited = false;
-      target->forced = !(live && entry.away.by_others.contains(name));
+      target->forced = !(live && entry.record.externally_drained.contains(name));
       if (!target->forced) {
         request.texts.push_back(name + " stays out: it was not fettle that took it out");
         target->observed.reset();
@@ -260,13 +260,13 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     });
   }
 
-  // Writes what is away, or that nothing is.
+  // Writes the record, or removes one that says nothing.
   void save(const Entry& entry, std::function<void(base::Result<>)> durable) {
     const bool known = state.read(Table::traffic).contains(entry.service);
-    if (entry.away.nothing() && !known && !durable) return;
+    if (entry.record.nothing() && !known && !durable) return;
     std::vector<Change> changes;
-    if (entry.away.nothing()) changes.push_back(Change::remove(Table::traffic, entry.service));
-    else changes.push_back(Change::put(Table::traffic, entry.service, entry.away.to_json()));
+    if (entry.record.nothing()) changes.push_back(Change::remove(Table::traffic, entry.service));
+    else changes.push_back(Change::put(Table::traffic, entry.service, entry.record.to_json()));
     state.commit(std::move(changes), [weak = weak_from_this(), durable = std::move(durable)](base::Result<> result) {
       const auto there = weak.lock();
       if (!there) return;
@@ -285,14 +285,14 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     }
     entry.request = Request{id, what, std::move(done)};
     if (what.to == Flow::live) return begin(entry);
-    entry.away.drained = true;
-    entry.away.settings = entry.spec->text;
-    entry.away.slow_start = {};
+    entry.record.drained = true;
+    entry.record.settings = entry.spec->text;
+    entry.record.slow_start = {};
     save(entry, [this, service = entry.service, id](base::Result<> result) {
       Entry* there = find(service);
       if (there == nullptr || !there->request || there->request->id != id) return;
       if (result) return begin(*there);
-      there->away.drained = there->desired.flow == Flow::drained;
+      there->record.drained = there->desired.flow == Flow::drained;
       there->request->failure =
           ApplyResult{"failed", "nothing was turned, as it could not be noted: " + result.error().text};
       finish(*there);
@@ -305,7 +305,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
   // To the next share, as long as the service is not down.
   void continue_ramp(Entry& entry) {
     if (entry.ramp || entry.desired.share == DesiredState::kAll || entry.desired.health == model::Health::down) return;
-    entry.ramp = context.scheduler.after(entry.away.slow_start / kRampSteps, [this, service = entry.service] {
+    entry.ramp = context.scheduler.after(entry.record.slow_start / kRampSteps, [this, service = entry.service] {
       Entry* there = find(service);
       if (there == nullptr) return;
       const loop::Handle own = std::move(there->ramp);
@@ -319,7 +319,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
   void on_health(Entry& entry, model::Health health, const std::string& text) {
     entry.desired.health = health;
     entry.desired.text = health == model::Health::down ? text : "";
-    if (entry.away.slow_start.count() > 0 && entry.desired.flow == Flow::live && !entry.request) {
+    if (entry.record.slow_start.count() > 0 && entry.desired.flow == Flow::live && !entry.request) {
       if (health == model::Health::down) {
         entry.ramp.reset();
         entry.step = 0;
@@ -337,7 +337,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     entry.spec = std::move(spec);
     for (const auto& place : entry.spec->places) {
       entry.targets.push_back(std::make_unique<Target>(Target{place.get(), place->start(context, entry.service)}));
-      if (entry.away.slow_start.count() > 0) entry.targets.back()->forced = true;
+      if (entry.record.slow_start.count() > 0) entry.targets.back()->forced = true;
     }
     reconcile(entry);
   }
@@ -348,17 +348,19 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     entry.service = spec->service;
     entries[entry.service] = std::move(owned);
     const auto& table = state.read(Table::traffic);
-    if (const auto left = table.find(entry.service); left != table.end()) entry.away = parse_away(left->second);
-    if (entry.away.drained) entry.desired.flow = Flow::drained;
-    else if (entry.away.slow_start.count() > 0) entry.desired.share = kShares.front();
+    if (const auto left = table.find(entry.service); left != table.end())
+      entry.record = parse_drain_record(left->second);
+    if (entry.record.drained) entry.desired.flow = Flow::drained;
+    else if (entry.record.slow_start.count() > 0) entry.desired.share = kShares.front();
     install(entry, std::move(spec));
-    if (entry.away.slow_start.count() > 0) continue_ramp(entry);
+    if (entry.record.slow_start.count() > 0) continue_ramp(entry);
   }
 
   // What fettle took away and no plan will bring back any more.
   static bool has_pending_undrain(const Entry& entry) {
-    return !entry.away.nothing() || std::any_of(entry.targets.begin(), entry.targets.end(), [&](const auto& target) {
-      return target->observed && target->observed->is_out() && !entry.away.by_others.contains(target->place->text());
+    return !entry.record.nothing() || std::any_of(entry.targets.begin(), entry.targets.end(), [&](const auto& target) {
+      return target->observed && target->observed->is_out() &&
+             !entry.record.externally_drained.contains(target->place->text());
     });
   }
 
@@ -377,8 +379,8 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     for (const auto& [service, text] : table) {
       if (find(service) != nullptr) continue;
       config::Errors errors;
-      const Away away = parse_away(text);
-      auto spec = parse_traffic(service, config::Node::parse(away.settings, "the record of a drain", errors), errors);
+      const DrainRecord record = parse_drain_record(text);
+      auto spec = parse_traffic(service, config::Node::parse(record.settings, "the record of a drain", errors), errors);
       if (spec == nullptr) {
         base::log::error("the service was left without its traffic, and no record says where: look for it",
                          {{"service", service}, {"error", errors.text()}});

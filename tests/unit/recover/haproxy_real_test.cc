@@ -123,7 +123,7 @@ TEST_CASE("a real HAProxy: drained, back with a part of its weight, and back wit
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
   const auto drained = h.apply({.flow = Flow::drained});
   CHECK_MESSAGE(drained.result == "ok", drained.text);
-  CHECK_FALSE(drained.by_others);
+  CHECK_FALSE(drained.externally_drained);
   CHECK(h.server_a().starts_with("DRAIN"));
   const auto some = h.apply({.share = 25, .health = Health::up});
   CHECK_MESSAGE(some.text == "haproxy order/a is in with 25 % of its weight (no check); 2 of 2 servers usable",
@@ -141,7 +141,7 @@ TEST_CASE("a real HAProxy: the last usable server stays, and what a person took 
   CHECK(h.apply({.flow = Flow::drained}).result == "refused");
   CHECK(h.server_a() == "no check 100");
   h.tell("set server order/b state ready; set server order/a state maint");
-  CHECK(h.apply({.flow = Flow::drained}).by_others);
+  CHECK(h.apply({.flow = Flow::drained}).externally_drained);
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: none}}");
   CHECK(h.apply({.flow = Flow::drained}).text ==
         "haproxy order/none: backend order has no server none; there are: a, b");

@@ -40,7 +40,7 @@ struct Site {
     said.clear();
     handle = adapter->apply(to, loop.now() + seconds{30}, [this](const recover::ApplyResult& t) {
       said = t.result + ": " + t.text;
-      by_others = t.by_others;
+      externally_drained = t.externally_drained;
     });
     loop.run_due();
   }
@@ -74,7 +74,7 @@ struct Site {
   std::vector<net::Connected> answered;
   loop::Handle handle;
   std::string said;
-  bool by_others = false;
+  bool externally_drained = false;
 };
 
 const DesiredState kDrained{.flow = Flow::drained};
@@ -217,7 +217,7 @@ TEST_CASE("HAProxy: the last usable server stays, what others took out is theirs
   s.begin(kDrained);
   s.answers("show stat order 4 -1", stat("0,MAINT,100", "0,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is out already; 1 of 2 servers usable");
-  CHECK(s.by_others);
+  CHECK(s.externally_drained);
   s.begin(kDrained);
   s.answers("show stat order 4 -1", stat("0,UP,100", "0,UP,100"));
   s.answers("set server order/a state drain", "Permission denied\n\n");

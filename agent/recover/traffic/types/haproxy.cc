@@ -156,7 +156,7 @@ class Runtime final : public Adapter {
   void drain(const Servers& servers) {
     if (self(servers)->is_out()) {
       ApplyResult applied{"ok", fmt::format("{} is out already; {}", text(), counts(servers))};
-      applied.by_others = true;
+      applied.externally_drained = true;
       return answer(std::move(applied));
     }
     const int all = static_cast<int>(servers.size()), least = least_live(settings_.min_live, all);

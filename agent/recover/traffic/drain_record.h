@@ -9,17 +9,17 @@
 
 namespace recover {
 
-struct Away {
+struct DrainRecord {
   bool drained = false;
-  base::Millis slow_start{0};       // under way
-  std::set<std::string> by_others;  // texts of places that were out already: they are not fettle's to put back
-  std::string settings;             // TrafficSpec::text
+  base::Millis slow_start{0};                // under way
+  std::set<std::string> externally_drained;  // texts of places that were out already: they are not fettle's to put back
+  std::string settings;                      // TrafficSpec::text
 
   bool nothing() const { return !drained && slow_start.count() == 0; }
   std::string to_json() const;
 };
 
 // A record that cannot be read counts as drained: what it was about is given back.
-Away parse_away(const std::string& text);
+DrainRecord parse_drain_record(const std::string& text);
 
 }  // namespace recover
