@@ -151,7 +151,7 @@ void Dispatcher::abort(const std::string& service, const std::string& comment,
   rep_->apply(*a, a->plan->abort(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(*a)));
   std::string said = fmt::format("{} is left alone{}; {}", service,
                                  a->plan->alert_firing() ? " until its alert has resolved" : "", stop_text(*a->plan));
-  rep_->state.commit(rep_->books.budget(*a->plan), [=, done = std::move(done),
+  rep_->state.commit(rep_->store.budget(*a->plan), [=, done = std::move(done),
                                                     said = std::move(said)](base::Result<> result) {
     if (result)
       base::log::info("recovery aborted by a person", {{"service", service}, {"comment", comment}, {"recovery", id}});
@@ -181,7 +181,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
   a.plan->acknowledge();
-  rep_->state.commit(rep_->books.budget(*a.plan), [service, comment, done = std::move(done)](base::Result<> result) {
+  rep_->state.commit(rep_->store.budget(*a.plan), [service, comment, done = std::move(done)](base::Result<> result) {
     if (result) base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});
     else
       result = base::fail(result.error().kind,

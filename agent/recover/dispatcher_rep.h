@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "recover/action_run.h"
-#include "recover/books.h"
 #include "recover/dispatcher.h"
 #include "recover/firing_alerts.h"
 #include "recover/fresh_look.h"
@@ -21,6 +20,7 @@
 #include "recover/plan/plan.h"
 #include "recover/plan/run.h"
 #include "recover/plan/unit_guards.h"
+#include "recover/recovery_store.h"
 #include "recover/unit_watch.h"
 
 namespace recover {
@@ -51,7 +51,7 @@ struct Dispatcher::Rep {
         world(w),
         random(options.seed),
         started(context.scheduler.now()),
-        books(state, context.scheduler),
+        store(state, context.scheduler),
         node(state, context.scheduler, options.limits),
         maintenance(state, context.scheduler),
         units(context.systemd, context.scheduler),
@@ -64,7 +64,7 @@ struct Dispatcher::Rep {
   World& world;
   base::Random random;
   base::Instant started;
-  Books books;
+  RecoveryStore store;
   NodeLimit node;
   Maintenance maintenance;
   UnitWatch units;
@@ -72,7 +72,7 @@ struct Dispatcher::Rep {
   GiveBack give_back;
   FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
-  Leftovers leftovers{books};
+  Leftovers leftovers{store};
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
   Active* find(const std::string& service) const {
@@ -170,9 +170,9 @@ struct Dispatcher::Rep {
   void carry_out(Active& a, Effect& effect) {
     switch (effect.kind) {
       case Effect::Kind::commit_intent: commit_intent(a); break;
-      case Effect::Kind::commit_close: commit(a, books.close(*a.plan)); break;
-      case Effect::Kind::commit_progress: books.write(books.progress(*a.plan), "progress of a recovery"); break;
-      case Effect::Kind::commit_budget: books.write(books.budget(*a.plan), "a budget"); break;
+      case Effect::Kind::commit_close: commit(a, store.close(*a.plan)); break;
+      case Effect::Kind::commit_progress: store.write(store.progress(*a.plan), "progress of a recovery"); break;
+      case Effect::Kind::commit_budget: store.write(store.budget(*a.plan), "a budget"); break;
       case Effect::Kind::start_action: start_action(a); break;
       case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
       case Effect::Kind::look: look(a, a.spec->depends_on); break;
@@ -186,7 +186,7 @@ struct Dispatcher::Rep {
   }
 
   void commit_intent(Active& a) {
-    std::vector<Change> changes = books.intent(*a.plan);
+    std::vector<Change> changes = store.intent(*a.plan);
     // A dry run takes nothing from those that act.
     if (a.plan->acts() && a.plan->current_step().action->may_heal()) changes.push_back(node.spend(a.spec->service));
     commit(a, std::move(changes));
@@ -233,7 +233,7 @@ struct Dispatcher::Rep {
 
   void blocked(Active& a, const std::string& reason) {
     // Remembered, so that a crash does not forget the alert.
-    if (!a.plan->running()) books.write(books.budget(*a.plan), "a waiting alert");
+    if (!a.plan->running()) store.write(store.budget(*a.plan), "a waiting alert");
     reports.blocked(a.spec->service, reason);
   }
 
@@ -293,7 +293,7 @@ struct Dispatcher::Rep {
     if (same_books) a.plan->adopt(*a.spec);
     else {
       const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
-      a.plan.emplace(*a.spec, books.spent(*a.spec), random);
+      a.plan.emplace(*a.spec, store.spent(*a.spec), random);
       if (waits) a.plan->remember(was_down);
       apply(a, a.plan->health(situation(a)));
     }
@@ -323,7 +323,7 @@ struct Dispatcher::Rep {
     auto owned = std::make_unique<Active>();
     Active& a = *owned;
     a.spec = std::move(spec);
-    a.plan.emplace(*a.spec, books.spent(*a.spec), random);
+    a.plan.emplace(*a.spec, store.spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     follow_unit(a);
     if (const auto was_down = leftovers.waited(a.spec->service)) a.plan->remember(*was_down);

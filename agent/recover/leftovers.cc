@@ -7,16 +7,16 @@
 namespace recover {
 
 void Leftovers::read(FiringAlerts& alerts, Reports& reports) {
-  runs_ = books_.intents();
-  reports.take_up(books_.reports());
-  for (const auto& [service, wanted] : books_.waiting()) {
+  runs_ = store_.intents();
+  reports.take_up(store_.reports());
+  for (const auto& [service, wanted] : store_.waiting()) {
     waiting_.emplace(service, wanted.was_down);
     alerts.remember(wanted.alert);
   }
 }
 
 std::optional<Run> Leftovers::run_of(const PlanSpec& spec) {
-  const auto left = runs_.extract(Books::key_of(spec));
+  const auto left = runs_.extract(RecoveryStore::key_of(spec));
   if (left.empty()) return std::nullopt;
   auto run = parse_run(left.mapped());
   if (run) {
@@ -26,7 +26,7 @@ std::optional<Run> Leftovers::run_of(const PlanSpec& spec) {
   }
   base::log::error("an unfinished recovery is dropped: its record is unreadable; its attempt stays counted",
                    {{"service", spec.service}, {"error", run.error().text}});
-  books_.write(books_.orphan(Books::key_of(spec), std::nullopt), "the end of a recovery");
+  store_.write(store_.orphan(RecoveryStore::key_of(spec), std::nullopt), "the end of a recovery");
   return std::nullopt;
 }
 
@@ -39,7 +39,7 @@ std::optional<bool> Leftovers::waited(const std::string& service) {
 std::vector<std::string> Leftovers::acting(const std::string& but) const {
   std::vector<std::string> names;
   for (const auto& [key, run] : runs_)
-    if (!Books::is_dry_run(key) && key != but) names.push_back(key);
+    if (!RecoveryStore::is_dry_run(key) && key != but) names.push_back(key);
   return names;
 }
 
@@ -54,7 +54,7 @@ bool Leftovers::close(base::WallTime now, Reports& reports) {
       report = std::move(run->report);
     }
     base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
-    books_.write(books_.orphan(key, report), "the end of a recovery");
+    store_.write(store_.orphan(key, report), "the end of a recovery");
   }
   return !runs.empty();
 }

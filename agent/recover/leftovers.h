@@ -8,17 +8,17 @@
 #include <vector>
 
 #include "base/time.h"
-#include "recover/books.h"
 #include "recover/firing_alerts.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/plan/run.h"
+#include "recover/recovery_store.h"
 #include "recover/reports.h"
 
 namespace recover {
 
 class Leftovers {
  public:
-  explicit Leftovers(Books& books) : books_(books) {}
+  explicit Leftovers(RecoveryStore& store) : store_(store) {}
 
   void read(FiringAlerts& alerts, Reports& reports);
   // Once per plan. A run whose record cannot be read is dropped, and its attempt stays counted.
@@ -31,8 +31,8 @@ class Leftovers {
   bool close(base::WallTime now, Reports& reports);
 
  private:
-  Books& books_;
-  std::map<std::string, std::string> runs_;  // by key of the books
+  RecoveryStore& store_;
+  std::map<std::string, std::string> runs_;  // by key of the store
   std::map<std::string, bool> waiting_;
 };
 

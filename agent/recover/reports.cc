@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "recover/books.h"
+#include "recover/recovery_store.h"
 
 namespace recover {
 
@@ -11,7 +11,7 @@ void Reports::say(const model::RecoveryReport& report) {
   const auto found = std::find_if(all_.begin(), all_.end(), [&](const auto& known) { return known.id == report.id; });
   if (found != all_.end()) *found = report;
   else all_.push_front(report);
-  if (all_.size() > Books::kReports) all_.pop_back();
+  if (all_.size() > RecoveryStore::kReports) all_.pop_back();
   if (listener_.on_report) listener_.on_report(report);
 }
 

@@ -4,7 +4,7 @@
 // - A place is held from a run's intent to its end, by enforced runs only. More than one place is the default, because
 //   a service that is stuck in its start would hold up every other one until the limit of its step.
 // - An action counts if it may heal: restarts do, traffic that is moved and people who are told do not. Actions are
-//   counted durably, in the commit of their intent. Dry runs have books of their own.
+//   counted durably, in the commit of their intent. Dry runs have records of their own.
 #pragma once
 
 #include <map>

@@ -58,7 +58,7 @@ TEST_CASE("an alert starts a plan only if it is the one of `when` and of this se
   CHECK(f.said.empty());
 }
 
-TEST_CASE("dry run passes through the same states, touches nothing and keeps books of its own") {
+TEST_CASE("dry run passes through the same states, touches nothing and keeps records of its own") {
   Fixture f;
   f.use(f.plan(recover::Mode::dry_run));
   f.alert("ServiceDown");

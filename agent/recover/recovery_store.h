@@ -1,5 +1,5 @@
 // What of recovery is durable, under which key and in which commit: budgets, intents, alerts that wait, reports. Dry
-// run keeps books of its own, so that it spends nothing that enforce would miss. Loop thread.
+// run keeps records of its own, so that it spends nothing that enforce would miss. Loop thread.
 #pragma once
 
 #include <deque>
@@ -19,11 +19,11 @@
 
 namespace recover {
 
-class Books {
+class RecoveryStore {
  public:
   static constexpr std::size_t kReports = 100;  // so many of those that ended are kept
 
-  Books(state::State& state, loop::Scheduler& scheduler) : state_(state), scheduler_(scheduler) {}
+  RecoveryStore(state::State& state, loop::Scheduler& scheduler) : state_(state), scheduler_(scheduler) {}
 
   // Under which its budget and its intents are kept.
   static std::string key_of(const PlanSpec& spec);

@@ -1,4 +1,4 @@
-#include "recover/books.h"
+#include "recover/recovery_store.h"
 
 #include <fmt/format.h>
 
@@ -27,13 +27,13 @@ void append(std::vector<Change>& to, std::vector<Change> more) {
 
 }  // namespace
 
-std::string Books::key_of(const PlanSpec& spec) {
+std::string RecoveryStore::key_of(const PlanSpec& spec) {
   return spec.mode == Mode::dry_run ? std::string(kDryRunPrefix) + spec.service : spec.service;
 }
 
-bool Books::is_dry_run(std::string_view key) { return key.starts_with(kDryRunPrefix); }
+bool RecoveryStore::is_dry_run(std::string_view key) { return key.starts_with(kDryRunPrefix); }
 
-Spent Books::spent(const PlanSpec& spec) const {
+Spent RecoveryStore::spent(const PlanSpec& spec) const {
   const auto& table = state_.read(Table::budgets);
   const auto found = table.find(key_of(spec));
   if (found == table.end()) return {};
@@ -47,7 +47,7 @@ Spent Books::spent(const PlanSpec& spec) const {
   return all_used(spec.budget, scheduler_.now());
 }
 
-std::deque<model::RecoveryReport> Books::reports() const {
+std::deque<model::RecoveryReport> RecoveryStore::reports() const {
   std::deque<model::RecoveryReport> out;
   for (const auto& [key, text] : state_.read(Table::recoveries)) {
     if (!key.starts_with(kReportPrefix)) continue;
@@ -57,7 +57,7 @@ std::deque<model::RecoveryReport> Books::reports() const {
   return out;
 }
 
-std::map<std::string, Run> Books::waiting() const {
+std::map<std::string, Run> RecoveryStore::waiting() const {
   std::map<std::string, Run> out;
   for (const auto& [key, text] : state_.read(Table::recoveries)) {
     if (!key.starts_with(kWaitingPrefix)) continue;
@@ -66,7 +66,7 @@ std::map<std::string, Run> Books::waiting() const {
   return out;
 }
 
-std::vector<Change> Books::budget(const Plan& plan) const {
+std::vector<Change> RecoveryStore::budget(const Plan& plan) const {
   const PlanSpec& spec = plan.spec();
   std::vector<Change> changes{Change::put(Table::budgets, key_of(spec),
                                           to_json(plan.spent_to_commit(), scheduler_.now(), scheduler_.wall_now()))};
@@ -79,30 +79,31 @@ std::vector<Change> Books::budget(const Plan& plan) const {
   return changes;
 }
 
-std::vector<Change> Books::progress(const Plan& plan) const {
+std::vector<Change> RecoveryStore::progress(const Plan& plan) const {
   return {Change::put(Table::intents, key_of(plan.spec()), to_json(plan.run()))};
 }
 
-std::vector<Change> Books::intent(const Plan& plan) const {
+std::vector<Change> RecoveryStore::intent(const Plan& plan) const {
   std::vector<Change> changes = progress(plan);
   append(changes, budget(plan));
   return changes;
 }
 
-std::vector<Change> Books::close(const Plan& plan) const {
+std::vector<Change> RecoveryStore::close(const Plan& plan) const {
   std::vector<Change> changes{Change::remove(Table::intents, key_of(plan.spec()))};
   append(changes, budget(plan));
   keep_report(plan.run().report, changes);
   return changes;
 }
 
-std::vector<Change> Books::orphan(const std::string& key, const std::optional<model::RecoveryReport>& report) const {
+std::vector<Change> RecoveryStore::orphan(const std::string& key,
+                                          const std::optional<model::RecoveryReport>& report) const {
   std::vector<Change> changes{Change::remove(Table::intents, key)};
   if (report) keep_report(*report, changes);
   return changes;
 }
 
-void Books::keep_report(const model::RecoveryReport& report, std::vector<Change>& changes) const {
+void RecoveryStore::keep_report(const model::RecoveryReport& report, std::vector<Change>& changes) const {
   changes.push_back(Change::put(Table::recoveries, report_key(report), to_json(report)));
   const auto& table = state_.read(Table::recoveries);
   std::vector<std::string> kept;
@@ -113,7 +114,7 @@ void Books::keep_report(const model::RecoveryReport& report, std::vector<Change>
     changes.push_back(Change::remove(Table::recoveries, kept[i]));
 }
 
-void Books::write(std::vector<Change> changes, std::string_view what) {
+void RecoveryStore::write(std::vector<Change> changes, std::string_view what) {
   state_.commit(std::move(changes), [what = std::string(what)](base::Result<> result) {
     if (!result) base::log::error("could not write " + what, {{"error", result.error().text}});
   });
