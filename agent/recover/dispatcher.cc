@@ -11,7 +11,7 @@ namespace recover {
 
 Dispatcher::Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener)
     : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, world, std::move(listener))) {
-  rep_->leftovers.read(rep_->alerts, rep_->reports);
+  rep_->unfinished_runs.read(rep_->alerts, rep_->reports);
 }
 
 Dispatcher::~Dispatcher() = default;
@@ -36,7 +36,7 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
   }
-  if (rep_->leftovers.close(rep_->context.scheduler.wall_now(), rep_->reports)) rep_->wake_waiting();
+  if (rep_->unfinished_runs.close(rep_->context.scheduler.wall_now(), rep_->reports)) rep_->wake_waiting();
   rep_->give_back_the_rest();
 }
 

@@ -12,7 +12,6 @@
 #include "recover/firing_alerts.h"
 #include "recover/fresh_look.h"
 #include "recover/give_back.h"
-#include "recover/leftovers.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/explain.h"
 #include "recover/plan/guard.h"
@@ -21,6 +20,7 @@
 #include "recover/plan/run.h"
 #include "recover/plan/unit_guards.h"
 #include "recover/recovery_store.h"
+#include "recover/unfinished_runs.h"
 #include "recover/unit_watch.h"
 
 namespace recover {
@@ -72,7 +72,7 @@ struct Dispatcher::Rep {
   GiveBack give_back;
   FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
-  Leftovers leftovers{store};
+  UnfinishedRuns unfinished_runs{store};
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
   Active* find(const std::string& service) const {
@@ -125,7 +125,7 @@ struct Dispatcher::Rep {
     std::vector<std::string> names;
     for (const auto& [service, other] : active)
       if (other.get() != &asking && other->plan->takes_place()) names.push_back(service);
-    for (std::string& name : leftovers.acting(asking.spec->service)) names.push_back(std::move(name));
+    for (std::string& name : unfinished_runs.acting(asking.spec->service)) names.push_back(std::move(name));
     return names;
   }
 
@@ -326,9 +326,9 @@ struct Dispatcher::Rep {
     a.plan.emplace(*a.spec, store.spent(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     follow_unit(a);
-    if (const auto was_down = leftovers.waited(a.spec->service)) a.plan->remember(*was_down);
+    if (const auto was_down = unfinished_runs.waited(a.spec->service)) a.plan->remember(*was_down);
     apply(a, a.plan->health(situation(a)));
-    if (auto run = leftovers.run_of(*a.spec)) {
+    if (auto run = unfinished_runs.run_of(*a.spec)) {
       if (!run->alert.labels.empty()) alerts.remember(run->alert);
       apply(a, a.plan->resume(*std::move(run), situation(a)));
     }

@@ -1,4 +1,4 @@
-#include "recover/leftovers.h"
+#include "recover/unfinished_runs.h"
 
 #include <utility>
 
@@ -6,7 +6,7 @@
 
 namespace recover {
 
-void Leftovers::read(FiringAlerts& alerts, Reports& reports) {
+void UnfinishedRuns::read(FiringAlerts& alerts, Reports& reports) {
   runs_ = store_.intents();
   reports.take_up(store_.reports());
   for (const auto& [service, wanted] : store_.waiting()) {
@@ -15,7 +15,7 @@ void Leftovers::read(FiringAlerts& alerts, Reports& reports) {
   }
 }
 
-std::optional<Run> Leftovers::run_of(const PlanSpec& spec) {
+std::optional<Run> UnfinishedRuns::run_of(const PlanSpec& spec) {
   const auto left = runs_.extract(RecoveryStore::key_of(spec));
   if (left.empty()) return std::nullopt;
   auto run = parse_run(left.mapped());
@@ -30,20 +30,20 @@ std::optional<Run> Leftovers::run_of(const PlanSpec& spec) {
   return std::nullopt;
 }
 
-std::optional<bool> Leftovers::waited(const std::string& service) {
+std::optional<bool> UnfinishedRuns::waited(const std::string& service) {
   const auto left = waiting_.extract(service);
   if (left.empty()) return std::nullopt;
   return left.mapped();
 }
 
-std::vector<std::string> Leftovers::acting(const std::string& but) const {
+std::vector<std::string> UnfinishedRuns::acting(const std::string& but) const {
   std::vector<std::string> names;
   for (const auto& [key, run] : runs_)
     if (!RecoveryStore::is_dry_run(key) && key != but) names.push_back(key);
   return names;
 }
 
-bool Leftovers::close(base::WallTime now, Reports& reports) {
+bool UnfinishedRuns::close(base::WallTime now, Reports& reports) {
   const auto runs = std::exchange(runs_, {});
   for (const auto& [key, text] : runs) {
     std::optional<model::RecoveryReport> report;

@@ -16,9 +16,9 @@
 
 namespace recover {
 
-class Leftovers {
+class UnfinishedRuns {
  public:
-  explicit Leftovers(RecoveryStore& store) : store_(store) {}
+  explicit UnfinishedRuns(RecoveryStore& store) : store_(store) {}
 
   void read(FiringAlerts& alerts, Reports& reports);
   // Once per plan. A run whose record cannot be read is dropped, and its attempt stays counted.
