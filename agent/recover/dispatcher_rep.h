@@ -11,7 +11,7 @@
 #include "recover/dispatcher.h"
 #include "recover/firing_alerts.h"
 #include "recover/fresh_look.h"
-#include "recover/give_back.h"
+#include "recover/orphaned_drains.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/explain.h"
 #include "recover/plan/guard.h"
@@ -56,7 +56,7 @@ struct Dispatcher::Rep {
         maintenance(state, context.scheduler),
         units(context.systemd, context.scheduler),
         reports(std::move(l), context.page),
-        give_back(context, reports, random) {}
+        orphaned_drains(context, reports, random) {}
 
   Options options;
   Context context;
@@ -69,7 +69,7 @@ struct Dispatcher::Rep {
   Maintenance maintenance;
   UnitWatch units;
   Reports reports;
-  GiveBack give_back;
+  OrphanedDrains orphaned_drains;
   FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
   UnfinishedRuns unfinished_runs{store};
@@ -242,7 +242,7 @@ struct Dispatcher::Rep {
   // After every input: the timer, and a reload that waited for the end of a run.
   void settle(Active& a) {
     const bool acted = std::exchange(a.acted, a.plan->acts());
-    if (a.acted && !acted) give_back.leave(a.spec->service);
+    if (a.acted && !acted) orphaned_drains.forget(a.spec->service);
     if (acted && !a.acted) {
       wake_waiting();
       put_back(a);
@@ -298,7 +298,7 @@ struct Dispatcher::Rep {
       apply(a, a.plan->health(situation(a)));
     }
     follow_unit(a);
-    give_back.leave(a.spec->service);  // it may have another place now
+    orphaned_drains.forget(a.spec->service);  // it may have another place now
     put_back(a);
     follow_alerts(a);
     apply(a, a.plan->wake(situation(a)));
@@ -339,14 +339,14 @@ struct Dispatcher::Rep {
   // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
   // ended could not give back.
   void put_back(Active& a) {
-    if (a.spec->mode != Mode::dry_run && !a.plan->running()) give_back.look(a.spec->service);
+    if (a.spec->mode != Mode::dry_run && !a.plan->running()) orphaned_drains.check(a.spec->service);
   }
 
   // Of services that have no plan, or whose traffic is not configured any more.
   void give_back_the_rest() {
     if (context.traffic_controller == nullptr) return;
     for (const std::string& service : context.traffic_controller->all_left_drained())
-      if (const Active* a = find(service); a == nullptr || !a->plan->acts()) give_back.look_once(service);
+      if (const Active* a = find(service); a == nullptr || !a->plan->acts()) orphaned_drains.check_once(service);
   }
 
   std::map<std::string, std::unique_ptr<Active>>::iterator remove(
@@ -354,8 +354,8 @@ struct Dispatcher::Rep {
     const std::string service = at->first;
     units.forget(service);
     at = active.erase(at);
-    give_back.leave(service);
-    give_back.look(service);
+    orphaned_drains.forget(service);
+    orphaned_drains.check(service);
     return at;
   }
 };

@@ -172,7 +172,7 @@ class Site {
     running_ = false;
     const recover::Step& step = plan_->current_step();
     if (step.text == "drain") drained_ = true;
-    if (step.text == "undrain") drained_ = false;  // one that fails is given back by GiveBack, as its test says
+    if (step.text == "undrain") drained_ = false;  // one that fails is given back by OrphanedDrains, as its test says
     carry(plan_->action_done({result, ""}, seconds{1}, now_));
   }
   void look_ends() {

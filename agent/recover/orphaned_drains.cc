@@ -1,4 +1,4 @@
-#include "recover/give_back.h"
+#include "recover/orphaned_drains.h"
 
 #include <utility>
 
@@ -6,30 +6,30 @@
 
 namespace recover {
 
-void GiveBack::look(const std::string& service) {
+void OrphanedDrains::check(const std::string& service) {
   if (context_.traffic_controller == nullptr || !context_.traffic_controller->left_drained(service)) return;
-  Turn& turn = turns_[service] = {};
-  turn.report.id = random_.identifier();
-  turn.report.service = service;
-  turn.report.trigger = "it was left without its traffic";
-  turn.report.mode = to_string(Mode::enforce);
-  turn.report.state = "acting";
-  turn.report.started = context_.scheduler.wall_now();
+  Undrain& undrain = undrains_[service] = {};
+  undrain.report.id = random_.identifier();
+  undrain.report.service = service;
+  undrain.report.trigger = "it was left without its traffic";
+  undrain.report.mode = to_string(Mode::enforce);
+  undrain.report.state = "acting";
+  undrain.report.started = context_.scheduler.wall_now();
   base::log::warn("the service was left without its traffic; giving it back", {{"service", service}});
-  reports_.say(turn.report);
-  this->turn(service);
+  reports_.say(undrain.report);
+  attempt(service);
 }
 
-void GiveBack::turn(const std::string& service) {
+void OrphanedDrains::attempt(const std::string& service) {
   const base::Instant now = context_.scheduler.now();
-  turns_.at(service).handle = context_.traffic_controller->apply(
+  undrains_.at(service).handle = context_.traffic_controller->apply(
       service, {Flow::live, base::Millis{0}, now + kLimit},
       [this, service, now](const ActionResult& result) { ended(service, now, result); });
 }
 
-void GiveBack::ended(const std::string& service, base::Instant began, const ActionResult& result) {
-  const auto found = turns_.find(service);
-  if (found == turns_.end()) return;
+void OrphanedDrains::ended(const std::string& service, base::Instant began, const ActionResult& result) {
+  const auto found = undrains_.find(service);
+  if (found == undrains_.end()) return;
   const loop::Handle own = std::move(found->second.handle);  // who calls lives in it
   model::RecoveryReport& report = found->second.report;
   const bool ok = result.result == "ok";
@@ -50,15 +50,15 @@ void GiveBack::ended(const std::string& service, base::Instant began, const Acti
     reports_.say(report);
   }
   if (ok) {
-    turns_.erase(found);
+    undrains_.erase(found);
     return;
   }
   found->second.handle = context_.scheduler.after(kAgain, [this, service] {
-    const auto there = turns_.find(service);
-    if (there == turns_.end()) return;
+    const auto there = undrains_.find(service);
+    if (there == undrains_.end()) return;
     const loop::Handle timer = std::move(there->second.handle);
-    if (context_.traffic_controller->left_drained(service)) turn(service);
-    else turns_.erase(there);
+    if (context_.traffic_controller->left_drained(service)) attempt(service);
+    else undrains_.erase(there);
   });
 }
 

@@ -1,6 +1,6 @@
 // Traffic that fettle took away comes back, whoever is left to do it: plans and traffic that a reload removed, or that
 // were gone when the agent started again.
-#include "recover/give_back.h"
+#include "recover/orphaned_drains.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -16,36 +16,36 @@
 
 namespace recover {
 
-class GiveBack {
+class OrphanedDrains {
  public:
   static constexpr base::Millis kLimit{30'000};  // of one try
   static constexpr base::Millis kAgain{10'000};  // until the next
 
   // All outlive this.
-  GiveBack(const Context& context, Reports& reports, base::Random& random)
+  OrphanedDrains(const Context& context, Reports& reports, base::Random& random)
       : context_(context), reports_(reports), random_(random) {}
 
   // No run is under way for the service: if its traffic is away, it comes back.
-  void look(const std::string& service);
-  void look_once(const std::string& service) {
-    if (!turns_.contains(service)) look(service);
+  void check(const std::string& service);
+  void check_once(const std::string& service) {
+    if (!undrains_.contains(service)) check(service);
   }
   // A run has the traffic in its hands now, or its places are others.
-  void leave(const std::string& service) { turns_.erase(service); }
+  void forget(const std::string& service) { undrains_.erase(service); }
 
  private:
-  struct Turn {
+  struct Undrain {
     model::RecoveryReport report;
     loop::Handle handle{};  // under way, or the next try
   };
 
-  void turn(const std::string& service);
+  void attempt(const std::string& service);
   void ended(const std::string& service, base::Instant began, const ActionResult& result);
 
   const Context& context_;
   Reports& reports_;
   base::Random& random_;
-  std::map<std::string, Turn> turns_;  // by service
+  std::map<std::string, Undrain> undrains_;  // by service
 };
 
 }  // namespace recover
