@@ -54,7 +54,7 @@ void Dispatcher::on_run(const std::string& service, const std::string& probe, bo
   // It is ready: min_uptime is no more than that from now on.
   if (a != nullptr && up && a->plan->phase() == Phase::blocked && a->plan->reason() == "min_uptime")
     rep_->apply(*a, a->plan->wake(rep_->situation(*a)));
-  for (auto& [name, other] : rep_->active) other->look.probe_ran(service, probe);
+  for (auto& [name, other] : rep_->active) other->recheck.probe_ran(service, probe);
 }
 
 void Dispatcher::on_health(const model::HealthChange& change) {

@@ -43,7 +43,7 @@ class Dispatcher {
   void replace(std::vector<std::unique_ptr<PlanSpec>> plans);
   void limit(NodeLimits limits);
   void on_alert(const model::AlertTransition& transition);
-  // After every run of any probe: verification counts those of the service, a look waits for those of dependencies.
+  // After every run of any probe: verification counts those of the service, a recheck waits for those of dependencies.
   void on_run(const std::string& service, const std::string& probe, bool up);
   void on_health(const model::HealthChange& change);
   // Names of the alerts that rules make now: a run for one that is not among them any more is stopped.

@@ -10,7 +10,6 @@
 #include "recover/action_run.h"
 #include "recover/dispatcher.h"
 #include "recover/firing_alerts.h"
-#include "recover/fresh_look.h"
 #include "recover/orphaned_drains.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/explain.h"
@@ -19,6 +18,7 @@
 #include "recover/plan/plan.h"
 #include "recover/plan/run.h"
 #include "recover/plan/unit_guards.h"
+#include "recover/recheck.h"
 #include "recover/recovery_store.h"
 #include "recover/unfinished_runs.h"
 #include "recover/unit_watch.h"
@@ -36,7 +36,7 @@ struct Dispatcher::Rep {
     bool acted = false;              // after the last input it was one of the plans that act
     std::optional<Plan> plan;
     ActionRun action;
-    FreshLook look;
+    Recheck recheck;
     loop::Handle timer, reload;
     std::optional<base::Instant> timer_at;
     std::map<std::string, base::Instant> good_runs;         // the latest of each probe
@@ -226,7 +226,7 @@ struct Dispatcher::Rep {
   }
 
   void look(Active& a, const std::vector<std::string>& dependencies) {
-    a.look.start(context.scheduler, a.spec->service, dependencies, units, world, [this, service = a.spec->service] {
+    a.recheck.start(context.scheduler, a.spec->service, dependencies, units, world, [this, service = a.spec->service] {
       if (Active* there = find(service)) apply(*there, there->plan->looked(situation(*there)));
     });
   }

@@ -18,7 +18,7 @@
 
 namespace recover {
 
-class FreshLook {
+class Recheck {
  public:
   // For systemd to answer. One that is silent says nothing about the unit: what was known before stands, and a job
   // that a plan asks it for will show the same silence.

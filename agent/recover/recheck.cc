@@ -1,10 +1,10 @@
-#include "recover/fresh_look.h"
+#include "recover/recheck.h"
 
 namespace recover {
 
-void FreshLook::start(loop::Scheduler& scheduler, const std::string& service,
-                      const std::vector<std::string>& dependencies, UnitWatch& units, World& world,
-                      std::function<void()> done) {
+void Recheck::start(loop::Scheduler& scheduler, const std::string& service,
+                    const std::vector<std::string>& dependencies, UnitWatch& units, World& world,
+                    std::function<void()> done) {
   stop();
   done_ = std::move(done);
   for (const std::string& dependency : dependencies)
@@ -17,18 +17,18 @@ void FreshLook::start(loop::Scheduler& scheduler, const std::string& service,
   if (units_.empty() && probes_.empty()) turn_ = scheduler.after({}, [this] { done_if_all(); });
 }
 
-void FreshLook::probe_ran(const std::string& service, const std::string& probe) {
+void Recheck::probe_ran(const std::string& service, const std::string& probe) {
   if (probes_.erase({service, probe}) > 0) done_if_all();
 }
 
-void FreshLook::stop() {
+void Recheck::stop() {
   probes_.clear();
   units_.clear();
   turn_.reset();
   done_ = nullptr;
 }
 
-void FreshLook::done_if_all() {
+void Recheck::done_if_all() {
   if (!units_.empty() || !probes_.empty() || !done_) return;
   const auto done = std::exchange(done_, nullptr);
   const loop::Handle own = std::move(turn_);
