@@ -117,7 +117,7 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
     return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
                                                                   a.plan->run().report.id, service, a.plan->state())));
   const Situation now = rep_->situation(a);
-  const std::vector<Gate> gates = evaluate_gates(*a.spec, a.plan->spent(), now);
+  const std::vector<Gate> gates = evaluate_gates(*a.spec, a.plan->usage(), now);
   if (const Gate* gate = first_closed_to_person(gates))
     return answer(base::fail(base::Kind::unavailable,
                              fmt::format("{} is not recovered: {}: {}", service, gate->name, gate->text)));
@@ -172,12 +172,12 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   if (found == rep_->active.end())
     return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
   Rep::Active& a = *found->second;
-  const int left = attempts_left(a.spec->budget, a.plan->spent(), rep_->context.scheduler.now());
-  const bool flapping = a.spec->flapping && a.plan->spent().flapping;
+  const int left = attempts_left(a.spec->budget, a.plan->usage(), rep_->context.scheduler.now());
+  const bool flapping = a.spec->flapping && a.plan->usage().flapping;
   if (a.plan->running() && !(flapping && a.plan->phase() == Phase::holding))
     return refuse(base::Kind::unavailable,
                   fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id, service, a.plan->state()));
-  if (!a.plan->spent().exhausted && a.plan->spent().aborted.empty() && !flapping && left > 0)
+  if (!a.plan->usage().exhausted && a.plan->usage().aborted.empty() && !flapping && left > 0)
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
   a.plan->acknowledge();

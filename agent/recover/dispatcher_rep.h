@@ -293,7 +293,7 @@ struct Dispatcher::Rep {
     if (same_books) a.plan->adopt(*a.spec);
     else {
       const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
-      a.plan.emplace(*a.spec, store.spent(*a.spec), random);
+      a.plan.emplace(*a.spec, store.usage(*a.spec), random);
       if (waits) a.plan->remember(was_down);
       apply(a, a.plan->health(situation(a)));
     }
@@ -323,7 +323,7 @@ struct Dispatcher::Rep {
     auto owned = std::make_unique<Active>();
     Active& a = *owned;
     a.spec = std::move(spec);
-    a.plan.emplace(*a.spec, store.spent(*a.spec), random);
+    a.plan.emplace(*a.spec, store.usage(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     follow_unit(a);
     if (const auto was_down = unfinished_runs.waited(a.spec->service)) a.plan->remember(*was_down);

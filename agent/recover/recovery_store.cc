@@ -33,17 +33,17 @@ std::string RecoveryStore::key_of(const PlanSpec& spec) {
 
 bool RecoveryStore::is_dry_run(std::string_view key) { return key.starts_with(kDryRunPrefix); }
 
-Spent RecoveryStore::spent(const PlanSpec& spec) const {
+BudgetUsage RecoveryStore::usage(const PlanSpec& spec) const {
   const auto& table = state_.read(Table::budgets);
   const auto found = table.find(key_of(spec));
   if (found == table.end()) return {};
   const bool rehearses = spec.mode == Mode::dry_run;
-  auto spent = parse_spent(found->second, scheduler_.now(), scheduler_.wall_now());
-  if (spent && rehearses) *spent = acknowledged(*std::move(spent));  // older versions counted
-  if (spent) return *spent;
+  auto usage = parse_usage(found->second, scheduler_.now(), scheduler_.wall_now());
+  if (usage && rehearses) *usage = acknowledged(*std::move(usage));  // older versions counted
+  if (usage) return *usage;
   if (rehearses) return {};
   base::log::error("budget record unreadable; its service counts as exhausted until it was healthy for reset_after",
-                   {{"service", spec.service}, {"error", spent.error().text}});
+                   {{"service", spec.service}, {"error", usage.error().text}});
   return all_used(spec.budget, scheduler_.now());
 }
 
@@ -69,7 +69,7 @@ std::map<std::string, Run> RecoveryStore::waiting() const {
 std::vector<Change> RecoveryStore::budget(const Plan& plan) const {
   const PlanSpec& spec = plan.spec();
   std::vector<Change> changes{Change::put(Table::budgets, key_of(spec),
-                                          to_json(plan.spent_to_commit(), scheduler_.now(), scheduler_.wall_now()))};
+                                          to_json(plan.usage_to_commit(), scheduler_.now(), scheduler_.wall_now()))};
   const std::string key = std::string(kWaitingPrefix) + spec.service;
   Run wanted;
   wanted.alert = plan.alert();

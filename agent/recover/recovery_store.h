@@ -30,7 +30,7 @@ class RecoveryStore {
   static bool is_dry_run(std::string_view key);
 
   // A record that cannot be read counts as used up.
-  Spent spent(const PlanSpec& spec) const;
+  BudgetUsage usage(const PlanSpec& spec) const;
   std::map<std::string, std::string> intents() const { return state_.read(state::Table::intents); }
   // Newest first.
   std::deque<model::RecoveryReport> reports() const;

@@ -13,7 +13,7 @@
 
 namespace recover {
 
-struct Spent {
+struct BudgetUsage {
   std::vector<base::Instant> attempts;        // oldest first; those outside the window are dropped when one is added
   int failures = 0;                           // failed runs in a row
   std::optional<base::Instant> not_before;    // end of the backoff after the last failure
@@ -24,35 +24,35 @@ struct Spent {
   std::string aborted{};                   // by whom: nothing more is done for the alert that fires; "": not so
 };
 
-int attempts_left(const Budget& budget, const Spent& spent, base::Instant now);
+int attempts_left(const Budget& budget, const BudgetUsage& usage, base::Instant now);
 // When the oldest attempt of a full window leaves it; nullopt while one is free.
-std::optional<base::Instant> next_free(const Budget& budget, const Spent& spent, base::Instant now);
+std::optional<base::Instant> next_free(const Budget& budget, const BudgetUsage& usage, base::Instant now);
 
 // initial * factor^(failures - 1), at most max, spread by ± jitter; `chance` is in [0, 1). Zero without a failure.
 base::Duration backoff_delay(const Backoff& backoff, int failures, double chance);
 
-Spent with_attempt(Spent spent, const Budget& budget, base::Instant now);
-Spent with_recovery(Spent spent, base::Instant now);
+BudgetUsage with_attempt(BudgetUsage usage, const Budget& budget, base::Instant now);
+BudgetUsage with_recovery(BudgetUsage usage, base::Instant now);
 // Latches exhaustion when no attempt is left.
-Spent with_failure(Spent spent, const Budget& budget, base::Instant now, double chance);
+BudgetUsage with_failure(BudgetUsage usage, const Budget& budget, base::Instant now, double chance);
 
 // After reset_after of health the backoff starts anew and the latch opens. The window is not cleared: no more than
 // `attempts` in any `within`, so the latch also waits until one is free. nullopt if there is nothing to reset.
-std::optional<base::Instant> reset_at(const Budget& budget, const Spent& spent, base::Instant healthy_since);
-Spent reset(Spent spent);
+std::optional<base::Instant> reset_at(const Budget& budget, const BudgetUsage& usage, base::Instant healthy_since);
+BudgetUsage reset(BudgetUsage usage);
 // A person says that the cause is mended: the whole budget is there again, and an abort is over. The cooldown stays.
-Spent acknowledged(Spent spent);
+BudgetUsage acknowledged(BudgetUsage usage);
 
 // The service's health changed. Latches when `limit` is reached within its window.
-Spent with_transition(Spent spent, const Flapping& limit, base::Instant now);
+BudgetUsage with_transition(BudgetUsage usage, const Flapping& limit, base::Instant now);
 // When a latched one has been calm for the whole window.
-std::optional<base::Instant> calm_at(const Flapping& limit, const Spent& spent);
-Spent calmed(Spent spent);
+std::optional<base::Instant> calm_at(const Flapping& limit, const BudgetUsage& usage);
+BudgetUsage calmed(BudgetUsage usage);
 
-std::string to_json(const Spent& spent, base::Instant now, base::WallTime wall);
+std::string to_json(const BudgetUsage& usage, base::Instant now, base::WallTime wall);
 // Instants in the future (the wall clock went back while the agent was down) become `now`.
-base::Result<Spent> parse_spent(const std::string& json, base::Instant now, base::WallTime wall);
+base::Result<BudgetUsage> parse_usage(const std::string& json, base::Instant now, base::WallTime wall);
 // For a record that cannot be read: everything was used just now. A damaged record must not open the gate.
-Spent all_used(const Budget& budget, base::Instant now);
+BudgetUsage all_used(const Budget& budget, base::Instant now);
 
 }  // namespace recover

@@ -29,8 +29,8 @@ PlanStatus describe(const Plan& plan, const Situation& situation) {
   status.mode = to_string(spec.mode);
   status.state = plan.state();
   status.reason = plan.reason();
-  status.attempts_left = attempts_left(spec.budget, plan.spent(), situation.now);
-  status.gates = evaluate_gates(spec, plan.spent(), situation);
+  status.attempts_left = attempts_left(spec.budget, plan.usage(), situation.now);
+  status.gates = evaluate_gates(spec, plan.usage(), situation);
   for (const Gate& gate : status.gates) {
     if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
     const base::WallTime opens = situation.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - situation.now);

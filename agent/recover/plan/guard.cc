@@ -61,11 +61,11 @@ Gate stopped(const PlanSpec& plan, const Situation& situation) {
 }
 
 // How long a start may take before something else is tried.
-base::Duration patience(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
+base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
   constexpr base::Duration kLongest = std::chrono::minutes{10};
   base::Duration time = plan.guards.min_uptime.value_or(Guards::kMinUptime);
   if (situation.since_start == Situation::Since::was_ready) return time;
-  for (int i = 0; i < spent.failures && 2 * time <= kLongest; ++i) time *= 2;
+  for (int i = 0; i < usage.failures && 2 * time <= kLongest; ++i) time *= 2;
   // A unit of Type=exec counts as started at once, whatever it still does to get ready.
   constexpr base::Duration kUsual = std::chrono::seconds{90};  // DefaultTimeoutStartSec=
   if (!plan.guards.min_uptime && situation.start_timeout)
@@ -73,61 +73,61 @@ base::Duration patience(const PlanSpec& plan, const Spent& spent, const Situatio
   return time;
 }
 
-Gate min_uptime(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
+Gate min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
   if (!situation.uptime) return {"min_uptime", true, "no running process is known"};
   const base::Instant started = situation.now - *situation.uptime;
-  const base::Duration time = patience(plan, spent, situation);
+  const base::Duration time = patience(plan, usage, situation);
   return until("min_uptime", started + time, situation.now,
                fmt::format("started {} ago, may take {} to get ready", text_of(*situation.uptime), text_of(time)),
                fmt::format("started {} ago", text_of(*situation.uptime)));
 }
 
-Gate aborted(const PlanSpec& plan, const Spent& spent) {
+Gate aborted(const PlanSpec& plan, const BudgetUsage& usage) {
   return {"aborted", false,
-          fmt::format("{}; nothing is done until its alert has resolved; or: fettle recover {}", spent.aborted,
+          fmt::format("{}; nothing is done until its alert has resolved; or: fettle recover {}", usage.aborted,
                       plan.service)};
 }
 
-Gate exhausted(const PlanSpec& plan, const Spent& spent) {
-  if (!spent.exhausted) return {"exhausted", true, "not latched"};
+Gate exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
+  if (!usage.exhausted) return {"exhausted", true, "not latched"};
   return {"exhausted", false,
           fmt::format("gave up after {} attempts within {}; after the repair: fettle ack {}; or {} of health",
                       plan.budget.attempts, base::format_duration(plan.budget.within), plan.service,
                       base::format_duration(plan.budget.backoff.reset_after))};
 }
 
-Gate flapping(const PlanSpec& plan, const Spent& spent) {
+Gate flapping(const PlanSpec& plan, const BudgetUsage& usage) {
   const std::string within = base::format_duration(plan.flapping->within);
-  if (!spent.flapping)
+  if (!usage.flapping)
     return {"flapping", true,
-            fmt::format("{} of {} changes within {}", spent.transitions.size(), plan.flapping->transitions, within)};
+            fmt::format("{} of {} changes within {}", usage.transitions.size(), plan.flapping->transitions, within)};
   return {
       "flapping", false,
       fmt::format("its health changed {} times within {}: it is not restarted; after the repair: fettle ack {}; or {} "
                   "of calm",
-                  spent.transitions.size(), within, plan.service, within),
-      calm_at(*plan.flapping, spent)};
+                  usage.transitions.size(), within, plan.service, within),
+      calm_at(*plan.flapping, usage)};
 }
 
-Gate budget(const PlanSpec& plan, const Spent& spent, base::Instant now) {
-  const int left = attempts_left(plan.budget, spent, now);
+Gate budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
+  const int left = attempts_left(plan.budget, usage, now);
   return {"budget", left > 0,
           fmt::format("{} of {} attempts left in {}", left, plan.budget.attempts,
                       base::format_duration(plan.budget.within)),
-          left > 0 ? std::nullopt : next_free(plan.budget, spent, now)};
+          left > 0 ? std::nullopt : next_free(plan.budget, usage, now)};
 }
 
 }  // namespace
 
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation) {
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
   const base::Instant now = situation.now;
   std::vector<Gate> gates;
   gates.push_back(hold("maintenance", "off", situation.maintenance, situation));
   gates.push_back(hold("paused", "no", situation.paused, situation));
-  if (!spent.aborted.empty()) gates.push_back(aborted(plan, spent));
-  gates.push_back(exhausted(plan, spent));
-  if (plan.flapping) gates.push_back(flapping(plan, spent));
-  gates.push_back(budget(plan, spent, now));
+  if (!usage.aborted.empty()) gates.push_back(aborted(plan, usage));
+  gates.push_back(exhausted(plan, usage));
+  if (plan.flapping) gates.push_back(flapping(plan, usage));
+  gates.push_back(budget(plan, usage, now));
   gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,
                         fmt::format("the agent started {} ago", text_of(now - situation.agent_started)),
                         fmt::format("the agent started {} ago", text_of(now - situation.agent_started))));
@@ -136,14 +136,14 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const
   gates.push_back(stopped(plan, situation));
   gates.insert(gates.end(), situation.unit.begin(), situation.unit.end());
   gates.push_back(dependencies(plan, situation));
-  gates.push_back(min_uptime(plan, spent, situation));
-  if (spent.recovered_at)
-    gates.push_back(until("cooldown", *spent.recovered_at + plan.guards.cooldown, now,
-                          fmt::format("recovered {} ago", text_of(now - *spent.recovered_at)),
-                          fmt::format("recovered {} ago", text_of(now - *spent.recovered_at))));
+  gates.push_back(min_uptime(plan, usage, situation));
+  if (usage.recovered_at)
+    gates.push_back(until("cooldown", *usage.recovered_at + plan.guards.cooldown, now,
+                          fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
+                          fmt::format("recovered {} ago", text_of(now - *usage.recovered_at))));
   else gates.push_back({"cooldown", true, "no recovery before"});
-  if (spent.not_before)
-    gates.push_back(until("backoff", *spent.not_before, now, fmt::format("{} failed in a row", spent.failures),
+  if (usage.not_before)
+    gates.push_back(until("backoff", *usage.not_before, now, fmt::format("{} failed in a row", usage.failures),
                           fmt::format("over")));
   else gates.push_back({"backoff", true, "none"});
   gates.push_back(situation.node_busy);

@@ -62,7 +62,7 @@ struct Situation {
 // without a known process has no uptime that would hold anything back. One that has not been ready since its process
 // started may just need longer: it gets twice the time after each failed run, and where min_uptime is not configured
 // at least what systemd gives its start.
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const Spent& spent, const Situation& situation);
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation);
 
 // The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and
 // the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.

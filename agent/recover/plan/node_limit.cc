@@ -19,20 +19,20 @@ constexpr const char* kKey = "@node";  // no service can have such a name
 
 Budget budget_of(const NodeLimits& limits) { return {limits.actions_per_hour, kHour, {}}; }
 
-Spent spent_of(std::vector<base::Instant> actions) {
-  Spent spent;
-  spent.attempts = std::move(actions);
-  return spent;
+BudgetUsage usage_of(std::vector<base::Instant> actions) {
+  BudgetUsage usage;
+  usage.attempts = std::move(actions);
+  return usage;
 }
 
 std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, const NodeLimits& limits) {
   const auto& table = state.read(Table::budgets);
   const auto found = table.find(kKey);
   if (found == table.end()) return {};
-  auto spent = parse_spent(found->second, scheduler.now(), scheduler.wall_now());
-  if (spent) return std::move(spent->attempts);
+  auto usage = parse_usage(found->second, scheduler.now(), scheduler.wall_now());
+  if (usage) return std::move(usage->attempts);
   base::log::error("the record of the node's actions is unreadable; they count as used up for an hour",
-                   {{"error", spent.error().text}});
+                   {{"error", usage.error().text}});
   return all_used(budget_of(limits), scheduler.now()).attempts;
 }
 
@@ -57,21 +57,21 @@ std::vector<base::Instant> NodeLimit::counted() const {
   return actions;
 }
 
-int NodeLimit::actions_left() const { return attempts_left(budget_of(limits_), spent_of(counted()), scheduler_.now()); }
+int NodeLimit::actions_left() const { return attempts_left(budget_of(limits_), usage_of(counted()), scheduler_.now()); }
 
 Gate NodeLimit::budget() const {
-  const Spent spent = spent_of(counted());
+  const BudgetUsage usage = usage_of(counted());
   const Budget budget = budget_of(limits_);
-  const int left = attempts_left(budget, spent, scheduler_.now());
+  const int left = attempts_left(budget, usage, scheduler_.now());
   return {"node_budget", left > 0, fmt::format("{} of {} actions of the node left in 1h", left, budget.attempts),
-          next_free(budget, spent, scheduler_.now())};
+          next_free(budget, usage, scheduler_.now())};
 }
 
 Change NodeLimit::spend(const std::string& service) {
   const base::Instant now = scheduler_.now();
   std::erase_if(actions_, [&](base::Instant t) { return t + kHour <= now; });
   under_way_.try_emplace(service, now);
-  return Change::put(Table::budgets, kKey, to_json(spent_of(counted()), now, scheduler_.wall_now()));
+  return Change::put(Table::budgets, kKey, to_json(usage_of(counted()), now, scheduler_.wall_now()));
 }
 
 void NodeLimit::settle(const std::string& service, Commit how) {

@@ -10,8 +10,8 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
-Plan::Plan(const PlanSpec& spec, Spent spent, base::Random& random)
-    : spec_(&spec), random_(&random), spent_(std::move(spent)), pending_(spent_) {}
+Plan::Plan(const PlanSpec& spec, BudgetUsage usage, base::Random& random)
+    : spec_(&spec), random_(&random), usage_(std::move(usage)), pending_(usage_) {}
 
 const Step& Plan::current_step() const {
   return run_.part == Part::steps ? spec_->steps[run_.step] : spec_->finally[run_.step];
@@ -29,22 +29,22 @@ std::optional<base::Instant> Plan::wake_at() const {
   std::optional<base::Instant> at = next_;
   if (deadline_ && (!at || *deadline_ < *at)) at = deadline_;
   if (!running() && healthy_since_)
-    if (const auto reset = reset_at(spec_->budget, spent_, *healthy_since_); reset && (!at || *reset < *at)) at = reset;
+    if (const auto reset = reset_at(spec_->budget, usage_, *healthy_since_); reset && (!at || *reset < *at)) at = reset;
   const auto sooner = [&at](std::optional<base::Instant> t) {
     if (t && (!at || *t < *at)) at = t;
   };
   if (is_watched()) sooner(watched_ + kRetry);
-  if (spec_->flapping) sooner(calm_at(*spec_->flapping, spent_));
+  if (spec_->flapping) sooner(calm_at(*spec_->flapping, usage_));
   if (spec_->when_down && down_since_ && !firing_) sooner(*down_since_ + *spec_->when_down);
   return at == base::Instant::max() ? std::nullopt : at;
 }
 
 std::string Plan::state() const {
   switch (phase_) {
-    case Phase::idle: return spent_.exhausted ? "exhausted" : "idle";
+    case Phase::idle: return usage_.exhausted ? "exhausted" : "idle";
     case Phase::blocked:
     case Phase::recheck:
-      if (spent_.exhausted) return "exhausted";
+      if (usage_.exhausted) return "exhausted";
       if (settling_) return "recovered";
       return reason_ == "backoff" ? "backoff" : "blocked";
     case Phase::verifying: return "verifying";
@@ -110,7 +110,7 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
     next_ = situation.now + kRetry;
     if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
         run_.part == Part::steps) {
-      pending_ = spent_;
+      pending_ = usage_;
       drop(situation, out);  // nothing was done and nothing is durable
       commit_failed_ = false;
       if (firing_) begin(situation, Waited::yes, out);  // a person is told; the alert still wants its recovery
@@ -119,7 +119,7 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
   }
   commit_failed_ = false;
   reason_.clear();
-  const Spent before = std::exchange(spent_, pending_);
+  const BudgetUsage before = std::exchange(usage_, pending_);
   if (phase_ == Phase::closing) {
     closed(situation, out);
     return out;
@@ -320,15 +320,15 @@ void Plan::note_health(const Situation& situation, Effects& out) {
   if (health == model::Health::up) down_since_.reset();
   else if (!down_since_) down_since_ = situation.now;
   if (!spec_->flapping || before == model::Health::unknown || before == health) return;
-  const bool was = spent_.flapping;
-  spent_ = with_transition(std::move(spent_), *spec_->flapping, situation.now);
-  pending_.transitions = spent_.transitions;
-  pending_.flapping = spent_.flapping;
+  const bool was = usage_.flapping;
+  usage_ = with_transition(std::move(usage_), *spec_->flapping, situation.now);
+  pending_.transitions = usage_.transitions;
+  pending_.flapping = usage_.flapping;
   out.push_back({Kind::commit_budget});
-  if (was || !spent_.flapping) return;
+  if (was || !usage_.flapping) return;
   out.push_back({Kind::page, fmt::format("{0}: its health changed {1} times within {2}; fettle does not restart it any "
                                          "more. After the repair: fettle ack {0}; or {2} of calm",
-                                         spec_->service, spent_.transitions.size(),
+                                         spec_->service, usage_.transitions.size(),
                                          base::format_duration(spec_->flapping->within))});
 }
 
@@ -348,18 +348,18 @@ Effects Plan::health(const Situation& situation) {
 }
 
 void Plan::reset_if_due(const Situation& situation, Effects& out) {
-  if (const auto calm = spec_->flapping ? calm_at(*spec_->flapping, spent_) : std::nullopt;
+  if (const auto calm = spec_->flapping ? calm_at(*spec_->flapping, usage_) : std::nullopt;
       calm && situation.now >= *calm) {
-    spent_ = calmed(std::move(spent_));
+    usage_ = calmed(std::move(usage_));
     pending_.transitions.clear();
     pending_.flapping = false;
     out.push_back({Kind::commit_budget});
   }
   if (running() || !healthy_since_) return;
-  const auto at = reset_at(spec_->budget, spent_, *healthy_since_);
+  const auto at = reset_at(spec_->budget, usage_, *healthy_since_);
   if (!at || situation.now < *at) return;
-  spent_ = reset(spent_);
-  pending_ = spent_;
+  usage_ = reset(usage_);
+  pending_ = usage_;
   out.push_back({Kind::commit_budget});
 }
 
@@ -373,8 +373,8 @@ Effects Plan::resume(Run run, const Situation& situation) {
     remember(run_.was_down);
   }
   visible_ = true;
-  pending_ = spent_;
-  if (run_.stop.empty()) run_.stop = spent_.aborted;
+  pending_ = usage_;
+  if (run_.stop.empty()) run_.stop = usage_.aborted;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
   if (run_.step >= list.size()) {  // the plan was changed meanwhile
     if (run_.outcome.empty()) run_.outcome = "aborted";

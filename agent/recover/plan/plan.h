@@ -75,7 +75,7 @@ class Plan {
   static constexpr base::Millis kReprobe{250};          // while verifying and nothing good was seen yet
 
   // `spec` outlives the plan or is exchanged by adopt() while phase() is idle or blocked.
-  Plan(const PlanSpec& spec, Spent spent, base::Random& random);
+  Plan(const PlanSpec& spec, BudgetUsage usage, base::Random& random);
 
   // Inputs.
   Effects firing(const model::Alert& alert, const Situation& situation);
@@ -97,7 +97,7 @@ class Plan {
   // A person approves the step that waits for it.
   Effects approve(const std::string& who, const Situation& situation);
   // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.
-  void acknowledge() { pending_ = spent_ = acknowledged(std::move(spent_)); }
+  void acknowledge() { pending_ = usage_ = acknowledged(std::move(usage_)); }
   // An alert waited before a crash or a reload, and the service was down then or not: before firing().
   void remember(bool was_down) {
     was_down_ = was_down;
@@ -122,8 +122,8 @@ class Plan {
   bool was_down() const { return was_down_; }
   const PlanSpec& spec() const { return *spec_; }
   const Run& run() const { return run_; }
-  const Spent& spent() const { return spent_; }
-  const Spent& spent_to_commit() const { return pending_; }
+  const BudgetUsage& usage() const { return usage_; }
+  const BudgetUsage& usage_to_commit() const { return pending_; }
   const model::Alert& alert() const { return alert_; }
   const Step& current_step() const;
   // The step that may heal and comes next, or runs; null: none does.
@@ -189,8 +189,8 @@ class Plan {
   const PlanSpec* spec_;
   base::Random* random_;
   Phase phase_ = Phase::idle;
-  Spent spent_;    // durable
-  Spent pending_;  // what the commit under way makes durable
+  BudgetUsage usage_;    // durable
+  BudgetUsage pending_;  // what the commit under way makes durable
   Run run_;
   model::Alert alert_;
   bool firing_ = false;

@@ -36,11 +36,11 @@ void Plan::enter_step(const Situation& situation, Effects& out) {
       run_.stop = *why;
       if (!run_.report.actions.empty()) return finish("aborted", situation, out);
       run_.outcome = "aborted";  // nothing was done, so there is nothing to give back
-      pending_ = spent_;
+      pending_ = usage_;
       return close(situation, out);
     }
   if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
-    const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+    const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
     const Gate* cause = first_that_spares(*spec_, gates);
     if (cause == nullptr) cause = first_closed(gates);
     refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", situation, out);
@@ -86,7 +86,7 @@ void Plan::look_before_step(const Situation& situation, Effects& out) {
 // After the first step that may heal, dependencies are no reason any more: they were well when it began.
 std::optional<Gate> Plan::told_against(const Situation& situation) const {
   const bool first = is_first_to_heal();
-  for (Gate& gate : evaluate_gates(*spec_, spent_, situation)) {
+  for (Gate& gate : evaluate_gates(*spec_, usage_, situation)) {
     const bool of_unit = gate.name.starts_with("unit_") || gate.name == "node_stopping";
     if (!gate.open && (of_unit || gate.name == "stopped_by_operator" || (first && gate.name == "dependencies")))
       return std::move(gate);
@@ -114,7 +114,7 @@ void Plan::wait_for(const Gate& gate, const Situation& situation, Effects& out) 
   phase_ = Phase::waiting;
   looked_ = false;
   good_runs_.clear();
-  pending_ = spent_;
+  pending_ = usage_;
   deadline_.reset();
   watched_ = situation.now;
   next_ = situation.now + kRetry;
@@ -134,7 +134,7 @@ void Plan::look_while_waiting(Seen seen, const Situation& situation, Effects& ou
     finish("aborted", situation, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
   const bool young = std::any_of(gates.begin(), gates.end(),
                                  [](const Gate& other) { return other.name == "min_uptime" && !other.open; });
   if (gate || young || !situation.node_busy.open || seen == Seen::nothing) {
@@ -149,7 +149,7 @@ void Plan::look_while_waiting(Seen seen, const Situation& situation, Effects& ou
 // In the middle of a run: what heals nothing is still done, once, and then it waits.
 void Plan::spare_the_rest(const Gate& gate, const Situation& situation, Effects& out) {
   run_.mild = true;
-  pending_ = spent_;
+  pending_ = usage_;
   out.push_back({Kind::blocked, gate.name});
   if (late_) hold(situation, out);
   else enter_step(situation, out);
@@ -179,7 +179,7 @@ void Plan::advance(const Situation& situation, Effects& out) {
   if (run_.part == Part::finally) return finally_from(run_.step + 1, situation, out);
   if (run_.step + 1 < spec_->steps.size()) {
     ++run_.step;
-    pending_ = spent_;
+    pending_ = usage_;
     enter_step(situation, out);
   } else if (run_.mild) {
     hold(situation, out);
@@ -204,13 +204,13 @@ void Plan::hold(const Situation& situation, Effects& out) {
 
 void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& out) {
   next_ = situation.now + kRetry;
-  if (spent_.flapping && spec_->flapping) return;
+  if (usage_.flapping && spec_->flapping) return;
   const bool healthy = situation.health == model::Health::up && all_good(1, situation);
   if (!firing_ || (run_.was_down && healthy)) {
     finish(healthy ? "recovered" : "aborted", situation, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
   if (const Gate* gate = first_closed(gates)) {
     if (gate->name == "budget" || gate->name == "exhausted") {
       finish("failed", situation, out);
@@ -285,7 +285,7 @@ void Plan::finish(const std::string& outcome, const Situation& situation, Effect
 
 // When people have stopped the run, only what moves traffic is left of its end.
 void Plan::finally_from(std::size_t step, const Situation& situation, Effects& out) {
-  pending_ = spent_;
+  pending_ = usage_;
   const bool stopped = told_to_stop(situation).has_value();
   while (step < spec_->finally.size() && stopped && !spec_->finally[step].action->moves_traffic()) ++step;
   run_.step = step;
@@ -297,9 +297,9 @@ void Plan::close(const Situation& situation, Effects& out) {
   phase_ = Phase::closing;
   next_.reset();
   deadline_.reset();
-  if (run_.mild) pending_ = spent_;  // it did nothing that a budget or a cooldown would count
-  else if (run_.outcome == "recovered") pending_ = with_recovery(spent_, situation.now);
-  else if (run_.outcome == "failed") pending_ = with_failure(spent_, spec_->budget, situation.now, random_->unit());
+  if (run_.mild) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
+  else if (run_.outcome == "recovered") pending_ = with_recovery(usage_, situation.now);
+  else if (run_.outcome == "failed") pending_ = with_failure(usage_, spec_->budget, situation.now, random_->unit());
   run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
   run_.report.reason = run_.outcome == "aborted" ? run_.stop : "";
   run_.report.ended = situation.wall;

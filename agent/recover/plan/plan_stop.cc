@@ -43,7 +43,7 @@ Effects Plan::halt(const std::string& why, const Situation& situation) {
 
 Effects Plan::abort(const std::string& who, const Situation& situation) {
   const std::string why = "aborted by " + who;
-  if (firing_) spent_.aborted = pending_.aborted = why;
+  if (firing_) usage_.aborted = pending_.aborted = why;
   if (running()) return halt(why, situation);
   Effects out;
   if (phase_ != Phase::blocked && phase_ != Phase::recheck) return out;
@@ -60,8 +60,8 @@ Effects Plan::abort(const std::string& who, const Situation& situation) {
 }
 
 void Plan::forget_abort(Effects& out) {
-  if (spent_.aborted.empty() && pending_.aborted.empty()) return;
-  spent_.aborted.clear();
+  if (usage_.aborted.empty() && pending_.aborted.empty()) return;
+  usage_.aborted.clear();
   pending_.aborted.clear();
   if (!running()) out.push_back({Kind::commit_budget});
 }

@@ -30,7 +30,7 @@ void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
 }
 
 void Plan::consider(const Situation& situation, Effects& out) {
-  const std::vector<Gate> gates = evaluate_gates(*spec_, spent_, situation);
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
   const Gate* gate = first_closed(gates);
   const Gate* cause = gate != nullptr ? first_that_spares(*spec_, gates) : nullptr;
   if (gate != nullptr && cause == nullptr) {
@@ -50,7 +50,7 @@ void Plan::consider(const Situation& situation, Effects& out) {
 void Plan::spare(const Gate& cause, const Situation& situation, Effects& out) {
   settling_ = false;
   run_.mild = true;
-  pending_ = spent_;
+  pending_ = usage_;
   out.push_back({Kind::blocked, cause.name});
   enter_step(situation, out);
 }
@@ -58,8 +58,8 @@ void Plan::spare(const Gate& cause, const Situation& situation, Effects& out) {
 void Plan::spend_attempt(const Situation& situation, Effects& out) {
   settling_ = false;
   reason_.clear();
-  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, spent_, situation.now) + 1;
-  pending_ = rehearses() ? spent_ : with_attempt(spent_, spec_->budget, situation.now);
+  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, usage_, situation.now) + 1;
+  pending_ = rehearses() ? usage_ : with_attempt(usage_, spec_->budget, situation.now);
   pending_.aborted.clear();  // a person has started it, or nothing was aborted
   enter_step(situation, out);
 }
@@ -110,8 +110,8 @@ void Plan::ask(const Situation& situation, Effects& out) {
 
 // An action is wanted and none is left.
 void Plan::exhaust(const Situation& situation, Effects& out) {
-  spent_.exhausted = true;
-  pending_ = spent_;
+  usage_.exhausted = true;
+  pending_ = usage_;
   phase_ = Phase::blocked;
   waited_ = Waited::yes;
   settling_ = false;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-using recover::Spent;
+using recover::BudgetUsage;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -33,11 +33,11 @@ TEST_CASE("the backoff doubles from 5s to 5m and is spread by a fifth") {
 
 TEST_CASE("attempts count within a sliding window") {
   const recover::Budget budget = three_in_fifteen();
-  Spent spent;
-  spent.attempts = {kNow - minutes{15}, kNow - minutes{14}, kNow - minutes{1}};
-  CHECK(recover::attempts_left(budget, spent, kNow) == 1);
-  CHECK_FALSE(recover::next_free(budget, spent, kNow).has_value());
-  const Spent full = recover::with_attempt(spent, budget, kNow);
+  BudgetUsage usage;
+  usage.attempts = {kNow - minutes{15}, kNow - minutes{14}, kNow - minutes{1}};
+  CHECK(recover::attempts_left(budget, usage, kNow) == 1);
+  CHECK_FALSE(recover::next_free(budget, usage, kNow).has_value());
+  const BudgetUsage full = recover::with_attempt(usage, budget, kNow);
   CHECK(full.attempts.size() == 3);  // the one outside the window is forgotten
   CHECK(recover::attempts_left(budget, full, kNow) == 0);
   CHECK(recover::next_free(budget, full, kNow) == kNow + minutes{1});
@@ -46,41 +46,41 @@ TEST_CASE("attempts count within a sliding window") {
 
 TEST_CASE("only the failure of the last attempt latches exhaustion") {
   const recover::Budget budget = three_in_fifteen();
-  Spent spent;
+  BudgetUsage usage;
   for (int i = 1; i <= 3; ++i) {
-    spent = recover::with_attempt(spent, budget, kNow + minutes{i});
-    spent = recover::with_failure(spent, budget, kNow + minutes{i}, 0.5);
+    usage = recover::with_attempt(usage, budget, kNow + minutes{i});
+    usage = recover::with_failure(usage, budget, kNow + minutes{i}, 0.5);
     CAPTURE(i);
-    CHECK(spent.failures == i);
-    CHECK(spent.exhausted == (i == 3));
+    CHECK(usage.failures == i);
+    CHECK(usage.exhausted == (i == 3));
   }
-  CHECK(spent.not_before == kNow + minutes{3} + seconds{20});
+  CHECK(usage.not_before == kNow + minutes{3} + seconds{20});
 }
 
 TEST_CASE("the latch opens after reset_after of health and not before an attempt is free") {
   const recover::Budget budget = three_in_fifteen();
-  Spent spent = recover::all_used(budget, kNow);
-  CHECK(spent.exhausted);
+  BudgetUsage usage = recover::all_used(budget, kNow);
+  CHECK(usage.exhausted);
   // Ten minutes of health would do, but the window is full until the fifteenth.
-  CHECK(recover::reset_at(budget, spent, kNow) == kNow + minutes{15});
-  CHECK(recover::reset_at(budget, spent, kNow + minutes{7}) == kNow + minutes{17});
-  spent = recover::reset(spent);
-  CHECK_FALSE(spent.exhausted);
-  CHECK(spent.failures == 0);
-  CHECK(spent.attempts.size() == 3);  // the window is not cleared
-  CHECK_FALSE(recover::reset_at(budget, spent, kNow).has_value());
+  CHECK(recover::reset_at(budget, usage, kNow) == kNow + minutes{15});
+  CHECK(recover::reset_at(budget, usage, kNow + minutes{7}) == kNow + minutes{17});
+  usage = recover::reset(usage);
+  CHECK_FALSE(usage.exhausted);
+  CHECK(usage.failures == 0);
+  CHECK(usage.attempts.size() == 3);  // the window is not cleared
+  CHECK_FALSE(recover::reset_at(budget, usage, kNow).has_value());
 }
 
 TEST_CASE("a budget survives a crash, in wall time") {
-  Spent spent;
-  spent.attempts = {kNow - minutes{5}, kNow - seconds{1}};
-  spent.failures = 2;
-  spent.not_before = kNow + seconds{9};
-  spent.recovered_at = kNow - minutes{4};
-  spent.exhausted = true;
-  const std::string json = recover::to_json(spent, kNow, kWall);
+  BudgetUsage usage;
+  usage.attempts = {kNow - minutes{5}, kNow - seconds{1}};
+  usage.failures = 2;
+  usage.not_before = kNow + seconds{9};
+  usage.recovered_at = kNow - minutes{4};
+  usage.exhausted = true;
+  const std::string json = recover::to_json(usage, kNow, kWall);
   const base::Instant later{seconds{3}};  // another boot: the monotonic clock began anew
-  const auto back = recover::parse_spent(json, later, kWall + seconds{2});
+  const auto back = recover::parse_usage(json, later, kWall + seconds{2});
   REQUIRE(back.has_value());
   CHECK(back->attempts == std::vector{later - seconds{2} - minutes{5}, later - seconds{3}});
   CHECK(back->failures == 2);
@@ -90,15 +90,15 @@ TEST_CASE("a budget survives a crash, in wall time") {
 }
 
 TEST_CASE("a wall clock that went back while the agent was down does not refill a budget") {
-  Spent spent;
-  spent.attempts = {kNow};
-  const auto back = recover::parse_spent(recover::to_json(spent, kNow, kWall), kNow, kWall - std::chrono::hours{2});
+  BudgetUsage usage;
+  usage.attempts = {kNow};
+  const auto back = recover::parse_usage(recover::to_json(usage, kNow, kWall), kNow, kWall - std::chrono::hours{2});
   REQUIRE(back.has_value());
   CHECK(back->attempts == std::vector{kNow});
 }
 
 TEST_CASE("a damaged budget record is an error, and all_used keeps the gate shut") {
-  CHECK_FALSE(recover::parse_spent("{", kNow, kWall).has_value());
-  CHECK_FALSE(recover::parse_spent("{}", kNow, kWall).has_value());
+  CHECK_FALSE(recover::parse_usage("{", kNow, kWall).has_value());
+  CHECK_FALSE(recover::parse_usage("{}", kNow, kWall).has_value());
   CHECK(recover::attempts_left(three_in_fifteen(), recover::all_used(three_in_fifteen(), kNow), kNow) == 0);
 }

@@ -14,7 +14,7 @@ const base::Instant kNow{std::chrono::hours{10}};
 
 struct Case {
   recover::PlanSpec plan;
-  recover::Spent spent;
+  recover::BudgetUsage usage;
   recover::Situation situation;
 
   Case() {
@@ -52,13 +52,13 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
        "mode is ask: fettle recover order approves",
        {}},
       {"latched",
-       [](Case& c) { c.spent.exhausted = true; },
+       [](Case& c) { c.usage.exhausted = true; },
        "exhausted",
        "gave up after 3 attempts within 15m; after the repair: fettle ack order; or 10m of health",
        {}},
       {"window full",
        [](Case& c) {
-         c.spent.attempts = {kNow - minutes{14}, kNow - minutes{2}, kNow};
+         c.usage.attempts = {kNow - minutes{14}, kNow - minutes{2}, kNow};
        },
        "budget", "0 of 3 attempts left in 15m", minutes{1}},
       {"agent just started", [](Case& c) { c.situation.agent_started = kNow - seconds{10}; }, "agent_uptime",
@@ -153,19 +153,19 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
       {"just started", [](Case& c) { c.situation.uptime = seconds{12}; }, "min_uptime",
        "started 12s ago, may take 30s to get ready, 18s to go", seconds{18}},
       {"not running at all", [](Case& c) { c.situation.uptime.reset(); }, "", "", {}},
-      {"recovered lately", [](Case& c) { c.spent.recovered_at = kNow - seconds{20}; }, "cooldown",
+      {"recovered lately", [](Case& c) { c.usage.recovered_at = kNow - seconds{20}; }, "cooldown",
        "recovered 20s ago, 1m40s to go", seconds{100}},
       {"failed lately",
        [](Case& c) {
-         c.spent.failures = 2;
-         c.spent.not_before = kNow + seconds{8};
+         c.usage.failures = 2;
+         c.usage.not_before = kNow + seconds{8};
        },
        "backoff", "2 failed in a row, 8s to go", seconds{8}},
-      {"backoff is over", [](Case& c) { c.spent.not_before = kNow; }, "", "", {}},
+      {"backoff is over", [](Case& c) { c.usage.not_before = kNow; }, "", "", {}},
       {"several: the more lasting one is named",
        [](Case& c) {
          c.situation.maintenance = recover::Hold{};
-         c.spent.not_before = kNow + seconds{8};
+         c.usage.not_before = kNow + seconds{8};
        },
        "maintenance",
        "on",
@@ -175,7 +175,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
     CAPTURE(row.name);
     Case c;
     row.change(c);
-    const auto gates = recover::evaluate_gates(c.plan, c.spent, c.situation);
+    const auto gates = recover::evaluate_gates(c.plan, c.usage, c.situation);
     const recover::Gate* closed = recover::first_closed(gates);
     CHECK((closed ? closed->name : "") == row.reason);
     CHECK((closed ? closed->text : "") == row.text);
@@ -188,7 +188,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
 TEST_CASE("explain gets every gate with its value") {
   const Case c;
   std::string all;
-  for (const recover::Gate& gate : recover::evaluate_gates(c.plan, c.spent, c.situation))
+  for (const recover::Gate& gate : recover::evaluate_gates(c.plan, c.usage, c.situation))
     all += gate.name + ": " + gate.text + "\n";
   CHECK(all ==
         "maintenance: off\n"

@@ -88,7 +88,7 @@ class Site {
     now_.dependencies = {{"redis", Health::up}};
     alert_.labels = model::Labels{{"alertname", "ServiceDown"}, {"service", "order"}};
     alert_.state = model::AlertState::firing;
-    plan_.emplace(spec_, recover::Spent{}, random_);
+    plan_.emplace(spec_, recover::BudgetUsage{}, random_);
   }
 
   void random_input() {
@@ -163,7 +163,7 @@ class Site {
     carry(plan_->durable({}, now_));
   }
   void keep(Pending what) {
-    disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall);
+    disk_usage_ = to_json(plan_->usage_to_commit(), now_.now, now_.wall);
     if (what == Pending::intent) disk_intent_ = to_json(plan_->run());
     else disk_intent_.reset();
   }
@@ -230,11 +230,11 @@ class Site {
     if (what == 0) return carry(plan_->approve("alice", now_));
     if (what >= 3) return stop(what == 3 ? plan_->abort("alice", now_) : plan_->halt("its plan was changed", now_));
     if (plan_->running()) return;
-    const auto open = evaluate_gates(spec_, plan_->spent(), now_);
-    if (what == 1 && plan_->spent().exhausted) {
+    const auto open = evaluate_gates(spec_, plan_->usage(), now_);
+    if (what == 1 && plan_->usage().exhausted) {
       plan_->acknowledge();
       attempts_.clear();
-      disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall);
+      disk_usage_ = to_json(plan_->usage_to_commit(), now_.now, now_.wall);
       return carry(plan_->wake(now_));
     }
     if (what == 2 && first_closed_to_person(open) == nullptr) {
@@ -244,7 +244,7 @@ class Site {
   // Whoever stops a run writes that down.
   void stop(const recover::Effects& effects) {
     if (plan_->running()) halted_ = plan_->run().report.id;
-    disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall);
+    disk_usage_ = to_json(plan_->usage_to_commit(), now_.now, now_.wall);
     carry(effects);
   }
   // The agent dies and starts again with what its disk has; the commit under way was kept or not.
@@ -256,12 +256,12 @@ class Site {
     look_asked_.reset();
     const bool waited = plan_->alert_firing();
     const bool was_down = plan_->was_down();
-    recover::Spent spent;
-    if (disk_spent_) spent = *recover::parse_spent(*disk_spent_, now_.now, now_.wall);
+    recover::BudgetUsage usage;
+    if (disk_usage_) usage = *recover::parse_usage(*disk_usage_, now_.now, now_.wall);
     // A configuration that stopped the run is another one after the crash; who aborted it stays known.
-    if (spent.aborted.empty() && !(disk_intent_ && !recover::parse_run(*disk_intent_)->stop.empty())) halted_.clear();
+    if (usage.aborted.empty() && !(disk_intent_ && !recover::parse_run(*disk_intent_)->stop.empty())) halted_.clear();
     open_reports_.clear();
-    plan_.emplace(spec_, std::move(spent), random_);
+    plan_.emplace(spec_, std::move(usage), random_);
     if (waited) plan_->remember(was_down);
     carry(plan_->health(now_));
     if (disk_intent_) carry(plan_->resume(*recover::parse_run(*disk_intent_), now_));
@@ -277,8 +277,8 @@ class Site {
              kInvariants[9]);
     states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
                                plan_->reason(), static_cast<int>(run.part), run.step, run.mild, run.by_operator,
-                               run.unverified, plan_->alert_firing(), plan_->spent().exhausted, plan_->spent().flapping,
-                               drained_, running_, plan_->spent().failures, plan_->spent().attempts.size()));
+                               run.unverified, plan_->alert_firing(), plan_->usage().exhausted, plan_->usage().flapping,
+                               drained_, running_, plan_->usage().failures, plan_->usage().attempts.size()));
   }
   void carry_out(const Effect& effect) {
     const recover::Run& run = plan_->run();
@@ -286,7 +286,7 @@ class Site {
       case Effect::Kind::commit_intent: intent(run); break;
       case Effect::Kind::commit_close: pending_ = Pending::close; break;
       case Effect::Kind::commit_progress: disk_intent_ = to_json(run); break;
-      case Effect::Kind::commit_budget: disk_spent_ = to_json(plan_->spent_to_commit(), now_.now, now_.wall); break;
+      case Effect::Kind::commit_budget: disk_usage_ = to_json(plan_->usage_to_commit(), now_.now, now_.wall); break;
       case Effect::Kind::start_action: start(run); break;
       case Effect::Kind::look:
       case Effect::Kind::look_at_unit:
@@ -317,7 +317,7 @@ class Site {
     if (restarts && !run.by_operator) expect(now_.node_budget.open, kInvariants[4]);
     if (!in_steps || run.by_operator || run.report.id == last_run_) return;
     last_run_ = run.report.id;  // its first intent: this is where gates decide
-    const auto asked = evaluate_gates(spec_, plan_->spent(), now_);
+    const auto asked = evaluate_gates(spec_, plan_->usage(), now_);
     if (run.mild) expect(first_that_spares(spec_, asked) != nullptr, kInvariants[5]);
     else expect(first_closed(asked) == nullptr, kInvariants[5]);
     if (!run.mild)
@@ -352,7 +352,7 @@ class Site {
   recover::Situation now_;
   model::Alert alert_;
   Pending pending_ = Pending::none;
-  std::optional<std::string> disk_spent_, disk_intent_;
+  std::optional<std::string> disk_usage_, disk_intent_;
   bool running_ = false, drained_ = false, look_good_ = false;
   std::optional<base::Instant> look_asked_;
   std::string last_run_, halted_;

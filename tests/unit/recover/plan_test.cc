@@ -176,7 +176,7 @@ TEST_CASE("a plan drains, restarts, verifies with every probe, undrains and is r
             {"resolve", ""},
             {"durable", "report 1 recovered, ended"}});
   CHECK(p.plan().state() == "idle");
-  CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().spent(), p.now().now) == 2);
+  CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().usage(), p.now().now) == 2);
 }
 
 TEST_CASE("nothing starts before its intent is durable, and a full disk is asked again every second") {
@@ -187,9 +187,9 @@ TEST_CASE("nothing starts before its intent is durable, and a full disk is asked
             {"wait 100ms", "intent step 0"},
             {"full", ""},
             {"wait 1s", "intent step 0"}});
-  CHECK(p.plan().spent().attempts.empty());
+  CHECK(p.plan().usage().attempts.empty());
   check(p, {{"durable", "start drain; report 1 acting"}});
-  CHECK(p.plan().spent().attempts.size() == 1);
+  CHECK(p.plan().usage().attempts.size() == 1);
 }
 
 TEST_CASE("a verification that fails escalates, and the failed run waits for its backoff") {
@@ -259,7 +259,7 @@ TEST_CASE("a service that came back while the first intent was written is left a
   Player p(usual_plan());
   check(p,
         {{"fire", "intent step 0"}, {"resolve", ""}, {"health up", ""}, {"durable", "close aborted"}, {"durable", ""}});
-  CHECK(p.plan().spent().attempts.empty());
+  CHECK(p.plan().usage().attempts.empty());
   CHECK(p.plan().state() == "idle");
 }
 
@@ -499,7 +499,7 @@ TEST_CASE("what a look finds after the drain leaves the restart out, does the re
               {"run http down", "look"},
               {"answer", "intent step 1"},
               {"durable", "start restart; report 2 acting"}});
-    CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().spent(), p.now().now) == 1);
+    CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().usage(), p.now().now) == 1);
   }
 }
 
