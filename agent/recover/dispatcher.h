@@ -18,7 +18,7 @@
 #include "model/health.h"
 #include "recover/action.h"
 #include "recover/plan/explain.h"
-#include "recover/plan/node_limit.h"
+#include "recover/plan/node_budget.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/reports.h"
 #include "recover/world.h"

@@ -65,7 +65,7 @@ struct Dispatcher::Rep {
   base::Random random;
   base::Instant started;
   RecoveryStore store;
-  NodeLimit node;
+  NodeBudget node;
   Maintenance maintenance;
   UnitWatch units;
   Reports reports;
@@ -198,7 +198,7 @@ struct Dispatcher::Rep {
     state.commit(std::move(changes), [this, still = std::weak_ptr(alive), service = a.spec->service,
                                       number](base::Result<> result) {
       if (still.expired()) return;
-      node.settle(service, result ? NodeLimit::Commit::kept : NodeLimit::Commit::lost);
+      node.settle(service, result ? NodeBudget::Commit::kept : NodeBudget::Commit::lost);
       Active* owner = find(service);
       if (owner == nullptr || owner->commit != number) return;
       Active& there = *owner;

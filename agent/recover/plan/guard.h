@@ -50,7 +50,7 @@ struct Situation {
   std::optional<std::string> stopped;  // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Gate> unit;
-  // What the plans of this node share; NodeLimit has them.
+  // What the plans of this node share; NodeBudget has them.
   Gate node_busy{"node_busy", true, "no"};
   Gate node_budget{"node_budget", true, "not limited"};
 };

@@ -1,6 +1,6 @@
 // The actions of all services within the hour: counted in the commit of their intent, kept over a crash, enough for
 // nobody once they are used up.
-#include "recover/plan/node_limit.h"
+#include "recover/plan/node_budget.h"
 
 #include <doctest/doctest.h>
 

@@ -26,9 +26,9 @@ struct NodeLimits {
   std::string pause_file{};  // while it exists no plan starts; "": none
 };
 
-class NodeLimit {
+class NodeBudget {
  public:
-  NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits);
+  NodeBudget(state::State& state, loop::Scheduler& scheduler, NodeLimits limits);
 
   void change(NodeLimits limits) { limits_ = std::move(limits); }
   const std::string& pause_file() const { return limits_.pause_file; }

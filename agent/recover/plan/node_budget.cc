@@ -1,4 +1,4 @@
-#include "recover/plan/node_limit.h"
+#include "recover/plan/node_budget.h"
 
 #include <fmt/format.h>
 
@@ -38,10 +38,10 @@ std::vector<base::Instant> load(const state::State& state, loop::Scheduler& sche
 
 }  // namespace
 
-NodeLimit::NodeLimit(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
+NodeBudget::NodeBudget(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
     : scheduler_(scheduler), limits_(std::move(limits)), actions_(load(state, scheduler, limits_)) {}
 
-Gate NodeLimit::place(const std::vector<std::string>& acting) const {
+Gate NodeBudget::place(const std::vector<std::string>& acting) const {
   const auto count = static_cast<int>(acting.size());
   if (count < limits_.plans_at_once)
     return {"node_busy", true, fmt::format("{} of {} places taken", count, limits_.plans_at_once)};
@@ -50,16 +50,18 @@ Gate NodeLimit::place(const std::vector<std::string>& acting) const {
                       limits_.plans_at_once)};
 }
 
-std::vector<base::Instant> NodeLimit::counted() const {
+std::vector<base::Instant> NodeBudget::counted() const {
   std::vector<base::Instant> actions = actions_;
   for (const auto& [service, at] : under_way_) actions.push_back(at);
   std::sort(actions.begin(), actions.end());
   return actions;
 }
 
-int NodeLimit::actions_left() const { return attempts_left(budget_of(limits_), usage_of(counted()), scheduler_.now()); }
+int NodeBudget::actions_left() const {
+  return attempts_left(budget_of(limits_), usage_of(counted()), scheduler_.now());
+}
 
-Gate NodeLimit::budget() const {
+Gate NodeBudget::budget() const {
   const BudgetUsage usage = usage_of(counted());
   const Budget budget = budget_of(limits_);
   const int left = attempts_left(budget, usage, scheduler_.now());
@@ -67,14 +69,14 @@ Gate NodeLimit::budget() const {
           next_free(budget, usage, scheduler_.now())};
 }
 
-Change NodeLimit::spend(const std::string& service) {
+Change NodeBudget::spend(const std::string& service) {
   const base::Instant now = scheduler_.now();
   std::erase_if(actions_, [&](base::Instant t) { return t + kHour <= now; });
   under_way_.try_emplace(service, now);
   return Change::put(Table::budgets, kKey, to_json(usage_of(counted()), now, scheduler_.wall_now()));
 }
 
-void NodeLimit::settle(const std::string& service, Commit how) {
+void NodeBudget::settle(const std::string& service, Commit how) {
   const auto ended = under_way_.extract(service);
   if (!ended.empty() && how == Commit::kept) actions_.push_back(ended.mapped());
 }
