@@ -54,7 +54,7 @@ std::optional<Hold> Maintenance::hold(const std::string& service, const Maintena
     }
   }
   if (times == nullptr) return std::nullopt;
-  for (const Window& window : times->windows)
+  for (const MaintenanceWindow& window : times->windows)
     if (const auto end = window.open_until(now, times->zone))
       return Hold{fmt::format("window {} until {}", window.text(), times->zone.clock(*end)), end};
   return std::nullopt;

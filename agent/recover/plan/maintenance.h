@@ -11,14 +11,14 @@
 #include "base/time.h"
 #include "base/time_zone.h"
 #include "loop/scheduler.h"
-#include "recover/plan/window.h"
+#include "recover/plan/maintenance_window.h"
 #include "state/state.h"
 
 namespace recover {
 
 // As configured for one service.
 struct MaintenanceTimes {
-  std::vector<Window> windows;
+  std::vector<MaintenanceWindow> windows;
   base::TimeZone zone;
   std::string pause_file;  // while it exists the service's plan waits; "": none
 };

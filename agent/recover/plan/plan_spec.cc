@@ -162,7 +162,7 @@ const auto& guards_schema() {
 void read_windows(const config::Node& node, MaintenanceTimes& times, const std::string& path, config::Errors& errors) {
   if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list of windows", node));
   for (const config::Node& item : node.items()) {
-    if (auto window = Window::parse(item.scalar())) times.windows.push_back(*std::move(window));
+    if (auto window = MaintenanceWindow::parse(item.scalar())) times.windows.push_back(*std::move(window));
     else errors.add(item.mark(), fmt::format("{}[{}]", path, times.windows.size()), window.error().text);
   }
 }

@@ -60,7 +60,7 @@ TEST_CASE("a window of the week holds the plan and the page says which one and u
   Site f;  // it is Tuesday, 22:13:20 UTC
   auto spec = f.plan();
   spec->maintenance.zone = *base::TimeZone::named("UTC");
-  spec->maintenance.windows = {*recover::Window::parse("Tue 22:00-23:00")};
+  spec->maintenance.windows = {*recover::MaintenanceWindow::parse("Tue 22:00-23:00")};
   f.use(std::move(spec));
   f.alert("ServiceDown");
   CHECK(f.status().reason == "maintenance");

@@ -1,4 +1,4 @@
-#include "recover/plan/window.h"
+#include "recover/plan/maintenance_window.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@ const base::TimeZone kBerlin = *base::TimeZone::named("Europe/Berlin");
 
 // Until when the window is open at that time, in UTC; "": it is not.
 std::string open(const char* window, const char* at) {
-  const auto end = recover::Window::parse(window)->open_until(*base::parse_iso8601(at), kBerlin);
+  const auto end = recover::MaintenanceWindow::parse(window)->open_until(*base::parse_iso8601(at), kBerlin);
   return end ? base::format_iso8601(*end) : "";
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("what is no window is refused with how one is written") {
   for (const char* text : {"", "Sunday 02:00-04:00", "Sun 2:00-4:00", "Sun 02:00", "02:00-02:00", "24:00-02:00",
                            "02:00-24:30", "Mon-Foo 01:00-02:00", "Mon, Tue 01:00-02:00", "Sun 02:60-04:00"}) {
     CAPTURE(text);
-    const auto window = recover::Window::parse(text);
+    const auto window = recover::MaintenanceWindow::parse(text);
     REQUIRE_FALSE(window.has_value());
     CHECK(window.error().text == "'" + std::string(text) +
                                      "' is no window; write days and times as in \"Sun 02:00-04:00\", \"Mon-Fri "

@@ -14,10 +14,10 @@
 
 namespace recover {
 
-class Window {
+class MaintenanceWindow {
  public:
   // The error says how a window is written.
-  static base::Result<Window> parse(std::string_view text);
+  static base::Result<MaintenanceWindow> parse(std::string_view text);
 
   // Its end, if `now` is in it.
   std::optional<base::WallTime> open_until(base::WallTime now, const base::TimeZone& zone) const;

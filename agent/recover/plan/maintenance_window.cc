@@ -1,4 +1,4 @@
-#include "recover/plan/window.h"
+#include "recover/plan/maintenance_window.h"
 
 #include <fmt/format.h>
 
@@ -50,8 +50,8 @@ int read_clock(std::string_view text) {
 
 }  // namespace
 
-base::Result<Window> Window::parse(std::string_view text) {
-  Window window;
+base::Result<MaintenanceWindow> MaintenanceWindow::parse(std::string_view text) {
+  MaintenanceWindow window;
   window.text_ = text;
   const std::size_t blank = text.rfind(' ');
   const std::string_view clocks = blank == std::string_view::npos ? text : text.substr(blank + 1);
@@ -71,7 +71,7 @@ base::Result<Window> Window::parse(std::string_view text) {
   return window;
 }
 
-std::optional<base::WallTime> Window::open_until(base::WallTime now, const base::TimeZone& zone) const {
+std::optional<base::WallTime> MaintenanceWindow::open_until(base::WallTime now, const base::TimeZone& zone) const {
   const base::Day today = zone.day(now);
   for (const base::Day day : {today - std::chrono::days{1}, today}) {
     if (!days_.test(std::chrono::weekday(day).c_encoding())) continue;
