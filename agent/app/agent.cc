@@ -169,7 +169,7 @@ void Agent::make_recovery() {
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
-      world_, std::move(listener));
+      service_view_, std::move(listener));
 }
 
 void Agent::make_schedule() {
@@ -395,7 +395,7 @@ void Agent::look_at_loop() {
                       stats.max_series, stats.evicted});
   store_watch_.look(loop_.now());
   server_->look_at_files();
-  world_.look(longest);
+  service_view_.look(longest);
   look_at_state();
 }
 

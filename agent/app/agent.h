@@ -17,9 +17,9 @@
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
 #include "app/samples.h"
+#include "app/service_view.h"
 #include "app/store_watch.h"
 #include "app/verdicts.h"
-#include "app/world.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
@@ -114,7 +114,7 @@ class Agent final {
   std::unique_ptr<recover::TrafficController> traffic_controller_;
   Verdicts verdicts_;
   std::unique_ptr<probe::Schedule> schedule_;
-  World world_{verdicts_, loop_, schedule_};
+  ServiceView service_view_{verdicts_, loop_, schedule_};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};

@@ -9,8 +9,9 @@
 
 namespace recover {
 
-Dispatcher::Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener)
-    : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, world, std::move(listener))) {
+Dispatcher::Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view,
+                       Listener listener)
+    : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(listener))) {
   rep_->unfinished_runs.read(rep_->alerts, rep_->reports);
 }
 

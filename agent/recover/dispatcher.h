@@ -21,7 +21,7 @@
 #include "recover/plan/node_budget.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/reports.h"
-#include "recover/world.h"
+#include "recover/service_view.h"
 #include "state/state.h"
 
 namespace recover {
@@ -37,7 +37,7 @@ struct Options {
 class Dispatcher {
  public:
   // Reads budgets and unfinished intents from `state`: what was cut off in mid-action is probed first, then finished.
-  Dispatcher(Options options, Context context, state::State& state, World& world, Listener listener);
+  Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view, Listener listener);
   ~Dispatcher();
 
   void replace(std::vector<std::unique_ptr<PlanSpec>> plans);

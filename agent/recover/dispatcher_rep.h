@@ -44,11 +44,11 @@ struct Dispatcher::Rep {
     std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
 
-  Rep(Options o, Context c, state::State& s, World& w, Listener l)
+  Rep(Options o, Context c, state::State& s, ServiceView& w, Listener l)
       : options(std::move(o)),
         context(std::move(c)),
         state(s),
-        world(w),
+        service_view(w),
         random(options.seed),
         started(context.scheduler.now()),
         store(state, context.scheduler),
@@ -61,7 +61,7 @@ struct Dispatcher::Rep {
   Options options;
   Context context;
   state::State& state;
-  World& world;
+  ServiceView& service_view;
   base::Random random;
   base::Instant started;
   RecoveryStore store;
@@ -85,11 +85,11 @@ struct Dispatcher::Rep {
     s.now = context.scheduler.now();
     s.wall = context.scheduler.wall_now();
     s.agent_started = started;
-    s.doubts = world.doubts();
-    s.health = world.service_health(a.spec->service);
-    s.uptime = world.service_uptime(a.spec->service);
+    s.doubts = service_view.doubts();
+    s.health = service_view.service_health(a.spec->service);
+    s.uptime = service_view.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on)
-      s.dependencies.push_back({name, world.service_health(name), world.latest(name)});
+      s.dependencies.push_back({name, service_view.service_health(name), service_view.latest(name)});
     s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
     look_at_units(a, s);
@@ -174,7 +174,7 @@ struct Dispatcher::Rep {
       case Effect::Kind::commit_progress: store.write(store.progress(*a.plan), "progress of a recovery"); break;
       case Effect::Kind::commit_budget: store.write(store.budget(*a.plan), "a budget"); break;
       case Effect::Kind::start_action: start_action(a); break;
-      case Effect::Kind::probe_now: world.probe_now(a.spec->service); break;
+      case Effect::Kind::probe_now: service_view.probe_now(a.spec->service); break;
       case Effect::Kind::look: look(a, a.spec->depends_on); break;
       case Effect::Kind::look_at_unit: look(a, {}); break;
       case Effect::Kind::report: reports.say(effect.report); break;
@@ -218,7 +218,7 @@ struct Dispatcher::Rep {
 
   void start_action(Active& a) {
     const std::string service = a.spec->service;
-    a.action.start(context, *a.plan, options.node, world.service_health(service),
+    a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {
                      if (Active* there = find(service))
                        apply(*there, there->plan->action_done(std::move(result), took, situation(*there)));
@@ -226,9 +226,10 @@ struct Dispatcher::Rep {
   }
 
   void look(Active& a, const std::vector<std::string>& dependencies) {
-    a.recheck.start(context.scheduler, a.spec->service, dependencies, units, world, [this, service = a.spec->service] {
-      if (Active* there = find(service)) apply(*there, there->plan->looked(situation(*there)));
-    });
+    a.recheck.start(context.scheduler, a.spec->service, dependencies, units, service_view,
+                    [this, service = a.spec->service] {
+                      if (Active* there = find(service)) apply(*there, there->plan->looked(situation(*there)));
+                    });
   }
 
   void blocked(Active& a, const std::string& reason) {

@@ -3,12 +3,12 @@
 namespace recover {
 
 void Recheck::start(loop::Scheduler& scheduler, const std::string& service,
-                    const std::vector<std::string>& dependencies, UnitWatch& units, World& world,
+                    const std::vector<std::string>& dependencies, UnitWatch& units, ServiceView& service_view,
                     std::function<void()> done) {
   stop();
   done_ = std::move(done);
   for (const std::string& dependency : dependencies)
-    for (std::string& probe : world.probe_now(dependency)) probes_.emplace(dependency, std::move(probe));
+    for (std::string& probe : service_view.probe_now(dependency)) probes_.emplace(dependency, std::move(probe));
   for (const std::string& unit : units.units(service))
     units_[unit] = units.ask(service, unit, scheduler.now() + kUnitLimit, [this, unit] {
       const auto own = units_.extract(unit);

@@ -1,7 +1,7 @@
 // What is asked anew in the moment before an action that heals: systemd about the service's unit, and the services that
 // it depends on by a run of their probes. Events overtake one another: a process has ended before systemd says that
 // a person stopped it, a service fails before the one that it depends on is found down. Nothing is kept here; the
-// answers are where they always are, in UnitWatch and in the World. Loop thread.
+// answers are where they always are, in UnitWatch and in the ServiceView. Loop thread.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 
 #include "base/time.h"
 #include "loop/scheduler.h"
+#include "recover/service_view.h"
 #include "recover/unit_watch.h"
-#include "recover/world.h"
 
 namespace recover {
 
@@ -27,7 +27,7 @@ class Recheck {
   // `done` once, in a later turn, when all have answered; not after stop(). Who asked has a limit of its own, because
   // a probe may take as long as its timeout is. The others outlive this.
   void start(loop::Scheduler& scheduler, const std::string& service, const std::vector<std::string>& dependencies,
-             UnitWatch& units, World& world, std::function<void()> done);
+             UnitWatch& units, ServiceView& service_view, std::function<void()> done);
   void probe_ran(const std::string& service, const std::string& probe);
   void stop();
 

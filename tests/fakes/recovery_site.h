@@ -11,9 +11,9 @@
 
 #include "fakes/fake_lines.h"
 #include "fakes/fake_loop.h"
+#include "fakes/fake_service_view.h"
 #include "fakes/fake_state.h"
 #include "fakes/probe_world.h"
-#include "fakes/recovery_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
 #include "recover/traffic/traffic_controller.h"
@@ -27,7 +27,7 @@ struct RecoverySite {
   FakeDialer dialer{loop};
   FakeLines lines;
   FakeState state{loop};
-  RecoveryWorld world;
+  FakeServiceView service_view;
   ActionScript restart, telling{.heals = false};
   os::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
   recover::NodeLimits limits{1, 1000};
@@ -37,7 +37,7 @@ struct RecoverySite {
   std::unique_ptr<recover::Dispatcher> dispatcher;
 
   RecoverySite() {
-    world.health = {{"order", model::Health::down}, {"redis", model::Health::up}};
+    service_view.health = {{"order", model::Health::down}, {"redis", model::Health::up}};
     systemd.on_read = [this](const std::string&) { return unit_now; };
     start();
   }
@@ -59,8 +59,8 @@ struct RecoverySite {
         loop, systemd, spawner,
         [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
         traffic_controller.get()};
-    dispatcher =
-        std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state, world, listener);
+    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state,
+                                                       service_view, listener);
   }
 
   std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {
@@ -93,7 +93,7 @@ struct RecoverySite {
     dispatcher->on_alert(transition(name, "order", loop.wall_now(), to));
   }
   void healthy() {
-    world.health["order"] = model::Health::up;
+    service_view.health["order"] = model::Health::up;
     dispatcher->on_health(
         {"order", "", model::Health::down, model::Health::up, model::Reason::none, "", loop.wall_now()});
     dispatcher->on_run("order", "http", true);

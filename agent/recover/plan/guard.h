@@ -33,7 +33,7 @@ struct Dependency {
   model::Health latest = model::Health::unknown;  // what the last run of its probes says, before any threshold
 };
 
-// What the world looks like at the moment of a decision.
+// What a plan decides by, as it is at the moment of a decision.
 struct Situation {
   base::Instant now{};
   base::WallTime wall{};

@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "fakes/fake_loop.h"
+#include "fakes/fake_service_view.h"
 #include "fakes/fake_state.h"
 #include "fakes/probe_world.h"
-#include "fakes/recovery_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
 
@@ -41,11 +41,11 @@ class Site {
       loop_.advance(milliseconds{100});
       if (!healthy() && healed_at_ && loop_.now() >= *healed_at_) set_healthy();
       if (dead_) start_agent();
-      if (++ticks_ % 10 == 0 || !world_.probed.empty()) probe();
+      if (++ticks_ % 10 == 0 || !service_view_.probed.empty()) probe();
     }
   }
 
-  bool healthy() const { return world_.health.at("order") == Health::up; }
+  bool healthy() const { return service_view_.health.at("order") == Health::up; }
   std::size_t open_intents() const {
     const auto found = state_->durable().find(state::Table::intents);
     return found == state_->durable().end() ? 0 : found->second.size();
@@ -80,9 +80,9 @@ class Site {
     state_->on_commit = [this] { step(); };
     state_->on_durable = [this] { step(); };
     dead_ = false;
-    world_.health.try_emplace("order", Health::down);
+    service_view_.health.try_emplace("order", Health::down);
     recover::Context context{loop_, systemd_, spawner_, [this](const std::string&, const std::string&) { ++pages; }};
-    dispatcher_ = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, *state_, world_,
+    dispatcher_ = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, *state_, service_view_,
                                                         recover::Listener{});
     std::vector<std::unique_ptr<recover::PlanSpec>> plans;
     plans.push_back(plan());
@@ -105,20 +105,20 @@ class Site {
   }
 
   void set_healthy() {
-    world_.health["order"] = Health::up;
+    service_view_.health["order"] = Health::up;
     dispatcher_->on_health({"order", "", Health::down, Health::up, model::Reason::none, "", loop_.wall_now()});
     dispatcher_->on_alert(fakes::transition("ServiceDown", "order", loop_.wall_now(), model::AlertState::inactive));
   }
 
   void probe() {
-    world_.probed.clear();
+    service_view_.probed.clear();
     dispatcher_->on_run("order", "http", healthy());
   }
 
   fakes::FakeLoop loop_;
   fakes::FakeSystemd systemd_{loop_};
   fakes::FakeSpawner spawner_{loop_};
-  fakes::RecoveryWorld world_;
+  fakes::FakeServiceView service_view_;
   fakes::ActionScript script_, harmless_{.takes = milliseconds{10}, .heals = false};
   std::unique_ptr<fakes::FakeState> state_;
   std::unique_ptr<recover::Dispatcher> dispatcher_;

@@ -84,7 +84,7 @@ TEST_CASE("a dry run tells once for each outage what it would do; it is neither 
   f.use(std::move(spec));
   for (int outage = 1; outage <= 4; ++outage) {
     CAPTURE(outage);
-    f.world.health["order"] = Health::down;
+    f.service_view.health["order"] = Health::down;
     f.alert("ServiceDown");
     for (int i = 0; i < 120; ++i) {
       f.loop.advance(seconds{1});
@@ -155,7 +155,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   CHECK(f.status().reason == "maintenance");
   f.dispatcher->end_maintenance("order", nullptr);
   f.loop.run_due();
-  CHECK(f.world.probed == std::vector<std::string>{"order", "redis"});
+  CHECK(f.service_view.probed == std::vector<std::string>{"order", "redis"});
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
   CHECK(f.restart.started.size() == 1);
@@ -163,11 +163,11 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
 
 TEST_CASE("a dependency that comes back lets the plan act at once") {
   Fixture f;
-  f.world.health["redis"] = Health::down;
+  f.service_view.health["redis"] = Health::down;
   f.use(f.plan());
   f.alert("ServiceDown");
   CHECK(f.status().reason == "dependencies");
-  f.world.health["redis"] = Health::up;
+  f.service_view.health["redis"] = Health::up;
   f.dispatcher->on_health({"redis", "", Health::down, Health::up, model::Reason::none, "", f.loop.wall_now()});
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
@@ -176,12 +176,12 @@ TEST_CASE("a dependency that comes back lets the plan act at once") {
 
 TEST_CASE("a waiting alert survives a crash of the agent") {
   Fixture f;
-  f.world.health["redis"] = Health::down;
+  f.service_view.health["redis"] = Health::down;
   f.use(f.plan());
   f.alert("ServiceDown");
   f.loop.run_due();
   f.dispatcher.reset();
-  f.world.health["redis"] = Health::up;
+  f.service_view.health["redis"] = Health::up;
   f.start();
   f.use(f.plan());  // nobody says again that the alert fires
   f.loop.advance(seconds{11});
@@ -272,7 +272,7 @@ TEST_CASE("status says what would happen next and when") {
   Fixture f;
   f.use(f.plan());
   CHECK(f.status().next == "when alert is ServiceDown fires, runs systemd restart order.service");
-  f.world.uptime = seconds{10};
+  f.service_view.uptime = seconds{10};
   f.alert("ServiceDown");
   CHECK(f.status().next ==
         "runs systemd restart order.service once min_uptime allows it: started 10s ago, may take 30s to get ready, 20s "

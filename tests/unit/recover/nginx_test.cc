@@ -290,7 +290,7 @@ std::unique_ptr<recover::PlanSpec> draining_plan(fakes::RecoverySite& f, const U
       "f.yml", errors);
   auto spec = recover::parse_plan("order", service, errors);
   CHECK(errors.text() == "");
-  f.world.uptime = minutes{5};
+  f.service_view.uptime = minutes{5};
   return spec;
 }
 

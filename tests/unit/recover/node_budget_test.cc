@@ -22,7 +22,7 @@ struct Node : fakes::RecoverySite {
     spec->depends_on.clear();
     spec->budget = {100, minutes{15}, {base::Millis{1000}, 1, base::Millis{1000}, 0, minutes{10}}};
     spec->steps[0].verify->within = base::Millis{5000};
-    world.health[service] = model::Health::down;
+    service_view.health[service] = model::Health::down;
     return spec;
   }
   // A service that nothing heals: a probe of it fails every second.
@@ -97,7 +97,7 @@ TEST_CASE("dry runs take nothing from the node's budget, however many there are"
   Node f;
   f.use(f.plan_of("order", recover::Mode::dry_run));
   for (int outage = 1; outage <= 4; ++outage) {
-    f.world.health["order"] = model::Health::down;
+    f.service_view.health["order"] = model::Health::down;
     f.alert("ServiceDown");
     f.suffer(minutes{1});
     CHECK(f.dispatcher->reports().size() == static_cast<std::size_t>(outage));

@@ -24,7 +24,7 @@ struct Node : fakes::RecoverySite {
   explicit Node(int at_once = 1) {
     limits.plans_at_once = at_once;
     for (const std::string& name : names) {
-      world.health[name] = Health::down;
+      service_view.health[name] = Health::down;
       scripts[name].takes = seconds{5};
     }
     start();
@@ -75,7 +75,7 @@ TEST_CASE("one plan acts at a time, all get their turn, and each is probed again
   CHECK(f.status_of("order").reason == "node_busy");
   CHECK(f.status_of("order").next ==
         "runs restart once node_busy allows it: cart is being recovered; at most 1 at a time");
-  CHECK(f.world.probed.empty());
+  CHECK(f.service_view.probed.empty());
   for (int i = 0; i < 1000; ++i) {
     f.loop.advance(milliseconds{100});
     REQUIRE(f.acting() <= 1);
@@ -84,7 +84,7 @@ TEST_CASE("one plan acts at a time, all get their turn, and each is probed again
   for (const std::string& name : f.names) {
     CAPTURE(name);
     CHECK(f.scripts[name].started.size() >= 1);
-    if (name != "cart") CHECK(std::count(f.world.probed.begin(), f.world.probed.end(), name) >= 1);
+    if (name != "cart") CHECK(std::count(f.service_view.probed.begin(), f.service_view.probed.end(), name) >= 1);
   }
 }
 
@@ -94,11 +94,11 @@ TEST_CASE("a service that came back while it waited is left alone") {
   f.fire("cart");
   f.fire("order");
   f.loop.run_due();
-  f.world.health["order"] = Health::up;
+  f.service_view.health["order"] = Health::up;
   f.loop.advance(seconds{6});
   f.dispatcher->on_run("cart", "http", true);
   f.loop.run_due();
-  CHECK(f.world.probed.back() == "order");
+  CHECK(f.service_view.probed.back() == "order");
   f.dispatcher->on_run("order", "http", true);
   f.loop.advance(minutes{1});
   CHECK(f.scripts["order"].started.empty());
@@ -118,7 +118,7 @@ TEST_CASE("with two places a service stuck in its action delays neither another'
   f.loop.advance(seconds{6});
   REQUIRE(acted.has_value());
   CHECK(*acted == before);
-  CHECK(f.world.probed.back() == "order");  // its verification asks while cart hangs
+  CHECK(f.service_view.probed.back() == "order");  // its verification asks while cart hangs
   f.dispatcher->on_run("order", "http", true);
   f.loop.run_due();
   CHECK(f.state_of("cart") == "acting");

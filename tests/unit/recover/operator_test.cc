@@ -37,7 +37,7 @@ void exhaust(Site& f) {
 
 TEST_CASE("a person starts a plan for a healthy service: intent first, verified, reported with the trigger") {
   Site f;
-  f.world.health["order"] = Health::up;
+  f.service_view.health["order"] = Health::up;
   f.use(f.plan());
   f.restart.on_start = [&] { CHECK(f.table(state::Table::intents).count("order") == 1); };
   Answer answer;
@@ -63,13 +63,13 @@ TEST_CASE("a person does not wait for cooldown, backoff, uptime or the agent; ot
     const char* want;
   };
   const Row rows[] = {
-      {"min_uptime", [](Site& f) { f.world.uptime = seconds{1}; }, ""},
+      {"min_uptime", [](Site& f) { f.service_view.uptime = seconds{1}; }, ""},
       {"overloaded",
        [](Site& f) {
-         f.world.held = {{"stall", "it stood still", base::Instant::max()}};
+         f.service_view.held = {{"stall", "it stood still", base::Instant::max()}};
        },
        ""},
-      {"dependency", [](Site& f) { f.world.health["redis"] = Health::down; },
+      {"dependency", [](Site& f) { f.service_view.health["redis"] = Health::down; },
        "order is not recovered: dependencies: redis is down: a restart would not help"},
       {"maintenance", [](Site& f) { f.dispatcher->begin_maintenance("order", {}, "deploy", nullptr); },
        "order is not recovered: maintenance: on: deploy"},
@@ -155,9 +155,9 @@ TEST_CASE("a start that cannot be written down does nothing and says so; the ale
     CAPTURE(firing);
     Site f;
     f.use(f.plan());
-    if (firing) f.world.health["redis"] = Health::down;
+    if (firing) f.service_view.health["redis"] = Health::down;
     if (firing) f.alert("ServiceDown");
-    f.world.health["redis"] = Health::up;
+    f.service_view.health["redis"] = Health::up;
     f.loop.run_due();
     f.state.failing = true;
     Answer answer;
@@ -174,7 +174,7 @@ TEST_CASE("a start that cannot be written down does nothing and says so; the ale
 
 TEST_CASE("a run that a person started is finished after a crash, and no alert is made up") {
   Site f;
-  f.world.health["order"] = Health::up;
+  f.service_view.health["order"] = Health::up;
   f.use(f.plan());
   f.dispatcher->recover("order", recover::Start::now, "", [](base::Result<std::string>) {});
   f.loop.run_due();

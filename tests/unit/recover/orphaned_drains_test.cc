@@ -30,7 +30,7 @@ struct Folder {
 // A service that is drained by a flag file and waits, because the dependency that it needs is down.
 struct Site : fakes::RecoverySite {
   Site() {
-    world.health["redis"] = Health::down;
+    service_view.health["redis"] = Health::down;
     configure();
     alert("ServiceDown");
     loop.run_due();

@@ -198,7 +198,7 @@ TEST_CASE("an abort lasts until the alert has resolved, also over a crash of the
   f.fail_for(seconds{60});
   CHECK(f.restart.started.size() == 1);
   f.healthy();
-  f.world.health["order"] = Health::down;
+  f.service_view.health["order"] = Health::down;
   f.alert("ServiceDown");
   f.fail_for(minutes{3});
   CHECK(f.restart.started.size() >= 2);

@@ -32,12 +32,12 @@ struct Site : fakes::RecoverySite {
   void pass(base::Duration d) {
     for (const auto end = loop.now() + d; loop.now() < end;) {
       loop.advance(seconds{1});
-      dispatcher->on_run("order", "http", world.health["order"] == Health::up);
+      dispatcher->on_run("order", "http", service_view.health["order"] == Health::up);
     }
     loop.run_due();
   }
   void turn(const std::string& service, Health to) {
-    const Health from = std::exchange(world.health[service], to);
+    const Health from = std::exchange(service_view.health[service], to);
     dispatcher->on_health({service, "", from, to, model::Reason::none, "", loop.wall_now()});
     loop.run_due();
   }
@@ -101,7 +101,7 @@ TEST_CASE("a step that asks waits for a person; without an answer the next step 
 
 TEST_CASE("while its dependency is down a service is drained and not restarted; it comes back by itself") {
   Site f;
-  f.world.health["redis"] = Health::down;
+  f.service_view.health["redis"] = Health::down;
   f.use(f.draining());
   f.alert("ServiceDown");
   f.pass(minutes{20});
@@ -125,7 +125,7 @@ TEST_CASE("while its dependency is down a service is drained and not restarted; 
 
 TEST_CASE("the dependency is back and the service is not: it is restarted late") {
   Site f;
-  f.world.health["redis"] = Health::down;
+  f.service_view.health["redis"] = Health::down;
   f.use(f.draining());
   f.alert("ServiceDown");
   f.pass(minutes{1});
@@ -140,7 +140,7 @@ TEST_CASE("the dependency is back and the service is not: it is restarted late")
 
 TEST_CASE("a crash while it holds leaves the service drained for as long as its dependency is down, and no longer") {
   Site f;
-  f.world.health["redis"] = Health::down;
+  f.service_view.health["redis"] = Health::down;
   f.use(f.draining());
   f.alert("ServiceDown");
   f.pass(minutes{1});
@@ -217,7 +217,7 @@ TEST_CASE("a plan that goes by health starts when the service was down for so lo
 TEST_CASE("a dry run says and counts what enforcing does, line by line") {
   const auto play = [](recover::Mode mode) {
     Site f;
-    f.world.health["redis"] = Health::down;
+    f.service_view.health["redis"] = Health::down;
     f.use(f.draining(mode));
     f.alert("ServiceDown");
     f.pass(minutes{1});
@@ -242,13 +242,13 @@ TEST_CASE("a dry run says and counts what enforcing does, line by line") {
 
 TEST_CASE("a dependency that is found down later than who depends on it holds it back all the same") {
   Site f;
-  f.world.probes["redis"] = {"ping", "disk"};
+  f.service_view.probes["redis"] = {"ping", "disk"};
   f.use(f.draining());
   f.alert("ServiceDown");
   f.loop.run_due();
-  CHECK(f.world.probed == std::vector<std::string>{"redis"});
+  CHECK(f.service_view.probed == std::vector<std::string>{"redis"});
   CHECK(f.drain.started.empty());
-  f.world.last_runs["redis"] = Health::down;  // one failed run of three that it takes
+  f.service_view.last_runs["redis"] = Health::down;  // one failed run of three that it takes
   f.dispatcher->on_run("redis", "disk", true);
   f.loop.run_due();
   CHECK(f.drain.started.empty());
@@ -259,7 +259,7 @@ TEST_CASE("a dependency that is found down later than who depends on it holds it
   CHECK(f.status().state == "holding");
   CHECK(f.status().attempts_left == 3);
   SUBCASE("it was a moment's failure: asked once more, then the restart") {
-    f.world.last_runs["redis"] = Health::up;
+    f.service_view.last_runs["redis"] = Health::up;
     f.pass(seconds{2});
     CHECK(f.restart.started.empty());
     f.dispatcher->on_run("redis", "disk", true);
@@ -276,7 +276,7 @@ TEST_CASE("a dependency that is found down later than who depends on it holds it
 
 TEST_CASE("a dependency that is healthy delays an action by one run of its probes, one that is silent by ten seconds") {
   Site f;
-  f.world.probes["redis"] = {"ping"};
+  f.service_view.probes["redis"] = {"ping"};
   f.use(f.plan());
   f.alert("ServiceDown");
   f.loop.run_due();
@@ -295,7 +295,7 @@ TEST_CASE("a dependency that is healthy delays an action by one run of its probe
 
 TEST_CASE("a person who starts a plan is not made to wait for a look") {
   Site f;
-  f.world.probes["redis"] = {"ping"};
+  f.service_view.probes["redis"] = {"ping"};
   f.use(f.plan());
   f.recover_by_hand();
   CHECK(f.restart.started.size() == 1);

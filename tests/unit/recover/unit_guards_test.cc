@@ -47,7 +47,7 @@ struct Site : fakes::RecoverySite {
   void fail_for(base::Duration d) {
     for (const auto end = loop.now() + d; loop.now() < end;) {
       loop.advance(seconds{1});
-      if (world.uptime) *world.uptime += seconds{1};
+      if (service_view.uptime) *service_view.uptime += seconds{1};
       dispatcher->on_run("order", "http", false);
       loop.run_due();
     }
@@ -284,11 +284,11 @@ TEST_CASE("a later step waits while the unit that the first one restarted is sti
 TEST_CASE("a service that needs 45 s to listen is restarted once and not again and again") {
   Site f;
   f.unit("failed", "failed");
-  f.restart.on_start = [&] { f.world.uptime = base::Duration{}; };  // Type=exec: started at once
+  f.restart.on_start = [&] { f.service_view.uptime = base::Duration{}; };  // Type=exec: started at once
   for (const bool configured : {false, true}) {
     CAPTURE(configured);
     f.restart.started.clear();
-    f.world.uptime.reset();
+    f.service_view.uptime.reset();
     f.start();
     auto spec = f.plan();
     if (configured) spec->guards.min_uptime = seconds{30};
@@ -306,7 +306,7 @@ TEST_CASE(
     "an operator's restart of a service that needs 45 s to listen is left alone, if min_uptime is not configured") {
   Site f;
   f.unit("active", "running");
-  f.world.uptime = seconds{0};
+  f.service_view.uptime = seconds{0};
   f.alert("ServiceDown");
   f.fail_for(seconds{45});
   CHECK(f.restart.started.empty());

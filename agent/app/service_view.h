@@ -10,14 +10,15 @@
 #include "loop/scheduler.h"
 #include "model/doubts.h"
 #include "probe/schedule.h"
-#include "recover/world.h"
+#include "recover/service_view.h"
 
 namespace app {
 
-class World final : public recover::World {
+class ServiceView final : public recover::ServiceView {
  public:
   // The schedule comes later than what is asked of it.
-  World(const Verdicts& verdicts, const loop::Scheduler& scheduler, const std::unique_ptr<probe::Schedule>& schedule)
+  ServiceView(const Verdicts& verdicts, const loop::Scheduler& scheduler,
+              const std::unique_ptr<probe::Schedule>& schedule)
       : verdicts_(verdicts), scheduler_(scheduler), schedule_(schedule) {}
 
   // Each second: `longest_turn` of the loop since the last time. Logs what makes the agent doubt.

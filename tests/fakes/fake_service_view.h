@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "model/alert.h"
-#include "recover/world.h"
+#include "recover/service_view.h"
 
 namespace fakes {
 
-struct RecoveryWorld final : recover::World {
+struct FakeServiceView final : recover::ServiceView {
   model::Health service_health(const std::string& service) const override {
     const auto found = health.find(service);
     return found == health.end() ? model::Health::unknown : found->second;

@@ -11,9 +11,9 @@
 
 namespace recover {
 
-class World {
+class ServiceView {
  public:
-  virtual ~World() = default;
+  virtual ~ServiceView() = default;
   virtual model::Health service_health(const std::string& service) const = 0;
   // As the last run of each of its probes has it, without thresholds: an early word, and no verdict.
   virtual model::Health latest(const std::string& service) const = 0;

@@ -1,10 +1,10 @@
-#include "app/world.h"
+#include "app/service_view.h"
 
 #include "base/log.h"
 
 namespace app {
 
-void World::look(base::Duration longest_turn) {
+void ServiceView::look(base::Duration longest_turn) {
   const model::Reading reading{scheduler_.now(), scheduler_.wall_now(), model::since_boot(), longest_turn,
                                model::cpu_pressure()};
   for (const model::Doubt& doubt : doubts_.read(reading))
