@@ -32,7 +32,7 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
     if (gone && a.plan->running()) {
       a.removed = true;
-      rep_->apply(a, a.plan->halt("its plan is not configured any more", rep_->situation(a)));
+      rep_->apply(a, a.plan->halt("its plan is not configured any more", rep_->input(a)));
     }
     if (gone && !a.plan->running()) it = rep_->remove(it);
     else ++it;
@@ -51,10 +51,10 @@ void Dispatcher::on_alert(const model::AlertTransition& transition) {
 void Dispatcher::on_run(const std::string& service, const std::string& probe, bool up) {
   Rep::Active* a = rep_->find(service);
   if (a != nullptr && up) a->good_runs[probe] = rep_->context.scheduler.now();
-  if (a != nullptr && a->plan->wants_runs()) rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->situation(*a)));
+  if (a != nullptr && a->plan->wants_runs()) rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->input(*a)));
   // It is ready: min_uptime is no more than that from now on.
   if (a != nullptr && up && a->plan->phase() == Phase::blocked && a->plan->reason() == "min_uptime")
-    rep_->apply(*a, a->plan->wake(rep_->situation(*a)));
+    rep_->apply(*a, a->plan->wake(rep_->input(*a)));
   for (auto& [name, other] : rep_->active) other->recheck.probe_ran(service, probe);
 }
 
@@ -62,10 +62,10 @@ void Dispatcher::on_health(const model::HealthChange& change) {
   if (!change.probe.empty()) return;
   for (auto& [service, owned] : rep_->active) {
     Rep::Active& a = *owned;
-    if (service == change.service) rep_->apply(a, a.plan->health(rep_->situation(a)));
+    if (service == change.service) rep_->apply(a, a.plan->health(rep_->input(a)));
     const auto& deps = a.spec->depends_on;
     if (a.plan->phase() == Phase::blocked && std::find(deps.begin(), deps.end(), change.service) != deps.end())
-      rep_->apply(a, a.plan->wake(rep_->situation(a)));
+      rep_->apply(a, a.plan->wake(rep_->input(a)));
   }
 }
 
@@ -73,7 +73,7 @@ void Dispatcher::know_alerts(const std::set<std::string>& names) {
   for (auto& [service, a] : rep_->active) {
     const std::string alert(a->plan->run().alert.name());
     if (!a->plan->running() || a->plan->run().by_operator || a->spec->when_down || names.contains(alert)) continue;
-    rep_->apply(*a, a->plan->halt(fmt::format("no rule makes the alert {} any more", alert), rep_->situation(*a)));
+    rep_->apply(*a, a->plan->halt(fmt::format("no rule makes the alert {} any more", alert), rep_->input(*a)));
   }
 }
 
@@ -112,12 +112,12 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
   if (a.plan->phase() == Phase::asking && how == Start::now) {
     base::log::info("recovery approved by a person", {{"service", service}, {"comment", comment}});
     answer(fmt::format("recovery {} of {} goes on", a.plan->run().report.id, service));
-    return rep_->apply(a, a.plan->approve(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(a)));
+    return rep_->apply(a, a.plan->approve(comment.empty() ? "operator" : "operator: " + comment, rep_->input(a)));
   }
   if (a.plan->running())
     return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
                                                                   a.plan->run().report.id, service, a.plan->state())));
-  const Situation now = rep_->situation(a);
+  const PlanInput now = rep_->input(a);
   const std::vector<Gate> gates = evaluate_gates(*a.spec, a.plan->usage(), now);
   if (const Gate* gate = first_closed_to_person(gates))
     return answer(base::fail(base::Kind::unavailable,
@@ -149,7 +149,7 @@ void Dispatcher::abort(const std::string& service, const std::string& comment,
   if (!ran && !a->plan->alert_firing())
     return refuse(base::Kind::invalid, fmt::format("nothing to abort: no recovery of {} is under way", service));
   const std::string id = ran ? a->plan->run().report.id : "";
-  rep_->apply(*a, a->plan->abort(comment.empty() ? "operator" : "operator: " + comment, rep_->situation(*a)));
+  rep_->apply(*a, a->plan->abort(comment.empty() ? "operator" : "operator: " + comment, rep_->input(*a)));
   std::string said = fmt::format("{} is left alone{}; {}", service,
                                  a->plan->alert_firing() ? " until its alert has resolved" : "", stop_text(*a->plan));
   rep_->state.commit(rep_->store.budget(*a->plan), [=, done = std::move(done),
@@ -189,7 +189,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
                           "in effect until the agent ends; it could not be written: " + result.error().text);
     if (done) done(std::move(result));
   });
-  rep_->apply(a, a.plan->wake(rep_->situation(a)));
+  rep_->apply(a, a.plan->wake(rep_->input(a)));
 }
 
 void Dispatcher::limit(NodeLimits limits) {
@@ -201,7 +201,7 @@ int Dispatcher::node_actions_left() const { return rep_->node.actions_left(); }
 
 std::vector<PlanStatus> Dispatcher::statuses() const {
   std::vector<PlanStatus> out;
-  for (const auto& [service, a] : rep_->active) out.push_back(describe(*a->plan, rep_->situation(*a)));
+  for (const auto& [service, a] : rep_->active) out.push_back(describe(*a->plan, rep_->input(*a)));
   return out;
 }
 

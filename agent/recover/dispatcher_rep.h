@@ -80,8 +80,8 @@ struct Dispatcher::Rep {
     return found == active.end() ? nullptr : found->second.get();
   }
 
-  Situation situation(const Active& a) const {
-    Situation s;
+  PlanInput input(const Active& a) const {
+    PlanInput s;
     s.now = context.scheduler.now();
     s.wall = context.scheduler.wall_now();
     s.agent_started = started;
@@ -99,7 +99,7 @@ struct Dispatcher::Rep {
   }
 
   // The service's own unit, and the one that the step which comes works on.
-  void look_at_units(const Active& a, Situation& s) const {
+  void look_at_units(const Active& a, PlanInput& s) const {
     const Step* step = a.plan->healing_step();
     const std::string needed = step != nullptr ? step->action->needed_unit() : "";
     std::vector<std::string> names{a.spec->unit};
@@ -117,7 +117,7 @@ struct Dispatcher::Rep {
       const auto good = a.good_runs.find(probe);
       return good != a.good_runs.end() && good->second > s.now - *s.uptime;
     });
-    if (!ready) s.since_start = Situation::Since::never_ready;
+    if (!ready) s.since_start = PlanInput::Since::never_ready;
   }
 
   // Services whose plans hold a place of the node, but for the one that asks.
@@ -135,7 +135,7 @@ struct Dispatcher::Rep {
       if (still.expired()) return;
       for (auto& [service, a] : active)
         if (a->plan->phase() == Phase::blocked && a->plan->reason().starts_with("node_"))
-          apply(*a, a->plan->wake(situation(*a)));
+          apply(*a, a->plan->wake(input(*a)));
     });
   }
 
@@ -143,8 +143,7 @@ struct Dispatcher::Rep {
   std::function<void(base::Result<>)> then_wake(const std::string& service, std::function<void(base::Result<>)> done) {
     return [this, still = std::weak_ptr(alive), service, done = std::move(done)](base::Result<> result) {
       if (still.expired()) return;
-      if (Active* owner = find(service); result && owner != nullptr)
-        apply(*owner, owner->plan->wake(situation(*owner)));
+      if (Active* owner = find(service); result && owner != nullptr) apply(*owner, owner->plan->wake(input(*owner)));
       if (done) done(std::move(result));
     };
   }
@@ -157,7 +156,7 @@ struct Dispatcher::Rep {
     const bool waits =
         there->plan->phase() == Phase::waiting ||
         (there->plan->phase() == Phase::blocked && (reason.starts_with("unit_") || reason == "stopped_by_operator"));
-    if (waits) apply(*there, there->plan->wake(situation(*there)));
+    if (waits) apply(*there, there->plan->wake(input(*there)));
   }
 
   // ---- effects
@@ -207,7 +206,7 @@ struct Dispatcher::Rep {
                          {{"service", service}, {"error", result.error().text}});
       const auto person = std::exchange(there.person, nullptr);
       const std::string id = there.plan->run().report.id;
-      apply(there, there.plan->durable(result, situation(there)));
+      apply(there, there.plan->durable(result, input(there)));
       if (!person) return;
       if (result) person(fmt::format("recovery {} of {} has started", id, service));
       else
@@ -221,14 +220,14 @@ struct Dispatcher::Rep {
     a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {
                      if (Active* there = find(service))
-                       apply(*there, there->plan->action_done(std::move(result), took, situation(*there)));
+                       apply(*there, there->plan->action_done(std::move(result), took, input(*there)));
                    });
   }
 
   void look(Active& a, const std::vector<std::string>& dependencies) {
     a.recheck.start(context.scheduler, a.spec->service, dependencies, units, service_view,
                     [this, service = a.spec->service] {
-                      if (Active* there = find(service)) apply(*there, there->plan->looked(situation(*there)));
+                      if (Active* there = find(service)) apply(*there, there->plan->looked(input(*there)));
                     });
   }
 
@@ -257,7 +256,7 @@ struct Dispatcher::Rep {
           Active* there = find(service);
           if (there == nullptr) return;
           there->timer_at.reset();
-          apply(*there, there->plan->wake(situation(*there)));
+          apply(*there, there->plan->wake(input(*there)));
         });
     }
     if (a.plan->running() || (!a.next && !a.removed)) return;
@@ -285,7 +284,7 @@ struct Dispatcher::Rep {
     else if (spec->text != a.spec->text) why = "its plan was changed";
     a.next = std::move(spec);
     a.removed = false;
-    if (!why.empty()) apply(a, a.plan->halt(why, situation(a)));
+    if (!why.empty()) apply(a, a.plan->halt(why, input(a)));
   }
 
   void adopt(Active& a, std::unique_ptr<PlanSpec> spec) {
@@ -296,13 +295,13 @@ struct Dispatcher::Rep {
       const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
       a.plan.emplace(*a.spec, store.usage(*a.spec), random);
       if (waits) a.plan->remember(was_down);
-      apply(a, a.plan->health(situation(a)));
+      apply(a, a.plan->health(input(a)));
     }
     follow_unit(a);
     orphaned_drains.forget(a.spec->service);  // it may have another place now
     put_back(a);
     follow_alerts(a);
-    apply(a, a.plan->wake(situation(a)));
+    apply(a, a.plan->wake(input(a)));
   }
 
   void follow_unit(const Active& a) {
@@ -316,8 +315,8 @@ struct Dispatcher::Rep {
   // Tells the plan whether one of its alerts fires.
   void follow_alerts(Active& a) {
     if (a.spec->when_down) return;  // the plan itself sees how its service is
-    if (const model::Alert* alert = alerts.of(*a.spec)) apply(a, a.plan->firing(*alert, situation(a)));
-    else if (a.plan->alert_firing()) apply(a, a.plan->resolved(situation(a)));
+    if (const model::Alert* alert = alerts.of(*a.spec)) apply(a, a.plan->firing(*alert, input(a)));
+    else if (a.plan->alert_firing()) apply(a, a.plan->resolved(input(a)));
   }
 
   void add(std::unique_ptr<PlanSpec> spec) {
@@ -328,10 +327,10 @@ struct Dispatcher::Rep {
     active[a.spec->service] = std::move(owned);
     follow_unit(a);
     if (const auto was_down = unfinished_runs.waited(a.spec->service)) a.plan->remember(*was_down);
-    apply(a, a.plan->health(situation(a)));
+    apply(a, a.plan->health(input(a)));
     if (auto run = unfinished_runs.run_of(*a.spec)) {
       if (!run->alert.labels.empty()) alerts.remember(run->alert);
-      apply(a, a.plan->resume(*std::move(run), situation(a)));
+      apply(a, a.plan->resume(*std::move(run), input(a)));
     }
     put_back(a);
     follow_alerts(a);

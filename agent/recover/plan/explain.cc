@@ -22,18 +22,18 @@ std::string first_healing(const PlanSpec& spec) {
 
 }  // namespace
 
-PlanStatus describe(const Plan& plan, const Situation& situation) {
+PlanStatus describe(const Plan& plan, const PlanInput& input) {
   const PlanSpec& spec = plan.spec();
   PlanStatus status;
   status.service = spec.service;
   status.mode = to_string(spec.mode);
   status.state = plan.state();
   status.reason = plan.reason();
-  status.attempts_left = attempts_left(spec.budget, plan.usage(), situation.now);
-  status.gates = evaluate_gates(spec, plan.usage(), situation);
+  status.attempts_left = attempts_left(spec.budget, plan.usage(), input.now);
+  status.gates = evaluate_gates(spec, plan.usage(), input);
   for (const Gate& gate : status.gates) {
     if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
-    const base::WallTime opens = situation.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - situation.now);
+    const base::WallTime opens = input.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - input.now);
     if (!status.not_before || opens > *status.not_before) status.not_before = opens;
   }
   if (plan.running()) status.recovery = plan.run().report.id;

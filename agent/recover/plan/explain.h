@@ -23,7 +23,7 @@ struct PlanStatus {
   std::vector<std::string> steps;  // the whole plan, a line for each step
 };
 
-PlanStatus describe(const Plan& plan, const Situation& situation);
+PlanStatus describe(const Plan& plan, const PlanInput& input);
 
 // What would happen next.
 std::string next_text(const Plan& plan, const std::vector<Gate>& gates);

@@ -18,10 +18,10 @@ Gate until(std::string name, base::Instant opens, base::Instant now, std::string
   return {std::move(name), false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
 }
 
-Gate dependencies(const PlanSpec& plan, const Situation& situation) {
+Gate dependencies(const PlanSpec& plan, const PlanInput& input) {
   if (!plan.guards.dependencies_healthy) return {"dependencies", true, "not asked for"};
   std::string down, rest;
-  for (const auto& [name, health, latest] : situation.dependencies) {
+  for (const auto& [name, health, latest] : input.dependencies) {
     const bool fails = health != model::Health::down && latest == model::Health::down;
     std::string& list = fails || health == model::Health::down ? down : rest;
     list += fmt::format("{}{} is {}{}", list.empty() ? "" : ", ", name, to_string(health),
@@ -32,54 +32,53 @@ Gate dependencies(const PlanSpec& plan, const Situation& situation) {
 }
 
 // `on`: what keeps the gate closed.
-Gate hold(std::string name, std::string off, const std::optional<Hold>& on, const Situation& situation) {
+Gate hold(std::string name, std::string off, const std::optional<Hold>& on, const PlanInput& input) {
   if (!on) return {std::move(name), true, std::move(off)};
   Gate gate{std::move(name), false, on->text.empty() ? "on" : "on: " + on->text};
-  if (on->until) gate.opens = situation.now + (*on->until - situation.wall);
+  if (on->until) gate.opens = input.now + (*on->until - input.wall);
   return gate;
 }
 
-Gate doubt(const std::string& name, const Situation& situation) {
-  for (const model::Doubt& doubt : situation.doubts)
+Gate doubt(const std::string& name, const PlanInput& input) {
+  for (const model::Doubt& doubt : input.doubts)
     if (doubt.name == name)
       return {name, false,
-              fmt::format("{}; its probes are no proof, {} to go", doubt.text, text_of(doubt.until - situation.now)),
+              fmt::format("{}; its probes are no proof, {} to go", doubt.text, text_of(doubt.until - input.now)),
               doubt.until};
   return {name, true, "no"};
 }
 
-Gate unknown(const PlanSpec& plan, const Situation& situation) {
+Gate unknown(const PlanSpec& plan, const PlanInput& input) {
   if (plan.probes.empty()) return {"unknown", true, "no probe of its own: its alert is the evidence"};
-  if (situation.health == model::Health::unknown) return {"unknown", false, "its probes have not come to a verdict"};
-  return {"unknown", true, fmt::format("it is {}", to_string(situation.health))};
+  if (input.health == model::Health::unknown) return {"unknown", false, "its probes have not come to a verdict"};
+  return {"unknown", true, fmt::format("it is {}", to_string(input.health))};
 }
 
-Gate stopped(const PlanSpec& plan, const Situation& situation) {
+Gate stopped(const PlanSpec& plan, const PlanInput& input) {
   if (plan.unit.empty()) return {"stopped_by_operator", true, "no unit"};
-  if (!situation.stopped) return {"stopped_by_operator", true, "no"};
-  return {"stopped_by_operator", !plan.guards.respects_clean_stop, *situation.stopped};
+  if (!input.stopped) return {"stopped_by_operator", true, "no"};
+  return {"stopped_by_operator", !plan.guards.respects_clean_stop, *input.stopped};
 }
 
 // How long a start may take before something else is tried.
-base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
+base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
   constexpr base::Duration kLongest = std::chrono::minutes{10};
   base::Duration time = plan.guards.min_uptime.value_or(Guards::kMinUptime);
-  if (situation.since_start == Situation::Since::was_ready) return time;
+  if (input.since_start == PlanInput::Since::was_ready) return time;
   for (int i = 0; i < usage.failures && 2 * time <= kLongest; ++i) time *= 2;
   // A unit of Type=exec counts as started at once, whatever it still does to get ready.
   constexpr base::Duration kUsual = std::chrono::seconds{90};  // DefaultTimeoutStartSec=
-  if (!plan.guards.min_uptime && situation.start_timeout)
-    time = std::max(time, std::min(*situation.start_timeout, kUsual));
+  if (!plan.guards.min_uptime && input.start_timeout) time = std::max(time, std::min(*input.start_timeout, kUsual));
   return time;
 }
 
-Gate min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
-  if (!situation.uptime) return {"min_uptime", true, "no running process is known"};
-  const base::Instant started = situation.now - *situation.uptime;
-  const base::Duration time = patience(plan, usage, situation);
-  return until("min_uptime", started + time, situation.now,
-               fmt::format("started {} ago, may take {} to get ready", text_of(*situation.uptime), text_of(time)),
-               fmt::format("started {} ago", text_of(*situation.uptime)));
+Gate min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
+  if (!input.uptime) return {"min_uptime", true, "no running process is known"};
+  const base::Instant started = input.now - *input.uptime;
+  const base::Duration time = patience(plan, usage, input);
+  return until("min_uptime", started + time, input.now,
+               fmt::format("started {} ago, may take {} to get ready", text_of(*input.uptime), text_of(time)),
+               fmt::format("started {} ago", text_of(*input.uptime)));
 }
 
 Gate aborted(const PlanSpec& plan, const BudgetUsage& usage) {
@@ -119,24 +118,24 @@ Gate budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
 
 }  // namespace
 
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation) {
-  const base::Instant now = situation.now;
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
+  const base::Instant now = input.now;
   std::vector<Gate> gates;
-  gates.push_back(hold("maintenance", "off", situation.maintenance, situation));
-  gates.push_back(hold("paused", "no", situation.paused, situation));
+  gates.push_back(hold("maintenance", "off", input.maintenance, input));
+  gates.push_back(hold("paused", "no", input.paused, input));
   if (!usage.aborted.empty()) gates.push_back(aborted(plan, usage));
   gates.push_back(exhausted(plan, usage));
   if (plan.flapping) gates.push_back(flapping(plan, usage));
   gates.push_back(budget(plan, usage, now));
-  gates.push_back(until("agent_uptime", situation.agent_started + plan.guards.agent_uptime, now,
-                        fmt::format("the agent started {} ago", text_of(now - situation.agent_started)),
-                        fmt::format("the agent started {} ago", text_of(now - situation.agent_started))));
-  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) gates.push_back(doubt(name, situation));
-  gates.push_back(unknown(plan, situation));
-  gates.push_back(stopped(plan, situation));
-  gates.insert(gates.end(), situation.unit.begin(), situation.unit.end());
-  gates.push_back(dependencies(plan, situation));
-  gates.push_back(min_uptime(plan, usage, situation));
+  gates.push_back(until("agent_uptime", input.agent_started + plan.guards.agent_uptime, now,
+                        fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
+                        fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
+  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) gates.push_back(doubt(name, input));
+  gates.push_back(unknown(plan, input));
+  gates.push_back(stopped(plan, input));
+  gates.insert(gates.end(), input.unit.begin(), input.unit.end());
+  gates.push_back(dependencies(plan, input));
+  gates.push_back(min_uptime(plan, usage, input));
   if (usage.recovered_at)
     gates.push_back(until("cooldown", *usage.recovered_at + plan.guards.cooldown, now,
                           fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
@@ -146,8 +145,8 @@ std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage,
     gates.push_back(until("backoff", *usage.not_before, now, fmt::format("{} failed in a row", usage.failures),
                           fmt::format("over")));
   else gates.push_back({"backoff", true, "none"});
-  gates.push_back(situation.node_busy);
-  if (plan.first_healing()) gates.push_back(situation.node_budget);
+  gates.push_back(input.node_busy);
+  if (plan.first_healing()) gates.push_back(input.node_budget);
   if (plan.mode == Mode::ask)
     gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return gates;
@@ -165,9 +164,9 @@ const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gat
   return cause;
 }
 
-std::optional<std::string> hands_off(const Situation& situation) {
-  for (const Gate& gate : {hold("maintenance", "off", situation.maintenance, situation),
-                           hold("paused", "no", situation.paused, situation)})
+std::optional<std::string> hands_off(const PlanInput& input) {
+  for (const Gate& gate :
+       {hold("maintenance", "off", input.maintenance, input), hold("paused", "no", input.paused, input)})
     if (!gate.open) return fmt::format("{}: {}", gate.name, gate.text);
   return std::nullopt;
 }

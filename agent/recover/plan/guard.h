@@ -1,5 +1,5 @@
 // Guards: conditions that must hold before a plan may act. Each has a name, which is the reason of a refusal. Pure:
-// the same plan, budget and situation always give the same gates, so that `explain` shows exactly what decided.
+// the same plan, budget and input always give the same gates, so that `explain` shows exactly what decided.
 #pragma once
 
 #include <optional>
@@ -34,7 +34,7 @@ struct Dependency {
 };
 
 // What a plan decides by, as it is at the moment of a decision.
-struct Situation {
+struct PlanInput {
   base::Instant now{};
   base::WallTime wall{};
   base::Instant agent_started{};
@@ -62,14 +62,14 @@ struct Situation {
 // without a known process has no uptime that would hold anything back. One that has not been ready since its process
 // started may just need longer: it gets twice the time after each failed run, and where min_uptime is not configured
 // at least what systemd gives its start.
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const Situation& situation);
+std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input);
 
 // The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and
 // the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
 const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates);
 
 // Maintenance or a pause file, if it is on: no step of a run follows then.
-std::optional<std::string> hands_off(const Situation& situation);
+std::optional<std::string> hands_off(const PlanInput& input);
 
 // The first closed gate, or null.
 const Gate* first_closed(const std::vector<Gate>& gates);

@@ -59,61 +59,61 @@ std::string Plan::state() const {
   return "idle";
 }
 
-Effects Plan::firing(const model::Alert& alert, const Situation& situation) {
+Effects Plan::firing(const model::Alert& alert, const PlanInput& input) {
   Effects out;
   alert_ = alert;
   const bool fresh = !firing_;
   firing_ = true;
   if (fresh && !remembered_) forget_abort(out);  // it was for an alert that is over
   // Unknown counts as down here: if it turns out to be healthy, nothing is done.
-  if (fresh && !remembered_) was_down_ = situation.health != model::Health::up;
-  if (fresh && phase_ == Phase::idle) begin(situation, remembered_ ? Waited::yes : Waited::no, out);
+  if (fresh && !remembered_) was_down_ = input.health != model::Health::up;
+  if (fresh && phase_ == Phase::idle) begin(input, remembered_ ? Waited::yes : Waited::no, out);
   return out;
 }
 
-Effects Plan::resolved(const Situation& situation) {
+Effects Plan::resolved(const PlanInput& input) {
   Effects out;
   firing_ = was_down_ = remembered_ = rehearsed_ = false;
   forget_abort(out);
-  if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(situation, out);
+  if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(input, out);
   return out;
 }
 
-Effects Plan::start(const std::string& trigger, const Situation& situation) {
+Effects Plan::start(const std::string& trigger, const PlanInput& input) {
   Effects out;
   if (visible_) {  // what waited is over: this run stands for it
     run_.report.state = "aborted";
     run_.report.reason = "started by a person instead";
-    run_.report.ended = situation.wall;
+    run_.report.ended = input.wall;
     say(Kind::report, out);
   }
-  new_run(trigger, situation);
+  new_run(trigger, input);
   run_.by_operator = true;
   if (spec_->mode == Mode::ask) run_.report.mode = to_string(Mode::enforce);  // this is the approval
-  spend_attempt(situation, out);
+  spend_attempt(input, out);
   return out;
 }
 
-Effects Plan::approve(const std::string& who, const Situation& situation) {
+Effects Plan::approve(const std::string& who, const PlanInput& input) {
   if (phase_ != Phase::asking) return {};
   phase_ = Phase::acting;
   deadline_.reset();
-  return action_done({"ok", "approved by " + who}, situation.wall - action_started_, situation);
+  return action_done({"ok", "approved by " + who}, input.wall - action_started_, input);
 }
 
-Effects Plan::durable(const base::Result<>& result, const Situation& situation) {
+Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   Effects out;
   if (phase_ != Phase::committing && phase_ != Phase::closing) return out;
   if (!result) {
     if (!std::exchange(commit_failed_, true)) out.push_back({Kind::blocked, "state"});
     reason_ = "state";
-    next_ = situation.now + kRetry;
+    next_ = input.now + kRetry;
     if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
         run_.part == Part::steps) {
       pending_ = usage_;
-      drop(situation, out);  // nothing was done and nothing is durable
+      drop(input, out);  // nothing was done and nothing is durable
       commit_failed_ = false;
-      if (firing_) begin(situation, Waited::yes, out);  // a person is told; the alert still wants its recovery
+      if (firing_) begin(input, Waited::yes, out);  // a person is told; the alert still wants its recovery
     }
     return out;
   }
@@ -121,47 +121,47 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
   reason_.clear();
   const BudgetUsage before = std::exchange(usage_, pending_);
   if (phase_ == Phase::closing) {
-    closed(situation, out);
+    closed(input, out);
     return out;
   }
   if (!firing_ && run_.report.actions.empty() && run_.part == Part::steps && run_.was_down &&
-      situation.health == model::Health::up) {
+      input.health == model::Health::up) {
     pending_ = before;  // it recovered while the intent was written: nothing was done, nothing is spent
     run_.outcome = "aborted";
-    close(situation, out);
+    close(input, out);
     return out;
   }
   // What came in while the intent was written.
   if (run_.part == Part::steps) {
-    const auto why = told_to_stop(situation);
-    const auto gate = !why && looks_before() ? told_against(situation) : std::nullopt;
+    const auto why = told_to_stop(input);
+    const auto gate = !why && looks_before() ? told_against(input) : std::nullopt;
     if (run_.report.actions.empty() && (why || (gate && passes(*gate)))) {
       if (why) run_.stop = *why;
       pending_ = before;  // nothing was done, nothing is spent; what waits begins anew
       run_.outcome = "aborted";
-      close(situation, out);
+      close(input, out);
       return out;
     }
     visible_ = true;
     if (why) {
       run_.stop = *why;
-      finish("aborted", situation, out);
+      finish("aborted", input, out);
       say_progress(out);
       return out;
     }
     if (gate) {
-      hold_back(*gate, situation, out);
+      hold_back(*gate, input, out);
       return out;
     }
   }
   visible_ = true;
   phase_ = Phase::acting;
-  action_started_ = situation.wall;
+  action_started_ = input.wall;
   const Step& step = current_step();
   if (step.action != nullptr && step.action->waits_for_person() && acts()) {
     phase_ = Phase::asking;
-    watched_ = situation.now;
-    deadline_ = situation.now + step.timeout;
+    watched_ = input.now;
+    deadline_ = input.now + step.timeout;
     run_.report.state = "asking";
     out.push_back({Kind::page, fmt::format("{0}: recovery {1} waits for a person before it goes on. To approve, within "
                                            "{2}: fettle recover {0}",
@@ -174,7 +174,7 @@ Effects Plan::durable(const base::Result<>& result, const Situation& situation) 
   return out;
 }
 
-Effects Plan::action_done(ActionResult result, base::Duration took, const Situation& situation) {
+Effects Plan::action_done(ActionResult result, base::Duration took, const PlanInput& input) {
   Effects out;
   if (phase_ != Phase::acting) return out;
   const Step& step = current_step();
@@ -184,128 +184,128 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const Situat
   say(Kind::action_ended, out);
   if (run_.part == Part::finally) {
     say(Kind::report, out);
-    advance(situation, out);
+    advance(input, out);
     return out;
   }
   if (ok && step.action->may_heal()) run_.unverified = true;
-  if (const auto why = told_to_stop(situation)) {
+  if (const auto why = told_to_stop(input)) {
     run_.stop = *why;
-    finish("aborted", situation, out);
-  } else if (!ok) step_failed(situation, out);
-  else if (step.verify && !run_.mild) verify(*step.verify, situation, out);
-  else advance(situation, out);
+    finish("aborted", input, out);
+  } else if (!ok) step_failed(input, out);
+  else if (step.verify && !run_.mild) verify(*step.verify, input, out);
+  else advance(input, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
   say_progress(out);
   return out;
 }
 
-Effects Plan::probe_ran(const std::string& probe, bool up, const Situation& situation) {
+Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& input) {
   Effects out;
-  if (!wants_runs() || stops(situation, out)) return out;
+  if (!wants_runs() || stops(input, out)) return out;
   if (phase_ == Phase::idle) {
-    if (!up && situation.health == model::Health::down) begin(situation, Waited::yes, out);
+    if (!up && input.health == model::Health::down) begin(input, Waited::yes, out);
     return out;
   }
   int& good = good_runs_[probe];
   good = up ? good + 1 : 0;
   if (phase_ == Phase::holding) {
-    look_while_holding(up ? Seen::nothing : Seen::bad_run, situation, out);
+    look_while_holding(up ? Seen::nothing : Seen::bad_run, input, out);
     return out;
   }
   if (phase_ == Phase::waiting) {
-    if (!up) look_while_waiting(Seen::bad_run, situation, out);
-    if (!up || !all_good(1, situation)) return out;
-    finish("recovered", situation, out);
+    if (!up) look_while_waiting(Seen::bad_run, input, out);
+    if (!up || !all_good(1, input)) return out;
+    finish("recovered", input, out);
     say_progress(out);
     return out;
   }
   if (phase_ == Phase::recheck || phase_ == Phase::looking) {
     if (up && run_.was_down) {
-      if (!all_good(1, situation)) return out;
-      if (phase_ == Phase::recheck) drop(situation, out);
-      else finish("recovered", situation, out);
+      if (!all_good(1, input)) return out;
+      if (phase_ == Phase::recheck) drop(input, out);
+      else finish("recovered", input, out);
       return out;
     }
     own_missing_ = false;
-    if (!look_missing_) decide(situation, out);
+    if (!look_missing_) decide(input, out);
     return out;
   }
-  if (all_good(verify_.success_threshold, situation)) {
+  if (all_good(verify_.success_threshold, input)) {
     run_.unverified = false;
-    finish("recovered", situation, out);
+    finish("recovered", input, out);
     say_progress(out);
   }
   return out;
 }
 
-Effects Plan::looked(const Situation& situation) {
+Effects Plan::looked(const PlanInput& input) {
   Effects out;
   if ((phase_ != Phase::recheck && phase_ != Phase::looking) || !look_missing_) return out;
   look_missing_ = false;
-  if (!stops(situation, out) && !own_missing_) decide(situation, out);
+  if (!stops(input, out) && !own_missing_) decide(input, out);
   return out;
 }
 
 // After a look, or when its time is over.
-void Plan::decide(const Situation& situation, Effects& out) {
-  if (phase_ == Phase::recheck) consider(situation, out);
-  else heal_unless_told(situation, out);
+void Plan::decide(const PlanInput& input, Effects& out) {
+  if (phase_ == Phase::recheck) consider(input, out);
+  else heal_unless_told(input, out);
 }
 
-Effects Plan::wake(const Situation& situation) {
+Effects Plan::wake(const PlanInput& input) {
   Effects out;
-  reset_if_due(situation, out);
-  if (spec_->when_down && !firing_ && down_since_ && situation.now >= *down_since_ + *spec_->when_down) {
+  reset_if_due(input, out);
+  if (spec_->when_down && !firing_ && down_since_ && input.now >= *down_since_ + *spec_->when_down) {
     model::Alert down;
     down.labels = model::Labels{{"alertname", "down"}, {"service", spec_->service}};
     down.state = model::AlertState::firing;
-    down.active_at = situation.wall;
-    for (Effect& effect : firing(down, situation)) out.push_back(std::move(effect));
+    down.active_at = input.wall;
+    for (Effect& effect : firing(down, input)) out.push_back(std::move(effect));
     return out;
   }
-  watched_ = situation.now;
-  if (stops(situation, out)) return out;
-  const bool late = deadline_ && situation.now >= *deadline_;
+  watched_ = input.now;
+  if (stops(input, out)) return out;
+  const bool late = deadline_ && input.now >= *deadline_;
   switch (phase_) {
-    case Phase::blocked: consider(situation, out); break;
+    case Phase::blocked: consider(input, out); break;
     case Phase::recheck:
       // The probes gave no answer: what was known before stands.
-      if (late && run_.was_down && situation.health == model::Health::up) drop(situation, out);
-      else if (late) consider(situation, out);
+      if (late && run_.was_down && input.health == model::Health::up) drop(input, out);
+      else if (late) consider(input, out);
       break;
     case Phase::looking:
-      if (late) heal_unless_told(situation, out);
+      if (late) heal_unless_told(input, out);
       break;
     case Phase::verifying: {
       if (late) {
-        verify_failed(situation, out);
+        verify_failed(input, out);
         break;
       }
-      if (!next_ || situation.now < *next_) break;
+      if (!next_ || input.now < *next_) break;
       const bool seen = std::any_of(good_runs_.begin(), good_runs_.end(), [](const auto& p) { return p.second > 0; });
       // Once something good was seen, the probes' own rhythm decides: runs in quick succession prove little.
       if (seen) next_.reset();
-      else next_ = situation.now + kReprobe;
+      else next_ = input.now + kReprobe;
       if (!seen) out.push_back({Kind::probe_now});
       break;
     }
     case Phase::committing:
     case Phase::closing:
-      if (next_ && situation.now >= *next_) {
+      if (next_ && input.now >= *next_) {
         next_.reset();
         if (phase_ == Phase::closing) out.push_back({Kind::commit_close});
-        else enter_step(situation, out);  // the node's budget may have been used by others meanwhile
+        else enter_step(input, out);  // the node's budget may have been used by others meanwhile
       }
       break;
-    case Phase::waiting: look_while_waiting(Seen::nothing, situation, out); break;
-    case Phase::holding: look_while_holding(Seen::nothing, situation, out); break;
+    case Phase::waiting: look_while_waiting(Seen::nothing, input, out); break;
+    case Phase::holding: look_while_holding(Seen::nothing, input, out); break;
     case Phase::asking:
       if (!late) break;
       phase_ = Phase::acting;
       deadline_.reset();
       return action_done(
           {"timeout", fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
-          situation.wall - action_started_, situation);
+          input.wall - action_started_, input);
     case Phase::idle:
     case Phase::acting: break;
   }
@@ -313,15 +313,15 @@ Effects Plan::wake(const Situation& situation) {
 }
 
 // Changes of health: how often, and since when it is down, for plans that go by that.
-void Plan::note_health(const Situation& situation, Effects& out) {
-  const model::Health health = situation.health;
+void Plan::note_health(const PlanInput& input, Effects& out) {
+  const model::Health health = input.health;
   if (health == model::Health::unknown) return;
   const model::Health before = std::exchange(last_health_, health);
   if (health == model::Health::up) down_since_.reset();
-  else if (!down_since_) down_since_ = situation.now;
+  else if (!down_since_) down_since_ = input.now;
   if (!spec_->flapping || before == model::Health::unknown || before == health) return;
   const bool was = usage_.flapping;
-  usage_ = with_transition(std::move(usage_), *spec_->flapping, situation.now);
+  usage_ = with_transition(std::move(usage_), *spec_->flapping, input.now);
   pending_.transitions = usage_.transitions;
   pending_.flapping = usage_.flapping;
   out.push_back({Kind::commit_budget});
@@ -332,24 +332,24 @@ void Plan::note_health(const Situation& situation, Effects& out) {
                                          base::format_duration(spec_->flapping->within))});
 }
 
-Effects Plan::health(const Situation& situation) {
+Effects Plan::health(const PlanInput& input) {
   Effects out;
-  note_health(situation, out);
-  if (spec_->when_down && firing_ && situation.health == model::Health::up)
-    for (Effect& effect : resolved(situation)) out.push_back(std::move(effect));
-  if (situation.health != model::Health::up) healthy_since_.reset();
-  else if (!healthy_since_) healthy_since_ = situation.now;
+  note_health(input, out);
+  if (spec_->when_down && firing_ && input.health == model::Health::up)
+    for (Effect& effect : resolved(input)) out.push_back(std::move(effect));
+  if (input.health != model::Health::up) healthy_since_.reset();
+  else if (!healthy_since_) healthy_since_ = input.now;
   // A run was dropped because the service was healthy, and now it is down again while its alert still fires.
-  if (situation.health == model::Health::down && firing_ && phase_ == Phase::idle && !rehearsed_)
-    begin(situation, Waited::yes, out);
-  else if (situation.health == model::Health::down && (phase_ == Phase::blocked || phase_ == Phase::recheck))
+  if (input.health == model::Health::down && firing_ && phase_ == Phase::idle && !rehearsed_)
+    begin(input, Waited::yes, out);
+  else if (input.health == model::Health::down && (phase_ == Phase::blocked || phase_ == Phase::recheck))
     run_.was_down = true;
   return out;
 }
 
-void Plan::reset_if_due(const Situation& situation, Effects& out) {
+void Plan::reset_if_due(const PlanInput& input, Effects& out) {
   if (const auto calm = spec_->flapping ? calm_at(*spec_->flapping, usage_) : std::nullopt;
-      calm && situation.now >= *calm) {
+      calm && input.now >= *calm) {
     usage_ = calmed(std::move(usage_));
     pending_.transitions.clear();
     pending_.flapping = false;
@@ -357,7 +357,7 @@ void Plan::reset_if_due(const Situation& situation, Effects& out) {
   }
   if (running() || !healthy_since_) return;
   const auto at = reset_at(spec_->budget, usage_, *healthy_since_);
-  if (!at || situation.now < *at) return;
+  if (!at || input.now < *at) return;
   usage_ = reset(usage_);
   pending_ = usage_;
   out.push_back({Kind::commit_budget});
@@ -365,7 +365,7 @@ void Plan::reset_if_due(const Situation& situation, Effects& out) {
 
 // The step whose intent was durable may have run or not: it is not repeated. Probes say how the service is; if it is
 // not healthy within the step's time the run goes on with the next step. Its attempt was spent with the intent.
-Effects Plan::resume(Run run, const Situation& situation) {
+Effects Plan::resume(Run run, const PlanInput& input) {
   Effects out;
   run_ = std::move(run);
   if (!run_.by_operator) {
@@ -378,35 +378,32 @@ Effects Plan::resume(Run run, const Situation& situation) {
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
   if (run_.step >= list.size()) {  // the plan was changed meanwhile
     if (run_.outcome.empty()) run_.outcome = "aborted";
-    close(situation, out);
+    close(input, out);
     return out;
   }
   if (run_.part == Part::finally) {
-    finally_from(run_.step, situation, out);
+    finally_from(run_.step, input, out);
     return out;
   }
-  if (run_.mild && !told_to_stop(situation)) {
-    hold(situation, out);
+  if (run_.mild && !told_to_stop(input)) {
+    hold(input, out);
     return out;
   }
   const bool asked = current_step().action->waits_for_person();
-  if (!run_.step_done && asked && !told_to_stop(situation)) {
+  if (!run_.step_done && asked && !told_to_stop(input)) {
     commit_step(out);  // asked again: the answer, if there was one, is lost
     return out;
   }
   if (!run_.step_done && !run_.mild && !asked)
-    run_.report.actions.push_back({current_step().text,
-                                   "failed",
-                                   "the agent stopped while this ran; how it ended is not known",
-                                   situation.wall,
-                                   {}});
-  if (const auto why = told_to_stop(situation)) {
+    run_.report.actions.push_back(
+        {current_step().text, "failed", "the agent stopped while this ran; how it ended is not known", input.wall, {}});
+  if (const auto why = told_to_stop(input)) {
     run_.stop = *why;
-    finish("aborted", situation, out);
+    finish("aborted", input, out);
     say_progress(out);
     return out;
   }
-  verify(current_step().verify.value_or(Verify{}), situation, out);
+  verify(current_step().verify.value_or(Verify{}), input, out);
   say(Kind::report, out);
   return out;
 }

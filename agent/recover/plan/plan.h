@@ -1,4 +1,4 @@
-// The state machine of one service's recovery. Pure: inputs come with the Situation, what is to be done comes out as a
+// The state machine of one service's recovery. Pure: inputs come with the PlanInput, what is to be done comes out as a
 // list of Effects in order; no timer, no disk, no process. The Dispatcher carries the effects out.
 //
 //   idle ─firing→ blocked ⇄ (gates) ─open→ [recheck] → committing ─durable→ acting → verifying → … → closing → idle
@@ -78,24 +78,24 @@ class Plan {
   Plan(const PlanSpec& spec, BudgetUsage usage, base::Random& random);
 
   // Inputs.
-  Effects firing(const model::Alert& alert, const Situation& situation);
-  Effects resolved(const Situation& situation);
-  Effects durable(const base::Result<>& result, const Situation& situation);  // the answer to a commit_intent or _close
-  Effects action_done(ActionResult result, base::Duration took, const Situation& situation);
-  Effects probe_ran(const std::string& probe, bool up, const Situation& situation);
-  Effects looked(const Situation& situation);  // the answer to a look: the situation has what it found
-  Effects health(const Situation& situation);  // the service's health changed or is known for the first time
-  Effects wake(const Situation& situation);    // the time of wake_at() came, or something that gates ask for changed
-  Effects resume(Run run, const Situation& situation);  // what a crash left: once, before any other input
+  Effects firing(const model::Alert& alert, const PlanInput& input);
+  Effects resolved(const PlanInput& input);
+  Effects durable(const base::Result<>& result, const PlanInput& input);  // the answer to a commit_intent or _close
+  Effects action_done(ActionResult result, base::Duration took, const PlanInput& input);
+  Effects probe_ran(const std::string& probe, bool up, const PlanInput& input);
+  Effects looked(const PlanInput& input);  // the answer to a look: the input has what it found
+  Effects health(const PlanInput& input);  // the service's health changed or is known for the first time
+  Effects wake(const PlanInput& input);    // the time of wake_at() came, or something that gates ask for changed
+  Effects resume(Run run, const PlanInput& input);  // what a crash left: once, before any other input
   // A person starts a run now, while none is running() and first_closed_to_person() is null.
-  Effects start(const std::string& trigger, const Situation& situation);
+  Effects start(const std::string& trigger, const PlanInput& input);
   // The run under way is not wanted any more, for the reason `why`: see the rules above.
-  Effects halt(const std::string& why, const Situation& situation);
+  Effects halt(const std::string& why, const PlanInput& input);
   // A person says so: nothing more is done for the alert that fires, until it has resolved, or start(), or
   // acknowledge().
-  Effects abort(const std::string& who, const Situation& situation);
+  Effects abort(const std::string& who, const PlanInput& input);
   // A person approves the step that waits for it.
-  Effects approve(const std::string& who, const Situation& situation);
+  Effects approve(const std::string& who, const PlanInput& input);
   // A person says that the cause is mended; wake() follows, once the caller has seen to it that this is written down.
   void acknowledge() { pending_ = usage_ = acknowledged(std::move(usage_)); }
   // An alert waited before a crash or a reload, and the service was down then or not: before firing().
@@ -136,55 +136,55 @@ class Plan {
   enum class Waited { no, yes };
 
   // plan_wait.cc
-  void begin(const Situation& situation, Waited waited, Effects& out);
-  void new_run(const std::string& trigger, const Situation& situation);
-  void spend_attempt(const Situation& situation, Effects& out);
+  void begin(const PlanInput& input, Waited waited, Effects& out);
+  void new_run(const std::string& trigger, const PlanInput& input);
+  void spend_attempt(const PlanInput& input, Effects& out);
   enum class Look { all, units };
-  void look(Phase phase, Look at, Waited own, const Situation& situation, Effects& out);
-  void consider(const Situation& situation, Effects& out);
-  void block(const Gate& gate, const Situation& situation, Effects& out);
-  void exhaust(const Situation& situation, Effects& out);
-  void ask(const Situation& situation, Effects& out);
-  void spare(const Gate& cause, const Situation& situation, Effects& out);
-  void drop(const Situation& situation, Effects& out);
+  void look(Phase phase, Look at, Waited own, const PlanInput& input, Effects& out);
+  void consider(const PlanInput& input, Effects& out);
+  void block(const Gate& gate, const PlanInput& input, Effects& out);
+  void exhaust(const PlanInput& input, Effects& out);
+  void ask(const PlanInput& input, Effects& out);
+  void spare(const Gate& cause, const PlanInput& input, Effects& out);
+  void drop(const PlanInput& input, Effects& out);
   // plan_steps.cc
-  void hold(const Situation& situation, Effects& out);
+  void hold(const PlanInput& input, Effects& out);
   enum class Seen { nothing, bad_run };
-  void look_while_holding(Seen seen, const Situation& situation, Effects& out);
-  void look_while_waiting(Seen seen, const Situation& situation, Effects& out);
-  void enter_step(const Situation& situation, Effects& out);
+  void look_while_holding(Seen seen, const PlanInput& input, Effects& out);
+  void look_while_waiting(Seen seen, const PlanInput& input, Effects& out);
+  void enter_step(const PlanInput& input, Effects& out);
   bool is_first_to_heal() const;  // the current step, in a run that asks before
   bool looks_before() const;      // the current step wants a look at its unit
-  void look_before_step(const Situation& situation, Effects& out);
-  void heal_unless_told(const Situation& situation, Effects& out);
-  std::optional<Gate> told_against(const Situation& situation) const;
-  void spare_the_rest(const Gate& gate, const Situation& situation, Effects& out);
-  void hold_back(const Gate& gate, const Situation& situation, Effects& out);
-  void wait_for(const Gate& gate, const Situation& situation, Effects& out);
-  void refuse_step(const std::string& text, const Situation& situation, Effects& out);
+  void look_before_step(const PlanInput& input, Effects& out);
+  void heal_unless_told(const PlanInput& input, Effects& out);
+  std::optional<Gate> told_against(const PlanInput& input) const;
+  void spare_the_rest(const Gate& gate, const PlanInput& input, Effects& out);
+  void hold_back(const Gate& gate, const PlanInput& input, Effects& out);
+  void wait_for(const Gate& gate, const PlanInput& input, Effects& out);
+  void refuse_step(const std::string& text, const PlanInput& input, Effects& out);
   void commit_step(Effects& out);
-  void advance(const Situation& situation, Effects& out);
-  void step_failed(const Situation& situation, Effects& out);
-  void verify(const Verify& verify, const Situation& situation, Effects& out);
-  void verify_failed(const Situation& situation, Effects& out);
-  void finish(const std::string& outcome, const Situation& situation, Effects& out);
-  void finally_from(std::size_t step, const Situation& situation, Effects& out);
-  void close(const Situation& situation, Effects& out);
-  void closed(const Situation& situation, Effects& out);
+  void advance(const PlanInput& input, Effects& out);
+  void step_failed(const PlanInput& input, Effects& out);
+  void verify(const Verify& verify, const PlanInput& input, Effects& out);
+  void verify_failed(const PlanInput& input, Effects& out);
+  void finish(const std::string& outcome, const PlanInput& input, Effects& out);
+  void finally_from(std::size_t step, const PlanInput& input, Effects& out);
+  void close(const PlanInput& input, Effects& out);
+  void closed(const PlanInput& input, Effects& out);
   void say(Effect::Kind kind, Effects& out) const { out.push_back({kind, {}, run_.report}); }
   void say_progress(Effects& out) const;
-  bool all_good(int threshold, const Situation& situation) const;
+  bool all_good(int threshold, const PlanInput& input) const;
   std::string good_runs_text() const;
   // plan_stop.cc
-  std::optional<std::string> told_to_stop(const Situation& situation) const;
-  bool stops(const Situation& situation, Effects& out);
+  std::optional<std::string> told_to_stop(const PlanInput& input) const;
+  bool stops(const PlanInput& input, Effects& out);
   void forget_abort(Effects& out);
   bool is_watched() const;
   bool rehearses() const { return run_.report.mode == to_string(Mode::dry_run); }
   // plan.cc
-  void decide(const Situation& situation, Effects& out);
-  void note_health(const Situation& situation, Effects& out);
-  void reset_if_due(const Situation& situation, Effects& out);
+  void decide(const PlanInput& input, Effects& out);
+  void note_health(const PlanInput& input, Effects& out);
+  void reset_if_due(const PlanInput& input, Effects& out);
 
   const PlanSpec* spec_;
   base::Random* random_;

@@ -29,43 +29,43 @@ bool Plan::looks_before() const {
 }
 
 // The first step of a run that the node's budget does not allow is not reached: its gate is closed.
-void Plan::enter_step(const Situation& situation, Effects& out) {
+void Plan::enter_step(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   if (run_.part == Part::steps)
-    if (const auto why = told_to_stop(situation)) {
+    if (const auto why = told_to_stop(input)) {
       run_.stop = *why;
-      if (!run_.report.actions.empty()) return finish("aborted", situation, out);
+      if (!run_.report.actions.empty()) return finish("aborted", input, out);
       run_.outcome = "aborted";  // nothing was done, so there is nothing to give back
       pending_ = usage_;
-      return close(situation, out);
+      return close(input, out);
     }
   if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
-    const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
+    const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
     const Gate* cause = first_that_spares(*spec_, gates);
     if (cause == nullptr) cause = first_closed(gates);
-    refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", situation, out);
-    return advance(situation, out);
+    refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", input, out);
+    return advance(input, out);
   }
-  if (looks_before() && !looked_) return look_before_step(situation, out);
-  if (run_.part == Part::finally || run_.by_operator || situation.node_budget.open || !step.action->may_heal())
+  if (looks_before() && !looked_) return look_before_step(input, out);
+  if (run_.part == Part::finally || run_.by_operator || input.node_budget.open || !step.action->may_heal())
     return commit_step(out);
-  refuse_step("node_budget: " + situation.node_budget.text, situation, out);
-  step_failed(situation, out);
+  refuse_step("node_budget: " + input.node_budget.text, input, out);
+  step_failed(input, out);
 }
 
-void Plan::refuse_step(const std::string& text, const Situation& situation, Effects& out) {
+void Plan::refuse_step(const std::string& text, const PlanInput& input, Effects& out) {
   run_.step_done = true;
-  run_.report.actions.push_back({current_step().text, "refused", text, situation.wall, {}});
+  run_.report.actions.push_back({current_step().text, "refused", text, input.wall, {}});
   say(Kind::action_ended, out);
 }
 
 // ---- what speaks against an action that may heal
 
-void Plan::look(Phase phase, Look at, Waited own, const Situation& situation, Effects& out) {
+void Plan::look(Phase phase, Look at, Waited own, const PlanInput& input, Effects& out) {
   phase_ = phase;
-  watched_ = situation.now;
+  watched_ = input.now;
   good_runs_.clear();
-  deadline_ = situation.now + kRecheckLimit;
+  deadline_ = input.now + kRecheckLimit;
   next_.reset();
   own_missing_ = own == Waited::yes;
   look_missing_ = spec_->first_healing().has_value();
@@ -75,18 +75,18 @@ void Plan::look(Phase phase, Look at, Waited own, const Situation& situation, Ef
 
 // Time has passed since the run began, for a drain or for a disk. A service that seems to have come back meanwhile must
 // show it: then nothing needs to heal it.
-void Plan::look_before_step(const Situation& situation, Effects& out) {
-  if (!is_first_to_heal()) return look(Phase::looking, Look::units, Waited::no, situation, out);
+void Plan::look_before_step(const PlanInput& input, Effects& out) {
+  if (!is_first_to_heal()) return look(Phase::looking, Look::units, Waited::no, input, out);
   if (run_.report.actions.empty())  // nothing was done yet
-    return look(Phase::recheck, Look::all, Waited::no, situation, out);
-  const bool seems_well = run_.was_down && situation.health == model::Health::up;
-  look(Phase::looking, Look::all, seems_well ? Waited::yes : Waited::no, situation, out);
+    return look(Phase::recheck, Look::all, Waited::no, input, out);
+  const bool seems_well = run_.was_down && input.health == model::Health::up;
+  look(Phase::looking, Look::all, seems_well ? Waited::yes : Waited::no, input, out);
 }
 
 // After the first step that may heal, dependencies are no reason any more: they were well when it began.
-std::optional<Gate> Plan::told_against(const Situation& situation) const {
+std::optional<Gate> Plan::told_against(const PlanInput& input) const {
   const bool first = is_first_to_heal();
-  for (Gate& gate : evaluate_gates(*spec_, usage_, situation)) {
+  for (Gate& gate : evaluate_gates(*spec_, usage_, input)) {
     const bool of_unit = gate.name.starts_with("unit_") || gate.name == "node_stopping";
     if (!gate.open && (of_unit || gate.name == "stopped_by_operator" || (first && gate.name == "dependencies")))
       return std::move(gate);
@@ -94,30 +94,30 @@ std::optional<Gate> Plan::told_against(const Situation& situation) const {
   return std::nullopt;
 }
 
-void Plan::heal_unless_told(const Situation& situation, Effects& out) {
-  const auto gate = told_against(situation);
+void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
+  const auto gate = told_against(input);
   looked_ = !gate;
-  if (gate) hold_back(*gate, situation, out);
-  else enter_step(situation, out);
+  if (gate) hold_back(*gate, input, out);
+  else enter_step(input, out);
 }
 
-void Plan::hold_back(const Gate& gate, const Situation& situation, Effects& out) {
-  if (passes(gate)) return wait_for(gate, situation, out);
-  if (is_first_to_heal()) return spare_the_rest(gate, situation, out);
-  refuse_step(gate.name + ": " + gate.text, situation, out);
-  step_failed(situation, out);
+void Plan::hold_back(const Gate& gate, const PlanInput& input, Effects& out) {
+  if (passes(gate)) return wait_for(gate, input, out);
+  if (is_first_to_heal()) return spare_the_rest(gate, input, out);
+  refuse_step(gate.name + ": " + gate.text, input, out);
+  step_failed(input, out);
   say_progress(out);
 }
 
 // What was written down last is the step before, or the intent of this one, which was not carried out.
-void Plan::wait_for(const Gate& gate, const Situation& situation, Effects& out) {
+void Plan::wait_for(const Gate& gate, const PlanInput& input, Effects& out) {
   phase_ = Phase::waiting;
   looked_ = false;
   good_runs_.clear();
   pending_ = usage_;
   deadline_.reset();
-  watched_ = situation.now;
-  next_ = situation.now + kRetry;
+  watched_ = input.now;
+  next_ = input.now + kRetry;
   reason_ = gate.name;
   run_.report.state = "holding";
   run_.report.reason = gate.name + ": " + gate.text;
@@ -126,33 +126,33 @@ void Plan::wait_for(const Gate& gate, const Situation& situation, Effects& out) 
 }
 
 // What has come up may need its time to get ready; then a probe must say that it did not.
-void Plan::look_while_waiting(Seen seen, const Situation& situation, Effects& out) {
-  next_ = situation.now + kRetry;
-  const auto gate = told_against(situation);
-  if (gate && !passes(*gate)) return hold_back(*gate, situation, out);
+void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
+  next_ = input.now + kRetry;
+  const auto gate = told_against(input);
+  if (gate && !passes(*gate)) return hold_back(*gate, input, out);
   if (!firing_ && !run_.by_operator) {
-    finish("aborted", situation, out);
+    finish("aborted", input, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
   const bool young = std::any_of(gates.begin(), gates.end(),
                                  [](const Gate& other) { return other.name == "min_uptime" && !other.open; });
-  if (gate || young || !situation.node_busy.open || seen == Seen::nothing) {
+  if (gate || young || !input.node_busy.open || seen == Seen::nothing) {
     if (seen == Seen::nothing) out.push_back({Kind::probe_now});
     return;
   }
   reason_.clear();
   run_.report.reason.clear();
-  look_before_step(situation, out);
+  look_before_step(input, out);
 }
 
 // In the middle of a run: what heals nothing is still done, once, and then it waits.
-void Plan::spare_the_rest(const Gate& gate, const Situation& situation, Effects& out) {
+void Plan::spare_the_rest(const Gate& gate, const PlanInput& input, Effects& out) {
   run_.mild = true;
   pending_ = usage_;
   out.push_back({Kind::blocked, gate.name});
-  if (late_) hold(situation, out);
-  else enter_step(situation, out);
+  if (late_) hold(input, out);
+  else enter_step(input, out);
   say_progress(out);
 }
 
@@ -167,53 +167,53 @@ void Plan::commit_step(Effects& out) {
   out.push_back({Kind::commit_intent});
 }
 
-void Plan::step_failed(const Situation& situation, Effects& out) {
+void Plan::step_failed(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   // Nobody said yes: what it was asked for does not follow as an escalation.
   const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
-  if (step.on_failure == OnFailure::stop || refused) finish("failed", situation, out);
-  else advance(situation, out);
+  if (step.on_failure == OnFailure::stop || refused) finish("failed", input, out);
+  else advance(input, out);
 }
 
-void Plan::advance(const Situation& situation, Effects& out) {
-  if (run_.part == Part::finally) return finally_from(run_.step + 1, situation, out);
+void Plan::advance(const PlanInput& input, Effects& out) {
+  if (run_.part == Part::finally) return finally_from(run_.step + 1, input, out);
   if (run_.step + 1 < spec_->steps.size()) {
     ++run_.step;
     pending_ = usage_;
-    enter_step(situation, out);
+    enter_step(input, out);
   } else if (run_.mild) {
-    hold(situation, out);
+    hold(input, out);
   } else if (run_.unverified) {
     final_check_ = true;
-    verify(Verify{}, situation, out);
+    verify(Verify{}, input, out);
   } else {
-    finish("failed", situation, out);
+    finish("failed", input, out);
   }
 }
 
-void Plan::hold(const Situation& situation, Effects& out) {
+void Plan::hold(const PlanInput& input, Effects& out) {
   phase_ = Phase::holding;
-  watched_ = situation.now;
+  watched_ = input.now;
   good_runs_.clear();
   deadline_.reset();
-  next_ = situation.now + kRetry;
+  next_ = input.now + kRetry;
   run_.report.state = "holding";
   out.push_back({Kind::commit_progress});
   out.push_back({Kind::probe_now});
 }
 
-void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& out) {
-  next_ = situation.now + kRetry;
+void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
+  next_ = input.now + kRetry;
   if (usage_.flapping && spec_->flapping) return;
-  const bool healthy = situation.health == model::Health::up && all_good(1, situation);
+  const bool healthy = input.health == model::Health::up && all_good(1, input);
   if (!firing_ || (run_.was_down && healthy)) {
-    finish(healthy ? "recovered" : "aborted", situation, out);
+    finish(healthy ? "recovered" : "aborted", input, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
   if (const Gate* gate = first_closed(gates)) {
     if (gate->name == "budget" || gate->name == "exhausted") {
-      finish("failed", situation, out);
+      finish("failed", input, out);
       say_progress(out);
     }
     return;
@@ -223,7 +223,7 @@ void Plan::look_while_holding(Seen seen, const Situation& situation, Effects& ou
   run_.mild = false;
   late_ = true;
   run_.step = spec_->first_healing().value_or(0);
-  spend_attempt(situation, out);
+  spend_attempt(input, out);
 }
 
 // The end is reported once, when it is durable: by closed().
@@ -231,21 +231,21 @@ void Plan::say_progress(Effects& out) const {
   if (phase_ != Phase::closing) say(Kind::report, out);
 }
 
-void Plan::verify(const Verify& wanted, const Situation& situation, Effects& out) {
+void Plan::verify(const Verify& wanted, const PlanInput& input, Effects& out) {
   phase_ = Phase::verifying;
-  watched_ = situation.now;
+  watched_ = input.now;
   verify_ = wanted;
   good_runs_.clear();
-  deadline_ = situation.now + wanted.within;
-  next_ = situation.now + kReprobe;
+  deadline_ = input.now + wanted.within;
+  next_ = input.now + kReprobe;
   run_.report.state = "verifying";
   out.push_back({Kind::probe_now});
 }
 
-bool Plan::all_good(int threshold, const Situation& situation) const {
+bool Plan::all_good(int threshold, const PlanInput& input) const {
   // Probes that are not listed by name (a plan made by hand) are taken as one: the service's health decides then.
   if (spec_->probes.empty())
-    return situation.health == model::Health::up &&
+    return input.health == model::Health::up &&
            std::any_of(good_runs_.begin(), good_runs_.end(), [&](const auto& p) { return p.second >= threshold; });
   return std::all_of(spec_->probes.begin(), spec_->probes.end(), [&](const std::string& name) {
     const auto found = good_runs_.find(name);
@@ -263,46 +263,46 @@ std::string Plan::good_runs_text() const {
   return out;
 }
 
-void Plan::verify_failed(const Situation& situation, Effects& out) {
+void Plan::verify_failed(const PlanInput& input, Effects& out) {
   run_.unverified = false;
   if (!run_.report.actions.empty()) {
     std::string& text = run_.report.actions.back().text;
     text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ", base::format_duration(verify_.within),
                         spec_->probes.empty() ? "" : fmt::format(" (good runs: {})", good_runs_text()));
   }
-  if (std::exchange(final_check_, false)) finish("failed", situation, out);
-  else step_failed(situation, out);
+  if (std::exchange(final_check_, false)) finish("failed", input, out);
+  else step_failed(input, out);
   say_progress(out);
 }
 
-void Plan::finish(const std::string& outcome, const Situation& situation, Effects& out) {
+void Plan::finish(const std::string& outcome, const PlanInput& input, Effects& out) {
   final_check_ = false;
   reason_.clear();
   run_.outcome = outcome == "failed" && rehearses() ? "would_run" : outcome;
   run_.part = Part::finally;
-  finally_from(0, situation, out);
+  finally_from(0, input, out);
 }
 
 // When people have stopped the run, only what moves traffic is left of its end.
-void Plan::finally_from(std::size_t step, const Situation& situation, Effects& out) {
+void Plan::finally_from(std::size_t step, const PlanInput& input, Effects& out) {
   pending_ = usage_;
-  const bool stopped = told_to_stop(situation).has_value();
+  const bool stopped = told_to_stop(input).has_value();
   while (step < spec_->finally.size() && stopped && !spec_->finally[step].action->moves_traffic()) ++step;
   run_.step = step;
   if (step < spec_->finally.size()) commit_step(out);
-  else close(situation, out);
+  else close(input, out);
 }
 
-void Plan::close(const Situation& situation, Effects& out) {
+void Plan::close(const PlanInput& input, Effects& out) {
   phase_ = Phase::closing;
   next_.reset();
   deadline_.reset();
   if (run_.mild) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
-  else if (run_.outcome == "recovered") pending_ = with_recovery(usage_, situation.now);
-  else if (run_.outcome == "failed") pending_ = with_failure(usage_, spec_->budget, situation.now, random_->unit());
+  else if (run_.outcome == "recovered") pending_ = with_recovery(usage_, input.now);
+  else if (run_.outcome == "failed") pending_ = with_failure(usage_, spec_->budget, input.now, random_->unit());
   run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
   run_.report.reason = run_.outcome == "aborted" ? run_.stop : "";
-  run_.report.ended = situation.wall;
+  run_.report.ended = input.wall;
   // As in exhaust(): first told, then written down.
   if (run_.report.state == "exhausted")
     out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
@@ -313,14 +313,14 @@ void Plan::close(const Situation& situation, Effects& out) {
   out.push_back({Kind::commit_close});
 }
 
-void Plan::closed(const Situation& situation, Effects& out) {
+void Plan::closed(const PlanInput& input, Effects& out) {
   phase_ = Phase::idle;
   const bool shown = std::exchange(visible_, false);
   if (run_.outcome != "aborted" || shown) say(Kind::report, out);
   settling_ = run_.outcome == "recovered";
   rehearsed_ = firing_ && run_.outcome == "would_run";
   if (rehearsed_) return;
-  if (firing_ && run_.outcome != "aborted") begin(situation, Waited::yes, out);
+  if (firing_ && run_.outcome != "aborted") begin(input, Waited::yes, out);
   else settling_ = false;
 }
 

@@ -8,9 +8,9 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
-std::optional<std::string> Plan::told_to_stop(const Situation& situation) const {
+std::optional<std::string> Plan::told_to_stop(const PlanInput& input) const {
   if (!run_.stop.empty()) return run_.stop;
-  return hands_off(situation);
+  return hands_off(input);
 }
 
 // It waits, so that what people say is asked for again and again.
@@ -20,41 +20,41 @@ bool Plan::is_watched() const {
 }
 
 // Whether the run was stopped just now. One whose action runs, or whose intent is being written, stops after that.
-bool Plan::stops(const Situation& situation, Effects& out) {
+bool Plan::stops(const PlanInput& input, Effects& out) {
   if (!is_watched() || run_.part == Part::finally) return false;
-  const auto why = told_to_stop(situation);
+  const auto why = told_to_stop(input);
   if (!why) return false;
   run_.stop = *why;
-  finish("aborted", situation, out);
+  finish("aborted", input, out);
   say_progress(out);
   return true;
 }
 
-Effects Plan::halt(const std::string& why, const Situation& situation) {
+Effects Plan::halt(const std::string& why, const PlanInput& input) {
   Effects out;
   if (!running() || phase_ == Phase::closing || !run_.stop.empty()) return out;
   run_.stop = why;
-  if (stops(situation, out)) return out;
+  if (stops(input, out)) return out;
   run_.report.reason = why;
   if (phase_ == Phase::acting) out.push_back({Kind::commit_progress});
   if (visible_) say(Kind::report, out);
   return out;
 }
 
-Effects Plan::abort(const std::string& who, const Situation& situation) {
+Effects Plan::abort(const std::string& who, const PlanInput& input) {
   const std::string why = "aborted by " + who;
   if (firing_) usage_.aborted = pending_.aborted = why;
-  if (running()) return halt(why, situation);
+  if (running()) return halt(why, input);
   Effects out;
   if (phase_ != Phase::blocked && phase_ != Phase::recheck) return out;
   if (std::exchange(visible_, false)) {
     run_.report.state = "aborted";
     run_.report.reason = why;
-    run_.report.ended = situation.wall;
+    run_.report.ended = input.wall;
     say(Kind::report, out);
   }
   settling_ = false;
-  begin(situation, Waited::yes, out);
+  begin(input, Waited::yes, out);
   out.push_back({Kind::commit_budget});
   return out;
 }

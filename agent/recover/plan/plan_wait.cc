@@ -9,62 +9,62 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
-void Plan::new_run(const std::string& trigger, const Situation& situation) {
+void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_ = Run{};
   if (firing_) run_.alert = alert_;
   run_.report.id = random_->identifier();
   run_.report.service = spec_->service;
   run_.report.trigger = trigger;
   run_.report.mode = to_string(spec_->mode);
-  run_.report.started = situation.wall;
+  run_.report.started = input.wall;
   visible_ = looked_ = late_ = false;
   asked_until_.reset();
   reason_.clear();
 }
 
-void Plan::begin(const Situation& situation, Waited waited, Effects& out) {
-  new_run(fmt::format("alert {}", alert_.name()), situation);
+void Plan::begin(const PlanInput& input, Waited waited, Effects& out) {
+  new_run(fmt::format("alert {}", alert_.name()), input);
   run_.was_down = was_down_;
   waited_ = waited;
-  consider(situation, out);
+  consider(input, out);
 }
 
-void Plan::consider(const Situation& situation, Effects& out) {
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, situation);
+void Plan::consider(const PlanInput& input, Effects& out) {
+  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
   const Gate* gate = first_closed(gates);
   const Gate* cause = gate != nullptr ? first_that_spares(*spec_, gates) : nullptr;
   if (gate != nullptr && cause == nullptr) {
-    if (gate->name == "budget") exhaust(situation, out);
-    else block(*gate, situation, out);
+    if (gate->name == "budget") exhaust(input, out);
+    else block(*gate, input, out);
     return;
   }
   const bool heals = cause == nullptr && spec_->first_healing();
   if (phase_ != Phase::recheck && (heals || waited_ == Waited::yes))
-    return look(Phase::recheck, Look::all, waited_, situation, out);
-  if (cause != nullptr) return spare(*cause, situation, out);
+    return look(Phase::recheck, Look::all, waited_, input, out);
+  if (cause != nullptr) return spare(*cause, input, out);
   looked_ = true;
-  spend_attempt(situation, out);
+  spend_attempt(input, out);
 }
 
 // Traffic is moved and people are told; the restart that would not help is left out.
-void Plan::spare(const Gate& cause, const Situation& situation, Effects& out) {
+void Plan::spare(const Gate& cause, const PlanInput& input, Effects& out) {
   settling_ = false;
   run_.mild = true;
   pending_ = usage_;
   out.push_back({Kind::blocked, cause.name});
-  enter_step(situation, out);
+  enter_step(input, out);
 }
 
-void Plan::spend_attempt(const Situation& situation, Effects& out) {
+void Plan::spend_attempt(const PlanInput& input, Effects& out) {
   settling_ = false;
   reason_.clear();
-  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, usage_, situation.now) + 1;
-  pending_ = rehearses() ? usage_ : with_attempt(usage_, spec_->budget, situation.now);
+  run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, usage_, input.now) + 1;
+  pending_ = rehearses() ? usage_ : with_attempt(usage_, spec_->budget, input.now);
   pending_.aborted.clear();  // a person has started it, or nothing was aborted
-  enter_step(situation, out);
+  enter_step(input, out);
 }
 
-void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
+void Plan::block(const Gate& gate, const PlanInput& input, Effects& out) {
   const bool changed = phase_ == Phase::idle || reason_ != gate.name;
   phase_ = Phase::blocked;
   waited_ = Waited::yes;
@@ -74,8 +74,8 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
   if (gate.name == "exhausted" || gate.name == "aborted" || gate.name == "ask" ||
       (gate.name == "maintenance" && !gate.opens))
     next_.reset();
-  else next_ = gate.opens.value_or(situation.now + kRetry);
-  if (gate.name == "ask") ask(situation, out);
+  else next_ = gate.opens.value_or(input.now + kRetry);
+  if (gate.name == "ask") ask(input, out);
   if (!changed || settling_) return;
   out.push_back({Kind::blocked, gate.name});
   run_.report.state = "blocked";
@@ -87,10 +87,10 @@ void Plan::block(const Gate& gate, const Situation& situation, Effects& out) {
 }
 
 // Mode ask: a person is paged once for a run, and has so long to answer.
-void Plan::ask(const Situation& situation, Effects& out) {
+void Plan::ask(const PlanInput& input, Effects& out) {
   const std::string timeout = base::format_duration(spec_->ask_timeout);
   if (!asked_until_) {
-    asked_until_ = situation.now + spec_->ask_timeout;
+    asked_until_ = input.now + spec_->ask_timeout;
     std::string steps;
     for (const Step& step : spec_->steps) steps += (steps.empty() ? "" : ", then ") + step.text;
     out.push_back(
@@ -98,18 +98,18 @@ void Plan::ask(const Situation& situation, Effects& out) {
                                  "{3}: fettle recover {0}",
                                  spec_->service, run_.report.trigger, steps, timeout)});
   }
-  if (situation.now < *asked_until_) {
+  if (input.now < *asked_until_) {
     next_ = asked_until_;
   } else if (std::exchange(visible_, false)) {
     run_.report.state = "aborted";
     run_.report.reason = fmt::format("nobody approved within {}", timeout);
-    run_.report.ended = situation.wall;
+    run_.report.ended = input.wall;
     say(Kind::report, out);
   }
 }
 
 // An action is wanted and none is left.
-void Plan::exhaust(const Situation& situation, Effects& out) {
+void Plan::exhaust(const PlanInput& input, Effects& out) {
   usage_.exhausted = true;
   pending_ = usage_;
   phase_ = Phase::blocked;
@@ -120,7 +120,7 @@ void Plan::exhaust(const Situation& situation, Effects& out) {
   reason_ = "exhausted";
   run_.report.state = "exhausted";
   run_.report.reason = "budget";
-  run_.report.ended = situation.wall;
+  run_.report.ended = input.wall;
   // Told before it is written down: a crash between the two tells it twice, and never not at all.
   out.push_back(
       {Kind::exhausted, fmt::format("{}: {} recoveries within {} did not keep it healthy; fettle stops acting "
@@ -134,10 +134,10 @@ void Plan::exhaust(const Situation& situation, Effects& out) {
 }
 
 // The wait is over without an action.
-void Plan::drop(const Situation& situation, Effects& out) {
+void Plan::drop(const PlanInput& input, Effects& out) {
   if (visible_) {
     run_.report.state = "aborted";
-    run_.report.ended = situation.wall;
+    run_.report.ended = input.wall;
     say(Kind::report, out);
   }
   phase_ = Phase::idle;

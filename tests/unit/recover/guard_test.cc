@@ -15,17 +15,17 @@ const base::Instant kNow{std::chrono::hours{10}};
 struct Case {
   recover::PlanSpec plan;
   recover::BudgetUsage usage;
-  recover::Situation situation;
+  recover::PlanInput input;
 
   Case() {
     plan.service = "order";
     plan.unit = "order.service";
     plan.probes = {"http"};
-    situation.now = kNow;
-    situation.agent_started = kNow - minutes{5};
-    situation.health = Health::down;
-    situation.uptime = minutes{4};
-    situation.dependencies = {{"redis", Health::up}};
+    input.now = kNow;
+    input.agent_started = kNow - minutes{5};
+    input.health = Health::down;
+    input.uptime = minutes{4};
+    input.dependencies = {{"redis", Health::up}};
   }
 };
 
@@ -42,7 +42,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
   const Row rows[] = {
       {"nothing", [](Case&) {}, "", "", {}},
       {"maintenance",
-       [](Case& c) { c.situation.maintenance = recover::Hold{"deploy by alice"}; },
+       [](Case& c) { c.input.maintenance = recover::Hold{"deploy by alice"}; },
        "maintenance",
        "on: deploy by alice",
        {}},
@@ -61,55 +61,55 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
          c.usage.attempts = {kNow - minutes{14}, kNow - minutes{2}, kNow};
        },
        "budget", "0 of 3 attempts left in 15m", minutes{1}},
-      {"agent just started", [](Case& c) { c.situation.agent_started = kNow - seconds{10}; }, "agent_uptime",
+      {"agent just started", [](Case& c) { c.input.agent_started = kNow - seconds{10}; }, "agent_uptime",
        "the agent started 10s ago, 50s to go", seconds{50}},
       {"maintenance that ends",
        [](Case& c) {
-         c.situation.wall = base::wall_from_ms(1'700'000'000'000);
-         c.situation.maintenance = recover::Hold{"window Sun 02:00-04:00", c.situation.wall + minutes{7}};
+         c.input.wall = base::wall_from_ms(1'700'000'000'000);
+         c.input.maintenance = recover::Hold{"window Sun 02:00-04:00", c.input.wall + minutes{7}};
        },
        "maintenance", "on: window Sun 02:00-04:00", minutes{7}},
       {"a pause file",
-       [](Case& c) { c.situation.paused = recover::Hold{"/run/fettle/pause exists"}; },
+       [](Case& c) { c.input.paused = recover::Hold{"/run/fettle/pause exists"}; },
        "paused",
        "on: /run/fettle/pause exists",
        {}},
       {"agent held up",
        [](Case& c) {
-         c.situation.doubts = {{"stall", "the loop stood still for 0.7s", kNow + seconds{20}}};
+         c.input.doubts = {{"stall", "the loop stood still for 0.7s", kNow + seconds{20}}};
        },
        "stall", "the loop stood still for 0.7s; its probes are no proof, 20s to go", seconds{20}},
       {"clock set",
        [](Case& c) {
-         c.situation.doubts = {{"clock_jump", "the clock was set", kNow + seconds{20}}};
+         c.input.doubts = {{"clock_jump", "the clock was set", kNow + seconds{20}}};
        },
        "clock_jump", "the clock was set; its probes are no proof, 20s to go", seconds{20}},
       {"CPU short",
        [](Case& c) {
-         c.situation.doubts = {{"agent_overloaded", "CPU is short", kNow + seconds{9}}};
+         c.input.doubts = {{"agent_overloaded", "CPU is short", kNow + seconds{9}}};
        },
        "agent_overloaded", "CPU is short; its probes are no proof, 9s to go", seconds{9}},
       {"no verdict yet",
-       [](Case& c) { c.situation.health = Health::unknown; },
+       [](Case& c) { c.input.health = Health::unknown; },
        "unknown",
        "its probes have not come to a verdict",
        {}},
       {"no verdict ever: it has no probes",
        [](Case& c) {
-         c.situation.health = Health::unknown;
+         c.input.health = Health::unknown;
          c.plan.probes.clear();
        },
        "",
        "",
        {}},
       {"stopped",
-       [](Case& c) { c.situation.stopped = "order.service was stopped"; },
+       [](Case& c) { c.input.stopped = "order.service was stopped"; },
        "stopped_by_operator",
        "order.service was stopped",
        {}},
       {"stopped, and that is ignored",
        [](Case& c) {
-         c.situation.stopped = "order.service was stopped";
+         c.input.stopped = "order.service was stopped";
          c.plan.guards.respects_clean_stop = false;
        },
        "",
@@ -117,42 +117,42 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
        {}},
       {"dependency down",
        [](Case& c) {
-         c.situation.dependencies.push_back({"mysql", Health::down});
+         c.input.dependencies.push_back({"mysql", Health::down});
        },
        "dependencies",
        "mysql is down: a restart would not help",
        {}},
       {"dependency that has begun to fail",
-       [](Case& c) { c.situation.dependencies[0].latest = Health::down; },
+       [](Case& c) { c.input.dependencies[0].latest = Health::down; },
        "dependencies",
        "redis is up, but its last probe failed: a restart would not help",
        {}},
       {"dependency without a verdict that fails",
        [](Case& c) {
-         c.situation.dependencies = {{"redis", Health::unknown, Health::down}};
+         c.input.dependencies = {{"redis", Health::unknown, Health::down}};
        },
        "dependencies",
        "redis is unknown, but its last probe failed: a restart would not help",
        {}},
       {"dependency down by its verdict, and its last run was good",
        [](Case& c) {
-         c.situation.dependencies = {{"redis", Health::down, Health::up}};
+         c.input.dependencies = {{"redis", Health::down, Health::up}};
        },
        "dependencies",
        "redis is down: a restart would not help",
        {}},
-      {"dependency unknown", [](Case& c) { c.situation.dependencies[0].health = Health::unknown; }, "", "", {}},
+      {"dependency unknown", [](Case& c) { c.input.dependencies[0].health = Health::unknown; }, "", "", {}},
       {"dependency down, not asked for",
        [](Case& c) {
-         c.situation.dependencies[0].health = Health::down;
+         c.input.dependencies[0].health = Health::down;
          c.plan.guards.dependencies_healthy = false;
        },
        "",
        "",
        {}},
-      {"just started", [](Case& c) { c.situation.uptime = seconds{12}; }, "min_uptime",
+      {"just started", [](Case& c) { c.input.uptime = seconds{12}; }, "min_uptime",
        "started 12s ago, may take 30s to get ready, 18s to go", seconds{18}},
-      {"not running at all", [](Case& c) { c.situation.uptime.reset(); }, "", "", {}},
+      {"not running at all", [](Case& c) { c.input.uptime.reset(); }, "", "", {}},
       {"recovered lately", [](Case& c) { c.usage.recovered_at = kNow - seconds{20}; }, "cooldown",
        "recovered 20s ago, 1m40s to go", seconds{100}},
       {"failed lately",
@@ -164,7 +164,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
       {"backoff is over", [](Case& c) { c.usage.not_before = kNow; }, "", "", {}},
       {"several: the more lasting one is named",
        [](Case& c) {
-         c.situation.maintenance = recover::Hold{};
+         c.input.maintenance = recover::Hold{};
          c.usage.not_before = kNow + seconds{8};
        },
        "maintenance",
@@ -175,7 +175,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
     CAPTURE(row.name);
     Case c;
     row.change(c);
-    const auto gates = recover::evaluate_gates(c.plan, c.usage, c.situation);
+    const auto gates = recover::evaluate_gates(c.plan, c.usage, c.input);
     const recover::Gate* closed = recover::first_closed(gates);
     CHECK((closed ? closed->name : "") == row.reason);
     CHECK((closed ? closed->text : "") == row.text);
@@ -188,7 +188,7 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
 TEST_CASE("explain gets every gate with its value") {
   const Case c;
   std::string all;
-  for (const recover::Gate& gate : recover::evaluate_gates(c.plan, c.usage, c.situation))
+  for (const recover::Gate& gate : recover::evaluate_gates(c.plan, c.usage, c.input))
     all += gate.name + ": " + gate.text + "\n";
   CHECK(all ==
         "maintenance: off\n"

@@ -349,7 +349,7 @@ class Site {
   base::Random random_;
   std::set<std::string>& states_;
   std::optional<recover::Plan> plan_;
-  recover::Situation now_;
+  recover::PlanInput now_;
   model::Alert alert_;
   Pending pending_ = Pending::none;
   std::optional<std::string> disk_usage_, disk_intent_;

@@ -55,7 +55,7 @@ class Player {
   }
   const recover::Plan& plan() const { return plan_; }
   recover::Plan& plan() { return plan_; }
-  const recover::Situation& now() const { return now_; }
+  const recover::PlanInput& now() const { return now_; }
 
   void slow() { answers_ = false; }
   std::string show(const recover::Effects& effects) {
@@ -119,7 +119,7 @@ class Player {
   bool answers_ = true;
   recover::PlanSpec spec_;
   recover::Plan plan_;
-  recover::Situation now_;
+  recover::PlanInput now_;
   model::Alert alert_;
 };
 
