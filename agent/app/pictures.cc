@@ -76,9 +76,9 @@ void add_plan(Families& families, const recover::PlanStatus& plan) {
 namespace {
 
 // Gates count in monotonic time, pages show a clock.
-std::optional<base::WallTime> wall_time_of(const recover::Gate& gate, const Facts& facts) {
-  if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) return std::nullopt;
-  return facts.wall_now + std::chrono::duration_cast<base::Millis>(*gate.opens - facts.now);
+std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const Facts& facts) {
+  if (guard.open || !guard.opens || *guard.opens == base::Instant::max()) return std::nullopt;
+  return facts.wall_now + std::chrono::duration_cast<base::Millis>(*guard.opens - facts.now);
 }
 
 }  // namespace
@@ -123,8 +123,8 @@ std::vector<web::ServicePage> service_pages(const Facts& facts) {
       page.attempts_left = plan.attempts_left;
       page.recovery_next = plan.next;
       page.recovery_steps = plan.steps;
-      for (const recover::Gate& gate : plan.gates)
-        page.recovery_gates.push_back({gate.name, gate.open, gate.text, wall_time_of(gate, facts)});
+      for (const recover::Guard& guard : plan.guards)
+        page.recovery_guards.push_back({guard.name, guard.open, guard.text, wall_time_of(guard, facts)});
     }
     for (const probe::Status* status : probes[name]) page.probes.push_back(probe_page(*status));
   }

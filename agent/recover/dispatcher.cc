@@ -118,10 +118,10 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
     return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
                                                                   a.plan->run().report.id, service, a.plan->state())));
   const PlanInput now = rep_->input(a);
-  const std::vector<Gate> gates = evaluate_gates(*a.spec, a.plan->usage(), now);
-  if (const Gate* gate = first_closed_to_person(gates))
+  const std::vector<Guard> guards = evaluate_guards(*a.spec, a.plan->usage(), now);
+  if (const Guard* guard = first_closed_to_person(guards))
     return answer(base::fail(base::Kind::unavailable,
-                             fmt::format("{} is not recovered: {}: {}", service, gate->name, gate->text)));
+                             fmt::format("{} is not recovered: {}: {}", service, guard->name, guard->text)));
   if (how == Start::rehearsal) {
     std::string plan = fmt::format("{} would be recovered:", service);
     for (const std::string& step : steps_text(*a.spec)) plan += "\n  " + step;

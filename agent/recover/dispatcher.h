@@ -57,7 +57,7 @@ class Dispatcher {
   std::optional<std::string> maintenance(const std::string& service) const;  // who and why, or which window
 
   // A person starts the plan, in mode ask or enforce with all its actions, in mode dry_run without. Spends an attempt.
-  // `done` after the intent is durable, with a sentence for the person; or with the gate that is closed to them
+  // `done` after the intent is durable, with a sentence for the person; or with the guard that is closed to them
   // (first_closed_to_person), "under way", not_found, or a disk that is full: then nothing was done.
   void recover(const std::string& service, Start how, const std::string& comment,
                std::function<void(base::Result<std::string>)> done);

@@ -139,7 +139,7 @@ struct Dispatcher::Rep {
     });
   }
 
-  // After a commit that changes a gate: the plan looks again, then `done`.
+  // After a commit that changes a guard: the plan looks again, then `done`.
   std::function<void(base::Result<>)> then_wake(const std::string& service, std::function<void(base::Result<>)> done) {
     return [this, still = std::weak_ptr(alive), service, done = std::move(done)](base::Result<> result) {
       if (still.expired()) return;

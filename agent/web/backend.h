@@ -81,7 +81,7 @@ class Backend {
   virtual base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
                                                       const std::string& comment) = 0;
   virtual base::Result<> end_maintenance(const std::string& service) = 0;
-  // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the gate that is
+  // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the guard that is
   // closed.
   virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,
                                             const std::string& comment) = 0;

@@ -46,11 +46,11 @@ std::string recovery_sentence(const ServicePage& service) {
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
 
-// The plan: what is next, every gate with its value, every step.
+// The plan: what is next, every guard with its value, every step.
 void add_plan(const ServicePage& service, std::vector<std::string>& out) {
   if (!service.recovery_next.empty()) out.push_back(fmt::format("Next: {}.", service.recovery_next));
-  for (const GatePage& gate : service.recovery_gates)
-    out.push_back(fmt::format("  gate {:6} {}: {}", gate.open ? "open" : "CLOSED", gate.name, gate.text));
+  for (const GuardPage& guard : service.recovery_guards)
+    out.push_back(fmt::format("  guard {:6} {}: {}", guard.open ? "open" : "CLOSED", guard.name, guard.text));
   for (std::size_t i = 0; i < service.recovery_steps.size(); ++i)
     out.push_back(fmt::format("  step {}: {}", i + 1, service.recovery_steps[i]));
 }

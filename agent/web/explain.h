@@ -8,7 +8,7 @@
 
 namespace web {
 
-// Why it is as it is; and with it every gate of its plan, what is next, and the steps.
+// Why it is as it is; and with it every guard of its plan, what is next, and the steps.
 std::vector<std::string> why(const ServicePage& service, const Snapshot& snapshot);
 std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot);
 

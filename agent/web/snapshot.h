@@ -38,7 +38,7 @@ struct ProbePage {
 };
 
 // A condition of the service's recovery plan.
-struct GatePage {
+struct GuardPage {
   std::string name;
   bool open = true;
   std::string text;                     // its value, for a person
@@ -60,7 +60,7 @@ struct ServicePage {
   std::string recovery_reason;             // the guard that blocks, for a person
   int attempts_left = 0;
   std::string recovery_next;                // what would happen next, for a person
-  std::vector<GatePage> recovery_gates;     // in the order in which they are asked
+  std::vector<GuardPage> recovery_guards;   // in the order in which they are asked
   std::vector<std::string> recovery_steps;  // the whole plan, a line for each step
   std::vector<ProbePage> probes;
 };

@@ -74,10 +74,10 @@ inline web::Snapshot shop_services() {
   order.depends_on = {"redis", "inventory"};
   order.recovery_state = "verifying";
   order.recovery_next = "probes must say that it is healthy";
-  order.recovery_gates = {{"maintenance", true, "off", {}},
-                          {"budget", true, "2 of 3 attempts left in 15m", {}},
-                          {"min_uptime", false, "started 2s ago, may take 30s to get ready, 28s to go",
-                           base::wall_from_ms(1'763'880'674'000)}};
+  order.recovery_guards = {{"maintenance", true, "off", {}},
+                           {"budget", true, "2 of 3 attempts left in 15m", {}},
+                           {"min_uptime", false, "started 2s ago, may take 30s to get ready, 28s to go",
+                            base::wall_from_ms(1'763'880'674'000)}};
   order.recovery_steps = {"drain, at most 10s", "systemd restart order.service, at most 1m",
                           "finally undrain, at most 1m"};
   order.attempts_left = 2;

@@ -52,7 +52,7 @@ BudgetUsage calmed(BudgetUsage usage);
 std::string to_json(const BudgetUsage& usage, base::Instant now, base::WallTime wall);
 // Instants in the future (the wall clock went back while the agent was down) become `now`.
 base::Result<BudgetUsage> parse_usage(const std::string& json, base::Instant now, base::WallTime wall);
-// For a record that cannot be read: everything was used just now. A damaged record must not open the gate.
+// For a record that cannot be read: everything was used just now. A damaged record must not open the guard.
 BudgetUsage all_used(const Budget& budget, base::Instant now);
 
 }  // namespace recover

@@ -30,14 +30,14 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
   status.state = plan.state();
   status.reason = plan.reason();
   status.attempts_left = attempts_left(spec.budget, plan.usage(), input.now);
-  status.gates = evaluate_gates(spec, plan.usage(), input);
-  for (const Gate& gate : status.gates) {
-    if (gate.open || !gate.opens || *gate.opens == base::Instant::max()) continue;
-    const base::WallTime opens = input.wall + std::chrono::duration_cast<base::Millis>(*gate.opens - input.now);
+  status.guards = evaluate_guards(spec, plan.usage(), input);
+  for (const Guard& guard : status.guards) {
+    if (guard.open || !guard.opens || *guard.opens == base::Instant::max()) continue;
+    const base::WallTime opens = input.wall + std::chrono::duration_cast<base::Millis>(*guard.opens - input.now);
     if (!status.not_before || opens > *status.not_before) status.not_before = opens;
   }
   if (plan.running()) status.recovery = plan.run().report.id;
-  status.next = next_text(plan, status.gates);
+  status.next = next_text(plan, status.guards);
   status.steps = steps_text(spec);
   return status;
 }
@@ -64,7 +64,7 @@ std::vector<std::string> steps_text(const PlanSpec& spec) {
   return out;
 }
 
-std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
+std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
   const PlanSpec& spec = plan.spec();
   const std::string verb = spec.mode == Mode::dry_run ? "would run" : "runs";
   const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
@@ -72,8 +72,8 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
     case Phase::acting: return fmt::format("{} is running", plan.current_step().text);
     case Phase::asking: return fmt::format("waits for a person: fettle recover {} approves", spec.service);
     case Phase::holding: {
-      const Gate* cause = first_that_spares(spec, gates);
-      if (cause == nullptr) cause = first_closed(gates);
+      const Guard* cause = first_that_spares(spec, guards);
+      if (cause == nullptr) cause = first_closed(guards);
       return cause != nullptr
                  ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec), cause->name, cause->text)
                  : fmt::format("{} {} unless a probe finds it healthy", verb, first_healing(spec));
@@ -81,7 +81,7 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
     case Phase::looking:
       return fmt::format("{} {} unless systemd or a dependency speaks against it", verb, plan.current_step().text);
     case Phase::waiting: {
-      const Gate* closed = first_closed(gates);
+      const Guard* closed = first_closed(guards);
       return fmt::format("{} {} once {} allows it{}", verb, plan.current_step().text, plan.reason(),
                          closed != nullptr ? ": " + closed->text : "");
     }
@@ -92,7 +92,7 @@ std::string next_text(const Plan& plan, const std::vector<Gate>& gates) {
     case Phase::idle:
     case Phase::blocked: break;
   }
-  const Gate* closed = first_closed(gates);
+  const Guard* closed = first_closed(guards);
   if (!plan.alert_firing()) {
     std::string when;
     if (spec.when_down) when = fmt::format("it is down for {}", base::format_duration(*spec.when_down));

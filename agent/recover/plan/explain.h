@@ -18,7 +18,7 @@ struct PlanStatus {
   std::string recovery;                      // id of the run under way; "": none
   int attempts_left = 0;
   std::optional<base::WallTime> not_before;  // backoff or cooldown ends
-  std::vector<Gate> gates;
+  std::vector<Guard> guards;
   std::string next;                // what would happen next, for a person
   std::vector<std::string> steps;  // the whole plan, a line for each step
 };
@@ -26,7 +26,7 @@ struct PlanStatus {
 PlanStatus describe(const Plan& plan, const PlanInput& input);
 
 // What would happen next.
-std::string next_text(const Plan& plan, const std::vector<Gate>& gates);
+std::string next_text(const Plan& plan, const std::vector<Guard>& guards);
 
 // What becomes of a plan that a person has just stopped: which step still runs, and what follows it.
 std::string stop_text(const Plan& plan);

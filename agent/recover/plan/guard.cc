@@ -13,12 +13,12 @@ std::string text_of(base::Duration d) {
 }
 
 // Closed until `until`; the text says how long that is.
-Gate until(std::string name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
+Guard until(std::string name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
   if (now >= opens) return {std::move(name), true, std::move(open)};
   return {std::move(name), false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
 }
 
-Gate dependencies(const PlanSpec& plan, const PlanInput& input) {
+Guard dependencies(const PlanSpec& plan, const PlanInput& input) {
   if (!plan.guards.dependencies_healthy) return {"dependencies", true, "not asked for"};
   std::string down, rest;
   for (const auto& [name, health, latest] : input.dependencies) {
@@ -31,15 +31,15 @@ Gate dependencies(const PlanSpec& plan, const PlanInput& input) {
   return {"dependencies", true, rest.empty() ? "none" : rest};
 }
 
-// `on`: what keeps the gate closed.
-Gate hold(std::string name, std::string off, const std::optional<Hold>& on, const PlanInput& input) {
+// `on`: what keeps the guard closed.
+Guard hold(std::string name, std::string off, const std::optional<Hold>& on, const PlanInput& input) {
   if (!on) return {std::move(name), true, std::move(off)};
-  Gate gate{std::move(name), false, on->text.empty() ? "on" : "on: " + on->text};
-  if (on->until) gate.opens = input.now + (*on->until - input.wall);
-  return gate;
+  Guard guard{std::move(name), false, on->text.empty() ? "on" : "on: " + on->text};
+  if (on->until) guard.opens = input.now + (*on->until - input.wall);
+  return guard;
 }
 
-Gate doubt(const std::string& name, const PlanInput& input) {
+Guard doubt(const std::string& name, const PlanInput& input) {
   for (const model::Doubt& doubt : input.doubts)
     if (doubt.name == name)
       return {name, false,
@@ -48,13 +48,13 @@ Gate doubt(const std::string& name, const PlanInput& input) {
   return {name, true, "no"};
 }
 
-Gate unknown(const PlanSpec& plan, const PlanInput& input) {
+Guard unknown(const PlanSpec& plan, const PlanInput& input) {
   if (plan.probes.empty()) return {"unknown", true, "no probe of its own: its alert is the evidence"};
   if (input.health == model::Health::unknown) return {"unknown", false, "its probes have not come to a verdict"};
   return {"unknown", true, fmt::format("it is {}", to_string(input.health))};
 }
 
-Gate stopped(const PlanSpec& plan, const PlanInput& input) {
+Guard stopped(const PlanSpec& plan, const PlanInput& input) {
   if (plan.unit.empty()) return {"stopped_by_operator", true, "no unit"};
   if (!input.stopped) return {"stopped_by_operator", true, "no"};
   return {"stopped_by_operator", !plan.guards.respects_clean_stop, *input.stopped};
@@ -63,7 +63,7 @@ Gate stopped(const PlanSpec& plan, const PlanInput& input) {
 // How long a start may take before something else is tried.
 base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
   constexpr base::Duration kLongest = std::chrono::minutes{10};
-  base::Duration time = plan.guards.min_uptime.value_or(Guards::kMinUptime);
+  base::Duration time = plan.guards.min_uptime.value_or(GuardSettings::kMinUptime);
   if (input.since_start == PlanInput::Since::was_ready) return time;
   for (int i = 0; i < usage.failures && 2 * time <= kLongest; ++i) time *= 2;
   // A unit of Type=exec counts as started at once, whatever it still does to get ready.
@@ -72,7 +72,7 @@ base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const Pl
   return time;
 }
 
-Gate min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
+Guard min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
   if (!input.uptime) return {"min_uptime", true, "no running process is known"};
   const base::Instant started = input.now - *input.uptime;
   const base::Duration time = patience(plan, usage, input);
@@ -81,13 +81,13 @@ Gate min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput&
                fmt::format("started {} ago", text_of(*input.uptime)));
 }
 
-Gate aborted(const PlanSpec& plan, const BudgetUsage& usage) {
+Guard aborted(const PlanSpec& plan, const BudgetUsage& usage) {
   return {"aborted", false,
           fmt::format("{}; nothing is done until its alert has resolved; or: fettle recover {}", usage.aborted,
                       plan.service)};
 }
 
-Gate exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
+Guard exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
   if (!usage.exhausted) return {"exhausted", true, "not latched"};
   return {"exhausted", false,
           fmt::format("gave up after {} attempts within {}; after the repair: fettle ack {}; or {} of health",
@@ -95,7 +95,7 @@ Gate exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
                       base::format_duration(plan.budget.backoff.reset_after))};
 }
 
-Gate flapping(const PlanSpec& plan, const BudgetUsage& usage) {
+Guard flapping(const PlanSpec& plan, const BudgetUsage& usage) {
   const std::string within = base::format_duration(plan.flapping->within);
   if (!usage.flapping)
     return {"flapping", true,
@@ -108,7 +108,7 @@ Gate flapping(const PlanSpec& plan, const BudgetUsage& usage) {
       calm_at(*plan.flapping, usage)};
 }
 
-Gate budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
+Guard budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
   const int left = attempts_left(plan.budget, usage, now);
   return {"budget", left > 0,
           fmt::format("{} of {} attempts left in {}", left, plan.budget.attempts,
@@ -118,71 +118,72 @@ Gate budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
 
 }  // namespace
 
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
+std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
   const base::Instant now = input.now;
-  std::vector<Gate> gates;
-  gates.push_back(hold("maintenance", "off", input.maintenance, input));
-  gates.push_back(hold("paused", "no", input.paused, input));
-  if (!usage.aborted.empty()) gates.push_back(aborted(plan, usage));
-  gates.push_back(exhausted(plan, usage));
-  if (plan.flapping) gates.push_back(flapping(plan, usage));
-  gates.push_back(budget(plan, usage, now));
-  gates.push_back(until("agent_uptime", input.agent_started + plan.guards.agent_uptime, now,
-                        fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
-                        fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
-  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) gates.push_back(doubt(name, input));
-  gates.push_back(unknown(plan, input));
-  gates.push_back(stopped(plan, input));
-  gates.insert(gates.end(), input.unit.begin(), input.unit.end());
-  gates.push_back(dependencies(plan, input));
-  gates.push_back(min_uptime(plan, usage, input));
+  std::vector<Guard> guards;
+  guards.push_back(hold("maintenance", "off", input.maintenance, input));
+  guards.push_back(hold("paused", "no", input.paused, input));
+  if (!usage.aborted.empty()) guards.push_back(aborted(plan, usage));
+  guards.push_back(exhausted(plan, usage));
+  if (plan.flapping) guards.push_back(flapping(plan, usage));
+  guards.push_back(budget(plan, usage, now));
+  guards.push_back(until("agent_uptime", input.agent_started + plan.guards.agent_uptime, now,
+                         fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
+                         fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
+  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) guards.push_back(doubt(name, input));
+  guards.push_back(unknown(plan, input));
+  guards.push_back(stopped(plan, input));
+  guards.insert(guards.end(), input.unit.begin(), input.unit.end());
+  guards.push_back(dependencies(plan, input));
+  guards.push_back(min_uptime(plan, usage, input));
   if (usage.recovered_at)
-    gates.push_back(until("cooldown", *usage.recovered_at + plan.guards.cooldown, now,
-                          fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
-                          fmt::format("recovered {} ago", text_of(now - *usage.recovered_at))));
-  else gates.push_back({"cooldown", true, "no recovery before"});
+    guards.push_back(until("cooldown", *usage.recovered_at + plan.guards.cooldown, now,
+                           fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
+                           fmt::format("recovered {} ago", text_of(now - *usage.recovered_at))));
+  else guards.push_back({"cooldown", true, "no recovery before"});
   if (usage.not_before)
-    gates.push_back(until("backoff", *usage.not_before, now, fmt::format("{} failed in a row", usage.failures),
-                          fmt::format("over")));
-  else gates.push_back({"backoff", true, "none"});
-  gates.push_back(input.node_busy);
-  if (plan.first_healing()) gates.push_back(input.node_budget);
+    guards.push_back(until("backoff", *usage.not_before, now, fmt::format("{} failed in a row", usage.failures),
+                           fmt::format("over")));
+  else guards.push_back({"backoff", true, "none"});
+  guards.push_back(input.node_busy);
+  if (plan.first_healing()) guards.push_back(input.node_budget);
   if (plan.mode == Mode::ask)
-    gates.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
-  return gates;
+    guards.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
+  return guards;
 }
 
-const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates) {
+const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards) {
   static constexpr std::string_view kPassing[]{"node_busy", "node_budget", "cooldown", "backoff", "min_uptime"};
   if (plan.mode == Mode::ask || plan.first_healing().value_or(0) == 0) return nullptr;
-  const Gate* cause = nullptr;
-  for (const Gate& gate : gates) {
-    if (gate.open) continue;
-    if (gate.name == "dependencies" || gate.name == "flapping") cause = cause == nullptr ? &gate : cause;
-    else if (std::find(std::begin(kPassing), std::end(kPassing), gate.name) == std::end(kPassing)) return nullptr;
+  const Guard* cause = nullptr;
+  for (const Guard& guard : guards) {
+    if (guard.open) continue;
+    if (guard.name == "dependencies" || guard.name == "flapping") cause = cause == nullptr ? &guard : cause;
+    else if (std::find(std::begin(kPassing), std::end(kPassing), guard.name) == std::end(kPassing)) return nullptr;
   }
   return cause;
 }
 
 std::optional<std::string> hands_off(const PlanInput& input) {
-  for (const Gate& gate :
+  for (const Guard& guard :
        {hold("maintenance", "off", input.maintenance, input), hold("paused", "no", input.paused, input)})
-    if (!gate.open) return fmt::format("{}: {}", gate.name, gate.text);
+    if (!guard.open) return fmt::format("{}: {}", guard.name, guard.text);
   return std::nullopt;
 }
 
-const Gate* first_closed(const std::vector<Gate>& gates) {
-  for (const Gate& gate : gates)
-    if (!gate.open) return &gate;
+const Guard* first_closed(const std::vector<Guard>& guards) {
+  for (const Guard& guard : guards)
+    if (!guard.open) return &guard;
   return nullptr;
 }
 
-const Gate* first_closed_to_person(const std::vector<Gate>& gates) {
+const Guard* first_closed_to_person(const std::vector<Guard>& guards) {
   static constexpr std::string_view kHeeded[]{"maintenance",   "paused",       "exhausted",
                                               "budget",        "unit_missing", "unit_masked",
                                               "node_stopping", "dependencies", "node_busy"};
-  for (const Gate& gate : gates)
-    if (!gate.open && std::find(std::begin(kHeeded), std::end(kHeeded), gate.name) != std::end(kHeeded)) return &gate;
+  for (const Guard& guard : guards)
+    if (!guard.open && std::find(std::begin(kHeeded), std::end(kHeeded), guard.name) != std::end(kHeeded))
+      return &guard;
   return nullptr;
 }
 

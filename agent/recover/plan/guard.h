@@ -1,5 +1,5 @@
 // Guards: conditions that must hold before a plan may act. Each has a name, which is the reason of a refusal. Pure:
-// the same plan, budget and input always give the same gates, so that `explain` shows exactly what decided.
+// the same plan, budget and input always give the same guards, so that `explain` shows exactly what decided.
 #pragma once
 
 #include <optional>
@@ -16,15 +16,15 @@
 
 namespace recover {
 
-// One gate with its value, for `explain`.
-struct Gate {
+// One guard with its value, for `explain`.
+struct Guard {
   std::string
       name;  // maintenance, paused, aborted, exhausted, flapping, budget, agent_uptime, stall, clock_jump,
              // agent_overloaded, unknown, stopped_by_operator, unit_missing, unit_masked, unit_starting,
              // unit_job, node_stopping, dependencies, min_uptime, cooldown, backoff, node_busy, node_budget, ask
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
-  std::optional<base::Instant> opens{};  // when a closed gate opens by time alone
+  std::optional<base::Instant> opens{};  // when a closed guard opens by time alone
 };
 
 struct Dependency {
@@ -49,33 +49,33 @@ struct PlanInput {
   std::vector<model::Doubt> doubts;    // why the agent does not trust what it saw
   std::optional<std::string> stopped;  // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
-  std::vector<Gate> unit;
+  std::vector<Guard> unit;
   // What the plans of this node share; NodeBudget has them.
-  Gate node_busy{"node_busy", true, "no"};
-  Gate node_budget{"node_budget", true, "not limited"};
+  Guard node_busy{"node_busy", true, "no"};
+  Guard node_budget{"node_budget", true, "not limited"};
 };
 
-// All gates, open and closed, in the order in which they are asked: the first closed one is the reason.
-// A service with probes is left alone while they have no verdict. A dependency closes its gate with its verdict, and
+// All guards, open and closed, in the order in which they are asked: the first closed one is the reason.
+// A service with probes is left alone while they have no verdict. A dependency closes its guard with its verdict, and
 // before that with the last run of its probes: it may be found down later than who depends on it. One whose health is
 // unknown does not: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service
 // without a known process has no uptime that would hold anything back. One that has not been ready since its process
 // started may just need longer: it gets twice the time after each failed run, and where min_uptime is not configured
 // at least what systemd gives its start.
-std::vector<Gate> evaluate_gates(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input);
+std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input);
 
-// The gate that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed and
-// the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
-const Gate* first_that_spares(const PlanSpec& plan, const std::vector<Gate>& gates);
+// The guard that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed
+// and the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
+const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards);
 
 // Maintenance or a pause file, if it is on: no step of a run follows then.
 std::optional<std::string> hands_off(const PlanInput& input);
 
-// The first closed gate, or null.
-const Gate* first_closed(const std::vector<Gate>& gates);
+// The first closed guard, or null.
+const Guard* first_closed(const std::vector<Guard>& guards);
 // The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,
 // unit_missing, unit_masked, node_stopping, dependencies, node_busy. The others slow down the agent's own haste, and
 // `ask` waits for just this person.
-const Gate* first_closed_to_person(const std::vector<Gate>& gates);
+const Guard* first_closed_to_person(const std::vector<Guard>& guards);
 
 }  // namespace recover

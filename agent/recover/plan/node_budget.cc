@@ -41,7 +41,7 @@ std::vector<base::Instant> load(const state::State& state, loop::Scheduler& sche
 NodeBudget::NodeBudget(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
     : scheduler_(scheduler), limits_(std::move(limits)), actions_(load(state, scheduler, limits_)) {}
 
-Gate NodeBudget::place(const std::vector<std::string>& acting) const {
+Guard NodeBudget::place(const std::vector<std::string>& acting) const {
   const auto count = static_cast<int>(acting.size());
   if (count < limits_.plans_at_once)
     return {"node_busy", true, fmt::format("{} of {} places taken", count, limits_.plans_at_once)};
@@ -61,7 +61,7 @@ int NodeBudget::actions_left() const {
   return attempts_left(budget_of(limits_), usage_of(counted()), scheduler_.now());
 }
 
-Gate NodeBudget::budget() const {
+Guard NodeBudget::budget() const {
   const BudgetUsage usage = usage_of(counted());
   const Budget budget = budget_of(limits_);
   const int left = attempts_left(budget, usage, scheduler_.now());

@@ -34,9 +34,9 @@ class NodeBudget {
   const std::string& pause_file() const { return limits_.pause_file; }
 
   // node_busy: whether another plan may start while those of `acting` act.
-  Gate place(const std::vector<std::string>& acting) const;
+  Guard place(const std::vector<std::string>& acting) const;
   // node_budget: whether another action may start.
-  Gate budget() const;
+  Guard budget() const;
   int actions_left() const;
 
   // The service's plan is about to write the intent of an action; the change belongs into that commit. Asked again for

@@ -134,8 +134,8 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   // What came in while the intent was written.
   if (run_.part == Part::steps) {
     const auto why = told_to_stop(input);
-    const auto gate = !why && looks_before() ? told_against(input) : std::nullopt;
-    if (run_.report.actions.empty() && (why || (gate && passes(*gate)))) {
+    const auto guard = !why && looks_before() ? told_against(input) : std::nullopt;
+    if (run_.report.actions.empty() && (why || (guard && passes(*guard)))) {
       if (why) run_.stop = *why;
       pending_ = before;  // nothing was done, nothing is spent; what waits begins anew
       run_.outcome = "aborted";
@@ -149,8 +149,8 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
       say_progress(out);
       return out;
     }
-    if (gate) {
-      hold_back(*gate, input, out);
+    if (guard) {
+      hold_back(*guard, input, out);
       return out;
     }
   }

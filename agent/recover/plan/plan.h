@@ -1,7 +1,7 @@
 // The state machine of one service's recovery. Pure: inputs come with the PlanInput, what is to be done comes out as a
 // list of Effects in order; no timer, no disk, no process. The Dispatcher carries the effects out.
 //
-//   idle ─firing→ blocked ⇄ (gates) ─open→ [recheck] → committing ─durable→ acting → verifying → … → closing → idle
+//   idle ─firing→ blocked ⇄ (guards) ─open→ [recheck] → committing ─durable→ acting → verifying → … → closing → idle
 //
 // Rules that hold throughout:
 // - An action starts only after the commit that names it was durable; the first commit of a run also spends an attempt.
@@ -71,7 +71,7 @@ enum class Phase { idle, blocked, recheck, committing, looking, waiting, acting,
 class Plan {
  public:
   static constexpr base::Millis kRecheckLimit{10'000};  // for the probes to answer before acting on what is known
-  static constexpr base::Millis kRetry{1'000};          // asks again: gates without a time, a state that failed
+  static constexpr base::Millis kRetry{1'000};          // asks again: guards without a time, a state that failed
   static constexpr base::Millis kReprobe{250};          // while verifying and nothing good was seen yet
 
   // `spec` outlives the plan or is exchanged by adopt() while phase() is idle or blocked.
@@ -85,7 +85,7 @@ class Plan {
   Effects probe_ran(const std::string& probe, bool up, const PlanInput& input);
   Effects looked(const PlanInput& input);  // the answer to a look: the input has what it found
   Effects health(const PlanInput& input);  // the service's health changed or is known for the first time
-  Effects wake(const PlanInput& input);    // the time of wake_at() came, or something that gates ask for changed
+  Effects wake(const PlanInput& input);    // the time of wake_at() came, or something that guards ask for changed
   Effects resume(Run run, const PlanInput& input);  // what a crash left: once, before any other input
   // A person starts a run now, while none is running() and first_closed_to_person() is null.
   Effects start(const std::string& trigger, const PlanInput& input);
@@ -142,10 +142,10 @@ class Plan {
   enum class Look { all, units };
   void look(Phase phase, Look at, Waited own, const PlanInput& input, Effects& out);
   void consider(const PlanInput& input, Effects& out);
-  void block(const Gate& gate, const PlanInput& input, Effects& out);
+  void block(const Guard& guard, const PlanInput& input, Effects& out);
   void exhaust(const PlanInput& input, Effects& out);
   void ask(const PlanInput& input, Effects& out);
-  void spare(const Gate& cause, const PlanInput& input, Effects& out);
+  void spare(const Guard& cause, const PlanInput& input, Effects& out);
   void drop(const PlanInput& input, Effects& out);
   // plan_steps.cc
   void hold(const PlanInput& input, Effects& out);
@@ -157,10 +157,10 @@ class Plan {
   bool looks_before() const;      // the current step wants a look at its unit
   void look_before_step(const PlanInput& input, Effects& out);
   void heal_unless_told(const PlanInput& input, Effects& out);
-  std::optional<Gate> told_against(const PlanInput& input) const;
-  void spare_the_rest(const Gate& gate, const PlanInput& input, Effects& out);
-  void hold_back(const Gate& gate, const PlanInput& input, Effects& out);
-  void wait_for(const Gate& gate, const PlanInput& input, Effects& out);
+  std::optional<Guard> told_against(const PlanInput& input) const;
+  void spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out);
+  void hold_back(const Guard& guard, const PlanInput& input, Effects& out);
+  void wait_for(const Guard& guard, const PlanInput& input, Effects& out);
   void refuse_step(const std::string& text, const PlanInput& input, Effects& out);
   void commit_step(Effects& out);
   void advance(const PlanInput& input, Effects& out);

@@ -55,7 +55,7 @@ struct PlanSettings {
   config::Node when;
   Mode mode = Mode::dry_run;
   base::Millis ask_timeout{1'800'000};
-  Guards guards;
+  GuardSettings guards;
   Budget budget;
   MaintenanceTimes maintenance;
   std::vector<StepSettings> steps, finally;
@@ -123,12 +123,12 @@ const auto& budget_schema() {
 
 const auto& guards_schema() {
   static const auto s =
-      config::Schema<Guards>("guards")
+      config::Schema<GuardSettings>("guards")
           .custom("dependencies",
                   "healthy: nothing is restarted while a service of depends_on is down or failed its last probe; "
                   "they are probed anew before the first action that may heal. any: not asked.",
                   "healthy",
-                  [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+                  [](const config::Node& node, GuardSettings& g, const std::string& path, config::Errors& errors) {
                     std::size_t index = 0;
                     std::string why;
                     if (config::read_one_of(node, {"healthy", "any"}, index, why)) g.dependencies_healthy = index == 0;
@@ -138,19 +138,20 @@ const auto& guards_schema() {
                   "Time that a start of the service gets before the next action; twice as much after each failed run "
                   "that left a start which has not got it ready.",
                   "30s; while a start has not got it ready, the unit's TimeoutStartSec, up to 90s, if that is longer",
-                  [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+                  [](const config::Node& node, GuardSettings& g, const std::string& path, config::Errors& errors) {
                     base::Millis time{0};
                     std::string why;
                     if (config::read(node, time, why)) g.min_uptime = time;
                     else errors.add(node.mark(), path, why);
                   })
-          .optional("cooldown", &Guards::cooldown, "Pause after a run that recovered the service.")
-          .optional("agent_uptime", &Guards::agent_uptime, "The agent itself must run so long.")
+          .optional("cooldown", &GuardSettings::cooldown, "Pause after a run that recovered the service.")
+          .optional("agent_uptime", &GuardSettings::agent_uptime, "The agent itself must run so long.")
           .custom(
               "clean_stop",
               "respected: a unit that systemd says was stopped cleanly, not by fettle, is not fought; ignored: it is "
               "recovered all the same.",
-              "respected", [](const config::Node& node, Guards& g, const std::string& path, config::Errors& errors) {
+              "respected",
+              [](const config::Node& node, GuardSettings& g, const std::string& path, config::Errors& errors) {
                 std::size_t index = 0;
                 std::string why;
                 if (config::read_one_of(node, {"respected", "ignored"}, index, why)) g.respects_clean_stop = index == 0;

@@ -51,7 +51,7 @@ struct Budget {
   Backoff backoff;
 };
 
-struct Guards {
+struct GuardSettings {
   bool dependencies_healthy = true;
   static constexpr base::Millis kMinUptime{30'000};
   std::optional<base::Millis> min_uptime{};  // of the service since its last start; nullopt: not configured
@@ -77,7 +77,7 @@ struct PlanSpec {
   std::optional<Flapping> flapping;
   Mode mode = Mode::dry_run;
   base::Millis ask_timeout{1'800'000};  // in mode ask: a person has so long to approve
-  Guards guards;
+  GuardSettings guards;
   Budget budget;
   MaintenanceTimes maintenance;
   std::vector<Step> steps;

@@ -28,7 +28,7 @@ bool Plan::looks_before() const {
   return !run_.by_operator || run_.step != spec_->first_healing();
 }
 
-// The first step of a run that the node's budget does not allow is not reached: its gate is closed.
+// The first step of a run that the node's budget does not allow is not reached: its guard is closed.
 void Plan::enter_step(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   if (run_.part == Part::steps)
@@ -40,9 +40,9 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
       return close(input, out);
     }
   if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
-    const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
-    const Gate* cause = first_that_spares(*spec_, gates);
-    if (cause == nullptr) cause = first_closed(gates);
+    const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
+    const Guard* cause = first_that_spares(*spec_, guards);
+    if (cause == nullptr) cause = first_closed(guards);
     refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", input, out);
     return advance(input, out);
   }
@@ -84,33 +84,33 @@ void Plan::look_before_step(const PlanInput& input, Effects& out) {
 }
 
 // After the first step that may heal, dependencies are no reason any more: they were well when it began.
-std::optional<Gate> Plan::told_against(const PlanInput& input) const {
+std::optional<Guard> Plan::told_against(const PlanInput& input) const {
   const bool first = is_first_to_heal();
-  for (Gate& gate : evaluate_gates(*spec_, usage_, input)) {
-    const bool of_unit = gate.name.starts_with("unit_") || gate.name == "node_stopping";
-    if (!gate.open && (of_unit || gate.name == "stopped_by_operator" || (first && gate.name == "dependencies")))
-      return std::move(gate);
+  for (Guard& guard : evaluate_guards(*spec_, usage_, input)) {
+    const bool of_unit = guard.name.starts_with("unit_") || guard.name == "node_stopping";
+    if (!guard.open && (of_unit || guard.name == "stopped_by_operator" || (first && guard.name == "dependencies")))
+      return std::move(guard);
   }
   return std::nullopt;
 }
 
 void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
-  const auto gate = told_against(input);
-  looked_ = !gate;
-  if (gate) hold_back(*gate, input, out);
+  const auto guard = told_against(input);
+  looked_ = !guard;
+  if (guard) hold_back(*guard, input, out);
   else enter_step(input, out);
 }
 
-void Plan::hold_back(const Gate& gate, const PlanInput& input, Effects& out) {
-  if (passes(gate)) return wait_for(gate, input, out);
-  if (is_first_to_heal()) return spare_the_rest(gate, input, out);
-  refuse_step(gate.name + ": " + gate.text, input, out);
+void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
+  if (passes(guard)) return wait_for(guard, input, out);
+  if (is_first_to_heal()) return spare_the_rest(guard, input, out);
+  refuse_step(guard.name + ": " + guard.text, input, out);
   step_failed(input, out);
   say_progress(out);
 }
 
 // What was written down last is the step before, or the intent of this one, which was not carried out.
-void Plan::wait_for(const Gate& gate, const PlanInput& input, Effects& out) {
+void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
   phase_ = Phase::waiting;
   looked_ = false;
   good_runs_.clear();
@@ -118,26 +118,26 @@ void Plan::wait_for(const Gate& gate, const PlanInput& input, Effects& out) {
   deadline_.reset();
   watched_ = input.now;
   next_ = input.now + kRetry;
-  reason_ = gate.name;
+  reason_ = guard.name;
   run_.report.state = "holding";
-  run_.report.reason = gate.name + ": " + gate.text;
-  out.push_back({Kind::blocked, gate.name});
+  run_.report.reason = guard.name + ": " + guard.text;
+  out.push_back({Kind::blocked, guard.name});
   say(Kind::report, out);
 }
 
 // What has come up may need its time to get ready; then a probe must say that it did not.
 void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   next_ = input.now + kRetry;
-  const auto gate = told_against(input);
-  if (gate && !passes(*gate)) return hold_back(*gate, input, out);
+  const auto guard = told_against(input);
+  if (guard && !passes(*guard)) return hold_back(*guard, input, out);
   if (!firing_ && !run_.by_operator) {
     finish("aborted", input, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
-  const bool young = std::any_of(gates.begin(), gates.end(),
-                                 [](const Gate& other) { return other.name == "min_uptime" && !other.open; });
-  if (gate || young || !input.node_busy.open || seen == Seen::nothing) {
+  const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
+  const bool young = std::any_of(guards.begin(), guards.end(),
+                                 [](const Guard& other) { return other.name == "min_uptime" && !other.open; });
+  if (guard || young || !input.node_busy.open || seen == Seen::nothing) {
     if (seen == Seen::nothing) out.push_back({Kind::probe_now});
     return;
   }
@@ -147,10 +147,10 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
 }
 
 // In the middle of a run: what heals nothing is still done, once, and then it waits.
-void Plan::spare_the_rest(const Gate& gate, const PlanInput& input, Effects& out) {
+void Plan::spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out) {
   run_.mild = true;
   pending_ = usage_;
-  out.push_back({Kind::blocked, gate.name});
+  out.push_back({Kind::blocked, guard.name});
   if (late_) hold(input, out);
   else enter_step(input, out);
   say_progress(out);
@@ -210,9 +210,9 @@ void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
     finish(healthy ? "recovered" : "aborted", input, out);
     return say_progress(out);
   }
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
-  if (const Gate* gate = first_closed(gates)) {
-    if (gate->name == "budget" || gate->name == "exhausted") {
+  const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
+  if (const Guard* guard = first_closed(guards)) {
+    if (guard->name == "budget" || guard->name == "exhausted") {
       finish("failed", input, out);
       say_progress(out);
     }

@@ -1,4 +1,4 @@
-// From the alert to the first commit of a run, and back to rest: gates, budgets, people who are asked.
+// From the alert to the first commit of a run, and back to rest: guards, budgets, people who are asked.
 #include <fmt/format.h>
 
 #include <utility>
@@ -30,12 +30,12 @@ void Plan::begin(const PlanInput& input, Waited waited, Effects& out) {
 }
 
 void Plan::consider(const PlanInput& input, Effects& out) {
-  const std::vector<Gate> gates = evaluate_gates(*spec_, usage_, input);
-  const Gate* gate = first_closed(gates);
-  const Gate* cause = gate != nullptr ? first_that_spares(*spec_, gates) : nullptr;
-  if (gate != nullptr && cause == nullptr) {
-    if (gate->name == "budget") exhaust(input, out);
-    else block(*gate, input, out);
+  const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
+  const Guard* guard = first_closed(guards);
+  const Guard* cause = guard != nullptr ? first_that_spares(*spec_, guards) : nullptr;
+  if (guard != nullptr && cause == nullptr) {
+    if (guard->name == "budget") exhaust(input, out);
+    else block(*guard, input, out);
     return;
   }
   const bool heals = cause == nullptr && spec_->first_healing();
@@ -47,7 +47,7 @@ void Plan::consider(const PlanInput& input, Effects& out) {
 }
 
 // Traffic is moved and people are told; the restart that would not help is left out.
-void Plan::spare(const Gate& cause, const PlanInput& input, Effects& out) {
+void Plan::spare(const Guard& cause, const PlanInput& input, Effects& out) {
   settling_ = false;
   run_.mild = true;
   pending_ = usage_;
@@ -64,24 +64,24 @@ void Plan::spend_attempt(const PlanInput& input, Effects& out) {
   enter_step(input, out);
 }
 
-void Plan::block(const Gate& gate, const PlanInput& input, Effects& out) {
-  const bool changed = phase_ == Phase::idle || reason_ != gate.name;
+void Plan::block(const Guard& guard, const PlanInput& input, Effects& out) {
+  const bool changed = phase_ == Phase::idle || reason_ != guard.name;
   phase_ = Phase::blocked;
   waited_ = Waited::yes;
   deadline_.reset();
-  reason_ = gate.name;
+  reason_ = guard.name;
   // What only a person or a reset of the latch can open is not asked for again and again.
-  if (gate.name == "exhausted" || gate.name == "aborted" || gate.name == "ask" ||
-      (gate.name == "maintenance" && !gate.opens))
+  if (guard.name == "exhausted" || guard.name == "aborted" || guard.name == "ask" ||
+      (guard.name == "maintenance" && !guard.opens))
     next_.reset();
-  else next_ = gate.opens.value_or(input.now + kRetry);
-  if (gate.name == "ask") ask(input, out);
+  else next_ = guard.opens.value_or(input.now + kRetry);
+  if (guard.name == "ask") ask(input, out);
   if (!changed || settling_) return;
-  out.push_back({Kind::blocked, gate.name});
+  out.push_back({Kind::blocked, guard.name});
   run_.report.state = "blocked";
-  run_.report.reason = gate.name;
+  run_.report.reason = guard.name;
   // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
-  if (gate.name == "backoff" || gate.name == "exhausted" || gate.name == "aborted") return;
+  if (guard.name == "backoff" || guard.name == "exhausted" || guard.name == "aborted") return;
   visible_ = true;
   say(Kind::report, out);
 }

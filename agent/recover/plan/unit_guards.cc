@@ -17,8 +17,8 @@ std::string text_of(base::Duration d) { return base::format_duration(std::chrono
 
 bool is_auto_restart(const os::UnitState& state) { return state.sub.starts_with("auto-restart"); }
 
-Gate until(std::string name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
-           base::Instant since, base::Instant now) {
+Guard until(std::string name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
+            base::Instant since, base::Instant now) {
   if (!limit)
     return {std::move(name), false,
             fmt::format("{}, for {} now, and {}=infinity lets it", what, text_of(now - since), setting)};
@@ -30,7 +30,7 @@ Gate until(std::string name, const std::string& what, std::optional<base::Durati
           opens};
 }
 
-Gate starting(const UnitView& view, base::Instant now) {
+Guard starting(const UnitView& view, base::Instant now) {
   const os::UnitState& state = view.state;
   if (!view.starting_since) return {"unit_starting", true, "no"};
   const std::string what =
@@ -54,9 +54,9 @@ std::optional<base::Duration> start_timeout(const os::UnitState& state) {
   return microseconds{state.start_timeout_us};
 }
 
-std::vector<Gate> unit_guards(const UnitView& view, Needed needed, base::Instant now) {
+std::vector<Guard> unit_guards(const UnitView& view, Needed needed, base::Instant now) {
   const os::UnitState& state = view.state;
-  std::vector<Gate> out;
+  std::vector<Guard> out;
   if (view.known == UnitView::Known::missing)
     out.push_back({"unit_missing", needed == Needed::no,
                    fmt::format("systemd knows no unit {}; see: systemctl list-unit-files", view.unit)});
@@ -76,13 +76,13 @@ std::vector<Gate> unit_guards(const UnitView& view, Needed needed, base::Instant
   return out;
 }
 
-std::vector<Gate> merged(std::vector<Gate> of_one, std::vector<Gate> of_other) {
+std::vector<Guard> merged(std::vector<Guard> of_one, std::vector<Guard> of_other) {
   if (of_one.empty()) return of_other;
   for (std::size_t i = 0; i < of_one.size() && i < of_other.size(); ++i)
     if (of_one[i].open && !of_other[i].open) of_one[i] = std::move(of_other[i]);
   return of_one;
 }
 
-bool passes(const Gate& gate) { return gate.name == "unit_starting" || gate.name == "unit_job"; }
+bool passes(const Guard& guard) { return guard.name == "unit_starting" || guard.name == "unit_job"; }
 
 }  // namespace recover

@@ -31,12 +31,12 @@ std::optional<base::Duration> start_timeout(const os::UnitState& state);
 
 // unit_missing, unit_masked, unit_starting, unit_job, node_stopping. unit_starting and unit_job open when the start
 // timeout is over, or never where that is infinity; for systemd's own restart (auto-restart) when its wait is.
-std::vector<Gate> unit_guards(const UnitView& view, Needed needed, base::Instant now);
+std::vector<Guard> unit_guards(const UnitView& view, Needed needed, base::Instant now);
 
 // Guards of several units as one list: for each name the first that is closed.
-std::vector<Gate> merged(std::vector<Gate> of_one, std::vector<Gate> of_other);
+std::vector<Guard> merged(std::vector<Guard> of_one, std::vector<Guard> of_other);
 
 // Opens by itself, because what systemd has begun ends: a run waits for it and is not given up.
-bool passes(const Gate& gate);
+bool passes(const Guard& guard);
 
 }  // namespace recover

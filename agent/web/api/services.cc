@@ -66,14 +66,14 @@ void write_service_fields(const ServicePage& service, encoding::Json& json) {
 void write_plan(const ServicePage& service, encoding::Json& json) {
   json.object([&] {
     json.key("next").string(service.recovery_next);
-    json.key("gates").array([&] {
-      for (const GatePage& gate : service.recovery_gates)
+    json.key("guards").array([&] {
+      for (const GuardPage& guard : service.recovery_guards)
         json.object([&] {
-          json.key("name").string(gate.name);
-          json.key("open").boolean(gate.open);
-          json.key("text").string(gate.text);
+          json.key("name").string(guard.name);
+          json.key("open").boolean(guard.open);
+          json.key("text").string(guard.text);
           json.key("opens");
-          optional_time(gate.opens, json);
+          optional_time(guard.opens, json);
         });
     });
     json.key("steps").array([&] {

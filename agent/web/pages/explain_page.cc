@@ -10,13 +10,13 @@ namespace web {
 namespace {
 
 std::string gates_table(const ServicePage& service) {
-  if (service.recovery_gates.empty()) return "";
-  std::string out = R"(<section class="panel"><h2>Gates, in the order in which they are asked</h2><table>)"
-                    R"(<thead><tr><th>Gate</th><th>Is</th><th>Because</th><th>Opens</th></tr></thead><tbody>)";
-  for (const GatePage& gate : service.recovery_gates)
-    out += fmt::format(R"(<tr><td class="mono">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>)", escape(gate.name),
-                       gate.open ? "open" : "<b>closed</b>", escape(gate.text),
-                       gate.opens ? escape(base::format_iso8601(*gate.opens)) : "");
+  if (service.recovery_guards.empty()) return "";
+  std::string out = R"(<section class="panel"><h2>Guards, in the order in which they are asked</h2><table>)"
+                    R"(<thead><tr><th>Guard</th><th>Is</th><th>Because</th><th>Opens</th></tr></thead><tbody>)";
+  for (const GuardPage& guard : service.recovery_guards)
+    out += fmt::format(R"(<tr><td class="mono">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>)", escape(guard.name),
+                       guard.open ? "open" : "<b>closed</b>", escape(guard.text),
+                       guard.opens ? escape(base::format_iso8601(*guard.opens)) : "");
   return out + "</tbody></table></section>\n";
 }
 

@@ -1,4 +1,4 @@
-// The page behind a service's name: why it is in its state, every gate of its plan with its value, what would happen
+// The page behind a service's name: why it is in its state, every guard of its plan with its value, what would happen
 // next. It loads itself again; no script. A picture of now, like everything that pages show.
 #pragma once
 

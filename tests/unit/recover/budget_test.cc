@@ -97,7 +97,7 @@ TEST_CASE("a wall clock that went back while the agent was down does not refill 
   CHECK(back->attempts == std::vector{kNow});
 }
 
-TEST_CASE("a damaged budget record is an error, and all_used keeps the gate shut") {
+TEST_CASE("a damaged budget record is an error, and all_used keeps the guard shut") {
   CHECK_FALSE(recover::parse_usage("{", kNow, kWall).has_value());
   CHECK_FALSE(recover::parse_usage("{}", kNow, kWall).has_value());
   CHECK(recover::attempts_left(three_in_fifteen(), recover::all_used(three_in_fifteen(), kNow), kNow) == 0);

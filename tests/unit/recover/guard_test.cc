@@ -31,7 +31,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("the first closed gate is the reason, with a text and the time at which it opens") {
+TEST_CASE("the first closed guard is the reason, with a text and the time at which it opens") {
   struct Row {
     const char* name;
     std::function<void(Case&)> change;
@@ -175,8 +175,8 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
     CAPTURE(row.name);
     Case c;
     row.change(c);
-    const auto gates = recover::evaluate_gates(c.plan, c.usage, c.input);
-    const recover::Gate* closed = recover::first_closed(gates);
+    const auto guards = recover::evaluate_guards(c.plan, c.usage, c.input);
+    const recover::Guard* closed = recover::first_closed(guards);
     CHECK((closed ? closed->name : "") == row.reason);
     CHECK((closed ? closed->text : "") == row.text);
     const auto opens = closed ? closed->opens : std::nullopt;
@@ -185,11 +185,11 @@ TEST_CASE("the first closed gate is the reason, with a text and the time at whic
   }
 }
 
-TEST_CASE("explain gets every gate with its value") {
+TEST_CASE("explain gets every guard with its value") {
   const Case c;
   std::string all;
-  for (const recover::Gate& gate : recover::evaluate_gates(c.plan, c.usage, c.input))
-    all += gate.name + ": " + gate.text + "\n";
+  for (const recover::Guard& guard : recover::evaluate_guards(c.plan, c.usage, c.input))
+    all += guard.name + ": " + guard.text + "\n";
   CHECK(all ==
         "maintenance: off\n"
         "paused: no\n"

@@ -84,7 +84,7 @@ TEST_CASE("a pause file holds one service, or all of the node, for as long as it
     std::ofstream(file) << "";
     f.alert("ServiceDown");
     CHECK(f.status().reason == "paused");
-    CHECK(f.status().gates.at(1).text == "on: " + file + " exists: remove it to go on");
+    CHECK(f.status().guards.at(1).text == "on: " + file + " exists: remove it to go on");
     f.pass(hours{1});
     CHECK(f.restart.started.empty());
     std::remove(file.c_str());

@@ -56,7 +56,7 @@ TEST_CASE("a person starts a plan for a healthy service: intent first, verified,
   CHECK(f.status().recovery == "");
 }
 
-TEST_CASE("a person does not wait for cooldown, backoff, uptime or the agent; other gates refuse with their reason") {
+TEST_CASE("a person does not wait for cooldown, backoff, uptime or the agent; other guards refuse with their reason") {
   struct Row {
     const char* name;
     std::function<void(Site&)> change;

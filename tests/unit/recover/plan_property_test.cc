@@ -29,7 +29,7 @@ constexpr std::array kInvariants{
     "never a step twice in a run, over crashes too",
     "never more attempts within the window than the budget has",
     "never a healing action that the node's budget refused, unless a person asked",
-    "never a run that starts while a gate is closed, but for the steps that heal nothing",
+    "never a run that starts while a guard is closed, but for the steps that heal nothing",
     "never a restart while a dependency is known to be down, or failed its last probe, when its run starts",
     "the first restart of a run is preceded by a look at unit and dependencies that nothing came after but its commit, "
     "or by ten seconds in which nobody answered; unless a person asked",
@@ -105,7 +105,7 @@ class Site {
       case 8:
       case 9: probe(); break;
       case 10: health(std::array{Health::up, Health::down, Health::down, Health::unknown}[chance(4)]); break;
-      case 11: gates(chance(9)); break;
+      case 11: guards(chance(9)); break;
       case 12:
       case 13: wait(std::array<base::Millis, 4>{seconds{1}, seconds{11}, minutes{1}, minutes{6}}[chance(4)]); break;
       case 14: person(chance(5)); break;
@@ -188,7 +188,7 @@ class Site {
     now_.health = to;
     carry(plan_->health(now_));
   }
-  void gates(int which) {
+  void guards(int which) {
     switch (which) {
       case 0: now_.maintenance = now_.maintenance ? std::nullopt : std::optional(recover::Hold{"deploy"}); break;
       case 1:
@@ -230,7 +230,7 @@ class Site {
     if (what == 0) return carry(plan_->approve("alice", now_));
     if (what >= 3) return stop(what == 3 ? plan_->abort("alice", now_) : plan_->halt("its plan was changed", now_));
     if (plan_->running()) return;
-    const auto open = evaluate_gates(spec_, plan_->usage(), now_);
+    const auto open = evaluate_guards(spec_, plan_->usage(), now_);
     if (what == 1 && plan_->usage().exhausted) {
       plan_->acknowledge();
       attempts_.clear();
@@ -316,8 +316,8 @@ class Site {
     look_good_ = false;
     if (restarts && !run.by_operator) expect(now_.node_budget.open, kInvariants[4]);
     if (!in_steps || run.by_operator || run.report.id == last_run_) return;
-    last_run_ = run.report.id;  // its first intent: this is where gates decide
-    const auto asked = evaluate_gates(spec_, plan_->usage(), now_);
+    last_run_ = run.report.id;  // its first intent: this is where guards decide
+    const auto asked = evaluate_guards(spec_, plan_->usage(), now_);
     if (run.mild) expect(first_that_spares(spec_, asked) != nullptr, kInvariants[5]);
     else expect(first_closed(asked) == nullptr, kInvariants[5]);
     if (!run.mild)

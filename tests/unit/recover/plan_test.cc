@@ -484,8 +484,8 @@ TEST_CASE("what a look finds after the drain leaves the restart out, does the re
               {"durable", "start drain; report 1 acting"},
               {"done ok", "ended ok; look; report 1 acting"},
               {found, ""}});
-    const std::string gate = found == std::string("stop on") ? "stopped_by_operator" : "dependencies";
-    CHECK(p.play("answer") == "blocked " + gate + "; ended refused; intent step 2; report 1 acting");
+    const std::string guard = found == std::string("stop on") ? "stopped_by_operator" : "dependencies";
+    CHECK(p.play("answer") == "blocked " + guard + "; ended refused; intent step 2; report 1 acting");
     check(p, {{"durable", "start page; report 1 acting"},
               {"done ok", "ended ok; progress; probe; report 1 holding"},
               {"run http down", ""},

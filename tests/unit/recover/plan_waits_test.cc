@@ -1,4 +1,5 @@
-// What a plan waits for beside its gates: a person who approves, a dependency that is the suspect, health that settles.
+// What a plan waits for beside its guards: a person who approves, a dependency that is the suspect, health that
+// settles.
 #include <doctest/doctest.h>
 
 #include "fakes/recovery_site.h"

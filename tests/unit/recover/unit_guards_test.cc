@@ -119,8 +119,8 @@ TEST_CASE("the guards of a unit: which is closed, why, and when it opens") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const auto gates = recover::unit_guards(row.view, recover::Needed::yes, kNow);
-    const recover::Gate* closed = recover::first_closed(gates);
+    const auto guards = recover::unit_guards(row.view, recover::Needed::yes, kNow);
+    const recover::Guard* closed = recover::first_closed(guards);
     CHECK((closed ? closed->name : "") == row.closed);
     CHECK((closed ? closed->text : "") == row.text);
     const auto opens = closed ? closed->opens : std::nullopt;
@@ -143,8 +143,8 @@ TEST_CASE("a unit that is not there closes only plans that need it, and is told 
       return base::fail(base::Kind::not_found, "systemd knows no unit " + unit);
     };
     std::string told;
-    for (const recover::Gate& gate : f.status().gates)
-      if (gate.name == "unit_missing") told = gate.text;
+    for (const recover::Guard& guard : f.status().guards)
+      if (guard.name == "unit_missing") told = guard.text;
     CHECK(told == "systemd knows no unit order.service; see: systemctl list-unit-files");
     f.alert("ServiceDown");
     f.loop.advance(seconds{1});

@@ -29,7 +29,7 @@ TEST_CASE("the page of a shop in trouble, of a calm one and of an agent that jus
   }
 }
 
-TEST_CASE("the page behind a service's name shows every gate") {
+TEST_CASE("the page behind a service's name shows every guard") {
   const web::Snapshot shop = fakes::shop_snapshot();
   const std::string got = web::explain_page(shop.services[1], shop);
   CHECK((got == fakes::golden("web/explain.html", got)));
@@ -43,7 +43,7 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
     service.name = service.unit = service.text = service.recovery_mode = service.recovery_state = evil;
     service.recovery_reason = evil;
     service.maintenance = service.recovery_next = evil;
-    service.recovery_gates = {{evil, false, evil, {}}};
+    service.recovery_guards = {{evil, false, evil, {}}};
     service.recovery_steps = {evil};
     service.labels = {{evil, evil}};
     service.depends_on = {evil};
@@ -152,9 +152,9 @@ TEST_CASE("explain says why, in sentences") {
           "Alert ServiceDown is firing for 3 s.",
           "Recovery is in mode enforce; state verifying, 2 attempts left in its budget.",
           "Its last recovery, started 2026-11-23T06:50:42.145Z by alert ServiceDown, is verifying after 3 actions.",
-          "Next: probes must say that it is healthy.", "  gate open   maintenance: off",
-          "  gate open   budget: 2 of 3 attempts left in 15m",
-          "  gate CLOSED min_uptime: started 2s ago, may take 30s to get ready, 28s to go",
+          "Next: probes must say that it is healthy.", "  guard open   maintenance: off",
+          "  guard open   budget: 2 of 3 attempts left in 15m",
+          "  guard CLOSED min_uptime: started 2s ago, may take 30s to get ready, 28s to go",
           "  step 1: drain, at most 10s", "  step 2: systemd restart order.service, at most 1m",
           "  step 3: finally undrain, at most 1m"});
 }
