@@ -98,8 +98,9 @@ class Agent final {
   os::SdBusLogind logind_{loop_};
   os::FolderWatch folders_{loop_};
   probe::Heartbeats heartbeats_{loop_};
-  loop::ThreadedCalls slow_calls_{loop_};
-  probe::Context probe_context_{loop_, http_, dialer_, resolver_, spawner_, pids_, systemd_, heartbeats_, slow_calls_};
+  loop::ThreadedBlockingPool blocking_pool_{loop_};
+  probe::Context probe_context_{loop_, http_,    dialer_,     resolver_,     spawner_,
+                                pids_, systemd_, heartbeats_, blocking_pool_};
 
   self::Self self_{base::version(), ""};
   store::Store store_;

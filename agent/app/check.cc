@@ -193,8 +193,8 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
   os::PidWatch pids(loop);
   os::SdBusSystemd systemd(loop);
   probe::Heartbeats heartbeats(loop);
-  loop::ThreadedCalls slow_calls(loop);
-  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool(loop);
+  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
   std::optional<model::Outcome> outcome;
   const auto attempt = probe::run_once(context, *spec, [&](model::Outcome found) {
     outcome = std::move(found);

@@ -16,9 +16,9 @@ class Bounded {
   Bounded(const Context& context, std::shared_ptr<const net::Boundary> boundary)
       : dialer_(context.dialer, boundary),
         http_(context.http, boundary),
-        context_{context.scheduler, http_,        dialer_,         context.resolver,
-                 context.spawner,   context.pids, context.systemd, context.heartbeats,
-                 context.slow_calls} {}
+        context_{context.scheduler,    http_,        dialer_,         context.resolver,
+                 context.spawner,      context.pids, context.systemd, context.heartbeats,
+                 context.blocking_pool} {}
   Bounded(const Bounded&) = delete;
   Bounded& operator=(const Bounded&) = delete;
   const Context& context() const { return context_; }

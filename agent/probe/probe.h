@@ -13,8 +13,8 @@
 #include "base/time.h"
 #include "config/schema.h"
 #include "http/http_client.h"
+#include "loop/blocking_pool.h"
 #include "loop/scheduler.h"
-#include "loop/slow_calls.h"
 #include "model/outcome.h"
 #include "net/resolver.h"
 #include "net/stream.h"
@@ -36,7 +36,7 @@ struct Context {
   os::PidWatcher& pids;
   os::Systemd& systemd;
   Heartbeats& heartbeats;
-  loop::SlowCalls& slow_calls;
+  loop::BlockingPool& blocking_pool;
 };
 
 using Done = std::function<void(model::Outcome)>;

@@ -73,8 +73,8 @@ struct World {
   os::PidWatch pids{loop};
   LocalSystemd systemd{loop};
   probe::Heartbeats heartbeats{loop};
-  loop::ThreadedCalls slow_calls{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
 
   void run_for(base::Duration d) {
     const auto end = loop.now() + d;

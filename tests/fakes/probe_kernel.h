@@ -28,9 +28,9 @@ struct ProbeKernel {
   net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
   net::StreamDialer dialer{loop, resolver};
-  loop::ThreadedCalls slow_calls{loop};
-  probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
-                         fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool{loop};
+  probe::Context context{loop,       http,          dialer,           resolver,     fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, blocking_pool};
 
   model::Outcome run(const std::string& type, const std::string& target, const std::vector<std::string>& settings,
                      base::Millis timeout = std::chrono::seconds{5}) {

@@ -147,8 +147,8 @@ struct FakeSystemd final : os::Systemd {
 
 // Makes each call in a later turn; those of a path in `hanging` never come back, and a second one of
 // the same key is refused.
-struct FakeSlowCalls final : loop::SlowCalls {
-  explicit FakeSlowCalls(FakeLoop& l) : loop(l) {}
+struct FakeBlockingPool final : loop::BlockingPool {
+  explicit FakeBlockingPool(FakeLoop& l) : loop(l) {}
   loop::Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override {
     struct Nothing final : loop::Registration {};
     const bool hangs = hanging.contains(key.path);
@@ -173,8 +173,8 @@ struct ProbeWorld {
   FakePids pids{loop};
   FakeSystemd systemd{loop};
   probe::Heartbeats heartbeats{loop};
-  FakeSlowCalls slow_calls{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
+  FakeBlockingPool blocking_pool{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
 };
 
 }  // namespace fakes

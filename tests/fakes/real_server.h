@@ -108,9 +108,9 @@ struct RealProbes {
   net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};
   net::StreamDialer dialer{loop, resolver};
-  loop::ThreadedCalls slow_calls{loop};
-  probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
-                         fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool{loop};
+  probe::Context context{loop,       http,          dialer,           resolver,     fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, blocking_pool};
 };
 
 inline double measurement(const model::Outcome& outcome, const std::string& name, const std::string& label = "",

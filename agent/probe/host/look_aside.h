@@ -17,7 +17,7 @@ namespace probe {
 inline loop::Handle look_aside(const Context& context, const std::string& probe, const std::string& path,
                                std::function<model::Outcome()> look, Done done) {
   const auto found = std::make_shared<model::Outcome>();
-  return context.slow_calls.run(
+  return context.blocking_pool.run(
       {probe, path}, [found, look = std::move(look)] { *found = look(); },
       [found, done = std::move(done)](base::Result<> ran) {
         if (ran) return done(std::move(*found));

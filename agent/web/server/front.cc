@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "loop/blocking_pool.h"
 #include "loop/deferred_delete.h"
 #include "loop/event_loop.h"
-#include "loop/slow_calls.h"
 #include "web/server/client_connection.h"
 #include "web/server/connection.h"
 #include "web/server/password_checks.h"
@@ -100,7 +100,7 @@ class Front::Rep {
   }
 
   loop::EventLoop loop_{loop::EpollChanges::at_once};  // the workers' threads close descriptors, too
-  loop::ThreadedCalls slow_calls_{loop_};
+  loop::ThreadedBlockingPool blocking_pool_{loop_};
   const std::string workers_socket_;
   const std::array<int, kLanes> workers_;
   const AdminGroups admin_groups_;
@@ -110,7 +110,7 @@ class Front::Rep {
   const std::function<void()> on_left_;
   std::atomic<std::size_t>& connections_;
   std::shared_ptr<const net::ServerTls> tls_;
-  PasswordChecks checks_{slow_calls_, auth_};
+  PasswordChecks checks_{blocking_pool_, auth_};
   std::list<Entrance> entrances_;
   Clients clients_;
   std::map<std::uint64_t, Client*> under_way_;  // by the number of their exchange

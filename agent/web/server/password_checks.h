@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "loop/slow_calls.h"
+#include "loop/blocking_pool.h"
 #include "web/server/basic_auth.h"
 
 namespace web {
@@ -19,7 +19,7 @@ class PasswordChecks {
   static constexpr std::size_t kMostWaiting = 32;      // different ones
   static constexpr std::size_t kMostFromOneOwner = 8;  // of them
 
-  PasswordChecks(loop::SlowCalls& calls, BasicAuth& auth) : calls_(calls), auth_(auth) {}
+  PasswordChecks(loop::BlockingPool& calls, BasicAuth& auth) : calls_(calls), auth_(auth) {}
 
   // `done` comes once, in a later turn, with whether it is right, none if this process cannot check it; false if there
   // is no room (then never). Who asks for the same name and password as another waits for the same check. `owner`: see
@@ -34,7 +34,7 @@ class PasswordChecks {
   };
   void begin();
 
-  loop::SlowCalls& calls_;
+  loop::BlockingPool& calls_;
   BasicAuth& auth_;
   std::deque<Check> checks_;  // the first one is going on
   loop::Handle running_;

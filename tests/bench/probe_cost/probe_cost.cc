@@ -120,8 +120,8 @@ struct Agent {
   os::PidWatch pids{loop};
   NoSystemd systemd;
   probe::Heartbeats heartbeats{loop};
-  loop::ThreadedCalls slow_calls{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool{loop};
+  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
 };
 
 double our_cost(Agent& agent, const Kind& kind, const Options& options, int rate, Children children) {

@@ -32,9 +32,9 @@ struct Node {
   net::AresResolver resolver;
   http::CurlHttpClient http{loop, resolver};
   net::StreamDialer dialer{loop, resolver};
-  loop::ThreadedCalls slow_calls{loop};
-  probe::Context context{loop,       http,          dialer,           resolver,  fakes.spawner,
-                         fakes.pids, fakes.systemd, fakes.heartbeats, slow_calls};
+  loop::ThreadedBlockingPool blocking_pool{loop};
+  probe::Context context{loop,       http,          dialer,           resolver,     fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, blocking_pool};
   app::AllowedTargets targets;
 
   explicit Node(const std::string& hosts) : folder(made(hosts)), resolver(loop, {.hosts_file = folder / "hosts"}) {}

@@ -298,8 +298,8 @@ struct Kernel {
   loop::EventLoop loop;
   net::AresResolver resolver{loop};
   net::StreamDialer dialer{loop, resolver};
-  probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
-                         fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
+  probe::Context context{loop,       fakes.http,    dialer,           resolver,           fakes.spawner,
+                         fakes.pids, fakes.systemd, fakes.heartbeats, fakes.blocking_pool};
 
   model::Outcome run(std::uint16_t port, const std::vector<std::string>& settings, base::Millis timeout = 5s) {
     auto spec = probe::spec_from_arguments("dns", "127.0.0.1:" + std::to_string(port), settings);

@@ -46,7 +46,7 @@ TEST_CASE("a file system that hangs costs its own probe, and the next look says 
   for (const char* type : {"file", "disk"}) {
     CAPTURE(type);
     fakes::Trial trial(type, "/mnt/nfs");
-    trial.world.slow_calls.hanging.insert("/mnt/nfs");
+    trial.world.blocking_pool.hanging.insert("/mnt/nfs");
     trial.start();
     trial.world.loop.run_due();
     CHECK(trial.answers == 0);

@@ -238,8 +238,8 @@ TEST_CASE("redis understands the real server") {
     loop::EventLoop loop;
     net::AresResolver resolver(loop);
     net::StreamDialer dialer(loop, resolver);
-    probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
-                           fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
+    probe::Context context{loop,       fakes.http,    dialer,           resolver,           fakes.spawner,
+                           fakes.pids, fakes.systemd, fakes.heartbeats, fakes.blocking_pool};
     const auto run = [&](const std::string& target, const std::vector<std::string>& settings) {
       auto spec = probe::spec_from_arguments("redis", target, settings);
       REQUIRE(spec);

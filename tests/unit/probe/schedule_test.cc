@@ -267,8 +267,8 @@ TEST_CASE("a deadline that the agent itself notices late is not the service's fa
   };
   SleepyLoop sleepy;
   fakes::ProbeWorld world;
-  const probe::Context context{sleepy,     world.http,    world.dialer,     world.resolver,  world.spawner,
-                               world.pids, world.systemd, world.heartbeats, world.slow_calls};
+  const probe::Context context{sleepy,     world.http,    world.dialer,     world.resolver,     world.spawner,
+                               world.pids, world.systemd, world.heartbeats, world.blocking_pool};
   fakes::Script script;
   std::vector<Outcome> outcomes;
   probe::Schedule schedule("node-1", context,

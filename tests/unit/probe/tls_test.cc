@@ -43,8 +43,8 @@ Shown look_at(const fakes::Certificate& certificate, std::vector<std::string> se
   loop::EventLoop loop;
   net::AresResolver resolver(loop);
   net::StreamDialer dialer(loop, resolver);
-  const probe::Context context{loop,       fakes.http,    dialer,           resolver,        fakes.spawner,
-                               fakes.pids, fakes.systemd, fakes.heartbeats, fakes.slow_calls};
+  const probe::Context context{loop,       fakes.http,    dialer,           resolver,           fakes.spawner,
+                               fakes.pids, fakes.systemd, fakes.heartbeats, fakes.blocking_pool};
   auto spec = probe::spec_from_arguments("tls", server.address(), settings);
   if (!spec) FAIL(spec.error().text);
   spec->timeout = 5s;

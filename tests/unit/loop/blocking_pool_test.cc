@@ -1,4 +1,4 @@
-#include "loop/slow_calls.h"
+#include "loop/blocking_pool.h"
 
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ struct Hanging {
 
 TEST_CASE("a slow call runs on another thread, and its end is told on the loop's") {
   loop::EventLoop loop;
-  loop::ThreadedCalls calls(loop);
+  loop::ThreadedBlockingPool calls(loop);
   const auto ran_on = std::make_shared<std::thread::id>();
   std::optional<std::thread::id> told_on;
   const auto handle = calls.run(
@@ -40,7 +40,7 @@ TEST_CASE("a slow call runs on another thread, and its end is told on the loop's
 
 TEST_CASE("what hangs holds up its own key only, and costs one thread however often it is asked") {
   loop::EventLoop loop;
-  loop::ThreadedCalls calls(loop);
+  loop::ThreadedBlockingPool calls(loop);
   Hanging stuck;
   bool back = false, other = false;
   std::vector<std::string> refusals;
@@ -65,7 +65,7 @@ TEST_CASE("what hangs holds up its own key only, and costs one thread however of
 
 TEST_CASE("two who look at the same path do not stand in each other's way") {
   loop::EventLoop loop;
-  loop::ThreadedCalls calls(loop);
+  loop::ThreadedBlockingPool calls(loop);
   Hanging slow;
   bool one = false, two = false;
   const auto first = calls.run({"order/backup", "/data"}, slow.work, [&](base::Result<> result) { one = !!result; });
@@ -78,11 +78,11 @@ TEST_CASE("two who look at the same path do not stand in each other's way") {
 
 TEST_CASE("the number of calls that hang is bounded") {
   loop::EventLoop loop;
-  loop::ThreadedCalls calls(loop);
+  loop::ThreadedBlockingPool calls(loop);
   Hanging stuck;
   std::vector<loop::Handle> handles;
   std::size_t back = 0;
-  for (std::size_t i = 0; i < loop::ThreadedCalls::kMost; ++i)
+  for (std::size_t i = 0; i < loop::ThreadedBlockingPool::kMost; ++i)
     handles.push_back(calls.run({"a/b", "/mnt/" + std::to_string(i)}, stuck.work, [&](base::Result<>) { ++back; }));
   std::string refusal;
   handles.push_back(calls.run(
@@ -90,12 +90,12 @@ TEST_CASE("the number of calls that hang is bounded") {
   REQUIRE(fakes::run_until(loop, [&] { return !refusal.empty(); }));
   CHECK(refusal == "32 calls hang already; /one/more was not looked at");
   stuck.go.set_value();
-  CHECK(fakes::run_until(loop, [&] { return back == loop::ThreadedCalls::kMost; }));
+  CHECK(fakes::run_until(loop, [&] { return back == loop::ThreadedBlockingPool::kMost; }));
 }
 
 TEST_CASE("a dropped Handle is silent, and its key is free again when the call is back") {
   loop::EventLoop loop;
-  loop::ThreadedCalls calls(loop);
+  loop::ThreadedBlockingPool calls(loop);
   Hanging stuck;
   bool told = false, fresh = false;
   auto handle = calls.run({"a/b", "/mnt/nfs"}, stuck.work, [&](base::Result<>) { told = true; });
@@ -116,7 +116,7 @@ TEST_CASE("a call that hangs outlives the loop and all that asked for it") {
   const auto ended = std::make_shared<std::promise<void>>();
   {
     loop::EventLoop loop;
-    loop::ThreadedCalls calls(loop);
+    loop::ThreadedBlockingPool calls(loop);
     const auto handle = calls.run(
         {"a/b", "/mnt/nfs"},
         [work = stuck.work, ended] {

@@ -15,26 +15,26 @@
 
 namespace loop {
 
-class SlowCalls {
+class BlockingPool {
  public:
   struct Key {
     std::string who;  // "order/backup"
     std::string path;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  virtual ~SlowCalls() = default;
+  virtual ~BlockingPool() = default;
   // Runs `work` elsewhere, then `done` on the loop, in a later turn; an error says that `work` was not begun: the last
   // one of this key has not come back (timeout), or too many have not (limit). Dropping the Handle silences `done`;
   // `work` goes on, and must own all that it touches, as it may end after its caller and after the loop.
   virtual Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) = 0;
 };
 
-class ThreadedCalls final : public SlowCalls {
+class ThreadedBlockingPool final : public BlockingPool {
  public:
   static constexpr std::size_t kMost = 32;
 
-  explicit ThreadedCalls(Scheduler& scheduler);
-  ~ThreadedCalls() override;  // does not wait: what hangs ends with the process
+  explicit ThreadedBlockingPool(Scheduler& scheduler);
+  ~ThreadedBlockingPool() override;  // does not wait: what hangs ends with the process
   Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override;
 
  private:

@@ -1,4 +1,4 @@
-#include "loop/slow_calls.h"
+#include "loop/blocking_pool.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -15,7 +15,7 @@ namespace loop {
 
 // The calls that are out. `mutex` protects `scheduler`, which a thread asks for when its call came back; the rest is
 // the loop thread's.
-struct ThreadedCalls::Out {
+struct ThreadedBlockingPool::Out {
   std::mutex mutex;
   Scheduler* scheduler;  // null once nobody waits any more
   std::set<Key> keys;
@@ -50,14 +50,14 @@ base::Result<> begin(std::function<void()> work) {
 
 }  // namespace
 
-ThreadedCalls::ThreadedCalls(Scheduler& scheduler) : out_(std::make_shared<Out>(scheduler)) {}
+ThreadedBlockingPool::ThreadedBlockingPool(Scheduler& scheduler) : out_(std::make_shared<Out>(scheduler)) {}
 
-ThreadedCalls::~ThreadedCalls() {
+ThreadedBlockingPool::~ThreadedBlockingPool() {
   const std::lock_guard lock(out_->mutex);
   out_->scheduler = nullptr;
 }
 
-Handle ThreadedCalls::run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) {
+Handle ThreadedBlockingPool::run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) {
   Scheduler& scheduler = *out_->scheduler;
   base::Result<> begun;
   if (out_->keys.contains(key))
