@@ -16,10 +16,10 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
+#include "os/adopted_processes.h"
 #include "os/capped_output.h"
-#include "os/child.h"
-#include "os/kept_processes.h"
 #include "os/process_table.h"
+#include "os/spawn_child.h"
 
 namespace os {
 namespace {
@@ -135,7 +135,7 @@ struct Subprocesses::Pool {
   const pid_t self = ::getpid();
   const pid_t session = ::getsid(0);
   std::uint64_t next_number = 0;
-  KeptProcesses kept;
+  AdoptedProcesses kept;
   loop::Handle reap_timer;
   std::unordered_map<std::uint64_t, std::unique_ptr<Program>> programs;
 };
@@ -232,7 +232,7 @@ base::Result<> Program::start() {
                          out.write.value(),
                          err.write.value(),
                          command_.limits};
-  if (const int code = start_child(start, pid_); code != 0)
+  if (const int code = spawn_child(start, pid_); code != 0)
     return base::fail_errno(code, fmt::format("cannot start {} in {}", path, command_.directory));
 
   // Not reaped before finish(), so that neither the pid nor the group can become somebody else's.

@@ -26,6 +26,6 @@ struct ChildStart {
 
 // 0 and the child, which leads a session of its own, has no signal blocked or ignored and runs the program; or the
 // errno of whatever failed, the exec included, and no child is left. Loop thread only.
-int start_child(const ChildStart& start, pid_t& pid);
+int spawn_child(const ChildStart& start, pid_t& pid);
 
 }  // namespace os

@@ -1,4 +1,4 @@
-#include "os/kept_processes.h"
+#include "os/adopted_processes.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,19 +7,19 @@
 
 namespace os {
 
-void KeptProcesses::add(const ProcessStat& process) {
+void AdoptedProcesses::add(const ProcessStat& process) {
   processes_[process.pid] = process.start_ticks;
   sessions_.insert(process.session);
 }
 
-bool KeptProcesses::contains(const ProcessStat& process) const {
+bool AdoptedProcesses::contains(const ProcessStat& process) const {
   const auto known = processes_.find(process.pid);
   return (known != processes_.end() && known->second == process.start_ticks) || sessions_.contains(process.session) ||
          processes_.contains(process.session);
 }
 
-void KeptProcesses::reap() {
-  KeptProcesses left;
+void AdoptedProcesses::reap() {
+  AdoptedProcesses left;
   for (const ProcessStat& process : all_processes()) {
     if (!contains(process) && !processes_.contains(process.parent)) continue;
     if (process.ended() && process.parent == ::getpid())

@@ -1,4 +1,4 @@
-#include "os/child.h"
+#include "os/spawn_child.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -93,7 +93,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 }  // namespace
 
-int start_child(const ChildStart& start, pid_t& pid) {
+int spawn_child(const ChildStart& start, pid_t& pid) {
   std::vector<std::string> words = start.argv, variables;
   for (const auto& [name, value] : start.environment) variables.push_back(fmt::format("{}={}", name, value));
   const std::vector<char*> argv = pointers(words), environment = pointers(variables);

@@ -13,7 +13,7 @@
 
 namespace os {
 
-class KeptProcesses {
+class AdoptedProcesses {
  public:
   void add(const ProcessStat& process);
   // One of them, or in a session that one of them was in or leads: a daemon may detach and fork after it was seen.
