@@ -15,8 +15,8 @@
 #include "base/version.h"
 #include "config/redact.h"
 #include "loop/signals.h"
-#include "net/datagram.h"
 #include "net/time_wait.h"
+#include "net/unix_datagram.h"
 
 namespace app {
 namespace {
@@ -165,7 +165,7 @@ void Agent::make_recovery() {
     notifications_->page(service, text);
   };
   traffic_controller_ = std::make_unique<recover::TrafficController>(
-      recover::TrafficContext{loop_, systemd_, spawner_, dialer_, lines_}, *state_);
+      recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_}, *state_);
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,

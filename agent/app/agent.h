@@ -24,7 +24,7 @@
 #include "base/version.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "notify/notifications.h"
@@ -92,7 +92,7 @@ class Agent final {
   net::StreamDialer dialer_{loop_, resolver_};
   http::CurlHttpClient http_{loop_, resolver_};
   os::Subprocesses spawner_{loop_};
-  net::SocketLineServer lines_{loop_};
+  net::SocketAgentCheckServer agent_checks_{loop_};
   os::PidWatch pids_{loop_};
   os::SdBusSystemd systemd_{loop_};
   os::SdBusLogind logind_{loop_};

@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
-#include "os/memory_events.h"
+#include "os/cgroup_oom.h"
 #include "os/own_view.h"
 #include "os/process_table.h"
 

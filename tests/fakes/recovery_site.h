@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "fakes/fake_lines.h"
+#include "fakes/fake_agent_checks.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_service_view.h"
 #include "fakes/fake_state.h"
@@ -25,7 +25,7 @@ struct RecoverySite {
   FakeSystemd systemd{loop};
   FakeSpawner spawner{loop};
   FakeDialer dialer{loop};
-  FakeLines lines;
+  FakeAgentChecks agent_checks;
   FakeState state{loop};
   FakeServiceView service_view;
   ActionScript restart, telling{.heals = false};
@@ -45,7 +45,7 @@ struct RecoverySite {
   void start() {
     dispatcher.reset();
     traffic_controller = std::make_unique<recover::TrafficController>(
-        recover::TrafficContext{loop, systemd, spawner, dialer, lines}, state);
+        recover::TrafficContext{loop, systemd, spawner, dialer, agent_checks}, state);
     recover::Listener listener;
     listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
     listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "net/listeners.h"
+#include "net/listening_sockets.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
@@ -16,7 +16,7 @@ namespace {
 
 using model::Outcome;
 using model::Reason;
-using net::Listener;
+using net::ListeningSocket;
 
 struct ListenerSettings {
   int port = 0;
@@ -48,8 +48,8 @@ const config::Schema<ListenerSettings>& schema() {
 }
 
 // The kernel queues one connection more than listen() was told.
-std::uint64_t places(const Listener& listener) { return std::uint64_t{listener.limit} + 1; }
-double fill(const Listener& listener) {
+std::uint64_t places(const ListeningSocket& listener) { return std::uint64_t{listener.limit} + 1; }
+double fill(const ListeningSocket& listener) {
   return static_cast<double>(listener.waiting) / static_cast<double>(places(listener));
 }
 
@@ -59,12 +59,12 @@ std::string percent(double part) {
   return text;
 }
 
-Outcome judge(const ListenerSettings& settings, const std::string& target, std::vector<Listener> all) {
+Outcome judge(const ListenerSettings& settings, const std::string& target, std::vector<ListeningSocket> all) {
   std::string others;
-  for (const Listener& listener : all)
+  for (const ListeningSocket& listener : all)
     others += (others.empty() ? "" : ", ") + written(listener.address, listener.port);
   if (!settings.address.empty())
-    std::erase_if(all, [&](const Listener& listener) { return !listener.takes(settings.address); });
+    std::erase_if(all, [&](const ListeningSocket& listener) { return !listener.takes(settings.address); });
   if (all.empty()) {
     Outcome outcome = Outcome::failure(
         Reason::refused, "nobody listens on " + target + (others.empty() ? "" : "; somebody does on " + others));
@@ -72,11 +72,11 @@ Outcome judge(const ListenerSettings& settings, const std::string& target, std::
     return outcome;
   }
   // Each socket has a queue of its own (SO_REUSEPORT): one worker that hangs loses its share of the customers.
-  const Listener& worst =
-      *std::max_element(all.begin(), all.end(), [](const Listener& a, const Listener& b) { return fill(a) < fill(b); });
+  const ListeningSocket& worst = *std::max_element(
+      all.begin(), all.end(), [](const ListeningSocket& a, const ListeningSocket& b) { return fill(a) < fill(b); });
   std::uint64_t waiting = 0;
   std::uint64_t limit = 0;
-  for (const Listener& listener : all) waiting += listener.waiting, limit += listener.limit;
+  for (const ListeningSocket& listener : all) waiting += listener.waiting, limit += listener.limit;
   const std::string queue =
       std::to_string(worst.waiting) + " of " + std::to_string(places(worst)) + " places of its queue";
   Outcome outcome = Outcome::success(written(worst.address, worst.port) + " is listened on, " + queue + " are taken");
@@ -98,7 +98,7 @@ class ListenerProbe final : public Probe {
 
   void start(base::Instant, Done done) override {
     looking_ = context_.scheduler.after({}, [this, done = std::move(done)] {
-      auto all = net::tcp_listeners(static_cast<std::uint16_t>(settings_.port));
+      auto all = net::tcp_listening_sockets(static_cast<std::uint16_t>(settings_.port));
       // Not knowing is no verdict on the service.
       if (!all) return done(Outcome::failure(Reason::agent_overloaded, all.error().text));
       done(judge(settings_, target_, std::move(*all)));

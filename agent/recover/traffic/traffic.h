@@ -14,7 +14,7 @@
 #include "config/schema.h"
 #include "loop/scheduler.h"
 #include "model/health.h"
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 #include "net/stream.h"
 #include "os/subprocess.h"
 #include "os/systemd/systemd.h"
@@ -46,7 +46,7 @@ struct TrafficContext {
   os::Systemd& systemd;
   os::Spawner& spawner;
   net::Dialer& dialer;
-  net::LineServer& lines;
+  net::AgentCheckServer& agent_checks;
   traffic::Nginx* nginx = nullptr;  // the TrafficController brings its own: reloads of one nginx are done together
 };
 

@@ -10,7 +10,7 @@
 #include "base/unique_fd.h"
 #include "fakes/probe_trial.h"
 #include "fakes/tcp_peer.h"
-#include "net/listeners.h"
+#include "net/listening_sockets.h"
 
 namespace {
 
@@ -114,7 +114,7 @@ TEST_CASE("a socket takes what its address covers") {
        }) {
     CAPTURE(row.address);
     CAPTURE(row.literal);
-    net::Listener listener;
+    net::ListeningSocket listener;
     listener.address = row.address;
     listener.v6_only = row.v6_only;
     CHECK(listener.takes(row.literal) == row.takes);
@@ -130,7 +130,7 @@ TEST_CASE("a socket takes what its address covers") {
     REQUIRE(::bind(fd.value(), reinterpret_cast<sockaddr*>(&any), size) == 0);
     REQUIRE(::listen(fd.value(), 7) == 0);
     REQUIRE(::getsockname(fd.value(), reinterpret_cast<sockaddr*>(&any), &size) == 0);
-    const auto found = net::tcp_listeners(ntohs(any.sin6_port));
+    const auto found = net::tcp_listening_sockets(ntohs(any.sin6_port));
     REQUIRE(found);
     REQUIRE(found->size() == 1);
     CHECK(found->front().address == "::");

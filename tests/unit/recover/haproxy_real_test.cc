@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "fakes/run_until.h"
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 #include "os/subprocess.h"
 #include "os/systemd/systemd.h"
 #include "recover/traffic/haproxy_stat.h"
@@ -110,7 +110,7 @@ class RealHaproxy {
   net::StreamDialer dialer{loop, resolver};
   os::Subprocesses spawner{loop};
   os::SdBusSystemd systemd{loop, "unix:path=/nowhere"};
-  net::SocketLineServer lines{loop};
+  net::SocketAgentCheckServer lines{loop};
   std::unique_ptr<const recover::TrafficSpec> spec;
   std::unique_ptr<recover::Adapter> adapter;
 };

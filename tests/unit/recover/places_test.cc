@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "fakes/fake_lines.h"
+#include "fakes/fake_agent_checks.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_stream.h"
 #include "fakes/probe_world.h"
@@ -32,7 +32,7 @@ struct Site {
     config::Errors errors;
     spec = recover::parse_traffic("order", config::Node::parse(text, "f.yml", errors), errors);
     REQUIRE(errors.text() == "");
-    adapter = spec->places.at(0)->start({loop, systemd, spawner, dialer, lines}, "order");
+    adapter = spec->places.at(0)->start({loop, systemd, spawner, dialer, agent_checks}, "order");
   }
   ~Site() { std::filesystem::remove_all(folder); }
 
@@ -68,7 +68,7 @@ struct Site {
   fakes::FakeSystemd systemd{loop};
   fakes::FakeSpawner spawner{loop};
   fakes::FakeDialer dialer{loop};
-  fakes::FakeLines lines;
+  fakes::FakeAgentChecks agent_checks;
   std::unique_ptr<const recover::TrafficSpec> spec;
   std::unique_ptr<recover::Adapter> adapter;
   std::vector<net::Connected> answered;
@@ -114,20 +114,20 @@ TEST_CASE("what HAProxy's agent-check is told") {
 
 TEST_CASE("an agent-check turn is over when everybody who asks was told") {
   Site s("{haproxy_agent: {listen: '127.0.0.1:9199', asked_within: 5s, in_flight: 1s}}");
-  CHECK(s.lines.ask("127.0.0.1:9199") == "\n");
-  CHECK(s.lines.ask("127.0.0.1:9199", "10.0.0.101") == "\n");
+  CHECK(s.agent_checks.ask("127.0.0.1:9199") == "\n");
+  CHECK(s.agent_checks.ask("127.0.0.1:9199", "10.0.0.101") == "\n");
   s.begin(kDrained);
-  CHECK(s.lines.ask("127.0.0.1:9199") == "drain\n");
+  CHECK(s.agent_checks.ask("127.0.0.1:9199") == "drain\n");
   s.loop.advance(seconds{2});
   CHECK(s.said == "");  // the other one has not asked yet
-  CHECK(s.lines.ask("127.0.0.1:9199", "10.0.0.101") == "drain\n");
+  CHECK(s.agent_checks.ask("127.0.0.1:9199", "10.0.0.101") == "drain\n");
   s.loop.run_due();
   CHECK(s.said == "");  // requests under way have a second
   s.loop.advance(seconds{1});
   CHECK(s.said == "ok: haproxy agent 127.0.0.1:9199: 2 HAProxies were told 'drain'");
   s.begin(kUp);
   s.loop.advance(seconds{1});
-  s.lines.ask("127.0.0.1:9199");
+  s.agent_checks.ask("127.0.0.1:9199");
   s.loop.advance(seconds{4});
   CHECK(
       s.said ==
@@ -140,7 +140,7 @@ TEST_CASE("an agent-check that nobody asks, or that cannot listen, says so") {
   s.begin(kUp);
   s.loop.advance(seconds{10});
   CHECK(s.said.starts_with("failed: haproxy agent 127.0.0.1:9199: HAProxy has not asked within 10s") == true);
-  const auto second = s.spec->places.at(0)->start({s.loop, s.systemd, s.spawner, s.dialer, s.lines}, "cart");
+  const auto second = s.spec->places.at(0)->start({s.loop, s.systemd, s.spawner, s.dialer, s.agent_checks}, "cart");
   std::string said;
   const auto handle =
       second->apply(kUp, s.loop.now() + seconds{30}, [&](const recover::ApplyResult& t) { said = t.text; });

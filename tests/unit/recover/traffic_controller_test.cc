@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "fakes/fake_lines.h"
+#include "fakes/fake_agent_checks.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_state.h"
 #include "fakes/probe_world.h"
@@ -70,8 +70,8 @@ struct FakePlace final : recover::TrafficPlace {
 // The traffic controller of a node with one service, order.
 struct Site {
   void start(const std::vector<std::pair<std::string, Follows>>& places) {
-    board = std::make_unique<recover::TrafficController>(recover::TrafficContext{loop, systemd, spawner, dialer, lines},
-                                                         state);
+    board = std::make_unique<recover::TrafficController>(
+        recover::TrafficContext{loop, systemd, spawner, dialer, agent_checks}, state);
     use(places);
   }
   void use(const std::vector<std::pair<std::string, Follows>>& places) {
@@ -107,7 +107,7 @@ struct Site {
   fakes::FakeSystemd systemd{loop};
   fakes::FakeSpawner spawner{loop};
   fakes::FakeDialer dialer{loop};
-  fakes::FakeLines lines;
+  fakes::FakeAgentChecks agent_checks;
   fakes::FakeState state{loop};
   Balancers balancers;
   std::unique_ptr<recover::TrafficController> board;

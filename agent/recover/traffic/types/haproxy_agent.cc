@@ -61,7 +61,7 @@ class AgentCheck final : public Adapter {
       : settings_(std::move(settings)),
         service_(std::move(service)),
         scheduler_(context.scheduler),
-        lines_(context.lines) {
+        agent_checks_(context.agent_checks) {
     if (const auto opened = listen(); !opened)
       base::log::error("HAProxy cannot ask for a service", {{"service", service_}, {"error", opened.error().text}});
   }
@@ -91,7 +91,7 @@ class AgentCheck final : public Adapter {
  private:
   base::Result<> listen() {
     if (server_) return {};
-    TRY(server_, lines_.serve(settings_.listen, [this](const std::string& peer) { return tell(peer); }));
+    TRY(server_, agent_checks_.serve(settings_.listen, [this](const std::string& peer) { return tell(peer); }));
     return {};
   }
 
@@ -145,7 +145,7 @@ class AgentCheck final : public Adapter {
   Settings settings_;
   std::string service_;
   loop::Scheduler& scheduler_;
-  net::LineServer& lines_;
+  net::AgentCheckServer& agent_checks_;
   DesiredState desired_;
   struct Asked {
     base::Instant when;

@@ -1,4 +1,4 @@
-#include "os/memory_events.h"
+#include "os/cgroup_oom.h"
 
 #include <fmt/format.h>
 #include <sys/inotify.h>

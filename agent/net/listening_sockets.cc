@@ -1,4 +1,4 @@
-#include "net/listeners.h"
+#include "net/listening_sockets.h"
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
@@ -29,10 +29,10 @@ const char* payload(const nlmsghdr* header) {
   return reinterpret_cast<const char*>(header) + NLMSG_ALIGN(sizeof(nlmsghdr));
 }
 
-Listener listener_of(const nlmsghdr* header) {
+ListeningSocket listener_of(const nlmsghdr* header) {
   inet_diag_msg message{};
   std::memcpy(&message, payload(header), sizeof message);
-  Listener listener;
+  ListeningSocket listener;
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(message.idiag_family, &message.id.idiag_src[0], text.data(), text.size());
   listener.address = text.data();
@@ -50,7 +50,7 @@ Listener listener_of(const nlmsghdr* header) {
 
 // The answers to one question, datagram by datagram. The kernel writes them while we read: there is nothing to wait
 // for.
-base::Result<> read_answers(int fd, std::uint16_t port, std::vector<Listener>& found) {
+base::Result<> read_answers(int fd, std::uint16_t port, std::vector<ListeningSocket>& found) {
   alignas(nlmsghdr) std::array<char, 32 * 1024> buffer;
   while (true) {
     const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -67,7 +67,7 @@ base::Result<> read_answers(int fd, std::uint16_t port, std::vector<Listener>& f
       }
       if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)))
         continue;
-      Listener listener = listener_of(header);
+      ListeningSocket listener = listener_of(header);
       if (listener.port == port) found.push_back(std::move(listener));
     }
   }
@@ -75,16 +75,16 @@ base::Result<> read_answers(int fd, std::uint16_t port, std::vector<Listener>& f
 
 }  // namespace
 
-bool Listener::takes(const std::string& literal) const {
+bool ListeningSocket::takes(const std::string& literal) const {
   if (address == literal) return true;
   if (literal.find(':') != std::string::npos) return address == "::";
   return address == "0.0.0.0" || address == "::ffff:" + literal || (address == "::" && !v6_only);
 }
 
-base::Result<std::vector<Listener>> tcp_listeners(std::uint16_t port) {
+base::Result<std::vector<ListeningSocket>> tcp_listening_sockets(std::uint16_t port) {
   const base::UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!fd) return base::fail_errno(errno, kWhat);
-  std::vector<Listener> found;
+  std::vector<ListeningSocket> found;
   for (const int family : {AF_INET, AF_INET6}) {
     Question question;
     question.header.nlmsg_len = sizeof question;

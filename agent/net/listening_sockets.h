@@ -10,7 +10,7 @@
 
 namespace net {
 
-struct Listener {
+struct ListeningSocket {
   std::string address;  // "0.0.0.0", "127.0.0.1", "::"
   std::uint16_t port = 0;
   std::uint32_t waiting = 0;  // connections that are not accepted yet
@@ -23,6 +23,6 @@ struct Listener {
 
 // All sockets of this network namespace that listen on `port`; several with SO_REUSEPORT. Does not wait. Errors: the
 // kernel does not offer sock_diag, or has no memory.
-base::Result<std::vector<Listener>> tcp_listeners(std::uint16_t port);
+base::Result<std::vector<ListeningSocket>> tcp_listening_sockets(std::uint16_t port);
 
 }  // namespace net

@@ -1,4 +1,4 @@
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -54,7 +54,7 @@ struct Site {
   loop::EventLoop loop;
   net::AresResolver resolver{loop};
   net::StreamDialer dialer{loop, resolver};
-  net::SocketLineServer server{loop};
+  net::SocketAgentCheckServer server{loop};
 };
 
 }  // namespace

@@ -16,9 +16,9 @@ class EventLoop;
 
 namespace net {
 
-class LineServer {
+class AgentCheckServer {
  public:
-  virtual ~LineServer() = default;
+  virtual ~AgentCheckServer() = default;
   // `address` is host:port with a literal host ("" or "*": every address), [v6]:port, or unix:/path; port 0 takes any.
   // `line` is asked once for each connection, with the peer's address without its port ("unix" for unix sockets).
   // Errors: not an address, in use, not permitted. Dropping the Handle closes everything.
@@ -26,12 +26,12 @@ class LineServer {
                                            std::function<std::string(const std::string& peer)> line) = 0;
 };
 
-class SocketLineServer final : public LineServer {
+class SocketAgentCheckServer final : public AgentCheckServer {
  public:
   static constexpr std::size_t kOpen = 64;
   static constexpr base::Millis kLinger{2'000};
 
-  explicit SocketLineServer(loop::EventLoop& loop) : loop_(loop) {}
+  explicit SocketAgentCheckServer(loop::EventLoop& loop) : loop_(loop) {}
   base::Result<loop::Handle> serve(const std::string& address,
                                    std::function<std::string(const std::string& peer)> line) override;
 

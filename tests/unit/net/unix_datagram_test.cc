@@ -1,4 +1,4 @@
-#include "net/datagram.h"
+#include "net/unix_datagram.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>

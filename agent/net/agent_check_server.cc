@@ -1,4 +1,4 @@
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -110,11 +110,11 @@ struct Listening final : loop::Registration {
     // An empty socket buffer takes a line whole.
     (void)::send(fd.value(), text.data(), text.size(), MSG_NOSIGNAL);
     (void)::shutdown(fd.value(), SHUT_WR);
-    if (open.size() >= SocketLineServer::kOpen) open.pop_front();
+    if (open.size() >= SocketAgentCheckServer::kOpen) open.pop_front();
     open.push_back({std::move(fd), {}, {}});
     const auto place = std::prev(open.end());
     place->watch = loop.watch(place->fd.value(), {.read = true}, [this, place](loop::Ready) { swallow(place); });
-    place->limit = loop.after(SocketLineServer::kLinger, [this, place] { close(place); });
+    place->limit = loop.after(SocketAgentCheckServer::kLinger, [this, place] { close(place); });
   }
 
   void swallow(std::list<Open>::iterator place) {
@@ -138,8 +138,8 @@ struct Listening final : loop::Registration {
 
 }  // namespace
 
-base::Result<loop::Handle> SocketLineServer::serve(const std::string& address,
-                                                   std::function<std::string(const std::string& peer)> line) {
+base::Result<loop::Handle> SocketAgentCheckServer::serve(const std::string& address,
+                                                         std::function<std::string(const std::string& peer)> line) {
   const std::string what = fmt::format("cannot listen at {}", address);
   const auto parsed = parse(address);
   if (!parsed) return base::fail(parsed.error().kind, fmt::format("{}: {}", what, parsed.error().text));

@@ -7,17 +7,17 @@
 #include <string>
 #include <utility>
 
-#include "net/line_server.h"
+#include "net/agent_check_server.h"
 
 namespace fakes {
 
-struct FakeLines final : net::LineServer {
+struct FakeAgentChecks final : net::AgentCheckServer {
   base::Result<loop::Handle> serve(const std::string& address,
                                    std::function<std::string(const std::string& peer)> line) override {
     struct Place final : loop::Registration {
-      Place(FakeLines& l, std::string a) : lines(l), address(std::move(a)) {}
-      ~Place() override { lines.open.erase(address); }
-      FakeLines& lines;
+      Place(FakeAgentChecks& l, std::string a) : agent_checks(l), address(std::move(a)) {}
+      ~Place() override { agent_checks.open.erase(address); }
+      FakeAgentChecks& agent_checks;
       std::string address;
     };
     if (open.contains(address)) return base::fail(base::Kind::io, "cannot listen at " + address + ": in use");

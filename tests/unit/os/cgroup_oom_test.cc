@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fakes/run_until.h"
-#include "os/memory_events.h"
+#include "os/cgroup_oom.h"
 #include "os/pid_watch.h"
 
 namespace {
