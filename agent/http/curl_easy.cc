@@ -59,7 +59,7 @@ Easy make_easy() {
   curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(e, CURLOPT_USERAGENT, "fettle");
   curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-  // Verification is ours (verification.h): curl's own would load the CA bundle for each connection.
+  // Verification is ours (certificate_verifier.h): curl's own would load the CA bundle for each connection.
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
   curl_easy_setopt(e, CURLOPT_CAINFO, nullptr);

@@ -15,7 +15,7 @@
 #include "http/curl_easy.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
-#include "net/tls/verification.h"
+#include "net/tls/certificate_verifier.h"
 
 namespace http {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "net/tls/staple.h"
+#include "net/tls/ocsp_staple.h"
 
 namespace http {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <memory>
 
+#include "net/tls/certificate_verifier.h"
 #include "net/tls/tls.h"
-#include "net/tls/verification.h"
 
 namespace http {
 

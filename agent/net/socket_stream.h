@@ -12,8 +12,8 @@
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 #include "net/stream.h"
+#include "net/tls/certificate_verifier.h"
 #include "net/tls/tls_sessions.h"
-#include "net/tls/verification.h"
 
 namespace net {
 

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "base/check.h"
-#include "net/tls/verification.h"
+#include "net/tls/certificate_verifier.h"
 
 namespace net {
 namespace {

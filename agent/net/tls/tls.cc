@@ -14,9 +14,9 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "net/tls/staple.h"
+#include "net/tls/certificate_verifier.h"
+#include "net/tls/ocsp_staple.h"
 #include "net/tls/tls_sessions.h"
-#include "net/tls/verification.h"
 
 namespace net {
 namespace {

@@ -29,7 +29,7 @@ struct TlsSettings {
 };
 
 // A stapled OCSP response: what the issuer says of the leaf. Filled as far as it could be read.
-struct Staple {
+struct OcspStaple {
   bool stapled = false;
   std::optional<int> status;  // 0 good, 1 revoked, 2 unknown (V_OCSP_CERTSTATUS_*)
   std::optional<base::WallTime> produced_at, this_update, next_update, revoked_at;
@@ -44,7 +44,7 @@ struct PeerChain {
   std::optional<base::WallTime> last_chain_expiry;  // of the verified chain; none if verification failed or was skipped
   std::string subject, issuer, subject_alternative, serial, fingerprint_sha256;  // of the leaf
   std::string verify_error;                                                      // "" if it verified
-  std::optional<Staple> staple;  // none if it was not asked for, or the chain was refused before it came
+  std::optional<OcspStaple> staple;  // none if it was not asked for, or the chain was refused before it came
 };
 
 class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "net/tls/verification.h"
+#include "net/tls/certificate_verifier.h"
 
 namespace net {
 

@@ -24,7 +24,7 @@ std::optional<double> address_hash(const std::string& address) {
 }
 
 // Named as the ssl_exporter names them: it has no others, and boards exist.
-void measure_staple(const net::Staple& staple, Measurements& out) {
+void measure_staple(const net::OcspStaple& staple, Measurements& out) {
   out.push_back({"probe_ssl_ocsp_response_stapled", staple.stapled ? 1.0 : 0.0, {}});
   if (staple.status) out.push_back({"probe_ssl_ocsp_response_status", static_cast<double>(*staple.status), {}});
   const auto add = [&](const char* name, const std::optional<base::WallTime>& time) {

@@ -4,7 +4,7 @@
 
 #include <openssl/ssl.h>
 
-#include "net/tls/verification.h"
+#include "net/tls/certificate_verifier.h"
 
 namespace net {
 

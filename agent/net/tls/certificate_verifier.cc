@@ -1,4 +1,4 @@
-#include "net/tls/verification.h"
+#include "net/tls/certificate_verifier.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

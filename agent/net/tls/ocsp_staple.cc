@@ -1,4 +1,4 @@
-#include "net/tls/staple.h"
+#include "net/tls/ocsp_staple.h"
 
 #include <openssl/ocsp.h>
 
@@ -31,7 +31,7 @@ bool is_about(OCSP_SINGLERESP* single, X509* leaf, X509* issuer) {
 }
 
 // Fills `staple`; returns what is wrong with it, or "".
-std::string read_staple(SSL* ssl, const Verification& verification, Staple& staple) {
+std::string read_staple(SSL* ssl, const Verification& verification, OcspStaple& staple) {
   const unsigned char* bytes = nullptr;
   const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &bytes);
   if (bytes == nullptr || size <= 0) return "no OCSP response was stapled";
