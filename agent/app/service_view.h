@@ -8,7 +8,7 @@
 
 #include "app/verdicts.h"
 #include "loop/scheduler.h"
-#include "model/doubts.h"
+#include "model/self_check.h"
 #include "probe/schedule.h"
 #include "recover/service_view.h"
 
@@ -32,13 +32,13 @@ class ServiceView final : public recover::ServiceView {
   std::vector<std::string> probe_now(const std::string& service) override {
     return schedule_->trigger_service(service);
   }
-  std::vector<model::Doubt> doubts() const override { return doubts_.held(scheduler_.now()); }
+  std::vector<model::Impairment> impairments() const override { return self_check_.held(scheduler_.now()); }
 
  private:
   const Verdicts& verdicts_;
   const loop::Scheduler& scheduler_;
   const std::unique_ptr<probe::Schedule>& schedule_;
-  model::Doubts doubts_;
+  model::SelfCheck self_check_;
 };
 
 }  // namespace app

@@ -85,7 +85,7 @@ struct Dispatcher::Rep {
     s.now = context.scheduler.now();
     s.wall = context.scheduler.wall_now();
     s.agent_started = started;
-    s.doubts = service_view.doubts();
+    s.impairments = service_view.impairments();
     s.health = service_view.service_health(a.spec->service);
     s.uptime = service_view.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on)

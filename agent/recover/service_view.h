@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/time.h"
-#include "model/doubts.h"
 #include "model/health.h"
+#include "model/self_check.h"
 
 namespace recover {
 
@@ -21,7 +21,7 @@ class ServiceView {
   virtual std::optional<base::Duration> service_uptime(const std::string& service) const = 0;
   // Runs the service's probes beside their grid; results come through Dispatcher::on_run. Their names.
   virtual std::vector<std::string> probe_now(const std::string& service) = 0;
-  virtual std::vector<model::Doubt> doubts() const = 0;  // why the agent does not trust what it saw lately
+  virtual std::vector<model::Impairment> impairments() const = 0;  // why the agent does not trust what it saw lately
 };
 
 }  // namespace recover

@@ -25,12 +25,12 @@ struct FakeServiceView final : recover::ServiceView {
     probed.push_back(service);
     return probes[service];
   }
-  std::vector<model::Doubt> doubts() const override { return held; }
+  std::vector<model::Impairment> impairments() const override { return held; }
 
   std::map<std::string, model::Health> health, last_runs;
   std::map<std::string, std::vector<std::string>> probes;  // that answer when their service is probed
   std::optional<base::Duration> uptime;
-  std::vector<model::Doubt> held;
+  std::vector<model::Impairment> held;
   std::vector<std::string> probed;
 };
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "model/doubts.h"
+#include "model/self_check.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/own_fault.h"

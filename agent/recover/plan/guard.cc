@@ -39,12 +39,13 @@ Guard hold(std::string name, std::string off, const std::optional<Hold>& on, con
   return guard;
 }
 
-Guard doubt(const std::string& name, const PlanInput& input) {
-  for (const model::Doubt& doubt : input.doubts)
-    if (doubt.name == name)
-      return {name, false,
-              fmt::format("{}; its probes are no proof, {} to go", doubt.text, text_of(doubt.until - input.now)),
-              doubt.until};
+Guard impairment(const std::string& name, const PlanInput& input) {
+  for (const model::Impairment& impairment : input.impairments)
+    if (impairment.name == name)
+      return {
+          name, false,
+          fmt::format("{}; its probes are no proof, {} to go", impairment.text, text_of(impairment.until - input.now)),
+          impairment.until};
   return {name, true, "no"};
 }
 
@@ -130,7 +131,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   guards.push_back(until("agent_uptime", input.agent_started + plan.guards.agent_uptime, now,
                          fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
                          fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
-  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) guards.push_back(doubt(name, input));
+  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) guards.push_back(impairment(name, input));
   guards.push_back(unknown(plan, input));
   guards.push_back(stopped(plan, input));
   guards.insert(guards.end(), input.unit.begin(), input.unit.end());

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/time.h"
-#include "model/doubts.h"
 #include "model/health.h"
+#include "model/self_check.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/maintenance.h"
 #include "recover/plan/plan_spec.h"
@@ -46,8 +46,8 @@ struct PlanInput {
       start_timeout{};  // what systemd gives a start of the unit; nullopt: unknown, or for ever
   std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
-  std::vector<model::Doubt> doubts;    // why the agent does not trust what it saw
-  std::optional<std::string> stopped;  // that a person stopped the unit
+  std::vector<model::Impairment> impairments;  // why the agent does not trust what it saw
+  std::optional<std::string> stopped;          // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Guard> unit;
   // What the plans of this node share; NodeBudget has them.

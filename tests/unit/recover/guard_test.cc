@@ -76,17 +76,17 @@ TEST_CASE("the first closed guard is the reason, with a text and the time at whi
        {}},
       {"agent held up",
        [](Case& c) {
-         c.input.doubts = {{"stall", "the loop stood still for 0.7s", kNow + seconds{20}}};
+         c.input.impairments = {{"stall", "the loop stood still for 0.7s", kNow + seconds{20}}};
        },
        "stall", "the loop stood still for 0.7s; its probes are no proof, 20s to go", seconds{20}},
       {"clock set",
        [](Case& c) {
-         c.input.doubts = {{"clock_jump", "the clock was set", kNow + seconds{20}}};
+         c.input.impairments = {{"clock_jump", "the clock was set", kNow + seconds{20}}};
        },
        "clock_jump", "the clock was set; its probes are no proof, 20s to go", seconds{20}},
       {"CPU short",
        [](Case& c) {
-         c.input.doubts = {{"agent_overloaded", "CPU is short", kNow + seconds{9}}};
+         c.input.impairments = {{"agent_overloaded", "CPU is short", kNow + seconds{9}}};
        },
        "agent_overloaded", "CPU is short; its probes are no proof, 9s to go", seconds{9}},
       {"no verdict yet",

@@ -120,7 +120,7 @@ class Site {
   // Everything is well from now on: what is under way comes to its end.
   void settle() {
     now_.maintenance.reset();
-    now_.doubts.clear();
+    now_.impairments.clear();
     now_.node_busy.open = now_.node_budget.open = true;
     now_.dependencies = {{"redis", Health::up, Health::up}};
     now_.stopped.reset();
@@ -201,8 +201,8 @@ class Site {
       case 2: now_.node_busy.open = !now_.node_busy.open; break;
       case 3: now_.node_budget.open = !now_.node_budget.open; break;
       case 4:
-        if (now_.doubts.empty()) now_.doubts = {{"stall", "stood still", now_.now + seconds{30}}};
-        else now_.doubts.clear();
+        if (now_.impairments.empty()) now_.impairments = {{"stall", "stood still", now_.now + seconds{30}}};
+        else now_.impairments.clear();
         break;
       case 8:
         if (now_.unit.empty()) now_.unit = {{"unit_starting", false, "order.service is activating"}};

@@ -1,4 +1,4 @@
-#include "model/doubts.h"
+#include "model/self_check.h"
 
 #include <fmt/format.h>
 #include <time.h>
@@ -14,17 +14,17 @@ std::string rough(base::Duration d) { return fmt::format("{:.1f}s", base::second
 
 }  // namespace
 
-void Doubts::raise(std::string_view name, std::string text, base::Instant now, base::Millis hold,
-                   std::vector<Doubt>& fresh) {
-  const auto known = doubts_.find(name);
-  const bool is_new = known == doubts_.end() || known->second.until <= now;
-  Doubt doubt{std::string(name), std::move(text), now + hold};
-  if (is_new) fresh.push_back(doubt);
-  doubts_.insert_or_assign(std::string(name), std::move(doubt));
+void SelfCheck::raise(std::string_view name, std::string text, base::Instant now, base::Millis hold,
+                      std::vector<Impairment>& fresh) {
+  const auto known = held_.find(name);
+  const bool is_new = known == held_.end() || known->second.until <= now;
+  Impairment impairment{std::string(name), std::move(text), now + hold};
+  if (is_new) fresh.push_back(impairment);
+  held_.insert_or_assign(std::string(name), std::move(impairment));
 }
 
-std::vector<Doubt> Doubts::read(const Reading& reading) {
-  std::vector<Doubt> fresh;
+std::vector<Impairment> SelfCheck::read(const Reading& reading) {
+  std::vector<Impairment> fresh;
   const base::Instant now = reading.now;
   base::Duration late{};
   if (last_) {
@@ -52,10 +52,10 @@ std::vector<Doubt> Doubts::read(const Reading& reading) {
   return fresh;
 }
 
-std::vector<Doubt> Doubts::held(base::Instant now) const {
-  std::vector<Doubt> out;
-  for (const auto& [name, doubt] : doubts_)
-    if (doubt.until > now) out.push_back(doubt);
+std::vector<Impairment> SelfCheck::held(base::Instant now) const {
+  std::vector<Impairment> out;
+  for (const auto& [name, impairment] : held_)
+    if (impairment.until > now) out.push_back(impairment);
   return out;
 }
 

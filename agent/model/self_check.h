@@ -13,7 +13,7 @@
 
 namespace model {
 
-struct Doubt {
+struct Impairment {
   std::string name;  // stall, clock_jump, agent_overloaded
   std::string text;
   base::Instant until;  // holds so long, from the last time that it was seen
@@ -27,7 +27,7 @@ struct Reading {
   std::optional<double> cpu_some_avg10{};  // per cent; absent: the kernel does not say
 };
 
-class Doubts {
+class SelfCheck {
  public:
   static constexpr base::Millis kEvery{1'000};
   static constexpr base::Millis kStall{500};     // of one turn
@@ -38,17 +38,18 @@ class Doubts {
   static constexpr base::Millis kShort{10'000};  // hold of that: pressure is an average over as long
   static constexpr double kPressure = 80;        // per cent of the time that some task of the node waits for CPU
 
-  // A pressure of the whole node is no doubt of its own: a shop may use all of its CPU, while the agent still gets its
-  // share. Returns those that were not held before.
-  std::vector<Doubt> read(const Reading& reading);
+  // A pressure of the whole node is no impairment of its own: a shop may use all of its CPU, while the agent still gets
+  // its share. Returns those that were not held before.
+  std::vector<Impairment> read(const Reading& reading);
   // Those that hold at `now`.
-  std::vector<Doubt> held(base::Instant now) const;
+  std::vector<Impairment> held(base::Instant now) const;
 
  private:
-  void raise(std::string_view name, std::string text, base::Instant now, base::Millis hold, std::vector<Doubt>& fresh);
+  void raise(std::string_view name, std::string text, base::Instant now, base::Millis hold,
+             std::vector<Impairment>& fresh);
 
   std::optional<Reading> last_;
-  std::map<std::string, Doubt, std::less<>> doubts_;
+  std::map<std::string, Impairment, std::less<>> held_;
 };
 
 base::Duration since_boot();

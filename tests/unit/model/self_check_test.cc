@@ -1,4 +1,4 @@
-#include "model/doubts.h"
+#include "model/self_check.h"
 
 #include <doctest/doctest.h>
 
@@ -15,12 +15,13 @@ namespace {
 
 // Readings a second apart, as if nothing had happened; a test changes the next one.
 struct Clock {
-  model::Doubts doubts;
+  model::SelfCheck self_check;
   model::Reading next{base::Instant{minutes{5}}, base::wall_from_ms(1'700'000'000'000), minutes{5}, {}, 3.0};
 
   std::string read() {
     std::string out;
-    for (const model::Doubt& doubt : doubts.read(next)) out += doubt.name + ": " + doubt.text + "\n";
+    for (const model::Impairment& impairment : self_check.read(next))
+      out += impairment.name + ": " + impairment.text + "\n";
     next.longest_turn = {};
     pass(seconds{1});
     return out;
@@ -32,7 +33,7 @@ struct Clock {
   }
   std::string held() const {
     std::string out;
-    for (const model::Doubt& doubt : doubts.held(next.now)) out += doubt.name + " ";
+    for (const model::Impairment& impairment : self_check.held(next.now)) out += impairment.name + " ";
     return out;
   }
 };
@@ -86,7 +87,7 @@ TEST_CASE("a doubt holds from the last time that it was seen, and is told once")
     clock.next.longest_turn = seconds{1};
     CHECK((clock.read() == "") == (i > 0));
     clock.pass(seconds{19});
-    clock.doubts.read(clock.next);  // on time, for the clocks
+    clock.self_check.read(clock.next);  // on time, for the clocks
   }
   CHECK(clock.held() == "stall ");
   clock.pass(seconds{31});
