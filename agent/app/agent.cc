@@ -24,7 +24,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace log = base::log;
 
-// Pages and event streams see at most ten pictures a second, and drawing them takes at most a tenth of the loop's time.
+// Pages and event streams see at most ten snapshots a second, and drawing them takes at most a tenth of the loop's
+// time.
 constexpr auto kPublishEvery = 100ms;
 constexpr auto kDrawingShare = 10;
 constexpr auto kExpireEvery = 60s;
@@ -332,7 +333,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
   changed();
 }
 
-// ---- reload, upkeep, pictures ----
+// ---- reload, upkeep, snapshots ----
 
 void Agent::apply(Loaded loaded) {
   discoveries_.replace(std::move(loaded.discoveries), loaded.probes);
@@ -375,7 +376,7 @@ void Agent::apply(Loaded loaded) {
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
-  publish();  // at once: who may send heartbeats is read from the latest picture, however old
+  publish();  // at once: who may send heartbeats is read from the latest snapshot, however old
 }
 
 void Agent::scrape_self() {
@@ -410,7 +411,7 @@ void Agent::look_at_state() {
   changed();
 }
 
-// The last picture is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
+// The last snapshot is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
 void Agent::changed() {
   if (dirty_) return;
   dirty_ = true;
@@ -440,15 +441,15 @@ void Agent::publish() {
   dirty_ = false;
 }
 
-Facts Agent::facts() const {
-  Facts facts{config_,
-              verdicts_.all(),
-              schedule_->statuses(),
-              dispatcher_->statuses(),
-              dispatcher_->reports(),
-              rules_->groups(),
-              rules_->active_alerts(),
-              {}};
+SnapshotFacts Agent::facts() const {
+  SnapshotFacts facts{config_,
+                      verdicts_.all(),
+                      schedule_->statuses(),
+                      dispatcher_->statuses(),
+                      dispatcher_->reports(),
+                      rules_->groups(),
+                      rules_->active_alerts(),
+                      {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
   facts.load = schedule_->load();
   facts.discoveries = discoveries_.statuses();

@@ -13,11 +13,11 @@
 #include "app/discoveries.h"
 #include "app/loaded.h"
 #include "app/options.h"
-#include "app/pictures.h"
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
 #include "app/samples.h"
 #include "app/service_view.h"
+#include "app/snapshot_builder.h"
 #include "app/store_watch.h"
 #include "app/verdicts.h"
 #include "base/result.h"
@@ -81,7 +81,7 @@ class Agent final {
   void look_at_state();
   void changed();
   void publish();
-  Facts facts() const;
+  SnapshotFacts facts() const;
   std::string external_url() const;
 
   AgentOptions options_;
@@ -120,7 +120,7 @@ class Agent final {
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};
 
-  // Little state of its own: what pages say about the configuration, and until when the last picture is good.
+  // Little state of its own: what pages say about the configuration, and until when the last snapshot is good.
   base::WallTime started_;
   std::set<uid_t> strange_senders_;  // of heartbeats; told once each
   web::ConfigPage config_page_;

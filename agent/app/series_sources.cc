@@ -1,7 +1,7 @@
 #include "app/series_sources.h"
 
-#include "app/pictures.h"
 #include "app/samples.h"
+#include "app/snapshot_builder.h"
 #include "self/self.h"
 
 namespace app {
@@ -44,14 +44,14 @@ std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
     plans.push_back(std::move(status));
   }
   std::vector<rules::GroupStatus> groups(1);
-  Facts facts{loaded.config,
-              services,
-              probe::Statuses(probes.begin(), probes.end()),
-              std::move(plans),
-              {},
-              std::move(groups),
-              {},
-              {}};
+  SnapshotFacts facts{loaded.config,
+                      services,
+                      probe::Statuses(probes.begin(), probes.end()),
+                      std::move(plans),
+                      {},
+                      std::move(groups),
+                      {},
+                      {}};
   for (const Discovery& discovery : loaded.discoveries)
     for (const std::string& pattern : discovery.files.patterns)
       facts.discoveries.push_back({discovery.probe.service(), {pattern, 0, ""}});

@@ -28,7 +28,7 @@ void open_silence_desk(LoopSide& side, notify::Silences& silences, std::function
 }
 
 // Alerts are matched as receivers see them: with the external labels.
-void add_silences(Facts& facts, const notify::Silences& silences) {
+void add_silences(SnapshotFacts& facts, const notify::Silences& silences) {
   facts.silences = silences.list();
   const model::Labels& external = facts.config.global.external_labels;
   for (const model::Alert& alert : facts.alerts)

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "app/backend.h"
-#include "app/pictures.h"
+#include "app/snapshot_builder.h"
 #include "notify/silences.h"
 
 namespace app {
@@ -15,6 +15,6 @@ namespace app {
 void open_silence_desk(LoopSide& side, notify::Silences& silences, std::function<void()> shown);
 
 // Puts the silences and, to each alert, the ids of those that hold it back into `facts`.
-void add_silences(Facts& facts, const notify::Silences& silences);
+void add_silences(SnapshotFacts& facts, const notify::Silences& silences);
 
 }  // namespace app

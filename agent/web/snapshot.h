@@ -1,4 +1,4 @@
-// The immutable picture that pages read: drawn by the loop thread when a client wants to look, swapped into a slot,
+// The immutable state that pages read: drawn by the loop thread when a client wants to look, swapped into a slot,
 // held by the worker that renders it. Plain values only; no pointer into live state.
 #pragma once
 
@@ -116,24 +116,24 @@ struct Snapshot {
   std::string heartbeat_token_file{};         // "": POST /heartbeat is not offered
 };
 
-// The one place where threads meet over it: a mutex held for a pointer copy. A picture costs what its thousands of
+// The one place where threads meet over it: a mutex held for a pointer copy. A snapshot costs what its thousands of
 // values cost, so none is drawn while no client looks.
 class SnapshotSlot {
  public:
-  // How long a page waits for a new picture. A loop that is too busy to draw one leaves it the old one.
+  // How long a page waits for a new snapshot. A loop that is too busy to draw one leaves it the old one.
   static constexpr std::chrono::milliseconds kPatience{1000};
 
-  // The newest picture; where it is out of date, a new one is asked for and waited for. Any thread but the loop's.
+  // The newest snapshot; where it is out of date, a new one is asked for and waited for. Any thread but the loop's.
   std::shared_ptr<const Snapshot> load() const;
-  // The newest there is, without waiting: for what stands in every picture from the turn on in which it changed.
+  // The newest there is, without waiting: for what stands in every snapshot from the turn on in which it changed.
   std::shared_ptr<const Snapshot> latest() const;
 
-  // Loop thread. The picture counts as new until `good_until`, whatever changes, and from then on until outdate().
+  // Loop thread. The snapshot counts as new until `good_until`, whatever changes, and from then on until outdate().
   void store(std::shared_ptr<const Snapshot> next, base::Instant good_until = {});
-  void outdate();  // something in the current picture is not so any more
+  void outdate();  // something in the current snapshot is not so any more
   // There will be no other snapshot: waiting for one ends, now and later.
   void close();
-  // How to ask for a picture; called from any thread, once for each picture. Before the first load().
+  // How to ask for a snapshot; called from any thread, once for each snapshot. Before the first load().
   void on_wanted(std::function<void()> draw) { draw_ = std::move(draw); }
 
  private:

@@ -1,5 +1,5 @@
-// A picture of a shop's node in the middle of things: one service down and being mended, one in maintenance, one in dry
-// run, an alert firing and one pending, a refused reload. For golden files and for looking at the page.
+// The snapshot of a shop's node in the middle of things: one service down and being mended, one in maintenance, one in
+// dry run, an alert firing and one pending, a refused reload. For golden files and for looking at the page.
 #pragma once
 
 #include <memory>

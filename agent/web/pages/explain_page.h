@@ -1,5 +1,5 @@
 // The page behind a service's name: why it is in its state, every guard of its plan with its value, what would happen
-// next. It loads itself again; no script. A picture of now, like everything that pages show.
+// next. It loads itself again; no script. A view of now, like everything that pages show.
 #pragma once
 
 #include <string>

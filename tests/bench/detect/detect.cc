@@ -206,7 +206,7 @@ services:
       event_ms.push_back(ms.back() - std::atof(word_after(line, "latency_seconds=").c_str()) * 1e3);
       ++sources[word_after(line, "source=")];
       start_victim();
-      // Its line and not a page: a picture may be 100 ms old, and would show the health of before the fault.
+      // Its line and not a page: a snapshot may be 100 ms old, and would show the health of before the fault.
       agent_->wait_for_line("msg=\"service is up\"", "service=order ", line);
     }
     const auto most = std::max_element(sources.begin(), sources.end(),

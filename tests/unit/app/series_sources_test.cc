@@ -105,5 +105,5 @@ TEST_CASE("every metric about the agent and its services is one that can exist")
     CHECK(found > 3);
   };
   check_names("self/names.h", R"re(Metric k\w+\{\s*"(\w+)")re");
-  check_names("app/pictures.cc", R"re(add\("(fettle_\w+)")re");
+  check_names("app/snapshot_builder.cc", R"re(add\("(fettle_\w+)")re");
 }

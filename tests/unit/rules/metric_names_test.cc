@@ -42,7 +42,7 @@ void add_own_metrics(std::set<std::string>& out) {
 std::set<std::string> metrics_of_the_agent() {
   std::set<std::string> out;
   add_own_metrics(out);
-  for (const char* file : {"agent/app/pictures.cc", "agent/app/families.cc"})
+  for (const char* file : {"agent/app/snapshot_builder.cc", "agent/app/families.cc"})
     add_matches(source(kTop + file), R"re(add\("(\w+)")re", 1, out);
   for (const std::string& file : base::glob(kTop + "agent/probe/*/*.cc"))
     add_matches(source(file), R"re("(probe_\w+)")re", 1, out);

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::shared_ptr<const web::Snapshot> picture(std::uint64_t number) {
+std::shared_ptr<const web::Snapshot> numbered(std::uint64_t number) {
   auto drawn = std::make_shared<web::Snapshot>();
   drawn->number = number;
   return drawn;
@@ -17,11 +17,11 @@ std::shared_ptr<const web::Snapshot> picture(std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("a picture is asked for only when it is looked at and no longer true") {
+TEST_CASE("a snapshot is asked for only when it is looked at and no longer true") {
   web::SnapshotSlot slot;
   std::uint64_t drawn = 0;
   base::Instant good_until{};
-  slot.on_wanted([&] { slot.store(picture(++drawn), good_until); });
+  slot.on_wanted([&] { slot.store(numbered(++drawn), good_until); });
   CHECK(slot.load()->number == 0);  // there was nothing to say yet
   slot.outdate();
   CHECK(slot.latest()->number == 0);  // whatever is there will do
@@ -35,7 +35,7 @@ TEST_CASE("a picture is asked for only when it is looked at and no longer true")
   CHECK(slot.load()->number == 2);  // changed, but good enough for a while
 }
 
-TEST_CASE("whoever looks at the same time asks once and gets the same new picture") {
+TEST_CASE("whoever looks at the same time asks once and gets the same new snapshot") {
   web::SnapshotSlot slot;
   std::atomic<int> asked = 0;
   slot.on_wanted([&] { ++asked; });
@@ -43,7 +43,7 @@ TEST_CASE("whoever looks at the same time asks once and gets the same new pictur
   std::atomic<std::uint64_t> seen[2] = {};
   std::thread first([&] { seen[0] = slot.load()->number; }), second([&] { seen[1] = slot.load()->number; });
   while (asked == 0) std::this_thread::yield();
-  slot.store(picture(7), base::Clock::now() + 1h);
+  slot.store(numbered(7), base::Clock::now() + 1h);
   first.join();
   second.join();
   CHECK(asked == 1);
@@ -51,9 +51,9 @@ TEST_CASE("whoever looks at the same time asks once and gets the same new pictur
   CHECK(seen[1] == 7);
 }
 
-TEST_CASE("a loop that draws nothing leaves its readers the old picture") {
+TEST_CASE("a loop that draws nothing leaves its readers the old snapshot") {
   web::SnapshotSlot slot;
-  slot.store(picture(3));
+  slot.store(numbered(3));
   slot.on_wanted([] {});
   slot.outdate();
   CHECK(slot.load()->number == 3);

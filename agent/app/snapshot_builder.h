@@ -16,7 +16,7 @@
 namespace app {
 
 // All that a snapshot is made of; references live during the call only.
-struct Facts {
+struct SnapshotFacts {
   const config::AgentConfig& config;
   const std::map<std::string, ServiceHealth>& services;
   probe::Statuses probes;
@@ -36,12 +36,12 @@ struct Facts {
 };
 
 // The parts of `snapshot` that are made of facts.
-void fill(web::Snapshot& snapshot, Facts facts);
-std::vector<web::ServicePage> service_pages(const Facts& facts);
+void fill(web::Snapshot& snapshot, SnapshotFacts facts);
+std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
 // Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. Without
 // the outcomes for a reader who has each already when its run ends.
 enum class Outcomes { shown, left_out };
-std::vector<model::MetricFamily> metric_families(const Facts& facts, Outcomes outcomes = Outcomes::shown);
+std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Outcomes outcomes = Outcomes::shown);
 
 }  // namespace app

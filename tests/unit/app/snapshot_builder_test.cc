@@ -1,4 +1,4 @@
-#include "app/pictures.h"
+#include "app/snapshot_builder.h"
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,8 @@ const model::MetricFamily* family(const std::vector<model::MetricFamily>& famili
   return found == families.end() ? nullptr : &*found;
 }
 
-app::Facts facts_of(const config::AgentConfig& config, const std::map<std::string, app::ServiceHealth>& services) {
+app::SnapshotFacts facts_of(const config::AgentConfig& config,
+                            const std::map<std::string, app::ServiceHealth>& services) {
   return {config, services, {}, {}, {}, {}, {}, {}};
 }
 
@@ -51,7 +52,7 @@ TEST_CASE("a service that is unknown has no fettle_service_up, and dependencies 
 TEST_CASE("the state of a plan is one-hot, and exactly one state is 1") {
   const config::AgentConfig config = shop();
   const std::map<std::string, app::ServiceHealth> services;
-  app::Facts facts = facts_of(config, services);
+  app::SnapshotFacts facts = facts_of(config, services);
   recover::PlanStatus plan;
   plan.service = "order";
   plan.state = "verifying";
@@ -69,7 +70,7 @@ TEST_CASE("the state of a plan is one-hot, and exactly one state is 1") {
 TEST_CASE("rule groups are counted under Prometheus' names") {
   const config::AgentConfig config = shop();
   const std::map<std::string, app::ServiceHealth> services;
-  app::Facts facts = facts_of(config, services);
+  app::SnapshotFacts facts = facts_of(config, services);
   rules::GroupStatus group;
   group.name = "g";
   group.file = "/etc/fettle/rules/r.yml";
@@ -103,7 +104,7 @@ TEST_CASE("rule groups are counted under Prometheus' names") {
 TEST_CASE("a page shows the service with its plan and its maintenance") {
   const config::AgentConfig config = shop();
   const std::map<std::string, app::ServiceHealth> services{{"order", {model::Health::up, {}, model::Reason::none, ""}}};
-  app::Facts facts = facts_of(config, services);
+  app::SnapshotFacts facts = facts_of(config, services);
   recover::PlanStatus plan;
   plan.service = "order";
   plan.mode = "enforce";

@@ -1,4 +1,4 @@
-#include "app/pictures.h"
+#include "app/snapshot_builder.h"
 
 #include <algorithm>
 #include <array>
@@ -76,14 +76,14 @@ void add_plan(Families& families, const recover::PlanStatus& plan) {
 namespace {
 
 // Gates count in monotonic time, pages show a clock.
-std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const Facts& facts) {
+std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const SnapshotFacts& facts) {
   if (guard.open || !guard.opens || *guard.opens == base::Instant::max()) return std::nullopt;
   return facts.wall_now + std::chrono::duration_cast<base::Millis>(*guard.opens - facts.now);
 }
 
 }  // namespace
 
-void fill(web::Snapshot& snapshot, Facts facts) {
+void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.at = facts.wall_now;
   snapshot.node = facts.config.global.node;
   snapshot.services = service_pages(facts);
@@ -95,7 +95,7 @@ void fill(web::Snapshot& snapshot, Facts facts) {
   snapshot.recoveries = std::move(facts.recoveries);
 }
 
-std::vector<web::ServicePage> service_pages(const Facts& facts) {
+std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
   std::map<std::string_view, const recover::PlanStatus*> plans;
   for (const recover::PlanStatus& plan : facts.plans) plans.emplace(plan.service, &plan);
   std::map<std::string_view, std::vector<const probe::Status*>> probes;
@@ -162,7 +162,7 @@ std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus>
   return pages;
 }
 
-std::vector<model::MetricFamily> metric_families(const Facts& facts, Outcomes outcomes) {
+std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Outcomes outcomes) {
   Families families;
   for (const probe::Status& status : facts.probes) add_probe(families, status, outcomes);
   for (const auto& [name, service] : facts.config.services) {
