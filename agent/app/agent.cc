@@ -209,7 +209,7 @@ base::Result<> Agent::open_sockets() {
 base::Result<> Agent::open_server() {
   LoopSide side;
   side.heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
-    if (!verdicts_.knows(service))
+    if (!health_table_.knows(service))
       return base::fail(base::Kind::not_found,
                         fmt::format("there is no service '{}' in {}", service, options_.config_file));
     heartbeats_.beat(service, failed, std::move(text));
@@ -219,7 +219,7 @@ base::Result<> Agent::open_server() {
     probe_endpoint_.run(question, std::move(done));
   };
   side.reload = [this] { return reload(); };
-  open_recovery_desk(side, verdicts_, *dispatcher_, options_.config_file, [this] { changed(); });
+  open_recovery_desk(side, health_table_, *dispatcher_, options_.config_file, [this] { changed(); });
   open_silence_desk(side, *silences_, [this] { publish(); });
   slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
   backend_ = std::make_unique<Backend>(loop_, store_, std::move(side), [this] { return self_.collect(); });
@@ -273,11 +273,11 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
   if (run.outcome.left_out > 0) self_.probe_samples_left_out(spec.service, spec.name, run.outcome.left_out);
   self_.probe_lag(run.lateness);
   blind_probes_.saw(spec, run.outcome, loop_.now());
-  if (const auto start = verdicts_.new_start(run))
+  if (const auto start = health_table_.new_start(run))
     schedule_->service_started(spec.service, loop_.now() - (now - *start));
   const model::Health health = schedule_->service_health(spec.service);
   samples_.append_service(spec.service, health, now);
-  if (const auto change = verdicts_.update(run, health, loop_.now(), now)) {
+  if (const auto change = health_table_.update(run, health, loop_.now(), now)) {
     log::info(fmt::format("service is {}", model::to_string(health)),
               {{"service", spec.service}, {"text", change->text}});
     traffic_controller_->on_health(spec.service, health, change->text);
@@ -291,7 +291,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
 void Agent::on_probe_change(const model::HealthChange& change, const probe::Run& run) {
   if (change.to == model::Health::down) {
     const std::string source = run.event ? run.event->source : "probe";
-    const base::Duration latency = verdicts_.detection_latency(run, loop_.now());
+    const base::Duration latency = health_table_.detection_latency(run, loop_.now());
     self_.detected(source, latency);
     log::warn("probe is down", {{"service", change.service},
                                 {"probe", change.probe},
@@ -356,7 +356,7 @@ void Agent::apply(Loaded loaded) {
     log::error("parts of the configuration have mistakes and are left out; the rest runs",
                {{"mistakes", loaded.left_out}});
   }
-  verdicts_.keep_only(config_.services, config_page_.loaded);
+  health_table_.keep_only(config_.services, config_page_.loaded);
   notifications_->replace(std::move(loaded.receivers));
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
@@ -365,7 +365,7 @@ void Agent::apply(Loaded loaded) {
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
   traffic_controller_->replace(std::move(loaded.traffic));
-  for (const auto& [name, known] : verdicts_.all()) traffic_controller_->on_health(name, known.health, known.text);
+  for (const auto& [name, known] : health_table_.all()) traffic_controller_->on_health(name, known.health, known.text);
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   dispatcher_->know_alerts(alert_names(*rules_));
@@ -443,7 +443,7 @@ void Agent::publish() {
 
 SnapshotFacts Agent::facts() const {
   SnapshotFacts facts{config_,
-                      verdicts_.all(),
+                      health_table_.all(),
                       schedule_->statuses(),
                       dispatcher_->statuses(),
                       dispatcher_->reports(),

@@ -16,10 +16,10 @@
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
 #include "app/samples.h"
+#include "app/service_health_table.h"
 #include "app/service_view.h"
 #include "app/snapshot_builder.h"
 #include "app/store_watch.h"
-#include "app/verdicts.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
@@ -113,9 +113,9 @@ class Agent final {
   std::unique_ptr<notify::Notifications> notifications_;
   bool settled_ = false;  // notifications_ knows what the rules know
   std::unique_ptr<recover::TrafficController> traffic_controller_;
-  Verdicts verdicts_;
+  ServiceHealthTable health_table_;
   std::unique_ptr<probe::Schedule> schedule_;
-  ServiceView service_view_{verdicts_, loop_, schedule_};
+  ServiceView service_view_{health_table_, loop_, schedule_};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};

@@ -63,7 +63,7 @@ void Agent::rediscover() {
   for (const probe::Status& status : statuses)
     if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
   for (const auto& [service, name] : gone)
-    if (schedule_->service_health(service) == model::Health::unknown) verdicts_.forget(service, loop_.wall_now());
+    if (schedule_->service_health(service) == model::Health::unknown) health_table_.forget(service, loop_.wall_now());
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
   publish();  // at once: a query sees the new labels from here on, and a list of probes must not be behind it
@@ -80,7 +80,7 @@ void Agent::forget_missing(const Loaded& next) {
   std::set<std::string> services, receivers;
   for (const auto& [name, service] : next.config.services) services.insert(name);
   for (const notify::ReceiverSpec& receiver : next.receivers) receivers.insert(receiver.name);
-  for (const auto& [name, health] : verdicts_.all())
+  for (const auto& [name, health] : health_table_.all())
     if (!services.contains(name)) self_.forget_service(name);
   for (const notify::ReceiverStatus& receiver : notifications_->statuses())
     if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);

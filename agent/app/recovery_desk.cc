@@ -11,10 +11,10 @@ namespace app {
 namespace log = base::log;
 
 // What a person changed is logged once it is durable; a refusal is the answer, and in the log of the admin socket.
-void open_recovery_desk(LoopSide& side, const Verdicts& verdicts, recover::Dispatcher& dispatcher,
+void open_recovery_desk(LoopSide& side, const ServiceHealthTable& health_table, recover::Dispatcher& dispatcher,
                         const std::string& config_file, std::function<void()> changed) {
-  const auto unknown = [&verdicts, &config_file](const std::string& service) -> base::Result<> {
-    if (verdicts.knows(service)) return {};
+  const auto unknown = [&health_table, &config_file](const std::string& service) -> base::Result<> {
+    if (health_table.knows(service)) return {};
     return base::fail(base::Kind::not_found, fmt::format("there is no service '{}' in {}", service, config_file));
   };
   side.begin_maintenance = [=, &dispatcher](const std::string& service, base::Millis length, const std::string& comment,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "app/verdicts.h"
+#include "app/service_health_table.h"
 #include "loop/scheduler.h"
 #include "model/self_check.h"
 #include "probe/schedule.h"
@@ -17,16 +17,16 @@ namespace app {
 class ServiceView final : public recover::ServiceView {
  public:
   // The schedule comes later than what is asked of it.
-  ServiceView(const Verdicts& verdicts, const loop::Scheduler& scheduler,
+  ServiceView(const ServiceHealthTable& health_table, const loop::Scheduler& scheduler,
               const std::unique_ptr<probe::Schedule>& schedule)
-      : verdicts_(verdicts), scheduler_(scheduler), schedule_(schedule) {}
+      : health_table_(health_table), scheduler_(scheduler), schedule_(schedule) {}
 
   // Each second: `longest_turn` of the loop since the last time. Logs what makes the agent doubt.
   void look(base::Duration longest_turn);
 
-  model::Health service_health(const std::string& service) const override { return verdicts_.health(service); }
+  model::Health service_health(const std::string& service) const override { return health_table_.health(service); }
   std::optional<base::Duration> service_uptime(const std::string& service) const override {
-    return verdicts_.uptime(service, scheduler_.wall_now());
+    return health_table_.uptime(service, scheduler_.wall_now());
   }
   model::Health latest(const std::string& service) const override { return schedule_->latest_health(service); }
   std::vector<std::string> probe_now(const std::string& service) override {
@@ -35,7 +35,7 @@ class ServiceView final : public recover::ServiceView {
   std::vector<model::Impairment> impairments() const override { return self_check_.held(scheduler_.now()); }
 
  private:
-  const Verdicts& verdicts_;
+  const ServiceHealthTable& health_table_;
   const loop::Scheduler& scheduler_;
   const std::unique_ptr<probe::Schedule>& schedule_;
   model::SelfCheck self_check_;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "app/loaded.h"
-#include "app/verdicts.h"
+#include "app/service_health_table.h"
 #include "notify/notifications.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"

@@ -1,4 +1,4 @@
-#include "app/verdicts.h"
+#include "app/service_health_table.h"
 
 #include <doctest/doctest.h>
 
@@ -15,23 +15,23 @@ struct Order {
     spec.service = "order";
     spec.name = "http";
     run.spec = &spec;
-    verdicts.keep_only({{"order", {}}}, wall(0));
+    health_table.keep_only({{"order", {}}}, wall(0));
   }
   std::optional<model::HealthChange> found(model::Outcome outcome, Health health, base::Instant now = kNow) {
     run.outcome = std::move(outcome);
-    return verdicts.update(run, health, now, wall(1));
+    return health_table.update(run, health, now, wall(1));
   }
   probe::Spec spec;
   probe::Run run;
-  app::Verdicts verdicts;
+  app::ServiceHealthTable health_table;
 };
 
 }  // namespace
 
 TEST_CASE("a change says what it was before and which probe found what") {
   Order order;
-  CHECK(order.verdicts.health("order") == Health::unknown);
-  CHECK(order.verdicts.all().at("order").text == "no probe has run yet");
+  CHECK(order.health_table.health("order") == Health::unknown);
+  CHECK(order.health_table.all().at("order").text == "no probe has run yet");
   const auto up = order.found(model::Outcome::success("200"), Health::up);
   REQUIRE(up.has_value());
   CHECK(up->from == Health::unknown);
@@ -41,7 +41,7 @@ TEST_CASE("a change says what it was before and which probe found what") {
   REQUIRE(down.has_value());
   CHECK(down->reason == model::Reason::refused);
   CHECK(down->text == "http: connection refused");
-  CHECK(order.verdicts.health("order") == Health::down);
+  CHECK(order.health_table.health("order") == Health::down);
 }
 
 TEST_CASE("a failure is measured from its first run, or from the event that told of it") {
@@ -50,28 +50,28 @@ TEST_CASE("a failure is measured from its first run, or from the event that told
   failure.took = 300ms;
   order.found(failure, Health::up, kNow);
   order.found(failure, Health::down, kNow + 1s);
-  CHECK(order.verdicts.detection_latency(order.run, kNow + 1s) == 1300ms);
+  CHECK(order.health_table.detection_latency(order.run, kNow + 1s) == 1300ms);
   order.run.event = probe::Event{"pidfd", "gone", kNow + 999ms};
-  CHECK(order.verdicts.detection_latency(order.run, kNow + 1s) == 1ms);
+  CHECK(order.health_table.detection_latency(order.run, kNow + 1s) == 1ms);
 }
 
 TEST_CASE("the uptime of a service is as old as its process, and unknown until it was measured") {
   Order order;
-  CHECK_FALSE(order.verdicts.uptime("order", wall(100)).has_value());
+  CHECK_FALSE(order.health_table.uptime("order", wall(100)).has_value());
   model::Outcome outcome = model::Outcome::success("running");
   outcome.measurements.push_back({"probe_process_start_time_seconds", 40, {}});
   order.run.outcome = outcome;
-  CHECK(order.verdicts.new_start(order.run) == wall(40));
-  CHECK_FALSE(order.verdicts.new_start(order.run).has_value());
-  CHECK(order.verdicts.uptime("order", wall(100)) == base::Duration(60s));
+  CHECK(order.health_table.new_start(order.run) == wall(40));
+  CHECK_FALSE(order.health_table.new_start(order.run).has_value());
+  CHECK(order.health_table.uptime("order", wall(100)) == base::Duration(60s));
 }
 
 TEST_CASE("a reload keeps what is known of the services that stay") {
   Order order;
   order.found(model::Outcome::success("200"), Health::up);
-  order.verdicts.keep_only({{"order", {}}, {"redis", {}}}, wall(5));
-  CHECK(order.verdicts.health("order") == Health::up);
-  CHECK(order.verdicts.health("redis") == Health::unknown);
-  order.verdicts.keep_only({{"redis", {}}}, wall(6));
-  CHECK_FALSE(order.verdicts.knows("order"));
+  order.health_table.keep_only({{"order", {}}, {"redis", {}}}, wall(5));
+  CHECK(order.health_table.health("order") == Health::up);
+  CHECK(order.health_table.health("redis") == Health::unknown);
+  order.health_table.keep_only({{"redis", {}}}, wall(6));
+  CHECK_FALSE(order.health_table.knows("order"));
 }

@@ -22,7 +22,7 @@ struct ServiceHealth {
   std::string text;
 };
 
-class Verdicts {
+class ServiceHealthTable {
  public:
   using Services = std::vector<std::pair<std::string, config::Service>>;
 

@@ -1,4 +1,4 @@
-#include "app/verdicts.h"
+#include "app/service_health_table.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ std::optional<base::WallTime> start_time_in(const model::Outcome& outcome) {
 
 }  // namespace
 
-void Verdicts::keep_only(const Services& services, base::WallTime now) {
+void ServiceHealthTable::keep_only(const Services& services, base::WallTime now) {
   std::map<std::string, ServiceHealth> kept;
   for (const auto& [name, service] : services)
     if (const auto known = services_.find(name); known != services_.end()) kept.insert(*known);
@@ -26,15 +26,15 @@ void Verdicts::keep_only(const Services& services, base::WallTime now) {
   std::erase_if(failing_since_, [&](const auto& entry) { return !services_.contains(entry.first.first); });
 }
 
-void Verdicts::forget(const std::string& service, base::WallTime now) {
+void ServiceHealthTable::forget(const std::string& service, base::WallTime now) {
   const auto known = services_.find(service);
   if (known == services_.end() || known->second.health == model::Health::unknown) return;
   known->second = {model::Health::unknown, now, model::Reason::none, "it has no probe any more"};
   std::erase_if(failing_since_, [&](const auto& entry) { return entry.first.first == service; });
 }
 
-std::optional<model::HealthChange> Verdicts::update(const probe::Run& run, model::Health health, base::Instant now,
-                                                    base::WallTime wall_now) {
+std::optional<model::HealthChange> ServiceHealthTable::update(const probe::Run& run, model::Health health,
+                                                              base::Instant now, base::WallTime wall_now) {
   const std::string& service = run.spec->service;
   const std::pair key{service, run.spec->name};
   if (run.outcome.up) failing_since_.erase(key);
@@ -50,25 +50,25 @@ std::optional<model::HealthChange> Verdicts::update(const probe::Run& run, model
   return change;
 }
 
-std::optional<base::WallTime> Verdicts::new_start(const probe::Run& run) {
+std::optional<base::WallTime> ServiceHealthTable::new_start(const probe::Run& run) {
   const auto started = start_time_in(run.outcome);
   if (!started) return std::nullopt;
   base::WallTime& known = started_[{run.spec->service, run.spec->name}];
   return std::exchange(known, *started) == *started ? std::nullopt : started;
 }
 
-base::Duration Verdicts::detection_latency(const probe::Run& run, base::Instant now) const {
+base::Duration ServiceHealthTable::detection_latency(const probe::Run& run, base::Instant now) const {
   if (run.event) return now - run.event->noticed;
   const auto since = failing_since_.find({run.spec->service, run.spec->name});
   return since == failing_since_.end() ? base::Duration{0} : now - since->second;
 }
 
-model::Health Verdicts::health(const std::string& service) const {
+model::Health ServiceHealthTable::health(const std::string& service) const {
   const auto found = services_.find(service);
   return found == services_.end() ? model::Health::unknown : found->second.health;
 }
 
-std::optional<base::Duration> Verdicts::uptime(const std::string& service, base::WallTime now) const {
+std::optional<base::Duration> ServiceHealthTable::uptime(const std::string& service, base::WallTime now) const {
   std::optional<base::WallTime> latest;
   for (auto at = started_.lower_bound({service, ""}); at != started_.end() && at->first.first == service; ++at)
     latest = std::max(latest.value_or(at->second), at->second);
