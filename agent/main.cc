@@ -11,7 +11,7 @@
 
 #include "app/agent.h"
 #include "app/check.h"
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/terminal.h"
@@ -42,7 +42,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   base::give_back_large_blocks();
   loop::block_signals();
   config::Errors errors;
-  app::Loaded loaded = app::load(options.config_file, errors);
+  app::LoadedConfig loaded = app::load(options.config_file, errors);
   const std::string mistakes = errors.text();
   app::leave_out_mistakes(options.config_file, loaded, errors);
   if (!errors.empty()) {

@@ -77,7 +77,7 @@ Agent::~Agent() {
   server_.reset();
 }
 
-base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, Loaded loaded) {
+base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedConfig loaded) {
   std::unique_ptr<Agent> agent(new Agent(std::move(options), loaded.config));
   TRY_VOID(agent->open_state());
   agent->make_rules();
@@ -335,7 +335,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
 
 // ---- reload, upkeep, snapshots ----
 
-void Agent::apply(Loaded loaded) {
+void Agent::apply(LoadedConfig loaded) {
   discoveries_.replace(std::move(loaded.discoveries), loaded.probes);
   for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
   if (loaded.probes.empty())

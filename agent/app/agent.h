@@ -11,7 +11,7 @@
 #include "app/backend.h"
 #include "app/blind_probes.h"
 #include "app/discoveries.h"
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 #include "app/options.h"
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
@@ -48,7 +48,7 @@ namespace app {
 class Agent final {
  public:
   // Everything that can fail at start fails here, with a text that says what to do.
-  static base::Result<std::unique_ptr<Agent>> start(AgentOptions options, Loaded loaded);
+  static base::Result<std::unique_ptr<Agent>> start(AgentOptions options, LoadedConfig loaded);
   ~Agent();
 
   int port() const { return server_->port(); }
@@ -73,9 +73,9 @@ class Agent final {
   void on_report(const model::RecoveryReport& report);
 
   base::Result<> reload();
-  void apply(Loaded loaded);
+  void apply(LoadedConfig loaded);
   void rediscover();
-  void forget_missing(const Loaded& next);
+  void forget_missing(const LoadedConfig& next);
   void scrape_self();
   void look_at_loop();
   void look_at_state();

@@ -25,7 +25,7 @@ base::Result<> Agent::reload() {
       fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
   config::Errors errors;
-  Loaded loaded = load(options_.config_file, errors);
+  LoadedConfig loaded = load(options_.config_file, errors);
   os::notify_systemd("READY=1");
   config_page_.last_reload_ok = errors.empty();
   config_page_.last_reload_error = errors.short_text();
@@ -69,7 +69,7 @@ void Agent::rediscover() {
   publish();  // at once: a query sees the new labels from here on, and a list of probes must not be behind it
 }
 
-void Agent::forget_missing(const Loaded& next) {
+void Agent::forget_missing(const LoadedConfig& next) {
   std::set<std::pair<std::string, std::string>> probes;
   for (const probe::Spec& spec : next.probes) probes.emplace(spec.service, spec.name);
   for (const probe::Status& status : schedule_->statuses()) {

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
 #include "base/file.h"
@@ -38,7 +38,7 @@ std::string count(std::size_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
-bool loaded_well(const std::string& file, Loaded& out) {
+bool loaded_well(const std::string& file, LoadedConfig& out) {
   config::Errors errors;
   out = load(file, errors);
   for (const std::string& warning : errors.warnings()) base::print(stderr, "{} (warning)\n", warning);
@@ -55,7 +55,7 @@ std::string all_mistakes(const discover::FileStatus& list) {
 }
 
 // What the lists of targets say now, as the agent would probe it. The errors of the lists, a line each.
-std::string add_discovered(Loaded& loaded) {
+std::string add_discovered(LoadedConfig& loaded) {
   base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // what is wrong is returned
   loop::EventLoop loop;
   os::FolderWatch folders(loop);
@@ -80,7 +80,7 @@ base::Result<probe::Spec> find_spec(const std::string& config_file, const std::v
   }
   const std::string file = config_file.empty() ? "/etc/fettle/fettle.yml" : config_file;
   config::Errors errors;
-  Loaded loaded = load(file, errors);
+  LoadedConfig loaded = load(file, errors);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   const std::string broken_lists = add_discovered(loaded);
   std::string known;
@@ -108,7 +108,7 @@ void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
 }  // namespace
 
 int check_config(const std::string& file, const rules::CheckOptions& options) {
-  Loaded loaded;
+  LoadedConfig loaded;
   if (!loaded_well(file, loaded)) return 1;
   std::size_t rules = 0;
   for (const rules::CompiledGroupPtr& group : loaded.groups) rules += rules::rule_count(*group);
@@ -136,7 +136,7 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
 
 int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options) {
   if (config_file.empty()) return rules::check_rules(files, options, stdout, stderr);
-  Loaded loaded;
+  LoadedConfig loaded;
   if (!loaded_well(config_file, loaded)) return 1;
   const rules::SeriesSources sources = series_sources(loaded);
   options.sources = &sources;
@@ -165,7 +165,7 @@ int print_reference() {
 }
 
 int print_polkit(const std::string& file) {
-  Loaded loaded;
+  LoadedConfig loaded;
   if (!loaded_well(file, loaded)) return 1;
   std::vector<recover::SystemdJob> jobs;
   for (const auto& plan : loaded.plans)

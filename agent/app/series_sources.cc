@@ -25,7 +25,7 @@ rules::SeriesSource source_of(const probe::Spec& spec, const model::Labels& targ
 }
 
 // The page as it is when every service is up, every probe has run and every plan is there.
-std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
+std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
   std::map<std::string, ServiceHealth> services;
   std::vector<probe::Status> probes;
   std::vector<recover::PlanStatus> plans;
@@ -60,7 +60,7 @@ std::vector<model::MetricFamily> whole_page(const Loaded& loaded) {
 
 }  // namespace
 
-rules::SeriesSources series_sources(const Loaded& loaded) {
+rules::SeriesSources series_sources(const LoadedConfig& loaded) {
   rules::SeriesSources sources;
   const model::Labels target = target_labels(loaded.config.global);
   for (const probe::Spec& spec : loaded.probes) sources.add(source_of(spec, target));

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 #include "app/service_health_table.h"
 #include "notify/notifications.h"
 #include "probe/schedule.h"

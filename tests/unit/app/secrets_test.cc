@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
 #include "notify/registry.h"

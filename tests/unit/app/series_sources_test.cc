@@ -12,13 +12,13 @@
 
 namespace {
 
-app::Loaded load(const std::string& text) {
+app::LoadedConfig load(const std::string& text) {
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-sources-XXXXXX").string();
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
   const std::string file = folder + "/fettle.yml";
   REQUIRE(base::write_file_atomically(file, text).has_value());
   config::Errors errors;
-  app::Loaded loaded = app::load(file, errors);
+  app::LoadedConfig loaded = app::load(file, errors);
   std::filesystem::remove_all(folder);
   REQUIRE_MESSAGE(errors.empty(), errors.text());
   return loaded;
@@ -47,7 +47,7 @@ constexpr char kEdge[] = R"(
 }  // namespace
 
 TEST_CASE("what can exist follows from the probes, the page and their labels") {
-  const app::Loaded loaded = load(kShop);
+  const app::LoadedConfig loaded = load(kShop);
   const rules::SeriesSources sources = app::series_sources(loaded);
   const auto can = [&](const char* selector) { return sources.can_make(*promql::parse_matchers(selector)); };
   for (const char* selector :

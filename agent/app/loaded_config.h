@@ -20,7 +20,7 @@
 
 namespace app {
 
-struct Loaded {
+struct LoadedConfig {
   config::AgentConfig config;  // node, instance and evaluation_interval filled in
   std::vector<probe::Spec> probes;
   probe::Limits limits;
@@ -38,10 +38,10 @@ promql::Compat compat_of(const config::AgentConfig& config);
 promql::EngineOptions engine_options(const AgentOptions& options, const config::AgentConfig& config);
 
 // Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
-Loaded load(const std::string& file, config::Errors& errors);
+LoadedConfig load(const std::string& file, config::Errors& errors);
 
 // For a start, when no older configuration can go on: leaves out the services, receivers and files that have mistakes,
 // and takes these out of `errors`. What stays there (the file itself, what holds for all services) cannot be left out.
-void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors& errors);
+void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::Errors& errors);
 
 }  // namespace app

@@ -1,4 +1,4 @@
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -55,7 +55,7 @@ std::vector<config::RuleGroup> load_rule_files(const std::vector<std::string>& p
 }
 
 // A slip in the name of an alert would leave a plan asleep for ever. Its rule file may come later.
-void warn_of_unknown_alerts(const Loaded& loaded, const std::vector<config::RuleGroup>& groups,
+void warn_of_unknown_alerts(const LoadedConfig& loaded, const std::vector<config::RuleGroup>& groups,
                             config::Errors& errors) {
   std::vector<std::string> alerts;
   for (const config::RuleGroup& group : groups)
@@ -90,8 +90,8 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
   return out;
 }
 
-Loaded load(const std::string& file, config::Errors& errors) {
-  Loaded loaded;
+LoadedConfig load(const std::string& file, config::Errors& errors) {
+  LoadedConfig loaded;
   loaded.config = config::load_agent_config(file, errors);
   fill_in(loaded.config.global);
   loaded.limits = probe::parse_limits(loaded.config.global.probes_at_once, half_of_open_files(), errors);
@@ -127,7 +127,7 @@ Loaded load(const std::string& file, config::Errors& errors) {
   return loaded;
 }
 
-void leave_out_mistakes(const std::string& file, Loaded& loaded, config::Errors& errors) {
+void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::Errors& errors) {
   std::string all = errors.short_text();
   const std::size_t before = errors.size();
   std::erase_if(loaded.config.services, [&](const auto& service) {

@@ -1,4 +1,4 @@
-#include "app/loaded.h"
+#include "app/loaded_config.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ class Folder {
       std::filesystem::temp_directory_path() / ("fettle-loaded-" + std::to_string(::getpid()));
 };
 
-std::vector<std::string> services(const app::Loaded& loaded) {
+std::vector<std::string> services(const app::LoadedConfig& loaded) {
   std::vector<std::string> out;
   for (const auto& [name, service] : loaded.config.services) out.push_back(name);
   return out;
@@ -61,7 +61,7 @@ receivers:
   - {name: bad, webhook: {uri: "http://127.0.0.1:1/"}}
 )");
   config::Errors errors;
-  app::Loaded loaded = app::load(file, errors);
+  app::LoadedConfig loaded = app::load(file, errors);
   CHECK_FALSE(errors.empty());
   const std::string text = errors.text();
   app::leave_out_mistakes(file, loaded, errors);
@@ -94,7 +94,7 @@ services:
     probes: [{name: s, type: tls, host: 127.0.0.1, port: 1, tls_config: {ca_file: /none/late.pem}}]
 )");
   config::Errors errors;
-  const app::Loaded loaded = app::load(file, errors);
+  const app::LoadedConfig loaded = app::load(file, errors);
   CHECK(errors.text() == "");
   CHECK(loaded.probes.size() == 1);
   CHECK(errors.warnings() ==
@@ -132,7 +132,7 @@ TEST_CASE("what holds for all services cannot be left out") {
     CAPTURE(text);
     const std::string file = folder.write("fettle.yml", text);
     config::Errors errors;
-    app::Loaded loaded = app::load(file, errors);
+    app::LoadedConfig loaded = app::load(file, errors);
     app::leave_out_mistakes(file, loaded, errors);
     CHECK_FALSE(errors.empty());
     CHECK(loaded.left_out == "");
