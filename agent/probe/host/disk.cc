@@ -9,7 +9,7 @@
 
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
-#include "probe/host/look_aside.h"
+#include "probe/host/run_blocking.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
 
@@ -116,7 +116,7 @@ class DiskProbe final : public Probe {
   DiskProbe(const Context& context, const std::string& name, const DiskSettings& settings)
       : context_(context), name_(name), settings_(settings) {}
   void start(base::Instant, Done done) override {
-    looking_ = look_aside(
+    looking_ = run_blocking(
         context_, name_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
   }
 

@@ -13,7 +13,7 @@
 #include "base/unique_fd.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
-#include "probe/host/look_aside.h"
+#include "probe/host/run_blocking.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
 
@@ -207,7 +207,7 @@ class FileProbe final : public Probe {
       : context_(context), name_(name), settings_(std::move(settings)) {}
   void start(base::Instant, Done done) override {
     looking_ =
-        look_aside(context_, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
+        run_blocking(context_, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
   }
 
  private:

@@ -14,8 +14,8 @@ namespace probe {
 // `look` runs on a thread of its own and owns what it needs; `done` comes on the loop with what it found. While the
 // probe's last look at the path has not come back, the next fails as read_timeout, and as agent_overloaded if too many
 // are out. `probe` names who looks: what another probe does with the same path is nothing to this one.
-inline loop::Handle look_aside(const Context& context, const std::string& probe, const std::string& path,
-                               std::function<model::Outcome()> look, Done done) {
+inline loop::Handle run_blocking(const Context& context, const std::string& probe, const std::string& path,
+                                 std::function<model::Outcome()> look, Done done) {
   const auto found = std::make_shared<model::Outcome>();
   return context.blocking_pool.run(
       {probe, path}, [found, look = std::move(look)] { *found = look(); },
