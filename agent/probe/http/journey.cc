@@ -8,7 +8,7 @@
 #include "encoding/url.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/http/cookie_jar.h"
 #include "probe/http/journey_step.h"
 #include "probe/own_fault.h"

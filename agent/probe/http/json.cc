@@ -8,7 +8,7 @@
 
 #include "encoding/url.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/http/fetch.h"
 #include "probe/http/json_check.h"
 #include "probe/registry.h"

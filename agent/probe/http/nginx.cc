@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/http/fetch.h"
 #include "probe/registry.h"
 

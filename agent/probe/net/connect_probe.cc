@@ -20,25 +20,26 @@ void ConnectProbe::on_connected(net::Connected connected) {
   if (!connected_.stream)
     return finish(Outcome::failure(connected_.failure.reason, std::move(connected_.failure.text)));
   if (settings_.turns.empty()) return finish(Outcome::success(""));
-  dialogue_ = std::make_unique<Dialogue>(settings_.turns, std::move(connected_.stream), settings_.starttls,
-                                         settings_.starttls && !settings_.starttls->settings().server_name.empty()
-                                             ? settings_.starttls->settings().server_name
-                                             : settings_.dial.host,
-                                         [this](Outcome outcome) { finish(std::move(outcome)); });
-  dialogue_->start();
+  query_response_ =
+      std::make_unique<QueryResponse>(settings_.turns, std::move(connected_.stream), settings_.starttls,
+                                      settings_.starttls && !settings_.starttls->settings().server_name.empty()
+                                          ? settings_.starttls->settings().server_name
+                                          : settings_.dial.host,
+                                      [this](Outcome outcome) { finish(std::move(outcome)); });
+  query_response_->start();
 }
 
 void ConnectProbe::finish(Outcome outcome) {
-  const net::Stream* stream = dialogue_ ? &dialogue_->stream() : connected_.stream.get();
+  const net::Stream* stream = query_response_ ? &query_response_->stream() : connected_.stream.get();
   if (outcome.up) outcome.text = (settings_.turns.empty() ? "connected to " : "talked to ") + settings_.target;
   const bool mismatch = outcome.reason == Reason::body_mismatch;
-  const bool bytes = mismatch && dialogue_ && dialogue_->bytes_missing();
+  const bool bytes = mismatch && query_response_ && query_response_->bytes_missing();
   outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch && !bytes ? 1.0 : 0.0, {}});
   const bool bytes_expected = std::any_of(settings_.turns.begin(), settings_.turns.end(),
                                           [](const Turn& turn) { return !turn.expect_bytes.empty(); });
   if (bytes_expected) outcome.measurements.push_back({"probe_failed_due_to_bytes", bytes ? 1.0 : 0.0, {}});
-  if (dialogue_)
-    for (auto& measurement : dialogue_->take_learnt()) outcome.measurements.push_back(std::move(measurement));
+  if (query_response_)
+    for (auto& measurement : query_response_->take_learnt()) outcome.measurements.push_back(std::move(measurement));
   measure_address(connected_.address, connected_.phases, outcome.measurements);
   const net::PeerChain* chain = stream ? stream->peer_chain() : nullptr;
   if (!chain && connected_.tls_seen) chain = &connected_.chain;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "probe/net/dialogue.h"
+#include "probe/net/query_response.h"
 #include "probe/probe.h"
 
 namespace probe {
@@ -35,7 +35,7 @@ class ConnectProbe : public Probe {
   Done done_;
   net::Connected connected_;
   loop::Handle connecting_;
-  std::unique_ptr<Dialogue> dialogue_;
+  std::unique_ptr<QueryResponse> query_response_;
 };
 
 }  // namespace probe

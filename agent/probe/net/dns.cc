@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "config/request.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/net/dns_message.h"
 #include "probe/registry.h"
@@ -143,10 +143,10 @@ struct Prepared {
   std::string target;
 };
 
-class DnsProbe final : public Conversation {
+class DnsProbe final : public StreamProbe {
  public:
   DnsProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), prepared_(prepared) {}
+      : StreamProbe(context, prepared.dial), prepared_(prepared) {}
 
  private:
   void connected() override {

@@ -9,8 +9,8 @@
 #include "crypto/hmac.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/net/certificate_age.h"
 #include "probe/registry.h"
@@ -21,7 +21,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct SmtpSettings : ServerSettings, LoginSettings {
+struct SmtpSettings : EndpointSettings, LoginSettings {
   SmtpSettings() { port = 25; }
   bool starttls = false;
   int min_days = 14;
@@ -40,9 +40,9 @@ bool is_mailbox(const std::string& text) {
 const config::Schema<SmtpSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<SmtpSettings>("smtp");
-    add_server_keys(keys, {.port = "Port to connect to: 25, 587 with starttls, 465 with tls.",
-                           .unix_socket = nullptr,
-                           .tls = "Speak TLS from the first byte (smtps)."});
+    add_endpoint_keys(keys, {.port = "Port to connect to: 25, 587 with starttls, 465 with tls.",
+                             .unix_socket = nullptr,
+                             .tls = "Speak TLS from the first byte (smtps)."});
     add_login_keys(keys, Username::optional, "User to log in as, by AUTH PLAIN or LOGIN. Needs tls or starttls.");
     return keys.optional("starttls", &SmtpSettings::starttls, "Go on in TLS after EHLO; refuse to go on without.")
         .optional("min_days", &SmtpSettings::min_days,
@@ -125,12 +125,12 @@ bool has_word(std::string_view words, std::string_view wanted) {
   return false;
 }
 
-using Prepared = ServerTarget<SmtpSettings>;
+using Prepared = EndpointTarget<SmtpSettings>;
 
-class SmtpProbe final : public Conversation {
+class SmtpProbe final : public StreamProbe {
  public:
   SmtpProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), context_(context), prepared_(prepared), settings_(prepared.settings) {}
+      : StreamProbe(context, prepared.dial), context_(context), prepared_(prepared), settings_(prepared.settings) {}
 
  private:
   // The command whose reply is waited for.
@@ -317,7 +317,7 @@ class SmtpProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   if (prepared.settings.starttls) prepared.tls = tls_context(prepared.settings.tls_config, node, path, errors);
   return std::make_unique<PreparedSettings<SmtpProbe, Prepared>>(std::move(prepared));
 }

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "config/request.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 
@@ -54,10 +54,10 @@ struct Prepared {
   std::string target;
 };
 
-class UdpProbe final : public Conversation {
+class UdpProbe final : public StreamProbe {
  public:
   UdpProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), prepared_(prepared) {}
+      : StreamProbe(context, prepared.dial), prepared_(prepared) {}
 
  private:
   void connected() override { say(prepared_.send); }

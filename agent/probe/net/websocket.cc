@@ -12,9 +12,9 @@
 #include "crypto/hmac.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
-#include "probe/net/dialogue.h"
+#include "probe/net/query_response.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
 
@@ -128,10 +128,10 @@ std::string_view header(std::string_view head, std::string_view name) {
   return {};
 }
 
-class WebsocketProbe final : public Conversation {
+class WebsocketProbe final : public StreamProbe {
  public:
   WebsocketProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), scheduler_(context.scheduler), prepared_(prepared) {}
+      : StreamProbe(context, prepared.dial), scheduler_(context.scheduler), prepared_(prepared) {}
 
  private:
   void connected() override {

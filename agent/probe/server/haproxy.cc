@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "config/request.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 
@@ -66,10 +66,10 @@ struct Prepared {
   std::string target;
 };
 
-class HaproxyProbe final : public Conversation {
+class HaproxyProbe final : public StreamProbe {
  public:
   HaproxyProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+      : StreamProbe(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
 
  private:
   struct Backend {

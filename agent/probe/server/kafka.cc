@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "probe/common/big_endian.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 #include "probe/server/kafka_message.h"
@@ -18,12 +18,12 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-// Conversation's limit of what one answer may have, less its size.
+// StreamProbe's limit of what one answer may have, less its size.
 constexpr std::size_t kLargestAnswer = 64 * 1024 - 4;
 // Beyond Kafka's own limit of a request (socket.request.max.bytes) a size is no size.
 constexpr std::size_t kLargestOfKafka = 100 * 1024 * 1024;
 
-struct KafkaSettings : ServerSettings {
+struct KafkaSettings : EndpointSettings {
   KafkaSettings() { port = 9092; }
   bool metadata = false;
   std::vector<std::string> topics;
@@ -33,8 +33,8 @@ struct KafkaSettings : ServerSettings {
 const config::Schema<KafkaSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<KafkaSettings>("kafka");
-    add_server_keys(keys,
-                    {.port = "Port of a listener that wants no login (PLAINTEXT or SSL).", .unix_socket = nullptr});
+    add_endpoint_keys(keys,
+                      {.port = "Port of a listener that wants no login (PLAINTEXT or SSL).", .unix_socket = nullptr});
     return keys
         .optional("metadata", &KafkaSettings::metadata,
                   "Ask for the cluster as well: a controller must be known. On by itself with topics or min_brokers.")
@@ -51,12 +51,12 @@ const config::Schema<KafkaSettings>& schema() {
   return schema;
 }
 
-using Prepared = ServerTarget<KafkaSettings>;
+using Prepared = EndpointTarget<KafkaSettings>;
 
-class KafkaProbe final : public Conversation {
+class KafkaProbe final : public StreamProbe {
  public:
   KafkaProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+      : StreamProbe(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
 
  private:
   void connected() override { say(kafka::api_versions_request(version_, ++correlation_)); }
@@ -173,7 +173,7 @@ class KafkaProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<KafkaProbe, Prepared>>(std::move(prepared));
 }
 

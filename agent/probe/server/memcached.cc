@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 
@@ -16,7 +16,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct MemcachedSettings : ServerSettings {
+struct MemcachedSettings : EndpointSettings {
   MemcachedSettings() { port = 11211; }
   double max_connections_fill = 0.95;
 };
@@ -24,7 +24,7 @@ struct MemcachedSettings : ServerSettings {
 const config::Schema<MemcachedSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<MemcachedSettings>("memcached");
-    add_server_keys(keys);
+    add_endpoint_keys(keys);
     return keys
         .optional("max_connections_fill", &MemcachedSettings::max_connections_fill,
                   "Part of the server's connections that may be taken; above it the run fails with queue_saturated.")
@@ -51,12 +51,12 @@ constexpr std::pair<std::string_view, const char*> kStatistics[] = {
     {"evictions", "probe_memcached_evictions"},
 };
 
-using Prepared = ServerTarget<MemcachedSettings>;
+using Prepared = EndpointTarget<MemcachedSettings>;
 
-class MemcachedProbe final : public Conversation {
+class MemcachedProbe final : public StreamProbe {
  public:
   MemcachedProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+      : StreamProbe(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
 
  private:
   void connected() override { say("version\r\nstats\r\n"); }
@@ -120,7 +120,7 @@ class MemcachedProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<MemcachedProbe, Prepared>>(std::move(prepared));
 }
 

@@ -7,8 +7,8 @@
 #include "crypto/digest.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/registry.h"
 #include "probe/server/mysql_protocol.h"
 #include "probe/server/sql_query.h"
@@ -19,7 +19,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct MysqlSettings : ServerSettings, LoginSettings {
+struct MysqlSettings : EndpointSettings, LoginSettings {
   MysqlSettings() { port = 3306; }
   std::string database;
   bool public_key_retrieval = false;
@@ -31,8 +31,8 @@ struct MysqlSettings : ServerSettings, LoginSettings {
 const config::Schema<MysqlSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<MysqlSettings>("mysql");
-    add_server_keys(keys, {.unix_socket = "Unix socket instead of host and port, such as /run/mysqld/mysqld.sock.",
-                           .tls = "Go on in TLS after the greeting; refuse to go on without."});
+    add_endpoint_keys(keys, {.unix_socket = "Unix socket instead of host and port, such as /run/mysqld/mysqld.sock.",
+                             .tls = "Go on in TLS after the greeting; refuse to go on without."});
     add_login_keys(keys, Username::required, "User to log in as; it needs no rights but to connect.");
     return keys.optional("database", &MysqlSettings::database, "Database to use. Empty: none.")
         .reach(config::Reach::listed)
@@ -54,12 +54,12 @@ const config::Schema<MysqlSettings>& schema() {
   return schema;
 }
 
-using Prepared = ServerTarget<MysqlSettings>;
+using Prepared = EndpointTarget<MysqlSettings>;
 
-class MysqlProbe final : public Conversation {
+class MysqlProbe final : public StreamProbe {
  public:
   MysqlProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {}
+      : StreamProbe(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {}
 
  private:
   enum class Step { greeting, login, giving_up, asking };
@@ -348,7 +348,7 @@ class MysqlProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
   return std::make_unique<PreparedSettings<MysqlProbe, Prepared>>(std::move(prepared));
 }
 

@@ -8,8 +8,8 @@
 #include "crypto/scram.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 #include "probe/server/sql_query.h"
@@ -20,7 +20,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct PostgresSettings : ServerSettings, LoginSettings {
+struct PostgresSettings : EndpointSettings, LoginSettings {
   PostgresSettings() { port = 5432; }
   std::string database;
   std::string role = "any";
@@ -31,9 +31,9 @@ struct PostgresSettings : ServerSettings, LoginSettings {
 const config::Schema<PostgresSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<PostgresSettings>("postgres");
-    add_server_keys(keys,
-                    {.unix_socket = "Unix socket instead of host and port, such as /run/postgresql/.s.PGSQL.5432.",
-                     .tls = "Ask for TLS before anything else; refuse to go on without."});
+    add_endpoint_keys(keys,
+                      {.unix_socket = "Unix socket instead of host and port, such as /run/postgresql/.s.PGSQL.5432.",
+                       .tls = "Ask for TLS before anything else; refuse to go on without."});
     add_login_keys(keys, Username::required, "Role to log in as; it needs no rights but to connect.",
                    "Password of the role.");
     return keys
@@ -83,12 +83,12 @@ std::string field(std::string_view error, char key) {
   return "";
 }
 
-using Prepared = ServerTarget<PostgresSettings>;
+using Prepared = EndpointTarget<PostgresSettings>;
 
-class PostgresProbe final : public Conversation {
+class PostgresProbe final : public StreamProbe {
  public:
   PostgresProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {}
+      : StreamProbe(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {}
 
  private:
   enum class Step { tls_offer, login, asked };
@@ -267,7 +267,7 @@ class PostgresProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::when_agreed, node, path, errors);
   return std::make_unique<PreparedSettings<PostgresProbe, Prepared>>(std::move(prepared));
 }
 

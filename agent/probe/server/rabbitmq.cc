@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 #include "probe/server/amqp_message.h"
@@ -20,7 +20,7 @@ using amqp::Method;
 using model::Outcome;
 using model::Reason;
 
-struct RabbitmqSettings : ServerSettings, LoginSettings {
+struct RabbitmqSettings : EndpointSettings, LoginSettings {
   RabbitmqSettings() { port = 5672; }
   std::string vhost = "/";
   std::vector<std::string> queues;
@@ -31,9 +31,9 @@ struct RabbitmqSettings : ServerSettings, LoginSettings {
 const config::Schema<RabbitmqSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<RabbitmqSettings>("rabbitmq");
-    add_server_keys(keys, {.port = "Port to connect to; 5671 is usual with tls.",
-                           .unix_socket = nullptr,
-                           .tls = "Speak TLS from the first byte."});
+    add_endpoint_keys(keys, {.port = "Port to connect to; 5671 is usual with tls.",
+                             .unix_socket = nullptr,
+                             .tls = "Speak TLS from the first byte."});
     add_login_keys(keys, Username::required,
                    "User to log in as (PLAIN). It needs no permission but for the virtual host.");
     return keys.optional("vhost", &RabbitmqSettings::vhost, "Virtual host to open.")
@@ -61,12 +61,12 @@ const config::Schema<RabbitmqSettings>& schema() {
   return schema;
 }
 
-using Prepared = ServerTarget<RabbitmqSettings>;
+using Prepared = EndpointTarget<RabbitmqSettings>;
 
-class RabbitmqProbe final : public Conversation {
+class RabbitmqProbe final : public StreamProbe {
  public:
   RabbitmqProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+      : StreamProbe(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
 
  private:
   static constexpr std::uint16_t kChannel = 1;
@@ -278,7 +278,7 @@ class RabbitmqProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<RabbitmqProbe, Prepared>>(std::move(prepared));
 }
 

@@ -6,8 +6,8 @@
 
 #include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
-#include "probe/common/conversation.h"
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
+#include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -18,7 +18,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-struct RedisSettings : ServerSettings, LoginSettings {
+struct RedisSettings : EndpointSettings, LoginSettings {
   RedisSettings() { port = 6379; }
   int database = 0;
   std::string role = "any";
@@ -32,7 +32,7 @@ struct RedisSettings : ServerSettings, LoginSettings {
 const config::Schema<RedisSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<RedisSettings>("redis");
-    add_server_keys(keys);
+    add_endpoint_keys(keys);
     add_login_keys(keys, Username::optional, "User of the access list. Empty: the default user.",
                    "Password to log in with.");
     return keys.optional("database", &RedisSettings::database, "Database in which lists and streams are.")
@@ -129,12 +129,12 @@ Outcome judge_error(const std::string& question, const std::string& error) {
   return Outcome::failure(Reason::status_mismatch, question + " was answered with: " + error);
 }
 
-using Prepared = ServerTarget<RedisSettings>;
+using Prepared = EndpointTarget<RedisSettings>;
 
-class RedisProbe final : public Conversation {
+class RedisProbe final : public StreamProbe {
  public:
   RedisProbe(const Context& context, const Prepared& prepared)
-      : Conversation(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
+      : StreamProbe(context, prepared.dial), settings_(prepared.settings), target_(prepared.target) {}
 
  private:
   void connected() override {
@@ -258,7 +258,7 @@ class RedisProbe final : public Conversation {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
-  Prepared prepared = server_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
+  Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
   return std::make_unique<PreparedSettings<RedisProbe, Prepared>>(std::move(prepared));
 }
 

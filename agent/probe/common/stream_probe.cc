@@ -1,4 +1,4 @@
-#include "probe/common/conversation.h"
+#include "probe/common/stream_probe.h"
 
 #include <utility>
 
@@ -22,14 +22,14 @@ std::string label_text(std::string_view bytes) {
   return out;
 }
 
-void Conversation::start(base::Instant deadline, Done done) {
+void StreamProbe::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
   net::Dial dial = dial_;
   dial.deadline = deadline;
   connecting_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connection(std::move(c)); });
 }
 
-void Conversation::on_connection(net::Connected connection) {
+void StreamProbe::on_connection(net::Connected connection) {
   connection_ = std::move(connection);
   if (!connection_.stream)
     return finish(Outcome::failure(connection_.failure.reason, std::move(connection_.failure.text)));
@@ -39,7 +39,7 @@ void Conversation::on_connection(net::Connected connection) {
   connected();
 }
 
-void Conversation::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
+void StreamProbe::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
   if (finished()) return;
   if (failure) return finish(Outcome::failure(failure->reason, failure->text));
   if (bytes.empty() && closed_by_peer()) return;
@@ -52,19 +52,19 @@ void Conversation::on_bytes(std::string_view bytes, const net::StreamFailure* fa
                           peer() + " sent more than " + std::to_string(kUnreadLimit) + " bytes in one answer"));
 }
 
-void Conversation::say(std::string bytes) {
+void StreamProbe::say(std::string bytes) {
   connection_.stream->write(std::move(bytes), [this](const net::StreamFailure* failure) {
     if (failure && !finished()) finish(Outcome::failure(failure->reason, failure->text));
   });
 }
 
-void Conversation::say_last(std::string bytes, Outcome outcome) {
+void StreamProbe::say_last(std::string bytes, Outcome outcome) {
   connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const net::StreamFailure*) {
     if (!finished()) finish(outcome);
   });
 }
 
-void Conversation::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
+void StreamProbe::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
   upgrading_ = true;
   connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const net::StreamFailure* failure) {
     if (finished()) return;
@@ -74,7 +74,7 @@ void Conversation::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
   });
 }
 
-void Conversation::finish(Outcome outcome) {
+void StreamProbe::finish(Outcome outcome) {
   outcome.phases = std::move(connection_.phases);
   if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
   measure(outcome);

@@ -12,7 +12,7 @@
 
 namespace probe {
 
-struct ServerSettings {
+struct EndpointSettings {
   std::string host = "127.0.0.1";
   int port = 0;  // the type's own default
   std::string unix_socket;
@@ -28,19 +28,19 @@ struct LoginSettings {
   bool has_password() const { return !password.empty() || !password_file.empty(); }
 };
 
-struct ServerHelp {
+struct EndpointHelp {
   const char* port = "Port to connect to.";
   const char* unix_socket = "Unix socket to connect to, instead of host and port.";  // null: none is offered
   const char* tls = "Speak TLS after connecting.";
 };
 
-void check_server(const ServerSettings& server, const config::Complain& complain);
+void check_endpoint(const EndpointSettings& server, const config::Complain& complain);
 void check_login(const LoginSettings& login, const config::Complain& complain);
 
-// Add the keys to the schema of a type whose settings are derived from ServerSettings, and from LoginSettings.
+// Add the keys to the schema of a type whose settings are derived from EndpointSettings, and from LoginSettings.
 template <typename T>
-void add_server_keys(config::Schema<T>& schema, const ServerHelp& help = {}) {
-  using Server = ServerSettings;
+void add_endpoint_keys(config::Schema<T>& schema, const EndpointHelp& help = {}) {
+  using Server = EndpointSettings;
   schema.optional("host", static_cast<std::string T::*>(&Server::host), "Name or address to connect to.")
       .reach(config::Reach::listed, config::Place::host)
       .optional("port", static_cast<int T::*>(&Server::port), help.port);
@@ -52,7 +52,7 @@ void add_server_keys(config::Schema<T>& schema, const ServerHelp& help = {}) {
                 "How to speak TLS.")
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Server::ip_protocol), "Addresses to use: any, ip4 or ip6.")
       .reach(config::Reach::listed)
-      .check([](const T& settings, const config::Complain& complain) { check_server(settings, complain); });
+      .check([](const T& settings, const config::Complain& complain) { check_endpoint(settings, complain); });
 }
 
 enum class Username { optional, required };
@@ -77,22 +77,22 @@ void add_login_keys(config::Schema<T>& schema, Username username, const char* us
 
 // What is the same for all runs.
 template <typename T>
-struct ServerTarget {
+struct EndpointTarget {
   T settings;
   net::Dial dial;
   std::shared_ptr<net::TlsContext> tls;  // of a type that agrees on TLS first; `dial` has none then
   std::string target;                    // "127.0.0.1:6379", or the socket's path
 };
 
-net::Dial dial_of(const ServerSettings& server);
-std::string target_of(const ServerSettings& server);
+net::Dial dial_of(const EndpointSettings& server);
+std::string target_of(const EndpointSettings& server);
 
 enum class TlsBegins { at_once, when_agreed };
 
 template <typename T>
-ServerTarget<T> server_target(T settings, TlsBegins begins, const config::Node& node, const std::string& path,
-                              config::Errors& errors) {
-  ServerTarget<T> out{std::move(settings), {}, nullptr, ""};
+EndpointTarget<T> endpoint_target(T settings, TlsBegins begins, const config::Node& node, const std::string& path,
+                                  config::Errors& errors) {
+  EndpointTarget<T> out{std::move(settings), {}, nullptr, ""};
   out.dial = dial_of(out.settings);
   out.target = target_of(out.settings);
   if (out.settings.tls)

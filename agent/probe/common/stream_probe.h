@@ -12,10 +12,10 @@ namespace probe {
 
 // A run over one connection. A type says its part in connected() and received() and ends the run with finish();
 // failures of the connection, a peer that closes early and one that never stops are answered here.
-class Conversation : public Probe {
+class StreamProbe : public Probe {
  public:
-  // `dial` lives as long as the Conversation; its deadline is filled in by the run.
-  Conversation(const Context& context, const net::Dial& dial) : context_(context), dial_(dial) {}
+  // `dial` lives as long as the StreamProbe; its deadline is filled in by the run.
+  StreamProbe(const Context& context, const net::Dial& dial) : context_(context), dial_(dial) {}
   void start(base::Instant deadline, Done done) final;
 
  protected:

@@ -1,4 +1,4 @@
-#include "probe/common/server.h"
+#include "probe/common/endpoint.h"
 
 #include <cstdint>
 
@@ -6,7 +6,7 @@
 
 namespace probe {
 
-void check_server(const ServerSettings& server, const config::Complain& complain) {
+void check_endpoint(const EndpointSettings& server, const config::Complain& complain) {
   if (const std::string why = config::host_complaint(server.host); !why.empty()) complain("host", why);
   if (server.port < 1 || server.port > 65535) complain("port", "must be between 1 and 65535");
   if (!server.unix_socket.empty() && server.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
@@ -18,7 +18,7 @@ void check_login(const LoginSettings& login, const config::Complain& complain) {
     complain("password_file", "cannot stand beside password");
 }
 
-net::Dial dial_of(const ServerSettings& server) {
+net::Dial dial_of(const EndpointSettings& server) {
   net::Dial dial;
   dial.unix_path = server.unix_socket;
   dial.host = server.host;
@@ -27,7 +27,7 @@ net::Dial dial_of(const ServerSettings& server) {
   return dial;
 }
 
-std::string target_of(const ServerSettings& server) {
+std::string target_of(const EndpointSettings& server) {
   return server.unix_socket.empty() ? written(server.host, server.port) : server.unix_socket;
 }
 

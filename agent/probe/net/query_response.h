@@ -48,11 +48,11 @@ std::string line_to_send(const Turn& turn, const base::Regex* captures, const st
 
 // One dialogue over a connected stream. `done` comes once, in a later turn unless there is nothing to say; the stream's
 // own deadline ends it. Dropping it closes the stream.
-class Dialogue {
+class QueryResponse {
  public:
-  Dialogue(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
-           std::shared_ptr<net::TlsContext> starttls, std::string server_name,
-           std::function<void(model::Outcome)> done);
+  QueryResponse(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+                std::shared_ptr<net::TlsContext> starttls, std::string server_name,
+                std::function<void(model::Outcome)> done);
   void start();
   const net::Stream& stream() const { return *stream_; }
   // What `labels` of the turns so far have learnt: one probe_expect_info per turn.

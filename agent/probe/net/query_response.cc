@@ -1,4 +1,4 @@
-#include "probe/net/dialogue.h"
+#include "probe/net/query_response.h"
 
 #include <algorithm>
 #include <cctype>
@@ -81,22 +81,22 @@ std::string line_to_send(const Turn& turn, const base::Regex* captures, const st
   return out;
 }
 
-Dialogue::Dialogue(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
-                   std::shared_ptr<net::TlsContext> starttls, std::string server_name,
-                   std::function<void(model::Outcome)> done)
+QueryResponse::QueryResponse(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+                             std::shared_ptr<net::TlsContext> starttls, std::string server_name,
+                             std::function<void(model::Outcome)> done)
     : turns_(turns),
       stream_(std::move(stream)),
       starttls_(std::move(starttls)),
       server_name_(std::move(server_name)),
       done_(std::move(done)) {}
 
-void Dialogue::start() {
+void QueryResponse::start() {
   if (!turns_.empty())
     stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) { on_bytes(bytes, failure); });
   go_on();
 }
 
-void Dialogue::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
+void QueryResponse::on_bytes(std::string_view bytes, const net::StreamFailure* failure) {
   if (!done_) return;
   if (failure) {
     if (failure->reason == Reason::read_timeout && heard_) return on_end();
@@ -113,7 +113,7 @@ void Dialogue::on_bytes(std::string_view bytes, const net::StreamFailure* failur
   go_on();
 }
 
-bool Dialogue::line_came(const Turn& turn) {
+bool QueryResponse::line_came(const Turn& turn) {
   if (!turn.expect.regex) return true;
   while (!received_.empty()) {
     const std::size_t newline = received_.find('\n');
@@ -133,7 +133,7 @@ bool Dialogue::line_came(const Turn& turn) {
   return false;
 }
 
-bool Dialogue::bytes_came(const Turn& turn) {
+bool QueryResponse::bytes_came(const Turn& turn) {
   if (turn.answer != nullptr) {
     const auto size = turn.answer(received_);
     if (!size)
@@ -149,7 +149,7 @@ bool Dialogue::bytes_came(const Turn& turn) {
 }
 
 // `captures` matches the line as a whole: to replace the match is to expand the template.
-void Dialogue::learn(const Turn& turn) {
+void QueryResponse::learn(const Turn& turn) {
   if (turn.labels.empty()) return;
   std::vector<model::Label> labels;
   std::vector<std::string> values;
@@ -161,7 +161,7 @@ void Dialogue::learn(const Turn& turn) {
   learnt_.push_back({"probe_expect_info", 1, model::Labels(labels)});
 }
 
-void Dialogue::go_on() {
+void QueryResponse::go_on() {
   while (done_ && step_ != Step::wait) {
     if (turn_ == turns_.size()) return std::exchange(done_, nullptr)(Outcome::success(""));
     const Turn& turn = turns_[turn_];
@@ -212,7 +212,7 @@ void Dialogue::go_on() {
 }
 
 // Nothing more will come, and the expectation is not met.
-void Dialogue::on_end() {
+void QueryResponse::on_end() {
   if (turn_ == turns_.size()) return;
   if (!heard_) return fail(Reason::closed_early, "closed the connection without a word");
   const Turn& turn = turns_[turn_];
@@ -225,7 +225,7 @@ void Dialogue::on_end() {
        "never sent " + base::shown(turn.expect_bytes) + "; ended with " + base::shown(received_));
 }
 
-void Dialogue::fail(Reason reason, const std::string& text) {
+void QueryResponse::fail(Reason reason, const std::string& text) {
   if (!done_) return;
   Outcome outcome = Outcome::failure(reason, "turn " + std::to_string(turn_ + 1) + ": " + text);
   std::exchange(done_, nullptr)(std::move(outcome));
