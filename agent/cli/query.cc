@@ -68,9 +68,9 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
     data = {{"resultType", "matrix"}, {"result", value_json(promql::Value(std::move(matrix)))}};
   }
   Json answer{{"status", "success"}, {"data", data}};
-  const promql::Remarks remarks = promql::shown(engine.annotations(), options.expr);
-  if (!remarks.warnings.empty()) answer["warnings"] = remarks.warnings;
-  if (!remarks.infos.empty()) answer["infos"] = remarks.infos;
+  const promql::Annotations annotations = promql::format_annotations(engine.annotations(), options.expr);
+  if (!annotations.warnings.empty()) answer["warnings"] = annotations.warnings;
+  if (!annotations.infos.empty()) answer["infos"] = annotations.infos;
   return answer.dump();
 }
 
@@ -127,8 +127,8 @@ int run_query(const QueryOptions& options) {
     Shown out = table_of(parsed.at("data"));
     for (const char* kind : {"warnings", "infos"})
       if (parsed.contains(kind))
-        for (const Json& remark : list_of(parsed, kind))
-          out.err += base::foreign_text(remark.get<std::string>(), 4096) + "\n";
+        for (const Json& annotation : list_of(parsed, kind))
+          out.err += base::foreign_text(annotation.get<std::string>(), 4096) + "\n";
     return out;
   });
   if (!shown) {

@@ -175,7 +175,7 @@ class Quantile final : public Gather {
     double q = 0;
     if (!parameter_->scalar(evaluation, t, q) || !gather(evaluation, t)) return false;
     if (evaluation.v3() && !(q >= 0 && q <= 1))
-      evaluation.remark(
+      evaluation.annotate(
           fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), at_);
     out.clear();
     for (const std::uint32_t id : order_) {

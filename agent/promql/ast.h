@@ -165,7 +165,7 @@ const T& as(const Expr& expr) {
 
 // Without the parentheses around it.
 const Expr& unwrapped(const Expr& expr);
-// Where a remark about this argument points.
+// Where a annotation about this argument points.
 inline std::size_t remark_position(const Expr& arg) { return unwrapped(arg).begin; }
 
 }  // namespace promql

@@ -15,7 +15,7 @@ std::string_view documented(ValueType type) {
 
 class Check {
  public:
-  explicit Check(Syntax& syntax) : syntax_(syntax) {}
+  explicit Check(Parser& parser) : parser_(parser) {}
 
   void visit(const Expr& expr) {
     switch (expr.kind) {
@@ -28,7 +28,7 @@ class Check {
         const Expr& inner = *as<SubqueryExpr>(expr).inner;
         visit(inner);
         if (inner.type != ValueType::vector)
-          syntax_.report(expr.begin, fmt::format("subquery is only allowed on instant vector, got {} instead",
+          parser_.report(expr.begin, fmt::format("subquery is only allowed on instant vector, got {} instead",
                                                  to_string(inner.type)));
         break;
       }
@@ -36,7 +36,7 @@ class Check {
         const Expr& inner = *as<UnaryExpr>(expr).inner;
         visit(inner);
         if (inner.type != ValueType::vector && inner.type != ValueType::scalar)
-          syntax_.report(expr.begin, fmt::format("unary expression only allowed on expressions of type scalar or "
+          parser_.report(expr.begin, fmt::format("unary expression only allowed on expressions of type scalar or "
                                                  "instant vector, got \"{}\"",
                                                  documented(inner.type)));
         break;
@@ -51,7 +51,7 @@ class Check {
   void expect(const Expr& expr, ValueType want, std::string_view context) {
     visit(expr);
     if (expr.type != want)
-      syntax_.report(expr.begin,
+      parser_.report(expr.begin,
                      fmt::format("expected type {} in {}, got {}", documented(want), context, documented(expr.type)));
   }
 
@@ -63,10 +63,10 @@ class Check {
       const model::Matcher& matcher = expr.matchers[i];
       not_empty |= !matcher.matches_empty();
       if (named && matcher.name() == model::kMetricName)
-        syntax_.report(expr.begin, fmt::format("metric name must not be set twice: {} or {}", quote(expr.name),
+        parser_.report(expr.begin, fmt::format("metric name must not be set twice: {} or {}", quote(expr.name),
                                                quote(matcher.value())));
     }
-    if (!named && !not_empty) syntax_.report(expr.begin, "vector selector must contain at least one non-empty matcher");
+    if (!named && !not_empty) parser_.report(expr.begin, "vector selector must contain at least one non-empty matcher");
   }
 
   void aggregate(const AggregateExpr& expr) {
@@ -81,7 +81,7 @@ class Check {
     const int declared = f.arg_count;
     const int given = static_cast<int>(expr.args.size());
     const auto wrong = [&](std::string_view how, int count) {
-      syntax_.report(expr.begin,
+      parser_.report(expr.begin,
                      fmt::format("expected {}{} argument(s) in call to \"{}\", got {}", how, count, f.name, given));
     };
     if (f.variadic == 0) {
@@ -105,33 +105,33 @@ class Check {
     const ValueType left = expr.left->type;
     const ValueType right = expr.right->type;
     if (expr.returns_bool && !is_comparison(expr.op))
-      syntax_.report(expr.op_begin, "bool modifier can only be used on comparison operators");
+      parser_.report(expr.op_begin, "bool modifier can only be used on comparison operators");
     if (is_comparison(expr.op) && !expr.returns_bool && left == ValueType::scalar && right == ValueType::scalar)
-      syntax_.report(expr.op_begin, "comparisons between scalars must use BOOL modifier");
+      parser_.report(expr.op_begin, "comparisons between scalars must use BOOL modifier");
     if (matching.on)
       for (const std::string& label : matching.labels)
         for (const std::string& included : matching.include)
           if (label == included)
-            syntax_.report(expr.op_begin,
+            parser_.report(expr.op_begin,
                            fmt::format("label {} must not occur in ON and GROUP clause at once", quote(label)));
     for (const Expr* side : {expr.left.get(), expr.right.get()})
       if (side->type != ValueType::scalar && side->type != ValueType::vector)
-        syntax_.report(side->begin, "binary expression must contain only scalar and instant vector types");
+        parser_.report(side->begin, "binary expression must contain only scalar and instant vector types");
     if (left != ValueType::vector || right != ValueType::vector) {
-      if (!matching.labels.empty()) syntax_.report(expr.begin, "vector matching only allowed between instant vectors");
+      if (!matching.labels.empty()) parser_.report(expr.begin, "vector matching only allowed between instant vectors");
     } else if (is_set_operator(expr.op) && matching.cardinality != Cardinality::many_to_many) {
-      syntax_.report(expr.begin, fmt::format("no grouping allowed for \"{}\" operation", to_string(expr.op)));
+      parser_.report(expr.begin, fmt::format("no grouping allowed for \"{}\" operation", to_string(expr.op)));
     }
     if ((left == ValueType::scalar || right == ValueType::scalar) && is_set_operator(expr.op))
-      syntax_.report(expr.begin,
+      parser_.report(expr.begin,
                      fmt::format("set operator \"{}\" not allowed in binary scalar expression", to_string(expr.op)));
   }
 
-  Syntax& syntax_;
+  Parser& parser_;
 };
 
 }  // namespace
 
-void check_types(const Expr& expr, Syntax& syntax) { Check(syntax).visit(expr); }
+void check_types(const Expr& expr, Parser& parser) { Check(parser).visit(expr); }
 
 }  // namespace promql

@@ -21,8 +21,8 @@ class NumberNode final : public Node {
   double value_;
 };
 
-// The argument of a function of ranges and the scalars beside it. Remarks about a subquery point at the start of the
-// text: so it is in Prometheus.
+// The argument of a function of ranges and the scalars beside it. Annotations about a subquery point at the start of
+// the text: so it is in Prometheus.
 NodePtr range_call(const CallExpr& expr, const RangeFunction& function) {
   RangeSourcePtr source;
   RangeCallPlaces places;

@@ -29,7 +29,7 @@ struct Plan {
 
 struct Engine::Rep {
   EngineOptions options;
-  std::vector<Remark> annotations;
+  std::vector<Annotation> annotations;
   std::unordered_map<std::uint64_t, Plan> plans;
   std::uint64_t uses = 0;
   std::vector<model::Sample> scratch;
@@ -171,6 +171,6 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
   return all;
 }
 
-const std::vector<Remark>& Engine::annotations() const { return rep_->annotations; }
+const std::vector<Annotation>& Engine::annotations() const { return rep_->annotations; }
 
 }  // namespace promql

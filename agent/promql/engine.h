@@ -11,9 +11,9 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "promql/annotations.h"
 #include "promql/parser.h"
 #include "promql/queryable.h"
-#include "promql/remarks.h"
 #include "promql/value.h"
 
 namespace promql {
@@ -63,8 +63,8 @@ class Engine {
   // At start, start+step … end; always a Matrix, sorted by labels.
   base::Result<Matrix> range(const Expr& expr, const Queryable& data, std::int64_t start, std::int64_t end,
                              std::int64_t step);
-  // Remarks on the last evaluation ("metric might not be a counter …"), each text once. Compat 2 has none.
-  const std::vector<Remark>& annotations() const;
+  // Annotations on the last evaluation ("metric might not be a counter …"), each text once. Compat 2 has none.
+  const std::vector<Annotation>& annotations() const;
 
  private:
   struct Rep;

@@ -11,7 +11,7 @@ constexpr std::size_t kSampleBytes = 24;
 constexpr std::size_t kLabelsBytes = 96;
 constexpr std::size_t kReserveStep = 1024 * 1024;
 constexpr std::size_t kFreeLabels = 16 * 1024 * 1024;
-constexpr std::size_t kMostRemarks = 1000;  // that are counted; the API shows ten
+constexpr std::size_t kMostAnnotations = 1000;  // that are counted; the API shows ten
 
 }  // namespace
 
@@ -71,13 +71,13 @@ bool Evaluation::still_wanted() {
   return !asks || !options->abandoned() || cancelled();
 }
 
-void Evaluation::remark(std::string text, std::size_t begin) {
-  for (Remark& known : *annotations)
+void Evaluation::annotate(std::string text, std::size_t begin) {
+  for (Annotation& known : *annotations)
     if (known.text == text) {
       known.begin = begin;
       return;
     }
-  if (annotations->size() < kMostRemarks) annotations->push_back({std::move(text), begin});
+  if (annotations->size() < kMostAnnotations) annotations->push_back({std::move(text), begin});
 }
 
 Node* Node::adopt(std::unique_ptr<Node> child) {

@@ -61,7 +61,7 @@ struct Steps {
 struct Evaluation {
   const Queryable* data = nullptr;
   const EngineOptions* options = nullptr;
-  std::vector<Remark>* annotations = nullptr;
+  std::vector<Annotation>* annotations = nullptr;
   std::int64_t start = 0;  // of the whole query: @ start()
   std::int64_t end = 0;
   base::Instant deadline{};
@@ -83,7 +83,7 @@ struct Evaluation {
   bool still_wanted();
   bool reserve();
   // `begin` is the byte of the text that it is about. A text that comes again only moves, as it does in Prometheus.
-  void remark(std::string text, std::size_t begin);
+  void annotate(std::string text, std::size_t begin);
 };
 
 class Node {

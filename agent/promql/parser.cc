@@ -62,25 +62,25 @@ std::string Parsed::error_text() const { return errors.empty() ? "" : errors.fro
 
 Parsed parse(std::string_view text, Compat compat) {
   static std::atomic<std::uint64_t> next_id{1};
-  Syntax syntax(text, compat);
-  MutableExpr expr = syntax.expression();
-  if (!expr) return {nullptr, std::move(syntax.errors())};
+  Parser parser(text, compat);
+  MutableExpr expr = parser.expression();
+  if (!expr) return {nullptr, std::move(parser.errors())};
   expr->id = next_id.fetch_add(1, std::memory_order_relaxed);
   expr->compat = compat;
   return {ExprPtr(expr.release()), {}};
 }
 
 base::Result<std::vector<model::Matcher>> parse_matchers(std::string_view text, Compat compat) {
-  Syntax syntax(text, compat);
-  const MutableExpr expr = syntax.lone_selector();
-  if (!expr) return base::fail(base::Kind::invalid, syntax.errors().front().to_string());
+  Parser parser(text, compat);
+  const MutableExpr expr = parser.lone_selector();
+  if (!expr) return base::fail(base::Kind::invalid, parser.errors().front().to_string());
   return static_cast<SelectorExpr&>(*expr).matchers;
 }
 
 base::Result<model::Labels> parse_metric(std::string_view text) {
-  Syntax syntax(text, Compat::v3);
-  const MutableExpr expr = syntax.lone_metric();
-  if (!expr) return base::fail(base::Kind::invalid, syntax.errors().front().to_string());
+  Parser parser(text, Compat::v3);
+  const MutableExpr expr = parser.lone_metric();
+  if (!expr) return base::fail(base::Kind::invalid, parser.errors().front().to_string());
   std::vector<model::Label> labels;
   for (const model::Matcher& matcher : static_cast<SelectorExpr&>(*expr).matchers)
     labels.push_back({matcher.name(), matcher.value()});

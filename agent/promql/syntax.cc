@@ -80,7 +80,7 @@ bool starts_expression(TokenType type, Compat compat) {
 
 }  // namespace
 
-const Token& Syntax::peek() {
+const Token& Parser::peek() {
   if (!has_token_) {
     token_ = lexer_.next();
     has_token_ = true;
@@ -89,20 +89,20 @@ const Token& Syntax::peek() {
   return token_;
 }
 
-Token Syntax::take() {
+Token Parser::take() {
   const Token token = peek();
   has_token_ = false;
   last_end_ = token.end;
   return token;
 }
 
-bool Syntax::accept(TokenType type) {
+bool Parser::accept(TokenType type) {
   if (!next_is(type)) return false;
   take();
   return true;
 }
 
-void Syntax::report(std::size_t at, std::string message) {
+void Parser::report(std::size_t at, std::string message) {
   ParseError error;
   at = std::min(at, text_.size());
   for (std::size_t i = 0; i < at; ++i) {
@@ -115,7 +115,7 @@ void Syntax::report(std::size_t at, std::string message) {
   errors_.push_back(std::move(error));
 }
 
-MutableExpr Syntax::unexpected(std::string_view context, std::string_view expected) {
+MutableExpr Parser::unexpected(std::string_view context, std::string_view expected) {
   const Token& token = peek();
   if (token.type == TokenType::error) return nullptr;
   if (context.empty() && inside_aggregate_ > 0) context = "aggregation";
@@ -126,12 +126,12 @@ MutableExpr Syntax::unexpected(std::string_view context, std::string_view expect
   return nullptr;
 }
 
-void Syntax::finish(Expr& expr, std::size_t begin) {
+void Parser::finish(Expr& expr, std::size_t begin) {
   expr.begin = begin;
   expr.end = last_end_;
 }
 
-bool Syntax::deeper(Expr& expr, std::initializer_list<const Expr*> children) {
+bool Parser::deeper(Expr& expr, std::initializer_list<const Expr*> children) {
   for (const Expr* child : children)
     if (child) expr.depth = std::max(expr.depth, child->depth + 1);
   if (expr.depth <= kMaxDepth) return true;
@@ -139,7 +139,7 @@ bool Syntax::deeper(Expr& expr, std::initializer_list<const Expr*> children) {
   return false;
 }
 
-MutableExpr Syntax::expression() {
+MutableExpr Parser::expression() {
   if (next_is(TokenType::end)) {
     report(0, "no expression found in input");
     return nullptr;
@@ -151,7 +151,7 @@ MutableExpr Syntax::expression() {
   return errors_.empty() ? std::move(expr) : nullptr;
 }
 
-MutableExpr Syntax::binary(int least_precedence) {
+MutableExpr Parser::binary(int least_precedence) {
   if (++nesting_ > kMaxNesting) {
     report(peek().begin,
            fmt::format("expression is nested more than {} levels deep; split it into recording rules", kMaxNesting));
@@ -180,7 +180,7 @@ MutableExpr Syntax::binary(int least_precedence) {
 }
 
 // bool, on or ignoring, group_left or group_right: what may stand behind an operator.
-bool Syntax::matching(BinaryExpr& expr) {
+bool Parser::matching(BinaryExpr& expr) {
   expr.returns_bool = accept(TokenType::bool_);
   VectorMatching& matching = expr.matching;
   if (is_set_operator(expr.op)) matching.cardinality = Cardinality::many_to_many;
@@ -192,7 +192,7 @@ bool Syntax::matching(BinaryExpr& expr) {
   return !next_is(TokenType::left_paren) || grouping(matching.include);
 }
 
-bool Syntax::grouping(std::vector<std::string>& out) {
+bool Parser::grouping(std::vector<std::string>& out) {
   constexpr std::string_view kContext = "grouping opts";
   if (!accept(TokenType::left_paren)) return unexpected(kContext, "\"(\"") != nullptr;
   while (!next_is(TokenType::right_paren)) {
@@ -206,7 +206,7 @@ bool Syntax::grouping(std::vector<std::string>& out) {
   return true;
 }
 
-MutableExpr Syntax::unary() {
+MutableExpr Parser::unary() {
   if (!next_is(TokenType::add) && !next_is(TokenType::sub)) {
     MutableExpr expr = primary();
     return expr ? postfix(std::move(expr)) : nullptr;
@@ -230,7 +230,7 @@ MutableExpr Syntax::unary() {
   return owner;
 }
 
-MutableExpr Syntax::postfix(MutableExpr expr) {
+MutableExpr Parser::postfix(MutableExpr expr) {
   while (expr) {
     if (next_is(TokenType::left_bracket)) expr = range(std::move(expr));
     else if (next_is(TokenType::offset)) expr = offset(std::move(expr));
@@ -240,7 +240,7 @@ MutableExpr Syntax::postfix(MutableExpr expr) {
   return expr;
 }
 
-MutableExpr Syntax::primary() {
+MutableExpr Parser::primary() {
   const TokenType type = peek().type;
   if (type == TokenType::number || (type == TokenType::duration && compat_ == Compat::v3)) return number(take(), 1);
   if (type == TokenType::string) {
@@ -263,14 +263,14 @@ MutableExpr Syntax::primary() {
   return metric(name);
 }
 
-MutableExpr Syntax::series_selector() {
+MutableExpr Parser::series_selector() {
   if (next_is(TokenType::left_brace)) return selector();
   if (!names_metric(peek().type)) return unexpected();
   const Token name = take();
   return metric(name);
 }
 
-MutableExpr Syntax::metric(const Token& name) {
+MutableExpr Parser::metric(const Token& name) {
   auto* node = new SelectorExpr;
   MutableExpr owner(node);
   node->name = std::string(name.text);
@@ -280,7 +280,7 @@ MutableExpr Syntax::metric(const Token& name) {
   return owner;
 }
 
-MutableExpr Syntax::number(const Token& token, double sign) {
+MutableExpr Parser::number(const Token& token, double sign) {
   auto* node = new NumberExpr;
   MutableExpr owner(node);
   if (token.type == TokenType::duration) {
@@ -295,7 +295,7 @@ MutableExpr Syntax::number(const Token& token, double sign) {
   return owner;
 }
 
-MutableExpr Syntax::parenthesised() {
+MutableExpr Parser::parenthesised() {
   const std::size_t begin = take().begin;
   MutableExpr inner = binary(1);
   if (!inner) return nullptr;
@@ -310,7 +310,7 @@ MutableExpr Syntax::parenthesised() {
 }
 
 // (a, b): false after a syntax error.
-bool Syntax::arguments(std::vector<ExprPtr>& out) {
+bool Parser::arguments(std::vector<ExprPtr>& out) {
   take();
   if (accept(TokenType::right_paren)) return true;
   for (;;) {
@@ -329,7 +329,7 @@ bool Syntax::arguments(std::vector<ExprPtr>& out) {
   return false;
 }
 
-MutableExpr Syntax::call(const Token& name) {
+MutableExpr Parser::call(const Token& name) {
   auto* node = new CallExpr;
   MutableExpr owner(node);
   if (!arguments(node->args)) return nullptr;
@@ -342,7 +342,7 @@ MutableExpr Syntax::call(const Token& name) {
   return owner;
 }
 
-MutableExpr Syntax::aggregate(const Token& op) {
+MutableExpr Parser::aggregate(const Token& op) {
   auto* node = new AggregateExpr;
   MutableExpr owner(node);
   node->op = aggregate_op(op.type);

@@ -14,9 +14,9 @@ namespace promql {
 
 using MutableExpr = std::unique_ptr<Expr, ExprDeleter>;
 
-class Syntax {
+class Parser {
  public:
-  Syntax(std::string_view text, Compat compat) : text_(text), compat_(compat), lexer_(text, compat) {}
+  Parser(std::string_view text, Compat compat) : text_(text), compat_(compat), lexer_(text, compat) {}
 
   MutableExpr expression();     // the whole text; null after an error
   MutableExpr lone_selector();  // the whole text
@@ -70,6 +70,6 @@ class Syntax {
 };
 
 // Types and matching rules, on a tree without syntax errors; reports what is wrong in Prometheus' order.
-void check_types(const Expr& expr, Syntax& syntax);
+void check_types(const Expr& expr, Parser& parser);
 
 }  // namespace promql

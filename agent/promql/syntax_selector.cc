@@ -49,7 +49,7 @@ std::string regex_error(const std::string& pattern, Compat compat, const base::E
 
 }  // namespace
 
-MutableExpr Syntax::lone_selector() {
+MutableExpr Parser::lone_selector() {
   MutableExpr expr = series_selector();
   if (!expr) return nullptr;
   if (!next_is(TokenType::end)) return unexpected();
@@ -57,7 +57,7 @@ MutableExpr Syntax::lone_selector() {
   return errors_.empty() ? std::move(expr) : nullptr;
 }
 
-MutableExpr Syntax::lone_metric() {
+MutableExpr Parser::lone_metric() {
   MutableExpr expr = series_selector();
   if (!expr) return nullptr;
   if (!next_is(TokenType::end)) return unexpected();
@@ -67,7 +67,7 @@ MutableExpr Syntax::lone_metric() {
   return errors_.empty() ? std::move(expr) : nullptr;
 }
 
-MutableExpr Syntax::selector() {
+MutableExpr Parser::selector() {
   auto* node = new SelectorExpr;
   MutableExpr owner(node);
   const std::size_t begin = peek().begin;
@@ -76,7 +76,7 @@ MutableExpr Syntax::selector() {
   return owner;
 }
 
-bool Syntax::label_matchers(SelectorExpr& out) {
+bool Parser::label_matchers(SelectorExpr& out) {
   take();
   while (!next_is(TokenType::right_brace)) {
     if (!label_matcher(out)) return false;
@@ -87,7 +87,7 @@ bool Syntax::label_matchers(SelectorExpr& out) {
   return true;
 }
 
-bool Syntax::label_matcher(SelectorExpr& out) {
+bool Parser::label_matcher(SelectorExpr& out) {
   constexpr std::string_view kContext = "label matching";
   const bool quoted = compat_ == Compat::v3 && next_is(TokenType::string);
   if (!quoted && !next_is(TokenType::identifier)) return unexpected(kContext, "identifier or \"}\"") != nullptr;
@@ -118,7 +118,7 @@ bool Syntax::label_matcher(SelectorExpr& out) {
   return true;
 }
 
-double Syntax::number_value(const Token& token) {
+double Parser::number_value(const Token& token) {
   std::string text;
   for (const char c : token.text)
     if (c != '_') text += c;
@@ -140,7 +140,7 @@ double Syntax::number_value(const Token& token) {
 }
 
 // The text of a duration token. False, and reported, if its units are wrong; the caller goes on with 0.
-bool Syntax::duration_ms(const Token& token, std::int64_t& ms) {
+bool Parser::duration_ms(const Token& token, std::int64_t& ms) {
   const auto parsed = base::parse_duration(token.text);
   const bool too_long = parsed && parsed->count() > 9'223'372'036'854;  // Go counts nanoseconds
   if (!parsed || too_long) {
@@ -155,7 +155,7 @@ bool Syntax::duration_ms(const Token& token, std::int64_t& ms) {
 }
 
 // A duration, or in 3.x a number of seconds, that stands in brackets.
-bool Syntax::positive_duration(std::int64_t& ms) {
+bool Parser::positive_duration(std::int64_t& ms) {
   const Token token = take();
   if (token.type == TokenType::duration) {
     if (duration_ms(token, ms) && ms <= 0) report(token.begin, "duration must be greater than 0");
@@ -168,7 +168,7 @@ bool Syntax::positive_duration(std::int64_t& ms) {
   return true;
 }
 
-MutableExpr Syntax::range(MutableExpr expr) {
+MutableExpr Parser::range(MutableExpr expr) {
   const std::size_t bracket = take().begin;
   const auto has_duration = [&] {
     return next_is(TokenType::duration) || (compat_ == Compat::v3 && next_is(TokenType::number));
@@ -208,7 +208,7 @@ MutableExpr Syntax::range(MutableExpr expr) {
   return owner;
 }
 
-MutableExpr Syntax::offset(MutableExpr expr) {
+MutableExpr Parser::offset(MutableExpr expr) {
   take();
   std::int64_t sign = 1;
   if (accept(TokenType::sub)) sign = -1;
@@ -234,7 +234,7 @@ MutableExpr Syntax::offset(MutableExpr expr) {
   return expr;
 }
 
-MutableExpr Syntax::at_modifier(MutableExpr expr) {
+MutableExpr Parser::at_modifier(MutableExpr expr) {
   constexpr std::string_view kContext = "@";
   constexpr std::string_view kExpected = "timestamp";
   take();

@@ -191,9 +191,9 @@ class Script {
   }
 
   void expect_remarks(const std::string& text, const std::vector<std::string>& wanted) {
-    const promql::Remarks remarks = promql::shown(engine_.annotations(), text);
-    std::vector<std::string> remarked = remarks.warnings;
-    remarked.insert(remarked.end(), remarks.infos.begin(), remarks.infos.end());
+    const promql::Annotations annotations = promql::format_annotations(engine_.annotations(), text);
+    std::vector<std::string> remarked = annotations.warnings;
+    remarked.insert(remarked.end(), annotations.infos.begin(), annotations.infos.end());
     if (remarked != wanted) throw Wrong{fmt::format("remarks: {}", fmt::join(remarked, " | "))};
   }
 

@@ -128,7 +128,7 @@ class HistogramQuantile final : public Node {
       buckets.push_back({member.upper, point.v});
     }
     if (evaluation.v3() && !(q >= 0 && q <= 1))
-      evaluation.remark(
+      evaluation.annotate(
           fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), q_at_);
     out.clear();
     for (const std::uint32_t id : order_) {
@@ -170,7 +170,7 @@ class HistogramQuantile final : public Node {
   }
 
   void remark_bad_bound(Evaluation& evaluation, const model::Labels& labels) const {
-    evaluation.remark(
+    evaluation.annotate(
         fmt::format("PromQL warning: bucket label \"le\" is missing or has a malformed value of {} for metric name {}",
                     quote(labels.get("le")), quote(labels.metric_name())),
         inner_at_);
@@ -178,7 +178,7 @@ class HistogramQuantile final : public Node {
 
   // Prometheus 3.5 knows the name in the first step in which it sees the histogram, and says "" in the later ones.
   void remark_forced(Evaluation& evaluation, std::string_view name) const {
-    evaluation.remark(
+    evaluation.annotate(
         fmt::format("PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
                     "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) "
                     "for metric name {}",

@@ -68,7 +68,7 @@ class RangeCallNode final : public Node {
     }
     if (!out.empty() && evaluation.v3() && function_.name == "quantile_over_time" &&
         !(call_.first >= 0 && call_.first <= 1))
-      evaluation.remark(
+      evaluation.annotate(
           fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(call_.first)),
           places_.first);
     return true;
@@ -86,7 +86,7 @@ class RangeCallNode final : public Node {
       counters_.push_back(name.empty() || looks_like_counter(name));
     }
     if (counters_[i]) return;
-    evaluation.remark(
+    evaluation.annotate(
         fmt::format("PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
                     quote(source_->series()[i].metric_name())),
         places_.range);

@@ -34,7 +34,7 @@ const RangeFunction* find_rate_function(std::string_view name);
 const RangeFunction* find_over_time_function(std::string_view name);
 const RangeFunction* find_range_function(std::string_view name);
 
-// Where remarks point: at the range, and at the first scalar argument.
+// Where annotations point: at the range, and at the first scalar argument.
 struct RangeCallPlaces {
   std::size_t range = 0;
   std::size_t first = 0;

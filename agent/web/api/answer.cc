@@ -125,11 +125,11 @@ std::string api_timestamp(std::int64_t ms) {
   return out;
 }
 
-void write_remarks(encoding::Json& json, const promql::Remarks& remarks) {
-  for (const auto& [kind, list] : {std::pair("warnings", &remarks.warnings), {"infos", &remarks.infos}})
+void write_annotations(encoding::Json& json, const promql::Annotations& annotations) {
+  for (const auto& [kind, list] : {std::pair("warnings", &annotations.warnings), {"infos", &annotations.infos}})
     if (!list->empty())
       json.key(kind).array([&, list = list] {
-        for (const std::string& remark : *list) json.string(remark);
+        for (const std::string& annotation : *list) json.string(annotation);
       });
 }
 

@@ -9,24 +9,24 @@
 #include "base/result.h"
 #include "encoding/json.h"
 #include "model/alert.h"
-#include "promql/remarks.h"
+#include "promql/annotations.h"
 #include "web/server/http.h"
 #include "web/snapshot.h"
 
 namespace web {
 
 // "warnings" and "infos", if there are any.
-void write_remarks(encoding::Json& json, const promql::Remarks& remarks);
+void write_annotations(encoding::Json& json, const promql::Annotations& annotations);
 
-// {"status":"success","data":…}, and the engine's remarks.
+// {"status":"success","data":…}, and the engine's annotations.
 template <typename F>
-Response api_success(F data, const promql::Remarks& remarks = {}) {
+Response api_success(F data, const promql::Annotations& annotations = {}) {
   encoding::Json json;
   json.object([&] {
     json.key("status").string("success");
     json.key("data");
     data(json);
-    write_remarks(json, remarks);
+    write_annotations(json, annotations);
   });
   Response response;
   response.content_type = "application/json";

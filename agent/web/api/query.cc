@@ -188,7 +188,8 @@ class QueryAsker final : public Asker {
 };
 
 // As text, in place of the value: what is written is freed at once, so that both are never whole at a time.
-base::Result<Response> query_answer(promql::Value value, const promql::Remarks& remarks, AnswerMemory::Share& share) {
+base::Result<Response> query_answer(promql::Value value, const promql::Annotations& annotations,
+                                    AnswerMemory::Share& share) {
   Sizes sizes = sizes_of(value);
   bool fits = share.grow_to(sizes.memory);
   Response response = api_success(
@@ -210,7 +211,7 @@ base::Result<Response> query_answer(promql::Value value, const promql::Remarks& 
           });
         });
       },
-      remarks);
+      annotations);
   if (!fits || !share.resize(response.body.size())) return base::fail(base::Kind::limit, promql::kTooManySamples);
   response.share = std::move(share);
   return response;
@@ -244,7 +245,7 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
   const double steps = static_cast<double>((question.end - question.start) / question.step + 1);
   const std::vector<promql::Needs> needs = promql::needs(question.expr, options.lookback_ms);
   QueryAsker asker(options, price, steps, promql::type_of(question.expr), needs.size(), context);
-  promql::Remarks remarks;
+  promql::Annotations annotations;
   const auto run = [&]() -> base::Result<promql::Value> {
     std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
     if (needs.empty()) {
@@ -257,13 +258,13 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
     own.reserve = [&asker](std::size_t bytes) { return asker.reserve(bytes); };
     promql::Engine engine(std::move(own));
     TRY(promql::Value value, evaluate(engine, *data));
-    remarks = promql::shown(engine.annotations(), request.param("query"));
+    annotations = promql::format_annotations(engine.annotations(), request.param("query"));
     return value;
   };
   base::Result<promql::Value> value = run();
   if (!value) return end(value.error());
-  if (truncate(*value, limit)) remarks.warnings.emplace_back(kTruncated);
-  base::Result<Response> response = query_answer(*std::move(value), remarks, asker.share());
+  if (truncate(*value, limit)) annotations.warnings.emplace_back(kTruncated);
+  base::Result<Response> response = query_answer(*std::move(value), annotations, asker.share());
   if (!response) return end(response.error());
   context.gate.ended(QueryGate::End::success);
   return *std::move(response);

@@ -112,8 +112,8 @@ Selected select(const Request& request, Selector selector, const Context& contex
 // Writes at most `limit` of `all`, and says so if that is fewer.
 template <typename All, typename Write>
 Response list_answer(const All& all, std::size_t limit, Write write) {
-  promql::Remarks remarks;
-  if (all.size() > limit) remarks.warnings.emplace_back(kTruncated);
+  promql::Annotations annotations;
+  if (all.size() > limit) annotations.warnings.emplace_back(kTruncated);
   return api_success(
       [&](encoding::Json& json) {
         json.array([&] {
@@ -123,7 +123,7 @@ Response list_answer(const All& all, std::size_t limit, Write write) {
             else break;
         });
       },
-      remarks);
+      annotations);
 }
 
 Response names_answer(const std::set<std::string>& names, std::size_t limit) {

@@ -65,9 +65,9 @@ TEST_CASE("bodies of the API are what the golden files say") {
   }
 }
 
-TEST_CASE("remarks of the engine are warnings or infos, as in Prometheus 3") {
-  const auto body = [](const promql::Remarks& remarks) {
-    return web::api_success([](encoding::Json& json) { json.number(1); }, remarks).body;
+TEST_CASE("annotations of the engine are warnings or infos, as in Prometheus 3") {
+  const auto body = [](const promql::Annotations& annotations) {
+    return web::api_success([](encoding::Json& json) { json.number(1); }, annotations).body;
   };
   CHECK(body({}) == R"({"status":"success","data":1})");
   CHECK(

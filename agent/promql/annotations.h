@@ -1,4 +1,4 @@
-// Remarks on an evaluation that had an answer: likely mistakes, as Prometheus 3 tells them ("annotations").
+// Annotations on an evaluation that had an answer: likely mistakes, as Prometheus 3 tells them ("annotations").
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace promql {
 
-struct Remark {
+struct Annotation {
   std::string text;       // begins with "PromQL info: " or "PromQL warning: "
   std::size_t begin = 0;  // byte of the query that it is about
 };
 
 // As the API shows them: each with (line:column) at its end, and of each kind at most ten.
-struct Remarks {
+struct Annotations {
   std::vector<std::string> warnings, infos;
 };
 
-Remarks shown(const std::vector<Remark>& remarks, std::string_view query);
+Annotations format_annotations(const std::vector<Annotation>& annotations, std::string_view query);
 
 }  // namespace promql

@@ -1,4 +1,4 @@
-#include "promql/remarks.h"
+#include "promql/annotations.h"
 
 #include <doctest/doctest.h>
 
@@ -18,10 +18,10 @@ std::string remarks_of(const std::string& text, const MemoryQueryable& data, std
   promql::Engine engine{options};
   if (end == 0) REQUIRE(engine.instant(*parsed.expr, data, 60'000));
   else REQUIRE(engine.range(*parsed.expr, data, 60'000, end, 60'000));
-  const promql::Remarks remarks = promql::shown(engine.annotations(), text);
+  const promql::Annotations annotations = promql::format_annotations(engine.annotations(), text);
   std::string out;
-  for (const auto* list : {&remarks.warnings, &remarks.infos})
-    for (const std::string& remark : *list) out += remark + '\n';
+  for (const auto* list : {&annotations.warnings, &annotations.infos})
+    for (const std::string& annotation : *list) out += annotation + '\n';
   return out;
 }
 
@@ -49,15 +49,15 @@ TEST_CASE("the position counts lines and bytes from 1") {
                       {"\"é\" + up", 7, "x (1:8)"}, {"up", 99, "x (1:3)"},         {"a\nb", 1, "x (1:2)"}};
   for (const Row& row : rows) {
     CAPTURE(row.query);
-    CHECK(promql::shown({{"x", row.begin}}, row.query).warnings == std::vector<std::string>{row.want});
+    CHECK(promql::format_annotations({{"x", row.begin}}, row.query).warnings == std::vector<std::string>{row.want});
   }
 }
 
 TEST_CASE("of each kind ten are shown and the rest is counted") {
-  std::vector<promql::Remark> remarks;
-  for (int i = 0; i < 13; ++i) remarks.push_back({"PromQL warning: w" + std::to_string(i)});
-  for (int i = 0; i < 11; ++i) remarks.push_back({"PromQL info: i" + std::to_string(i)});
-  const promql::Remarks shown = promql::shown(remarks, "up");
+  std::vector<promql::Annotation> annotations;
+  for (int i = 0; i < 13; ++i) annotations.push_back({"PromQL warning: w" + std::to_string(i)});
+  for (int i = 0; i < 11; ++i) annotations.push_back({"PromQL info: i" + std::to_string(i)});
+  const promql::Annotations shown = promql::format_annotations(annotations, "up");
   REQUIRE(shown.warnings.size() == 11);
   CHECK(shown.warnings[9] == "PromQL warning: w9 (1:1)");
   CHECK(shown.warnings[10] == "3 more warning annotations omitted");
@@ -89,7 +89,7 @@ TEST_CASE("every name that suits no counter is told once, of series that have a 
   CHECK(remarks_of("sum by (job) (\n  rate(level[1m]))", data, 0) == text + "\"level\" (2:8)\n");
 }
 
-TEST_CASE("Prometheus 2 has no remarks") {
+TEST_CASE("Prometheus 2 has no annotations") {
   MemoryQueryable data;
   add_buckets(data);
   data.append({{"__name__", "level"}}, {30'000, 1});

@@ -1,4 +1,4 @@
-#include "promql/remarks.h"
+#include "promql/annotations.h"
 
 #include <fmt/format.h>
 
@@ -25,11 +25,11 @@ void limit(std::vector<std::string>& list, std::string_view kind) {
 
 }  // namespace
 
-Remarks shown(const std::vector<Remark>& remarks, std::string_view query) {
-  Remarks out;
-  for (const Remark& remark : remarks)
-    (remark.text.starts_with("PromQL info") ? out.infos : out.warnings)
-        .push_back(fmt::format("{} ({})", remark.text, position(std::min(remark.begin, query.size()), query)));
+Annotations format_annotations(const std::vector<Annotation>& annotations, std::string_view query) {
+  Annotations out;
+  for (const Annotation& annotation : annotations)
+    (annotation.text.starts_with("PromQL info") ? out.infos : out.warnings)
+        .push_back(fmt::format("{} ({})", annotation.text, position(std::min(annotation.begin, query.size()), query)));
   limit(out.warnings, "warning");
   limit(out.infos, "info");
   return out;
