@@ -122,7 +122,7 @@ Sizes sizes_of(const promql::Value& value) {
 // Above this a query is heavy: samples that it decodes, steps and points that it computes.
 constexpr double kHeavy = 250'000;
 
-// One query of a client: what it may cost, its turn and its memory.
+// One query of a client: what it may cost, its permit and its memory.
 class QueryAsker final : public Asker {
  public:
   QueryAsker(const promql::EngineOptions& options, const promql::Price& price, double steps, promql::ValueType type,
@@ -154,8 +154,8 @@ class QueryAsker final : public Asker {
     const double points = static_cast<double>(load.series) * steps_;
     const double cost = static_cast<double>(load.samples) + points + price_.steps + price_.windows;
     const auto weight = cost > kHeavy ? QueryGate::Weight::heavy : QueryGate::Weight::light;
-    TRY(QueryGate::Turn turn, context_.gate.enter(weight, deadline(), options_.abandoned, context_.stopping));
-    turn_.emplace(std::move(turn));
+    TRY(QueryGate::Permit permit, context_.gate.enter(weight, deadline(), options_.abandoned, context_.stopping));
+    permit_.emplace(std::move(permit));
     const auto samples = static_cast<double>(load.samples);
     const auto text = static_cast<double>(kPointText);
     const double bytes = static_cast<double>(load.bytes) +
@@ -182,7 +182,7 @@ class QueryAsker final : public Asker {
   std::size_t selectors_;
   const Context& context_;
   base::Instant start_;
-  std::optional<QueryGate::Turn> turn_;
+  std::optional<QueryGate::Permit> permit_;
   AnswerMemory::Share share_;
   std::size_t read_ = 0;
 };

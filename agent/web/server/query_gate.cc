@@ -4,9 +4,9 @@
 
 namespace web {
 
-base::Result<QueryGate::Turn> QueryGate::enter(Weight weight, base::Instant deadline,
-                                               const std::function<bool()>& abandoned,
-                                               const std::atomic<bool>* stopping) {
+base::Result<QueryGate::Permit> QueryGate::enter(Weight weight, base::Instant deadline,
+                                                 const std::function<bool()>& abandoned,
+                                                 const std::atomic<bool>* stopping) {
   std::unique_lock lock(mutex_);
   queries_.fetch_add(1);
   const auto is_free = [&] { return running_ < most_ && (weight == Weight::light || heavy_ < most_heavy_); };
@@ -16,7 +16,7 @@ base::Result<QueryGate::Turn> QueryGate::enter(Weight weight, base::Instant dead
   }
   ++running_;
   if (weight == Weight::heavy) ++heavy_;
-  return Turn(this, weight);
+  return Permit(this, weight);
 }
 
 void QueryGate::leave(Weight weight) {
@@ -26,7 +26,7 @@ void QueryGate::leave(Weight weight) {
     if (weight == Weight::heavy) --heavy_;
   }
   queries_.fetch_sub(1);
-  freed_.notify_all();  // who can take the turn may be any of those who wait
+  freed_.notify_all();  // who can take the permit may be any of those who wait
 }
 
 }  // namespace web

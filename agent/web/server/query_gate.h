@@ -1,5 +1,5 @@
 // So many queries run at a time, the others wait for their turn, as in Prometheus' engine (--query.max-concurrency).
-// Of these turns heavy queries get half at most, so that a light one never waits for the end of twenty heavy ones.
+// Of these heavy queries get half at most, so that a light one never waits for the end of twenty heavy ones.
 // What waits gives up when its time is over, its client has left, or the server ends. Any thread.
 #pragma once
 
@@ -23,25 +23,25 @@ class QueryGate {
 
   enum class Weight { light, heavy };
 
-  // A turn; given back when it goes.
-  class Turn {
+  // Given back when it goes.
+  class Permit {
    public:
-    Turn(Turn&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), weight_(other.weight_) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn() {
+    Permit(Permit&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), weight_(other.weight_) {}
+    Permit& operator=(Permit&&) = delete;
+    ~Permit() {
       if (gate_) gate_->leave(weight_);
     }
 
    private:
     friend class QueryGate;
-    Turn(QueryGate* gate, Weight weight) : gate_(gate), weight_(weight) {}
+    Permit(QueryGate* gate, Weight weight) : gate_(gate), weight_(weight) {}
     QueryGate* gate_;
     Weight weight_;
   };
 
   // Waits until `deadline`. Errors have Prometheus' words: Kind::timeout, cancelled.
-  base::Result<Turn> enter(Weight weight, base::Instant deadline, const std::function<bool()>& abandoned,
-                           const std::atomic<bool>* stopping);
+  base::Result<Permit> enter(Weight weight, base::Instant deadline, const std::function<bool()>& abandoned,
+                             const std::atomic<bool>* stopping);
 
   enum class End { success, error, timeout, canceled };
   static constexpr std::array<std::string_view, 4> kEnds{"success", "error", "timeout", "canceled"};

@@ -20,12 +20,12 @@
 #include "web/api/answer.h"
 #include "web/routes.h"
 #include "web/server/basic_auth.h"
+#include "web/server/concurrency_limit.h"
 #include "web/server/connection.h"
 #include "web/server/event_stream.h"
 #include "web/server/exchange.h"
 #include "web/server/front.h"
 #include "web/server/listen.h"
-#include "web/server/places.h"
 #include "web/server/server_certificate.h"
 #include "web/server/web_config.h"
 
@@ -74,7 +74,7 @@ struct Server::Rep {
   std::atomic<bool> stopping{false};
   EventStreams streams{kStreams};
   const int most_api_calls = options.max_queries + kWaitingCalls;
-  Places api_calls{most_api_calls};
+  ConcurrencyLimit api_calls{most_api_calls};
   QueryGate gate{options.max_queries};
   AnswerMemory memory{options.answer_memory};
   SnapshotSlot& slot;
@@ -170,7 +170,7 @@ int Server::Rep::handle(mg_connection* connection) {
 
 Response Server::Rep::answer(const Request& request) {
   if (!request.path.starts_with("/api/v1/") || request.admin) return route(request, context);
-  const Places::Place place = api_calls.take();
+  const ConcurrencyLimit::Permit permit = api_calls.take();
   if (!place)
     return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", most_api_calls));
   return route(request, context);

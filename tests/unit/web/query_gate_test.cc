@@ -13,8 +13,8 @@ constexpr auto kLight = web::QueryGate::Weight::light, kHeavy = web::QueryGate::
 
 std::string refusal(web::QueryGate& gate, base::Instant deadline, const std::function<bool()>& abandoned = {},
                     const std::atomic<bool>* stopping = nullptr) {
-  const auto turn = gate.enter(kLight, deadline, abandoned, stopping);
-  return turn ? "" : std::string(base::to_string(turn.error().kind)) + ": " + turn.error().text;
+  const auto permit = gate.enter(kLight, deadline, abandoned, stopping);
+  return permit ? "" : std::string(base::to_string(permit.error().kind)) + ": " + permit.error().text;
 }
 
 }  // namespace
@@ -41,25 +41,25 @@ TEST_CASE("so many queries have a turn; who waits gives up at its deadline, with
 TEST_CASE("heavy queries get half of the turns, so that a light one finds its own") {
   const base::Instant past = base::Clock::now() - std::chrono::seconds{1};
   struct Row {
-    int turns, heavy;
+    int permits, heavy;
   };
   for (const Row& row : {Row{1, 1}, Row{2, 1}, Row{3, 1}, Row{20, 10}}) {
-    CAPTURE(row.turns);
-    web::QueryGate gate(row.turns);
-    std::vector<web::QueryGate::Turn> turns;
+    CAPTURE(row.permits);
+    web::QueryGate gate(row.permits);
+    std::vector<web::QueryGate::Permit> permits;
     for (int i = 0; i < row.heavy; ++i) {
-      auto turn = gate.enter(kHeavy, past, {}, nullptr);
-      REQUIRE(turn);
-      turns.push_back(*std::move(turn));
+      auto permit = gate.enter(kHeavy, past, {}, nullptr);
+      REQUIRE(permit);
+      permits.push_back(*std::move(permit));
     }
     CHECK_FALSE(gate.enter(kHeavy, past, {}, nullptr));
-    for (int i = row.heavy; i < row.turns; ++i) {
-      auto turn = gate.enter(kLight, past, {}, nullptr);
-      REQUIRE(turn);
-      turns.push_back(*std::move(turn));
+    for (int i = row.heavy; i < row.permits; ++i) {
+      auto permit = gate.enter(kLight, past, {}, nullptr);
+      REQUIRE(permit);
+      permits.push_back(*std::move(permit));
     }
     CHECK_FALSE(gate.enter(kLight, past, {}, nullptr));
-    turns.clear();
+    permits.clear();
     CHECK(gate.enter(kHeavy, past, {}, nullptr));
   }
 }
@@ -69,7 +69,7 @@ TEST_CASE("who waits gets the turn that another gives back") {
   std::atomic<bool> waits{false}, got{false};
   std::thread other;
   {
-    const auto turn = gate.enter(kLight, base::Clock::now() + kLater, {}, nullptr);
+    const auto permit = gate.enter(kLight, base::Clock::now() + kLater, {}, nullptr);
     other = std::thread([&] {
       // It is asked whether somebody still waits only when there is no turn.
       const auto second = gate.enter(
