@@ -171,7 +171,7 @@ int Server::Rep::handle(mg_connection* connection) {
 Response Server::Rep::answer(const Request& request) {
   if (!request.path.starts_with("/api/v1/") || request.admin) return route(request, context);
   const ConcurrencyLimit::Permit permit = api_calls.take();
-  if (!place)
+  if (!permit)
     return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", most_api_calls));
   return route(request, context);
 }

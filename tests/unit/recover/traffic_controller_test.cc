@@ -70,7 +70,7 @@ struct FakePlace final : recover::TrafficPlace {
 // The traffic controller of a node with one service, order.
 struct Site {
   void start(const std::vector<std::pair<std::string, Follows>>& places) {
-    board = std::make_unique<recover::TrafficController>(
+    controller = std::make_unique<recover::TrafficController>(
         recover::TrafficContext{loop, systemd, spawner, dialer, agent_checks}, state);
     use(places);
   }
@@ -81,19 +81,19 @@ struct Site {
       spec->places.push_back(std::make_unique<FakePlace>(balancers, name, follows));
     std::vector<std::unique_ptr<const recover::TrafficSpec>> all;
     all.push_back(std::move(spec));
-    board->replace(std::move(all));
+    controller->replace(std::move(all));
     loop.run_due();
   }
   // What the plan is told.
   std::string apply(Flow to, base::Millis slow_start = base::Millis{0}) {
     std::string said = "nothing";
-    const auto handle = board->apply("order", {to, slow_start, loop.now() + seconds{60}},
-                                     [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
+    const auto handle = controller->apply("order", {to, slow_start, loop.now() + seconds{60}},
+                                          [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
     loop.advance(milliseconds{100});
     return said;
   }
   void health(Health health, const std::string& text = "") {
-    board->on_health("order", health, text);
+    controller->on_health("order", health, text);
     loop.advance(milliseconds{100});
   }
   std::vector<std::string> take(const std::string& name) { return std::exchange(balancers.applied[name], {}); }
@@ -110,7 +110,7 @@ struct Site {
   fakes::FakeAgentChecks agent_checks;
   fakes::FakeState state{loop};
   Balancers balancers;
-  std::unique_ptr<recover::TrafficController> board;
+  std::unique_ptr<recover::TrafficController> controller;
 };
 using Seen = Site::Seen;
 
@@ -121,10 +121,10 @@ TEST_CASE("all places of a service are turned, and nothing is noted any more whe
   s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
   CHECK(s.apply(Flow::drained) == "ok: nginx is drained; haproxy is drained");
   CHECK(s.record() == R"({"by_others":[],"drained":true,"slow_start_ms":0})");
-  CHECK(s.board->left_drained("order"));
+  CHECK(s.controller->left_drained("order"));
   CHECK(s.apply(Flow::live) == "ok: nginx is up 100; haproxy is up 100");
   CHECK(s.record() == "");
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
 }
 
 TEST_CASE("if one place cannot be drained, those that were are put back, and the reason is told") {
@@ -135,7 +135,7 @@ TEST_CASE("if one place cannot be drained, those that were are put back, and the
   CHECK(s.take("nginx") == Seen{"drained", "up 100"});
   CHECK(s.take("haproxy") == Seen{"drained"});
   CHECK(s.record() == "");
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
 }
 
 TEST_CASE("nothing is drained before it is durable") {
@@ -157,9 +157,9 @@ TEST_CASE("an undrain that fails leaves the service known as drained, and the ne
   s.apply(Flow::drained);
   s.balancers.next["nginx"] = {{"failed", "nginx: no"}};
   CHECK(s.apply(Flow::live) == "failed: nginx: no");
-  CHECK(s.board->left_drained("order"));
+  CHECK(s.controller->left_drained("order"));
   CHECK(s.apply(Flow::live) == "ok: nginx is up 100");
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
 }
 
 TEST_CASE("what somebody else took out is not put back") {
@@ -197,12 +197,12 @@ TEST_CASE("a place that could not follow is turned again until it does") {
   s.start({{"agent", Follows::health}});
   s.balancers.next["agent"] = {{"failed", "no"}, {"failed", "no"}};
   s.health(Health::up);
-  CHECK(s.board->statuses().at(0).troubles == Seen{"agent: no"});
+  CHECK(s.controller->statuses().at(0).troubles == Seen{"agent: no"});
   s.loop.advance(seconds{9});
   CHECK(s.take("agent") == Seen{"up 100"});
   s.loop.advance(seconds{20});
   CHECK(s.take("agent") == Seen{"up 100", "up 100"});
-  CHECK(s.board->statuses().at(0).troubles.empty());
+  CHECK(s.controller->statuses().at(0).troubles.empty());
   s.balancers.next["agent"] = {{"failed", "no"}};
   s.health(Health::down);
   s.health(Health::up);                        // is news: it does not wait
@@ -218,7 +218,7 @@ TEST_CASE("a slow start gives the weight back in steps, and is over when all pla
   s.take("agent");
   CHECK(s.apply(Flow::live, seconds{40}) == "ok: nginx is up 10; agent is up 10; all of it after 40s");
   CHECK(s.record() == R"({"by_others":[],"drained":false,"slow_start_ms":40000})");
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
   s.loop.advance(seconds{10});
   CHECK(s.take("nginx") == Seen{"up 10", "up 25"});
   s.loop.advance(seconds{31});
@@ -261,14 +261,14 @@ TEST_CASE("an agent that dies leaves a record: the next one knows of the drain, 
   s.take("agent");
   s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
   s.loop.advance(seconds{1});
-  CHECK(s.board->left_drained("order"));
+  CHECK(s.controller->left_drained("order"));
   CHECK(s.take("agent") == Seen{"drained"});  // said at once, and not "up" in between
   s.apply(Flow::live, seconds{40});
   s.loop.advance(seconds{20});
   s.take("haproxy");
   s.start({{"haproxy", Follows::commands}, {"agent", Follows::health}});
   s.loop.advance(seconds{41});
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
   CHECK(s.take("haproxy") == Seen{"up 10", "up 25", "up 50", "up 75", "up 100"});
   CHECK(s.record() == "");
 }
@@ -277,17 +277,17 @@ TEST_CASE("what the load balancer itself says of a drain counts without a record
   Site s;
   s.balancers.left_drained["nginx"] = true;
   s.start({{"nginx", Follows::commands}});
-  CHECK(s.board->left_drained("order"));
+  CHECK(s.controller->left_drained("order"));
   s.apply(Flow::live);
-  CHECK_FALSE(s.board->left_drained("order"));
+  CHECK_FALSE(s.controller->left_drained("order"));
 }
 
 TEST_CASE("a reload in the middle of a turn waits for its end, and the drained service stays drained") {
   Site s;
   s.start({{"nginx", Follows::commands}});
   std::string said;
-  const auto handle = s.board->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                                     [&](const recover::ActionResult& r) { said = r.result; });
+  const auto handle = s.controller->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                                          [&](const recover::ActionResult& r) { said = r.result; });
   s.loop.run_due();
   s.use({{"agent", Follows::health}});
   CHECK(s.take("agent") == Seen{});
@@ -300,11 +300,11 @@ TEST_CASE("a service without traffic is refused, and a dropped Handle is silent"
   Site s;
   s.start({{"nginx", Follows::commands}});
   std::string said;
-  const auto refused = s.board->apply("cart", {}, [&](const recover::ActionResult& r) { said = r.text; });
+  const auto refused = s.controller->apply("cart", {}, [&](const recover::ActionResult& r) { said = r.text; });
   s.loop.run_due();
   CHECK(said == "no traffic was moved: cart has no `traffic` in the configuration");
   said.clear();
-  s.board
+  s.controller
       ->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
               [&](const recover::ActionResult& r) { said = r.text; })
       .reset();
@@ -318,25 +318,25 @@ TEST_CASE(
     "for its health") {
   Site s;
   s.start({{"nginx", Follows::health}});
-  s.board->on_health("order", Health::up, "");
+  s.controller->on_health("order", Health::up, "");
   s.loop.advance(seconds{1});
   SUBCASE("drained") {
     s.apply(Flow::drained);
-    s.board->replace({});
+    s.controller->replace({});
     s.loop.advance(seconds{1});
-    CHECK(s.board->all_left_drained() == std::vector<std::string>{"order"});
+    CHECK(s.controller->all_left_drained() == std::vector<std::string>{"order"});
     s.apply(Flow::live);
   }
   SUBCASE("out for its health, which nobody follows any more") {
-    s.board->on_health("order", Health::down, "refused");
+    s.controller->on_health("order", Health::down, "refused");
     s.loop.advance(seconds{1});
     CHECK(s.balancers.applied["nginx"].back().starts_with("down"));
-    s.board->replace({});
+    s.controller->replace({});
   }
   s.loop.advance(seconds{1});
   CHECK(s.balancers.applied["nginx"].back() == "up 100");
-  CHECK(s.board->statuses().empty());
-  CHECK(s.board->all_left_drained().empty());
+  CHECK(s.controller->statuses().empty());
+  CHECK(s.controller->all_left_drained().empty());
 }
 
 TEST_CASE(
@@ -351,10 +351,10 @@ TEST_CASE(
     Site s;
     s.start({{"nginx", Follows::commands}});
     std::string said, later;
-    auto first = s.board->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                                [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
-    const auto second = s.board->apply("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
-                                       [&](const recover::ActionResult& r) { later += r.result; });
+    auto first = s.controller->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+                                     [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
+    const auto second = s.controller->apply("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
+                                            [&](const recover::ActionResult& r) { later += r.result; });
     if (row.dropped) first.reset();  // in the turn in which it was superseded
     s.loop.advance(seconds{1});
     CHECK(said == row.want);
