@@ -156,7 +156,12 @@ TEST_CASE("no wrong answer is taken for a change that was made") {
        [](const std::string& socket) { return cli::run_abort(socket, "order", "", cli::AnswerOutput::text); }},
       {"ack", 1, [](const std::string& socket) { return cli::run_ack(socket, "order", ""); }, false},
       {"silence add", 1,
-       [](const std::string& socket) { return cli::run_silence_add(socket, {.comment = "why", .matchers = {"a=b"}}); }},
+       [](const std::string& socket) {
+         cli::SilenceAddition silence;
+         silence.comment = "why";
+         silence.matchers = {"a=b"};
+         return cli::run_silence_add(socket, silence);
+       }},
       {"silence list", 1, [](const std::string& socket) { return cli::run_silence_list(socket, {}); }},
       {"silence expire", 1, [](const std::string& socket) { return cli::run_silence_expire(socket, {"id"}); }, false},
   };
