@@ -69,7 +69,7 @@ with lib.folder() as where:
         done = lib.fettle("probe", "edge/tcp", f"--config.file={agent.config}")
         assert done.returncode == 3 and f"there are: edge/tcp@{one}, edge/tcp@{closed}" in done.stderr, done
         done = lib.fettle("check", "config", agent.config)
-        assert done.returncode == 0 and "1 services, 2 probes" in done.stdout, done
+        assert done.returncode == 0 and "1 service, 2 probes" in done.stdout, done
 
         # Another label is another series; the probe itself goes on.
         runs = runs_of(f"tcp@{one}")
@@ -105,8 +105,11 @@ with lib.folder() as where:
         write(where / "targets" / "b.yml", json.dumps(steal))
         lib.wait_for("the refusal", lambda: "a target is not probed" in agent.text())
         assert f"tcp@{two}" in probes() and not any("steal" in name for name in probes()), probes()
-        for said in (agent.text(), lib.get(agent.url + "/"), lib.fettle("check", "config", agent.config).stderr):
-            for word in ("b.yml", "target steal:1", "label __probe_type", "which only the template may", "1 more target"):
+        # Log and page have the first and a number, the check has all.
+        checked = lib.fettle("check", "config", agent.config).stderr
+        for said, more in ((agent.text(), "1 more target of this file is not probed"),
+                           (lib.get(agent.url + "/"), "1 more target of this file is not probed"), (checked, "target steal:2")):
+            for word in ("b.yml", "target steal:1", "label __probe_type", "which only the template may", more):
                 assert word in said, (word, said)
         assert not pwned.exists()
         write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{zone: asia}}\n")
