@@ -4,23 +4,12 @@
 
 #include "base/file.h"
 #include "config/request.h"
+#include "crypto/hmac.h"
 
 namespace probe {
 namespace {
 
 constexpr std::size_t kCredentialLimit = 64 * 1024;
-
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    unsigned group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (std::size_t i = 0; i < 4; ++i) out += at + i <= bytes.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -68,7 +57,7 @@ const config::Schema<Authorization>& authorization_schema() {
 base::Result<std::string> header_value(const BasicAuth& auth) {
   TRY(const std::string username, credential(base::Secret(auth.username), auth.username_file));
   TRY(const std::string password, credential(auth.password, auth.password_file));
-  return "Basic " + base64(username + ":" + password);
+  return "Basic " + crypto::base64_encode(username + ":" + password);
 }
 
 base::Result<std::string> header_value(const Authorization& auth) {
