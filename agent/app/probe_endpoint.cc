@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "app/families.h"
@@ -12,6 +13,17 @@ namespace {
 
 constexpr std::size_t kMostSpecs = 1000;
 
+// What the probes look at; what only a list of targets names is kept apart.
+template <typename Probes, typename SpecOf>
+void allow_targets(AllowedTargets& targets, const Probes& probes, const SpecOf& spec_of) {
+  std::set<std::string> configured, listed;
+  for (const auto& each : probes) {
+    const probe::Spec& spec = spec_of(each);
+    (spec.discovered ? listed : configured).insert(spec.settings->target());
+  }
+  targets.replace_own(configured, listed);
+}
+
 }  // namespace
 
 void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackbox& settings,
@@ -20,16 +32,11 @@ void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackb
   settings_ = settings;
   specs_.clear();
   targets_.replace_patterns(settings.targets);
-  std::set<std::string> configured, listed;
-  for (const probe::Spec& spec : probes) (spec.discovered ? listed : configured).insert(spec.settings->target());
-  targets_.replace_own(configured, listed);
+  allow_targets(targets_, probes, [](const probe::Spec& spec) -> const probe::Spec& { return spec; });
 }
 
 void ProbeEndpoint::allow(const probe::Statuses& probes) {
-  std::set<std::string> configured, listed;
-  for (const probe::Status& status : probes)
-    (status.spec->discovered ? listed : configured).insert(status.spec->settings->target());
-  targets_.replace_own(configured, listed);
+  allow_targets(targets_, probes, [](const probe::Status& status) -> const probe::Spec& { return *status.spec; });
 }
 
 base::Result<std::shared_ptr<const probe::Spec>> ProbeEndpoint::spec_for(const web::ProbeQuestion& question,
