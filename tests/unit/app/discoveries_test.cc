@@ -3,19 +3,17 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "fakes/temporary_folder.h"
 #include "loop/event_loop.h"
 #include "os/folder_watch.h"
 
 TEST_CASE("each target that does not fit is told, and its file has the first and their number") {
-  std::string folder = std::filesystem::temp_directory_path() / "fettle-discoveries-XXXXXX";
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  const std::string file = folder + "/t.json";
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder / "t.json";
   for (const std::size_t bad : {0U, 1U, 2U, 16U}) {
     std::string targets = "\"good:1\"";
     for (std::size_t i = 0; i < bad; ++i) targets += ", \"bad" + std::to_string(i) + ":0\"";
@@ -48,5 +46,4 @@ TEST_CASE("each target that does not fit is told, and its file has the first and
     if (bad == 2) CHECK(said == told[0] + " (1 more target of this file is not probed)");
     if (bad == 16) CHECK(said == told[0] + " (15 more targets of this file are not probed)");
   }
-  std::filesystem::remove_all(folder);
 }

@@ -2,15 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "fakes/probe_world.h"
+#include "fakes/temporary_folder.h"
 
 namespace {
 
@@ -57,15 +55,15 @@ TEST_CASE("a run answers once, leaves its place at once, and goes in a later tur
 }
 
 TEST_CASE("a target that a list names gets no credentials of a module") {
-  std::string folder = std::filesystem::temp_directory_path() / "fettle-endpoint-XXXXXX";
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  std::ofstream(folder + "/m.yml") << "modules: {open: {prober: http}, auth: {prober: http, http: {basic_auth: "
-                                      "{username: a, password: b}}}}\n";
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder.write("m.yml",
+                                        "modules: {open: {prober: http}, auth: {prober: http, http: {basic_auth: "
+                                        "{username: a, password: b}}}}\n");
   for (const bool discovered : {false, true}) {
     fakes::ProbeWorld world;
     app::ProbeEndpoint endpoint(world.context);
     config::Errors errors;
-    auto modules = probe::BlackboxModules::load(folder + "/m.yml", errors);
+    auto modules = probe::BlackboxModules::load(file, errors);
     std::vector<probe::Spec> probes;
     probes.push_back(*probe::spec_from_arguments("tcp", "10.0.0.7:80", {}));
     probes.back().discovered = discovered;
@@ -80,7 +78,6 @@ TEST_CASE("a target that a list names gets no credentials of a module") {
                                    "may be used there"
                                  : ""));
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a new configuration in the turn of an answer leaves the run as it is, and its answer comes") {

@@ -3,25 +3,14 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
-namespace {
-
-struct Folder {
-  std::string path = std::filesystem::temp_directory_path() / "fettle-file.XXXXXX";
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
-
-}  // namespace
+#include "fakes/temporary_folder.h"
 
 TEST_CASE("what is no regular file is refused and never waited for") {
-  const Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string pipe = folder / "pipe", file = folder / "file", missing = folder / "missing";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   std::ofstream(file) << "text\n";
@@ -33,7 +22,7 @@ TEST_CASE("what is no regular file is refused and never waited for") {
   const Row rows[] = {
       {pipe, base::Kind::invalid, "cannot read " + pipe + ": it is a pipe, a socket or a device, not a file"},
       {"/dev/zero", base::Kind::invalid, "cannot read /dev/zero: it is a pipe, a socket or a device, not a file"},
-      {folder.path, base::Kind::invalid, "cannot read " + folder.path + ": it is a directory, not a file"},
+      {folder.path(), base::Kind::invalid, "cannot read " + folder.path() + ": it is a directory, not a file"},
       {missing, base::Kind::not_found, "cannot read " + missing + ": No such file or directory"},
   };
   for (const Row& row : rows) {
@@ -52,7 +41,7 @@ TEST_CASE("what is no regular file is refused and never waited for") {
 }
 
 TEST_CASE("a person's input may be a pipe") {
-  const Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   std::thread writer([&] { std::ofstream(pipe) << "text\n"; });

@@ -15,6 +15,7 @@
 #include "cli/silence.h"
 #include "cli/status.h"
 #include "fakes/local_server.h"
+#include "fakes/temporary_folder.h"
 
 namespace {
 
@@ -165,9 +166,8 @@ TEST_CASE("no wrong answer is taken for a change that was made") {
       {"silence list", 1, [](const std::string& socket) { return cli::run_silence_list(socket, {}); }},
       {"silence expire", 1, [](const std::string& socket) { return cli::run_silence_expire(socket, {"id"}); }, false},
   };
-  std::string folder = "/tmp/fettle-answers-XXXXXX";
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  const std::string socket = folder + "/socket";
+  const fakes::TemporaryFolder folder;
+  const std::string socket = folder / "socket";
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
     const fakes::LocalServer server(http(answer), listen_on(socket));
@@ -177,8 +177,6 @@ TEST_CASE("no wrong answer is taken for a change that was made") {
       if (command.has_data || !success) CHECK(command.run(socket) == command.code);
     }
   }
-  ::unlink(socket.c_str());
-  ::rmdir(folder.c_str());
 }
 
 TEST_CASE("a wrong answer is said in one sentence, with what to do") {

@@ -1,31 +1,16 @@
 // Which modules others than the configuration may choose, and what a target's label __param_module may name.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
+#include "fakes/temporary_folder.h"
 #include "probe/blackbox/blackbox.h"
 #include "probe/discovered.h"
 
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = std::filesystem::temp_directory_path() / "fettle-power-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-    write("secret", "hunter2");
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
+struct Folder : fakes::TemporaryFolder {
+  Folder() { write("secret", "hunter2"); }
 };
 
 struct Row {

@@ -13,9 +13,9 @@
 
 #include "base/random.h"
 #include "base/unique_fd.h"
+#include "fakes/temporary_folder.h"
 #include "fakes/waiting_loop.h"
 #include "state/state.h"
-#include "temporary_folder.h"
 
 namespace {
 
@@ -81,7 +81,7 @@ std::string integrity(const std::string& path) {
 }  // namespace
 
 TEST_CASE("kill -9 loses no call that was acknowledged, and leaves no half of one") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   base::Random random(99);
   fakes::WaitingLoop loop;
   long first = 0;

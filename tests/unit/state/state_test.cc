@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "fakes/temporary_folder.h"
 #include "fakes/waiting_loop.h"
-#include "temporary_folder.h"
 
 namespace {
 
@@ -59,7 +59,7 @@ class FullDisk {
 }  // namespace
 
 TEST_CASE("what was durable is there after the next start") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   const std::string bytes("\0\xff{\"a\":1}\n", 10);
   {
@@ -79,7 +79,7 @@ TEST_CASE("what was durable is there after the next start") {
 }
 
 TEST_CASE("callbacks come in order, in a later turn, on the thread of the loop") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   const auto state = open(folder.path(), loop);
   std::vector<int> order;
@@ -98,7 +98,7 @@ TEST_CASE("callbacks come in order, in a later turn, on the thread of the loop")
 }
 
 TEST_CASE("the end of a State writes what waits and silences its callbacks") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   int called = 0;
   {
@@ -112,7 +112,7 @@ TEST_CASE("the end of a State writes what waits and silences its callbacks") {
 }
 
 TEST_CASE("a callback may end the State that calls it") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   auto state = open(folder.path(), loop);
   int called = 0;
@@ -128,7 +128,7 @@ TEST_CASE("a callback may end the State that calls it") {
 }
 
 TEST_CASE("a second agent on the same folder is told who has it") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   auto first = open(folder.path(), loop);
   std::string notice;
@@ -159,7 +159,7 @@ TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothi
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const TemporaryFolder parent;
+    const fakes::TemporaryFolder parent;
     fakes::WaitingLoop loop;
     const std::string folder = row.folder(parent.path());
     std::string trouble = row.trouble;
@@ -177,7 +177,7 @@ TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothi
 }
 
 TEST_CASE("a state that could not be written is durable as soon as it can be") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   std::filesystem::create_directories(folder.path() + "/fettle.db");
   std::string notice;
@@ -192,7 +192,7 @@ TEST_CASE("a state that could not be written is durable as soon as it can be") {
 }
 
 TEST_CASE("a file of a newer fettle is left as it is, and the agent starts without it") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   { (void)open(folder.path(), loop); }
   sqlite3* db = nullptr;
@@ -229,7 +229,7 @@ TEST_CASE("what was durable is written again when the file was removed, replaced
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const TemporaryFolder parent;
+    const fakes::TemporaryFolder parent;
     const std::string folder = parent.path() + "/state";
     fakes::WaitingLoop loop;
     {
@@ -248,7 +248,7 @@ TEST_CASE("what was durable is written again when the file was removed, replaced
 }
 
 TEST_CASE("a folder that was removed is locked again with the next call") {
-  const TemporaryFolder parent;
+  const fakes::TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
   const auto first = open(folder, loop);
@@ -264,7 +264,7 @@ TEST_CASE("a folder that was removed is locked again with the next call") {
 }
 
 TEST_CASE("nothing is written into a folder that another agent has taken meanwhile") {
-  const TemporaryFolder parent;
+  const fakes::TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
   auto first = open(folder, loop);
@@ -287,7 +287,7 @@ TEST_CASE("nothing is written into a folder that another agent has taken meanwhi
 }
 
 TEST_CASE("a folder that was removed is made again, or said to be lost, without any call") {
-  const TemporaryFolder parent;
+  const fakes::TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
   {
@@ -305,7 +305,7 @@ TEST_CASE("a folder that was removed is made again, or said to be lost, without 
 }
 
 TEST_CASE("an empty file is said to have been emptied") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   REQUIRE(base::write_file_atomically(folder.path() + "/fettle.db", "").has_value());
   std::string notice;
@@ -324,7 +324,7 @@ TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
   for (const Row& row : {Row{"no database", std::string(5000, 'x'), "cannot use {}: file is not a database"},
                          Row{"a broken page", "", "{} is damaged: *** in database main ***"}}) {
     CAPTURE(row.name);
-    const TemporaryFolder folder;
+    const fakes::TemporaryFolder folder;
     fakes::WaitingLoop loop;
     const std::string path = folder.path() + "/fettle.db";
     {
@@ -355,7 +355,7 @@ TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
 }
 
 TEST_CASE("on a full disk only the calls that do not fit fail, and nothing of them is kept") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   const auto state = open(folder.path(), loop);
   CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
@@ -382,7 +382,7 @@ TEST_CASE("on a full disk only the calls that do not fit fail, and nothing of th
 }
 
 TEST_CASE("the file is not for everybody's eyes") {
-  const TemporaryFolder folder;
+  const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
   const auto state = open(folder.path(), loop);
   CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
