@@ -55,7 +55,7 @@ bool holds_secret_file(std::string_view key) {
   return key.ends_with("_file") && base::names_secret(key.substr(0, key.size() - 5));
 }
 
-// A secret that somebody wrote where the path of a file belongs.
+// A secret in the place of a path.
 bool is_misplaced(std::string_view key, std::string_view mapping, std::string_view text) {
   const bool secret = holds_secret_file(key) || mapping == "variable_files";
   if (text.empty() || !(secret || key.ends_with("_file"))) return false;
@@ -136,8 +136,7 @@ void collect(const Node& node, std::string_view key, std::string_view mapping, b
 
 bool holds(const Node& node, std::string_view key, std::string_view mapping) {
   if (node.is_scalar() && !node.scalar().empty()) {
-    const bool file = key.ends_with("_file");
-    if (file ? base::names_secret(key.substr(0, key.size() - 5)) : base::names_secret(key)) return true;
+    if (key.ends_with("_file") ? holds_secret_file(key) : base::names_secret(key)) return true;
     if (mapping == "variable_files" || !base::secrets_in(node.scalar()).empty()) return true;
     return node.exposure() != Exposure::shown && !is_public_name(key, mapping);
   }

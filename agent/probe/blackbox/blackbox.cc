@@ -193,7 +193,8 @@ base::Result<> write_target(const BlackboxProber& prober, const Node& settings, 
   return {};
 }
 
-// What of a probe only the configuration may set (config::Reach::file), or nobody may see, but for what its target is.
+// The first key of a probe that is secret or that only the configuration may set (config::Reach::file); "" if there is
+// none. The keys of its target do not count.
 std::string power_of(const BlackboxProber& prober, const Node& written, std::string_view target) {
   const Type& type = *find_type(prober.type);
   const auto of_target = type.keys_of_target(target);

@@ -41,8 +41,8 @@ class TrafficController {
     base::Instant deadline{};
   };
   // `done` once, in a later turn, when it is observed at all targets. If one cannot be drained, those that were are put
-  // back. A slow start is done when its first share is in effect; it goes on by itself, begins anew after a failure of
-  // the service and after a crash, and ends with the next command. Refused for a service without traffic. Dropping the
+  // back. A slow start is done when its first share is in effect. It goes on by itself, starts again after a failure of
+  // the service or of the agent, and ends with the next command. Refused for a service without traffic. Dropping the
   // Handle stops waiting, not the change; a later command of the service takes the place of an earlier one.
   loop::Handle apply(const std::string& service, const Command& command, std::function<void(ActionResult)> done);
 

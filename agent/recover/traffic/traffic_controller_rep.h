@@ -364,8 +364,8 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     });
   }
 
-  // The service has no traffic in the configuration: its entry stays until nothing is left to undrain. Its health is
-  // nobody's business any more, so that no place is left out for it.
+  // The service has no traffic in the configuration: its entry stays until nothing is left to undrain. Its health
+  // does not count any more: no place is left out for it.
   void retire(Entry& entry) {
     entry.next.reset();
     entry.exchange = true;

@@ -35,7 +35,7 @@ TEST_CASE("a snapshot is asked for only when it is looked at and no longer true"
   CHECK(slot.load()->number == 2);  // changed, but good enough for a while
 }
 
-TEST_CASE("whoever looks at the same time asks once and gets the same new snapshot") {
+TEST_CASE("workers that look at the same time ask once and get the same new snapshot") {
   web::SnapshotSlot slot;
   std::atomic<int> asked = 0;
   slot.on_wanted([&] { ++asked; });
