@@ -158,8 +158,8 @@ void Agent::make_recovery() {
                               const std::string& mode) {
     self_.recovery_action(service, action_label(action), result, mode);
   };
-  listener.on_blocked = [this](const std::string& service, const std::string& reason) {
-    self_.recovery_blocked(service, reason);
+  listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
+    self_.recovery_blocked(service, to_string(reason));
     changed();
   };
   const auto page = [this](const std::string& service, const std::string& text) {

@@ -119,12 +119,13 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
       const recover::PlanStatus& plan = *found->second;
       page.recovery_mode = plan.mode;
       page.recovery_state = plan.state;
-      page.recovery_reason = plan.reason;
+      page.recovery_reason = to_string(plan.reason);
       page.attempts_left = plan.attempts_left;
       page.recovery_next = plan.next;
       page.recovery_steps = plan.steps;
       for (const recover::Guard& guard : plan.guards)
-        page.recovery_guards.push_back({guard.name, guard.open, guard.text, wall_time_of(guard, facts)});
+        page.recovery_guards.push_back(
+            {std::string(to_string(guard.name)), guard.open, guard.text, wall_time_of(guard, facts)});
     }
     for (const probe::Status* status : probes[name]) page.probes.push_back(probe_page(*status));
   }

@@ -53,7 +53,7 @@ void Dispatcher::on_run(const std::string& service, const std::string& probe, bo
   if (a != nullptr && up) a->good_runs[probe] = rep_->context.scheduler.now();
   if (a != nullptr && a->plan->wants_runs()) rep_->apply(*a, a->plan->probe_ran(probe, up, rep_->input(*a)));
   // It is ready: min_uptime is no more than that from now on.
-  if (a != nullptr && up && a->plan->phase() == Phase::blocked && a->plan->reason() == "min_uptime")
+  if (a != nullptr && up && a->plan->phase() == Phase::blocked && a->plan->reason() == GuardName::min_uptime)
     rep_->apply(*a, a->plan->wake(rep_->input(*a)));
   for (auto& [name, other] : rep_->active) other->recheck.probe_ran(service, probe);
 }
@@ -120,8 +120,8 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
   const PlanInput now = rep_->input(a);
   const std::vector<Guard> guards = evaluate_guards(*a.spec, a.plan->usage(), now);
   if (const Guard* guard = first_closed_to_person(guards))
-    return answer(base::fail(base::Kind::unavailable,
-                             fmt::format("{} is not recovered: {}: {}", service, guard->name, guard->text)));
+    return answer(
+        base::fail(base::Kind::unavailable, fmt::format("{} is not recovered: {}", service, to_string(*guard))));
   if (how == Start::rehearsal) {
     std::string plan = fmt::format("{} would be recovered:", service);
     for (const std::string& step : steps_text(*a.spec)) plan += "\n  " + step;

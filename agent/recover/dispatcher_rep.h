@@ -134,8 +134,7 @@ struct Dispatcher::Rep {
     context.scheduler.post([this, still = std::weak_ptr(alive)] {
       if (still.expired()) return;
       for (auto& [service, a] : active)
-        if (a->plan->phase() == Phase::blocked && a->plan->reason().starts_with("node_"))
-          apply(*a, a->plan->wake(input(*a)));
+        if (a->plan->phase() == Phase::blocked && is_of_node(a->plan->reason())) apply(*a, a->plan->wake(input(*a)));
     });
   }
 
@@ -152,10 +151,10 @@ struct Dispatcher::Rep {
   void unit_changed(const std::string& service) {
     Active* there = find(service);
     if (there == nullptr) return;
-    const std::string& reason = there->plan->reason();
+    const GuardName reason = there->plan->reason();
     const bool waits =
         there->plan->phase() == Phase::waiting ||
-        (there->plan->phase() == Phase::blocked && (reason.starts_with("unit_") || reason == "stopped_by_operator"));
+        (there->plan->phase() == Phase::blocked && (is_of_unit(reason) || reason == GuardName::stopped_by_operator));
     if (waits) apply(*there, there->plan->wake(input(*there)));
   }
 
@@ -178,7 +177,7 @@ struct Dispatcher::Rep {
       case Effect::Kind::look_at_unit: look(a, {}); break;
       case Effect::Kind::report: reports.say(effect.report); break;
       case Effect::Kind::action_ended: reports.action_ended(effect.report); break;
-      case Effect::Kind::blocked: blocked(a, effect.text); break;
+      case Effect::Kind::blocked: blocked(a, effect.guard); break;
       case Effect::Kind::exhausted: reports.exhausted(*a.spec, effect.text); break;
       case Effect::Kind::page: reports.page(*a.spec, effect.text); break;
     }
@@ -231,7 +230,7 @@ struct Dispatcher::Rep {
                     });
   }
 
-  void blocked(Active& a, const std::string& reason) {
+  void blocked(Active& a, GuardName reason) {
     // Remembered, so that a crash does not forget the alert.
     if (!a.plan->running()) store.write(store.budget(*a.plan), "a waiting alert");
     reports.blocked(a.spec->service, reason);

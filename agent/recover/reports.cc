@@ -26,8 +26,8 @@ void Reports::action_ended(const model::RecoveryReport& report) {
   if (listener_.on_action) listener_.on_action(report.service, action.action, action.result, report.mode);
 }
 
-void Reports::blocked(const std::string& service, const std::string& reason) {
-  base::log::info("recovery waits", {{"service", service}, {"reason", reason}});
+void Reports::blocked(const std::string& service, GuardName reason) {
+  base::log::info("recovery waits", {{"service", service}, {"reason", std::string(to_string(reason))}});
   if (listener_.on_blocked) listener_.on_blocked(service, reason);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/action_report.h"
+#include "recover/plan/guard_name.h"
 #include "recover/plan/plan_spec.h"
 
 namespace recover {
@@ -17,7 +18,7 @@ struct Listener {
   std::function<void(const std::string& service, const std::string& action, const std::string& result,
                      const std::string& mode)>
       on_action;
-  std::function<void(const std::string& service, const std::string& reason)> on_blocked;  // once per change of reason
+  std::function<void(const std::string& service, GuardName reason)> on_blocked;  // once per change of reason
 };
 
 class Reports {
@@ -32,7 +33,7 @@ class Reports {
 
   void say(const model::RecoveryReport& report);           // a new one, or one that has got further
   void action_ended(const model::RecoveryReport& report);  // its newest action
-  void blocked(const std::string& service, const std::string& reason);
+  void blocked(const std::string& service, GuardName reason);
   void page(const PlanSpec& spec, const std::string& text);
   void exhausted(const PlanSpec& spec, const std::string& text);
 

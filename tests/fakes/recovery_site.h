@@ -2,6 +2,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <map>
 #include <memory>
@@ -52,8 +53,8 @@ struct RecoverySite {
                                 const std::string& mode) {
       said.push_back(service + " " + action + " " + result + " " + mode);
     };
-    listener.on_blocked = [this](const std::string& service, const std::string& reason) {
-      said.push_back(service + " blocked " + reason);
+    listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
+      said.push_back(fmt::format("{} blocked {}", service, to_string(reason)));
     };
     recover::Context context{
         loop, systemd, spawner,

@@ -74,15 +74,15 @@ std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
     case Phase::holding: {
       const Guard* cause = first_that_spares(spec, guards);
       if (cause == nullptr) cause = first_closed(guards);
-      return cause != nullptr
-                 ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec), cause->name, cause->text)
-                 : fmt::format("{} {} unless a probe finds it healthy", verb, first_healing(spec));
+      return cause != nullptr ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec),
+                                            to_string(cause->name), cause->text)
+                              : fmt::format("{} {} unless a probe finds it healthy", verb, first_healing(spec));
     }
     case Phase::looking:
       return fmt::format("{} {} unless systemd or a dependency speaks against it", verb, plan.current_step().text);
     case Phase::waiting: {
       const Guard* closed = first_closed(guards);
-      return fmt::format("{} {} once {} allows it{}", verb, plan.current_step().text, plan.reason(),
+      return fmt::format("{} {} once {} allows it{}", verb, plan.current_step().text, to_string(plan.reason()),
                          closed != nullptr ? ": " + closed->text : "");
     }
     case Phase::verifying: return "probes must say that it is healthy";
@@ -99,10 +99,11 @@ std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
     for (const auto& [name, value] : spec.when)
       when += fmt::format("{}{} is {}", when.empty() ? "" : " and ", name, value);
     return closed != nullptr && !closed->opens
-               ? fmt::format("nothing: {}: {}", closed->name, closed->text)
+               ? fmt::format("nothing: {}", to_string(*closed))
                : fmt::format("when {}{}, {} {}", when, spec.when_down ? "" : " fires", verb, first);
   }
-  if (closed != nullptr) return fmt::format("{} {} once {} allows it: {}", verb, first, closed->name, closed->text);
+  if (closed != nullptr)
+    return fmt::format("{} {} once {} allows it: {}", verb, first, to_string(closed->name), closed->text);
   return fmt::format("{} {} unless a probe finds it healthy", verb, first);
 }
 

@@ -13,9 +13,10 @@
 namespace recover {
 
 struct PlanStatus {
-  std::string service, mode, state, reason;  // state: idle, blocked, backoff, acting, asking, holding, verifying,
-                                             // recovered, exhausted
-  std::string recovery;                      // id of the run under way; "": none
+  std::string service, mode, state;  // state: idle, blocked, backoff, acting, asking, holding, verifying, recovered,
+                                     // exhausted
+  GuardName reason = GuardName::none;
+  std::string recovery;  // id of the run under way; "": none
   int attempts_left = 0;
   std::optional<base::WallTime> not_before;  // backoff or cooldown ends
   std::vector<Guard> guards;

@@ -13,13 +13,13 @@ std::string text_of(base::Duration d) {
 }
 
 // Closed until `until`; the text says how long that is.
-Guard until(std::string name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
-  if (now >= opens) return {std::move(name), true, std::move(open)};
-  return {std::move(name), false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
+Guard until(GuardName name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
+  if (now >= opens) return {name, true, std::move(open)};
+  return {name, false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
 }
 
 Guard dependencies(const PlanSpec& plan, const PlanInput& input) {
-  if (!plan.guards.dependencies_healthy) return {"dependencies", true, "not asked for"};
+  if (!plan.guards.dependencies_healthy) return {GuardName::dependencies, true, "not asked for"};
   std::string down, rest;
   for (const auto& [name, health, latest] : input.dependencies) {
     const bool fails = health != model::Health::down && latest == model::Health::down;
@@ -27,21 +27,21 @@ Guard dependencies(const PlanSpec& plan, const PlanInput& input) {
     list += fmt::format("{}{} is {}{}", list.empty() ? "" : ", ", name, to_string(health),
                         fails ? ", but its last probe failed" : "");
   }
-  if (!down.empty()) return {"dependencies", false, down + ": a restart would not help"};
-  return {"dependencies", true, rest.empty() ? "none" : rest};
+  if (!down.empty()) return {GuardName::dependencies, false, down + ": a restart would not help"};
+  return {GuardName::dependencies, true, rest.empty() ? "none" : rest};
 }
 
 // `on`: what keeps the guard closed.
-Guard hold(std::string name, std::string off, const std::optional<Hold>& on, const PlanInput& input) {
-  if (!on) return {std::move(name), true, std::move(off)};
-  Guard guard{std::move(name), false, on->text.empty() ? "on" : "on: " + on->text};
+Guard hold(GuardName name, std::string off, const std::optional<Hold>& on, const PlanInput& input) {
+  if (!on) return {name, true, std::move(off)};
+  Guard guard{name, false, on->text.empty() ? "on" : "on: " + on->text};
   if (on->until) guard.opens = input.now + (*on->until - input.wall);
   return guard;
 }
 
-Guard impairment(const std::string& name, const PlanInput& input) {
+Guard impairment(GuardName name, const PlanInput& input) {
   for (const model::Impairment& impairment : input.impairments)
-    if (impairment.name == name)
+    if (impairment.name == to_string(name))
       return {
           name, false,
           fmt::format("{}; its probes are no proof, {} to go", impairment.text, text_of(impairment.until - input.now)),
@@ -50,15 +50,16 @@ Guard impairment(const std::string& name, const PlanInput& input) {
 }
 
 Guard unknown(const PlanSpec& plan, const PlanInput& input) {
-  if (plan.probes.empty()) return {"unknown", true, "no probe of its own: its alert is the evidence"};
-  if (input.health == model::Health::unknown) return {"unknown", false, "its probes have not come to a verdict"};
-  return {"unknown", true, fmt::format("it is {}", to_string(input.health))};
+  if (plan.probes.empty()) return {GuardName::unknown, true, "no probe of its own: its alert is the evidence"};
+  if (input.health == model::Health::unknown)
+    return {GuardName::unknown, false, "its probes have not come to a verdict"};
+  return {GuardName::unknown, true, fmt::format("it is {}", to_string(input.health))};
 }
 
 Guard stopped(const PlanSpec& plan, const PlanInput& input) {
-  if (plan.unit.empty()) return {"stopped_by_operator", true, "no unit"};
-  if (!input.stopped) return {"stopped_by_operator", true, "no"};
-  return {"stopped_by_operator", !plan.guards.respects_clean_stop, *input.stopped};
+  if (plan.unit.empty()) return {GuardName::stopped_by_operator, true, "no unit"};
+  if (!input.stopped) return {GuardName::stopped_by_operator, true, "no"};
+  return {GuardName::stopped_by_operator, !plan.guards.respects_clean_stop, *input.stopped};
 }
 
 // How long a start may take before something else is tried.
@@ -74,23 +75,23 @@ base::Duration patience(const PlanSpec& plan, const BudgetUsage& usage, const Pl
 }
 
 Guard min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
-  if (!input.uptime) return {"min_uptime", true, "no running process is known"};
+  if (!input.uptime) return {GuardName::min_uptime, true, "no running process is known"};
   const base::Instant started = input.now - *input.uptime;
   const base::Duration time = patience(plan, usage, input);
-  return until("min_uptime", started + time, input.now,
+  return until(GuardName::min_uptime, started + time, input.now,
                fmt::format("started {} ago, may take {} to get ready", text_of(*input.uptime), text_of(time)),
                fmt::format("started {} ago", text_of(*input.uptime)));
 }
 
 Guard aborted(const PlanSpec& plan, const BudgetUsage& usage) {
-  return {"aborted", false,
+  return {GuardName::aborted, false,
           fmt::format("{}; nothing is done until its alert has resolved; or: fettle recover {}", usage.aborted,
                       plan.service)};
 }
 
 Guard exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
-  if (!usage.exhausted) return {"exhausted", true, "not latched"};
-  return {"exhausted", false,
+  if (!usage.exhausted) return {GuardName::exhausted, true, "not latched"};
+  return {GuardName::exhausted, false,
           fmt::format("gave up after {} attempts within {}; after the repair: fettle ack {}; or {} of health",
                       plan.budget.attempts, base::format_duration(plan.budget.within), plan.service,
                       base::format_duration(plan.budget.backoff.reset_after))};
@@ -99,10 +100,10 @@ Guard exhausted(const PlanSpec& plan, const BudgetUsage& usage) {
 Guard flapping(const PlanSpec& plan, const BudgetUsage& usage) {
   const std::string within = base::format_duration(plan.flapping->within);
   if (!usage.flapping)
-    return {"flapping", true,
+    return {GuardName::flapping, true,
             fmt::format("{} of {} changes within {}", usage.transitions.size(), plan.flapping->transitions, within)};
   return {
-      "flapping", false,
+      GuardName::flapping, false,
       fmt::format("its health changed {} times within {}: it is not restarted; after the repair: fettle ack {}; or {} "
                   "of calm",
                   usage.transitions.size(), within, plan.service, within),
@@ -111,7 +112,7 @@ Guard flapping(const PlanSpec& plan, const BudgetUsage& usage) {
 
 Guard budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
   const int left = attempts_left(plan.budget, usage, now);
-  return {"budget", left > 0,
+  return {GuardName::budget, left > 0,
           fmt::format("{} of {} attempts left in {}", left, plan.budget.attempts,
                       base::format_duration(plan.budget.within)),
           left > 0 ? std::nullopt : next_free(plan.budget, usage, now)};
@@ -119,56 +120,61 @@ Guard budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) 
 
 }  // namespace
 
+std::string to_string(const Guard& guard) { return fmt::format("{}: {}", to_string(guard.name), guard.text); }
+
 std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
   const base::Instant now = input.now;
   std::vector<Guard> guards;
-  guards.push_back(hold("maintenance", "off", input.maintenance, input));
-  guards.push_back(hold("paused", "no", input.paused, input));
+  guards.push_back(hold(GuardName::maintenance, "off", input.maintenance, input));
+  guards.push_back(hold(GuardName::paused, "no", input.paused, input));
   if (!usage.aborted.empty()) guards.push_back(aborted(plan, usage));
   guards.push_back(exhausted(plan, usage));
   if (plan.flapping) guards.push_back(flapping(plan, usage));
   guards.push_back(budget(plan, usage, now));
-  guards.push_back(until("agent_uptime", input.agent_started + plan.guards.agent_uptime, now,
+  guards.push_back(until(GuardName::agent_uptime, input.agent_started + plan.guards.agent_uptime, now,
                          fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
                          fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
-  for (const char* name : {"stall", "clock_jump", "agent_overloaded"}) guards.push_back(impairment(name, input));
+  for (const GuardName name : {GuardName::stall, GuardName::clock_jump, GuardName::agent_overloaded})
+    guards.push_back(impairment(name, input));
   guards.push_back(unknown(plan, input));
   guards.push_back(stopped(plan, input));
   guards.insert(guards.end(), input.unit.begin(), input.unit.end());
   guards.push_back(dependencies(plan, input));
   guards.push_back(min_uptime(plan, usage, input));
   if (usage.recovered_at)
-    guards.push_back(until("cooldown", *usage.recovered_at + plan.guards.cooldown, now,
+    guards.push_back(until(GuardName::cooldown, *usage.recovered_at + plan.guards.cooldown, now,
                            fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
                            fmt::format("recovered {} ago", text_of(now - *usage.recovered_at))));
-  else guards.push_back({"cooldown", true, "no recovery before"});
+  else guards.push_back({GuardName::cooldown, true, "no recovery before"});
   if (usage.not_before)
-    guards.push_back(until("backoff", *usage.not_before, now, fmt::format("{} failed in a row", usage.failures),
-                           fmt::format("over")));
-  else guards.push_back({"backoff", true, "none"});
+    guards.push_back(until(GuardName::backoff, *usage.not_before, now,
+                           fmt::format("{} failed in a row", usage.failures), fmt::format("over")));
+  else guards.push_back({GuardName::backoff, true, "none"});
   guards.push_back(input.node_busy);
   if (plan.first_healing()) guards.push_back(input.node_budget);
   if (plan.mode == Mode::ask)
-    guards.push_back({"ask", false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
+    guards.push_back({GuardName::ask, false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return guards;
 }
 
 const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards) {
-  static constexpr std::string_view kPassing[]{"node_busy", "node_budget", "cooldown", "backoff", "min_uptime"};
+  static constexpr GuardName kPassing[]{GuardName::node_busy, GuardName::node_budget, GuardName::cooldown,
+                                        GuardName::backoff, GuardName::min_uptime};
   if (plan.mode == Mode::ask || plan.first_healing().value_or(0) == 0) return nullptr;
   const Guard* cause = nullptr;
   for (const Guard& guard : guards) {
     if (guard.open) continue;
-    if (guard.name == "dependencies" || guard.name == "flapping") cause = cause == nullptr ? &guard : cause;
+    if (guard.name == GuardName::dependencies || guard.name == GuardName::flapping)
+      cause = cause == nullptr ? &guard : cause;
     else if (std::find(std::begin(kPassing), std::end(kPassing), guard.name) == std::end(kPassing)) return nullptr;
   }
   return cause;
 }
 
 std::optional<std::string> hands_off(const PlanInput& input) {
-  for (const Guard& guard :
-       {hold("maintenance", "off", input.maintenance, input), hold("paused", "no", input.paused, input)})
-    if (!guard.open) return fmt::format("{}: {}", guard.name, guard.text);
+  for (const Guard& guard : {hold(GuardName::maintenance, "off", input.maintenance, input),
+                             hold(GuardName::paused, "no", input.paused, input)})
+    if (!guard.open) return to_string(guard);
   return std::nullopt;
 }
 
@@ -179,9 +185,9 @@ const Guard* first_closed(const std::vector<Guard>& guards) {
 }
 
 const Guard* first_closed_to_person(const std::vector<Guard>& guards) {
-  static constexpr std::string_view kHeeded[]{"maintenance",   "paused",       "exhausted",
-                                              "budget",        "unit_missing", "unit_masked",
-                                              "node_stopping", "dependencies", "node_busy"};
+  static constexpr GuardName kHeeded[]{GuardName::maintenance,   GuardName::paused,       GuardName::exhausted,
+                                       GuardName::budget,        GuardName::unit_missing, GuardName::unit_masked,
+                                       GuardName::node_stopping, GuardName::dependencies, GuardName::node_busy};
   for (const Guard& guard : guards)
     if (!guard.open && std::find(std::begin(kHeeded), std::end(kHeeded), guard.name) != std::end(kHeeded))
       return &guard;

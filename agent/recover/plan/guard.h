@@ -11,6 +11,7 @@
 #include "model/health.h"
 #include "model/self_check.h"
 #include "recover/plan/budget.h"
+#include "recover/plan/guard_name.h"
 #include "recover/plan/maintenance.h"
 #include "recover/plan/plan_spec.h"
 
@@ -18,14 +19,13 @@ namespace recover {
 
 // One guard with its value, for `explain`.
 struct Guard {
-  std::string
-      name;  // maintenance, paused, aborted, exhausted, flapping, budget, agent_uptime, stall, clock_jump,
-             // agent_overloaded, unknown, stopped_by_operator, unit_missing, unit_masked, unit_starting,
-             // unit_job, node_stopping, dependencies, min_uptime, cooldown, backoff, node_busy, node_budget, ask
+  GuardName name = GuardName::none;
   bool open = true;
   std::string text;                      // "2 of 3 attempts left in 15m", "redis is down"
   std::optional<base::Instant> opens{};  // when a closed guard opens by time alone
 };
+
+std::string to_string(const Guard& guard);  // "dependencies: redis is down"
 
 struct Dependency {
   std::string name;
@@ -51,8 +51,8 @@ struct PlanInput {
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Guard> unit;
   // What the plans of this node share; NodeBudget has them.
-  Guard node_busy{"node_busy", true, "no"};
-  Guard node_budget{"node_budget", true, "not limited"};
+  Guard node_busy{GuardName::node_busy, true, "no"};
+  Guard node_budget{GuardName::node_budget, true, "not limited"};
 };
 
 // All guards, open and closed, in the order in which they are asked: the first closed one is the reason.

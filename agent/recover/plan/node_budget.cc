@@ -44,8 +44,8 @@ NodeBudget::NodeBudget(state::State& state, loop::Scheduler& scheduler, NodeLimi
 Guard NodeBudget::place(const std::vector<std::string>& acting) const {
   const auto count = static_cast<int>(acting.size());
   if (count < limits_.plans_at_once)
-    return {"node_busy", true, fmt::format("{} of {} places taken", count, limits_.plans_at_once)};
-  return {"node_busy", false,
+    return {GuardName::node_busy, true, fmt::format("{} of {} places taken", count, limits_.plans_at_once)};
+  return {GuardName::node_busy, false,
           fmt::format("{} {} being recovered; at most {} at a time", fmt::join(acting, ", "), count == 1 ? "is" : "are",
                       limits_.plans_at_once)};
 }
@@ -65,7 +65,8 @@ Guard NodeBudget::budget() const {
   const BudgetUsage usage = usage_of(counted());
   const Budget budget = budget_of(limits_);
   const int left = attempts_left(budget, usage, scheduler_.now());
-  return {"node_budget", left > 0, fmt::format("{} of {} actions of the node left in 1h", left, budget.attempts),
+  return {GuardName::node_budget, left > 0,
+          fmt::format("{} of {} actions of the node left in 1h", left, budget.attempts),
           next_free(budget, usage, scheduler_.now())};
 }
 

@@ -46,7 +46,7 @@ std::string Plan::state() const {
     case Phase::recheck:
       if (usage_.exhausted) return "exhausted";
       if (settling_) return "recovered";
-      return reason_ == "backoff" ? "backoff" : "blocked";
+      return reason_ == GuardName::backoff ? "backoff" : "blocked";
     case Phase::verifying: return "verifying";
     case Phase::asking: return "asking";
     case Phase::waiting:
@@ -105,8 +105,8 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   Effects out;
   if (phase_ != Phase::committing && phase_ != Phase::closing) return out;
   if (!result) {
-    if (!std::exchange(commit_failed_, true)) out.push_back({Kind::blocked, "state"});
-    reason_ = "state";
+    if (!std::exchange(commit_failed_, true)) out.push_back(blocked_by(GuardName::state));
+    reason_ = GuardName::state;
     next_ = input.now + kRetry;
     if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
         run_.part == Part::steps) {
@@ -118,7 +118,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
     return out;
   }
   commit_failed_ = false;
-  reason_.clear();
+  reason_ = GuardName::none;
   const BudgetUsage before = std::exchange(usage_, pending_);
   if (phase_ == Phase::closing) {
     closed(input, out);

@@ -53,15 +53,17 @@ struct Effect {
     look_at_unit,  // at the units only; answer with looked()
     report,        // the report as it is now
     action_ended,  // the report's newest action
-    blocked,       // text: the guard's name
+    blocked,       // by `guard`
     exhausted,     // text: for a page
     page,          // text: a person is asked, or told of a latch
   };
   Kind kind;
   std::string text{};
   model::RecoveryReport report{};
+  GuardName guard = GuardName::none;
 };
 using Effects = std::vector<Effect>;
+inline Effect blocked_by(GuardName guard) { return {Effect::Kind::blocked, {}, {}, guard}; }
 
 // recheck: before a run begins, and looking: in the middle of one, what speaks against an action is asked anew.
 // waiting: before a step, for a unit that is starting. holding: the steps that a restart is no part of are done, and
@@ -130,7 +132,7 @@ class Plan {
   const Step* healing_step() const;
   std::optional<base::Instant> wake_at() const;
   std::string state() const;  // as in PlanStatus
-  const std::string& reason() const { return reason_; }
+  GuardName reason() const { return reason_; }
 
  private:
   enum class Waited { no, yes };
@@ -206,7 +208,7 @@ class Plan {
   bool look_missing_ = false;  // nor have systemd and the dependencies answered
   bool looked_ = false;        // they have, and nothing speaks against the step that comes
   bool late_ = false;          // the run has held, and what is left of it is the restart
-  std::string reason_;
+  GuardName reason_ = GuardName::none;
   std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
   Verify verify_;
   base::WallTime action_started_{};

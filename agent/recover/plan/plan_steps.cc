@@ -43,13 +43,13 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
     const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
     const Guard* cause = first_that_spares(*spec_, guards);
     if (cause == nullptr) cause = first_closed(guards);
-    refuse_step(cause != nullptr ? cause->name + ": " + cause->text : "it would not have helped", input, out);
+    refuse_step(cause != nullptr ? to_string(*cause) : "it would not have helped", input, out);
     return advance(input, out);
   }
   if (looks_before() && !looked_) return look_before_step(input, out);
   if (run_.part == Part::finally || run_.by_operator || input.node_budget.open || !step.action->may_heal())
     return commit_step(out);
-  refuse_step("node_budget: " + input.node_budget.text, input, out);
+  refuse_step(to_string(input.node_budget), input, out);
   step_failed(input, out);
 }
 
@@ -87,8 +87,9 @@ void Plan::look_before_step(const PlanInput& input, Effects& out) {
 std::optional<Guard> Plan::told_against(const PlanInput& input) const {
   const bool first = is_first_to_heal();
   for (Guard& guard : evaluate_guards(*spec_, usage_, input)) {
-    const bool of_unit = guard.name.starts_with("unit_") || guard.name == "node_stopping";
-    if (!guard.open && (of_unit || guard.name == "stopped_by_operator" || (first && guard.name == "dependencies")))
+    const bool of_unit = is_of_unit(guard.name);
+    if (!guard.open &&
+        (of_unit || guard.name == GuardName::stopped_by_operator || (first && guard.name == GuardName::dependencies)))
       return std::move(guard);
   }
   return std::nullopt;
@@ -104,7 +105,7 @@ void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
 void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
   if (passes(guard)) return wait_for(guard, input, out);
   if (is_first_to_heal()) return spare_the_rest(guard, input, out);
-  refuse_step(guard.name + ": " + guard.text, input, out);
+  refuse_step(to_string(guard), input, out);
   step_failed(input, out);
   say_progress(out);
 }
@@ -120,8 +121,8 @@ void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
   next_ = input.now + kRetry;
   reason_ = guard.name;
   run_.report.state = "holding";
-  run_.report.reason = guard.name + ": " + guard.text;
-  out.push_back({Kind::blocked, guard.name});
+  run_.report.reason = to_string(guard);
+  out.push_back(blocked_by(guard.name));
   say(Kind::report, out);
 }
 
@@ -136,12 +137,12 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   }
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   const bool young = std::any_of(guards.begin(), guards.end(),
-                                 [](const Guard& other) { return other.name == "min_uptime" && !other.open; });
+                                 [](const Guard& other) { return other.name == GuardName::min_uptime && !other.open; });
   if (guard || young || !input.node_busy.open || seen == Seen::nothing) {
     if (seen == Seen::nothing) out.push_back({Kind::probe_now});
     return;
   }
-  reason_.clear();
+  reason_ = GuardName::none;
   run_.report.reason.clear();
   look_before_step(input, out);
 }
@@ -150,7 +151,7 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
 void Plan::spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out) {
   run_.mild = true;
   pending_ = usage_;
-  out.push_back({Kind::blocked, guard.name});
+  out.push_back(blocked_by(guard.name));
   if (late_) hold(input, out);
   else enter_step(input, out);
   say_progress(out);
@@ -212,7 +213,7 @@ void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
   }
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   if (const Guard* guard = first_closed(guards)) {
-    if (guard->name == "budget" || guard->name == "exhausted") {
+    if (guard->name == GuardName::budget || guard->name == GuardName::exhausted) {
       finish("failed", input, out);
       say_progress(out);
     }
@@ -277,7 +278,7 @@ void Plan::verify_failed(const PlanInput& input, Effects& out) {
 
 void Plan::finish(const std::string& outcome, const PlanInput& input, Effects& out) {
   final_check_ = false;
-  reason_.clear();
+  reason_ = GuardName::none;
   run_.outcome = outcome == "failed" && rehearses() ? "would_run" : outcome;
   run_.part = Part::finally;
   finally_from(0, input, out);

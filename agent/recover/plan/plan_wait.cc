@@ -19,7 +19,7 @@ void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_.report.started = input.wall;
   visible_ = looked_ = late_ = false;
   asked_until_.reset();
-  reason_.clear();
+  reason_ = GuardName::none;
 }
 
 void Plan::begin(const PlanInput& input, Waited waited, Effects& out) {
@@ -34,7 +34,7 @@ void Plan::consider(const PlanInput& input, Effects& out) {
   const Guard* guard = first_closed(guards);
   const Guard* cause = guard != nullptr ? first_that_spares(*spec_, guards) : nullptr;
   if (guard != nullptr && cause == nullptr) {
-    if (guard->name == "budget") exhaust(input, out);
+    if (guard->name == GuardName::budget) exhaust(input, out);
     else block(*guard, input, out);
     return;
   }
@@ -51,13 +51,13 @@ void Plan::spare(const Guard& cause, const PlanInput& input, Effects& out) {
   settling_ = false;
   run_.mild = true;
   pending_ = usage_;
-  out.push_back({Kind::blocked, cause.name});
+  out.push_back(blocked_by(cause.name));
   enter_step(input, out);
 }
 
 void Plan::spend_attempt(const PlanInput& input, Effects& out) {
   settling_ = false;
-  reason_.clear();
+  reason_ = GuardName::none;
   run_.report.attempt = spec_->budget.attempts - attempts_left(spec_->budget, usage_, input.now) + 1;
   pending_ = rehearses() ? usage_ : with_attempt(usage_, spec_->budget, input.now);
   pending_.aborted.clear();  // a person has started it, or nothing was aborted
@@ -71,17 +71,18 @@ void Plan::block(const Guard& guard, const PlanInput& input, Effects& out) {
   deadline_.reset();
   reason_ = guard.name;
   // What only a person or a reset of the latch can open is not asked for again and again.
-  if (guard.name == "exhausted" || guard.name == "aborted" || guard.name == "ask" ||
-      (guard.name == "maintenance" && !guard.opens))
+  if (guard.name == GuardName::exhausted || guard.name == GuardName::aborted || guard.name == GuardName::ask ||
+      (guard.name == GuardName::maintenance && !guard.opens))
     next_.reset();
   else next_ = guard.opens.value_or(input.now + kRetry);
-  if (guard.name == "ask") ask(input, out);
+  if (guard.name == GuardName::ask) ask(input, out);
   if (!changed || settling_) return;
-  out.push_back({Kind::blocked, guard.name});
+  out.push_back(blocked_by(guard.name));
   run_.report.state = "blocked";
-  run_.report.reason = guard.name;
+  run_.report.reason = to_string(guard.name);
   // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
-  if (guard.name == "backoff" || guard.name == "exhausted" || guard.name == "aborted") return;
+  if (guard.name == GuardName::backoff || guard.name == GuardName::exhausted || guard.name == GuardName::aborted)
+    return;
   visible_ = true;
   say(Kind::report, out);
 }
@@ -117,7 +118,7 @@ void Plan::exhaust(const PlanInput& input, Effects& out) {
   settling_ = false;
   deadline_.reset();
   next_.reset();
-  reason_ = "exhausted";
+  reason_ = GuardName::exhausted;
   run_.report.state = "exhausted";
   run_.report.reason = "budget";
   run_.report.ended = input.wall;
@@ -128,7 +129,7 @@ void Plan::exhaust(const PlanInput& input, Effects& out) {
                                     spec_->service, spec_->budget.attempts, base::format_duration(spec_->budget.within),
                                     base::format_duration(spec_->budget.backoff.reset_after))});
   out.push_back({Kind::commit_budget});
-  out.push_back({Kind::blocked, reason_});
+  out.push_back(blocked_by(reason_));
   say(Kind::report, out);
   visible_ = false;
 }
@@ -142,7 +143,7 @@ void Plan::drop(const PlanInput& input, Effects& out) {
   }
   phase_ = Phase::idle;
   visible_ = settling_ = false;
-  reason_.clear();
+  reason_ = GuardName::none;
   next_.reset();
   deadline_.reset();
   out.push_back({Kind::commit_budget});

@@ -17,32 +17,31 @@ std::string text_of(base::Duration d) { return base::format_duration(std::chrono
 
 bool is_auto_restart(const os::UnitState& state) { return state.sub.starts_with("auto-restart"); }
 
-Guard until(std::string name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
+Guard until(GuardName name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
             base::Instant since, base::Instant now) {
   if (!limit)
-    return {std::move(name), false,
-            fmt::format("{}, for {} now, and {}=infinity lets it", what, text_of(now - since), setting)};
+    return {name, false, fmt::format("{}, for {} now, and {}=infinity lets it", what, text_of(now - since), setting)};
   const base::Instant opens = since + *limit + kMargin;
-  if (now >= opens)
-    return {std::move(name), true, fmt::format("{}, for longer than {}={}", what, setting, text_of(*limit))};
-  return {std::move(name), false,
+  if (now >= opens) return {name, true, fmt::format("{}, for longer than {}={}", what, setting, text_of(*limit))};
+  return {name, false,
           fmt::format("{}, which {} lets take {}, {} to go", what, setting, text_of(*limit), text_of(opens - now)),
           opens};
 }
 
 Guard starting(const UnitView& view, base::Instant now) {
   const os::UnitState& state = view.state;
-  if (!view.starting_since) return {"unit_starting", true, "no"};
+  if (!view.starting_since) return {GuardName::unit_starting, true, "no"};
   const std::string what =
       fmt::format("{} is {}{}", view.unit, state.active, state.sub.empty() ? "" : " (" + state.sub + ")");
   const auto limit = start_timeout(state);
-  if (!is_auto_restart(state)) return until("unit_starting", what, limit, "TimeoutStartSec", *view.starting_since, now);
+  if (!is_auto_restart(state))
+    return until(GuardName::unit_starting, what, limit, "TimeoutStartSec", *view.starting_since, now);
   // A unit that ends again and again is not healed by systemd's restarts alone.
   if (view.looping_since && now >= *view.looping_since + limit.value_or(kUsual))
-    return {"unit_starting", true,
+    return {GuardName::unit_starting, true,
             fmt::format("{}: systemd has restarted it in vain for {}", what, text_of(now - *view.looping_since))};
   const bool known = state.restart_wait_us > 0 && state.restart_wait_us != os::UnitState::kForever;
-  return until("unit_starting", what + ": systemd starts it again by itself",
+  return until(GuardName::unit_starting, what + ": systemd starts it again by itself",
                known ? microseconds{state.restart_wait_us} : kUsual, "RestartSec", *view.starting_since, now);
 }
 
@@ -58,21 +57,21 @@ std::vector<Guard> unit_guards(const UnitView& view, Needed needed, base::Instan
   const os::UnitState& state = view.state;
   std::vector<Guard> out;
   if (view.known == UnitView::Known::missing)
-    out.push_back({"unit_missing", needed == Needed::no,
+    out.push_back({GuardName::unit_missing, needed == Needed::no,
                    fmt::format("systemd knows no unit {}; see: systemctl list-unit-files", view.unit)});
-  else out.push_back({"unit_missing", true, view.known == UnitView::Known::loaded ? "no" : "not known"});
+  else out.push_back({GuardName::unit_missing, true, view.known == UnitView::Known::loaded ? "no" : "not known"});
   if (view.known == UnitView::Known::loaded && state.load == "masked")
-    out.push_back({"unit_masked", false,
+    out.push_back({GuardName::unit_masked, false,
                    fmt::format("{0} is masked, so nobody may start it; to allow it: systemctl unmask {0}", view.unit)});
-  else out.push_back({"unit_masked", true, "no"});
+  else out.push_back({GuardName::unit_masked, true, "no"});
   out.push_back(starting(view, now));
   if (view.job_since)
-    out.push_back(until("unit_job", fmt::format("systemd has a {} job for {}", state.job, view.unit),
+    out.push_back(until(GuardName::unit_job, fmt::format("systemd has a {} job for {}", state.job, view.unit),
                         start_timeout(state), "TimeoutStartSec", *view.job_since, now));
-  else out.push_back({"unit_job", true, "no"});
+  else out.push_back({GuardName::unit_job, true, "no"});
   if (view.known == UnitView::Known::loaded && state.system == "stopping")
-    out.push_back({"node_stopping", false, "the node shuts down"});
-  else out.push_back({"node_stopping", true, "no"});
+    out.push_back({GuardName::node_stopping, false, "the node shuts down"});
+  else out.push_back({GuardName::node_stopping, true, "no"});
   return out;
 }
 
@@ -83,6 +82,6 @@ std::vector<Guard> merged(std::vector<Guard> of_one, std::vector<Guard> of_other
   return of_one;
 }
 
-bool passes(const Guard& guard) { return guard.name == "unit_starting" || guard.name == "unit_job"; }
+bool passes(const Guard& guard) { return guard.name == GuardName::unit_starting || guard.name == GuardName::unit_job; }
 
 }  // namespace recover

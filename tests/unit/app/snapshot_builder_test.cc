@@ -109,7 +109,7 @@ TEST_CASE("a page shows the service with its plan and its maintenance") {
   plan.service = "order";
   plan.mode = "enforce";
   plan.state = "blocked";
-  plan.reason = "dependencies";
+  plan.reason = recover::GuardName::dependencies;
   facts.plans = {plan};
   facts.maintenance = {{"redis", "alice: upgrade"}};
   const auto pages = app::service_pages(facts);

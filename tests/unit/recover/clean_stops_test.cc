@@ -7,6 +7,7 @@
 #include "fakes/recovery_site.h"
 
 using model::Health;
+using recover::GuardName;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -45,7 +46,7 @@ TEST_CASE("a unit that was stopped cleanly stays stopped, until somebody starts 
   f.unit("active", "success");
   f.unit("deactivating", "success");
   f.alert("ServiceDown");
-  CHECK(f.status().reason == "stopped_by_operator");
+  CHECK(f.status().reason == GuardName::stopped_by_operator);
   CHECK(f.status().guards.at(9).text == "order.service is being stopped");
   f.unit("inactive", "success");
   f.minute();
@@ -115,7 +116,7 @@ TEST_CASE("the end of a process overtakes systemd's word that somebody stopped t
     f.alert("ServiceDown");
     f.loop.run_due();
     CHECK(f.restart.started.empty());
-    CHECK(f.status().reason == "stopped_by_operator");
+    CHECK(f.status().reason == GuardName::stopped_by_operator);
     CHECK(f.status().guards.at(9).text == row.text);
     f.unit("inactive", "success");
     f.signal();
@@ -157,7 +158,7 @@ TEST_CASE("a stop that ends as a failure is a stop: killed at its limit, or Java
   f.alert("ServiceDown");
   f.minute();
   CHECK(f.restart.started.empty());
-  CHECK(f.status().reason == "stopped_by_operator");
+  CHECK(f.status().reason == GuardName::stopped_by_operator);
   // Started again, it fails by itself.
   f.unit("activating", "success");
   f.unit("failed", "exit-code", "", 1);
@@ -183,7 +184,7 @@ TEST_CASE("a systemd that is silent says nothing: what was known before stands")
     f.unit("inactive", "success");
     f.systemd.reads.answer(base::fail(base::Kind::timeout, "systemd is silent"));
     f.loop.run_due();
-    CHECK(f.status().reason == "stopped_by_operator");
+    CHECK(f.status().reason == GuardName::stopped_by_operator);
     CHECK(f.restart.started.empty());
   }
   SUBCASE("not even its silence is told: acts at the limit of the look") {

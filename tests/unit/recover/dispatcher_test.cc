@@ -6,6 +6,7 @@
 
 using model::AlertState;
 using model::Health;
+using recover::GuardName;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -125,7 +126,7 @@ TEST_CASE("exhaustion is paged once with what to do") {
   f.loop.advance(minutes{20});
   CHECK(f.pages == std::vector<std::string>{"order: Recovery exhausted. order: attempt 1 of 1 failed and was the last "
                                             "one within 15m; fettle stops acting until it was healthy for 10m"});
-  CHECK(f.status().reason == "exhausted");
+  CHECK(f.status().reason == GuardName::exhausted);
   CHECK(f.restart.started.size() == 1);
 }
 
@@ -152,7 +153,7 @@ TEST_CASE("maintenance is durable, holds a plan back and lets it act when it end
   f.alert("ServiceDown");
   f.loop.advance(minutes{5});
   CHECK(f.restart.started.empty());
-  CHECK(f.status().reason == "maintenance");
+  CHECK(f.status().reason == GuardName::maintenance);
   f.dispatcher->end_maintenance("order", nullptr);
   f.loop.run_due();
   CHECK(f.service_view.probed == std::vector<std::string>{"order", "redis"});
@@ -166,7 +167,7 @@ TEST_CASE("a dependency that comes back lets the plan act at once") {
   f.service_view.health["redis"] = Health::down;
   f.use(f.plan());
   f.alert("ServiceDown");
-  CHECK(f.status().reason == "dependencies");
+  CHECK(f.status().reason == GuardName::dependencies);
   f.service_view.health["redis"] = Health::up;
   f.dispatcher->on_health({"redis", "", Health::down, Health::up, model::Reason::none, "", f.loop.wall_now()});
   f.dispatcher->on_run("order", "http", false);

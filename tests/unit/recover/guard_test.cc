@@ -177,7 +177,7 @@ TEST_CASE("the first closed guard is the reason, with a text and the time at whi
     row.change(c);
     const auto guards = recover::evaluate_guards(c.plan, c.usage, c.input);
     const recover::Guard* closed = recover::first_closed(guards);
-    CHECK((closed ? closed->name : "") == row.reason);
+    CHECK((to_string(closed ? closed->name : recover::GuardName::none)) == row.reason);
     CHECK((closed ? closed->text : "") == row.text);
     const auto opens = closed ? closed->opens : std::nullopt;
     CHECK(opens.has_value() == row.opens_in.has_value());
@@ -188,8 +188,7 @@ TEST_CASE("the first closed guard is the reason, with a text and the time at whi
 TEST_CASE("explain gets every guard with its value") {
   const Case c;
   std::string all;
-  for (const recover::Guard& guard : recover::evaluate_guards(c.plan, c.usage, c.input))
-    all += guard.name + ": " + guard.text + "\n";
+  for (const recover::Guard& guard : recover::evaluate_guards(c.plan, c.usage, c.input)) all += to_string(guard) + "\n";
   CHECK(all ==
         "maintenance: off\n"
         "paused: no\n"

@@ -10,6 +10,7 @@
 
 #include "fakes/recovery_site.h"
 
+using recover::GuardName;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -35,7 +36,7 @@ TEST_CASE("maintenance for two hours ends by itself, also over a restart of the 
   f.dispatcher->begin_maintenance("order", hours{2}, "alice: upgrade", nullptr);
   f.loop.run_due();
   f.alert("ServiceDown");
-  CHECK(f.status().reason == "maintenance");
+  CHECK(f.status().reason == GuardName::maintenance);
   CHECK(f.status().not_before == f.loop.wall_now() + hours{2});
   CHECK(f.dispatcher->maintenance("order") == "alice: upgrade, until 2023-11-15T00:13:20Z");
   f.pass(hours{1});
@@ -63,7 +64,7 @@ TEST_CASE("a window of the week holds the plan and the page says which one and u
   spec->maintenance.windows = {*recover::MaintenanceWindow::parse("Tue 22:00-23:00")};
   f.use(std::move(spec));
   f.alert("ServiceDown");
-  CHECK(f.status().reason == "maintenance");
+  CHECK(f.status().reason == GuardName::maintenance);
   CHECK(f.dispatcher->maintenance("order") == "window Tue 22:00-23:00 until 23:00 UTC");
   f.pass(minutes{46});
   CHECK(f.restart.started.empty());
@@ -83,7 +84,7 @@ TEST_CASE("a pause file holds one service, or all of the node, for as long as it
     f.use(std::move(spec));
     std::ofstream(file) << "";
     f.alert("ServiceDown");
-    CHECK(f.status().reason == "paused");
+    CHECK(f.status().reason == GuardName::paused);
     CHECK(f.status().guards.at(1).text == "on: " + file + " exists: remove it to go on");
     f.pass(hours{1});
     CHECK(f.restart.started.empty());

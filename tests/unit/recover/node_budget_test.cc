@@ -6,6 +6,7 @@
 
 #include "fakes/recovery_site.h"
 
+using recover::GuardName;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -48,7 +49,7 @@ TEST_CASE("no more actions than the node's budget, over all services, also when 
   f.suffer(minutes{10});
   CHECK(f.restart.started.size() == 3);
   CHECK(f.dispatcher->node_actions_left() == 0);
-  CHECK(f.status().reason == "node_budget");
+  CHECK(f.status().reason == GuardName::node_budget);
   CHECK(f.status().next ==
         "runs systemd restart order.service once node_budget allows it: 0 of 3 actions of the node left in 1h");
   CHECK(f.status().not_before == base::wall_from_ms(1'700'000'000'000) + minutes{60});
@@ -87,7 +88,7 @@ TEST_CASE("a person is not held back by the node's budget") {
   f.use(f.plan_of("order"));
   f.alert("ServiceDown");
   f.suffer(seconds{30});
-  REQUIRE(f.status().reason == "node_budget");
+  REQUIRE(f.status().reason == GuardName::node_budget);
   f.dispatcher->recover("order", recover::Start::now, "", [](base::Result<std::string>) {});
   f.loop.run_due();
   CHECK(f.restart.started.size() == 2);

@@ -10,6 +10,7 @@
 #include "fakes/recovery_site.h"
 
 using model::Health;
+using recover::GuardName;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
@@ -72,7 +73,7 @@ TEST_CASE("one plan acts at a time, all get their turn, and each is probed again
   for (const std::string& name : f.names) f.fire(name);
   f.loop.run_due();
   CHECK(f.state_of("cart") == "acting");
-  CHECK(f.status_of("order").reason == "node_busy");
+  CHECK(f.status_of("order").reason == GuardName::node_busy);
   CHECK(f.status_of("order").next ==
         "runs restart once node_busy allows it: cart is being recovered; at most 1 at a time");
   CHECK(f.service_view.probed.empty());
@@ -180,7 +181,7 @@ TEST_CASE("after a crash the run that was cut off keeps its place, whatever the 
   f.loop.advance(seconds{2});
   f.dispatcher->on_run("cart", "http", false);
   f.loop.run_due();
-  CHECK(f.status_of("cart").reason == "node_busy");
+  CHECK(f.status_of("cart").reason == GuardName::node_busy);
   CHECK(f.scripts["cart"].started.empty());
   f.dispatcher->on_run("shop", "http", true);
   f.loop.run_due();

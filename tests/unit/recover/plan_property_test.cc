@@ -205,7 +205,7 @@ class Site {
         else now_.impairments.clear();
         break;
       case 8:
-        if (now_.unit.empty()) now_.unit = {{"unit_starting", false, "order.service is activating"}};
+        if (now_.unit.empty()) now_.unit = {{recover::GuardName::unit_starting, false, "order.service is activating"}};
         else now_.unit.clear();
         break;
       case 5: now_.paused = now_.paused ? std::nullopt : std::optional(recover::Hold{"paused"}); break;
@@ -276,9 +276,10 @@ class Site {
                  plan_->phase() == Phase::verifying,
              kInvariants[9]);
     states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
-                               plan_->reason(), static_cast<int>(run.part), run.step, run.mild, run.by_operator,
-                               run.unverified, plan_->alert_firing(), plan_->usage().exhausted, plan_->usage().flapping,
-                               drained_, running_, plan_->usage().failures, plan_->usage().attempts.size()));
+                               to_string(plan_->reason()), static_cast<int>(run.part), run.step, run.mild,
+                               run.by_operator, run.unverified, plan_->alert_firing(), plan_->usage().exhausted,
+                               plan_->usage().flapping, drained_, running_, plan_->usage().failures,
+                               plan_->usage().attempts.size()));
   }
   void carry_out(const Effect& effect) {
     const recover::Run& run = plan_->run();

@@ -10,6 +10,7 @@
 #include "fakes/recovery_site.h"
 
 using model::Health;
+using recover::GuardName;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -187,7 +188,7 @@ TEST_CASE("an abort lasts until the alert has resolved, also over a crash of the
   f.abort();
   f.fail_for(seconds{60});
   CHECK(f.restart.started.size() == 1);
-  CHECK(f.status().reason == "aborted");
+  CHECK(f.status().reason == GuardName::aborted);
   CHECK(f.status().next ==
         "runs drain once aborted allows it: aborted by operator: alice; nothing is done until its alert has resolved; "
         "or: fettle recover order");

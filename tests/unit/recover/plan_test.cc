@@ -84,7 +84,7 @@ class Player {
           out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
           break;
         case Kind::action_ended: out += "ended " + e.report.actions.back().result; break;
-        case Kind::blocked: out += "blocked " + e.text; break;
+        case Kind::blocked: out += fmt::format("blocked {}", to_string(e.guard)); break;
         case Kind::exhausted: out += "exhausted"; break;
         case Kind::page: out += "page"; break;
       }

@@ -5,6 +5,7 @@
 #include "fakes/recovery_site.h"
 
 using model::Health;
+using recover::GuardName;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -74,7 +75,7 @@ TEST_CASE("an approval that does not come ends the asking, not the possibility")
   CHECK(f.pages.size() == 1);
   CHECK(f.dispatcher->reports().at(0).state == "aborted");
   CHECK(f.dispatcher->reports().at(0).reason == "nobody approved within 30m");
-  CHECK(f.status().reason == "ask");
+  CHECK(f.status().reason == GuardName::ask);
   f.recover_by_hand();
   CHECK(f.restart.started.size() == 1);
 }
@@ -173,7 +174,7 @@ TEST_CASE("a service that flaps is drained and not restarted until a person says
   CHECK(f.pages.size() == 1);
   f.alert("ServiceDown");
   f.pass(minutes{5});
-  CHECK(f.status().reason == "");
+  CHECK(f.status().reason == GuardName::none);
   CHECK(f.status().state == "holding");
   CHECK(f.drain.started.size() == 1);
   CHECK(f.restart.started.empty());
@@ -190,7 +191,7 @@ TEST_CASE("calm opens the latch of flapping") {
   f.turn("order", Health::up);
   f.turn("order", Health::down);
   f.alert("ServiceDown");
-  CHECK(f.status().reason == "flapping");
+  CHECK(f.status().reason == GuardName::flapping);
   f.pass(minutes{11});
   CHECK(f.restart.started.size() >= 1);
 }

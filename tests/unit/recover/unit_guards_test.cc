@@ -8,6 +8,7 @@
 #include "fakes/recovery_site.h"
 
 using model::Health;
+using recover::GuardName;
 using recover::UnitView;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
@@ -121,7 +122,7 @@ TEST_CASE("the guards of a unit: which is closed, why, and when it opens") {
     CAPTURE(row.name);
     const auto guards = recover::unit_guards(row.view, recover::Needed::yes, kNow);
     const recover::Guard* closed = recover::first_closed(guards);
-    CHECK((closed ? closed->name : "") == row.closed);
+    CHECK(to_string(closed ? closed->name : GuardName::none) == row.closed);
     CHECK((closed ? closed->text : "") == row.text);
     const auto opens = closed ? closed->opens : std::nullopt;
     CHECK(opens.has_value() == row.opens_in.has_value());
@@ -144,12 +145,12 @@ TEST_CASE("a unit that is not there closes only plans that need it, and is told 
     };
     std::string told;
     for (const recover::Guard& guard : f.status().guards)
-      if (guard.name == "unit_missing") told = guard.text;
+      if (guard.name == GuardName::unit_missing) told = guard.text;
     CHECK(told == "systemd knows no unit order.service; see: systemctl list-unit-files");
     f.alert("ServiceDown");
     f.loop.advance(seconds{1});
     CHECK(f.restart.started.size() == (needed ? 0 : 1));
-    CHECK(f.status().reason == (needed ? "unit_missing" : ""));
+    CHECK(f.status().reason == (needed ? GuardName::unit_missing : GuardName::none));
   }
 }
 
@@ -162,7 +163,7 @@ TEST_CASE("a slow start that an operator asked for is not ended; after the unit'
     f.alert("ServiceDown");
     f.fail_for(seconds{89});
     CHECK(f.restart.started.empty());
-    CHECK(f.status().reason == "unit_starting");
+    CHECK(f.status().reason == GuardName::unit_starting);
     f.fail_for(seconds{5});
     CHECK(f.restart.started.size() == 1);
   }
@@ -200,7 +201,7 @@ TEST_CASE("what systemd says only when it is asked holds the restart back, too")
   f.alert("ServiceDown");  // no signal has come
   f.fail_for(seconds{10});
   CHECK(f.restart.started.empty());
-  CHECK(f.status().reason == "unit_starting");
+  CHECK(f.status().reason == GuardName::unit_starting);
 }
 
 TEST_CASE("somebody's queued job, a mask, a frozen unit and a shutdown are respected") {
@@ -225,7 +226,7 @@ TEST_CASE("somebody's queued job, a mask, a frozen unit and a shutdown are respe
     f.alert("ServiceDown");
     f.fail_for(seconds{30});
     CHECK(f.restart.started.empty());
-    CHECK(f.status().reason == row.reason);
+    CHECK(to_string(f.status().reason) == row.reason);
     f.unit_now.load = "loaded";
     f.unit_now.freezer = "running";
     f.unit_now.system = "running";
@@ -247,7 +248,7 @@ TEST_CASE("the unit of the step counts where it is not the service's own") {
   f.alert("ServiceDown");
   f.fail_for(seconds{10});
   CHECK(f.restart.started.empty());
-  CHECK(f.status().reason == "unit_starting");
+  CHECK(f.status().reason == GuardName::unit_starting);
 }
 
 TEST_CASE("a later step waits while the unit that the first one restarted is still starting") {
@@ -310,7 +311,7 @@ TEST_CASE(
   f.alert("ServiceDown");
   f.fail_for(seconds{45});
   CHECK(f.restart.started.empty());
-  CHECK(f.status().reason == "min_uptime");
+  CHECK(f.status().reason == GuardName::min_uptime);
   f.dispatcher->on_run("order", "http", true);  // ready, and then it hangs
   f.fail_for(seconds{3});
   CHECK(f.restart.started.size() == 1);
