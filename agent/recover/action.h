@@ -67,6 +67,8 @@ class Action {
   virtual bool may_heal() const { return true; }
   // Whether it only takes traffic away or gives it back: what a run that is stopped still does.
   virtual bool moves_traffic() const { return false; }
+  // Whether it interrupts the service, for which a run needs a slot.
+  virtual bool disrupts() const { return may_heal(); }
   // The unit that must be there and startable for it to work, if it asks for a job on one or signals its process.
   virtual std::string needed_unit() const { return ""; }
   // The plan itself waits here, until a person approves or the step's time is over; run() is not called.

@@ -29,6 +29,7 @@ std::string event_json(const Plan& plan, const std::string& node, model::Health 
                        {"unit", plan.spec().unit},      {"node", node},
                        {"attempt", run.report.attempt}, {"trigger", run.report.trigger},
                        {"health", to_string(health)},   {"alert", std::move(alert)}};
+  if (run.fence != 0) event["fence"] = run.fence;
   return event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -13,6 +13,7 @@ Dispatcher::Dispatcher(Options options, Context context, state::State& state, Se
                        Listener listener)
     : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(listener))) {
   rep_->unfinished_runs.read(rep_->alerts, rep_->reports);
+  rep_->take_up_slots();
 }
 
 Dispatcher::~Dispatcher() = default;
@@ -24,20 +25,21 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     kept.push_back(spec->service);
     const auto found = rep_->active.find(spec->service);
     if (found == rep_->active.end()) rep_->add(std::move(spec));
-    else if (found->second->plan->running()) rep_->exchange(*found->second, std::move(spec));
+    else if (found->second->plan->under_way()) rep_->exchange(*found->second, std::move(spec));
     else rep_->adopt(*found->second, std::move(spec));
   }
   for (auto it = rep_->active.begin(); it != rep_->active.end();) {
     Rep::Active& a = *it->second;
     const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
-    if (gone && a.plan->running()) {
+    if (gone && a.plan->under_way()) {
       a.removed = true;
       rep_->apply(a, a.plan->halt("its plan is not configured any more", rep_->input(a)));
     }
-    if (gone && !a.plan->running()) it = rep_->remove(it);
+    if (gone && !a.plan->under_way()) it = rep_->remove(it);
     else ++it;
   }
-  if (rep_->unfinished_runs.close(rep_->context.scheduler.wall_now(), rep_->reports)) rep_->wake_waiting();
+  rep_->unfinished_runs.close(rep_->context.scheduler.wall_now(), rep_->reports);
+  for (const auto& [service, slot] : std::exchange(rep_->taken_up, {})) rep_->slots.release(service);
   rep_->give_back_the_rest();
 }
 
@@ -114,14 +116,13 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
     answer(fmt::format("recovery {} of {} goes on", a.plan->run().report.id, service));
     return rep_->apply(a, a.plan->approve(comment.empty() ? "operator" : "operator: " + comment, rep_->input(a)));
   }
-  if (a.plan->running())
+  if (a.plan->under_way())
     return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
                                                                   a.plan->run().report.id, service, a.plan->state())));
   const PlanInput now = rep_->input(a);
   const std::vector<Guard> guards = evaluate_guards(*a.spec, a.plan->usage(), now);
   if (const Guard* guard = first_closed_to_person(guards))
-    return answer(
-        base::fail(base::Kind::unavailable, fmt::format("{} is not recovered: {}", service, to_string(*guard))));
+    return answer(Rep::not_recovered(service, to_string(*guard)));
   if (how == Start::rehearsal) {
     std::string plan = fmt::format("{} would be recovered:", service);
     for (const std::string& step : steps_text(*a.spec)) plan += "\n  " + step;
@@ -143,7 +144,7 @@ void Dispatcher::abort(const std::string& service, const std::string& comment,
   };
   Rep::Active* a = rep_->find(service);
   if (a == nullptr) return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
-  const bool ran = a->plan->running();
+  const bool ran = a->plan->under_way();
   if (ran && (a->plan->run().part == Part::finally || a->plan->phase() == Phase::closing))
     return refuse(base::Kind::invalid, "nothing to abort: " + stop_text(*a->plan));
   if (!ran && !a->plan->alert_firing())
@@ -193,6 +194,7 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
 }
 
 void Dispatcher::limit(NodeLimits limits) {
+  rep_->node_slots.change(limits.plans_at_once);
   rep_->node.change(std::move(limits));
   rep_->wake_waiting();
 }

@@ -20,6 +20,7 @@
 #include "recover/plan/explain.h"
 #include "recover/plan/node_budget.h"
 #include "recover/plan/plan_spec.h"
+#include "recover/plan/slots.h"
 #include "recover/reports.h"
 #include "recover/service_view.h"
 #include "state/state.h"
@@ -32,6 +33,7 @@ struct Options {
   std::string node;
   std::uint64_t seed = 0;  // of the jitter
   NodeLimits limits{};
+  Slots* slots = nullptr;  // outlives the Dispatcher; null: those of the node, as limits.plans_at_once says
 };
 
 class Dispatcher {

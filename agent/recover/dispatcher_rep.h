@@ -15,6 +15,7 @@
 #include "recover/plan/explain.h"
 #include "recover/plan/guard.h"
 #include "recover/plan/maintenance.h"
+#include "recover/plan/node_slots.h"
 #include "recover/plan/plan.h"
 #include "recover/plan/run.h"
 #include "recover/plan/unit_guards.h"
@@ -28,6 +29,9 @@ namespace recover {
 struct Dispatcher::Rep {
   using Change = state::Change;
 
+  // Two thirds of it are left for what has begun when a renewal fails; Consul allows no less than 10 s.
+  static constexpr base::Millis kSlotTtl{15'000};
+
   // A service's plan with everything that is under way for it.
   struct Active {
     std::unique_ptr<PlanSpec> spec;
@@ -37,6 +41,7 @@ struct Dispatcher::Rep {
     std::optional<Plan> plan;
     ActionRun action;
     Recheck recheck;
+    loop::Handle slot;  // asked for or held
     loop::Handle timer, reload;
     std::optional<base::Instant> timer_at;
     std::map<std::string, base::Instant> good_runs;         // the latest of each probe
@@ -53,10 +58,16 @@ struct Dispatcher::Rep {
         started(context.scheduler.now()),
         store(state, context.scheduler),
         node(state, context.scheduler, options.limits),
+        node_slots(context.scheduler, options.limits.plans_at_once),
+        slots(options.slots != nullptr ? *options.slots : node_slots),
         maintenance(state, context.scheduler),
         units(context.systemd, context.scheduler),
         reports(std::move(l), context.page),
-        orphaned_drains(context, reports, random) {}
+        orphaned_drains(context, reports, random) {
+    slots.on_free([this, still = std::weak_ptr(alive)] {
+      if (!still.expired()) wake_waiting();
+    });
+  }
 
   Options options;
   Context context;
@@ -66,6 +77,8 @@ struct Dispatcher::Rep {
   base::Instant started;
   RecoveryStore store;
   NodeBudget node;
+  NodeSlots node_slots;
+  Slots& slots;
   Maintenance maintenance;
   UnitWatch units;
   Reports reports;
@@ -73,6 +86,7 @@ struct Dispatcher::Rep {
   FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
   UnfinishedRuns unfinished_runs{store};
+  std::map<std::string, loop::Handle> taken_up;  // slots of unfinished runs, by service, until their plans are there
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
   Active* find(const std::string& service) const {
@@ -93,7 +107,7 @@ struct Dispatcher::Rep {
     s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
     look_at_units(a, s);
-    s.node_busy = node.place(acting(a));
+    s.slots = slots.seen(a.spec->service);
     s.node_budget = node.budget();
     return s;
   }
@@ -120,16 +134,7 @@ struct Dispatcher::Rep {
     if (!ready) s.since_start = PlanInput::Since::never_ready;
   }
 
-  // Services whose plans hold a place of the node, but for the one that asks.
-  std::vector<std::string> acting(const Active& asking) const {
-    std::vector<std::string> names;
-    for (const auto& [service, other] : active)
-      if (other.get() != &asking && other->plan->takes_place()) names.push_back(service);
-    for (std::string& name : unfinished_runs.acting(asking.spec->service)) names.push_back(std::move(name));
-    return names;
-  }
-
-  // A place has become free: those that wait for one do not wait for their next look.
+  // Those that wait for what the node shares do not wait for their next look.
   void wake_waiting() {
     context.scheduler.post([this, still = std::weak_ptr(alive)] {
       if (still.expired()) return;
@@ -171,6 +176,8 @@ struct Dispatcher::Rep {
       case Effect::Kind::commit_close: commit(a, store.close(*a.plan)); break;
       case Effect::Kind::commit_progress: store.write(store.progress(*a.plan), "progress of a recovery"); break;
       case Effect::Kind::commit_budget: store.write(store.budget(*a.plan), "a budget"); break;
+      case Effect::Kind::acquire_slot: acquire_slot(a); break;
+      case Effect::Kind::release_slot: release_slot(a); break;
       case Effect::Kind::start_action: start_action(a); break;
       case Effect::Kind::probe_now: service_view.probe_now(a.spec->service); break;
       case Effect::Kind::look: look(a, a.spec->depends_on); break;
@@ -207,11 +214,54 @@ struct Dispatcher::Rep {
       const std::string id = there.plan->run().report.id;
       apply(there, there.plan->durable(result, input(there)));
       if (!person) return;
-      if (result) person(fmt::format("recovery {} of {} has started", id, service));
+      const bool began = there.plan->running() && there.plan->phase() != Phase::closing;
+      if (result && !began) person(not_recovered(service, "it was stopped before it began"));
+      else if (result) person(fmt::format("recovery {} of {} has started", id, service));
       else
         person(base::fail(result.error().kind,
                           "nothing was done: the intent could not be written: " + result.error().text));
     });
+  }
+
+  SlotRequest request(const std::string& service, const std::string& recovery) const {
+    return {service, recovery, kSlotTtl, context.scheduler.now() + Plan::kSlotLimit};
+  }
+
+  void acquire_slot(Active& a) {
+    const std::string service = a.spec->service;
+    a.slot = slots.acquire(
+        request(service, a.plan->run().report.id),
+        [this, service](const SlotAnswer& answer) {
+          Active* there = find(service);
+          if (there == nullptr) return;
+          const bool given = answer.kind == SlotAnswer::Kind::yes;
+          const auto person = given ? nullptr : std::exchange(there->person, nullptr);
+          apply(*there, there->plan->slot(answer, input(*there)));
+          if (person) person(not_recovered(service, to_string(answer.guard)));
+        },
+        [this, service](const Guard& why) {
+          Active* there = find(service);
+          if (there == nullptr) return;
+          base::log::warn("the slot of a recovery is lost; what it has begun is ended, and no more",
+                          {{"service", service}, {"text", why.text}});
+          apply(*there, there->plan->slot_lost(why, input(*there)));
+        });
+  }
+
+  void release_slot(Active& a) {
+    a.slot.reset();
+    slots.release(a.spec->service);
+  }
+
+  // What an agent before this one left unfinished comes first: its slots are taken before any plan asks.
+  void take_up_slots() {
+    for (const auto& [service, recovery] : unfinished_runs.acting())
+      taken_up[service] = slots.acquire(
+          request(service, recovery), [](const SlotAnswer&) {}, [](const Guard&) {});
+  }
+
+  static base::Result<std::string> not_recovered(const std::string& service, const std::string& why) {
+    return base::fail(base::Kind::unavailable, fmt::format("{} is not recovered: {}", service, why));
   }
 
   void start_action(Active& a) {
@@ -242,10 +292,9 @@ struct Dispatcher::Rep {
   void settle(Active& a) {
     const bool acted = std::exchange(a.acted, a.plan->acts());
     if (a.acted && !acted) orphaned_drains.forget(a.spec->service);
-    if (acted && !a.acted) {
-      wake_waiting();
-      put_back(a);
-    }
+    if (acted && !a.acted) put_back(a);
+    if (a.person && !a.plan->under_way())
+      std::exchange(a.person, nullptr)(not_recovered(a.spec->service, "it was stopped before it began"));
     const auto wake_at = a.plan->wake_at();
     if (wake_at != a.timer_at) {
       a.timer_at = wake_at;
@@ -258,14 +307,14 @@ struct Dispatcher::Rep {
           apply(*there, there->plan->wake(input(*there)));
         });
     }
-    if (a.plan->running() || (!a.next && !a.removed)) return;
+    if (a.plan->under_way() || (!a.next && !a.removed)) return;
     // In a turn of its own: callers still hold `a`.
     a.reload = context.scheduler.after({}, [this, service = a.spec->service] { finish_reload(service); });
   }
 
   void finish_reload(const std::string& service) {
     const auto found = active.find(service);
-    if (found == active.end() || found->second->plan->running()) return;
+    if (found == active.end() || found->second->plan->under_way()) return;
     if (found->second->removed) {
       remove(found);
       return;
@@ -330,6 +379,7 @@ struct Dispatcher::Rep {
     if (auto run = unfinished_runs.run_of(*a.spec)) {
       if (!run->alert.labels.empty()) alerts.remember(run->alert);
       apply(a, a.plan->resume(*std::move(run), input(a)));
+      taken_up.erase(a.spec->service);  // it asks itself
     }
     put_back(a);
     follow_alerts(a);

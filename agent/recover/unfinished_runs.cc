@@ -36,14 +36,17 @@ std::optional<bool> UnfinishedRuns::waited(const std::string& service) {
   return left.mapped();
 }
 
-std::vector<std::string> UnfinishedRuns::acting(const std::string& but) const {
-  std::vector<std::string> names;
-  for (const auto& [key, run] : runs_)
-    if (!RecoveryStore::is_dry_run(key) && key != but) names.push_back(key);
-  return names;
+std::vector<std::pair<std::string, std::string>> UnfinishedRuns::acting() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [key, text] : runs_) {
+    if (RecoveryStore::is_dry_run(key)) continue;
+    const auto run = parse_run(text);
+    out.emplace_back(key, run ? run->report.id : "");
+  }
+  return out;
 }
 
-bool UnfinishedRuns::close(base::WallTime now, Reports& reports) {
+void UnfinishedRuns::close(base::WallTime now, Reports& reports) {
   const auto runs = std::exchange(runs_, {});
   for (const auto& [key, text] : runs) {
     std::optional<model::RecoveryReport> report;
@@ -56,7 +59,6 @@ bool UnfinishedRuns::close(base::WallTime now, Reports& reports) {
     base::log::warn("an unfinished recovery is closed: its plan is not configured any more", {{"service", key}});
     store_.write(store_.orphan(key, report), "the end of a recovery");
   }
-  return !runs.empty();
 }
 
 }  // namespace recover

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -25,10 +26,10 @@ class UnfinishedRuns {
   std::optional<Run> run_of(const PlanSpec& spec);
   // Once per service: its alert waited, and whether the service was down then.
   std::optional<bool> waited(const std::string& service);
-  // Services, but for one, whose runs acted and have not been taken up yet: they come first.
-  std::vector<std::string> acting(const std::string& but) const;
-  // No plan takes the rest: closes it. Whether there was any.
-  bool close(base::WallTime now, Reports& reports);
+  // Those that acted and have not been taken up yet: the service, and the id of the run or "" if it cannot be read.
+  std::vector<std::pair<std::string, std::string>> acting() const;
+  // No plan takes the rest: closes it.
+  void close(base::WallTime now, Reports& reports);
 
  private:
   RecoveryStore& store_;

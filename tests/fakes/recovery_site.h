@@ -32,6 +32,7 @@ struct RecoverySite {
   ActionScript restart, telling{.heals = false};
   os::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
   recover::NodeLimits limits{1, 1000};
+  recover::Slots* slots = nullptr;  // null: those of the node
   std::vector<std::string> said;
   std::vector<std::string> pages;
   std::unique_ptr<recover::TrafficController> traffic_controller;
@@ -60,7 +61,7 @@ struct RecoverySite {
         loop, systemd, spawner,
         [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
         traffic_controller.get()};
-    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits}, context, state,
+    dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits, slots}, context, state,
                                                        service_view, listener);
   }
 

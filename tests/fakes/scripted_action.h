@@ -17,6 +17,7 @@ struct ActionScript {
   base::Duration takes = std::chrono::milliseconds{50};
   bool heals = true;                   // recover::Action::may_heal
   bool traffic = false;                // moves_traffic
+  bool drains = false;                 // disrupts, although it does not heal
   std::string unit{};                  // needed_unit
   std::function<void()> on_start{};    // the action is about to take effect
   std::vector<std::string> started{};  // "order attempt 1"
@@ -34,6 +35,7 @@ class ScriptedAction final : public recover::Action {
   std::string text() const override { return name_; }
   bool may_heal() const override { return script_.heals; }
   bool moves_traffic() const override { return script_.traffic; }
+  bool disrupts() const override { return script_.heals || script_.drains; }
   std::string needed_unit() const override { return script_.unit; }
 
  private:

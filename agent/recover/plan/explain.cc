@@ -80,6 +80,13 @@ std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
     }
     case Phase::looking:
       return fmt::format("{} {} unless systemd or a dependency speaks against it", verb, plan.current_step().text);
+    case Phase::acquiring:
+    case Phase::reacquiring: {
+      std::string slots;
+      for (const Guard& guard : guards)
+        if (guard.name == GuardName::node_busy) slots += (slots.empty() ? ": " : ", ") + guard.text;
+      return fmt::format("{} {} once it has a slot{}", verb, plan.running() ? plan.current_step().text : first, slots);
+    }
     case Phase::waiting: {
       const Guard* closed = first_closed(guards);
       return fmt::format("{} {} once {} allows it{}", verb, plan.current_step().text, to_string(plan.reason()),

@@ -150,7 +150,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
     guards.push_back(until(GuardName::backoff, *usage.not_before, now,
                            fmt::format("{} failed in a row", usage.failures), fmt::format("over")));
   else guards.push_back({GuardName::backoff, true, "none"});
-  guards.push_back(input.node_busy);
+  guards.insert(guards.end(), input.slots.begin(), input.slots.end());
   if (plan.first_healing()) guards.push_back(input.node_budget);
   if (plan.mode == Mode::ask)
     guards.push_back({GuardName::ask, false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});

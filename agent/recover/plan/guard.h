@@ -50,8 +50,8 @@ struct PlanInput {
   std::optional<std::string> stopped;          // that a person stopped the unit
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Guard> unit;
-  // What the plans of this node share; NodeBudget has them.
-  Guard node_busy{GuardName::node_busy, true, "no"};
+  std::vector<Guard> slots{{GuardName::node_busy, true, "no"}};  // as Slots has seen them: who holds them
+  // What the plans of this node share; NodeBudget has it.
   Guard node_budget{GuardName::node_budget, true, "not limited"};
 };
 

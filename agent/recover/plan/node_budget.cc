@@ -41,15 +41,6 @@ std::vector<base::Instant> load(const state::State& state, loop::Scheduler& sche
 NodeBudget::NodeBudget(state::State& state, loop::Scheduler& scheduler, NodeLimits limits)
     : scheduler_(scheduler), limits_(std::move(limits)), actions_(load(state, scheduler, limits_)) {}
 
-Guard NodeBudget::place(const std::vector<std::string>& acting) const {
-  const auto count = static_cast<int>(acting.size());
-  if (count < limits_.plans_at_once)
-    return {GuardName::node_busy, true, fmt::format("{} of {} places taken", count, limits_.plans_at_once)};
-  return {GuardName::node_busy, false,
-          fmt::format("{} {} being recovered; at most {} at a time", fmt::join(acting, ", "), count == 1 ? "is" : "are",
-                      limits_.plans_at_once)};
-}
-
 std::vector<base::Instant> NodeBudget::counted() const {
   std::vector<base::Instant> actions = actions_;
   for (const auto& [service, at] : under_way_) actions.push_back(at);

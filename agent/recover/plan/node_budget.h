@@ -1,10 +1,7 @@
-// What the plans of a node share: places for those that act at the same time, and actions an hour. A fault that takes
-// many services at once, or a rule that is wrong, must not have the whole node restarted. Loop thread.
-//
-// - A place is held from a run's intent to its end, by enforced runs only. More than one place is the default, because
-//   a service that is stuck in its start would hold up every other one until the limit of its step.
-// - An action counts if it may heal: restarts do, traffic that is moved and people who are told do not. Actions are
-//   counted durably, in the commit of their intent. Dry runs have records of their own.
+// Actions that the plans of a node have an hour. A fault that takes many services at once, or a rule that is wrong,
+// must not have the whole node restarted. An action counts if it may heal: restarts do, traffic that is moved and
+// people who are told do not. Actions are counted durably, in the commit of their intent. Dry runs have records of
+// their own. How many plans act at the same time NodeSlots says. Loop thread.
 #pragma once
 
 #include <map>
@@ -33,8 +30,6 @@ class NodeBudget {
   void change(NodeLimits limits) { limits_ = std::move(limits); }
   const std::string& pause_file() const { return limits_.pause_file; }
 
-  // node_busy: whether another plan may start while those of `acting` act.
-  Guard place(const std::vector<std::string>& acting) const;
   // node_budget: whether another action may start.
   Guard budget() const;
   int actions_left() const;

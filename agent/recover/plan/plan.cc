@@ -42,6 +42,9 @@ std::optional<base::Instant> Plan::wake_at() const {
 std::string Plan::state() const {
   switch (phase_) {
     case Phase::idle: return usage_.exhausted ? "exhausted" : "idle";
+    case Phase::acquiring:
+      if (run_.by_operator) return "acting";
+      [[fallthrough]];
     case Phase::blocked:
     case Phase::recheck:
       if (usage_.exhausted) return "exhausted";
@@ -53,6 +56,7 @@ std::string Plan::state() const {
     case Phase::holding: return "holding";
     case Phase::committing:
     case Phase::looking:
+    case Phase::reacquiring:
     case Phase::acting:
     case Phase::closing: return "acting";
   }
@@ -75,7 +79,7 @@ Effects Plan::resolved(const PlanInput& input) {
   Effects out;
   firing_ = was_down_ = remembered_ = rehearsed_ = false;
   forget_abort(out);
-  if (phase_ == Phase::blocked || phase_ == Phase::recheck) drop(input, out);
+  if (waits_to_begin()) drop(input, out);
   return out;
 }
 
@@ -110,10 +114,8 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
     next_ = input.now + kRetry;
     if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
         run_.part == Part::steps) {
-      pending_ = usage_;
-      drop(input, out);  // nothing was done and nothing is durable
+      give_up_start(input, out);  // nothing is durable either
       commit_failed_ = false;
-      if (firing_) begin(input, Waited::yes, out);  // a person is told; the alert still wants its recovery
     }
     return out;
   }
@@ -134,9 +136,11 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   // What came in while the intent was written.
   if (run_.part == Part::steps) {
     const auto why = told_to_stop(input);
-    const auto guard = !why && looks_before() ? told_against(input) : std::nullopt;
-    if (run_.report.actions.empty() && (why || (guard && passes(*guard)))) {
+    const bool barred = !why && is_barred();
+    const auto guard = !why && !barred && looks_before() ? told_against(input) : std::nullopt;
+    if (run_.report.actions.empty() && (why || barred || (guard && passes(*guard)))) {
       if (why) run_.stop = *why;
+      if (barred) run_.stop = to_string(lost_);
       pending_ = before;  // nothing was done, nothing is spent; what waits begins anew
       run_.outcome = "aborted";
       close(input, out);
@@ -146,6 +150,11 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
     if (why) {
       run_.stop = *why;
       finish("aborted", input, out);
+      say_progress(out);
+      return out;
+    }
+    if (barred) {
+      go_without_slot(input, out);
       say_progress(out);
       return out;
     }
@@ -160,6 +169,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   const Step& step = current_step();
   if (step.action != nullptr && step.action->waits_for_person() && acts()) {
     phase_ = Phase::asking;
+    leave_slot(out);
     watched_ = input.now;
     deadline_ = input.now + step.timeout;
     run_.report.state = "asking";
@@ -219,13 +229,15 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
     say_progress(out);
     return out;
   }
-  if (phase_ == Phase::recheck || phase_ == Phase::looking) {
+  const bool acquires = phase_ == Phase::acquiring || phase_ == Phase::reacquiring;
+  if (acquires || phase_ == Phase::recheck || phase_ == Phase::looking) {
     if (up && run_.was_down) {
       if (!all_good(1, input)) return out;
-      if (phase_ == Phase::recheck) drop(input, out);
+      if (!running()) drop(input, out);
       else finish("recovered", input, out);
       return out;
     }
+    if (acquires) return out;
     own_missing_ = false;
     if (!look_missing_) decide(input, out);
     return out;
@@ -275,6 +287,10 @@ Effects Plan::wake(const PlanInput& input) {
       break;
     case Phase::looking:
       if (late) heal_unless_told(input, out);
+      break;
+    case Phase::acquiring:
+    case Phase::reacquiring:
+      if (late) slot_silent(input, out);
       break;
     case Phase::verifying: {
       if (late) {
@@ -342,8 +358,7 @@ Effects Plan::health(const PlanInput& input) {
   // A run was dropped because the service was healthy, and now it is down again while its alert still fires.
   if (input.health == model::Health::down && firing_ && phase_ == Phase::idle && !rehearsed_)
     begin(input, Waited::yes, out);
-  else if (input.health == model::Health::down && (phase_ == Phase::blocked || phase_ == Phase::recheck))
-    run_.was_down = true;
+  else if (input.health == model::Health::down && waits_to_begin()) run_.was_down = true;
   return out;
 }
 
@@ -374,6 +389,10 @@ Effects Plan::resume(Run run, const PlanInput& input) {
   }
   visible_ = true;
   pending_ = usage_;
+  if (run_.report.mode == to_string(Mode::enforce)) {
+    if (run_.mild) out.push_back({Kind::release_slot});
+    else ask_slot(out);  // it goes on to verify without waiting for the answer
+  }
   if (run_.stop.empty()) run_.stop = usage_.aborted;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
   if (run_.step >= list.size()) {  // the plan was changed meanwhile
@@ -385,18 +404,18 @@ Effects Plan::resume(Run run, const PlanInput& input) {
     finally_from(run_.step, input, out);
     return out;
   }
+  const bool asked = current_step().action->waits_for_person();
+  if (!run_.step_done && !asked && (!run_.mild || run_.report.actions.empty()))
+    run_.report.actions.push_back(
+        {current_step().text, "failed", "the agent stopped while this ran; how it ended is not known", input.wall, {}});
   if (run_.mild && !told_to_stop(input)) {
     hold(input, out);
     return out;
   }
-  const bool asked = current_step().action->waits_for_person();
   if (!run_.step_done && asked && !told_to_stop(input)) {
     commit_step(out);  // asked again: the answer, if there was one, is lost
     return out;
   }
-  if (!run_.step_done && !run_.mild && !asked)
-    run_.report.actions.push_back(
-        {current_step().text, "failed", "the agent stopped while this ran; how it ended is not known", input.wall, {}});
   if (const auto why = told_to_stop(input)) {
     run_.stop = *why;
     finish("aborted", input, out);

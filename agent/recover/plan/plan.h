@@ -1,7 +1,8 @@
 // The state machine of one service's recovery. Pure: inputs come with the PlanInput, what is to be done comes out as a
 // list of Effects in order; no timer, no disk, no process. The Dispatcher carries the effects out.
 //
-//   idle ─firing→ blocked ⇄ (guards) ─open→ [recheck] → committing ─durable→ acting → verifying → … → closing → idle
+//   idle ─firing→ blocked ⇄ (guards) ─open→ [recheck] → acquiring ─slot→ committing ─durable→ acting → verifying → …
+//   → closing → idle
 //
 // Rules that hold throughout:
 // - An action starts only after the commit that names it was durable; the first commit of a run also spends an attempt.
@@ -16,6 +17,8 @@
 // - Before each later step that may heal, systemd is asked about the unit: while it is starting or has a job the run
 //   waits, for what is starting is not ended in the middle.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
+// - Nothing that interrupts the service begins without a slot, but the steps of a run that leaves the restart out. No
+//   and unknown are the same: the run waits. plan_slot.cc says what becomes of a run whose slot is lost.
 // - An action that may heal is within the node's budget; one that is not is refused and the run goes on without it.
 // - While a dependency is down or the service flaps, steps that heal nothing are done and the rest waits: the restart
 //   comes late, if the service has not come back by itself.
@@ -23,7 +26,7 @@
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
 //
 // plan.cc has the inputs; what they lead to is in plan_wait.cc until the first commit, in plan_steps.cc from there on,
-// and in plan_stop.cc when people stop a run.
+// in plan_slot.cc around the slot, and in plan_stop.cc when people stop a run.
 #pragma once
 
 #include <map>
@@ -38,6 +41,7 @@
 #include "recover/plan/guard.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/plan/run.h"
+#include "recover/plan/slots.h"
 
 namespace recover {
 
@@ -47,6 +51,8 @@ struct Effect {
     commit_progress,  // the run: its action ended. Not waited for
     commit_close,     // the intent is gone, the budget and the final report stay; answer with durable()
     commit_budget,    // the budget and whether an alert waits; not waited for
+    acquire_slot,     // for run(): answer with slot(), and with slot_lost() when that happens
+    release_slot,     // that is held or asked for, if there is one
     start_action,     // current_step(): answer with action_done()
     probe_now,
     look,          // at the units and at the dependencies, anew; answer with looked()
@@ -66,13 +72,29 @@ using Effects = std::vector<Effect>;
 inline Effect blocked_by(GuardName guard) { return {Effect::Kind::blocked, {}, {}, guard}; }
 
 // recheck: before a run begins, and looking: in the middle of one, what speaks against an action is asked anew.
+// acquiring: before a run begins, and reacquiring: in the middle of one that had given it back, a slot is asked for.
 // waiting: before a step, for a unit that is starting. holding: the steps that a restart is no part of are done, and
 // the run waits for what it cannot mend.
-enum class Phase { idle, blocked, recheck, committing, looking, waiting, acting, asking, holding, verifying, closing };
+enum class Phase {
+  idle,
+  blocked,
+  recheck,
+  acquiring,
+  committing,
+  looking,
+  reacquiring,
+  waiting,
+  acting,
+  asking,
+  holding,
+  verifying,
+  closing
+};
 
 class Plan {
  public:
   static constexpr base::Millis kRecheckLimit{10'000};  // for the probes to answer before acting on what is known
+  static constexpr base::Millis kSlotLimit{10'000};     // for the slots to answer
   static constexpr base::Millis kRetry{1'000};          // asks again: guards without a time, a state that failed
   static constexpr base::Millis kReprobe{250};          // while verifying and nothing good was seen yet
 
@@ -85,11 +107,13 @@ class Plan {
   Effects durable(const base::Result<>& result, const PlanInput& input);  // the answer to a commit_intent or _close
   Effects action_done(ActionResult result, base::Duration took, const PlanInput& input);
   Effects probe_ran(const std::string& probe, bool up, const PlanInput& input);
-  Effects looked(const PlanInput& input);  // the answer to a look: the input has what it found
+  Effects looked(const PlanInput& input);                          // the answer to a look: the input has what it found
+  Effects slot(const SlotAnswer& answer, const PlanInput& input);  // the answer to an acquire_slot
+  Effects slot_lost(const Guard& why, const PlanInput& input);     // after a yes
   Effects health(const PlanInput& input);  // the service's health changed or is known for the first time
   Effects wake(const PlanInput& input);    // the time of wake_at() came, or something that guards ask for changed
   Effects resume(Run run, const PlanInput& input);  // what a crash left: once, before any other input
-  // A person starts a run now, while none is running() and first_closed_to_person() is null.
+  // A person starts a run now, while none is under_way() and first_closed_to_person() is null.
   Effects start(const std::string& trigger, const PlanInput& input);
   // The run under way is not wanted any more, for the reason `why`: see the rules above.
   Effects halt(const std::string& why, const PlanInput& input);
@@ -110,15 +134,19 @@ class Plan {
   // What there is to see.
   Phase phase() const { return phase_; }
   bool running() const { return phase_ >= Phase::committing; }
+  bool under_way() const { return running() || phase_ == Phase::acquiring; }  // not exchanged, not started by others
   bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
-  // Of the places of the node: a run that waits for a person, or that restarts nothing, leaves them to others.
-  bool takes_place() const { return acts() && !run_.mild && phase_ != Phase::asking && phase_ != Phase::waiting; }
   // What becomes of the unit is its doing.
   bool works_on_unit() const;
   // A run that was dropped because the service was healthy leaves an alert that fires: a failure begins anew.
   bool wants_runs() const {
-    return phase_ == Phase::recheck || phase_ == Phase::looking || phase_ == Phase::waiting ||
-           phase_ == Phase::verifying || phase_ == Phase::holding || (phase_ == Phase::idle && firing_ && !rehearsed_);
+    return phase_ == Phase::recheck || phase_ == Phase::acquiring || phase_ == Phase::looking ||
+           phase_ == Phase::reacquiring || phase_ == Phase::waiting || phase_ == Phase::verifying ||
+           phase_ == Phase::holding || (phase_ == Phase::idle && firing_ && !rehearsed_);
+  }
+  // It can be dropped without a trace. A person's own start is dropped by people only.
+  bool waits_to_begin() const {
+    return phase_ == Phase::blocked || phase_ == Phase::recheck || (phase_ == Phase::acquiring && !run_.by_operator);
   }
   bool alert_firing() const { return firing_; }
   bool was_down() const { return was_down_; }
@@ -177,6 +205,17 @@ class Plan {
   void say_progress(Effects& out) const;
   bool all_good(int threshold, const PlanInput& input) const;
   std::string good_runs_text() const;
+  // plan_slot.cc
+  bool needs_slot() const;  // the step that is about to be committed
+  bool is_barred() const;   // the current step, because the slot is lost
+  void ask_slot(Effects& out);
+  void leave_slot(Effects& out);
+  void acquire(const PlanInput& input, Effects& out);
+  void slot_given(const PlanInput& input, Effects& out);
+  void slot_refused(const Guard& guard, const PlanInput& input, Effects& out);
+  void slot_silent(const PlanInput& input, Effects& out);
+  void give_up_start(const PlanInput& input, Effects& out);
+  void go_without_slot(const PlanInput& input, Effects& out);
   // plan_stop.cc
   std::optional<std::string> told_to_stop(const PlanInput& input) const;
   bool stops(const PlanInput& input, Effects& out);
@@ -203,6 +242,8 @@ class Plan {
   bool final_check_ = false;  // the verification after the last step
   bool commit_failed_ = false;
   bool rehearsed_ = false;  // a dry run has told what it would do for the alert that fires
+  enum class Slot { none, asked, held, lost } slot_ = Slot::none;
+  Guard lost_;  // why, once it is
   Waited waited_ = Waited::no;
   bool own_missing_ = false;   // of a look: no probe of the service has confirmed yet that it is bad
   bool look_missing_ = false;  // nor have systemd and the dependencies answered

@@ -16,7 +16,8 @@ bool Plan::works_on_unit() const {
   if (!acts() || run_.mild || !first) return false;
   if (run_.part == Part::finally) return run_.stop.empty();  // a run that was stopped leaves the unit to people
   if (run_.step > *first) return true;
-  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::waiting && phase_ != Phase::committing;
+  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::reacquiring && phase_ != Phase::waiting &&
+         phase_ != Phase::committing;
 }
 
 bool Plan::is_first_to_heal() const {
@@ -46,11 +47,15 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
     refuse_step(cause != nullptr ? to_string(*cause) : "it would not have helped", input, out);
     return advance(input, out);
   }
+  if (is_barred()) return go_without_slot(input, out);
   if (looks_before() && !looked_) return look_before_step(input, out);
-  if (run_.part == Part::finally || run_.by_operator || input.node_budget.open || !step.action->may_heal())
-    return commit_step(out);
-  refuse_step(to_string(input.node_budget), input, out);
-  step_failed(input, out);
+  const bool heals = run_.part == Part::steps && !run_.by_operator && step.action->may_heal();
+  if (heals && !input.node_budget.open) {
+    refuse_step(to_string(input.node_budget), input, out);
+    return step_failed(input, out);
+  }
+  if (needs_slot() && slot_ != Slot::held) return acquire(input, out);
+  commit_step(out);
 }
 
 void Plan::refuse_step(const std::string& text, const PlanInput& input, Effects& out) {
@@ -96,6 +101,7 @@ std::optional<Guard> Plan::told_against(const PlanInput& input) const {
 }
 
 void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
+  if (is_barred()) return go_without_slot(input, out);
   const auto guard = told_against(input);
   looked_ = !guard;
   if (guard) hold_back(*guard, input, out);
@@ -113,6 +119,7 @@ void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
 // What was written down last is the step before, or the intent of this one, which was not carried out.
 void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
   phase_ = Phase::waiting;
+  leave_slot(out);
   looked_ = false;
   good_runs_.clear();
   pending_ = usage_;
@@ -138,7 +145,7 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   const bool young = std::any_of(guards.begin(), guards.end(),
                                  [](const Guard& other) { return other.name == GuardName::min_uptime && !other.open; });
-  if (guard || young || !input.node_busy.open || seen == Seen::nothing) {
+  if (guard || young || first_closed(input.slots) != nullptr || seen == Seen::nothing) {
     if (seen == Seen::nothing) out.push_back({Kind::probe_now});
     return;
   }
@@ -151,6 +158,7 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
 void Plan::spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out) {
   run_.mild = true;
   pending_ = usage_;
+  leave_slot(out);
   out.push_back(blocked_by(guard.name));
   if (late_) hold(input, out);
   else enter_step(input, out);
@@ -194,6 +202,7 @@ void Plan::advance(const PlanInput& input, Effects& out) {
 
 void Plan::hold(const PlanInput& input, Effects& out) {
   phase_ = Phase::holding;
+  leave_slot(out);
   watched_ = input.now;
   good_runs_.clear();
   deadline_.reset();
@@ -316,6 +325,8 @@ void Plan::close(const PlanInput& input, Effects& out) {
 
 void Plan::closed(const PlanInput& input, Effects& out) {
   phase_ = Phase::idle;
+  leave_slot(out);
+  slot_ = Slot::none;
   const bool shown = std::exchange(visible_, false);
   if (run_.outcome != "aborted" || shown) say(Kind::report, out);
   settling_ = run_.outcome == "recovered";

@@ -16,7 +16,7 @@ std::optional<std::string> Plan::told_to_stop(const PlanInput& input) const {
 // It waits, so that what people say is asked for again and again.
 bool Plan::is_watched() const {
   return phase_ == Phase::verifying || phase_ == Phase::looking || phase_ == Phase::waiting ||
-         phase_ == Phase::holding || phase_ == Phase::asking;
+         phase_ == Phase::reacquiring || phase_ == Phase::holding || phase_ == Phase::asking;
 }
 
 // Whether the run was stopped just now. One whose action runs, or whose intent is being written, stops after that.
@@ -32,6 +32,7 @@ bool Plan::stops(const PlanInput& input, Effects& out) {
 
 Effects Plan::halt(const std::string& why, const PlanInput& input) {
   Effects out;
+  if (phase_ == Phase::acquiring) give_up_start(input, out);
   if (!running() || phase_ == Phase::closing || !run_.stop.empty()) return out;
   run_.stop = why;
   if (stops(input, out)) return out;
@@ -46,7 +47,8 @@ Effects Plan::abort(const std::string& who, const PlanInput& input) {
   if (firing_) usage_.aborted = pending_.aborted = why;
   if (running()) return halt(why, input);
   Effects out;
-  if (phase_ != Phase::blocked && phase_ != Phase::recheck) return out;
+  if (phase_ == Phase::acquiring && !firing_) drop(input, out);  // a person has started it
+  if (phase_ != Phase::blocked && phase_ != Phase::recheck && phase_ != Phase::acquiring) return out;
   if (std::exchange(visible_, false)) {
     run_.report.state = "aborted";
     run_.report.reason = why;

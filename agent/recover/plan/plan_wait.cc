@@ -18,6 +18,7 @@ void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_.report.mode = to_string(spec_->mode);
   run_.report.started = input.wall;
   visible_ = looked_ = late_ = false;
+  good_runs_.clear();
   asked_until_.reset();
   reason_ = GuardName::none;
 }
@@ -34,12 +35,13 @@ void Plan::consider(const PlanInput& input, Effects& out) {
   const Guard* guard = first_closed(guards);
   const Guard* cause = guard != nullptr ? first_that_spares(*spec_, guards) : nullptr;
   if (guard != nullptr && cause == nullptr) {
+    leave_slot(out);
     if (guard->name == GuardName::budget) exhaust(input, out);
     else block(*guard, input, out);
     return;
   }
   const bool heals = cause == nullptr && spec_->first_healing();
-  if (phase_ != Phase::recheck && (heals || waited_ == Waited::yes))
+  if (phase_ != Phase::recheck && phase_ != Phase::acquiring && (heals || waited_ == Waited::yes))
     return look(Phase::recheck, Look::all, waited_, input, out);
   if (cause != nullptr) return spare(*cause, input, out);
   looked_ = true;
@@ -51,6 +53,7 @@ void Plan::spare(const Guard& cause, const PlanInput& input, Effects& out) {
   settling_ = false;
   run_.mild = true;
   pending_ = usage_;
+  leave_slot(out);
   out.push_back(blocked_by(cause.name));
   enter_step(input, out);
 }
@@ -142,6 +145,7 @@ void Plan::drop(const PlanInput& input, Effects& out) {
     say(Kind::report, out);
   }
   phase_ = Phase::idle;
+  leave_slot(out);
   visible_ = settling_ = false;
   reason_ = GuardName::none;
   next_.reset();

@@ -97,7 +97,7 @@ std::string dump(const json& value) { return value.dump(-1, ' ', false, json::er
 }  // namespace
 
 std::string to_json(const Run& run) {
-  return dump({{"report", out(run.report)},
+  json out_run{{"report", out(run.report)},
                {"alert", out(run.alert)},
                {"part", run.part == Part::steps ? "steps" : "finally"},
                {"step", run.step},
@@ -107,7 +107,9 @@ std::string to_json(const Run& run) {
                {"mild", run.mild},
                {"unverified", run.unverified},
                {"stop", run.stop},
-               {"outcome", run.outcome}});
+               {"outcome", run.outcome}};
+  if (run.fence != 0) out_run["fence"] = run.fence;
+  return dump(out_run);
 }
 
 base::Result<Run> parse_run(const std::string& text) {
@@ -122,6 +124,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.by_operator = in.value("by_operator", false);  // records of older versions do not have it
     run.mild = in.value("mild", false);
     run.unverified = in.at("unverified");
+    run.fence = in.value("fence", std::uint64_t{0});
     run.stop = in.value("stop", "");
     run.outcome = in.at("outcome");
     return run;

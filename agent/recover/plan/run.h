@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -23,6 +24,7 @@ struct Run {
   bool by_operator = false;  // a person started it: health and alerts are no reason to leave it
   bool mild = false;         // only steps that heal nothing: a restart would not help now; then it waits
   bool unverified = false;   // an action may have healed the service and no verification followed yet
+  std::uint64_t fence = 0;   // the number of its slot: SlotAnswer
   std::string stop;          // why no further step follows: who or what stopped the run; "": it goes on
   std::string outcome;       // once the steps are over: recovered, failed, aborted or would_run
 };

@@ -28,6 +28,7 @@ class Turn final : public Action {
   std::string text() const override { return word_; }
   bool may_heal() const override { return false; }
   bool moves_traffic() const override { return true; }
+  bool disrupts() const override { return to_ == Flow::drained; }
 
  private:
   std::string word_;

@@ -13,6 +13,7 @@
 #include "recover/plan/plan.h"
 
 using model::Health;
+using Answer = recover::SlotAnswer::Kind;
 using recover::Effect;
 using recover::Part;
 using recover::Phase;
@@ -21,7 +22,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr int kSequences = 4000, kInputs = 80;
+constexpr int kSequences = 4000, kInputs = 120;
 
 constexpr std::array kInvariants{
     "never two actions of a service at once",
@@ -31,7 +32,9 @@ constexpr std::array kInvariants{
     "never a healing action that the node's budget refused, unless a person asked",
     "never a run that starts while a guard is closed, but for the steps that heal nothing",
     "never a restart while a dependency is known to be down, or failed its last probe, when its run starts",
-    "the first restart of a run is preceded by a look at unit and dependencies that nothing came after but its commit, "
+    "the first restart of a run is preceded by a look at unit and dependencies that nothing came after but its slot "
+    "and "
+    "its commit, "
     "or by ten seconds in which nobody answered; unless a person asked",
     "never that restart while somebody has stopped the unit, or a dependency fails",
     "what becomes of the unit is never the plan's doing before that restart has begun",
@@ -40,6 +43,10 @@ constexpr std::array kInvariants{
     "finally steps at least once after a run that acted: never left drained",
     "every intent is closed in the end, and every report ends",
     "never a step after people have stopped the run, or while maintenance or a pause is on",
+    "no step that interrupts the service begins without a slot, unless the restart is left out",
+    "one slot at a time, asked for once",
+    "a slot is given back with the end of a run, and while it waits for a person, a unit or a dependency",
+    "a lost slot never ends a running action",
     "never a healing step while systemd is starting the unit, but the first of a run that a person asked for",
 };
 
@@ -53,7 +60,8 @@ struct Asking final : recover::Action {
   bool waits_for_person() const override { return true; }
 };
 
-fakes::ActionScript heals, harmless{.heals = false, .traffic = true};
+fakes::ActionScript heals, drains{.heals = false, .traffic = true, .drains = true},
+    harmless{.heals = false, .traffic = true};
 
 recover::PlanSpec spec_of(std::uint64_t seed) {
   recover::PlanSpec spec;
@@ -65,7 +73,7 @@ recover::PlanSpec spec_of(std::uint64_t seed) {
   spec.when = {{"alert", "ServiceDown"}};
   spec.budget.attempts = 2;
   if (seed % 3 == 0) spec.flapping = recover::Flapping{5, minutes{10}};
-  spec.steps.push_back(fakes::scripted_step("drain", harmless));
+  spec.steps.push_back(fakes::scripted_step("drain", drains));
   spec.steps.push_back(fakes::scripted_step("restart", heals));
   spec.steps.back().verify = recover::Verify{1, base::Millis{10'000}};
   if (seed % 2 == 0)
@@ -93,7 +101,7 @@ class Site {
 
   void random_input() {
     const auto chance = [this](int n) { return static_cast<int>(random_.next() % static_cast<std::uint64_t>(n)); };
-    switch (chance(18)) {
+    switch (chance(22)) {
       case 0:
       case 1: fire(); break;
       case 2: resolve(); break;
@@ -114,6 +122,12 @@ class Site {
         break;
       case 16:
       case 17: look_ends(); break;
+      case 18:
+      case 19: slot(Answer::yes); break;
+      case 20: slot(std::array{Answer::yes, Answer::yes, Answer::no, Answer::unknown}[chance(4)]); break;
+      case 21:
+        if (chance(2) == 0) lose_slot();
+        break;
     }
   }
 
@@ -121,7 +135,7 @@ class Site {
   void settle() {
     now_.maintenance.reset();
     now_.impairments.clear();
-    now_.node_busy.open = now_.node_budget.open = true;
+    now_.slots[0].open = now_.node_budget.open = true;
     now_.dependencies = {{"redis", Health::up, Health::up}};
     now_.stopped.reset();
     now_.unit.clear();
@@ -130,6 +144,7 @@ class Site {
     for (int i = 0; i < 400 && (plan_->phase() != Phase::idle || pending_ != Pending::none); ++i) {
       answer(true);
       look_ends();
+      slot(Answer::yes);
       end_action("ok");
       probe();
       wait(seconds{i < 200 ? 1 : 30});
@@ -139,12 +154,14 @@ class Site {
     expect(!drained_, "left drained");
     expect(!disk_intent_.has_value(), "an intent is left");
     expect(open_reports_.empty(), "a report without an end");
+    expect(slot_ == Slot::none, kInvariants[17]);
   }
 
   std::string broken;  // the first invariant that did not hold
 
  private:
   enum class Pending { none, intent, close };
+  enum class Slot { none, asked, held, unknown };  // unknown: it may be taken, and must be given back
 
   void expect(bool holds, const std::string& what) {
     if (!holds && broken.empty()) broken = what;
@@ -181,6 +198,18 @@ class Site {
     look_good_ = true;
     carry(plan_->looked(now_));
   }
+  void slot(Answer kind) {
+    if (slot_ != Slot::asked) return;
+    slot_ = kind == Answer::no ? Slot::none : kind == Answer::yes ? Slot::held : Slot::unknown;
+    carry(plan_->slot({kind, {recover::GuardName::node_busy, kind == Answer::yes, ""}}, now_));
+  }
+  void lose_slot() {
+    if (slot_ != Slot::held) return;
+    slot_ = Slot::none;
+    const bool acting = plan_->phase() == Phase::acting;
+    carry(plan_->slot_lost({recover::GuardName::node_busy, false, "away"}, now_));
+    if (acting) expect(plan_->phase() == Phase::acting, kInvariants[18]);
+  }
   void probe() {
     if (plan_->wants_runs()) carry(plan_->probe_ran("http", now_.health == Health::up, now_));
   }
@@ -198,7 +227,7 @@ class Site {
         now_.dependencies[0].latest = now_.dependencies[0].latest == Health::up ? Health::down : Health::up;
         break;
       case 7: now_.stopped = now_.stopped ? std::nullopt : std::optional<std::string>("stopped"); break;
-      case 2: now_.node_busy.open = !now_.node_busy.open; break;
+      case 2: now_.slots[0].open = !now_.slots[0].open; break;
       case 3: now_.node_budget.open = !now_.node_budget.open; break;
       case 4:
         if (now_.impairments.empty()) now_.impairments = {{"stall", "stood still", now_.now + seconds{30}}};
@@ -254,6 +283,7 @@ class Site {
     pending_ = Pending::none;
     running_ = false;
     look_asked_.reset();
+    slot_ = Slot::none;
     const bool waited = plan_->alert_firing();
     const bool was_down = plan_->was_down();
     recover::BudgetUsage usage;
@@ -275,11 +305,13 @@ class Site {
       expect(run.part == Part::finally || run.step > *spec_.first_healing() || running_ || run.step_done ||
                  plan_->phase() == Phase::verifying,
              kInvariants[9]);
-    states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
+    const bool waits = plan_->phase() == Phase::asking || plan_->phase() == Phase::waiting || run.mild;
+    if (!plan_->under_way() || waits) expect(slot_ == Slot::none, kInvariants[17]);
+    states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
                                to_string(plan_->reason()), static_cast<int>(run.part), run.step, run.mild,
                                run.by_operator, run.unverified, plan_->alert_firing(), plan_->usage().exhausted,
-                               plan_->usage().flapping, drained_, running_, plan_->usage().failures,
-                               plan_->usage().attempts.size()));
+                               plan_->usage().flapping, drained_, running_, static_cast<int>(slot_),
+                               plan_->usage().failures, plan_->usage().attempts.size()));
   }
   void carry_out(const Effect& effect) {
     const recover::Run& run = plan_->run();
@@ -288,6 +320,11 @@ class Site {
       case Effect::Kind::commit_close: pending_ = Pending::close; break;
       case Effect::Kind::commit_progress: disk_intent_ = to_json(run); break;
       case Effect::Kind::commit_budget: disk_usage_ = to_json(plan_->usage_to_commit(), now_.now, now_.wall); break;
+      case Effect::Kind::acquire_slot:
+        expect(slot_ == Slot::none, kInvariants[16]);
+        slot_ = Slot::asked;
+        break;
+      case Effect::Kind::release_slot: slot_ = Slot::none; break;
       case Effect::Kind::start_action: start(run); break;
       case Effect::Kind::look:
       case Effect::Kind::look_at_unit:
@@ -315,6 +352,7 @@ class Site {
       expect(!told_against(), kInvariants[8]);
     }
     look_good_ = false;
+    if (in_steps && step.action->disrupts() && !run.mild) expect(slot_ == Slot::held, kInvariants[15]);
     if (restarts && !run.by_operator) expect(now_.node_budget.open, kInvariants[4]);
     if (!in_steps || run.by_operator || run.report.id == last_run_) return;
     last_run_ = run.report.id;  // its first intent: this is where guards decide
@@ -335,8 +373,9 @@ class Site {
     if (run.part != Part::steps) return;
     expect(!now_.maintenance && !now_.paused && run.report.id != halted_, kInvariants[14]);
     const recover::Step& step = plan_->current_step();
+    if (step.action->disrupts() && !run.mild) expect(slot_ == Slot::held, kInvariants[15]);
     const bool asked = run.by_operator && run.step == spec_.first_healing();
-    if (step.action->may_heal() && !asked) expect(now_.unit.empty(), kInvariants[15]);
+    if (step.action->may_heal() && !asked) expect(now_.unit.empty(), kInvariants[19]);
     if (spec_.first_healing() == run.step && !run.by_operator) expect(!told_against(), kInvariants[8]);
     expect(++started_[{run.report.id, run.step}] == 1, kInvariants[2]);
     if (!run.mild && counted_.insert(run.report.id).second) {
@@ -355,6 +394,7 @@ class Site {
   Pending pending_ = Pending::none;
   std::optional<std::string> disk_usage_, disk_intent_;
   bool running_ = false, drained_ = false, look_good_ = false;
+  Slot slot_ = Slot::none;
   std::optional<base::Instant> look_asked_;
   std::string last_run_, halted_;
   std::set<std::string> open_reports_, counted_;

@@ -16,7 +16,8 @@ namespace {
 
 // Plays a script of inputs against a plan and writes down the effects of each.
 //   fire, resolve, durable, full (the disk), done RESULT, run PROBE up|down, health up|down, wait DURATION,
-//   answer (to a look, which is answered at once unless slow() was said), stop on|off, redis up|fails|down
+//   answer (to a look, which is answered at once unless slow() was said), stop on|off, redis up|fails|down. A slot is
+//   always free
 class Player {
  public:
   explicit Player(recover::PlanSpec&& spec) : spec_(std::move(spec)), plan_(spec_, {}, random_) {
@@ -61,10 +62,14 @@ class Player {
   std::string show(const recover::Effects& effects) {
     using Kind = recover::Effect::Kind;
     std::string out;
-    bool looks = false;
+    bool looks = false, asks = false;
     for (const recover::Effect& e : effects) {
       if ((e.kind == Kind::look || e.kind == Kind::look_at_unit) && answers_) {
         looks = true;
+        continue;
+      }
+      if (e.kind == Kind::acquire_slot || e.kind == Kind::release_slot) {
+        asks = e.kind == Kind::acquire_slot;
         continue;
       }
       if (!out.empty()) out += "; ";
@@ -76,6 +81,8 @@ class Player {
         case Kind::commit_progress: out += "progress"; break;
         case Kind::commit_close: out += "close " + run.report.state; break;
         case Kind::commit_budget: out += "budget"; break;
+        case Kind::acquire_slot:
+        case Kind::release_slot: break;
         case Kind::start_action: out += "start " + plan_.current_step().text; break;
         case Kind::probe_now: out += "probe"; break;
         case Kind::look: out += "look"; break;
@@ -89,7 +96,8 @@ class Player {
         case Kind::page: out += "page"; break;
       }
     }
-    const std::string more = looks ? show(plan_.looked(now_)) : "";
+    std::string more = looks ? show(plan_.looked(now_)) : "";
+    if (asks) more = show(plan_.slot({recover::SlotAnswer::Kind::yes}, now_));
     return out + (out.empty() || more.empty() ? "" : "; ") + more;
   }
 
