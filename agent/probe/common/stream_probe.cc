@@ -59,9 +59,9 @@ void StreamProbe::say(std::string bytes) {
 }
 
 void StreamProbe::say_last(std::string bytes, Outcome outcome) {
-  connection_.stream->write(std::move(bytes), [this, outcome = std::move(outcome)](const net::StreamFailure*) {
-    if (!finished()) finish(outcome);
-  });
+  leaving_ = true;
+  connection_.stream->write(std::move(bytes),
+                            [this, outcome = std::move(outcome)](const net::StreamFailure*) { finish(outcome); });
 }
 
 void StreamProbe::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {

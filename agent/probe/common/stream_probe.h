@@ -30,14 +30,14 @@ class StreamProbe : public Probe {
   virtual void judge(const net::PeerChain&, model::Outcome&) const {}
 
   void say(std::string bytes);
-  // Takes leave: the run ends with `outcome` once the bytes are on their way.
+  // Takes leave: the run ends with `outcome` once the bytes are on their way. Nothing that comes until then is heard.
   void say_last(std::string bytes, model::Outcome outcome);
   // The connection goes on in TLS, once what was said is on its way; then connected() is called again, or the run
   // fails. Bytes that received() has not taken by now came unprotected and cannot be trusted: the run fails.
   void go_on_in_tls(std::shared_ptr<net::TlsContext> tls);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);
-  bool finished() const { return !done_; }
+  bool finished() const { return leaving_ || !done_; }
   // From go_on_in_tls() to connected(): what was received in the clear is no answer any more.
   bool upgrading() const { return upgrading_; }
   std::string peer() const { return connection_.stream ? connection_.stream->peer() : ""; }
@@ -50,6 +50,7 @@ class StreamProbe : public Probe {
   const net::Dial& dial_;
   Done done_;
   bool upgrading_ = false;
+  bool leaving_ = false;
   base::Instant connected_at_{};
   net::Connected connection_;
   loop::Handle connecting_;

@@ -208,14 +208,13 @@ class WebsocketProbe final : public StreamProbe {
   }
 
   void leave() {
-    left_ = true;
     say_last(frame(Opcode::close, std::string_view("\x03\xe8", 2)),
              Outcome::success(prepared_.target + (heard_ ? " sent what was expected" : " was upgraded")));
   }
 
   // Takes a whole frame; false if there is none, or the run is over.
   bool take_frame(std::string& bytes) {
-    if (left_ || bytes.size() < 2) return false;
+    if (bytes.size() < 2) return false;
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
     const bool last = (at(0) & 0x80U) != 0;
     const auto opcode = static_cast<Opcode>(at(0) & 0x0fU);
@@ -301,7 +300,6 @@ class WebsocketProbe final : public StreamProbe {
   const base::Regex* captures_ = nullptr;  // of the last expectation that was met
   std::string matched_;                    // the message that met it
   bool awaits_pong_ = false;
-  bool left_ = false;  // said good-bye
 };
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,

@@ -103,6 +103,17 @@ TEST_CASE("mysql logs in, asks, and takes its leave, however the bytes are cut")
   CHECK(trial.measured("probe_mysql_read_only") == 0);
 }
 
+TEST_CASE("mysql hears nothing after it has taken its leave") {
+  Login trial({"queries=[{name: waiting, sql: SELECT 1}]"});
+  trial.say(greeting("mysql_native_password"));
+  trial.say(ok(2));
+  const std::string answer = table({"n"}, {{"4"}});
+  trial.say(kWritable + answer + answer + error(1, 1064, "nobody asked") + "x");
+  CHECK(trial.found.text == "db:3306 is 8.0.36");
+  CHECK(trial.found.up);
+  CHECK(trial.measured("probe_mysql_query_value") == 4);
+}
+
 TEST_CASE("mysql speaks caching_sha2_password: from the cache, over a safe way, and with the server's key") {
   Login known({"password=secret"});
   known.say(greeting("caching_sha2_password"));
