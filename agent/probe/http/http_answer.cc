@@ -88,11 +88,10 @@ bool HttpAnswer::take_head() {
   if (buffer_.compare(0, look, protocol, 0, look) != 0)
     return fail(Reason::protocol_error, "does not speak HTTP; it sent " + base::shown(buffer_));
   const std::size_t end = buffer_.find("\r\n\r\n");
-  if (end == std::string::npos) {
-    if (buffer_.size() > kHeadLimit)
-      return fail(Reason::protocol_error, "sent a head of more than " + std::to_string(kHeadLimit) + " bytes");
-    return false;
-  }
+  // The end may have come but for a byte.
+  if (std::min(end, buffer_.size() - std::min<std::size_t>(buffer_.size(), 3)) > kHeadLimit)
+    return fail(Reason::protocol_error, "sent a head of more than " + std::to_string(kHeadLimit) + " bytes");
+  if (end == std::string::npos) return false;
   const std::string head = buffer_.substr(0, end + 2);
   buffer_.erase(0, end + 4);
   if (!read_head(head)) return false;
@@ -159,10 +158,9 @@ bool HttpAnswer::choose_framing() {
 
 bool HttpAnswer::take_line(std::string& line) {
   const std::size_t end = buffer_.find("\r\n");
-  if (end == std::string::npos) {
-    if (buffer_.size() > kLineLimit) fail(Reason::protocol_error, "sent a chunk without a size");
-    return false;
-  }
+  if (std::min(end, buffer_.size() - std::min<std::size_t>(buffer_.size(), 1)) > kLineLimit)
+    return fail(Reason::protocol_error, "sent a line of more than " + std::to_string(kLineLimit) + " bytes");
+  if (end == std::string::npos) return false;
   line = buffer_.substr(0, end);
   buffer_.erase(0, end + 2);
   return true;

@@ -109,6 +109,14 @@ TEST_CASE("an answer is read the same however its bytes arrive") {
             "protocol_error: sent a chunk without a size: 'xyz'"},
            {"a chunk that goes on", ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
             "protocol_error: sent a chunk longer than its size"},
+           {"a chunk size with more than a line",
+            ok + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(4095, 'x') + "\r\na\r\n0\r\n\r\n",
+            "protocol_error: sent a line of more than 4096 bytes"},
+           {"the longest of them",
+            ok + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(4094, 'x') + "\r\na\r\n0\r\n\r\n", "200 a"},
+           {"more than a head", ok + "X: " + std::string(65'517, 'x') + "\r\n\r\n",
+            "protocol_error: sent a head of more than 65536 bytes"},
+           {"the longest head", ok + "X: " + std::string(65'516, 'x') + "\r\n\r\n", "200 "},
        }) {
     CAPTURE(row.name);
     for (const std::size_t step : {1u, 7u, 100'000u}) {
