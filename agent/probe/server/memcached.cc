@@ -51,6 +51,8 @@ constexpr std::pair<std::string_view, const char*> kStatistics[] = {
     {"evictions", "probe_memcached_evictions"},
 };
 
+constexpr std::size_t kLineLimit = 1024;
+
 using Prepared = EndpointTarget<MemcachedSettings>;
 
 class MemcachedProbe final : public StreamProbe {
@@ -62,7 +64,7 @@ class MemcachedProbe final : public StreamProbe {
   void connected() override { say("version\r\nstats\r\n"); }
 
   void received(std::string& bytes) override {
-    for (std::size_t end = bytes.find("\r\n"); end != std::string::npos; end = bytes.find("\r\n")) {
+    for (std::size_t end = bytes.find("\r\n"); end <= kLineLimit; end = bytes.find("\r\n")) {
       const std::string line = bytes.substr(0, end);
       bytes.erase(0, end + 2);
       if (line == "END" && !version_.empty()) return judge();
@@ -73,7 +75,7 @@ class MemcachedProbe final : public StreamProbe {
       else
         return fail(Reason::protocol_error, "does not speak memcached's text protocol; it sent " + base::shown(line));
     }
-    if (bytes.size() > 1024) fail(Reason::protocol_error, "does not speak memcached's text protocol");
+    if (bytes.size() > kLineLimit + 1) fail(Reason::protocol_error, "does not speak memcached's text protocol");
   }
 
   void read_statistic(std::string_view text) {

@@ -82,6 +82,16 @@ TEST_CASE("memcached is judged by what it says") {
                std::string(2000, 'x'),
                Reason::protocol_error,
                "does not speak memcached's text protocol"},
+           Row{"a line that is too long, with its end",
+               {},
+               in + "STAT " + std::string(1020, 'x') + "\r\nEND\r\n",
+               Reason::protocol_error,
+               "does not speak memcached's text protocol"},
+           Row{"the longest line there is, and words after the last",
+               {},
+               in + "STAT " + std::string(1019, 'x') + "\r\nEND\r\nHTTP/1.1 400\r\n",
+               Reason::none,
+               "is memcached 1"},
        }) {
     CAPTURE(row.name);
     fakes::ConnectedTrial trial("memcached", "cache:11211", row.settings);
