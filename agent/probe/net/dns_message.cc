@@ -230,7 +230,7 @@ base::Result<DnsMessage> read_dns_message(std::string_view bytes) {
   for (auto* records : {&message.answer, &message.authority, &message.additional}) {
     for (unsigned i = 0; i < counts[section] && !cursor.bad(); ++i) {
       DnsRecord record = read_record(cursor);
-      if (record.type != kOpt) records->push_back(std::move(record));
+      if (!cursor.bad() && record.type != kOpt) records->push_back(std::move(record));
     }
     ++section;
   }

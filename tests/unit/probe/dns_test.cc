@@ -154,6 +154,11 @@ TEST_CASE("bytes that are no DNS message are refused, wherever they break") {
     CAPTURE(name);
     CHECK_FALSE(probe::read_dns_message(answer_to(query, {0x8180, {value}})));
   }
+  // Of an answer that did not fit what is there counts, without the record that was cut.
+  const std::string cut = answer_to(query, {0x8380, {kAddress, record(16, "\3abc")}});
+  const auto truncated = probe::read_dns_message(std::string_view(cut).substr(0, cut.size() - 2));
+  REQUIRE(truncated);
+  CHECK(truncated->answer.size() == 1);
   const std::string whole = answer_to(query, {0x8180, {kAddress, record(16, "\3abc"), record(2, "\2ns\xc0\x0c")}});
   REQUIRE(probe::read_dns_message(whole));
   for (std::size_t size = 0; size < whole.size(); ++size) CHECK_FALSE(probe::read_dns_message(whole.substr(0, size)));
