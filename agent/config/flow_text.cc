@@ -31,7 +31,8 @@ void append(std::string& out, const Node& node) {
   } else if (node.is_mapping()) {
     out += '{';
     for (const auto& [key, value] : node.entries()) {
-      out += std::exchange(separator, ", ") + quoted(key.scalar()) + ": ";
+      const std::string name = quoted(key.scalar());
+      out += std::exchange(separator, ", ") + (is_long_key(name) ? "? " + name + " : " : name + ": ");
       append(out, value);
     }
     out += '}';
@@ -53,6 +54,8 @@ std::string quoted(std::string_view text) {
   }
   return out + '"';
 }
+
+bool is_long_key(std::string_view key) { return key.size() > 1'000; }
 
 std::string flow_text(const Node& node) {
   std::string out;

@@ -12,6 +12,9 @@ namespace config {
 // In double quotes, with escapes where YAML needs them.
 std::string quoted(std::string_view text);
 
+// Whether YAML wants a '?' in front of a key as it is written: it has more than 1,024 characters.
+bool is_long_key(std::string_view key);
+
 // Parses to a Node equal to this one.
 std::string flow_text(const Node& node);
 

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/flow_text.h"
+
 namespace config {
 namespace {
 
@@ -97,7 +99,10 @@ void write(const Node& node, std::string_view key, std::size_t indent, std::stri
     case Node::Type::mapping:
       if (node.entries().empty()) out += "{}";
       for (const auto& [name, value] : node.entries()) {
-        out.append(indent, ' ').append(as_yaml(name.scalar(), name.quoted())) += ':';
+        const std::string text = as_yaml(name.scalar(), name.quoted());
+        out.append(indent, ' ');
+        if (is_long_key(text)) out.append("? ").append(text).append("\n").append(indent, ' ') += ':';
+        else out.append(text) += ':';
         if (value.is_scalar() && is_public_name(name.scalar(), key))
           out.append(" ").append(as_yaml(base::without_secrets(value.scalar()), value.quoted())) += '\n';
         else write_value(value, name.scalar(), indent + 2, out);

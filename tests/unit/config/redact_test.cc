@@ -105,13 +105,18 @@ TEST_CASE("a page shows what its schema says is harmless, and nothing else") {
        "basic_auth:\n  password: <secret>\nhost: <secret>\n"},
       {"the other way round", "{host: &p hunter2, basic_auth: {password: *p}}",
        "host: <secret>\nbasic_auth:\n  password: <secret>\n"},
+      {"a key that YAML wants a sign for", "headers:\n  ? " + std::string(1'100, 'k') + "\n  : a\n",
+       "headers:\n  ? " + std::string(1'100, 'k') + "\n  : <secret>\n"},
       {"a comment", "port: 1  # hunter2\n", "port: 1\n"},
       {"nothing", "{urls: [], headers: {}, labels: {}}", "urls: []\nheaders: {}\nlabels: {}\n"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
     config::Errors errors;
-    CHECK(config::shown_config(parsed(row.input, errors)) == row.want);
+    const std::string shown = config::shown_config(parsed(row.input, errors));
+    CHECK(shown == row.want);
+    const config::Node again = config::Node::parse(shown, "shown.yml", errors);
+    CHECK(again.entries().size() == config::Node::parse(row.input, "f.yml", errors).entries().size());
     CHECK(errors.text() == "");
   }
 }
