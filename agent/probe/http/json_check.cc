@@ -13,6 +13,22 @@ using nlohmann::json;
 
 constexpr std::size_t kShown = 80;
 
+// The library writes a value by recursion, and a service may nest brackets until the stack is used up.
+constexpr int kDeepest = 1'000;
+
+base::Result<json> document_of(std::string_view body) {
+  bool too_deep = false;
+  const auto keep = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > kDeepest;
+    return !too_deep;
+  };
+  json document = json::parse(base::Utf8(body).text(), keep, false);
+  if (too_deep)
+    return base::fail(base::Kind::protocol, "the body is nested more than " + std::to_string(kDeepest) + " deep");
+  if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
+  return document;
+}
+
 std::string written(double number) { return json(number).dump(); }
 
 std::string written(const JsonScalar& scalar) { return scalar.quoted ? "'" + scalar.text + "'" : scalar.text; }
@@ -148,10 +164,10 @@ std::optional<std::vector<JsonStep>> parse_json_path(std::string_view path) {
 
 std::string failed_json_check(const std::vector<JsonCheck>& checks, std::string_view body,
                               const ExpectedScalar& expected) {
-  const json document = json::parse(base::Utf8(body).text(), nullptr, false);
-  if (document.is_discarded()) return "the body is no JSON";
+  const auto document = document_of(body);
+  if (!document) return document.error().text;
   for (const JsonCheck& check : checks)
-    if (std::string text = failed(check, document, expected); !text.empty()) return text;
+    if (std::string text = failed(check, *document, expected); !text.empty()) return text;
   return "";
 }
 
@@ -163,8 +179,7 @@ base::Result<JsonFound> find_json(const std::string& path, std::string_view body
 
 base::Result<std::vector<std::optional<JsonFound>>> find_all_json(const std::vector<std::string>& paths,
                                                                   std::string_view body) {
-  const json document = json::parse(base::Utf8(body).text(), nullptr, false);
-  if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
+  TRY(const json document, document_of(body));
   std::vector<std::optional<JsonFound>> all;
   for (const std::string& path : paths) {
     const json* value = find(document, parse_json_path(path).value_or(std::vector<JsonStep>{}));

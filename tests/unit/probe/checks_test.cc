@@ -200,6 +200,10 @@ TEST_CASE("JSON assertions say what they found") {
     CHECK(probe::failed_json_check(checks, document) == row.want);
   }
   CHECK(probe::failed_json_check({}, "<html>") == "the body is no JSON");
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK(probe::find_json("$", nested(1'000))->text == nested(1'000));
+  for (const std::size_t depth : {1'002u, 1'000'000u})
+    CHECK(probe::failed_json_check({}, nested(depth)) == "the body is nested more than 1000 deep");
   CHECK(probe::failed_json_check({}, "{\"name\": \"caf\xe9\"}") == "");
 }
 
