@@ -52,6 +52,7 @@ constexpr std::pair<std::string_view, const char*> kStatistics[] = {
 };
 
 constexpr std::size_t kLineLimit = 1024;
+constexpr std::uint64_t kMostCounted = std::uint64_t{1} << 53;  // a number in a double and back again
 
 using Prepared = EndpointTarget<MemcachedSettings>;
 
@@ -87,7 +88,7 @@ class MemcachedProbe final : public StreamProbe {
     const std::string_view digits = text.substr(blank + 1);
     std::uint64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    learnt_.push_back({known->second, static_cast<double>(value), {}});
+    learnt_.push_back({known->second, static_cast<double>(std::min(value, kMostCounted)), {}});
   }
 
   double statistic(std::string_view name, double otherwise) const {

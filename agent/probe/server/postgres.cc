@@ -1,6 +1,7 @@
 // PostgreSQL: a login, one query, and what it tells of recovery and replication. What this probe cannot log in with is
 // a failure, never a success.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <utility>
 
@@ -58,6 +59,8 @@ constexpr const char* kQuery =
     "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() OR "
     "pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE "
     "COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END";
+
+constexpr double kMostSeconds = 1e10;  // 300 years; more is no lag
 
 std::string u32(std::size_t value) {
   std::string out;
@@ -227,6 +230,7 @@ class PostgresProbe final : public StreamProbe {
     if (!whole) return fail(Reason::protocol_error, "did not answer the query");
     in_recovery_ = rows[0][0] == "t";
     lag_ = std::strtod(rows[0][1].value_or("0").c_str(), nullptr);
+    if (!(std::abs(lag_) < kMostSeconds)) return fail(Reason::protocol_error, "did not answer the query");
     const std::string role = *in_recovery_ ? "standby" : "primary";
     if (settings_.role != "any" && settings_.role != role)
       return fail(Reason::status_mismatch, "is a " + role + ", not a " + settings_.role);

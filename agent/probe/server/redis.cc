@@ -220,7 +220,8 @@ class RedisProbe final : public StreamProbe {
           Reason::status_mismatch,
           "has no link to its master " + master +
               (down_for && *down_for >= 0 ? " since " + std::to_string(*down_for) + "s" : std::string())));
-    if (settings_.max_last_io.count() > 0 && last_io && std::chrono::seconds(*last_io) > settings_.max_last_io)
+    if (settings_.max_last_io.count() > 0 && last_io &&
+        static_cast<double>(*last_io) > base::seconds(settings_.max_last_io))
       fail(Outcome::failure(Reason::too_slow, "last heard from its master " + master + " " + std::to_string(*last_io) +
                                                   "s ago; max_last_io is " +
                                                   base::format_duration(settings_.max_last_io)));

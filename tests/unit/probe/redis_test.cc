@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -24,7 +26,7 @@ std::string bulk(const std::string& text) { return "$" + std::to_string(text.siz
 
 const std::string kMaster = bulk("# Replication\r\nrole:master\r\nconnected_slaves:1\r\n");
 
-std::string replica(const std::string& link, int last_io) {
+std::string replica(const std::string& link, std::int64_t last_io) {
   return bulk("# Replication\r\nrole:slave\r\nmaster_host:10.0.0.7\r\nmaster_port:6379\r\nmaster_link_status:" + link +
               "\r\nmaster_last_io_seconds_ago:" + std::to_string(last_io) +
               "\r\nmaster_link_down_since_seconds:12\r\nconnected_slaves:0\r\n");
@@ -126,6 +128,11 @@ TEST_CASE("redis judges what it hears") {
                pong + replica("up", 11),
                Reason::too_slow,
                "last heard from its master 10.0.0.7:6379 11s ago; max_last_io is 10s"},
+           Row{"master not heard since the world began",
+               {"max_last_io=10s"},
+               pong + replica("up", std::numeric_limits<std::int64_t>::max()),
+               Reason::too_slow,
+               "last heard from its master 10.0.0.7:6379 9223372036854775807s ago; max_last_io is 10s"},
            Row{"master heard", {"max_last_io=10s"}, pong + replica("up", 10), Reason::none, ""},
            Row{"too few replicas",
                {"min_replicas=2"},
