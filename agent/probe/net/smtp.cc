@@ -86,7 +86,7 @@ std::optional<SmtpReply> take_reply(std::string& bytes, bool& broken) {
     const std::size_t newline = bytes.find('\n', at);
     std::string_view line = std::string_view(bytes).substr(at, newline == std::string::npos ? newline : newline - at);
     const bool whole = newline != std::string::npos;
-    if (whole && line.ends_with('\r')) line.remove_suffix(1);
+    if (line.ends_with('\r')) line.remove_suffix(1);  // the end has begun
     // What cannot become a reply is told before its line ends: other protocols wait for us to speak.
     int code = 0;
     const std::string_view digits = line.substr(0, 3);
