@@ -7,6 +7,8 @@
 #include <limits>
 #include <map>
 
+#include "fuzz/fuzz.h"
+
 namespace fuzz {
 
 using promql::Compat;
@@ -59,7 +61,6 @@ void ExpressionCheck::text(const std::string& text, const promql::MemoryQueryabl
     if (parsed.errors.empty() || parsed.error_text().empty()) complain(text, "is refused without a reason");
     return;
   }
-  ++accepted_;
   const std::string printed = promql::print(*parsed.expr);
   const promql::Parsed again = promql::parse(printed, compat_);
   if (!again.ok()) return complain(text, "prints as " + printed + ", which is refused: " + again.error_text());
