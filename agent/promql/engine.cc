@@ -78,7 +78,7 @@ Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int
   evaluation.annotations = &annotations;
   evaluation.start = from;
   evaluation.end = to;
-  evaluation.deadline = base::Clock::now() + options.timeout;
+  evaluation.deadline = options.now() + options.timeout;
   evaluation.scratch.swap(scratch);
   return evaluation;
 }

@@ -27,6 +27,7 @@ struct EngineOptions {
   // first of them.
   std::size_t max_steps = 10'000'000;
   base::Millis timeout{120'000};
+  base::Instant (*now)() = [] { return base::Instant(base::Clock::now()); };
   // Looked at now and then; true ends the query with Kind::cancelled.
   const std::atomic<bool>* cancelled = nullptr;
   // The same by asking, a few times a second: for what costs a system call. May be empty.

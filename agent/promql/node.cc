@@ -63,7 +63,7 @@ bool Evaluation::reserve() {
 bool Evaluation::still_wanted() {
   const auto cancelled = [this] { return fail(base::Kind::cancelled, "query was canceled in expression evaluation"); };
   if (options->cancelled && options->cancelled->load(std::memory_order_relaxed)) return cancelled();
-  const base::Instant now = base::Clock::now();
+  const base::Instant now = options->now();
   if (now > deadline) return fail(base::Kind::timeout, "query timed out in expression evaluation");
   if (!options->abandoned || now < next_question) return true;
   const bool asks = next_question != base::Instant{};  // not at the first look: most queries are over before the second

@@ -138,11 +138,17 @@ TEST_CASE("a silent name server costs no more than the deadline, and the loop tu
   loop::EventLoop loop;
   NameServer server(loop);
   net::AresResolver resolver(loop, server.settings);
-  const auto begin = loop.now();
-  CHECK(texts(ask(loop, resolver, "silent.test.", net::Family::v4, 30ms)) ==
-        "timeout: no answer about silent.test. in time");
-  CHECK(loop.now() - begin >= 30ms);
-  CHECK(loop.take_longest_turn() < 25ms);
+  // A busy machine may delay any turn; who waits in one does so in each run.
+  base::Duration longest = 1h;
+  for (int i = 0; i < 50 && longest >= 25ms; ++i) {
+    const auto begin = loop.now();
+    loop.take_longest_turn();
+    CHECK(texts(ask(loop, resolver, "silent.test.", net::Family::v4, 30ms)) ==
+          "timeout: no answer about silent.test. in time");
+    CHECK(loop.now() - begin >= 30ms);
+    longest = loop.take_longest_turn();
+  }
+  CHECK(longest < 25ms);
 }
 
 TEST_CASE("an answer is kept for its time to live, and equal questions are asked once") {
