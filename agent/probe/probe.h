@@ -73,7 +73,7 @@ class Settings {
  public:
   virtual ~Settings() = default;
   virtual std::unique_ptr<Probe> make(const Context& context) const = 0;
-  virtual std::unique_ptr<EventSource> watch(const Context&, OnEvent) const { return nullptr; }
+  virtual std::unique_ptr<EventSource> watch(const Context&, OnEvent) const { return nullptr; }  // NOLINT
   virtual std::string target() const = 0;  // for pages: "http://127.0.0.1:8081/healthz", "unit order.service"
 };
 

@@ -83,10 +83,9 @@ class Alertmanager final : public Notifier {
     request.deadline = deadline;
     request.max_redirects = 0;
     request.reuse_connection = true;
-    return context.http.request(std::move(request),
-                                [&scheduler = context.scheduler, done = std::move(done)](http::HttpResponse response) {
-                                  done(judge(response, scheduler.wall_now()));
-                                });
+    return context.http.request(
+        std::move(request), [&scheduler = context.scheduler, done = std::move(done)](
+                                const http::HttpResponse& response) { done(judge(response, scheduler.wall_now())); });
   }
 
  private:

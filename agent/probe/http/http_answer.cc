@@ -56,7 +56,7 @@ bool HttpAnswer::step() {
       if (!take_body(std::min(left_, buffer_.size()))) return false;
       if (left_ == 0) state_ = State::complete;
       return false;
-    case Part::until_close: return take_body(buffer_.size()) && false;
+    case Part::until_close: take_body(buffer_.size()); return false;
     case Part::chunk_size:
       if (!take_line(line)) return false;
       // What follows a semicolon is an extension.

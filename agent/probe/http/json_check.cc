@@ -76,7 +76,7 @@ std::string failed(const JsonCheck& check, const json& document, const ExpectedS
   const json* value = find(document, parse_json_path(check.path).value_or(std::vector<JsonStep>{}));
   if (check.exists && !*check.exists) return value ? check.path + " is there: " + written(*value) : "";
   if (!value) return check.path + " is missing";
-  const std::string is = check.path + " is " + written(*value);
+  std::string is = check.path + " is " + written(*value);
   const auto meant = [&](const JsonScalar& scalar) { return expected ? expected(scalar) : scalar; };
   if (check.equals && !equal(*value, meant(*check.equals))) return is + ", not " + written(meant(*check.equals));
   if (check.not_equals && equal(*value, meant(*check.not_equals))) return is;

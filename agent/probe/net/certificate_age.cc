@@ -26,7 +26,7 @@ std::string judge_certificate_age(const net::PeerChain& chain, const std::string
   outcome.measurements.push_back({"probe_tls_certificate_refused", refused ? 1.0 : 0.0, {}});
   const auto expiry = chain.last_chain_expiry ? chain.last_chain_expiry : chain.earliest_expiry;
   if (!expiry) return "";
-  const std::string words = "certificate of " + of + " " + in_words(*expiry, now);
+  std::string words = "certificate of " + of + " " + in_words(*expiry, now);
   const bool about_tls = outcome.reason == Reason::tls_verify || outcome.reason == Reason::tls_expired ||
                          outcome.reason == Reason::tls_handshake;
   if (!outcome.up) {

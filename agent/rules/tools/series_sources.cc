@@ -93,9 +93,10 @@ std::string SeriesSources::hint(const Matchers& selector) const {
     return did_you_mean(name, {names.begin(), names.end()});
   }
   for (const auto& [label, possible] : values) {
-    const bool closed = std::all_of(sources_.begin(), sources_.end(), [&](const SeriesSource& source) {
-      return !names_fit(source, selector) || source.labels.contains(label);
-    });
+    const bool closed =
+        std::all_of(sources_.begin(), sources_.end(), [&, &name_of = label](const SeriesSource& source) {
+          return !names_fit(source, selector) || source.labels.contains(name_of);
+        });
     if (!closed || label_fits(possible, selector, label)) continue;
     std::vector<std::string> known(possible.begin(), possible.end());
     std::erase(known, "");
