@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "base/file.h"
@@ -11,6 +12,11 @@
 #include "encoding/exposition_families.h"
 
 namespace cli {
+namespace {
+
+constexpr double kMostSeconds = 9e12;  // 285,000 years; their milliseconds are whole numbers still
+
+}  // namespace
 
 base::Result<SamplesFile> load_samples(const std::string& path) {
   TRY(const std::string text, base::read_input(path, std::size_t{1} << 30));
@@ -41,7 +47,8 @@ base::Result<SamplesFile> load_samples(const std::string& path) {
 base::Result<std::int64_t> parse_time(const std::string& text) {
   double seconds = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size()) return static_cast<std::int64_t>(seconds * 1e3);
+  if (ec == std::errc{} && end == text.data() + text.size() && std::abs(seconds) < kMostSeconds)
+    return static_cast<std::int64_t>(seconds * 1e3);
   TRY(const base::WallTime t, base::parse_iso8601(text));
   return base::to_ms(t);
 }
@@ -49,9 +56,10 @@ base::Result<std::int64_t> parse_time(const std::string& text) {
 base::Result<std::int64_t> parse_step(const std::string& text) {
   double seconds = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size() && seconds > 0)
+  if (ec == std::errc{} && end == text.data() + text.size() && seconds > 0 && seconds < kMostSeconds)
     return static_cast<std::int64_t>(seconds * 1e3);
   TRY(const base::Millis step, base::parse_duration(text));
+  if (step.count() <= 0) return base::fail(base::Kind::invalid, "a step must be longer than nothing");
   return step.count();
 }
 
