@@ -1,6 +1,7 @@
 #include "app/service_view.h"
 
 #include "base/log.h"
+#include "os/own_view.h"
 
 namespace app {
 
@@ -10,6 +11,13 @@ void ServiceView::look(base::Duration longest_turn) {
   for (const model::Impairment& impairment : self_check_.read(reading))
     base::log::warn("the agent does not act on what it saw meanwhile",
                     {{"doubt", impairment.name}, {"text", impairment.text}});
+}
+
+std::vector<model::Impairment> ServiceView::impairments() const {
+  std::vector<model::Impairment> all = self_check_.held(scheduler_.now());
+  if (const std::string want = os::own_want(); !want.empty())
+    all.push_back({"agent_overloaded", "the agent can open no descriptor: " + want, scheduler_.now()});
+  return all;
 }
 
 }  // namespace app

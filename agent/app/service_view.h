@@ -32,7 +32,8 @@ class ServiceView final : public recover::ServiceView {
   std::vector<std::string> probe_now(const std::string& service) override {
     return schedule_->trigger_service(service);
   }
-  std::vector<model::Impairment> impairments() const override { return self_check_.held(scheduler_.now()); }
+  // What the agent lacks is asked at this moment: an action that fails for want of a descriptor is no attempt.
+  std::vector<model::Impairment> impairments() const override;
 
  private:
   const ServiceHealthTable& health_table_;
