@@ -58,7 +58,7 @@ void FileSd::read(const std::string& path, File& file) {
   auto text = base::read_file(path, kLargestFile);
   if (!text) {
     file.error = text.error().text;
-  } else if (*text != file.text || !file.error.empty()) {
+  } else if (file.text != *text || !file.error.empty()) {
     config::Errors errors;
     std::vector<Target> targets = parse_targets(*text, path, errors);
     file.error = errors.short_text();

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ class FileSd {
 
  private:
   struct File {
-    std::string text;
+    std::optional<std::string> text;  // none before it was read once: an empty file is a mistake, too
     std::vector<Target> targets;
     std::string error;
     friend bool operator==(const File&, const File&) = default;

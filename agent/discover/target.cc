@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <string>
 #include <utility>
 
 #include "config/schema.h"
@@ -25,11 +27,39 @@ const config::Schema<Group>& group_schema() {
   return schema;
 }
 
+// The number of an escape \uXXXX at `at`, or 0.
+unsigned unit_at(std::string_view text, std::size_t at) {
+  unsigned unit = 0;
+  if (text.size() < at + 6 || text.substr(at, 2) != "\\u") return 0;
+  const auto [end, ec] = std::from_chars(text.data() + at + 2, text.data() + at + 6, unit, 16);
+  return ec == std::errc{} && end == text.data() + at + 6 ? unit : 0;
+}
+
+// JSON escapes a character beyond U+FFFF as two halves, which YAML does not know; half a one is U+FFFD, as for Go.
+std::string with_whole_characters(std::string_view json) {
+  std::string out;
+  for (std::size_t at = 0; at < json.size();) {
+    const unsigned high = json[at] == '\\' ? unit_at(json, at) : 0;
+    if (high < 0xd800 || high > 0xdfff) {
+      const std::size_t size = json[at] == '\\' ? 2 : 1;  // what follows a backslash begins no escape
+      out += json.substr(at, size);
+      at += size;
+      continue;
+    }
+    const unsigned low = unit_at(json, at + 6);
+    const bool pair = high < 0xdc00 && low >= 0xdc00 && low <= 0xdfff;
+    out += pair ? fmt::format("\\U{:08x}", 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)) : "\\ufffd";
+    at += pair ? 12 : 6;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Target> parse_targets(std::string_view text, const std::string& file, config::Errors& errors) {
   std::vector<Target> all;
-  const config::Node root = config::Node::parse(text, file, errors);
+  const config::Node root = file.ends_with(".json") ? config::Node::parse(with_whole_characters(text), file, errors)
+                                                    : config::Node::parse(text, file, errors);
   if (root.is_null()) {  // cut off while it is written, or by a full disk
     if (errors.empty()) errors.add({file, 0, 0}, "", "is empty; write [] for no targets");
     return all;

@@ -110,6 +110,37 @@ TEST_CASE("a file of targets is read as Prometheus reads it, in JSON as in YAML"
   CHECK(parsed("[{\"targets\": [\"a:1\"").find("t.yml:") == 0);
 }
 
+TEST_CASE("JSON's two halves of a character are one, and half a one is as Go reads it") {
+  struct Row {
+    const char *label, *want;
+  };
+  for (const Row& row : {
+           Row{R"(\ud83d\udca9 ok)", "\xf0\x9f\x92\xa9 ok"},
+           Row{R"(\uDBFF\uDFFF)", "\xf4\x8f\xbf\xbf"},
+           Row{R"(a\ud83d)", "a\xef\xbf\xbd"},
+           Row{R"(\ud83d\u0041)", "\xef\xbf\xbd\x41"},
+           Row{R"(\udca9\ud83d)", "\xef\xbf\xbd\xef\xbf\xbd"},
+           Row{R"(\\ud83d\\udca9)", R"(\ud83d\udca9)"},
+           Row{R"(caf\u00e9 \/ \"x\")", "caf\xc3\xa9 / \"x\""},
+       }) {
+    CAPTURE(row.label);
+    config::Errors errors;
+    const std::string text = std::string(R"([{"targets": ["a:1"], "labels": {"a": ")") + row.label + "\"}}]";
+    const auto targets = discover::parse_targets(text, "t.json", errors);
+    CHECK(errors.text() == "");
+    REQUIRE(targets.size() == 1);
+    CHECK(targets[0].labels.get("a") == row.want);
+  }
+}
+
+TEST_CASE("a file that is empty from the start is a mistake as well") {
+  Site site({"a.json"});
+  site.folder.write("a.json", "");
+  site.start();
+  REQUIRE(site.sd->files().size() == 1);
+  CHECK(site.sd->files()[0].error == (site.folder / "a.json") + ": is empty; write [] for no targets");
+}
+
 TEST_CASE("targets come, change and go with their files") {
   Site site({"*.yml", "more.json"});
   site.folder.write("b.yml", "- targets: [b:1, b:2, b:1]\n");
