@@ -27,7 +27,9 @@ struct ProcessSettings {
 const config::Schema<ProcessSettings>& schema() {
   static const auto schema =
       probe_schema<ProcessSettings>("process")
-          .optional("pidfile", &ProcessSettings::pidfile, "File with the process' number.")
+          .optional("pidfile", &ProcessSettings::pidfile,
+                    "File with the process' number. One without a number is no proof that the process is gone: "
+                    "body_mismatch.")
           .reach(config::Reach::file, config::Place::path)
           .optional("unit", &ProcessSettings::unit,
                     "systemd unit whose main process it is. Default: the service's unit, if nothing else is given.")
@@ -101,8 +103,14 @@ Found look(const ProcessSettings& settings) {
   Found found;
   if (!settings.pidfile.empty()) {
     auto process = os::read_pidfile(settings.pidfile);
-    if (!process) found.failure = failure_at(settings.pidfile, process.error(), Reason::process_gone);
-    else found.process = std::move(*process), found.count = 1;
+    if (process) {
+      found.process = std::move(*process), found.count = 1;
+    } else {
+      // A file that is being written holds nothing for a moment: no proof that anything has ended.
+      const bool proven = process.error().kind == base::Kind::not_found;
+      found.failure =
+          failure_at(settings.pidfile, process.error(), proven ? Reason::process_gone : Reason::body_mismatch);
+    }
     return found;
   }
   auto all = os::find_processes(settings.process_name);

@@ -279,7 +279,18 @@ TEST_CASE("process finds itself by pidfile and by unit, and not what is gone") {
   gone.start();
   gone.world.loop.run_due();
   CHECK(gone.found.reason == Reason::process_gone);
+  for (const char* no_number : {"", "\n", "x\n"}) {  // as while it is written, or by a full disk
+    std::ofstream(pidfile) << no_number;
+    gone.answers = 0;
+    gone.start();
+    gone.world.loop.run_due();
+    CHECK(gone.found.reason == Reason::body_mismatch);
+  }
   ::unlink(pidfile.c_str());
+  gone.answers = 0;
+  gone.start();
+  gone.world.loop.run_due();
+  CHECK(gone.found.reason == Reason::process_gone);
 
   Trial by_unit("process", "order.service");
   by_unit.start();
