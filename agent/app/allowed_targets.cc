@@ -30,12 +30,12 @@ base::Result<TargetPattern> no_pattern(const std::string& text, std::string_view
                                                      "[SCHEME://]HOST[:PORT][/PATH] with * for letters of one part"));
 }
 
-// A path that climbs would be another one for the server.
+// A path that climbs would be another one for the server. Some servers cut parameters off a segment first ("..;x").
 bool has_dot_segments(const std::string& rest) {
   const std::string path = base::lower_case(rest.substr(0, rest.find('?')));
   if (path.find("%2e") != std::string::npos || path.find("%2f") != std::string::npos) return true;
   for (const std::string& part : split(path, '/'))
-    if (part == "." || part == "..") return true;
+    if (const std::string name = part.substr(0, part.find(';')); name == "." || name == "..") return true;
   return false;
 }
 
@@ -207,10 +207,11 @@ class AllowedTargets::Run final : public net::Boundary {
     if (!next || next->scheme.empty())
       return fmt::format("what is to be asked is not followed: {}", next ? "it has no scheme" : next.error().text);
     const std::uint16_t asked_port = asked_.port == 0 ? usual_port(next->scheme) : asked_.port;
-    const bool as_asked = next->host == asked_.host && next->port == asked_port &&
-                          (asked_.scheme.empty() || asked_.scheme == next->scheme);
-    if (as_asked || lists_->fits(*next)) return "";
-    const std::string where = fmt::format("{}://{}", next->scheme, written(next->host, next->port));
+    const bool same_server = next->host == asked_.host && next->port == asked_port &&
+                             (asked_.scheme.empty() || asked_.scheme == next->scheme);
+    if ((same_server && may_leave_path(*next)) || lists_->fits(*next)) return "";
+    const std::string where = fmt::format("{}://{}{}", next->scheme, written(next->host, next->port),
+                                          same_server ? next->rest.substr(0, next->rest.find('?')) : "");
     return fmt::format(
         "{} is not allowed: no probe of the configuration looks there, and blackbox.targets has no "
         "pattern for it",
@@ -242,6 +243,12 @@ class AllowedTargets::Run final : public net::Boundary {
   }
 
  private:
+  // Whether a path of the server that was asked may be another one than was asked for: not where the list names paths.
+  bool may_leave_path(const Destination& next) const {
+    return asked_.rest.empty() || asked_.rest == "/" || asked_.rest == next.rest ||
+           lists_->has_own({.host = next.host, .port = next.port});
+  }
+
   std::shared_ptr<const Lists> lists_;
   Destination asked_;
 };

@@ -137,6 +137,9 @@ TEST_CASE("a target is compared with a pattern by scheme, host, port and path") 
            {"https://a.example/x/*", "https://a.example/x/y?z", true},
            {"https://a.example/x/*", "https://a.example/x/../y", false},
            {"https://a.example/x/*", "https://a.example/x/%2e%2e/y", false},
+           {"https://a.example/x/*", "https://a.example/x/..;/y", false},
+           {"https://a.example/x/*", "https://a.example/x/.;v=1/y", false},
+           {"https://a.example/x/*", "https://a.example/x/..y;z", true},
            {"https://a.example:44?", "https://a.example/", true},
            {"http*://a.example*", "https://a.example/", true},
            {"10.0.0.*", "10.0.0.7", true},
@@ -258,7 +261,7 @@ TEST_CASE("the name to ask for is one that is allowed, too") {
 }
 
 TEST_CASE("a redirect keeps to the list") {
-  const Lists lists({"http://*.shop.example*", "https://login.example"},
+  const Lists lists({"http://*.shop.example*", "https://login.example", "http://web.example/open/*"},
                     {"http://127.0.0.1:8081/healthz", "http://usr:pw@127.0.0.1:8082/"});
   struct Row {
     const char *target, *next;
@@ -282,6 +285,11 @@ TEST_CASE("a redirect keeps to the list") {
            {"http://usr:pw@127.0.0.1:8082/", "http://usr:pw@127.0.0.1:8083/", false},
            {"127.0.0.1:8081", "http://127.0.0.1:8081", true},
            {"127.0.0.1:8081", "http://127.0.0.1/", false},
+           {"http://web.example/open/a", "http://web.example/open/a", true},
+           {"http://web.example/open/a", "http://web.example/open/b?c", true},
+           {"http://web.example/open/a", "http://web.example/other", false},
+           {"http://web.example/open/a", "http://web.example/", false},
+           {"http://web.example/open/a", "http://web.example/open/../other", false},
        }) {
     CAPTURE(row.target);
     CAPTURE(row.next);
@@ -291,6 +299,9 @@ TEST_CASE("a redirect keeps to the list") {
         "http://127.0.0.1:9 is not allowed: no probe of the configuration looks there, and blackbox.targets has no "
         "pattern "
         "for it");
+  CHECK(lists.run("http://web.example/open/a")->refuses_url("http://web.example/other?token=x") ==
+        "http://web.example:80/other is not allowed: no probe of the configuration looks there, and blackbox.targets "
+        "has no pattern for it");
 }
 
 TEST_CASE("a name leads to no address of this node unless that is allowed itself") {
