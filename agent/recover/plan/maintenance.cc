@@ -1,7 +1,7 @@
 #include "recover/plan/maintenance.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -27,7 +27,11 @@ Hold parse(const std::string& text) {
   return hold;
 }
 
-bool exists(const std::string& path) { return !path.empty() && ::access(path.c_str(), F_OK) == 0; }
+// A link that leads nowhere was put there by a person as well.
+bool exists(const std::string& path) {
+  struct stat entry {};
+  return !path.empty() && ::lstat(path.c_str(), &entry) == 0;
+}
 
 }  // namespace
 

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "fakes/recovery_site.h"
+#include "fakes/temporary_folder.h"
 
 using recover::GuardName;
 using std::chrono::hours;
@@ -70,6 +72,21 @@ TEST_CASE("a window of the week holds the plan and the page says which one and u
   CHECK(f.restart.started.empty());
   f.pass(minutes{1});
   CHECK(f.restart.started.size() >= 1);
+}
+
+TEST_CASE("a link that leads nowhere is a pause file too") {
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder / "pause";
+  std::filesystem::create_symlink("/nonexistent/pause", file);
+  Site f;
+  f.limits.pause_file = file;
+  f.start();
+  f.use(f.plan());
+  f.alert("ServiceDown");
+  CHECK(f.status().reason == GuardName::paused);
+  std::filesystem::remove(file);
+  f.pass(seconds{20});
+  CHECK(f.restart.started.size() == 1);
 }
 
 TEST_CASE("a pause file holds one service, or all of the node, for as long as it is there") {
