@@ -17,6 +17,8 @@ std::vector<model::Impairment> ServiceView::impairments() const {
   std::vector<model::Impairment> all = self_check_.held(scheduler_.now());
   if (const std::string want = os::own_want(); !want.empty())
     all.push_back({"agent_overloaded", "the agent can open no descriptor: " + want, scheduler_.now()});
+  if (const std::string want = os::task_want(); !want.empty())
+    all.push_back({"agent_overloaded", "the agent can start no process: " + want, scheduler_.now()});
   return all;
 }
 

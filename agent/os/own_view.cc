@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -104,6 +107,14 @@ std::string setting_for(std::string_view at) {
   return fmt::format("BindReadOnlyPaths={}", at);
 }
 
+// A file with one number; nothing for "max" and for a file that is not there.
+std::optional<std::uint64_t> number_in(const std::filesystem::path& file) {
+  const base::Result<std::string> text = base::read_file(file.string());
+  std::uint64_t value = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) return {};
+  return value;
+}
+
 }  // namespace
 
 bool is_own_want(int code) {
@@ -122,6 +133,20 @@ std::string own_want() {
   const base::UniqueFd one_more(::eventfd(0, EFD_CLOEXEC));
   if (one_more) return "";
   return std::error_code(errno, std::generic_category()).message();
+}
+
+std::string task_want(const std::string& proc_cgroup, const std::string& root) {
+  const base::Result<std::string> text = base::read_file(proc_cgroup);
+  const std::size_t line = !text ? std::string::npos : text->starts_with("0::/") ? 0 : text->find("\n0::/");
+  if (line == std::string::npos) return "";
+  const std::size_t begin = text->find('/', line) + 1;
+  const std::filesystem::path top = root;
+  std::filesystem::path group = text->substr(begin, text->find('\n', begin) - begin);
+  for (; !group.empty(); group = group.parent_path()) {
+    const auto most = number_in(top / group / "pids.max"), now = number_in(top / group / "pids.current");
+    if (most && now && *now >= *most) return fmt::format("{} tasks, as many as /{} may have", *now, group.string());
+  }
+  return "";
 }
 
 std::string hidden_by_sandbox(const std::string& path, std::string_view self, std::string_view node) {

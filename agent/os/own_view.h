@@ -14,6 +14,10 @@ bool is_own_want(int code);
 // out of libraries which keep the errno to themselves.
 std::string own_want();
 
+// Why this process can start no further process or thread, "" if it can: a control group above it has as many tasks as
+// it may have (pids.max of cgroup v2, TasksMax= of a unit). `proc_cgroup` is /proc/self/cgroup.
+std::string task_want(const std::string& proc_cgroup = "/proc/self/cgroup", const std::string& root = "/sys/fs/cgroup");
+
 // Why `path`, an absolute one, is not what the node has under this name: "" or a sentence that names the setting of the
 // unit. `self` and `node`: mountinfo of this process and of process 1 (proc_pid_mountinfo(5)); an empty `node` is one
 // that may not be read.

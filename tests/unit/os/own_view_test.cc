@@ -17,6 +17,7 @@
 #include "fakes/own_network.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
+#include "fakes/temporary_folder.h"
 #include "net/stream.h"
 
 using namespace std::chrono_literals;
@@ -173,4 +174,34 @@ TEST_CASE("a unix socket that the agent's user may not connect to is not down") 
   if (!told) return;
   CHECK(told->starts_with("agent_overloaded: connect to " + path +
                           ": Permission denied; the agent's user may not: give it the socket's group"));
+}
+
+TEST_CASE("no further task, says the control group that is full") {
+  struct Row {
+    const char *proc_cgroup, *group, *most, *now, *want;
+  };
+  const std::string unit = "system.slice/fettle.service";
+  for (const Row& row : std::initializer_list<Row>{
+           {"0::/system.slice/fettle.service\n", "system.slice/fettle.service", "256\n", "255\n", ""},
+           {"0::/system.slice/fettle.service\n", "system.slice/fettle.service", "256\n", "256\n",
+            "256 tasks, as many as /system.slice/fettle.service may have"},
+           {"0::/system.slice/fettle.service\n", "system.slice", "9\n", "12\n",
+            "12 tasks, as many as /system.slice may have"},
+           {"3:cpu:/x\n0::/system.slice/fettle.service\n", "system.slice/fettle.service", "1\n", "1\n",
+            "1 tasks, as many as /system.slice/fettle.service may have"},
+           {"0::/system.slice/fettle.service\n", "system.slice/fettle.service", "max\n", "256\n", ""},
+           {"3:cpu:/system.slice/fettle.service\n", "system.slice/fettle.service", "1\n", "1\n", ""},
+           {"0::/\n", "system.slice/fettle.service", "1\n", "1\n", ""},
+           {"", "system.slice/fettle.service", "1\n", "1\n", ""},
+       }) {
+    CAPTURE(row.proc_cgroup);
+    CAPTURE(row.most);
+    const fakes::TemporaryFolder folder;
+    std::filesystem::create_directories(folder / unit);
+    const std::string own = folder.write("cgroup", row.proc_cgroup);
+    folder.write(std::string(row.group) + "/pids.max", row.most);
+    folder.write(std::string(row.group) + "/pids.current", row.now);
+    CHECK(os::task_want(own, folder.path()) == row.want);
+  }
+  CHECK(os::task_want("/nonexistent/cgroup", "/nonexistent").empty());
 }
