@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/schema.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"
 
@@ -48,7 +49,7 @@ void add_endpoint_keys(config::Schema<T>& schema, const EndpointHelp& help = {})
     schema.optional("unix_socket", static_cast<std::string T::*>(&Server::unix_socket), help.unix_socket)
         .reach(config::Reach::file, config::Place::path);
   schema.optional("tls", static_cast<bool T::*>(&Server::tls), help.tls)
-      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Server::tls_config), tls_schema(),
+      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Server::tls_config), net::tls_schema(),
                 "How to speak TLS.")
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Server::ip_protocol), "Addresses to use: any, ip4 or ip6.")
       .reach(config::Reach::listed)
@@ -96,7 +97,8 @@ EndpointTarget<T> endpoint_target(T settings, TlsBegins begins, const config::No
   out.dial = dial_of(out.settings);
   out.target = target_of(out.settings);
   if (out.settings.tls)
-    (begins == TlsBegins::at_once ? out.dial.tls : out.tls) = tls_context(out.settings.tls_config, node, path, errors);
+    (begins == TlsBegins::at_once ? out.dial.tls : out.tls) =
+        net::tls_context(out.settings.tls_config, node, path, errors);
   return out;
 }
 

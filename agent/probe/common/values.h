@@ -38,21 +38,6 @@ struct SourceAddress {
 bool read(const config::Node& node, SourceAddress& out, std::string& why);
 std::string show(const SourceAddress& value);
 
-// Headers by name, each with one value or a list of them.
-struct HeaderLines {
-  http::Headers all;
-};
-bool read(const config::Node& node, HeaderLines& out, std::string& why);
-std::string show(const HeaderLines& value);
-
-// tls_config, in Prometheus' words.
-const config::Schema<net::TlsSettings>& tls_schema();
-
-// The context for these settings; null with a mistake at `node` when they contradict each other. A file that cannot be
-// used is a warning: runs fail until it can be.
-std::shared_ptr<net::TlsContext> tls_context(const net::TlsSettings& settings, const config::Node& node,
-                                             const std::string& path, config::Errors& errors);
-
 using Measurements = std::vector<model::Measurement>;
 
 // probe_ssl_* and probe_tls_* of what the peer showed, also if it did not verify.

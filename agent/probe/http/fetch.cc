@@ -1,6 +1,7 @@
 #include "probe/http/fetch.h"
 
 #include "config/request.h"
+#include "net/tls/tls_config.h"
 #include "probe/own_fault.h"
 
 namespace probe {
@@ -29,7 +30,8 @@ FetchRequest fetch_request(const FetchSettings& settings, const config::Node& no
   request.family = settings.ip_protocol.family;
   request.body_limit = settings.body_limit;
   request.accept_encoding = "gzip";
-  if (settings.tls_config != net::TlsSettings{}) request.tls = tls_context(settings.tls_config, node, path, errors);
+  if (settings.tls_config != net::TlsSettings{})
+    request.tls = net::tls_context(settings.tls_config, node, path, errors);
   fetch.basic_auth = settings.basic_auth;
   fetch.authorization = settings.authorization;
   return fetch;

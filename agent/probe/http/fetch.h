@@ -9,7 +9,8 @@
 #include <utility>
 
 #include "config/schema.h"
-#include "probe/common/authorization.h"
+#include "http/authorization.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"
 
@@ -23,8 +24,8 @@ struct FetchSettings {
   IpProtocol ip_protocol;
   std::size_t body_limit = 1024 * 1024;
   net::TlsSettings tls_config;
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
 };
 
 void check_fetch(const FetchSettings& fetch, const config::Complain& complain);
@@ -46,19 +47,20 @@ void add_fetch_keys(config::Schema<T>& schema) {
       .reach(config::Reach::listed)
       .optional("body_limit", static_cast<std::size_t T::*>(&Fetch::body_limit),
                 "Longest body in bytes, unpacked; a longer one is too_large.")
-      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Fetch::tls_config), tls_schema(), "How to speak TLS.")
-      .optional("basic_auth", static_cast<std::optional<BasicAuth> T::*>(&Fetch::basic_auth), basic_auth_schema(),
-                "User and password to send.")
-      .optional("authorization", static_cast<std::optional<Authorization> T::*>(&Fetch::authorization),
-                authorization_schema(), "A token to send.")
+      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Fetch::tls_config), net::tls_schema(),
+                "How to speak TLS.")
+      .optional("basic_auth", static_cast<std::optional<http::BasicAuth> T::*>(&Fetch::basic_auth),
+                http::basic_auth_schema(), "User and password to send.")
+      .optional("authorization", static_cast<std::optional<http::Authorization> T::*>(&Fetch::authorization),
+                http::authorization_schema(), "A token to send.")
       .check([](const T& settings, const config::Complain& complain) { check_fetch(settings, complain); });
 }
 
 // What is the same for all runs. References into `settings` live as long as it.
 struct FetchRequest {
   http::HttpRequest request;
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
 };
 FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
                            config::Errors& errors);

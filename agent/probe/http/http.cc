@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "config/request.h"
-#include "probe/common/authorization.h"
+#include "http/authorization.h"
+#include "http/header_lines.h"
+#include "http/oauth2.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/http/cel_check.h"
 #include "probe/http/http_checks.h"
-#include "probe/http/oauth2.h"
 #include "probe/http/plain_http.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -40,12 +42,12 @@ std::string show(const Http2Choice& value) {
 struct HttpSettings {
   std::string url;
   std::string method = "GET";
-  HeaderLines headers;
+  http::HeaderLines headers;
   std::string body;
   std::string unix_socket;
   std::string proxy_url;
   std::string no_proxy;
-  HeaderLines proxy_connect_header;
+  http::HeaderLines proxy_connect_header;
   IpProtocol ip_protocol;
   bool follow_redirects = true;
   bool reuse_connection = false;
@@ -53,9 +55,9 @@ struct HttpSettings {
   std::string compression;
   std::size_t body_limit = 64 * 1024;
   net::TlsSettings tls_config;
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
-  std::optional<OAuth2> oauth2;
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
+  std::optional<http::OAuth2> oauth2;
   HttpChecks checks;
   CelChecks cel;
 };
@@ -148,10 +150,10 @@ const config::Schema<HttpSettings>& schema() {
                     "Ask for the body in this encoding and decode it: gzip, br or deflate. Empty: as it comes.")
           .reach(config::Reach::listed)
           .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
-          .optional("tls_config", &HttpSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("basic_auth", &HttpSettings::basic_auth, basic_auth_schema(), "User and password to send.")
-          .optional("authorization", &HttpSettings::authorization, authorization_schema(), "A token to send.")
-          .optional("oauth2", &HttpSettings::oauth2, oauth2_schema(),
+          .optional("tls_config", &HttpSettings::tls_config, net::tls_schema(), "How to speak TLS.")
+          .optional("basic_auth", &HttpSettings::basic_auth, http::basic_auth_schema(), "User and password to send.")
+          .optional("authorization", &HttpSettings::authorization, http::authorization_schema(), "A token to send.")
+          .optional("oauth2", &HttpSettings::oauth2, http::oauth2_schema(),
                     "Fetch a token to send by the client credentials grant; kept until shortly before it expires, "
                     "fetched again once when it is refused. Its fetching is part of the run.")
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
@@ -195,9 +197,9 @@ const config::Schema<HttpSettings>& schema() {
 struct Prepared {
   http::HttpRequest request;
   std::optional<PlainRequest> plain;  // `request` as it goes without the library, if it can
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
-  std::unique_ptr<TokenSource> tokens;  // of oauth2
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
+  std::unique_ptr<http::TokenSource> tokens;  // of oauth2
   HttpChecks checks;
   CelChecks cel;
 };
@@ -212,7 +214,8 @@ class HttpProbe final : public Probe {
     deadline_ = deadline;
     if (prepared_.tokens) return send_token();
     if (prepared_.basic_auth || prepared_.authorization) {
-      auto value = prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
+      auto value = prepared_.basic_auth ? http::header_value(*prepared_.basic_auth)
+                                        : http::header_value(*prepared_.authorization);
       if (!value) return refuse(value.error());
       authorization_ = std::move(*value);
     }
@@ -232,8 +235,9 @@ class HttpProbe final : public Probe {
     if (!authorization_.empty()) return ask();
     fetched_ = true;
     const base::Instant began = context_.scheduler.now();
-    token_ = std::make_unique<TokenRequest>(
-        context_, *prepared_.tokens, deadline_, [this, began](base::Result<std::string> header) {
+    token_ = std::make_unique<http::TokenRequest>(
+        context_.http, context_.scheduler, *prepared_.tokens, deadline_,
+        [this, began](base::Result<std::string> header) {
           token_took_ = context_.scheduler.now() - began;
           if (!header)
             return end(without_answer(
@@ -304,7 +308,7 @@ class HttpProbe final : public Probe {
   base::Instant started_{};
   base::Instant deadline_{};
   std::string authorization_;
-  std::unique_ptr<TokenRequest> token_;
+  std::unique_ptr<http::TokenRequest> token_;
   base::Duration token_took_{};
   bool fetched_ = false;  // a token, in this run
   std::unique_ptr<PlainExchange> exchange_;
@@ -347,7 +351,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.http2 = http.http2.choice;
   request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
   // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
-  if (http.tls_config != net::TlsSettings{}) request.tls = tls_context(http.tls_config, node, path, errors);
+  if (http.tls_config != net::TlsSettings{}) request.tls = net::tls_context(http.tls_config, node, path, errors);
   // A token is fetched by the library, and what is asked with it goes the same way.
   if (!http.oauth2) prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);
@@ -355,7 +359,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.checks.authenticated = http.basic_auth || http.authorization || http.oauth2;
   if (http.oauth2)
     prepared.tokens =
-        std::make_unique<TokenSource>(*std::move(http.oauth2), node.find("oauth2"), path + ".oauth2", errors);
+        std::make_unique<http::TokenSource>(*std::move(http.oauth2), node.find("oauth2"), path + ".oauth2", errors);
   prepared.basic_auth = std::move(http.basic_auth);
   prepared.authorization = std::move(http.authorization);
   return std::make_unique<Http>(std::move(prepared));

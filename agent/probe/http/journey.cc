@@ -4,9 +4,10 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/credential.h"
 #include "config/request.h"
 #include "encoding/url.h"
-#include "probe/common/authorization.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/cookie_jar.h"
@@ -76,7 +77,7 @@ const config::Schema<JourneySettings>& schema() {
           .optional("follow_redirects", &JourneySettings::follow_redirects,
                     "Follow up to ten redirects in a step; false: the redirect is the answer.")
           .optional("body_limit", &JourneySettings::body_limit, "Longest body in bytes; a longer one is too_large.")
-          .optional("tls_config", &JourneySettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("tls_config", &JourneySettings::tls_config, net::tls_schema(), "How to speak TLS.")
           .check([](const JourneySettings& journey, const config::Complain& complain) {
             if (journey.steps.empty()) complain("steps", "needs at least one step");
             if (const std::string why =
@@ -121,7 +122,7 @@ class JourneyProbe final : public Probe {
  private:
   bool read_files() {
     for (const auto& [name, file] : settings_.variable_files) {
-      auto value = credential({}, file);
+      auto value = base::credential({}, file);
       if (!value) {
         end(failure_of(value.error(), Reason::agent_overloaded, "no value for ${" + name + "}: "));
         return false;
@@ -343,7 +344,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
         errors.add(node.find("headers").mark(), path + ".headers." + name,
                    "there is no variable '" + used + "' from the beginning; set this header in the steps that have it");
   prepare_steps(journey.steps, std::move(known), journey.base_url, path + ".steps", errors);
-  if (journey.tls_config != net::TlsSettings{}) prepared.tls = tls_context(journey.tls_config, node, path, errors);
+  if (journey.tls_config != net::TlsSettings{}) prepared.tls = net::tls_context(journey.tls_config, node, path, errors);
   prepared.target =
       journey.base_url.empty() && !journey.steps.empty() ? journey.steps[0].request.url.text() : journey.base_url;
   prepared.target += " in " + std::to_string(journey.steps.size()) + " steps";

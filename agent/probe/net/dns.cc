@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "config/request.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
@@ -65,7 +66,7 @@ const config::Schema<DnsSettings>& schema() {
           .optional("transport_protocol", &DnsSettings::transport_protocol, "udp or tcp.")
           .reach(config::Reach::listed)
           .optional("dns_over_tls", &DnsSettings::dns_over_tls, "Ask over TLS (RFC 7858); needs tcp.")
-          .optional("tls_config", &DnsSettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("tls_config", &DnsSettings::tls_config, net::tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &DnsSettings::ip_protocol, "Addresses of the server to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("source_ip_address", &DnsSettings::source_ip_address,
@@ -254,7 +255,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.port = static_cast<std::uint16_t>(dns.port);
   prepared.dial.family = dns.source_ip_address.family(dns.ip_protocol.family);
   prepared.dial.source = dns.source_ip_address.literal;
-  if (dns.dns_over_tls) prepared.dial.tls = tls_context(dns.tls_config, node, path, errors);
+  if (dns.dns_over_tls) prepared.dial.tls = net::tls_context(dns.tls_config, node, path, errors);
   prepared.dial.udp = dns.transport_protocol == "udp";
   prepared.target = dns.query_type + " of " + dns.query_name + " at " + written(dns.server, dns.port);
   return std::make_unique<PreparedSettings<DnsProbe, Prepared>>(std::move(prepared));

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "config/request.h"
+#include "http/header_lines.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
@@ -26,7 +28,7 @@ struct GrpcSettings {
   bool tls = false;
   net::TlsSettings tls_config;
   IpProtocol ip_protocol;
-  HeaderLines metadata;
+  http::HeaderLines metadata;
 };
 
 const config::Schema<GrpcSettings>& schema() {
@@ -39,7 +41,7 @@ const config::Schema<GrpcSettings>& schema() {
           .optional("service", &GrpcSettings::service, "Service to ask about. Empty: the server as a whole.")
           .reach(config::Reach::listed)
           .optional("tls", &GrpcSettings::tls, "Speak TLS; without it, HTTP/2 by prior knowledge.")
-          .optional("tls_config", &GrpcSettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("tls_config", &GrpcSettings::tls_config, net::tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &GrpcSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("metadata", &GrpcSettings::metadata,
@@ -158,7 +160,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.family = grpc.ip_protocol.family;
   request.max_redirects = 0;
   request.http2 = http::Http2::required;
-  if (grpc.tls) request.tls = tls_context(grpc.tls_config, node, path, errors);
+  if (grpc.tls) request.tls = net::tls_context(grpc.tls_config, node, path, errors);
   prepared.service = std::move(grpc.service);
   return std::make_unique<PreparedSettings<GrpcProbe, Prepared>>(std::move(prepared));
 }

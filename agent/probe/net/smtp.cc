@@ -5,9 +5,10 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/credential.h"
 #include "base/text.h"
 #include "crypto/hmac.h"
-#include "probe/common/authorization.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -199,7 +200,7 @@ class SmtpProbe final : public StreamProbe {
       return ask(Step::starttls, "STARTTLS");
     }
     if (settings_.username.empty()) return after_login();
-    const auto password = credential(settings_.password, settings_.password_file);
+    const auto password = base::credential(settings_.password, settings_.password_file);
     if (!password)
       return leave(
           failure(Reason::agent_overloaded, "was not logged in to; no password to send: " + password.error().text));
@@ -318,7 +319,7 @@ class SmtpProbe final : public StreamProbe {
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   Prepared prepared = endpoint_target(schema().parse(node, path, errors), TlsBegins::at_once, node, path, errors);
-  if (prepared.settings.starttls) prepared.tls = tls_context(prepared.settings.tls_config, node, path, errors);
+  if (prepared.settings.starttls) prepared.tls = net::tls_context(prepared.settings.tls_config, node, path, errors);
   return std::make_unique<PreparedSettings<SmtpProbe, Prepared>>(std::move(prepared));
 }
 

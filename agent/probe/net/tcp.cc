@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/request.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
@@ -27,7 +28,7 @@ const config::Schema<TcpSettings>& schema() {
           .reach(config::Reach::listed, config::Place::host)
           .required("port", &TcpSettings::port, "Port to connect to.")
           .optional("tls", &TcpSettings::tls, "Speak TLS after connecting.")
-          .optional("tls_config", &TcpSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
+          .optional("tls_config", &TcpSettings::tls_config, net::tls_schema(), "How to speak TLS, also after starttls.")
           .optional("ip_protocol", &TcpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("source_ip_address", &TcpSettings::source_ip_address,
@@ -60,10 +61,10 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   connect.dial.port = static_cast<std::uint16_t>(tcp.port);
   connect.dial.family = tcp.source_ip_address.family(tcp.ip_protocol.family);
   connect.dial.source = tcp.source_ip_address.literal;
-  if (tcp.tls) connect.dial.tls = tls_context(tcp.tls_config, node, path, errors);
+  if (tcp.tls) connect.dial.tls = net::tls_context(tcp.tls_config, node, path, errors);
   bool starttls = false;
   for (const Turn& turn : tcp.query_response) starttls = starttls || turn.starttls;
-  if (starttls) connect.starttls = tls_context(tcp.tls_config, node, path, errors);
+  if (starttls) connect.starttls = net::tls_context(tcp.tls_config, node, path, errors);
   connect.turns = std::move(tcp.query_response);
   prepare(connect.turns);
   connect.target = written(tcp.host, tcp.port);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/request.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/net/certificate_age.h"
 #include "probe/net/connect_probe.h"
@@ -107,7 +108,7 @@ const config::Schema<TlsProbeSettings>& schema() {
           .optional("starttls", &TlsProbeSettings::starttls,
                     "Protocol that begins without TLS: smtp, imap, pop3, ftp, postgres, mysql or ldap. Empty: TLS from "
                     "the first byte.")
-          .optional("tls_config", &TlsProbeSettings::tls_config, tls_schema(), "How to speak TLS.")
+          .optional("tls_config", &TlsProbeSettings::tls_config, net::tls_schema(), "How to speak TLS.")
           .optional("ip_protocol", &TlsProbeSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const TlsProbeSettings& tls, const config::Complain& complain) {
@@ -196,7 +197,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   connect.dial.port = static_cast<std::uint16_t>(tls.port);
   connect.dial.family = tls.ip_protocol.family;
   tls.tls_config.ask_ocsp_staple = true;
-  auto context = tls_context(tls.tls_config, node, path, errors);
+  auto context = net::tls_context(tls.tls_config, node, path, errors);
   for (const Opening& opening : kOpenings)
     if (tls.starttls == opening.name) connect.turns = turns_of(opening);
   for (const BinaryOpening& opening : binary_openings())

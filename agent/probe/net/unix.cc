@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
@@ -28,7 +29,8 @@ const config::Schema<UnixSettings>& schema() {
           .required("path", &UnixSettings::path, "Path of the socket.")
           .reach(config::Reach::address, config::Place::path)
           .optional("tls", &UnixSettings::tls, "Speak TLS after connecting.")
-          .optional("tls_config", &UnixSettings::tls_config, tls_schema(), "How to speak TLS, also after starttls.")
+          .optional("tls_config", &UnixSettings::tls_config, net::tls_schema(),
+                    "How to speak TLS, also after starttls.")
           .list("query_response", &UnixSettings::query_response, turn_schema(), "What to wait for and what to say.")
           .check([](const UnixSettings& settings, const config::Complain& complain) {
             if (settings.path.empty() || settings.path[0] != '/') complain("path", "must be an absolute path");
@@ -57,8 +59,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   ConnectSettings connect;
   connect.target = settings.path;
   connect.dial.unix_path = std::move(settings.path);
-  if (settings.tls) connect.dial.tls = tls_context(settings.tls_config, node, path, errors);
-  if (starts_tls(settings)) connect.starttls = tls_context(settings.tls_config, node, path, errors);
+  if (settings.tls) connect.dial.tls = net::tls_context(settings.tls_config, node, path, errors);
+  if (starts_tls(settings)) connect.starttls = net::tls_context(settings.tls_config, node, path, errors);
   connect.turns = std::move(settings.query_response);
   prepare(connect.turns);
   return std::make_unique<Unix>(std::move(connect));

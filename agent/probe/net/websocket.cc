@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "config/request.h"
 #include "crypto/hmac.h"
-#include "probe/common/authorization.h"
+#include "http/authorization.h"
+#include "http/header_lines.h"
+#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
@@ -26,14 +28,14 @@ using model::Reason;
 
 struct WebsocketSettings {
   std::string url;
-  HeaderLines headers;
+  http::HeaderLines headers;
   std::string send;
   Pattern expect;
   std::vector<Turn> query_response;
   bool ping = true;
   net::TlsSettings tls_config;
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
   IpProtocol ip_protocol;
 };
 
@@ -55,9 +57,11 @@ const config::Schema<WebsocketSettings>& schema() {
                 "More than one exchange, as in the blackbox exporter: what to find in a message, and the text to send. "
                 "Instead of send and expect.")
           .optional("ping", &WebsocketSettings::ping, "Send a ping at last and wait for its pong.")
-          .optional("tls_config", &WebsocketSettings::tls_config, tls_schema(), "How to speak TLS.")
-          .optional("basic_auth", &WebsocketSettings::basic_auth, basic_auth_schema(), "User and password to send.")
-          .optional("authorization", &WebsocketSettings::authorization, authorization_schema(), "A token to send.")
+          .optional("tls_config", &WebsocketSettings::tls_config, net::tls_schema(), "How to speak TLS.")
+          .optional("basic_auth", &WebsocketSettings::basic_auth, http::basic_auth_schema(),
+                    "User and password to send.")
+          .optional("authorization", &WebsocketSettings::authorization, http::authorization_schema(),
+                    "A token to send.")
           .optional("ip_protocol", &WebsocketSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const WebsocketSettings& websocket, const config::Complain& complain) {
@@ -80,8 +84,8 @@ const config::Schema<WebsocketSettings>& schema() {
 struct Prepared {
   net::Dial dial;
   std::string head;  // of the request, without the key and the empty line
-  std::optional<BasicAuth> basic_auth;
-  std::optional<Authorization> authorization;
+  std::optional<http::BasicAuth> basic_auth;
+  std::optional<http::Authorization> authorization;
   std::vector<Turn> turns;
   bool ping = true;
   std::string target;
@@ -139,8 +143,8 @@ class WebsocketProbe final : public StreamProbe {
     key_ = crypto::base64_encode(random_bytes(16));
     std::string head = prepared_.head;
     if (prepared_.basic_auth || prepared_.authorization) {
-      const auto value =
-          prepared_.basic_auth ? header_value(*prepared_.basic_auth) : header_value(*prepared_.authorization);
+      const auto value = prepared_.basic_auth ? http::header_value(*prepared_.basic_auth)
+                                              : http::header_value(*prepared_.authorization);
       if (!value) return finish(failure_of(value.error(), Reason::agent_overloaded, "no credentials to send: "));
       if (value->find_first_of("\r\n") != std::string::npos)
         return finish(Outcome::failure(Reason::auth_failed, "no credentials to send: they have a line break in them"));
@@ -319,7 +323,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
     errors.add(node.mark(), path + ".url", "has no port between 1 and 65535 after its ':'");
   prepared.dial.host = std::move(host[0].second);
   prepared.dial.family = websocket.ip_protocol.family;
-  if (secure) prepared.dial.tls = tls_context(websocket.tls_config, node, path, errors);
+  if (secure) prepared.dial.tls = net::tls_context(websocket.tls_config, node, path, errors);
   prepared.head =
       "GET " + std::string(rest.starts_with('/') ? "" : "/") + std::string(rest) + " HTTP/1.1\r\nHost: " + authority +
       "\r\nUser-Agent: fettle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + "Sec-WebSocket-Version: 13\r\n";

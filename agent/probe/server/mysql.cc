@@ -4,8 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/credential.h"
 #include "crypto/digest.h"
-#include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -118,7 +118,7 @@ class MysqlProbe final : public StreamProbe {
   static std::string charset() { return "\x2d"; }  // utf8mb4
 
   void log_in() {
-    const auto password = credential(settings_.password, settings_.password_file);
+    const auto password = base::credential(settings_.password, settings_.password_file);
     // The handshake goes on without: what is broken off in its middle counts against this host.
     password_ = password.value_or("");
     if (!password) {

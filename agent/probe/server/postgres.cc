@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/credential.h"
 #include "base/random.h"
 #include "crypto/scram.h"
-#include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -178,7 +178,7 @@ class PostgresProbe final : public StreamProbe {
       proven_ = scram_->proves(body);
       return;
     }
-    const auto password = credential(settings_.password, settings_.password_file);
+    const auto password = base::credential(settings_.password, settings_.password_file);
     if (!password) return fail(Reason::agent_overloaded, "wants a password; there is none: " + password.error().text);
     if (password->empty()) return fail(Reason::auth_failed, "wants a password; give password_file");
     if (method == 10 && body.find(std::string("SCRAM-SHA-256\0", 14)) != std::string::npos) {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/credential.h"
 #include "base/text.h"
-#include "probe/common/authorization.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -74,7 +74,7 @@ class RabbitmqProbe final : public StreamProbe {
   static constexpr std::uint8_t kPassive = 1;
 
   void connected() override {
-    const auto password = credential(settings_.password, settings_.password_file);
+    const auto password = base::credential(settings_.password, settings_.password_file);
     if (!password)
       return fail(Reason::agent_overloaded, "was not asked; no password to send: " + password.error().text);
     password_ = *password;

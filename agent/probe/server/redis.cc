@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "probe/common/authorization.h"
+#include "base/credential.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -143,7 +143,7 @@ class RedisProbe final : public StreamProbe {
       all += command(words);
       questions_.push_back(words);
     };
-    const auto password = credential(settings_.password, settings_.password_file);
+    const auto password = base::credential(settings_.password, settings_.password_file);
     if (!password) return finish(failure_of(password.error(), Reason::agent_overloaded, "no password to send: "));
     if (!password->empty()) {
       std::vector<std::string> words{"AUTH", *password};

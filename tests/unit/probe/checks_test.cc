@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "probe/common/authorization.h"
+#include "http/authorization.h"
 #include "probe/host/perfdata.h"
 #include "probe/http/http_checks.h"
 #include "probe/http/json_check.h"
@@ -253,9 +253,9 @@ TEST_CASE("plugin output is a line and values in base units") {
 
 TEST_CASE("credentials become a header") {
   // The examples of RFC 7617, section 2, and RFC 6750, section 2.1.
-  CHECK(*probe::header_value(probe::BasicAuth{"Aladdin", "", base::Secret("open sesame"), ""}) ==
+  CHECK(*http::header_value(http::BasicAuth{"Aladdin", "", base::Secret("open sesame"), ""}) ==
         "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-  CHECK(*probe::header_value(probe::Authorization{"Bearer", base::Secret("mF_9.B5f-4.1JqM"), ""}) ==
+  CHECK(*http::header_value(http::Authorization{"Bearer", base::Secret("mF_9.B5f-4.1JqM"), ""}) ==
         "Bearer mF_9.B5f-4.1JqM");
-  CHECK_FALSE(probe::header_value(probe::Authorization{"Bearer", {}, "/nonexistent/token"}).has_value());
+  CHECK_FALSE(http::header_value(http::Authorization{"Bearer", {}, "/nonexistent/token"}).has_value());
 }

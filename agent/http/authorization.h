@@ -7,7 +7,7 @@
 #include "base/secret.h"
 #include "config/schema.h"
 
-namespace probe {
+namespace http {
 
 struct BasicAuth {
   std::string username;
@@ -25,11 +25,8 @@ struct Authorization {
 const config::Schema<BasicAuth>& basic_auth_schema();
 const config::Schema<Authorization>& authorization_schema();
 
-// What `inlined` holds, or the file's text without the white space at its end. Errors name the file.
-base::Result<std::string> credential(const base::Secret& inlined, const std::string& file);
-
 // The value of the Authorization header. Errors name the file that could not be read.
 base::Result<std::string> header_value(const BasicAuth& auth);
 base::Result<std::string> header_value(const Authorization& auth);
 
-}  // namespace probe
+}  // namespace http

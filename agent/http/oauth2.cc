@@ -1,4 +1,4 @@
-#include "probe/http/oauth2.h"
+#include "http/oauth2.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/credential.h"
 #include "config/request.h"
-#include "encoding/url.h"
-#include "probe/common/authorization.h"
-#include "probe/common/values.h"
+#include "http/authorization.h"
+#include "net/tls/tls_config.h"
 
-namespace probe {
+namespace http {
 namespace {
 
 using namespace std::chrono_literals;
@@ -63,7 +63,7 @@ const config::Schema<OAuth2>& oauth2_schema() {
           .required("token_url", &OAuth2::token_url, "Where tokens are given out.")
           .optional("scopes", &OAuth2::scopes, "What the token is to allow.")
           .optional("endpoint_params", &OAuth2::endpoint_params, "Further parameters of the request for a token.")
-          .optional("tls_config", &OAuth2::tls_config, tls_schema(), "How to speak TLS with the giver of tokens.")
+          .optional("tls_config", &OAuth2::tls_config, net::tls_schema(), "How to speak TLS with the giver of tokens.")
           .optional("proxy_url", &OAuth2::proxy_url, "Proxy to ask for tokens. Empty: none.")
           .optional("no_proxy", &OAuth2::no_proxy, "Hosts to ask without the proxy.")
           .check([](const OAuth2& oauth2, const config::Complain& complain) {
@@ -83,12 +83,12 @@ const config::Schema<OAuth2>& oauth2_schema() {
 
 TokenSource::TokenSource(OAuth2 client, const config::Node& node, const std::string& path, config::Errors& errors)
     : client_(std::move(client)) {
-  if (client_.tls_config != net::TlsSettings{}) tls_ = tls_context(client_.tls_config, node, path, errors);
+  if (client_.tls_config != net::TlsSettings{}) tls_ = net::tls_context(client_.tls_config, node, path, errors);
 }
 
-base::Result<http::HttpRequest> TokenSource::request(Style style) const {
-  TRY(const std::string secret, credential(client_.client_secret, client_.client_secret_file));
-  http::HttpRequest request;
+base::Result<HttpRequest> TokenSource::request(Style style) const {
+  TRY(const std::string secret, base::credential(client_.client_secret, client_.client_secret_file));
+  HttpRequest request;
   request.method = "POST";
   request.url = client_.token_url;
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
@@ -114,7 +114,7 @@ base::Result<http::HttpRequest> TokenSource::request(Style style) const {
   return request;
 }
 
-base::Result<> TokenSource::take(const http::HttpResponse& response, base::Instant now) {
+base::Result<> TokenSource::take(const HttpResponse& response, base::Instant now) {
   if (response.reason != model::Reason::none)
     return base::fail(response.reason == model::Reason::agent_overloaded ? base::Kind::limit : base::Kind::unavailable,
                       response.text);
@@ -143,26 +143,26 @@ base::Result<> TokenSource::take(const http::HttpResponse& response, base::Insta
   return {};
 }
 
-TokenRequest::TokenRequest(const Context& context, TokenSource& source, base::Instant deadline, Done done)
-    : context_(context), source_(source), deadline_(deadline), done_(std::move(done)) {
+TokenRequest::TokenRequest(HttpClient& client, loop::Scheduler& scheduler, TokenSource& source, base::Instant deadline,
+                           Done done)
+    : client_(client), scheduler_(scheduler), source_(source), deadline_(deadline), done_(std::move(done)) {
   ask(source_.style_ == TokenSource::Style::body ? TokenSource::Style::body : TokenSource::Style::header);
 }
 
 void TokenRequest::ask(TokenSource::Style style) {
   auto request = source_.request(style);
   if (!request) {
-    asking_ = context_.scheduler.after(
+    asking_ = scheduler_.after(
         {}, [this, error = request.error()] { std::exchange(done_, nullptr)(tl::unexpected<base::Error>(error)); });
     return;
   }
   request->deadline = deadline_;
-  asking_ =
-      context_.http.request(*std::move(request), [this, style](const http::HttpResponse& r) { on_answer(style, r); });
+  asking_ = client_.request(*std::move(request), [this, style](const HttpResponse& r) { on_answer(style, r); });
 }
 
-void TokenRequest::on_answer(TokenSource::Style style, const http::HttpResponse& response) {
+void TokenRequest::on_answer(TokenSource::Style style, const HttpResponse& response) {
   asking_.reset();
-  const base::Instant now = context_.scheduler.now();
+  const base::Instant now = scheduler_.now();
   const auto taken = source_.take(response, now);
   const bool refused = response.reason == model::Reason::none && (response.status == 400 || response.status == 401);
   if (!taken && refused && source_.style_ == TokenSource::Style::unknown && style == TokenSource::Style::header)
@@ -173,4 +173,4 @@ void TokenRequest::on_answer(TokenSource::Style style, const http::HttpResponse&
   done(source_.header_);
 }
 
-}  // namespace probe
+}  // namespace http

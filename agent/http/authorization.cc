@@ -1,26 +1,12 @@
-#include "probe/common/authorization.h"
+#include "http/authorization.h"
 
 #include <utility>
 
-#include "base/file.h"
+#include "base/credential.h"
 #include "config/request.h"
 #include "crypto/hmac.h"
 
-namespace probe {
-namespace {
-
-constexpr std::size_t kCredentialLimit = 64 * 1024;
-
-}  // namespace
-
-base::Result<std::string> credential(const base::Secret& inlined, const std::string& file) {
-  if (file.empty()) return inlined.reveal();
-  auto text = base::read_file(file, kCredentialLimit);
-  // Whatever keeps it from being read, it is the agent that has nothing to show.
-  if (!text) return base::fail(base::Kind::permission, text.error().text);
-  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
-  return text;
-}
+namespace http {
 
 const config::Schema<BasicAuth>& basic_auth_schema() {
   static const auto schema =
@@ -55,14 +41,14 @@ const config::Schema<Authorization>& authorization_schema() {
 }
 
 base::Result<std::string> header_value(const BasicAuth& auth) {
-  TRY(const std::string username, credential(base::Secret(auth.username), auth.username_file));
-  TRY(const std::string password, credential(auth.password, auth.password_file));
+  TRY(const std::string username, base::credential(base::Secret(auth.username), auth.username_file));
+  TRY(const std::string password, base::credential(auth.password, auth.password_file));
   return "Basic " + crypto::base64_encode(username + ":" + password);
 }
 
 base::Result<std::string> header_value(const Authorization& auth) {
-  TRY(const std::string token, credential(auth.credentials, auth.credentials_file));
+  TRY(const std::string token, base::credential(auth.credentials, auth.credentials_file));
   return auth.type + " " + token;
 }
 
-}  // namespace probe
+}  // namespace http

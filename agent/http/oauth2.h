@@ -11,9 +11,11 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "config/schema.h"
-#include "probe/probe.h"
+#include "http/http_client.h"
+#include "loop/scheduler.h"
+#include "net/tls/tls.h"
 
-namespace probe {
+namespace http {
 
 struct OAuth2 {
   std::string client_id;
@@ -29,7 +31,7 @@ struct OAuth2 {
 
 const config::Schema<OAuth2>& oauth2_schema();
 
-// A client and the token that it holds. Lives with the settings of a probe, longer than any run.
+// A client and the token that it holds. Lives with the settings that name it, longer than any request.
 class TokenSource {
  public:
   TokenSource(OAuth2 client, const config::Node& node, const std::string& path, config::Errors& errors);
@@ -44,9 +46,9 @@ class TokenSource {
   // Servers want the client's name and secret in a header or in the body; the first answer tells which.
   enum class Style { unknown, header, body };
 
-  base::Result<http::HttpRequest> request(Style style) const;
+  base::Result<HttpRequest> request(Style style) const;
   // The token of an answer, or why it has none.
-  base::Result<> take(const http::HttpResponse& response, base::Instant now);
+  base::Result<> take(const HttpResponse& response, base::Instant now);
 
   OAuth2 client_;
   std::shared_ptr<net::TlsContext> tls_;
@@ -60,17 +62,18 @@ class TokenSource {
 class TokenRequest {
  public:
   using Done = std::function<void(base::Result<std::string>)>;
-  TokenRequest(const Context& context, TokenSource& source, base::Instant deadline, Done done);
+  TokenRequest(HttpClient& client, loop::Scheduler& scheduler, TokenSource& source, base::Instant deadline, Done done);
 
  private:
   void ask(TokenSource::Style style);
-  void on_answer(TokenSource::Style style, const http::HttpResponse& response);
+  void on_answer(TokenSource::Style style, const HttpResponse& response);
 
-  const Context& context_;
+  HttpClient& client_;
+  loop::Scheduler& scheduler_;
   TokenSource& source_;
   base::Instant deadline_;
   Done done_;
   loop::Handle asking_;
 };
 
-}  // namespace probe
+}  // namespace http
