@@ -158,6 +158,10 @@ void CurlHttpClient::Multi::Transfer::start() {
   curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
   curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request_.reuse_connection ? 0L : 1L);
   curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request_.reuse_connection ? 0L : 1L);
+  // curl compares what it knows of TLS before it takes a kept connection, and our contexts are none of that. So each
+  // has a folder of authorities of its own, which is never looked into (lend_tls): a connection whose peer nobody
+  // verified is not lent to a request that does, nor one that a client certificate has opened.
+  if (tls()) curl_easy_setopt(e, CURLOPT_CAPATH, fmt::format("/nonexistent/{}", request_.tls->id()).c_str());
   curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                    request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                    : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS

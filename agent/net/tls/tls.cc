@@ -134,6 +134,7 @@ Stamps stamps_of(const TlsSettings& settings) {
 
 struct TlsContext::Rep {
   TlsSettings settings;
+  std::uint64_t id = 0;
   Context context;
   Stamps tried;         // of the files when they were read last, for better or worse
   std::string trouble;  // of the files that `context` was made of
@@ -168,8 +169,10 @@ base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& set
   for (const auto& context : made)
     if (auto alive = context.lock(); alive && alive->settings() == settings) return alive;
 
+  static std::uint64_t last_id = 0;
   std::shared_ptr<TlsContext> context(new TlsContext);
   context->rep_->settings = settings;
+  context->rep_->id = ++last_id;
   context->rep_->tried = stamps_of(settings);  // before they are read: a change meanwhile is seen by the next look
   TRY(context->rep_->context, make_context(settings, context->rep_->trouble));
   made.push_back(context);
@@ -182,5 +185,6 @@ void* TlsContext::native() const {
 }
 const std::string& TlsContext::trouble() const { return rep_->trouble; }
 const TlsSettings& TlsContext::settings() const { return rep_->settings; }
+std::uint64_t TlsContext::id() const { return rep_->id; }
 
 }  // namespace net

@@ -4,6 +4,7 @@
 // is read again at the next connection; while it cannot be used, what was read before stays in use.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,8 @@ class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when
   // Which file has never been read and why; "" once all were. As the last native() or get() found it.
   const std::string& trouble() const;
   const TlsSettings& settings() const;
+  // Another for each context that there ever was: connections of two are never shared.
+  std::uint64_t id() const;
 
  private:
   TlsContext();

@@ -463,3 +463,20 @@ TEST_CASE("the same settings share a context, and what is wrong with settings is
     CHECK(made.error().text.starts_with(row.text));
   }
 }
+
+TEST_CASE("a kept connection is lent to requests with the same TLS settings only") {
+  World world;
+  const Certificate certificate = make_certificate({.common_name = "s", .alternative = "IP:127.0.0.1"});
+  TlsServer server(certificate);
+  TcpPeer peer(https(server));
+  const auto careless = context({.insecure_skip_verify = true});
+  const auto ask = [&](const std::shared_ptr<TlsContext>& tls) {
+    return world.get({.url = "https://" + peer.address(), .tls = tls, .reuse_connection = true}).reason;
+  };
+  CHECK(ask(careless) == Reason::none);
+  CHECK(ask(careless) == Reason::none);
+  CHECK(peer.accepted() == 1);
+  CHECK(ask(nullptr) == Reason::tls_verify);
+  CHECK(ask(context({.insecure_skip_verify = true, .min_version = "TLS13"})) == Reason::none);
+  CHECK(peer.accepted() == 3);
+}
