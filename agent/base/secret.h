@@ -18,6 +18,7 @@ class Secret {
   explicit Secret(std::string value) : value_(std::move(value)) {}
   const std::string& reveal() const { return value_; }
   bool empty() const { return value_.empty(); }
+  friend bool operator==(const Secret&, const Secret&) = default;
 
  private:
   std::string value_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,24 +63,72 @@ base::Result<> set_versions(SSL_CTX* context, const TlsSettings& settings) {
   return {};
 }
 
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+struct FreeX509 {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+using Bio = std::unique_ptr<BIO, FreeBio>;
+using Certificate = std::unique_ptr<X509, FreeX509>;
+
+Bio bio_of(const std::string& pem) { return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
+
+Certificate next_certificate(const Bio& pem) {
+  return Certificate(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
+}
+
+// What stands in the configuration itself never changes: a mistake in it is one of the configuration.
+base::Result<> load_inline(SSL_CTX* context, const TlsSettings& settings) {
+  const auto none = [](const char* what) {
+    return base::fail(base::Kind::invalid, fmt::format("{} has no PEM in it that can be used", what));
+  };
+  if (!settings.ca.empty()) {
+    const Bio pem = bio_of(settings.ca);
+    std::size_t found = 0;
+    for (Certificate one = next_certificate(pem); one != nullptr; one = next_certificate(pem), ++found)
+      X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one.get());
+    if (found == 0) return none("ca");
+  }
+  if (!settings.cert.empty()) {
+    const Bio pem = bio_of(settings.cert);
+    const Certificate leaf = next_certificate(pem);
+    if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) return none("cert");
+    for (Certificate one = next_certificate(pem); one != nullptr; one = next_certificate(pem))
+      SSL_CTX_add1_chain_cert(context, one.get());
+  }
+  if (!settings.key.empty()) {
+    const Bio pem = bio_of(settings.key.reveal());
+    // Nobody is asked for a passphrase.
+    const auto refuse = [](char*, int, int, void*) { return 0; };
+    const std::unique_ptr<EVP_PKEY, FreeKey> key(PEM_read_bio_PrivateKey(pem.get(), nullptr, refuse, nullptr));
+    if (key == nullptr || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return none("key");
+  }
+  ERR_clear_error();  // the end of each text was one
+  return {};
+}
+
 base::Result<> load_files(SSL_CTX* context, const TlsSettings& settings) {
   // OpenSSL would wait for a pipe. What is not there it tells by itself.
   for (const std::string* file : {&settings.ca_file, &settings.cert_file, &settings.key_file})
     if (const auto regular = base::check_regular_file(*file); !regular && regular.error().kind == base::Kind::invalid)
       return regular;
   ERR_clear_error();
-  if (settings.ca_file.empty()) {
+  if (settings.ca_file.empty() && settings.ca.empty()) {
     // A folder of hashed names where the system has one: read one by one, when asked for.
     if (SSL_CTX_set_default_verify_paths(context) != 1) return cannot("load", "the system's certificate authorities");
-  } else if (SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
+  } else if (!settings.ca_file.empty() &&
+             SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
     return cannot("load the certificate authorities of", settings.ca_file);
   }
-  if (!settings.cert_file.empty()) {
-    if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
-      return cannot("load the client certificate", settings.cert_file);
-    if (SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-      return cannot("load the private key", settings.key_file);
-  }
+  if (!settings.cert_file.empty() && SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
+    return cannot("load the client certificate", settings.cert_file);
+  if (!settings.key_file.empty() &&
+      SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+    return cannot("load the private key", settings.key_file);
   return {};
 }
 
@@ -91,8 +140,10 @@ base::Result<Context> make_context(const TlsSettings& settings, std::string& tro
   SSL_CTX* native = context.get();
   CHECK(native != nullptr);
   TRY_VOID(set_versions(native, settings));
-  if (settings.cert_file.empty() != settings.key_file.empty())
+  const bool has_cert = !settings.cert.empty() || !settings.cert_file.empty();
+  if (has_cert != (!settings.key.empty() || !settings.key_file.empty()))
     return base::fail(base::Kind::invalid, "a client certificate needs both cert_file and key_file");
+  TRY_VOID(load_inline(native, settings));
   const base::Result<> loaded = load_files(native, settings);
   trouble = loaded ? "" : loaded.error().text;
   // A resumed session shows no certificates: each connection is to tell when they expire, unless asked otherwise. Nor

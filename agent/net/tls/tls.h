@@ -11,13 +11,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "base/time.h"
 
 namespace net {
 
+// Each of the first three as PEM that stands in the configuration, or as the file that holds it.
 struct TlsSettings {
-  std::string ca_file{};    // "": the system's
-  std::string cert_file{};  // client certificate
+  std::string ca{}, ca_file{};      // neither: the system's
+  std::string cert{}, cert_file{};  // client certificate, with what it was issued by
+  base::Secret key{};
   std::string key_file{};
   std::string server_name{};  // "": the host that is connected to
   bool insecure_skip_verify = false;

@@ -2,18 +2,52 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace net {
+namespace {
+
+struct Contradiction {
+  std::string_view key;
+  std::string what;
+};
+
+// The first one between the keys.
+std::optional<Contradiction> contradiction(const TlsSettings& tls) {
+  if (!tls.ca.empty() && !tls.ca_file.empty()) return Contradiction{"ca_file", "cannot stand beside ca"};
+  if (!tls.cert.empty() && !tls.cert_file.empty()) return Contradiction{"cert_file", "cannot stand beside cert"};
+  if (!tls.key.empty() && !tls.key_file.empty()) return Contradiction{"key_file", "cannot stand beside key"};
+  const bool has_cert = !tls.cert.empty() || !tls.cert_file.empty();
+  if (has_cert != (!tls.key.empty() || !tls.key_file.empty()))
+    return Contradiction{has_cert ? "cert_file" : "key_file", "needs both cert_file and key_file, or cert and key"};
+  static constexpr std::array<std::string_view, 4> kVersions{"TLS10", "TLS11", "TLS12", "TLS13"};
+  const auto age = [](const std::string& name) {
+    return std::find(kVersions.begin(), kVersions.end(), name) - kVersions.begin();
+  };
+  if (age(tls.min_version) == 4) return Contradiction{"min_version", "must be TLS10, TLS11, TLS12 or TLS13"};
+  if (tls.max_version.empty()) return std::nullopt;
+  if (age(tls.max_version) == 4) return Contradiction{"max_version", "must be TLS10, TLS11, TLS12 or TLS13"};
+  if (age(tls.max_version) < age(tls.min_version))
+    return Contradiction{"max_version", "is older than min_version, which is " + tls.min_version +
+                                            "; to offer old versions only, set both"};
+  return std::nullopt;
+}
+
+}  // namespace
 
 const config::Schema<TlsSettings>& tls_schema() {
   static const auto schema =
       config::Schema<TlsSettings>("tls_config")
+          .optional("ca", &TlsSettings::ca, "Certificates to trust (PEM), written here.")
           .optional("ca_file", &TlsSettings::ca_file,
-                    "Certificates to trust (PEM). Empty: the system's. Read again when it changes, like the two below.")
-          .optional("cert_file", &TlsSettings::cert_file, "Client certificate (PEM); needs key_file.")
-          .optional("key_file", &TlsSettings::key_file, "Key of the client certificate (PEM).")
+                    "Certificates to trust (PEM). Empty: the system's. Read again when it changes, like cert_file and "
+                    "key_file.")
+          .optional("cert", &TlsSettings::cert, "Client certificate (PEM), written here; needs a key.")
+          .optional("cert_file", &TlsSettings::cert_file, "File with the client certificate (PEM); needs a key.")
+          .optional("key", &TlsSettings::key, "Key of the client certificate (PEM), written here.")
+          .optional("key_file", &TlsSettings::key_file, "File with the key of the client certificate (PEM).")
           .optional("server_name", &TlsSettings::server_name,
                     "Name to ask for and to verify. Empty: the host that is connected to.")
           .optional("insecure_skip_verify", &TlsSettings::insecure_skip_verify,
@@ -30,24 +64,14 @@ const config::Schema<TlsSettings>& tls_schema() {
                     "through a proxy, on a kept connection, with HTTP/2, or where an OCSP response is asked for: "
                     "a resumed session brings none.")
           .check([](const TlsSettings& tls, const config::Complain& complain) {
-            if (tls.cert_file.empty() != tls.key_file.empty())
-              complain(tls.cert_file.empty() ? "key_file" : "cert_file", "needs both cert_file and key_file");
-            static constexpr std::array<std::string_view, 4> kVersions{"TLS10", "TLS11", "TLS12", "TLS13"};
-            const auto age = [](const std::string& name) {
-              return std::find(kVersions.begin(), kVersions.end(), name) - kVersions.begin();
-            };
-            if (age(tls.min_version) == 4) complain("min_version", "must be TLS10, TLS11, TLS12 or TLS13");
-            if (tls.max_version.empty()) return;
-            if (age(tls.max_version) == 4) complain("max_version", "must be TLS10, TLS11, TLS12 or TLS13");
-            else if (age(tls.max_version) < age(tls.min_version))
-              complain("max_version", "is older than min_version, which is " + tls.min_version +
-                                          "; to offer old versions only, set both");
+            if (const auto wrong = contradiction(tls)) complain(wrong->key, wrong->what);
           });
   return schema;
 }
 
 std::shared_ptr<TlsContext> tls_context(const TlsSettings& settings, const config::Node& node, const std::string& path,
                                         config::Errors& errors) {
+  if (contradiction(settings)) return nullptr;  // said by the schema
   auto context = TlsContext::get(settings);
   const config::Node found = node.find("tls_config");
   const config::Mark at = found.is_null() ? node.mark() : found.mark();

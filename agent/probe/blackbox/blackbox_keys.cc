@@ -116,9 +116,6 @@ constexpr BlackboxProber kProbers[] = {
 
 // Keys further inside, whatever the prober: the end of their path, "*" for any name.
 constexpr BlackboxKey kInner[] = {
-    {"tls_config.ca", "", Kind::off, "certificates are read from files; write ca_file"},
-    {"tls_config.cert", "", Kind::off, "certificates are read from files; write cert_file"},
-    {"tls_config.key", "", Kind::off, "keys are read from files; write key_file"},
     {"tls_config.ca_ref", "", Kind::off, "there is no secret manager here; write ca_file"},
     {"tls_config.cert_ref", "", Kind::off, "there is no secret manager here; write cert_file"},
     {"tls_config.key_ref", "", Kind::off, "there is no secret manager here; write key_file"},

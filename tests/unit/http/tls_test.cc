@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 
+#include "base/file.h"
 #include "fakes/certificates.h"
 #include "fakes/run_until.h"
 #include "http/http_client.h"
@@ -461,6 +462,38 @@ TEST_CASE("the same settings share a context, and what is wrong with settings is
     const auto made = TlsContext::get(row.settings);
     REQUIRE_FALSE(made.has_value());
     CHECK(made.error().text.starts_with(row.text));
+  }
+}
+
+TEST_CASE("certificates and keys may stand in the settings themselves") {
+  Folder folder;
+  const Certificate authority = make_certificate({.common_name = "CA", .authority = true});
+  const Certificate server_certificate =
+      make_certificate({.common_name = "s", .alternative = "IP:127.0.0.1", .issuer = &authority});
+  const Certificate client = make_certificate({.common_name = "c", .issuer = &authority});
+  authority.write(folder / "ca.pem");
+  client.write(folder / "cert.pem", folder / "key.pem");
+  const auto text = [&](const char* name) { return *base::read_file(folder / name); };
+  World world;
+  TlsServer server(server_certificate, &authority);
+  TcpPeer peer(https(server));
+  const net::TlsSettings inlined{.ca = text("ca.pem"), .cert = text("cert.pem"), .key = base::Secret(text("key.pem"))};
+  CHECK(world.get({.url = "https://" + peer.address(), .tls = context(inlined)}).reason == Reason::none);
+  CHECK(world.get({.url = "https://" + peer.address(), .tls = context({})}).reason == Reason::tls_verify);
+  CHECK(context(inlined) == context(inlined));
+
+  struct Row {
+    net::TlsSettings settings;
+    const char* want;
+  };
+  for (const Row& row :
+       {Row{{.ca = "x"}, "ca has no PEM in it that can be used"},
+        Row{{.cert = "x", .key = base::Secret("x")}, "cert has no PEM in it that can be used"},
+        Row{{.cert = text("cert.pem"), .key = base::Secret(text("ca.pem"))}, "key has no PEM in it that can be used"},
+        Row{{.cert = "x"}, "a client certificate needs both cert_file and key_file"}}) {
+    const auto made = TlsContext::get(row.settings);
+    REQUIRE_FALSE(made.has_value());
+    CHECK(made.error().text == row.want);
   }
 }
 

@@ -157,9 +157,8 @@ TEST_CASE("what cannot be run is said when it is asked for, with its reason") {
            Row{"http: {proxy_from_environment: true}",
                "http.proxy_from_environment: the environment of a daemon is nobody's configuration; write proxy_url "
                "and no_proxy"},
-           Row{"http: {tls_config: {ca: PEM}}", "http.tls_config.ca: certificates are read from files; write ca_file"},
-           Row{"http: {oauth2: {client_id: a, token_url: b, tls_config: {cert: PEM}}}",
-               "http.oauth2.tls_config.cert: certificates are read from files; write cert_file"},
+           Row{"http: {oauth2: {client_id: a, token_url: b, tls_config: {cert_ref: x}}}",
+               "http.oauth2.tls_config.cert_ref: there is no secret manager here; write cert_file"},
            Row{"http: {basic_auth: {password_ref: x}}",
                "http.basic_auth.password_ref: there is no secret manager here; write password_file"},
            Row{"http: {http_headers: {X-Key: {files: [key]}}}",
