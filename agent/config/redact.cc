@@ -132,6 +132,9 @@ void collect(const Node& node, std::string_view key, std::string_view mapping, b
     if (node.exposure() == Exposure::withheld && !is_public_name(key, mapping)) out.add_text(text);
   }
   if (node.is_mapping()) collect_login(node, out);
+  if (key == "http_headers")
+    for (const auto& [name, lines] : node.entries())
+      for (const Node& file : lines.find("files").items()) out.add_file(file.scalar());
   const std::vector<Node> items = node.items();
   if (has_all_shown(items))
     for (const std::string& value : base::secrets_in(texts_of(items))) out.add(value);

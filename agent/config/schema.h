@@ -152,6 +152,20 @@ class Schema {
         },
         Exposure::unknown, inner.reference());
   }
+  // The keys of another schema in this mapping itself, with their rules: what several schemas have in common. `member`
+  // may be one of a base of T.
+  template <typename F>
+  Schema& inlined(F T::*member, const Schema<F>& inner) {
+    specs_.insert(specs_.end(), inner.specs_.begin(), inner.specs_.end());
+    reference_.insert(reference_.end(), inner.reference_.begin(), inner.reference_.end());
+    for (const auto& reader : inner.readers_)
+      readers_.push_back([member, reader](const Node& n, T& t, const std::string& path, Errors& errors) {
+        reader(n, t.*member, path, errors);
+      });
+    for (const auto& rule : inner.rules_)
+      rules_.push_back([member, rule](const T& t, const Complain& complain) { rule(t.*member, complain); });
+    return *this;
+  }
   // Anything else: `reader` gets the value, the path, the Errors.
   using Reader = std::function<void(const Node&, T&, const std::string& path, Errors&)>;
   Schema& custom(const char* key, const char* help, const char* fallback, Reader reader) {
@@ -160,6 +174,11 @@ class Schema {
   // Texts that are public although other schemas have secret keys of these names.
   Schema& shows(std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) expose(key, Exposure::shown);
+    return *this;
+  }
+  // Texts that may be secret although other schemas have public keys of these names.
+  Schema& withholds(std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) expose(key, Exposure::withheld);
     return *this;
   }
   // URLs whose path is a secret.
@@ -202,6 +221,9 @@ class Schema {
   const std::vector<KeyReference>& reference() const { return reference_; }
 
  private:
+  template <typename>
+  friend class Schema;
+
   template <typename F>
   static constexpr bool kIsNumber = std::is_arithmetic_v<F> || std::is_same_v<F, base::Millis>;
 

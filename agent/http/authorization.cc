@@ -12,9 +12,9 @@ const config::Schema<BasicAuth>& basic_auth_schema() {
   static const auto schema =
       config::Schema<BasicAuth>("basic_auth")
           .optional("username", &BasicAuth::username, "User to log in as.")
-          .optional("username_file", &BasicAuth::username_file, "File with the user's name; read at each run.")
+          .optional("username_file", &BasicAuth::username_file, "File with the user's name; read at each use.")
           .optional("password", &BasicAuth::password, "The user's password.")
-          .optional("password_file", &BasicAuth::password_file, "File with the password; read at each run.")
+          .optional("password_file", &BasicAuth::password_file, "File with the password; read at each use.")
           .check([](const BasicAuth& auth, const config::Complain& complain) {
             if (auth.username.empty() == auth.username_file.empty())
               complain("username", "give either username or username_file");
@@ -29,7 +29,7 @@ const config::Schema<Authorization>& authorization_schema() {
       config::Schema<Authorization>("authorization")
           .optional("type", &Authorization::type, "The scheme, the header's first word.")
           .optional("credentials", &Authorization::credentials, "The token.")
-          .optional("credentials_file", &Authorization::credentials_file, "File with the token; read at each run.")
+          .optional("credentials_file", &Authorization::credentials_file, "File with the token; read at each use.")
           .check([](const Authorization& auth, const config::Complain& complain) {
             if (auth.credentials.empty() == auth.credentials_file.empty())
               complain("credentials", "give either credentials or credentials_file");

@@ -1,4 +1,4 @@
-// basic_auth and authorization, in Prometheus' words. Files are read at each run: a rotated credential needs no reload.
+// basic_auth and authorization, in Prometheus' words. Files are read at each use: a rotated credential needs no reload.
 #pragma once
 
 #include <string>

@@ -68,6 +68,8 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   void fail_soon(model::Reason reason, std::string text);
   void complete(model::Reason reason, std::string text);
   bool tls() const { return origin_.scheme == "https"; }
+  // What is asked in place of the URL's own host; "" if nothing is.
+  const std::string& proxy() const { return tls() && request_.https_proxy ? *request_.https_proxy : request_.proxy; }
   std::string where() const;
   const std::string& server_name() const {
     const std::string& wanted = request_.tls->settings().server_name;

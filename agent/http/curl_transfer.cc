@@ -47,8 +47,8 @@ void CurlHttpClient::Multi::Transfer::begin() {
   std::string error;
   origin_ = multi_.origin_of(response_.effective_url, error);
   // Not for curl to say: it would ask the system's resolver for the host, which may block.
-  proxied_ = !request_.proxy.empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
-  connect_to_ = error.empty() && proxied_ ? multi_.origin_of(request_.proxy, error) : origin_;
+  proxied_ = !proxy().empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
+  connect_to_ = error.empty() && proxied_ ? multi_.origin_of(proxy(), error) : origin_;
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
   if (std::string why = beyond_boundary(); !why.empty()) return fail_soon(Reason::unreachable, std::move(why));
   if (tls() && request_.tls == nullptr) {
@@ -132,11 +132,12 @@ bool CurlHttpClient::Multi::Transfer::set_headers() {
     append(proxy_headers_, fmt::format("{}: {}", name, value));
   }
   bool typed = false;
-  for (const auto& [name, value] : request_.headers) {
-    if (has_line_break(name) || has_line_break(value)) return false;
-    typed |= base::same_word(name, "Content-Type");
-    append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
-  }
+  for (const Headers* headers : {&request_.headers, &request_.private_headers})
+    for (const auto& [name, value] : *headers) {
+      if (has_line_break(name) || has_line_break(value)) return false;
+      typed |= base::same_word(name, "Content-Type");
+      append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+    }
   if (!redirected_to_get_ && (!request_.body.empty() || request_.method == "POST")) {
     append(headers_, "Expect:");  // no waiting for 100 Continue
     if (!typed) append(headers_, "Content-Type:");
@@ -152,7 +153,7 @@ void CurlHttpClient::Multi::Transfer::start() {
   curl_easy_setopt(e, CURLOPT_URL, response_.effective_url.c_str());
   set_method();
   curl_easy_setopt(e, CURLOPT_RESOLVE, addresses_.get());
-  curl_easy_setopt(e, CURLOPT_PROXY, proxied_ ? request_.proxy.c_str() : "");
+  curl_easy_setopt(e, CURLOPT_PROXY, proxied_ ? proxy().c_str() : "");
   curl_easy_setopt(e, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   curl_easy_setopt(e, CURLOPT_PROXYHEADER, proxy_headers_.get());
   curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.empty() ? nullptr : request_.unix_socket.c_str());
@@ -290,19 +291,23 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
 bool CurlHttpClient::Multi::Transfer::redirect() {
   const int status = response_.status;
   if (request_.max_redirects == 0 || !is_redirect(status)) return false;
+  const bool to_get = status == 303 || (status < 303 && request_.method == "POST");
+  if (to_get && request_.keeps_method) return false;
   const char* next = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
   if (next == nullptr || ++response_.redirects > request_.max_redirects) return false;
   const std::string url = next;
   leave();
   easy_ = multi_.take_easy();
-  if (status == 303 || (status < 303 && request_.method == "POST")) redirected_to_get_ = request_.method != "HEAD";
+  if (to_get) redirected_to_get_ = request_.method != "HEAD";
   std::string error;
-  if (multi_.origin_of(url, error) != origin_ && error.empty())
+  if (multi_.origin_of(url, error) != origin_ && error.empty()) {
+    request_.private_headers.clear();
     std::erase_if(request_.headers, [](const auto& header) {
       return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
              base::same_word(header.first, "Host");
     });
+  }
   response_.effective_url = url;
   response_.body.clear();
   response_.headers.clear();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,17 +44,20 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url{};  // http:// or https://
   Headers headers{};
+  Headers private_headers{};  // further ones, which no redirect takes to another origin, as it is with Authorization
   std::string body{};
-  std::string unix_socket{};  // connect here instead of to the URL's host
-  std::string proxy{};        // "": none
-  std::string no_proxy{};     // hosts that are asked without it: names, addresses and networks, with commas between
-  Headers proxy_headers{};    // of the CONNECT request to the proxy
+  std::string unix_socket{};                 // connect here instead of to the URL's host
+  std::string proxy{};                       // "": none
+  std::optional<std::string> https_proxy{};  // where another one is asked for https:// URLs
+  std::string no_proxy{};   // hosts that are asked without it: names, addresses and networks, with commas between
+  Headers proxy_headers{};  // of the CONNECT request to the proxy
   net::Family family = net::Family::any;
   std::shared_ptr<net::TlsContext> tls{};  // for https; null: the default settings
   base::Instant deadline{};                // absolute, for everything
   std::size_t body_limit = 64 * 1024;      // more is Reason::too_large
   int max_redirects = 10;                  // 0: a redirect is the answer
-  bool reuse_connection = false;           // keep-alive between requests to the same origin
+  bool keeps_method = false;      // a redirect that would change the method or drop the body is the answer, too
+  bool reuse_connection = false;  // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
   std::shared_ptr<const net::Boundary> boundary{};  // of this request and all redirects; null: anywhere
   bool names_own_host = false;    // the configuration itself says where this goes: no boundary is put around it

@@ -64,16 +64,13 @@ const config::Schema<OAuth2>& oauth2_schema() {
           .optional("scopes", &OAuth2::scopes, "What the token is to allow.")
           .optional("endpoint_params", &OAuth2::endpoint_params, "Further parameters of the request for a token.")
           .optional("tls_config", &OAuth2::tls_config, net::tls_schema(), "How to speak TLS with the giver of tokens.")
-          .optional("proxy_url", &OAuth2::proxy_url, "Proxy to ask for tokens. Empty: none.")
-          .optional("no_proxy", &OAuth2::no_proxy, "Hosts to ask without the proxy.")
+          .inlined(&OAuth2::proxy, proxy_schema())
           .check([](const OAuth2& oauth2, const config::Complain& complain) {
             if (!oauth2.client_secret.empty() && !oauth2.client_secret_file.empty())
               complain("client_secret_file", "cannot stand beside client_secret");
             if (const std::string why = config::url_complaint(oauth2.token_url, "https://login.shop.example/token");
                 !why.empty())
               complain("token_url", why);
-            if (const std::string why = config::proxy_complaint(oauth2.proxy_url); !why.empty())
-              complain("proxy_url", why);
             for (const auto& [name, value] : oauth2.endpoint_params)
               if (name == "grant_type" && value != "client_credentials")
                 complain("endpoint_params", "has another grant_type; client_credentials is the one that is offered");
@@ -93,8 +90,7 @@ base::Result<HttpRequest> TokenSource::request(Style style) const {
   request.url = client_.token_url;
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
   request.tls = tls_;
-  request.proxy = client_.proxy_url;
-  request.no_proxy = client_.no_proxy;
+  set_proxy(client_.proxy, request);
   request.body_limit = kLongestAnswer;
   request.max_redirects = 0;  // a secret goes nowhere else
   request.names_own_host = true;

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "config/schema.h"
 #include "http/http_client.h"
+#include "http/proxy_config.h"
 #include "loop/scheduler.h"
 #include "net/tls/tls.h"
 
@@ -25,8 +26,7 @@ struct OAuth2 {
   std::vector<std::string> scopes;
   std::map<std::string, std::string> endpoint_params;
   net::TlsSettings tls_config;
-  std::string proxy_url;
-  std::string no_proxy;
+  ProxyConfig proxy;
 };
 
 const config::Schema<OAuth2>& oauth2_schema();

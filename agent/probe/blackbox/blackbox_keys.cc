@@ -33,6 +33,7 @@ constexpr BlackboxKey kHttp[] = {
     {"oauth2", "oauth2"},
     {"proxy_url", "proxy_url"},
     {"no_proxy", "no_proxy"},
+    {"proxy_from_environment", "proxy_from_environment"},
     {"proxy_connect_header", "proxy_connect_header"},
     {"follow_redirects", "follow_redirects"},
     {"compression", "compression"},
@@ -47,8 +48,6 @@ constexpr BlackboxKey kHttp[] = {
     {"skip_resolve_phase_with_proxy", "", Kind::implied},
     {"http_headers", "", Kind::implied},
     {"enable_http3", "", Kind::off, "Debian's HTTP library does not speak HTTP/3"},
-    {"proxy_from_environment", "", Kind::off,
-     "the environment of a daemon is nobody's configuration; write proxy_url and no_proxy"},
 };
 constexpr BlackboxKey kTcp[] = {
     harmless("query_response"),
@@ -126,8 +125,6 @@ constexpr BlackboxKey kInner[] = {
     {"oauth2.client_certificate_key", "", Kind::off, "the client shows its secret, no signed assertion"},
     {"oauth2.client_certificate_key_file", "", Kind::off, "the client shows its secret, no signed assertion"},
     {"oauth2.client_certificate_key_ref", "", Kind::off, "the client shows its secret, no signed assertion"},
-    {"oauth2.proxy_from_environment", "", Kind::off,
-     "the environment of a daemon is nobody's configuration; write proxy_url"},
     {"http_headers.*.files", "", Kind::off, "a header is written, not read; for credentials write authorization"},
     {"http_config.oauth2", "", Kind::off, "a WebSocket is opened with basic_auth or authorization"},
     {"http_config.proxy_url", "", Kind::off, "a WebSocket is opened without a proxy"},

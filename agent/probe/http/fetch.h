@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "config/schema.h"
-#include "http/authorization.h"
-#include "net/tls/tls_config.h"
+#include "http/configured_client.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"
 
@@ -20,12 +19,9 @@ struct FetchSettings {
   std::string url;
   std::map<std::string, std::string> headers;
   std::string unix_socket;
-  std::string proxy_url;
   IpProtocol ip_protocol;
   std::size_t body_limit = 1024 * 1024;
-  net::TlsSettings tls_config;
-  std::optional<http::BasicAuth> basic_auth;
-  std::optional<http::Authorization> authorization;
+  http::HttpConfig client{.enable_http2 = false};
 };
 
 void check_fetch(const FetchSettings& fetch, const config::Complain& complain);
@@ -41,26 +37,18 @@ void add_fetch_keys(config::Schema<T>& schema) {
       .optional("unix_socket", static_cast<std::string T::*>(&Fetch::unix_socket),
                 "Unix socket to connect to in place of the URL's host.")
       .reach(config::Reach::file, config::Place::path)
-      .optional("proxy_url", static_cast<std::string T::*>(&Fetch::proxy_url),
-                "Proxy to ask. Empty: none; environment variables are never used.")
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Fetch::ip_protocol), "Addresses to use: any, ip4 or ip6.")
       .reach(config::Reach::listed)
       .optional("body_limit", static_cast<std::size_t T::*>(&Fetch::body_limit),
                 "Longest body in bytes, unpacked; a longer one is too_large.")
-      .optional("tls_config", static_cast<net::TlsSettings T::*>(&Fetch::tls_config), net::tls_schema(),
-                "How to speak TLS.")
-      .optional("basic_auth", static_cast<std::optional<http::BasicAuth> T::*>(&Fetch::basic_auth),
-                http::basic_auth_schema(), "User and password to send.")
-      .optional("authorization", static_cast<std::optional<http::Authorization> T::*>(&Fetch::authorization),
-                http::authorization_schema(), "A token to send.")
+      .inlined(static_cast<http::HttpConfig T::*>(&Fetch::client), http::http_client_schema())
       .check([](const T& settings, const config::Complain& complain) { check_fetch(settings, complain); });
 }
 
-// What is the same for all runs. References into `settings` live as long as it.
+// What is the same for all runs. References into it live as long as the settings.
 struct FetchRequest {
   http::HttpRequest request;
-  std::optional<http::BasicAuth> basic_auth;
-  std::optional<http::Authorization> authorization;
+  std::optional<http::ConfiguredClient> client;
 };
 FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
                            config::Errors& errors);

@@ -5,10 +5,8 @@
 #include <utility>
 
 #include "config/request.h"
-#include "http/authorization.h"
+#include "http/configured_client.h"
 #include "http/header_lines.h"
-#include "http/oauth2.h"
-#include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/http/cel_check.h"
 #include "probe/http/http_checks.h"
@@ -45,19 +43,12 @@ struct HttpSettings {
   http::HeaderLines headers;
   std::string body;
   std::string unix_socket;
-  std::string proxy_url;
-  std::string no_proxy;
-  http::HeaderLines proxy_connect_header;
   IpProtocol ip_protocol;
-  bool follow_redirects = true;
   bool reuse_connection = false;
   Http2Choice http2;
   std::string compression;
   std::size_t body_limit = 64 * 1024;
-  net::TlsSettings tls_config;
-  std::optional<http::BasicAuth> basic_auth;
-  std::optional<http::Authorization> authorization;
-  std::optional<http::OAuth2> oauth2;
+  http::HttpConfig client;
   HttpChecks checks;
   CelChecks cel;
 };
@@ -96,13 +87,7 @@ void check(const HttpSettings& http, const config::Complain& complain) {
   if (const std::string why = config::url_complaint(http.url, "http://127.0.0.1:8081/healthz"); !why.empty())
     complain("url", why);
   if (const std::string why = config::method_complaint(http.method); !why.empty()) complain("method", why);
-  if (const std::string why = config::proxy_complaint(http.proxy_url); !why.empty()) complain("proxy_url", why);
   if (!http.unix_socket.empty() && http.unix_socket[0] != '/') complain("unix_socket", "must be an absolute path");
-  if (http.proxy_url.empty() && (!http.no_proxy.empty() || !http.proxy_connect_header.all.empty()))
-    complain(http.no_proxy.empty() ? "proxy_connect_header" : "no_proxy", "means nothing without proxy_url");
-  if (http.basic_auth && http.authorization) complain("authorization", "cannot stand beside basic_auth");
-  if (http.oauth2 && (http.basic_auth || http.authorization))
-    complain("oauth2", "cannot stand beside basic_auth or authorization");
   // curl 7.88 opens HTTP/2 anew on a kept connection when it knows it beforehand: "error in the framing layer".
   if (http.http2.choice == http::Http2::required && http.reuse_connection)
     complain("reuse_connection", "cannot stand beside http2: required");
@@ -129,18 +114,8 @@ const config::Schema<HttpSettings>& schema() {
           .reach(config::Reach::listed)
           .optional("unix_socket", &HttpSettings::unix_socket, "Unix socket to connect to in place of the URL's host.")
           .reach(config::Reach::file, config::Place::path)
-          .optional("proxy_url", &HttpSettings::proxy_url,
-                    "Proxy to ask. Empty: none; environment variables are never used.")
-          .optional(
-              "no_proxy", &HttpSettings::no_proxy,
-              "Hosts to ask without the proxy: names, addresses and networks, with commas between. With such a list "
-              "this host itself is never asked through the proxy.")
-          .optional("proxy_connect_header", &HttpSettings::proxy_connect_header,
-                    "Headers for the proxy itself, when it is asked to CONNECT.")
           .optional("ip_protocol", &HttpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
-          .optional("follow_redirects", &HttpSettings::follow_redirects,
-                    "Follow up to ten redirects; false: the redirect is the answer.")
           .optional("reuse_connection", &HttpSettings::reuse_connection,
                     "Keep the connection for the next run. Cheaper, but sees no trouble with accepting.")
           .optional("http2", &HttpSettings::http2,
@@ -150,12 +125,7 @@ const config::Schema<HttpSettings>& schema() {
                     "Ask for the body in this encoding and decode it: gzip, br or deflate. Empty: as it comes.")
           .reach(config::Reach::listed)
           .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
-          .optional("tls_config", &HttpSettings::tls_config, net::tls_schema(), "How to speak TLS.")
-          .optional("basic_auth", &HttpSettings::basic_auth, http::basic_auth_schema(), "User and password to send.")
-          .optional("authorization", &HttpSettings::authorization, http::authorization_schema(), "A token to send.")
-          .optional("oauth2", &HttpSettings::oauth2, http::oauth2_schema(),
-                    "Fetch a token to send by the client credentials grant; kept until shortly before it expires, "
-                    "fetched again once when it is refused. Its fetching is part of the run.")
+          .inlined(&HttpSettings::client, http::http_client_schema())
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
                   into_checks(&HttpChecks::valid_status_codes))
           .reach(config::Reach::label)
@@ -197,9 +167,7 @@ const config::Schema<HttpSettings>& schema() {
 struct Prepared {
   http::HttpRequest request;
   std::optional<PlainRequest> plain;  // `request` as it goes without the library, if it can
-  std::optional<http::BasicAuth> basic_auth;
-  std::optional<http::Authorization> authorization;
-  std::unique_ptr<http::TokenSource> tokens;  // of oauth2
+  std::optional<http::ConfiguredClient> client;
   HttpChecks checks;
   CelChecks cel;
 };
@@ -212,17 +180,17 @@ class HttpProbe final : public Probe {
     done_ = std::move(done);
     started_ = context_.scheduler.now();
     deadline_ = deadline;
-    if (prepared_.tokens) return send_token();
-    if (prepared_.basic_auth || prepared_.authorization) {
-      auto value = prepared_.basic_auth ? http::header_value(*prepared_.basic_auth)
-                                        : http::header_value(*prepared_.authorization);
-      if (!value) return refuse(value.error());
-      authorization_ = std::move(*value);
-    }
+    if (tokens()) return send_token();
+    auto value = prepared_.client->authorization();
+    if (!value) return refuse(value.error());
+    authorization_ = *std::move(value);
     ask();
   }
 
  private:
+  // Null without oauth2.
+  http::TokenSource* tokens() const { return prepared_.client->tokens(); }
+
   void ask() {
     // What would break out of its line is refused by the library.
     if (!prepared_.plain || authorization_.find_first_of("\r\n") != std::string::npos) return ask_library();
@@ -231,17 +199,16 @@ class HttpProbe final : public Probe {
   }
 
   void send_token() {
-    authorization_ = prepared_.tokens->kept(context_.scheduler.now());
+    authorization_ = tokens()->kept(context_.scheduler.now());
     if (!authorization_.empty()) return ask();
     fetched_ = true;
     const base::Instant began = context_.scheduler.now();
     token_ = std::make_unique<http::TokenRequest>(
-        context_.http, context_.scheduler, *prepared_.tokens, deadline_,
-        [this, began](base::Result<std::string> header) {
+        context_.http, context_.scheduler, *tokens(), deadline_, [this, began](base::Result<std::string> header) {
           token_took_ = context_.scheduler.now() - began;
           if (!header)
             return end(without_answer(
-                failure_of(header.error(), Reason::auth_failed, "no token from " + prepared_.tokens->url() + ": ")));
+                failure_of(header.error(), Reason::auth_failed, "no token from " + tokens()->url() + ": ")));
           authorization_ = *std::move(header);
           ask();
         });
@@ -263,9 +230,9 @@ class HttpProbe final : public Probe {
 
   void on_answer(http::HttpResponse response) {
     // A kept token that is refused may have been revoked: one fresh one is tried.
-    if (prepared_.tokens && response.reason == Reason::none && response.status == 401) {
+    if (tokens() && response.reason == Reason::none && response.status == 401) {
       asking_.reset();
-      prepared_.tokens->forget();
+      tokens()->forget();
       if (!fetched_) return send_token();
     }
     Outcome outcome = judge_http(prepared_.checks, response, context_.scheduler.now() - started_);
@@ -289,7 +256,7 @@ class HttpProbe final : public Probe {
   }
 
   void end(Outcome outcome) {
-    if (prepared_.tokens) {
+    if (tokens()) {
       outcome.phases.insert(outcome.phases.begin(), {"token", token_took_});
       outcome.measurements.push_back({"probe_http_duration_seconds", base::seconds(token_took_), {{"phase", "token"}}});
     }
@@ -341,27 +308,18 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.headers = std::move(http.headers.all);
   request.body = std::move(http.body);
   request.unix_socket = std::move(http.unix_socket);
-  request.proxy = std::move(http.proxy_url);
-  request.no_proxy = std::move(http.no_proxy);
-  request.proxy_headers = std::move(http.proxy_connect_header.all);
   request.family = http.ip_protocol.family;
   request.body_limit = http.body_limit;
-  request.max_redirects = http.follow_redirects ? 10 : 0;
   request.reuse_connection = http.reuse_connection;
-  request.http2 = http.http2.choice;
   request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
-  // A redirect may lead from http to https: special settings are for both, the default ones need no context here.
-  if (http.tls_config != net::TlsSettings{}) request.tls = net::tls_context(http.tls_config, node, path, errors);
+  prepared.client.emplace(std::move(http.client), node, path, errors);
+  prepared.client->prepare(request);
+  request.http2 = http.http2.choice;
   // A token is fetched by the library, and what is asked with it goes the same way.
-  if (!http.oauth2) prepared.plain = plain_request(request);
+  if (prepared.client->tokens() == nullptr) prepared.plain = plain_request(request);
   prepared.checks = std::move(http.checks);
   prepared.cel = std::move(http.cel);
-  prepared.checks.authenticated = http.basic_auth || http.authorization || http.oauth2;
-  if (http.oauth2)
-    prepared.tokens =
-        std::make_unique<http::TokenSource>(*std::move(http.oauth2), node.find("oauth2"), path + ".oauth2", errors);
-  prepared.basic_auth = std::move(http.basic_auth);
-  prepared.authorization = std::move(http.authorization);
+  prepared.checks.authenticated = prepared.client->authenticates();
   return std::make_unique<Http>(std::move(prepared));
 }
 

@@ -7,7 +7,7 @@
 #include "base/credential.h"
 #include "config/request.h"
 #include "encoding/url.h"
-#include "net/tls/tls_config.h"
+#include "http/configured_client.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/cookie_jar.h"
@@ -30,11 +30,9 @@ struct JourneySettings {
   Variables variables;
   std::map<std::string, std::string> variable_files;
   std::string unix_socket;
-  std::string proxy_url;
   IpProtocol ip_protocol;
-  bool follow_redirects = true;
   std::size_t body_limit = 256 * 1024;
-  net::TlsSettings tls_config;
+  http::HttpConfig client{.enable_http2 = false};
 };
 
 void read_variables(const config::Node& node, JourneySettings& out, const std::string& path, config::Errors& errors) {
@@ -70,22 +68,20 @@ const config::Schema<JourneySettings>& schema() {
           .optional("unix_socket", &JourneySettings::unix_socket,
                     "Unix socket to connect to in place of the URLs' hosts.")
           .reach(config::Reach::file, config::Place::path)
-          .optional("proxy_url", &JourneySettings::proxy_url,
-                    "Proxy to ask. Empty: none; environment variables are never used.")
           .optional("ip_protocol", &JourneySettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
-          .optional("follow_redirects", &JourneySettings::follow_redirects,
-                    "Follow up to ten redirects in a step; false: the redirect is the answer.")
           .optional("body_limit", &JourneySettings::body_limit, "Longest body in bytes; a longer one is too_large.")
-          .optional("tls_config", &JourneySettings::tls_config, net::tls_schema(), "How to speak TLS.")
+          .inlined(&JourneySettings::client, http::http_client_schema())
           .check([](const JourneySettings& journey, const config::Complain& complain) {
             if (journey.steps.empty()) complain("steps", "needs at least one step");
             if (const std::string why =
                     journey.base_url.empty() ? "" : config::url_complaint(journey.base_url, "http://127.0.0.1:8080");
                 !why.empty())
               complain("base_url", why);
-            if (const std::string why = config::proxy_complaint(journey.proxy_url); !why.empty())
-              complain("proxy_url", why);
+            const http::HttpConfig& client = journey.client;
+            const char* login = client.basic_auth ? "basic_auth" : client.authorization ? "authorization" : "oauth2";
+            if (journey.base_url.empty() && (client.basic_auth || client.authorization || client.oauth2))
+              complain(login, "needs base_url: it is sent to that host only");
             if (!journey.unix_socket.empty() && journey.unix_socket[0] != '/')
               complain("unix_socket", "must be an absolute path");
             if (journey.body_limit == 0) complain("body_limit", "must be at least 1");
@@ -101,7 +97,7 @@ const config::Schema<JourneySettings>& schema() {
 
 struct Prepared {
   JourneySettings settings;
-  std::shared_ptr<net::TlsContext> tls;
+  std::optional<http::ConfiguredClient> client;
   std::string target;
 };
 
@@ -194,14 +190,16 @@ class JourneyProbe final : public Probe {
         request_.headers.emplace_back("Content-Type", from.content_type);
     }
     request_.unix_socket = settings_.unix_socket;
-    request_.proxy = settings_.proxy_url;
     request_.family = settings_.ip_protocol.family;
-    request_.tls = prepared_.tls;
     request_.body_limit = settings_.body_limit;
     request_.max_redirects = 0;  // followed here, so that cookies of a redirect are kept
     return {};
   }
 
+  std::string own_origin() const {
+    const auto url = encoding::parse_url(settings_.base_url);
+    return url ? url->origin() : "";
+  }
   bool has_header(std::string_view name) const { return http::find_header(request_.headers, name) != nullptr; }
 
   void ask() {
@@ -212,6 +210,16 @@ class JourneyProbe final : public Probe {
     const std::string cookies = jar_.for_request(url_);
     if (!cookies.empty()) request.headers.emplace_back("Cookie", cookies);
     request.deadline = step_ends_;
+    // What the probe logs in with is for its own host; a step that logs in by itself needs none.
+    if (prepared_.client->authenticates() && url_.origin() == own_origin() && !has_header("Authorization")) {
+      pending_ = prepared_.client->request(context_.http, context_.scheduler, std::move(request),
+                                           [this](base::Result<http::HttpResponse> r) {
+                                             if (r) on_answer(*std::move(r));
+                                             else conclude(failure_of(r.error(), Reason::auth_failed));
+                                           });
+      return;
+    }
+    prepared_.client->prepare(request);
     pending_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 
@@ -229,7 +237,7 @@ class JourneyProbe final : public Probe {
   // True if another request was sent. Methods change as browsers change them (RFC 9110, 15.4).
   bool follow(http::HttpResponse& response) {
     const int status = response.status;
-    if (!settings_.follow_redirects || !http::is_redirect(status)) return false;
+    if (!settings_.client.follow_redirects || !http::is_redirect(status)) return false;
     const std::string* location = http::find_header(response.headers, "Location");
     if (location == nullptr) return false;
     if (++redirects_ > kMostRedirects) {
@@ -344,7 +352,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
         errors.add(node.find("headers").mark(), path + ".headers." + name,
                    "there is no variable '" + used + "' from the beginning; set this header in the steps that have it");
   prepare_steps(journey.steps, std::move(known), journey.base_url, path + ".steps", errors);
-  if (journey.tls_config != net::TlsSettings{}) prepared.tls = net::tls_context(journey.tls_config, node, path, errors);
+  prepared.client.emplace(journey.client, node, path, errors);
   prepared.target =
       journey.base_url.empty() && !journey.steps.empty() ? journey.steps[0].request.url.text() : journey.base_url;
   prepared.target += " in " + std::to_string(journey.steps.size()) + " steps";

@@ -41,8 +41,9 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   const bool tls = request.url.starts_with("https://");
   const std::string_view scheme = tls ? "https://" : "http://";
   const bool safe_to_repeat = request.method == "GET" || request.method == "HEAD";
-  if (!request.url.starts_with(scheme) || !request.proxy.empty() || !request.accept_encoding.empty() ||
-      request.reuse_connection || request.http2 != http::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
+  if (!request.url.starts_with(scheme) || !request.proxy.empty() || request.https_proxy ||
+      !request.private_headers.empty() || !request.accept_encoding.empty() || request.reuse_connection ||
+      request.http2 != http::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
       has_line_break(request.method))
     return std::nullopt;
   for (const char c : request.url)

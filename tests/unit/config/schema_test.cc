@@ -178,3 +178,55 @@ TEST_CASE("the reference has every key with its default from the initialiser") {
   CHECK(keys[9].inner.size() == 2);
   CHECK(keys[9].inner[0].fallback == "true");
 }
+
+namespace {
+
+struct Client {
+  bool follow = true;
+  std::string token;
+  std::vector<std::string> values;
+};
+struct Common {
+  Client client;
+};
+struct Probe : Common {
+  std::string url;
+};
+
+const config::Schema<Probe>& probe_schema() {
+  static const auto client = config::Schema<Client>("client")
+                                 .optional("follow", &Client::follow, "Follow.")
+                                 .optional("token", &Client::token, "The token.")
+                                 .optional("values", &Client::values, "Values.")
+                                 .withholds({"values"})
+                                 .check([](const Client& c, const config::Complain& complain) {
+                                   if (c.token == "bad") complain("token", "is bad");
+                                 });
+  static const auto s = config::Schema<Probe>("probe")
+                            .required("url", &Probe::url, "Where.")
+                            .inlined(static_cast<Client Probe::*>(&Common::client), client);
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("a schema may have the keys and the rules of another one as its own") {
+  const auto parse = [](const std::string& yaml, Probe& out) {
+    config::Errors errors;
+    const config::Node node = config::Node::parse(yaml, "t.yml", errors);
+    out = probe_schema().parse(node, "p", errors);
+    CHECK(node.find("follow").exposure() == config::Exposure::shown);
+    CHECK(node.find("values").exposure() != config::Exposure::shown);
+    return errors.text();
+  };
+  Probe probe;
+  CHECK(parse("{url: u, follow: false, token: t, values: [a]}", probe) == "");
+  CHECK(probe.url == "u");
+  CHECK_FALSE(probe.client.follow);
+  CHECK(probe.client.token == "t");
+  CHECK(parse("{url: u, follow: true, token: bad, values: []}", probe) == "t.yml:1:31: p.token: is bad\n");
+  CHECK(parse("{url: u, follow: true, tokn: x, values: []}", probe) ==
+        "t.yml:1:24: p.tokn: unknown key; did you mean 'token'?\n");
+  REQUIRE(probe_schema().reference().size() == 4);
+  CHECK(probe_schema().reference()[1].fallback == "true");
+}

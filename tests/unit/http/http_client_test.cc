@@ -313,6 +313,20 @@ TEST_CASE("redirects are followed with the method changed as browsers change it,
     CHECK(elsewhere_seen.find("Authorization") == std::string::npos);
     CHECK(elsewhere_seen.find("X-Keep: 1") != std::string::npos);
   }
+  SUBCASE("a header that is private stays at home as well") {
+    const http::Headers secret{{"X-Key", "s3cret"}};
+    CHECK(world.ask({.url = peer.url("/away"), .headers = headers, .private_headers = secret}).body == "there");
+    CHECK(elsewhere_seen.find("X-Keep: 1") != std::string::npos);
+    CHECK(elsewhere_seen.find("X-Key") == std::string::npos);
+    CHECK(world.ask({.url = peer.url("/near"), .private_headers = secret}).body == "here");
+    CHECK(back_seen.find("X-Key: s3cret") != std::string::npos);
+  }
+  SUBCASE("a body is not lost on the way") {
+    const auto lost = world.ask({.method = "POST", .url = peer.url("/away"), .body = "b", .keeps_method = true});
+    CHECK(lost.status == 302);
+    CHECK(world.ask({.method = "POST", .url = peer.url("/near"), .body = "b", .keeps_method = true}).body == "here");
+    CHECK(back_seen.ends_with("\r\n\r\nb"));
+  }
   SUBCASE("to the same origin") {
     const auto response = world.ask({.method = "POST", .url = peer.url("/near"), .headers = headers, .body = "b"});
     CHECK(response.body == "here");
@@ -387,12 +401,18 @@ TEST_CASE("a proxy is used only when the request names one") {
   std::string seen;
   TcpPeer peer([&](PeerSocket& socket) {
     seen = socket.read_request();
-    socket.send(answer("ok"));
+    socket.send(seen.starts_with("CONNECT") ? answer("no", "403 Forbidden") : answer("ok"));
     socket.wait_for_close();
   });
   CHECK(world.get(peer.url()).reason == Reason::none);
   CHECK(world.ask({.url = "http://far.invalid/x", .proxy = peer.url("")}).reason == Reason::none);
   CHECK(seen.starts_with("GET http://far.invalid/x HTTP/1.1\r\n"));
+  // Another proxy for https:// is no matter of http://, and the other way round.
+  CHECK(world.ask({.url = "http://far.invalid/x", .proxy = peer.url(""), .https_proxy = ""}).reason == Reason::none);
+  CHECK(world.ask({.url = "http://far.invalid/x", .proxy = "", .https_proxy = peer.url("")}).reason ==
+        Reason::dns_error);
+  CHECK(world.ask({.url = "https://far.invalid/x", .proxy = "", .https_proxy = peer.url("")}).reason != Reason::none);
+  CHECK(seen.starts_with("CONNECT far.invalid:443 HTTP/1.1\r\n"));
   // What no_proxy names is resolved and asked by us, and this host is, too.
   CHECK(world.ask({.url = "http://far.invalid/x", .proxy = peer.url(""), .no_proxy = "invalid"}).reason ==
         Reason::dns_error);

@@ -154,9 +154,6 @@ TEST_CASE("what cannot be run is said when it is asked for, with its reason") {
   };
   for (const Row& row : {
            Row{"http: {enable_http3: true}", "http.enable_http3: Debian's HTTP library does not speak HTTP/3"},
-           Row{"http: {proxy_from_environment: true}",
-               "http.proxy_from_environment: the environment of a daemon is nobody's configuration; write proxy_url "
-               "and no_proxy"},
            Row{"http: {oauth2: {client_id: a, token_url: b, tls_config: {cert_ref: x}}}",
                "http.oauth2.tls_config.cert_ref: there is no secret manager here; write cert_file"},
            Row{"http: {basic_auth: {password_ref: x}}",

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "http/authorization.h"
 #include "probe/host/perfdata.h"
 #include "probe/http/http_checks.h"
 #include "probe/http/json_check.h"
@@ -249,13 +248,4 @@ TEST_CASE("plugin output is a line and values in base units") {
     }
     CHECK(values == row.values);
   }
-}
-
-TEST_CASE("credentials become a header") {
-  // The examples of RFC 7617, section 2, and RFC 6750, section 2.1.
-  CHECK(*http::header_value(http::BasicAuth{"Aladdin", "", base::Secret("open sesame"), ""}) ==
-        "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-  CHECK(*http::header_value(http::Authorization{"Bearer", base::Secret("mF_9.B5f-4.1JqM"), ""}) ==
-        "Bearer mF_9.B5f-4.1JqM");
-  CHECK_FALSE(http::header_value(http::Authorization{"Bearer", {}, "/nonexistent/token"}).has_value());
 }

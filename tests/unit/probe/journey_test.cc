@@ -88,6 +88,25 @@ const std::string kShop = R"yaml(base_url: "http://shop/", variables: {sku: "A/1
 
 }  // namespace
 
+TEST_CASE("what a journey logs in with is for its own host, and a step that logs in by itself needs none") {
+  Walk walk(R"yaml(base_url: "http://shop/", authorization: {credentials: k3y}, steps: [
+  {name: own, request: {url: /a}}, {name: whole, request: {url: "http://shop/b"}},
+  {name: itself, request: {url: /c, headers: {Authorization: mine}}},
+  {name: elsewhere, request: {url: "http://pay/d"}}, {name: away, request: {url: /e}}])yaml");
+  for (const char* want : {"Bearer k3y", "Bearer k3y", "mine", "none"}) {
+    CHECK(walk.header("Authorization") == want);
+    walk.answer(200);
+  }
+  CHECK(walk.header("Authorization") == "Bearer k3y");
+  walk.answer(307, "", {{"Location", "http://pay/f"}});
+  CHECK(walk.asked().url == "http://pay/f");
+  CHECK(walk.header("Authorization") == "none");
+  walk.answer(200);
+  CHECK(walk.found.up);
+  CHECK(mistakes("basic_auth: {username: a}, steps: [{name: a, request: {url: 'http://a/'}}]") ==
+        "f:1:57: services.shop.probes[0].basic_auth: needs base_url: it is sent to that host only");
+}
+
 TEST_CASE("a journey hands on what it captures, and every step is measured") {
   Walk walk(kShop);
   CHECK(walk.asked().method == "POST");

@@ -40,6 +40,7 @@ constexpr Row kRows[] = {
     {"{prober: http, http: {authorization: {credentials_file: secret}}}", "authorization"},
     {"{prober: http, http: {bearer_token: x}}", "authorization"},
     {"{prober: http, http: {bearer_token_file: secret}}", "authorization"},
+    {"{prober: http, http: {proxy_from_environment: true}}", "proxy_from_environment"},
     {"{prober: http, http: {oauth2: {client_id: a, client_secret: b, token_url: 'http://a'}}}", "oauth2"},
     {"{prober: http, http: {headers: {X-Api-Key: k}}}", "headers"},
     {"{prober: http, http: {headers: {X-Anything: k}}}", "headers"},
