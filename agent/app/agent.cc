@@ -136,12 +136,12 @@ void Agent::make_notifications() {
     changed();
   });
   notify::Listener listener;
-  listener.on_result = [this](const std::string& receiver, const std::string& target, const std::string& result) {
-    self_.notified(receiver, target, result);
+  listener.on_result = [this](const std::string& receiver, const std::string& target, notify::SendResult result) {
+    self_.notified(receiver, target, std::string(to_string(result)));
     changed();
   };
-  listener.on_dropped = [this](const std::string& receiver, const std::string& reason, std::size_t messages) {
-    self_.notifications_dropped(receiver, reason, messages);
+  listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
+    self_.notifications_dropped(receiver, std::string(to_string(reason)), messages);
     changed();
   };
   notifications_ = std::make_unique<notify::Notifications>(

@@ -19,7 +19,7 @@ bool same_picture(const model::Alert& a, const model::Alert& b) {
 }
 
 // The alerts that were posted may be the reason, not the target.
-bool blames_the_alerts(int status) { return status == 400 || status == 413 || status == 422 || status == 500; }
+bool blames_the_alerts(const Sent& sent) { return sent.blame == Blame::message || sent.status == 500; }
 
 }  // namespace
 
@@ -139,7 +139,7 @@ void Feed::taken() {
   const bool some_fail =
       std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.failures > 0; });
   reach_.taken(some_fail ? Reach::Rest::fails : Reach::Rest::fine);
-  events_.on_result("sent");
+  events_.on_result(SendResult::sent);
 }
 
 void Feed::over(Fate fate) {
@@ -163,13 +163,13 @@ void Feed::failed(const Sent& sent) {
     return std::max<base::Duration>(sent.retry_after, std::min(retry_delay(failures, random_.unit(), {}), most));
   };
   reach_.failed(sent.text);
-  events_.on_result(sent.fate == Fate::refused ? "refused" : "retried");
+  events_.on_result(sent.fate == Fate::refused ? SendResult::refused : SendResult::retried);
   for (const Posted& each : posted_) {
     if (const auto it = entries_.find(each.told.alert);
-        blames_the_alerts(sent.status) && it != entries_.end() && it->second.version == each.version)
+        blames_the_alerts(sent) && it != entries_.end() && it->second.version == each.version)
       it->second.due = now + wait(it->second.failures++);
   }
-  if (!blames_the_alerts(sent.status)) pause_ = now + wait(streak_);
+  if (!blames_the_alerts(sent)) pause_ = now + wait(streak_);
   else if (streak_ >= kPatience)
     suspects_pause_ = now + std::min<base::Duration>(wait(streak_ - kPatience), kSuspectsGap);
   ++streak_;

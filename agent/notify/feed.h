@@ -15,6 +15,7 @@
 #include "model/alert.h"
 #include "notify/notifier.h"
 #include "notify/reach.h"
+#include "notify/result.h"
 
 namespace notify {
 
@@ -32,7 +33,7 @@ class Feed {
   struct Events {
     std::function<std::string(const std::vector<model::Alert>&)> render;
     std::function<void(const std::vector<Told>&)> on_told;
-    std::function<void(const std::string& result)> on_result;  // sent, retried, refused: of each post
+    std::function<void(SendResult)> on_result;  // of each post
   };
 
   // `notifier` outlives this; `target` is a place in its targets().

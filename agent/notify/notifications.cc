@@ -54,7 +54,7 @@ struct Notifications::Rep {
   }
 
   void remove(const std::string& name) {
-    receivers.at(name)->discard("receiver_removed");
+    receivers.at(name)->discard(DropReason::receiver_removed);
     receivers.erase(name);
     sweep();
   }
@@ -72,7 +72,7 @@ struct Notifications::Rep {
     for (const auto& [name, messages] : lost) {
       base::log::warn("notifications were dropped: their receiver is not configured any more",
                       {{"receiver", name}, {"messages", std::to_string(messages)}});
-      if (common.listener.on_dropped) common.listener.on_dropped(name, "receiver_removed", messages);
+      if (common.listener.on_dropped) common.listener.on_dropped(name, DropReason::receiver_removed, messages);
     }
     if (!changes.empty()) common.state.commit(std::move(changes), [](base::Result<>) {});
   }

@@ -16,6 +16,7 @@
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "notify/notifier.h"
+#include "notify/result.h"
 #include "notify/silences.h"
 #include "state/state.h"
 
@@ -41,12 +42,9 @@ struct Options {
 
 // For counters.
 struct Listener {
-  // Of each attempt: sent, retried (no connection, no answer, 5xx, 429), refused (another 4xx). Of a message: parked
-  // (set aside, because it alone is refused). Of a group: silenced. `target` is "" where no target has a part.
-  std::function<void(const std::string& receiver, const std::string& target, const std::string& result)> on_result;
-  // Messages that will not be sent: superseded (by one with what is true now), resolved_untold (its alerts ended before
-  // anybody was told that they fire), parked, too_old, receiver_removed, unreadable.
-  std::function<void(const std::string& receiver, const std::string& reason, std::size_t messages)> on_dropped;
+  // `target` is "" where no target has a part.
+  std::function<void(const std::string& receiver, const std::string& target, SendResult)> on_result;
+  std::function<void(const std::string& receiver, DropReason, std::size_t messages)> on_dropped;
 };
 
 struct ReceiverStatus {

@@ -38,8 +38,12 @@ enum class Fate {
   unknown,    // it may have it: no whole answer, or a 5xx
 };
 
+// What a failure may be about: a receiver that is not well, or this one message, which it would never take.
+enum class Blame { receiver, message };
+
 struct Sent {
   Fate fate = Fate::unknown;
+  Blame blame = Blame::receiver;
   int status = 0;    // HTTP
   std::string text;  // for log and page
   base::Millis retry_after{0};

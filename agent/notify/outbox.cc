@@ -24,9 +24,6 @@ constexpr base::Millis kLongestQuiet{60'000};  // for all groups, because one go
 constexpr int kBodyFailures = 9;               // eight minutes
 constexpr int kMostCalls = 9;
 
-// Statuses that may be about this one body.
-bool blames_the_body(int status) { return status == 400 || status == 413 || status == 422; }
-
 }  // namespace
 
 Outbox::Outbox(std::string name, Context context, state::State& state, base::Random& random, Events events)
@@ -71,7 +68,7 @@ void Outbox::restore(const std::string& record_key, const std::string& record) {
   } catch (const json::exception& e) {
     base::log::error("a notification is lost: its record is unreadable", {{"receiver", name_}, {"error", e.what()}});
     state_.commit({Change::remove(Table::notifications, record_key)}, [](base::Result<>) {});
-    events_.on_dropped("unreadable", 1);
+    events_.on_dropped(DropReason::unreadable, 1);
     return;
   }
   entry.ready = entry.tried = entry.perhaps = true;  // the run before may have sent it
@@ -156,7 +153,7 @@ void Outbox::remove_lane(Lanes::iterator lane) {
   lanes_.erase(lane);
 }
 
-void Outbox::discard(const std::string& reason) {
+void Outbox::discard(DropReason reason) {
   const std::size_t all = size_;
   std::vector<Waiting> gone;
   for (auto& [group, lane] : lanes_)
@@ -166,7 +163,7 @@ void Outbox::discard(const std::string& reason) {
   erase(gone);
   if (all == 0) return;
   base::log::error("notifications were dropped", {{"receiver", name_},
-                                                  {"reason", reason},
+                                                  {"reason", std::string(to_string(reason))},
                                                   {"messages", fmt::to_string(all)},
                                                   {"last_error", reach_.last_error()}});
   events_.on_dropped(reason, all);
@@ -218,7 +215,7 @@ void Outbox::start(const std::string& group, Lane& lane) {
       lane.waiting.pop_front();
     }
     erase(gone);
-    events_.on_dropped("too_old", gone.size());
+    events_.on_dropped(DropReason::too_old, gone.size());
     events_.on_less(group);
     lane.failures = 0;
     if (lane.waiting.empty()) remove_lane(lanes_.find(group));
@@ -264,7 +261,7 @@ void Outbox::taken(const std::string& group, Lane& lane) {
   const bool some_fail =
       std::any_of(lanes_.begin(), lanes_.end(), [](const auto& entry) { return entry.second.failures > 0; });
   reach_.taken(some_fail ? Reach::Rest::fails : Reach::Rest::fine);
-  events_.on_result("sent");
+  events_.on_result(SendResult::sent);
   events_.on_less(group);
 }
 
@@ -286,14 +283,14 @@ void Outbox::failed(const std::string& group, Lane& lane, const Sent& sent) {
   reach_.failed(sent.text);
   lane.refused = sent.fate == Fate::refused;
   lane.waiting.front().perhaps = lane.waiting.front().perhaps || sent.fate == Fate::unknown;
-  if (!blames_the_body(sent.status)) lane.blamed = 0;
+  if (sent.blame != Blame::message) lane.blamed = 0;
   else if (lane.blamed++ == 0) lane.before = taken_;
   lane.due = now + retry_delay(lane.failures++, random_.unit(), sent.retry_after);
   if (sent.retry_after.count() > 0 && (sent.status == 429 || sent.status == 503)) {
     const base::Millis most = sent.status == 429 ? base::Millis{3'600'000} : kLongestQuiet;
     quiet_ = std::max(quiet_, now + std::min(sent.retry_after, most));
   }
-  events_.on_result(lane.refused ? "refused" : "retried");
+  events_.on_result(lane.refused ? SendResult::refused : SendResult::retried);
   if (!refused(group) || lane.blamed < kBodyFailures || lane.before == taken_) return;
   // Others were taken all the while: it is this message.
   const std::size_t count = withdraw(group);
@@ -301,8 +298,8 @@ void Outbox::failed(const std::string& group, Lane& lane, const Sent& sent) {
       "a notification was set aside: the receiver refuses it and takes others; it is said again when its "
       "alerts change",
       {{"receiver", name_}, {"group", group}, {"error", sent.text}});
-  events_.on_result("parked");
-  events_.on_dropped("parked", count);
+  events_.on_result(SendResult::parked);
+  events_.on_dropped(DropReason::parked, count);
 }
 
 }  // namespace notify

@@ -24,6 +24,7 @@
 #include "notify/dedup.h"
 #include "notify/notifier.h"
 #include "notify/reach.h"
+#include "notify/result.h"
 #include "state/state.h"
 
 namespace notify {
@@ -38,8 +39,8 @@ class Outbox {
     std::function<std::vector<state::Change>(const std::string& group, const Notified& known)> on_taken;
     // The group has fewer messages than before: there may be something to say that was not said.
     std::function<void(const std::string& group)> on_less;
-    std::function<void(const std::string& result)> on_result;  // sent, retried, refused, parked: of each attempt
-    std::function<void(const std::string& reason, std::size_t messages)> on_dropped;
+    std::function<void(SendResult)> on_result;  // of each attempt
+    std::function<void(DropReason, std::size_t messages)> on_dropped;
   };
 
   // `name` is the receiver's; keys in Table::notifications are queue/<name>/<number>.
@@ -63,7 +64,7 @@ class Outbox {
   // Returns how many.
   std::size_t withdraw(const std::string& group);
   // Takes everything out.
-  void discard(const std::string& reason);
+  void discard(DropReason reason);
 
   static std::string prefix(const std::string& name) { return "queue/" + name + "/"; }
   std::size_t size() const { return size_; }

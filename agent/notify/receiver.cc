@@ -214,7 +214,7 @@ void Receiver::arm(const std::string& key) {
 
 // ---- status, records
 
-void Receiver::discard(const std::string& reason) {
+void Receiver::discard(DropReason reason) {
   if (outbox_) outbox_->discard(reason);
 }
 
@@ -271,13 +271,14 @@ Envelope Receiver::envelope(const model::Labels& group) const {
   return e;
 }
 
-void Receiver::result(const std::string& what) const {
+void Receiver::result(SendResult what) const {
   if (common_.listener.on_result) common_.listener.on_result(spec_.name, "", what);
 }
 
-void Receiver::dropped(const std::string& reason, std::size_t messages) const {
-  base::log::debug("notifications are left out",
-                   {{"receiver", spec_.name}, {"reason", reason}, {"messages", fmt::to_string(messages)}});
+void Receiver::dropped(DropReason reason, std::size_t messages) const {
+  base::log::debug(
+      "notifications are left out",
+      {{"receiver", spec_.name}, {"reason", std::string(to_string(reason))}, {"messages", fmt::to_string(messages)}});
   if (common_.listener.on_dropped) common_.listener.on_dropped(spec_.name, reason, messages);
 }
 

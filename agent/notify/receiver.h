@@ -47,7 +47,7 @@ class Receiver {
   void on_recovery(const model::RecoveryReport& report);
   void on_silences();
   void page(const model::Alert& alert);
-  void discard(const std::string& reason);
+  void discard(DropReason reason);
 
   bool wants(const model::Labels& outward) const;
   const Notifier& notifier() const { return *spec_.notifier; }
@@ -70,8 +70,8 @@ class Receiver {
   Envelope envelope(const model::Labels& group) const;
   std::set<std::uint64_t> silenced_in(const Group& group) const;
   std::vector<model::RecoveryReport> recoveries_of(const Group& group) const;
-  void result(const std::string& what) const;
-  void dropped(const std::string& reason, std::size_t messages) const;
+  void result(SendResult what) const;
+  void dropped(DropReason reason, std::size_t messages) const;
 
   // Now, or when the group has been collected.
   void look_or_wait(const std::string& key);

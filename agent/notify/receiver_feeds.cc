@@ -19,7 +19,7 @@ void Receiver::open_feeds() {
       return spec_.notifier->render(alerts, {}, envelope({}));
     };
     events.on_told = [this, target = targets[i]](const std::vector<Feed::Told>& alerts) { told(target, alerts); };
-    events.on_result = [this, target = targets[i]](const std::string& what) {
+    events.on_result = [this, target = targets[i]](SendResult what) {
       if (common_.listener.on_result) common_.listener.on_result(spec_.name, target, what);
     };
     feeds_.push_back(std::make_unique<Feed>(spec_.name, *spec_.notifier, i, spec_.timeout, common_.context,
@@ -41,7 +41,7 @@ void Receiver::feed(const std::string& key, Watched& w, Cause cause) {
       else one->remove(labels);
     }
   }
-  if (held_back && cause == Cause::change) result("silenced");
+  if (held_back && cause == Cause::change) result(SendResult::silenced);
 }
 
 void Receiver::told(const std::string& target, const std::vector<Feed::Told>& alerts) {

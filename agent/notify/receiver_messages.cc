@@ -19,10 +19,10 @@ Outbox::Events Receiver::outbox_events() {
   Outbox::Events events;
   events.on_taken = [this](const std::string& key, const Notified& known) { return taken(key, known); };
   events.on_less = [this](const std::string& key) { look_again(key); };
-  events.on_result = [this](const std::string& what) {
+  events.on_result = [this](SendResult what) {
     if (common_.listener.on_result) common_.listener.on_result(spec_.name, spec_.notifier->targets().front(), what);
   };
-  events.on_dropped = [this](const std::string& reason, std::size_t messages) { dropped(reason, messages); };
+  events.on_dropped = [this](DropReason reason, std::size_t messages) { dropped(reason, messages); };
   return events;
 }
 
@@ -58,7 +58,7 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
   if (!sends(verdict) && cause == Cause::change &&
       sends(decide(group.list(), expected(key, group), cause, send_resolved(spec_)))) {
     verdict = Verdict::silenced;
-    result("silenced");
+    result(SendResult::silenced);
   }
   // What nobody has is replaced by what is true now: a message that was refused, or all those for which there is no
   // room.
@@ -74,7 +74,7 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
   const Notified known = expected(key, group);
   const std::vector<model::Alert> told = worth_telling(group, known);
   if (sends(verdict) && !told.empty()) {
-    if (replaced > 0) dropped("superseded", replaced);
+    if (replaced > 0) dropped(DropReason::superseded, replaced);
     if (!outbox_->room(key)) {
       owed_.insert(key);
       return;
@@ -90,8 +90,8 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
   }
   // Nobody was told that it fires, so nobody is told that it does not.
   if (const bool was_owed = owed_.erase(key) != 0; verdict == Verdict::nothing_fires && (was_owed || replaced > 0))
-    dropped("resolved_untold", std::max<std::size_t>(replaced, 1));
-  else if (replaced > 0) dropped("superseded", replaced);
+    dropped(DropReason::resolved_untold, std::max<std::size_t>(replaced, 1));
+  else if (replaced > 0) dropped(DropReason::superseded, replaced);
   if (verdict == Verdict::resolved_unwanted && !outbox_->waits(key)) {
     group.told[kOne] = group.after_telling(known);
     write({record(group)});
@@ -106,7 +106,7 @@ std::vector<Change> Receiver::taken(const std::string& key, const Notified& know
 }
 
 void Receiver::page(const model::Alert& alert) {
-  if (common_.silenced(alert)) return result("silenced");
+  if (common_.silenced(alert)) return result(SendResult::silenced);
   if (!outbox_) {
     Watched& w = watched(alert);
     w.group.alerts.insert_or_assign(alert.labels, alert);
@@ -117,7 +117,7 @@ void Receiver::page(const model::Alert& alert) {
   once.alerts.emplace(alert.labels, alert);
   const std::string key = once.labels.to_string();
   if (!outbox_->room(key))
-    if (const std::size_t replaced = outbox_->withdraw(key); replaced > 0) dropped("superseded", replaced);
+    if (const std::size_t replaced = outbox_->withdraw(key); replaced > 0) dropped(DropReason::superseded, replaced);
   const Envelope e = envelope(once.labels);
   outbox_->push(
       key,

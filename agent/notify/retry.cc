@@ -68,6 +68,7 @@ Sent judge(const http::HttpResponse& response, base::WallTime now) {
     return sent;
   }
   const int status = response.status;
+  if (status == 400 || status == 413 || status == 422) sent.blame = Blame::message;
   if (status >= 200 && status < 300) sent.fate = Fate::taken;
   else if (status == 429) sent.fate = Fate::unreached;  // it was not looked at
   else if (status >= 400 && status < 500 && status != 408 && status != 425) sent.fate = Fate::refused;

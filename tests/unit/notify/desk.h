@@ -37,11 +37,11 @@ struct Fixture {
       loop.run_due();
     });
     notify::Listener listener;
-    listener.on_result = [this](const std::string& receiver, const std::string&, const std::string& result) {
-      results.push_back(receiver + " " + result);
+    listener.on_result = [this](const std::string& receiver, const std::string&, notify::SendResult result) {
+      results.push_back(receiver + " " + std::string(to_string(result)));
     };
-    listener.on_dropped = [this](const std::string& receiver, const std::string& reason, std::size_t messages) {
-      drops.push_back(receiver + " " + reason + " " + std::to_string(messages));
+    listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
+      drops.push_back(receiver + " " + std::string(to_string(reason)) + " " + std::to_string(messages));
     };
     notifications = std::make_unique<notify::Notifications>(
         notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},

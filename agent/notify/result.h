@@ -1,0 +1,18 @@
+// What became of messages and attempts, by the names that counters have.
+#pragma once
+
+#include <string_view>
+
+namespace notify {
+
+// Of each attempt: sent, retried (no connection, no answer, 5xx, 429), refused (another 4xx). Of a message: parked (set
+// aside, because it alone is refused). Of a group: silenced.
+enum class SendResult { sent, retried, refused, parked, silenced };
+std::string_view to_string(SendResult result);
+
+// Why a message will not be sent: superseded (by one with what is true now), resolved_untold (its alerts ended before
+// anybody was told that they fire), and what the others say.
+enum class DropReason { superseded, resolved_untold, parked, too_old, receiver_removed, unreadable };
+std::string_view to_string(DropReason reason);
+
+}  // namespace notify
