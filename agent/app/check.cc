@@ -159,7 +159,7 @@ int print_reference() {
   for (const recover::TrafficType* type : recover::traffic_types())
     add("traffic", type->name, type->summary, type->example, type->reference());
   for (const notify::NotifierType* type : notify::notifier_types())
-    add("receiver", type->name, type->summary, type->example, {});
+    add("receiver", type->name, type->summary, type->example, type->reference());
   fmt::print("{}", config::print_reference(sections));
   return 0;
 }

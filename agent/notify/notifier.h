@@ -84,6 +84,7 @@ struct NotifierType {
   std::string_view summary;
   std::string_view example;
   std::unique_ptr<const Notifier> (*parse)(const config::Node& node, const std::string& path, config::Errors& errors);
+  const std::vector<config::KeyReference>& (*reference)();
 };
 
 }  // namespace notify

@@ -33,6 +33,8 @@ bool before_request(model::Reason reason) {
   }
 }
 
+std::string first_line(std::string_view bytes) { return base::foreign_text(bytes.substr(0, bytes.find('\n')), 200); }
+
 }  // namespace
 
 base::Duration retry_delay(int failures, double chance, base::Millis retry_after) {
@@ -57,6 +59,14 @@ std::optional<base::Millis> parse_retry_after(std::string_view value, base::Wall
   return std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(at - now));
 }
 
+Sent judge(const base::Result<http::HttpResponse>& response, base::WallTime now) {
+  if (response) return judge(*response, now);
+  Sent sent;
+  sent.fate = Fate::unreached;
+  sent.text = base::foreign_text(response.error().text, 1024);
+  return sent;
+}
+
 Sent judge(const http::HttpResponse& response, base::WallTime now) {
   Sent sent;
   sent.status = response.status;
@@ -73,7 +83,7 @@ Sent judge(const http::HttpResponse& response, base::WallTime now) {
   else if (status == 429) sent.fate = Fate::unreached;  // it was not looked at
   else if (status >= 400 && status < 500 && status != 408 && status != 425) sent.fate = Fate::refused;
   const bool ok = sent.fate == Fate::taken;
-  const std::string said = base::foreign_text(response.body.substr(0, response.body.find('\n')), 200);
+  const std::string said = first_line(response.body);
   sent.text = fmt::format("HTTP status {}{}{}", response.status, said.empty() || ok ? "" : ": ", ok ? "" : said);
   if (response.status >= 300 && response.status < 400) sent.text += "; redirects are not followed, write the final URL";
   for (const auto& [name, value] : response.headers)

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "http/http_client.h"
 #include "notify/notifier.h"
@@ -18,6 +19,9 @@ base::Duration retry_delay(int failures, double chance, base::Millis retry_after
 // What an HTTP answer means for a message: 2xx has taken it; a 4xx but 408, 425 and 429 has refused it; without a
 // connection the receiver has not seen it; of everything else it is not known.
 Sent judge(const http::HttpResponse& response, base::WallTime now);
+
+// The same where it may not have come so far: an error means that there was nothing to log in with.
+Sent judge(const base::Result<http::HttpResponse>& response, base::WallTime now);
 
 // Retry-After as seconds or as an HTTP date.
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now);

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "base/version.h"
 #include "config/request.h"
 #include "notify/fields.h"
+#include "notify/http_post.h"
 #include "notify/notifier.h"
-#include "notify/retry.h"
 
 namespace notify {
 namespace {
@@ -19,6 +19,7 @@ using nlohmann::ordered_json;
 struct Settings {
   std::vector<std::string> urls;
   base::Millis resend{60'000};
+  std::optional<http::HttpConfig> http_config;
 };
 
 const auto& schema() {
@@ -27,6 +28,10 @@ const auto& schema() {
           .required("urls", &Settings::urls, "Base URLs of all Alertmanagers of the cluster; not a load balancer.")
           .optional("resend", &Settings::resend,
                     "Firing alerts are posted again after this time; they end by themselves after four of them.")
+          .optional(
+              "http_config", &Settings::http_config, http::http_config_schema(),
+              "How they are asked: credentials, TLS, proxy. Without it no redirect is followed, with it those that "
+              "keep the body (307, 308).")
           .check([](const Settings& s2, const config::Complain& complain) {
             if (s2.urls.empty()) complain("urls", "must name at least one Alertmanager");
             for (const std::string& url : s2.urls)
@@ -39,7 +44,7 @@ const auto& schema() {
 
 class Alertmanager final : public Notifier {
  public:
-  explicit Alertmanager(Settings settings) : settings_(std::move(settings)) {
+  Alertmanager(Settings settings, HttpPost post) : settings_(std::move(settings)), post_(std::move(post)) {
     for (std::string& url : settings_.urls)
       while (url.ends_with('/')) url.pop_back();
   }
@@ -76,33 +81,30 @@ class Alertmanager final : public Notifier {
   loop::Handle send(const Context& context, std::size_t target, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
     http::HttpRequest request;
-    request.method = "POST";
     request.url = settings_.urls[target] + "/api/v2/alerts";
-    request.headers = {{"Content-Type", "application/json"}, {"User-Agent", fmt::format("fettle/{}", base::version())}};
     request.body = message.body;
     request.deadline = deadline;
-    request.max_redirects = 0;
-    request.reuse_connection = true;
-    return context.http.request(
-        std::move(request), [&scheduler = context.scheduler, done = std::move(done)](
-                                const http::HttpResponse& response) { done(judge(response, scheduler.wall_now())); });
+    return post_.send(context, std::move(request), std::move(done));
   }
 
  private:
   Settings settings_;
+  HttpPost post_;
 };
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
   const std::size_t before = errors.size();
   Settings settings = schema().parse(node, path, errors);
+  HttpPost post(settings.http_config, node, path, errors);
   if (errors.size() > before) return nullptr;
-  return std::make_unique<Alertmanager>(std::move(settings));
+  return std::make_unique<Alertmanager>(std::move(settings), std::move(post));
 }
 
 }  // namespace
 
 extern const NotifierType alertmanager_type;
 const NotifierType alertmanager_type{"alertmanager", "Posts alerts to Alertmanagers, as Prometheus does.",
-                                     "{urls: [\"http://127.0.0.1:9093\"]}", parse};
+                                     "{urls: [\"http://127.0.0.1:9093\"]}", parse,
+                                     []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
 
 }  // namespace notify

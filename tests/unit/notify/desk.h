@@ -102,8 +102,10 @@ struct Fixture {
   }
   std::size_t sent() const { return http.desk.asked().size(); }
   std::string header(const std::string& name, std::size_t request) const {
-    for (const auto& [key, value] : http.desk.asked().at(request).headers)
-      if (key == name) return value;
+    const http::HttpRequest& asked = http.desk.asked().at(request);
+    for (const http::Headers* headers : {&asked.headers, &asked.private_headers})
+      for (const auto& [key, value] : *headers)
+        if (key == name) return value;
     return "";
   }
   std::string header(const std::string& name) const { return header(name, sent() - 1); }

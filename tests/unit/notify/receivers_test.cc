@@ -45,6 +45,10 @@ TEST_CASE("a receiver's mistakes are named with their place") {
        "given to you\n"},
       {"  - {name: a, webhook: {url: \"http://x\"}}\n  - {name: a, webhook: {url: \"http://y\"}}\n",
        "fettle.yml:3:12: receivers[1].name: there is a receiver 'a' already: receivers[0]\n"},
+      {"  - {name: a, webhook: {url: \"http://x\", http_config: {basic_auth: {username: a}, authorization: "
+       "{credentials: "
+       "b}}}}\n",
+       "fettle.yml:2:98: receivers[0].webhook.http_config.authorization: cannot stand beside basic_auth\n"},
       {"  - {name: a, alertmanager: {urls: []}}\n",
        "fettle.yml:2:36: receivers[0].alertmanager.urls: must name at least one Alertmanager\n"},
   };

@@ -83,3 +83,11 @@ TEST_CASE("what an answer means: taken, refused, never seen, or nobody knows") {
   busy.headers = {{"retry-after", "7"}};
   CHECK(notify::judge(busy, kNow).retry_after == base::Millis{7'000});
 }
+
+TEST_CASE("without credentials nothing was sent") {
+  const notify::Sent sent = notify::judge(base::Result<http::HttpResponse>(base::fail(
+                                              base::Kind::permission, "no credentials to send: /k: no\tsuch\x01 file")),
+                                          kNow);
+  CHECK(sent.fate == notify::Fate::unreached);
+  CHECK(sent.text == R"(no credentials to send: /k: no\tsuch\x01 file)");
+}

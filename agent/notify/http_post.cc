@@ -1,0 +1,30 @@
+#include "notify/http_post.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/version.h"
+#include "notify/retry.h"
+
+namespace notify {
+
+HttpPost::HttpPost(std::optional<http::HttpConfig> config, const config::Node& node, const std::string& path,
+                   config::Errors& errors)
+    : client_(std::move(config).value_or(http::HttpConfig{.follow_redirects = false, .enable_http2 = false}),
+              node.find("http_config"), path + ".http_config", errors) {}
+
+loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done) const {
+  request.method = "POST";
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.headers.emplace_back("User-Agent", fmt::format("fettle/{}", base::version()));
+  request.keeps_method = true;
+  request.reuse_connection = true;
+  return client_.request(
+      context.http, context.scheduler, std::move(request),
+      [&scheduler = context.scheduler, done = std::move(done)](const base::Result<http::HttpResponse>& response) {
+        done(judge(response, scheduler.wall_now()));
+      });
+}
+
+}  // namespace notify

@@ -1,0 +1,79 @@
+#include "notify/webhook_body.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "notify/fields.h"
+
+namespace notify {
+namespace {
+
+using nlohmann::ordered_json;
+
+// What all alerts have in common.
+model::Labels common(const std::vector<model::Labels>& sets) {
+  std::vector<model::Label> out;
+  if (sets.empty()) return {};
+  for (const model::Label label : sets.front())
+    if (std::all_of(sets.begin(), sets.end(), [&](const auto& set) { return set.get(label.name) == label.value; }))
+      out.push_back(label);
+  return model::Labels(std::move(out));
+}
+
+ordered_json recovery(const model::RecoveryReport& report) {
+  ordered_json actions = ordered_json::array();
+  for (const model::ActionReport& action : report.actions)
+    actions.push_back({{"action", action.action},
+                       {"result", action.result},
+                       {"text", action.text},
+                       {"startedAt", rfc3339_milliseconds(action.started)},
+                       {"seconds", base::seconds(action.took)}});
+  ordered_json out{{"id", report.id},           {"service", report.service},
+                   {"trigger", report.trigger}, {"mode", report.mode},
+                   {"state", report.state},     {"reason", report.reason},
+                   {"attempt", report.attempt}, {"startedAt", rfc3339_milliseconds(report.started)}};
+  out["endedAt"] = report.ended ? ordered_json(rfc3339_milliseconds(*report.ended)) : ordered_json(nullptr);
+  out["actions"] = std::move(actions);
+  return out;
+}
+
+}  // namespace
+
+std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
+                         const Envelope& envelope) {
+  ordered_json list = ordered_json::array();
+  std::vector<model::Labels> labels, annotations;
+  bool any_firing = false;
+  for (const model::Alert& alert : alerts) {
+    const bool firing = alert.state == model::AlertState::firing;
+    any_firing = any_firing || firing;
+    labels.push_back(outward_labels(alert, envelope.external_labels));
+    annotations.push_back(alert.annotations);
+    list.push_back(
+        {{"status", firing ? "firing" : "resolved"},
+         {"labels", label_object(labels.back())},
+         {"annotations", label_object(alert.annotations)},
+         {"startsAt", rfc3339_shortest(starts_at(alert))},
+         {"endsAt", firing ? "0001-01-01T00:00:00Z" : rfc3339_shortest(alert.resolved_at.value_or(envelope.at))},
+         {"generatorURL", alert.generator_url},
+         {"fingerprint", fmt::format("{:016x}", labels.back().hash())}});
+  }
+  ordered_json told = ordered_json::array();
+  for (const model::RecoveryReport& report : recoveries) told.push_back(recovery(report));
+  return dump_json({{"receiver", envelope.receiver},
+                    {"status", any_firing ? "firing" : "resolved"},
+                    {"alerts", std::move(list)},
+                    {"groupLabels", label_object(envelope.group_labels)},
+                    {"commonLabels", label_object(common(labels))},
+                    {"commonAnnotations", label_object(common(annotations))},
+                    {"externalURL", envelope.external_url},
+                    {"version", "4"},
+                    {"groupKey", envelope.group_key},
+                    {"truncatedAlerts", 0},
+                    {"node", envelope.node},
+                    {"recoveries", std::move(told)}});
+}
+
+}  // namespace notify

@@ -1,0 +1,15 @@
+// The body of an Alertmanager webhook (version 4), field for field, and beside it our own fields `node` and
+// `recoveries`: what a webhook is sent and a program reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "notify/notifier.h"
+
+namespace notify {
+
+std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
+                         const Envelope& envelope);
+
+}  // namespace notify
