@@ -147,7 +147,7 @@ void Agent::make_notifications() {
   notifications_ = std::make_unique<notify::Notifications>(
       notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
                       silences_.get()},
-      notify::Context{loop_, http_}, *state_, std::move(listener));
+      notify::Context{loop_, http_, spawner_}, *state_, std::move(listener));
   settled_ = false;
 }
 

@@ -15,12 +15,14 @@
 #include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "model/alert.h"
+#include "os/subprocess.h"
 
 namespace notify {
 
 struct Context {
   loop::Scheduler& scheduler;
   http::HttpClient& http;
+  os::Spawner& spawner;
 };
 
 // One message as it lies in the queue: made once, sent as often as needed, the bytes never change.

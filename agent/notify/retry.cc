@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <strings.h>
+#include <sysexits.h>
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,13 @@ bool before_request(model::Reason reason) {
     case model::Reason::tls_expired: return true;
     default: return false;
   }
+}
+
+// EX_USAGE to EX_CONFIG but those that may be otherwise in a minute: a service, the system or a file that does not
+// work, and EX_TEMPFAIL.
+bool is_refusal(int code) {
+  return code >= EX_USAGE && code <= EX_CONFIG && code != EX_UNAVAILABLE && code != EX_OSERR && code != EX_IOERR &&
+         code != EX_TEMPFAIL;
 }
 
 std::string first_line(std::string_view bytes) { return base::foreign_text(bytes.substr(0, bytes.find('\n')), 200); }
@@ -89,6 +97,25 @@ Sent judge(const http::HttpResponse& response, base::WallTime now) {
   for (const auto& [name, value] : response.headers)
     if (::strcasecmp(name.c_str(), "retry-after") == 0)
       sent.retry_after = parse_retry_after(value, now).value_or(base::Millis{0});
+  return sent;
+}
+
+Sent judge(const base::Result<os::Finished>& finished) {
+  Sent sent;
+  if (!finished) {
+    sent.fate = Fate::unreached;
+    sent.text = base::foreign_text(finished.error().text, 1024);
+    return sent;
+  }
+  const std::string said = first_line(finished->err.empty() ? finished->out : finished->err);
+  if (finished->timed_out) sent.text = "not ended in time";
+  else if (finished->signal != 0) sent.text = fmt::format("ended by signal {}", finished->signal);
+  else sent.text = fmt::format("exit code {}", finished->exit_code);
+  if (finished->timed_out || finished->signal != 0) sent.fate = Fate::unknown;
+  else if (finished->exit_code == 0) sent.fate = Fate::taken;
+  else if (is_refusal(finished->exit_code)) sent.fate = Fate::refused;
+  if (sent.fate == Fate::refused && finished->exit_code == EX_DATAERR) sent.blame = Blame::message;
+  if (!said.empty() && sent.fate != Fate::taken) sent.text += ": " + said;
   return sent;
 }
 

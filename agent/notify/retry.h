@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "http/http_client.h"
 #include "notify/notifier.h"
+#include "os/subprocess.h"
 
 namespace notify {
 
@@ -22,6 +23,11 @@ Sent judge(const http::HttpResponse& response, base::WallTime now);
 
 // The same where it may not have come so far: an error means that there was nothing to log in with.
 Sent judge(const base::Result<http::HttpResponse>& response, base::WallTime now);
+
+// What the end of a program means: exit code 0 has taken it; those of sysexits.h that no later attempt would change
+// have refused it, 65 (EX_DATAERR) this message; where it did not run it has not seen it; of everything else it is not
+// known.
+Sent judge(const base::Result<os::Finished>& finished);
 
 // Retry-After as seconds or as an HTTP date.
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now);

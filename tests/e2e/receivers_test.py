@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Receivers beside each other: a real Alertmanager hears every alert and never that one ended while it fires, with an
 Alertmanager beside it that takes connections and never answers; a webhook that is away during a storm of alerts is told all of
-them when it is back; one that refuses is told when its secret is mended. The log says each thing once."""
+them when it is back; one that refuses is told when its secret is mended; a program that is busy at first is told all the same. The
+log says each thing once."""
 import contextlib
 import json
 import socket
@@ -22,7 +23,9 @@ services:
 receivers:
   - {{name: am, match: {{severity: page}}, timeout: 2s, alertmanager: {{urls: ["http://user:hidden@127.0.0.1:{good}", "http://127.0.0.1:{tarpit}"], resend: 1s}}}}
   - {{name: ops, timeout: 2s, webhook: {{url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}}}
+  - {{name: pager, match: {{severity: page}}, exec: {{argv: [/bin/sh, -c, '{script}', {out}]}}}}
 """
+SCRIPT = 'test -e "$0" || { touch "$0"; echo busy >&2; exit 75; }; echo "$FETTLE_RECEIVER $FETTLE_STATUS" >>"$0"; cat >>"$0"'
 
 
 def rules(count, firing):
@@ -62,7 +65,7 @@ with lib.folder() as where:
     (where / "rules.yml").write_text(rules(STORM, True))
     alertmanager = lib.Process(where, "alertmanager", [ALERTMANAGER, f"--config.file={where}/am.yml", f"--storage.path={where}/am",
                                                        f"--web.listen-address=127.0.0.1:{good}", "--cluster.listen-address="])
-    names = dict(good=good, tarpit=tarpit.getsockname()[1], hook=hook)
+    names = dict(good=good, tarpit=tarpit.getsockname()[1], hook=hook, script=SCRIPT, out=where / "paged")
     with contextlib.ExitStack() as stack:
         stack.enter_context(alertmanager)
         lib.wait_for("Alertmanager to be ready", lambda: lib.get(f"http://127.0.0.1:{good}/-/ready"), 60)
@@ -74,6 +77,9 @@ with lib.folder() as where:
 
         paged = {f"A{i}" for i in range(8)}
         lib.wait_for("Alertmanager to have the alerts", lambda: active() == paged, 60)
+        lib.wait_for("the program to have them", lambda: all(f'"alertname":"{name}"' in names["out"].read_text() for name in paged), 60)
+        assert "pager firing\n" in names["out"].read_text()
+        lib.wait_for("its first answer to be counted", lambda: requests(agent, receiver="pager", target="/bin/sh", result="retried") > 0)
         time.sleep(AWAY)  # the webhook is away
         assert active() == paged, "an alert ended at the good Alertmanager while it fired"
 
@@ -102,5 +108,5 @@ with lib.folder() as where:
         for target, most in ((hook, 1), (names["tarpit"], 3)):
             lines = agent.logged("notifications do not get through; they are kept and tried again", f"target=http://127.0.0.1:{target} ")
             assert 1 <= len(lines) <= most, f"{len(lines)} lines for {target}"
-        assert len(agent.logged("notifications get through again")) == 1
+        assert len(agent.logged("notifications get through again", "receiver=ops ")) == 1
         assert "hidden" not in agent.text()

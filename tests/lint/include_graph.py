@@ -24,7 +24,7 @@ LEVELS = {
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
-    "notify": ["base", "crypto", "model", "config", "loop", "http", "state"],
+    "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "probe",

@@ -21,6 +21,7 @@ namespace {
 struct Fixture {
   fakes::FakeLoop loop;
   fakes::FakeHttp http{loop};
+  fakes::FakeSpawner spawner{loop};
   fakes::FakeState state{loop};
   std::vector<std::string> results, drops;
   std::map<model::Labels, model::Alert> known;  // to the rules
@@ -45,7 +46,7 @@ struct Fixture {
     };
     notifications = std::make_unique<notify::Notifications>(
         notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},
-        notify::Context{loop, http}, state, listener);
+        notify::Context{loop, http, spawner}, state, listener);
     replace(receivers);
     notifications->settle(known);
     loop.run_due();

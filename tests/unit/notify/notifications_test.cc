@@ -233,9 +233,10 @@ TEST_CASE(
   for (int life = 0; life < 4; ++life) {
     fakes::FakeLoop loop;
     fakes::FakeHttp http{loop};
+    fakes::FakeSpawner spawner{loop};
     fakes::FakeState state(loop, life < 2 ? left : fakes::FakeState::Tables{});
     notify::Notifications agent(notify::Options{"node1", "", {}, base::Random::from_entropy(), nullptr},
-                                notify::Context{loop, http}, state, {});
+                                notify::Context{loop, http, spawner}, state, {});
     config::Errors errors;
     const config::Node whole = config::Node::parse("list: [{name: ops, webhook: {url: \"http://h/\"}}]", "r", errors);
     agent.replace(notify::parse_receivers(whole.find("list").items(), errors));

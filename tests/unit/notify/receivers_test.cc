@@ -36,7 +36,7 @@ TEST_CASE("a receiver's mistakes are named with their place") {
   };
   const Row rows[] = {
       {"  - {name: ops}\n",
-       "fettle.yml:2:5: receivers[0]: the receiver sends nowhere; it needs alertmanager or webhook\n"},
+       "fettle.yml:2:5: receivers[0]: the receiver sends nowhere; it needs alertmanager or exec or webhook\n"},
       {"  - {name: ops, webhook: {url: \"ftp://x\"}}\n",
        "fettle.yml:2:32: receivers[0].webhook.url: must be http:// or https:// and a host, such as "
        "https://hooks.shop.example/alerts\n"},
@@ -49,6 +49,10 @@ TEST_CASE("a receiver's mistakes are named with their place") {
        "{credentials: "
        "b}}}}\n",
        "fettle.yml:2:98: receivers[0].webhook.http_config.authorization: cannot stand beside basic_auth\n"},
+      {"  - {name: a, exec: {argv: [hook]}}\n",
+       "fettle.yml:2:28: receivers[0].exec.argv: 'hook' is no absolute path; write where the program lies, such as "
+       "/usr/bin/systemctl\n"},
+      {"  - {name: a, exec: {argv: []}}\n", "fettle.yml:2:28: receivers[0].exec.argv: must name a program\n"},
       {"  - {name: a, alertmanager: {urls: []}}\n",
        "fettle.yml:2:36: receivers[0].alertmanager.urls: must name at least one Alertmanager\n"},
   };

@@ -91,3 +91,50 @@ TEST_CASE("without credentials nothing was sent") {
   CHECK(sent.fate == notify::Fate::unreached);
   CHECK(sent.text == R"(no credentials to send: /k: no\tsuch\x01 file)");
 }
+
+TEST_CASE("a program's end means the same, in the words of sysexits.h") {
+  using notify::Blame;
+  using notify::Fate;
+  struct Row {
+    int code;
+    const char* said;  // on standard error
+    Fate fate;
+    const char* text;
+    Blame blame = Blame::receiver;
+  };
+  for (const Row& row : {
+           Row{0, "fine", Fate::taken, "exit code 0"},
+           Row{1, "no\x1b[1m route\nmore", Fate::unknown, R"(exit code 1: no\x1b[1m route)"},
+           Row{64, "", Fate::refused, "exit code 64"},
+           Row{65, "", Fate::refused, "exit code 65", Blame::message},
+           Row{69, "", Fate::unknown, "exit code 69"},
+           Row{71, "", Fate::unknown, "exit code 71"},
+           Row{74, "", Fate::unknown, "exit code 74"},
+           Row{75, "later", Fate::unknown, "exit code 75: later"},
+           Row{78, "", Fate::refused, "exit code 78"},
+           Row{79, "", Fate::unknown, "exit code 79"},
+           Row{127, "", Fate::unknown, "exit code 127"},
+       }) {
+    CAPTURE(row.text);
+    os::Finished finished;
+    finished.exit_code = row.code;
+    finished.err = row.said;
+    const notify::Sent sent = notify::judge(base::Result<os::Finished>(finished));
+    CHECK(sent.fate == row.fate);
+    CHECK(sent.blame == row.blame);
+    CHECK(sent.text == row.text);
+  }
+  os::Finished killed;
+  killed.signal = 9;
+  CHECK(notify::judge(base::Result<os::Finished>(killed)).text == "ended by signal 9");
+  os::Finished slow;
+  slow.exit_code = 0;  // it obeyed, but too late
+  slow.timed_out = true;
+  slow.out = "slow";
+  const notify::Sent late = notify::judge(base::Result<os::Finished>(slow));
+  CHECK(late.fate == Fate::unknown);
+  CHECK(late.text == "not ended in time: slow");
+  const notify::Sent missing = notify::judge(base::Result<os::Finished>(base::fail(base::Kind::not_found, "no /x")));
+  CHECK(missing.fate == Fate::unreached);
+  CHECK(missing.text == "no /x");
+}

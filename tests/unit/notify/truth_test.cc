@@ -57,7 +57,7 @@ struct Life {
     graves.push_back(std::move(state));  // the loop may still call it
     state = std::make_unique<fakes::FakeState>(loop, graves.back()->durable());
     notify::Options options{"node1", "", {}, base::Random(random.next()), nullptr};
-    agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http}, *state,
+    agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http, spawner}, *state,
                                                     notify::Listener{});
     config::Errors errors;
     const config::Node whole = config::Node::parse("list: [{name: ops, webhook: {url: \"http://h/\"}}]", "r", errors);
@@ -159,6 +159,7 @@ struct Life {
   base::Random random;
   fakes::FakeLoop loop;
   fakes::FakeHttp http{loop};
+  fakes::FakeSpawner spawner{loop};
   std::unique_ptr<fakes::FakeState> state;
   std::vector<std::unique_ptr<fakes::FakeState>> graves;
   std::unique_ptr<notify::Notifications> agent;
