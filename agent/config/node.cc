@@ -74,13 +74,16 @@ std::string Errors::text() const {
   return out;
 }
 
-std::string Errors::short_text() const {
-  std::string out;
-  const std::vector<std::string> all = lines();
-  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i) (out += all[i]) += '\n';
-  const std::size_t more = all.size() - std::min(all.size(), kShown);
-  if (more > 0) out += "and " + std::to_string(more) + (more == 1 ? " more mistake\n" : " more mistakes\n");
-  return out;
+std::string Errors::short_text() const { return first_lines(text(), kShown); }
+
+std::string first_lines(const std::string& mistakes, std::size_t count) {
+  std::size_t end = 0;
+  for (; count > 0 && end < mistakes.size(); --count) end = std::min(mistakes.find('\n', end), mistakes.size() - 1) + 1;
+  const bool ended = mistakes.ends_with('\n');
+  const auto more = std::count(mistakes.begin() + static_cast<std::ptrdiff_t>(end), mistakes.end(), '\n') +
+                    (end < mistakes.size() && !ended ? 1 : 0);
+  if (more == 0) return mistakes;
+  return mistakes.substr(0, end) + "and " + std::to_string(more) + (more == 1 ? " more mistake\n" : " more mistakes\n");
 }
 
 Node::Type Node::type() const { return rep_ ? rep_->type : Type::null; }

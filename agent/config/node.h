@@ -60,6 +60,9 @@ class Errors {
   std::vector<Mistake> found_, warned_;
 };
 
+// Mistakes, a line each, shortened to so many lines and the number of the others.
+std::string first_lines(const std::string& mistakes, std::size_t count);
+
 // Who may see a value that the configuration has: everybody who reaches the agent's port (of a text that is an address
 // or a command, without what base::without_secrets() hides), of a URL only scheme and host, or nobody. Unknown is what
 // no schema has read: nobody, too, but it is no known secret.

@@ -76,9 +76,10 @@ struct KeySpec {
   std::string key;
   bool required = false;
 };
+enum class OtherKeys { mistakes, left_alone };
 // Calls visit(index of the spec, value node) for each known key once; reports the rest. False if not a mapping.
 bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std::string& path, Errors& errors,
-                   const std::function<void(std::size_t, const Node&)>& visit);
+                   const std::function<void(std::size_t, const Node&)>& visit, OtherKeys others = OtherKeys::mistakes);
 std::string join_path(const std::string& path, std::string_view key);
 void complain_at(const Node& mapping, const std::string& path, Errors& errors, std::string_view key,
                  std::string_view what);
@@ -171,6 +172,32 @@ class Schema {
   Schema& custom(const char* key, const char* help, const char* fallback, Reader reader) {
     return add(key, help, fallback, false, std::move(reader), detail::exposure_of<std::string>(key));
   }
+  // A list whose items another module parses, later: `take` has each with its place in the list.
+  Schema& items(const std::string& key, const std::string& help,
+                std::function<void(T&, const Node& item, std::size_t at)> take) {
+    return add(
+        key, help, "[]", false,
+        [take = std::move(take)](const Node& n, T& t, const std::string& path, Errors& errors) {
+          if (!n.is_sequence()) {
+            n.expose_rest(Exposure::withheld);
+            return errors.add(n.mark(), path, expected("a list", n));
+          }
+          std::size_t at = 0;
+          for (const Node& item : n.items()) take(t, item, at++);
+        },
+        Exposure::unknown);
+  }
+  // The keys of another schema may stand in the same mapping. This one knows and documents them; the other one reads
+  // them, with parse_beside().
+  template <typename Other>
+  Schema& beside(const Schema<Other>& other) {
+    for (const KeyReference& key : other.reference()) {
+      specs_.push_back({key.key, false});
+      readers_.push_back([](const Node&, T&, const std::string&, Errors&) {});
+      reference_.push_back(key);
+    }
+    return *this;
+  }
   // Texts that are public although other schemas have secret keys of these names.
   Schema& shows(std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) expose(key, Exposure::shown);
@@ -198,23 +225,11 @@ class Schema {
   }
 
   T parse(const Node& node, const std::string& path, Errors& errors) const {
-    T out{};
-    if (place_) place_(out, node);
-    const std::size_t before = errors.size();
-    const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, [&](std::size_t i, const Node& value) {
-      const Exposure exposure = reference_[i].exposure;
-      if (exposure == Exposure::shown || exposure == Exposure::origin) value.expose(exposure);
-      readers_[i](value, out, detail::join_path(path, specs_[i].key), errors);
-      // What a reader of its own has shown of its parts stays shown; a word in the place of a mapping is somebody's
-      // slip.
-      if (exposure == Exposure::withheld || (value.is_scalar() && !reference_[i].inner.empty()))
-        value.expose_rest(Exposure::withheld);
-    });
-    if (is_mapping && errors.size() == before)
-      for (const auto& rule : rules_)
-        rule(out,
-             [&](std::string_view key, std::string_view what) { detail::complain_at(node, path, errors, key, what); });
-    return out;
+    return parse(node, detail::OtherKeys::mistakes, path, errors);
+  }
+  // Its own keys of a mapping whose other keys a schema reads that has this one beside it.
+  T parse_beside(const Node& node, const std::string& path, Errors& errors) const {
+    return parse(node, detail::OtherKeys::left_alone, path, errors);
   }
 
   const std::string& name() const { return name_; }
@@ -227,6 +242,27 @@ class Schema {
   template <typename F>
   static constexpr bool kIsNumber = std::is_arithmetic_v<F> || std::is_same_v<F, base::Millis>;
 
+  T parse(const Node& node, detail::OtherKeys others, const std::string& path, Errors& errors) const {
+    T out{};
+    if (place_) place_(out, node);
+    const std::size_t before = errors.size();
+    const auto read_value = [&](std::size_t i, const Node& value) {
+      const Exposure exposure = reference_[i].exposure;
+      if (exposure == Exposure::shown || exposure == Exposure::origin) value.expose(exposure);
+      readers_[i](value, out, detail::join_path(path, specs_[i].key), errors);
+      // What a reader of its own has shown of its parts stays shown; a word in the place of a mapping is somebody's
+      // slip.
+      if (exposure == Exposure::withheld || (value.is_scalar() && !reference_[i].inner.empty()))
+        value.expose_rest(Exposure::withheld);
+    };
+    const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, read_value, others);
+    if (is_mapping && errors.size() == before)
+      for (const auto& rule : rules_)
+        rule(out,
+             [&](std::string_view key, std::string_view what) { detail::complain_at(node, path, errors, key, what); });
+    return out;
+  }
+
   template <typename F>
   static Reader scalar_reader(F T::*member) {
     return [member](const Node& node, T& t, const std::string& path, Errors& errors) {
@@ -237,7 +273,7 @@ class Schema {
       else errors.add(node.mark(), path, why);
     };
   }
-  Schema& add(const char* key, const char* help, std::string fallback, bool is_required, Reader reader,
+  Schema& add(const std::string& key, const std::string& help, std::string fallback, bool is_required, Reader reader,
               Exposure exposure, std::vector<KeyReference> inner = {}) {
     specs_.push_back({key, is_required});
     readers_.push_back(std::move(reader));

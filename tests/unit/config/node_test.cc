@@ -162,3 +162,11 @@ TEST_CASE("a node as one line of text parses to the same node again") {
     CHECK(config::flow_text(parse(flow)) == flow);
   }
 }
+
+TEST_CASE("mistakes are shortened to their first lines and a number") {
+  CHECK(config::first_lines("", 2) == "");
+  CHECK(config::first_lines("a\nb\n", 2) == "a\nb\n");
+  CHECK(config::first_lines("a\nb", 2) == "a\nb");
+  CHECK(config::first_lines("a\nb\nc\n", 2) == "a\nb\nand 1 more mistake\n");
+  CHECK(config::first_lines("a\nb\nc\nd", 2) == "a\nb\nand 2 more mistakes\n");
+}

@@ -230,3 +230,56 @@ TEST_CASE("a schema may have the keys and the rules of another one as its own") 
   REQUIRE(probe_schema().reference().size() == 4);
   CHECK(probe_schema().reference()[1].fallback == "true");
 }
+
+TEST_CASE("two schemas read one mapping, and a key of neither is one mistake") {
+  struct Common {
+    base::Millis interval{5000};
+    int port = 0;
+    config::Node place;
+  };
+  struct Own {
+    std::string host;
+    std::vector<std::string> items;
+  };
+  const auto common = config::Schema<Common>("common")
+                          .optional("interval", &Common::interval, "How often.")
+                          .required("port", &Common::port, "Port.")
+                          .place(&Common::place)
+                          .check([](const Common& c, const config::Complain& complain) {
+                            if (c.port > 65535) complain("port", "must be at most 65535");
+                          });
+  const auto own = config::Schema<Own>("own")
+                       .required("host", &Own::host, "Where.")
+                       .beside(common)
+                       .items("lists", "Lists that others read.", [](Own& o, const config::Node& item, std::size_t at) {
+                         o.items.push_back(std::to_string(at) + item.scalar());
+                       });
+  struct Row {
+    const char *text, *mistakes;
+  };
+  for (const Row& row : {
+           Row{"{host: a, port: 1, interval: 2s, lists: [x, y]}", ""},
+           Row{"{host: a, port: 1, intervall: 2s}", "f:1:20: p.intervall: unknown key; did you mean 'interval'?\n"},
+           Row{"{host: a}", "f:1:1: p: the required key 'port' is missing\n"},
+           Row{"{port: 1}", "f:1:1: p: the required key 'host' is missing\n"},
+           Row{"{host: a, port: 70000}", "f:1:17: p.port: must be at most 65535\n"},
+           Row{"{host: a, port: x}", "f:1:17: p.port: expected a whole number, got 'x'\n"},
+           Row{"{host: a, port: 1, lists: x}", "f:1:27: p.lists: expected a list, got a string\n"},
+       }) {
+    CAPTURE(row.text);
+    config::Errors errors;
+    const config::Node node = config::Node::parse(row.text, "f", errors);
+    const Own o = own.parse(node, "p", errors);
+    const Common c = common.parse_beside(node, "p", errors);
+    CHECK(errors.text() == row.mistakes);
+    if (!errors.empty()) continue;
+    CHECK(o.host == "a");
+    CHECK(o.items == std::vector<std::string>{"0x", "1y"});
+    CHECK(c.interval == base::Millis{2000});
+    CHECK(c.place.mark().line == 1);
+  }
+  REQUIRE(own.reference().size() == 4);
+  CHECK(own.reference()[1].fallback == "5s");
+  CHECK(own.reference()[2].required);
+  CHECK(own.reference()[3].fallback == "[]");
+}
