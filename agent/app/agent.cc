@@ -433,8 +433,10 @@ void Agent::publish() {
   next->state_trouble = state_trouble_;
   next->store_troubles = store_watch_.troubles();
   next->heartbeat_token_file = config_.heartbeat_token_file;
-  for (const DiscoveryStatus& each : discoveries_.statuses())
-    if (!each.file.error.empty()) next->config.broken_target_files.push_back(each.file.error);
+  for (const SourceStatus& each : discoveries_.statuses())
+    if (!each.error.empty())
+      next->config.broken_sources.push_back(
+          {config::first_lines(each.error, config::Errors::kShown), each.failing_since});
   const base::Instant drawn = loop_.now();
   good_until_ = drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare);
   slot_.store(std::move(next), good_until_);
@@ -452,7 +454,7 @@ SnapshotFacts Agent::facts() const {
                       {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
   facts.load = schedule_->load();
-  facts.discoveries = discoveries_.statuses();
+  facts.sources = discoveries_.statuses();
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);

@@ -118,7 +118,7 @@ class Agent final {
   ServiceView service_view_{health_table_, loop_, schedule_};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   ProbeEndpoint probe_endpoint_{probe_context_};
-  Discoveries discoveries_{loop_, folders_, [this] { rediscover(); }};
+  Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};
 
   // Little state of its own: what pages say about the configuration, and until when the last snapshot is good.
   base::WallTime started_;

@@ -8,13 +8,12 @@
 #include "app/loaded_config.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "config/reference.h"
-#include "discover/target.h"
+#include "discover/registry.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "net/resolver.h"
@@ -47,25 +46,20 @@ bool loaded_well(const std::string& file, LoadedConfig& out) {
   return false;
 }
 
-// Of a list of targets, of which a page shows only the first ones.
-std::string all_mistakes(const discover::FileStatus& list) {
-  config::Errors errors;
-  if (const auto text = base::read_file(list.path)) (void)discover::parse_targets(*text, list.path, errors);
-  return errors.empty() ? list.error : errors.text();
-}
-
 // What the lists of targets say now, as the agent would probe it. The errors of the lists, a line each.
 std::string add_discovered(LoadedConfig& loaded) {
   base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // what is wrong is returned
   loop::EventLoop loop;
   os::FolderWatch folders(loop);
-  Discoveries discoveries(loop, folders, [] {});
+  net::AresResolver resolver(loop);
+  http::CurlHttpClient http(loop, resolver);
+  Discoveries discoveries({loop, folders, http, resolver}, [] {});
   discoveries.replace(std::move(loaded.discoveries), loaded.probes);
   std::string errors;
   const auto add = [&](const std::string& text) { errors += text + (text.ends_with('\n') ? "" : "\n"); };
   for (probe::Spec& spec : discoveries.specs(loaded.modules, add)) loaded.probes.push_back(std::move(spec));
-  for (const DiscoveryStatus& each : discoveries.statuses())
-    if (!each.of_target && !each.file.error.empty()) add(all_mistakes(each.file));
+  for (const SourceStatus& each : discoveries.statuses())
+    if (!each.of_target && !each.error.empty()) add(each.error);
   return errors;
 }
 
@@ -146,11 +140,13 @@ int check_rules(const std::vector<std::string>& files, const std::string& config
 
 int print_reference() {
   std::vector<config::ReferenceSection> sections{
-      {"fettle.yml", "The agent's configuration file.", config::agent_config_reference()}};
+      {"fettle.yml", "The agent's configuration file.", config::agent_config_reference(targets_keys())}};
   const auto add = [&](std::string_view kind, std::string_view name, std::string_view summary, std::string_view example,
                        std::vector<config::KeyReference> keys) {
     sections.push_back({fmt::format("{} {}", kind, name), std::string(summary), std::move(keys), std::string(example)});
   };
+  for (const discover::Type* type : discover::types())
+    add("targets", type->key, type->summary, type->example, type->reference());
   for (const probe::Type* type : probe::types())
     add("probe type", type->name, type->summary, type->example, type->reference());
   for (const recover::ActionType* type : recover::action_types())

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -14,19 +15,29 @@ namespace app {
 void Discoveries::replace(std::vector<Discovery> discoveries, const std::vector<probe::Spec>& configured) {
   configured_.clear();
   for (const probe::Spec& spec : configured) configured_.emplace(spec.service, spec.name);
-  sources_.clear();
-  for (Discovery& each : discoveries)
-    sources_.push_back({std::move(each.probe), std::make_unique<discover::FileSd>(std::move(each.files), scheduler_,
-                                                                                  folders_, [this] { changed_(); })});
+  std::vector<Running> before = std::exchange(running_, {});
+  for (Discovery& each : discoveries) {
+    const auto same = std::find_if(before.begin(), before.end(), [&](const Running& old) {
+      return old.source != nullptr && old.identity == each.source.identity;
+    });
+    std::unique_ptr<discover::Source> source;
+    if (same != before.end()) {
+      source = std::move(same->source);
+      source->refresh();
+    } else {
+      source = each.source.settings->make(context_, [this] { changed_(); });
+    }
+    running_.push_back({std::move(each.probe), std::move(each.source.identity), std::move(source)});
+  }
 }
 
 std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& modules, const OnRefused& refused) {
   std::vector<probe::Spec> specs;
   std::set<std::pair<std::string, std::string>> taken = configured_;
-  std::map<std::string, Refused> found;
-  for (const Source& source : sources_) {
-    for (const discover::Target& target : source.files->targets()) {
-      auto spec = source.probe.spec(target.address, target.labels, modules);
+  std::map<std::pair<std::string, std::string>, Refused> found;
+  const auto add_list = [&](const probe::ProbeTemplate& probe, const discover::TargetList& list) {
+    for (const discover::Target& target : list.targets) {
+      auto spec = probe.spec(list.name, target.address, target.labels, modules);
       std::string why = spec ? "" : spec.error().text;
       if (spec && !taken.emplace(spec->service, spec->name).second)
         why = base::foreign_text("target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
@@ -39,29 +50,39 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
         continue;
       }
       if (refused) refused(why);
-      if (Refused& of = found[std::string(target.labels.get("__meta_filepath"))]; of.targets++ == 0)
-        of.why = std::move(why);
+      if (Refused& of = found[{probe.service(), list.name}]; of.targets++ == 0) of.why = std::move(why);
     }
-  }
-  for (auto& [file, of] : found) {
-    if (of.targets == 2) of.why += " (1 more target of this file is not probed)";
-    if (of.targets > 2) of.why += fmt::format(" ({} more targets of this file are not probed)", of.targets - 1);
-    const auto known = refused_.find(file);
+  };
+  for (const Running& each : running_)
+    for (const discover::TargetList* list : each.source->lists()) add_list(each.probe, *list);
+  for (auto& [key, of] : found) {
+    if (of.targets == 2) of.why += " (1 more target of this source is not probed)";
+    if (of.targets > 2) of.why += fmt::format(" ({} more targets of this source are not probed)", of.targets - 1);
+    const auto known = refused_.find(key);
     if (known == refused_.end() || known->second.why != of.why)
-      base::log::warn("a target is not probed", {{"file", file}, {"why", of.why}});
+      base::log::warn("a target is not probed", {{"service", key.first}, {"source", key.second}, {"why", of.why}});
   }
   refused_ = std::move(found);
   return specs;
 }
 
-std::vector<DiscoveryStatus> Discoveries::statuses() const {
-  std::vector<DiscoveryStatus> all;
-  for (const Source& source : sources_) {
-    for (discover::FileStatus& file : source.files->files()) {
-      const auto found = refused_.find(file.path);
-      const bool of_target = file.error.empty() && found != refused_.end();
-      if (of_target) file.error = found->second.why;
-      all.push_back({source.probe.service(), std::move(file), of_target});
+std::vector<SourceStatus> Discoveries::statuses() const {
+  std::vector<SourceStatus> all;
+  std::map<std::pair<std::string, std::string>, std::size_t> known;
+  for (const Running& each : running_) {
+    for (const discover::TargetList* list : each.source->lists()) {
+      const std::pair key{each.probe.service(), list->name};
+      const auto [at, is_new] = known.emplace(key, all.size());
+      if (!is_new) {  // several templates for the targets of one list
+        all[at->second].targets += list->targets.size();
+        continue;
+      }
+      SourceStatus& status = all.emplace_back(SourceStatus{key.first, key.second, list->targets.size(), list->error});
+      status.refreshed = list->refreshed;
+      status.failing_since = list->failing_since;
+      const auto found = refused_.find(key);
+      status.of_target = status.error.empty() && found != refused_.end();
+      if (status.of_target) status.error = found->second.why;
     }
   }
   return all;

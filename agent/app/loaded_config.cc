@@ -13,6 +13,7 @@
 #include "base/edit_distance.h"
 #include "base/file.h"
 #include "config/redact.h"
+#include "discover/registry.h"
 
 namespace app {
 namespace {
@@ -74,7 +75,29 @@ void warn_of_unknown_alerts(const LoadedConfig& loaded, const std::vector<config
     }
 }
 
+Discovery parse_discovery(const std::string& name, const config::Service& service, const config::TargetsEntry& entry,
+                          const std::string& file, const config::Global& global, config::Errors& errors) {
+  const std::string path = fmt::format("services.{}.{}[{}]", name, entry.key, entry.at);
+  const discover::Owner owner{name, std::filesystem::absolute(file).parent_path().string()};
+  discover::Entry source = discover::parse_entry(*discover::find_type(entry.key), entry.node, path, owner, errors);
+  config::TargetTemplate own;  // without a mapping the source has complained
+  if (entry.node.is_mapping()) own = config::target_template_schema().parse_beside(entry.node, path, errors);
+  Discovery discovery{std::move(source), probe::ProbeTemplate(name, service, global, own, path, errors)};
+  // Each target makes a configuration of its own of it; this one is read only to be shown.
+  if (const probe::Type* type = discovery.probe.type()) config::expose_as(own.probe, type->reference());
+  return discovery;
+}
+
 }  // namespace
+
+const std::vector<config::TargetsKey>& targets_keys() {
+  static const std::vector<config::TargetsKey> all = [] {
+    std::vector<config::TargetsKey> keys;
+    for (const discover::Type* type : discover::types()) keys.push_back({type->key, type->summary});
+    return keys;
+  }();
+  return all;
+}
 
 promql::Compat compat_of(const config::AgentConfig& config) {
   return config.promql_compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
@@ -92,23 +115,14 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
 
 LoadedConfig load(const std::string& file, config::Errors& errors) {
   LoadedConfig loaded;
-  loaded.config = config::load_agent_config(file, errors);
+  loaded.config = config::load_agent_config(file, errors, targets_keys());
   fill_in(loaded.config.global);
   loaded.limits = probe::parse_limits(loaded.config.global.probes_at_once, half_of_open_files(), errors);
   for (const auto& [name, service] : loaded.config.services) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
       loaded.probes.push_back(std::move(spec));
-    std::size_t at = 0;
-    for (const config::FileSd& sd : service.file_sd_configs) {
-      const std::string path = fmt::format("services.{}.file_sd_configs[{}]", name, at++);
-      Discovery discovery{{{}, sd.refresh_interval},
-                          probe::ProbeTemplate(name, service, loaded.config.global, sd, path, errors)};
-      // Each target makes a configuration of its own of it; this one is read only to be shown.
-      if (const probe::Type* type = discovery.probe.type()) config::expose_as(sd.probe, type->reference());
-      for (const std::string& pattern : sd.files)
-        discovery.files.patterns.push_back((std::filesystem::absolute(file).parent_path() / pattern).string());
-      loaded.discoveries.push_back(std::move(discovery));
-    }
+    for (const config::TargetsEntry& entry : service.targets)
+      loaded.discoveries.push_back(parse_discovery(name, service, entry, file, loaded.config.global, errors));
     if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));

@@ -33,6 +33,9 @@ struct LoadedConfig {
   std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each
 };
 
+// The keys of a service under which targets may be listed.
+const std::vector<config::TargetsKey>& targets_keys();
+
 promql::Compat compat_of(const config::AgentConfig& config);
 // Of rules and of the API alike.
 promql::EngineOptions engine_options(const AgentOptions& options, const config::AgentConfig& config);

@@ -52,9 +52,10 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
                       std::move(groups),
                       {},
                       {}};
-  for (const Discovery& discovery : loaded.discoveries)
-    for (const std::string& pattern : discovery.files.patterns)
-      facts.discoveries.push_back({discovery.probe.service(), {pattern, 0, ""}});
+  for (const Discovery& discovery : loaded.discoveries) {
+    SourceStatus& status = facts.sources.emplace_back(SourceStatus{discovery.probe.service(), ""});
+    status.refreshed = base::WallTime{};
+  }
   return metric_families(facts);
 }
 

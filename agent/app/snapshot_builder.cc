@@ -71,6 +71,21 @@ void add_plan(Families& families, const recover::PlanStatus& plan) {
                labels, plan.attempts_left);
 }
 
+void add_source(Families& families, const SourceStatus& source) {
+  const model::Labels labels{{"service", source.service}, {"source", source.name}};
+  families.add("fettle_sd_targets", "Targets of a source that count: of its last good answer.", labels,
+               static_cast<double>(source.targets));
+  families.add(
+      "fettle_sd_last_refresh_successful",
+      "1 if what a source of targets says now is what counts, 0 if it cannot be asked or has mistakes, and what "
+      "it said before goes on.",
+      labels, source.error.empty() ? 1 : 0);
+  if (source.refreshed)
+    families.add("fettle_sd_last_refresh_success_timestamp_seconds",
+                 "When a source of targets last gave a good answer, in seconds since the epoch.", labels,
+                 base::seconds(*source.refreshed));
+}
+
 }  // namespace
 
 namespace {
@@ -187,15 +202,7 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
         "fettle_notifications_waiting",
         "Messages that a receiver has not taken yet; of an Alertmanager receiver, alerts at each of its targets.",
         model::Labels{{"receiver", each.name}}, static_cast<double>(each.waiting));
-  for (const DiscoveryStatus& each : facts.discoveries) {
-    const model::Labels labels{{"service", each.service}, {"filename", each.file.path}};
-    families.add("fettle_sd_file_targets", "Targets of a file_sd file that count: of its last good content.", labels,
-                 static_cast<double>(each.file.targets));
-    families.add("fettle_sd_file_read_successful",
-                 "1 if what stands in a file_sd file now is what counts, 0 if it has mistakes and keeps its last good "
-                 "content.",
-                 labels, each.file.error.empty() ? 1 : 0);
-  }
+  for (const SourceStatus& source : facts.sources) add_source(families, source);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];

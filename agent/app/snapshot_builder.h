@@ -26,7 +26,7 @@ struct SnapshotFacts {
   std::vector<model::Alert> alerts;
   std::map<std::string, std::string> maintenance{};  // comment by service
   probe::Load load{};
-  std::vector<DiscoveryStatus> discoveries{};
+  std::vector<SourceStatus> sources{};
   int node_actions_left = 0;
   base::Instant now{};  // both clocks at once
   base::WallTime wall_now{};

@@ -149,58 +149,20 @@ void read_healthy_when(const Node& node, Service& service, const std::string& pa
 }
 
 void check_healthy_when(const Service& service, const Complain& complain) {
-  if (!service.file_sd_configs.empty()) return;  // nobody knows how many there will be
+  if (!service.targets.empty()) return;  // nobody knows how many there will be
   if (service.healthy_probes > std::max<std::size_t>(1, service.probes.size()))
     complain("healthy_when", fmt::format("asks for {} probes that are up, but the service has {}",
                                          service.healthy_probes, service.probes.size()));
 }
 
-bool is_sd_file(const std::string& pattern) {
-  const std::string extension = std::filesystem::path(pattern).extension().string();
-  return extension == ".json" || extension == ".yml" || extension == ".yaml";
-}
-
-const Schema<FileSd>& file_sd_schema() {
-  static const auto s =
-      Schema<FileSd>("file_sd_configs")
-          .required("files", &FileSd::files,
-                    "Files in Prometheus' file_sd format, .json, .yml or .yaml; shell patterns, relative to this "
-                    "file's folder. Read again when they change; one with mistakes keeps what it said before.")
-          .optional("refresh_interval", &FileSd::refresh_interval,
-                    "Look at the files this often besides, for changes that the kernel does not tell.")
-          .optional(
-              "probe", &FileSd::probe,
-              "A probe as under probes, without what the target says: {type: tcp}. ${target} and ${LABEL} stand "
-              "for the target and its labels, as a part of a value that changes nothing around it. Labels of a target "
-              "change it: __scrape_interval__ (1s to 1h), __scrape_timeout__, __scheme__, __metrics_path__, "
-              "__param_module (a module of the blackbox file, of the template's type if that names one), "
-              "__param_hostname, __probe_name, __probe_interval, __probe_timeout, __probe_valid_status_codes, and "
-              "what allow_labels names. The others are stamped on its metrics, with target.")
-          .optional(
-              "allow_labels", &FileSd::allow_labels,
-              "Further keys of the probe that a target's label __probe_KEY may set: for files whose writers may "
-              "decide that. Programs, files, sockets, proxies, TLS and credentials are never set by a label; `module` "
-              "lets __param_module name a module that has some of these.")
-          .place(&FileSd::place)
-          .check([](const FileSd& sd, const Complain& complain) {
-            if (sd.files.empty()) complain("files", "must name a file or a pattern");
-            for (const std::string& pattern : sd.files)
-              if (!is_sd_file(pattern)) complain("files", "must end in .json, .yml or .yaml");
-            if (sd.refresh_interval < base::Millis{1000}) complain("refresh_interval", "must be at least 1s");
-          });
-  return s;
-}
-
-const Schema<Service>& service_schema() {
-  static const auto s =
+Schema<Service> service_schema(TargetsKeys targets_keys) {
+  auto s =
       Schema<Service>("service")
           .optional("unit", &Service::unit, "The systemd unit that runs the service.")
           .optional("labels", &Service::labels, "Labels of the service, shown on pages and in fettle_service_up.")
           .optional("depends_on", &Service::depends_on,
                     "Services of this file that must be healthy before this one is recovered.")
           .optional("probes", &Service::probes, "What is checked, and how; see the probe types.")
-          .list("file_sd_configs", &Service::file_sd_configs, file_sd_schema(),
-                "More probes, one for each target that these files list, as in Prometheus.")
           .custom("healthy_when",
                   "How many of the probes must be up for the service to be up: all, any, or a number of them.", "all",
                   read_healthy_when)
@@ -211,29 +173,33 @@ const Schema<Service>& service_schema() {
               "Whether the recovery of this service may reboot the node; without it the action reboot is a mistake.")
           .place(&Service::place)
           .check(check_healthy_when);
+  for (const TargetsKey& known : targets_keys)
+    s.items(std::string(known.key), std::string(known.help),
+            [key = std::string(known.key)](Service& service, const Node& item, std::size_t at) {
+              service.targets.push_back({key, at, item});
+            });
   return s;
 }
 
-const Schema<Draft>& agent_schema() {
-  static const auto s =
-      Schema<Draft>("fettle.yml")
-          .optional("global", &Draft::global, global_schema(), "What holds for everything.")
-          .optional("rule_files", &Draft::rule_files,
-                    "Prometheus rule files; shell patterns, relative to this file's folder.")
-          .custom("promql_compat", "Whose PromQL: 3 (Prometheus 3: ranges open on the left) or 2 (closed).", "3",
-                  [](const Node& node, Draft& d, const std::string& path, Errors& errors) {
-                    std::string why;
-                    if (read(node, d.promql_compat, why) && d.promql_compat != 2 && d.promql_compat != 3)
-                      why = expected("2 or 3", node);
-                    if (!why.empty()) errors.add(node.mark(), path, why);
-                  })
-          .optional("storage", &Draft::storage, storage_schema(), "The samples in memory.")
-          .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
-          .optional("blackbox", &Draft::blackbox, blackbox_schema(),
-                    "GET /probe?module=&target=, as the blackbox exporter answers it.")
-          .named("services", &Draft::services, service_schema(), "The services of this node, by name.")
-          .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.");
-  return s;
+// `service` lives longer than it.
+Schema<Draft> agent_schema(const Schema<Service>& service) {
+  return Schema<Draft>("fettle.yml")
+      .optional("global", &Draft::global, global_schema(), "What holds for everything.")
+      .optional("rule_files", &Draft::rule_files,
+                "Prometheus rule files; shell patterns, relative to this file's folder.")
+      .custom("promql_compat", "Whose PromQL: 3 (Prometheus 3: ranges open on the left) or 2 (closed).", "3",
+              [](const Node& node, Draft& d, const std::string& path, Errors& errors) {
+                std::string why;
+                if (read(node, d.promql_compat, why) && d.promql_compat != 2 && d.promql_compat != 3)
+                  why = expected("2 or 3", node);
+                if (!why.empty()) errors.add(node.mark(), path, why);
+              })
+      .optional("storage", &Draft::storage, storage_schema(), "The samples in memory.")
+      .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
+      .optional("blackbox", &Draft::blackbox, blackbox_schema(),
+                "GET /probe?module=&target=, as the blackbox exporter answers it.")
+      .named("services", &Draft::services, service, "The services of this node, by name.")
+      .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.");
 }
 
 bool is_service_name(std::string_view name) {
@@ -336,7 +302,8 @@ std::string token_file(const Heartbeat& heartbeat, const std::string& file, Erro
 
 }  // namespace
 
-AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors) {
+AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors,
+                               TargetsKeys targets_keys) {
   AgentConfig out;
   const std::size_t before = errors.size();
   const Node root = out.root = Node::parse(text, file, errors);
@@ -344,7 +311,8 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
     if (errors.size() == before) errors.add({file, 0, 0}, "", "the file is empty: name at least one service to watch");
     return out;
   }
-  Draft draft = agent_schema().parse(root, "", errors);
+  const Schema<Service> service = service_schema(targets_keys);
+  Draft draft = agent_schema(service).parse(root, "", errors);
   check_service_names(root.find("services"), errors);
   Dependencies(draft, errors).check();
   out.heartbeat_token_file = token_file(draft.heartbeat, file, errors);
@@ -359,13 +327,16 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   return out;
 }
 
-AgentConfig load_agent_config(const std::string& path, Errors& errors) {
+AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKeys targets_keys) {
   const auto text = base::read_file(path);
-  if (text) return parse_agent_config(*text, path, errors);
+  if (text) return parse_agent_config(*text, path, errors, targets_keys);
   errors.add({}, "", text.error().text);
   return {};
 }
 
-std::vector<KeyReference> agent_config_reference() { return agent_schema().reference(); }
+std::vector<KeyReference> agent_config_reference(TargetsKeys targets_keys) {
+  const Schema<Service> service = service_schema(targets_keys);
+  return agent_schema(service).reference();
+}
 
 }  // namespace config

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,21 +54,24 @@ struct Blackbox {
   Node place;
 };
 
-// Probes for the targets that Prometheus' file_sd files list.
-struct FileSd {
-  std::vector<std::string> files;  // patterns, relative to the configuration file's folder
-  base::Millis refresh_interval{300'000};
-  Node probe;                             // the template, for probe::ProbeTemplate
-  std::vector<std::string> allow_labels;  // keys of it that a target's label __probe_KEY may set beside the harmless
-  Node place;
+// An entry of a service's list of targets, for the source that the key names and for config::target_template_schema().
+struct TargetsEntry {
+  std::string key;     // file_sd_configs
+  std::size_t at = 0;  // its place under the key
+  Node node;
 };
+// A key that such lists may have; discover knows which there are.
+struct TargetsKey {
+  std::string_view key, help;
+};
+using TargetsKeys = std::span<const TargetsKey>;
 
 struct Service {
   std::string unit;  // systemd unit; "": not under systemd
   model::Labels labels;
   std::vector<std::string> depends_on;  // names of other services; checked: known, no circle
   std::vector<Node> probes;             // for probe::parse_probe
-  std::vector<FileSd> file_sd_configs;
+  std::vector<TargetsEntry> targets;
   std::size_t healthy_probes = 0;  // that must be up for the service to be up; 0: all
   Node traffic;                    // null if absent
   Node recovery;                   // for recover::parse_plan; null if absent
@@ -88,10 +93,11 @@ struct AgentConfig {
 };
 
 // Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.
-AgentConfig load_agent_config(const std::string& path, Errors& errors);
-AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors);
+AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKeys targets_keys = {});
+AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors,
+                               TargetsKeys targets_keys = {});
 
 // Keys of the file with their help, for the generated reference.
-std::vector<struct KeyReference> agent_config_reference();
+std::vector<struct KeyReference> agent_config_reference(TargetsKeys targets_keys = {});
 
 }  // namespace config

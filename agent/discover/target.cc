@@ -6,26 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "config/schema.h"
-
 namespace discover {
 namespace {
-
-struct Group {
-  std::vector<std::string> targets;
-  model::Labels labels;
-};
-
-const config::Schema<Group>& group_schema() {
-  static const auto schema = config::Schema<Group>("file_sd")
-                                 .required("targets", &Group::targets, "What to probe: HOST:PORT, a URL, a path.")
-                                 .optional("labels", &Group::labels, "Labels of all of them.")
-                                 .check([](const Group& group, const config::Complain& complain) {
-                                   for (const std::string& target : group.targets)
-                                     if (target.empty()) complain("targets", "has an empty one");
-                                 });
-  return schema;
-}
 
 // The number of an escape \uXXXX at `at`, or 0.
 unsigned unit_at(std::string_view text, std::size_t at) {
@@ -56,7 +38,18 @@ std::string with_whole_characters(std::string_view json) {
 
 }  // namespace
 
+config::Schema<TargetGroup> target_group_schema(const char* name) {
+  return config::Schema<TargetGroup>(name)
+      .required("targets", &TargetGroup::targets, "What to probe: HOST:PORT, a URL, a path.")
+      .optional("labels", &TargetGroup::labels, "Labels of all of them.")
+      .check([](const TargetGroup& group, const config::Complain& complain) {
+        for (const std::string& target : group.targets)
+          if (target.empty()) complain("targets", "has an empty one");
+      });
+}
+
 std::vector<Target> parse_targets(std::string_view text, const std::string& file, config::Errors& errors) {
+  static const config::Schema<TargetGroup> schema = target_group_schema("file_sd");
   std::vector<Target> all;
   const config::Node root = file.ends_with(".json") ? config::Node::parse(with_whole_characters(text), file, errors)
                                                     : config::Node::parse(text, file, errors);
@@ -70,7 +63,7 @@ std::vector<Target> parse_targets(std::string_view text, const std::string& file
   }
   std::size_t at = 0, bytes = 0;
   for (const config::Node& item : root.items()) {
-    const Group group = group_schema().parse(item, "[" + std::to_string(at++) + "]", errors);
+    const TargetGroup group = schema.parse(item, "[" + std::to_string(at++) + "]", errors);
     const model::Labels labels = group.labels.with("__meta_filepath", file);
     std::size_t of_labels = 0;
     for (const model::Label label : labels) of_labels += label.name.size() + label.value.size();

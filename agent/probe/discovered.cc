@@ -208,19 +208,19 @@ std::string_view key_of(std::string_view entry) {
 }  // namespace
 
 ProbeTemplate::ProbeTemplate(std::string service, const config::Service& settings, const config::Global& global,
-                             const config::FileSd& sd, const std::string& path, Errors& errors)
+                             const config::TargetTemplate& own, const std::string& path, Errors& errors)
     : service_(std::move(service)),
       unit_(settings.unit),
       healthy_probes_(settings.healthy_probes),
       global_(global),
-      probe_(sd.probe) {
+      probe_(own.probe) {
   const std::string probe_path = path + ".probe";
   if (!probe_.is_mapping())
     errors.add(probe_.mark(), probe_path, "required: a probe without what the target says, such as {type: tcp}");
   if (!probe_.is_mapping()) return;
-  Spec own;
-  parse_common(probe_, probe_path, global_, errors, own);
-  interval_ = own.interval;
+  Spec common;
+  parse_common(probe_, probe_path, global_, errors, common);
+  interval_ = common.interval;
   add_variables(probe_, variables_);
   const Node named_type = probe_.find("type");
   if (!named_type.is_null()) (void)read_type(probe_, probe_path, errors);
@@ -233,7 +233,7 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
       errors.add(value.items().front().mark(), probe_path + "." + key.scalar() + "[0]",
                  "a target cannot name the program; write its path, and ${target} among its arguments");
   }
-  for (const std::string& entry : sd.allow_labels) {
+  for (const std::string& entry : own.allow_labels) {
     const std::string key(key_of(entry));
     if (key == kModule) {
       allowed_.insert(key);
@@ -241,11 +241,11 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
     }
     const config::KeyReference* known = find_key(type(), key);
     if (known == nullptr)
-      errors.add(sd.place.find("allow_labels").mark(), path + ".allow_labels",
+      errors.add(own.place.find("allow_labels").mark(), path + ".allow_labels",
                  fmt::format("there is no key {} in a probe {}", key,
                              type() ? fmt::format("of type {}", type()->name) : "without a type"));
     else if (known->reach < Reach::listed)
-      errors.add(sd.place.find("allow_labels").mark(), path + ".allow_labels",
+      errors.add(own.place.find("allow_labels").mark(), path + ".allow_labels",
                  fmt::format("{} is never set by a label; write it in the probe, with ${{LABEL}} for the part that "
                              "differs",
                              key));
@@ -279,7 +279,7 @@ base::Result<> ProbeTemplate::check_module(const std::string& module, const Blac
     return base::fail(
         base::Kind::invalid,
         fmt::format("{} names a module that sets {}, which only the template may; add allow_labels: "
-                    "[module] beside files, if those who write the targets may decide where that goes, or "
+                    "[module] beside probe, if those who write the targets may decide where that goes, or "
                     "name another module",
                     named("__param_module", module), power));
   return {};
@@ -309,7 +309,7 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
                                                          label.name, key, key));
     if (known->reach == Reach::listed && !allowed_.contains(key))
       return base::fail(base::Kind::invalid,
-                        fmt::format("label {} would set {}; add allow_labels: [{}] beside files, if those who write "
+                        fmt::format("label {} would set {}; add allow_labels: [{}] beside probe, if those who write "
                                     "the targets may decide that, or take the label away",
                                     label.name, key, key));
     auto yaml = whole_value(label.value, known->place);
@@ -319,10 +319,9 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
   return {};
 }
 
-base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::Labels& labels,
-                                       const BlackboxModules& modules) const {
-  const std::string file(labels.get("__meta_filepath"));
-  auto made = made_of(address, labels, modules);
+base::Result<Spec> ProbeTemplate::spec(const std::string& source, const std::string& address,
+                                       const model::Labels& labels, const BlackboxModules& modules) const {
+  auto made = made_of(source, address, labels, modules);
   if (made) return made;
   // Mistakes that a schema found have their place in front already, and are a line each; all else is one line.
   const std::string& text = made.error().text;
@@ -330,11 +329,11 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& address, const model::
   const std::string target = base::foreign_text("target " + base::without_secrets(address), std::string::npos);
   const std::string path = target + ": ";
   const bool placed = why.find(target) != std::string::npos;
-  return base::fail(made.error().kind, placed ? why : (file.empty() ? path : file + ": " + path) + why);
+  return base::fail(made.error().kind, placed ? why : (source.empty() ? path : source + ": " + path) + why);
 }
 
-base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const model::Labels& labels,
-                                          const BlackboxModules& modules) const {
+base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::string& address,
+                                          const model::Labels& labels, const BlackboxModules& modules) const {
   if (const std::string why = config::foreign_complaint(address, Place::text); !why.empty())
     return base::fail(base::Kind::invalid, "the address " + why);
   const std::string module(labels.get(kParamModule)), hostname(labels.get("__param_hostname"));
@@ -393,8 +392,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& address, const mode
 
   Errors errors;
   const std::string path = "target " + base::without_secrets(address);
-  const Node whole =
-      draft.parse(labels.has("__meta_filepath") ? std::string(labels.get("__meta_filepath")) : path, errors);
+  const Node whole = draft.parse(source.empty() ? path : source, errors);
   std::optional<Spec> made;
   if (type) {
     made = parse_probe(whole, path, service_, unit_, global_, errors);

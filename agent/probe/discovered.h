@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "config/agent_config.h"
+#include "config/target_template.h"
 #include "model/labels.h"
 #include "probe/blackbox/blackbox.h"
 #include "probe/spec.h"
@@ -21,22 +22,23 @@ namespace probe {
 
 class ProbeTemplate {
  public:
-  // Mistakes that no target could mend go to `errors`. `sd.probe` is a mapping as under `probes`, without what the
-  // target says; `path` is that of `sd`.
+  // Mistakes that no target could mend go to `errors`. `own.probe` is a mapping as under `probes`, without what the
+  // target says; `path` is that of `own`.
   ProbeTemplate(std::string service, const config::Service& settings, const config::Global& global,
-                const config::FileSd& sd, const std::string& path, config::Errors& errors);
+                const config::TargetTemplate& own, const std::string& path, config::Errors& errors);
 
   // The probe of one target. Its name is NAME@ADDRESS, where NAME is the template's name or type, unless __probe_name
   // says another; its labels are the template's, the target's without those that begin with __, and target="ADDRESS".
-  // Errors: the target or its labels do not fit, with the file, the target, the label and what to do.
-  base::Result<Spec> spec(const std::string& address, const model::Labels& labels,
+  // Errors: the target or its labels do not fit, with `source` (the file, the address of a catalogue), the target, the
+  // label and what to do.
+  base::Result<Spec> spec(const std::string& source, const std::string& address, const model::Labels& labels,
                           const BlackboxModules& modules) const;
   const std::string& service() const { return service_; }
   // As ordinary probes have it; null if a module must be named.
   const Type* type() const;
 
  private:
-  base::Result<Spec> made_of(const std::string& address, const model::Labels& labels,
+  base::Result<Spec> made_of(const std::string& source, const std::string& address, const model::Labels& labels,
                              const BlackboxModules& modules) const;
   base::Result<> check_module(const std::string& module, const BlackboxModules& modules) const;
   base::Result<> write_labels(const model::Labels& labels, const Type* type,

@@ -86,14 +86,20 @@ struct RuleGroupPage {
   std::vector<RulePage> rules;
 };
 
+// Of targets: its last good answer goes on, but for targets that do not fit.
+struct BrokenSource {
+  std::string mistakes;                 // the first ones, a line each
+  std::optional<base::WallTime> since;  // the list as a whole; absent if only targets do not fit
+};
+
 struct ConfigPage {
   std::string file;
   std::string redacted_text;
   base::WallTime loaded{};
   bool last_reload_ok = true;
-  std::string last_reload_error;                   // all mistakes, a line each
-  std::string left_out{};                          // mistakes of parts that were left out at the start, a line each
-  std::vector<std::string> broken_target_files{};  // file_sd files whose last good content goes on: their mistakes
+  std::string last_reload_error;  // all mistakes, a line each
+  std::string left_out{};         // mistakes of parts that were left out at the start, a line each
+  std::vector<BrokenSource> broken_sources{};
 };
 
 struct Snapshot {

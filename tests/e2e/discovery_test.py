@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""file_sd on a running agent: a file of targets makes probes, with its labels on their series; another content changes
-them; one with mistakes changes nothing and says so; without the file they are gone, with stale markers."""
+"""Sources of targets on a running agent: a file of targets makes probes, with its labels on their series; another content
+changes them; one with mistakes changes nothing and says so, also over a reload; without the file they are gone, with stale
+markers. Targets of the configuration itself come and go with a reload."""
 import json
 import os
 import signal
@@ -17,6 +18,16 @@ services:
       - files: [targets/*.json, targets/*.yml]
         refresh_interval: 1h
         probe: {type: tcp, interval: 200ms, timeout: 200ms, labels: {team: shop}}
+"""
+
+STATIC = """
+global: {interval: 1s, timeout: 500ms}
+services:
+  fixed:
+    static_configs:
+      - targets: ['%s']
+        labels: {zone: eu}
+        probe: {type: tcp, interval: 200ms, timeout: 200ms}
 """
 
 
@@ -85,17 +96,21 @@ with lib.folder() as where:
 
         # Mistakes: the last good content goes on, and the log, a metric and the page say so.
         write(where / "targets" / "b.yml", f"- target: ['{one}']\n")
-        lib.wait_for("the metric", lambda: any(line.endswith(" 0") for line in metric("fettle_sd_file_read_successful")))
+        lib.wait_for("the metric", lambda: any(line.endswith(" 0") for line in metric("fettle_sd_last_refresh_successful")))
         assert success(zone="asia")[two][1] == 1
-        assert [line.rsplit(" ", 1)[1] for line in metric("fettle_sd_file_targets{")] == ["1", "1"], metric("fettle_sd")
+        assert [line.rsplit(" ", 1)[1] for line in metric("fettle_sd_targets{")] == ["1", "1"], metric("fettle_sd")
         page = lib.get(agent.url + "/")
-        assert "A file of targets cannot be used" in page and "did you mean &#39;targets&#39;" in page.replace("'", "&#39;"), page
+        assert "A source of targets cannot be used" in page and "did you mean &#39;targets&#39;" in page.replace("'", "&#39;"), page
         assert "did you mean 'targets'" in agent.text(), agent.text()
         done = lib.fettle("check", "config", agent.config)
         assert done.returncode == 1 and "b.yml" in done.stderr and "did you mean 'targets'" in done.stderr, done
+        os.kill(agent.child.pid, signal.SIGHUP)
+        lib.wait_for("the reload", lambda: "the configuration was loaded" in agent.text())
+        assert success(zone="asia")[two][1] == 1 and f"tcp_connect@{two}" in probes(), probes()
+        assert "did you mean" in lib.get(agent.url + "/")
         write(where / "targets" / "b.yml", f"- targets: ['{two}']\n  labels: {{zone: asia}}\n")
         lib.wait_for("the file to be good again", lambda: f"tcp@{two}" in probes())
-        assert "A file of targets cannot be used" not in lib.get(agent.url + "/")
+        assert "A source of targets cannot be used" not in lib.get(agent.url + "/")
 
         # A label that would run something, read a file or lead elsewhere: its target is not probed, the others are.
         pwned = where / "pwned"
@@ -107,8 +122,8 @@ with lib.folder() as where:
         assert f"tcp@{two}" in probes() and not any("steal" in name for name in probes()), probes()
         # Log and page have the first and a number, the check has all.
         checked = lib.fettle("check", "config", agent.config).stderr
-        for said, more in ((agent.text(), "1 more target of this file is not probed"),
-                           (lib.get(agent.url + "/"), "1 more target of this file is not probed"), (checked, "target steal:2")):
+        for said, more in ((agent.text(), "1 more target of this source is not probed"),
+                           (lib.get(agent.url + "/"), "1 more target of this source is not probed"), (checked, "target steal:2")):
             for word in ("b.yml", "target steal:1", "label __probe_type", "which only the template may", more):
                 assert word in said, (word, said)
         assert not pwned.exists()
@@ -118,7 +133,7 @@ with lib.folder() as where:
         # A reload keeps what was discovered.
         runs = runs_of(f"tcp@{one}")
         os.kill(agent.child.pid, signal.SIGHUP)
-        lib.wait_for("the reload", lambda: "the configuration was loaded" in agent.text())
+        lib.wait_for("the reload", lambda: agent.text().count("the configuration was loaded") == 2)
         lib.wait_for("a run after the reload", lambda: runs_of(f"tcp@{one}") > runs)
 
         # Gone: no probe, no series (a stale marker ended them), and the service is unknown again.
@@ -128,6 +143,22 @@ with lib.folder() as where:
         assert success() == {}, success()
         assert agent.service("edge")["health"] == "unknown", agent.service("edge")
         assert metric("fettle_sd_") == [], metric("fettle_sd_")
+
+    (where / "static").mkdir()
+    with lib.Agent(where / "static", STATIC % one) as agent:
+
+        def fixed():
+            return {s["metric"]["probe"]: s["metric"]["zone"] for s in agent.query('probe_success{service="fixed"} == 1')}
+
+        lib.wait_for("the target of the configuration", lambda: fixed() == {f"tcp@{one}": "eu"})
+        said = 'fettle_sd_targets{service="fixed",source="services.fixed.static_configs"} 1'
+        assert said in lib.get(f"{agent.url}/metrics"), lib.get(f"{agent.url}/metrics")
+        write(agent.config, STATIC % f"{two}', 'nowhere:0")
+        os.kill(agent.child.pid, signal.SIGHUP)
+        lib.wait_for("the other target", lambda: fixed() == {f"tcp@{two}": "eu"})
+        done = lib.fettle("check", "config", agent.config)
+        assert done.returncode == 1 and "services.fixed.static_configs" in done.stderr, done
+        assert "target nowhere:0.port: must be between 1 and 65535" in done.stderr, done
     first.close()
     second.close()
-print("file_sd: targets came, changed, broke and went")
+print("targets came, changed, broke and went")

@@ -22,7 +22,7 @@ LEVELS = {
     "encoding": ["base", "model"],
     "templates": ["base", "model", "go", "promql"],
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
-    "discover": ["base", "model", "config", "loop", "os"],
+    "discover": ["base", "model", "config", "loop", "os", "net", "http"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],

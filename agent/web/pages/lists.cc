@@ -128,11 +128,12 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(<div class="notice down" role="alert">{}<div><b>Services, receivers and files with mistakes were left out at )"
         R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
-  for (const std::string& mistakes : snapshot.config.broken_target_files)
-    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A file of targets cannot be used as it )"
-                       R"(is: a target that is refused is left out, and a file that cannot be read goes on with what )"
-                       R"(it said before.</b><pre>{}</pre></div></div>)",
-                       state_badge("down", "Bad targets"), escape(mistakes));
+  for (const BrokenSource& source : snapshot.config.broken_sources)
+    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A source of targets cannot be used as it )"
+                       R"(is{}: a target that is refused is left out, and a source that cannot be read goes on with )"
+                       R"(what it said before.</b><pre>{}</pre></div></div>)",
+                       state_badge("down", "Bad targets"), source.since ? ", " + for_time(*source.since, snapshot) : "",
+                       escape(source.mistakes));
   if (!snapshot.state_trouble.empty())
     out +=
         fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"

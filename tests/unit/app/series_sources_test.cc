@@ -77,7 +77,7 @@ TEST_CASE("targets that are discovered have the metrics of their template's type
   const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge));
   const auto can = [&](const char* selector) { return sources.can_make(*promql::parse_matchers(selector)); };
   CHECK(can(R"(probe_success{service="edge",zone="eu",target="10.0.0.7:80",probe="tcp@10.0.0.7:80"})"));
-  CHECK(can(R"(fettle_sd_file_read_successful{service="edge"})"));
+  CHECK(can(R"(fettle_sd_last_refresh_successful{service="edge"})"));
   CHECK_FALSE(can(R"(probe_http_status_code{service="edge"})"));
   CHECK_FALSE(can(R"(probe_success{service="egde"})"));
 }

@@ -1,33 +1,20 @@
 // file_sd: what a file says, and what counts while files come, change, break and go. Real files, a fake clock, and
 // folders that speak when the test says so; one test with the kernel's own watch.
-#include "discover/file_sd.h"
-
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 
-#include "fakes/fake_loop.h"
+#include "discover/registry.h"
+#include "fakes/probe_world.h"
 #include "fakes/run_until.h"
+#include "fakes/temporary_folder.h"
 #include "loop/event_loop.h"
 
 namespace {
 
 using namespace std::chrono_literals;
-
-class Folder {
- public:
-  Folder() { std::filesystem::create_directories(path_); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ / name; }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
-  void remove(const std::string& name) const { std::filesystem::remove(path_ / name); }
-
- private:
-  std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("fettle-sd-" + std::to_string(::getpid()));
-};
 
 struct FakeFolders final : os::FolderWatcher {
   base::Result<loop::Handle> watch(const std::string& folder, std::function<void()> changed) override {
@@ -59,27 +46,49 @@ std::string parsed(const std::string& text) {
   return errors.empty() ? shown(targets) : errors.text();
 }
 
+std::vector<discover::Target> targets_of(const discover::Source& source) {
+  std::vector<discover::Target> all;
+  for (const discover::TargetList* list : source.lists())
+    all.insert(all.end(), list->targets.begin(), list->targets.end());
+  return all;
+}
+
+std::unique_ptr<const discover::Settings> entry_of(const std::string& text, const std::string& folder) {
+  config::Errors errors;
+  const config::Node entry = config::Node::parse(text, "f", errors);
+  auto settings = discover::file_sd_source.parse(entry, "sd", {"edge", folder}, errors);
+  REQUIRE(errors.text() == "");
+  return settings;
+}
+
 struct Site {
-  explicit Site(const std::vector<std::string>& patterns, base::Millis refresh = 5min) {
-    discover::FileSdSettings settings;
-    for (const std::string& pattern : patterns) settings.patterns.push_back(folder / pattern);
-    settings.refresh_interval = refresh;
-    settings_ = settings;
-  }
+  explicit Site(std::string entry) : entry_(std::move(entry)) {}
   void start() {
-    sd = std::make_unique<discover::FileSd>(settings_, loop, folders, [this] { ++changes; });
+    sd = entry_of(entry_, folder.path())->make({loop, folders, http, resolver}, [this] { ++changes; });
     CHECK(changes == 0);
   }
   void tell() {
     for (const auto& [name, changed] : folders.watched) changed();
     loop.advance(50ms);
   }
-  Folder folder;
+  void remove(const std::string& name) const { std::filesystem::remove(folder / name); }
+  std::string shown() const { return ::shown(targets_of(*sd)); }
+  // Of the only file.
+  const discover::TargetList& list() const {
+    REQUIRE(sd->lists().size() == 1);
+    return *sd->lists()[0];
+  }
+
+  fakes::TemporaryFolder folder;
   fakes::FakeLoop loop;
+  fakes::FakeHttp http{loop};
+  fakes::FakeResolver resolver{loop};
   FakeFolders folders;
-  discover::FileSdSettings settings_;
   int changes = 0;
-  std::unique_ptr<discover::FileSd> sd;
+  std::unique_ptr<discover::Source> sd;
+
+ private:
+  std::string entry_;
 };
 
 }  // namespace
@@ -134,68 +143,77 @@ TEST_CASE("JSON's two halves of a character are one, and half a one is as Go rea
 }
 
 TEST_CASE("a file that is empty from the start is a mistake as well") {
-  Site site({"a.json"});
+  Site site("{files: [a.json]}");
   site.folder.write("a.json", "");
   site.start();
-  REQUIRE(site.sd->files().size() == 1);
-  CHECK(site.sd->files()[0].error == (site.folder / "a.json") + ": is empty; write [] for no targets");
+  CHECK(site.list().error == (site.folder / "a.json") + ": is empty; write [] for no targets");
 }
 
 TEST_CASE("targets come, change and go with their files") {
-  Site site({"*.yml", "more.json"});
+  Site site("{files: ['*.yml', more.json]}");
   site.folder.write("b.yml", "- targets: [b:1, b:2, b:1]\n");
   site.start();
-  CHECK(shown(site.sd->targets()) == "b:1{} b:2{}");
-  REQUIRE(site.sd->targets().size() == 2);
-  CHECK(site.sd->targets()[0].labels.get("__meta_filepath") == site.folder / "b.yml");
+  CHECK(site.shown() == "b:1{} b:2{}");
+  CHECK(site.list().name == site.folder / "b.yml");
+  CHECK(site.list().targets[0].labels.get("__meta_filepath") == site.folder / "b.yml");
   site.folder.write("a.yml", "- targets: [a:1]\n  labels: {zone: eu}\n");
   site.folder.write("more.json", R"([{"targets": ["m:1"]}])");
   site.folder.write("other.json", R"([{"targets": ["o:1"]}])");
   site.tell();
   CHECK(site.changes == 1);
-  CHECK(shown(site.sd->targets()) == R"(a:1{zone="eu"} b:1{} b:2{} m:1{})");
+  CHECK(site.shown() == R"(a:1{zone="eu"} b:1{} b:2{} m:1{})");
   site.tell();
   CHECK(site.changes == 1);  // nothing is new
   site.folder.write("a.yml", "- targets: [a:1]\n  labels: {zone: us}\n");
-  site.folder.remove("b.yml");
+  site.remove("b.yml");
   site.tell();
   CHECK(site.changes == 2);
-  CHECK(shown(site.sd->targets()) == R"(a:1{zone="us"} m:1{})");
+  CHECK(site.shown() == R"(a:1{zone="us"} m:1{})");
 }
 
 TEST_CASE("a file with mistakes keeps what it said before, and says so") {
-  Site site({"a.yml"});
+  Site site("{files: [a.yml]}");
   site.folder.write("a.yml", "- targets: [a:1]\n");
   site.start();
+  const base::WallTime good = site.loop.wall_now();
+  site.loop.advance(1min);
   site.folder.write("a.yml", "- target: [a:2]\n");
   site.tell();
+  const base::WallTime broken = site.loop.wall_now();
   CHECK(site.changes == 1);
-  CHECK(shown(site.sd->targets()) == "a:1{}");
-  REQUIRE(site.sd->files().size() == 1);
-  CHECK(site.sd->files()[0].targets == 1);
+  CHECK(site.list().refreshed == good);
+  CHECK(site.list().failing_since == broken);
+  CHECK(site.shown() == "a:1{}");
+  CHECK(site.list().targets.size() == 1);
   const std::string place = (site.folder / "a.yml") + ":1:3: ";
-  CHECK(site.sd->files()[0].error == place + "[0].target: unknown key; did you mean 'targets'?\n" + place +
-                                         "[0]: the required key 'targets' is missing");
-  site.folder.write("a.yml", "- targets: [a:2]\n");
+  CHECK(site.list().error == place + "[0].target: unknown key; did you mean 'targets'?\n" + place +
+                                 "[0]: the required key 'targets' is missing");
+  site.folder.write("a.yml", "- target: [a:3]\n- {}\n");
   site.tell();
-  CHECK(site.changes == 2);
-  CHECK(shown(site.sd->targets()) == "a:2{}");
-  CHECK(site.sd->files()[0].error.empty());
+  CHECK(site.changes == 2);  // other mistakes
+  CHECK(site.list().failing_since == broken);
+  site.folder.write("a.yml", "- targets: [a:2]\n");
+  site.sd->refresh();
+  CHECK(site.changes == 2);  // who asks, sees
+  CHECK(site.shown() == "a:2{}");
+  CHECK(site.list().refreshed == site.loop.wall_now());
+  CHECK_FALSE(site.list().failing_since);
+  CHECK(site.list().error.empty());
 }
 
 TEST_CASE("a file that was emptied keeps what it said before, until it says []") {
   for (const char* name : {"a.yml", "a.json"}) {
-    Site site({name});
+    Site site("{files: [" + std::string(name) + "]}");
     site.folder.write(name, R"([{"targets": ["a:1"]}])");
     site.start();
     site.folder.write(name, "");
     site.tell();
-    CHECK(shown(site.sd->targets()) == "a:1{}");
-    CHECK(site.sd->files()[0].error == (site.folder / name) + ": is empty; write [] for no targets");
+    CHECK(site.shown() == "a:1{}");
+    CHECK(site.list().error == (site.folder / name) + ": is empty; write [] for no targets");
     site.folder.write(name, "[]");
     site.tell();
-    CHECK(site.sd->targets().empty());
-    CHECK(site.sd->files()[0].error.empty());
+    CHECK(targets_of(*site.sd).empty());
+    CHECK(site.list().error.empty());
   }
 }
 
@@ -222,57 +240,62 @@ TEST_CASE("a file names so many targets with so many labels, and no more") {
   CHECK(mistake(100, labels) == "");
   CHECK(mistake(2'000, labels) == "t.yml:1:3:" + too_much);
 
-  Site site({"a.yml"});
+  Site site("{files: [a.yml]}");
   site.folder.write("a.yml", "- targets: [old:1]\n");
   site.start();
   site.folder.write("a.yml", "- targets: [" + targets(10'001) + "]\n");
   site.tell();
-  CHECK(shown(site.sd->targets()) == "old:1{}");
+  CHECK(site.shown() == "old:1{}");
 }
 
 TEST_CASE("a file that has mistakes from the beginning has no targets, and an error") {
-  Site site({"a.yml"});
+  Site site("{files: [a.yml]}");
   site.folder.write("a.yml", "- target: [a:1]\n");
   site.start();
-  CHECK(site.sd->targets().empty());
-  REQUIRE(site.sd->files().size() == 1);
-  CHECK_FALSE(site.sd->files()[0].error.empty());
+  CHECK(targets_of(*site.sd).empty());
+  CHECK_FALSE(site.list().error.empty());
 }
 
 TEST_CASE("without a watch, and besides one, the files are looked at from time to time") {
-  Site site({"a.yml"}, 60s);
+  Site site("{files: [a.yml], refresh_interval: 60s}");
   site.folders.refuse = true;
   site.start();
-  CHECK(site.sd->targets().empty());
-  CHECK(site.sd->files().empty());
+  CHECK(targets_of(*site.sd).empty());
+  CHECK(site.sd->lists().empty());
   site.folder.write("a.yml", "- targets: [a:1]\n");
   site.loop.advance(59s);
   CHECK(site.changes == 0);
   site.folders.refuse = false;
   site.loop.advance(1s);
   CHECK(site.changes == 1);
-  CHECK(shown(site.sd->targets()) == "a:1{}");
+  CHECK(site.shown() == "a:1{}");
   CHECK(site.folders.watched.size() == 1);  // there is one now
   site.folder.write("a.yml", "- targets: [a:2]\n");
   site.loop.advance(60s);
-  CHECK(shown(site.sd->targets()) == "a:2{}");
+  CHECK(site.shown() == "a:2{}");
 }
 
 TEST_CASE("the kernel tells of files that are written, renamed and removed") {
-  const Folder folder;
+  const fakes::TemporaryFolder folder;
   loop::EventLoop loop;
   os::FolderWatch folders(loop);
+  fakes::FakeLoop fake_loop;
+  fakes::FakeHttp http(fake_loop);
+  fakes::FakeResolver resolver(fake_loop);
   int changes = 0;
-  discover::FileSd sd({{folder / "*.yml"}, 1h}, loop, folders, [&] { ++changes; });
+  const auto sd =
+      entry_of("{files: ['*.yml'], refresh_interval: 1h}", folder.path())->make({loop, folders, http, resolver}, [&] {
+        ++changes;
+      });
   const auto wait_for = [&](const std::string& want) {
-    CHECK(fakes::run_until(loop, [&] { return shown(sd.targets()) == want; }));
+    CHECK(fakes::run_until(loop, [&] { return shown(targets_of(*sd)) == want; }));
   };
   folder.write("a.yml", "- targets: [a:1]\n");
   wait_for("a:1{}");
   folder.write("next", "- targets: [a:2]\n");
   std::filesystem::rename(folder / "next", folder / "a.yml");
   wait_for("a:2{}");
-  folder.remove("a.yml");
+  std::filesystem::remove(folder / "a.yml");
   wait_for("");
   CHECK(changes == 3);
   CHECK_FALSE(folders.watch(folder / "nowhere", [] {}));

@@ -22,11 +22,11 @@ struct Made {
     config::Global global;
     global.interval = 10s;
     global.timeout = 2s;
-    config::FileSd sd;
-    sd.probe = config::Node::parse(yaml, "fettle.yml", errors);
-    sd.allow_labels = allow_labels;
-    sd.place = config::Node::parse("{files: [t.json], allow_labels: []}", "fettle.yml", errors);
-    made.emplace("edge", service, global, sd, "sd", errors);
+    config::TargetTemplate own;
+    own.probe = config::Node::parse(yaml, "fettle.yml", errors);
+    own.allow_labels = allow_labels;
+    own.place = config::Node::parse("{files: [t.json], allow_labels: []}", "fettle.yml", errors);
+    made.emplace("edge", service, global, own, "sd", errors);
   }
   // The settings of a target in one line, or why there are none.
   std::string text(const std::string& address, const model::Labels& labels = {}) const {
@@ -34,7 +34,7 @@ struct Made {
     return found ? found->settings_text : found.error().text;
   }
   base::Result<probe::Spec> spec(const std::string& address, const model::Labels& labels = {}) const {
-    return made->spec(address, labels, probe::BlackboxModules());
+    return made->spec(std::string(labels.get("__meta_filepath")), address, labels, probe::BlackboxModules());
   }
 };
 
@@ -218,7 +218,7 @@ TEST_CASE("a label has no more power than the template gives it") {
            {"{type: http}",
             "a:80",
             {{"__probe_method", "DELETE"}},
-            "label __probe_method would set method; add allow_labels: [method] beside files, if those who write the "
+            "label __probe_method would set method; add allow_labels: [method] beside probe, if those who write the "
             "targets may decide that, or take the label away"},
            {"{type: http}", "a:80", {{"__probe_headers", "{A: b}"}}, "add allow_labels: [headers]"},
            {"{type: http}", "a:80", {{"__probe_url", "http://b"}}, "add allow_labels: [url]"},

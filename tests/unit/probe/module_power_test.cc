@@ -85,19 +85,19 @@ TEST_CASE("a label names such a module only where the template says so") {
   const probe::BlackboxModules modules = probe::BlackboxModules::load(file, errors);
   for (const std::vector<std::string>& allow : {std::vector<std::string>{}, {"module"}, {"__param_module"}}) {
     for (const char* yaml : {"{}", "{type: http}"}) {
-      config::FileSd sd;
-      sd.probe = config::Node::parse(yaml, "f", errors);
-      sd.allow_labels = allow;
-      sd.place = config::Node::parse("{files: [t.json], allow_labels: []}", "f", errors);
-      const probe::ProbeTemplate made("edge", {}, {}, sd, "sd", errors);
+      config::TargetTemplate own;
+      own.probe = config::Node::parse(yaml, "f", errors);
+      own.allow_labels = allow;
+      own.place = config::Node::parse("{files: [t.json], allow_labels: []}", "f", errors);
+      const probe::ProbeTemplate made("edge", {}, {}, own, "sd", errors);
       CHECK(errors.text() == "");
-      CHECK(made.spec("a:1", {{"__param_module", "open"}}, modules));
-      const auto spec = made.spec("a:1", {{"__param_module", "auth"}}, modules);
+      CHECK(made.spec("", "a:1", {{"__param_module", "open"}}, modules));
+      const auto spec = made.spec("", "a:1", {{"__param_module", "auth"}}, modules);
       CHECK(spec.has_value() == !allow.empty());
       if (!spec)
         CHECK(spec.error().text ==
               "target a:1: label __param_module: 'auth' names a module that sets basic_auth, which only the template "
-              "may; add allow_labels: [module] beside files, if those who write the targets may decide where that "
+              "may; add allow_labels: [module] beside probe, if those who write the targets may decide where that "
               "goes, or name another module");
     }
   }

@@ -1,0 +1,36 @@
+#include "discover/registry.h"
+
+#include <algorithm>
+
+#include "config/flow_text.h"
+
+namespace discover {
+
+std::span<const Type* const> types() {
+  static constexpr const Type* all[] = {
+#define SOURCE_TYPE(name) &name##_source,
+#include "discover/types.def"
+#undef SOURCE_TYPE
+  };
+  return all;
+}
+
+const Type* find_type(std::string_view key) {
+  for (const Type* type : types())
+    if (type->key == key) return type;
+  return nullptr;
+}
+
+Entry parse_entry(const Type& type, const config::Node& entry, const std::string& path, const Owner& owner,
+                  config::Errors& errors) {
+  const auto& template_keys = config::target_template_schema().reference();
+  Entry out{type.parse(entry, path, owner, errors), owner.service + " " + std::string(type.key)};
+  for (const auto& [key, value] : entry.entries()) {
+    const bool own = std::none_of(template_keys.begin(), template_keys.end(),
+                                  [&](const config::KeyReference& known) { return known.key == key.scalar(); });
+    if (own) out.identity += " " + config::quoted(key.scalar()) + ": " + config::flow_text(value);
+  }
+  return out;
+}
+
+}  // namespace discover

@@ -1,0 +1,139 @@
+// What all sources have in common, and the targets that the configuration itself names.
+#include "discover/source.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "base/file.h"
+#include "config/redact.h"
+#include "discover/registry.h"
+#include "fakes/probe_world.h"
+#include "fakes/source_file.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string mistakes(const std::string& key, const std::string& entry) {
+  config::Errors errors;
+  const config::Node node = config::Node::parse(entry, "f", errors);
+  (void)discover::parse_entry(*discover::find_type(key), node, "sd", {"edge", "/etc"}, errors);
+  return errors.text();
+}
+
+std::string identity(const std::string& key, const std::string& entry) {
+  config::Errors errors;
+  const config::Node node = config::Node::parse(entry, "f", errors);
+  return discover::parse_entry(*discover::find_type(key), node, "sd", {"edge", "/etc"}, errors).identity;
+}
+
+}  // namespace
+
+TEST_CASE("every source is documented, with an example that is right, and README names it") {
+  const std::string readme = base::read_file(fakes::source_file("README.md")).value();
+  for (const discover::Type* type : discover::types()) {
+    CAPTURE(type->key);
+    CHECK(discover::find_type(type->key) == type);
+    CHECK(type->summary.ends_with("."));
+    CHECK(readme.find("`" + std::string(type->key) + "`") != std::string::npos);
+    std::set<std::string> keys;
+    for (const config::KeyReference& key : type->reference()) {
+      CHECK(key.help.size() > 10);
+      CHECK(keys.insert(key.key).second);
+    }
+    for (const config::KeyReference& key : config::target_template_schema().reference()) CHECK(keys.contains(key.key));
+    config::Errors errors;
+    const config::Node example = config::Node::parse(type->example, "example", errors);
+    REQUIRE(example.find(type->key).items().size() == 1);
+    const config::Node entry = example.find(type->key).items()[0];
+    (void)discover::parse_entry(*type, entry, "sd", {"edge", "/etc"}, errors);
+    CHECK(config::target_template_schema().parse_beside(entry, "sd", errors).probe.is_mapping());
+    CHECK(errors.text() == "");
+  }
+  CHECK(discover::find_type("zookeeper") == nullptr);
+}
+
+TEST_CASE("what is wrong in an entry is said") {
+  struct Row {
+    const char *key, *entry, *want;
+  };
+  for (const Row& row : {
+           Row{"file_sd_configs", "{files: [a.yml], probe: {type: tcp}, allow_labels: [method]}", ""},
+           Row{"file_sd_configs", "{probe: {}}", "f:1:1: sd: the required key 'files' is missing\n"},
+           Row{"file_sd_configs", "{files: []}", "f:1:9: sd.files: must name a file or a pattern\n"},
+           Row{"file_sd_configs", "{files: [a.txt]}", "f:1:9: sd.files: must end in .json, .yml or .yaml\n"},
+           Row{"file_sd_configs", "{files: [a.yml], refresh_interval: 1ms}",
+               "f:1:36: sd.refresh_interval: must be at least 1s\n"},
+           Row{"file_sd_configs", "{files: [a.yml], prob: {}}",
+               "f:1:18: sd.prob: unknown key; did you mean 'probe'?\n"},
+           Row{"static_configs", "{targets: [a:1], labels: {zone: eu}, probe: {type: tcp}}", ""},
+           Row{"static_configs", "{labels: {}}", "f:1:1: sd: the required key 'targets' is missing\n"},
+           Row{"static_configs", "{targets: ['']}", "f:1:11: sd.targets: has an empty one\n"},
+           Row{"static_configs", "[]", "f:1:1: sd: expected a mapping, got a list\n"},
+       }) {
+    CAPTURE(row.entry);
+    CHECK(mistakes(row.key, row.entry) == row.want);
+  }
+}
+
+TEST_CASE("an entry is the same source whatever its template, its layout and its place") {
+  CHECK(identity("static_configs", "{targets: [a:1], probe: {type: tcp}}") ==
+        identity("static_configs", "targets: ['a:1']\nprobe: {type: http}\nallow_labels: [method]\n"));
+  CHECK(identity("static_configs", "{targets: [a:1]}") != identity("static_configs", "{targets: [a:2]}"));
+  CHECK(identity("static_configs", "{targets: [a:1]}") != identity("file_sd_configs", "{targets: [a:1]}"));
+}
+
+TEST_CASE("targets of the configuration itself have its labels, once each") {
+  fakes::FakeLoop loop;
+  fakes::FakeHttp http(loop);
+  fakes::FakeResolver resolver(loop);
+  struct NoFolders final : os::FolderWatcher {
+    base::Result<loop::Handle> watch(const std::string&, std::function<void()>) override {
+      return base::fail(base::Kind::not_found, "none");
+    }
+  } folders;
+  config::Errors errors;
+  const config::Node node = config::Node::parse("{targets: [a:1, b:2, a:1], labels: {zone: eu}}", "f", errors);
+  const auto source = discover::static_configs_source.parse(node, "sd", {"edge", "/etc"}, errors)
+                          ->make({loop, folders, http, resolver}, [] { FAIL("nothing changes"); });
+  REQUIRE(errors.empty());
+  const auto check_list = [&] {
+    REQUIRE(source->lists().size() == 1);
+    const discover::TargetList& list = *source->lists()[0];
+    CHECK(list.name == "services.edge.static_configs");
+    CHECK(list.targets == std::vector<discover::Target>{{"a:1", {{"zone", "eu"}}}, {"b:2", {{"zone", "eu"}}}});
+    CHECK(list.refreshed);
+    CHECK(list.error.empty());
+  };
+  check_list();
+  source->refresh();
+  loop.advance(1h);
+  check_list();
+}
+
+TEST_CASE("a list keeps its last good answer, and of endless mistakes a part") {
+  const base::WallTime now = base::wall_from_ms(1'700'000'000'000);
+  discover::TargetList list{"http://catalogue"};
+  CHECK(list.keep("refused", now));  // never answered
+  CHECK_FALSE(list.refreshed);
+  CHECK(list.failing_since == now);
+  CHECK(list.take({}, now + 1s));
+  CHECK(list.refreshed == now + 1s);
+  CHECK_FALSE(list.take({}, now + 2s));
+  CHECK(list.refreshed == now + 2s);
+  CHECK(list.take({{"a:1", {}}}, now + 3s));
+  CHECK(list.keep("refused\n", now + 4s));
+  CHECK_FALSE(list.keep("refused", now + 5s));
+  CHECK(list.keep("timeout", now + 6s));
+  CHECK(list.failing_since == now + 4s);
+  CHECK(list.targets.size() == 1);
+  CHECK(list.refreshed == now + 3s);
+  CHECK(list.take({{"a:1", {}}}, now + 7s));
+  CHECK(list.error.empty());
+  std::string endless;
+  for (int i = 0; i < 5000; ++i) endless += "f:1:1: wrong\n";
+  CHECK(list.keep(endless, now));
+  CHECK(list.error.ends_with("f:1:1: wrong\nand 4000 more mistakes"));
+}
