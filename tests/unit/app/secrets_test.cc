@@ -8,6 +8,8 @@
 #include "app/loaded_config.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
+#include "config/target_template.h"
+#include "discover/registry.h"
 #include "notify/registry.h"
 #include "probe/registry.h"
 #include "recover/registry.h"
@@ -103,6 +105,20 @@ TEST_CASE("no place behind a load balancer shows a secret") {
     try_all(config::flow_text(example.find(type->name)), type->reference(),
             [&](const Node& node, config::Errors& errors) {
               (void)type->parse(node, "traffic", errors);
+              return node;
+            });
+  }
+}
+
+TEST_CASE("no source of targets shows a secret") {
+  for (const discover::Type* type : discover::types()) {
+    CAPTURE(type->key);
+    config::Errors unused;
+    const Node example = Node::parse(type->example, "", unused);
+    try_all(config::flow_text(example.find(type->key).items()[0]), type->reference(),
+            [&](const Node& node, config::Errors& errors) {
+              (void)discover::parse_entry(*type, node, "sd", {"shop", "/etc"}, errors);
+              (void)config::target_template_schema().parse_beside(node, "sd", errors);
               return node;
             });
   }
