@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -117,10 +118,15 @@ class TcpPeer {
     ::getsockname(fd.value(), reinterpret_cast<sockaddr*>(&v6), &size);
     return ntohs(v6.sin6_port);  // at the same place in both
   }
-  // A port on which nobody listens.
+  // A port on which nobody listens, never the same twice: several of them are given to one server.
   static std::uint16_t dead_port() {
-    base::UniqueFd fd;
-    return bind_loopback(fd);
+    static std::mutex mutex;
+    static std::set<std::uint16_t> given;
+    const std::lock_guard lock(mutex);
+    for (;;) {
+      base::UniqueFd fd;
+      if (const std::uint16_t port = bind_loopback(fd); given.insert(port).second) return port;
+    }
   }
 
  private:
