@@ -41,6 +41,8 @@ with lib.folder() as where:
         firing = debug(agent, "Firing")
         assert firing.returncode == 1 and "alert Firing is firing\n" in firing.stdout, firing
 
+        # The rule may have been evaluated before payment's first run.
+        lib.wait_for("an evaluation over payment's series", lambda: "no series matches" not in debug(agent, "Quiet").stdout)
         quiet = debug(agent, "Quiet")
         assert quiet.returncode == 0, quiet
         assert quiet.stdout.endswith('why nothing is found\n  probe_success{service="payment"} == 0 does not hold for the one series there is\n'), quiet.stdout

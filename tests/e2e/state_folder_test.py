@@ -65,7 +65,7 @@ def cannot_write(where, agent, up):
         lib.wait_for("the agent to say that nothing is durable", lambda: not durable(agent))
         lib.wait_for("the recovery to be refused", lambda: lib.fettle("explain", "order", f"--url={agent.url}").stdout.find("state") >= 0)
         assert not up.exists(), "an action was taken although its intent is not durable"
-        assert "do not become durable" in lib.get(agent.url + "/")
+        lib.wait_for("the page to say so", lambda: "do not become durable" in lib.get(agent.url + "/"))
         refused = lib.fettle("silence", "add", "-c", "not now", "service=order", f"--admin.socket={agent.admin}")
         assert refused.returncode == 1 and "fettle.db" in refused.stderr, refused
         yield
