@@ -2,3 +2,4 @@
 set(CMAKE_BUILD_TYPE Debug CACHE STRING "")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-sanitize-recover=all" CACHE STRING "")
 set(FETTLE_SANITIZE "address,undefined" CACHE STRING "")
+set(FETTLE_PCH ON CACHE BOOL "")
