@@ -9,6 +9,7 @@
 #include "base/terminal.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
+#include "model/json.h"
 
 namespace cli {
 namespace {
@@ -17,12 +18,6 @@ using nlohmann::ordered_json;
 
 std::string iso(const std::optional<base::WallTime>& t, const char* none) {
   return t ? base::format_iso8601(*t) : none;
-}
-
-ordered_json labels_json(const model::Labels& labels) {
-  ordered_json out = ordered_json::object();
-  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
-  return out;
 }
 
 ordered_json time_json(const std::optional<base::WallTime>& t) {
@@ -120,8 +115,8 @@ std::string replay_json(const rules::Replayed& replayed) {
   ordered_json alerts = ordered_json::array(), errors = ordered_json::array();
   for (const rules::Episode& one : replayed.episodes)
     alerts.push_back({{"group", one.group},
-                      {"labels", labels_json(one.labels)},
-                      {"annotations", labels_json(one.annotations)},
+                      {"labels", model::label_object<ordered_json>(one.labels)},
+                      {"annotations", model::label_object<ordered_json>(one.annotations)},
                       {"value", promql::format_value(one.value)},
                       {"pendingFrom", time_json(one.pending_from)},
                       {"firingFrom", time_json(one.firing_from)},

@@ -5,12 +5,6 @@
 
 namespace notify {
 
-nlohmann::ordered_json label_object(const model::Labels& labels) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::object();
-  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
-  return out;
-}
-
 std::string dump_json(const nlohmann::ordered_json& value) {
   const std::string plain = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string out;

@@ -1,4 +1,4 @@
-// Pieces that message bodies share: JSON as Go writes it, times, labels.
+// Pieces that message bodies share: JSON as Go writes it, times, URLs.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,7 +11,6 @@
 
 namespace notify {
 
-nlohmann::ordered_json label_object(const model::Labels& labels);
 // <, > and & as \u003c, \u003e and \u0026, as Alertmanager and Prometheus write them.
 std::string dump_json(const nlohmann::ordered_json& value);
 // When the alert began for its readers: Prometheus' FiredAt.

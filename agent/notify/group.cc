@@ -6,52 +6,12 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "model/json.h"
+
 namespace notify {
 namespace {
 
 using nlohmann::json;
-
-json labels_out(const model::Labels& labels) {
-  json out = json::object();
-  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
-  return out;
-}
-
-model::Labels labels_in(const json& in) {
-  std::vector<model::Label> labels;
-  for (const auto& [name, value] : in.items()) labels.push_back({name, value.get_ref<const std::string&>()});
-  return model::Labels(std::move(labels));
-}
-
-json alert_out(const model::Alert& alert) {
-  json out{{"labels", labels_out(alert.labels)},
-           {"annotations", labels_out(alert.annotations)},
-           {"value", fmt::format("{}", alert.value)},  // JSON has no NaN
-           {"active_at_ms", base::to_ms(alert.active_at)},
-           {"generator_url", alert.generator_url},
-           {"firing", alert.state == model::AlertState::firing}};
-  if (alert.fired_at) out["fired_at_ms"] = base::to_ms(*alert.fired_at);
-  if (alert.resolved_at) out["resolved_at_ms"] = base::to_ms(*alert.resolved_at);
-  return out;
-}
-
-std::optional<base::WallTime> time_in(const json& in, const char* key) {
-  if (!in.contains(key)) return std::nullopt;
-  return base::wall_from_ms(in[key].get<std::int64_t>());
-}
-
-model::Alert alert_in(const json& in) {
-  model::Alert alert;
-  alert.labels = labels_in(in.at("labels"));
-  alert.annotations = labels_in(in.at("annotations"));
-  alert.value = std::strtod(in.at("value").get_ref<const std::string&>().c_str(), nullptr);
-  alert.active_at = base::wall_from_ms(in.at("active_at_ms").get<std::int64_t>());
-  alert.generator_url = in.at("generator_url");
-  alert.state = in.at("firing").get<bool>() ? model::AlertState::firing : model::AlertState::inactive;
-  alert.fired_at = time_in(in, "fired_at_ms");
-  alert.resolved_at = time_in(in, "resolved_at_ms");
-  return alert;
-}
 
 json notified_out(const Notified& known) { return {{"firing", known.firing}, {"resolved", known.resolved}}; }
 
@@ -137,9 +97,9 @@ base::Result<Notified> parse_notified(const std::string& text) {
 
 std::string to_json(const Group& group) {
   json alerts = json::array(), told = json::object();
-  for (const auto& [key, alert] : group.alerts) alerts.push_back(alert_out(alert));
+  for (const auto& [key, alert] : group.alerts) alerts.push_back(model::alert_record(alert));
   for (const auto& [target, known] : group.told) told[target] = notified_out(known);
-  return json{{"labels", labels_out(group.labels)},
+  return json{{"labels", model::label_object(group.labels)},
               {"alerts", std::move(alerts)},
               {"told", std::move(told)},
               {"silenced", group.silenced},
@@ -151,9 +111,9 @@ base::Result<Group> parse_group(const std::string& text) {
   try {
     const json in = json::parse(text);
     Group group;
-    group.labels = labels_in(in.at("labels"));
+    group.labels = model::read_labels(in.at("labels"));
     for (const json& item : in.at("alerts")) {
-      model::Alert alert = alert_in(item);
+      model::Alert alert = model::read_alert_record(item);
       group.alerts.emplace(alert.labels, std::move(alert));
     }
     if (in.contains("told_firing"))  // as it was written before targets were told each on its own

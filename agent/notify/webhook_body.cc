@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "model/json.h"
 #include "notify/fields.h"
 
 namespace notify {
@@ -53,8 +54,8 @@ std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vec
     annotations.push_back(alert.annotations);
     list.push_back(
         {{"status", firing ? "firing" : "resolved"},
-         {"labels", label_object(labels.back())},
-         {"annotations", label_object(alert.annotations)},
+         {"labels", model::label_object<nlohmann::ordered_json>(labels.back())},
+         {"annotations", model::label_object<nlohmann::ordered_json>(alert.annotations)},
          {"startsAt", rfc3339_shortest(starts_at(alert))},
          {"endsAt", firing ? "0001-01-01T00:00:00Z" : rfc3339_shortest(alert.resolved_at.value_or(envelope.at))},
          {"generatorURL", alert.generator_url},
@@ -65,9 +66,9 @@ std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vec
   return dump_json({{"receiver", envelope.receiver},
                     {"status", any_firing ? "firing" : "resolved"},
                     {"alerts", std::move(list)},
-                    {"groupLabels", label_object(envelope.group_labels)},
-                    {"commonLabels", label_object(common(labels))},
-                    {"commonAnnotations", label_object(common(annotations))},
+                    {"groupLabels", model::label_object<nlohmann::ordered_json>(envelope.group_labels)},
+                    {"commonLabels", model::label_object<nlohmann::ordered_json>(common(labels))},
+                    {"commonAnnotations", model::label_object<nlohmann::ordered_json>(common(annotations))},
                     {"externalURL", envelope.external_url},
                     {"version", "4"},
                     {"groupKey", envelope.group_key},

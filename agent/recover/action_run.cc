@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "model/json.h"
 #include "model/outcome.h"
 
 namespace recover {
@@ -16,13 +17,10 @@ namespace {
 // What commands read on their standard input.
 std::string event_json(const Plan& plan, const std::string& node, model::Health health) {
   const Run& run = plan.run();
-  nlohmann::json labels = nlohmann::json::object(), annotations = nlohmann::json::object();
-  for (const model::Label l : run.alert.labels) labels[std::string(l.name)] = l.value;
-  for (const model::Label l : run.alert.annotations) annotations[std::string(l.name)] = l.value;
   nlohmann::json alert;  // null for a run that a person started and no alert asked for
   if (!run.alert.labels.empty())
-    alert = {{"labels", std::move(labels)},
-             {"annotations", std::move(annotations)},
+    alert = {{"labels", model::label_object(run.alert.labels)},
+             {"annotations", model::label_object(run.alert.annotations)},
              {"startsAt", base::format_iso8601(run.alert.fired_at.value_or(run.alert.active_at))},
              {"generatorURL", run.alert.generator_url}};
   nlohmann::json event{{"recovery_id", run.report.id},  {"service", plan.spec().service},

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "config/request.h"
+#include "model/json.h"
 #include "notify/fields.h"
 #include "notify/http_post.h"
 #include "notify/notifier.h"
@@ -67,12 +68,13 @@ class Alertmanager final : public Notifier {
     for (const model::Alert& alert : alerts) {
       const bool firing = alert.state == model::AlertState::firing;
       ordered_json item = ordered_json::object();
-      if (!alert.annotations.empty()) item["annotations"] = label_object(alert.annotations);
+      if (!alert.annotations.empty())
+        item["annotations"] = model::label_object<nlohmann::ordered_json>(alert.annotations);
       item["endsAt"] =
           rfc3339_milliseconds(firing ? envelope.at + 4 * settings_.resend : alert.resolved_at.value_or(envelope.at));
       item["startsAt"] = rfc3339_milliseconds(starts_at(alert));
       item["generatorURL"] = alert.generator_url;
-      item["labels"] = label_object(outward_labels(alert, envelope.external_labels));
+      item["labels"] = model::label_object<nlohmann::ordered_json>(outward_labels(alert, envelope.external_labels));
       out.push_back(std::move(item));
     }
     return dump_json(out);

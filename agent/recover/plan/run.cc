@@ -4,27 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/json.h"
+
 namespace recover {
 namespace {
 
 using nlohmann::json;
-
-json labels_out(const model::Labels& labels) {
-  json out = json::object();
-  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
-  return out;
-}
-
-model::Labels labels_in(const json& in) {
-  std::vector<model::Label> labels;
-  for (const auto& [name, value] : in.items()) labels.push_back({name, value.get_ref<const std::string&>()});
-  return model::Labels(std::move(labels));
-}
-
-std::optional<base::WallTime> time_in(const json& in, const char* key) {
-  if (!in.contains(key)) return std::nullopt;
-  return base::wall_from_ms(in[key].get<std::int64_t>());
-}
 
 json out(const model::RecoveryReport& report) {
   json actions = json::array();
@@ -56,30 +41,8 @@ model::RecoveryReport report_in(const json& in) {
                               base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
                               std::chrono::microseconds(a.at("took_us").get<std::int64_t>())});
   report.started = base::wall_from_ms(in.at("started_ms").get<std::int64_t>());
-  report.ended = time_in(in, "ended_ms");
+  report.ended = model::read_time(in, "ended_ms");
   return report;
-}
-
-json out(const model::Alert& alert) {
-  json result{{"labels", labels_out(alert.labels)},
-              {"annotations", labels_out(alert.annotations)},
-              {"value", fmt::format("{}", alert.value)},  // JSON has no NaN
-              {"active_at_ms", base::to_ms(alert.active_at)},
-              {"generator_url", alert.generator_url}};
-  if (alert.fired_at) result["fired_at_ms"] = base::to_ms(*alert.fired_at);
-  return result;
-}
-
-model::Alert alert_in(const json& in) {
-  model::Alert alert;
-  alert.labels = labels_in(in.at("labels"));
-  alert.annotations = labels_in(in.at("annotations"));
-  alert.state = model::AlertState::firing;
-  alert.value = std::strtod(in.at("value").get_ref<const std::string&>().c_str(), nullptr);
-  alert.active_at = base::wall_from_ms(in.at("active_at_ms").get<std::int64_t>());
-  alert.fired_at = time_in(in, "fired_at_ms");
-  alert.generator_url = in.at("generator_url");
-  return alert;
 }
 
 template <typename T, typename F>
@@ -98,7 +61,7 @@ std::string dump(const json& value) { return value.dump(-1, ' ', false, json::er
 
 std::string to_json(const Run& run) {
   json out_run{{"report", out(run.report)},
-               {"alert", out(run.alert)},
+               {"alert", model::alert_record(run.alert)},
                {"part", run.part == Part::steps ? "steps" : "finally"},
                {"step", run.step},
                {"step_done", run.step_done},
@@ -116,7 +79,7 @@ base::Result<Run> parse_run(const std::string& text) {
   return read<Run>(text, "an intent", [](const json& in) {
     Run run;
     run.report = report_in(in.at("report"));
-    run.alert = alert_in(in.at("alert"));
+    run.alert = model::read_alert_record(in.at("alert"));
     run.part = in.at("part") == "finally" ? Part::finally : Part::steps;
     run.step = in.at("step");
     run.step_done = in.at("step_done");
