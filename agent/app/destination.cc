@@ -23,8 +23,6 @@ base::Result<Host> no_host(std::string_view text, std::string_view why) {
   return base::fail(base::Kind::invalid, fmt::format("'{}' is no host: {}", text, why));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 std::string text_of(const in_addr& v4) {
   std::array<char, INET_ADDRSTRLEN> out{};
   return ::inet_ntop(AF_INET, &v4, out.data(), out.size());
@@ -47,7 +45,7 @@ Host host_of(const in6_addr& v6) {
 bool ends_in_number(std::string_view host) {
   const std::string_view last = host.substr(host.rfind('.') == std::string_view::npos ? 0 : host.rfind('.') + 1);
   if (last.starts_with("0x")) return last.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos;
-  return !last.empty() && std::all_of(last.begin(), last.end(), is_digit);
+  return !last.empty() && std::all_of(last.begin(), last.end(), base::is_digit);
 }
 
 base::Result<> read_authority(std::string_view text, Destination& out) {
@@ -142,7 +140,7 @@ base::Result<Host> read_host(std::string_view text) {
   if (host.ends_with('.')) host.pop_back();
   if (host.empty() || host.size() > 255) return no_host(text, host.empty() ? "it is empty" : "it is too long");
   for (const char c : host)
-    if (!(is_digit(c) || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '_'))
+    if (!(base::is_digit(c) || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '_'))
       return no_host(text, "write a name in its ASCII form, in letters, digits and ._-");
   if (host.front() == '.' || host.front() == '-' || host.find("..") != std::string::npos)
     return no_host(text, "a part of it is empty, or it begins with -");

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -19,60 +20,11 @@ constexpr std::size_t kCodable = 4;   // one that is shorter has codings that ar
 constexpr std::size_t kSureCode = 8;  // a part of a longer base64 text is looked for from this length on
 constexpr std::size_t kToken = 12;    // a segment of a path as long as this may be a secret
 
-bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-
-int hex_digit(char c) {
-  if (digit(c)) return c - '0';
-  return std::isxdigit(static_cast<unsigned char>(c)) != 0 ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-std::string_view trimmed(std::string_view value) {
-  const std::size_t begin = value.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return value.substr(begin, value.find_last_not_of(kBlanks) + 1 - begin);
-}
-
 std::string hex_of(std::string_view bytes, std::string_view digits) {
   std::string out;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
     (out += digits[byte >> 4U]) += digits[byte & 15U];
-  }
-  return out;
-}
-
-// Without padding. The alphabet of URLs differs in its last two letters.
-std::string base64_of(std::string_view bytes, std::string_view last_two) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  const auto put = [&](std::uint32_t six) { out += six < kLetters.size() ? kLetters[six] : last_two[six - 62]; };
-  for (const char c : bytes) {
-    bits = bits << 8U | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6; count -= 6) put(bits >> static_cast<unsigned>(count - 6) & 63U);
-  }
-  if (count > 0) put(bits << static_cast<unsigned>(6 - count) & 63U);
-  return out;
-}
-
-// "" for what is no base64.
-std::string base64_decoded(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    std::uint32_t six = 0;
-    if (c >= 'A' && c <= 'Z') six = static_cast<std::uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z') six = static_cast<std::uint32_t>(c - 'a' + 26);
-    else if (digit(c)) six = static_cast<std::uint32_t>(c - '0' + 52);
-    else if (c == '+' || c == '-') six = 62;
-    else if (c == '/' || c == '_') six = 63;
-    else return "";
-    bits = bits << 6U | six;
-    if ((count += 6) >= 8) out += static_cast<char>(bits >> static_cast<unsigned>(count -= 8) & 255U);
   }
   return out;
 }
@@ -150,7 +102,7 @@ class Character {
     constexpr std::string_view kMeant = "\n\r\t\b\f";
     const std::size_t letter = kLetters.find(text[1]);
     if (letter != std::string_view::npos && bytes_ == kMeant.substr(letter, 1)) take(2);
-    if (!alphanumeric(text[1]) && bytes_ == text.substr(1, 1)) take(2);
+    if (!is_alphanumeric(text[1]) && bytes_ == text.substr(1, 1)) take(2);
     if (text[1] == 'x') each_byte(text, "\\x", take);
     if (text[1] != 'u' || text.size() < 6) return;
     const std::uint32_t unit = number(text.substr(2, 4), 16);
@@ -229,7 +181,7 @@ class Blotter {
       const bool quoted = begin > 0 && end < text.size() && text[begin - 1] == text[end];
       return quoted && (text[end] == '"' || text[end] == '\'' || text[end] == '`');
     }
-    return (begin == 0 || !alphanumeric(text[begin - 1])) && (end == text.size() || !alphanumeric(text[end]));
+    return (begin == 0 || !is_alphanumeric(text[begin - 1])) && (end == text.size() || !is_alphanumeric(text[end]));
   }
 
   std::string_view value_;
@@ -256,12 +208,13 @@ void add_codings(std::string_view value, std::size_t most, std::vector<std::stri
   };
   add(hex_of(value, "0123456789abcdef"));
   add(hex_of(value, "0123456789ABCDEF"));
-  for (const std::string_view alphabet : {"+/", "-_"})
+  for (const Base64Alphabet alphabet : {Base64Alphabet::standard, Base64Alphabet::url})
     for (std::size_t shift = 0; shift < 3; ++shift) {
-      const std::string coded = base64_of(std::string(shift, '\0').append(value), alphabet);
+      const std::string padded = base64_encode(std::string(shift, '\0').append(value), alphabet);
+      const std::string_view coded = std::string_view(padded).substr(0, padded.find('='));
       if (shift == 0) {
         add(coded);
-        if (coded.size() % 4 != 0) add(coded + std::string(4 - coded.size() % 4, '='));
+        if (coded.size() < padded.size()) add(padded);
       }
       add(inner_base64(coded, shift, value.size()));
     }
@@ -276,7 +229,7 @@ void tidy(std::vector<std::string>& values) {
 
 bool looks_like_token(std::string_view segment) {
   if (segment.size() < kToken) return false;
-  const bool digits = std::any_of(segment.begin(), segment.end(), digit);
+  const bool digits = std::any_of(segment.begin(), segment.end(), is_digit);
   const auto has = [&](int (*is)(int)) {
     return std::any_of(segment.begin(), segment.end(), [&](char c) { return is(static_cast<unsigned char>(c)) != 0; });
   };
@@ -286,7 +239,7 @@ bool looks_like_token(std::string_view segment) {
 // "user:password" of the second word of an Authorization header; "" for what is none.
 std::string login_in(std::string_view value) {
   if (value.size() < kSureCode) return "";
-  std::string out = base64_decoded(value);
+  std::string out = base64_decode(value, Base64Form::any).value_or("");
   const bool printable = std::all_of(out.begin(), out.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   const std::size_t colon = out.find(':');
   return printable && colon != std::string::npos && colon > 0 && colon + 1 < out.size() ? out : "";
@@ -299,7 +252,7 @@ std::string content_of(const std::string& file) {
 }  // namespace
 
 void KnownSecrets::add(std::string_view value) {
-  value = trimmed(value);
+  value = trim(value, kBlanks);
   // Text with a variable in it is a pattern; what a peer hears is something else.
   if (value.empty() || value == kHidden || value.find("${") != std::string_view::npos) return;
   if (std::find(values_.begin(), values_.end(), value) == values_.end()) values_.emplace_back(value);
@@ -327,13 +280,12 @@ void KnownSecrets::add_path(std::string_view url) {
   if (begin == std::string_view::npos) return;
   url.remove_prefix(begin);
   const std::string_view path = url.substr(0, url.find_first_of("?#"));
-  if (path.size() >= kToken && std::any_of(path.begin(), path.end(), digit)) {
+  if (path.size() >= kToken && std::any_of(path.begin(), path.end(), is_digit)) {
     add(url);
     add(path);
   }
   for (std::string_view rest = path; !rest.empty();) {
-    const std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(std::min(segment.size() + 1, rest.size()));
+    const std::string_view segment = take_until(rest, '/');
     if (looks_like_token(segment)) add(segment);
   }
 }
@@ -352,16 +304,13 @@ std::string KnownSecrets::blotted(std::string text) const {
   for (const std::string& file : files_) {
     const std::string content = content_of(file);
     all.add(content);
-    for (std::string_view rest = content; !rest.empty();) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-      all.add(line);
-    }
+    for (std::string_view rest = content; !rest.empty();) all.add(take_line(rest));
   }
   for (const Login& login : logins_) {
     const std::string user = login.user_file.empty() ? login.user : content_of(login.user_file);
     const std::string password = login.password_file.empty() ? login.password : content_of(login.password_file);
-    if (!trimmed(password).empty()) all.add(std::string(trimmed(user)).append(":").append(trimmed(password)));
+    if (!trim(password, kBlanks).empty())
+      all.add(std::string(trim(user, kBlanks)).append(":").append(trim(password, kBlanks)));
   }
   std::vector<std::string> codings;
   for (const std::string& value : all.values_) add_codings(value, text.size(), codings);

@@ -6,19 +6,18 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "base/percent.h"
+
 namespace base {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 
-bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-
 // Letters and digits of a name, in lower case: api-key, API_KEY and apiKey are one.
 std::string letters_of(std::string_view name) {
   std::string out;
   for (const char c : name)
-    if (alphanumeric(c)) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (is_alphanumeric(c)) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -29,11 +28,11 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 
 // 10, 0.5, 80%, 5s, 10.0.0.1:8080: nobody's secret in an argument.
 bool is_number(std::string_view text) {
-  if (text.empty() || !digit(text[0])) return false;
+  if (text.empty() || !is_digit(text[0])) return false;
   std::size_t letters = 0;
   for (const char c : text) {
-    if (digit(c) || std::string_view(".,:;%-").find(c) != std::string_view::npos) continue;
-    if (!alphanumeric(c) || ++letters > 2) return false;
+    if (is_digit(c) || std::string_view(".,:;%-").find(c) != std::string_view::npos) continue;
+    if (!is_alphanumeric(c) || ++letters > 2) return false;
   }
   return true;
 }
@@ -46,23 +45,7 @@ bool is_public_parameter(std::string_view name, std::string_view value) {
   if (value.starts_with("${") && value.ends_with('}')) return true;  // a place where a value goes, not the value
   if (names_secret(name)) return false;
   return is_one_of(name, kNames) || is_one_of(value, kWords) ||
-         (value.size() <= 6 && std::all_of(value.begin(), value.end(), digit));
-}
-
-std::string percent_decoded(std::string_view text) {
-  const auto hex = [](char c) {
-    return digit(c) ? c - '0' : std::isxdigit(static_cast<unsigned char>(c)) ? (c | 0x20) - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && at + 2 < text.size() && hex(text[at + 1]) >= 0 && hex(text[at + 2]) >= 0) {
-      out += static_cast<char>(hex(text[at + 1]) * 16 + hex(text[at + 2]));
-      at += 2;
-    } else {
-      out += text[at];
-    }
-  }
-  return out;
+         (value.size() <= 6 && std::all_of(value.begin(), value.end(), is_digit));
 }
 
 // One word of a text on its way to be shown, and what was hidden in it.
@@ -84,7 +67,7 @@ class Word {
     if (size == 0 || std::string_view(word_).substr(from).starts_with(kHidden)) return;
     std::string value = word_.substr(from, size);
     if (value.starts_with("${") && value.ends_with('}')) return;
-    if (std::string decoded = percent_decoded(value); decoded != value) found_.push_back(std::move(decoded));
+    if (std::string decoded = percent_decode(value); decoded != value) found_.push_back(std::move(decoded));
     found_.push_back(std::move(value));
     word_.replace(from, size, kHidden);
   }
@@ -103,7 +86,7 @@ class Word {
     const bool scheme = before.ends_with("Bearer") || before.ends_with("Basic") || before.ends_with("Digest");
     const bool token =
         end - quote >= 5 && std::any_of(word_.begin(), word_.end(), [](char c) {
-          return digit(c) || c == '=' || c == '.' || c == '_' || std::isupper(static_cast<unsigned char>(c)) != 0;
+          return is_digit(c) || c == '=' || c == '.' || c == '_' || std::isupper(static_cast<unsigned char>(c)) != 0;
         });
     if (!(field && names_secret(before)) && !(option && names_secret(before) && word_[0] != '-') && !short_option &&
         !(scheme && token))
@@ -120,7 +103,7 @@ class Word {
       const std::size_t colon = word_.find(':', authority), later = word_.rfind('@');
       const bool no_port = colon != std::string::npos && colon < end && word_[authority] != '[' &&
                            !std::all_of(word_.begin() + static_cast<std::ptrdiff_t>(colon) + 1,
-                                        word_.begin() + static_cast<std::ptrdiff_t>(end), digit);
+                                        word_.begin() + static_cast<std::ptrdiff_t>(end), is_digit);
       at = no_port && later != std::string::npos && later > end ? later : std::string::npos;
     }
     if (at != std::string::npos && at > authority) {
@@ -129,7 +112,7 @@ class Word {
         // Both, in one piece: a token may stand in the place of the user.
         const std::string password = word_.substr(colon + 1, at - colon - 1);
         if (!password.empty()) found_.push_back(password);
-        if (std::string decoded = percent_decoded(password); decoded != password) found_.push_back(std::move(decoded));
+        if (std::string decoded = percent_decode(password); decoded != password) found_.push_back(std::move(decoded));
       }
       hide(authority, at - authority);
     }
@@ -157,7 +140,7 @@ class Word {
   // A query without names is a secret as a whole if it may be one.
   static bool may_be_shown(std::string_view name, std::string_view value, char mark) {
     if (!name.empty()) return is_public_parameter(name, value);
-    return value.empty() || mark == '#' || (value.size() < 12 && std::none_of(value.begin(), value.end(), digit));
+    return value.empty() || mark == '#' || (value.size() < 12 && std::none_of(value.begin(), value.end(), is_digit));
   }
 
   // user:password@host without a scheme.
@@ -323,8 +306,7 @@ void KnownSecrets::add_text(std::string_view text) {
   for (const std::string& value : secrets_in(text)) add(value);
   std::string_view before;
   for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const std::string_view line = take_line(rest);
     if (line.size() >= kShortest) add(line);
     for (std::string_view words = line; !words.empty();) {
       words.remove_prefix(std::min(words.find_first_not_of(kBlanks), words.size()));
@@ -332,7 +314,7 @@ void KnownSecrets::add_text(std::string_view text) {
       words.remove_prefix(word.size());
       static constexpr std::array<std::string_view, 6> kOrders{"AUTH", "PASS", "PASSWORD", "LOGIN", "TOKEN", "Bearer"};
       const bool looks_like_one = word.size() >= kLong && !word.starts_with("HTTP/") && word[0] != '/' &&
-                                  std::any_of(word.begin(), word.end(), digit) && !is_number(word);
+                                  std::any_of(word.begin(), word.end(), is_digit) && !is_number(word);
       if (looks_like_one || is_one_of(before, kOrders)) add(word);
       before = word;
     }

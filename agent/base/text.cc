@@ -147,6 +147,10 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   return text.substr(0, limit);
 }
 
+std::string_view first_line(std::string_view text, std::size_t limit) {
+  return cut(text.substr(0, text.find_first_of("\r\n")), limit);
+}
+
 std::string foreign_text(std::string_view bytes, std::size_t limit) { return fit(bytes, limit, LineEnds::written_out); }
 
 std::string foreign_lines(std::string_view bytes, std::size_t limit) { return fit(bytes, limit, LineEnds::kept); }

@@ -37,6 +37,8 @@ std::uint32_t steering_rune(std::string_view character);
 
 // As much of UTF-8 text as fits into `limit` bytes, cut between two characters and not within one.
 std::string_view cut(std::string_view text, std::size_t limit);
+// What stands before the first end of a line, cut in the same way.
+std::string_view first_line(std::string_view text, std::size_t limit);
 
 // One line: UTF-8 as above, characters that steer a terminal, end a line or turn the direction of reading written out
 // (\x1b, \n, \u202e), at most `limit` bytes; the last of them are "…" if something was cut off.

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/percent.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "cli/answer.h"
@@ -48,8 +49,9 @@ int run_reload(const std::string& socket) {
 int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
                     const std::string& length, const std::string& comment) {
   if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  const std::string path = fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", url_encode(service),
-                                       state == "on" ? "true" : "false", url_encode(length), url_encode(comment));
+  const std::string path =
+      fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", base::percent_encode(service),
+                  state == "on" ? "true" : "false", base::percent_encode(length), base::percent_encode(comment));
   if (state != "on") return report(change(socket, path, fmt::format("{} is out of maintenance", service)));
   const auto under_way = told(socket, path, AnswerOutput::text);
   if (!under_way) return report(under_way);
@@ -62,21 +64,24 @@ int run_recover(const std::string& socket, const std::string& service, const std
                 AnswerOutput output) {
   if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
   return report(told(socket,
-                     fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", url_encode(service),
-                                 rehearsal == Rehearsal::yes ? "true" : "false", url_encode(comment)),
+                     fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", base::percent_encode(service),
+                                 rehearsal == Rehearsal::yes ? "true" : "false", base::percent_encode(comment)),
                      output));
 }
 
 int run_abort(const std::string& socket, const std::string& service, const std::string& comment, AnswerOutput output) {
   if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
   return report(told(
-      socket, fmt::format("/api/v1/recover/{}/abort?comment={}", url_encode(service), url_encode(comment)), output));
+      socket,
+      fmt::format("/api/v1/recover/{}/abort?comment={}", base::percent_encode(service), base::percent_encode(comment)),
+      output));
 }
 
 int run_ack(const std::string& socket, const std::string& service, const std::string& comment) {
   if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  return report(change(socket, fmt::format("/api/v1/ack/{}?comment={}", url_encode(service), url_encode(comment)),
-                       fmt::format("{} may be recovered again, with its whole budget", service)));
+  return report(change(
+      socket, fmt::format("/api/v1/ack/{}?comment={}", base::percent_encode(service), base::percent_encode(comment)),
+      fmt::format("{} may be recovered again, with its whole budget", service)));
 }
 
 }  // namespace cli

@@ -62,14 +62,4 @@ base::Result<std::string> post_admin(const std::string& socket, const std::strin
   return fetch(std::move(request));
 }
 
-std::string url_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') out += c;
-    else out += fmt::format("%{:02X}", byte);
-  }
-  return out;
-}
-
 }  // namespace cli

@@ -17,6 +17,4 @@ base::Result<std::string> get(const std::string& base_url, const std::string& pa
 // POST over the admin socket.
 base::Result<std::string> post_admin(const std::string& socket, const std::string& path_and_query);
 
-std::string url_encode(std::string_view text);
-
 }  // namespace cli

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/percent.h"
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -12,16 +13,11 @@
 #include "cli/client.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
+#include "model/json.h"
 #include "promql/engine.h"
 
 namespace cli {
 namespace {
-
-Json labels_json(const model::Labels& labels) {
-  Json out = Json::object();
-  for (const model::Label label : labels) out[std::string(label.name)] = label.value;
-  return out;
-}
 
 Json point_json(std::int64_t t, double v) { return {static_cast<double>(t) / 1e3, promql::format_value(v)}; }
 
@@ -31,12 +27,13 @@ Json value_json(const promql::Value& value) {
   Json out = Json::array();
   if (const auto* vector = std::get_if<promql::Vector>(&value))
     for (const auto& row : *vector)
-      out.push_back({{"metric", labels_json(row.labels)}, {"value", point_json(row.sample.t, row.sample.v)}});
+      out.push_back(
+          {{"metric", model::label_object<Json>(row.labels)}, {"value", point_json(row.sample.t, row.sample.v)}});
   if (const auto* matrix = std::get_if<promql::Matrix>(&value)) {
     for (const auto& series : *matrix) {
       Json values = Json::array();
       for (const model::Sample& sample : series.samples) values.push_back(point_json(sample.t, sample.v));
-      out.push_back({{"metric", labels_json(series.labels)}, {"values", values}});
+      out.push_back({{"metric", model::label_object<Json>(series.labels)}, {"values", values}});
     }
   }
   return out;
@@ -76,21 +73,15 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
 
 base::Result<std::string> ask_agent(const QueryOptions& options) {
   std::string path = options.start.empty() ? "/api/v1/query?" : "/api/v1/query_range?";
-  path += "query=" + url_encode(options.expr);
+  path += "query=" + base::percent_encode(options.expr);
   for (const auto& [key, value] :
        {std::pair{"time", options.time}, {"start", options.start}, {"end", options.end}, {"step", options.step}})
-    if (!value.empty()) path += fmt::format("&{}={}", key, url_encode(value));
+    if (!value.empty()) path += fmt::format("&{}={}", key, base::percent_encode(value));
   return get(options.url, path);
 }
 
 std::string iso(const Json& seconds) {
   return base::format_iso8601(base::wall_from_ms(milliseconds_of(seconds.get<double>())));
-}
-
-std::string series_name(const Json& metric) {
-  std::vector<model::Label> labels;
-  for (const auto& [name, value] : metric.items()) labels.push_back({name, value.get_ref<const std::string&>()});
-  return model::Labels(std::move(labels)).to_string();
 }
 
 // What goes to standard output and to standard error.
@@ -106,7 +97,7 @@ Shown table_of(const Json& data) {
   Table table(type == "vector" ? std::vector<std::string>{"SERIES", "VALUE"}
                                : std::vector<std::string>{"SERIES", "TIME", "VALUE"});
   for (const Json& row : result) {
-    const std::string name = series_name(mapping_of(row, "metric"));
+    const std::string name = model::read_labels(mapping_of(row, "metric")).to_string();
     if (type == "vector") table.add({name, list_of(row, "value").at(1).get<std::string>()});
     else
       for (const Json& point : list_of(row, "values"))

@@ -6,11 +6,13 @@
 #include <cstdio>
 
 #include "base/edit_distance.h"
+#include "base/percent.h"
 #include "base/terminal.h"
 #include "base/time.h"
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/expression_values.h"
+#include "model/json.h"
 
 namespace cli {
 namespace {
@@ -24,15 +26,10 @@ base::Result<Json> ask_json(const Ask& ask, const std::string& path) {
 
 base::Millis span(const Json& object, const char* key) { return base::Millis{milliseconds_of(number_of(object, key))}; }
 
-std::string series_name(const Json& metric) {
-  std::vector<model::Label> labels;
-  for (const auto& [name, value] : metric.items()) labels.push_back({name, value.get_ref<const std::string&>()});
-  return model::Labels(std::move(labels)).to_string();
-}
-
 ExpressionValues::Found query(const Ask& ask, const std::string& expr, const std::string& time) {
   ExpressionValues::Found found;
-  const auto data = ask_json(ask, "/api/v1/query?query=" + url_encode(expr) + "&time=" + url_encode(time));
+  const auto data =
+      ask_json(ask, "/api/v1/query?query=" + base::percent_encode(expr) + "&time=" + base::percent_encode(time));
   if (!data) {
     found.error = data.error().text;
     return found;
@@ -47,7 +44,7 @@ ExpressionValues::Found query(const Ask& ask, const std::string& expr, const std
       const Json& values = list_of(row, range ? "values" : "value");
       if (values.empty()) throw WrongAnswer();
       const auto value = (range ? values.back() : values).at(1).get<std::string>();
-      found.rows.emplace_back(series_name(mapping_of(row, "metric")),
+      found.rows.emplace_back(model::read_labels(mapping_of(row, "metric")).to_string(),
                               range ? fmt::format("{} (newest of {} samples)", value, values.size()) : value);
     }
   return found;
@@ -80,8 +77,9 @@ void describe_alerts(const Json& rule, base::WallTime evaluated, base::Colour co
     Json labels = mapping_of(alert, "labels");
     labels.erase("alertname");
     out += fmt::format("  {} {} value {}, since {}\n      {}\n",
-                       base::paint(state, state == "firing" ? Tone::bad : Tone::warn, colour), series_name(labels),
-                       text_of(alert, "value"), text_of(alert, "activeAt"), waits_for(rule, alert, evaluated));
+                       base::paint(state, state == "firing" ? Tone::bad : Tone::warn, colour),
+                       model::read_labels(labels).to_string(), text_of(alert, "value"), text_of(alert, "activeAt"),
+                       waits_for(rule, alert, evaluated));
   }
 }
 

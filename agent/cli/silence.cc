@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/percent.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "cli/answer.h"
@@ -73,19 +74,19 @@ int run_silence_add(const std::string& socket, const SilenceAddition& addition) 
     complain(fit.error().text);
     return 2;
   }
-  std::string path =
-      fmt::format("/api/v1/silences?author={}&comment={}", url_encode(addition.author), url_encode(addition.comment));
+  std::string path = fmt::format("/api/v1/silences?author={}&comment={}", base::percent_encode(addition.author),
+                                 base::percent_encode(addition.comment));
   for (const std::string& matcher : addition.matchers) {
     // Said here, with the command's exit code for a wrong line.
     if (const auto parsed = model::parse_matchers(matcher); !parsed) {
       complain(parsed.error().text);
       return 2;
     }
-    path += "&matcher=" + url_encode(matcher);
+    path += "&matcher=" + base::percent_encode(matcher);
   }
-  path += "&duration=" + url_encode(addition.duration);
-  if (!addition.start.empty()) path += "&start=" + url_encode(addition.start);
-  if (!addition.end.empty()) path += "&end=" + url_encode(addition.end);
+  path += "&duration=" + base::percent_encode(addition.duration);
+  if (!addition.start.empty()) path += "&start=" + base::percent_encode(addition.start);
+  if (!addition.end.empty()) path += "&end=" + base::percent_encode(addition.end);
   const auto id = read_answer(socket, [&]() -> base::Result<std::string> {
     TRY(const std::string answer, ask(socket, "POST", path));
     return data_in(answer).at("silenceID").get<std::string>();
@@ -109,7 +110,7 @@ int run_silence_expire(const std::string& socket, const std::vector<std::string>
   int code = 0;
   for (const std::string& id : ids) {
     const auto expired = read_answer(socket, [&]() -> base::Result<> {
-      TRY(const std::string answer, ask(socket, "DELETE", "/api/v1/silence/" + url_encode(id)));
+      TRY(const std::string answer, ask(socket, "DELETE", "/api/v1/silence/" + base::percent_encode(id)));
       (void)success_in(answer);
       return {};
     });

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "base/percent.h"
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -124,7 +125,7 @@ int run_alerts(const StatusOptions& options) {
 }
 
 int run_explain(const StatusOptions& options, const std::string& service) {
-  return ask(options, "/api/v1/explain/" + url_encode(service), [&](const Json& data) {
+  return ask(options, "/api/v1/explain/" + base::percent_encode(service), [&](const Json& data) {
     std::string out;
     for (const Json& sentence : list_of(data, "explanation"))
       out += base::foreign_text(sentence.get<std::string>(), std::string::npos) + "\n";

@@ -6,16 +6,17 @@
 #include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace config {
 namespace {
-
-bool alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
 // Numbers, durations, true and words like them stay as they are: in quotes a number is none any more.
 bool is_plain(const Node& scalar) {
   const std::string& text = scalar.scalar();
-  const auto harmless = [](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '+' || c == '-'; };
-  const bool begins_well = alphanumeric(text[0]) || (text.size() > 1 && text[0] == '-' && alphanumeric(text[1]));
+  const auto harmless = [](char c) { return base::is_alphanumeric(c) || c == '.' || c == '_' || c == '+' || c == '-'; };
+  const bool begins_well =
+      base::is_alphanumeric(text[0]) || (text.size() > 1 && text[0] == '-' && base::is_alphanumeric(text[1]));
   return !scalar.quoted() && begins_well && std::all_of(text.begin(), text.end(), harmless);
 }
 

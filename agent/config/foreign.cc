@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "config/request.h"
 
@@ -14,15 +15,12 @@ constexpr std::size_t kLongestWord = 128;
 constexpr std::size_t kLongest = 2048;
 constexpr std::string_view kSchemes[] = {"http", "https", "ws", "wss"};
 
-bool is_letter_or_digit(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 template <typename Fits>
 bool all(std::string_view text, Fits fits) {
   return std::all_of(text.begin(), text.end(), fits);
 }
 bool has_only(std::string_view text, std::string_view others) {
-  return all(text, [&](char c) { return is_letter_or_digit(c) || others.find(c) != std::string_view::npos; });
+  return all(text, [&](char c) { return base::is_alphanumeric(c) || others.find(c) != std::string_view::npos; });
 }
 
 // . and .. as a part between slashes, or what becomes one beside the dots of others.
@@ -44,7 +42,7 @@ std::string authority_complaint(std::string_view text) {
     const std::size_t close = text.find(']');
     if (close == std::string_view::npos) return "has a [ without its ]";
     const std::string_view address = text.substr(1, close - 1);
-    if (!all(address, [](char c) { return is_letter_or_digit(c) || c == ':' || c == '.'; }) || address.empty())
+    if (!all(address, [](char c) { return base::is_alphanumeric(c) || c == ':' || c == '.'; }) || address.empty())
       return "has no address in its brackets";
     port = text.substr(close + 1);
   } else {
@@ -53,7 +51,7 @@ std::string authority_complaint(std::string_view text) {
     if (const std::string why = host_complaint(text.substr(0, colon)); !why.empty()) return why;
     port = text.substr(colon);
   }
-  if (!port.empty() && (port.size() < 2 || port.size() > 6 || port[0] != ':' || !all(port.substr(1), is_digit)))
+  if (!port.empty() && (port.size() < 2 || port.size() > 6 || port[0] != ':' || !all(port.substr(1), base::is_digit)))
     return "has no port in digits behind its host";
   const std::string why = port.empty() ? "" : port_complaint(port.substr(1));
   return why.empty() ? "" : "has a port that " + why;
@@ -124,10 +122,11 @@ std::string part_of_url_complaint(std::string_view before, std::string_view valu
   const std::size_t colon = host.rfind(':'), bracket = host.rfind(']');
   const bool behind_port =
       colon != std::string_view::npos && (bracket == std::string_view::npos ? host.front() != '[' : colon > bracket);
-  if (behind_port) return all(value, is_digit) ? "" : "must be digits of a port";
+  if (behind_port) return all(value, base::is_digit) ? "" : "must be digits of a port";
   if (value.front() == ':' && at_end && host.back() != '.')
-    return value.size() > 1 && value.size() <= 6 && all(value.substr(1), is_digit) ? ""
-                                                                                   : "has no port in digits behind :";
+    return value.size() > 1 && value.size() <= 6 && all(value.substr(1), base::is_digit)
+               ? ""
+               : "has no port in digits behind :";
   if (!has_only(value, host.back() == '.' || !at_end ? ".-_" : "-_"))
     return "would lead to another host than the template's";
   return value.find("..") != std::string_view::npos || value.front() == '.' ? "is no part of a host" : "";
@@ -162,7 +161,7 @@ std::string word_complaint(std::string_view before, std::string_view value, std:
   if (value.empty()) return "is empty";
   if (value.size() > kLongestWord) return fmt::format("is longer than {} characters", kLongestWord);
   if (!has_only(value, "_.@:-")) return "has other characters than letters, digits and _.@:-";
-  const bool within = !before.empty() && (is_letter_or_digit(before.back()) ||
+  const bool within = !before.empty() && (base::is_alphanumeric(before.back()) ||
                                           std::string_view("=_./:@,+").find(before.back()) != std::string_view::npos);
   if (value.front() == '-' && !within) return "begins with -, which would make it an option";
   if (leads_up(value) || (before.ends_with('.') && value.front() == '.') ||

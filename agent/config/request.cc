@@ -14,13 +14,11 @@ namespace {
 
 constexpr std::size_t kLongestHost = 255;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter_or_digit(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 bool has_only(std::string_view text, std::string_view others) {
   return std::all_of(text.begin(), text.end(),
-                     [&](char c) { return is_letter_or_digit(c) || others.find(c) != std::string_view::npos; });
+                     [&](char c) { return base::is_alphanumeric(c) || others.find(c) != std::string_view::npos; });
 }
 
 bool is_token(std::string_view text) { return !text.empty() && has_only(text, "!#$%&'*+-.^_`|~"); }
@@ -70,12 +68,12 @@ std::string host_complaint(std::string_view host) {
     return "is no name or address: only letters, digits and ._:- are";
   if (colon == std::string_view::npos) return "";
   const std::string_view behind = host.substr(colon + 1);
-  return std::all_of(behind.begin(), behind.end(), is_digit) ? "has a port behind it; host and port are two keys"
-                                                             : "has colons, and is no IPv6 address";
+  return std::all_of(behind.begin(), behind.end(), base::is_digit) ? "has a port behind it; host and port are two keys"
+                                                                   : "has colons, and is no IPv6 address";
 }
 
 std::string port_complaint(std::string_view port) {
-  if (port.empty() || !std::all_of(port.begin(), port.end(), is_digit)) return "must be a number";
+  if (port.empty() || !std::all_of(port.begin(), port.end(), base::is_digit)) return "must be a number";
   port.remove_prefix(std::min(port.find_first_not_of('0'), port.size()));
   const bool fits = !port.empty() && (port.size() < 5 || (port.size() == 5 && port <= "65535"));
   return fits ? "" : "must be between 1 and 65535";

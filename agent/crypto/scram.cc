@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
@@ -34,7 +35,7 @@ std::string ScramClient::first() const { return "n,," + bare_; }
 
 base::Result<std::string> ScramClient::final(std::string_view server_first) {
   const std::string_view nonce = value_of(server_first, 'r');
-  const auto salt = base64_decode(value_of(server_first, 's'));
+  const auto salt = base::base64_decode(value_of(server_first, 's'));
   const std::string_view rounds_text = value_of(server_first, 'i');
   int rounds = 0;
   const char* const end = rounds_text.data() + rounds_text.size();
@@ -55,8 +56,8 @@ base::Result<std::string> ScramClient::final(std::string_view server_first) {
   std::string proof = hmac_sha256(salted, "Client Key");
   const std::string signature = hmac_sha256(sha256(proof), all);
   for (std::size_t i = 0; i < proof.size(); ++i) proof[i] = static_cast<char>(proof[i] ^ signature[i]);
-  expected_ = base64_encode(hmac_sha256(hmac_sha256(salted, "Server Key"), all));
-  return without_proof + ",p=" + base64_encode(proof);
+  expected_ = base::base64_encode(hmac_sha256(hmac_sha256(salted, "Server Key"), all));
+  return without_proof + ",p=" + base::base64_encode(proof);
 }
 
 bool ScramClient::proves(std::string_view server_final) const {

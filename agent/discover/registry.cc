@@ -6,19 +6,13 @@
 
 namespace discover {
 
-std::span<const Type* const> types() {
+Types types() {
   static constexpr const Type* all[] = {
 #define SOURCE_TYPE(name) &name##_source,
 #include "discover/types.def"
 #undef SOURCE_TYPE
   };
-  return all;
-}
-
-const Type* find_type(std::string_view key) {
-  for (const Type* type : types())
-    if (type->key == key) return type;
-  return nullptr;
+  return Types(all);
 }
 
 Entry parse_entry(const Type& type, const config::Node& entry, const std::string& path, const Owner& owner,

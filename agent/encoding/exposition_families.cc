@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 
+#include "base/ascii.h"
+
 namespace encoding {
 namespace {
 
@@ -134,9 +136,7 @@ base::Result<std::vector<ExposedFamily>> parse_exposition(std::string_view text)
   };
   std::size_t number = 0;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    Line line{text.substr(0, end), ++number};
-    text.remove_prefix(std::min(end + 1, text.size()));
+    Line line{base::take_line(text), ++number};
     if (line.rest.ends_with('\r')) return line.fail("lines must end in \\n alone");
     line.skip_blanks();
     if (line.rest.empty()) continue;

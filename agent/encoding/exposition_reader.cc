@@ -121,9 +121,7 @@ base::Result<std::size_t> read_exposition(std::string_view text, ExpositionForma
   std::size_t samples = 0, number_of_line = 0;
   bool ended = false;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view line = base::take_line(text);
     ++number_of_line;
     if (line.ends_with("\r")) line.remove_suffix(1);
     ended = line == "# EOF";

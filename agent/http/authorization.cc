@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/base64.h"
 #include "base/credential.h"
 #include "config/request.h"
-#include "crypto/hmac.h"
 
 namespace http {
 
@@ -43,7 +43,7 @@ const config::Schema<Authorization>& authorization_schema() {
 base::Result<std::string> header_value(const BasicAuth& auth) {
   TRY(const std::string username, base::credential(base::Secret(auth.username), auth.username_file));
   TRY(const std::string password, base::credential(auth.password, auth.password_file));
-  return "Basic " + crypto::base64_encode(username + ":" + password);
+  return "Basic " + base::base64_encode(username + ":" + password);
 }
 
 base::Result<std::string> header_value(const Authorization& auth) {

@@ -21,11 +21,7 @@ namespace {
 
 using model::Reason;
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  return text;
-}
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
 // curl has checked that it is a port.
 std::uint16_t port_number(const Origin& origin) {
@@ -212,7 +208,8 @@ void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  response_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
+                                 base::trim(line.substr(colon + 1), kBlanks));
 }
 
 // On a kept connection there was no handshake in this request: its certificates are those that it showed then.

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/credential.h"
+#include "base/percent.h"
 #include "config/request.h"
 #include "http/authorization.h"
 #include "net/tls/tls_config.h"
@@ -20,19 +21,6 @@ using nlohmann::json;
 // A token that expires while a request is under way would be refused.
 constexpr base::Duration kMargin = 10s;
 constexpr std::size_t kLongestAnswer = 64 * 1024;
-
-// application/x-www-form-urlencoded.
-std::string encoded(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || std::string_view("-._~").find(c) != std::string_view::npos) out += c;
-    else if (c == ' ') out += '+';
-    else (out += '%') += {kHex[byte >> 4U], kHex[byte & 0xfU]};
-  }
-  return out;
-}
 
 std::string text_of(const json& document, const char* key) {
   const auto found = document.find(key);
@@ -97,15 +85,17 @@ base::Result<HttpRequest> TokenSource::request(Style style) const {
   request.body = "grant_type=client_credentials";
   std::string scopes;
   for (const std::string& scope : client_.scopes) scopes += (scopes.empty() ? "" : " ") + scope;
-  if (!scopes.empty()) request.body += "&scope=" + encoded(scopes);
+  if (!scopes.empty()) request.body += "&scope=" + base::form_encode(scopes);
   for (const auto& [name, value] : client_.endpoint_params)
-    if (name != "grant_type") request.body += "&" + encoded(name) + "=" + encoded(value);
+    if (name != "grant_type") request.body += "&" + base::form_encode(name) + "=" + base::form_encode(value);
   if (style == Style::body) {
-    request.body += "&client_id=" + encoded(client_.client_id) + "&client_secret=" + encoded(secret);
+    request.body +=
+        "&client_id=" + base::form_encode(client_.client_id) + "&client_secret=" + base::form_encode(secret);
     return request;
   }
   // RFC 6749, 2.3.1: name and secret are encoded before they are joined.
-  TRY(std::string header, header_value(BasicAuth{encoded(client_.client_id), "", base::Secret(encoded(secret)), ""}));
+  TRY(std::string header,
+      header_value(BasicAuth{base::form_encode(client_.client_id), "", base::Secret(base::form_encode(secret)), ""}));
   request.headers.emplace_back("Authorization", std::move(header));
   return request;
 }

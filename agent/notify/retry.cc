@@ -41,7 +41,9 @@ bool is_refusal(int code) {
          code != EX_TEMPFAIL;
 }
 
-std::string first_line(std::string_view bytes) { return base::foreign_text(bytes.substr(0, bytes.find('\n')), 200); }
+std::string foreign_line(std::string_view bytes) {
+  return base::foreign_text(base::first_line(bytes, std::string::npos), 200);
+}
 
 }  // namespace
 
@@ -91,7 +93,7 @@ Sent judge(const http::HttpResponse& response, base::WallTime now) {
   else if (status == 429) sent.fate = Fate::unreached;  // it was not looked at
   else if (status >= 400 && status < 500 && status != 408 && status != 425) sent.fate = Fate::refused;
   const bool ok = sent.fate == Fate::taken;
-  const std::string said = first_line(response.body);
+  const std::string said = foreign_line(response.body);
   sent.text = fmt::format("HTTP status {}{}{}", response.status, said.empty() || ok ? "" : ": ", ok ? "" : said);
   if (response.status >= 300 && response.status < 400) sent.text += "; redirects are not followed, write the final URL";
   for (const auto& [name, value] : response.headers)
@@ -107,7 +109,7 @@ Sent judge(const base::Result<os::Finished>& finished) {
     sent.text = base::foreign_text(finished.error().text, 1024);
     return sent;
   }
-  const std::string said = first_line(finished->err.empty() ? finished->out : finished->err);
+  const std::string said = foreign_line(finished->err.empty() ? finished->out : finished->err);
   if (finished->timed_out) sent.text = "not ended in time";
   else if (finished->signal != 0) sent.text = fmt::format("ended by signal {}", finished->signal);
   else sent.text = fmt::format("exit code {}", finished->exit_code);

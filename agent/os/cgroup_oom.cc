@@ -10,6 +10,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
@@ -61,9 +62,7 @@ base::Result<std::string> control_group_of(pid_t pid) {
 std::optional<std::uint64_t> oom_kills_in(std::string_view memory_events) {
   constexpr std::string_view kKey = "oom_kill ";
   while (!memory_events.empty()) {
-    const std::size_t end = std::min(memory_events.find('\n'), memory_events.size());
-    const std::string_view line = memory_events.substr(0, end);
-    memory_events.remove_prefix(std::min(end + 1, memory_events.size()));
+    const std::string_view line = base::take_line(memory_events);
     if (!line.starts_with(kKey)) continue;
     std::uint64_t count = 0;
     const auto [stop, error] = std::from_chars(line.data() + kKey.size(), line.data() + line.size(), count);

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
 
@@ -82,9 +83,7 @@ bool is_below(std::string_view path, std::string_view folder) {
 std::optional<Mount> mount_of(std::string_view path, std::string_view table) {
   std::optional<Mount> found;
   while (!table.empty()) {
-    const std::size_t end = std::min(table.find('\n'), table.size());
-    Mount mount = parse_mount(table.substr(0, end));
-    table.remove_prefix(std::min(end + 1, table.size()));
+    Mount mount = parse_mount(base::take_line(table));
     if (!mount.at.empty() && is_below(path, mount.at) && (!found || mount.at.size() >= found->at.size()))
       found = std::move(mount);
   }

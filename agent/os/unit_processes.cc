@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "base/file.h"
 
 namespace os {
@@ -27,9 +28,7 @@ void add_users(const fs::path& group, const KernelFiles& files, std::set<uid_t>&
 
 bool is_in_unit(std::string_view cgroup_text, std::string_view unit) {
   while (!cgroup_text.empty()) {
-    const std::size_t end = std::min(cgroup_text.find('\n'), cgroup_text.size());
-    std::string_view line = cgroup_text.substr(0, end);
-    cgroup_text.remove_prefix(std::min(end + 1, cgroup_text.size()));
+    std::string_view line = base::take_line(cgroup_text);
     // HIERARCHY:CONTROLLERS:/path, where a path may hold colons.
     const std::size_t path = line.find(":/");
     if (path == std::string_view::npos) continue;

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "model/outcome.h"
 
 namespace probe {
 namespace {
+
+constexpr std::string_view kPadding(" \n\r\0", 4);
 
 // Anybody who may write to the socket may make names up; memory stays bounded.
 constexpr std::size_t kServices = 1000;
@@ -19,17 +22,10 @@ struct Notice {
   bool failed = false;  // ERRNO other than 0, WATCHDOG=trigger, STOPPING=1
 };
 
-std::string_view next_line(std::string_view& rest) {
-  const std::size_t end = rest.find('\n');
-  const std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  return line;
-}
-
 Notice read_notice(std::string_view datagram) {
   Notice notice;
   while (!datagram.empty()) {
-    const std::string_view line = next_line(datagram);
+    const std::string_view line = base::take_line(datagram);
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view key = line.substr(0, equals);
@@ -41,14 +37,6 @@ Notice read_notice(std::string_view datagram) {
     else if (key == "STOPPING") notice.failed = notice.failed || value == "1";
   }
   return notice;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\r' || text.front() == '\0'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\0'))
-    text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace
@@ -93,17 +81,17 @@ bool Heartbeats::may_beat(const std::string& service, const BeatSender& sender) 
 }
 
 Heartbeats::Received Heartbeats::receive(std::string_view datagram, const BeatSender& sender) {
-  datagram = trimmed(datagram);
+  datagram = base::trim(datagram, kPadding);
   const std::size_t first_end = std::min(datagram.find_first_of(" \n"), datagram.size());
   const std::string_view first = datagram.substr(0, first_end);
   Notice notice;
   if (first.find('=') != std::string_view::npos) {
     notice = read_notice(datagram);
   } else {
-    std::string_view rest = trimmed(datagram.substr(first_end));
+    std::string_view rest = base::trim(datagram.substr(first_end), kPadding);
     notice.service = first;
     notice.failed = rest == "fail" || rest.starts_with("fail ");
-    if (notice.failed) rest = trimmed(rest.substr(4));
+    if (notice.failed) rest = base::trim(rest.substr(4), kPadding);
     notice.status = rest;
   }
   if (notice.service.empty()) return Received::no_name;

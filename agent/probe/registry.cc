@@ -11,19 +11,13 @@ bool Type::can_measure(std::string_view metric) const {
   return !other_measurements || has(measurements) || has(*other_measurements);
 }
 
-std::span<const Type* const> types() {
+Types types() {
   static constexpr const Type* all[] = {
 #define PROBE_TYPE(name) &name##_type,
 #include "probe/types.def"
 #undef PROBE_TYPE
   };
-  return all;
-}
-
-const Type* find_type(std::string_view name) {
-  for (const Type* type : types())
-    if (type->name == name) return type;
-  return nullptr;
+  return Types(all);
 }
 
 }  // namespace probe

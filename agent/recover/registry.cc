@@ -6,19 +6,13 @@ namespace recover {
 #include "recover/types.def"
 #undef ACTION_TYPE
 
-std::span<const ActionType* const> action_types() {
+ActionTypes action_types() {
   static constexpr const ActionType* all[] = {
 #define ACTION_TYPE(name) &name##_type,
 #include "recover/types.def"
 #undef ACTION_TYPE
   };
-  return all;
-}
-
-const ActionType* find_action_type(std::string_view name) {
-  for (const ActionType* type : action_types())
-    if (type->name == name) return type;
-  return nullptr;
+  return ActionTypes(all);
 }
 
 }  // namespace recover

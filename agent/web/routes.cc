@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "encoding/accept.h"
 #include "encoding/exposition_writer.h"
 #include "encoding/gzip.h"
@@ -96,7 +97,7 @@ Response dispatch(const Request& request, const Context& context) {
   if (!known) return not_found();
   if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
   if (path == "/") return page(context);
-  if (is_explain) return explain_service(url_decode(std::string_view(path).substr(9)), context);
+  if (is_explain) return explain_service(base::percent_decode(std::string_view(path).substr(9)), context);
   if (path == "/metrics") return metrics(request, context);
   if (path == "/-/healthy") return text_response(200, "fettle is healthy.");
   if (path == "/-/ready") return ready(context);

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "base/base64.h"
 #include "crypto/hmac.h"
 #include "fakes/certificates.h"
 #include "fakes/local_server.h"
@@ -142,7 +143,7 @@ struct Surroundings {
     socket.send(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Accept: " +
-        crypto::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n");
+        base::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n");
     std::string ping(2 + 4 + 8, '\0');
     if (::recv(socket.fd(), ping.data(), ping.size(), MSG_WAITALL) != static_cast<ssize_t>(ping.size())) return;
     std::string pong = "\x8a\x08";

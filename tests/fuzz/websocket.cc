@@ -1,6 +1,7 @@
 // What a WebSocket's server sends after the upgrade: frames.
 #include <string>
 
+#include "base/base64.h"
 #include "crypto/hmac.h"
 #include "fuzz/conversation.h"
 #include "fuzz/fuzz.h"
@@ -13,7 +14,7 @@ std::string upgrade(const std::string& request) {
   const std::size_t at = request.find(header) + header.size();
   const std::string key = request.substr(at, request.find('\r', at) - at);
   return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-         crypto::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n";
+         base::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n\r\n";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "config/request.h"
@@ -49,11 +50,9 @@ const auto& schema() {
 std::vector<std::string> lines(std::string_view text) {
   std::vector<std::string> out;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
+    std::string_view line = base::take_line(text);
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     if (!line.empty()) out.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;
 }

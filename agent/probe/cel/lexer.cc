@@ -4,27 +4,13 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/ascii.h"
+#include "base/rune.h"
+
 namespace probe::cel {
 namespace {
 
 bool starts_word(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-void put_utf8(std::string& out, unsigned code) {
-  const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80U | (code >> shift & 0x3fU)); };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0U | code >> 6U);
-    tail(0);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0U | code >> 12U);
-    tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xf0U | code >> 18U);
-    tail(12), tail(6), tail(0);
-  }
-}
 
 class Lexer {
  public:
@@ -58,10 +44,10 @@ class Lexer {
     if (const std::size_t prefix = string_prefix(); prefix != std::string_view::npos) return string(token, prefix);
     if (starts_word(c)) {
       token.kind = Token::Kind::word;
-      while (starts_word(peek()) || is_digit(peek())) token.text += text_[at_++];
+      while (starts_word(peek()) || base::is_digit(peek())) token.text += text_[at_++];
       return token;
     }
-    if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number(token);
+    if (base::is_digit(c) || (c == '.' && base::is_digit(peek(1)))) return number(token);
     token.kind = Token::Kind::sign;
     static constexpr std::array<std::string_view, 6> kPairs{"==", "!=", "<=", ">=", "&&", "||"};
     for (const std::string_view pair : kPairs)
@@ -128,7 +114,7 @@ class Lexer {
     if (digits == 0 || code_text.size() != digits || error != std::errc() ||
         end != code_text.data() + code_text.size() || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
       throw Mistake{from, "a string has an escape that is none; a backslash is written \\\\"};
-    put_utf8(out, code);
+    base::append_rune(out, code);
     at_ += digits;
   }
 
@@ -137,12 +123,10 @@ class Lexer {
     std::size_t end = at_ + (hex ? 2 : 0);
     bool real = false;
     const auto digits = [&] {
-      while (end < text_.size() &&
-             (hex ? std::isxdigit(static_cast<unsigned char>(text_[end])) != 0 : is_digit(text_[end])))
-        ++end;
+      while (end < text_.size() && (hex ? base::hex_digit(text_[end]) >= 0 : base::is_digit(text_[end]))) ++end;
     };
     digits();
-    if (!hex && end + 1 < text_.size() && text_[end] == '.' && is_digit(text_[end + 1])) {
+    if (!hex && end + 1 < text_.size() && text_[end] == '.' && base::is_digit(text_[end + 1])) {
       real = true;
       ++end;
       digits();
@@ -164,7 +148,7 @@ class Lexer {
       token.kind = Token::Kind::unsigned_integer;
       ++at_;
     }
-    if (starts_word(peek()) || is_digit(peek())) throw Mistake{token.at, "a number that goes on with a letter"};
+    if (starts_word(peek()) || base::is_digit(peek())) throw Mistake{token.at, "a number that goes on with a letter"};
     return token;
   }
 

@@ -10,20 +10,6 @@
 namespace probe {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Takes what stands before the next `separator`, and the separator, off the front of `text`.
-std::string_view take_until(std::string_view& text, char separator) {
-  const std::size_t end = std::min(text.find(separator), text.size());
-  const std::string_view taken = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return taken;
-}
-
 // RFC 6265, 5.1.3. An address belongs to no domain but itself.
 bool within(std::string_view host, std::string_view domain) {
   if (host == domain) return true;
@@ -55,18 +41,18 @@ void CookieJar::take(const encoding::Url& url, const http::Headers& headers, bas
 }
 
 void CookieJar::take_one(const encoding::Url& url, std::string_view text, base::WallTime now) {
-  std::string_view pair = take_until(text, ';');
+  std::string_view pair = base::take_until(text, ';');
   if (pair.find('=') == std::string_view::npos) return;
   Cookie cookie;
-  cookie.name = trimmed(take_until(pair, '='));
-  cookie.value = trimmed(pair);
+  cookie.name = base::trim(base::take_until(pair, '='));
+  cookie.value = base::trim(pair);
   cookie.domain = url.host;
   cookie.path = url.path.rfind('/') == 0 ? "/" : url.path.substr(0, url.path.rfind('/'));
   bool by_age = false, expired = false;
   while (!text.empty()) {
-    std::string_view attribute = take_until(text, ';');
-    const std::string key = base::lower_case(trimmed(take_until(attribute, '=')));
-    std::string_view value = trimmed(attribute);
+    std::string_view attribute = base::take_until(text, ';');
+    const std::string key = base::lower_case(base::trim(base::take_until(attribute, '=')));
+    std::string_view value = base::trim(attribute);
     if (key == "secure") cookie.secure = true;
     if (key == "path" && value.starts_with("/")) cookie.path = value;
     if (key == "max-age") {

@@ -17,12 +17,6 @@ using model::Reason;
 constexpr std::size_t kHeadLimit = 64 * 1024;
 constexpr std::size_t kLineLimit = 4096;
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  return text;
-}
-
 template <typename N>
 bool number(std::string_view text, N& out, int base = 10) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
@@ -60,7 +54,7 @@ bool HttpAnswer::step() {
     case Part::chunk_size:
       if (!take_line(line)) return false;
       // What follows a semicolon is an extension.
-      if (!number(trimmed(std::string_view(line).substr(0, line.find(';'))), left_, 16))
+      if (!number(base::trim(std::string_view(line).substr(0, line.find(';'))), left_, 16))
         return fail(Reason::protocol_error, "sent a chunk without a size: " + base::shown(line));
       part_ = left_ == 0 ? Part::trailer : Part::chunk;
       return true;
@@ -118,7 +112,7 @@ bool HttpAnswer::read_head(std::string_view head) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0)
       return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
-    response_.headers.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+    response_.headers.emplace_back(line.substr(0, colon), base::trim(line.substr(colon + 1), " \t\r"));
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/percent.h"
 #include "config/scalar.h"
 
 namespace probe {
@@ -16,26 +17,10 @@ std::string json_string(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string percent_encoded(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    }
-  }
-  return out;
-}
-
 std::string placed(const Variable& variable, Template::Place place) {
   switch (place) {
     case Template::Place::plain: return variable.text;
-    case Template::Place::url: return percent_encoded(variable.text);
+    case Template::Place::url: return base::percent_encode(variable.text);
     case Template::Place::json_value: return variable.json ? variable.text : json_string(variable.text);
     case Template::Place::json_text: {
       const std::string quoted = json_string(variable.text);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/ascii.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "probe/common/values.h"
 
@@ -24,21 +25,6 @@ std::optional<std::string> header(const http::HttpResponse& response, std::strin
   for (const auto& [known, value] : response.headers)
     if (base::same_word(known, name)) found = value;
   return found;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* const digits = text.data() + i + 1;
-    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
-      out += static_cast<char>(byte);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 // Takes a base-128 number off the front; nothing if it does not end.
@@ -109,7 +95,7 @@ GrpcAnswer read_grpc_answer(const http::HttpResponse& response) {
     return answer;
   }
   answer.status = static_cast<GrpcStatus>(number);
-  answer.message = percent_decoded(header(response, "grpc-message").value_or(""));
+  answer.message = base::percent_decode(header(response, "grpc-message").value_or(""));
   if (answer.status != GrpcStatus::ok) return answer;
   const std::string_view body = response.body;
   std::size_t size = 0;

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "base/credential.h"
 #include "base/text.h"
-#include "crypto/hmac.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
@@ -171,8 +171,8 @@ class SmtpProbe final : public StreamProbe {
       case Step::starttls: return go_on_in_tls(prepared_.tls);
       case Step::auth:
         if (plain_) return after_login();
-        return ask(Step::auth_name, crypto::base64_encode(settings_.username));
-      case Step::auth_name: return ask(Step::auth_password, crypto::base64_encode(password_));
+        return ask(Step::auth_name, base::base64_encode(settings_.username));
+      case Step::auth_name: return ask(Step::auth_password, base::base64_encode(password_));
       case Step::auth_password: return after_login();
       case Step::mail: return ask(Step::rcpt, "RCPT TO:<" + settings_.recipient + ">");
       case Step::rcpt: return ask(Step::rset, "RSET");
@@ -208,7 +208,7 @@ class SmtpProbe final : public StreamProbe {
     plain_ = has_word(mechanisms, "PLAIN");
     if (plain_) {
       const std::string nul(1, '\0');
-      return ask(Step::auth, "AUTH PLAIN " + crypto::base64_encode(nul + settings_.username + nul + password_));
+      return ask(Step::auth, "AUTH PLAIN " + base::base64_encode(nul + settings_.username + nul + password_));
     }
     if (has_word(mechanisms, "LOGIN")) return ask(Step::auth, "AUTH LOGIN");
     leave(failure(Reason::auth_failed, mechanisms.empty()

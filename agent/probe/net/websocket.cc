@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "config/request.h"
@@ -140,7 +141,7 @@ class WebsocketProbe final : public StreamProbe {
  private:
   void connected() override {
     began_ = scheduler_.now();
-    key_ = crypto::base64_encode(random_bytes(16));
+    key_ = base::base64_encode(random_bytes(16));
     std::string head = prepared_.head;
     if (prepared_.basic_auth || prepared_.authorization) {
       const auto value = prepared_.basic_auth ? http::header_value(*prepared_.basic_auth)
@@ -179,7 +180,7 @@ class WebsocketProbe final : public StreamProbe {
       return over(Reason::header_mismatch,
                   "upgrades to " + base::shown(header(head, "Upgrade")) + ", not to websocket");
     // RFC 6455, 4.1: only who has read the request can know this.
-    const std::string proof = crypto::base64_encode(crypto::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    const std::string proof = base::base64_encode(crypto::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
     if (header(head, "Sec-WebSocket-Accept") != proof)
       return over(Reason::header_mismatch, "has a wrong Sec-WebSocket-Accept: it did not read the request");
     upgraded_ = true;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace recover::traffic {
 namespace {
@@ -33,15 +34,13 @@ Server* find(std::vector<Server>& servers, const std::string& address) {
   return found == servers.end() ? nullptr : &*found;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, std::min<std::size_t>(text.find('\n'), 300)); }
-
 // "" if the program ended well.
 std::string complaint_of(const std::vector<std::string>& argv, const base::Result<os::Finished>& finished) {
   if (!finished) return fmt::format("{}: {}", argv.front(), finished.error().text);
   if (finished->timed_out) return fmt::format("{}: not ended within its limit", argv.front());
   if (finished->exit_code == 0) return "";
   return fmt::format("{}: exit code {}: {}", argv.front(), finished->exit_code,
-                     first_line(finished->err.empty() ? finished->out : finished->err));
+                     base::first_line(finished->err.empty() ? finished->out : finished->err, 300));
 }
 
 // Whether two files differ in comments at most.

@@ -12,13 +12,13 @@ namespace recover {
 #include "recover/traffic/types.def"
 #undef TRAFFIC_TYPE
 
-std::span<const TrafficType* const> traffic_types() {
+TrafficTypes traffic_types() {
   static constexpr const TrafficType* all[] = {
 #define TRAFFIC_TYPE(name) &name##_traffic,
 #include "recover/traffic/types.def"
 #undef TRAFFIC_TYPE
   };
-  return all;
+  return TrafficTypes(all);
 }
 
 namespace {

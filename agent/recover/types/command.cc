@@ -11,6 +11,7 @@
 #include <optional>
 #include <tuple>
 
+#include "base/text.h"
 #include "config/foreign.h"
 #include "config/request.h"
 #include "os/program_file.h"
@@ -199,13 +200,11 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
   return out;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, std::min<std::size_t>(text.find('\n'), 200)); }
-
 ActionResult result_of(const std::string& name, const base::Result<os::Finished>& finished) {
   if (!finished) return {"failed", name + ": " + finished.error().text};
   const std::string killed =
       finished->survivors_killed > 0 ? fmt::format("; {} of its processes killed", finished->survivors_killed) : "";
-  const std::string said = first_line(finished->err.empty() ? finished->out : finished->err);
+  const std::string said(base::first_line(finished->err.empty() ? finished->out : finished->err, 200));
   const std::string tail = killed + (said.empty() ? "" : ": " + said);
   if (finished->timed_out) return {"timeout", name + ": not ended within its limit" + tail};
   if (finished->signal != 0) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "recover/action.h"
 
 namespace recover {
@@ -46,7 +47,7 @@ bool is_container(std::string_view name) {
 std::string message_of(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   if (json.is_object() && json.contains("message") && json["message"].is_string()) return json["message"];
-  return body.substr(0, std::min<std::size_t>(body.find_first_of("\r\n"), 200));
+  return std::string(base::first_line(body, 200));
 }
 
 class Docker final : public Action {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -33,7 +34,8 @@ std::string comment_of(const Request& request) {
 }
 
 Response maintenance(const Request& request, const Context& context) {
-  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
+  const std::string service =
+      base::percent_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
   const std::string on = request.param("on");
   const bool yes = on == "true" || on == "1" || on == "on" || on == "yes";
   const bool no = on == "false" || on == "0" || on == "off" || on == "no";
@@ -56,14 +58,14 @@ Response recover(const Request& request, const Context& context) {
   const std::string comment = comment_of(request);
   if (name.ends_with(kAbort)) {
     name.remove_suffix(kAbort.size());
-    return sentence(context.backend.abort(url_decode(name), comment));
+    return sentence(context.backend.abort(base::percent_decode(name), comment));
   }
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
-  return sentence(context.backend.recover(url_decode(name), rehearsal, comment));
+  return sentence(context.backend.recover(base::percent_decode(name), rehearsal, comment));
 }
 
 Response ack(const Request& request, const Context& context) {
-  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
+  const std::string service = base::percent_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
   return change_answer(context.backend.ack(service, comment_of(request)));
 }
 

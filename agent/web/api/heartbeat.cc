@@ -2,6 +2,7 @@
 
 #include "base/ascii.h"
 #include "base/file.h"
+#include "base/percent.h"
 #include "web/routes.h"
 
 namespace web {
@@ -20,11 +21,9 @@ bool has_token(const Request& request, std::string_view tokens, std::string_view
   const std::string_view shown = base::trim(std::string_view(given).substr(kScheme.size()));
   bool fits = false;
   while (!tokens.empty()) {
-    const std::size_t end = std::min(tokens.find('\n'), tokens.size());
-    std::string_view line = tokens.substr(0, end);
+    std::string_view line = base::take_line(tokens);
     if (line.ends_with('\r')) line.remove_suffix(1);
     line = base::trim(line);
-    tokens.remove_prefix(std::min(end + 1, tokens.size()));
     if (const std::size_t blank = line.find_first_of(" \t"); blank != std::string_view::npos) {
       if (line.substr(0, blank) != service) continue;
       line = base::trim(line.substr(blank));
@@ -42,7 +41,7 @@ Response heartbeat_route(const Request& request, const Context& context) {
     return text_response(404,
                          "Heartbeats over HTTP are not configured; set heartbeat.token_file in the configuration.");
   if (request.method != "POST") return not_allowed("POST");
-  const std::string service = url_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
+  const std::string service = base::percent_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
   const auto tokens = request.admin ? base::Result<std::string>("") : base::read_file(file, kLongestFile);
   if (!tokens) return text_response(503, tokens.error().text);
   if (!request.admin && !has_token(request, *tokens, service)) {

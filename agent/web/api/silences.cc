@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "model/matcher_text.h"
 #include "web/api/answer.h"
@@ -80,7 +81,7 @@ Response change_silences(const Request& request, const Context& context) {
   if (!request.path.starts_with(kOne))
     return request.method == "POST" ? add(request, context) : not_allowed("GET, HEAD, POST");
   if (request.method != "DELETE") return not_allowed("DELETE");
-  return change_answer(context.backend.expire_silence(url_decode(request.path.substr(kOne.size()))));
+  return change_answer(context.backend.expire_silence(base::percent_decode(request.path.substr(kOne.size()))));
 }
 
 Response api_silences(const Context& context) {

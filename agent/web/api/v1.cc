@@ -1,5 +1,6 @@
 #include "web/api/v1.h"
 
+#include "base/percent.h"
 #include "web/api/answer.h"
 
 namespace web {
@@ -24,7 +25,7 @@ Response api_v1(const Request& request, std::string_view path, const Context& co
                      "label/<name>/values, metadata, rules, alerts, status/buildinfo, status/config, services, "
                      "recoveries, silences, explain/<service> and events");
   if (post) return not_allowed("GET, HEAD");
-  if (label_values) return api_label_values(request, url_decode(path.substr(6, path.size() - 13)), context);
+  if (label_values) return api_label_values(request, base::percent_decode(path.substr(6, path.size() - 13)), context);
   if (path == "rules") return api_rules(request, context);
   if (path == "alerts") return api_alerts(context);
   if (path == "metadata") return api_metadata(request, context);
@@ -33,7 +34,7 @@ Response api_v1(const Request& request, std::string_view path, const Context& co
   if (path == "services") return api_services(context);
   if (path == "recoveries") return api_recoveries(request, context);
   if (path == "silences") return api_silences(context);
-  return api_explain(url_decode(path.substr(8)), context);
+  return api_explain(base::percent_decode(path.substr(8)), context);
 }
 
 }  // namespace web

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "crypto/hmac.h"
 #include "web/server/http.h"
@@ -62,7 +63,9 @@ BasicAuth::Known BasicAuth::look(std::string_view authorization) const {
   if (users_.empty()) return {true};
   constexpr std::string_view kScheme = "Basic ";
   if (!base::same_word(authorization.substr(0, kScheme.size()), kScheme)) return {false};
-  const std::string decoded = base64_decode(base::trim(authorization.substr(kScheme.size())));
+  // Clients leave the padding out.
+  const std::string decoded =
+      base::base64_decode(base::trim(authorization.substr(kScheme.size())), base::Base64Form::unpadded).value_or("");
   const std::size_t colon = decoded.find(':');
   if (colon == std::string::npos) return {false};
   Question question;
@@ -113,29 +116,6 @@ bool BasicAuth::allows(std::string_view authorization) {
   const bool right = matches(known.question);
   learn(known.question, right);
   return right;
-}
-
-std::string base64_decode(std::string_view text) {
-  std::string out;
-  unsigned bits = 0;
-  int have = 0;
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  for (const char c : text) {
-    unsigned digit = 0;
-    if (c >= 'A' && c <= 'Z') digit = static_cast<unsigned>(c - 'A');
-    else if (c >= 'a' && c <= 'z') digit = static_cast<unsigned>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0') + 52;
-    else if (c == '+') digit = 62;
-    else if (c == '/') digit = 63;
-    else return "";
-    bits = bits << 6U | digit;
-    have += 6;
-    if (have >= 8) {
-      have -= 8;
-      out += static_cast<char>(bits >> static_cast<unsigned>(have) & 0xffU);
-    }
-  }
-  return out;
 }
 
 }  // namespace web

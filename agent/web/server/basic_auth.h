@@ -56,7 +56,4 @@ class BasicAuth {
   std::set<std::string> wrong_;
 };
 
-// "" for what is no base64.
-std::string base64_decode(std::string_view text);
-
 }  // namespace web

@@ -3,19 +3,10 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/percent.h"
 #include "base/text.h"
 
 namespace web {
-namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
 
 std::string Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
@@ -80,28 +71,12 @@ std::string_view status_text(int status) {
   }
 }
 
-std::string url_decode(std::string_view text, char space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i] == space ? ' ' : text[i];
-    }
-  }
-  return out;
-}
-
 void add_params(std::string_view form, std::vector<std::pair<std::string, std::string>>& out) {
   while (!form.empty()) {
-    const std::string_view pair = form.substr(0, form.find('&'));
-    form.remove_prefix(std::min(form.size(), pair.size() + 1));
-    if (pair.empty()) continue;
-    const std::size_t equals = pair.find('=');
-    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
-    out.emplace_back(url_decode(pair.substr(0, equals), '+'), url_decode(value, '+'));
+    std::string_view value = base::take_until(form, '&');
+    if (value.empty()) continue;
+    std::string name = base::form_decode(base::take_until(value, '='));
+    out.emplace_back(std::move(name), base::form_decode(value));
   }
 }
 

@@ -46,8 +46,7 @@ Response text_response(int status, std::string_view text);  // adds a line end
 Response not_allowed(std::string_view allow);               // 405; `allow` as in "GET, HEAD"
 std::string_view status_text(int status);
 
-// %41 and, where a space is written so, "+"; a broken escape stays as it is.
-std::string url_decode(std::string_view text, char space = ' ');
+// The fields of a form or a query, decoded.
 void add_params(std::string_view form, std::vector<std::pair<std::string, std::string>>& out);
 
 // Takes as long for a first difference at the start as at the end. The lengths may show.

@@ -69,3 +69,11 @@ TEST_CASE("a comment that is too long is refused with its size") {
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().text == "the comment has 921600 bytes; it may have 1024");
 }
+
+TEST_CASE("a first line ends at its end or, between two characters, at the limit") {
+  CHECK(base::first_line("nginx: [emerg] no\nmore", 300) == "nginx: [emerg] no");
+  CHECK(base::first_line("one\r\ntwo", 300) == "one");
+  CHECK(base::first_line("\nlate", 300) == "");
+  CHECK(base::first_line("aüb", 2) == "a");
+  CHECK(base::first_line("aüb", 3) == "aü");
+}

@@ -163,7 +163,6 @@ TEST_CASE("what an agent refuses is said in its own words, and who does not answ
   CHECK(refused.code == 1);
   CHECK(refused.err == "fettle query: 1:4: parse error\n");
   CHECK(printed("502 Bad Gateway", "<html>", query).err == "fettle query: HTTP 502: <html>\n");
-  CHECK(cli::url_encode("a b/ü?&=~") == "a%20b%2F%C3%BC%3F%26%3D~");
 }
 
 TEST_CASE("times and steps of a command line") {

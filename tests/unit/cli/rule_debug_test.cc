@@ -1,4 +1,5 @@
 #include "cli/rule_debug.h"
+#include "base/percent.h"
 
 #include <doctest/doctest.h>
 
@@ -17,7 +18,8 @@ struct Answers {
   base::Result<std::string> operator()(const std::string& path) const {
     if (path == "/api/v1/rules?type=alert") return rules;
     for (const auto& [expr, answer] : queries)
-      if (path == "/api/v1/query?query=" + cli::url_encode(expr) + "&time=" + cli::url_encode("2026-11-24T03:00:30Z"))
+      if (path ==
+          "/api/v1/query?query=" + base::percent_encode(expr) + "&time=" + base::percent_encode("2026-11-24T03:00:30Z"))
         return R"({"status":"success","data":)" + answer + "}";
     return std::string(R"({"status":"success","data":{"resultType":"vector","result":[]}})");
   }

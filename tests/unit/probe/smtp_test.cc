@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "crypto/hmac.h"
+#include "base/base64.h"
 #include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
@@ -19,7 +19,7 @@ const std::string kGreeting = "220 mail.test ESMTP\r\n";
 const std::string kEhlo = "250-mail.test\r\n250-SIZE 1000\r\n250 HELP\r\n";
 const std::string kStarttls = "250-mail.test\r\n250 STARTTLS\r\n";
 const std::vector<std::string> kLogin{"starttls=true", "username=probe", "password=secret"};
-const std::string kPlain = crypto::base64_encode("\0probe\0secret"s);
+const std::string kPlain = base::base64_encode("\0probe\0secret"s);
 
 }  // namespace
 
@@ -134,8 +134,8 @@ TEST_CASE("smtp says its words in their order, and judges the answers") {
                kLogin,
                {kGreeting, kStarttls, "220 go\r\n", "250-x\r\n250 auth=login\r\n", "334 VXNlcm5hbWU6\r\n",
                 "334 UGFzc3dvcmQ6\r\n", "235 ok\r\n", "221 bye\r\n"},
-               {"EHLO fettle.invalid", "STARTTLS", "EHLO fettle.invalid", "AUTH LOGIN", crypto::base64_encode("probe"),
-                crypto::base64_encode("secret"), "QUIT"},
+               {"EHLO fettle.invalid", "STARTTLS", "EHLO fettle.invalid", "AUTH LOGIN", base::base64_encode("probe"),
+                base::base64_encode("secret"), "QUIT"},
                Reason::none,
                " is ready, logs probe in"},
            Row{"wrong password",

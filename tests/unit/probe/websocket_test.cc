@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/base64.h"
 #include "base/random.h"
 #include "crypto/hmac.h"
 #include "fakes/probe_kernel.h"
@@ -19,7 +20,7 @@ using model::Reason;
 // The server's proof that it has read the request.
 std::string proof(const std::string& request) {
   const std::string key = request.substr(request.find("Sec-WebSocket-Key: ") + 19, 24);
-  return crypto::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+  return base::base64_encode(crypto::sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
 std::string upgrade(const std::string& request) {

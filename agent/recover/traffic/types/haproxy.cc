@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
+#include "base/text.h"
 #include "recover/traffic/haproxy_stat.h"
 #include "recover/traffic/traffic.h"
 
@@ -61,11 +63,6 @@ const auto& schema() {
             if (h.min_live < 0) complain("min_live", "must not be negative");
           });
   return s;
-}
-
-std::string first_line(std::string text) {
-  text.erase(0, std::min(text.find_first_not_of("\r\n "), text.size()));
-  return text.substr(0, std::min<std::size_t>(text.find('\n'), 300));
 }
 
 class Runtime final : public Adapter {
@@ -130,7 +127,9 @@ class Runtime final : public Adapter {
 
   // A command that answers nothing when it was obeyed.
   void tell(const std::string& command, std::function<void(const std::string& complaint)> then) {
-    ask(command, [then = std::move(then)](Text text) { then(text ? first_line(*text) : text.error().text); });
+    ask(command, [then = std::move(then)](Text text) {
+      then(text ? std::string(base::first_line(base::trim(*text, "\r\n "), 300)) : text.error().text);
+    });
   }
   void tell_state(const char* state, std::function<void(const std::string& complaint)> then) {
     tell(fmt::format("set server {} state {}", name(), state), std::move(then));
