@@ -72,9 +72,11 @@ base::Result<double> parse_float(std::string_view text) {
   if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) return refused("invalid syntax");
   if (error == std::errc::result_out_of_range) {
     // Too small is zero in Go, too large an error; from_chars tells both alike.
-    v = std::strtod(std::string(digits).c_str(), nullptr);
+    v = std::strtod(std::string(text).c_str(), nullptr);
     if (std::isinf(v)) return refused("value out of range");
+    return v;
   }
+  if (std::isnan(v) && digits.size() < text.size()) return refused("invalid syntax");  // no NaN has a sign in Go
   return negative ? -v : v;
 }
 

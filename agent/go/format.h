@@ -12,9 +12,14 @@ namespace go {
 
 // Verbs are e, E, f, F, g, G or v; precision -1 is the shortest that reads back the same.
 std::string format_float(double v, char verb, int precision);
-std::string quote(std::string_view text);                     // "…" with Go's escapes
+std::string quote(std::string_view text);                     // %q: "…" with Go's escapes
+std::string quote_shortened(std::string_view text);           // %.10q..., and %q of what has at most ten bytes
+std::string quote_rune(char32_t rune);                        // %q: 'x'
+std::string unicode_name(char32_t rune);                      // %#U: U+0063 'c'
 base::Result<std::string> unquote(std::string_view literal);  // of "…", `…` and '…'
-std::string query_escape(std::string_view text);              // url.QueryEscape
+// What follows a backslash in a literal between `quote_mark`s, put behind `out`: the bytes taken, 0 for an escape that
+// Go does not know. \xff is a byte, but a character between single ones.
+std::size_t unescape(std::string_view rest, char quote_mark, std::string& out);
 
 base::Result<double> parse_float(std::string_view text);
 std::string time_string(base::WallTime t);  // 2015-06-23 13:19:44.128 +0000 UTC
@@ -24,9 +29,5 @@ std::string duration_string(std::int64_t ns);  // 1h30m0s
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 std::string title(std::string_view text);
-
-// One character of UTF-8 from the front of `text` (not empty); 0xFFFD and one byte for what is none.
-char32_t first_rune(std::string_view text, std::size_t& bytes);
-void append_rune(std::string& out, char32_t rune);
 
 }  // namespace go

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "go/format.h"
 #include "promql/compile.h"
 #include "promql/functions/range_function.h"
-#include "promql/quote.h"
 
 namespace promql {
 namespace {
@@ -176,7 +176,8 @@ class Quantile final : public Gather {
     if (!parameter_->scalar(evaluation, t, q) || !gather(evaluation, t)) return false;
     if (evaluation.v3() && !(q >= 0 && q <= 1))
       evaluation.annotate(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), at_);
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", go::format_float(q, 'g', -1)),
+          at_);
     out.clear();
     for (const std::uint32_t id : order_) {
       values_.clear();
@@ -201,7 +202,7 @@ class Ranked final : public Gather {
     if (!parameter_->scalar(evaluation, t, k)) return false;
     // The largest double that Go converts; NaN fails as well.
     if (!(k <= 9223372036854774784.0 && k >= -9223372036854775808.0))
-      return evaluation.fail(fmt::format("Scalar value {} overflows int64", format_general(k)));
+      return evaluation.fail(fmt::format("Scalar value {} overflows int64", go::format_float(k, 'g', -1)));
     out.clear();
     const auto limit = static_cast<std::int64_t>(k);
     if (!gather(evaluation, t) || limit < 1) return evaluation.error.text.empty();
@@ -240,13 +241,14 @@ class CountValues final : public AggregateNode {
 
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
     if (!valid_label_name(label_, evaluation.options->compat))
-      return evaluation.fail("invalid label name " + quote(label_));
+      return evaluation.fail("invalid label name " + go::quote(label_));
     if (!inner_->vector(evaluation, t, in_)) return false;
     out.clear();
     position_.clear();
     for (const Point& point : in_) {
       const model::Labels& labels = table_[group(point.series)];
-      const std::uint32_t id = out_.intern(drops_label_ ? labels : labels.with(label_, format_plain(point.v)));
+      const std::uint32_t id =
+          out_.intern(drops_label_ ? labels : labels.with(label_, go::format_float(point.v, 'f', -1)));
       const auto [found, is_new] = position_.emplace(id, out.size());
       if (is_new) out.push_back({id, 1});
       else ++out[found->second].v;

@@ -1,7 +1,7 @@
 // The type check: what fits together after the grammar is satisfied. The wording and the order are Prometheus'.
 #include <fmt/format.h>
 
-#include "promql/quote.h"
+#include "go/format.h"
 #include "promql/syntax.h"
 
 namespace promql {
@@ -63,8 +63,8 @@ class Check {
       const model::Matcher& matcher = expr.matchers[i];
       not_empty |= !matcher.matches_empty();
       if (named && matcher.name() == model::kMetricName)
-        parser_.report(expr.begin, fmt::format("metric name must not be set twice: {} or {}", quote(expr.name),
-                                               quote(matcher.value())));
+        parser_.report(expr.begin, fmt::format("metric name must not be set twice: {} or {}", go::quote(expr.name),
+                                               go::quote(matcher.value())));
     }
     if (!named && !not_empty) parser_.report(expr.begin, "vector selector must contain at least one non-empty matcher");
   }
@@ -113,7 +113,7 @@ class Check {
         for (const std::string& included : matching.include)
           if (label == included)
             parser_.report(expr.op_begin,
-                           fmt::format("label {} must not occur in ON and GROUP clause at once", quote(label)));
+                           fmt::format("label {} must not occur in ON and GROUP clause at once", go::quote(label)));
     for (const Expr* side : {expr.left.get(), expr.right.get()})
       if (side->type != ValueType::scalar && side->type != ValueType::vector)
         parser_.report(side->begin, "binary expression must contain only scalar and instant vector types");

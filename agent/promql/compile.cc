@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "go/format.h"
 #include "promql/functions/range_function.h"
-#include "promql/quote.h"
 #include "promql/selector.h"
 
 namespace promql {
@@ -118,7 +119,7 @@ std::string go_labels(const model::Labels& labels) {
   std::string out;
   for (const model::Label label : labels) {
     if (!out.empty()) out += ", ";
-    out.append(label.name).append("=").append(quote(label.value));
+    out.append(label.name).append("=").append(go::quote(label.value));
   }
   return '{' + out + '}';
 }
@@ -140,11 +141,7 @@ model::Labels labels_ignoring(const model::Labels& labels, const std::vector<std
 
 bool valid_label_name(std::string_view name, Compat compat) {
   if (name.empty()) return false;
-  if (compat == Compat::v3) {
-    for (std::size_t i = 0, width = 0; i < name.size(); i += width)
-      if (decode_rune(name.substr(i), width) == kBadRune && width == 1) return false;
-    return true;
-  }
+  if (compat == Compat::v3) return base::valid_utf8_prefix(name) == name.size();
   if (name[0] >= '0' && name[0] <= '9') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

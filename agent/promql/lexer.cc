@@ -6,7 +6,8 @@
 #include <array>
 
 #include "base/ascii.h"
-#include "promql/quote.h"
+#include "base/rune.h"
+#include "go/format.h"
 
 namespace promql {
 namespace {
@@ -46,16 +47,15 @@ constexpr std::array kKeywords{
     Keyword{"nan", TokenType::number},
 };
 
-bool is_space(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(int c) { return c >= '0' && c <= '9'; }
-bool is_alpha(int c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_word(int c) { return is_alpha(c) || is_digit(c); }
+bool is_space(char32_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_digit(char32_t c) { return c < 0x80 && base::is_digit(static_cast<char>(c)); }
+bool is_alpha(char32_t c) { return c < 0x80 && (c == '_' || base::is_letter(static_cast<char>(c))); }
+bool is_word(char32_t c) { return is_alpha(c) || is_digit(c); }
 
-int digit_value(int c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return 16;
+// 16 for what is no digit.
+int digit_value(char32_t c) {
+  const int value = c < 0x80 ? base::hex_digit(static_cast<char>(c)) : -1;
+  return value < 0 ? 16 : value;
 }
 
 bool is_operator(TokenType type) {
@@ -69,33 +69,55 @@ bool is_aggregator(TokenType type) { return type >= TokenType::sum && type <= To
 std::string describe(const Token& token, Compat compat) {
   switch (token.type) {
     case TokenType::end: return "end of input";
-    case TokenType::identifier: return "identifier " + quote(token.text);
-    case TokenType::metric_identifier: return "metric identifier " + quote(token.text);
-    case TokenType::string: return "string " + quote_shortened(token.text);
-    case TokenType::number: return "number " + quote_shortened(token.text);
-    case TokenType::duration: return "duration " + quote_shortened(token.text);
+    case TokenType::identifier: return "identifier " + go::quote(token.text);
+    case TokenType::metric_identifier: return "metric identifier " + go::quote(token.text);
+    case TokenType::string: return "string " + go::quote_shortened(token.text);
+    case TokenType::number: return "number " + go::quote_shortened(token.text);
+    case TokenType::duration: return "duration " + go::quote_shortened(token.text);
     case TokenType::at: return fmt::format("\"<Item {}>\" <op:@>", compat == Compat::v2 ? 57389 : 57400);
     default: break;
   }
   if (is_operator(token.type)) return fmt::format("<op:{}>", token.text);
   if (is_aggregator(token.type)) return fmt::format("<aggr:{}>", token.text);
   if (token.type >= TokenType::bool_ && token.type <= TokenType::offset) return fmt::format("<{}>", token.text);
-  return quote(token.text);
+  return go::quote(token.text);
+}
+
+std::string unquote(std::string_view literal) {
+  const char mark = literal.front();
+  std::string_view text = literal.substr(1, literal.size() - 2);
+  if (mark == '`') return std::string(text);
+  std::string out;
+  while (!text.empty()) {
+    const char c = text[0];
+    text.remove_prefix(1);
+    if (c != '\\') {
+      out += c;
+      continue;
+    }
+    // Bytes are bytes between single marks, too, which is not so in Go.
+    const std::size_t taken = go::unescape(text, '"', out);
+    if (taken == 0) out += text[0];  // the mark itself
+    text.remove_prefix(std::max<std::size_t>(taken, 1));
+  }
+  return out;
 }
 
 Lexer::Rune Lexer::peek() const {
   if (at_ >= text_.size()) return kEnd;
   std::size_t width = 0;
-  return decode_rune(text_.substr(at_), width);
+  return base::first_rune(text_.substr(at_), width);
 }
 
 Lexer::Rune Lexer::take() {
   width_ = 0;
   if (at_ >= text_.size()) return kEnd;
-  const Rune rune = decode_rune(text_.substr(at_), width_);
+  const Rune rune = base::first_rune(text_.substr(at_), width_);
   at_ += width_;
   return rune;
 }
+
+char32_t Lexer::byte() const { return static_cast<unsigned char>(text_[at_]); }
 
 bool Lexer::accept(std::string_view set) {
   if (at_ < text_.size() && set.find(text_[at_]) != std::string_view::npos) {
@@ -113,7 +135,7 @@ void Lexer::accept_run(std::string_view set) {
 // White space and comments; afterwards the next token starts here.
 void Lexer::skip_blanks() {
   while (at_ < text_.size()) {
-    if (is_space(text_[at_])) {
+    if (is_space(byte())) {
       ++at_;
     } else if (text_[at_] == '#') {
       while (at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
@@ -140,7 +162,7 @@ Token Lexer::next() {
   if (failed_) return {TokenType::end, text_.size(), text_.size(), {}};
   if (after_bracket_) {
     after_bracket_ = false;
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_space(byte())) ++at_;
     start_ = at_;
     return bracket_duration();
   }
@@ -168,7 +190,7 @@ Token Lexer::statement() {
       return emit(accept("=") ? TokenType::equal : TokenType::assign);
     case '!': {
       if (accept("=")) return emit(TokenType::not_equal);
-      return fail("unexpected character after '!': " + quote_rune(take()));
+      return fail("unexpected character after '!': " + go::quote_rune(take()));
     }
     case '<': return emit(accept("=") ? TokenType::less_equal : TokenType::less);
     case '>': return emit(accept("=") ? TokenType::greater_equal : TokenType::greater);
@@ -203,11 +225,11 @@ Token Lexer::statement() {
       return word();
     }
     // Prometheus takes any letter for the colon of a subquery here; what follows then makes no sense to the parser.
-    if (had_colon_) return fail("unexpected colon " + quote_rune(c));
+    if (had_colon_) return fail("unexpected colon " + go::quote_rune(c));
     had_colon_ = true;
     return emit(TokenType::colon);
   }
-  return fail("unexpected character: " + quote_rune(c));
+  return fail("unexpected character: " + go::quote_rune(c));
 }
 
 Token Lexer::inside_braces() {
@@ -222,18 +244,18 @@ Token Lexer::inside_braces() {
     case '!':
       if (accept("~")) return emit(TokenType::not_matches);
       if (accept("=")) return emit(TokenType::not_equal);
-      return fail("unexpected character after '!' inside braces: " + quote_rune(take()));
+      return fail("unexpected character after '!' inside braces: " + go::quote_rune(take()));
     case '{': return fail("unexpected left brace '{'");
     case '}': brace_open_ = false; return emit(TokenType::right_brace);
     default: break;
   }
-  if (!is_alpha(c)) return fail("unexpected character inside braces: " + quote_rune(c));
-  while (at_ < text_.size() && is_word(text_[at_])) ++at_;
+  if (!is_alpha(c)) return fail("unexpected character inside braces: " + go::quote_rune(c));
+  while (at_ < text_.size() && is_word(byte())) ++at_;
   return emit(TokenType::identifier);
 }
 
 Token Lexer::word() {
-  while (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == ':')) ++at_;
+  while (at_ < text_.size() && (is_word(byte()) || text_[at_] == ':')) ++at_;
   const std::string lower = base::lower_case(text_.substr(start_, at_ - start_));
   for (const Keyword& keyword : kKeywords)
     if (keyword.word == lower) return emit(keyword.type);
@@ -245,7 +267,7 @@ Token Lexer::quoted(Rune quote) {
     const Rune c = take();
     if (c == quote) return emit(TokenType::string);
     if (c == kEnd || c == '\n') return fail("unterminated quoted string");
-    if (c == kBadRune) return fail("invalid UTF-8 rune");
+    if (c == base::kBadRune) return fail("invalid UTF-8 rune");
     std::string problem;
     if (c == '\\' && !escape(quote, problem)) return fail(std::move(problem));
   }
@@ -280,7 +302,7 @@ bool Lexer::escape(Rune quote, std::string& problem) {
     case kEnd: problem = "escape sequence not terminated"; return false;
     default:
       if (c < '0' || c > '7') {
-        problem = "unknown escape sequence " + unicode_name(c);
+        problem = "unknown escape sequence " + go::unicode_name(c);
         return false;
       }
       digits = 3;
@@ -290,8 +312,8 @@ bool Lexer::escape(Rune quote, std::string& problem) {
   for (;;) {
     const int digit = digit_value(c);
     if (digit >= base) {
-      problem =
-          c == kEnd ? "escape sequence not terminated" : "illegal character " + unicode_name(c) + " in escape sequence";
+      problem = c == kEnd ? "escape sequence not terminated"
+                          : "illegal character " + go::unicode_name(c) + " in escape sequence";
       return false;
     }
     value = value * static_cast<std::uint32_t>(base) + static_cast<std::uint32_t>(digit);
@@ -310,14 +332,14 @@ Token Lexer::raw() {
     const Rune c = take();
     if (c == '`') return emit(TokenType::string);
     if (c == kEnd) return fail("unterminated raw string");
-    if (c == kBadRune) return fail("invalid UTF-8 rune");
+    if (c == base::kBadRune) return fail("invalid UTF-8 rune");
   }
 }
 
 Token Lexer::number_or_duration(std::string_view complaint) {
   if (scan_number()) return emit(TokenType::number);
   if (rest_of_duration()) return emit(TokenType::duration);
-  return fail(std::string(complaint) + quote(text_.substr(start_, at_ - start_)));
+  return fail(std::string(complaint) + go::quote(text_.substr(start_, at_ - start_)));
 }
 
 Token Lexer::bracket_duration() {
@@ -327,7 +349,7 @@ Token Lexer::bracket_duration() {
   }
   if (scan_number()) return fail("missing unit character in duration");
   if (rest_of_duration()) return emit(TokenType::duration);
-  return fail("bad duration syntax: " + quote(text_.substr(start_, at_ - start_)));
+  return fail("bad duration syntax: " + go::quote(text_.substr(start_, at_ - start_)));
 }
 
 bool Lexer::scan_number() {

@@ -82,17 +82,21 @@ struct Token {
 // As error messages name a token: identifier "x", <by>, <op:*>, "(", end of input.
 std::string describe(const Token& token, Compat compat);
 
+// What a string literal stands for, as Prometheus reads it; the lexer has checked it.
+std::string unquote(std::string_view literal);
+
 class Lexer {
  public:
   Lexer(std::string_view text, Compat compat) : text_(text), compat_(compat) {}
   Token next();  // comments are skipped
 
  private:
-  using Rune = std::int32_t;
-  static constexpr Rune kEnd = -1;
+  using Rune = char32_t;
+  static constexpr Rune kEnd = 0xffffffff;
 
   Rune take();
   Rune peek() const;
+  Rune byte() const;  // the next one, where there is one
   void back() { at_ -= width_; }
   bool accept(std::string_view set);
   void accept_run(std::string_view set);

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/time.h"
+#include "go/format.h"
 #include "promql/ast.h"
-#include "promql/quote.h"
 
 namespace promql {
 namespace {
@@ -22,7 +22,7 @@ std::string label_list(const std::vector<std::string>& labels) {
   std::string out;
   for (const std::string& label : labels) {
     if (!out.empty()) out += ", ";
-    out += plain_label(label) ? label : quote(label);
+    out += plain_label(label) ? label : go::quote(label);
   }
   return out;
 }
@@ -42,8 +42,8 @@ std::string bare(const SelectorExpr& expr) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < expr.matchers.size() - (expr.name.empty() ? 0 : 1); ++i) {
     const model::Matcher& matcher = expr.matchers[i];
-    const std::string name = plain_label(matcher.name()) ? matcher.name() : quote(matcher.name());
-    parts.push_back(fmt::format("{}{}{}", name, to_string(matcher.op()), quote(matcher.value())));
+    const std::string name = plain_label(matcher.name()) ? matcher.name() : go::quote(matcher.name());
+    parts.push_back(fmt::format("{}{}{}", name, to_string(matcher.op()), go::quote(matcher.value())));
   }
   if (parts.empty()) return expr.name;
   std::sort(parts.begin(), parts.end());
@@ -61,7 +61,7 @@ std::string matching_text(const BinaryExpr& expr) {
 }
 
 std::string number_text(const NumberExpr& expr) {
-  if (!expr.duration) return format_general(expr.value);
+  if (!expr.duration) return go::format_float(expr.value, 'g', -1);
   return duration(std::llround(expr.value * 1e3));
 }
 
@@ -79,7 +79,7 @@ std::string aggregate_text(const AggregateExpr& expr) {
 std::string print(const Expr& expr) {
   switch (expr.kind) {
     case Expr::Kind::number: return number_text(as<NumberExpr>(expr));
-    case Expr::Kind::string: return quote(as<StringExpr>(expr).value);
+    case Expr::Kind::string: return go::quote(as<StringExpr>(expr).value);
     case Expr::Kind::selector: {
       const auto& selector = as<SelectorExpr>(expr);
       return bare(selector) + modifiers(selector.at, selector.offset_ms);

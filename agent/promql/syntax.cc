@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "promql/quote.h"
+#include "go/format.h"
 
 namespace promql {
 namespace {
@@ -335,7 +335,7 @@ MutableExpr Parser::call(const Token& name) {
   if (!arguments(node->args)) return nullptr;
   node->function = find_function(name.text, compat_);
   finish(*node, name.begin);
-  if (!node->function) report(name.begin, "unknown function with name " + quote(name.text));
+  if (!node->function) report(name.begin, "unknown function with name " + go::quote(name.text));
   else node->type = node->function->returns;
   for (const ExprPtr& arg : node->args)
     if (!deeper(*node, {arg.get()})) return nullptr;

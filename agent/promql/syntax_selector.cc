@@ -7,7 +7,7 @@
 
 #include "base/regex.h"
 #include "base/time.h"
-#include "promql/quote.h"
+#include "go/format.h"
 #include "promql/syntax.h"
 
 namespace promql {
@@ -130,11 +130,10 @@ double Parser::number_value(const Token& token) {
   std::int64_t whole = 0;
   const auto [end, ec] = std::from_chars(first, last, whole, hex ? 16 : (octal ? 8 : 10));
   if (ec == std::errc{} && end == last) return static_cast<double>(whole);
-  double value = 0;
-  if (read_float(text, value)) return value;
+  if (const auto value = go::parse_float(text)) return *value;
   const bool digits_only = text.find_first_not_of("0123456789.eE+-") == std::string::npos && text.back() != 'e' &&
                            text.back() != 'E' && text.back() != '+' && text.back() != '-';
-  report(token.begin, fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}", quote(token.text),
+  report(token.begin, fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}", go::quote(token.text),
                                   digits_only ? "value out of range" : "invalid syntax"));
   return 0;
 }
@@ -145,7 +144,8 @@ bool Parser::duration_ms(const Token& token, std::int64_t& ms) {
   const bool too_long = parsed && parsed->count() > 9'223'372'036'854;  // Go counts nanoseconds
   if (!parsed || too_long) {
     const bool out_of_range = too_long || parsed.error().text.ends_with("is out of range");
-    report(token.begin, out_of_range ? "duration out of range" : "not a valid duration string: " + quote(token.text));
+    report(token.begin,
+           out_of_range ? "duration out of range" : "not a valid duration string: " + go::quote(token.text));
     return false;
   }
   ms = parsed->count();
@@ -248,7 +248,7 @@ MutableExpr Parser::at_modifier(MutableExpr expr) {
     if (!next_is(TokenType::number)) return unexpected(kContext, kExpected);
     const double t = sign * number_value(take());
     if (!(std::abs(t) < kInt64Limit)) {
-      const std::string shown = std::isfinite(t) ? fmt::format("{:f}", t) : format_general(t);
+      const std::string shown = std::isfinite(t) ? fmt::format("{:f}", t) : go::format_float(t, 'g', -1);
       report(expr->begin, "timestamp out of bounds for @ modifier: " + shown);
     } else {
       // Far beyond any sample, yet with room for offsets and ranges to be added.

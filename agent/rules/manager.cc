@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/percent.h"
 #include "go/format.h"
 #include "rules/compiled.h"
 #include "rules/durable.h"
@@ -150,7 +151,7 @@ struct Manager::Rep {
     return {};
   }
   std::string url_of(const CompiledRule& rule) const {
-    return options.external_url + "/graph?g0.expr=" + go::query_escape(rule.query) + "&g0.tab=1";
+    return options.external_url + "/graph?g0.expr=" + base::form_encode(rule.query) + "&g0.tab=1";
   }
 
   void say_health(Scheduled& one) {

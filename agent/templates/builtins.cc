@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "go/format.h"
 #include "templates/print.h"
 
@@ -212,7 +213,7 @@ Answer println(List a, const TemplateContext&) { return Value(sprintln(a)); }
 Answer printf(List a, const TemplateContext&) {
   return Value(sprintf(*a[0].as<std::string>(), {a.begin() + 1, a.end()}));
 }
-Answer urlquery(List a, const TemplateContext&) { return Value(go::query_escape(joined(a))); }
+Answer urlquery(List a, const TemplateContext&) { return Value(base::form_encode(joined(a))); }
 
 Answer html(List a, const TemplateContext&) {
   std::string out;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "base/percent.h"
 #include "base/regex.h"
 #include "base/time.h"
 #include "go/format.h"
@@ -173,7 +174,7 @@ Answer safe_html(List a, const TemplateContext&) { return Value(Html{text(a, 0)}
 Answer title(List a, const TemplateContext&) { return Value(go::title(text(a, 0))); }
 Answer to_upper(List a, const TemplateContext&) { return Value(go::to_upper(text(a, 0))); }
 Answer to_lower(List a, const TemplateContext&) { return Value(go::to_lower(text(a, 0))); }
-Answer url_query_escape(List a, const TemplateContext&) { return Value(go::query_escape(text(a, 0))); }
+Answer url_query_escape(List a, const TemplateContext&) { return Value(base::form_encode(text(a, 0))); }
 
 Answer match(List a, const TemplateContext&) {
   TRY(const base::Regex regex, base::Regex::compile(text(a, 0)));
@@ -186,10 +187,10 @@ Answer replace(List a, const TemplateContext&) {
 }
 
 Answer graph_link(List a, const TemplateContext&) {
-  return Value("/graph?g0.expr=" + go::query_escape(text(a, 0)) + "&g0.tab=0");
+  return Value("/graph?g0.expr=" + base::form_encode(text(a, 0)) + "&g0.tab=0");
 }
 Answer table_link(List a, const TemplateContext&) {
-  return Value("/graph?g0.expr=" + go::query_escape(text(a, 0)) + "&g0.tab=1");
+  return Value("/graph?g0.expr=" + base::form_encode(text(a, 0)) + "&g0.tab=1");
 }
 Answer external_url(List, const TemplateContext& context) { return Value(context.external_url); }
 Answer path_prefix(List, const TemplateContext& context) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+#include "base/rune.h"
 #include "go/format.h"
 
 namespace templates {
@@ -13,12 +15,8 @@ constexpr std::string_view kSpaces = " \t\r\n", kLeft = "{{", kRight = "}}";
 constexpr std::string_view kCommentOpen = "/*", kCommentClose = "*/";
 
 bool is_space(char c) { return kSpaces.find(c) != std::string_view::npos; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // Bytes above ASCII count as letters: whether they are letters in Unicode matters to no real rule file.
-bool is_word(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
+bool is_word(char c) { return base::is_alphanumeric(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
 
 class Lexer {
  public:
@@ -108,9 +106,9 @@ class Lexer {
       else if (c == '"' || c == '\'') quoted(c);
       else if (c == '`') raw();
       else if (c == '$') name(TokenKind::variable, TokenKind::variable);
-      else if (c == '.' && !(at_ + 1 < input_.size() && is_digit(input_[at_ + 1])))
+      else if (c == '.' && !(at_ + 1 < input_.size() && base::is_digit(input_[at_ + 1])))
         name(TokenKind::field, TokenKind::dot);
-      else if (c == '.' || c == '+' || c == '-' || is_digit(c)) number();
+      else if (c == '.' || c == '+' || c == '-' || base::is_digit(c)) number();
       else if (is_word(c)) word();
       else punctuation(c, parens);
     }
@@ -167,7 +165,7 @@ class Lexer {
   }
   std::string rune_name(std::size_t at) const {
     std::size_t bytes = 0;
-    const char32_t rune = go::first_rune(input_.substr(at), bytes);
+    const char32_t rune = base::first_rune(input_.substr(at), bytes);
     return rune < ' ' ? fmt::format("U+{:04X}", static_cast<unsigned>(rune))
                       : fmt::format("U+{:04X} '{}'", static_cast<unsigned>(rune), input_.substr(at, bytes));
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/rune.h"
 #include "go/format.h"
 #include "templates/ast.h"
 #include "templates/functions.h"
@@ -24,8 +25,7 @@ std::string describe(const Token& token) {
   if (token.kind == TokenKind::error) return token.text;
   if (token.kind == TokenKind::dot || token.kind == TokenKind::nil || token.kind == TokenKind::keyword)
     return "<" + token.text + ">";
-  if (token.text.size() > 10) return go::quote(token.text.substr(0, 10)) + "...";
-  return go::quote(token.text);
+  return go::quote_shortened(token.text);
 }
 
 // Go's number syntax: decimal, 0x, 0o, 0b, 017, underscores, floats, hexadecimal floats.
@@ -478,7 +478,7 @@ class Parser {
         const auto text = go::unquote(token.text);
         std::size_t bytes = 0;
         if (!text || text->empty()) return fail(fmt::format("malformed character constant: {}", token.text));
-        node->number = {true, true, static_cast<std::int64_t>(go::first_rune(*text, bytes)), 0};
+        node->number = {true, true, static_cast<std::int64_t>(base::first_rune(*text, bytes)), 0};
         if (bytes != text->size()) return fail(fmt::format("malformed character constant: {}", token.text));
         node->number.real = static_cast<double>(node->number.integer);
         return node;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/rune.h"
 #include "go/format.h"
 
 namespace templates {
@@ -81,9 +82,11 @@ std::string print_integer(std::int64_t n, const Value& value, const Directive& d
     case 'U': return pad(fmt::format("U+{:04X}", magnitude), d);
     case 'c':
     case 'q': {
-      std::string rune;
-      go::append_rune(rune, magnitude <= 0x10FFFF && n >= 0 ? static_cast<char32_t>(n) : 0xFFFD);
-      return pad(d.verb == 'c' ? rune : "'" + rune + "'", d);
+      const char32_t rune = magnitude <= 0x10FFFF && n >= 0 ? static_cast<char32_t>(n) : base::kBadRune;
+      if (d.verb == 'q') return pad(go::quote_rune(rune), d);
+      std::string text;
+      base::append_rune(text, rune);
+      return pad(std::move(text), d);
     }
     default: return bad_verb(value, d);
   }
@@ -101,7 +104,7 @@ std::string print_string(std::string_view text, const Value& value, const Direct
     std::size_t kept = 0;
     for (int i = 0; i < *d.precision && kept < text.size(); ++i) {
       std::size_t bytes = 1;
-      if (!hex) go::first_rune(text.substr(kept), bytes);
+      if (!hex) base::first_rune(text.substr(kept), bytes);
       kept += bytes;
     }
     text = text.substr(0, kept);
@@ -264,7 +267,7 @@ class Sprintf {
       return;
     }
     std::size_t bytes = 0;
-    go::first_rune(rest_, bytes);
+    base::first_rune(rest_, bytes);
     d.verb_text = rest_.substr(0, bytes);
     d.verb = bytes == 1 ? rest_[0] : '\0';
     rest_.remove_prefix(bytes);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "go/format.h"
 #include "promql/compile.h"
-#include "promql/quote.h"
 
 namespace promql {
 namespace {
@@ -129,7 +129,8 @@ class HistogramQuantile final : public Node {
     }
     if (evaluation.v3() && !(q >= 0 && q <= 1))
       evaluation.annotate(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(q)), q_at_);
+          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", go::format_float(q, 'g', -1)),
+          q_at_);
     out.clear();
     for (const std::uint32_t id : order_) {
       Histogram& histogram = histograms_[id];
@@ -158,7 +159,8 @@ class HistogramQuantile final : public Node {
     while (members_.size() <= series) {
       const model::Labels& labels = inner_->series()[static_cast<std::uint32_t>(members_.size())];
       Member member{kNone, 0};
-      if (read_float(labels.get("le"), member.upper)) {
+      if (const auto upper = go::parse_float(labels.get("le"))) {
+        member.upper = *upper;
         const model::Labels key = labels.without("le");
         member.histogram = keys_.intern(key);
         if (member.histogram == histograms_.size())
@@ -172,7 +174,7 @@ class HistogramQuantile final : public Node {
   void remark_bad_bound(Evaluation& evaluation, const model::Labels& labels) const {
     evaluation.annotate(
         fmt::format("PromQL warning: bucket label \"le\" is missing or has a malformed value of {} for metric name {}",
-                    quote(labels.get("le")), quote(labels.metric_name())),
+                    go::quote(labels.get("le")), go::quote(labels.metric_name())),
         inner_at_);
   }
 
@@ -182,7 +184,7 @@ class HistogramQuantile final : public Node {
         fmt::format("PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
                     "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) "
                     "for metric name {}",
-                    quote(name)),
+                    go::quote(name)),
         inner_at_);
   }
 

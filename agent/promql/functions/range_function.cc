@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "promql/quote.h"
+#include "go/format.h"
 
 namespace promql {
 namespace {
@@ -68,9 +68,9 @@ class RangeCallNode final : public Node {
     }
     if (!out.empty() && evaluation.v3() && function_.name == "quantile_over_time" &&
         !(call_.first >= 0 && call_.first <= 1))
-      evaluation.annotate(
-          fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}", format_general(call_.first)),
-          places_.first);
+      evaluation.annotate(fmt::format("PromQL warning: quantile value should be between 0 and 1, got {}",
+                                      go::format_float(call_.first, 'g', -1)),
+                          places_.first);
     return true;
   }
 
@@ -88,7 +88,7 @@ class RangeCallNode final : public Node {
     if (counters_[i]) return;
     evaluation.annotate(
         fmt::format("PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                    quote(source_->series()[i].metric_name())),
+                    go::quote(source_->series()[i].metric_name())),
         places_.range);
   }
 
