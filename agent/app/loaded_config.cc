@@ -79,7 +79,7 @@ Discovery parse_discovery(const std::string& name, const config::Service& servic
                           const std::string& file, const config::Global& global, config::Errors& errors) {
   const std::string path = fmt::format("services.{}.{}[{}]", name, entry.key, entry.at);
   const discover::Owner owner{name, std::filesystem::absolute(file).parent_path().string()};
-  discover::Entry source = discover::parse_entry(*discover::find_type(entry.key), entry.node, path, owner, errors);
+  discover::Entry source = discover::parse_entry(*discover::types().find(entry.key), entry.node, path, owner, errors);
   config::TargetTemplate own;  // without a mapping the source has complained
   if (entry.node.is_mapping()) own = config::target_template_schema().parse_beside(entry.node, path, errors);
   Discovery discovery{std::move(source), probe::ProbeTemplate(name, service, global, own, path, errors)};

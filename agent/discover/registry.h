@@ -1,10 +1,10 @@
 // All sources of targets, from types.def.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
+#include "base/registry.h"
 #include "discover/source.h"
 
 namespace discover {
@@ -14,8 +14,8 @@ namespace discover {
 #include "discover/types.def"
 #undef SOURCE_TYPE
 
-std::span<const Type* const> types();
-const Type* find_type(std::string_view key);  // null if there is none
+using Types = base::Registry<Type, &Type::key>;
+Types types();
 
 Entry parse_entry(const Type& type, const config::Node& entry, const std::string& path, const Owner& owner,
                   config::Errors& errors);

@@ -63,10 +63,8 @@ config::Schema<Settings> make_schema() {
   s.check([](const Settings& settings, const config::Complain& complain) {
     if (settings.name.empty()) complain("name", "must not be empty");
     if (settings.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
-    std::string known;
-    for (const NotifierType* type : notifier_types())
-      known += fmt::format("{}{}", known.empty() ? "" : " or ", type->name);
-    if (settings.notifiers.empty()) complain("", "the receiver sends nowhere; it needs " + known);
+    if (settings.notifiers.empty())
+      complain("", "the receiver sends nowhere; it needs " + notifier_types().list(" or "));
     if (settings.notifiers.size() > 1) complain("", "the receiver has two ways to send; make two receivers of it");
   });
   return s;

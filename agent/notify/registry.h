@@ -1,14 +1,12 @@
 // All notifier types, from types.def.
 #pragma once
 
-#include <span>
-#include <string_view>
-
+#include "base/registry.h"
 #include "notify/notifier.h"
 
 namespace notify {
 
-std::span<const NotifierType* const> notifier_types();
-const NotifierType* find_notifier_type(std::string_view name);  // null if there is none
+using NotifierTypes = base::Registry<NotifierType, &NotifierType::name>;
+NotifierTypes notifier_types();
 
 }  // namespace notify

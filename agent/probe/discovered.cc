@@ -255,7 +255,7 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
 
 const Type* ProbeTemplate::type() const {
   const Node named_type = probe_.find("type");
-  return named_type.is_null() ? nullptr : find_type(named_type.scalar());
+  return named_type.is_null() ? nullptr : types().find(named_type.scalar());
 }
 
 base::Result<> ProbeTemplate::check_module(const std::string& module, const BlackboxModules& modules) const {

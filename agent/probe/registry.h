@@ -1,9 +1,7 @@
 // All probe types, from types.def.
 #pragma once
 
-#include <span>
-#include <string_view>
-
+#include "base/registry.h"
 #include "probe/probe.h"
 
 namespace probe {
@@ -13,7 +11,7 @@ namespace probe {
 #include "probe/types.def"
 #undef PROBE_TYPE
 
-std::span<const Type* const> types();
-const Type* find_type(std::string_view name);  // null if there is none
+using Types = base::Registry<Type, &Type::name>;
+Types types();
 
 }  // namespace probe

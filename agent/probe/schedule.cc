@@ -330,14 +330,13 @@ struct Schedule::Rep {
 
 Limits parse_limits(const config::ProbesAtOnce& settings, std::size_t own, config::Errors& errors) {
   Limits limits{settings.all > 0 ? settings.all : own, {}};
-  std::vector<std::string> known;
-  for (const Type* type : types()) known.emplace_back(type->name);
+  const std::vector<std::string> known = types().names();
   for (const auto& [name, value] : settings.by_type.entries()) {
     const std::string path = "global.probes_at_once.by_type." + name.scalar();
     const std::string near = base::nearest(name.scalar(), known);
     std::string why;
     std::size_t limit = 0;
-    if (find_type(name.scalar()) == nullptr)
+    if (types().find(name.scalar()) == nullptr)
       errors.add(name.mark(), path,
                  "there is no such probe type" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
     else if (!config::read(value, limit, why) || limit == 0)

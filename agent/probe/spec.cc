@@ -54,12 +54,6 @@ void read_fatal_reasons(const Node& probe, const std::string& path, Errors& erro
   }
 }
 
-std::string type_names() {
-  std::string out;
-  for (const Type* type : types()) out += (out.empty() ? "" : ", ") + std::string(type->name);
-  return out;
-}
-
 // The value's own place if the file has the key, else the probe's: a default can be wrong together with another key.
 config::Mark mark_of(const Node& probe, const char* key) {
   const Node value = probe.find(key);
@@ -135,16 +129,14 @@ bool is_common_key(std::string_view key) {
 const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
   const Node value = probe.find("type");
   if (value.is_null()) {
-    errors.add(probe.mark(), path + ".type", "required, one of " + type_names());
+    errors.add(probe.mark(), path + ".type", "required, one of " + types().list());
     return nullptr;
   }
-  if (const Type* type = find_type(value.scalar())) return type;
-  std::vector<std::string> known;
-  for (const Type* type : types()) known.emplace_back(type->name);
-  const std::string near = base::nearest(value.scalar(), known);
+  if (const Type* type = types().find(value.scalar())) return type;
+  const std::string near = base::nearest(value.scalar(), types().names());
   errors.add(value.mark(), path + ".type",
              "there is no probe type '" + value.scalar() + "'; " +
-                 (near.empty() ? "known are " + type_names() : "did you mean '" + near + "'?"));
+                 (near.empty() ? "known are " + types().list() : "did you mean '" + near + "'?"));
   return nullptr;
 }
 
@@ -217,9 +209,9 @@ bool is_setting(std::string_view word) {
 
 base::Result<Spec> spec_from_arguments(const std::string& type, const std::string& target,
                                        const std::vector<std::string>& settings) {
-  const Type* known = find_type(type);
+  const Type* known = types().find(type);
   if (!known)
-    return base::fail(base::Kind::invalid, "there is no probe type '" + type + "'; known are " + type_names());
+    return base::fail(base::Kind::invalid, "there is no probe type '" + type + "'; known are " + types().list());
   Tree tree;
   tree.at("type").value = type;
   if (!target.empty()) {

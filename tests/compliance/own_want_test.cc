@@ -89,15 +89,15 @@ TEST_CASE("a name that is not there, with descriptors used up, is not called mis
   World world;
   const std::vector<Target> asked{{"no such program", {}}, {surroundings.folder + "/none.pid", {}}};
   for (const Target& target : asked) {
-    const probe::Spec spec = spec_of(*probe::find_type("process"), target, 2s);
+    const probe::Spec spec = spec_of(*probe::types().find("process"), target, 2s);
     CHECK(run(world, spec).reason == model::Reason::process_gone);
     const NoDescriptors none;
     CHECK(run(world, spec).reason == model::Reason::agent_overloaded);
   }
-  const probe::Spec pattern = spec_of(*probe::find_type("file"), {surroundings.folder + "/*.pid", {}}, 2s);
+  const probe::Spec pattern = spec_of(*probe::types().find("file"), {surroundings.folder + "/*.pid", {}}, 2s);
   CHECK(run(world, pattern).up);
   const probe::Spec absent =
-      spec_of(*probe::find_type("file"), {surroundings.folder + "/*.lock", {"exists=false"}}, 2s);
+      spec_of(*probe::types().find("file"), {surroundings.folder + "/*.lock", {"exists=false"}}, 2s);
   CHECK(run(world, absent).up);
   const NoDescriptors none;
   CHECK(run(world, pattern).reason == model::Reason::agent_overloaded);
@@ -138,7 +138,7 @@ TEST_CASE("without a task left the agent says nothing about a service") {
       const rlimit none{0, 0};
       ::setrlimit(RLIMIT_NPROC, &none);
       World world;
-      const model::Outcome outcome = run(world, spec_of(*probe::find_type(type), healthy, 2s));
+      const model::Outcome outcome = run(world, spec_of(*probe::types().find(type), healthy, 2s));
       ::_exit(outcome.up ? 101 : static_cast<int>(outcome.reason));
     }
     int status = 0;

@@ -146,6 +146,6 @@ TEST_CASE("every type documents itself, and its example is a configuration") {
     REQUIRE(specs.size() == 1);
     CHECK(specs[0].type == type);
     CHECK_FALSE(specs[0].settings->target().empty());
-    CHECK(probe::find_type(type->name) == type);
+    CHECK(probe::types().find(type->name) == type);
   }
 }

@@ -45,7 +45,7 @@ struct ActionTrial {
   std::unique_ptr<const recover::Action> parse(const std::string& type, const std::string& yaml,
                                                config::Errors& errors) const {
     const config::Node whole = config::Node::parse("{value: " + yaml + "}", "fettle.yml", errors);
-    return recover::find_action_type(type)->parse(whole.find("value"), "do", owner, errors);
+    return recover::action_types().find(type)->parse(whole.find("value"), "do", owner, errors);
   }
   std::unique_ptr<const recover::Action> parse(const std::string& type, const std::string& yaml) const {
     config::Errors errors;

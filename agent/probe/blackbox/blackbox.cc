@@ -196,7 +196,7 @@ base::Result<> write_target(const BlackboxProber& prober, const Node& settings, 
 // The first key of a probe that is secret or that only the configuration may set (config::Reach::file); "" if there is
 // none. The keys of its target do not count.
 std::string power_of(const BlackboxProber& prober, const Node& written, std::string_view target) {
-  const Type& type = *find_type(prober.type);
+  const Type& type = *types().find(prober.type);
   const auto of_target = type.keys_of_target(target);
   for (const auto& [name, value] : written.entries()) {
     const std::string& key = name.scalar();
@@ -216,7 +216,7 @@ std::string power_of(const BlackboxProber& prober, const Node& written, std::str
 // Marks what of a module may be shown: keys that go over as our own type marks them, of the others switches and limits.
 void show_known_keys(const BlackboxProber& prober, const Node& module) {
   for (const char* key : {"prober", "timeout"}) module.find(key).expose(config::Exposure::shown);
-  const std::vector<config::KeyReference>& ours = find_type(prober.type)->reference();
+  const std::vector<config::KeyReference>& ours = types().find(prober.type)->reference();
   for (const auto& [key, value] : module.find(prober.name).entries()) {
     const BlackboxKey* known = prober.find(key.scalar());
     if (known == nullptr) continue;
@@ -319,7 +319,7 @@ base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::str
   Spec spec;
   spec.service = "blackbox";
   spec.name = name;
-  spec.type = find_type(prober.type);
+  spec.type = types().find(prober.type);
   spec.interval = spec.timeout = module.timeout.count() > 0 ? std::min(module.timeout, limit) : limit;
   spec.settings_text = draft.text();
   Errors errors;
@@ -335,7 +335,7 @@ base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::str
 const Type* BlackboxModules::type(const std::string& module) const {
   const auto found = modules_.find(module);
   const BlackboxProber* prober = found == modules_.end() ? nullptr : find_prober(found->second.prober);
-  return prober == nullptr ? nullptr : find_type(prober->type);
+  return prober == nullptr ? nullptr : types().find(prober->type);
 }
 
 std::string BlackboxModules::own_power(const std::string& module) const {

@@ -259,12 +259,6 @@ void read_when(const config::Node& when, const std::string& path, PlanSpec& plan
     errors.add(when.mark(), path, "the service has no probe that could tell its state");
 }
 
-std::string known_actions() {
-  std::string out;
-  for (const ActionType* type : action_types()) out += fmt::format("{}{}", out.empty() ? "" : ", ", type->name);
-  return out;
-}
-
 std::unique_ptr<const Action> parse_action(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                            config::Errors& errors) {
   std::string name;
@@ -280,16 +274,14 @@ std::unique_ptr<const Action> parse_action(const config::Node& node, const std::
     errors.add(node.mark(), path, "expected one action, such as {systemd: restart}; more actions are more steps");
     return nullptr;
   }
-  if (const ActionType* type = find_action_type(name)) {
+  if (const ActionType* type = action_types().find(name)) {
     if (value.is_scalar()) value.expose(config::Exposure::shown);  // a verb, a signal, what to tell people
     return type->parse(value, node.is_scalar() ? path : path + "." + name, owner, errors);
   }
-  std::vector<std::string> names;
-  for (const ActionType* type : action_types()) names.emplace_back(type->name);
-  const std::string near = base::nearest(name, names);
+  const std::string near = base::nearest(name, action_types().names());
   errors.add(place.mark(), path,
              fmt::format("unknown action '{}'; {}", name,
-                         near.empty() ? "there are: " + known_actions() : "did you mean " + near + "?"));
+                         near.empty() ? "there are: " + action_types().list() : "did you mean " + near + "?"));
   return nullptr;
 }
 

@@ -5,11 +5,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/registry.h"
 #include "config/agent_config.h"
 #include "config/schema.h"
 #include "loop/scheduler.h"
@@ -90,7 +90,8 @@ struct TrafficType {
                                                config::Errors& errors);
 };
 
-std::span<const TrafficType* const> traffic_types();
+using TrafficTypes = base::Registry<TrafficType, &TrafficType::name>;
+TrafficTypes traffic_types();
 
 struct TrafficSpec {
   std::string service;

@@ -26,7 +26,7 @@ struct Site {
     for (const auto& [key, text] : entries) {
       const config::Node entry = config::Node::parse(text, "f", errors);
       discover::Entry source =
-          discover::parse_entry(*discover::find_type(key), entry, key, {"edge", folder.path()}, errors);
+          discover::parse_entry(*discover::types().find(key), entry, key, {"edge", folder.path()}, errors);
       const config::TargetTemplate own = config::target_template_schema().parse_beside(entry, key, errors);
       all.push_back({std::move(source), probe::ProbeTemplate("edge", {}, {}, own, key, errors)});
     }

@@ -19,14 +19,14 @@ using namespace std::chrono_literals;
 std::string mistakes(const std::string& key, const std::string& entry) {
   config::Errors errors;
   const config::Node node = config::Node::parse(entry, "f", errors);
-  (void)discover::parse_entry(*discover::find_type(key), node, "sd", {"edge", "/etc"}, errors);
+  (void)discover::parse_entry(*discover::types().find(key), node, "sd", {"edge", "/etc"}, errors);
   return errors.text();
 }
 
 std::string identity(const std::string& key, const std::string& entry) {
   config::Errors errors;
   const config::Node node = config::Node::parse(entry, "f", errors);
-  return discover::parse_entry(*discover::find_type(key), node, "sd", {"edge", "/etc"}, errors).identity;
+  return discover::parse_entry(*discover::types().find(key), node, "sd", {"edge", "/etc"}, errors).identity;
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ TEST_CASE("every source is documented, with an example that is right, and README
   const std::string readme = base::read_file(fakes::source_file("README.md")).value();
   for (const discover::Type* type : discover::types()) {
     CAPTURE(type->key);
-    CHECK(discover::find_type(type->key) == type);
+    CHECK(discover::types().find(type->key) == type);
     CHECK(type->summary.ends_with("."));
     CHECK(readme.find("`" + std::string(type->key) + "`") != std::string::npos);
     std::set<std::string> keys;
@@ -52,7 +52,7 @@ TEST_CASE("every source is documented, with an example that is right, and README
     CHECK(config::target_template_schema().parse_beside(entry, "sd", errors).probe.is_mapping());
     CHECK(errors.text() == "");
   }
-  CHECK(discover::find_type("zookeeper") == nullptr);
+  CHECK(discover::types().find("zookeeper") == nullptr);
 }
 
 TEST_CASE("what is wrong in an entry is said") {

@@ -245,7 +245,7 @@ fail_if_body_json_not_matches_cel: |
     bodi.ok
 )",
                                                 "fettle.yml", errors);
-  (void)probe::find_type("http")->parse(node, "probe", {}, errors);
+  (void)probe::types().find("http")->parse(node, "probe", {}, errors);
   CHECK(errors.text() ==
         "fettle.yml:2:40: probe.fail_if_body_json_matches_cel: unexpected character '='; equality is written ==\n"
         "fettle.yml:5:5: probe.fail_if_body_json_not_matches_cel: there is no variable 'bodi'; the document is called "

@@ -198,8 +198,7 @@ TEST_CASE("a target with an equals sign is no setting") {
 }
 
 TEST_CASE("what is wrong on a command line is said") {
-  std::string known;
-  for (const probe::Type* type : probe::types()) known += (known.empty() ? "" : ", ") + std::string(type->name);
+  const std::string known = probe::types().list();
   CHECK(known.find("http, tcp, unix") == 0);
   CHECK(probe::spec_from_arguments("htp", "x", {}).error().text == "there is no probe type 'htp'; known are " + known);
   CHECK(probe::spec_from_arguments("tcp", "a:1", {"timeout"}).error().text ==

@@ -345,7 +345,7 @@ TEST_CASE("alert pages with the attempt and the recovery's id") {
 TEST_CASE("drain says that nothing was moved") {
   Fixture f;
   config::Errors errors;
-  const auto action = recover::find_action_type("drain")->parse({}, "do", {"order", "", true}, errors);
+  const auto action = recover::action_types().find("drain")->parse({}, "do", {"order", "", true}, errors);
   f.run(*action);
   f.loop.run_due();
   REQUIRE(f.results.size() == 1);
