@@ -35,26 +35,11 @@ bool leads_up(std::string_view text) {
 }
 
 // HOST, HOST:PORT, [V6], [V6]:PORT.
-std::string authority_complaint(std::string_view text) {
+std::string foreign_authority_complaint(std::string_view text) {
   if (text.find('@') != std::string_view::npos) return "has user information in it, which only the template may have";
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return "has a [ without its ]";
-    const std::string_view address = text.substr(1, close - 1);
-    if (!all(address, [](char c) { return base::is_alphanumeric(c) || c == ':' || c == '.'; }) || address.empty())
-      return "has no address in its brackets";
-    port = text.substr(close + 1);
-  } else {
-    const std::size_t colon = std::min(text.find(':'), text.size());
-    if (colon == 0) return "names no host";
-    if (const std::string why = host_complaint(text.substr(0, colon)); !why.empty()) return why;
-    port = text.substr(colon);
-  }
-  if (!port.empty() && (port.size() < 2 || port.size() > 6 || port[0] != ':' || !all(port.substr(1), base::is_digit)))
-    return "has no port in digits behind its host";
-  const std::string why = port.empty() ? "" : port_complaint(port.substr(1));
-  return why.empty() ? "" : "has a port that " + why;
+  if (text.starts_with('[') && text.find('%') != std::string_view::npos) return "names an interface of this node";
+  if (text.ends_with(':')) return "has no port in digits behind its host";
+  return authority_complaint(text);
 }
 
 // What may stand in a path when the path around it is the template's.
@@ -65,7 +50,7 @@ std::string path_part_complaint(std::string_view text) {
   return "";
 }
 
-std::string url_complaint(std::string_view text) {
+std::string foreign_url_complaint(std::string_view text) {
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos ||
       std::find(std::begin(kSchemes), std::end(kSchemes), text.substr(0, colon)) == std::end(kSchemes))
@@ -73,7 +58,7 @@ std::string url_complaint(std::string_view text) {
   if (text.size() > kLongest) return "is too long for a URL";
   std::string_view rest = text.substr(colon + 3);
   const std::size_t end = std::min(rest.find_first_of("/?#\\"), rest.size());
-  if (const std::string why = authority_complaint(rest.substr(0, end)); !why.empty()) return why;
+  if (const std::string why = foreign_authority_complaint(rest.substr(0, end)); !why.empty()) return why;
   rest.remove_prefix(end);
   if (!has_only(rest, "-._~!'()*,:@/+=?&%;")) return "has characters that no path and no query has";
   if (const std::string_view path = rest.substr(0, rest.find('?')); leads_up(path))
@@ -94,7 +79,7 @@ std::string part_of_url_complaint(std::string_view before, std::string_view valu
                  ? "must be http, https, ws or wss"
                  : "";
     if (value.find('?') != std::string_view::npos && !after.empty()) return "has a query in the midst of a URL";
-    return url_complaint(value);
+    return foreign_url_complaint(value);
   }
   const std::string_view rest = before.substr(scheme + 3);
   const std::size_t authority_end = rest.find_first_of("/?#");
@@ -111,11 +96,11 @@ std::string part_of_url_complaint(std::string_view before, std::string_view valu
   const bool at_end = authority_after.empty();
   const std::string_view host = rest.substr(rest.rfind('@') == std::string_view::npos ? 0 : rest.rfind('@') + 1);
   if (host.empty()) {
-    if (at_end) return authority_complaint(value);
+    if (at_end) return foreign_authority_complaint(value);
     const bool bracketed = value.front() == '[' && value.back() == ']';
     if (!bracketed && value.find(':') != std::string_view::npos)
       return "has a port, and the template goes on behind it";
-    return authority_complaint(value);
+    return foreign_authority_complaint(value);
   }
   // Behind the template's own host. A path may begin here; the host itself stays below what is written.
   if (value.front() == '/' && at_end && host.back() != '.' && host.back() != ':') return path_part_complaint(value);
@@ -175,7 +160,7 @@ std::string foreign_complaint(std::string_view value, Place place) {
     case Place::word:
     case Place::arguments: return word_complaint("", value, "");
     case Place::host: return host_complaint(value);
-    case Place::url: return url_complaint(value);
+    case Place::url: return foreign_url_complaint(value);
     case Place::path: return path_complaint(value);
     case Place::text: return text_complaint(value);
   }

@@ -31,26 +31,6 @@ bool is_v6(std::string_view text) {
   return ::inet_pton(AF_INET6, std::string(text.substr(0, scope)).c_str(), &address) == 1;
 }
 
-// [USER@]HOST[:PORT], with an address of IPv6 in brackets.
-std::string authority_complaint(std::string_view text) {
-  const std::size_t at = text.rfind('@');
-  text = text.substr(at == std::string_view::npos ? 0 : at + 1);
-  std::size_t end = std::min(text.find(':'), text.size());
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return "has a [ without its ]";
-    if (!is_v6(text.substr(1, close - 1))) return "has no IPv6 address in its brackets";
-    end = close + 1;
-  } else if (const std::string why = host_complaint(text.substr(0, end)); !why.empty()) {
-    return "has a host that " + why;
-  }
-  if (end == text.size()) return "";
-  if (text[end] != ':') return "has something else than a port behind its host";
-  const std::string_view port = text.substr(end + 1);
-  const std::string why = port.empty() ? "" : port_complaint(port);
-  return why.empty() ? "" : "has a port that " + why;
-}
-
 bool has_blanks(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return is_control(c) || c == ' '; });
 }
@@ -77,6 +57,25 @@ std::string port_complaint(std::string_view port) {
   port.remove_prefix(std::min(port.find_first_not_of('0'), port.size()));
   const bool fits = !port.empty() && (port.size() < 5 || (port.size() == 5 && port <= "65535"));
   return fits ? "" : "must be between 1 and 65535";
+}
+
+std::string authority_complaint(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  text = text.substr(at == std::string_view::npos ? 0 : at + 1);
+  std::size_t end = std::min(text.find(':'), text.size());
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) return "has a [ without its ]";
+    if (!is_v6(text.substr(1, close - 1))) return "has no IPv6 address in its brackets";
+    end = close + 1;
+  } else if (const std::string why = host_complaint(text.substr(0, end)); !why.empty()) {
+    return "has a host that " + why;
+  }
+  if (end == text.size()) return "";
+  if (text[end] != ':') return "has something else than a port behind its host";
+  const std::string_view port = text.substr(end + 1);
+  const std::string why = port.empty() ? "" : port_complaint(port);
+  return why.empty() ? "" : "has a port that " + why;
 }
 
 std::string url_complaint(std::string_view url, std::string_view example) {

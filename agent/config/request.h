@@ -12,6 +12,8 @@ namespace config {
 std::string host_complaint(std::string_view host);
 // What stands behind the colon of HOST:PORT.
 std::string port_complaint(std::string_view port);
+// [USER@]HOST[:PORT], with an address of IPv6 in brackets.
+std::string authority_complaint(std::string_view text);
 // SCHEME://[USER@]HOST[:PORT][/…]. The scheme is that of `example`, or the same with an s.
 std::string url_complaint(std::string_view url, std::string_view example);
 // [SCHEME://][USER@]HOST[:PORT] of an HTTP or SOCKS proxy; "" is none, and fine.
