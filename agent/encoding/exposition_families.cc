@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cmath>
-#include <limits>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "base/ascii.h"
+#include "encoding/sample_line.h"
 
 namespace encoding {
 namespace {
@@ -29,83 +28,40 @@ struct Line {
     rest.remove_prefix(end);
     return out;
   }
-  bool take(char c) {
-    skip_blanks();
-    if (rest.empty() || rest.front() != c) return false;
-    rest.remove_prefix(1);
-    return true;
-  }
-  std::string_view name() {
-    skip_blanks();
-    std::size_t end = 0;
-    while (end < rest.size() &&
-           (std::isalnum(static_cast<unsigned char>(rest[end])) || rest[end] == '_' || rest[end] == ':'))
-      ++end;
-    const std::string_view out = rest.substr(0, end);
-    rest.remove_prefix(end);
-    return out;
-  }
   tl::unexpected<base::Error> fail(std::string_view what) const {
     return base::fail(base::Kind::invalid, fmt::format("line {}: {}", number, what));
   }
 };
 
-bool read_value(std::string_view text, double& out) {
-  if (text == "+Inf" || text == "Inf" || text == "-Inf") {
-    out = text[0] == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-    return true;
+std::string_view text_of(SampleMistake mistake) {
+  switch (mistake) {
+    case SampleMistake::none: return "";
+    case SampleMistake::no_name: return "a sample must begin with a metric name";
+    case SampleMistake::no_label: return "expected a label as name=\"value\"";
+    case SampleMistake::no_quotes: return "a label value must stand in double quotes";
+    case SampleMistake::open_quotes: return "a label value is not closed";
+    case SampleMistake::no_separator: return "expected , or } after a label";
+    case SampleMistake::no_number: return "the value is no number";
   }
-  if (text == "NaN") {
-    out = std::numeric_limits<double>::quiet_NaN();
-    return true;
-  }
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc{} && end == text.data() + text.size();
+  return "";
 }
 
-base::Result<std::string> quoted(Line& line) {
-  if (!line.take('"')) return line.fail("a label value must stand in double quotes");
-  std::string out;
-  while (!line.rest.empty() && line.rest.front() != '"') {
-    char c = line.rest.front();
-    line.rest.remove_prefix(1);
-    if (c == '\\') {
-      if (line.rest.empty()) break;
-      c = line.rest.front() == 'n' ? '\n' : line.rest.front();
-      line.rest.remove_prefix(1);
-    }
-    out += c;
-  }
-  if (!line.take('"')) return line.fail("a label value is not closed");
-  return out;
-}
-
-base::Result<ExposedSample> read_sample(Line line, bool open_metrics) {
+base::Result<ExposedSample> read_sample(const Line& line, bool open_metrics) {
+  static const std::function<bool(std::string_view)> all = [](std::string_view) { return true; };
+  SampleLine read;
+  SampleMistake mistake = read_sample_line(line.rest, all, read);
+  if (mistake == SampleMistake::none && read.name.empty()) mistake = SampleMistake::no_name;  // it stands in quotes
+  if (mistake != SampleMistake::none) return line.fail(text_of(mistake));
   ExposedSample sample;
   sample.line = line.number;
-  const std::string name(line.name());
-  if (name.empty()) return line.fail("a sample must begin with a metric name");
-  std::vector<std::pair<std::string, std::string>> labels{{std::string(model::kMetricName), name}};
-  if (line.take('{')) {
-    while (!line.take('}')) {
-      const std::string label(line.name());
-      if (label.empty() || !line.take('=')) return line.fail("expected a label as name=\"value\"");
-      TRY(std::string value, quoted(line));
-      labels.emplace_back(label, std::move(value));
-      if (!line.take(',') && (line.skip_blanks(), line.rest.empty() || line.rest.front() != '}'))
-        return line.fail("expected , or } after a label");
-    }
+  sample.value = read.value;
+  if (!read.time.empty()) {
+    const auto t = read_sample_number(read.time);
+    if (!t) return line.fail("the time stamp is no number");
+    sample.t = std::llround(open_metrics ? *t * 1e3 : *t);
   }
-  if (!read_value(line.word(), sample.value)) return line.fail("the value is no number");
-  const std::string_view stamp = line.word();
-  if (!stamp.empty() && stamp != "#") {
-    double t = 0;
-    if (!read_value(stamp, t)) return line.fail("the time stamp is no number");
-    sample.t = std::llround(open_metrics ? t * 1e3 : t);
-  }
-  std::vector<model::Label> views;
-  for (const auto& [label, value] : labels) views.push_back({label, value});
+  std::vector<model::Label> views{{model::kMetricName, read.name}};
+  for (const auto& [label, value] : read.labels) views.push_back({label, value});
   sample.labels = model::Labels(std::move(views));
   return sample;
 }
@@ -145,7 +101,7 @@ base::Result<std::vector<ExposedFamily>> parse_exposition(std::string_view text)
       family(family_of(sample.labels.metric_name(), index, families)).samples.push_back(std::move(sample));
       continue;
     }
-    line.take('#');
+    line.rest.remove_prefix(1);
     const std::string_view keyword = line.word();
     if (keyword == "EOF") break;
     if (keyword != "HELP" && keyword != "TYPE" && keyword != "UNIT") continue;  // a comment

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "encoding/exposition_reader.h"
+
 TEST_CASE("a page in text format reads with labels, escapes, special values and milliseconds") {
   const auto families = encoding::parse_exposition(
       "# HELP up Whether it is up.\n"
@@ -67,4 +69,34 @@ TEST_CASE("the lint names what promtool would name") {
                                          "c_ms: use base units: seconds or bytes instead of \"ms\"",
                                          "c_ms: the series c_ms stands twice",
                                      });
+}
+
+TEST_CASE("both readers of a page take the same samples for the same") {
+  struct Row {
+    const char* page;
+    const char* label;  // the value of l; null if the line is refused
+  };
+  for (const Row& row : {
+           Row{"a{l=\"x\\y\"} 1\n", "x\\y"},  // an escape that is none stays
+           Row{"a{l=\"x\\\\y\\n\"} 1\n", "x\\y\n"},
+           Row{"a { l = \"1\" , } 1\n", "1"},
+           Row{"a{l=\"1\"} +Inf 5 # {id=\"2\"} 3\n", "1"},
+           Row{"a{l=\"1\"} 1 # {id=\"2\"} 3\n", "1"},
+           Row{"1a{l=\"1\"} 1\n", nullptr},
+           Row{"a{l=\"1\"} 1_000\n", nullptr},
+           Row{"a{l=\"1\" m=\"2\"} 1\n", nullptr},
+       }) {
+    CAPTURE(row.page);
+    std::string label;
+    const auto read = encoding::read_exposition(
+        row.page, encoding::ExpositionFormat::text,
+        {.wants = [](std::string_view) { return true; },
+         .take = [&](const encoding::ScrapedSample& sample) { label = sample.labels.at(0).second; }});
+    const auto families = encoding::parse_exposition(row.page);
+    CHECK(read.has_value() == (row.label != nullptr));
+    CHECK(families.has_value() == (row.label != nullptr));
+    if (!row.label || !read || !families) continue;
+    CHECK(label == row.label);
+    CHECK(families->at(0).samples.at(0).labels.get("l") == row.label);
+  }
 }
