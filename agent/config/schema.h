@@ -109,6 +109,11 @@ class Schema {
     reference_.back().place = place;
     return *this;
   }
+  // Of the key before it: what its absence means, where the initialiser does not say it.
+  Schema& fallback(const char* text) {
+    reference_.back().fallback = text;
+    return *this;
+  }
   // A nested mapping with a schema of its own.
   template <typename F>
   Schema& optional(const char* key, F T::*member, const Schema<F>& inner, const char* help) {
@@ -228,8 +233,9 @@ class Schema {
     return parse(node, detail::OtherKeys::mistakes, path, errors);
   }
   // Its own keys of a mapping whose other keys a schema reads that has this one beside it.
-  T parse_beside(const Node& node, const std::string& path, Errors& errors) const {
-    return parse(node, detail::OtherKeys::left_alone, path, errors);
+  // `defaults` stands in the place of the member initialisers.
+  T parse_beside(const Node& node, const std::string& path, Errors& errors, T defaults = {}) const {
+    return parse(node, detail::OtherKeys::left_alone, path, errors, std::move(defaults));
   }
 
   const std::string& name() const { return name_; }
@@ -242,8 +248,7 @@ class Schema {
   template <typename F>
   static constexpr bool kIsNumber = std::is_arithmetic_v<F> || std::is_same_v<F, base::Millis>;
 
-  T parse(const Node& node, detail::OtherKeys others, const std::string& path, Errors& errors) const {
-    T out{};
+  T parse(const Node& node, detail::OtherKeys others, const std::string& path, Errors& errors, T out = {}) const {
     if (place_) place_(out, node);
     const std::size_t before = errors.size();
     const auto read_value = [&](std::size_t i, const Node& value) {

@@ -108,9 +108,7 @@ class Draft {
 
 // What the schema says of a key; null if there is no such key. Without a type only the common ones are known.
 const config::KeyReference* find_key(const Type* type, std::string_view key) {
-  struct NoKeys {};
-  static const config::Schema<NoKeys> common = probe_schema<NoKeys>("probe");
-  const auto& keys = type ? type->reference() : common.reference();
+  const auto& keys = type ? type->reference() : common_schema().reference();
   const auto found =
       std::find_if(keys.begin(), keys.end(), [&](const config::KeyReference& known) { return known.key == key; });
   return found == keys.end() ? nullptr : &*found;
@@ -218,9 +216,7 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
   if (!probe_.is_mapping())
     errors.add(probe_.mark(), probe_path, "required: a probe without what the target says, such as {type: tcp}");
   if (!probe_.is_mapping()) return;
-  Spec common;
-  parse_common(probe_, probe_path, global_, errors, common);
-  interval_ = common.interval;
+  interval_ = parse_common(probe_, probe_path, global_, errors).interval;
   add_variables(probe_, variables_);
   const Node named_type = probe_.find("type");
   if (!named_type.is_null()) (void)read_type(probe_, probe_path, errors);
@@ -397,11 +393,10 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
   if (type) {
     made = parse_probe(whole, path, service_, unit_, global_, errors);
   } else {
-    Spec common;
     for (const auto& [key, value] : whole.entries())
       if (!is_common_key(key.scalar()))
         errors.add(key.mark(), path + "." + key.scalar(), "is no key of a probe that a module makes");
-    parse_common(whole, path, global_, errors, common);
+    Spec common{parse_common(whole, path, global_, errors)};
     TRY(made, modules.spec(module, address, hostname, common.timeout));
     common.type = made->type;
     common.settings = std::move(made->settings);

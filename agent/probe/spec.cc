@@ -25,69 +25,27 @@ std::string settings_text(const Node& probe) {
   return out;
 }
 
-template <typename T>
-void read_key(const Node& probe, const char* key, const std::string& path, Errors& errors, T& out) {
-  const Node value = probe.find(key);
-  if (value.is_null()) return;
-  std::string why;
-  T found{};
-  using config::read;
-  if (read(value, found, why)) out = std::move(found);
-  else errors.add(value.mark(), path + "." + key, why);
-}
-
-void read_fatal_reasons(const Node& probe, const std::string& path, Errors& errors, Spec& spec) {
-  const Node value = probe.find("fatal_reasons");
-  if (value.is_null()) return;
-  spec.fatal_reasons.clear();
-  if (!value.is_sequence()) return errors.add(value.mark(), path + ".fatal_reasons", config::expected("a list", value));
-  for (const Node& item : value.items()) {
-    if (const auto reason = model::parse_reason(item.scalar())) {
-      spec.fatal_reasons.insert(*reason);
-      continue;
-    }
-    std::vector<std::string> known;
-    for (const model::Reason reason : model::all_reasons()) known.emplace_back(model::to_string(reason));
-    const std::string near = base::nearest(item.scalar(), known);
-    errors.add(item.mark(), path + ".fatal_reasons",
-               "there is no reason '" + item.scalar() + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
-  }
-}
-
-// The value's own place if the file has the key, else the probe's: a default can be wrong together with another key.
-config::Mark mark_of(const Node& probe, const char* key) {
-  const Node value = probe.find(key);
-  return value.is_null() ? probe.mark() : value.mark();
-}
-
-void check_common(const Spec& spec, const Node& probe, const std::string& path, Errors& errors) {
-  if (spec.interval < base::Millis{10})
-    errors.add(mark_of(probe, "interval"), path + ".interval", "must be at least 10ms");
-  if (spec.timeout < base::Millis{1}) errors.add(mark_of(probe, "timeout"), path + ".timeout", "must be at least 1ms");
-  if (spec.timeout > spec.interval)
-    errors.add(mark_of(probe, "timeout"), path + ".timeout",
-               "is " + base::format_duration(spec.timeout) + ", longer than the interval of " +
-                   base::format_duration(spec.interval) + "; a run must end before the next one starts");
-  if (spec.fast_interval > spec.interval)
-    errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must not be longer than interval");
-  if (spec.fast_interval.count() != 0 && spec.fast_interval < base::Millis{10})
-    errors.add(mark_of(probe, "fast_interval"), path + ".fast_interval", "must be at least 10ms");
-  if (spec.down_interval.count() != 0 && spec.down_interval < spec.timeout)
-    errors.add(mark_of(probe, "down_interval"), path + ".down_interval",
-               "is " + base::format_duration(spec.down_interval) + ", shorter than the timeout of " +
-                   base::format_duration(spec.timeout) + "; a run must end before the next one starts");
-  if (!(spec.jitter >= 0 && spec.jitter <= 0.5))
-    errors.add(mark_of(probe, "jitter"), path + ".jitter", "must be a part of the interval from 0 to 0.5");
-  if (spec.startup_grace < base::Millis{0})
-    errors.add(mark_of(probe, "startup_grace"), path + ".startup_grace", "must not be negative");
-  if (spec.failure_window != 0 &&
-      (spec.failure_window < spec.failure_threshold || spec.failure_window > kLongestWindow))
-    errors.add(mark_of(probe, "failure_window"), path + ".failure_window",
-               "must be at least failure_threshold (" + std::to_string(spec.failure_threshold) + ") and at most " +
-                   std::to_string(kLongestWindow) + " runs, or 0");
+void check_common(const CommonKeys& keys, const config::Complain& complain) {
+  if (keys.interval < base::Millis{10}) complain("interval", "must be at least 10ms");
+  if (keys.timeout < base::Millis{1}) complain("timeout", "must be at least 1ms");
+  if (keys.timeout > keys.interval)
+    complain("timeout", "is " + base::format_duration(keys.timeout) + ", longer than the interval of " +
+                            base::format_duration(keys.interval) + "; a run must end before the next one starts");
+  if (keys.fast_interval > keys.interval) complain("fast_interval", "must not be longer than interval");
+  if (keys.fast_interval.count() != 0 && keys.fast_interval < base::Millis{10})
+    complain("fast_interval", "must be at least 10ms");
+  if (keys.down_interval.count() != 0 && keys.down_interval < keys.timeout)
+    complain("down_interval", "is " + base::format_duration(keys.down_interval) + ", shorter than the timeout of " +
+                                  base::format_duration(keys.timeout) + "; a run must end before the next one starts");
+  if (!(keys.jitter >= 0 && keys.jitter <= 0.5)) complain("jitter", "must be a part of the interval from 0 to 0.5");
+  if (keys.startup_grace < base::Millis{0}) complain("startup_grace", "must not be negative");
+  if (keys.failure_window != 0 &&
+      (keys.failure_window < keys.failure_threshold || keys.failure_window > kLongestWindow))
+    complain("failure_window", "must be at least failure_threshold (" + std::to_string(keys.failure_threshold) +
+                                   ") and at most " + std::to_string(kLongestWindow) + " runs, or 0");
   for (const auto& [key, value] :
-       {std::pair{"failure_threshold", spec.failure_threshold}, std::pair{"success_threshold", spec.success_threshold}})
-    if (value < 1) errors.add(mark_of(probe, key), path + "." + key, "must be at least 1");
+       {std::pair{"failure_threshold", keys.failure_threshold}, std::pair{"success_threshold", keys.success_threshold}})
+    if (value < 1) complain(key, "must be at least 1");
 }
 
 std::string yaml_value(const std::string& value) {
@@ -121,11 +79,6 @@ struct Tree {
 
 }  // namespace
 
-bool is_common_key(std::string_view key) {
-  return std::any_of(std::begin(kCommonKeys), std::end(kCommonKeys),
-                     [&](const CommonKey& common) { return common.key == key; });
-}
-
 const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
   const Node value = probe.find("type");
   if (value.is_null()) {
@@ -140,24 +93,18 @@ const Type* read_type(const Node& probe, const std::string& path, Errors& errors
   return nullptr;
 }
 
-void parse_common(const Node& probe, const std::string& path, const config::Global& global, Errors& errors,
-                  Spec& spec) {
-  spec.interval = global.interval;
-  spec.timeout = std::min(global.timeout, global.interval);
-  read_key(probe, "interval", path, errors, spec.interval);
+CommonKeys parse_common(const Node& probe, const std::string& path, const config::Global& global, Errors& errors) {
+  constexpr base::Millis kUnset = base::Millis::min();
+  CommonKeys defaults;
+  defaults.interval = global.interval;
+  defaults.timeout = kUnset;
+  CommonKeys keys = common_schema().parse_beside(probe, path, errors, std::move(defaults));
   // A default must not be a mistake: a shorter interval than the global timeout is its own limit.
-  spec.timeout = std::min(spec.timeout, spec.interval);
-  read_key(probe, "timeout", path, errors, spec.timeout);
-  read_key(probe, "fast_interval", path, errors, spec.fast_interval);
-  read_key(probe, "down_interval", path, errors, spec.down_interval);
-  read_key(probe, "startup_grace", path, errors, spec.startup_grace);
-  read_key(probe, "jitter", path, errors, spec.jitter);
-  read_key(probe, "failure_threshold", path, errors, spec.failure_threshold);
-  read_key(probe, "failure_window", path, errors, spec.failure_window);
-  read_key(probe, "success_threshold", path, errors, spec.success_threshold);
-  read_key(probe, "labels", path, errors, spec.labels);
-  read_fatal_reasons(probe, path, errors, spec);
-  check_common(spec, probe, path, errors);
+  if (keys.timeout == kUnset) keys.timeout = std::min({global.timeout, global.interval, keys.interval});
+  check_common(keys, [&](std::string_view key, std::string_view what) {
+    config::detail::complain_at(probe, path, errors, key, what);
+  });
+  return keys;
 }
 
 std::optional<Spec> parse_probe(const Node& probe, const std::string& path, const std::string& service,
@@ -166,13 +113,11 @@ std::optional<Spec> parse_probe(const Node& probe, const std::string& path, cons
     errors.add(probe.mark(), path, config::expected("a mapping", probe));
     return std::nullopt;
   }
-  Spec spec;
+  Spec spec{parse_common(probe, path, global, errors)};
   spec.service = service;
-  parse_common(probe, path, global, errors, spec);
   spec.type = read_type(probe, path, errors);
   if (!spec.type) return std::nullopt;
-  spec.name = std::string(spec.type->name);
-  read_key(probe, "name", path, errors, spec.name);
+  if (spec.name.empty()) spec.name = std::string(spec.type->name);
   spec.settings_text = settings_text(probe);
   const std::size_t before = errors.size();
   spec.settings = spec.type->parse(probe, path, Owner{service, spec.name, unit}, errors);
@@ -192,8 +137,9 @@ std::vector<Spec> parse_probes(const std::string& service, const config::Service
     spec->healthy_probes = settings.healthy_probes;
     const bool taken = std::any_of(specs.begin(), specs.end(), [&](const Spec& s) { return s.name == spec->name; });
     if (taken)
-      errors.add(mark_of(probe, "name"), path + ".name",
-                 "the service has a probe '" + spec->name + "' already; give this one a name of its own");
+      config::detail::complain_at(
+          probe, path, errors, "name",
+          "the service has a probe '" + spec->name + "' already; give this one a name of its own");
     specs.push_back(std::move(*spec));
   }
   return specs;

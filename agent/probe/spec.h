@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -11,33 +10,19 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "config/agent_config.h"
-#include "model/labels.h"
+#include "probe/common/common_keys.h"
 #include "probe/probe.h"
 
 namespace probe {
 
-struct Spec {
-  std::string service;
-  std::string name;
+struct Spec : CommonKeys {
+  std::string service{};
   const Type* type = nullptr;
-  base::Millis interval{5000};
-  base::Millis timeout{2000};
-  base::Millis fast_interval{0};  // while a change is pending; 0: a quarter of interval, at least 100 ms
-  base::Millis down_interval{0};  // while down and no change is pending; 0: as interval
-  base::Millis startup_grace{0};  // after the service's start failures count for nothing; 0: none
-  double jitter = 0;              // part of the interval, 0 to 0.5
-  int failure_threshold = 3;
-  int failure_window = 0;  // runs among which failures are counted; 0: in a row
-  int success_threshold = 1;
-  // One failure with such a reason is enough. A refused connection right after an event is, too, whatever stands here.
-  std::set<model::Reason> fatal_reasons{model::Reason::process_gone, model::Reason::unit_failed,
-                                        model::Reason::heartbeat_missed};
-  model::Labels labels;            // service's labels are not stamped on samples; these are
   std::size_t healthy_probes = 0;  // of the service, that must be up for it to be up; 0: all
-  std::unique_ptr<const Settings> settings;
-  bool discovered = false;     // made from a target of a list, not from the configuration itself
-  base::KnownSecrets secrets;  // secrets of its settings: outcomes are shown without them
-  std::string settings_text;   // the type's own keys in one canonical form: a reload compares it
+  std::unique_ptr<const Settings> settings{};
+  bool discovered = false;       // made from a target of a list, not from the configuration itself
+  base::KnownSecrets secrets{};  // secrets of its settings: outcomes are shown without them
+  std::string settings_text{};   // the type's own keys in one canonical form: a reload compares it
 };
 
 // All probes of one service. Defaults come from `global`. Mistakes (unknown type, duplicate name, timeout longer than
@@ -48,9 +33,9 @@ std::vector<Spec> parse_probes(const std::string& service, const config::Service
 // The parts of it. One probe of a service; nothing if its type is unknown, mistakes are in `errors`.
 std::optional<Spec> parse_probe(const config::Node& probe, const std::string& path, const std::string& service,
                                 const std::string& unit, const config::Global& global, config::Errors& errors);
-// What all types have in common: all members but service, name, type and settings.
-void parse_common(const config::Node& probe, const std::string& path, const config::Global& global,
-                  config::Errors& errors, Spec& spec);
+// What all types have in common. The defaults of interval and timeout are those of `global`.
+CommonKeys parse_common(const config::Node& probe, const std::string& path, const config::Global& global,
+                        config::Errors& errors);
 const Type* read_type(const config::Node& probe, const std::string& path, config::Errors& errors);
 
 // Whether a word of a command line is a setting, key=value or key.key=value, and no target: http://h/?a=b is none.
