@@ -25,6 +25,7 @@
 #include "cli/silence.h"
 #include "cli/status.h"
 #include "loop/signals.h"
+#include "model/agent_defaults.h"
 #include "rules/tools/rule_cases.h"
 
 namespace {
@@ -204,7 +205,7 @@ void add_test(CLI::App& top, Chosen& chosen) {
 }
 
 void add_query(CLI::App& top, Chosen& chosen) {
-  static cli::QueryOptions options{cli::kDefaultUrl, "", "", "", "", "", "", 3, cli::Output::table};
+  static cli::QueryOptions options{model::kAgentUrl, "", "", "", "", "", "", 3, cli::Output::table};
   static std::string output = "table";
   CLI::App* query = top.add_subcommand("query", "Evaluate a PromQL expression");
   query->add_option("EXPR", options.expr, "Expression")->required();
@@ -229,7 +230,7 @@ void add_query(CLI::App& top, Chosen& chosen) {
 
 void add_rules(CLI::App& top, Chosen& chosen) {
   static cli::ReplayRequest replay_request;
-  static std::string output = "table", url = cli::kDefaultUrl, alert;
+  static std::string output = "table", url = model::kAgentUrl, alert;
   static int compat = 3;
   CLI::App* rules = top.add_subcommand("rules", "Try rules on the past, or ask why an alert is in its state");
   rules->require_subcommand(1);
@@ -271,7 +272,7 @@ void add_probe(CLI::App& top, Chosen& chosen) {
 }
 
 void add_readers(CLI::App& top, Chosen& chosen) {
-  static cli::StatusOptions options{cli::kDefaultUrl, false};
+  static cli::StatusOptions options{model::kAgentUrl, false};
   static std::string output = "table", service;
   const auto reader = [&](const char* name, const char* help) {
     CLI::App* command = top.add_subcommand(name, help);
@@ -300,7 +301,7 @@ void add_readers(CLI::App& top, Chosen& chosen) {
 }
 
 void add_admin(CLI::App& top, Chosen& chosen) {
-  static std::string socket = cli::kDefaultAdminSocket, state, service, comment;
+  static std::string socket = model::kAdminSocket, state, service, comment;
   CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
   reload->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
   reload->callback([&chosen] { chosen = [] { return cli::run_reload(socket); }; });
@@ -355,7 +356,7 @@ void add_admin(CLI::App& top, Chosen& chosen) {
 
 // The words and flags are amtool's.
 void add_silence(CLI::App& top, Chosen& chosen) {
-  static std::string socket = cli::kDefaultAdminSocket, output = "table";
+  static std::string socket = model::kAdminSocket, output = "table";
   static cli::SilenceAddition addition;
   static cli::SilenceListing listing;
   static std::vector<std::string> ids;

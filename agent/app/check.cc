@@ -16,6 +16,7 @@
 #include "discover/registry.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
+#include "model/agent_defaults.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "notify/registry.h"
@@ -72,7 +73,7 @@ base::Result<probe::Spec> find_spec(const std::string& config_file, const std::v
     const auto keys = arguments.begin() + (has_target ? 2 : 1);
     return probe::spec_from_arguments(arguments[0], has_target ? arguments[1] : "", {keys, arguments.end()});
   }
-  const std::string file = config_file.empty() ? "/etc/fettle/fettle.yml" : config_file;
+  const std::string file = config_file.empty() ? std::string(model::kConfigFile) : config_file;
   config::Errors errors;
   LoadedConfig loaded = load(file, errors);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());

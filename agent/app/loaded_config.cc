@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "config/redact.h"
 #include "discover/registry.h"
+#include "model/agent_defaults.h"
 
 namespace app {
 namespace {
@@ -35,7 +36,7 @@ std::size_t half_of_open_files() {
 
 void fill_in(config::Global& global) {
   if (global.node.empty()) global.node = host_name();
-  if (global.instance.empty()) global.instance = global.node + ":10911";
+  if (global.instance.empty()) global.instance = global.node + model::kListenAddress;
   if (global.evaluation_interval.count() == 0) global.evaluation_interval = global.interval;
 }
 

@@ -5,18 +5,21 @@
 #include <string>
 
 #include "base/time.h"
+#include "model/agent_defaults.h"
+#include "promql/engine.h"
+#include "web/server/server.h"
 
 namespace app {
 
 struct AgentOptions {
-  std::string config_file = "/etc/fettle/fettle.yml";
-  std::string listen_address = ":10911";
+  std::string config_file = model::kConfigFile;
+  std::string listen_address = web::ServerOptions{}.listen_address;
   std::string web_config_file;
   std::string storage_path = "/var/lib/fettle";  // "": nothing is durable
-  std::string admin_socket = "/run/fettle/admin.sock";
-  int max_queries = 20;
-  base::Millis query_timeout{120'000};
-  std::size_t max_samples = 50'000'000;
+  std::string admin_socket = model::kAdminSocket;
+  int max_queries = web::ServerOptions{}.max_queries;
+  base::Millis query_timeout = promql::EngineOptions{}.timeout;
+  std::size_t max_samples = promql::EngineOptions{}.max_samples;
   std::string external_url;  // "": http://<node>:<port>/
 };
 

@@ -8,8 +8,6 @@
 
 namespace cli {
 
-inline constexpr char kDefaultUrl[] = "http://127.0.0.1:10911";
-inline constexpr char kDefaultAdminSocket[] = "/run/fettle/admin.sock";
 
 // The body of a 2xx answer. Else an error that says who did not answer, or what it answered.
 base::Result<std::string> fetch(http::HttpRequest request);

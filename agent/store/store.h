@@ -27,8 +27,8 @@
 namespace store {
 
 struct Options {
-  base::Millis retention{7'200'000};
-  std::size_t max_series = 20'000;
+  base::Millis retention;
+  std::size_t max_series;
 };
 
 // A series while it exists. Stays valid while generation() stays the same.

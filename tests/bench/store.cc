@@ -28,7 +28,7 @@ double nanoseconds_since(std::chrono::steady_clock::time_point start) {
 
 void measure(const std::string& kind) {
   base::Random random(1);
-  store::Store store({});
+  store::Store store({.retention = base::Millis{7'200'000}, .max_series = 20'000});
   std::vector<store::SeriesId> ids;
   std::vector<double> values(kSeries);
   for (int i = 0; i < kSeries; ++i)

@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
   }
 
   fakes::FakeLoop loop(base::wall_from_ms(0));  // promtool's time begins at the epoch
-  store::Store store{store::Options{}};
+  store::Store store{{.retention = base::Millis{7'200'000}, .max_series = 20'000}};
   const app::StoreQueryable queryable(store);
   const auto state = state::in_memory(loop);
   rules::Options options;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "config/agent_config.h"
 #include "loop/scheduler.h"
 #include "recover/plan/guard.h"
 #include "recover/plan/plan_spec.h"
@@ -18,8 +19,8 @@
 namespace recover {
 
 struct NodeLimits {
-  int plans_at_once = 2;
-  int actions_per_hour = 5;
+  int plans_at_once = config::NodeRecovery{}.plans_at_once;
+  int actions_per_hour = config::NodeRecovery{}.actions_per_hour;
   std::string pause_file{};  // while it exists no plan starts; "": none
 };
 

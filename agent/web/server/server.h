@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "model/agent_defaults.h"
 #include "promql/engine.h"
 #include "web/backend.h"
 #include "web/snapshot.h"
@@ -13,10 +14,10 @@
 namespace web {
 
 struct ServerOptions {
-  std::string listen_address = ":10911";  // [host]:port; port 0 picks one
-  std::string web_config_file;            // exporter-toolkit format: TLS, client certificates, basic auth (bcrypt)
-  std::string admin_socket;               // "": none
-  std::string external_url;               // for links in pages
+  std::string listen_address = model::kListenAddress;  // [host]:port; port 0 picks one
+  std::string web_config_file;  // exporter-toolkit format: TLS, client certificates, basic auth (bcrypt)
+  std::string admin_socket;     // "": none
+  std::string external_url;     // for links in pages
   promql::EngineOptions engine;
   int max_queries = 20;  // at a time; others wait
   // Bytes of all answers of the API together, while they are computed and sent.

@@ -92,7 +92,7 @@ class Bench {
 
  private:
   fakes::FakeLoop loop_;
-  store::Store store_{{.max_series = 100'000}};
+  store::Store store_{{.retention = base::Millis{7'200'000}, .max_series = 100'000}};
   app::StoreQueryable data_{store_};
   std::unique_ptr<state::State> state_ = state::in_memory(loop_);
   rules::Options options_;

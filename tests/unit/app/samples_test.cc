@@ -9,7 +9,7 @@ namespace {
 const Labels kTarget{{"job", "fettle"}, {"instance", "node1:10911"}};
 
 struct Shop {
-  store::Store store{store::Options{}};
+  store::Store store{{.retention = base::Millis{7'200'000}, .max_series = 20'000}};
   app::Samples samples{store, kTarget};
   probe::Spec spec;
   Shop() {

@@ -26,7 +26,7 @@ struct FakeAsker final : web::Asker {
 };
 
 struct Reading {
-  store::Store store{store::Options{}};
+  store::Store store{{.retention = base::Millis{7'200'000}, .max_series = 20'000}};
   fakes::FakeLoop loop;
   app::StoreReader reader{store, loop};
   FakeAsker asker;

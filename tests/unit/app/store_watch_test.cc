@@ -11,7 +11,7 @@ namespace {
 
 // A store with room for `max_series`, probes that measure, and the watch.
 struct Watched {
-  explicit Watched(std::size_t max_series) : store({.max_series = max_series}) {}
+  explicit Watched(std::size_t max_series) : store({.retention = base::Millis{7'200'000}, .max_series = max_series}) {}
 
   // A run that measures a series for each number from `first`.
   void run(const std::string& service, std::int64_t t, int first, int count) {

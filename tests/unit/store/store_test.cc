@@ -31,12 +31,13 @@ std::vector<Sample> read(const Store& store, store::SeriesId id, std::int64_t fr
   return out;
 }
 
+constexpr base::Millis kTwoHours{7'200'000};
 const Labels kUp = {{"__name__", "up"}, {"service", "order"}};
 
 }  // namespace
 
 TEST_CASE("samples go in in order of time, and what is older is refused and counted") {
-  Store store({});
+  Store store({.retention = kTwoHours, .max_series = 20'000});
   CHECK(store.append(kUp, {1000, 1}).has_value());
   CHECK(store.append(kUp, {2000, 2}).has_value());
   CHECK(store.append(kUp, {2000, 2}).has_value());
@@ -56,7 +57,7 @@ TEST_CASE("samples go in in order of time, and what is older is refused and coun
 }
 
 TEST_CASE("of two samples of the same millisecond the later word holds, wherever it stands in its chunk") {
-  Store store({});
+  Store store({.retention = kTwoHours, .max_series = 20'000});
   std::vector<model::Sample> wanted;
   for (int i = 0; i < 300; ++i) {
     const std::int64_t t = 1000 + i * 700 + i % 7;
@@ -112,7 +113,7 @@ bool append(Store& store, store::Writer writer, int i, std::int64_t t, double v 
 }  // namespace
 
 TEST_CASE("measured series leave a tenth to the agent, and go where it needs more") {
-  Store store({.max_series = 20});
+  Store store({.retention = kTwoHours, .max_series = 20});
   const store::Writer few = store.add_writer("few"), many = store.add_writer("many");
   CHECK(append(store, few, 0, 1));
   for (int i = 1; i < 18; ++i) CHECK(append(store, many, i, 1));
@@ -131,7 +132,7 @@ TEST_CASE("measured series leave a tenth to the agent, and go where it needs mor
 }
 
 TEST_CASE("series that have ended make room, the oldest first, whoever's they are") {
-  Store store({.max_series = 10});
+  Store store({.retention = kTwoHours, .max_series = 10});
   const store::Writer a = store.add_writer("a"), b = store.add_writer("b");
   for (int i = 0; i < 9; ++i) CHECK(append(store, i < 4 ? a : b, i, 1));
   CHECK(append(store, a, 2, 20, model::stale_marker()));
@@ -154,7 +155,7 @@ TEST_CASE("series that have ended make room, the oldest first, whoever's they ar
 }
 
 TEST_CASE("a writer whose series come and go keeps the newest of its own, and the others keep theirs") {
-  Store store({.max_series = 20'000});
+  Store store({.retention = kTwoHours, .max_series = 20'000});
   const store::Writer churning = store.add_writer("churning"), quiet = store.add_writer("quiet");
   CHECK(append(store, quiet, 0, 1));
   CHECK(append(store, quiet, 0, 2, model::stale_marker()));
@@ -241,7 +242,7 @@ TEST_CASE("an id works as long as the generation stays") {
 }
 
 TEST_CASE("found series are sorted by labels, whatever the order of their coming") {
-  Store store({});
+  Store store({.retention = kTwoHours, .max_series = 20'000});
   const std::vector<Labels> sorted = {{{"__name__", "a"}},
                                       {{"__name__", "a"}, {"x", "1"}},
                                       {{"__name__", "a"}, {"x", "10"}},
