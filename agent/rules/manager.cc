@@ -23,9 +23,8 @@ constexpr base::Millis kAliveEvery{30'000};     // how exactly the length of an 
 constexpr base::Millis kHoldRestored{300'000};  // for data to come back after a start
 constexpr base::Millis kClockStep{100};         // a difference between the clocks that counts as a step
 constexpr base::Millis kTogether{10};           // both clocks were read within this, or the agent was away in between
-const std::string kAliveKey = "alive";
 
-using Changes = std::vector<state::Change>;
+using Changes = AlertRecords::Changes;
 
 }  // namespace
 
@@ -50,7 +49,7 @@ struct Manager::Rep {
   };
 
   Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Listener l)
-      : options(std::move(o)), scheduler(s), state(st), data(d), listener(std::move(l)), engine(options.engine) {
+      : options(std::move(o)), scheduler(s), records(st, s), data(d), listener(std::move(l)), engine(options.engine) {
     wall_before = scheduler.wall_now();
     mono_before = scheduler.now();
   }
@@ -132,8 +131,8 @@ struct Manager::Rep {
     if (listener.on_group_evaluated) listener.on_group_evaluated(one.took);
     say_health(one);
     Changes changes;
-    for (const auto& [live, touched] : evaluation.records) record(*one.group, *live, touched, changes);
-    commit(std::move(changes));
+    for (const auto& [live, touched] : evaluation.records) records.write(*one.group, *live, touched, changes);
+    records.commit(std::move(changes));
     if (!evaluation.changes.transitions.empty()) tell(std::move(evaluation.changes.transitions));
   }
 
@@ -193,33 +192,6 @@ struct Manager::Rep {
 
   // ---- durable records ----
 
-  std::string prefix(const Group& group, const LiveRule& live) const {
-    return record_prefix(group.compiled(), static_cast<std::size_t>(live.rule - group.compiled().rules.data()));
-  }
-
-  void record(const Group& group, const LiveRule& live, const std::vector<model::Labels>& touched, Changes& changes) {
-    const std::string own = prefix(group, live);
-    for (const model::Labels& labels : touched) {
-      std::string key = record_key(own, labels);
-      const auto found = live.alerts.alerts().find(labels);
-      if (found == live.alerts.alerts().end()) changes.push_back(state::Change::remove(state::Table::alerts, key));
-      else changes.push_back(state::Change::put(state::Table::alerts, key, to_record(found->second)));
-    }
-  }
-
-  void commit(Changes changes) {
-    if (changes.empty()) return;
-    changes.push_back(alive());
-    state.commit(std::move(changes), [](const base::Result<>& done) {
-      // The state module says what is wrong with the disk; the alert itself goes on.
-      if (!done) log::error("alerts could not be made durable", {{"error", done.error().text}});
-    });
-  }
-
-  state::Change alive() const {
-    return state::Change::put(state::Table::alerts, kAliveKey, fmt::format("{}", base::to_ms(scheduler.wall_now())));
-  }
-
   // While alerts are open, so that the next start knows how long it was away.
   void keep_alive() {
     alive_timer = scheduler.after(kAliveEvery, [this] {
@@ -227,40 +199,35 @@ struct Manager::Rep {
         const auto& rules = one->group->rules();
         return std::any_of(rules.begin(), rules.end(), [](const LiveRule& r) { return r.alerts.active() > 0; });
       });
-      if (open) commit(Changes(1, alive()));
+      if (open) records.commit_time();
       keep_alive();
     });
   }
 
   // Before the first evaluation: every record goes to its rule; records without one end.
   void restore() {
-    const auto& records = state.read(state::Table::alerts);
     const base::WallTime now = scheduler.wall_now();
-    base::Millis away{0};
-    if (const auto found = records.find(kAliveKey); found != records.end())
-      away = std::max(now - base::wall_from_ms(std::strtoll(found->second.c_str(), nullptr, 10)), base::Millis{0});
+    const base::Millis away = records.away();
     const base::Millis shift = away > base::Millis{options.engine.lookback_ms} ? away : base::Millis{0};
     std::map<std::string, LiveRule*> rules;
     for (auto& one : groups)
       for (LiveRule& live : one->group->rules())
-        if (live.rule->alerting()) rules.emplace(prefix(*one->group, live), &live);
+        if (live.rule->alerting()) rules.emplace(records.prefix(*one->group, live), &live);
     Changes gone;
     std::vector<model::AlertTransition> ended;
     std::size_t restored = 0;
-    for (const auto& [key, text] : records) {
-      if (key == kAliveKey) continue;
-      std::optional<model::Alert> alert = from_record(text);
+    records.each([&](const std::string& key, std::optional<model::Alert> alert) {
       const std::size_t labels_at = alert ? key.size() - std::min(key.size(), alert->labels.to_string().size()) : 0;
       const auto rule = rules.find(key.substr(0, labels_at));
       if (!alert || rule == rules.end()) {
         gone.push_back(state::Change::remove(state::Table::alerts, key));
         if (alert && alert->state == model::AlertState::firing) ended.push_back(end_of(std::move(*alert), now));
-        continue;
+        return;
       }
       if (alert->state == model::AlertState::pending) alert->active_at = std::min(alert->active_at + shift, now);
       rule->second->alerts.restore(std::move(*alert));
       ++restored;
-    }
+    });
     for (auto& one : groups) one->group->hold_restored(now, now + kHoldRestored);
     if (restored > 0)
       log::info("alerts of the last run go on",
@@ -277,7 +244,7 @@ struct Manager::Rep {
 
   // In the next turn: whoever called replace() is not expecting to be called back from inside it.
   void state_commit_and_tell(Changes changes, std::vector<model::AlertTransition> transitions) {
-    commit(std::move(changes));
+    records.commit(std::move(changes));
     if (transitions.empty()) return;
     farewells.insert(farewells.end(), transitions.begin(), transitions.end());
     farewell_timer = scheduler.at(scheduler.now(), [this] { end_what_is_gone(); });
@@ -312,10 +279,10 @@ struct Manager::Rep {
         const config::RuleGroup& a = before->group->source();
         const config::RuleGroup& b = one->group->source();
         if (a.file != b.file || a.name != b.name) continue;
-        forget_records(*before->group, changes);
+        records.remove_all(*before->group, changes);
         one->group->adopt(*before->group);
         one->count_on(*before);
-        for (const LiveRule& live : one->group->rules()) record(*one->group, live, all_of(live), changes);
+        for (const LiveRule& live : one->group->rules()) records.write(*one->group, live, all_of(live), changes);
         break;
       }
     }
@@ -334,15 +301,9 @@ struct Manager::Rep {
     return out;
   }
 
-  void forget_records(const Group& group, Changes& changes) const {
-    for (const LiveRule& live : group.rules())
-      for (const auto& [labels, alert] : live.alerts.alerts())
-        changes.push_back(state::Change::remove(state::Table::alerts, record_key(prefix(group, live), labels)));
-  }
-
   // What the new configuration no longer has: its alerts end, its series get a marker when nobody took them over.
   void retire(Group& group, Changes& changes, std::vector<model::AlertTransition>& ended) {
-    forget_records(group, changes);
+    records.remove_all(group, changes);
     std::vector<model::Labels> series;
     for (LiveRule& live : group.rules()) {
       for (const auto& [labels, alert] : live.alerts.alerts())
@@ -368,7 +329,7 @@ struct Manager::Rep {
 
   Options options;
   loop::Scheduler& scheduler;
-  state::State& state;
+  AlertRecords records;
   const promql::Queryable& data;
   Listener listener;
   promql::Engine engine;
