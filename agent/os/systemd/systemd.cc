@@ -4,9 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -14,6 +12,7 @@
 
 #include "loop/event_loop.h"
 #include "os/systemd/bus_connection.h"
+#include "os/systemd/unit_jobs.h"
 #include "os/systemd/unit_read.h"
 
 namespace os {
@@ -22,29 +21,10 @@ namespace {
 using namespace std::chrono_literals;
 using State = base::Result<UnitState>;
 
-constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr base::Duration kFirstRetry = 100ms, kLastRetry = 30s;
-constexpr std::size_t kEndedJobs = 64;
 // Reads that run at the same time. The bus allows 128 pending replies, and a daemon-reload makes every watched unit be
 // read again.
 constexpr std::ptrdiff_t kReadsAtOnce = 6;
-
-// The mode is how a job meets one that waits or runs already (org.freedesktop.systemd1(5)). "fail" gives way to what it
-// cannot be merged with, such as the stop that an operator has just asked for; a stop takes the place of a start that
-// hangs.
-struct Verb {
-  std::string_view name;
-  const char* method;
-  const char* mode;  // null: the verb makes no job
-};
-constexpr std::array kVerbs{Verb{"start", "StartUnit", "fail"},
-                            Verb{"stop", "StopUnit", "replace"},
-                            Verb{"restart", "RestartUnit", "fail"},
-                            Verb{"reload", "ReloadUnit", "fail"},
-                            Verb{"reload-or-restart", "ReloadOrRestartUnit", "fail"},
-                            Verb{"try-restart", "TryRestartUnit", "fail"},
-                            Verb{"reset-failed", "ResetFailedUnit", nullptr}};
 
 bool same(const State& a, const State& b) {
   if (a.has_value() != b.has_value()) return false;
@@ -56,7 +36,6 @@ bool same(const State& a, const State& b) {
 struct SdBusSystemd::Bus {
   class Watcher;
   class Reader;
-  class Job;
   // A unit that is watched by somebody.
   struct Watched {
     Watched(Bus& b, std::string u) : bus(&b), unit(std::move(u)) {}
@@ -70,7 +49,7 @@ struct SdBusSystemd::Bus {
     bool waits = false;  // for its turn to be read
   };
 
-  Bus(loop::EventLoop& l, std::string a) : loop(l), address(std::move(a)) {}
+  Bus(loop::EventLoop& l, std::string a) : loop(l), address(std::move(a)), jobs(l) {}
 
   base::Result<> connect();
   void lost();
@@ -90,9 +69,8 @@ struct SdBusSystemd::Bus {
   std::unique_ptr<BusConnection> connection;
   std::vector<Slot> signals;  // go before the connection
   std::map<std::string, std::unique_ptr<Watched>> units;
-  std::vector<Job*> jobs;
+  UnitJobs jobs;
   std::vector<Reader*> readers;
-  std::deque<std::pair<std::string, std::string>> ended_jobs;  // path and result: a signal may overtake its reply
   base::Duration retry_after = kFirstRetry;
   loop::Handle retry, soon;
 };
@@ -154,123 +132,6 @@ class SdBusSystemd::Bus::Reader final : public loop::Registration {
   std::optional<UnitRead> read_;
 };
 
-class SdBusSystemd::Bus::Job final : public loop::Registration {
- public:
-  Job(Bus& bus, const Verb& verb, const std::string& unit, base::Instant deadline,
-      std::function<void(base::Result<std::string>)> done)
-      : bus_(bus), what_(fmt::format("{} {}", verb.name, unit)), done_(std::move(done)) {
-    bus_.jobs.push_back(this);
-    timer_ = bus_.loop.at(deadline, [this] {
-      if (shutdown_)
-        said_ = base::fail(base::Kind::cancelled, fmt::format("the node shuts down; {} was taken away", what_));
-      else if (!said_)
-        said_ = base::fail(base::Kind::timeout,
-                           path_.empty() ? fmt::format("systemd did not answer to {} in time", what_)
-                                         : fmt::format("systemd did not end {} in time; the job goes on", what_));
-      finish(*std::move(said_));
-    });
-    sd_bus_message* call = nullptr;
-    sd_bus_slot* slot = nullptr;
-    has_job_ = verb.mode != nullptr;
-    int code =
-        sd_bus_message_new_method_call(bus_.connection->native(), &call, kSystemd, kManagerPath, kManager, verb.method);
-    const Message owned(call);
-    if (code >= 0) code = sd_bus_message_append(call, "s", unit.c_str());
-    if (code >= 0 && has_job_) code = sd_bus_message_append(call, "s", verb.mode);
-    if (code >= 0) code = sd_bus_call_async(bus_.connection->native(), &slot, call, &Job::on_reply, this, UINT64_MAX);
-    slot_.reset(slot);
-    if (code < 0)
-      timer_ = bus_.loop.at(bus_.loop.now(), [this, code] {
-        finish(base::fail_errno(-code, fmt::format("cannot ask systemd to {}", what_)));
-      });
-    bus_.connection->sent();
-  }
-  ~Job() override { std::erase(bus_.jobs, this); }
-
-  const std::string& path() const { return path_; }
-  // What systemd says is the end; see run_job for what a shutdown does to it. May destroy this object.
-  void ended(base::Result<std::string> result) {
-    const bool pushed_aside = result ? *result == "canceled" : result.error().kind == base::Kind::cancelled;
-    if (!pushed_aside) return finish(std::move(result));
-    said_ = std::move(result);
-    ask_whether_node_stops();
-  }
-  // The bus ended, and with it the node perhaps: systemd is asked once the bus is back.
-  void lost() {
-    state_slot_.reset();
-    if (!said_)
-      said_ = base::fail(base::Kind::unavailable,
-                         fmt::format("the connection to systemd was lost during {}; how it ended is not known", what_));
-  }
-  // May destroy this object.
-  void connected() {
-    if (said_) ask_whether_node_stops();
-  }
-  // May destroy this object.
-  void finish(base::Result<std::string> result) {
-    timer_.reset();
-    std::erase(bus_.jobs, this);
-    const auto done = std::exchange(done_, nullptr);
-    if (done) done(std::move(result));
-  }
-
- private:
-  bool bus_is_open() const { return sd_bus_is_open(bus_.connection->native()) > 0; }
-  void ask_whether_node_stops() {
-    sd_bus_slot* slot = nullptr;
-    const int code = sd_bus_call_method_async(bus_.connection->native(), &slot, kSystemd, kManagerPath,
-                                              "org.freedesktop.DBus.Properties", "Get", &Job::on_system_state, this,
-                                              "ss", kManager, "SystemState");
-    state_slot_.reset(slot);
-    bus_.connection->sent();
-    if (code < 0 && bus_is_open()) finish(*std::move(said_));
-  }
-  static int on_reply(sd_bus_message* reply, void* self, sd_bus_error*) {
-    static_cast<Job*>(self)->replied(reply);
-    return 0;
-  }
-  void replied(sd_bus_message* reply) {
-    if (sd_bus_message_is_method_error(reply, nullptr) != 0) {
-      base::Error error = bus_error(reply, fmt::format("systemd refused to {}", what_));
-      if (error.kind == base::Kind::permission)
-        error.text += "; a polkit rule for org.freedesktop.systemd1.manage-units must allow this unit and verb";
-      if (!bus_is_open()) return lost();
-      return ended(tl::unexpected<base::Error>(std::move(error)));
-    }
-    if (!has_job_) return finish(std::string("done"));
-    const char* path = nullptr;
-    if (sd_bus_message_read(reply, "o", &path) < 0)
-      return finish(base::fail(base::Kind::protocol, fmt::format("systemd's answer to {} names no job", what_)));
-    path_ = path;
-    for (const auto& [job, result] : bus_.ended_jobs)
-      if (job == path_) return ended(std::string(result));
-  }
-  static int on_system_state(sd_bus_message* reply, void* self, sd_bus_error*) {
-    auto& job = *static_cast<Job*>(self);
-    const char* state = nullptr;
-    const bool told = sd_bus_message_is_method_error(reply, nullptr) == 0 &&
-                      sd_bus_message_read(reply, "v", "s", &state) >= 0 && state != nullptr;
-    if (!told && !job.bus_is_open()) return 0;
-    if (!told || std::string_view(state) != "stopping") {
-      job.finish(*std::move(job.said_));
-      return 0;
-    }
-    job.shutdown_ = true;
-    std::erase(job.bus_.jobs, &job);  // nothing that the bus says is its end
-    return 0;
-  }
-
-  Bus& bus_;
-  std::string what_;
-  std::function<void(base::Result<std::string>)> done_;
-  bool has_job_ = true;
-  std::string path_;
-  std::optional<base::Result<std::string>> said_;  // the end, until systemd has said whether the node shuts down
-  bool shutdown_ = false;
-  Slot slot_, state_slot_;
-  loop::Handle timer_;
-};
-
 base::Result<> SdBusSystemd::Bus::connect() {
   if (connection != nullptr) return {};
   TRY(connection, BusConnection::open(loop, address, [this] { lost(); }));
@@ -285,8 +146,7 @@ base::Result<> SdBusSystemd::Bus::connect() {
   // Without a subscriber systemd sends no signals about units.
   sd_bus_call_method_async(native, nullptr, kSystemd, kManagerPath, kManager, "Subscribe", nullptr, nullptr, "");
   for (auto& [name, watched] : units) follow(*watched);
-  for (Job* job : std::vector(jobs))  // the end of one may drop others
-    if (std::find(jobs.begin(), jobs.end(), job) != jobs.end()) job->connected();
+  jobs.connected(*connection);
   connection->sent();
   return {};
 }
@@ -301,8 +161,7 @@ void SdBusSystemd::Bus::lost() {
   }
   signals.clear();
   connection.reset();
-  ended_jobs.clear();
-  for (Job* job : jobs) job->lost();
+  jobs.lost();
   while (!readers.empty()) readers.front()->finish(tl::unexpected<base::Error>(error));
   tell_all(error);
   retry_later();
@@ -395,11 +254,7 @@ int SdBusSystemd::Bus::on_job_removed(sd_bus_message* signal, void* self, sd_bus
   std::uint32_t id = 0;
   const char *path = nullptr, *unit = nullptr, *result = nullptr;
   if (sd_bus_message_read(signal, "uoss", &id, &path, &unit, &result) < 0) return 0;
-  bus.ended_jobs.emplace_back(path, result);
-  if (bus.ended_jobs.size() > kEndedJobs) bus.ended_jobs.pop_front();
-  const std::string ended = path, how = result;
-  for (Job* job : std::vector(bus.jobs))
-    if (std::find(bus.jobs.begin(), bus.jobs.end(), job) != bus.jobs.end() && job->path() == ended) job->ended(how);
+  bus.jobs.removed(path, result);
   return 0;
 }
 
@@ -455,11 +310,10 @@ loop::Handle SdBusSystemd::run_job(const std::string& verb, const std::string& u
       done(tl::unexpected<base::Error>(error));
     });
   };
-  const auto known = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& v) { return v.name == verb; });
-  if (known == kVerbs.end())
+  if (!UnitJobs::has_verb(verb))
     return fail_soon({base::Kind::invalid, fmt::format("systemd has no verb '{}' for units", verb)});
   if (auto connected = bus_->connect(); !connected) return fail_soon(connected.error());
-  return loop::Handle(std::make_unique<Bus::Job>(*bus_, *known, unit, deadline, std::move(done)));
+  return bus_->jobs.run(verb, unit, deadline, std::move(done));
 }
 
 void notify_systemd(const std::string& state) { sd_notify(0, state.c_str()); }

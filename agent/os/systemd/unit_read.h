@@ -12,6 +12,8 @@
 namespace os {
 
 inline constexpr const char* kSystemd = "org.freedesktop.systemd1";
+inline constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
+inline constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 
 std::string unit_path(const std::string& unit);
 
