@@ -18,6 +18,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -231,6 +232,13 @@ class Schema {
 
   T parse(const Node& node, const std::string& path, Errors& errors) const {
     return parse(node, detail::OtherKeys::mistakes, path, errors);
+  }
+  // What a type makes of its settings; null if they have a mistake.
+  template <typename Made>
+  std::unique_ptr<const Made> make(const Node& node, const std::string& path, Errors& errors) const {
+    const std::size_t before = errors.size();
+    T settings = parse(node, path, errors);
+    return errors.size() > before ? nullptr : std::make_unique<const Made>(std::move(settings));
   }
   // Its own keys of a mapping whose other keys a schema reads that has this one beside it.
   // `defaults` stands in the place of the member initialisers.

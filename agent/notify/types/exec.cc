@@ -93,10 +93,7 @@ class Exec final : public Notifier {
 };
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  return std::make_unique<Exec>(std::move(settings));
+  return schema().make<Exec>(node, path, errors);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "config/request.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
+#include "probe/common/stream_probe.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
 
@@ -41,18 +42,6 @@ const config::Schema<TcpSettings>& schema() {
   return schema;
 }
 
-class Tcp final : public Settings {
- public:
-  explicit Tcp(ConnectSettings settings) : settings_(std::move(settings)) {}
-  std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<ConnectProbe>(context, settings_);
-  }
-  std::string target() const override { return settings_.target; }
-
- private:
-  ConnectSettings settings_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   TcpSettings tcp = schema().parse(node, path, errors);
@@ -68,7 +57,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   connect.turns = std::move(tcp.query_response);
   prepare(connect.turns);
   connect.target = written(tcp.host, tcp.port);
-  return std::make_unique<Tcp>(std::move(connect));
+  return std::make_unique<PreparedSettings<ConnectProbe, ConnectSettings>>(std::move(connect));
 }
 
 }  // namespace

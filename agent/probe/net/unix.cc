@@ -4,6 +4,7 @@
 
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
+#include "probe/common/stream_probe.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
 
@@ -41,18 +42,6 @@ const config::Schema<UnixSettings>& schema() {
   return schema;
 }
 
-class Unix final : public Settings {
- public:
-  explicit Unix(ConnectSettings settings) : settings_(std::move(settings)) {}
-  std::unique_ptr<Probe> make(const Context& context) const override {
-    return std::make_unique<ConnectProbe>(context, settings_);
-  }
-  std::string target() const override { return settings_.target; }
-
- private:
-  ConnectSettings settings_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   UnixSettings settings = schema().parse(node, path, errors);
@@ -63,7 +52,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   if (starts_tls(settings)) connect.starttls = net::tls_context(settings.tls_config, node, path, errors);
   connect.turns = std::move(settings.query_response);
   prepare(connect.turns);
-  return std::make_unique<Unix>(std::move(connect));
+  return std::make_unique<PreparedSettings<ConnectProbe, ConnectSettings>>(std::move(connect));
 }
 
 }  // namespace

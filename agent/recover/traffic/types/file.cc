@@ -48,10 +48,7 @@ class FilePlace final : public TrafficPlace {
 };
 
 std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  return std::make_unique<FilePlace>(std::move(settings));
+  return schema().make<FilePlace>(node, path, errors);
 }
 
 const std::vector<config::KeyReference>& reference() { return schema().reference(); }

@@ -258,7 +258,7 @@ class Runtime final : public Adapter {
 
 class HaproxyPlace final : public TrafficPlace {
  public:
-  explicit HaproxyPlace(Settings settings) : settings_(std::move(settings)) {}
+  explicit HaproxyPlace(Settings settings) : settings_(std::move(settings)) { read_socket(settings_); }
   std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string&) const override {
     return std::make_unique<Runtime>(settings_, context);
   }
@@ -270,11 +270,7 @@ class HaproxyPlace final : public TrafficPlace {
 };
 
 std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  read_socket(settings);
-  return std::make_unique<HaproxyPlace>(std::move(settings));
+  return schema().make<HaproxyPlace>(node, path, errors);
 }
 
 const std::vector<config::KeyReference>& reference() { return schema().reference(); }

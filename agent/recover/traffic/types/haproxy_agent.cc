@@ -173,10 +173,7 @@ class AgentPlace final : public TrafficPlace {
 };
 
 std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  return std::make_unique<AgentPlace>(std::move(settings));
+  return schema().make<AgentPlace>(node, path, errors);
 }
 
 const std::vector<config::KeyReference>& reference() { return schema().reference(); }

@@ -49,10 +49,7 @@ class KeepalivedPlace final : public TrafficPlace {
 };
 
 std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  return std::make_unique<KeepalivedPlace>(std::move(settings));
+  return schema().make<KeepalivedPlace>(node, path, errors);
 }
 
 const std::vector<config::KeyReference>& reference() { return schema().reference(); }

@@ -111,9 +111,16 @@ class NginxAdapter final : public Adapter {
   Nginx& nginx_;
 };
 
+NginxUpstream upstream_of(const Settings& in) {
+  NginxUpstream out{in.upstream, in.file,   in.self, in.weight,   {},           in.min_live,
+                    in.test,     in.reload, in.unit, in.pid_file, in.in_flight, in.health_checks};
+  for (const PeerSettings& peer : in.peers) out.peers.push_back({.address = peer.server, .weight = peer.weight});
+  return out;
+}
+
 class NginxPlace final : public TrafficPlace {
  public:
-  explicit NginxPlace(NginxUpstream upstream) : upstream_(std::move(upstream)) {}
+  explicit NginxPlace(const Settings& settings) : upstream_(upstream_of(settings)) {}
   std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string& service) const override {
     return std::make_unique<NginxAdapter>(upstream_, service, *context.nginx);
   }
@@ -129,13 +136,7 @@ class NginxPlace final : public TrafficPlace {
 };
 
 std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
-  const std::size_t before = errors.size();
-  Settings in = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  NginxUpstream out{in.upstream, in.file,   in.self, in.weight,   {},           in.min_live,
-                    in.test,     in.reload, in.unit, in.pid_file, in.in_flight, in.health_checks};
-  for (const PeerSettings& peer : in.peers) out.peers.push_back({.address = peer.server, .weight = peer.weight});
-  return std::make_unique<NginxPlace>(std::move(out));
+  return schema().make<NginxPlace>(node, path, errors);
 }
 
 const std::vector<config::KeyReference>& reference() { return schema().reference(); }
