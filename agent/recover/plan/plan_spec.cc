@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/edit_distance.h"
+#include "config/flow_text.h"
 #include "config/redact.h"
 #include "config/schema.h"
 #include "recover/registry.h"
@@ -311,18 +312,6 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
   return out;
 }
 
-// A node as text that says which one it is, whatever way it was written.
-void append(const config::Node& node, std::string& out) {
-  out += fmt::format("{}:{}{}:{}", static_cast<int>(node.type()), node.quoted() ? "q" : "", node.scalar().size(),
-                     node.scalar());
-  for (const config::Node& item : node.items()) append(item, out);
-  for (const auto& [key, value] : node.entries()) {
-    append(key, out);
-    append(value, out);
-  }
-  out += ';';
-}
-
 bool has_step(const std::vector<Step>& list, std::string_view text) {
   return std::any_of(list.begin(), list.end(), [&](const Step& step) { return step.text == text; });
 }
@@ -358,8 +347,8 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->service = service;
   plan->unit = settings.unit;
   plan->depends_on = settings.depends_on;
-  append(settings.recovery, plan->text);
-  plan->text += fmt::format("{} {} {} {}", settings.unit, fmt::join(settings.depends_on, ","), settings.allow_reboot,
+  plan->text = config::flow_text(settings.recovery);
+  plan->text += fmt::format(" {} {} {} {}", settings.unit, fmt::join(settings.depends_on, ","), settings.allow_reboot,
                             !settings.traffic.is_null());
   for (const config::Node& probe : settings.probes) {
     const std::string& name = probe.find("name").scalar();
