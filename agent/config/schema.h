@@ -233,6 +233,13 @@ class Schema {
   T parse(const Node& node, const std::string& path, Errors& errors) const {
     return parse(node, detail::OtherKeys::mistakes, path, errors);
   }
+  // The same, or one word in the place of the mapping: the value of `member`, with all else as it is without a key.
+  T parse_or_word(const Node& node, std::string T::*member, const std::string& path, Errors& errors) const {
+    if (node.is_mapping()) return parse(node, path, errors);
+    T out{};
+    out.*member = node.scalar();
+    return out;
+  }
   // What a type makes of its settings; null if they have a mistake.
   template <typename Made>
   std::unique_ptr<const Made> make(const Node& node, const std::string& path, Errors& errors) const {

@@ -95,9 +95,7 @@ class Docker final : public Action {
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
   const std::size_t before = errors.size();
-  Settings settings;
-  if (node.is_mapping()) settings = schema().parse(node, path, errors);
-  else settings.verb = node.scalar();
+  Settings settings = schema().parse_or_word(node, &Settings::verb, path, errors);
   if (errors.size() > before) return nullptr;
   const config::Node verb = node.is_mapping() ? node.find("verb") : node;
   if (settings.verb != "restart") errors.add(verb.mark(), path, config::expected("restart", verb));

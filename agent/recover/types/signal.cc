@@ -196,9 +196,7 @@ class Signal final : public Action {
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
   const std::size_t before = errors.size();
-  Settings settings;
-  if (node.is_mapping()) settings = schema().parse(node, path, errors);
-  else settings.name = node.scalar();
+  Settings settings = schema().parse_or_word(node, &Settings::name, path, errors);
   if (errors.size() > before) return nullptr;
   settings.name = bare(settings.name);
   const config::Node name = node.is_mapping() ? node.find("name") : node;

@@ -130,9 +130,7 @@ std::string typed(const std::string& name) { return name.find('.') == std::strin
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
   const std::size_t before = errors.size();
-  Settings settings;
-  if (node.is_mapping()) settings = schema().parse(node, path, errors);
-  else settings.verb = node.scalar();
+  Settings settings = schema().parse_or_word(node, &Settings::verb, path, errors);
   if (errors.size() > before) return nullptr;
   const config::Node verb = node.is_mapping() ? node.find("verb") : node;
   std::size_t index = 0;
