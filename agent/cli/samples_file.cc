@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/time.h"
 #include "encoding/exposition_families.h"
 
@@ -45,19 +45,15 @@ base::Result<SamplesFile> load_samples(const std::string& path) {
 }
 
 base::Result<std::int64_t> parse_time(const std::string& text) {
-  double seconds = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size() && std::abs(seconds) < kMostSeconds)
-    return static_cast<std::int64_t>(seconds * 1e3);
+  if (const auto seconds = base::read_number<double>(text); seconds && std::abs(*seconds) < kMostSeconds)
+    return static_cast<std::int64_t>(*seconds * 1e3);
   TRY(const base::WallTime t, base::parse_iso8601(text));
   return base::to_ms(t);
 }
 
 base::Result<std::int64_t> parse_step(const std::string& text) {
-  double seconds = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec == std::errc{} && end == text.data() + text.size() && seconds > 0 && seconds < kMostSeconds)
-    return static_cast<std::int64_t>(seconds * 1e3);
+  if (const auto seconds = base::read_number<double>(text); seconds && *seconds > 0 && *seconds < kMostSeconds)
+    return static_cast<std::int64_t>(*seconds * 1e3);
   TRY(const base::Millis step, base::parse_duration(text));
   if (step.count() <= 0) return base::fail(base::Kind::invalid, "a step must be longer than nothing");
   return step.count();

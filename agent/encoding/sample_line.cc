@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace encoding {
 namespace {
@@ -92,10 +93,7 @@ std::optional<double> read_sample_number(std::string_view text) {
   if (text.starts_with("+")) text.remove_prefix(1);
   if (base::same_word(text, "Inf")) return std::numeric_limits<double>::infinity();
   if (base::same_word(text, "-Inf")) return -std::numeric_limits<double>::infinity();
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return base::read_number<double>(text);
 }
 
 SampleMistake read_sample_line(std::string_view line, const std::function<bool(std::string_view name)>& wants,

@@ -1,12 +1,12 @@
 #include "http/oauth2.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/credential.h"
+#include "base/number.h"
 #include "base/percent.h"
 #include "config/request.h"
 #include "http/authorization.h"
@@ -33,10 +33,7 @@ std::optional<double> lifetime(const json& document) {
   if (found == document.end()) return std::nullopt;
   if (found->is_number()) return found->get<double>();
   const std::string text = text_of(document, "expires_in");
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return seconds;
+  return base::read_number<double>(text);
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <ctime>
 
+#include "base/number.h"
 #include "base/text.h"
 
 namespace notify {
@@ -58,10 +58,8 @@ base::Duration retry_delay(int failures, double chance, base::Millis retry_after
 }
 
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now) {
-  std::int64_t whole = 0;
-  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), whole);
-  if (ec == std::errc{} && end == value.data() + value.size() && whole >= 0)
-    return base::Millis{std::min<std::int64_t>(whole, 86'400) * 1000};
+  if (const auto whole = base::read_number<std::int64_t>(value); whole && *whole >= 0)
+    return base::Millis{std::min<std::int64_t>(*whole, 86'400) * 1000};
   std::tm date{};
   const std::string text(value);
   if (::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;

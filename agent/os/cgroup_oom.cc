@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 
@@ -64,9 +64,7 @@ std::optional<std::uint64_t> oom_kills_in(std::string_view memory_events) {
   while (!memory_events.empty()) {
     const std::string_view line = base::take_line(memory_events);
     if (!line.starts_with(kKey)) continue;
-    std::uint64_t count = 0;
-    const auto [stop, error] = std::from_chars(line.data() + kKey.size(), line.data() + line.size(), count);
-    if (error == std::errc() && stop == line.data() + line.size()) return count;
+    if (const auto count = base::read_number<std::uint64_t>(line.substr(kKey.size()))) return count;
   }
   return std::nullopt;
 }

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string_view>
 
+#include "base/number.h"
+
 namespace os {
 namespace {
 
@@ -18,12 +20,7 @@ struct CloseDir {
 };
 using Dir = std::unique_ptr<DIR, CloseDir>;
 
-std::optional<pid_t> parse_pid(std::string_view text) {
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return pid;
-}
+std::optional<pid_t> parse_pid(std::string_view text) { return base::read_number<pid_t>(text); }
 
 // Files of /proc that matter here fit one read.
 template <std::size_t N>

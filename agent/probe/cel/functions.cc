@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/number.h"
+
 namespace probe::cel {
 namespace {
 
@@ -129,11 +131,8 @@ Value matches(const Value& text, const Value& pattern, const base::Regex* regex,
 
 template <typename T>
 Value parsed(std::string_view text, std::string_view type, Memory& memory) {
-  T number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size())
-    return memory.error("'" + std::string(text.substr(0, 80)) + "' is no " + std::string(type));
-  return Value(number);
+  if (const auto number = base::read_number<T>(text)) return Value(*number);
+  return memory.error("'" + std::string(text.substr(0, 80)) + "' is no " + std::string(type));
 }
 
 Value to_int(const Value& of, Memory& memory) {

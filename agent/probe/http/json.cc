@@ -2,10 +2,10 @@
 // know the documents of Mesos, Elasticsearch and RabbitMQ.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <span>
 #include <utility>
 
+#include "base/number.h"
 #include "encoding/url.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
@@ -125,10 +125,7 @@ struct Prepared {
 std::optional<double> number(const std::string& text) {
   if (text == "true") return 1;
   if (text == "false") return 0;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return base::read_number<double>(text);
 }
 
 class JsonProbe final : public FetchProbe {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/number.h"
 #include "base/text.h"
 
 namespace probe {
@@ -39,19 +40,12 @@ std::string written(const json& value) {
   return text;
 }
 
-std::optional<double> number_of(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 bool equal(const json& value, const JsonScalar& want) {
   if (value.is_string()) return value.get_ref<const std::string&>() == want.text;
   if (want.quoted) return false;
   if (value.is_boolean()) return want.text == (value.get<bool>() ? "true" : "false");
   if (value.is_null()) return want.text == "null";
-  const std::optional<double> number = number_of(want.text);
+  const std::optional<double> number = base::read_number<double>(want.text);
   return value.is_number() && number && value.get<double>() == *number;
 }
 

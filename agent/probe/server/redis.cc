@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/credential.h"
+#include "base/number.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/stream_probe.h"
@@ -108,12 +109,7 @@ std::string_view field(std::string_view info, const std::string& key) {
   return "";
 }
 
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
+std::optional<std::int64_t> number(std::string_view text) { return base::read_number<std::int64_t>(text); }
 
 // Why an error says that something is wrong. Words as the server has them: LOADING, MASTERDOWN, NOAUTH …
 Outcome judge_error(const std::string& question, const std::string& error) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/number.h"
 #include "base/text.h"
 
 namespace probe {
@@ -14,10 +15,7 @@ namespace {
 std::optional<double> number(const std::string& text) {
   if (text == "t" || text == "true") return 1;
   if (text == "f" || text == "false") return 0;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return base::read_number<double>(text);
 }
 
 // A column's name as a label: what is no letter, digit or _ becomes _.

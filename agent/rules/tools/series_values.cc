@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/number.h"
 #include "model/sample.h"
 
 namespace rules {
@@ -35,8 +36,9 @@ bool take_number(std::string_view& text, double& out) {
 bool take_times(std::string_view text, std::size_t& n) {
   if (text.empty() || text[0] != 'x') return false;
   text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  return error == std::errc() && end == text.data() + text.size() && n < kMaxValues;
+  const auto times = base::read_number<std::size_t>(text);
+  n = times.value_or(0);
+  return times && n < kMaxValues;
 }
 
 bool item(std::string_view text, Values& out) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/number.h"
 #include "base/time.h"
 
 namespace web {
@@ -14,14 +15,9 @@ namespace {
 // Far beyond any sample, and far from overflow when ranges are added.
 constexpr double kMostSeconds = 9e12;
 
-std::optional<double> parse_float(const std::string& text) {
-  const char* begin = text.data();
-  const char* end = begin + text.size();
-  if (begin != end && *begin == '+') ++begin;
-  double value = 0;
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  if (begin == end || stop != end || error != std::errc{}) return {};
-  return value;
+std::optional<double> parse_float(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  return base::read_number<double>(text);
 }
 
 int code_of(std::string_view type) {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
+#include "base/number.h"
 #include "base/secret.h"
 #include "encoding/accept.h"
 #include "encoding/exposition_writer.h"
@@ -15,11 +15,9 @@ namespace {
 std::optional<base::Millis> scrape_timeout(const Request& request) {
   const std::string text = request.header("X-Prometheus-Scrape-Timeout-Seconds");
   if (text.empty()) return base::Millis{0};
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || end != text.data() + text.size() || !(seconds > 0) || seconds > 86'400)
-    return std::nullopt;
-  return base::Millis{std::llround(seconds * 1000)};
+  const auto seconds = base::read_number<double>(text);
+  if (!seconds || !(*seconds > 0) || *seconds > 86'400) return std::nullopt;
+  return base::Millis{std::llround(*seconds * 1000)};
 }
 
 int status_of(base::Kind kind) {
