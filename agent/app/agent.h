@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
+#include "loop/blocking_pool.h"
 #include "loop/event_loop.h"
 #include "net/agent_check_server.h"
 #include "net/resolver.h"

@@ -9,8 +9,12 @@
 
 #include "app/questions.h"
 #include "app/store_reader.h"
-#include "loop/scheduler.h"
+#include "base/time.h"
 #include "web/backend.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace app {
 

@@ -1,4 +1,5 @@
 #include "app/turns.h"
+#include "loop/scheduler.h"
 
 #include <utility>
 

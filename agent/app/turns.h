@@ -7,7 +7,10 @@
 #include <memory>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace app {
 

@@ -12,9 +12,12 @@
 #include "config/target_template.h"
 #include "discover/target_list.h"
 #include "http/http_client.h"
-#include "loop/scheduler.h"
 #include "net/resolver.h"
 #include "os/folder_watch.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace discover {
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/credential.h"
+#include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 
 namespace http {

@@ -9,7 +9,11 @@
 #include "base/result.h"
 #include "http/http_client.h"
 #include "http/http_config.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace http {
 

@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "http/curl_multi.h"
+#include "net/resolver.h"
 #include "net/time_wait.h"
 
 namespace http {

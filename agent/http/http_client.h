@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/outcome.h"
-#include "net/resolver.h"
-#include "net/tls/tls.h"
+#include "net/address.h"
+#include "net/tls/peer_chain.h"
 
 namespace loop {
 class EventLoop;
@@ -26,6 +26,8 @@ class EventLoop;
 
 namespace net {
 class Boundary;
+class Resolver;
+class TlsContext;
 }  // namespace net
 
 namespace http {

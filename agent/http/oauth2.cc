@@ -10,6 +10,7 @@
 #include "base/percent.h"
 #include "config/request.h"
 #include "http/authorization.h"
+#include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 
 namespace http {

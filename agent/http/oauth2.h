@@ -10,11 +10,16 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "base/time.h"
 #include "config/schema.h"
 #include "http/http_client.h"
 #include "http/proxy_config.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "net/tls/tls.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace http {
 

@@ -1,4 +1,5 @@
 #include "loop/blocking_pool.h"
+#include "loop/scheduler.h"
 
 #include <fmt/format.h>
 #include <signal.h>

@@ -11,9 +11,11 @@
 #include <string>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 
 namespace loop {
+
+class Scheduler;
 
 class BlockingPool {
  public:

@@ -3,32 +3,14 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <utility>
 
 #include "base/time.h"
+#include "loop/handle.h"
 
 namespace loop {
 
 using Task = std::function<void()>;
-
-// Something that stops when its owner drops it: a timer, a watch, a transfer, a process. After the drop its callback
-// never runs again, also when the drop happens inside that very callback.
-class Registration {
- public:
-  virtual ~Registration() = default;
-};
-
-class [[nodiscard]] Handle {
- public:
-  Handle() = default;
-  explicit Handle(std::unique_ptr<Registration> registration) : registration_(std::move(registration)) {}
-  void reset() { registration_.reset(); }
-  explicit operator bool() const { return registration_ != nullptr; }
-
- private:
-  std::unique_ptr<Registration> registration_;
-};
 
 class Scheduler {
  public:

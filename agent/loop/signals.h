@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 
 namespace loop {
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "net/resolver.h"
 #include "net/stream.h"
 
 namespace loop {

@@ -3,8 +3,6 @@
 // minute. Questions for one name at the same time are asked once. Handles must be dropped before their resolver.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,22 +10,15 @@
 #include <vector>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "base/time.h"
+#include "loop/handle.h"
+#include "net/address.h"
 
 namespace loop {
 class EventLoop;
 }  // namespace loop
 
 namespace net {
-
-enum class Family { any, v4, v6 };
-
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  std::string text;  // "127.0.0.1" or "::1", without the port
-  bool is_v6() const { return storage.ss_family == AF_INET6; }
-};
 
 class Resolver {
  public:

@@ -9,10 +9,10 @@
 #include <string_view>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/outcome.h"
-#include "net/resolver.h"
-#include "net/tls/tls.h"
+#include "net/address.h"
+#include "net/tls/peer_chain.h"
 
 namespace loop {
 class EventLoop;
@@ -21,6 +21,8 @@ class EventLoop;
 namespace net {
 
 class Boundary;
+class Resolver;
+class TlsContext;
 
 struct StreamFailure {
   model::Reason reason = model::Reason::none;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/tls/tls.h"
 
 namespace net {
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "notify/group.h"
 #include "notify/retry.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/alert.h"
 #include "notify/notifier.h"
 #include "notify/reach.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "loop/scheduler.h"
 #include "notify/retry.h"
 
 namespace notify {

@@ -6,8 +6,10 @@
 #include <set>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "notify/outbox.h"
 #include "notify/receiver.h"
+#include "state/state.h"
 
 namespace notify {
 namespace {

@@ -18,7 +18,10 @@
 #include "notify/notifier.h"
 #include "notify/result.h"
 #include "notify/silences.h"
-#include "state/state.h"
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace notify {
 

@@ -10,12 +10,27 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "config/schema.h"
-#include "http/http_client.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/action_report.h"
 #include "model/alert.h"
-#include "os/subprocess.h"
+
+namespace config {
+class Errors;
+struct KeyReference;
+class Node;
+}  // namespace config
+
+namespace http {
+class HttpClient;
+}  // namespace http
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace os {
+class Spawner;
+}  // namespace os
 
 namespace notify {
 

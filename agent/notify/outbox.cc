@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "notify/group.h"
 #include "notify/retry.h"
+#include "state/state.h"
 
 namespace notify {
 namespace {

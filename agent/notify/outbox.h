@@ -20,12 +20,16 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "notify/dedup.h"
 #include "notify/notifier.h"
 #include "notify/reach.h"
 #include "notify/result.h"
-#include "state/state.h"
+
+namespace state {
+struct Change;
+class State;
+}  // namespace state
 
 namespace notify {
 

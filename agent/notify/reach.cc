@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 
 namespace notify {
 

@@ -8,7 +8,11 @@
 #include <utility>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace notify {
 

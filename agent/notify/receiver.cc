@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
+#include "state/state.h"
 
 namespace notify {
 

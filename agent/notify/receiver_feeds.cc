@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "notify/receiver.h"
+#include "state/state.h"
 
 namespace notify {
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "notify/receiver.h"
+#include "state/state.h"
 
 namespace notify {
 namespace {

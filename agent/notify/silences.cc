@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
+#include "state/state.h"
 
 namespace notify {
 namespace {

@@ -12,10 +12,17 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/labels.h"
 #include "model/silence.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace notify {
 

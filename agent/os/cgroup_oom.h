@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 
 namespace loop {
 class EventLoop;

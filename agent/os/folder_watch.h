@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 
 namespace loop {
 class EventLoop;

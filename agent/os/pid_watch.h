@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "loop/scheduler.h"
+#include "base/time.h"
+#include "loop/handle.h"
 
 namespace loop {
 class EventLoop;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "os/own_view.h"
 
 namespace probe {

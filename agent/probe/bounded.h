@@ -5,7 +5,9 @@
 
 #include <memory>
 
+#include "http/http_client.h"
 #include "net/boundary.h"
+#include "net/stream.h"
 #include "probe/probe.h"
 
 namespace probe {

@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "config/agent_config.h"
 #include "config/flow_text.h"
 #include "config/foreign.h"
 #include "model/outcome.h"

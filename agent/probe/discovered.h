@@ -12,11 +12,16 @@
 #include <string>
 #include <string_view>
 
-#include "config/agent_config.h"
+#include "config/global.h"
+#include "config/node.h"
 #include "config/target_template.h"
 #include "model/labels.h"
 #include "probe/blackbox/blackbox.h"
 #include "probe/spec.h"
+
+namespace config {
+struct Service;
+}  // namespace config
 
 namespace probe {
 

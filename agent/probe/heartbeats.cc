@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "loop/scheduler.h"
 #include "model/outcome.h"
 
 namespace probe {

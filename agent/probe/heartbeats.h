@@ -16,8 +16,12 @@
 #include <utility>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "os/unit_processes.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace probe {
 

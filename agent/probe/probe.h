@@ -11,16 +11,33 @@
 #include <vector>
 
 #include "base/time.h"
-#include "config/schema.h"
-#include "http/http_client.h"
-#include "loop/blocking_pool.h"
-#include "loop/scheduler.h"
 #include "model/outcome.h"
-#include "net/resolver.h"
-#include "net/stream.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
+
+namespace config {
+class Errors;
+struct KeyReference;
+class Node;
+}  // namespace config
+
+namespace http {
+class HttpClient;
+}  // namespace http
+
+namespace loop {
+class BlockingPool;
+class Scheduler;
+}  // namespace loop
+
+namespace net {
+class Dialer;
+class Resolver;
+}  // namespace net
+
+namespace os {
+class PidWatcher;
+class Spawner;
+class Systemd;
+}  // namespace os
 
 namespace probe {
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/edit_distance.h"
+#include "config/agent_config.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
 #include "probe/common/common_keys.h"

@@ -9,9 +9,12 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
-#include "config/agent_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/probe.h"
+
+namespace config {
+struct Service;
+}  // namespace config
 
 namespace probe {
 

@@ -11,13 +11,28 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "config/schema.h"
-#include "http/http_client.h"
-#include "loop/scheduler.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/logind.h"
-#include "os/systemd/systemd.h"
+#include "loop/handle.h"
+
+namespace config {
+class Errors;
+struct KeyReference;
+class Node;
+}  // namespace config
+
+namespace http {
+class HttpClient;
+}  // namespace http
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace os {
+class Logind;
+class PidWatcher;
+class Spawner;
+class Systemd;
+}  // namespace os
 
 namespace recover {
 

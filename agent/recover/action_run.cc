@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "loop/scheduler.h"
 #include "model/json.h"
 #include "model/outcome.h"
 

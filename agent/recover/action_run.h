@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/health.h"
 #include "recover/action.h"
 #include "recover/plan/plan.h"

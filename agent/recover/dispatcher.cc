@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "recover/dispatcher_rep.h"
 
 namespace recover {

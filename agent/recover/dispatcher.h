@@ -12,7 +12,6 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "model/health.h"
@@ -23,7 +22,10 @@
 #include "recover/plan/slots.h"
 #include "recover/reports.h"
 #include "recover/service_view.h"
-#include "state/state.h"
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace recover {
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 
 namespace recover {
 

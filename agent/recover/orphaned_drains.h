@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/action_report.h"
 #include "recover/action.h"
 #include "recover/reports.h"

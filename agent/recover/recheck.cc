@@ -1,4 +1,5 @@
 #include "recover/recheck.h"
+#include "loop/scheduler.h"
 
 namespace recover {
 

@@ -12,9 +12,13 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "recover/service_view.h"
 #include "recover/unit_watch.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace recover {
 

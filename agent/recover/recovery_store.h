@@ -9,13 +9,16 @@
 #include <string_view>
 #include <vector>
 
-#include "loop/scheduler.h"
 #include "model/action_report.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/plan.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/plan/run.h"
 #include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace recover {
 

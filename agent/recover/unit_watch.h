@@ -14,9 +14,13 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "os/systemd/systemd.h"
 #include "recover/plan/unit_guards.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace recover {
 

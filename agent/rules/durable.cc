@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "model/json.h"
+#include "state/state.h"
 
 namespace rules {
 namespace {

@@ -8,11 +8,18 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
 #include "model/alert.h"
 #include "rules/compiled.h"
 #include "rules/group.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+struct Change;
+class State;
+}  // namespace state
 
 namespace rules {
 

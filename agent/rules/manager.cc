@@ -10,9 +10,11 @@
 #include "base/log.h"
 #include "base/percent.h"
 #include "go/format.h"
+#include "loop/scheduler.h"
 #include "rules/compiled.h"
 #include "rules/durable.h"
 #include "rules/group.h"
+#include "state/state.h"
 
 namespace rules {
 namespace {

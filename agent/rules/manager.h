@@ -18,12 +18,18 @@
 
 #include "base/time.h"
 #include "config/rule_file.h"
-#include "loop/scheduler.h"
 #include "model/alert.h"
 #include "model/sample.h"
 #include "promql/engine.h"
 #include "promql/queryable.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace rules {
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "state/database_file.h"
 #include "state/folder_lock.h"
 #include "state/records.h"

@@ -13,7 +13,10 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace state {
 

@@ -8,6 +8,7 @@
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
+#include "net/resolver.h"
 
 namespace {
 

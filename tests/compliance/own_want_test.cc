@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compliance/surroundings.h"
+#include "net/resolver.h"
 #include "probe/health.h"
 
 using namespace compliance;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "compliance/surroundings.h"
+#include "config/agent_config.h"
 
 using namespace compliance;
 

@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "config/node.h"
 #include "fakes/fake_loop.h"
 #include "fakes/probe_world.h"
+#include "os/systemd/logind.h"
 #include "recover/registry.h"
 
 namespace fakes {

@@ -11,6 +11,7 @@
 
 #include "fakes/fake_loop.h"
 #include "net/stream.h"
+#include "net/tls/tls.h"
 
 namespace fakes {
 

@@ -17,6 +17,8 @@
 #include "fakes/probe_world.h"
 #include "fakes/run_until.h"
 #include "http/http_client.h"
+#include "loop/blocking_pool.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 #include "probe/run_once.h"
 

@@ -11,6 +11,12 @@
 
 #include "fakes/fake_http.h"
 #include "fakes/fake_loop.h"
+#include "loop/blocking_pool.h"
+#include "net/resolver.h"
+#include "net/stream.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 #include "probe/heartbeats.h"
 #include "probe/probe.h"
 

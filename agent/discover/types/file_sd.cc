@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "discover/registry.h"
+#include "loop/scheduler.h"
 
 namespace discover {
 namespace {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "discover/registry.h"
+#include "loop/scheduler.h"
 
 namespace discover {
 namespace {

@@ -1,18 +1,15 @@
 // One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
-// Words as in Prometheus' tls_config. The chain is captured also when verification fails, so that expiry is always
-// known. Contexts are made and used on the loop thread (the configuration is read there). A file of theirs that changed
-// is read again at the next connection; while it cannot be used, what was read before stays in use.
+// Words as in Prometheus' tls_config. Contexts are made and used on the loop thread (the configuration is read there).
+// A file of theirs that changed is read again at the next connection; while it cannot be used, what was read before
+// stays in use.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
-#include "base/time.h"
 
 namespace net {
 
@@ -30,25 +27,6 @@ struct TlsSettings {
   bool require_ocsp_staple = false;
   bool ask_ocsp_staple = false;  // described and not required; no key of a configuration
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
-};
-
-// A stapled OCSP response: what the issuer says of the leaf. Filled as far as it could be read.
-struct OcspStaple {
-  bool stapled = false;
-  std::optional<int> status;  // 0 good, 1 revoked, 2 unknown (V_OCSP_CERTSTATUS_*)
-  std::optional<base::WallTime> produced_at, this_update, next_update, revoked_at;
-};
-
-// What the peer showed.
-struct PeerChain {
-  std::string version;  // "TLS 1.3"
-  std::string cipher;
-  std::optional<base::WallTime> earliest_expiry;  // over all certificates that were sent
-  std::optional<base::WallTime> leaf_expiry;
-  std::optional<base::WallTime> last_chain_expiry;  // of the verified chain; none if verification failed or was skipped
-  std::string subject, issuer, subject_alternative, serial, fingerprint_sha256;  // of the leaf
-  std::string verify_error;                                                      // "" if it verified
-  std::optional<OcspStaple> staple;  // none if it was not asked for, or the chain was refused before it came
 };
 
 class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when one of their files changed

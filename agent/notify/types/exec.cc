@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "config/request.h"
+#include "config/schema.h"
+#include "loop/scheduler.h"
 #include "notify/notifier.h"
 #include "notify/retry.h"
 #include "notify/webhook_body.h"

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "config/request.h"
+#include "loop/scheduler.h"
 #include "notify/fields.h"
 #include "notify/http_post.h"
 #include "notify/notifier.h"

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 
 namespace loop {
 class EventLoop;

@@ -1,4 +1,5 @@
 #include "os/systemd/unit_read.h"
+#include "state/state.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/time.h"
-#include "config/agent_config.h"
+#include "config/global.h"
 #include "config/schema.h"
 #include "model/labels.h"
 #include "model/outcome.h"

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "config/request.h"
+#include "net/stream.h"
 
 namespace probe {
 

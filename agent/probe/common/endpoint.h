@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/schema.h"
+#include "net/stream.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"

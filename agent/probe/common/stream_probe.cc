@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "loop/scheduler.h"
+#include "net/stream.h"
 #include "probe/common/values.h"
 
 namespace probe {

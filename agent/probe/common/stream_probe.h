@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "net/stream.h"
+#include "net/tls/tls.h"
 #include "probe/probe.h"
 
 namespace probe {

@@ -6,7 +6,9 @@
 
 #include "base/secret.h"
 #include "config/request.h"
+#include "loop/scheduler.h"
 #include "os/program_file.h"
+#include "os/subprocess.h"
 #include "probe/common/common_keys.h"
 #include "probe/host/perfdata.h"
 #include "probe/own_fault.h"

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/unique_fd.h"
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/host/run_blocking.h"

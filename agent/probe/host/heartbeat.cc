@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"

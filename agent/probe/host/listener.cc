@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "net/listening_sockets.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"

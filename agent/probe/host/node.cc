@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"

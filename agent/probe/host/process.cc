@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "model/self_check.h"
+#include "os/pid_watch.h"
+#include "os/systemd/systemd.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/own_fault.h"

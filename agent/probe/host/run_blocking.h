@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "loop/blocking_pool.h"
 #include "probe/own_fault.h"
 #include "probe/probe.h"
 

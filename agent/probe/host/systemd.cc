@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/scheduler.h"
+#include "os/systemd/systemd.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"

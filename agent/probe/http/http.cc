@@ -7,6 +7,7 @@
 #include "config/request.h"
 #include "http/configured_client.h"
 #include "http/header_lines.h"
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/http/cel_check.h"
 #include "probe/http/http_checks.h"

@@ -8,6 +8,7 @@
 #include "config/request.h"
 #include "encoding/url.h"
 #include "http/configured_client.h"
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/cookie_jar.h"

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "loop/scheduler.h"
+#include "net/stream.h"
 #include "probe/common/values.h"
 
 namespace probe {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "net/stream.h"
 #include "probe/http/http_answer.h"
 #include "probe/probe.h"
 

@@ -1,6 +1,7 @@
 #include "probe/net/certificate_age.h"
 
 #include "base/time.h"
+#include "net/tls/peer_chain.h"
 
 namespace probe {
 

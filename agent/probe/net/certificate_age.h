@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/outcome.h"
+#include "net/tls/peer_chain.h"
 #include "net/tls/tls.h"
 
 namespace probe {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/request.h"
+#include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "config/request.h"
+#include "net/stream.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"

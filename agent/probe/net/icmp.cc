@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/request.h"
+#include "net/stream.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"

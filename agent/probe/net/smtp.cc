@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/credential.h"
 #include "base/text.h"
+#include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/request.h"
+#include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/net/certificate_age.h"

@@ -13,6 +13,7 @@
 #include "crypto/hmac.h"
 #include "http/authorization.h"
 #include "http/header_lines.h"
+#include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"

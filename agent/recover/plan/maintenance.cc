@@ -1,4 +1,6 @@
 #include "recover/plan/maintenance.h"
+#include "loop/scheduler.h"
+#include "state/state.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -10,9 +10,15 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/time_zone.h"
-#include "loop/scheduler.h"
 #include "recover/plan/maintenance_window.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace recover {
 

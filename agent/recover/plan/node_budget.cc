@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "recover/plan/budget.h"
+#include "state/state.h"
 
 namespace recover {
 namespace {

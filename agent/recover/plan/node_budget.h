@@ -11,10 +11,17 @@
 
 #include "base/time.h"
 #include "config/agent_config.h"
-#include "loop/scheduler.h"
 #include "recover/plan/guard.h"
 #include "recover/plan/plan_spec.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+struct Change;
+class State;
+}  // namespace state
 
 namespace recover {
 

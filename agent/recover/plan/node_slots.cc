@@ -1,4 +1,5 @@
 #include "recover/plan/node_slots.h"
+#include "loop/scheduler.h"
 
 #include <fmt/format.h>
 

@@ -8,8 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "recover/plan/slots.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace recover {
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/edit_distance.h"
+#include "config/agent_config.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
 #include "config/schema.h"

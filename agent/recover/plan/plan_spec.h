@@ -11,10 +11,15 @@
 
 #include "base/secret.h"
 #include "base/time.h"
-#include "config/agent_config.h"
 #include "model/alert.h"
 #include "recover/action.h"
 #include "recover/plan/maintenance.h"
+
+namespace config {
+class Errors;
+class Node;
+struct Service;
+}  // namespace config
 
 namespace recover {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "recover/plan/guard.h"
 
 namespace recover {

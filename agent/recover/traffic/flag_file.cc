@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "loop/scheduler.h"
 
 namespace recover::traffic {
 namespace {

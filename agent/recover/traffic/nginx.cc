@@ -12,6 +12,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "loop/scheduler.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 
 namespace recover::traffic {
 namespace {

@@ -17,9 +17,13 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "recover/traffic/server_file.h"
 #include "recover/traffic/traffic.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace recover::traffic {
 

@@ -15,6 +15,7 @@ namespace recover {
 TrafficTypes traffic_types() {
   static constexpr const TrafficType* all[] = {
 #define TRAFFIC_TYPE(name) &name##_traffic,
+#include "config/schema.h"
 #include "recover/traffic/types.def"
 #undef TRAFFIC_TYPE
   };

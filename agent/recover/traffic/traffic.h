@@ -10,15 +10,30 @@
 #include <vector>
 
 #include "base/registry.h"
-#include "config/agent_config.h"
-#include "config/schema.h"
-#include "loop/scheduler.h"
+#include "base/time.h"
+#include "loop/handle.h"
 #include "model/health.h"
-#include "net/agent_check_server.h"
-#include "net/stream.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
 #include "recover/action.h"
+
+namespace config {
+class Errors;
+struct KeyReference;
+class Node;
+}  // namespace config
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace net {
+class AgentCheckServer;
+class Dialer;
+}  // namespace net
+
+namespace os {
+class Spawner;
+class Systemd;
+}  // namespace os
 
 namespace recover {
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <set>
+#include "loop/scheduler.h"
 #include "recover/traffic/traffic_controller_rep.h"
+#include "state/state.h"
 
 namespace recover {
 

@@ -11,7 +11,10 @@
 
 #include "base/time.h"
 #include "recover/traffic/traffic.h"
-#include "state/state.h"
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace recover {
 

@@ -1,6 +1,9 @@
 // Tells people: one message to every receiver that takes pages, outside any rule.
 #include <fmt/format.h>
 
+#include "config/node.h"
+#include "config/scalar.h"
+#include "loop/scheduler.h"
 #include "recover/action.h"
 
 namespace recover {

@@ -1,5 +1,7 @@
 // Waits in the middle of a plan until a person approves what comes after it, such as a reboot. The plan does the
 // waiting; a dry run goes on as if somebody had said yes.
+#include "config/node.h"
+#include "loop/scheduler.h"
 #include "recover/action.h"
 
 namespace recover {

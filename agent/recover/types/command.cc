@@ -14,7 +14,10 @@
 #include "base/text.h"
 #include "config/foreign.h"
 #include "config/request.h"
+#include "config/schema.h"
+#include "loop/scheduler.h"
 #include "os/program_file.h"
+#include "os/subprocess.h"
 #include "recover/action.h"
 
 namespace recover {

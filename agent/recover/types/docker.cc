@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/schema.h"
+#include "http/http_client.h"
 #include "recover/action.h"
 
 namespace recover {

@@ -1,4 +1,5 @@
 // Takes traffic away from the service before a step that interrupts it.
+#include "config/node.h"
 #include "recover/types/traffic.h"
 
 namespace recover {

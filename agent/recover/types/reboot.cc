@@ -6,6 +6,9 @@
 
 #include <utility>
 
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "os/systemd/logind.h"
 #include "recover/action.h"
 
 namespace recover {

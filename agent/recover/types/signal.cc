@@ -11,6 +11,10 @@
 #include <array>
 #include <utility>
 
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "os/pid_watch.h"
+#include "os/systemd/systemd.h"
 #include "recover/action.h"
 
 namespace recover {

@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "os/systemd/systemd.h"
 #include "recover/action.h"
 #include "recover/types/job_end.h"
 

@@ -1,4 +1,5 @@
 // Gives traffic back to the service at the end of a run.
+#include "config/node.h"
 #include "recover/types/traffic.h"
 
 namespace recover {

@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "config/node.h"
+#include "os/systemd/systemd.h"
 #include "recover/action.h"
 #include "recover/types/job_end.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "config/schema.h"
+#include "net/tls/tls.h"
 
 namespace web {
 namespace {

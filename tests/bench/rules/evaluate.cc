@@ -22,6 +22,7 @@
 #include "fakes/fake_loop.h"
 #include "promql/parser.h"
 #include "rules/manager.h"
+#include "state/state.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
+#include "loop/blocking_pool.h"
 #include "net/stream.h"
 #include "probe/run_once.h"
 

@@ -9,6 +9,7 @@
 
 #include "fakes/probe_world.h"
 #include "fakes/temporary_folder.h"
+#include "net/stream.h"
 
 namespace {
 

@@ -1,4 +1,5 @@
 #include "config/schema.h"
+#include "net/tls/tls.h"
 
 #include <doctest/doctest.h>
 

@@ -9,6 +9,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 #include "net/time_wait.h"
 

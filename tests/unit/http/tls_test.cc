@@ -12,6 +12,7 @@
 #include "fakes/certificates.h"
 #include "fakes/run_until.h"
 #include "http/http_client.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 
 using namespace std::chrono_literals;

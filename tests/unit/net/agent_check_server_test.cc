@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "fakes/run_until.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 
 using std::chrono::seconds;

@@ -9,6 +9,7 @@
 
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
+#include "net/resolver.h"
 
 using namespace std::chrono_literals;
 using fakes::PeerSocket;

@@ -9,6 +9,7 @@
 
 #include "fakes/certificates.h"
 #include "fakes/run_until.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 #include "net/tls/tls.h"
 

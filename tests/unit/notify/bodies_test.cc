@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "config/node.h"
 #include "fakes/source_file.h"
 #include "notify/registry.h"
 

@@ -2,6 +2,8 @@
 #include "desk.h"
 
 #include "fakes/temporary_folder.h"
+#include "net/tls/tls.h"
+#include "os/subprocess.h"
 
 namespace {
 

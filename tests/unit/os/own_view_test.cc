@@ -18,6 +18,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "fakes/temporary_folder.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 
 using namespace std::chrono_literals;

@@ -16,6 +16,7 @@
 #include "fakes/probe_trial.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
+#include "net/resolver.h"
 #include "probe/net/dns_message.h"
 
 namespace {

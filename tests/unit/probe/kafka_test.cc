@@ -7,6 +7,7 @@
 #include "fakes/certificates.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
+#include "net/tls/tls.h"
 
 namespace {
 

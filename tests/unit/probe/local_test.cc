@@ -10,6 +10,7 @@
 
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
+#include "loop/blocking_pool.h"
 
 namespace {
 

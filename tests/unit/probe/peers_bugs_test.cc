@@ -12,6 +12,7 @@
 #include "fakes/local_server.h"
 #include "fakes/probe_kernel.h"
 #include "fakes/udp_peer.h"
+#include "net/tls/tls.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
+#include "net/resolver.h"
 
 namespace {
 

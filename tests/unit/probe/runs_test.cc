@@ -11,6 +11,9 @@
 #include "fakes/fake_stream.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
+#include "os/pid_watch.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 
 namespace {
 

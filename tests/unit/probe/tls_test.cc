@@ -12,6 +12,8 @@
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/run_until.h"
+#include "net/resolver.h"
+#include "net/tls/tls.h"
 
 namespace {
 

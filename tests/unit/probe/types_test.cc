@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "config/agent_config.h"
 #include "fakes/probe_world.h"
 #include "probe/common/common_keys.h"
 #include "probe/registry.h"

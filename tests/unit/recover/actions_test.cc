@@ -5,7 +5,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/node.h"
 #include "fakes/action_trial.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 
 using std::chrono::seconds;
 using Fixture = fakes::ActionTrial;

@@ -7,6 +7,7 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "loop/event_loop.h"
+#include "net/resolver.h"
 
 namespace {
 

@@ -11,8 +11,11 @@
 #include <string>
 
 #include "base/file.h"
+#include "config/node.h"
 #include "fakes/run_until.h"
 #include "net/agent_check_server.h"
+#include "net/resolver.h"
+#include "net/stream.h"
 #include "os/subprocess.h"
 #include "os/systemd/systemd.h"
 #include "recover/traffic/haproxy_stat.h"

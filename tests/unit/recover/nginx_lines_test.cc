@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "fakes/recovery_site.h"
+#include "os/systemd/systemd.h"
 #include "recover/traffic/nginx.h"
 
 namespace traffic = recover::traffic;

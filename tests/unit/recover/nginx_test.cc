@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 #include "fakes/recovery_site.h"
+#include "os/subprocess.h"
+#include "os/systemd/systemd.h"
 
 namespace traffic = recover::traffic;
 using recover::Flow;

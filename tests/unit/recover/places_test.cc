@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "config/node.h"
 #include "fakes/fake_agent_checks.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_stream.h"

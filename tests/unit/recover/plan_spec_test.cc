@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "config/agent_config.h"
 #include "recover/registry.h"
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "fakes/action_trial.h"
+#include "os/systemd/logind.h"
 
 namespace {
 

@@ -12,6 +12,8 @@
 #include <fstream>
 
 #include "fakes/action_trial.h"
+#include "os/pid_watch.h"
+#include "os/systemd/systemd.h"
 
 namespace {
 

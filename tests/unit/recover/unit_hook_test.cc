@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "fakes/action_trial.h"
+#include "os/systemd/systemd.h"
 
 namespace {
 

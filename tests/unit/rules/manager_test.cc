@@ -5,6 +5,7 @@
 #include <map>
 
 #include "fakes/fake_loop.h"
+#include "state/state.h"
 
 namespace {
 

@@ -1,5 +1,6 @@
 // A file that is there while the service is live, or while it is not: for any load balancer or script that looks at
 // one.
+#include "config/schema.h"
 #include "recover/traffic/flag_file.h"
 
 namespace recover {

@@ -9,6 +9,9 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "net/stream.h"
 #include "recover/traffic/haproxy_stat.h"
 #include "recover/traffic/traffic.h"
 

@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/schema.h"
+#include "loop/scheduler.h"
+#include "net/agent_check_server.h"
 #include "recover/traffic/agent_line.h"
 #include "recover/traffic/traffic.h"
 

@@ -2,6 +2,7 @@
 // or for a failure. No script is forked, and the file says the same after either of the two was restarted.
 #include <fmt/format.h>
 
+#include "config/schema.h"
 #include "recover/traffic/flag_file.h"
 
 namespace recover {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/schema.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic.h"
 
