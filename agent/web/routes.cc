@@ -3,105 +3,89 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/percent.h"
 #include "encoding/accept.h"
-#include "encoding/exposition_writer.h"
 #include "encoding/gzip.h"
-#include "web/all_metrics.h"
-#include "web/api/v1.h"
-#include "web/pages/assets.h"
-#include "web/pages/explain_page.h"
-#include "web/pages/status_page.h"
+#include "web/api/answer.h"
 
 namespace web {
 namespace {
 
 // Below this a packet is a packet.
 constexpr std::size_t kWorthCompressing = 1024;
+constexpr std::string_view kApi = "/api/v1/";
 
-Response metrics(const Request& request, const Context& context) {
-  const encoding::Exposition format = encoding::preferred_exposition(request.header("Accept"));
-  Response response;
-  response.content_type = encoding::content_type(format);
-  response.headers.emplace_back("Vary", "Accept, Accept-Encoding");
-  response.body = encoding::expose(all_metrics(context), format);
-  return response;
+// The METHODS of routes.def.
+constexpr std::string_view GET = "GET, HEAD", GET_POST = "GET, HEAD, POST", POST = "POST", POST_PUT = "POST, PUT",
+                           DELETE = "DELETE";
+
+// What stands in `path` where `pattern` has its {parameter}, "" if it has none; nothing if the path is another one.
+std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
+  const std::size_t open = pattern.find('{');
+  if (open == std::string_view::npos) return pattern == path ? std::optional(std::string_view()) : std::nullopt;
+  const std::string_view before = pattern.substr(0, open), after = pattern.substr(pattern.find('}') + 1);
+  if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after)) return {};
+  const std::string_view argument = path.substr(before.size(), path.size() - before.size() - after.size());
+  return argument.find('/') == std::string_view::npos ? std::optional(argument) : std::nullopt;
 }
 
-Response page(const Context& context) {
-  Response response;
-  response.content_type = "text/html; charset=utf-8";
-  response.headers.emplace_back("Content-Security-Policy", page_content_security_policy());
-  response.headers.emplace_back("Cache-Control", "no-store");
-  response.body = status_page(*context.slot.load());
-  return response;
-}
-
-Response explain_service(std::string_view name, const Context& context) {
-  const auto snapshot = context.slot.load();
-  for (const ServicePage& service : snapshot->services) {
-    if (service.name != name) continue;
-    Response response;
-    response.content_type = "text/html; charset=utf-8";
-    response.headers.emplace_back("Content-Security-Policy", page_content_security_policy());
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.body = explain_page(service, *snapshot);
-    return response;
+// The methods in "GET, HEAD", one after the other.
+template <typename F>
+void each_method(std::string_view methods, const F& f) {
+  while (!methods.empty()) {
+    const std::size_t end = std::min(methods.find(", "), methods.size());
+    f(methods.substr(0, end));
+    methods.remove_prefix(std::min(end + 2, methods.size()));
   }
-  return text_response(404, "There is no such service here; see /api/v1/services.");
 }
 
-Response asset(const Request& request, std::string_view name) {
-  const Asset* found = find_asset(name);
-  if (!found) return text_response(404, "No such asset.");
-  Response response;
-  response.content_type = found->content_type;
-  const std::string tag = '"' + found->tag + '"';
-  response.headers.emplace_back("ETag", tag);
-  // The page asks for it by its tag, so what is under one address never changes.
-  response.headers.emplace_back("Cache-Control", "public, max-age=31536000, immutable");
-  if (request.header("If-None-Match").find(tag) != std::string::npos) {
-    response.status = 304;
-    return response;
+bool allows(const Route& route, std::string_view method) {
+  bool found = false;
+  each_method(route.methods, [&](std::string_view each) { found = found || each == method; });
+  return found;
+}
+
+// Scripts read JSON below /api/v1/, people read the table.
+Response not_found(const Request& request) {
+  if (request.path.starts_with(kApi)) {
+    std::string open, admin;
+    for (const Route& route : routes()) {
+      if (!route.pattern.starts_with(kApi)) continue;
+      std::string& list = route.access == Access::admin ? admin : open;
+      list += fmt::format("{}{}", list.empty() ? "" : ", ", route.pattern.substr(kApi.size()));
+    }
+    return api_error("not_found",
+                     fmt::format("no such endpoint; there are {}; over the admin socket also {}", open, admin));
   }
-  response.body = found->text;
-  return response;
+  std::string text = "There is nothing here. These are the paths:\n";
+  for (const Route& route : routes())
+    text += fmt::format("\n{:<16} {:<34} {}{}", route.methods, route.pattern, route.help,
+                        route.access == Access::admin ? " (over the admin socket)" : "");
+  return text_response(404, text);
 }
 
-Response ready(const Context& context) {
-  return context.slot.latest()->ready ? text_response(200, "fettle is ready.")
-                                      : text_response(503, "fettle is starting: not all probes have a verdict yet.");
-}
-
-Response not_found() {
-  return text_response(404,
-                       "There is nothing here. Try / (status page), /metrics, /probe?target=…, /-/healthy, /-/ready, "
-                       "/api/v1/query?query=… or /api/v1/services.");
-}
-
-Response dispatch(const Request& request, const Context& context) {
-  const std::string& path = request.path;
-  if (path == "/-/reload" || path.starts_with("/api/v1/maintenance/") || path.starts_with("/api/v1/recover/") ||
-      path.starts_with("/api/v1/ack/") || path.starts_with("/api/v1/silence/") ||
-      (path == "/api/v1/silences" && request.method != "GET" && request.method != "HEAD"))
-    return admin_route(request, context);
-  if (path == "/probe") return probe_route(request, context);
-  if (path.starts_with("/heartbeat/")) return heartbeat_route(request, context);
-  if (path.starts_with("/api/v1/")) return api_v1(request, std::string_view(path).substr(8), context);
-
-  const bool is_asset = path.starts_with("/assets/");
-  const bool is_explain = path.starts_with("/explain/");
-  const bool known =
-      path == "/" || is_explain || path == "/metrics" || path == "/-/healthy" || path == "/-/ready" || is_asset;
-  if (!known) return not_found();
-  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
-  if (path == "/") return page(context);
-  if (is_explain) return explain_service(base::percent_decode(std::string_view(path).substr(9)), context);
-  if (path == "/metrics") return metrics(request, context);
-  if (path == "/-/healthy") return text_response(200, "fettle is healthy.");
-  if (path == "/-/ready") return ready(context);
-  return asset(request, std::string_view(path).substr(8));
+Response dispatch(Request request, const Context& context) {
+  std::vector<std::string_view> allowed;  // by the routes to this path
+  bool only_admin = true;
+  for (const Route& route : routes()) {
+    const auto argument = match(route.pattern, request.path);
+    if (!argument) continue;
+    if (!allows(route, request.method)) {
+      each_method(route.methods, [&](std::string_view each) { allowed.push_back(each); });
+      only_admin = only_admin && route.access == Access::admin;
+      continue;
+    }
+    if (route.access == Access::admin)
+      if (auto refusal = admin_refusal(request, context)) return *std::move(refusal);
+    request.argument = base::percent_decode(*argument);
+    return route.handler(request, context);
+  }
+  if (allowed.empty()) return not_found(request);
+  if (only_admin)
+    if (auto refusal = admin_refusal(request, context)) return *std::move(refusal);
+  return not_allowed(fmt::format("{}", fmt::join(allowed, ", ")));
 }
 
 Response finished(const Request& request, Response response) {
@@ -117,6 +101,16 @@ Response finished(const Request& request, Response response) {
 
 }  // namespace
 
+const std::vector<Route>& routes() {
+#define ROUTE(methods, pattern, access, lane, handler, help) \
+  Route{methods, pattern, Access::access, Lane::lane, handler, help},
+  static const std::vector<Route> all{
+#include "web/routes.def"
+  };
+#undef ROUTE
+  return all;
+}
+
 Response route(const Request& request, const Context& context) {
   Response response = dispatch(request, context);
   if (!response.later) return finished(request, std::move(response));
@@ -124,6 +118,17 @@ Response route(const Request& request, const Context& context) {
     later([request, done](Response answer) { done(finished(request, std::move(answer))); });
   };
   return response;
+}
+
+Lane lane_of(std::string_view path) {
+  for (const Route& route : routes())
+    if (match(route.pattern, path)) return route.lane;
+  return path.starts_with(kApi) ? Lane::api : Lane::other;
+}
+
+bool has_own_token(std::string_view path) {
+  return std::any_of(routes().begin(), routes().end(),
+                     [&](const Route& route) { return route.access == Access::token && match(route.pattern, path); });
 }
 
 }  // namespace web

@@ -1,6 +1,6 @@
+// What changes something: over the admin socket only.
 #include <fmt/format.h>
 
-#include "base/percent.h"
 #include "base/text.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -28,14 +28,28 @@ Response sentence(const base::Result<std::string>& answer) {
   return api_success([&](encoding::Json& json) { json.string(*answer); });
 }
 
-// Within its limit: admin_route() has seen to that.
+// Within its limit: admin_refusal() has seen to that.
 std::string comment_of(const Request& request) {
   return base::foreign_lines(request.param("comment"), std::string::npos);
 }
 
-Response maintenance(const Request& request, const Context& context) {
-  const std::string service =
-      base::percent_decode(std::string_view(request.path).substr(sizeof "/api/v1/maintenance/" - 1));
+}  // namespace
+
+std::optional<Response> admin_refusal(const Request& request, const Context& context) {
+  if (!request.admin) {
+    Response response = refused(request, context);
+    response.status = 403;
+    return response;
+  }
+  if (const auto comment = base::parse_comment(request.param("comment")); !comment)
+    return invalid_parameter("comment", comment.error().text);
+  return {};
+}
+
+Response reload_route(const Request&, const Context& context) { return change_answer(context.backend.reload()); }
+
+Response maintenance_route(const Request& request, const Context& context) {
+  const std::string& service = request.argument;
   const std::string on = request.param("on");
   const bool yes = on == "true" || on == "1" || on == "on" || on == "yes";
   const bool no = on == "false" || on == "0" || on == "off" || on == "no";
@@ -51,40 +65,17 @@ Response maintenance(const Request& request, const Context& context) {
   return sentence(context.backend.begin_maintenance(service, length, comment_of(request)));
 }
 
-Response recover(const Request& request, const Context& context) {
-  // SERVICE, or SERVICE/abort; no name of a service has a slash.
-  constexpr std::string_view kAbort = "/abort";
-  std::string_view name = std::string_view(request.path).substr(sizeof "/api/v1/recover/" - 1);
-  const std::string comment = comment_of(request);
-  if (name.ends_with(kAbort)) {
-    name.remove_suffix(kAbort.size());
-    return sentence(context.backend.abort(base::percent_decode(name), comment));
-  }
+Response recover_route(const Request& request, const Context& context) {
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
-  return sentence(context.backend.recover(base::percent_decode(name), rehearsal, comment));
+  return sentence(context.backend.recover(request.argument, rehearsal, comment_of(request)));
 }
 
-Response ack(const Request& request, const Context& context) {
-  const std::string service = base::percent_decode(std::string_view(request.path).substr(sizeof "/api/v1/ack/" - 1));
-  return change_answer(context.backend.ack(service, comment_of(request)));
+Response abort_route(const Request& request, const Context& context) {
+  return sentence(context.backend.abort(request.argument, comment_of(request)));
 }
 
-}  // namespace
-
-Response admin_route(const Request& request, const Context& context) {
-  if (!request.admin) {
-    Response response = refused(request, context);
-    response.status = 403;
-    return response;
-  }
-  if (const auto comment = base::parse_comment(request.param("comment")); !comment)
-    return invalid_parameter("comment", comment.error().text);
-  if (request.path.starts_with("/api/v1/silence")) return change_silences(request, context);
-  if (request.method != "POST" && request.method != "PUT") return not_allowed("POST, PUT");
-  if (request.path == "/-/reload") return change_answer(context.backend.reload());
-  if (request.path.starts_with("/api/v1/recover/")) return recover(request, context);
-  if (request.path.starts_with("/api/v1/ack/")) return ack(request, context);
-  return maintenance(request, context);
+Response ack_route(const Request& request, const Context& context) {
+  return change_answer(context.backend.ack(request.argument, comment_of(request)));
 }
 
 }  // namespace web

@@ -2,7 +2,6 @@
 
 #include "base/ascii.h"
 #include "base/file.h"
-#include "base/percent.h"
 #include "web/routes.h"
 
 namespace web {
@@ -40,8 +39,7 @@ Response heartbeat_route(const Request& request, const Context& context) {
   if (file.empty() && !request.admin)
     return text_response(404,
                          "Heartbeats over HTTP are not configured; set heartbeat.token_file in the configuration.");
-  if (request.method != "POST") return not_allowed("POST");
-  const std::string service = base::percent_decode(std::string_view(request.path).substr(sizeof "/heartbeat/" - 1));
+  const std::string& service = request.argument;
   const auto tokens = request.admin ? base::Result<std::string>("") : base::read_file(file, kLongestFile);
   if (!tokens) return text_response(503, tokens.error().text);
   if (!request.admin && !has_token(request, *tokens, service)) {

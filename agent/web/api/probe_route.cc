@@ -53,7 +53,6 @@ Response answer_to(const ProbeQuestion& question, const base::Result<ProbeAnswer
 
 // The run takes as long as its target likes, and no worker waits for it.
 Response probe_route(const Request& request, const Context& context) {
-  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
   ProbeQuestion question{request.param("module"), request.param("target"), request.param("hostname"), {}};
   if (question.target.empty()) return text_response(400, "Target parameter is missing");
   if (question.module.empty()) question.module = "http_2xx";

@@ -5,7 +5,7 @@
 
 #include "promql/engine.h"
 #include "web/api/answer.h"
-#include "web/api/v1.h"
+#include "web/routes.h"
 
 namespace web {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "web/api/answer.h"
-#include "web/api/v1.h"
+#include "web/routes.h"
 
 namespace web {
 namespace {
@@ -90,7 +90,7 @@ Response api_rules(const Request& request, const Context& context) {
   });
 }
 
-Response api_alerts(const Context& context) {
+Response api_alerts(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();
   return api_success([&](encoding::Json& json) {
     json.object([&] {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "web/api/answer.h"
-#include "web/api/v1.h"
+#include "web/routes.h"
 
 namespace web {
 namespace {
@@ -163,7 +163,8 @@ Response api_label_names(const Request& request, const Context& context) {
   return names_answer(names, limit.value_or(~std::size_t{0}));
 }
 
-Response api_label_values(const Request& request, std::string_view label, const Context& context) {
+Response api_label_values(const Request& request, const Context& context) {
+  const std::string& label = request.argument;
   if (!valid_label_name(label)) return api_error("bad_data", fmt::format("invalid label name: \"{}\"", label));
   const auto limit = limit_param(request);
   if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "web/api/answer.h"
-#include "web/api/v1.h"
 #include "web/explain.h"
+#include "web/routes.h"
 
 namespace web {
 namespace {
@@ -109,7 +109,7 @@ void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
 
 }  // namespace
 
-Response api_services(const Context& context) {
+Response api_services(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();
   return api_success([&](encoding::Json& json) {
     json.object([&] {
@@ -135,7 +135,8 @@ Response api_recoveries(const Request& request, const Context& context) {
   });
 }
 
-Response api_explain(std::string_view name, const Context& context) {
+Response api_explain(const Request& request, const Context& context) {
+  const std::string& name = request.argument;
   const auto snapshot = context.slot.load();
   const auto service = std::find_if(snapshot->services.begin(), snapshot->services.end(),
                                     [&](const ServicePage& s) { return s.name == name; });

@@ -5,17 +5,13 @@
 #include <iterator>
 #include <string_view>
 
-#include "base/percent.h"
 #include "base/text.h"
 #include "model/matcher_text.h"
 #include "web/api/answer.h"
-#include "web/api/v1.h"
 #include "web/routes.h"
 
 namespace web {
 namespace {
-
-constexpr std::string_view kOne = "/api/v1/silence/";
 
 void write_silence(const model::Silence& silence, base::WallTime now, encoding::Json& json) {
   json.object([&] {
@@ -67,7 +63,9 @@ base::Result<model::SilenceRequest> request_of(const Request& request) {
   return out;
 }
 
-Response add(const Request& request, const Context& context) {
+}  // namespace
+
+Response add_silence_route(const Request& request, const Context& context) {
   const auto wanted = request_of(request);
   if (!wanted) return change_answer(tl::unexpected<base::Error>(wanted.error()));
   const auto id = context.backend.add_silence(*wanted);
@@ -75,16 +73,11 @@ Response add(const Request& request, const Context& context) {
   return api_success([&](encoding::Json& json) { json.object([&] { json.key("silenceID").string(*id); }); });
 }
 
-}  // namespace
-
-Response change_silences(const Request& request, const Context& context) {
-  if (!request.path.starts_with(kOne))
-    return request.method == "POST" ? add(request, context) : not_allowed("GET, HEAD, POST");
-  if (request.method != "DELETE") return not_allowed("DELETE");
-  return change_answer(context.backend.expire_silence(base::percent_decode(request.path.substr(kOne.size()))));
+Response expire_silence_route(const Request& request, const Context& context) {
+  return change_answer(context.backend.expire_silence(request.argument));
 }
 
-Response api_silences(const Context& context) {
+Response api_silences(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();
   const base::WallTime now = context.now();
   return api_success([&](encoding::Json& json) {

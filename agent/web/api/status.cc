@@ -3,7 +3,7 @@
 
 #include "web/all_metrics.h"
 #include "web/api/answer.h"
-#include "web/api/v1.h"
+#include "web/routes.h"
 
 namespace web {
 namespace {
@@ -52,7 +52,7 @@ Response api_metadata(const Request& request, const Context& context) {
 }
 
 // Grafana reads `version` to decide which Prometheus it talks to; `application` tells a person whom he really talks to.
-Response api_buildinfo(const Context& context) {
+Response api_buildinfo(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();
   const bool v2 = context.options.engine.compat == promql::Compat::v2;
   return api_success([&](encoding::Json& json) {
@@ -69,7 +69,7 @@ Response api_buildinfo(const Context& context) {
   });
 }
 
-Response api_config(const Context& context) {
+Response api_config(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();
   return api_success(
       [&](encoding::Json& json) { json.object([&] { json.key("yaml").string(snapshot->config.redacted_text); }); });

@@ -15,6 +15,7 @@
 #include "loop/blocking_pool.h"
 #include "loop/deferred_delete.h"
 #include "loop/event_loop.h"
+#include "web/routes.h"
 #include "web/server/client_connection.h"
 #include "web/server/connection.h"
 #include "web/server/password_checks.h"
@@ -34,15 +35,6 @@ constexpr std::chrono::seconds kGuessPause{1};
 constexpr std::size_t kBuffers = 32 * 1024 * 1024;
 constexpr std::size_t kBuffer = 4 * 1024 * 1024;
 constexpr std::size_t kShortBuffer = 64 * 1024;
-
-Lane lane_of(const WholeRequest& request, bool admin) {
-  if (admin) return Lane::admin;
-  const std::string_view path = request.path();
-  if (path == "/metrics" || path == "/-/healthy" || path == "/-/ready") return Lane::health;
-  if (path == "/api/v1/events") return Lane::stream;
-  if (path.starts_with("/api/v1/")) return Lane::api;
-  return Lane::other;
-}
 
 }  // namespace
 
@@ -268,7 +260,7 @@ void Front::Rep::take(Entrance& entrance, net::Accepted accepted) {
 void Front::Rep::ask(Client& client) {
   client.known = client.entrance.admin;
   // Heartbeats have a token of their own in the same header. Which path it really is the workers know; see server.cc.
-  if (client.known || client.request.path().starts_with("/heartbeat/")) return queue(client);
+  if (client.known || has_own_token(client.request.path())) return queue(client);
   BasicAuth::Known known = auth_.look(client.request.header("Authorization"));
   const auto go_on = [this, &client](std::optional<bool> right) {
     if (!right)
@@ -294,7 +286,7 @@ void Front::Rep::ask(Client& client) {
 }
 
 void Front::Rep::queue(Client& client) {
-  client.lane = lane_of(client.request, client.entrance.admin);
+  client.lane = client.entrance.admin ? Lane::admin : lane_of(client.request.path());
   const auto lane = static_cast<std::size_t>(client.lane);
   if (busy_.at(lane) < workers_.at(lane)) return call(client);
   client.queued = true;

@@ -17,13 +17,10 @@
 #include "web/server/admin_access.h"
 #include "web/server/basic_auth.h"
 #include "web/server/exchange.h"
+#include "web/server/lane.h"
 #include "web/server/refusals.h"
 
 namespace web {
-
-// Requests of one lane never wait for those of another: each has workers of its own.
-enum class Lane { health, admin, api, stream, other };
-constexpr std::size_t kLanes = 5;
 
 struct FrontOptions {
   net::Acceptor tcp;

@@ -16,6 +16,7 @@ namespace web {
 struct Request {
   std::string method = "GET";
   std::string path;                                          // as sent, not decoded
+  std::string argument{};                                    // what stands for the {parameter} of its route, decoded
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent
   // Decoded; those of a form body before those of the URL, as Go's http.Request.Form has them.
   std::vector<std::pair<std::string, std::string>> params;
@@ -40,6 +41,7 @@ struct Response {
   // Set when the answer is still to come and no thread waits for it: asks for it once, and gives it to its argument, on
   // whatever thread, or never while the agent stops. The rest is then empty.
   std::function<void(std::function<void(Response)>)> later{};
+  bool stream = false;  // the server goes on with the events of the status page
 };
 
 Response text_response(int status, std::string_view text);  // adds a line end

@@ -59,8 +59,6 @@ std::size_t most_connections() {
   return std::clamp<std::size_t>(limit.rlim_cur / kShareOfDescriptors, 1, kMostConnections);
 }
 
-bool has_own_secret(const Request& request) { return request.path.starts_with("/heartbeat/"); }
-
 }  // namespace
 
 struct Server::Rep {
@@ -141,15 +139,15 @@ int Server::Rep::handle(mg_connection* connection) {
   request.reads_only = exchange->admin && !request.admin;
   request.abandoned = [exchange] { return exchange->left.load(); };
   // The front asks for name and password. It sees the path as it was sent; which one it is, is known here.
-  if (!request.admin && !exchange->known && !has_own_secret(request) && auth.required()) {
+  if (!request.admin && !exchange->known && !has_own_token(request.path) && auth.required()) {
     send_response(connection, request, unauthorized(), exchange.get());
     return 401;
   }
-  if (request.path == "/api/v1/events" && request.method == "GET") {
+  const Response response = answer(request);
+  if (response.stream && request.method == "GET") {
     stream(connection, request, *exchange);
     return 200;
   }
-  const Response response = answer(request);
   if (response.later) {
     exchange->held = true;
     response.later([exchange, at, inbox = inbox, method = request.method](const Response& late) {
@@ -169,7 +167,7 @@ int Server::Rep::handle(mg_connection* connection) {
 }
 
 Response Server::Rep::answer(const Request& request) {
-  if (!request.path.starts_with("/api/v1/") || request.admin) return route(request, context);
+  if (request.admin || lane_of(request.path) != Lane::api) return route(request, context);
   const ConcurrencyLimit::Permit permit = api_calls.take();
   if (!permit)
     return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", most_api_calls));

@@ -1,11 +1,15 @@
 #include "web/routes.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
+#include "fakes/source_file.h"
 #include "unit/web/handlers.h"
 #include "web/pages/assets.h"
 
@@ -28,6 +32,15 @@ TEST_CASE("paths, methods and codes") {
       {"GET", "/nothing", 404, ""},
       {"GET", "/..", 404, ""},
       {"GET", "/api/v1/nothing", 404, ""},
+      {"GET", "/api/v1/label//values", 404, ""},
+      {"GET", "/api/v1/explain/a/b", 404, ""},
+      {"PUT", "/api/v1/silences", 405, "GET, HEAD, POST"},
+      {"GET", "/api/v1/silence/a-b-c", 403, ""},
+      {"HEAD", "/api/v1/events", 200, ""},
+      {"POST", "/api/v1/events", 405, "GET, HEAD"},
+      {"GET", "/heartbeat/order", 405, "POST"},
+      {"GET", "/heartbeat/", 404, ""},
+      {"POST", "/probe", 405, "GET, HEAD"},
       {"PUT", "/api/v1/query", 405, "GET, HEAD, POST"},
       {"POST", "/api/v1/rules", 405, "GET, HEAD"},
       {"POST", "/-/reload", 403, ""},
@@ -47,6 +60,103 @@ TEST_CASE("paths, methods and codes") {
     CHECK(header(response, "X-Content-Type-Options") == "nosniff");
   }
   CHECK(handlers.backend.calls().empty());
+}
+
+TEST_CASE("each route refuses all other methods, and names those of its path") {
+  const Handlers handlers;
+  for (const web::Route& route : web::routes()) {
+    CAPTURE(route.pattern);
+    std::string path(route.pattern);
+    if (const std::size_t open = path.find('{'); open != std::string::npos)
+      path.replace(open, path.find('}') + 1 - open, "order");
+    for (const bool admin : {false, true}) {
+      CAPTURE(admin);
+      web::Request request;
+      request.method = "PATCH";
+      request.path = path;
+      request.admin = admin;
+      const web::Response answer = handlers.answer(request);
+      const bool open = path == "/api/v1/silences" || route.access != web::Access::admin;
+      CHECK(answer.status == (open || admin ? 405 : 403));
+      if (open || admin) CHECK(header(answer, "Allow").find(route.methods) != std::string::npos);
+    }
+  }
+  CHECK(handlers.backend.calls().empty());
+}
+
+TEST_CASE("over TCP no request to a route of the admin socket changes anything") {
+  const Handlers handlers;
+  int tried = 0;
+  for (const web::Route& route : web::routes()) {
+    if (route.access != web::Access::admin) continue;
+    CAPTURE(route.pattern);
+    std::string path(route.pattern);
+    if (const std::size_t open = path.find('{'); open != std::string::npos)
+      path.replace(open, path.find('}') + 1 - open, "order");
+    for (const char* method : {"POST", "PUT", "DELETE"})
+      if (route.methods.find(method) != std::string_view::npos) CHECK(handlers.ask(method, path).status == 403);
+    ++tried;
+  }
+  CHECK(tried > 0);
+  CHECK(handlers.backend.calls().empty());
+}
+
+TEST_CASE("who asks for something else is told what there is") {
+  const Handlers handlers;
+  const std::string page = handlers.get("/nothing").body;
+  for (const web::Route& route : web::routes()) {
+    CAPTURE(route.pattern);
+    CHECK(page.find(std::string(route.pattern) + ' ') != std::string::npos);
+  }
+  CHECK(page.find("\nPOST, PUT        /-/reload                          load the configuration again (over the admin "
+                  "socket)\n") != std::string::npos);
+  CHECK(handlers.get("/api/v1/nothing").body ==
+        R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
+        R"(format_query, series, labels, label/{name}/values, metadata, rules, alerts, status/buildinfo, )"
+        R"(status/config, services, explain/{service}, recoveries, silences, events; over the admin socket also )"
+        R"(maintenance/{service}, recover/{service}, recover/{service}/abort, ack/{service}, silences, )"
+        R"(silence/{id}"})");
+}
+
+// UPDATE_GOLDEN=1 writes it.
+TEST_CASE("the README lists the routes") {
+  std::string table = "| path | methods | |\n| --- | --- | --- |\n";
+  for (const web::Route& route : web::routes())
+    table += fmt::format("| `{}` | {} | {}{} |\n", route.pattern, route.methods, route.help,
+                         route.access == web::Access::admin   ? "; over the admin socket"
+                         : route.access == web::Access::token ? "; with a token"
+                                                              : "");
+  const std::filesystem::path path = fakes::source_file("README.md");
+  std::ostringstream read;
+  read << std::ifstream(path, std::ios::binary).rdbuf();
+  std::string text = read.str();
+  const std::string begin = "<!-- routes.def -->\n", end = "<!-- end of routes.def -->\n";
+  REQUIRE(text.find(begin) != std::string::npos);
+  const std::size_t from = text.find(begin) + begin.size(), to = text.find(end);
+  REQUIRE(to != std::string::npos);
+  if (std::getenv("UPDATE_GOLDEN")) {
+    text.replace(from, to - from, table);
+    std::ofstream(path, std::ios::binary) << text;
+    return;
+  }
+  CHECK(text.substr(from, to - from) == table);
+}
+
+TEST_CASE("which workers answer a path") {
+  struct Row {
+    std::string path;
+    web::Lane lane;
+  };
+  for (const Row& row :
+       {Row{"/metrics", web::Lane::health}, Row{"/-/ready", web::Lane::health}, Row{"/api/v1/query", web::Lane::api},
+        Row{"/api/v1/nothing", web::Lane::api}, Row{"/api/v1/events", web::Lane::stream},
+        Row{"/-/reload", web::Lane::other}, Row{"/", web::Lane::other}, Row{"/nothing", web::Lane::other}}) {
+    CAPTURE(row.path);
+    CHECK(web::lane_of(row.path) == row.lane);
+  }
+  CHECK(web::has_own_token("/heartbeat/order"));
+  CHECK_FALSE(web::has_own_token("/heartbeat/"));
+  CHECK_FALSE(web::has_own_token("/metrics"));
 }
 
 TEST_CASE("ready only when the snapshot says so") {
