@@ -56,7 +56,7 @@ Response not_found(const Request& request) {
       std::string& list = route.access == Access::admin ? admin : open;
       list += fmt::format("{}{}", list.empty() ? "" : ", ", route.pattern.substr(kApi.size()));
     }
-    return api_error("not_found",
+    return api_error(ErrorType::not_found,
                      fmt::format("no such endpoint; there are {}; over the admin socket also {}", open, admin));
   }
   std::string text = "There is nothing here. These are the paths:\n";

@@ -12,14 +12,14 @@ namespace {
 Response refused(const Request& request, const Context& context) {
   if (request.reads_only)
     return api_error(
-        "forbidden",
+        ErrorType::forbidden,
         fmt::format("changes are made by root, the agent's user and the group {0} only; to join it: usermod -aG {0} "
                     "USER, and log in again",
                     kChangersGroup));
   const std::string& socket = context.options.admin_socket;
   const std::string where =
       socket.empty() ? "the admin socket (--admin.socket=PATH), which is not configured" : "the admin socket " + socket;
-  return api_error("forbidden", fmt::format("changes are made over {} only", where));
+  return api_error(ErrorType::forbidden, fmt::format("changes are made over {} only", where));
 }
 
 // Something for a person to read, or why nothing was changed.
@@ -36,11 +36,7 @@ std::string comment_of(const Request& request) {
 }  // namespace
 
 std::optional<Response> admin_refusal(const Request& request, const Context& context) {
-  if (!request.admin) {
-    Response response = refused(request, context);
-    response.status = 403;
-    return response;
-  }
+  if (!request.admin) return refused(request, context);
   if (const auto comment = base::parse_comment(request.param("comment")); !comment)
     return invalid_parameter("comment", comment.error().text);
   return {};

@@ -20,25 +20,45 @@ std::optional<double> parse_float(std::string_view text) {
   return base::read_number<double>(text);
 }
 
-int code_of(std::string_view type) {
-  if (type == "bad_data") return 400;
-  if (type == "execution") return 422;
-  if (type == "not_found") return 404;
-  if (type == "unavailable" || type == "timeout" || type == "canceled") return 503;
+std::string_view word_of(ErrorType type) {
+  switch (type) {
+    case ErrorType::bad_data: return "bad_data";
+    case ErrorType::forbidden: return "forbidden";
+    case ErrorType::not_found: return "not_found";
+    case ErrorType::execution: return "execution";
+    case ErrorType::internal: return "internal";
+    case ErrorType::canceled: return "canceled";
+    case ErrorType::timeout: return "timeout";
+    case ErrorType::unavailable: return "unavailable";
+  }
+  return "";
+}
+
+int status_of(ErrorType type) {
+  switch (type) {
+    case ErrorType::bad_data: return 400;
+    case ErrorType::forbidden: return 403;
+    case ErrorType::not_found: return 404;
+    case ErrorType::execution: return 422;
+    case ErrorType::internal: return 500;
+    case ErrorType::canceled:
+    case ErrorType::timeout:
+    case ErrorType::unavailable: return 503;
+  }
   return 500;
 }
 
 }  // namespace
 
-Response api_error(std::string_view type, std::string_view text) {
+Response api_error(ErrorType type, std::string_view text) {
   encoding::Json json;
   json.object([&] {
     json.key("status").string("error");
-    json.key("errorType").string(type);
+    json.key("errorType").string(word_of(type));
     json.key("error").string(text);
   });
   Response response;
-  response.status = code_of(type);
+  response.status = status_of(type);
   response.content_type = "application/json";
   response.body = json.take();
   return response;
@@ -48,26 +68,26 @@ Response api_error(const base::Error& error) {
   using base::Kind;
   switch (error.kind) {
     case Kind::invalid:
-    case Kind::limit: return api_error("execution", error.text);
-    case Kind::not_found: return api_error("not_found", error.text);
-    case Kind::timeout: return api_error("timeout", error.text);
-    case Kind::cancelled: return api_error("canceled", error.text);
-    case Kind::unavailable: return api_error("unavailable", error.text);
+    case Kind::limit: return api_error(ErrorType::execution, error.text);
+    case Kind::not_found: return api_error(ErrorType::not_found, error.text);
+    case Kind::timeout: return api_error(ErrorType::timeout, error.text);
+    case Kind::cancelled: return api_error(ErrorType::canceled, error.text);
+    case Kind::unavailable: return api_error(ErrorType::unavailable, error.text);
     case Kind::io:
     case Kind::permission:
     case Kind::protocol: break;
   }
-  return api_error("internal", error.text);
+  return api_error(ErrorType::internal, error.text);
 }
 
 Response change_answer(const base::Result<>& result) {
   if (result) return api_success([](encoding::Json& json) { json.null(); });
-  if (result.error().kind == base::Kind::invalid) return api_error("bad_data", result.error().text);
+  if (result.error().kind == base::Kind::invalid) return api_error(ErrorType::bad_data, result.error().text);
   return api_error(result.error());
 }
 
 Response invalid_parameter(std::string_view name, std::string_view text) {
-  return api_error("bad_data", fmt::format("invalid parameter \"{}\": {}", name, text));
+  return api_error(ErrorType::bad_data, fmt::format("invalid parameter \"{}\": {}", name, text));
 }
 
 base::Result<std::int64_t> parse_time(const std::string& text) {

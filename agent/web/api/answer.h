@@ -34,9 +34,19 @@ Response api_success(F data, const promql::Annotations& annotations = {}) {
   return response;
 }
 
-// {"status":"error","errorType":…,"error":…} with Prometheus' code for the type: bad_data 400, execution 422,
-// not_found 404, unavailable, timeout and canceled 503, internal 500.
-Response api_error(std::string_view type, std::string_view text);
+// Prometheus' types of errors, with the HTTP status that each has there.
+enum class ErrorType {
+  bad_data,     // 400
+  forbidden,    // 403; not one of Prometheus'
+  not_found,    // 404
+  execution,    // 422
+  internal,     // 500
+  canceled,     // 503
+  timeout,      // 503
+  unavailable,  // 503
+};
+// {"status":"error","errorType":…,"error":…} with the type's status.
+Response api_error(ErrorType type, std::string_view text);
 Response api_error(const base::Error& error);  // by kind
 // Of a request that changes something: no data, or the error. A mistake in what was sent is the sender's.
 Response change_answer(const base::Result<>& result);

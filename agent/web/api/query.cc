@@ -296,16 +296,16 @@ Response api_query_range(const Request& request, const Context& context) {
     return invalid_parameter("step",
                              "zero or negative query resolution step widths are not accepted. Try a positive integer");
   if ((*end - *start) / *step > kMostPoints)
-    return api_error("bad_data",
+    return api_error(ErrorType::bad_data,
                      "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
                      "resolution (?step=XX)");
   const auto options = engine_options(request, context);
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
-  if (!parsed.ok()) return api_error("bad_data", parsed.error_text());
+  if (!parsed.ok()) return api_error(ErrorType::bad_data, parsed.error_text());
   if (const auto type = promql::type_of(*parsed.expr);
       type != promql::ValueType::vector && type != promql::ValueType::scalar)
-    return api_error("bad_data",
+    return api_error(ErrorType::bad_data,
                      fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
                                  type == promql::ValueType::matrix ? "range vector" : "string"));
   return answer_query(*options, {*parsed.expr, *start, *end, *step}, request, context,

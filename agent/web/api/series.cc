@@ -98,10 +98,10 @@ Selected select(const Request& request, Selector selector, const Context& contex
   if (window.refused) return {{}, std::move(window.refused)};
   auto sets = matchers_of(request, context);
   // Where it is optional, Prometheus does not name the parameter.
-  if (!sets && selector == Selector::optional) return {{}, api_error("bad_data", sets.error().text)};
+  if (!sets && selector == Selector::optional) return {{}, api_error(ErrorType::bad_data, sets.error().text)};
   if (!sets) return {{}, invalid_parameter("match[]", sets.error().text)};
   if (sets->empty() && selector == Selector::required)
-    return {{}, api_error("bad_data", "no match[] parameter provided")};
+    return {{}, api_error(ErrorType::bad_data, "no match[] parameter provided")};
   if (sets->empty()) sets->emplace_back();
   SeriesAsker asker(request, context);
   auto found = find(*sets, window.window, asker, context);
@@ -165,7 +165,7 @@ Response api_label_names(const Request& request, const Context& context) {
 
 Response api_label_values(const Request& request, const Context& context) {
   const std::string& label = request.argument;
-  if (!valid_label_name(label)) return api_error("bad_data", fmt::format("invalid label name: \"{}\"", label));
+  if (!valid_label_name(label)) return api_error(ErrorType::bad_data, fmt::format("invalid label name: \"{}\"", label));
   const auto limit = limit_param(request);
   if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit
     return invalid_parameter("limit", limit.error().text);

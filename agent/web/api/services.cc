@@ -143,7 +143,7 @@ Response api_explain(const Request& request, const Context& context) {
   if (service == snapshot->services.end()) {
     std::string known;
     for (const ServicePage& s : snapshot->services) known += (known.empty() ? "" : ", ") + s.name;
-    return api_error("not_found", fmt::format("no service \"{}\" here; there are: {}", name, known));
+    return api_error(ErrorType::not_found, fmt::format("no service \"{}\" here; there are: {}", name, known));
   }
   return api_success([&](encoding::Json& json) {
     json.object([&] {

@@ -27,7 +27,7 @@ Response api_metadata(const Request& request, const Context& context) {
   std::int64_t limit = -1;
   if (const std::string text = request.param("limit"); !text.empty()) {
     const auto value = parse_step(text);
-    if (!value) return api_error("bad_data", "limit must be a number");
+    if (!value) return api_error(ErrorType::bad_data, "limit must be a number");
     limit = *value / 1000;
   }
   // By the family's name, without _total and _info: so they stand in OpenMetrics, which is what Prometheus scrapes.

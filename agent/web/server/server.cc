@@ -170,7 +170,8 @@ Response Server::Rep::answer(const Request& request) {
   if (request.admin || lane_of(request.path) != Lane::api) return route(request, context);
   const ConcurrencyLimit::Permit permit = api_calls.take();
   if (!permit)
-    return api_error("unavailable", fmt::format("{} API calls are being answered already; try again", most_api_calls));
+    return api_error(ErrorType::unavailable,
+                     fmt::format("{} API calls are being answered already; try again", most_api_calls));
   return route(request, context);
 }
 
