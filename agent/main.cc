@@ -1,4 +1,5 @@
-// Subcommands, flags, exit codes: 0 ok, 1 finding, 2 usage. What each does is in cli/ (clients) and app/.
+// Subcommands, flags, exit codes: 0 ok, 1 finding, 2 usage. What each does is in cli/ (clients) and app/; those that
+// change something have their flags there as well (cli/admin.cc, cli/silence.cc).
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -60,8 +61,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   return 0;
 }
 
-// Each subcommand leaves here what to do once the line is parsed.
-using Chosen = std::function<int()>;
+using cli::Chosen;
 
 // `fettle help rules debug` is `fettle rules debug --help`.
 void add_help(CLI::App& top, Chosen& chosen) {
@@ -300,100 +300,6 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   explain->callback(choose([] { return cli::run_explain(options, service); }));
 }
 
-void add_admin(CLI::App& top, Chosen& chosen) {
-  static std::string socket = model::kAdminSocket, state, service, comment;
-  CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
-  reload->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  reload->callback([&chosen] { chosen = [] { return cli::run_reload(socket); }; });
-  CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle's hands off a service, or put them on again");
-  maintenance->add_option("STATE", state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
-  maintenance->add_option("SERVICE", service, "Service")->required();
-  static std::string length;
-  maintenance->add_option("--for", length, "It ends by itself after so long, such as 2h; default: when it is put off");
-  maintenance->add_option("--comment", comment, "Who and why, for the others");
-  maintenance->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  static bool dry_run = false;
-  static std::string output = "text";
-  const auto add_output = [](CLI::App* command) {
-    command->add_option("-o,--output", output, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-  };
-  CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
-  recover->add_option("SERVICE", service, "Service");
-  add_output(recover);
-  CLI::App* abort = recover->add_subcommand(
-      "abort", "Stop the recovery of a service: its running step ends, what was drained is given back");
-  abort->add_option("SERVICE", service, "Service")->required();
-  abort->add_option("--comment", comment, "Who and why, for the others");
-  abort->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  add_output(abort);
-  abort->callback([&chosen] {
-    chosen = [] {
-      return cli::run_abort(socket, service, comment,
-                            output == "json" ? cli::AnswerOutput::json : cli::AnswerOutput::text);
-    };
-  });
-  recover->add_flag("--dry-run", dry_run, "Go through the plan and touch nothing");
-  recover->add_option("--comment", comment, "Who and why, for the others");
-  recover->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  recover->callback([&chosen, abort] {
-    if (abort->parsed()) return;
-    if (service.empty()) throw CLI::RequiredError("SERVICE");
-    chosen = [] {
-      return cli::run_recover(socket, service, comment, dry_run ? cli::Rehearsal::yes : cli::Rehearsal::no,
-                              output == "json" ? cli::AnswerOutput::json : cli::AnswerOutput::text);
-    };
-  });
-  CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
-  ack->add_option("SERVICE", service, "Service")->required();
-  ack->add_option("--comment", comment, "Who and why, for the others");
-  ack->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-  ack->callback([&chosen] { chosen = [] { return cli::run_ack(socket, service, comment); }; });
-  maintenance->callback(
-      [&chosen] { chosen = [] { return cli::run_maintenance(socket, state, service, length, comment); }; });
-}
-
-// The words and flags are amtool's.
-void add_silence(CLI::App& top, Chosen& chosen) {
-  static std::string socket = model::kAdminSocket, output = "table";
-  static cli::SilenceAddition addition;
-  static cli::SilenceListing listing;
-  static std::vector<std::string> ids;
-  static bool quiet = false;
-  CLI::App* silence = top.add_subcommand(
-      "silence", "Keep alerts from all receivers for some time; recovery goes on (fettle maintenance stops that)");
-  silence->require_subcommand(1);
-  CLI::App* add = silence->add_subcommand(
-      "add", "Silence the alerts whose labels match; prints the id. It does not stop recovery: see fettle maintenance");
-  add->add_option("MATCHER", addition.matchers, "service=order, severity!=page, alertname=~\"Down.*\"; all must match")
-      ->required();
-  add->add_option("-c,--comment", addition.comment, "Why, for the others")->required();
-  if (const char* user = std::getenv("USER")) addition.author = user;
-  add->add_option("-a,--author", addition.author, "Who")->capture_default_str();
-  CLI::Option* length = add->add_option("-d,--duration", addition.duration, "How long")->capture_default_str();
-  add->add_option("--start", addition.start, "When it begins, RFC 3339 or seconds since the epoch; default: now");
-  add->add_option("--end", addition.end, "When it ends, in place of a duration")->excludes(length);
-  add->callback([&chosen] { chosen = [] { return cli::run_silence_add(socket, addition); }; });
-  CLI::App* list = silence->add_subcommand("list", "Active silences, and those to come");
-  list->add_flag("--expired", listing.expired, "Those that expired in the last five days instead");
-  list->add_flag("-q,--quiet", quiet, "Ids only");
-  list->add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-  list->callback([&chosen] {
-    listing.output = quiet              ? cli::SilenceOutput::ids
-                     : output == "json" ? cli::SilenceOutput::json
-                                        : cli::SilenceOutput::table;
-    chosen = [] { return cli::run_silence_list(socket, listing); };
-  });
-  CLI::App* expire = silence->add_subcommand("expire", "End silences now");
-  expire->add_option("ID", ids, "Silences, as fettle silence list names them")->required();
-  expire->callback([&chosen] { chosen = [] { return cli::run_silence_expire(socket, ids); }; });
-  for (CLI::App* command : {add, list, expire})
-    command->add_option("--admin.socket", socket, "Admin socket of the agent")->capture_default_str();
-}
-
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.
 std::vector<std::string> reversed_arguments(int argc, char** argv) {
   std::vector<std::string> arguments;
@@ -424,8 +330,8 @@ int main(int argc, char** argv) {
   add_rules(top, chosen);
   add_probe(top, chosen);
   add_readers(top, chosen);
-  add_admin(top, chosen);
-  add_silence(top, chosen);
+  cli::add_admin_commands(top, chosen);
+  cli::add_silence_commands(top, chosen);
   try {
     top.parse(reversed_arguments(argc, argv));
   } catch (const CLI::ParseError& e) {

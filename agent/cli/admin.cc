@@ -2,16 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
+#include <string>
 
 #include "base/percent.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "model/agent_defaults.h"
 
 namespace cli {
 namespace {
+
+// What stands on the line, whichever command it is.
+struct Line {
+  std::string socket = model::kAdminSocket;
+  std::string state;  // of maintenance: on or off
+  std::string service, comment;
+  std::string length;  // "2h", or "": until it is ended
+  std::string output = "text";
+  bool dry_run = false;
+};
 
 int report(const base::Result<std::string>& answer) {
   if (!answer) {
@@ -32,56 +46,113 @@ base::Result<std::string> change(const std::string& socket, const std::string& p
 }
 
 // The sentence in the answer, or the answer as it came.
-base::Result<std::string> told(const std::string& socket, const std::string& path, AnswerOutput output) {
-  return read_answer(socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, post_admin(socket, path));
+base::Result<std::string> told(const Line& line, const std::string& path) {
+  return read_answer(line.socket, [&]() -> base::Result<std::string> {
+    TRY(const std::string answer, post_admin(line.socket, path));
     const auto sentence = data_in(answer).get<std::string>();
-    return output == AnswerOutput::json ? answer : sentence;
+    return line.output == "json" ? answer : sentence;
   });
+}
+
+int run_reload(const Line& line) {
+  return report(change(line.socket, "/-/reload", "the new configuration is running"));
+}
+
+int run_maintenance(const Line& line) {
+  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  const bool on = line.state == "on";
+  const std::string path =
+      fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", base::percent_encode(line.service),
+                  on ? "true" : "false", base::percent_encode(line.length), base::percent_encode(line.comment));
+  if (!on) return report(change(line.socket, path, fmt::format("{} is out of maintenance", line.service)));
+  const auto under_way = told(line, path);
+  if (!under_way) return report(under_way);
+  return report(fmt::format("{} is in maintenance{}: fettle probes it and alerts, and {}", line.service,
+                            line.length.empty() ? "" : " for " + line.length,
+                            under_way->empty() ? "leaves it alone" : "stops acting: " + *under_way));
+}
+
+int run_recover(const Line& line) {
+  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  return report(told(line, fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", base::percent_encode(line.service),
+                                       line.dry_run ? "true" : "false", base::percent_encode(line.comment))));
+}
+
+int run_abort(const Line& line) {
+  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  return report(told(line, fmt::format("/api/v1/recover/{}/abort?comment={}", base::percent_encode(line.service),
+                                       base::percent_encode(line.comment))));
+}
+
+int run_ack(const Line& line) {
+  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  return report(change(
+      line.socket,
+      fmt::format("/api/v1/ack/{}?comment={}", base::percent_encode(line.service), base::percent_encode(line.comment)),
+      fmt::format("{} may be recovered again, with its whole budget", line.service)));
+}
+
+void add_service(CLI::App* command, Line& line) { command->add_option("SERVICE", line.service, "Service")->required(); }
+
+void add_output(CLI::App* command, Line& line) {
+  command->add_option("-o,--output", line.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+void add_comment(CLI::App* command, Line& line) {
+  command->add_option("--comment", line.comment, "Who and why, for the others");
+}
+
+void add_socket(CLI::App* command, Line& line) {
+  command->add_option("--admin.socket", line.socket, "Admin socket of the agent")->capture_default_str();
 }
 
 }  // namespace
 
-int run_reload(const std::string& socket) {
-  return report(change(socket, "/-/reload", "the new configuration is running"));
-}
+void add_admin_commands(CLI::App& top, Chosen& chosen) {
+  const auto line = std::make_shared<Line>();
+  const auto choose = [&chosen, line](int (*run)(const Line&)) {
+    return [&chosen, line, run] { chosen = [line, run] { return run(*line); }; };
+  };
 
-int run_maintenance(const std::string& socket, const std::string& state, const std::string& service,
-                    const std::string& length, const std::string& comment) {
-  if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  const std::string path =
-      fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", base::percent_encode(service),
-                  state == "on" ? "true" : "false", base::percent_encode(length), base::percent_encode(comment));
-  if (state != "on") return report(change(socket, path, fmt::format("{} is out of maintenance", service)));
-  const auto under_way = told(socket, path, AnswerOutput::text);
-  if (!under_way) return report(under_way);
-  return report(fmt::format("{} is in maintenance{}: fettle probes it and alerts, and {}", service,
-                            length.empty() ? "" : " for " + length,
-                            under_way->empty() ? "leaves it alone" : "stops acting: " + *under_way));
-}
+  CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
+  add_socket(reload, *line);
+  reload->callback(choose(run_reload));
 
-int run_recover(const std::string& socket, const std::string& service, const std::string& comment, Rehearsal rehearsal,
-                AnswerOutput output) {
-  if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  return report(told(socket,
-                     fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", base::percent_encode(service),
-                                 rehearsal == Rehearsal::yes ? "true" : "false", base::percent_encode(comment)),
-                     output));
-}
+  CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle's hands off a service, or put them on again");
+  maintenance->add_option("STATE", line->state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  add_service(maintenance, *line);
+  maintenance->add_option("--for", line->length,
+                          "It ends by itself after so long, such as 2h; default: when it is put off");
+  add_comment(maintenance, *line);
+  add_socket(maintenance, *line);
+  maintenance->callback(choose(run_maintenance));
 
-int run_abort(const std::string& socket, const std::string& service, const std::string& comment, AnswerOutput output) {
-  if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  return report(told(
-      socket,
-      fmt::format("/api/v1/recover/{}/abort?comment={}", base::percent_encode(service), base::percent_encode(comment)),
-      output));
-}
+  CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
+  recover->add_option("SERVICE", line->service, "Service");
+  add_output(recover, *line);
+  recover->add_flag("--dry-run", line->dry_run, "Go through the plan and touch nothing");
+  add_comment(recover, *line);
+  add_socket(recover, *line);
+  CLI::App* abort = recover->add_subcommand(
+      "abort", "Stop the recovery of a service: its running step ends, what was drained is given back");
+  add_service(abort, *line);
+  add_comment(abort, *line);
+  add_socket(abort, *line);
+  add_output(abort, *line);
+  abort->callback(choose(run_abort));
+  recover->callback([run = choose(run_recover), line, abort] {
+    if (abort->parsed()) return;
+    if (line->service.empty()) throw CLI::RequiredError("SERVICE");
+    run();
+  });
 
-int run_ack(const std::string& socket, const std::string& service, const std::string& comment) {
-  if (const auto fit = base::parse_comment(comment); !fit) return report(fit);
-  return report(change(
-      socket, fmt::format("/api/v1/ack/{}?comment={}", base::percent_encode(service), base::percent_encode(comment)),
-      fmt::format("{} may be recovered again, with its whole budget", service)));
+  CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
+  add_service(ack, *line);
+  add_comment(ack, *line);
+  add_socket(ack, *line);
+  ack->callback(choose(run_ack));
 }
 
 }  // namespace cli

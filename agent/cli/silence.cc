@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/percent.h"
 #include "base/terminal.h"
@@ -12,11 +17,26 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "model/agent_defaults.h"
 #include "model/matcher_text.h"
 #include "model/silence.h"
 
 namespace cli {
 namespace {
+
+struct SilenceAddition {
+  std::string start, end;  // RFC 3339 or seconds since the epoch; "": now, and `duration` after the start
+  std::string duration = "1h";
+  std::string author, comment;
+  std::vector<std::string> matchers;
+};
+
+enum class SilenceOutput { table, json, ids };
+
+struct SilenceListing {
+  bool expired = false;  // those that expired, in place of those that hold or will hold
+  SilenceOutput output = SilenceOutput::table;
+};
 
 int complain(const std::string& text) {
   base::print(stderr, "fettle: {}\n", text);
@@ -67,8 +87,6 @@ std::string listed(const Json& data, const SilenceListing& listing) {
   return table.render(colour_of_stdout());
 }
 
-}  // namespace
-
 int run_silence_add(const std::string& socket, const SilenceAddition& addition) {
   if (const auto fit = base::parse_comment(addition.comment); !fit) {
     complain(fit.error().text);
@@ -117,6 +135,54 @@ int run_silence_expire(const std::string& socket, const std::vector<std::string>
     if (!expired) code = complain(expired.error().text);
   }
   return code;
+}
+
+}  // namespace
+
+// The words and flags are amtool's.
+void add_silence_commands(CLI::App& top, Chosen& chosen) {
+  struct Line {
+    std::string socket = model::kAdminSocket, output = "table";
+    SilenceAddition addition;
+    bool expired = false, quiet = false;
+    std::vector<std::string> ids;
+  };
+  const auto line = std::make_shared<Line>();
+  CLI::App* silence = top.add_subcommand(
+      "silence", "Keep alerts from all receivers for some time; recovery goes on (fettle maintenance stops that)");
+  silence->require_subcommand(1);
+
+  SilenceAddition& addition = line->addition;
+  CLI::App* add = silence->add_subcommand(
+      "add", "Silence the alerts whose labels match; prints the id. It does not stop recovery: see fettle maintenance");
+  add->add_option("MATCHER", addition.matchers, "service=order, severity!=page, alertname=~\"Down.*\"; all must match")
+      ->required();
+  add->add_option("-c,--comment", addition.comment, "Why, for the others")->required();
+  if (const char* user = std::getenv("USER")) addition.author = user;
+  add->add_option("-a,--author", addition.author, "Who")->capture_default_str();
+  CLI::Option* length = add->add_option("-d,--duration", addition.duration, "How long")->capture_default_str();
+  add->add_option("--start", addition.start, "When it begins, RFC 3339 or seconds since the epoch; default: now");
+  add->add_option("--end", addition.end, "When it ends, in place of a duration")->excludes(length);
+  add->callback([&chosen, line] { chosen = [line] { return run_silence_add(line->socket, line->addition); }; });
+
+  CLI::App* list = silence->add_subcommand("list", "Active silences, and those to come");
+  list->add_flag("--expired", line->expired, "Those that expired in the last five days instead");
+  list->add_flag("-q,--quiet", line->quiet, "Ids only");
+  list->add_option("-o,--output", line->output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  list->callback([&chosen, line] {
+    const SilenceOutput output = line->quiet              ? SilenceOutput::ids
+                                 : line->output == "json" ? SilenceOutput::json
+                                                          : SilenceOutput::table;
+    chosen = [line, output] { return run_silence_list(line->socket, {line->expired, output}); };
+  });
+
+  CLI::App* expire = silence->add_subcommand("expire", "End silences now");
+  expire->add_option("ID", line->ids, "Silences, as fettle silence list names them")->required();
+  expire->callback([&chosen, line] { chosen = [line] { return run_silence_expire(line->socket, line->ids); }; });
+  for (CLI::App* command : {add, list, expire})
+    command->add_option("--admin.socket", line->socket, "Admin socket of the agent")->capture_default_str();
 }
 
 }  // namespace cli

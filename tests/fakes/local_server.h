@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -29,6 +32,17 @@ inline base::UniqueFd listen_on_loopback(int& port) {
       ::getsockname(fd.value(), generic, &size) != 0)
     std::abort();
   port = ntohs(address.sin_port);
+  return fd;
+}
+
+inline base::UniqueFd listen_on_unix(const std::string& path) {
+  ::unlink(path.c_str());
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::bind(fd.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd.value(), 64) != 0)
+    std::abort();
   return fd;
 }
 
@@ -50,21 +64,34 @@ class LocalServer {
     thread_.join();
   }
   int port() const { return port_; }
+  // The request lines so far, without the version of HTTP.
+  std::vector<std::string> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
 
  private:
+  void note(std::string_view request) {
+    const std::lock_guard lock(mutex_);
+    requests_.emplace_back(request.substr(0, request.find(" HTTP/")));
+  }
   void serve() {
     while (true) {
       pollfd wait[] = {{listener_.value(), POLLIN, 0}, {stop_.value(), POLLIN, 0}};
       if (::poll(wait, 2, -1) < 0 || wait[1].revents != 0) return;
       const base::UniqueFd peer(::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC));
       char request[4096];
-      if (::recv(peer.value(), request, sizeof request, 0) > 0)
-        ::send(peer.value(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      const ssize_t size = ::recv(peer.value(), request, sizeof request, 0);
+      if (size <= 0) continue;
+      note({request, static_cast<std::size_t>(size)});
+      ::send(peer.value(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
     }
   }
 
   int port_ = 0;
   std::string answer_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> requests_;
   base::UniqueFd listener_;
   base::UniqueFd stop_;
   std::thread thread_;
@@ -73,16 +100,11 @@ class LocalServer {
 // The kernel completes the connections; nobody takes them.
 class SilentServer {
  public:
-  SilentServer() : tcp_(listen_on_loopback(port_)), unix_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  SilentServer() : tcp_(listen_on_loopback(port_)) {
     char folder[] = "/tmp/fettle-silent-XXXXXX";
     if (::mkdtemp(folder) == nullptr) std::abort();
     folder_ = folder;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    unix_path().copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::bind(unix_.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(unix_.value(), 64) != 0)
-      std::abort();
+    unix_ = listen_on_unix(unix_path());
   }
   ~SilentServer() {
     ::unlink(unix_path().c_str());

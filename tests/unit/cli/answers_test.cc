@@ -1,21 +1,19 @@
 // What the commands say when something else than an agent answers: one sentence and an exit code, whatever the answer
 // is.
 #include <doctest/doctest.h>
-#include <sys/un.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/terminal.h"
-#include "cli/admin.h"
 #include "cli/answer.h"
 #include "cli/query.h"
 #include "cli/rule_debug.h"
-#include "cli/silence.h"
 #include "cli/status.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
+#include "unit/cli/command_line.h"
 
 namespace {
 
@@ -80,23 +78,20 @@ const std::vector<std::string>& wrong_answers() {
   return all;
 }
 
-base::UniqueFd listen_on(const std::string& path) {
-  ::unlink(path.c_str());
-  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  REQUIRE(::bind(fd.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(fd.value(), 8) == 0);
-  return fd;
-}
-
 struct Command {
   const char* name;
   int code;
   std::function<int(const std::string& where)> run;
   bool has_data = true;  // of a good answer; else only its status counts
 };
+
+std::function<int(const std::string&)> changes(const std::vector<std::string>& words) {
+  return [words](const std::string& socket) {
+    std::vector<std::string> line = words;
+    line.insert(line.end(), {"--admin.socket", socket});
+    return fettle(line);
+  };
+}
 
 }  // namespace
 
@@ -140,37 +135,22 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
 
 TEST_CASE("no wrong answer is taken for a change that was made") {
   const std::vector<Command> commands = {
-      {"reload", 1, [](const std::string& socket) { return cli::run_reload(socket); }, false},
-      {"maintenance on", 1,
-       [](const std::string& socket) { return cli::run_maintenance(socket, "on", "order", "", ""); }},
-      {"maintenance off", 1,
-       [](const std::string& socket) { return cli::run_maintenance(socket, "off", "order", "", ""); }, false},
-      {"recover", 1,
-       [](const std::string& socket) {
-         return cli::run_recover(socket, "order", "", cli::Rehearsal::no, cli::AnswerOutput::text);
-       }},
-      {"recover json", 1,
-       [](const std::string& socket) {
-         return cli::run_recover(socket, "order", "", cli::Rehearsal::yes, cli::AnswerOutput::json);
-       }},
-      {"abort", 1,
-       [](const std::string& socket) { return cli::run_abort(socket, "order", "", cli::AnswerOutput::text); }},
-      {"ack", 1, [](const std::string& socket) { return cli::run_ack(socket, "order", ""); }, false},
-      {"silence add", 1,
-       [](const std::string& socket) {
-         cli::SilenceAddition silence;
-         silence.comment = "why";
-         silence.matchers = {"a=b"};
-         return cli::run_silence_add(socket, silence);
-       }},
-      {"silence list", 1, [](const std::string& socket) { return cli::run_silence_list(socket, {}); }},
-      {"silence expire", 1, [](const std::string& socket) { return cli::run_silence_expire(socket, {"id"}); }, false},
+      {"reload", 1, changes({"reload"}), false},
+      {"maintenance on", 1, changes({"maintenance", "on", "order"})},
+      {"maintenance off", 1, changes({"maintenance", "off", "order"}), false},
+      {"recover", 1, changes({"recover", "order"})},
+      {"recover json", 1, changes({"recover", "order", "--dry-run", "-o", "json"})},
+      {"abort", 1, changes({"recover", "abort", "order"})},
+      {"ack", 1, changes({"ack", "order"}), false},
+      {"silence add", 1, changes({"silence", "add", "a=b", "--comment", "why"})},
+      {"silence list", 1, changes({"silence", "list"})},
+      {"silence expire", 1, changes({"silence", "expire", "id"}), false},
   };
   const fakes::TemporaryFolder folder;
   const std::string socket = folder / "socket";
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
-    const fakes::LocalServer server(http(answer), listen_on(socket));
+    const fakes::LocalServer server(http(answer), fakes::listen_on_unix(socket));
     const bool success = answer.find(R"("status":"success")") != std::string::npos;
     for (const Command& command : commands) {
       CAPTURE(command.name);

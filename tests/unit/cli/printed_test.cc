@@ -1,62 +1,25 @@
 // What the commands print of an agent's good answers, and the exit codes that scripts go by.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <functional>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "cli/client.h"
 #include "cli/query.h"
 #include "cli/samples_file.h"
 #include "cli/status.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
+#include "unit/cli/command_line.h"
 
 namespace {
-
-struct Printed {
-  int code = 0;
-  std::string out, err;
-};
-
-// What comes through one of the two standard streams while this lives.
-class Captured {
- public:
-  explicit Captured(std::FILE* stream) : stream_(stream), file_(std::tmpfile()) {
-    std::fflush(stream_);
-    before_ = base::UniqueFd(::dup(::fileno(stream_)));
-    ::dup2(::fileno(file_), ::fileno(stream_));
-  }
-  ~Captured() {
-    ::dup2(before_.value(), ::fileno(stream_));
-    std::fclose(file_);
-  }
-  std::string text() {
-    std::fflush(stream_);
-    std::string out(static_cast<std::size_t>(::lseek(::fileno(file_), 0, SEEK_END)), '\0');
-    REQUIRE(::pread(::fileno(file_), out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
-    return out;
-  }
-
- private:
-  std::FILE* stream_;
-  std::FILE* file_;
-  base::UniqueFd before_;
-};
 
 // Of a command that asks an agent which answers so.
 Printed printed(const std::string& status, const std::string& body,
                 const std::function<int(const std::string& url)>& command) {
   const fakes::LocalServer server("HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " +
                                   std::to_string(body.size()) + "\r\n\r\n" + body);
-  Captured out(stdout), err(stderr);
-  Printed found;
-  found.code = command("http://127.0.0.1:" + std::to_string(server.port()));
-  found.out = out.text();
-  found.err = err.text();
-  return found;
+  return captured([&] { return command("http://127.0.0.1:" + std::to_string(server.port())); });
 }
 
 Printed printed(const std::string& data, const std::function<int(const std::string& url)>& command) {
