@@ -77,9 +77,9 @@ class Agent final {
   void apply(LoadedConfig loaded);
   void rediscover();
   void forget_missing(const LoadedConfig& next);
-  void scrape_self();
   void look_at_loop();
   void look_at_state();
+  void scrape_self();
   void changed();
   void publish();
   SnapshotFacts facts() const;
@@ -133,6 +133,7 @@ class Agent final {
   BlindProbes blind_probes_;
 
   web::SnapshotSlot slot_;
+  std::unique_ptr<web::AdminBackend> admin_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<web::Server> server_;
   std::vector<loop::Handle> handles_;  // signals, sockets

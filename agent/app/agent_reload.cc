@@ -4,8 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "app/action_label.h"
 #include "app/agent.h"
 #include "base/log.h"
+#include "config/redact.h"
 
 namespace app {
 namespace {
@@ -16,6 +18,14 @@ namespace log = base::log;
 bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
   return a.global.external_labels == b.global.external_labels && a.global.node == b.global.node &&
          a.global.evaluation_interval == b.global.evaluation_interval && a.promql_compat == b.promql_compat;
+}
+
+std::set<std::string> alert_names(const rules::Manager& rules) {
+  std::set<std::string> names;
+  for (const rules::GroupStatus& group : rules.groups())
+    for (const rules::RuleStatus& rule : group.rules)
+      if (rule.alerting) names.insert(rule.name);
+  return names;
 }
 
 }  // namespace
@@ -46,6 +56,50 @@ base::Result<> Agent::reload() {
   apply(std::move(loaded));
   log::info("the configuration was loaded", {{"file", options_.config_file}});
   return {};
+}
+
+void Agent::apply(LoadedConfig loaded) {
+  discoveries_.replace(std::move(loaded.discoveries), loaded.probes);
+  for (probe::Spec& spec : discoveries_.specs(loaded.modules)) loaded.probes.push_back(std::move(spec));
+  if (loaded.probes.empty())
+    log::warn("no probe is configured: add services to the configuration", {{"file", options_.config_file}});
+  std::vector<const probe::Spec*> probes;
+  for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
+  if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
+    log::warn(text, {{"file", options_.config_file}});
+  forget_missing(loaded);
+  config_ = std::move(loaded.config);
+  config_page_.file = options_.config_file;
+  config_page_.redacted_text = config::shown_config(config_.root);
+  config_page_.loaded = loop_.wall_now();
+  self_.config_loaded(config_page_.loaded);
+  config_page_.left_out = loaded.left_out;
+  if (!loaded.left_out.empty()) {
+    self_.config_refused();
+    log::error("parts of the configuration have mistakes and are left out; the rest runs",
+               {{"mistakes", loaded.left_out}});
+  }
+  health_table_.keep_only(config_.services, config_page_.loaded);
+  notifications_->replace(std::move(loaded.receivers));
+  for (const auto& plan : loaded.plans)
+    for (const auto* steps : {&plan->steps, &plan->finally})
+      for (const recover::Step& step : *steps)
+        self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
+  dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
+                      config_.global.recovery.pause_file});
+  traffic_controller_->replace(std::move(loaded.traffic));
+  for (const auto& [name, known] : health_table_.all()) traffic_controller_->on_health(name, known.health, known.text);
+  dispatcher_->replace(std::move(loaded.plans));
+  rules_->replace(std::move(loaded.groups));
+  dispatcher_->know_alerts(alert_names(*rules_));
+  if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
+  probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
+  schedule_->limit(std::move(loaded.limits));
+  schedule_->replace(std::move(loaded.probes));
+  samples_.keep_only(schedule_->statuses(), config_page_.loaded);
+  for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
+  changed();
+  publish();  // at once: who may send heartbeats is read from the latest snapshot, however old
 }
 
 // Only the discovered probes change. A service that has none left is unknown again.

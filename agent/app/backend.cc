@@ -37,48 +37,16 @@ base::Result<std::vector<model::Labels>> Backend::select_series(const std::vecto
 }
 
 base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::string text) {
-  return questions_.ask<void>([=, this](const auto& done) { done(loop_side_.heartbeat(service, failed, text)); });
+  return questions_.ask<void>([=, this](const auto& done) { done(parts_.heartbeat(service, failed, text)); });
 }
 
 void Backend::probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) {
-  questions_.ask_later<web::ProbeAnswer>([this, question](const auto& answer) { loop_side_.probe(question, answer); },
+  questions_.ask_later<web::ProbeAnswer>([this, question](const auto& answer) { parts_.probes.run(question, answer); },
                                          std::move(done));
 }
 
-base::Result<> Backend::reload() {
-  return questions_.ask<void>([this](const auto& done) { done(loop_side_.reload()); });
-}
-
-base::Result<std::string> Backend::begin_maintenance(const std::string& service, base::Millis length,
-                                                     const std::string& comment) {
-  return questions_.ask<std::string>(
-      [=, this](const auto& done) { loop_side_.begin_maintenance(service, length, comment, done); });
-}
-
-base::Result<> Backend::end_maintenance(const std::string& service) {
-  return questions_.ask<void>([=, this](const auto& done) { loop_side_.end_maintenance(service, done); });
-}
-
-base::Result<std::string> Backend::recover(const std::string& service, web::Rehearsal rehearsal,
-                                           const std::string& comment) {
-  return questions_.ask<std::string>(
-      [=, this](const auto& done) { loop_side_.recover(service, rehearsal, comment, done); });
-}
-
-base::Result<std::string> Backend::abort(const std::string& service, const std::string& comment) {
-  return questions_.ask<std::string>([=, this](const auto& done) { loop_side_.abort(service, comment, done); });
-}
-
-base::Result<std::string> Backend::add_silence(const model::SilenceRequest& request) {
-  return questions_.ask<std::string>([=, this](const auto& done) { loop_side_.add_silence(request, done); });
-}
-
-base::Result<> Backend::expire_silence(const std::string& id) {
-  return questions_.ask<void>([=, this](const auto& done) { loop_side_.expire_silence(id, done); });
-}
-
-base::Result<> Backend::ack(const std::string& service, const std::string& comment) {
-  return questions_.ask<void>([=, this](const auto& done) { loop_side_.ack(service, comment, done); });
+base::Result<std::string> Backend::change(Change what) {
+  return questions_.ask<std::string>([this, what = std::move(what)](const auto& done) { what(parts_.admin, done); });
 }
 
 }  // namespace app

@@ -12,13 +12,11 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "model/metric_family.h"
-#include "model/silence.h"
 #include "promql/parser.h"
 #include "promql/queryable.h"
+#include "web/admin_backend.h"
 
 namespace web {
-
-enum class Rehearsal { no, yes };
 
 // GET /probe, as the blackbox exporter has it.
 struct ProbeQuestion {
@@ -75,23 +73,10 @@ class Backend {
   // target is not allowed; limit: too many runs are going on.
   virtual void probe(const ProbeQuestion& question, std::function<void(base::Result<ProbeAnswer>)> done) = 0;
 
-  // Over the admin socket only.
-  virtual base::Result<> reload() = 0;  // the error is all mistakes of the new configuration
-  // Until `length` is over, or until it is ended if that is 0. A sentence about the recovery that is under way, or "".
-  virtual base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
-                                                      const std::string& comment) = 0;
-  virtual base::Result<> end_maintenance(const std::string& service) = 0;
-  // Starts the service's plan for a person, rehearsed or for real: a sentence about what happens, or the guard that is
-  // closed.
-  virtual base::Result<std::string> recover(const std::string& service, Rehearsal rehearsal,
-                                            const std::string& comment) = 0;
-  // Stops the recovery that is under way: a sentence about what still happens.
-  virtual base::Result<std::string> abort(const std::string& service, const std::string& comment) = 0;
-  // The id of the new silence, once it is durable.
-  virtual base::Result<std::string> add_silence(const model::SilenceRequest& request) = 0;
-  virtual base::Result<> expire_silence(const std::string& id) = 0;
-  // Opens the latch of an exhausted plan.
-  virtual base::Result<> ack(const std::string& service, const std::string& comment) = 0;
+  // Calls `what` on the loop's thread, over the admin socket only, and waits for what it passes to `done`. `what` owns
+  // all that it needs: who asks may have left before it is called.
+  using Change = std::function<void(AdminBackend& admin, AdminBackend::Done done)>;
+  virtual base::Result<std::string> change(Change what) = 0;
 };
 
 }  // namespace web

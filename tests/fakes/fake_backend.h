@@ -68,40 +68,10 @@ class FakeBackend final : public web::Backend {
     }
     for (const auto& done : held) done(web::ProbeAnswer{{}, false, "timeout", "", ""});
   }
-  base::Result<> reload() override { return heard("reload"); }
-  base::Result<std::string> begin_maintenance(const std::string& service, base::Millis length,
-                                              const std::string& comment) override {
-    const auto done = heard("maintenance " + service + " on " +
-                            (length.count() > 0 ? base::format_duration(length) + " " : "") + comment);
-    if (!done) return tl::unexpected<base::Error>(done.error());
-    return std::string();
-  }
-  base::Result<> end_maintenance(const std::string& service) override {
-    return heard("maintenance " + service + " off ");
-  }
-  base::Result<std::string> recover(const std::string& service, web::Rehearsal rehearsal,
-                                    const std::string& comment) override {
-    const auto done = heard("recover " + service + (rehearsal == web::Rehearsal::yes ? " dry " : " ") + comment);
-    if (!done) return tl::unexpected<base::Error>(done.error());
-    return std::string("the plan of ") + service + " starts";
-  }
-  base::Result<std::string> add_silence(const model::SilenceRequest& request) override {
-    std::string call =
-        "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);
-    if (request.starts_at) call += " from " + base::format_iso8601(*request.starts_at);
-    if (request.ends_at) call += " to " + base::format_iso8601(*request.ends_at);
-    const auto done = heard(call + " by " + request.author + ": " + request.comment);
-    if (!done) return tl::unexpected<base::Error>(done.error());
-    return std::string("a-b-c");
-  }
-  base::Result<> expire_silence(const std::string& id) override { return heard("expire " + id); }
-  base::Result<std::string> abort(const std::string& service, const std::string& comment) override {
-    const auto done = heard("abort " + service + " " + comment);
-    if (!done) return tl::unexpected<base::Error>(done.error());
-    return service + " is left alone until its alert has resolved";
-  }
-  base::Result<> ack(const std::string& service, const std::string& comment) override {
-    return heard("ack " + service + " " + comment);
+  base::Result<std::string> change(Change what) override {
+    base::Result<std::string> answer = base::fail(base::Kind::unavailable, "nothing answered");
+    what(admin_, [&](base::Result<std::string> told) { answer = std::move(told); });
+    return answer;
   }
 
   std::vector<std::string> calls() const {
@@ -115,6 +85,48 @@ class FakeBackend final : public web::Backend {
     calls_.push_back(std::move(call));
     return next_answer;
   }
+  // Writes down what it is asked to do.
+  class Admin final : public web::AdminBackend {
+   public:
+    explicit Admin(FakeBackend& all) : all_(all) {}
+    void reload(Done done) override { answer("reload", "", done); }
+    void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+                           Done done) override {
+      const std::string lasts = length.count() > 0 ? base::format_duration(length) + " " : "";
+      answer("maintenance " + service + " on " + lasts + comment, "", done);
+    }
+    void end_maintenance(const std::string& service, Done done) override {
+      answer("maintenance " + service + " off ", "", done);
+    }
+    void recover(const std::string& service, web::Rehearsal rehearsal, const std::string& comment, Done done) override {
+      answer("recover " + service + (rehearsal == web::Rehearsal::yes ? " dry " : " ") + comment,
+             "the plan of " + service + " starts", done);
+    }
+    void abort(const std::string& service, const std::string& comment, Done done) override {
+      answer("abort " + service + " " + comment, service + " is left alone until its alert has resolved", done);
+    }
+    void ack(const std::string& service, const std::string& comment, Done done) override {
+      answer("ack " + service + " " + comment, "", done);
+    }
+    void add_silence(const model::SilenceRequest& request, Done done) override {
+      std::string call =
+          "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);
+      if (request.starts_at) call += " from " + base::format_iso8601(*request.starts_at);
+      if (request.ends_at) call += " to " + base::format_iso8601(*request.ends_at);
+      answer(call + " by " + request.author + ": " + request.comment, "a-b-c", done);
+    }
+    void expire_silence(const std::string& id, Done done) override { answer("expire " + id, "", done); }
+
+   private:
+    void answer(std::string call, std::string text, const Done& done) {
+      const auto next = all_.heard(std::move(call));
+      if (next) done(std::move(text));
+      else done(tl::unexpected<base::Error>(next.error()));
+    }
+    FakeBackend& all_;
+  };
+
+  Admin admin_{*this};
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;
   std::vector<std::function<void(base::Result<web::ProbeAnswer>)>> held_;

@@ -24,7 +24,7 @@ Response refused(const Request& request, const Context& context) {
 
 // Something for a person to read, or why nothing was changed.
 Response sentence(const base::Result<std::string>& answer) {
-  if (!answer) return change_answer(tl::unexpected<base::Error>(answer.error()));
+  if (!answer) return change_answer(answer);
   return api_success([&](encoding::Json& json) { json.string(*answer); });
 }
 
@@ -42,15 +42,19 @@ std::optional<Response> admin_refusal(const Request& request, const Context& con
   return {};
 }
 
-Response reload_route(const Request&, const Context& context) { return change_answer(context.backend.reload()); }
+Response reload_route(const Request&, const Context& context) {
+  return change_answer(context.backend.change([](AdminBackend& admin, auto done) { admin.reload(done); }));
+}
 
 Response maintenance_route(const Request& request, const Context& context) {
-  const std::string& service = request.argument;
   const std::string on = request.param("on");
   const bool yes = on == "true" || on == "1" || on == "on" || on == "yes";
   const bool no = on == "false" || on == "0" || on == "off" || on == "no";
   if (!yes && !no) return invalid_parameter("on", fmt::format("expected true or false, got \"{}\"", on));
-  if (no) return change_answer(context.backend.end_maintenance(service));
+  const std::string service = request.argument;
+  if (no)
+    return change_answer(
+        context.backend.change([service](AdminBackend& admin, auto done) { admin.end_maintenance(service, done); }));
   base::Millis length{0};
   if (const std::string text = request.param("for"); !text.empty()) {
     const auto parsed = base::parse_duration(text);
@@ -58,20 +62,29 @@ Response maintenance_route(const Request& request, const Context& context) {
       return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
     length = *parsed;
   }
-  return sentence(context.backend.begin_maintenance(service, length, comment_of(request)));
+  return sentence(
+      context.backend.change([service, length, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.begin_maintenance(service, length, comment, done);
+      }));
 }
 
 Response recover_route(const Request& request, const Context& context) {
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
-  return sentence(context.backend.recover(request.argument, rehearsal, comment_of(request)));
+  return sentence(context.backend.change(
+      [service = request.argument, rehearsal, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.recover(service, rehearsal, comment, done);
+      }));
 }
 
 Response abort_route(const Request& request, const Context& context) {
-  return sentence(context.backend.abort(request.argument, comment_of(request)));
+  return sentence(context.backend.change([service = request.argument, comment = comment_of(request)](
+                                             AdminBackend& admin, auto done) { admin.abort(service, comment, done); }));
 }
 
 Response ack_route(const Request& request, const Context& context) {
-  return change_answer(context.backend.ack(request.argument, comment_of(request)));
+  return change_answer(
+      context.backend.change([service = request.argument, comment = comment_of(request)](
+                                 AdminBackend& admin, auto done) { admin.ack(service, comment, done); }));
 }
 
 }  // namespace web

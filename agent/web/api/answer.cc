@@ -80,12 +80,6 @@ Response api_error(const base::Error& error) {
   return api_error(ErrorType::internal, error.text);
 }
 
-Response change_answer(const base::Result<>& result) {
-  if (result) return api_success([](encoding::Json& json) { json.null(); });
-  if (result.error().kind == base::Kind::invalid) return api_error(ErrorType::bad_data, result.error().text);
-  return api_error(result.error());
-}
-
 Response invalid_parameter(std::string_view name, std::string_view text) {
   return api_error(ErrorType::bad_data, fmt::format("invalid parameter \"{}\": {}", name, text));
 }

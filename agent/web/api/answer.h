@@ -49,7 +49,12 @@ enum class ErrorType {
 Response api_error(ErrorType type, std::string_view text);
 Response api_error(const base::Error& error);  // by kind
 // Of a request that changes something: no data, or the error. A mistake in what was sent is the sender's.
-Response change_answer(const base::Result<>& result);
+template <typename T>
+Response change_answer(const base::Result<T>& result) {
+  if (result) return api_success([](encoding::Json& json) { json.null(); });
+  if (result.error().kind == base::Kind::invalid) return api_error(ErrorType::bad_data, result.error().text);
+  return api_error(result.error());
+}
 // invalid parameter "name": text
 Response invalid_parameter(std::string_view name, std::string_view text);
 

@@ -1,0 +1,102 @@
+#include "app/admin_handlers.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace app {
+namespace {
+
+namespace log = base::log;
+
+base::Result<std::string> without_text(const base::Result<>& result) {
+  if (!result) return tl::unexpected<base::Error>(result.error());
+  return std::string();
+}
+
+// What a person changed is logged once it is durable; a refusal is the answer, and in the log of the admin socket.
+class AdminHandlers final : public web::AdminBackend {
+ public:
+  explicit AdminHandlers(AdminContext context) : context_(std::move(context)) {}
+
+  void reload(Done done) override { done(without_text(context_.reload())); }
+
+  void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+                         Done done) override {
+    if (auto known = knows(service); !known) return done(without_text(known));
+    const std::string lasts = length.count() > 0 ? base::format_duration(length) : "";
+    context_.dispatcher.begin_maintenance(service, length, comment, [=, done = std::move(done)](auto kept) {
+      if (kept) log::info("maintenance on", {{"service", service}, {"comment", comment}, {"for", lasts}});
+      done(std::move(kept));
+    });
+    context_.changed();
+  }
+
+  void end_maintenance(const std::string& service, Done done) override {
+    if (auto known = knows(service); !known) return done(without_text(known));
+    context_.dispatcher.end_maintenance(service, [=, done = std::move(done)](const base::Result<>& kept) {
+      if (kept) log::info("maintenance off", {{"service", service}});
+      done(without_text(kept));
+    });
+    context_.changed();
+  }
+
+  void recover(const std::string& service, web::Rehearsal rehearsal, const std::string& comment, Done done) override {
+    log::info("recovery asked for", {{"service", service}, {"comment", comment}});
+    context_.dispatcher.recover(service,
+                                rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
+                                comment, std::move(done));
+    context_.changed();
+  }
+
+  void abort(const std::string& service, const std::string& comment, Done done) override {
+    context_.dispatcher.abort(service, comment, std::move(done));
+    context_.changed();
+  }
+
+  void ack(const std::string& service, const std::string& comment, Done done) override {
+    context_.dispatcher.ack(service, comment,
+                            [done = std::move(done)](const base::Result<>& kept) { done(without_text(kept)); });
+    context_.changed();
+  }
+
+  // The pages show it before it is answered: who adds a silence and then lists them finds it.
+  void add_silence(const model::SilenceRequest& request, Done done) override {
+    context_.silences.add(request, [this, done = std::move(done), request](base::Result<std::string> id) {
+      if (id)
+        log::info("silence added", {{"id", *id},
+                                    {"matchers", model::to_string(request.matchers)},
+                                    {"author", request.author},
+                                    {"comment", request.comment}});
+      context_.publish();
+      done(std::move(id));
+    });
+  }
+
+  void expire_silence(const std::string& id, Done done) override {
+    context_.silences.expire(id, [this, done = std::move(done), id](const base::Result<>& expired) {
+      if (expired) log::info("silence expired", {{"id", id}});
+      context_.publish();
+      done(without_text(expired));
+    });
+  }
+
+ private:
+  base::Result<> knows(const std::string& service) const {
+    if (context_.health_table.knows(service)) return {};
+    return base::fail(base::Kind::not_found,
+                      fmt::format("there is no service '{}' in {}", service, context_.config_file));
+  }
+
+  const AdminContext context_;
+};
+
+}  // namespace
+
+std::unique_ptr<web::AdminBackend> make_admin_handlers(AdminContext context) {
+  return std::make_unique<AdminHandlers>(std::move(context));
+}
+
+}  // namespace app

@@ -1,0 +1,88 @@
+// What the pages and the agent's own metrics show: drawn when somebody looks.
+#include <algorithm>
+#include <utility>
+
+#include "app/agent.h"
+#include "base/version.h"
+
+namespace app {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Pages and event streams see at most ten snapshots a second, and drawing them takes at most a tenth of the loop's
+// time.
+constexpr auto kPublishEvery = 100ms;
+constexpr auto kDrawingShare = 10;
+// Alerts are matched as receivers see them: with the external labels.
+void add_silences(SnapshotFacts& facts, const notify::Silences& silences) {
+  facts.silences = silences.list();
+  const model::Labels& external = facts.config.global.external_labels;
+  for (const model::Alert& alert : facts.alerts)
+    if (auto ids = silences.of(external.merged(alert.labels)); !ids.empty())
+      facts.silenced_by.emplace(alert.labels, std::move(ids));
+}
+
+}  // namespace
+
+void Agent::scrape_self() {
+  rules_->follow_clock();
+  std::vector<model::MetricFamily> page = metric_families(facts(), Outcomes::left_out);
+  for (model::MetricFamily& family : self_.collect()) page.push_back(std::move(family));
+  samples_.append_page(page, loop_.wall_now());
+}
+
+// The last snapshot is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
+void Agent::changed() {
+  if (dirty_) return;
+  dirty_ = true;
+  slot_.outdate();
+  if (!server_) return;
+  if (good_until_ <= loop_.now()) return server_->snapshot_changed();
+  publish_timer_ = loop_.at(good_until_, [this] { server_->snapshot_changed(); });
+}
+
+void Agent::publish() {
+  const base::Instant began = loop_.now();
+  auto next = std::make_shared<web::Snapshot>();
+  fill(*next, facts());
+  next->number = ++published_;
+  next->version = base::version();
+  next->started = started_;
+  next->ready = ready_;
+  next->config = config_page_;
+  next->state_trouble = state_trouble_;
+  next->store_troubles = store_watch_.troubles();
+  next->heartbeat_token_file = config_.heartbeat_token_file;
+  for (const SourceStatus& each : discoveries_.statuses())
+    if (!each.error.empty())
+      next->config.broken_sources.push_back(
+          {config::first_lines(each.error, config::Errors::kShown), each.failing_since});
+  const base::Instant drawn = loop_.now();
+  good_until_ = drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare);
+  slot_.store(std::move(next), good_until_);
+  dirty_ = false;
+}
+
+SnapshotFacts Agent::facts() const {
+  SnapshotFacts facts{config_,
+                      health_table_.all(),
+                      schedule_->statuses(),
+                      dispatcher_->statuses(),
+                      dispatcher_->reports(),
+                      rules_->groups(),
+                      rules_->active_alerts(),
+                      {}};
+  facts.node_actions_left = dispatcher_->node_actions_left();
+  facts.load = schedule_->load();
+  facts.sources = discoveries_.statuses();
+  facts.now = loop_.now();
+  facts.wall_now = loop_.wall_now();
+  add_silences(facts, *silences_);
+  facts.receivers = notifications_->statuses();
+  for (const auto& [name, service] : config_.services)
+    if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);
+  return facts;
+}
+
+}  // namespace app

@@ -1,0 +1,246 @@
+// How the agent is put together, in dependency order, and how it starts and stops.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "app/action_label.h"
+#include "app/admin_handlers.h"
+#include "app/agent.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/start_pages.h"
+#include "base/version.h"
+#include "loop/signals.h"
+#include "net/unix_datagram.h"
+
+namespace app {
+namespace {
+
+using namespace std::chrono_literals;
+namespace log = base::log;
+
+constexpr auto kExpireEvery = 60s;
+// Of the memory that the control group allows a quarter is for answers of the API.
+constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
+// Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
+// Prometheus would ask for more often.
+constexpr base::Duration kOwnPageEvery = 10s;
+constexpr base::Duration kOwnPageFirst = 1s;
+
+// Runs `task` every `period` for as long as `slot` is held.
+void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period, std::function<void()> task) {
+  slot = scheduler.after(period, [&scheduler, &slot, period, task] {
+    task();
+    every(scheduler, slot, period, task);
+  });
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, config::AgentConfig config)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      store_({config_.storage.retention, config_.storage.max_series}),
+      samples_(store_, target_labels(config_.global)),
+      started_(loop_.wall_now()) {}
+
+// The loop turns no more. Workers that wait for it are told so first, as the server waits for its workers.
+Agent::~Agent() {
+  if (backend_) backend_->close();
+  slot_.close();
+  server_.reset();
+}
+
+base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedConfig loaded) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(options), loaded.config));
+  TRY_VOID(agent->open_state());
+  agent->make_rules();
+  agent->make_notifications();
+  agent->make_recovery();
+  agent->make_schedule();
+  TRY_VOID(agent->open_sockets());
+  TRY_VOID(agent->open_server());
+  agent->apply(std::move(loaded));
+  agent->start_timers();
+  agent->ready_ = true;
+  agent->publish();
+  return agent;
+}
+
+base::Result<> Agent::open_state() {
+  if (options_.storage_path.empty()) {
+    log::warn("nothing is durable: --storage.path is empty; budgets and alerts are lost at the next start");
+    state_ = state::in_memory(loop_);
+    self_.state_durable(false);
+    return {};
+  }
+  std::string notice;
+  TRY(state_, state::open(options_.storage_path, loop_, notice));
+  if (!notice.empty()) log::error(notice);
+  state_trouble_ = state_->trouble();
+  self_.state_durable(state_trouble_.empty());
+  return {};
+}
+
+void Agent::make_rules() {
+  rules::Options options;
+  options.engine = engine_options(options_, config_);
+  options.evaluation_interval = config_.global.evaluation_interval;
+  options.external_labels = config_.global.external_labels;
+  options.external_url = external_url();
+  options.node = config_.global.node;
+  rules::Listener listener;
+  listener.append = [this](const model::Labels& labels, model::Sample sample) {
+    return samples_.append_rule(labels, sample);
+  };
+  listener.on_transitions = [this](const auto& transitions) { on_transitions(transitions); };
+  listener.on_evaluated = [this](const std::string& group, const std::string&, base::Duration took, bool ok) {
+    self_.rule_evaluated(group, took, ok);
+    changed();
+  };
+  listener.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
+  listener.on_clock_set = [this](base::Millis step) { store_.shift(step.count()); };
+  rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(listener));
+}
+
+void Agent::make_notifications() {
+  if (!silences_) silences_ = std::make_unique<notify::Silences>(*state_, loop_, base::Random::from_entropy().next());
+  silences_->on_change([this] {
+    notifications_->on_silences();
+    changed();
+  });
+  notify::Listener listener;
+  listener.on_result = [this](const std::string& receiver, const std::string& target, notify::SendResult result) {
+    self_.notified(receiver, target, std::string(to_string(result)));
+    changed();
+  };
+  listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
+    self_.notifications_dropped(receiver, std::string(to_string(reason)), messages);
+    changed();
+  };
+  notifications_ = std::make_unique<notify::Notifications>(
+      notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
+                      silences_.get()},
+      notify::Context{loop_, http_, spawner_}, *state_, std::move(listener));
+  settled_ = false;
+}
+
+void Agent::make_recovery() {
+  recover::Listener listener;
+  listener.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
+  listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
+                              const std::string& mode) {
+    self_.recovery_action(service, action_label(action), result, mode);
+  };
+  listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
+    self_.recovery_blocked(service, to_string(reason));
+    changed();
+  };
+  const auto page = [this](const std::string& service, const std::string& text) {
+    notifications_->page(service, text);
+  };
+  traffic_controller_ = std::make_unique<recover::TrafficController>(
+      recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_}, *state_);
+  dispatcher_ = std::make_unique<recover::Dispatcher>(
+      recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
+      recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
+      service_view_, std::move(listener));
+}
+
+void Agent::make_schedule() {
+  probe::Listener listener;
+  listener.on_run = [this](const probe::Run& run, const probe::Status& status) { on_run(run, status); };
+  listener.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
+    on_probe_change(change, run);
+  };
+  listener.on_overrun = [this](const probe::Spec& spec) { self_.probe_overrun(spec.service, spec.name); };
+  schedule_ = std::make_unique<probe::Schedule>(config_.global.node, probe_context_, std::move(listener));
+}
+
+base::Result<> Agent::open_sockets() {
+  TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
+        if (signal == SIGHUP) (void)reload();  // the answer is in the log and on the page
+        else loop_.stop();
+      }));
+  handles_.push_back(std::move(signals));
+  if (config_.heartbeat_socket.empty()) return {};
+  TRY(auto heartbeats,
+      net::receive_datagrams(loop_, config_.heartbeat_socket,
+                             [this](std::string_view bytes, const net::DatagramSender& sender) {
+                               using Received = probe::Heartbeats::Received;
+                               const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
+                               const std::string uid = fmt::to_string(sender.user);
+                               if (received == Received::no_name)
+                                 log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
+                               if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
+                                 log::warn("heartbeats of a user who is not the service's are dropped",
+                                           {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
+                             }));
+  handles_.push_back(std::move(heartbeats));
+  return {};
+}
+
+base::Result<> Agent::open_server() {
+  admin_ = make_admin_handlers({health_table_, *dispatcher_, *silences_, options_.config_file,
+                                [this] { return reload(); }, [this] { changed(); }, [this] { publish(); }});
+  const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
+    if (!health_table_.knows(service))
+      return base::fail(base::Kind::not_found,
+                        fmt::format("there is no service '{}' in {}", service, options_.config_file));
+    heartbeats_.beat(service, failed, std::move(text));
+    return {};
+  };
+  slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
+  backend_ = std::make_unique<Backend>(
+      LoopParts{loop_, store_, *admin_, probe_endpoint_, heartbeat, [this] { return self_.collect(); }});
+  web::ServerOptions options;
+  options.listen_address = options_.listen_address;
+  options.web_config_file = options_.web_config_file;
+  options.admin_socket = options_.admin_socket;
+  options.external_url = options_.external_url;
+  options.max_queries = options_.max_queries;
+  if (const auto limit = base::memory_limit())
+    options.answer_memory = std::clamp(*limit / 4, kLeastAnswerMemory, options.answer_memory);
+  options.engine = engine_options(options_, config_);
+  TRY(server_, web::Server::start(std::move(options), slot_, *backend_));
+  return {};
+}
+
+void Agent::start_timers() {
+  scrape_timer_ = loop_.after(kOwnPageFirst, [this] {
+    scrape_self();
+    every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
+          [this] { scrape_self(); });
+  });
+  every(loop_, second_timer_, model::SelfCheck::kEvery, [this] { look_at_loop(); });
+  every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
+  if (const base::Duration interval = os::watchdog_interval(); interval.count() > 0)
+    every(loop_, watchdog_timer_, interval, [] { os::notify_systemd("WATCHDOG=1"); });
+}
+
+void Agent::run() {
+  log::info("fettle is ready", {{"version", std::string(base::version())},
+                                {"node", config_.global.node},
+                                {"url", external_url()},
+                                {"services", fmt::to_string(config_.services.size())}});
+  os::notify_systemd("READY=1");
+  base::give_back_start_pages();
+  loop_.run();
+  os::notify_systemd("STOPPING=1");
+  log::info("fettle stops; what is durable is durable");
+}
+
+void Agent::stop() { loop_.stop(); }
+
+std::string Agent::external_url() const {
+  if (!options_.external_url.empty()) return options_.external_url;
+  const std::size_t colon = options_.listen_address.rfind(':');
+  const int port = server_ ? server_->port()
+                           : std::atoi(options_.listen_address.c_str() + (colon == std::string::npos ? 0 : colon + 1));
+  return fmt::format("http://{}:{}", config_.global.node, port);
+}
+
+}  // namespace app

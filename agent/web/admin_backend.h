@@ -1,0 +1,37 @@
+// What people may change over the admin socket. Called and answered on the loop's thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "model/silence.h"
+
+namespace web {
+
+enum class Rehearsal { no, yes };
+
+class AdminBackend {
+ public:
+  // Called once, after the change is durable: a sentence for a person, or "", or why nothing was changed.
+  using Done = std::function<void(base::Result<std::string>)>;
+  virtual ~AdminBackend() = default;
+
+  virtual void reload(Done done) = 0;  // the error is all mistakes of the new configuration
+  // Until `length` is over, or until it is ended if that is 0. The sentence is about the recovery that is under way.
+  virtual void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+                                 Done done) = 0;
+  virtual void end_maintenance(const std::string& service, Done done) = 0;
+  // Starts the service's plan for a person, rehearsed or for real. The error is the guard that is closed.
+  virtual void recover(const std::string& service, Rehearsal rehearsal, const std::string& comment, Done done) = 0;
+  // Stops the recovery that is under way; the sentence says what still happens.
+  virtual void abort(const std::string& service, const std::string& comment, Done done) = 0;
+  // Opens the latch of an exhausted plan.
+  virtual void ack(const std::string& service, const std::string& comment, Done done) = 0;
+  // Answers with the id of the new silence.
+  virtual void add_silence(const model::SilenceRequest& request, Done done) = 0;
+  virtual void expire_silence(const std::string& id, Done done) = 0;
+};
+
+}  // namespace web
