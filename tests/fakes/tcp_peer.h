@@ -118,18 +118,28 @@ class TcpPeer {
     ::getsockname(fd.value(), reinterpret_cast<sockaddr*>(&v6), &size);
     return ntohs(v6.sin6_port);  // at the same place in both
   }
-  // A port on which nobody listens, never the same twice: several of them are given to one server.
+  // A port on which nobody listens, over TCP nor UDP, never the same twice: several of them are given to one server.
+  // Somebody else may take it before that server does: see fakes::RealServer.
   static std::uint16_t dead_port() {
     static std::mutex mutex;
     static std::set<std::uint16_t> given;
     const std::lock_guard lock(mutex);
     for (;;) {
       base::UniqueFd fd;
-      if (const std::uint16_t port = bind_loopback(fd); given.insert(port).second) return port;
+      const std::uint16_t port = bind_loopback(fd);
+      if (is_free_for_datagrams(port) && given.insert(port).second) return port;
     }
   }
 
  private:
+  static bool is_free_for_datagrams(std::uint16_t port) {
+    const base::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::bind(fd.value(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
   void accept_all() {
     for (;;) {
       const int fd = ::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC);

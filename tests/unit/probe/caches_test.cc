@@ -181,9 +181,11 @@ TEST_CASE("memcached understands the real server") {
   const fakes::Folder folder;
   fakes::give_to(folder.path(), "nobody");
   const std::string socket = folder.path() + "/cache.sock";
-  const fakes::Child server({program, "-s", socket, "-c", "50", "-m", "16"}, folder.path() + "/log", "nobody");
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    s.run({program, "-s", socket, "-c", "50", "-m", "16"}, folder.path() + "/log", "nobody");
+  });
   fakes::RealProbes probes;
-  const auto up = probes.run_until_up("memcached", socket, {});
+  const auto up = server.until_up([&] { return probes.run("memcached", socket, {}); });
   CHECK(up.text.starts_with(socket + " is memcached 1."));
   CHECK(fakes::measurement(up, "probe_memcached_connections_limit") == 50);
   CHECK(probes.run("memcached", socket, {"max_connections_fill=0.01"}).reason == Reason::queue_saturated);
@@ -198,15 +200,17 @@ TEST_CASE("haproxy understands the real server") {
   const fakes::Folder folder;
   const std::string socket = folder.path() + "/h.sock";
   fakes::TcpPeer peer([](fakes::PeerSocket& s) { s.wait_for_close(); });
-  std::ofstream(folder.path() + "/haproxy.cfg")
-      << "global\n  stats socket " << socket << " level user\ndefaults\n  mode tcp\n  timeout connect 1s\n"
-      << "  timeout client 1s\n  timeout server 1s\nfrontend web\n  bind 127.0.0.1:" << fakes::TcpPeer::dead_port()
-      << "\n  default_backend order\nbackend order\n  server a " << peer.address()
-      << " check inter 200ms rise 1 fall 1\n  server b 127.0.0.1:" << fakes::TcpPeer::dead_port()
-      << " check inter 200ms rise 1 fall 1\n";
-  const fakes::Child server({program, "-db", "-f", folder.path() + "/haproxy.cfg"}, folder.path() + "/log");
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    std::ofstream(folder.path() + "/haproxy.cfg")
+        << "global\n  stats socket " << socket << " level user\ndefaults\n  mode tcp\n  timeout connect 1s\n"
+        << "  timeout client 1s\n  timeout server 1s\nfrontend web\n  bind 127.0.0.1:" << fakes::TcpPeer::dead_port()
+        << "\n  default_backend order\nbackend order\n  server a " << peer.address()
+        << " check inter 200ms rise 1 fall 1\n  server b 127.0.0.1:" << fakes::TcpPeer::dead_port()
+        << " check inter 200ms rise 1 fall 1\n";
+    s.run({program, "-db", "-f", folder.path() + "/haproxy.cfg"}, folder.path() + "/log");
+  });
   fakes::RealProbes probes;
-  const auto up = probes.run_until_up("haproxy", socket, {"backends=[order]"});
+  const auto up = server.until_up([&] { return probes.run("haproxy", socket, {"backends=[order]"}); });
   CHECK(up.text.starts_with(socket + " is HAProxy "));
   CHECK(up.up);
   // Its check of the dead server takes a moment.

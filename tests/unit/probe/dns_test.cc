@@ -2,9 +2,7 @@
 // installed.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,6 +12,7 @@
 
 #include "base/random.h"
 #include "fakes/probe_trial.h"
+#include "fakes/real_server.h"
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "net/resolver.h"
@@ -357,29 +356,25 @@ TEST_CASE("dns goes over real datagrams: answered, refused, and never answered")
   CHECK(refused.reason == Reason::refused);
 }
 
+// Its first port is taken on purpose, over TCP only: it is started again on another.
 TEST_CASE("dns understands dnsmasq") {
-  if (std::system("command -v dnsmasq >/dev/null") != 0) {
+  const std::string program = fakes::find_program("dnsmasq");
+  if (program.empty()) {
     MESSAGE("skipped: dnsmasq is not installed (apt-get install dnsmasq-base)");
     return;
   }
+  const fakes::TcpPeer other([](fakes::PeerSocket& s) { s.wait_for_close(); });
   std::uint16_t port = 0;
-  udp_socket(port).reset();
-  const std::string port_argument = "--port=" + std::to_string(port);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-             "--user=", "--pid-file=", "--listen-address=127.0.0.1", "--bind-interfaces", port_argument.c_str(),
-             "--address=/shop.test/10.0.0.7", "--txt-record=note.test,v=1", "--mx-host=mail.test,mx.test,10",
-             "--srv-host=_redis._tcp.test,db.test,6379", "--cname=www.test,shop.test", "--log-facility=/dev/null",
-             nullptr);
-    ::_exit(127);
-  }
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    port = port == 0 ? other.port() : fakes::TcpPeer::dead_port();
+    s.run({program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=",
+           "--pid-file=", "--listen-address=127.0.0.1", "--bind-interfaces", "--port=" + std::to_string(port),
+           "--address=/shop.test/10.0.0.7", "--txt-record=note.test,v=1", "--mx-host=mail.test,mx.test,10",
+           "--srv-host=_redis._tcp.test,db.test,6379", "--cname=www.test,shop.test", "--log-facility=/dev/null"},
+          "/dev/null");
+  });
   Kernel kernel;
-  model::Outcome found;
-  // A port where nobody listens yet refuses at once: it is the time that counts, not the tries.
-  const auto give_up = std::chrono::steady_clock::now() + 30s;
-  while (!found.up && std::chrono::steady_clock::now() < give_up)
-    found = kernel.run(port, {"query_name=shop.test"}, 200ms);
+  const auto found = server.until_up([&] { return kernel.run(port, {"query_name=shop.test"}, 200ms); });
   CHECK(found.text.find("IN A 10.0.0.7'") != std::string::npos);
   for (const std::string transport : {"udp", "tcp"}) {
     CAPTURE(transport);
@@ -392,6 +387,4 @@ TEST_CASE("dns understands dnsmasq") {
     CHECK(ask("_redis._tcp.test", "SRV").text.find("IN SRV 0 0 6379 db.test.'") != std::string::npos);
     CHECK(ask("nowhere.example", "A").reason == Reason::status_mismatch);
   }
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
 }

@@ -246,23 +246,19 @@ TEST_CASE("nginx and prometheus understand a real nginx, with gzip") {
     return;
   }
   const fakes::Folder folder;
-  const std::string port = std::to_string(fakes::TcpPeer::dead_port());
   std::string metrics = "# HELP x X.\n";
   for (int i = 0; i < 2000; ++i) metrics += "requests_total{path=\"/" + std::to_string(i) + "\"} 1\n";
   std::ofstream(folder.path() + "/metrics") << metrics << "queue_depth 5\n";
-  std::string temporary;
-  for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-    temporary += std::string(kind) + "_temp_path " + folder.path() + "/" + kind + "; ";
-  std::ofstream(folder.path() + "/nginx.conf")
-      << "daemon off; master_process off; pid " << folder.path() << "/pid; error_log " << folder.path()
-      << "/log; events {} http { access_log off; " << temporary << "gzip on; gzip_types *; default_type text/plain; "
-      << "server { listen 127.0.0.1:" << port << "; location /stub_status { stub_status; } location / { root "
-      << folder.path() << "; } } }";
-  const fakes::Child server({program, "-p", folder.path(), "-c", folder.path() + "/nginx.conf", "-e", "stderr"},
-                            folder.path() + "/log");
+  std::string url;
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    const std::string address = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
+    url = "http://" + address;
+    fakes::run_nginx(s, program, folder.path(),
+                     "gzip on; gzip_types *; default_type text/plain; server { listen " + address +
+                         "; location /stub_status { stub_status; } location / { root " + folder.path() + "; } } ");
+  });
   fakes::RealProbes probes;
-  const std::string url = "http://127.0.0.1:" + port;
-  const auto status = probes.run_until_up("nginx", url + "/stub_status", {});
+  const auto status = server.until_up([&] { return probes.run("nginx", url + "/stub_status", {}); });
   CHECK(status.text == "1 active connections");
   CHECK(fakes::measurement(status, "probe_nginx_handled_requests") >= 1);
   const auto scraped = probes.run("prometheus", url + "/metrics", {"metrics=[queue_depth]"});

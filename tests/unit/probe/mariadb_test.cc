@@ -41,38 +41,41 @@ struct MariaDb {
            "GRANT SELECT ON shop.* TO fettle@localhost;\nCREATE TABLE shop.orders (state VARCHAR(8));\n"
            "INSERT INTO shop.orders VALUES ('new'), ('new'), ('paid');\n"
         << init;
-    std::vector<std::string> words{program,
-                                   "--no-defaults",
-                                   "--datadir=" + data,
-                                   "--socket=" + socket,
-                                   "--port=" + port,
-                                   "--bind-address=127.0.0.1",
-                                   "--init-file=" + at + "/init.sql",
-                                   "--max-connect-errors=3",
-                                   "--innodb-buffer-pool-size=8M",
-                                   "--innodb-flush-log-at-trx-commit=0",
-                                   "--skip-log-bin"};
-    words.insert(words.end(), options.begin(), options.end());
-    server.emplace(std::move(words), at + "/log", "nobody");
+    server.emplace([this, program, data, options](fakes::RealServer& s) {
+      const std::string port = std::to_string(fakes::TcpPeer::dead_port());
+      over_tcp = "127.0.0.1:" + port;
+      std::vector<std::string> words{program,
+                                     "--no-defaults",
+                                     "--datadir=" + data,
+                                     "--socket=" + socket,
+                                     "--port=" + port,
+                                     "--bind-address=127.0.0.1",
+                                     "--init-file=" + at + "/init.sql",
+                                     "--max-connect-errors=3",
+                                     "--innodb-buffer-pool-size=8M",
+                                     "--innodb-flush-log-at-trx-commit=0",
+                                     "--skip-log-bin"};
+      words.insert(words.end(), options.begin(), options.end());
+      s.run(std::move(words), at + "/log", "nobody");
+    });
   }
   const fakes::Folder folder;
   const std::string at = folder.path();
   const std::string socket = at + "/m.sock";
-  const std::string port = std::to_string(fakes::TcpPeer::dead_port());
-  const std::string over_tcp = "127.0.0.1:" + port;
+  std::string over_tcp;
   bool found = false;
-  std::optional<fakes::Child> server;
+  std::optional<fakes::RealServer> server;
 };
 
 }  // namespace
 
 TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
-  const MariaDb db("");
+  MariaDb db("");
   if (!db.found) return;
   const auto& [socket, over_tcp] = std::tie(db.socket, db.over_tcp);
   fakes::RealProbes probes;
   const std::vector<std::string> login{"username=fettle", "password=open sesame", "database=shop"};
-  const auto first = probes.run_until_up("mysql", socket, login);
+  const auto first = db.server->until_up([&] { return probes.run("mysql", db.socket, login); });
   CHECK(first.text.starts_with(socket + " is "));
   CHECK(first.text.find("MariaDB") != std::string::npos);
   REQUIRE(first.up);
@@ -100,14 +103,17 @@ TEST_CASE("mysql goes on in TLS with the real MariaDB, whatever its certificate"
   const fakes::Folder folder;
   const fakes::CertificateKinds kinds(folder.path());
   fakes::give_all_to(folder.path(), "nobody");
-  const MariaDb db(
+  MariaDb db(
       "CREATE USER by_tls@localhost IDENTIFIED BY 'open sesame' REQUIRE SSL;\n"
       "CREATE USER by_certificate@localhost IDENTIFIED BY 'open sesame' REQUIRE X509;\n",
       {"--ssl-ca=" + folder.path() + "/ca.pem", "--ssl-cert=" + folder.path() + "/server.pem",
        "--ssl-key=" + folder.path() + "/server.key", "--require-secure-transport=ON"});
   if (!db.found) return;
   fakes::RealProbes probes;
-  REQUIRE(probes.run_until_up("mysql", db.socket, {"username=fettle", "password=open sesame"}).up);
+  const auto first = db.server->until_up([&] {
+    return probes.run("mysql", db.socket, {"username=fettle", "password=open sesame"});
+  });
+  REQUIRE(first.up);
   const auto run_as = [&](const std::string& user, std::vector<std::string> settings) {
     settings.insert(settings.end(), {"username=" + user, "password=open sesame", "tls=true"});
     return probes.run("mysql", db.over_tcp, settings);

@@ -83,24 +83,23 @@ TEST_CASE("tls describes what nginx staples, and requires it where it is told to
       {"another", 1, -1, "the stapled OCSP response is about another certificate"},
       {"forged", 1, 0, "the stapled OCSP response is not signed by the issuer: "},
   };
-  std::string servers, temporary;
   std::vector<std::string> addresses;
-  for (const Row& row : rows) {
-    const std::string address = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
-    addresses.push_back(address);
-    servers += "server { listen " + address + " ssl; ssl_certificate " + at + "/leaf.pem; ssl_certificate_key " + at +
-               "/leaf.key; ";
-    if (*row.staple != '\0') servers += "ssl_stapling on; ssl_stapling_file " + at + "/" + row.staple + "; ";
-    servers += "location / { return 204; } } ";
-  }
-  for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-    temporary += std::string(kind) + "_temp_path " + at + "/" + kind + "; ";
-  std::ofstream(at + "/nginx.conf") << "daemon off; master_process off; pid " << at << "/pid; error_log " << at
-                                    << "/log; events {} http { access_log off; " << temporary << servers << "}";
-  const fakes::Child server({nginx, "-p", at, "-c", at + "/nginx.conf", "-e", "stderr"}, at + "/log");
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    std::string servers;
+    addresses.clear();
+    for (const Row& row : rows) {
+      const std::string address = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
+      addresses.push_back(address);
+      servers += "server { listen " + address + " ssl; ssl_certificate " + at + "/leaf.pem; ssl_certificate_key " + at +
+                 "/leaf.key; ";
+      if (*row.staple != '\0') servers += "ssl_stapling on; ssl_stapling_file " + at + "/" + row.staple + "; ";
+      servers += "location / { return 204; } } ";
+    }
+    fakes::run_nginx(s, nginx, at, servers);
+  });
   fakes::RealProbes probes;
   const std::string trust = "tls_config.ca_file=" + at + "/ca.pem";
-  REQUIRE(probes.run_until_up("tls", addresses[0], {trust}).up);
+  REQUIRE(server.until_up([&] { return probes.run("tls", addresses[0], {trust}); }).up);
 
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];

@@ -248,9 +248,12 @@ struct PostgresServer {
                   " >/dev/null 2>&1"))
       return;
     if (!rules.empty()) std::ofstream(data + "/pg_hba.conf") << rules;
-    started =
-        as_owner(bin + "pg_ctl -D " + data + " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 " +
-                 "-c fsync=off -p " + std::to_string(port) + " -k " + folder + options + "' start >/dev/null 2>&1");
+    started = fakes::start_on_free_ports([&] {
+      port = fakes::TcpPeer::dead_port();
+      return as_owner(bin + "pg_ctl -D " + data + " -w -l " + folder + "/log -o '-c listen_addresses=127.0.0.1 " +
+                      "-c fsync=off -p " + std::to_string(port) + " -k " + folder + options +
+                      "' start >/dev/null 2>&1");
+    });
   }
   ~PostgresServer() {
     if (started) started = std::system(stop.c_str()) != 0;
@@ -265,7 +268,7 @@ struct PostgresServer {
   }
   std::string bin = find();
   std::string folder = (std::filesystem::temp_directory_path() / "fettle-postgres-XXXXXX").string();
-  std::uint16_t port = fakes::TcpPeer::dead_port();
+  std::uint16_t port = 0;
   std::string control, stop;
   bool started = false;
 };

@@ -302,8 +302,6 @@ TEST_CASE("rabbitmq understands the real server") {
   const fakes::Folder folder;
   const std::string at = folder.path();
   const char* const user = "nobody";
-  const std::string port = std::to_string(fakes::TcpPeer::dead_port());
-  const std::string names = std::to_string(fakes::TcpPeer::dead_port());
   // The queues are there as soon as the port is.
   std::ofstream(at + "/definitions.json") << R"({
     "users": [{"name": "probe", "password": "open sesame", "tags": ""}, {"name": "other", "password": "x", "tags": ""}],
@@ -311,29 +309,31 @@ TEST_CASE("rabbitmq understands the real server") {
     "permissions": [{"user": "probe", "vhost": "shop", "configure": "", "write": "", "read": ""}],
     "queues": [{"name": "orders", "vhost": "shop", "durable": true, "auto_delete": false, "arguments": {}}],
     "exchanges": [], "bindings": [], "policies": [], "parameters": []})";
-  std::ofstream(at + "/rabbitmq.conf") << "listeners.tcp.1 = 127.0.0.1:" << port << "\nload_definitions = " << at
-                                       << "/definitions.json\nlog.console = true\nlog.file = false\n";
   std::ofstream(at + "/enabled_plugins") << "[].";
   std::ofstream(at + "/password") << "open sesame\n";
   fakes::give_to(at, user);
-  // Erlang's register of names, which would outlive the server if that had to start it.
-  const fakes::Child names_server({epmd, "-address", "127.0.0.1", "-port", names}, at + "/epmd.log", user);
-  const fakes::Child server(
-      {"/usr/bin/env", "HOME=" + at, "ERL_EPMD_ADDRESS=127.0.0.1", "ERL_EPMD_PORT=" + names,
-       "RABBITMQ_DIST_PORT=" + std::to_string(fakes::TcpPeer::dead_port()), "RABBITMQ_NODENAME=fettle@localhost",
-       "RABBITMQ_MNESIA_BASE=" + at + "/mnesia", "RABBITMQ_LOG_BASE=" + at + "/log",
-       "RABBITMQ_CONFIG_FILE=" + at + "/rabbitmq", "RABBITMQ_ENABLED_PLUGINS_FILE=" + at + "/enabled_plugins",
-       "RABBITMQ_CONF_ENV_FILE=/dev/null", "RABBITMQ_PID_FILE=" + at + "/pid",
-       // Else the script stays in between, and what the test kills is not the server.
-       "RABBITMQ_ALLOW_INPUT=1", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput +S 2", script},
-      at + "/output", user);
+  std::string target;
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    const std::string names = std::to_string(fakes::TcpPeer::dead_port());
+    target = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
+    std::ofstream(at + "/rabbitmq.conf") << "listeners.tcp.1 = " << target << "\nload_definitions = " << at
+                                         << "/definitions.json\nlog.console = true\nlog.file = false\n";
+    // Erlang's register of names, which would outlive the server if that had to start it.
+    s.run({epmd, "-address", "127.0.0.1", "-port", names}, at + "/epmd.log", user);
+    s.run({"/usr/bin/env", "HOME=" + at, "ERL_EPMD_ADDRESS=127.0.0.1", "ERL_EPMD_PORT=" + names,
+           "RABBITMQ_DIST_PORT=" + std::to_string(fakes::TcpPeer::dead_port()), "RABBITMQ_NODENAME=fettle@localhost",
+           "RABBITMQ_MNESIA_BASE=" + at + "/mnesia", "RABBITMQ_LOG_BASE=" + at + "/log",
+           "RABBITMQ_CONFIG_FILE=" + at + "/rabbitmq", "RABBITMQ_ENABLED_PLUGINS_FILE=" + at + "/enabled_plugins",
+           "RABBITMQ_CONF_ENV_FILE=/dev/null", "RABBITMQ_PID_FILE=" + at + "/pid",
+           // Else the script stays in between, and what the test kills is not the server.
+           "RABBITMQ_ALLOW_INPUT=1", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput +S 2", script},
+          at + "/output", user);
+  });
   fakes::RealProbes probes;
-  const std::string target = "127.0.0.1:" + port;
   const std::string login = "password_file=" + at + "/password";
   const std::vector<std::string> whole{"username=probe", login, "vhost=shop", "queues=[orders]"};
   // Eight seconds of CPU until it listens, which a busy machine may stretch.
-  auto up = probes.run_until_up("rabbitmq", target, whole);
-  for (int again = 0; again < 2 && !up.up; ++again) up = probes.run_until_up("rabbitmq", target, whole);
+  const auto up = server.until_up([&] { return probes.run("rabbitmq", target, whole); }, std::chrono::seconds{180});
   CAPTURE(up.text);
   std::ifstream output(at + "/output");
   if (!up.up) MESSAGE(std::string((std::istreambuf_iterator<char>(output)), std::istreambuf_iterator<char>()));

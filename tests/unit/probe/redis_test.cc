@@ -1,19 +1,14 @@
 // redis: what is asked, how answers are judged, and the real server where it is installed.
 #include <doctest/doctest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
 
 #include "fakes/probe_trial.h"
-#include "fakes/run_until.h"
+#include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
 #include "net/resolver.h"
@@ -193,87 +188,36 @@ TEST_CASE("redis that closes early or never stops fails") {
   CHECK(poor.peer.written.empty());
 }
 
-namespace {
-
-// A server of this test's own, on a unix socket and a free port, without a file on disk that survives it.
-class RedisServer {
- public:
-  RedisServer(const std::string& folder, std::vector<std::string> more) : socket_(folder + "/redis.sock") {
-    port_ = fakes::TcpPeer::dead_port();
-    std::vector<std::string> words{"redis-server",  "--port",      std::to_string(port_),
-                                   "--bind",        "127.0.0.1",   "--unixsocket",
-                                   socket_,         "--save",      "",
-                                   "--dir",         folder,        "--logfile",
-                                   folder + "/log", "--daemonize", "no"};
-    words.insert(words.end(), more.begin(), more.end());
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::execvp(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-  }
-  ~RedisServer() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  RedisServer(const RedisServer&) = delete;
-  RedisServer& operator=(const RedisServer&) = delete;
-  const std::string& socket() const { return socket_; }
-  std::uint16_t port() const { return port_; }
-
- private:
-  std::string socket_;
-  std::uint16_t port_ = 0;
-  pid_t pid_ = 0;
-};
-
-}  // namespace
-
 TEST_CASE("redis understands the real server") {
-  if (std::system("command -v redis-server >/dev/null") != 0) {
+  const std::string program = fakes::find_program("redis-server");
+  if (program.empty()) {
     MESSAGE("skipped: redis-server is not installed (apt-get install redis-server)");
     return;
   }
-  std::string folder = (std::filesystem::temp_directory_path() / "fettle-redis-XXXXXX").string();
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  std::ofstream(folder + "/password") << "open sesame\n";
-  {
-    const RedisServer server(folder, {"--requirepass", "open sesame"});
-    fakes::ProbeWorld fakes;
-    loop::EventLoop loop;
-    net::AresResolver resolver(loop);
-    net::StreamDialer dialer(loop, resolver);
-    probe::Context context{loop,       fakes.http,    dialer,           resolver,           fakes.spawner,
-                           fakes.pids, fakes.systemd, fakes.heartbeats, fakes.blocking_pool};
-    const auto run = [&](const std::string& target, const std::vector<std::string>& settings) {
-      auto spec = probe::spec_from_arguments("redis", target, settings);
-      REQUIRE(spec);
-      spec->timeout = 5s;
-      std::optional<model::Outcome> found;
-      const auto attempt = probe::run_once(context, *spec, [&](model::Outcome outcome) { found = std::move(outcome); });
-      REQUIRE(fakes::run_until(loop, [&] { return found.has_value(); }));
-      return *found;
-    };
-    const std::string login = "password_file=" + folder + "/password";
-    // The file is there before anybody listens on it, and the unix socket comes after the port.
-    const auto patience = loop.now() + 10s;
-    while (loop.now() < patience && run(server.socket(), {login}).reason == Reason::refused) {
-    }
-    const std::string over_tcp = "127.0.0.1:" + std::to_string(server.port());
-    for (const std::string& target : {server.socket(), over_tcp}) {
-      CAPTURE(target);
-      const auto up = run(target, {login, "role=master", "lists=[orders]", "streams=[events]"});
-      CHECK(up.text == target + " is a master");
-      CHECK(up.up);
-    }
-    CHECK(run(over_tcp, {}).reason == Reason::auth_failed);
-    CHECK(run(over_tcp, {"password=wrong"}).reason == Reason::auth_failed);
-    const auto wrong_role = run(over_tcp, {login, "role=replica"});
-    CHECK(wrong_role.reason == Reason::status_mismatch);
-    CHECK(wrong_role.text == over_tcp + " is a master, not a replica");
+  const fakes::Folder folder;
+  const std::string at = folder.path(), socket = at + "/redis.sock";
+  std::ofstream(at + "/password") << "open sesame\n";
+  std::string over_tcp;
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    const std::string port = std::to_string(fakes::TcpPeer::dead_port());
+    over_tcp = "127.0.0.1:" + port;
+    s.run({program, "--port", port, "--bind", "127.0.0.1", "--unixsocket", socket, "--save", "", "--dir", at,
+           "--daemonize", "no", "--requirepass", "open sesame"},
+          at + "/log");
+  });
+  fakes::RealProbes probes;
+  const std::string login = "password_file=" + at + "/password";
+  // The unix socket comes after the port.
+  REQUIRE(server.until_up([&] { return probes.run("redis", socket, {login}); }).up);
+  for (const std::string& target : {socket, over_tcp}) {
+    CAPTURE(target);
+    const auto up = probes.run("redis", target, {login, "role=master", "lists=[orders]", "streams=[events]"});
+    CHECK(up.text == target + " is a master");
+    CHECK(up.up);
   }
-  std::filesystem::remove_all(folder);
+  CHECK(probes.run("redis", over_tcp, {}).reason == Reason::auth_failed);
+  CHECK(probes.run("redis", over_tcp, {"password=wrong"}).reason == Reason::auth_failed);
+  const auto wrong_role = probes.run("redis", over_tcp, {login, "role=replica"});
+  CHECK(wrong_role.reason == Reason::status_mismatch);
+  CHECK(wrong_role.text == over_tcp + " is a master, not a replica");
 }

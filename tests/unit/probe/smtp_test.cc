@@ -296,13 +296,12 @@ TEST_CASE("smtp understands the real Exim") {
   const fakes::Folder folder;
   const std::string at = folder.path();
   const fakes::CertificateKinds kinds(at, 20 * 86'400);
-  const std::string port = std::to_string(fakes::TcpPeer::dead_port());
-  const std::string smtps = std::to_string(fakes::TcpPeer::dead_port());
   const char* const user = "nobody";
   // Whoever starts it is its user: only that one may run it as a daemon, and it has no rights to become another.
   const passwd* const owner = ::geteuid() == 0 ? ::getpwnam(user) : ::getpwuid(::geteuid());
   REQUIRE(owner != nullptr);
-  std::ofstream(at + "/exim.conf") << R"(primary_hostname = mail.test
+  const auto write_settings = [&](const std::string& smtps) {
+    std::ofstream(at + "/exim.conf") << R"(primary_hostname = mail.test
 exim_user = )" << owner->pw_uid << R"(
 exim_group = )" << owner->pw_gid << R"(
 never_users =
@@ -336,13 +335,21 @@ plain:
   server_condition = ${if and{{eq{$auth2}{probe}}{eq{$auth3}{open sesame}}}}
   server_advertise_condition = ${if def:tls_in_cipher}
 )";
+  };
   std::ofstream(at + "/password") << "open sesame\n";
   fakes::give_all_to(at, user);
-  const fakes::Child server(
-      {exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + port + " : 127.0.0.1." + smtps}, at + "/output",
-      user);
+  std::string plain, encrypted;
+  fakes::RealServer server([&](fakes::RealServer& s) {
+    const std::string port = std::to_string(fakes::TcpPeer::dead_port());
+    const std::string smtps = std::to_string(fakes::TcpPeer::dead_port());
+    plain = "127.0.0.1:" + port;
+    encrypted = "127.0.0.1:" + smtps;
+    write_settings(smtps);
+    fakes::give_to(at + "/exim.conf", user);
+    s.run({exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + port + " : 127.0.0.1." + smtps}, at + "/output",
+          user);
+  });
   fakes::RealProbes probes;
-  const std::string plain = "127.0.0.1:" + port;
   const std::string trust = kinds.trusted();
   const std::vector<std::string> login{"username=probe", "password_file=" + at + "/password", trust};
   const auto with = [](std::vector<std::string> settings, const std::vector<std::string>& more) {
@@ -350,7 +357,7 @@ plain:
     return settings;
   };
 
-  const auto up = probes.run_until_up("smtp", plain, {});
+  const auto up = server.until_up([&] { return probes.run("smtp", plain, {}); });
   CAPTURE(up.text);
   REQUIRE(up.up);
   CHECK(up.text == plain + " is ready");
@@ -360,7 +367,7 @@ plain:
 
   for (const bool implicit : {false, true}) {
     CAPTURE(implicit);
-    const std::string target = implicit ? "127.0.0.1:" + smtps : plain;
+    const std::string target = implicit ? encrypted : plain;
     const auto over = [&](const std::vector<std::string>& more) {
       return with({implicit ? "tls=true" : "starttls=true"}, more);
     };
