@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include <array>
 #include <memory>
 
 #include "base/check.h"
@@ -30,6 +31,17 @@ struct Free {
 }  // namespace
 
 std::string sha256(std::string_view bytes) { return digest(EVP_sha256(), bytes); }
+
+base::Result<std::string> md5_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_md5(), nullptr) != 1)
+    return base::fail(base::Kind::unavailable, "OpenSSL does not allow MD5 on this system");
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (unsigned i = 0; i < size; ++i) out += {digits[sum.at(i) >> 4U], digits[sum.at(i) & 0xfU]};
+  return out;
+}
 
 base::Result<std::string> rsa_oaep(const std::string& public_key, std::string_view bytes) {
   const std::unique_ptr<BIO, Free> in(BIO_new_mem_buf(public_key.data(), static_cast<int>(public_key.size())));

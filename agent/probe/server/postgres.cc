@@ -7,6 +7,7 @@
 
 #include "base/credential.h"
 #include "base/random.h"
+#include "crypto/digest.h"
 #include "crypto/scram.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
@@ -187,13 +188,18 @@ class PostgresProbe final : public StreamProbe {
       const std::string first = scram_->first();
       return say(message("p", std::string("SCRAM-SHA-256\0", 14) + u32(first.size()) + first));
     }
+    if (method == 5) {
+      const auto inner = crypto::md5_hex(*password + settings_.username);
+      const auto outer = inner ? crypto::md5_hex(*inner + body) : inner;
+      if (!outer)
+        return fail(Reason::agent_overloaded, "wants MD5, which is not to be had here: " + outer.error().text);
+      return say(message("p", "md5" + *outer + '\0'));
+    }
     const bool safe = prepared_.tls || !settings_.unix_socket.empty();
     if (method == 3 && safe) return say(message("p", *password + '\0'));
     fail(Reason::auth_failed, method == 3 ? "wants the password in the clear; set tls, or scram-sha-256 at the server"
-                              : method == 5
-                                  ? "wants MD5, which this probe does not speak; set scram-sha-256 at the server"
-                                  : "wants a login that this probe does not speak (method " + std::to_string(method) +
-                                        "); set scram-sha-256 at the server");
+                                          : "wants a login that this probe does not speak (method " +
+                                                std::to_string(method) + "); set scram-sha-256 at the server");
   }
 
   // Names, each with 18 bytes about its type.

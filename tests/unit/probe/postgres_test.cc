@@ -91,11 +91,6 @@ TEST_CASE("postgres judges what it hears, and takes no login that it does not kn
   };
   const std::string in = login(0) + kReady;
   for (const Row& each : {
-           Row{"MD5",
-               {"password=x"},
-               login(5, "salt"),
-               Reason::auth_failed,
-               "wants MD5, which this probe does not speak; set scram-sha-256 at the server"},
            Row{"GSSAPI",
                {"password=x"},
                login(7),
@@ -211,6 +206,16 @@ TEST_CASE("postgres judges what it hears, and takes no login that it does not kn
   }
 }
 
+TEST_CASE("postgres answers MD5 with the hash of the hash") {
+  fakes::ConnectedTrial trial("postgres", "db:5432", {"username=fettle", "password=open sesame"});
+  trial.connect();
+  trial.peer.say(login(5, "\1\2\3\4"));
+  REQUIRE(trial.peer.written.size() == 2);
+  CHECK(trial.peer.written[1] == message('p', "md578609e765913d54ba92ee7984a017e9b\0"s));
+  trial.peer.say(login(0) + kReady + row("f", "0") + kReady);
+  CHECK(trial.found.text == "db:5432 is a primary");
+}
+
 TEST_CASE("postgres asks for TLS first and does not go on without") {
   const std::vector<std::string> settings{"username=fettle", "tls=true"};
   fakes::ConnectedTrial trial("postgres", "db:5432", settings);
@@ -309,6 +314,32 @@ TEST_CASE("postgres understands the real server") {
   CHECK(nowhere.reason == Reason::status_mismatch);
   CHECK(nowhere.text.find("3D000") != std::string::npos);
   CHECK(run(over_tcp, {login, "database=postgres", "tls=true"}).reason == Reason::tls_handshake);
+}
+
+// As servers up to 13 store passwords, and pgbouncer asks for them.
+TEST_CASE("postgres logs in to the real server with MD5") {
+  if (PostgresServer::find().empty()) {
+    MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
+    return;
+  }
+  const PostgresServer server(" -c password_encryption=md5", "local all all trust\nhost all all 127.0.0.1/32 md5\n");
+  if (!server.started) {
+    MESSAGE("skipped: no PostgreSQL server could be started here");
+    return;
+  }
+  fakes::RealProbes probes;
+  const std::string port = std::to_string(server.port);
+  REQUIRE(std::system((server.bin + "psql -q -h " + server.folder + " -p " + port +
+                       " -U fettle postgres -c \"ALTER ROLE fettle PASSWORD 'open sesame'\"")
+                          .c_str()) == 0);
+  const auto run = [&](const std::string& password) {
+    return probes.run("postgres", "127.0.0.1:" + port,
+                      {"username=fettle", "database=postgres", "password=" + password});
+  };
+  const auto up = run("open sesame");
+  CAPTURE(up.text);
+  CHECK(up.up);
+  CHECK(run("wrong").reason == Reason::auth_failed);
 }
 
 TEST_CASE("postgres goes on in TLS with the real server, whatever its certificate") {
