@@ -26,8 +26,13 @@ std::string label_text(std::string_view bytes) {
 
 void StreamProbe::start(base::Instant deadline, Done done) {
   done_ = std::move(done);
-  net::Dial dial = dial_;
-  dial.deadline = deadline;
+  deadline_ = deadline;
+  connect();
+}
+
+void StreamProbe::connect() {
+  net::Dial dial = *dial_;
+  dial.deadline = deadline_;
   connecting_ = context_.dialer.connect(std::move(dial), [this](net::Connected c) { on_connection(std::move(c)); });
 }
 
@@ -68,7 +73,7 @@ void StreamProbe::say_last(std::string bytes, Outcome outcome) {
 
 void StreamProbe::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
   upgrading_ = true;
-  connection_.stream->start_tls(std::move(tls), dial_.host, unread_, [this](const net::StreamFailure* failure) {
+  connection_.stream->start_tls(std::move(tls), dial_->host, unread_, [this](const net::StreamFailure* failure) {
     if (finished()) return;
     if (failure) return finish(Outcome::failure(failure->reason, failure->text));
     upgrading_ = false;
@@ -76,11 +81,20 @@ void StreamProbe::go_on_in_tls(std::shared_ptr<net::TlsContext> tls) {
   });
 }
 
+void StreamProbe::go_on_over(const net::Dial& dial, double share) {
+  const base::Instant now = context_.scheduler.now();
+  dial_ = &dial;
+  deadline_ = now + std::chrono::duration_cast<base::Duration>((deadline_ - now) * share);
+  unread_.clear();
+  connection_ = {};
+  connect();
+}
+
 void StreamProbe::finish(Outcome outcome) {
   outcome.phases = std::move(connection_.phases);
   if (connection_.stream) outcome.phases.push_back({"processing", context_.scheduler.now() - connected_at_});
   measure(outcome);
-  if (dial_.unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
+  if (dial_->unix_path.empty()) measure_address(connection_.address, outcome.phases, outcome.measurements);
   const net::PeerChain* chain = connection_.stream ? connection_.stream->peer_chain() : nullptr;
   if (!chain && connection_.tls_seen) chain = &connection_.chain;
   if (chain) {

@@ -17,7 +17,7 @@ namespace probe {
 class StreamProbe : public Probe {
  public:
   // `dial` lives as long as the StreamProbe; its deadline is filled in by the run.
-  StreamProbe(const Context& context, const net::Dial& dial) : context_(context), dial_(dial) {}
+  StreamProbe(const Context& context, const net::Dial& dial) : context_(context), dial_(&dial) {}
   void start(base::Instant deadline, Done done) final;
 
  protected:
@@ -37,6 +37,9 @@ class StreamProbe : public Probe {
   // The connection goes on in TLS, once what was said is on its way; then connected() is called again, or the run
   // fails. Bytes that received() has not taken by now came unprotected and cannot be trusted: the run fails.
   void go_on_in_tls(std::shared_ptr<net::TlsContext> tls);
+  // Goes on over a connection of its own, which lives as `dial` does: connected() is called again, or the run fails.
+  // The first is closed. `share` of the time that is left is for it.
+  void go_on_over(const net::Dial& dial, double share);
   // Ends the run. Nothing of the object may be touched after it.
   void finish(model::Outcome outcome);
   bool finished() const { return leaving_ || !done_; }
@@ -45,11 +48,13 @@ class StreamProbe : public Probe {
   std::string peer() const { return connection_.stream ? connection_.stream->peer() : ""; }
 
  private:
+  void connect();
   void on_connection(net::Connected connection);
   void on_bytes(std::string_view bytes, const net::StreamFailure* failure);
 
   const Context& context_;
-  const net::Dial& dial_;
+  const net::Dial* dial_;
+  base::Instant deadline_{};
   Done done_;
   bool upgrading_ = false;
   bool leaving_ = false;

@@ -74,8 +74,9 @@ const config::Schema<DnsSettings>& schema() {
                     "Address of this host to ask from. Empty: the kernel chooses.")
           .required("query_name", &DnsSettings::query_name, "Name to ask for.")
           .reach(config::Reach::listed)
-          .optional("query_type", &DnsSettings::query_type,
-                    "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY.")
+          .optional(
+              "query_type", &DnsSettings::query_type,
+              "What to ask for: A, AAAA, CNAME, TXT, MX, SRV, CAA, HTTPS and so on, ANY, or TYPE65 by its number.")
           .reach(config::Reach::listed)
           .optional("query_class", &DnsSettings::query_class, "IN, CH, HS, NONE or ANY; version.bind is of CH.")
           .reach(config::Reach::listed)
@@ -98,7 +99,8 @@ const config::Schema<DnsSettings>& schema() {
               complain("dns_over_tls", "needs transport_protocol: tcp");
             if (!dns_class_number(dns.query_class)) complain("query_class", "must be IN, CH, HS, NONE or ANY");
             if (!dns_type_number(dns.query_type))
-              complain("query_type", "must be A, AAAA, CNAME, TXT, MX, SRV, SOA, NS, PTR or ANY");
+              complain("query_type",
+                       "must be a type of records such as A, AAAA, TXT, MX or CAA, or TYPE and its number");
             if (const auto query = dns_query(0, {dns.query_name}); !query) complain("query_name", query.error().text);
             for (const std::string& rcode : dns.valid_rcodes)
               if (!dns_rcode(rcode)) complain("valid_rcodes", "has '" + rcode + "', which is no code such as NXDOMAIN");
@@ -142,6 +144,7 @@ struct Prepared {
   DnsSettings settings;
   DnsQuestion question;
   net::Dial dial;
+  net::Dial tcp;  // for an answer that does not fit into a datagram
   std::string target;
 };
 
@@ -157,14 +160,13 @@ class DnsProbe final : public StreamProbe {
     id_ = static_cast<std::uint16_t>(random.below(0x10000));
     auto query = dns_query(id_, prepared_.question);
     if (!query) return finish(Outcome::failure(Reason::dns_error, query.error().text));
-    if (!prepared_.dial.udp)
-      query->insert(0, {static_cast<char>(query->size() >> 8), static_cast<char>(query->size() & 0xff)});
+    if (!over_udp_) query->insert(0, {static_cast<char>(query->size() >> 8), static_cast<char>(query->size() & 0xff)});
     say(std::move(*query));
   }
 
   void received(std::string& bytes) override {
     std::string message;
-    if (prepared_.dial.udp) {
+    if (over_udp_) {
       message = std::exchange(bytes, std::string());
     } else {
       if (bytes.size() < 2) return;
@@ -175,10 +177,17 @@ class DnsProbe final : public StreamProbe {
     auto read = read_dns_message(message);
     const bool ours = read && read->is_response && read->id == id_ && is_our_question(*read);
     // A late answer to an earlier question, or somebody who guesses: the right one may still come.
-    if (!ours && prepared_.dial.udp && (read || message.size() < 2 || !is_our_id(message))) return;
+    if (!ours && over_udp_ && (read || message.size() < 2 || !is_our_id(message))) return;
     if (!read) return finish(Outcome::failure(Reason::protocol_error, "what the server sent " + read.error().text));
     if (!ours) return finish(Outcome::failure(Reason::protocol_error, "the server answered another question"));
     message_ = std::move(*read);
+    if (message_->truncated && over_udp_) {
+      // As a resolver does; where that is not to be had, what came is the answer.
+      over_udp_ = false;
+      awaits_rest_ = true;
+      return go_on_over(prepared_.tcp, 0.5);
+    }
+    awaits_rest_ = false;
     finish(judge());
   }
 
@@ -202,9 +211,6 @@ class DnsProbe final : public StreamProbe {
     const DnsSettings& dns = prepared_.settings;
     const std::string rcode = dns_rcode_name(message_->rcode);
     const std::string question = dns.query_type + " of " + dns.query_name;
-    if (message_->truncated && prepared_.dial.udp)
-      return Outcome::failure(Reason::too_large,
-                              question + ": the answer does not fit into a datagram; set transport_protocol: tcp");
     if (std::find(dns.valid_rcodes.begin(), dns.valid_rcodes.end(), rcode) == dns.valid_rcodes.end())
       return Outcome::failure(Reason::status_mismatch, question + ": the server answered " + rcode);
     const auto count = static_cast<int>(message_->answer.size());
@@ -222,6 +228,12 @@ class DnsProbe final : public StreamProbe {
   }
 
   void measure(Outcome& outcome) override {
+    if (std::exchange(awaits_rest_, false)) {
+      Outcome cut = judge();
+      cut.text += "; all that fits into a datagram, and TCP: " + outcome.text;
+      cut.phases = std::move(outcome.phases);
+      outcome = std::move(cut);
+    }
     const auto tell = [&](const char* name, double value) { outcome.measurements.push_back({name, value, {}}); };
     for (const char* phase : {"resolve", "connect", "request"}) {
       base::Duration took{};
@@ -241,6 +253,8 @@ class DnsProbe final : public StreamProbe {
 
   const Prepared& prepared_;
   std::uint16_t id_ = 0;
+  bool over_udp_ = prepared_.dial.udp;
+  bool awaits_rest_ = false;  // message_ is what fitted into a datagram
   std::optional<DnsMessage> message_;
 };
 
@@ -258,6 +272,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.source = dns.source_ip_address.literal;
   if (dns.dns_over_tls) prepared.dial.tls = net::tls_context(dns.tls_config, node, path, errors);
   prepared.dial.udp = dns.transport_protocol == "udp";
+  prepared.tcp = prepared.dial;
+  prepared.tcp.udp = false;
   prepared.target = dns.query_type + " of " + dns.query_name + " at " + written(dns.server, dns.port);
   return std::make_unique<PreparedSettings<DnsProbe, Prepared>>(std::move(prepared));
 }

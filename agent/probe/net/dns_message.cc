@@ -4,17 +4,37 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
+
+#include "base/ascii.h"
+#include "crypto/hmac.h"
 
 namespace probe {
 namespace {
 
-constexpr std::uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kSrv = 33,
-                        kOpt = 41, kAny = 255;
-constexpr std::array kTypes{std::pair{kA, "A"},     std::pair{kNs, "NS"},     std::pair{kCname, "CNAME"},
-                            std::pair{kSoa, "SOA"}, std::pair{kPtr, "PTR"},   std::pair{kMx, "MX"},
-                            std::pair{kTxt, "TXT"}, std::pair{kAaaa, "AAAA"}, std::pair{kSrv, "SRV"},
-                            std::pair{kAny, "ANY"}};
+constexpr std::uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kHinfo = 13, kMx = 15, kTxt = 16, kAfsdb = 18,
+                        kAaaa = 28, kSrv = 33, kNaptr = 35, kKx = 36, kDname = 39, kOpt = 41, kDs = 43, kSshfp = 44,
+                        kDnskey = 48, kTlsa = 52, kSmimea = 53, kCds = 59, kCdnskey = 60, kOpenpgpkey = 61, kSvcb = 64,
+                        kHttps = 65, kSpf = 99, kCaa = 257;
+struct TypeName {
+  std::uint16_t number;
+  std::string_view name;
+};
+// IANA's list, as far as somebody asks for them; OPT is EDNS' own.
+constexpr TypeName kTypes[] = {{1, "A"},       {2, "NS"},      {5, "CNAME"},     {6, "SOA"},         {12, "PTR"},
+                               {13, "HINFO"},  {15, "MX"},     {16, "TXT"},      {17, "RP"},         {18, "AFSDB"},
+                               {24, "SIG"},    {25, "KEY"},    {28, "AAAA"},     {29, "LOC"},        {33, "SRV"},
+                               {35, "NAPTR"},  {36, "KX"},     {37, "CERT"},     {39, "DNAME"},      {42, "APL"},
+                               {43, "DS"},     {44, "SSHFP"},  {45, "IPSECKEY"}, {46, "RRSIG"},      {47, "NSEC"},
+                               {48, "DNSKEY"}, {49, "DHCID"},  {50, "NSEC3"},    {51, "NSEC3PARAM"}, {52, "TLSA"},
+                               {53, "SMIMEA"}, {55, "HIP"},    {59, "CDS"},      {60, "CDNSKEY"},    {61, "OPENPGPKEY"},
+                               {62, "CSYNC"},  {63, "ZONEMD"}, {64, "SVCB"},     {65, "HTTPS"},      {99, "SPF"},
+                               {108, "EUI48"}, {109, "EUI64"}, {249, "TKEY"},    {250, "TSIG"},      {251, "IXFR"},
+                               {252, "AXFR"},  {255, "ANY"},   {256, "URI"},     {257, "CAA"},       {32769, "DLV"}};
+// Keys of SVCB and HTTPS (RFC 9460, 14.3.2).
+constexpr std::array kServiceKeys{"mandatory", "alpn", "no-default-alpn", "port",
+                                  "ipv4hint",  "ech",  "ipv6hint",        "dohpath"};
 constexpr std::array kRcodes{"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
                              "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
 constexpr std::size_t kLongestName = 255;
@@ -63,6 +83,12 @@ class Cursor {
     if (after) at_ = *after;
     return out.empty() ? "." : out;
   }
+  // A text of given length, in quotes.
+  static std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) out += escaped(c, "\\\"");
+    return out + '"';
+  }
   // "\"one\" \"two\"" until `end`.
   std::string texts(std::size_t end) {
     std::string out;
@@ -98,6 +124,90 @@ std::string address(int family, std::string_view bytes) {
   return text.data();
 }
 
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : bytes) {
+    const auto code = static_cast<unsigned char>(c);
+    out += {digits[code >> 4U], digits[code & 0xfU]};
+  }
+  return out;
+}
+
+// "alpn=\"h2,h3\" port=\"8443\"" until `end`, as the blackbox exporter's library writes them.
+std::string service_parameters(Cursor& cursor, std::size_t end) {
+  std::string out;
+  while (!cursor.bad() && cursor.at() < end) {
+    const std::uint16_t key = cursor.u16();
+    const std::size_t size = cursor.u16();
+    const std::size_t stop = cursor.at() + size;
+    std::string value;
+    const auto add = [&](const std::string& item) { value += (value.empty() ? "" : ",") + item; };
+    while (!cursor.bad() && cursor.at() < stop) {
+      if (key == 0) {
+        const std::uint16_t must = cursor.u16();
+        add(must < kServiceKeys.size() ? kServiceKeys[must] : "key" + std::to_string(must));
+      } else if (key == 1) {
+        add(std::string(cursor.take(cursor.byte())));
+      } else if (key == 3) {
+        add(std::to_string(cursor.u16()));
+      } else if (key == 4 || key == 6) {
+        add(address(key == 4 ? AF_INET : AF_INET6, cursor.take(key == 4 ? 4 : 16)));
+      } else if (key == 5) {
+        add(crypto::base64_encode(cursor.take(size)));
+      } else {
+        add(std::string(cursor.take(size)));
+      }
+    }
+    if (cursor.at() != stop) cursor.spoil();
+    out += " " + (key < kServiceKeys.size() ? kServiceKeys[key] : "key" + std::to_string(key)) + "=\"" + value + "\"";
+  }
+  return out;
+}
+
+// Of the types that came later. "" if it is none of them; what cannot be read makes the cursor bad.
+std::string newer_value(Cursor& cursor, std::uint16_t type, std::size_t end) {
+  std::string value;
+  const auto rest = [&] { return cursor.take(end - std::min(end, cursor.at())); };
+  const auto numbers = [&](int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += std::to_string(cursor.u16()) + " ";
+    return out;
+  };
+  const auto bytes = [&](int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += std::to_string(cursor.byte()) + " ";
+    return out;
+  };
+  switch (type) {
+    case kCaa:
+      value = std::to_string(cursor.byte()) + " ";
+      value += cursor.take(cursor.byte());
+      value += " " + Cursor::quoted(rest());
+      break;
+    case kNaptr:
+      value = numbers(2);
+      for (int i = 0; i < 3; ++i) value += Cursor::quoted(cursor.take(cursor.byte())) + " ";
+      value += cursor.name();
+      break;
+    case kDs:
+    case kCds: value = numbers(1), value += bytes(2), value += hex(rest()); break;
+    case kDnskey:
+    case kCdnskey: value = numbers(1), value += bytes(2), value += crypto::base64_encode(rest()); break;
+    case kTlsa:
+    case kSmimea: value = bytes(3), value += base::lower_case(hex(rest())); break;
+    case kSshfp: value = bytes(2), value += hex(rest()); break;
+    case kOpenpgpkey: value = crypto::base64_encode(rest()); break;
+    case kSvcb:
+    case kHttps:
+      value = numbers(1), value += cursor.name();
+      value += service_parameters(cursor, end);
+      break;
+    default: break;
+  }
+  return value;
+}
+
 DnsRecord read_record(Cursor& cursor) {
   DnsRecord record;
   record.name = cursor.name();
@@ -111,14 +221,20 @@ DnsRecord read_record(Cursor& cursor) {
     for (int i = 0; i < count; ++i) out += std::to_string(cursor.u16()) + " ";
     return out;
   };
+  if (record.type == kOpt) return cursor.take(size), record;
   switch (record.type) {
     case kA: record.value = address(AF_INET, cursor.take(size)); break;
     case kAaaa: record.value = address(AF_INET6, cursor.take(size)); break;
     case kNs:
     case kCname:
+    case kDname:
     case kPtr: record.value = cursor.name(); break;
+    case kKx:
+    case kAfsdb:
     case kMx: record.value = numbers(1), record.value += cursor.name(); break;
     case kSrv: record.value = numbers(3), record.value += cursor.name(); break;
+    case kSpf:
+    case kHinfo:
     case kTxt: record.value = cursor.texts(end); break;
     case kSoa:
       record.value = cursor.name(), record.value += " " + cursor.name();
@@ -126,7 +242,14 @@ DnsRecord read_record(Cursor& cursor) {
       record.value += " " + std::to_string(record.serial);
       for (int i = 0; i < 4; ++i) record.value += " " + std::to_string(cursor.u32());
       break;
-    default: cursor.take(size); break;
+    default: {
+      Cursor inside = cursor;
+      const std::string value = newer_value(inside, record.type, end);
+      if (value.empty() || inside.bad() || inside.at() != end)
+        record.value = "\\# " + std::to_string(size) + " " + hex(cursor.take(size));  // RFC 3597, 5
+      else record.value = value, cursor = inside;
+      break;
+    }
   }
   if (cursor.at() != end || ((record.type == kA || record.type == kAaaa) && record.value.empty())) cursor.spoil();
   return record;
@@ -151,12 +274,17 @@ void put_u16(std::string& out, unsigned value) {
 std::optional<std::uint16_t> dns_type_number(std::string_view name) {
   for (const auto& [number, known] : kTypes)
     if (name == known) return number;
-  return std::nullopt;
+  std::uint16_t number = 0;
+  if (!name.starts_with("TYPE")) return std::nullopt;
+  name.remove_prefix(4);
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
 }
 
 std::string dns_type_name(std::uint16_t type) {
   for (const auto& [number, known] : kTypes)
-    if (type == number) return known;
+    if (type == number) return std::string(known);
   return "TYPE" + std::to_string(type);
 }
 

@@ -12,9 +12,9 @@
 
 namespace probe {
 
-// Numbers of the types that are understood: A NS CNAME SOA PTR MX TXT AAAA SRV.
+// Numbers of the types of IANA's list, and of TYPE65.
 std::optional<std::uint16_t> dns_type_number(std::string_view name);
-std::string dns_type_name(std::uint16_t type);                         // "TYPE65" for one that is not understood
+std::string dns_type_name(std::uint16_t type);                         // "TYPE4711" for one without a name
 std::optional<std::uint16_t> dns_class_number(std::string_view name);  // IN, CH, HS, NONE, ANY
 std::string dns_rcode_name(int rcode);                                 // "NXDOMAIN"
 std::optional<int> dns_rcode(std::string_view name);
@@ -24,7 +24,7 @@ struct DnsRecord {
   std::uint16_t type = 0;
   std::uint16_t record_class = 1;
   std::uint32_t ttl = 0;
-  std::string value;         // as in a zone file: "10 mail.example."; "" for a type that is not understood
+  std::string value;         // as in a zone file: "10 mail.example."; "\\# 2 00FF" of a type that is not understood
   std::uint32_t serial = 0;  // of SOA
   std::string text()
       const;  // name, ttl, class, type and value with tabs between, as the blackbox exporter matches them

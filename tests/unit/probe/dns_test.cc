@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -128,7 +129,21 @@ TEST_CASE("records are read as a zone file writes them") {
            Row{"TXT", record(16, std::string("\3a\"b\0\2c ", 8)), "shop.test.\t60\tIN\tTXT\t\"a\\034b\" \"\" \"c \""},
            Row{"SOA", record(6, std::string("\2ns\0\1h\0\0\0\0\x11\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4", 27)),
                "shop.test.\t60\tIN\tSOA\tns. h. 17 1 2 3 4"},
-           Row{"one that is not understood", record(65, "xyz"), "shop.test.\t60\tIN\tTYPE65\t"},
+           Row{"one without a name", record(4711, "xyz"), "shop.test.\t60\tIN\tTYPE4711\t\\# 3 78797A"},
+           Row{"HTTPS that is none", record(65, "xyz"), "shop.test.\t60\tIN\tHTTPS\t\\# 3 78797A"},
+           Row{"HTTPS", record(65, std::string("\0\1\0\0\1\0\6\2h2\2h3\0\3\0\2\x20\xfb\0\4\0\4\x0a\0\0\7", 27)),
+               "shop.test.\t60\tIN\tHTTPS\t1 . alpn=\"h2,h3\" port=\"8443\" ipv4hint=\"10.0.0.7\""},
+           Row{"CAA", record(257, std::string("\0\5issueca.test", 14)), "shop.test.\t60\tIN\tCAA\t0 issue \"ca.test\""},
+           Row{"DS", record(43, std::string("\x12\x34\x0d\2\xab\xcd", 6)), "shop.test.\t60\tIN\tDS\t4660 13 2 ABCD"},
+           Row{"TLSA", record(52, std::string("\3\1\1\xab\xcd", 5)), "shop.test.\t60\tIN\tTLSA\t3 1 1 abcd"},
+           Row{"SSHFP", record(44, std::string("\4\2\xab\xcd", 4)), "shop.test.\t60\tIN\tSSHFP\t4 2 ABCD"},
+           Row{"DNSKEY",
+               record(48, std::string("\1\1\3\x0d"
+                                      "abc",
+                                      7)),
+               "shop.test.\t60\tIN\tDNSKEY\t257 3 13 YWJj"},
+           Row{"NAPTR", record(35, std::string("\0\1\0\2\1s\3SIP\0\1a\0", 14)),
+               "shop.test.\t60\tIN\tNAPTR\t1 2 \"s\" \"SIP\" \"\" a."},
            Row{"a dot in a label", record(2, std::string("\3a.b\0", 5)), "shop.test.\t60\tIN\tNS\ta\\046b."},
        }) {
     CAPTURE(row.name);
@@ -201,11 +216,6 @@ TEST_CASE("dns judges what the server answers") {
            Row{"refused", {}, {0x8185, {}}, Reason::status_mismatch, "A of shop.test: the server answered REFUSED"},
            Row{"nothing", {}, {0x8180, {}}, Reason::body_mismatch, "A of shop.test: the answer has 0 of 1 records"},
            Row{"nothing, which is fine", {"min_answers=0"}, {0x8180, {}}, Reason::none, "NOERROR, 0 records"},
-           Row{"does not fit",
-               {},
-               {0x8380, {}},
-               Reason::too_large,
-               "A of shop.test: the answer does not fit into a datagram; set transport_protocol: tcp"},
            Row{"a record that must not be",
                {rules + "{fail_if_matches_regexp: ['10\\.1\\.']}"},
                {0x8180, {kAddress, kOther}},
@@ -252,6 +262,41 @@ TEST_CASE("dns judges what the server answers") {
     CHECK(trial.measured("probe_dns_answer_rrs") == static_cast<double>(row.answer.records.size()));
     CHECK(trial.measured("probe_dns_duration_seconds", "phase", "connect") == doctest::Approx(0.002));
   }
+}
+
+TEST_CASE("dns asks over TCP for what does not fit into a datagram, and takes what there is without it") {
+  const auto cut_off = [](const std::vector<std::string>& records) {
+    auto trial =
+        std::make_unique<fakes::ConnectedTrial>("dns", "10.0.0.53", std::vector<std::string>{"query_name=shop.test"});
+    trial->connect();
+    trial->peer.say(answer_to(trial->peer.written[0], {0x8380, records}));
+    CHECK(trial->answers == 0);
+    CHECK_FALSE(trial->world.dialer.desk.last().udp);
+    return trial;
+  };
+  const auto whole = cut_off({});
+  whole->connect();
+  REQUIRE(whole->peer.written.size() == 2);
+  const std::string query = whole->peer.written[1];
+  const std::string answer = answer_to(query.substr(2), {0x8180, {kAddress, kOther}});
+  whole->peer.say(u16(static_cast<unsigned>(answer.size())) + answer);
+  REQUIRE(whole->answers == 1);
+  CHECK(whole->found.text == "NOERROR, 2 records, 'shop.test. 60 IN A 10.0.0.7'");
+  CHECK(whole->measured("probe_dns_answer_rrs") == 2);
+
+  net::Connected refused;
+  refused.failure = {Reason::refused, "connect to 10.0.0.53:53: Connection refused"};
+  const auto some = cut_off({kAddress});
+  some->world.dialer.desk.answer(net::Connected{nullptr, refused.failure, {}, "", {}, false});
+  REQUIRE(some->answers == 1);
+  CHECK(some->found.up);
+  CHECK(some->found.text ==
+        "NOERROR, 1 record, 'shop.test. 60 IN A 10.0.0.7'; all that fits into a datagram, and TCP: connect to "
+        "10.0.0.53:53: Connection refused");
+  CHECK(some->measured("probe_dns_query_succeeded") == 1);
+  const auto none = cut_off({});
+  none->world.dialer.desk.answer(net::Connected{nullptr, refused.failure, {}, "", {}, false});
+  CHECK(none->found.reason == Reason::body_mismatch);
 }
 
 TEST_CASE("dns waits for the right answer, and takes the serial of a zone") {
@@ -367,10 +412,15 @@ TEST_CASE("dns understands dnsmasq") {
   std::uint16_t port = 0;
   fakes::RealServer server([&](fakes::RealServer& s) {
     port = port == 0 ? other.port() : fakes::TcpPeer::dead_port();
-    s.run({program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=",
-           "--pid-file=", "--listen-address=127.0.0.1", "--bind-interfaces", "--port=" + std::to_string(port),
-           "--address=/shop.test/10.0.0.7", "--txt-record=note.test,v=1", "--mx-host=mail.test,mx.test,10",
-           "--srv-host=_redis._tcp.test,db.test,6379", "--cname=www.test,shop.test", "--log-facility=/dev/null"},
+    s.run({program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+           "--user=", "--pid-file=", "--listen-address=127.0.0.1", "--bind-interfaces",
+           "--port=" + std::to_string(port), "--address=/shop.test/10.0.0.7", "--txt-record=note.test,v=1",
+           "--mx-host=mail.test,mx.test,10", "--srv-host=_redis._tcp.test,db.test,6379", "--cname=www.test,shop.test",
+           "--caa-record=shop.test,0,issue,ca.test",
+           "--txt-record=long.test," + std::string(200, 'a') + "," + std::string(200, 'b') + "," +
+               std::string(200, 'c') + "," + std::string(200, 'd') + "," + std::string(200, 'e') + "," +
+               std::string(200, 'f') + "," + std::string(200, 'g'),
+           "--log-facility=/dev/null"},
           "/dev/null");
   });
   Kernel kernel;
@@ -385,6 +435,12 @@ TEST_CASE("dns understands dnsmasq") {
     CHECK(ask("note.test", "TXT").text.find("IN TXT \"v=1\"'") != std::string::npos);
     CHECK(ask("mail.test", "MX").text.find("IN MX 10 mx.test.'") != std::string::npos);
     CHECK(ask("_redis._tcp.test", "SRV").text.find("IN SRV 0 0 6379 db.test.'") != std::string::npos);
+    CHECK(ask("shop.test", "CAA").text.find("IN CAA 0 issue \"ca.test\"'") != std::string::npos);
+    // More than a datagram of 1,232 bytes holds.
+    const auto whole = ask("long.test", "TXT");
+    CAPTURE(whole.text);
+    CHECK(whole.up);
+    CHECK(whole.text.find("TCP") == std::string::npos);
     CHECK(ask("nowhere.example", "A").reason == Reason::status_mismatch);
   }
 }
