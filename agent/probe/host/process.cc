@@ -1,7 +1,10 @@
 // Whether a process is there, found by pidfile, by the service's systemd unit or by name. Its end is an event (pidfd),
 // so that the confirming run comes within a millisecond of a SIGKILL.
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
+#include <tuple>
 #include <utility>
 
 #include "loop/scheduler.h"
@@ -93,9 +96,27 @@ std::string_view cause_of(const Death& death) {
 // two are told by different descriptors, in any order.
 constexpr base::Duration kSameMoment = std::chrono::seconds{2};
 
+// By how much the clock may have been set between the start of a process and its first run here: a node that boots
+// without a clock of its own is some seconds wrong until the network tells. A number is used again much later than
+// that.
+constexpr double kClockSlack = 60;
+
+// Whether a pid file is older than the process that has its number now: then it means another one, which is gone. What
+// was fresh once stays so, whenever somebody sets the clock. `written` and `started` in seconds since the epoch.
+bool is_stale(const std::string& pidfile, double written, const Process& process, double started) {
+  using Seen = std::tuple<double, pid_t, std::uint64_t>;
+  static std::map<std::string, Seen> fresh;  // by pid file; loop thread
+  const Seen seen{written, process.pid, process.start_ticks};
+  const bool is_fresh = written + kClockSlack >= started;
+  if (is_fresh) fresh[pidfile] = seen;
+  const auto known = fresh.find(pidfile);
+  return !is_fresh && (known == fresh.end() || known->second != seen);
+}
+
 // What one look found. No process: `failure` says why.
 struct Found {
   std::optional<Process> process;
+  std::optional<double> written;  // the pid file, in seconds since the epoch
   std::size_t count = 0;
   Outcome failure;
 };
@@ -108,6 +129,8 @@ Found look(const ProcessSettings& settings) {
     auto process = os::read_pidfile(settings.pidfile);
     if (process) {
       found.process = std::move(*process), found.count = 1;
+      struct stat file {};
+      if (::stat(settings.pidfile.c_str(), &file) == 0) found.written = static_cast<double>(file.st_mtim.tv_sec) + 1;
     } else {
       // A file that is being written holds nothing for a moment: no proof that anything has ended.
       const bool proven = process.error().kind == base::Kind::not_found;
@@ -162,6 +185,11 @@ class ProcessProbe final : public Probe {
  private:
   void finish(const Found& found) {
     if (!found.process) return tell(found.failure);
+    const double started = start_time(found.process->start_ticks, context_.scheduler.wall_now());
+    if (found.written && is_stale(settings_.pidfile, *found.written, *found.process, started))
+      return tell(Outcome::failure(Reason::body_mismatch,
+                                   settings_.pidfile + " was written before " + in_words(*found.process) +
+                                       " began: the process that it names is gone, and another one has its number"));
     Outcome outcome = Outcome::success(in_words(*found.process));
     if (found.count < static_cast<std::size_t>(settings_.min_count))
       outcome = Outcome::failure(Reason::process_gone, std::to_string(found.count) + " of " +
@@ -169,9 +197,7 @@ class ProcessProbe final : public Probe {
                                                            settings_.process_name + " are there");
     outcome.measurements.push_back({"probe_processes", static_cast<double>(found.count), {}});
     outcome.measurements.push_back({"probe_process_pid", static_cast<double>(found.process->pid), {}});
-    outcome.measurements.push_back({"probe_process_start_time_seconds",
-                                    start_time(found.process->start_ticks, context_.scheduler.wall_now()),
-                                    {}});
+    outcome.measurements.push_back({"probe_process_start_time_seconds", started, {}});
     tell(std::move(outcome));
   }
   void tell(Outcome outcome) { std::exchange(done_, nullptr)(std::move(outcome)); }

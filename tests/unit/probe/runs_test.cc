@@ -1,5 +1,7 @@
 // One run of each type against parts that the test answers for.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -277,6 +279,16 @@ TEST_CASE("process finds itself by pidfile and by unit, and not what is gone") {
     const double moved = base::seconds(by_file.world.loop.wall_now()) - wall;
     CHECK(std::abs(by_file.measured("probe_process_start_time_seconds") - start - moved) <= 2);
   }
+  // The number is this process' by chance: the file is older than it is.
+  const timespec long_ago[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, pidfile.c_str(), long_ago, 0) == 0);
+  by_file.world.loop.jump_wall(std::chrono::floor<base::Millis>(std::chrono::system_clock::now()) -
+                               by_file.world.loop.wall_now());
+  by_file.answers = 0;
+  by_file.start();
+  by_file.world.loop.run_due();
+  CHECK(by_file.found.reason == Reason::body_mismatch);
+  CHECK(by_file.found.text.find(pidfile + " was written before process " + std::to_string(::getpid())) == 0);
   std::ofstream(pidfile) << "999999999\n";
   Trial gone("process", pidfile);
   gone.start();
