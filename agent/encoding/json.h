@@ -11,6 +11,10 @@
 
 namespace encoding {
 
+// JSON of others as Go reads it: bytes that are no UTF-8, and halves of surrogate pairs, become U+FFFD. Parsers that
+// are stricter would call the whole document broken.
+std::string readable_json(std::string_view text);
+
 class Json {
  public:
   template <typename F>

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/text.h"
+#include "encoding/json.h"
 #include "probe/cel/expression.h"
 #include "probe/cel/functions.h"
 
@@ -270,7 +270,7 @@ tl::expected<Program, Mistake> Program::compile(std::string text) {
 }
 
 Answer Program::evaluate(std::string_view json_body) const {
-  const nlohmann::json json = nlohmann::json::parse(base::Utf8(json_body).text(), nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(encoding::readable_json(json_body), nullptr, false);
   if (json.is_discarded()) return {std::nullopt, "error: the body is no JSON"};
   Memory memory;
   Evaluation evaluation(memory);

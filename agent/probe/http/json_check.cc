@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "encoding/json.h"
 
 namespace probe {
 namespace {
@@ -23,7 +24,7 @@ base::Result<json> document_of(std::string_view body) {
     too_deep = too_deep || depth > kDeepest;
     return !too_deep;
   };
-  json document = json::parse(base::Utf8(body).text(), keep, false);
+  json document = json::parse(encoding::readable_json(body), keep, false);
   if (too_deep)
     return base::fail(base::Kind::protocol, "the body is nested more than " + std::to_string(kDeepest) + " deep");
   if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "web/pages/html.h"
 #include "web/server/http.h"
@@ -75,4 +77,20 @@ TEST_CASE("secrets compare by content and length") {
   CHECK_FALSE(web::same_in_constant_time("tokentoken", "token"));
   CHECK_FALSE(web::same_in_constant_time("", "token"));
   CHECK_FALSE(web::same_in_constant_time("token", ""));
+}
+
+TEST_CASE("JSON of others is made readable, and nothing else of it is changed") {
+  for (const auto& [text, want] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"a":"b\\u00e9"})", R"({"a":"b\\u00e9"})"},
+           {R"(["\ud83d\ude00"])", R"(["\ud83d\ude00"])"},
+           {R"(["\ud83d"])", R"(["\ufffd"])"},
+           {R"(["\ud83dx\uDE00\n"])", R"(["\ufffdx\ufffd\n"])"},
+           {R"(["\ud83d\ud83d\ude00"])", R"(["\ufffd\ud83d\ude00"])"},
+           {R"(["\\ud83d"])", R"(["\\ud83d"])"},
+           {"[\"caf\xe9\"]", "[\"caf\xef\xbf\xbd\"]"},
+           {R"(["\ud8)", R"(["\ud8)"},
+       }) {
+    CAPTURE(text);
+    CHECK(encoding::readable_json(text) == want);
+  }
 }
