@@ -94,6 +94,18 @@ Origin parse_origin(const std::string& url, std::string& error) {
   return origin;
 }
 
+std::string redirect_url(const std::string& url, const std::string& location) {
+  const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+  char* text = nullptr;
+  std::string out;
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
+      curl_url_set(parsed.get(), CURLUPART_URL, location.c_str(), CURLU_URLENCODE) == CURLUE_OK &&
+      curl_url_get(parsed.get(), CURLUPART_URL, &text, 0) == CURLUE_OK)
+    out = text;
+  curl_free(text);
+  return out;
+}
+
 Progress progress_of(CURL* easy, bool tls) {
   Progress progress;
   progress.connected = micros(easy, CURLINFO_CONNECT_TIME_T) > 0;

@@ -40,6 +40,9 @@ struct Origin {
 // Empty text in `error` if it is good.
 Origin parse_origin(const std::string& url, std::string& error);
 
+// Where the Location of an answer from `url` leads; "" if that is no URL.
+std::string redirect_url(const std::string& url, const std::string& location);
+
 // How far a transfer came, by curl's clock.
 struct Progress {
   bool connected = false;

@@ -7,11 +7,14 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "encoding/inflater.h"
+#include "http/cookie_jar.h"
 #include "http/curl_easy.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
@@ -26,7 +29,8 @@ struct CurlHttpClient::Multi {
   ~Multi();
   const Origin& origin_of(const std::string& url, std::string& error);
   Easy take_easy();
-  void give_back(Easy easy);
+  void give_back(Easy easy, bool kept);  // `kept`: it could use a kept connection
+  void watch_idle(CURL* easy, curl_socket_t fd);
   void drive(curl_socket_t fd, int what);
   static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
   static int on_timer(CURLM*, long ms, void* self);
@@ -54,6 +58,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   static CURLcode on_ssl_context(CURL*, void* context, void* self);
 
   void begin();  // the request, or the next one after a redirect
+  void begin_with(const HttpResponse& answered);  // what that leads to
   std::string beyond_boundary() const;
   void resolved(base::Result<std::vector<net::Address>> addresses);
   void start();
@@ -62,7 +67,10 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   void header_line(std::string_view line);
   void see_connection();
   void collect();
-  bool redirect();
+  bool follow();
+  std::string cookies(const std::string& own) const;
+  std::string finish_decoding();
+  bool take_body(std::string_view bytes);
   void on_deadline();
   void leave();
   void fail_soon(model::Reason reason, std::string text);
@@ -70,10 +78,14 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   bool tls() const { return origin_.scheme == "https"; }
   // What is asked in place of the URL's own host; "" if nothing is.
   const std::string& proxy() const { return tls() && request_.https_proxy ? *request_.https_proxy : request_.proxy; }
+  // What is packed as nearly everybody packs is unpacked here: curl stops at the end of the first part of a gzip body,
+  // and takes one that is cut off for complete.
+  bool decodes() const { return request_.accept_encoding == "gzip" || request_.accept_encoding == "deflate"; }
   std::string where() const;
-  const std::string& server_name() const {
-    const std::string& wanted = request_.tls->settings().server_name;
-    return wanted.empty() ? origin_.host : wanted;
+  std::string server_name() const {
+    if (const std::string& wanted = request_.tls->settings().server_name; !wanted.empty()) return wanted;
+    const std::string named = tls_name_of(request_.headers);
+    return named.empty() ? origin_.host : named;
   }
 
   Multi& multi_;
@@ -87,6 +99,9 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   bool proxied_ = false;
   bool too_large_ = false;
   bool redirected_to_get_ = false;
+  CookieJar jar_;
+  std::optional<encoding::Inflater> inflater_;  // of the body that is coming
+  bool undecodable_ = false;
   Slist headers_, proxy_headers_, addresses_;
   std::shared_ptr<net::Verification> verification_;
   base::Instant began_resolving_{};

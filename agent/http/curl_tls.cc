@@ -29,10 +29,11 @@ const Connection* connection_of(const SSL_CTX* context) {
 
 }  // namespace
 
-void lend_tls(const net::TlsContext& tls, SSL_CTX* curls, std::shared_ptr<net::Verification> verification_of_peer) {
+void lend_tls(const net::TlsContext& tls, SSL_CTX* curls, std::string server_name,
+              std::shared_ptr<net::Verification> verification_of_peer) {
   auto* shared = static_cast<SSL_CTX*>(tls.native());
   if (verification_of_peer != nullptr) verification_of_peer->trouble = tls.trouble();
-  Connection connection{std::move(verification_of_peer), tls.settings().server_name};
+  Connection connection{std::move(verification_of_peer), std::move(server_name)};
   SSL_CTX_set1_cert_store(curls, SSL_CTX_get_cert_store(shared));
   SSL_CTX_set_min_proto_version(curls, static_cast<int>(SSL_CTX_get_min_proto_version(shared)));
   SSL_CTX_set_max_proto_version(curls, static_cast<int>(SSL_CTX_get_max_proto_version(shared)));

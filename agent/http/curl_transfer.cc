@@ -2,13 +2,14 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 
-#include <cctype>
+#include <algorithm>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "encoding/url.h"
 #include "http/curl_multi.h"
 #include "http/curl_tls.h"
 #include "http/no_proxy.h"
@@ -20,8 +21,6 @@ namespace http {
 namespace {
 
 using model::Reason;
-
-constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
 // curl has checked that it is a port.
 std::uint16_t port_number(const Origin& origin) {
@@ -36,7 +35,17 @@ CurlHttpClient::Multi::Transfer::Transfer(Multi& multi, HttpRequest request, std
     : multi_(multi), request_(std::move(request)), done_(std::move(done)), easy_(multi.take_easy()) {
   response_.effective_url = request_.url;
   deadline_ = multi_.loop.at(request_.deadline, [this] { on_deadline(); });
-  begin();
+  if (request_.answered == nullptr) begin();
+  else begin_with(*request_.answered);
+}
+
+void CurlHttpClient::Multi::Transfer::begin_with(const HttpResponse& answered) {
+  response_ = answered;
+  response_.effective_url = request_.url;
+  std::string error;
+  origin_ = multi_.origin_of(request_.url, error);
+  if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
+  if (!follow()) fail_soon(Reason::none, "");
 }
 
 void CurlHttpClient::Multi::Transfer::begin() {
@@ -128,9 +137,16 @@ bool CurlHttpClient::Multi::Transfer::set_headers() {
     append(proxy_headers_, fmt::format("{}: {}", name, value));
   }
   bool typed = false;
+  const std::string* own_cookies = find_header(request_.headers, "Cookie");
+  const std::string all_cookies = cookies(own_cookies == nullptr ? "" : *own_cookies);
+  if (has_line_break(all_cookies)) return false;
+  if (!all_cookies.empty()) append(headers_, "Cookie: " + all_cookies);
+  if (decodes() && find_header(request_.headers, "Accept-Encoding") == nullptr)
+    append(headers_, "Accept-Encoding: " + request_.accept_encoding);
   for (const Headers* headers : {&request_.headers, &request_.private_headers})
     for (const auto& [name, value] : *headers) {
       if (has_line_break(name) || has_line_break(value)) return false;
+      if (base::same_word(name, "Cookie") && !all_cookies.empty() && &value == own_cookies) continue;
       typed |= base::same_word(name, "Content-Type");
       append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
     }
@@ -158,13 +174,20 @@ void CurlHttpClient::Multi::Transfer::start() {
   // curl compares what it knows of TLS before it takes a kept connection, and our contexts are none of that. So each
   // has a folder of authorities of its own, which is never looked into (lend_tls): a connection whose peer nobody
   // verified is not lent to a request that does, nor one that a client certificate has opened.
-  if (tls()) curl_easy_setopt(e, CURLOPT_CAPATH, fmt::format("/nonexistent/{}", request_.tls->id()).c_str());
+  // Nor is one that was verified for another name.
+  if (tls())
+    curl_easy_setopt(e, CURLOPT_CAPATH, fmt::format("/nonexistent/{}/{}", request_.tls->id(), server_name()).c_str());
   curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                    request_.http2 == Http2::required  ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                    : request_.http2 == Http2::offered ? CURL_HTTP_VERSION_2TLS
                                                       : CURL_HTTP_VERSION_1_1);
+  // The deadline ends it; this says how long one address may take while there are others.
+  const auto left = std::chrono::ceil<base::Millis>(request_.deadline - multi_.loop.now());
+  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<base::Millis>(left, {}).count() + 1000));
   curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
-                   request_.accept_encoding.empty() ? nullptr : request_.accept_encoding.c_str());
+                   request_.accept_encoding.empty() || decodes() ? nullptr : request_.accept_encoding.c_str());
+  inflater_.reset();
+  undecodable_ = false;
   curl_easy_setopt(e, CURLOPT_PRIVATE, this);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -188,47 +211,11 @@ CURLcode CurlHttpClient::Multi::Transfer::on_ssl_context(CURL*, void* context, v
   transfer.verification_->host = transfer.server_name();
   transfer.verification_->skip = settings.insecure_skip_verify;
   transfer.verification_->staple_required = settings.require_ocsp_staple;
-  lend_tls(*transfer.request_.tls, static_cast<SSL_CTX*>(context), transfer.verification_);
+  // curl names the URL's own host itself.
+  const std::string& host = transfer.verification_->host;
+  lend_tls(*transfer.request_.tls, static_cast<SSL_CTX*>(context), host == transfer.origin_.host ? "" : host,
+           transfer.verification_);
   return CURLE_OK;
-}
-
-std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
-  static_cast<Transfer*>(self)->header_line({data, size});
-  return size;
-}
-
-void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
-  if (line.starts_with("HTTP/")) {
-    // A new answer: after 100 Continue, or after a proxy's own.
-    const auto space = line.find(' ');
-    response_.version = line.substr(5, space == std::string_view::npos ? space : space - 5);
-    response_.headers.clear();
-    see_connection();
-    return;
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return;
-  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
-                                 base::trim(line.substr(colon + 1), kBlanks));
-}
-
-// On a kept connection there was no handshake in this request: its certificates are those that it showed then.
-void CurlHttpClient::Multi::Transfer::see_connection() {
-  if (!tls() || verification_ != nullptr) return;
-  const curl_tlssessioninfo* session = nullptr;
-  if (curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
-  if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return;
-  verification_ = verification_of(static_cast<const SSL*>(session->internals));
-}
-
-std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {
-  auto& transfer = *static_cast<Transfer*>(self);
-  std::string& body = transfer.response_.body;
-  const std::size_t room = transfer.request_.body_limit - body.size();
-  body.append(data, std::min(size, room));
-  if (size <= room) return size;
-  transfer.too_large_ = true;
-  return CURL_WRITEFUNC_ERROR;
 }
 
 std::string CurlHttpClient::Multi::Transfer::where() const {
@@ -262,11 +249,13 @@ void CurlHttpClient::Multi::Transfer::collect() {
 
 void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
   collect();
-  if (code == CURLE_OK && redirect()) return;
+  if (code == CURLE_OK && follow()) return;
   if (code == CURLE_OK && request_.max_redirects > 0 && response_.redirects > request_.max_redirects)
     return complete(Reason::protocol_error, fmt::format("more than {} redirects", request_.max_redirects));
   if (too_large_)
     return complete(Reason::too_large, fmt::format("the body is larger than {} bytes", request_.body_limit));
+  if (code == CURLE_OK || undecodable_)
+    if (std::string why = finish_decoding(); !why.empty()) return complete(Reason::protocol_error, std::move(why));
   if (code != CURLE_OK && verification_ != nullptr && verification_->reason != Reason::none)
     return complete(verification_->reason, fmt::format("certificate of {}: {}", where(), response_.chain.verify_error));
   const Reason reason = reason_of(code, easy_.get(), tls(), error_.data());
@@ -284,29 +273,45 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
                                             : fmt::format("{}: {}", where(), curl_easy_strerror(code)));
 }
 
+// The Cookie header of the next request: `own`, as configured, with what was set on the way.
+std::string CurlHttpClient::Multi::Transfer::cookies(const std::string& own) const {
+  const auto url = encoding::parse_url(response_.effective_url);
+  const std::string set = url ? jar_.for_request(*url) : "";
+  return own.empty() || set.empty() ? own + set : own + "; " + set;
+}
+
 // True if another request follows. Methods change as browsers and Go change them (RFC 9110, 15.4).
-bool CurlHttpClient::Multi::Transfer::redirect() {
+bool CurlHttpClient::Multi::Transfer::follow() {
   const int status = response_.status;
   if (request_.max_redirects == 0 || !is_redirect(status)) return false;
   const bool to_get = status == 303 || (status < 303 && request_.method == "POST");
   if (to_get && request_.keeps_method) return false;
-  const char* next = nullptr;
-  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &next);
-  if (next == nullptr || ++response_.redirects > request_.max_redirects) return false;
-  const std::string url = next;
+  const std::string* location = find_header(response_.headers, "Location");
+  const std::string url = location == nullptr ? "" : redirect_url(response_.effective_url, *location);
+  if (url.empty() || ++response_.redirects > request_.max_redirects) return false;
+  if (const auto from = encoding::parse_url(response_.effective_url); from)
+    jar_.take(*from, response_.headers, multi_.loop.wall_now());
   leave();
   easy_ = multi_.take_easy();
   if (to_get) redirected_to_get_ = request_.method != "HEAD";
   std::string error;
-  if (multi_.origin_of(url, error) != origin_ && error.empty()) {
-    request_.private_headers.clear();
-    std::erase_if(request_.headers, [](const auto& header) {
-      return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
-             base::same_word(header.first, "Host");
+  const Origin next = multi_.origin_of(url, error);
+  if (next != origin_ && error.empty()) {
+    // The same host that asks for TLS is told no less than without.
+    const bool upgrade = next.host == origin_.host && origin_.scheme == "http" && next.scheme == "https";
+    if (!upgrade) {
+      response_.without_credentials =
+          response_.without_credentials || find_header(request_.headers, "Authorization") != nullptr;
+      request_.private_headers.clear();
+    }
+    std::erase_if(request_.headers, [&](const auto& header) {
+      const bool secret = base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie");
+      return (secret && !upgrade) || base::same_word(header.first, "Host");
     });
   }
   response_.effective_url = url;
   response_.body.clear();
+  response_.body_size = 0;
   response_.headers.clear();
   response_.address.clear();
   verification_.reset();
@@ -341,7 +346,7 @@ void CurlHttpClient::Multi::Transfer::leave() {
   if (easy_ == nullptr) return;
   if (running_) curl_multi_remove_handle(multi_.curl, easy_.get());
   running_ = false;
-  multi_.give_back(std::move(easy_));
+  multi_.give_back(std::move(easy_), request_.reuse_connection);
 }
 
 void CurlHttpClient::Multi::Transfer::fail_soon(Reason reason, std::string text) {

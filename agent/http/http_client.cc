@@ -1,14 +1,17 @@
 #include "http/http_client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
 #include "http/curl_multi.h"
+#include "net/hosts_file.h"
 #include "net/resolver.h"
 #include "net/time_wait.h"
 
@@ -28,6 +31,20 @@ const std::string* find_header(const Headers& headers, std::string_view name) {
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string refused_credentials(const HttpResponse& response) {
+  const std::string status = "status " + std::to_string(response.status);
+  if (!response.without_credentials) return status + ": the credentials were refused";
+  return status + " from " + response.effective_url +
+         ", where a redirect led; the credentials are for another host and were not sent there";
+}
+
+std::string tls_name_of(const Headers& headers) {
+  const std::string* host = find_header(headers, "Host");
+  if (host == nullptr || host->find('[') != std::string::npos) return "";
+  const std::string name = host->substr(0, host->find(':'));
+  return net::parse_literal(name).empty() ? name : "";
 }
 
 CurlHttpClient::Multi::Multi(loop::EventLoop& l, net::Resolver& r) : loop(l), resolver(r) {
@@ -63,7 +80,10 @@ Easy CurlHttpClient::Multi::take_easy() {
   return easy;
 }
 
-void CurlHttpClient::Multi::give_back(Easy easy) {
+void CurlHttpClient::Multi::give_back(Easy easy, bool kept) {
+  // curl counts in the handle how often a kept connection turned out to be dead, and gives up at the sixth, however
+  // many requests were answered in between.
+  if (kept) return;
   // Nothing of the request is to be touched once it is gone.
   CURL* e = easy.get();
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, nullptr);
@@ -74,10 +94,11 @@ void CurlHttpClient::Multi::give_back(Easy easy) {
   if (idle.size() < kIdleHandles) idle.push_back(std::move(easy));
 }
 
-int CurlHttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+int CurlHttpClient::Multi::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) {
   auto& multi = *static_cast<Multi*>(self);
   if (what == CURL_POLL_REMOVE) {
     multi.sockets.erase(fd);
+    multi.watch_idle(easy, fd);
     return 0;
   }
   const loop::Ready want{.read = (what & CURL_POLL_IN) != 0, .write = (what & CURL_POLL_OUT) != 0};
@@ -85,6 +106,21 @@ int CurlHttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* se
     multi.drive(fd, (ready.read ? CURL_CSELECT_IN : 0) | (ready.write ? CURL_CSELECT_OUT : 0));
   });
   return 0;
+}
+
+// What comes over a kept connection that nobody asks is no answer to the next request: 408 for the client's silence,
+// say. curl 7.88 would take it for one; a connection that has ended it leaves alone.
+void CurlHttpClient::Multi::watch_idle(CURL* easy, curl_socket_t fd) {
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1) return;  // HTTP/2 says what is for whom
+  sockets[fd] = loop.watch(fd, {.read = true}, [this, fd](loop::Ready) {
+    std::array<char, 4096> unasked;
+    while (::recv(fd, unasked.data(), unasked.size(), MSG_DONTWAIT) > 0) {
+    }
+    ::shutdown(fd, SHUT_RDWR);
+    sockets.erase(fd);
+  });
 }
 
 int CurlHttpClient::Multi::on_timer(CURLM*, long ms, void* self) {

@@ -7,7 +7,9 @@
 
 namespace net {
 
-enum class Family { any, v4, v6 };
+// any, v4, v6: all addresses of the name, or those of one family. The others: one address, as the blackbox exporter
+// chooses it: the first of the family; where it is only preferred and there is none, the last of the other family.
+enum class Family { any, v4, v6, first_v4, first_v6, prefer_v4, prefer_v6 };
 
 struct Address {
   sockaddr_storage storage{};

@@ -86,7 +86,13 @@ Address with_port(Address address, std::uint16_t port) {
 }
 
 bool fits(const Address& address, Family family) {
-  return family == Family::any || address.is_v6() == (family == Family::v6);
+  switch (family) {
+    case Family::v4:
+    case Family::first_v4: return !address.is_v6();
+    case Family::v6:
+    case Family::first_v6: return address.is_v6();
+    default: return true;
+  }
 }
 
 }  // namespace net

@@ -40,6 +40,25 @@ Answer with_ports(const std::vector<Address>& addresses, std::uint16_t port) {
   return out;
 }
 
+// The families that are asked for, to choose from.
+Family asked_for(Family family) {
+  switch (family) {
+    case Family::first_v4: return Family::v4;
+    case Family::first_v6: return Family::v6;
+    case Family::prefer_v4:
+    case Family::prefer_v6: return Family::any;
+    default: return family;
+  }
+}
+
+Answer chosen(Answer answer, Family family) {
+  if (!answer || family == asked_for(family)) return answer;
+  const bool v6 = family == Family::first_v6 || family == Family::prefer_v6;
+  for (const Address& address : *answer)
+    if (address.is_v6() == v6) return std::vector<Address>{address};
+  return std::vector<Address>{answer->back()};
+}
+
 base::Error to_error(int status, const std::string& name) {
   switch (status) {
     case ARES_ENOTFOUND:
@@ -272,6 +291,9 @@ AresResolver::~AresResolver() = default;
 
 loop::Handle AresResolver::resolve(const std::string& name, std::uint16_t port, Family family, base::Instant deadline,
                                    std::function<void(base::Result<std::vector<Address>>)> done) {
+  if (const Family all = asked_for(family); all != family)
+    return resolve(name, port, all, deadline,
+                   [done = std::move(done), family](Answer answer) { done(chosen(std::move(answer), family)); });
   const Channel::Key key{base::lower_case(name), family};
   if (auto answer = channel_->known(key.first, family))
     return channel_->loop.at(channel_->loop.now(),

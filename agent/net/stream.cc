@@ -6,8 +6,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -29,14 +32,27 @@ std::string with_port_text(const Address& address, std::uint16_t port) {
   return address.is_v6() ? fmt::format("[{}]:{}", address.text, port) : fmt::format("{}:{}", address.text, port);
 }
 
-// One connect() with everything before and after it: look-up, addresses in turn, TLS.
+// How long an address is alone (RFC 8305, 5).
+constexpr auto kPatience = std::chrono::milliseconds{250};
+
+// The best first, as the resolver has sorted them, then one of each family in turn.
+std::vector<Address> with_families_in_turn(std::vector<Address> addresses) {
+  std::vector<Address> out, other;
+  for (Address& address : addresses)
+    (address.is_v6() == addresses.front().is_v6() ? out : other).push_back(std::move(address));
+  for (std::size_t i = 0; i < other.size(); ++i)
+    out.insert(out.begin() + static_cast<std::ptrdiff_t>(std::min(2 * i + 1, out.size())), std::move(other[i]));
+  return out;
+}
+
+// One connect() with everything before and after it: look-up, addresses beside each other, TLS.
 class Dialing final : public loop::Registration {
  public:
   Dialing(loop::EventLoop& loop, Resolver& resolver, Dial dial, std::function<void(Connected)> done)
       : loop_(loop), dial_(std::move(dial)), done_(std::move(done)), began_(loop.now()) {
     if (!dial_.unix_path.empty()) {
       inside_constructor_ = false;
-      deadline_ = loop_.at(loop_.now(), [this] { connect_unix(); });
+      later_ = loop_.at(loop_.now(), [this] { connect_unix(); });
     } else if (auto literal = parse_literal(dial_.host); !literal.empty() && fits(literal.front(), dial_.family)) {
       // Nothing to look up, and no turn to wait for it; only what is told must come in a later one.
       addresses_ = {with_port(literal.front(), dial_.port)};
@@ -51,6 +67,15 @@ class Dialing final : public loop::Registration {
   }
 
  private:
+  // An address that has not answered yet; null for a unix socket.
+  struct Try {
+    const Address* address;
+    std::string peer;
+    base::UniqueFd fd;
+    loop::Handle watch;
+  };
+  using Tries = std::list<Try>;
+
   void resolved(base::Result<std::vector<Address>> found) {
     resolving_.reset();
     end_phase("resolve");
@@ -62,11 +87,11 @@ class Dialing final : public loop::Registration {
   void begin() {
     std::string why = keep_within(dial_.boundary.get(), dial_.host, dial_.port, addresses_);
     if (!why.empty()) return fail(Reason::unreachable, std::move(why));
+    if (dial_.family == Family::any) addresses_ = with_families_in_turn(std::move(addresses_));
     next_address();
   }
 
   void connect_unix() {
-    peer_ = dial_.unix_path;
     if (dial_.boundary != nullptr)
       if (std::string why = dial_.boundary->refuses_socket(dial_.unix_path); !why.empty())
         return fail(Reason::unreachable, std::move(why));
@@ -74,87 +99,103 @@ class Dialing final : public loop::Registration {
     sockaddr_un un{};
     un.sun_family = AF_UNIX;
     if (dial_.unix_path.size() >= sizeof un.sun_path)
-      return fail(Reason::unreachable, fmt::format("connect to {}: the path is too long for a socket", peer_));
+      return fail(Reason::unreachable,
+                  fmt::format("connect to {}: the path is too long for a socket", dial_.unix_path));
     dial_.unix_path.copy(un.sun_path, dial_.unix_path.size());
     std::memcpy(&address.storage, &un, sizeof un);
     address.size = sizeof un;
-    until_ = dial_.deadline;
-    connect(address);
+    connect(address, nullptr, dial_.unix_path);
   }
 
-  // Each address gets its share of the time that is left: a dead first one must not use up all of it.
+  // One that answers neither yes nor no does not keep the others waiting, nor do they end it (RFC 8305): the first that
+  // is connected is taken.
   void next_address() {
-    const Address address = addresses_.at(at_++);
-    peer_ = with_port_text(address, dial_.port);
-    connected_.address = address.text;
-    const auto left = static_cast<base::Duration::rep>(addresses_.size() - at_ + 1);
-    const base::Instant now = loop_.now();
-    until_ = left == 1 || dial_.deadline <= now ? dial_.deadline : now + (dial_.deadline - now) / left;
-    connect(address);
+    const Address& address = addresses_.at(at_++);
+    if (at_ < addresses_.size() && !dial_.udp) next_ = loop_.after(kPatience, [this] { next_address(); });
+    else next_.reset();
+    connect(address, &address, with_port_text(address, dial_.port));
   }
 
-  void connect(const Address& address) {
-    fd_.reset(
+  // `named`: the address for texts, null for a unix socket.
+  void connect(const Address& address, const Address* named, std::string peer) {
+    tries_.push_back({named, std::move(peer), {}, {}});
+    const auto it = std::prev(tries_.end());
+    base::UniqueFd& fd = it->fd;
+    fd.reset(
         ::socket(address.storage.ss_family, (dial_.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_) return not_connected(own_failure(errno, "cannot open a socket to " + peer_));
+    if (!fd) return not_connected(it, own_failure(errno, "cannot open a socket to " + it->peer));
     if (address.storage.ss_family != AF_UNIX && !dial_.udp) {
       const linger reset{.l_onoff = 1, .l_linger = 0};
       const int on = 1;
-      ::setsockopt(fd_.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-      ::setsockopt(fd_.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      ::setsockopt(fd.value(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      ::setsockopt(fd.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    if (!bind_source(fd_.value(), dial_.source))
-      return not_connected(own_failure(errno, "cannot connect to " + peer_ + " from " + dial_.source));
+    if (!bind_source(fd.value(), dial_.source))
+      return not_connected(it, own_failure(errno, "cannot connect to " + it->peer + " from " + dial_.source));
     const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
-    bool at_once = ::connect(fd_.value(), to, address.size) == 0;
-    if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(code);
+    bool at_once = ::connect(fd.value(), to, address.size) == 0;
+    if (const int code = errno; !at_once && code != EINPROGRESS) return not_connected(it, code);
     // On this node the handshake is over before the call returns, or refused, and asking again says so: no waiting, no
     // waking up for it.
-    if (!at_once) at_once = ::connect(fd_.value(), to, address.size) == 0;
-    if (const int code = errno; !at_once && code != EALREADY && code != EINPROGRESS) return not_connected(code);
+    if (!at_once) at_once = ::connect(fd.value(), to, address.size) == 0;
+    if (const int code = errno; !at_once && code != EALREADY && code != EINPROGRESS) return not_connected(it, code);
     if (at_once && inside_constructor_) {
-      deadline_ = loop_.at(loop_.now(), [this] { connected(); });
+      later_ = loop_.at(loop_.now(), [this, it] { connected(it); });
       return;
     }
-    if (at_once) return connected();
-    deadline_ = loop_.at(until_, [this] { not_connected(ETIMEDOUT); });
-    watch_ = loop_.watch(fd_.value(), {.write = true}, [this](loop::Ready) {
+    if (at_once) return connected(it);
+    if (tries_.size() == 1) deadline_ = loop_.at(dial_.deadline, [this] { expire(); });
+    it->watch = loop_.watch(fd.value(), {.write = true}, [this, it](loop::Ready) {
       int code = 0;
       socklen_t size = sizeof code;
-      ::getsockopt(fd_.value(), SOL_SOCKET, SO_ERROR, &code, &size);
-      if (code != 0) return not_connected(code);
-      connected();
+      ::getsockopt(it->fd.value(), SOL_SOCKET, SO_ERROR, &code, &size);
+      if (code != 0) return not_connected(it, code);
+      connected(it);
     });
   }
 
-  void not_connected(int code) {
-    const Address* address = at_ > 0 ? &addresses_[at_ - 1] : nullptr;
-    not_connected(connect_failure(code, peer_, dial_.unix_path, address));
+  void not_connected(Tries::iterator it, int code) {
+    not_connected(it, connect_failure(code, it->peer, dial_.unix_path, it->address));
   }
-  void not_connected(StreamFailure failure) {
-    watch_.reset();
-    deadline_.reset();
-    fd_.reset();
-    // What one address said of the service stays true when the agent cannot try the next.
-    if (!told_ || failure.reason != Reason::agent_overloaded) told_ = std::move(failure);
+  void not_connected(Tries::iterator it, StreamFailure failure) {
+    note(*it, std::move(failure));
+    tries_.erase(it);
     if (at_ < addresses_.size() && loop_.now() < dial_.deadline) return next_address();
+    if (tries_.empty()) fail(told_->reason, told_->text);
+  }
+
+  // What one address said of the service stays true when the agent cannot try the next.
+  void note(const Try& failed, StreamFailure failure) {
+    if (told_ && failure.reason == Reason::agent_overloaded) return;
+    told_ = std::move(failure);
+    connected_.address = failed.address != nullptr ? failed.address->text : "";
+  }
+
+  void expire() {
+    next_.reset();
+    for (const Try& each : tries_) note(each, connect_failure(ETIMEDOUT, each.peer, dial_.unix_path, each.address));
+    tries_.clear();
     fail(told_->reason, told_->text);
   }
 
-  void connected() {
-    watch_.reset();
+  void connected(Tries::iterator it) {
+    connected_.address = it->address != nullptr ? it->address->text : "";
+    stream_ = std::make_unique<SocketStream>(loop_, std::move(it->fd), it->peer, dial_.deadline);
+    // The watch of the socket goes before those of its TLS, and the other addresses with it.
+    next_.reset();
     deadline_.reset();
+    tries_.clear();
     end_phase("connect");
-    stream_ = std::make_unique<SocketStream>(loop_, std::move(fd_), peer_, dial_.deadline);
     if (dial_.tls == nullptr) return succeed();
     stream_->offer_protocol(dial_.alpn);
-    stream_->start_tls(dial_.tls, dial_.host, {}, [this](const StreamFailure* failure) {
-      connected_.chain = *stream_->peer_chain();
-      connected_.tls_seen = !connected_.chain.version.empty();
-      end_phase("tls");
-      if (failure != nullptr) return fail(failure->reason, failure->text);
-      succeed();
-    });
+    stream_->start_tls(dial_.tls, dial_.tls_name.empty() ? dial_.host : dial_.tls_name, {},
+                       [this](const StreamFailure* failure) {
+                         connected_.chain = *stream_->peer_chain();
+                         connected_.tls_seen = !connected_.chain.version.empty();
+                         end_phase("tls");
+                         if (failure != nullptr) return fail(failure->reason, failure->text);
+                         succeed();
+                       });
   }
 
   void end_phase(std::string_view name) {
@@ -170,7 +211,7 @@ class Dialing final : public loop::Registration {
 
   void fail(Reason reason, std::string text) {
     connected_.failure = {reason, std::move(text)};
-    if (inside_constructor_) deadline_ = loop_.at(loop_.now(), [this] { tell(); });
+    if (inside_constructor_) later_ = loop_.at(loop_.now(), [this] { tell(); });
     else tell();
   }
 
@@ -189,10 +230,9 @@ class Dialing final : public loop::Registration {
   std::size_t at_ = 0;
   std::optional<StreamFailure> told_;  // of the addresses so far
   bool inside_constructor_ = true;
-  std::string peer_;
-  base::Instant began_, until_{};
-  base::UniqueFd fd_;
-  loop::Handle resolving_, watch_, deadline_;
+  base::Instant began_;
+  Tries tries_;
+  loop::Handle resolving_, next_, deadline_, later_;
   std::unique_ptr<SocketStream> stream_;
 };
 

@@ -92,7 +92,8 @@ void expect_host(X509_STORE_CTX* context, const std::string& host) {
   if (name.size() > 2 && name.front() == '[') name = name.substr(1, name.size() - 2);
   if (X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) == 1) return;
   if (name.size() > 1 && name.back() == '.') name.pop_back();
-  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // A name that stands in the subject only is none (RFC 9525, 2), for browsers, curl and Go alike.
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size());
 }
 
@@ -133,8 +134,11 @@ int verify_peer(X509_STORE_CTX* context, Verification& verification) {
   chain.verify_error = X509_verify_cert_error_string(error);
   if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH)
     chain.verify_error =
-        fmt::format("the certificate is for {}, not for {}",
-                    chain.subject_alternative.empty() ? chain.subject : chain.subject_alternative, verification.host);
+        chain.subject_alternative.empty()
+            ? fmt::format(
+                  "the certificate is for {}, not for {}; a name that stands in the subject only does not count",
+                  chain.subject, verification.host)
+            : fmt::format("the certificate is for {}, not for {}", chain.subject_alternative, verification.host);
   verification.reason = error == X509_V_ERR_CERT_HAS_EXPIRED ? model::Reason::tls_expired : model::Reason::tls_verify;
   return 0;
 }

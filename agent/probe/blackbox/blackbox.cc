@@ -1,6 +1,10 @@
 #include "probe/blackbox/blackbox.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -57,12 +61,13 @@ class Draft {
   std::map<std::string, std::string> entries_;
 };
 
-// With a fallback (the exporter's default) any address will do, without one the preferred family only. The exporter
-// then takes the first address of the preferred family and no other; ours are tried in turn.
+// The exporter takes one address of the preferred family, which is IPv6 if none is given; with a fallback (its default)
+// one of the other family where there is none.
 void write_family(const Node& settings, Draft& draft) {
   const Node preferred = settings.find("preferred_ip_protocol");
   const bool fallback = settings.find("ip_protocol_fallback").scalar() != "false";
-  if (!fallback) draft.raw("ip_protocol", preferred.scalar() == "ip4" ? "ip4" : "ip6");
+  draft.raw("ip_protocol",
+            std::string(fallback ? "prefer_" : "first_") + (preferred.scalar() == "ip4" ? "ip4" : "ip6"));
 }
 
 bool has_key(const Node& mapping, std::string_view wanted) {
@@ -71,7 +76,8 @@ bool has_key(const Node& mapping, std::string_view wanted) {
   return false;
 }
 
-// A TLS server name and, for HTTP, a Host header, unless the module has its own.
+// For TCP a TLS server name, unless the module has its own; for HTTP a Host header, which names the peer in TLS as
+// well.
 void write_hostname(const Node& settings, const std::string& hostname, bool is_http, Draft& draft) {
   const auto with = [&](const char* key, const char* inner_key, const char* unless) {
     const Node given = settings.find(key);
@@ -80,8 +86,8 @@ void write_hostname(const Node& settings, const std::string& hostname, bool is_h
     if (!has_key(given, unless)) inner.word(inner_key, hostname);
     draft.raw(key, inner.text());
   };
-  with("tls_config", "server_name", "server_name");
   if (is_http) with("headers", "Host", "host");
+  else with("tls_config", "server_name", "server_name");
 }
 
 // 10MB, 64KiB or a number of bytes, as in alecthomas/units: decimal and binary alike by 1024.
@@ -96,9 +102,6 @@ std::optional<std::size_t> bytes_of(const std::string& text) {
   if (unit.size() > 1 || (!unit.empty() && at == std::string_view::npos)) return std::nullopt;
   return std::stoull(text.substr(0, digits)) << (unit.empty() ? 0 : 10 * (at + 1));
 }
-
-// Where the exporter sets no limit, we do: an endless body ends some time.
-constexpr std::size_t kLongestBody = 10 * 1024 * 1024;
 
 // A token that the older keys name.
 void write_bearer(const Node& settings, Draft& draft) {
@@ -136,10 +139,21 @@ base::Result<> write_websocket(const Node& settings, const std::string& target, 
   return write_headers(settings, client, draft);
 }
 
+// Go writes a path that way.
+std::string with_blanks_escaped(const std::string& target) {
+  const std::size_t scheme = target.find("://");
+  const std::size_t path = target.find_first_of("/?", scheme == std::string::npos ? 0 : scheme + 3);
+  std::string out = target.substr(0, path);
+  for (std::size_t i = path; i < target.size(); ++i) out += target[i] == ' ' ? "%20" : std::string(1, target[i]);
+  return out;
+}
+
 base::Result<> write_http(const Node& settings, const std::string& target, Draft& draft) {
   const bool has_scheme = target.starts_with("http://") || target.starts_with("https://");
-  draft.word("url", has_scheme ? target : "http://" + target);
+  draft.word("url", (has_scheme ? "" : "http://") + with_blanks_escaped(target));
   if (settings.find("no_follow_redirects").scalar() == "true") draft.raw("follow_redirects", "false");
+  if (settings.find("accept_any_response").scalar() == "true") draft.raw("valid_status_codes", "[100-999]");
+  else if (is_off(settings.find("valid_status_codes"))) draft.raw("valid_status_codes", "[2xx]");
   // As Go's client does, and only over TLS.
   const bool http2 = target.starts_with("https://") && settings.find("enable_http2").scalar() != "false";
   draft.raw("http2", http2 ? "true" : "false");
@@ -149,14 +163,12 @@ base::Result<> write_http(const Node& settings, const std::string& target, Draft
     TRY(const std::string body, base::read_file(draft.beside(file.scalar())));
     draft.word("body", body);
   }
-  std::size_t limit = 0;
   if (const Node size = settings.find("body_size_limit"); !size.is_null()) {
     const auto bytes = bytes_of(size.scalar());
     if (!bytes)
       return base::fail(base::Kind::invalid, "body_size_limit: expected bytes such as 10MB, got " + size.scalar());
-    limit = *bytes;
+    if (*bytes > 0) draft.raw("body_limit", std::to_string(*bytes));
   }
-  draft.raw("body_limit", std::to_string(limit == 0 ? kLongestBody : limit));
   return {};
 }
 
@@ -166,6 +178,17 @@ std::pair<std::string, std::string> split(const std::string& target) {
     return {host_and_port(target + ":")[0].second, ""};
   const auto parts = host_and_port(target);
   return {parts[0].second, parts[1].second};
+}
+
+// "smtp" as the system knows it; others as they are.
+std::string number_of_service(const std::string& port) {
+  if (port.empty() || port.find_first_not_of("0123456789") == std::string::npos) return port;
+  servent entry{};
+  servent* found = nullptr;
+  std::array<char, 1024> buffer{};
+  if (::getservbyname_r(port.c_str(), "tcp", &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return port;
+  return std::to_string(ntohs(static_cast<std::uint16_t>(entry.s_port)));
 }
 
 base::Result<> write_target(const BlackboxProber& prober, const Node& settings, const std::string& target,
@@ -180,7 +203,8 @@ base::Result<> write_target(const BlackboxProber& prober, const Node& settings, 
     draft.word("host", target);
     return {};
   }
-  const auto [host, port] = split(target);
+  auto [host, port] = split(target);
+  if (prober.name == "tcp") port = number_of_service(port);
   const bool is_number = !port.empty() && port.find_first_not_of("0123456789") == std::string::npos;
   if (!is_number && (prober.name != "dns" || !port.empty()))
     return base::fail(base::Kind::invalid, "the target must be HOST:PORT, got '" + target + "'");
@@ -330,6 +354,12 @@ base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::str
   errors.blot(spec.secrets);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   return spec;
+}
+
+bool BlackboxModules::usable(const std::string& module) const {
+  const auto found = modules_.find(module);
+  return found != modules_.end() && !found->second.has_mistakes &&
+         refused_key(*find_prober(found->second.prober), found->second.settings).empty();
 }
 
 const Type* BlackboxModules::type(const std::string& module) const {

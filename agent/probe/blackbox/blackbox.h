@@ -27,6 +27,8 @@ class BlackboxModules {
   // the module cannot be used).
   base::Result<Spec> spec(const std::string& module, const std::string& target, const std::string& hostname,
                           base::Millis limit) const;
+  // Whether it can be used with any target at all.
+  bool usable(const std::string& module) const;
   const Type* type(const std::string& module) const;  // null if there is no such module
   // The key by which it sends a secret, shows a certificate, reads a file or goes over a proxy: then only the
   // configuration says whom it is sent to, no label of a target. "" if it has none, or if there is no such module.

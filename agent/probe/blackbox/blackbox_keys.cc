@@ -18,6 +18,7 @@ constexpr BlackboxKey kHttp[] = {
     {"headers", "headers"},
     {"body", "body"},
     {"valid_status_codes", "valid_status_codes"},
+    {"accept_any_response", "", Kind::implied},
     {"valid_http_versions", "valid_http_versions"},
     {"fail_if_ssl", "fail_if_ssl"},
     {"fail_if_not_ssl", "fail_if_not_ssl"},

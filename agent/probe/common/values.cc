@@ -36,6 +36,11 @@ void measure_staple(const net::OcspStaple& staple, Measurements& out) {
   add("probe_ssl_ocsp_response_revoked_at", staple.revoked_at);
 }
 
+const std::vector<std::string> kFamilyNames{"any", "ip4", "ip6", "first_ip4", "first_ip6", "prefer_ip4", "prefer_ip6"};
+constexpr std::array kFamilies{net::Family::any,      net::Family::v4,       net::Family::v6,
+                               net::Family::first_v4, net::Family::first_v6, net::Family::prefer_v4,
+                               net::Family::prefer_v6};
+
 }  // namespace
 
 bool read(const config::Node& node, Pattern& out, std::string& why) {
@@ -53,16 +58,15 @@ bool read(const config::Node& node, Pattern& out, std::string& why) {
 std::string show(const Pattern& value) { return value.regex ? value.regex->pattern() : "none"; }
 
 bool read(const config::Node& node, IpProtocol& out, std::string& why) {
-  static const std::vector<std::string> names{"any", "ip4", "ip6"};
-  static constexpr std::array families{net::Family::any, net::Family::v4, net::Family::v6};
   std::size_t index = 0;
-  if (!config::read_one_of(node, names, index, why)) return false;
-  out.family = families[index];
+  if (!config::read_one_of(node, kFamilyNames, index, why)) return false;
+  out.family = kFamilies[index];
   return true;
 }
 
 std::string show(const IpProtocol& value) {
-  return value.family == net::Family::any ? "any" : value.family == net::Family::v4 ? "ip4" : "ip6";
+  return kFamilyNames[static_cast<std::size_t>(std::find(kFamilies.begin(), kFamilies.end(), value.family) -
+                                               kFamilies.begin())];
 }
 
 net::Family SourceAddress::family(net::Family wanted) const {

@@ -22,7 +22,8 @@ struct Pattern {
 bool read(const config::Node& node, Pattern& out, std::string& why);
 std::string show(const Pattern& value);
 
-// Which of a name's addresses may be used: any, ip4 or ip6.
+// Which of a name's addresses may be used (see net::Family): any, ip4, ip6; first_ip4 and prefer_ip4: one only, of that
+// family, or of the other if there is none; first_ip6, prefer_ip6.
 struct IpProtocol {
   net::Family family = net::Family::any;
 };

@@ -8,7 +8,8 @@
 namespace probe {
 namespace {
 
-base::Result<Variable> source(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies) {
+base::Result<Variable> source(const Capture& capture, const http::HttpResponse& response,
+                              const http::CookieJar& cookies) {
   if (!capture.json.empty()) {
     TRY(JsonFound found, find_json(capture.json, response.body));
     return Variable{std::move(found.text), !found.string};
@@ -45,7 +46,8 @@ const config::Schema<Capture>& capture_schema() {
   return schema;
 }
 
-base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies) {
+base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response,
+                                const http::CookieJar& cookies) {
   TRY(Variable value, source(capture, response, cookies));
   if (!capture.groups) return value;
   const auto groups = capture.groups->groups_of_full_match(value.text);

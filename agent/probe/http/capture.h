@@ -6,9 +6,9 @@
 
 #include "base/result.h"
 #include "config/schema.h"
+#include "http/cookie_jar.h"
 #include "http/http_client.h"
 #include "probe/common/values.h"
-#include "probe/http/cookie_jar.h"
 #include "probe/http/template.h"
 
 namespace probe {
@@ -24,6 +24,7 @@ struct Capture {
 const config::Schema<Capture>& capture_schema();
 
 // Errors say what is missing: "there is no header Location".
-base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response, const CookieJar& cookies);
+base::Result<Variable> captured(const Capture& capture, const http::HttpResponse& response,
+                                const http::CookieJar& cookies);
 
 }  // namespace probe

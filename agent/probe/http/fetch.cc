@@ -46,7 +46,8 @@ void FetchProbe::on_answer(const http::HttpResponse& response) {
   const std::string status = "status " + std::to_string(response.status);
   if (response.reason != Reason::none) outcome = Outcome::failure(response.reason, response.text);
   else if (request_.client->authenticates() && (response.status == 401 || response.status == 403))
-    outcome = Outcome::failure(Reason::auth_failed, status + ": the credentials were refused");
+    outcome = Outcome::failure(response.without_credentials ? Reason::status_mismatch : Reason::auth_failed,
+                               http::refused_credentials(response));
   else if (response.status / 100 != 2) outcome = Outcome::failure(Reason::status_mismatch, status + ", expected 2xx");
   else outcome = judge(response);
   outcome.phases = response.phases;

@@ -38,6 +38,9 @@ std::string show(const Http2Choice& value) {
   return value.choice == http::Http2::no ? "false" : value.choice == http::Http2::offered ? "true" : "required";
 }
 
+// Of a body that nobody looks at.
+constexpr std::size_t kShownBody = 4 * 1024;
+
 struct HttpSettings {
   std::string url;
   std::string method = "GET";
@@ -48,7 +51,7 @@ struct HttpSettings {
   bool reuse_connection = false;
   Http2Choice http2;
   std::string compression;
-  std::size_t body_limit = 64 * 1024;
+  std::size_t body_limit = 10 * 1024 * 1024;
   http::HttpConfig client;
   HttpChecks checks;
   CelChecks cel;
@@ -125,7 +128,10 @@ const config::Schema<HttpSettings>& schema() {
           .optional("compression", &HttpSettings::compression,
                     "Ask for the body in this encoding and decode it: gzip, br or deflate. Empty: as it comes.")
           .reach(config::Reach::listed)
-          .optional("body_limit", &HttpSettings::body_limit, "Longest body in bytes; a longer one is too_large.")
+          .optional(
+              "body_limit", &HttpSettings::body_limit,
+              "Longest body in bytes; a longer one is too_large. Where nothing looks at the body and this key is not "
+              "given, a body of any length will do.")
           .inlined(&HttpSettings::client, http::http_client_schema())
           .custom("valid_status_codes", "Statuses that are fine: 200, 200-204, 2xx.", "[2xx]",
                   into_checks(&HttpChecks::valid_status_codes))
@@ -215,17 +221,18 @@ class HttpProbe final : public Probe {
         });
   }
 
-  void ask_library() {
+  void ask_library(std::shared_ptr<const http::HttpResponse> answered = nullptr) {
     http::HttpRequest request = prepared_.request;
+    request.answered = std::move(answered);
     request.deadline = deadline_;
     if (!authorization_.empty()) request.headers.emplace_back("Authorization", authorization_);
     asking_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 
-  // A redirect starts anew with the library, which knows how to follow.
+  // The library knows how to follow a redirect, and asks for what it leads to.
   void on_plain_answer(http::HttpResponse response) {
     if (response.reason == Reason::none && http::is_redirect(response.status) && prepared_.request.max_redirects > 0)
-      return ask_library();
+      return ask_library(std::make_shared<const http::HttpResponse>(std::move(response)));
     on_answer(std::move(response));
   }
 
@@ -313,6 +320,15 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   request.body_limit = http.body_limit;
   request.reuse_connection = http.reuse_connection;
   request.accept_encoding = http.compression == "identity" ? "" : std::move(http.compression);
+  request.must_be_encoded = !request.accept_encoding.empty();
+  // Whoever gives a limit wants it kept; without one, what nobody looks at need not be kept.
+  const HttpChecks& looks = http.checks;
+  const bool looked_at = !looks.fail_if_body_matches_regexp.empty() || !looks.fail_if_body_not_matches_regexp.empty() ||
+                         !looks.json.empty() || http.cel.configured();
+  if (!looked_at && node.find("body_limit").is_null()) {
+    request.counts_rest = true;
+    request.body_limit = kShownBody;
+  }
   prepared.client.emplace(std::move(http.client), node, path, errors);
   prepared.client->prepare(request);
   request.http2 = http.http2.choice;

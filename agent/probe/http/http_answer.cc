@@ -14,8 +14,9 @@ namespace {
 
 using model::Reason;
 
-constexpr std::size_t kHeadLimit = 64 * 1024;
+constexpr std::size_t kHeadLimit = 10 * 1024 * 1024;
 constexpr std::size_t kLineLimit = 4096;
+constexpr std::string_view kBlanks = " \t\r";
 
 template <typename N>
 bool number(std::string_view text, N& out, int base = 10) {
@@ -30,45 +31,47 @@ HttpAnswer::State HttpAnswer::take(std::string_view bytes) {
   buffer_ += bytes;
   while (state_ == State::reading && step()) {
   }
+  buffer_.erase(0, std::exchange(at_, 0));
   return state_;
 }
 
 HttpAnswer::State HttpAnswer::end() {
   if (state_ != State::reading) return state_;
   if (part_ == Part::until_close) state_ = State::complete;
-  else if (part_ == Part::head && buffer_.empty())
+  else if (part_ == Part::status_line && unread().empty())
     fail(Reason::closed_early, "closed the connection without an answer");
   else fail(Reason::closed_early, "closed the connection before its answer was complete");
   return state_;
 }
 
 bool HttpAnswer::step() {
-  std::string line;
+  std::string_view line;
   switch (part_) {
-    case Part::head: return take_head();
+    case Part::status_line: return take_status_line();
+    case Part::header: return take_header();
     case Part::counted:
-      if (!take_body(std::min(left_, buffer_.size()))) return false;
+      if (!take_body(std::min(left_, unread().size()))) return false;
       if (left_ == 0) state_ = State::complete;
       return false;
-    case Part::until_close: take_body(buffer_.size()); return false;
+    case Part::until_close: take_body(unread().size()); return false;
     case Part::chunk_size:
-      if (!take_line(line)) return false;
+      if (!take_line(line, kLineLimit, "line")) return false;
       // What follows a semicolon is an extension.
-      if (!number(base::trim(std::string_view(line).substr(0, line.find(';'))), left_, 16))
+      if (!number(base::trim(line.substr(0, line.find(';'))), left_, 16))
         return fail(Reason::protocol_error, "sent a chunk without a size: " + base::shown(line));
       part_ = left_ == 0 ? Part::trailer : Part::chunk;
       return true;
     case Part::chunk:
-      if (!take_body(std::min(left_, buffer_.size())) || left_ > 0) return false;
+      if (!take_body(std::min(left_, unread().size())) || left_ > 0) return false;
       part_ = Part::chunk_end;
       return true;
     case Part::chunk_end:
-      if (!take_line(line)) return false;
+      if (!take_line(line, kLineLimit, "line")) return false;
       if (!line.empty()) return fail(Reason::protocol_error, "sent a chunk longer than its size");
       part_ = Part::chunk_size;
       return true;
     case Part::trailer:
-      if (!take_line(line)) return false;
+      if (!take_line(line, kLineLimit, "line")) return false;
       if (line.empty()) state_ = State::complete;
       return true;
     case Part::nothing: state_ = State::complete; return false;
@@ -76,44 +79,48 @@ bool HttpAnswer::step() {
   return false;
 }
 
-bool HttpAnswer::take_head() {
+bool HttpAnswer::take_status_line() {
   constexpr std::string_view protocol = "HTTP/";
-  const std::size_t look = std::min(buffer_.size(), protocol.size());
-  if (buffer_.compare(0, look, protocol, 0, look) != 0)
-    return fail(Reason::protocol_error, "does not speak HTTP; it sent " + base::shown(buffer_));
-  const std::size_t end = buffer_.find("\r\n\r\n");
-  // The end may have come but for a byte.
-  if (std::min(end, buffer_.size() - std::min<std::size_t>(buffer_.size(), 3)) > kHeadLimit)
-    return fail(Reason::protocol_error, "sent a head of more than " + std::to_string(kHeadLimit) + " bytes");
-  if (end == std::string::npos) return false;
-  const std::string head = buffer_.substr(0, end + 2);
-  buffer_.erase(0, end + 4);
-  if (!read_head(head)) return false;
-  // 100 Continue and its like come before the answer; 101 would be another protocol.
-  if (response_.status < 200 && response_.status != 101) return true;
-  return choose_framing();
+  const std::size_t look = std::min(unread().size(), protocol.size());
+  if (unread().substr(0, look) != protocol.substr(0, look))
+    return fail(Reason::protocol_error, "does not speak HTTP; it sent " + base::shown(unread()));
+  std::string_view line;
+  if (!take_line(line, kHeadLimit, "head")) return false;
+  // HTTP/1.1 200 Reason
+  const bool versioned = line.size() > 9 && line.starts_with("HTTP/1.") && line[8] == ' ';
+  std::string_view status = versioned ? line.substr(9) : std::string_view();
+  while (status.starts_with(' ')) status.remove_prefix(1);
+  const bool shaped = status.size() >= 3 && (status.size() == 3 || status[3] == ' ') &&
+                      number(status.substr(0, 3), response_.status) && response_.status >= 100;
+  if (!shaped) return fail(Reason::protocol_error, "sent a bad status line: " + base::shown(line));
+  response_.version = line.substr(5, 3);
+  response_.headers.clear();
+  part_ = Part::header;
+  return true;
 }
 
-bool HttpAnswer::read_head(std::string_view head) {
-  response_.headers.clear();
-  const std::size_t first_end = head.find("\r\n");
-  const std::string_view first = head.substr(0, first_end);
-  head.remove_prefix(first_end + 2);
-  // HTTP/1.1 200 Reason
-  const bool shaped = first.size() >= 12 && first.starts_with("HTTP/1.") && first[8] == ' ' &&
-                      (first.size() == 12 || first[12] == ' ') && number(first.substr(9, 3), response_.status) &&
-                      response_.status >= 100;
-  if (!shaped) return fail(Reason::protocol_error, "sent a bad status line: " + base::shown(first));
-  response_.version = first.substr(5, 3);
-  while (!head.empty()) {
-    const std::size_t end = head.find("\r\n");
-    const std::string_view line = head.substr(0, end);
-    head.remove_prefix(end + 2);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0)
-      return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
-    response_.headers.emplace_back(line.substr(0, colon), base::trim(line.substr(colon + 1), " \t\r"));
+bool HttpAnswer::take_header() {
+  std::string_view line;
+  if (!take_line(line, kHeadLimit, "head")) return false;
+  if (line.empty()) {
+    // 100 Continue and its like come before the answer; 101 is the answer, of another protocol.
+    const bool interim = response_.status < 200 && response_.status != 101;
+    if (!interim) return choose_framing();
+    part_ = Part::status_line;
+    return true;
   }
+  // A header that is folded goes on in a line that begins with white space (RFC 9112, 5.2).
+  if ((line.front() == ' ' || line.front() == '\t') && !response_.headers.empty()) {
+    std::string& value = response_.headers.back().second;
+    const std::string_view more = base::trim(line, kBlanks);
+    if (!value.empty() && !more.empty()) value += ' ';
+    value += more;
+    return true;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0)
+    return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
+  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks), base::trim(line.substr(colon + 1), kBlanks));
   return true;
 }
 
@@ -150,23 +157,31 @@ bool HttpAnswer::choose_framing() {
   return true;
 }
 
-bool HttpAnswer::take_line(std::string& line) {
-  const std::size_t end = buffer_.find("\r\n");
-  if (std::min(end, buffer_.size() - std::min<std::size_t>(buffer_.size(), 1)) > kLineLimit)
-    return fail(Reason::protocol_error, "sent a line of more than " + std::to_string(kLineLimit) + " bytes");
-  if (end == std::string::npos) return false;
-  line = buffer_.substr(0, end);
-  buffer_.erase(0, end + 2);
+// A line without its end, which is LF or CR LF; it lasts until take() returns. The lines of a head share one limit.
+bool HttpAnswer::take_line(std::string_view& line, std::size_t limit, const char* what) {
+  const bool of_head = part_ == Part::status_line || part_ == Part::header;
+  const std::size_t end = unread().find('\n', scanned_);
+  line = unread().substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if ((of_head ? head_size_ : 0) + line.size() > limit)
+    return fail(Reason::protocol_error,
+                std::string("sent a ") + what + " of more than " + std::to_string(limit) + " bytes");
+  scanned_ = end == std::string_view::npos ? unread().size() : 0;
+  if (end == std::string_view::npos) return false;
+  at_ += end + 1;
+  if (of_head) head_size_ += end + 1;
   return true;
 }
 
 bool HttpAnswer::take_body(std::size_t available) {
-  if (response_.body.size() + available > limit_) {
-    response_.body.append(buffer_, 0, limit_ - response_.body.size());
+  const std::size_t room = limit_ - std::min(limit_, response_.body.size());
+  response_.body.append(unread().substr(0, std::min(available, room)));
+  response_.body_size += available;
+  if (available > room && beyond_ == Beyond::fails) {
+    response_.body_size = limit_;
     return fail(Reason::too_large, "sent a body of more than " + std::to_string(limit_) + " bytes");
   }
-  response_.body.append(buffer_, 0, available);
-  buffer_.erase(0, available);
+  at_ += available;
   if (part_ != Part::until_close) left_ -= available;
   return true;
 }

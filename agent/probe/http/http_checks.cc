@@ -35,12 +35,13 @@ std::string wrong_header(const HeaderMatch& match, const http::Headers& headers,
   return "header " + match.header + (seen ? " does not match " + match.regexp.regex->pattern() : " is missing");
 }
 
-Outcome wrong_status(const HttpChecks& checks, int status) {
+Outcome wrong_status(const HttpChecks& checks, const http::HttpResponse& response) {
+  const int status = response.status;
   std::string want;
   for (const StatusRange& range : checks.valid_status_codes) want += (want.empty() ? "" : ", ") + show(range);
   if (checks.authenticated && (status == 401 || status == 403))
-    return Outcome::failure(Reason::auth_failed,
-                            "status " + std::to_string(status) + ": the credentials were refused; expected " + want);
+    return Outcome::failure(response.without_credentials ? Reason::status_mismatch : Reason::auth_failed,
+                            http::refused_credentials(response) + "; expected " + want);
   return Outcome::failure(Reason::status_mismatch, "status " + std::to_string(status) + ", expected " + want);
 }
 
@@ -75,7 +76,7 @@ bool read(const config::Node& node, StatusRange& out, std::string& why) {
     if (number(std::string_view(text).substr(0, dash), range.from)) {
       range.to = range.from;
       const bool whole = dash == std::string::npos || number(std::string_view(text).substr(dash + 1), range.to);
-      if (whole && range.from >= 100 && range.to <= 599 && range.from <= range.to) {
+      if (whole && range.from >= 100 && range.to <= 999 && range.from <= range.to) {
         out = range;
         return true;
       }
@@ -107,7 +108,7 @@ Outcome judge_http(const HttpChecks& checks, const http::HttpResponse& response,
   if (response.reason != Reason::none) return Outcome::failure(response.reason, response.text);
   const bool valid = std::any_of(checks.valid_status_codes.begin(), checks.valid_status_codes.end(),
                                  [&](StatusRange r) { return r.from <= response.status && response.status <= r.to; });
-  if (!valid) return wrong_status(checks, response.status);
+  if (!valid) return wrong_status(checks, response);
   const auto& versions = checks.valid_http_versions;
   if (!versions.empty() && std::find(versions.begin(), versions.end(), protocol(response)) == versions.end())
     return Outcome::failure(Reason::protocol_error,
@@ -158,7 +159,9 @@ void measure_http(const http::HttpResponse& response, Reason reason, Measurement
   const bool may_have_body = answered && response.status != 204 && response.status != 304;
   const auto length = static_cast<double>(response.content_length);
   out.push_back({"probe_http_content_length", may_have_body ? length : std::max(length, 0.0), {}});
-  out.push_back({"probe_http_uncompressed_body_length", static_cast<double>(response.body.size()), {}});
+  out.push_back({"probe_http_uncompressed_body_length",
+                 static_cast<double>(std::max(response.body.size(), response.body_size)),
+                 {}});
   // One that was not to be followed was met all the same.
   const std::string* location = http::find_header(response.headers, "Location");
   const bool refused_redirect =

@@ -8,10 +8,10 @@
 #include "config/request.h"
 #include "encoding/url.h"
 #include "http/configured_client.h"
+#include "http/cookie_jar.h"
 #include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
-#include "probe/http/cookie_jar.h"
 #include "probe/http/journey_step.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -197,9 +197,9 @@ class JourneyProbe final : public Probe {
     return {};
   }
 
-  std::string own_origin() const {
-    const auto url = encoding::parse_url(settings_.base_url);
-    return url ? url->origin() : "";
+  // Who asks for TLS on the same host is told no less than without.
+  static bool same_or_secured(const encoding::Url& from, const encoding::Url& to) {
+    return from.origin() == to.origin() || (from.host == to.host && from.scheme == "http" && to.scheme == "https");
   }
   bool has_header(std::string_view name) const { return http::find_header(request_.headers, name) != nullptr; }
 
@@ -212,7 +212,8 @@ class JourneyProbe final : public Probe {
     if (!cookies.empty()) request.headers.emplace_back("Cookie", cookies);
     request.deadline = step_ends_;
     // What the probe logs in with is for its own host; a step that logs in by itself needs none.
-    if (prepared_.client->authenticates() && url_.origin() == own_origin() && !has_header("Authorization")) {
+    const auto own = encoding::parse_url(settings_.base_url);
+    if (prepared_.client->authenticates() && own && same_or_secured(*own, url_) && !has_header("Authorization")) {
       pending_ = prepared_.client->request(context_.http, context_.scheduler, std::move(request),
                                            [this](base::Result<http::HttpResponse> r) {
                                              if (r) on_answer(*std::move(r));
@@ -254,7 +255,7 @@ class JourneyProbe final : public Probe {
     }
     request_.url = encoding::resolved(url_, *location);
     // Credentials stay with the origin that they were meant for.
-    if (const auto next = encoding::parse_url(request_.url); !next || next->origin() != url_.origin())
+    if (const auto next = encoding::parse_url(request_.url); !next || !same_or_secured(url_, *next))
       std::erase_if(request_.headers, [](const auto& header) {
         return base::same_word(header.first, "Authorization") || base::same_word(header.first, "Cookie") ||
                base::same_word(header.first, "Host");
@@ -324,7 +325,7 @@ class JourneyProbe final : public Probe {
   Done done_;
   base::Instant started_{}, deadline_{};
   Variables variables_;
-  CookieJar jar_;
+  http::CookieJar jar_;
   std::size_t at_ = 0;
   base::Instant step_began_{}, step_ends_{};
   int redirects_ = 0;

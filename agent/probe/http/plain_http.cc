@@ -42,11 +42,9 @@ bool read_authority(std::string_view authority, std::uint16_t usual_port, net::D
 std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   const bool tls = request.url.starts_with("https://");
   const std::string_view scheme = tls ? "https://" : "http://";
-  const bool safe_to_repeat = request.method == "GET" || request.method == "HEAD";
   if (!request.url.starts_with(scheme) || !request.proxy.empty() || request.https_proxy ||
       !request.private_headers.empty() || !request.accept_encoding.empty() || request.reuse_connection ||
-      request.http2 != http::Http2::no || (request.max_redirects > 0 && !safe_to_repeat) ||
-      has_line_break(request.method))
+      request.http2 != http::Http2::no || has_line_break(request.method))
     return std::nullopt;
   for (const char c : request.url)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return std::nullopt;
@@ -67,6 +65,7 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
     auto context = request.tls != nullptr ? request.tls : net::TlsContext::get({}).value_or(nullptr);
     if (context == nullptr) return std::nullopt;
     plain.dial.tls = std::move(context);
+    plain.dial.tls_name = http::tls_name_of(request.headers);
     plain.dial.alpn = "http/1.1";
   }
   if (!request.unix_socket.empty()) {
@@ -77,6 +76,7 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   plain.method = request.method;
   plain.body = request.body;
   plain.body_limit = request.body_limit;
+  if (request.counts_rest) plain.beyond = HttpAnswer::Beyond::counted;
   plain.head = request.method + " " + (rest.empty() ? "/" : std::string(rest)) + " HTTP/1.1\r\n";
   if (!has_header(request, "Host")) plain.head += "Host: " + std::string(authority) + "\r\n";
   if (!has_header(request, "User-Agent")) plain.head += "User-Agent: fettle\r\n";
@@ -98,7 +98,7 @@ PlainExchange::PlainExchange(const Context& context, const PlainRequest& request
       request_(request),
       authorization_(std::move(authorization)),
       done_(std::move(done)),
-      answer_(request.method, request.body_limit) {
+      answer_(request.method, request.body_limit, request.beyond) {
   net::Dial dial = request.dial;
   dial.deadline = deadline;
   connecting_ = context.dialer.connect(std::move(dial), [this](net::Connected c) { on_connected(std::move(c)); });

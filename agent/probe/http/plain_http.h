@@ -21,6 +21,7 @@ struct PlainRequest {
   std::string method;
   std::string body;
   std::size_t body_limit = 0;
+  HttpAnswer::Beyond beyond = HttpAnswer::Beyond::fails;
 };
 
 // The same request in this form, or nothing if it needs the library.

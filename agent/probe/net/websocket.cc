@@ -18,6 +18,7 @@
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
+#include "probe/http/http_answer.h"
 #include "probe/net/query_response.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -119,21 +120,6 @@ std::string frame(Opcode opcode, std::string_view payload) {
   return out;
 }
 
-// The value of a header in the head of an answer; "" if it has none.
-std::string_view header(std::string_view head, std::string_view name) {
-  for (std::size_t at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at)) {
-    at += 2;
-    const std::string_view line = head.substr(at, head.find("\r\n", at) - at);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !base::same_word(line.substr(0, colon), name)) continue;
-    std::string_view value = line.substr(colon + 1);
-    while (value.starts_with(' ')) value.remove_prefix(1);
-    while (value.ends_with(' ')) value.remove_suffix(1);
-    return value;
-  }
-  return {};
-}
-
 class WebsocketProbe final : public StreamProbe {
  public:
   WebsocketProbe(const Context& context, const Prepared& prepared)
@@ -163,28 +149,27 @@ class WebsocketProbe final : public StreamProbe {
 
   // False: not yet, or the run is over.
   bool take_head(std::string& bytes) {
-    constexpr std::string_view protocol = "HTTP/1.1 ";
-    const std::size_t look = std::min(bytes.size(), protocol.size());
-    if (bytes.compare(0, look, protocol, 0, look) != 0)
-      return over(Reason::protocol_error, "does not speak HTTP/1.1; it sent " + base::shown(bytes));
-    const std::size_t end = bytes.find("\r\n\r\n");
-    if (end == std::string::npos) return false;
-    const std::string head = bytes.substr(0, end + 2);
-    bytes.erase(0, end + 4);
-    std::from_chars(head.data() + protocol.size(), head.data() + std::min(head.size(), protocol.size() + 3), status_);
+    const HttpAnswer::State state = answer_.take(std::exchange(bytes, {}));
+    const http::HttpResponse& head = answer_.response();
+    if (!answer_.head_seen()) return state == HttpAnswer::State::failed && over(head.reason, head.text);
+    status_ = head.status;
     if ((status_ == 401 || status_ == 403) && (prepared_.basic_auth || prepared_.authorization))
       return over(Reason::auth_failed,
                   "answered with status " + std::to_string(status_) + ": the credentials were refused");
     if (status_ != 101)
       return over(Reason::status_mismatch, "answered with status " + std::to_string(status_) + ", expected 101");
-    if (!base::same_word(header(head, "Upgrade"), "websocket"))
-      return over(Reason::header_mismatch,
-                  "upgrades to " + base::shown(header(head, "Upgrade")) + ", not to websocket");
+    const auto header = [&](std::string_view name) {
+      const std::string* value = http::find_header(head.headers, name);
+      return value == nullptr ? std::string() : *value;
+    };
+    if (!base::same_word(header("Upgrade"), "websocket"))
+      return over(Reason::header_mismatch, "upgrades to " + base::shown(header("Upgrade")) + ", not to websocket");
     // RFC 6455, 4.1: only who has read the request can know this.
     const std::string proof = base::base64_encode(crypto::sha1(key_ + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-    if (header(head, "Sec-WebSocket-Accept") != proof)
+    if (header("Sec-WebSocket-Accept") != proof)
       return over(Reason::header_mismatch, "has a wrong Sec-WebSocket-Accept: it did not read the request");
     upgraded_ = true;
+    bytes = answer_.unread();
     const base::Instant now = scheduler_.now();
     upgrade_took_ = now - std::exchange(began_, now);
     go_on();
@@ -218,11 +203,12 @@ class WebsocketProbe final : public StreamProbe {
              Outcome::success(prepared_.target + (heard_ ? " sent what was expected" : " was upgraded")));
   }
 
-  // Takes a whole frame; false if there is none, or the run is over.
+  // Takes the head of a frame, or of a message as much as is there; false if there is nothing, or the run is over.
   bool take_frame(std::string& bytes) {
+    if (left_ > 0) return take_payload(bytes);
     if (bytes.size() < 2) return false;
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-    const bool last = (at(0) & 0x80U) != 0;
+    last_ = (at(0) & 0x80U) != 0;
     const auto opcode = static_cast<Opcode>(at(0) & 0x0fU);
     if ((at(0) & 0x70U) != 0) return over(Reason::protocol_error, "uses an extension that was not agreed on");
     if ((at(1) & 0x80U) != 0) return over(Reason::protocol_error, "masks its frames, which only clients do");
@@ -231,28 +217,44 @@ class WebsocketProbe final : public StreamProbe {
     if (bytes.size() < 2 + more) return false;
     if (more > 0) size = 0;
     for (std::size_t i = 0; i < more; ++i) size = size << 8U | at(2 + i);
-    if (size > kLimit) return over(Reason::too_large, "sent a frame of " + std::to_string(size) + " bytes");
-    if (bytes.size() < 2 + more + size) return false;
-    const std::string payload = bytes.substr(2 + more, size);
-    bytes.erase(0, 2 + more + size);
+    if (opcode == Opcode::more || opcode == Opcode::text || opcode == Opcode::binary) {
+      bytes.erase(0, 2 + more);
+      // Nobody reads what was not waited for, however long it is: a whole book may come first.
+      if (opcode != Opcode::more) {
+        message_.clear();
+        wanted_ = awaits_message();
+      }
+      left_ = size;
+      return size > 0 ? take_payload(bytes) : end_of_frame();
+    }
+    if (size > kControlLimit)
+      return over(Reason::protocol_error, "sent a control frame of " + std::to_string(size) + " bytes");
+    if (bytes.size() < 2 + size) return false;
+    const std::string payload = bytes.substr(2, size);
+    bytes.erase(0, 2 + size);
     switch (opcode) {
       case Opcode::ping: say(frame(Opcode::pong, payload)); return true;
       case Opcode::pong:
         if (awaits_pong_ && payload == token_) leave();
         return true;
       case Opcode::close: return over(Reason::closed_early, "closed the connection" + why_closed(payload));
-      case Opcode::more:
-      case Opcode::text:
-      case Opcode::binary: return take_message(last, opcode, payload);
+      default: return over(Reason::protocol_error, "sent a frame of an unknown kind");
     }
-    return over(Reason::protocol_error, "sent a frame of an unknown kind");
   }
 
-  bool take_message(bool last, Opcode opcode, const std::string& payload) {
-    if (opcode != Opcode::more) message_.clear();
-    message_ += payload;
-    if (message_.size() > kLimit) return over(Reason::too_large, "sent a message of more than 64 KiB");
-    if (!last || !awaits_message()) return true;
+  bool take_payload(std::string& bytes) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+    if (size == 0) return false;
+    if (wanted_ && message_.size() + size > kLimit)
+      return over(Reason::too_large, "sent a message of more than " + std::to_string(kLimit) + " bytes");
+    if (wanted_) message_.append(bytes, 0, size);
+    bytes.erase(0, size);
+    left_ -= size;
+    return left_ > 0 || end_of_frame();
+  }
+
+  bool end_of_frame() {
+    if (!last_ || !wanted_ || !awaits_message()) return true;
     heard_ = true;
     const Turn& turn = prepared_.turns[turn_];
     if (!turn.expect.regex->found_in(message_)) return true;
@@ -292,10 +294,16 @@ class WebsocketProbe final : public StreamProbe {
     tell("probe_websocket_failed_due_to_regex", mismatch ? 1 : 0);
   }
 
-  static constexpr std::size_t kLimit = 64 * 1024 - 16;
+  static constexpr std::size_t kLimit = 10 * 1024 * 1024;
+  static constexpr std::uint64_t kControlLimit = 125;  // RFC 6455, 5.5
   loop::Scheduler& scheduler_;
   const Prepared& prepared_;
-  std::string key_, token_, message_;
+  HttpAnswer answer_{"GET", 0, HttpAnswer::Beyond::counted};
+  std::string key_, token_;
+  std::string message_;  // the one that comes, or came last, if it was wanted
+  bool wanted_ = false;
+  bool last_ = false;       // the frame that comes ends its message
+  std::uint64_t left_ = 0;  // of that frame
   base::Instant began_{};
   base::Duration upgrade_took_{};
   int status_ = 0;

@@ -111,6 +111,12 @@ TEST_CASE("a peer's certificate is judged alike by the HTTP client and the diale
                   "certificate is not yet valid", 9000});
   rows.push_back({"wrong name", leaf("DNS:other.test"), ca, Reason::tls_verify,
                   "the certificate is for other.test, not for 127.0.0.1", 5000});
+  rows.push_back({"a name in the subject only",
+                  leaf(""),
+                  {.ca_file = folder / "ca.pem", .server_name = "shop"},
+                  Reason::tls_verify,
+                  "the certificate is for CN=shop, not for shop; a name that stands in the subject only does not count",
+                  5000});
   rows.push_back({"self-signed",
                   make_certificate({.common_name = "self", .alternative = "IP:127.0.0.1", .until_seconds = 5000}), ca,
                   Reason::tls_verify, "self-signed certificate", 5000});

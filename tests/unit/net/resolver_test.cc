@@ -91,7 +91,8 @@ TEST_CASE("literals, localhost and the hosts file are answered without a packet"
   loop::EventLoop loop;
   NameServer server(loop);
   const std::string hosts = std::filesystem::temp_directory_path() / ("fettle-hosts-" + std::to_string(::getpid()));
-  std::ofstream(hosts) << "# comment\n192.0.2.1 shop Shop.Test # me\n2001:db8::1\tshop\nnonsense x\n\n";
+  std::ofstream(hosts)
+      << "# comment\n192.0.2.1 shop Shop.Test # me\n2001:db8::1\tshop\n192.0.2.2 many\n192.0.2.3 many\nnonsense x\n\n";
   server.settings.hosts_file = hosts;
   net::AresResolver resolver(loop, server.settings);
   using net::Family;
@@ -104,7 +105,12 @@ TEST_CASE("literals, localhost and the hosts file are answered without a packet"
                          Row{"[::1]", Family::v6, "::1"}, Row{"::1", Family::v4, "not_found: ::1 is no IPv4 address"},
                          Row{"localhost", Family::any, "127.0.0.1 ::1"}, Row{"LOCALHOST", Family::v6, "::1"},
                          Row{"a.localhost", Family::v4, "127.0.0.1"}, Row{"shop", Family::any, "192.0.2.1 2001:db8::1"},
-                         Row{"SHOP.test", Family::any, "192.0.2.1"}, Row{"shop", Family::v6, "2001:db8::1"}}) {
+                         Row{"SHOP.test", Family::any, "192.0.2.1"}, Row{"shop", Family::v6, "2001:db8::1"},
+                         // One address, as the blackbox exporter chooses it.
+                         Row{"shop", Family::prefer_v4, "192.0.2.1"}, Row{"shop", Family::prefer_v6, "2001:db8::1"},
+                         Row{"many", Family::prefer_v6, "192.0.2.3"}, Row{"many", Family::prefer_v4, "192.0.2.2"},
+                         Row{"many", Family::first_v4, "192.0.2.2"}, Row{"127.0.0.1", Family::prefer_v6, "127.0.0.1"},
+                         Row{"127.0.0.1", Family::first_v6, "not_found: 127.0.0.1 is no IPv6 address"}}) {
     CAPTURE(row.name);
     CHECK(texts(ask(loop, resolver, row.name, row.family)) == row.want);
   }

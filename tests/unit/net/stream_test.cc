@@ -9,6 +9,7 @@
 
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
+#include "net/hosts_file.h"
 #include "net/resolver.h"
 
 using namespace std::chrono_literals;
@@ -144,6 +145,45 @@ TEST_CASE("a full accept queue is a connect timeout, over TCP and over a unix so
     CHECK(world.loop.now() - begin >= 20ms);
   }
   CHECK(fill.size() < 3);
+}
+
+TEST_CASE("an address that does not answer keeps no other waiting") {
+  // Two addresses of one name: the first takes no connection, the second does.
+  struct TwoAddresses final : net::Resolver {
+    loop::EventLoop& loop;
+    explicit TwoAddresses(loop::EventLoop& l) : loop(l) {}
+    loop::Handle resolve(const std::string&, std::uint16_t port, net::Family, base::Instant,
+                         std::function<void(base::Result<std::vector<net::Address>>)> done) override {
+      return loop.at(loop.now(), [port, done = std::move(done)] {
+        done(std::vector{net::with_port(net::parse_literal("127.0.0.2")[0], port),
+                         net::with_port(net::parse_literal("127.0.0.1")[0], port)});
+      });
+    }
+  };
+  World world;
+  TwoAddresses resolver(world.loop);
+  net::StreamDialer dialer(world.loop, resolver);
+  TcpPeer peer([](PeerSocket& socket) { socket.wait_for_close(); });
+  const base::UniqueFd full(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(peer.port());
+  ::inet_pton(AF_INET, "127.0.0.2", &address.sin_addr);
+  const auto* to = reinterpret_cast<const sockaddr*>(&address);
+  REQUIRE(::bind(full.value(), to, sizeof address) == 0);
+  REQUIRE(::listen(full.value(), 0) == 0);
+  std::vector<base::UniqueFd> fill;
+  for (int i = 0; i < 3; ++i) {
+    fill.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    (void)::connect(fill.back().value(), to, sizeof address);
+  }
+  std::optional<net::Connected> connected;
+  // Its share of the time would be half a minute.
+  const auto handle = dialer.connect({.host = "shop", .port = peer.port(), .deadline = world.loop.now() + 60s},
+                                     [&](net::Connected c) { connected = std::move(c); });
+  REQUIRE(fakes::run_until(world.loop, [&] { return connected.has_value(); }));
+  CHECK(connected->stream != nullptr);
+  CHECK(connected->address == "127.0.0.1");
 }
 
 TEST_CASE("what a peer does to a stream has its reason") {

@@ -99,6 +99,11 @@ TEST_CASE("keys of newer exporters are read") {
     prober: http
     http:
       oauth2: {client_id: a, client_secret: b, token_url: "https://login.test/", scopes: [x], endpoint_params: {y: z}}
+  any: {prober: http, http: {accept_any_response: true, valid_status_codes: []}}
+  odd: {prober: http, http: {valid_status_codes: [999]}}
+  caa: {prober: dns, dns: {query_name: shop.test, query_type: CAA}}
+  https: {prober: dns, dns: {query_name: shop.test, query_type: HTTPS}}
+  mail: {prober: tcp}
   judged: {prober: http, http: {fail_if_body_json_not_matches_cel: "body.status == 'ok'"}}
   headers: {prober: http, http: {headers: {Host: a.test}, http_headers: {Accept: {values: [text/plain, "*/*"]}}}}
   proxied: {prober: http, http: {proxy_url: "http://proxy.test:3128", no_proxy: "10.0.0.0/8", proxy_connect_header: {X: [y, z]}}}
@@ -127,6 +132,12 @@ TEST_CASE("keys of newer exporters are read") {
            {"bearer", "shop.test/feed", "ws://shop.test/feed"},
            {"delegated", "a", "http://a"},
            {"judged", "a", "http://a"},
+           {"any", "a", "http://a"},
+           {"any", "https://a/b c?d e", "https://a/b%20c?d%20e"},
+           {"odd", "a", "http://a"},
+           {"caa", "ns.test", "CAA of shop.test at ns.test:53"},
+           {"https", "ns.test", "HTTPS of shop.test at ns.test:53"},
+           {"mail", "mx.test:smtp", "mx.test:25"},
            {"headers", "a", "http://a"},
            {"proxied", "a", "http://a"},
            {"old_tls", "https://a", "https://a"},

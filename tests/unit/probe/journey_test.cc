@@ -10,7 +10,7 @@
 #include "config/agent_config.h"
 #include "encoding/url.h"
 #include "fakes/probe_world.h"
-#include "probe/http/cookie_jar.h"
+#include "http/cookie_jar.h"
 #include "probe/http/template.h"
 #include "probe/run_once.h"
 
@@ -326,11 +326,11 @@ TEST_CASE("cookies go where they belong") {
            Row{"http://shop.test/", "=x", "http://shop.test/", ""},
        }) {
     CAPTURE(row.set);
-    probe::CookieJar jar;
+    http::CookieJar jar;
     jar.take(*encoding::parse_url(row.from), {{"set-cookie", row.set}}, now);
     CHECK(jar.for_request(*encoding::parse_url(row.to)) == row.sent);
   }
-  probe::CookieJar jar;
+  http::CookieJar jar;
   jar.take(*encoding::parse_url("http://h/"), {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}, {"Set-Cookie", "a=3"}},
            now);
   CHECK(jar.for_request(*encoding::parse_url("http://h/")) == "b=2; a=3");

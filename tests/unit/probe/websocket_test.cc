@@ -124,7 +124,7 @@ TEST_CASE("websocket says what is wrong with the answer") {
            Row{"no WebSocket there", "HTTP/1.1 404 Not Found\r\n\r\n", "", Reason::status_mismatch,
                "answered with status 404, expected 101", 0},
            Row{"another protocol", "SSH-2.0-OpenSSH", "", Reason::protocol_error,
-               "does not speak HTTP/1.1; it sent 'SSH-2.0-OpenSSH'", 0},
+               "does not speak HTTP; it sent 'SSH-2.0-OpenSSH'", 0},
            Row{"another upgrade", head + "Upgrade: h2c\r\n\r\n", "", Reason::header_mismatch,
                "upgrades to 'h2c', not to websocket", 0},
            Row{"no proof", head + "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n", "", Reason::header_mismatch,
@@ -135,8 +135,9 @@ TEST_CASE("websocket says what is wrong with the answer") {
            Row{"an extension", "", "\xc1\1x"s, Reason::protocol_error, "uses an extension that was not agreed on", 1},
            Row{"a mask", "", "\x81\x81"s, Reason::protocol_error, "masks its frames, which only clients do", 1},
            Row{"an unknown frame", "", "\x83\0"s, Reason::protocol_error, "sent a frame of an unknown kind", 1},
-           Row{"a huge frame", "", "\x81\x7f\x7f\0\0\0\0\0\0\0"s, Reason::too_large,
-               "sent a frame of 9151314442816847872 bytes", 1},
+           Row{"a huge frame", "", "\x81\x7f\0\0\0\0\1\0\0\0"s + std::string(11'000'000, 'x'), Reason::too_large,
+               "sent a message of more than 10485760 bytes", 1},
+           Row{"a long ping", "", "\x89\x7e\1\0"s, Reason::protocol_error, "sent a control frame of 256 bytes", 1},
        }) {
     CAPTURE(row.name);
     fakes::ConnectedTrial trial("websocket", "ws://shop.test:8080/", {"expect=x"});
@@ -159,6 +160,38 @@ TEST_CASE("websocket survives whatever bytes come") {
     trial.peer.say(bytes);
     CHECK(trial.answers <= 1);
   }
+}
+
+TEST_CASE("websocket reads the answer to the upgrade as any other answer is read") {
+  for (const bool with_cr : {true, false}) {
+    fakes::ConnectedTrial trial("websocket", "ws://shop.test/", {"ping=false"});
+    trial.connect();
+    std::string head = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + upgrade(trial.peer.written[0]);
+    head.insert(head.find("Sec-WebSocket-Accept"), "X-Policy: a;\r\n  b\r\n");
+    if (!with_cr) std::erase(head, '\r');
+    for (const char c : head) trial.peer.say(std::string(1, c));
+    REQUIRE(trial.answers == 1);
+    CHECK(trial.found.text == "ws://shop.test/ was upgraded");
+  }
+}
+
+TEST_CASE("websocket passes over what it does not wait for, however long it is") {
+  const std::string book = "\x81\x7f\0\0\0\0\0\x20\0\0"s + std::string(0x20'0000, 'b');
+  fakes::ConnectedTrial upgraded("websocket", "ws://shop.test/");
+  upgraded.connect();
+  upgraded.peer.say(upgrade(upgraded.peer.written[0]) + book.substr(0, 100'000));
+  upgraded.peer.say(book.substr(100'000));
+  REQUIRE(upgraded.peer.written.size() == 2);
+  upgraded.peer.say("\x8a\x08" + unmasked(upgraded.peer.written[1]));
+  REQUIRE(upgraded.answers == 1);
+  CHECK(upgraded.found.up);
+  // A long one that is waited for is read.
+  fakes::ConnectedTrial waited("websocket", "ws://shop.test/", {"expect=bbb$", "ping=false"});
+  waited.connect();
+  waited.peer.say(upgrade(waited.peer.written[0]));
+  for (std::size_t at = 0; at < book.size(); at += 60'000) waited.peer.say(book.substr(at, 60'000));
+  REQUIRE(waited.answers == 1);
+  CHECK(waited.found.up);
 }
 
 TEST_CASE("websocket: messages that never match are a mismatch, not a silence") {

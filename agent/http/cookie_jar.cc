@@ -1,4 +1,4 @@
-#include "probe/http/cookie_jar.h"
+#include "http/cookie_jar.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include "base/ascii.h"
 
-namespace probe {
+namespace http {
 namespace {
 
 // RFC 6265, 5.1.3. An address belongs to no domain but itself.
@@ -35,7 +35,7 @@ bool is_past(std::string_view date, base::WallTime now) {
 
 }  // namespace
 
-void CookieJar::take(const encoding::Url& url, const http::Headers& headers, base::WallTime now) {
+void CookieJar::take(const encoding::Url& url, const Headers& headers, base::WallTime now) {
   for (const auto& [name, value] : headers)
     if (base::same_word(name, "Set-Cookie")) take_one(url, value, now);
 }
@@ -93,4 +93,4 @@ std::optional<std::string> CookieJar::find(std::string_view name) const {
   return std::nullopt;
 }
 
-}  // namespace probe
+}  // namespace http

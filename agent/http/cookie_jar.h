@@ -1,5 +1,5 @@
-// The cookies of one journey (RFC 6265, as far as a service on this node can tell the difference): set by answers, sent
-// with the requests that they are for, gone with the run.
+// The cookies of one run with all its requests (RFC 6265, as far as a service on this node can tell the difference):
+// set by answers, sent with the requests that they are for, gone with the run.
 #pragma once
 
 #include <optional>
@@ -11,13 +11,13 @@
 #include "encoding/url.h"
 #include "http/http_client.h"
 
-namespace probe {
+namespace http {
 
 class CookieJar {
  public:
   // Takes every Set-Cookie of an answer from `url`. A cookie for another domain is left out; one that has expired is
   // thrown away.
-  void take(const encoding::Url& url, const http::Headers& headers, base::WallTime now);
+  void take(const encoding::Url& url, const Headers& headers, base::WallTime now);
   // The value of a Cookie header for a request to `url`; "" if there is none to send. Secure cookies go over TLS and to
   // this node itself, as in browsers.
   std::string for_request(const encoding::Url& url) const;
@@ -36,4 +36,4 @@ class CookieJar {
   std::vector<Cookie> cookies_;
 };
 
-}  // namespace probe
+}  // namespace http

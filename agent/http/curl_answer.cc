@@ -1,0 +1,108 @@
+// What of an answer comes through curl's callbacks: the lines of its head, and its body, which is unpacked here.
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <utility>
+
+#include "base/ascii.h"
+#include "http/curl_multi.h"
+#include "http/curl_tls.h"
+
+namespace http {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  return text;
+}
+
+}  // namespace
+
+std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  static_cast<Transfer*>(self)->header_line({data, size});
+  return size;
+}
+
+void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
+  if (line.starts_with("HTTP/")) {
+    // A new answer: after 100 Continue, or after a proxy's own.
+    const auto space = line.find(' ');
+    response_.version = line.substr(5, space == std::string_view::npos ? space : space - 5);
+    response_.status = space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space + 1, 3)).c_str());
+    response_.headers.clear();
+    see_connection();
+    return;
+  }
+  // A header that is folded goes on in a line that begins with white space (RFC 9112, 5.2).
+  if ((line.starts_with(' ') || line.starts_with('\t')) && !response_.headers.empty()) {
+    std::string& value = response_.headers.back().second;
+    const std::string_view more = trim(line);
+    if (!value.empty() && !more.empty()) value += ' ';
+    value += more;
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  response_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+}
+
+// On a kept connection there was no handshake in this request: its certificates are those that it showed then.
+void CurlHttpClient::Multi::Transfer::see_connection() {
+  if (!tls() || verification_ != nullptr) return;
+  const curl_tlssessioninfo* session = nullptr;
+  if (curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
+  if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return;
+  verification_ = verification_of(static_cast<const SSL*>(session->internals));
+}
+
+std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  // Nobody looks at what a redirect says.
+  if (transfer.request_.max_redirects > 0 && is_redirect(transfer.response_.status) &&
+      find_header(transfer.response_.headers, "Location") != nullptr)
+    return size;
+  if (!transfer.decodes()) return transfer.take_body({data, size}) ? size : CURL_WRITEFUNC_ERROR;
+  if (!transfer.inflater_) {
+    const std::string* encoding = find_header(transfer.response_.headers, "Content-Encoding");
+    const std::string as = encoding == nullptr ? "" : base::lower_case(*encoding);
+    const bool encoded = as == "gzip" || as == "x-gzip" || as == "deflate" || transfer.request_.must_be_encoded;
+    const bool zlib =
+        transfer.request_.must_be_encoded ? transfer.request_.accept_encoding == "deflate" : as == "deflate";
+    transfer.inflater_.emplace(!encoded ? encoding::Inflater::Format::none
+                               : zlib   ? encoding::Inflater::Format::deflate
+                                        : encoding::Inflater::Format::gzip);
+  }
+  const bool sound =
+      transfer.inflater_->take({data, size}, [&](std::string_view plain) { return transfer.take_body(plain); });
+  transfer.undecodable_ = !sound && !transfer.too_large_;
+  return sound ? size : CURL_WRITEFUNC_ERROR;
+}
+
+// False if there was more than is wanted.
+bool CurlHttpClient::Multi::Transfer::take_body(std::string_view bytes) {
+  std::string& body = response_.body;
+  body.append(bytes.substr(0, request_.body_limit - body.size()));
+  response_.body_size += bytes.size();
+  too_large_ = response_.body_size > request_.body_limit && !request_.counts_rest;
+  if (too_large_) response_.body_size = request_.body_limit;
+  return !too_large_;
+}
+
+// Why the body cannot be decoded to its end; "" if it can.
+std::string CurlHttpClient::Multi::Transfer::finish_decoding() {
+  const std::string* encoding = find_header(response_.headers, "Content-Encoding");
+  if (!decodes() && request_.must_be_encoded && (encoding == nullptr || *encoding != request_.accept_encoding))
+    return "the body is not compressed with " + request_.accept_encoding;
+  if (!decodes()) return "";
+  const int status = response_.status;
+  const bool bodiless = request_.method == "HEAD" || status == 204 || status == 304;
+  if (!inflater_)
+    return request_.must_be_encoded && !bodiless ? "the body is empty, not " + request_.accept_encoding : "";
+  if (undecodable_)
+    return inflater_->begun() ? "the body is broken in the middle of its compressed data"
+                              : "the body is not compressed with " + request_.accept_encoding;
+  return inflater_->complete() ? "" : "the body ends in the middle of its compressed data";
+}
+
+}  // namespace http
