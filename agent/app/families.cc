@@ -1,40 +1,44 @@
 #include "app/families.h"
 
+#include <initializer_list>
+
 #include "app/samples.h"
+#include "probe/measurement_help.h"
 
 namespace app {
 namespace {
 
-std::string_view help_of(std::string_view measurement) {
-  static const std::map<std::string_view, std::string_view> texts{
-      {"probe_dns_lookup_time_seconds", "Time the look-up of the target's name took."},
-      {"probe_failed_due_to_regex", "1 if a regular expression about the answer was not met."},
-      {"probe_http_content_length", "Length of the body as the answer declared it, -1 if it did not."},
-      {"probe_http_duration_seconds", "Time of the HTTP request by phase, over all redirects."},
-      {"probe_http_redirects", "Redirects that were followed."},
-      {"probe_http_ssl", "1 if the last request was over TLS."},
-      {"probe_http_status_code", "Status code of the last answer."},
-      {"probe_http_uncompressed_body_length", "Bytes of the body that were read."},
-      {"probe_http_version", "HTTP version of the last answer."},
-      {"probe_http_last_modified_timestamp_seconds", "Last-Modified of the last answer, in seconds since the epoch."},
-      {"probe_ip_protocol", "4 or 6: the protocol of the address that was used."},
-      {"probe_ip_addr_hash", "Hash of the address that was used: a change of it shows that the name moved."},
-      {"probe_ssl_earliest_cert_expiry",
-       "Earliest end of validity of the certificates that the peer sent, in seconds since the epoch."},
-      {"probe_ssl_last_chain_expiry_timestamp_seconds",
-       "End of validity of the verified chain, in seconds since the epoch."},
-      {"probe_ssl_last_chain_info", "Always 1; the labels describe the peer's own certificate."},
-      {"probe_tls_version_info", "Always 1; the label is the TLS version that was agreed on."},
-      {"probe_tls_cipher_info", "Always 1; the label is the cipher that was agreed on."},
-      {"probe_journey_step_duration_seconds", "Time of a step of the journey, redirects included."},
-      {"probe_journey_step_status_code", "Status of the last answer of a step of the journey; 0 if there was none."},
-      {"probe_journey_step_success", "1 if a step of the journey did what it must; absent if it did not run."},
-      {"probe_journey_steps", "Steps that the journey has."},
-      {"probe_expect_info", "Always 1; the labels were captured from the answer."},
+using model::MetricType;
+
+struct ScrapedName {
+  std::string_view family, suffix;
+  MetricType type;
+};
+
+// A name whose type says something of its form and that has another one is of no type: who reads the page would
+// stumble.
+ScrapedName split(std::string_view name, MetricType type) {
+  const auto without = [&](std::string_view suffix) { return name.substr(0, name.size() - suffix.size()); };
+  const auto first_of = [&](std::initializer_list<std::string_view> suffixes) -> ScrapedName {
+    for (const std::string_view suffix : suffixes)
+      if (name.ends_with(suffix)) return {without(suffix), suffix, type};
+    return {name, "", MetricType::unknown};
   };
-  const auto found = texts.find(measurement);
-  return found == texts.end() ? "A value that the probe measured; the probe type's reference says what."
-                              : found->second;
+  switch (type) {
+    case MetricType::counter: return first_of({"_total"});
+    case MetricType::info: return first_of({"_info"});
+    case MetricType::histogram: return first_of({"_bucket", "_sum", "_count"});
+    case MetricType::summary: {
+      const ScrapedName part = first_of({"_sum", "_count"});
+      return part.suffix.empty() ? ScrapedName{name, "", type} : part;
+    }
+    case MetricType::gauge:
+      for (const std::string_view suffix : {"_total", "_info", "_bucket", "_sum", "_count"})
+        if (name.ends_with(suffix)) return {name, "", MetricType::unknown};
+      return {name, "", type};
+    case MetricType::unknown: break;
+  }
+  return {name, "", MetricType::unknown};
 }
 
 }  // namespace
@@ -46,8 +50,12 @@ void add_outcome(Families& families, const model::Outcome& outcome, const model:
   for (const model::Measurement& m : outcome.measurements) {
     const model::Labels all = with_own_renamed(labels, m.labels);
     // An application's own numbers (the prometheus type): what they are was said at their source.
-    if (m.name.starts_with("probe_")) families.add(m.name, help_of(m.name), all, m.value);
-    else families.add(m.name, "As scraped from the service.", all, m.value, model::MetricType::unknown);
+    if (m.name.starts_with("probe_")) {
+      families.add(m.name, probe::help_of(m.name), all, m.value);
+      continue;
+    }
+    const ScrapedName of = split(m.name, m.type);
+    families.add(of.family, "As scraped from the service.", all, m.value, of.type, of.suffix);
   }
 }
 

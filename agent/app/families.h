@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/metric_family.h"
@@ -11,23 +12,23 @@
 
 namespace app {
 
-// Families by name while they are filled; points keep the order in which they come.
+// Families by name and type while they are filled; points keep the order in which they come.
 class Families {
  public:
   void add(std::string_view name, std::string_view help, model::Labels labels, double value,
            model::MetricType type = model::MetricType::gauge, std::string_view suffix = "") {
-    const auto [at, is_new] = by_name_.try_emplace(std::string(name));
+    const auto [at, is_new] = by_name_.try_emplace({std::string(name), type});
     if (is_new) at->second = {std::string(name), std::string(help), type, {}};
     at->second.points.push_back({std::string(suffix), std::move(labels), value});
   }
   std::vector<model::MetricFamily> take() {
     std::vector<model::MetricFamily> out;
-    for (auto& [name, family] : by_name_) out.push_back(std::move(family));
+    for (auto& [key, family] : by_name_) out.push_back(std::move(family));
     return out;
   }
 
  private:
-  std::map<std::string, model::MetricFamily, std::less<>> by_name_;
+  std::map<std::pair<std::string, model::MetricType>, model::MetricFamily> by_name_;
 };
 
 // probe_success, probe_duration_seconds and what the run measured. The names are the blackbox exporter's, the words are

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/metric_family.h"
 
 namespace encoding {
 
@@ -16,6 +17,7 @@ struct ScrapedSample {
   std::string_view name;
   std::vector<std::pair<std::string, std::string>> labels;  // in their order
   double value = 0;
+  model::MetricType type = model::MetricType::unknown;  // of its family, if the page says so before it
 };
 
 struct ExpositionFilter {

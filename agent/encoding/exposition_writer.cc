@@ -107,12 +107,54 @@ struct SeriesHash {
   }
 };
 
+// The suffixes that samples of a family of that type have.
+std::vector<std::string_view> suffixes_of(MetricType type) {
+  switch (type) {
+    case MetricType::counter: return {"_total"};
+    case MetricType::info: return {"_info"};
+    case MetricType::histogram: return {"_bucket", "_sum", "_count"};
+    case MetricType::summary: return {"", "_sum", "_count"};
+    default: return {""};
+  }
+}
+
+// Families as they stand on one page, where a name has one type: of several that were said the first counts (the
+// agent's own come first). Samples of another, and those of which nothing was said, go where their whole name belongs,
+// or are of no type. Nothing is lost.
+std::vector<MetricFamily> settled(const std::vector<MetricFamily>& families) {
+  std::map<std::string_view, MetricType> types;
+  for (const MetricFamily& family : families)
+    if (family.type != MetricType::unknown && !family.points.empty()) types.emplace(family.name, family.type);
+  std::map<std::string, std::pair<std::string_view, std::string_view>> homes;  // family and suffix, by whole name
+  for (const auto& [name, type] : types)
+    for (const std::string_view suffix : suffixes_of(type))
+      homes.emplace(std::string(name) + std::string(suffix), std::pair{name, suffix});
+  std::vector<MetricFamily> out;
+  for (const MetricFamily& family : families) {
+    const auto said = types.find(family.name);
+    if (family.type != MetricType::unknown && said != types.end() && said->second == family.type) {
+      out.push_back(family);
+      continue;
+    }
+    for (const MetricPoint& point : family.points) {
+      const std::string whole = family.name + point.suffix;
+      const auto home = homes.find(whole);
+      const std::string name = home == homes.end() ? whole : std::string(home->second.first);
+      const MetricType type = home == homes.end() ? MetricType::unknown : types.at(home->second.first);
+      if (out.empty() || out.back().name != name || out.back().type != type)
+        out.push_back({name, family.help, type, {}});
+      out.back().points.push_back(
+          {home == homes.end() ? "" : std::string(home->second.second), point.labels, point.value});
+    }
+  }
+  return out;
+}
+
 // The points of several families of one name, each series once: Prometheus refuses a whole page for one duplicate.
 MetricFamily merged(const std::vector<const MetricFamily*>& parts) {
   MetricFamily out{parts[0]->name, parts[0]->help, parts[0]->type, {}};
   std::unordered_set<std::pair<std::string_view, model::Labels>, SeriesHash> seen;
   for (const MetricFamily* part : parts) {
-    if (part->type != out.type) continue;
     for (const MetricPoint& point : part->points)
       if (seen.emplace(point.suffix, point.labels).second) out.points.push_back(point);
   }
@@ -127,9 +169,10 @@ std::string_view content_type(Exposition format) {
 }
 
 std::string expose(const std::vector<MetricFamily>& families, Exposition format) {
-  std::map<std::string, std::vector<const MetricFamily*>> by_name;
-  for (const MetricFamily& family : families)
-    if (valid_name(family.name) && !family.points.empty()) by_name[family.name].push_back(&family);
+  std::map<std::pair<std::string, MetricType>, std::vector<const MetricFamily*>> by_name;
+  const std::vector<MetricFamily> all = settled(families);
+  for (const MetricFamily& family : all)
+    if (valid_name(family.name) && !family.points.empty()) by_name[{family.name, family.type}].push_back(&family);
   std::string out;
   for (const auto& [name, parts] : by_name) write_family(merged(parts), format, out);
   if (format == Exposition::openmetrics) out += "# EOF\n";

@@ -11,11 +11,7 @@
 namespace http {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  return text;
-}
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
 }  // namespace
 
@@ -37,14 +33,14 @@ void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
   // A header that is folded goes on in a line that begins with white space (RFC 9112, 5.2).
   if ((line.starts_with(' ') || line.starts_with('\t')) && !response_.headers.empty()) {
     std::string& value = response_.headers.back().second;
-    const std::string_view more = trim(line);
+    const std::string_view more = base::trim(line, kBlanks);
     if (!value.empty() && !more.empty()) value += ' ';
     value += more;
     return;
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  response_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks), base::trim(line.substr(colon + 1), kBlanks));
 }
 
 // On a kept connection there was no handshake in this request: its certificates are those that it showed then.

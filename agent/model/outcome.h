@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "model/labels.h"
+#include "model/metric_family.h"
 
 namespace model {
 
@@ -52,6 +53,8 @@ struct Measurement {
   std::string name;
   double value = 0;
   Labels labels;  // without service and probe; usually {phase="connect"} or nothing
+  // As a service's own page says; of a probe's own numbers, which are gauges, nothing is said.
+  MetricType type = MetricType::unknown;
 };
 
 struct Phase {

@@ -147,7 +147,7 @@ class PrometheusProbe final : public FetchProbe {
       ++duplicates_;
       return;
     }
-    kept_.push_back({std::move(name), sample.value, std::move(set)});
+    kept_.push_back({std::move(name), sample.value, std::move(set), sample.type});
   }
 
   const PrometheusSettings& settings_;

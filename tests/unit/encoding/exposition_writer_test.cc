@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <set>
 #include <string>
 
+#include "encoding/exposition_families.h"
 #include "fakes/golden.h"
 #include "fakes/shop_snapshot.h"
 
@@ -76,4 +78,38 @@ TEST_CASE("the content types are those of the formats") {
   CHECK(encoding::content_type(Exposition::text) == "text/plain; version=0.0.4; charset=utf-8");
   CHECK(encoding::content_type(Exposition::openmetrics) ==
         "application/openmetrics-text; version=1.0.0; charset=utf-8");
+}
+
+TEST_CASE("one name has one type on a page, and no sample is lost for it") {
+  using model::MetricType;
+  const model::Labels ours{{"service", "order"}}, other{{"service", "cart"}};
+  const std::vector<model::MetricFamily> families{
+      {"process_cpu_seconds", "The agent's.", MetricType::counter, {{"_total", {}, 1}}},
+      {"process_open_fds", "The agent's.", MetricType::gauge, {{"", {}, 2}}},
+      {"process_cpu_seconds_total", "As scraped.", MetricType::unknown, {{"", ours, 3}}},
+      {"process_cpu_seconds", "As scraped.", MetricType::counter, {{"_total", other, 4}}},
+      {"process_open_fds", "As scraped.", MetricType::unknown, {{"", ours, 5}}},
+      {"process_open_fds", "As scraped.", MetricType::histogram, {{"_count", other, 6}}},
+      {"latency", "As scraped.", MetricType::histogram, {{"_bucket", {{"le", "1"}}, 7}, {"_count", ours, 8}}},
+      {"latency_count", "As scraped.", MetricType::unknown, {{"", other, 9}}},
+      {"latency", "As scraped.", MetricType::gauge, {{"", other, 10}}},
+  };
+  const std::string page = encoding::expose(families, encoding::Exposition::text);
+  const auto read = encoding::parse_exposition(page);
+  REQUIRE_MESSAGE(read.has_value(), page);
+  std::size_t samples = 0;
+  std::set<std::string> names;
+  for (const auto& family : *read) {
+    samples += family.samples.size();
+    CHECK(names.insert(family.name).second);
+  }
+  CHECK(samples == 10);
+  for (const char* want : {"# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 1\n",
+                           "process_cpu_seconds_total{service=\"order\"} 3\n",
+                           "process_cpu_seconds_total{service=\"cart\"} 4\n", "process_open_fds{service=\"order\"} 5\n",
+                           "process_open_fds_count{service=\"cart\"} 6\n", "latency_count{service=\"cart\"} 9\n"}) {
+    CAPTURE(want);
+    CHECK(page.find(want) != std::string::npos);
+  }
+  CHECK(encoding::expose(families, encoding::Exposition::openmetrics).ends_with("# EOF\n"));
 }

@@ -63,6 +63,31 @@ TEST_CASE("prometheus keeps what is chosen and nothing else") {
   CHECK(kept({"metrics=[orders_total]", "match={nothing: ''}", "drop_labels=[pod, code]"}) == "orders_total 1027\n");
 }
 
+TEST_CASE("prometheus keeps the types that the page declares") {
+  const std::string page =
+      "# TYPE orders_total counter\norders_total 1\n# TYPE temperature gauge\ntemperature 20\nloose 1\n"
+      "# HELP took Took.\n# TYPE took histogram\ntook_bucket{le=\"+Inf\"} 1\ntook_sum 1\ntook_count 1\n"
+      "# TYPE size summary\nsize{quantile=\"0.5\"} 1\nsize_sum 1\n# TYPE old counter\nold 1\n";
+  FetchTrial trial("prometheus", "http://x/metrics", {"metrics=['.*']"});
+  trial.answer(200, page);
+  std::string types;
+  for (const auto& m : trial.found.measurements)
+    if (!m.name.starts_with("probe_")) types += m.name + "=" + std::to_string(static_cast<int>(m.type)) + " ";
+  const auto number = [](model::MetricType type) { return std::to_string(static_cast<int>(type)) + " "; };
+  using model::MetricType;
+  CHECK(types == "orders_total=" + number(MetricType::counter) + "temperature=" + number(MetricType::gauge) +
+                     "loose=" + number(MetricType::unknown) + "took_bucket=" + number(MetricType::histogram) +
+                     "took_sum=" + number(MetricType::histogram) + "took_count=" + number(MetricType::histogram) +
+                     "size=" + number(MetricType::summary) + "size_sum=" + number(MetricType::summary) +
+                     "old=" + number(MetricType::counter));
+  FetchTrial open("prometheus", "http://x/metrics", {"metrics=[jobs_total, build_info]"});
+  open.answer(200, "# TYPE jobs counter\njobs_total 1\n# TYPE build info\nbuild_info{v=\"1\"} 1\n# EOF\n",
+              {{"Content-Type", "application/openmetrics-text; version=1.0.0"}});
+  REQUIRE(open.found.measurements.size() > 2);
+  CHECK(open.found.measurements[0].type == MetricType::counter);
+  CHECK(open.found.measurements[1].type == MetricType::info);
+}
+
 TEST_CASE("prometheus renames labels that are ours, and leaves out names that are") {
   FetchTrial trial("prometheus", "http://x/metrics", {"metrics=['weird|probe_.*']"});
   trial.answer(200, kPage + "probe_success 1\n");

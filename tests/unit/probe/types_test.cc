@@ -3,10 +3,13 @@
 
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/agent_config.h"
 #include "fakes/probe_world.h"
 #include "probe/common/common_keys.h"
+#include "probe/measurement_help.h"
 #include "probe/registry.h"
 #include "probe/spec.h"
 
@@ -222,4 +225,17 @@ TEST_CASE("every type documents the common keys and its own") {
     CHECK(keys.size() > common.size());
     CHECK_FALSE(type->summary.empty());
   }
+}
+
+TEST_CASE("every measurement says what it is") {
+  for (const probe::Type* type : probe::types()) {
+    std::vector<std::string_view> names = type->measurements;
+    if (type->other_measurements)
+      names.insert(names.end(), type->other_measurements->begin(), type->other_measurements->end());
+    for (const std::string_view name : names) {
+      CAPTURE(name);
+      CHECK(probe::help_of(name) != "");
+    }
+  }
+  CHECK(probe::help_of("probe_of_nobody") == "");
 }
