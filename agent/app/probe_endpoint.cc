@@ -24,6 +24,18 @@ void allow_targets(AllowedTargets& targets, const Probes& probes, const SpecOf& 
   targets.replace_own(configured, listed);
 }
 
+web::ProbeAnswer answer_of(const model::Outcome& outcome, const std::string& module) {
+  web::ProbeAnswer answer;
+  Families families;
+  add_outcome(families, outcome, {});
+  answer.families = families.take();
+  answer.up = outcome.up;
+  answer.reason = model::to_string(outcome.reason);
+  answer.text = outcome.text;
+  answer.module = module;
+  return answer;
+}
+
 }  // namespace
 
 void ProbeEndpoint::replace(probe::BlackboxModules modules, const config::Blackbox& settings,
@@ -60,20 +72,18 @@ void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(b
     limit = std::clamp<base::Millis>(left.count() > 0 ? left : question.timeout, base::Millis{1}, kLongest);
   }
   auto spec = spec_for(question, limit);
-  if (!spec) return done(tl::unexpected<base::Error>(spec.error()));
+  if (!spec && !modules_.usable(question.module)) return done(tl::unexpected<base::Error>(spec.error()));
+  if (!spec) {
+    // A target that is none is down, as any other that does not answer: rules look at probe_success.
+    model::Outcome outcome = model::Outcome::failure(model::Reason::protocol_error, spec.error().text);
+    return done(answer_of(outcome, modules_.text(question.module)));
+  }
   const auto run = runs_.insert(runs_.end(), std::make_unique<Run>(Run{*spec, nullptr, nullptr}));
   (*run)->bounded = std::make_unique<probe::Bounded>(context_, *std::move(boundary));
   (*run)->attempt = probe::run_once(
       (*run)->bounded->context(), **spec,
       [this, run, module = modules_.text(question.module), done = std::move(done)](const model::Outcome& outcome) {
-        web::ProbeAnswer answer;
-        Families families;
-        add_outcome(families, outcome, {});
-        answer.families = families.take();
-        answer.up = outcome.up;
-        answer.reason = model::to_string(outcome.reason);
-        answer.text = outcome.text;
-        answer.module = module;
+        web::ProbeAnswer answer = answer_of(outcome, module);
         deferred_.add(std::move(*run));
         runs_.erase(run);
         done(std::move(answer));

@@ -94,6 +94,9 @@ def cases(peers, dns_port):
     big = L(p.http(p.answer(b"200 OK", b"x" * 100_000, content_type=b"text/plain")))
     slow = L(p.http(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n", b"hello", b"world", pause=0.1))
     good_tls, other_tls, expired_tls = L(p.http(p.answer()), "good"), L(p.http(p.answer()), "other"), L(p.http(p.answer()), "expired")
+    named_tls, subject_tls = L(p.http(p.answer()), "named"), L(p.http(p.answer()), "subject")
+    auth_tls = L(p.by_header(b"Authorization", b"Basic c2hvcDpzM2NyZXQ=", p.answer(), p.answer(b"401 Unauthorized")), "good")
+    auth_to_tls = L(p.http(p.answer(b"301 Moved", b"", b"Location: https://127.0.0.1:%d/" % auth_tls)))
     to_tls = L(p.http(p.answer(b"302 Found", b"", b"Location: https://127.0.0.1:%d/" % good_tls)))
     silent, closed, full = L(p.silent), peers.unlistened(), peers.full_queue()
     banner = L(p.dialogue((None, b"220 mail ESMTP ready\r\n"), ("EHLO", b"250 mail\r\n")))
@@ -170,6 +173,25 @@ def cases(peers, dns_port):
         ("another name", "http_ca", tls(other_tls)),
         ("expired", "http_ca", tls(expired_tls)),
         ("expired, and nobody looks", "http_insecure", tls(expired_tls)),
+        ("a certificate for the Host header", "http_host", tls(named_tls)),
+        ("a certificate for another than the Host header", "http_other_host", tls(named_tls)),
+        ("a certificate for no address", "http_ca", tls(named_tls)),
+        ("a name in the subject only", "http_ca_name", tls(subject_tls)),
+        ("a name in the subject only, over TCP", "tcp_tls", tcp(subject_tls)),
+        ("lines that end in LF alone", "http_2xx", at(L(p.http(p.answer().replace(b"\r", b""))))),
+        ("an answer by hand", "http_2xx", at(L(p.http(b"HTTP/1.1 200 OK\n\nok")))),
+        ("a folded header", "http_2xx", at(L(p.http(p.answer(b"200 OK", p.OK, b"X-Policy: a;\r\n  b"))))),
+        ("a long head", "http_2xx", at(L(p.http(p.answer(b"200 OK", p.OK, b"X-Long: " + b"x" * 300_000))))),
+        ("a long page", "http_2xx", at(big)),
+        ("a redirect that sets a cookie", "http_2xx", at(L(p.consent))),
+        ("a redirect to TLS with a password", "http_auth_insecure", at(auth_to_tls)),
+        ("a status that nobody else has", "http_999", at(L(p.http(p.answer(b"999 Request denied"))))),
+        ("gzip in two parts", "http_gzip", at(L(p.http(p.GZIPPED_TWICE)))),
+        ("gzip that is cut off", "http_gzip", at(L(p.http(p.GZIPPED_IN_PART)))),
+        ("no gzip where it is wanted", "http_gzip", at(plain)),
+        ("a target without a port", "tcp_connect", "mail"),
+        ("a target with a service of no port", "tcp_connect", "127.0.0.1:no-such-service"),
+        ("a URL with a bad port", "http_2xx", "http://127.0.0.1:port/"),
         ("a port that is open", "tcp_connect", tcp(plain)),
         ("a port that is closed", "tcp_connect", tcp(closed)),
         ("a port whose queue is full", "tcp_connect", tcp(full)),

@@ -48,6 +48,12 @@ def by_header(name, value, good, bad):
     return serve
 
 
+async def consent(reader, writer):
+    """Sends everybody to itself with a cookie, until the cookie comes back."""
+    head = await read_request(reader)
+    writer.write(answer() if b"consent=yes" in head else answer(b"302 Found", b"", b"Set-Cookie: consent=yes", b"Location: /"))
+
+
 async def silent(reader, writer):
     await reader.read()
 
@@ -130,7 +136,7 @@ def certificate(folder, name, subject, days, alt):
     run = lambda *argv, **kw: subprocess.run(argv, check=True, capture_output=True, cwd=folder, **kw)  # noqa: E731
     run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
         f"{name}.csr", "-subj", subject)
-    (folder / f"{name}.ext").write_text(f"subjectAltName={alt}\n")
+    (folder / f"{name}.ext").write_text(f"subjectAltName={alt}\n" if alt else "")
     when = ["-not_before", "20200101000000Z", "-not_after", "20200201000000Z"] if days < 0 else []
     if when:  # openssl x509 of 3.0 knows no dates; ca does
         (folder / "index.txt").write_text("")
@@ -163,6 +169,8 @@ class Peers:
         authority(self.folder)
         certificate(self.folder, "good", "/CN=shop.example", 20, "DNS:shop.example,IP:127.0.0.1")
         certificate(self.folder, "other", "/CN=other.example", 20, "DNS:other.example")
+        certificate(self.folder, "named", "/CN=shop.example", 20, "DNS:shop.example")
+        certificate(self.folder, "subject", "/CN=shop.example", 20, None)
         certificate(self.folder, "expired", "/CN=shop.example", -1, "DNS:shop.example,IP:127.0.0.1")
         self.thread.start()
         return self
@@ -253,4 +261,10 @@ class Peers:
         return s.getsockname()[1]
 
 
-GZIPPED = answer(b"200 OK", gzip.compress(OK), b"Content-Encoding: gzip")
+def gzipped(body):
+    return answer(b"200 OK", body, b"Content-Encoding: gzip")
+
+
+GZIPPED = gzipped(gzip.compress(OK))
+GZIPPED_TWICE = gzipped(gzip.compress(OK[:9]) + gzip.compress(OK[9:]))
+GZIPPED_IN_PART = gzipped(gzip.compress(OK)[:-4])

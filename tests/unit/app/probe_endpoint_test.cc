@@ -55,6 +55,35 @@ TEST_CASE("a run answers once, leaves its place at once, and goes in a later tur
   CHECK(e.world.dialer.desk.waiting() == 1);
 }
 
+TEST_CASE("a target that is none is down, and a module that is none is a mistake of whoever asks") {
+  Endpoint e;
+  const auto ask = [&](const std::string& module, const std::string& target) {
+    e.answers.clear();
+    e.endpoint->run({module, target, "", 1s},
+                    [&](base::Result<web::ProbeAnswer> a) { e.answers.push_back(std::move(a)); });
+    REQUIRE(e.answers.size() == 1);
+    return e.answers[0];
+  };
+  for (const auto& [module, target] :
+       std::vector<std::pair<const char*, const char*>>{{"tcp_connect", "mail"},
+                                                        {"tcp_connect", "mail:no-such-service"},
+                                                        {"tcp_connect", "mail:99999"},
+                                                        {"http_2xx", "http://sh op/"},
+                                                        {"http_2xx", "http://shop:port/"},
+                                                        {"http_2xx", "http://[::1/"}}) {
+    CAPTURE(target);
+    const auto answer = ask(module, target);
+    REQUIRE(answer);
+    CHECK_FALSE(answer->up);
+    CHECK(answer->text != "");
+    bool told = false;
+    for (const auto& family : answer->families)
+      if (family.name == "probe_success") told = family.points.at(0).value == 0;
+    CHECK(told);
+  }
+  CHECK(ask("no_such", "mail:25").error().kind == base::Kind::not_found);
+}
+
 TEST_CASE("a target that a list names gets no credentials of a module") {
   const fakes::TemporaryFolder folder;
   const std::string file = folder.write("m.yml",
