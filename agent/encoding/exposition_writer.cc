@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <set>
 #include <unordered_set>
 
 namespace encoding {
@@ -120,16 +121,31 @@ std::vector<std::string_view> suffixes_of(MetricType type) {
 
 // Families as they stand on one page, where a name has one type: of several that were said the first counts (the
 // agent's own come first). Samples of another, and those of which nothing was said, go where their whole name belongs,
-// or are of no type. Nothing is lost.
-std::vector<MetricFamily> settled(const std::vector<MetricFamily>& families) {
+// or are of no type. No sample is lost, and nothing is copied where nobody disagrees, as on pages without a service's
+// own metrics.
+const std::vector<MetricFamily>& settled(const std::vector<MetricFamily>& families, std::vector<MetricFamily>& out) {
   std::map<std::string_view, MetricType> types;
+  bool agreed = true;
+  for (const MetricFamily& family : families) {
+    const bool said = family.type != MetricType::unknown;
+    if (said && !family.points.empty()) types.emplace(family.name, family.type);
+    const auto known = types.find(family.name);
+    agreed = agreed && said && (known == types.end() || known->second == family.type);
+  }
+  if (agreed) return families;
+  // A sample of a family's bare name that has no place in it takes the family's type away.
+  std::set<std::string> whole_names;
   for (const MetricFamily& family : families)
-    if (family.type != MetricType::unknown && !family.points.empty()) types.emplace(family.name, family.type);
+    for (const MetricPoint& point : family.points) whole_names.insert(family.name + point.suffix);
+  std::erase_if(types, [&](const auto& each) {
+    const auto suffixes = suffixes_of(each.second);
+    return std::find(suffixes.begin(), suffixes.end(), "") == suffixes.end() &&
+           whole_names.contains(std::string(each.first));
+  });
   std::map<std::string, std::pair<std::string_view, std::string_view>> homes;  // family and suffix, by whole name
   for (const auto& [name, type] : types)
     for (const std::string_view suffix : suffixes_of(type))
       homes.emplace(std::string(name) + std::string(suffix), std::pair{name, suffix});
-  std::vector<MetricFamily> out;
   for (const MetricFamily& family : families) {
     const auto said = types.find(family.name);
     if (family.type != MetricType::unknown && said != types.end() && said->second == family.type) {
@@ -170,8 +186,8 @@ std::string_view content_type(Exposition format) {
 
 std::string expose(const std::vector<MetricFamily>& families, Exposition format) {
   std::map<std::pair<std::string, MetricType>, std::vector<const MetricFamily*>> by_name;
-  const std::vector<MetricFamily> all = settled(families);
-  for (const MetricFamily& family : all)
+  std::vector<MetricFamily> moved;
+  for (const MetricFamily& family : settled(families, moved))
     if (valid_name(family.name) && !family.points.empty()) by_name[{family.name, family.type}].push_back(&family);
   std::string out;
   for (const auto& [name, parts] : by_name) write_family(merged(parts), format, out);
