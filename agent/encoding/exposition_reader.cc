@@ -28,9 +28,7 @@ std::string_view text_of(SampleMistake mistake) {
 
 using model::MetricType;
 
-void skip_blanks(std::string_view& text) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-}
+void skip_blanks(std::string_view& text) { text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size())); }
 
 std::string_view take_word(std::string_view& text) {
   skip_blanks(text);

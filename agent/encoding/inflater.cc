@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "state/state.h"
 
 namespace encoding {
 namespace {

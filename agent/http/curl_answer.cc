@@ -1,6 +1,5 @@
 // What of an answer comes through curl's callbacks: the lines of its head, and its body, which is unpacked here.
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <utility>
 
@@ -40,7 +39,8 @@ void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks), base::trim(line.substr(colon + 1), kBlanks));
+  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
+                                 base::trim(line.substr(colon + 1), kBlanks));
 }
 
 // On a kept connection there was no handshake in this request: its certificates are those that it showed then.

@@ -57,7 +57,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self);
   static CURLcode on_ssl_context(CURL*, void* context, void* self);
 
-  void begin();  // the request, or the next one after a redirect
+  void begin();                                   // the request, or the next one after a redirect
   void begin_with(const HttpResponse& answered);  // what that leads to
   std::string beyond_boundary() const;
   void resolved(base::Result<std::vector<net::Address>> addresses);

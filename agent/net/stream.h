@@ -36,10 +36,10 @@ struct Dial {
   Family family = Family::any;
   std::shared_ptr<TlsContext> tls{};  // null: plain
   base::Instant deadline{};
-  std::string source{};  // literal to connect from; "": the kernel chooses
+  std::string source{};    // literal to connect from; "": the kernel chooses
   std::string tls_name{};  // what TLS calls the peer; "": the host
-  std::string alpn{};    // protocol to offer with TLS, such as http/1.1; "": none
-  bool udp = false;      // each write() is one datagram, each call of read()'s callback brings one; without TLS
+  std::string alpn{};      // protocol to offer with TLS, such as http/1.1; "": none
+  bool udp = false;        // each write() is one datagram, each call of read()'s callback brings one; without TLS
   std::shared_ptr<const Boundary> boundary{};  // null: anywhere
 };
 

@@ -120,7 +120,8 @@ bool HttpAnswer::take_header() {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0)
     return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
-  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks), base::trim(line.substr(colon + 1), kBlanks));
+  response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
+                                 base::trim(line.substr(colon + 1), kBlanks));
   return true;
 }
 

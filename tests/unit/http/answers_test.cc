@@ -14,6 +14,8 @@
 #include "fakes/run_until.h"
 #include "fakes/tcp_peer.h"
 #include "http/http_client.h"
+#include "net/resolver.h"
+#include "net/tls/tls.h"
 
 using namespace std::chrono_literals;
 using fakes::PeerSocket;
