@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/ascii.h"
-#include "crypto/hmac.h"
+#include "base/base64.h"
 
 namespace probe {
 namespace {
@@ -154,7 +154,7 @@ std::string service_parameters(Cursor& cursor, std::size_t end) {
       } else if (key == 4 || key == 6) {
         add(address(key == 4 ? AF_INET : AF_INET6, cursor.take(key == 4 ? 4 : 16)));
       } else if (key == 5) {
-        add(crypto::base64_encode(cursor.take(size)));
+        add(base::base64_encode(cursor.take(size)));
       } else {
         add(std::string(cursor.take(size)));
       }
@@ -193,11 +193,11 @@ std::string newer_value(Cursor& cursor, std::uint16_t type, std::size_t end) {
     case kDs:
     case kCds: value = numbers(1), value += bytes(2), value += hex(rest()); break;
     case kDnskey:
-    case kCdnskey: value = numbers(1), value += bytes(2), value += crypto::base64_encode(rest()); break;
+    case kCdnskey: value = numbers(1), value += bytes(2), value += base::base64_encode(rest()); break;
     case kTlsa:
     case kSmimea: value = bytes(3), value += base::lower_case(hex(rest())); break;
     case kSshfp: value = bytes(2), value += hex(rest()); break;
-    case kOpenpgpkey: value = crypto::base64_encode(rest()); break;
+    case kOpenpgpkey: value = base::base64_encode(rest()); break;
     case kSvcb:
     case kHttps:
       value = numbers(1), value += cursor.name();
