@@ -14,7 +14,7 @@ LEVELS = {
     "loop": ["base"],
     "os": ["base", "loop"],
     "net": ["base", "model", "config", "loop", "os"],
-    "http": ["base", "crypto", "model", "config", "loop", "net", "encoding"],
+    "http": ["base", "model", "config", "loop", "net", "encoding"],
     "state": ["base", "loop"],
     "self": ["base", "model"],
     "go": ["base"],
