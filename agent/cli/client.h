@@ -8,7 +8,6 @@
 
 namespace cli {
 
-
 // The body of a 2xx answer. Else an error that says who did not answer, or what it answered.
 base::Result<std::string> fetch(http::HttpRequest request);
 base::Result<std::string> get(const std::string& base_url, const std::string& path_and_query);
