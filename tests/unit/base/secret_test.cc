@@ -127,6 +127,48 @@ TEST_CASE("a known secret is found in all codings in which it comes back") {
   CHECK(header.blotted("dXNlcjpwYXNzLXdvcmQ= user:pass-word pass-word") == "<secret> <secret> <secret>");
 }
 
+TEST_CASE("a known secret is found in capitals and in one coding around another") {
+  base::KnownSecrets secrets;
+  secrets.add("p/q&r <\"s'\\ e");
+  secrets.add("hunter2/Hunter");
+  for (const char* said : {
+           "HUNTER2/HUNTER",
+           "Hunter2%2fhUNTER",
+           "68756E746572322F48756e746572",
+           "hunter2%252FHunter",
+           "hunter2%25252fHunter",
+           "%2568%2575%256e%2574%2565%2572%2532%252f%2548%2575%256e%2574%2565%2572",
+           "hunter2&amp;#47;Hunter",
+           "hunter2&amp;#x2F;HUNTER",
+           "hunter2\\\\\\/Hunter",
+           "hunter2\\\\u002fHunter",
+           "hunter2%5Cu002fHunter",
+           "hunter2&#37;2FHunter",
+           "p\\/q\\\\u0026r%20&lt;\\\\\\\"s'\\\\\\\\ e",
+           "aHVudGVyMi9IdW50ZXI%253D",
+           "YUhWdWRHVnlNaTlJZFc1MFpYST0=",                          // base64 twice
+           "NjE0ODU2NzU2NDQ3NTY3OTRkNjkzOTQ5NjQ1NzM1MzA1YTU4NDk=",  // base64 of the hexadecimal digits of base64
+           "aHVudGVyMiUyRkh1bnRlcg==",                              // base64 of what has a percent sign
+           "SFVOVEVSMi9IVU5URVI=",                                  // base64 of the capitals
+           "4855 no",
+       }) {
+    CAPTURE(said);
+    const std::string text = "you said (" + std::string(said) + "), no";
+    const std::string shown = secrets.blotted(text);
+    if (std::string(said) == "4855 no") CHECK(shown == text);
+    else CHECK((shown == "you said (<secret>), no" || shown == "you said (<secret>%253D), no"));
+  }
+  CHECK(secrets.blotted("key=YUhWdWRHVnlNaTlJZFc1MFpYST0=, /a/bc/YUhWdWRHVnlNaTlJZFc1MFpYST0") ==
+        "key=<secret>, /a/bc/<secret>");
+  const std::string harmless =
+      "connection refused: 100%25 of https%3A%2F%2Fexample.org%2Fpath &amp;amp; \\\\u0041 dGhpcyBpcyBubyBzZWNyZXQ=";
+  CHECK(secrets.blotted(harmless) == harmless);
+  // A short one stays what it is in other letters.
+  base::KnownSecrets brief;
+  brief.add("no");
+  CHECK(brief.blotted("NO, no") == "NO, <secret>");
+}
+
 TEST_CASE("a very short secret hides no ordinary words") {
   base::KnownSecrets secrets;
   for (const char* value : {"x", "a", "ab", "abc"}) secrets.add(value);

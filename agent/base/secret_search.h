@@ -1,0 +1,23 @@
+// Where a text has secrets in it, in the codings in which a peer repeats what it was told: capitals, percent signs,
+// entities, escapes, base64 and hexadecimal digits, also up to three of them around each other. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace base {
+
+// A secret that is shorter has codings that are ordinary words and numbers.
+inline constexpr std::size_t kCodableSecret = 4;
+
+struct TextRange {
+  std::size_t begin = 0, end = 0;
+};
+
+// `codings`: secrets and what they are as a whole in other codings, the longest first. Ranges in order, none overlaps
+// another.
+std::vector<TextRange> find_secrets(std::string_view text, const std::vector<std::string>& codings);
+
+}  // namespace base
