@@ -15,10 +15,11 @@ void ServiceView::look(base::Duration longest_turn) {
 
 std::vector<model::Impairment> ServiceView::impairments() const {
   std::vector<model::Impairment> all = self_check_.held(scheduler_.now());
+  const base::Instant asked_again = scheduler_.now() + std::chrono::seconds{1};
   if (const std::string want = os::own_want(); !want.empty())
-    all.push_back({"agent_overloaded", "the agent can open no descriptor: " + want, scheduler_.now()});
+    all.push_back({"agent_overloaded", "the agent can open no descriptor: " + want, asked_again});
   if (const std::string want = os::task_want(); !want.empty())
-    all.push_back({"agent_overloaded", "the agent can start no process: " + want, scheduler_.now()});
+    all.push_back({"agent_overloaded", "the agent can start no process: " + want, asked_again});
   return all;
 }
 

@@ -212,7 +212,7 @@ bool is_service_name(std::string_view name) {
 void check_service_names(const Node& services, Errors& errors) {
   for (const auto& [name, value] : services.entries())
     if (!is_service_name(name.scalar()))
-      errors.add(name.mark(), detail::join_path("services", name.scalar()),
+      errors.add(name.mark(), service_path(name.scalar()),
                  "a service's name starts with a letter or _ and goes on with letters, digits, '_', '.' and '-'");
 }
 
@@ -246,7 +246,7 @@ class Dependencies {
     for (std::size_t i = 0; i < service.depends_on.size(); ++i) {
       const std::string& wanted = service.depends_on[i];
       const Mark at = items[i].mark();
-      const std::string path = fmt::format("{}.depends_on[{}]", detail::join_path("services", name), i);
+      const std::string path = fmt::format("{}.depends_on[{}]", service_path(name), i);
       if (const auto found = index_.find(wanted); found != index_.end()) {
         edges_[from].push_back({found->second, at, path});
         continue;
@@ -333,6 +333,8 @@ AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKe
   errors.add({}, "", text.error().text);
   return {};
 }
+
+std::string service_path(const std::string& name) { return detail::join_path("services", name); }
 
 std::vector<KeyReference> agent_config_reference(TargetsKeys targets_keys) {
   const Schema<Service> service = service_schema(targets_keys);

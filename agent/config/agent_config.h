@@ -73,6 +73,9 @@ AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKe
 AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors,
                                TargetsKeys targets_keys = {});
 
+// As mistakes name it: services.order, or services["a.b"].
+std::string service_path(const std::string& name);
+
 // Keys of the file with their help, for the generated reference.
 std::vector<struct KeyReference> agent_config_reference(TargetsKeys targets_keys = {});
 

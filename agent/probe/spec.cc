@@ -132,7 +132,7 @@ std::vector<Spec> parse_probes(const std::string& service, const config::Service
   std::vector<Spec> specs;
   std::size_t at = 0;
   for (const Node& probe : settings.probes) {
-    const std::string path = "services." + service + ".probes[" + std::to_string(at++) + "]";
+    const std::string path = config::service_path(service) + ".probes[" + std::to_string(at++) + "]";
     std::optional<Spec> spec = parse_probe(probe, path, service, settings.unit, global, errors);
     if (!spec) continue;
     spec->healthy_probes = settings.healthy_probes;

@@ -63,6 +63,7 @@ struct Trigger {
 struct ActionResult {
   std::string result;  // ok, failed, timeout, refused
   std::string text;
+  bool own_want = false;  // nothing was done, because the agent itself had no descriptor or task left for it
 };
 
 struct SystemdJob {
@@ -86,6 +87,17 @@ class Action {
   virtual bool disrupts() const { return may_heal(); }
   // The unit that must be there and startable for it to work, if it asks for a job on one or signals its process.
   virtual std::string needed_unit() const { return ""; }
+  // What it works on beside the unit, named alike in all services: two actions of one target do not run beside each
+  // other.
+  virtual std::string target() const { return ""; }
+  // Whether it can tell that people have stopped what it works on, where no unit does.
+  virtual bool knows_stops() const { return false; }
+  // `done` once, in a later turn, at the latest at the deadline: what a person should know, or "" if nobody has stopped
+  // it or that is not known. What stopped before `acted`, or has not run since, was perhaps stopped by a plan.
+  virtual loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime>, base::Instant,
+                                   std::function<void(std::string)> done) const {
+    return context.scheduler.after({}, [done = std::move(done)] { done(""); });
+  }
   // The plan itself waits here, until a person approves or the step's time is over; run() is not called.
   virtual bool waits_for_person() const { return false; }
   // What it asks of systemd, if it does: the polkit rule is made of these.

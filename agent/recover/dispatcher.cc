@@ -10,6 +10,31 @@
 
 namespace recover {
 
+std::vector<TargetUse> Dispatcher::Rep::used_by_others(const Active& a) const {
+  std::vector<TargetUse> out;
+  for (const auto& [service, other] : active) {
+    const Plan& plan = *other->plan;
+    if (other.get() == &a || !plan.acts()) continue;
+    const bool retired = other->removed && other->removed_by <= a.added_by;
+    const bool works = plan.phase() == Phase::committing || plan.phase() == Phase::acting;
+    if (!retired && !works) continue;
+    const std::string step = works ? plan.current_step().text : plan.state();
+    out.push_back({service, plan.run().report.id, step,
+                   works ? other->spec->targets(plan.current_step()) : std::vector<std::string>{}, retired});
+  }
+  return out;
+}
+
+bool Dispatcher::Rep::must_wait(const Active& a) const {
+  if (!a.plan->acts()) return false;
+  const std::vector<std::string> wanted = a.spec->targets(a.plan->current_step());
+  return std::any_of(active.begin(), active.end(), [&](const auto& other) {
+    if (other.second.get() == &a || !other.second->action.under_way() || !other.second->plan->acts()) return false;
+    const auto& spec = *other.second->spec;
+    return !target_guard(wanted, {{{}, {}, {}, spec.targets(other.second->plan->current_step())}}).open;
+  });
+}
+
 Dispatcher::Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view,
                        Listener listener)
     : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(listener))) {
@@ -20,23 +45,26 @@ Dispatcher::Dispatcher(Options options, Context context, state::State& state, Se
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
-  std::vector<std::string> kept;
+  std::set<std::string> kept;
+  for (const auto& spec : plans)
+    if (spec) kept.insert(spec->service);
+  // First, so that plans which are new, perhaps the same ones under another name, know what still goes on.
+  ++rep_->replacements;
+  for (auto& [service, a] : rep_->active) {
+    if (kept.contains(service) || a->removed || !a->plan->under_way()) continue;
+    a->removed = true;
+    a->removed_by = rep_->replacements;
+    rep_->apply(*a, a->plan->halt("its plan is not configured any more", rep_->input(*a)));
+  }
   for (auto& spec : plans) {
     if (!spec) continue;
-    kept.push_back(spec->service);
     const auto found = rep_->active.find(spec->service);
     if (found == rep_->active.end()) rep_->add(std::move(spec));
     else if (found->second->plan->under_way()) rep_->exchange(*found->second, std::move(spec));
     else rep_->adopt(*found->second, std::move(spec));
   }
   for (auto it = rep_->active.begin(); it != rep_->active.end();) {
-    Rep::Active& a = *it->second;
-    const bool gone = std::find(kept.begin(), kept.end(), it->first) == kept.end();
-    if (gone && a.plan->under_way()) {
-      a.removed = true;
-      rep_->apply(a, a.plan->halt("its plan is not configured any more", rep_->input(a)));
-    }
-    if (gone && !a.plan->under_way()) it = rep_->remove(it);
+    if (!kept.contains(it->first) && !it->second->plan->under_way()) it = rep_->remove(it);
     else ++it;
   }
   rep_->unfinished_runs.close(rep_->context.scheduler.wall_now(), rep_->reports);

@@ -10,6 +10,7 @@
 #include "recover/action_run.h"
 #include "recover/dispatcher.h"
 #include "recover/firing_alerts.h"
+#include "recover/operator_watch.h"
 #include "recover/orphaned_drains.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/explain.h"
@@ -18,6 +19,7 @@
 #include "recover/plan/node_slots.h"
 #include "recover/plan/plan.h"
 #include "recover/plan/run.h"
+#include "recover/plan/target_guard.h"
 #include "recover/plan/unit_guards.h"
 #include "recover/recheck.h"
 #include "recover/recovery_store.h"
@@ -35,14 +37,17 @@ struct Dispatcher::Rep {
   // A service's plan with everything that is under way for it.
   struct Active {
     std::unique_ptr<PlanSpec> spec;
-    std::unique_ptr<PlanSpec> next;  // from a reload during a run
-    bool removed = false;            // by a reload during a run
-    bool acted = false;              // after the last input it was one of the plans that act
+    std::unique_ptr<PlanSpec> next;              // from a reload during a run
+    bool removed = false;                        // by a reload during a run
+    std::uint64_t added_by = 0, removed_by = 0;  // numbers of replace()
+    bool acted = false;                          // after the last input it was one of the plans that act
     std::optional<Plan> plan;
     ActionRun action;
+    OperatorWatch people;
     Recheck recheck;
     loop::Handle slot;  // asked for or held
     loop::Handle timer, reload;
+    loop::Handle turn;  // of an action that waits until another one has ended
     std::optional<base::Instant> timer_at;
     std::map<std::string, base::Instant> good_runs;         // the latest of each probe
     std::uint64_t commit = 0;                               // number of the commit that durable() is told about
@@ -87,6 +92,7 @@ struct Dispatcher::Rep {
   std::map<std::string, std::unique_ptr<Active>> active;
   UnfinishedRuns unfinished_runs{store};
   std::map<std::string, loop::Handle> taken_up;  // slots of unfinished runs, by service, until their plans are there
+  std::uint64_t replacements = 0;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
   Active* find(const std::string& service) const {
@@ -107,10 +113,18 @@ struct Dispatcher::Rep {
     s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
     look_at_units(a, s);
+    a.people.tell(s);
     s.slots = slots.seen(a.spec->service);
     s.node_budget = node.budget();
+    const Step* step = a.plan->healing_step();
+    s.target = target_guard(step != nullptr ? a.spec->targets(*step) : std::vector<std::string>{}, used_by_others(a));
     return s;
   }
+
+  // What other plans work on. From the intent on: of two that decide in one turn the second one sees the first.
+  std::vector<TargetUse> used_by_others(const Active& a) const;
+  // Guards have asked whether another action works on its target; steps of `finally` have none.
+  bool must_wait(const Active& a) const;
 
   // The service's own unit, and the one that the step which comes works on.
   void look_at_units(const Active& a, PlanInput& s) const {
@@ -266,16 +280,29 @@ struct Dispatcher::Rep {
 
   void start_action(Active& a) {
     const std::string service = a.spec->service;
+    if (must_wait(a)) {
+      a.turn = context.scheduler.after(Plan::kRetry, [this, service] {
+        if (Active* there = find(service); there != nullptr && there->plan->phase() == Phase::acting)
+          start_action(*there);
+      });
+      return;
+    }
     a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {
                      if (Active* there = find(service))
                        apply(*there, there->plan->action_done(std::move(result), took, input(*there)));
+                     wake_waiting();
                    });
   }
 
   void look(Active& a, const std::vector<std::string>& dependencies) {
+    const auto& attempts = a.plan->usage().attempts;
+    std::optional<base::WallTime> acted;
+    if (!attempts.empty())
+      acted = context.scheduler.wall_now() -
+              std::chrono::duration_cast<base::Millis>(context.scheduler.now() - attempts.back());
     a.recheck.start(context.scheduler, a.spec->service, dependencies, units, service_view,
-                    [this, service = a.spec->service] {
+                    a.people.questions(context, *a.spec, acted), [this, service = a.spec->service] {
                       if (Active* there = find(service)) apply(*there, there->plan->looked(input(*there)));
                     });
   }
@@ -317,6 +344,7 @@ struct Dispatcher::Rep {
     if (found == active.end() || found->second->plan->under_way()) return;
     if (found->second->removed) {
       remove(found);
+      wake_waiting();
       return;
     }
     Active& a = *found->second;
@@ -371,6 +399,7 @@ struct Dispatcher::Rep {
     auto owned = std::make_unique<Active>();
     Active& a = *owned;
     a.spec = std::move(spec);
+    a.added_by = replacements;
     a.plan.emplace(*a.spec, store.usage(*a.spec), random);
     active[a.spec->service] = std::move(owned);
     follow_unit(a);

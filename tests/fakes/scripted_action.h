@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ struct ActionScript {
   bool traffic = false;                // moves_traffic
   bool drains = false;                 // disrupts, although it does not heal
   std::string unit{};                  // needed_unit
+  std::string target{};                // recover::Action::target
+  std::string stopped{};               // by people: ask_stopped
   std::function<void()> on_start{};    // the action is about to take effect
   std::vector<std::string> started{};  // "order attempt 1"
 };
@@ -37,6 +40,12 @@ class ScriptedAction final : public recover::Action {
   bool moves_traffic() const override { return script_.traffic; }
   bool disrupts() const override { return script_.heals || script_.drains; }
   std::string needed_unit() const override { return script_.unit; }
+  std::string target() const override { return script_.target; }
+  bool knows_stops() const override { return true; }
+  loop::Handle ask_stopped(const recover::Context& context, std::optional<base::WallTime>, base::Instant,
+                           std::function<void(std::string)> done) const override {
+    return context.scheduler.after({}, [done = std::move(done), this] { done(script_.stopped); });
+  }
 
  private:
   std::string name_;

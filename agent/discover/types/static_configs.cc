@@ -1,6 +1,7 @@
 // Targets that the configuration itself names, as in prometheus.yml.
 #include <utility>
 
+#include "config/agent_config.h"
 #include "discover/registry.h"
 #include "loop/scheduler.h"
 
@@ -46,7 +47,7 @@ class StaticSettings final : public Settings {
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
   return std::make_unique<StaticSettings>(schema().parse(entry, path, errors),
-                                          "services." + owner.service + ".static_configs");
+                                          config::service_path(owner.service) + ".static_configs");
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ BudgetUsage with_attempt(BudgetUsage usage, const Budget& budget, base::Instant 
   return usage;
 }
 
+BudgetUsage without_attempt(BudgetUsage usage) {
+  if (!usage.attempts.empty()) usage.attempts.pop_back();
+  return usage;
+}
+
 BudgetUsage with_recovery(BudgetUsage usage, base::Instant now) {
   usage.recovered_at = now;
   usage.not_before.reset();

@@ -32,6 +32,8 @@ std::optional<base::Instant> next_free(const Budget& budget, const BudgetUsage& 
 base::Duration backoff_delay(const Backoff& backoff, int failures, double chance);
 
 BudgetUsage with_attempt(BudgetUsage usage, const Budget& budget, base::Instant now);
+// The newest one was spent and nothing was done with it.
+BudgetUsage without_attempt(BudgetUsage usage);
 BudgetUsage with_recovery(BudgetUsage usage, base::Instant now);
 // Latches exhaustion when no attempt is left.
 BudgetUsage with_failure(BudgetUsage usage, const Budget& budget, base::Instant now, double chance);

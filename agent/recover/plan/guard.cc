@@ -57,9 +57,13 @@ Guard unknown(const PlanSpec& plan, const PlanInput& input) {
 }
 
 Guard stopped(const PlanSpec& plan, const PlanInput& input) {
-  if (plan.unit.empty()) return {GuardName::stopped_by_operator, true, "no unit"};
-  if (!input.stopped) return {GuardName::stopped_by_operator, true, "no"};
-  return {GuardName::stopped_by_operator, !plan.guards.respects_clean_stop, *input.stopped};
+  if (!input.stopped) return {GuardName::stopped_by_operator, true, plan.unit.empty() ? "no unit" : "no"};
+  return {GuardName::stopped_by_operator, !plan.guards.respects_clean_stop, *input.stopped, input.asked_again};
+}
+
+Guard drained(const PlanSpec& plan, const PlanInput& input) {
+  if (!input.drained) return {GuardName::drained_by_operator, true, "no"};
+  return {GuardName::drained_by_operator, !plan.guards.respects_clean_stop, *input.drained, input.asked_again};
 }
 
 // How long a start may take before something else is tried.
@@ -138,6 +142,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
     guards.push_back(impairment(name, input));
   guards.push_back(unknown(plan, input));
   guards.push_back(stopped(plan, input));
+  guards.push_back(drained(plan, input));
   guards.insert(guards.end(), input.unit.begin(), input.unit.end());
   guards.push_back(dependencies(plan, input));
   guards.push_back(min_uptime(plan, usage, input));
@@ -152,6 +157,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   else guards.push_back({GuardName::backoff, true, "none"});
   guards.insert(guards.end(), input.slots.begin(), input.slots.end());
   if (plan.first_healing()) guards.push_back(input.node_budget);
+  guards.push_back(input.target);
   if (plan.mode == Mode::ask)
     guards.push_back({GuardName::ask, false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return guards;
@@ -171,6 +177,8 @@ const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& g
   return cause;
 }
 
+Guard overloaded(const PlanInput& input) { return impairment(GuardName::agent_overloaded, input); }
+
 std::optional<std::string> hands_off(const PlanInput& input) {
   for (const Guard& guard : {hold(GuardName::maintenance, "off", input.maintenance, input),
                              hold(GuardName::paused, "no", input.paused, input)})
@@ -187,7 +195,8 @@ const Guard* first_closed(const std::vector<Guard>& guards) {
 const Guard* first_closed_to_person(const std::vector<Guard>& guards) {
   static constexpr GuardName kHeeded[]{GuardName::maintenance,   GuardName::paused,       GuardName::exhausted,
                                        GuardName::budget,        GuardName::unit_missing, GuardName::unit_masked,
-                                       GuardName::node_stopping, GuardName::dependencies, GuardName::node_busy};
+                                       GuardName::node_stopping, GuardName::dependencies, GuardName::node_busy,
+                                       GuardName::target_busy};
   for (const Guard& guard : guards)
     if (!guard.open && std::find(std::begin(kHeeded), std::end(kHeeded), guard.name) != std::end(kHeeded))
       return &guard;

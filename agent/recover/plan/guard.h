@@ -47,12 +47,16 @@ struct PlanInput {
   std::vector<Dependency> dependencies;
   std::optional<Hold> maintenance, paused;
   std::vector<model::Impairment> impairments;  // why the agent does not trust what it saw
-  std::optional<std::string> stopped;          // that a person stopped the unit
+  std::optional<std::string> stopped;          // that a person stopped the unit or the container
+  std::optional<std::string> drained;          // that a person took it out of its load balancer
+  std::optional<base::Instant> asked_again;    // when what was asked about these two does not count any more
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Guard> unit;
   std::vector<Guard> slots{{GuardName::node_busy, true, "no"}};  // as Slots has seen them: who holds them
   // What the plans of this node share; NodeBudget has it.
   Guard node_budget{GuardName::node_budget, true, "not limited"};
+  // Whether another plan works on what the step that comes works on.
+  Guard target{GuardName::target_busy, true, "no"};
 };
 
 // All guards, open and closed, in the order in which they are asked: the first closed one is the reason.
@@ -68,14 +72,17 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
 // and the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
 const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards);
 
+// agent_overloaded: whether the agent itself has descriptors and tasks for an action.
+Guard overloaded(const PlanInput& input);
+
 // Maintenance or a pause file, if it is on: no step of a run follows then.
 std::optional<std::string> hands_off(const PlanInput& input);
 
 // The first closed guard, or null.
 const Guard* first_closed(const std::vector<Guard>& guards);
 // The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,
-// unit_missing, unit_masked, node_stopping, dependencies, node_busy. The others slow down the agent's own haste, and
-// `ask` waits for just this person.
+// unit_missing, unit_masked, node_stopping, dependencies, node_busy, target_busy. The others slow down the agent's own
+// haste, and `ask` waits for just this person.
 const Guard* first_closed_to_person(const std::vector<Guard>& guards);
 
 }  // namespace recover

@@ -19,6 +19,7 @@ constexpr std::array kNames{
     std::pair{GuardName::agent_overloaded, "agent_overloaded"},
     std::pair{GuardName::unknown, "unknown"},
     std::pair{GuardName::stopped_by_operator, "stopped_by_operator"},
+    std::pair{GuardName::drained_by_operator, "drained_by_operator"},
     std::pair{GuardName::unit_missing, "unit_missing"},
     std::pair{GuardName::unit_masked, "unit_masked"},
     std::pair{GuardName::unit_starting, "unit_starting"},
@@ -30,6 +31,7 @@ constexpr std::array kNames{
     std::pair{GuardName::backoff, "backoff"},
     std::pair{GuardName::node_busy, "node_busy"},
     std::pair{GuardName::node_budget, "node_budget"},
+    std::pair{GuardName::target_busy, "target_busy"},
     std::pair{GuardName::ask, "ask"},
     std::pair{GuardName::state, "state"},
 };
@@ -68,6 +70,8 @@ bool is_of_unit(GuardName name) {
   }
 }
 
-bool is_of_node(GuardName name) { return name == GuardName::node_busy || name == GuardName::node_budget; }
+bool is_of_node(GuardName name) {
+  return name == GuardName::node_busy || name == GuardName::node_budget || name == GuardName::target_busy;
+}
 
 }  // namespace recover

@@ -22,6 +22,7 @@ enum class GuardName {
   agent_overloaded,
   unknown,
   stopped_by_operator,
+  drained_by_operator,
   unit_missing,
   unit_masked,
   unit_starting,
@@ -33,6 +34,7 @@ enum class GuardName {
   backoff,
   node_busy,
   node_budget,
+  target_busy,
   ask,
   state,  // never asked before a run: its intent could not be written
 };

@@ -137,7 +137,8 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   if (run_.part == Part::steps) {
     const auto why = told_to_stop(input);
     const bool barred = !why && is_barred();
-    const auto guard = !why && !barred && looks_before() ? told_against(input) : std::nullopt;
+    auto guard = !why && !barred && looks_before() ? told_against(input) : std::nullopt;
+    if (const Guard waits = step_waits_for(input); !why && !barred && !guard && !waits.open) guard = waits;
     if (run_.report.actions.empty() && (why || barred || (guard && passes(*guard)))) {
       if (why) run_.stop = *why;
       if (barred) run_.stop = to_string(lost_);
@@ -188,7 +189,13 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
   Effects out;
   if (phase_ != Phase::acting) return out;
   const Step& step = current_step();
+  if (result.own_want && run_.part == Part::steps && !told_to_stop(input)) {
+    wait_for({GuardName::agent_overloaded, false, result.text}, input, out);
+    return out;
+  }
   run_.step_done = true;
+  acted_ = acted_ || step.action->may_heal();
+  wants_since_.reset();
   const bool ok = result.result == "ok" || result.result == "would_run";
   run_.report.actions.push_back({step.text, result.result, result.text, action_started_, took});
   say(Kind::action_ended, out);
@@ -383,6 +390,7 @@ void Plan::reset_if_due(const PlanInput& input, Effects& out) {
 Effects Plan::resume(Run run, const PlanInput& input) {
   Effects out;
   run_ = std::move(run);
+  acted_ = true;
   if (!run_.by_operator) {
     alert_ = run_.alert;
     remember(run_.was_down);

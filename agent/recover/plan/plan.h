@@ -16,6 +16,10 @@
 //   not.
 // - Before each later step that may heal, systemd is asked about the unit: while it is starting or has a job the run
 //   waits, for what is starting is not ended in the middle.
+// - What another plan works on is left to it until its action has ended.
+// - A step for which the agent itself lacks descriptors or tasks waits, as long as its timeout is; then the run ends,
+// and
+//   its attempt is given back if nothing was done with it.
 // - Steps run at most once per run, also across a crash; `finally` steps at least once.
 // - Nothing that interrupts the service begins without a slot, but the steps of a run that leaves the restart out. No
 //   and unknown are the same: the run waits. plan_slot.cc says what becomes of a run whose slot is lost.
@@ -189,6 +193,8 @@ class Plan {
   void heal_unless_told(const PlanInput& input, Effects& out);
   std::optional<Guard> told_against(const PlanInput& input) const;
   void spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out);
+  Guard step_waits_for(const PlanInput& input) const;
+  void give_up_waiting(const Guard& guard, const PlanInput& input, Effects& out);
   void hold_back(const Guard& guard, const PlanInput& input, Effects& out);
   void wait_for(const Guard& guard, const PlanInput& input, Effects& out);
   void refuse_step(const std::string& text, const PlanInput& input, Effects& out);
@@ -245,10 +251,12 @@ class Plan {
   enum class Slot { none, asked, held, lost } slot_ = Slot::none;
   Guard lost_;  // why, once it is
   Waited waited_ = Waited::no;
-  bool own_missing_ = false;   // of a look: no probe of the service has confirmed yet that it is bad
-  bool look_missing_ = false;  // nor have systemd and the dependencies answered
-  bool looked_ = false;        // they have, and nothing speaks against the step that comes
-  bool late_ = false;          // the run has held, and what is left of it is the restart
+  bool own_missing_ = false;                  // of a look: no probe of the service has confirmed yet that it is bad
+  bool look_missing_ = false;                 // nor have systemd and the dependencies answered
+  bool looked_ = false;                       // they have, and nothing speaks against the step that comes
+  bool acted_ = false;                        // an action that may heal was carried out in this run, or may have been
+  std::optional<base::Instant> wants_since_;  // the agent lacks what the step needs
+  bool late_ = false;                         // the run has held, and what is left of it is the restart
   GuardName reason_ = GuardName::none;
   std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
   Verify verify_;

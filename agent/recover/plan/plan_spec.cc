@@ -150,7 +150,8 @@ const auto& guards_schema() {
           .optional("agent_uptime", &GuardSettings::agent_uptime, "The agent itself must run so long.")
           .custom(
               "clean_stop",
-              "respected: a unit that systemd says was stopped cleanly, not by fettle, is not fought; ignored: it is "
+              "respected: a unit that systemd says was stopped cleanly, not by fettle, is not fought, nor a container "
+              "that was stopped by docker stop, nor a server that somebody took out of HAProxy; ignored: it is "
               "recovered all the same.",
               "respected",
               [](const config::Node& node, GuardSettings& g, const std::string& path, config::Errors& errors) {
@@ -325,6 +326,8 @@ std::optional<std::size_t> PlanSpec::first_healing() const {
   return std::nullopt;
 }
 
+const std::vector<config::KeyReference>& plan_reference() { return plan_schema().reference(); }
+
 std::vector<std::string> PlanSpec::units() const {
   std::vector<std::string> out;
   const auto add = [&](const std::string& name) {
@@ -339,10 +342,23 @@ std::vector<std::string> PlanSpec::units() const {
   return out;
 }
 
+std::vector<std::string> PlanSpec::targets(const Step& step) const {
+  std::vector<std::string> out;
+  if (step.action == nullptr || !step.action->may_heal()) return out;
+  const auto add = [&](std::string name) {
+    if (!name.empty()) out.push_back(std::move(name));
+  };
+  add(unit);
+  add(step.action->needed_unit());
+  if (const auto job = step.action->systemd_job()) add(job->unit);
+  add(step.action->target());
+  return out;
+}
+
 std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::Service& settings,
                                      config::Errors& errors) {
   if (settings.recovery.is_null()) return nullptr;
-  const std::string path = "services." + service + ".recovery";
+  const std::string path = config::service_path(service) + ".recovery";
   PlanSettings in = plan_schema().parse(settings.recovery, path, errors);
   auto plan = std::make_unique<PlanSpec>();
   plan->service = service;

@@ -92,7 +92,12 @@ struct PlanSpec {
   std::optional<std::size_t> first_healing() const;
   // What it works on: the service's unit first, if it has one, then those of its steps, hooks too.
   std::vector<std::string> units() const;
+  // What the step works on, so that others leave it alone meanwhile: units, and the target of its action. Empty for a
+  // step that heals nothing.
+  std::vector<std::string> targets(const Step& step) const;
 };
+
+const std::vector<config::KeyReference>& plan_reference();  // the keys of `recovery`
 
 // Mistakes (unknown action, no steps, a systemd action on a service without a unit …) go to `errors`.
 // nullptr if the service has no recovery.

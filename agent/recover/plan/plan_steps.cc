@@ -49,6 +49,8 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
   }
   if (is_barred()) return go_without_slot(input, out);
   if (looks_before() && !looked_) return look_before_step(input, out);
+  // A run that has not begun was asked before.
+  if (const Guard guard = step_waits_for(input); running() && !guard.open) return wait_for(guard, input, out);
   const bool heals = run_.part == Part::steps && !run_.by_operator && step.action->may_heal();
   if (heals && !input.node_budget.open) {
     refuse_step(to_string(input.node_budget), input, out);
@@ -94,7 +96,9 @@ std::optional<Guard> Plan::told_against(const PlanInput& input) const {
   for (Guard& guard : evaluate_guards(*spec_, usage_, input)) {
     const bool of_unit = is_of_unit(guard.name);
     if (!guard.open &&
-        (of_unit || guard.name == GuardName::stopped_by_operator || (first && guard.name == GuardName::dependencies)))
+        (of_unit || guard.name == GuardName::stopped_by_operator ||
+         (guard.name == GuardName::drained_by_operator && !run_.by_operator) || guard.name == GuardName::target_busy ||
+         guard.name == GuardName::agent_overloaded || (first && guard.name == GuardName::dependencies)))
       return std::move(guard);
   }
   return std::nullopt;
@@ -106,6 +110,25 @@ void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
   looked_ = !guard;
   if (guard) hold_back(*guard, input, out);
   else enter_step(input, out);
+}
+
+// What only passes: another plan at work on the same target, or the agent's own want. Who is told, is told all the
+// same.
+Guard Plan::step_waits_for(const PlanInput& input) const {
+  const Action& action = *current_step().action;
+  if (run_.part == Part::steps && rehearses()) return {};
+  if (run_.part == Part::steps && action.may_heal() && !input.target.open) return input.target;
+  if (run_.part == Part::steps && (action.may_heal() || action.moves_traffic())) return overloaded(input);
+  return {};
+}
+
+// The end of a wait for what the agent lacks.
+void Plan::give_up_waiting(const Guard& guard, const PlanInput& input, Effects& out) {
+  run_.stop = fmt::format("{}; so for {}, and nothing more is tried", to_string(guard),
+                          base::format_duration(current_step().timeout));
+  if (!acted_) usage_ = without_attempt(std::move(usage_));
+  finish("aborted", input, out);
+  say_progress(out);
 }
 
 void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
@@ -126,6 +149,7 @@ void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
   deadline_.reset();
   watched_ = input.now;
   next_ = input.now + kRetry;
+  if (guard.name == GuardName::agent_overloaded && !wants_since_) wants_since_ = input.now;
   reason_ = guard.name;
   run_.report.state = "holding";
   run_.report.reason = to_string(guard);
@@ -138,6 +162,10 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   next_ = input.now + kRetry;
   const auto guard = told_against(input);
   if (guard && !passes(*guard)) return hold_back(*guard, input, out);
+  if (wants_since_ && input.now >= *wants_since_ + current_step().timeout) {
+    const Guard lacks{GuardName::agent_overloaded, false, "the agent had no descriptor or task left for the action"};
+    return give_up_waiting(guard ? *guard : lacks, input, out);
+  }
   if (!firing_ && !run_.by_operator) {
     finish("aborted", input, out);
     return say_progress(out);
@@ -145,7 +173,9 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   const bool young = std::any_of(guards.begin(), guards.end(),
                                  [](const Guard& other) { return other.name == GuardName::min_uptime && !other.open; });
-  if (guard || young || first_closed(input.slots) != nullptr || seen == Seen::nothing) {
+  // A service without probes has nobody who could say so: its alert is the evidence.
+  const bool unseen = seen == Seen::nothing && !spec_->probes.empty();
+  if (guard || young || first_closed(input.slots) != nullptr || unseen) {
     if (seen == Seen::nothing) out.push_back({Kind::probe_now});
     return;
   }

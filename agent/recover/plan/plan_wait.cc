@@ -17,7 +17,8 @@ void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_.report.trigger = trigger;
   run_.report.mode = to_string(spec_->mode);
   run_.report.started = input.wall;
-  visible_ = looked_ = late_ = false;
+  visible_ = looked_ = late_ = acted_ = false;
+  wants_since_.reset();
   good_runs_.clear();
   asked_until_.reset();
   reason_ = GuardName::none;

@@ -82,6 +82,9 @@ std::vector<Guard> merged(std::vector<Guard> of_one, std::vector<Guard> of_other
   return of_one;
 }
 
-bool passes(const Guard& guard) { return guard.name == GuardName::unit_starting || guard.name == GuardName::unit_job; }
+bool passes(const Guard& guard) {
+  return guard.name == GuardName::unit_starting || guard.name == GuardName::unit_job ||
+         guard.name == GuardName::target_busy || guard.name == GuardName::agent_overloaded;
+}
 
 }  // namespace recover

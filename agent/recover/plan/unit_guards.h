@@ -36,7 +36,8 @@ std::vector<Guard> unit_guards(const UnitView& view, Needed needed, base::Instan
 // Guards of several units as one list: for each name the first that is closed.
 std::vector<Guard> merged(std::vector<Guard> of_one, std::vector<Guard> of_other);
 
-// Opens by itself, because what systemd has begun ends: a run waits for it and is not given up.
+// Opens by itself, because what systemd or another plan has begun ends, or the agent has room again: a run waits for it
+// and is not given up.
 bool passes(const Guard& guard);
 
 }  // namespace recover

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <sstream>
+#include <string_view>
 
 namespace recover::traffic {
 namespace {
@@ -53,6 +55,34 @@ base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv) {
       out.push_back({fields[name], fields[status], number(fields[weight]), number(fields[sessions])});
   }
   return out;
+}
+
+base::Result<AdminState> parse_admin_state(const std::string& table, const std::string& server) {
+  constexpr unsigned kForcedMaintenance = 0x01, kForcedDrain = 0x08;  // srv_admin_state
+  const auto words = [](const std::string& line) {
+    std::istringstream in(line);
+    return std::vector<std::string>(std::istream_iterator<std::string>(in), {});
+  };
+  std::istringstream lines(table);
+  std::string line;
+  std::vector<std::string> names;
+  while (std::getline(lines, line)) {
+    if (line.starts_with("# ")) {
+      names = words(line.substr(2));
+      continue;
+    }
+    const auto column = [&](std::string_view name) {
+      return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    };
+    const std::vector<std::string> fields = words(line);
+    const std::size_t name = column("srv_name"), state = column("srv_admin_state");
+    if (std::max(name, state) >= names.size() || std::max(name, state) >= fields.size()) continue;
+    if (fields[name] != server) continue;
+    const auto flags = static_cast<unsigned>(number(fields[state]));
+    if ((flags & kForcedMaintenance) != 0) return AdminState::maintenance;
+    return (flags & kForcedDrain) != 0 ? AdminState::drain : AdminState::ready;
+  }
+  return base::fail(base::Kind::protocol, fmt::format("no state of server {} in: {}", server, table.substr(0, 200)));
 }
 
 }  // namespace recover::traffic

@@ -1,4 +1,4 @@
-// The servers of a HAProxy backend, from the CSV that `show stat BACKEND 4 -1` answers. Pure.
+// The servers of a HAProxy backend, from what its runtime API answers. Pure.
 #pragma once
 
 #include <string>
@@ -20,7 +20,14 @@ struct BackendServer {
   bool is_usable() const { return (status.starts_with("UP") || status == "no check") && weight > 0; }
 };
 
-// Columns are found by the names in the first line, so that it does not matter which HAProxy it is.
+// From `show stat BACKEND 4 -1`. Columns are found by the names in the first line, so that it does not matter which
+// HAProxy it is.
 base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv);
+
+// What commands, and nothing else, have made of a server; not what checks or a tracked server make of it.
+enum class AdminState { ready, drain, maintenance };
+
+// From `show servers state BACKEND`.
+base::Result<AdminState> parse_admin_state(const std::string& table, const std::string& server);
 
 }  // namespace recover::traffic

@@ -61,7 +61,7 @@ std::unique_ptr<const TrafficSpec> parse_traffic(const std::string& service, con
   schema.check([](const Draft& d, const config::Complain& complain) {
     if (d.places.empty()) complain("", "names no load balancer, such as {nginx: {upstream: …, file: …, self: …}}");
   });
-  Draft draft = schema.parse(node, "services." + service + ".traffic", errors);
+  Draft draft = schema.parse(node, config::service_path(service) + ".traffic", errors);
   if (errors.size() > before) return nullptr;
   auto spec = std::make_unique<TrafficSpec>();
   spec->service = service;

@@ -79,6 +79,11 @@ class Adapter {
   // it does not; then it works as before. Applying what already is does nothing, but proves it. Dropping the Handle
   // stops waiting, not the change.
   virtual loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) = 0;
+  // Whether the load balancer can say that people have taken the service out there.
+  virtual bool knows_drains() const { return false; }
+  // `done` once, in a later turn: what a person should know, "" if nobody has taken it out or that is not known.
+  // `ours`: what an agent has done. Beside a change that is under way; dropping the Handle ends it.
+  virtual loop::Handle ask_drained(Flow, base::Instant, std::function<void(std::string)>) { return {}; }
   // What lies outside says that an agent took the service out and ended before it put it back, or in mid-change.
   virtual bool left_drained() const { return false; }
 };

@@ -56,6 +56,39 @@ loop::Handle TrafficController::apply(const std::string& service, const Command&
   return loop::Handle(std::make_unique<Rep::Waiter>(rep_, service, id));
 }
 
+bool TrafficController::knows_drains(const std::string& service) const {
+  const Rep::Entry* entry = rep_->find(service);
+  return entry != nullptr && std::any_of(entry->targets.begin(), entry->targets.end(),
+                                         [](const auto& target) { return target->adapter->knows_drains(); });
+}
+
+loop::Handle TrafficController::ask_drained(const std::string& service, base::Instant deadline,
+                                            std::function<void(std::string)> done) {
+  struct Round final : loop::Registration {
+    std::function<void(std::string)> done;
+    std::size_t missing = 0;
+    std::string text;
+    std::vector<loop::Handle> questions;
+    loop::Handle turn;
+  };
+  auto owned = std::make_unique<Round>();
+  Round* const round = owned.get();
+  round->done = std::move(done);
+  const Rep::Entry* entry = rep_->find(service);
+  for (std::size_t i = 0; entry != nullptr && i < entry->targets.size(); ++i) {
+    const Rep::Target& target = *entry->targets[i];
+    if (!target.adapter->knows_drains() || target.applying) continue;
+    ++round->missing;
+    round->questions.push_back(
+        target.adapter->ask_drained(Rep::flow_by_us(*entry, target), deadline, [round](std::string text) {
+          if (!text.empty()) round->text += (round->text.empty() ? "" : "; ") + text;
+          if (--round->missing == 0) round->done(round->text);
+        }));
+  }
+  if (round->missing == 0) round->turn = rep_->context.scheduler.after({}, [round] { round->done(""); });
+  return loop::Handle(std::move(owned));
+}
+
 bool TrafficController::left_drained(const std::string& service) const {
   const Rep::Entry* entry = rep_->find(service);
   if (entry == nullptr || entry->request) return false;

@@ -49,6 +49,11 @@ class TrafficController {
   // Handle stops waiting, not the change; a later command of the service takes the place of an earlier one.
   loop::Handle apply(const std::string& service, const Command& command, std::function<void(ActionResult)> done);
 
+  // Whether a load balancer of the service can say that people have taken it out; and asks them: `done` once, in a
+  // later turn, with what a person should know, or "". One that is silent holds up the answer: who asks has a limit.
+  bool knows_drains(const std::string& service) const;
+  loop::Handle ask_drained(const std::string& service, base::Instant deadline, std::function<void(std::string)> done);
+
   // Nothing is under way and the service is without the traffic that a command took away, or that its health did and
   // that is not followed any more.
   bool left_drained(const std::string& service) const;

@@ -90,6 +90,18 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     return found == entries.end() ? nullptr : found->second.get();
   }
 
+  // What is out there by an agent's doing: it wants it so, or could not put it back yet.
+  static Flow flow_by_us(const Entry& entry, const Target& target) {
+    // A place that follows the health may be another word for the same server.
+    const bool follows =
+        entry.desired.is_out() && std::any_of(entry.targets.begin(), entry.targets.end(),
+                                              [](const auto& t) { return t->place->follows_health(); });
+    const bool out = follows || entry.desired.flow == Flow::drained || entry.record.drained ||
+                     (target.observed && target.observed->flow == Flow::drained) ||
+                     target.attempted.flow == Flow::drained;
+    return out && !entry.record.externally_drained.contains(target.place->text()) ? Flow::drained : Flow::live;
+  }
+
   // ---- reconciling
 
   // The desired state as far as the target knows it. What makes no difference to it is left out, so that it is no

@@ -204,7 +204,7 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
 }
 
 ActionResult result_of(const std::string& name, const base::Result<os::Finished>& finished) {
-  if (!finished) return {"failed", name + ": " + finished.error().text};
+  if (!finished) return {"failed", name + ": " + finished.error().text, finished.error().kind == base::Kind::limit};
   const std::string killed =
       finished->survivors_killed > 0 ? fmt::format("; {} of its processes killed", finished->survivors_killed) : "";
   const std::string said(base::first_line(finished->err.empty() ? finished->out : finished->err, 200));
@@ -236,7 +236,10 @@ class CommandAction final : public Action {
       if (const auto label = labels.find(name); label != labels.end() && label->second.find('\0') != std::string::npos)
         return refuse(fmt::format("the label {} has a NUL in it, which no variable can hold", name));
     // It may have been changed since the configuration was loaded.
-    if (const auto good = os::check_program(argv->front()); !good) return refuse(good.error().text);
+    if (const auto good = os::check_program(argv->front()); !good) {
+      const ActionResult refused{"refused", good.error().text, good.error().kind == base::Kind::limit};
+      return context.scheduler.after({}, [done = std::move(done), refused] { done(refused); });
+    }
     os::Command command;
     command.argv = std::move(*argv);
     command.environment = environment(trigger, labels);
@@ -251,6 +254,11 @@ class CommandAction final : public Action {
                                                          base::Result<os::Finished> r) { done(result_of(name, r)); });
   }
   std::string text() const override { return "command " + settings_.argv.front(); }
+  // With a placeholder in it, it is another command for each service.
+  std::string target() const override {
+    const std::string all = fmt::format("command {}", fmt::join(settings_.argv, " "));
+    return all.find('{') == std::string::npos ? all : "";
+  }
 
  private:
   std::map<std::string, std::string> environment(const Trigger& trigger,

@@ -22,6 +22,7 @@ inline ActionResult job_error(const std::string& what, const base::Error& error)
     case base::Kind::cancelled:
       return {"refused",
               fmt::format("{}: somebody else's job on the unit goes first; nothing was done ({})", what, error.text)};
+    case base::Kind::limit: return {"failed", what + ": " + error.text, true};
     case base::Kind::timeout: return {"timeout", what + ": " + error.text};
     default: return {"failed", what + ": " + error.text};
   }

@@ -190,6 +190,7 @@ class Signal final : public Action {
     return fmt::format("signal {} {}", settings_.name, settings_.pidfile.empty() ? unit_ : settings_.pidfile);
   }
   std::string needed_unit() const override { return settings_.pidfile.empty() ? unit_ : ""; }
+  std::string target() const override { return settings_.pidfile; }
 
  private:
   Settings settings_;

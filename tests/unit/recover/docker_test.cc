@@ -90,6 +90,73 @@ TEST_CASE("what the Docker engine answers to a restart") {
   }
 }
 
+TEST_CASE("a container that people have stopped is told from one that died") {
+  const std::string stopped = "container order-1 was stopped, not by fettle; to have it back: docker start order-1";
+  // What inspect says of one that ran from 10:00 to 11:00.
+  const auto inspected = [](const std::string& status, int code, const std::string& policy) {
+    return answered(200,
+                    R"({"State":{"Status":")" + status + R"(","ExitCode":)" + std::to_string(code) +
+                        R"(,"StartedAt":"2023-11-14T10:00:00.123456789Z","FinishedAt":"2023-11-14T11:00:00.5Z"},)" +
+                        R"("HostConfig":{"RestartPolicy":{"Name":")" + policy + R"("}}})");
+  };
+  struct Row {
+    http::HttpResponse inspect;
+    std::optional<http::HttpResponse> events;  // none: not asked for
+    std::string text;
+    std::optional<base::WallTime> acted{};
+  };
+  const auto at = [](const char* time) { return base::parse_iso8601(time).value(); };
+  const std::string stop_now = R"({"status":"stop","Type":"container","Action":"stop","time":1699959600})"
+                               "\n";
+  const std::string stop_before = R"({"Type":"container","Action":"stop","time":1699950000})"
+                                  "\n";
+  const Row rows[] = {
+      {inspected("running", 0, "no"), std::nullopt, ""},
+      {inspected("restarting", 1, "always"), std::nullopt, ""},
+      {inspected("created", 0, "no"), std::nullopt, ""},
+      {inspected("exited", 0, "no"), std::nullopt, stopped},
+      {inspected("exited", 143, "no"), std::nullopt, stopped},
+      {inspected("exited", 137, "unless-stopped"), std::nullopt, stopped},
+      {inspected("exited", 137, "always"), std::nullopt, stopped},
+      {inspected("exited", 137, "no"), answered(200, stop_now), stopped},
+      {inspected("exited", 137, "no"), answered(200, stop_before), ""},
+      {inspected("exited", 137, "no"), answered(200, ""), ""},
+      {inspected("exited", 137, "no"), answered(200, "no JSON\n[]\n{\"Action\":7}\n"), ""},
+      {inspected("exited", 1, "on-failure"), answered(403), ""},
+      // Its last run began before a plan of ours worked on it: perhaps that has stopped it.
+      {inspected("exited", 137, "always"), std::nullopt, "", at("2023-11-14T10:59:58Z")},
+      {inspected("exited", 137, "always"), std::nullopt, stopped, at("2023-11-14T09:59:58Z")},
+      {inspected("paused", 0, "no"), std::nullopt,
+       "container order-1 is paused, not by fettle; to have it go on: docker unpause order-1"},
+      {answered(403, "no"), std::nullopt, ""},
+      {answered(404, "{}"), std::nullopt, ""},
+      {answered(200, "[]"), std::nullopt, ""},
+      {answered(200, "{\"State\":{\"Status\":\"exited\"}}"), answered(200, ""), ""},
+      {broken(model::Reason::refused, "connection refused"), std::nullopt, ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.inspect.body);
+    fakes::ActionTrial t;
+    const auto action = t.parse("docker", "{verb: restart, container: order-1, socket: /run/proxy.sock}");
+    CHECK(action->knows_stops());
+    std::vector<std::string> told;
+    const auto handle = action->ask_stopped(t.context, row.acted, t.loop.now() + std::chrono::seconds{1},
+                                            [&](std::string text) { told.push_back(std::move(text)); });
+    CHECK(t.http.desk.last().method == "GET");
+    CHECK(t.http.desk.last().url == "http://docker/containers/order-1/json");
+    CHECK(t.http.desk.last().unix_socket == "/run/proxy.sock");
+    t.http.desk.answer(row.inspect);
+    if (row.events) {
+      REQUIRE(t.http.desk.waiting() == 1);
+      CHECK(t.http.desk.last().url.starts_with("http://docker/events?since="));
+      CHECK(t.http.desk.last().url.ends_with(
+          "&filters=%7B%22container%22%3A%5B%22order-1%22%5D%2C%22event%22%3A%5B%22stop%22%5D%7D"));
+      t.http.desk.answer(*row.events);
+    }
+    CHECK(told == std::vector<std::string>{row.text});
+  }
+}
+
 TEST_CASE("a restart goes over the engine's socket as one request") {
   const Engine engine("HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
   loop::EventLoop loop;

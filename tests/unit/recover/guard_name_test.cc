@@ -14,7 +14,7 @@ TEST_CASE("each guard has a name of its own, which reads back") {
     CHECK(names.insert(text).second);
     CHECK(recover::parse_guard_name(text) == name);
   }
-  CHECK(names.size() == 25);
+  CHECK(names.size() == 27);
   CHECK(to_string(GuardName::none) == "");
   CHECK_FALSE(recover::parse_guard_name("").has_value());
   CHECK_FALSE(recover::parse_guard_name("banana").has_value());
@@ -27,5 +27,5 @@ TEST_CASE("what systemd does with the unit and what the node shares are told by 
     if (is_of_node(name)) node += std::string(to_string(name)) + " ";
   }
   CHECK(unit == "unit_missing unit_masked unit_starting unit_job node_stopping ");
-  CHECK(node == "node_busy node_budget ");
+  CHECK(node == "node_busy node_budget target_busy ");
 }

@@ -200,9 +200,11 @@ TEST_CASE("explain gets every guard with its value") {
         "agent_overloaded: no\n"
         "unknown: it is down\n"
         "stopped_by_operator: no\n"
+        "drained_by_operator: no\n"
         "dependencies: redis is up\n"
         "min_uptime: started 4m ago\n"
         "cooldown: no recovery before\n"
         "backoff: none\n"
-        "node_busy: no\n");
+        "node_busy: no\n"
+        "target_busy: no\n");
 }

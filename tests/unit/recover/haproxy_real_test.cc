@@ -99,6 +99,15 @@ class RealHaproxy {
     fakes::run_until(loop, [&] { return ended; });
     return answer;
   }
+  // What a person should know of server a, if fettle wants it to be as `ours`.
+  std::string drained_by_people(Flow ours) {
+    std::optional<std::string> text;
+    const auto handle =
+        adapter->ask_drained(ours, loop.now() + seconds{20}, [&](std::string t) { text = std::move(t); });
+    fakes::run_until(
+        loop, [&] { return text.has_value(); }, seconds{30});
+    return text.value_or("no answer");
+  }
   // "UP 100": status and weight of server a.
   std::string server_a() {
     const auto servers = recover::traffic::parse_stat(tell("show stat order 4 -1"));
@@ -150,6 +159,37 @@ TEST_CASE("a real HAProxy: the last usable server stays, and what a person took 
         "haproxy order/none: backend order has no server none; there are: a, b");
   h.use("{haproxy: {socket: " + h.admin() + ", backend: none, server: a}}");
   CHECK(h.apply({.flow = Flow::drained}).result == "failed");
+}
+
+TEST_CASE("a real HAProxy tells what people have taken out, apart from what fettle drained") {
+  if (!have_haproxy()) return;
+  RealHaproxy h;
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
+  struct Row {
+    const char* command;
+    Flow ours;
+    std::string text;
+  };
+  const std::string back = "; to have it back: set server order/a state ready";
+  const std::string maintenance = "haproxy order/a is in maintenance, not by fettle" + back;
+  const std::string drained = "haproxy order/a is drained, not by fettle" + back;
+  for (const Row& row : {
+           Row{"", Flow::live, ""},
+           Row{"set server order/a state drain", Flow::live, drained},
+           Row{"", Flow::drained, ""},
+           Row{"set server order/a state maint", Flow::live, maintenance},
+           Row{"", Flow::drained, maintenance},
+           Row{"set server order/a state ready", Flow::live, ""},
+           Row{"set server order/b state maint", Flow::live, ""},
+       }) {
+    CAPTURE(row.command);
+    if (*row.command != '\0') h.tell(row.command);
+    CHECK(h.drained_by_people(row.ours) == row.text);
+  }
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: none, server: a}}");
+  CHECK(h.drained_by_people(Flow::live) == "");
+  h.use("{haproxy: {socket: " + h.folder + "/nothing, backend: order, server: a}}");
+  CHECK(h.drained_by_people(Flow::live) == "");
 }
 
 TEST_CASE("a real HAProxy obeys what the agent-check says") {

@@ -36,6 +36,7 @@ struct Node : fakes::RecoverySite {
     for (const std::string& name : names) {
       auto spec = plan(mode);
       spec->service = name;
+      spec->unit = name + ".service";
       spec->depends_on.clear();
       spec->steps.clear();
       spec->steps.push_back(fakes::scripted_step("restart", scripts[name]));

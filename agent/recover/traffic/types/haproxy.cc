@@ -68,10 +68,79 @@ const auto& schema() {
   return s;
 }
 
+using Text = base::Result<std::string>;
+
+// One command and its answer at a time, each over a connection of its own.
+class Conversation {
+ public:
+  Conversation(const Settings& settings, loop::Scheduler& scheduler, net::Dialer& dialer)
+      : settings_(settings), scheduler_(scheduler), dialer_(dialer) {}
+
+  // `then` once, in a later turn; a later command takes its place.
+  void ask(const std::string& command, base::Instant deadline, std::function<void(Text)> then) {
+    net::Dial dial;
+    if (settings_.host.empty()) dial.unix_path = settings_.socket;
+    dial.host = settings_.host;
+    dial.port = settings_.port;
+    dial.deadline = deadline;
+    answer_.clear();
+    then_ = std::move(then);
+    connecting_ = dialer_.connect(std::move(dial), [this, command](net::Connected connected) {
+      stream_ = std::move(connected.stream);
+      if (!stream_) return asked(base::fail(base::Kind::unavailable, connected.failure.text));
+      stream_->write(command + "\n", [this](const net::StreamFailure* failure) {
+        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
+      });
+      stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) {
+        answer_ += bytes;
+        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
+        else if (answer_.size() > kLargest) asked(base::fail(base::Kind::limit, "the answer is too long"));
+        else if (bytes.empty()) asked(std::move(answer_));
+      });
+    });
+  }
+
+ private:
+  // The connection goes in a turn of its own: its callback is what runs.
+  void asked(Text text) {
+    if (!then_) return;
+    next_ = scheduler_.after({}, [this, then = std::exchange(then_, nullptr), text = std::move(text)]() mutable {
+      const loop::Handle own = std::move(next_);
+      stream_.reset();
+      connecting_.reset();
+      then(std::move(text));
+    });
+  }
+
+  const Settings& settings_;
+  loop::Scheduler& scheduler_;
+  net::Dialer& dialer_;
+  std::function<void(Text)> then_;
+  std::string answer_;
+  std::unique_ptr<net::Stream> stream_;
+  loop::Handle connecting_, next_;
+};
+
 class Runtime final : public Adapter {
  public:
   Runtime(Settings settings, const TrafficContext& context)
-      : settings_(std::move(settings)), scheduler_(context.scheduler), dialer_(context.dialer) {}
+      : settings_(std::move(settings)),
+        scheduler_(context.scheduler),
+        dialer_(context.dialer),
+        conversation_(settings_, scheduler_, dialer_) {}
+
+  bool knows_drains() const override { return true; }
+  loop::Handle ask_drained(Flow ours, base::Instant deadline, std::function<void(std::string)> done) override {
+    struct Question final : loop::Registration {
+      explicit Question(const Runtime& r) : conversation(r.settings_, r.scheduler_, r.dialer_) {}
+      Conversation conversation;
+    };
+    auto question = std::make_unique<Question>(*this);
+    question->conversation.ask(
+        fmt::format("show servers state {}", settings_.backend), deadline,
+        [this, ours, done = std::move(done)](const Text& text) { done(text ? taken_out(*text, ours) : ""); });
+    return loop::Handle(std::move(question));
+  }
 
   loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override {
     to_ = to;
@@ -91,41 +160,11 @@ class Runtime final : public Adapter {
 
  private:
   using Servers = std::vector<traffic::BackendServer>;
-  using Text = base::Result<std::string>;
 
   // ---- one command
 
   void ask(const std::string& command, std::function<void(Text)> then) {
-    net::Dial dial;
-    if (settings_.host.empty()) dial.unix_path = settings_.socket;
-    dial.host = settings_.host;
-    dial.port = settings_.port;
-    dial.deadline = deadline_;
-    answer_.clear();
-    then_ = std::move(then);
-    connecting_ = dialer_.connect(std::move(dial), [this, command](net::Connected connected) {
-      stream_ = std::move(connected.stream);
-      if (!stream_) return asked(base::fail(base::Kind::unavailable, connected.failure.text));
-      stream_->write(command + "\n", [this](const net::StreamFailure* failure) {
-        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
-      });
-      stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) {
-        answer_ += bytes;
-        if (failure != nullptr) asked(base::fail(base::Kind::unavailable, failure->text));
-        else if (answer_.size() > kLargest) asked(base::fail(base::Kind::limit, "the answer is too long"));
-        else if (bytes.empty()) asked(std::move(answer_));
-      });
-    });
-  }
-  // The connection goes in a turn of its own: its callback is what runs.
-  void asked(Text text) {
-    if (!then_) return;
-    next_ = scheduler_.after({}, [this, then = std::exchange(then_, nullptr), text = std::move(text)]() mutable {
-      const loop::Handle own = std::move(next_);
-      stream_.reset();
-      connecting_.reset();
-      then(std::move(text));
-    });
+    conversation_.ask(command, deadline_, std::move(then));
   }
 
   // A command that answers nothing when it was obeyed.
@@ -224,6 +263,16 @@ class Runtime final : public Adapter {
     });
   }
 
+  // Fettle drains and never puts into maintenance.
+  std::string taken_out(const std::string& table, Flow ours) const {
+    const auto state = traffic::parse_admin_state(table, settings_.server);
+    if (!state || *state == traffic::AdminState::ready) return "";
+    const bool drained = *state == traffic::AdminState::drain;
+    if (drained && ours == Flow::drained) return "";
+    return fmt::format("{} is {}, not by fettle; to have it back: set server {} state ready", text(),
+                       drained ? "drained" : "in maintenance", name());
+  }
+
   // ---- words
 
   std::string name() const { return settings_.backend + "/" + settings_.server; }
@@ -253,10 +302,8 @@ class Runtime final : public Adapter {
   base::Instant deadline_{}, leave_by_{};
   bool weighed_ = false;  // has a part of its weight, by us
   std::function<void(ApplyResult)> done_;
-  std::function<void(Text)> then_;
-  std::string answer_;
-  std::unique_ptr<net::Stream> stream_;
-  loop::Handle connecting_, next_;
+  Conversation conversation_;
+  loop::Handle next_;
 };
 
 class HaproxyPlace final : public TrafficPlace {
