@@ -4,18 +4,42 @@
 
 namespace notify {
 
+std::int64_t start_ms(const model::Alert& alert) { return base::to_ms(alert.fired_at.value_or(alert.active_at)); }
+
+void Notified::forget(std::uint64_t alert) {
+  firing.erase(alert);
+  resolved.erase(alert);
+  starts.erase(alert);
+}
+
+bool Notified::told_start_of(const model::Alert& alert) const {
+  const auto start = starts.find(alert.labels.hash());
+  return start == starts.end() || start->second == start_ms(alert);
+}
+
+model::Alert Notified::as_told(model::Alert alert) const {
+  if (alert.state != model::AlertState::firing && !told_start_of(alert))
+    alert.fired_at = base::wall_from_ms(starts.at(alert.labels.hash()));
+  return alert;
+}
+
 Notified said(const std::vector<model::Alert>& alerts) {
   Notified out;
-  for (const model::Alert& alert : alerts)
+  for (const model::Alert& alert : alerts) {
     (alert.state == model::AlertState::firing ? out.firing : out.resolved).insert(alert.labels.hash());
+    out.starts[alert.labels.hash()] = start_ms(alert);
+  }
   return out;
 }
 
 Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Cause cause, SendResolved send_resolved) {
   const Notified now = said(alerts);
   if (last.empty()) return now.firing.empty() ? Verdict::nothing_fires : Verdict::first;
-  if (!std::includes(last.firing.begin(), last.firing.end(), now.firing.begin(), now.firing.end()))
-    return Verdict::new_firing;
+  const bool new_firing = std::any_of(alerts.begin(), alerts.end(), [&](const model::Alert& alert) {
+    return alert.state == model::AlertState::firing &&
+           (!last.firing.contains(alert.labels.hash()) || !last.told_start_of(alert));
+  });
+  if (new_firing) return Verdict::new_firing;
   const bool newly_resolved = std::any_of(now.resolved.begin(), now.resolved.end(),
                                           [&](std::uint64_t alert) { return last.firing.count(alert) != 0; });
   if (newly_resolved && send_resolved == SendResolved::yes)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,17 @@ namespace notify {
 struct Notified {
   std::set<std::uint64_t> firing;
   std::set<std::uint64_t> resolved;
+  std::map<std::uint64_t, std::int64_t> starts{};  // of both: the startsAt that it was told, in ms; none: not kept
   bool empty() const { return firing.empty() && resolved.empty(); }
+  bool knows(std::uint64_t alert) const { return firing.contains(alert) || resolved.contains(alert); }
+  void forget(std::uint64_t alert);
+  // Since when the alert fires is what the receiver was told when it took that it does. An alert that ended and fired
+  // again meanwhile has another start: nobody took that, so nobody is told the end of it.
+  model::Alert as_told(model::Alert alert) const;
+  bool told_start_of(const model::Alert& alert) const;
 };
+
+std::int64_t start_ms(const model::Alert& alert);  // its startsAt
 
 // again: nothing changed, but what could not be said before may be said now.
 enum class Cause { change, recovery_ended, again };
@@ -23,7 +33,7 @@ enum class SendResolved { no, yes };
 
 enum class Verdict {
   first,              // send: nothing was said yet and something fires
-  new_firing,         // send: an alert fires that the receiver does not know as firing
+  new_firing,         // send: an alert fires that the receiver does not know as firing, or not since then
   all_resolved,       // send: the last of them resolved
   some_resolved,      // send: one of them resolved, others fire on
   recovery_ended,     // send: a recovery of this service ended

@@ -111,7 +111,8 @@ void Feed::send(const std::vector<Entries::iterator>& chosen) {
   for (const auto it : chosen) {
     alerts.push_back(it->second.alert);
     const bool firing = it->second.alert.state == model::AlertState::firing;
-    posted_.push_back({{it->second.group, it->first, firing, Fate::unknown}, it->second.version});
+    posted_.push_back(
+        {{it->second.group, it->first, firing, start_ms(it->second.alert), Fate::unknown}, it->second.version});
   }
   posted_at_ = context_.scheduler.now();
   const Message message{"", events_.render(alerts), context_.scheduler.wall_now()};

@@ -28,6 +28,7 @@ class Feed {
     std::string group;
     model::Labels alert;
     bool firing = true;
+    std::int64_t start = 0;  // ms
     Fate fate = Fate::unknown;
   };
   struct Events {

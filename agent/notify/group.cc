@@ -13,10 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-json notified_out(const Notified& known) { return {{"firing", known.firing}, {"resolved", known.resolved}}; }
+json notified_out(const Notified& known) {
+  return {{"firing", known.firing}, {"resolved", known.resolved}, {"starts", known.starts}};
+}
 
 Notified notified_in(const json& in) {
-  return {in.at("firing").get<std::set<std::uint64_t>>(), in.at("resolved").get<std::set<std::uint64_t>>()};
+  Notified out{in.at("firing").get<std::set<std::uint64_t>>(), in.at("resolved").get<std::set<std::uint64_t>>()};
+  if (in.contains("starts")) out.starts = in["starts"].get<std::map<std::uint64_t, std::int64_t>>();
+  return out;
 }
 
 }  // namespace
@@ -34,10 +38,7 @@ std::vector<model::Alert> Group::audible() const {
 }
 
 Notified Group::audible_part(Notified known) const {
-  for (const std::uint64_t hash : silenced) {
-    known.firing.erase(hash);
-    known.resolved.erase(hash);
-  }
+  for (const std::uint64_t hash : silenced) known.forget(hash);
   for (const auto& [key, alert] : alerts)
     if (alert.state == model::AlertState::firing && again.contains(key.hash())) known.firing.erase(key.hash());
   return known;
@@ -46,12 +47,14 @@ Notified Group::audible_part(Notified known) const {
 Notified Group::after_telling(const Notified& known) const {
   Notified next = said(audible());
   // The end of what nobody heard of is not told, and so it is not known.
-  std::erase_if(next.resolved,
-                [&](std::uint64_t hash) { return !known.firing.contains(hash) && !known.resolved.contains(hash); });
+  std::erase_if(next.resolved, [&](std::uint64_t hash) { return !known.knows(hash); });
   for (const std::uint64_t hash : silenced) {
     if (known.firing.contains(hash)) next.firing.insert(hash);
     if (known.resolved.contains(hash)) next.resolved.insert(hash);
   }
+  for (const auto& [hash, start] : known.starts)
+    if (!next.firing.contains(hash) || silenced.contains(hash)) next.starts[hash] = start;
+  std::erase_if(next.starts, [&](const auto& entry) { return !next.knows(entry.first); });
   return next;
 }
 

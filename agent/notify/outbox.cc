@@ -211,8 +211,13 @@ bool Outbox::start_one() {
 
 void Outbox::start(const std::string& group, Lane& lane) {
   if (context_.scheduler.wall_now() - lane.waiting.front().message.created > kOldest) {
+    // What waits behind a message that has certainly not arrived was written for somebody who has it: it goes as well,
+    // and what is true is said anew.
     std::vector<Waiting> gone;
-    while (!lane.waiting.empty() && context_.scheduler.wall_now() - lane.waiting.front().message.created > kOldest) {
+    bool perhaps = true;
+    while (!lane.waiting.empty() &&
+           (!perhaps || context_.scheduler.wall_now() - lane.waiting.front().message.created > kOldest)) {
+      perhaps = perhaps && (lane.waiting.front().perhaps || !lane.waiting.front().known);
       gone.push_back(std::move(lane.waiting.front()));
       lane.waiting.pop_front();
     }

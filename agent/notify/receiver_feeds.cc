@@ -1,5 +1,6 @@
 // A receiver whose targets hear the alerts again and again, each on its own.
 #include <algorithm>
+#include <utility>
 
 #include "notify/receiver.h"
 #include "state/state.h"
@@ -36,9 +37,10 @@ void Receiver::feed(const std::string& key, Watched& w, Cause cause) {
     for (const auto& [labels, alert] : w.group.alerts) {
       const std::uint64_t hash = labels.hash();
       const bool firing = alert.state == model::AlertState::firing;
-      const bool heard = known.firing.contains(hash) || known.resolved.contains(hash);
+      const bool heard = known.knows(hash);
       held_back = held_back || (firing && !known.firing.contains(hash) && w.group.silenced.contains(hash));
-      if (!w.group.silenced.contains(hash) && (firing || (heard && spec_.send_resolved))) one->put(key, alert);
+      if (!w.group.silenced.contains(hash) && (firing || (heard && spec_.send_resolved)))
+        one->put(key, known.as_told(alert));
       else one->remove(labels);
     }
   }
@@ -56,7 +58,10 @@ void Receiver::told(const std::string& target, const std::vector<Feed::Told>& al
     const std::uint64_t hash = each.alert.hash();
     const bool fresh = (each.firing ? known.firing : known.resolved).insert(hash).second;
     const bool other = (each.firing ? known.resolved : known.firing).erase(hash) != 0;
-    if (fresh || other) changed.insert(each.group);
+    // It may not have taken a post that was not answered: then what it has certainly taken stands.
+    const bool newer = each.firing && (each.fate == Fate::taken || !known.starts.contains(hash)) &&
+                       std::exchange(known.starts[hash], each.start) != each.start;
+    if (fresh || other || newer) changed.insert(each.group);
   }
   std::vector<Change> changes;
   for (const std::string& key : changed) changes.push_back(record(groups_.at(key).group));

@@ -45,9 +45,8 @@ std::vector<model::Alert> Receiver::worth_telling(const Group& group, const Noti
   const auto resolved = [](const model::Alert& a) { return a.state != model::AlertState::firing; };
   std::vector<model::Alert> out = group.audible();
   if (!spec_.send_resolved) std::erase_if(out, resolved);
-  std::erase_if(out, [&](const model::Alert& a) {
-    return resolved(a) && !known.firing.contains(a.labels.hash()) && !known.resolved.contains(a.labels.hash());
-  });
+  std::erase_if(out, [&](const model::Alert& a) { return resolved(a) && !known.knows(a.labels.hash()); });
+  for (model::Alert& alert : out) alert = known.as_told(std::move(alert));
   std::vector<model::Alert> news = out;
   std::erase_if(news, [&](const model::Alert& a) { return resolved(a) && known.resolved.contains(a.labels.hash()); });
   return news.empty() ? out : news;

@@ -124,7 +124,10 @@ TEST_CASE("alerts of one name and service are one message; what was said is not 
   REQUIRE(f.sent() == 1);
   CHECK(f.body()["alerts"].size() == 2);
   f.answer(200);
-  f.tell("Down", AlertState::firing, "i2");
+  model::AlertTransition same = f.transition("Down", AlertState::firing, "i2");
+  same.alert = f.known.at(same.alert.labels);  // since the same time
+  f.notifications->on_transitions({same});
+  f.loop.run_due();
   CHECK(f.sent() == 1);
   f.tell("Down", AlertState::inactive, "i1");  // after the first message nothing waits
   REQUIRE(f.sent() == 2);

@@ -18,6 +18,7 @@ struct Listener {
   };
   std::map<std::string, std::string> bodies;  // by id
   std::map<std::string, Seen> alerts;
+  std::set<std::string> starts;  // name and startsAt of all that was told as firing
   std::vector<std::string> mistakes;
 
   void take(const http::HttpRequest& request) {
@@ -37,7 +38,10 @@ struct Listener {
       std::string at = firing ? alert["startsAt"] : alert["endsAt"];
       at.pop_back();  // the Z: so that texts compare as times do
       const auto before = alerts.find(name);
-      if (!firing && before == alerts.end()) mistakes.push_back("resolved, never told that it fires: " + name);
+      const std::string start = alert["startsAt"];
+      if (firing) starts.insert(name + start);
+      else if (!starts.contains(name + start))
+        mistakes.push_back(fmt::format("resolved, never told that it fires: {} since {}", name, start));
       if (before != alerts.end() && at < before->second.at)
         mistakes.push_back(fmt::format("out of order: {} {} {} after {}", name, firing, at, before->second.at));
       alerts[name] = {firing, at};
@@ -69,20 +73,20 @@ struct Life {
       const auto found = durable.find(name(i));
       if (found == durable.end()) continue;
       const json record = json::parse(found->second);
-      rules[i] = alert(i, record["firing"], base::wall_from_ms(record["at"]));
+      rules[i] = alert(i, record["firing"], base::wall_from_ms(record["since"]), base::wall_from_ms(record["at"]));
       known.emplace(rules[i]->labels, *rules[i]);
     }
     agent->settle(known);
     evaluate();
   }
 
-  static model::Alert alert(int i, bool firing, base::WallTime at) {
+  static model::Alert alert(int i, bool firing, base::WallTime since, base::WallTime at) {
     model::Alert out;
     out.labels = model::Labels{
         {"alertname", "Down"}, {"service", "s" + std::to_string(i / 2)}, {"instance", "i" + std::to_string(i % 2)}};
     out.state = firing ? AlertState::firing : AlertState::inactive;
-    out.active_at = at;
-    out.fired_at = at;
+    out.active_at = since;
+    out.fired_at = since;
     if (!firing) out.resolved_at = at;
     return out;
   }
@@ -94,12 +98,15 @@ struct Life {
       if (firing == down[i]) continue;
       loop.advance(std::chrono::milliseconds{1});
       model::AlertTransition t;
-      t.alert = alert(i, down[i], loop.wall_now());
+      t.alert = alert(i, down[i], firing ? *rules[i]->fired_at : loop.wall_now(), loop.wall_now());
       t.from = firing ? AlertState::firing : AlertState::pending;
       rules[i] = t.alert;
-      state->commit({state::Change::put(state::Table::alerts, name(i),
-                                        json{{"firing", down[i]}, {"at", base::to_ms(loop.wall_now())}}.dump())},
-                    [](base::Result<>) {});
+      state->commit(
+          {state::Change::put(
+              state::Table::alerts, name(i),
+              json{{"firing", down[i]}, {"since", base::to_ms(*t.alert.fired_at)}, {"at", base::to_ms(loop.wall_now())}}
+                  .dump())},
+          [](base::Result<>) {});
       agent->on_transitions({t});
     }
     loop.run_due();
