@@ -54,11 +54,6 @@ Result<std::string> read_input(const std::string& path, std::size_t limit) {
   return read_all(fd, path, limit);
 }
 
-Result<> check_regular_file(const std::string& path) {
-  TRY_VOID(open_regular(path));
-  return {};
-}
-
 Result<> write_file_atomically(const std::string& path, std::string_view content) {
   const std::string temporary = path + ".tmp";
   const auto failed = [&](int code) {

@@ -17,8 +17,6 @@ inline constexpr std::size_t kFileLimit = 16 * 1024 * 1024;
 Result<std::string> read_file(const std::string& path, std::size_t limit = kFileLimit);
 // What a person named on a command line, which may be a pipe. Waits for its end.
 Result<std::string> read_input(const std::string& path, std::size_t limit = kFileLimit);
-// Before a library reads a file by its path: an error if read_file would refuse it.
-Result<> check_regular_file(const std::string& path);
 
 // Temporary file beside it, fsync, rename, fsync of the folder: the old or the new content, never a mixture.
 Result<> write_file_atomically(const std::string& path, std::string_view content);

@@ -1,22 +1,17 @@
 #include "net/tls/server_tls.h"
 
-#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <array>
 
 #include "base/check.h"
-#include "net/tls/certificate_verifier.h"
+#include "net/tls/pem.h"
 
 namespace net {
 namespace {
 
 constexpr std::array<unsigned char, 6> kSessionContext{'f', 'e', 't', 't', 'l', 'e'};
-
-tl::unexpected<base::Error> cannot(std::string_view what, const std::string& file) {
-  return base::fail(base::Kind::invalid, fmt::format("cannot {} {}: {}", what, file, take_openssl_error()));
-}
 
 base::Result<> configure(SSL_CTX* context, const ServerTlsSettings& settings) {
   ERR_clear_error();
@@ -29,17 +24,13 @@ base::Result<> configure(SSL_CTX* context, const ServerTlsSettings& settings) {
   // Clients keep their sessions themselves, as tickets.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context, kSessionContext.data(), kSessionContext.size());
-  if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
-    return cannot("load the certificate", settings.cert_file);
-  if (SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-    return cannot("load the private key", settings.key_file);
+  TRY_VOID(pem::load(context, pem::use_certificate, settings.cert_file, "load the certificate"));
+  TRY_VOID(pem::load(context, pem::use_private_key, settings.key_file, "load the private key"));
   if (settings.client == ServerTlsSettings::Client::not_asked) return {};
   // Only whom this file names, not whom the system trusts.
-  if (SSL_CTX_load_verify_locations(context, settings.client_ca_file.c_str(), nullptr) != 1)
-    return cannot("load the clients' certificate authorities of", settings.client_ca_file);
-  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(settings.client_ca_file.c_str());
-  if (names == nullptr) return cannot("load the clients' certificate authorities of", settings.client_ca_file);
-  SSL_CTX_set_client_CA_list(context, names);  // owns them
+  const std::string what = "load the clients' certificate authorities of";
+  TRY_VOID(pem::load(context, pem::add_authorities, settings.client_ca_file, what));
+  TRY_VOID(pem::load(context, pem::name_authorities, settings.client_ca_file, what));
   const bool required = settings.client == ServerTlsSettings::Client::required;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   return {};

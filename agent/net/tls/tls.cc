@@ -2,21 +2,17 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "net/tls/certificate_verifier.h"
 #include "net/tls/ocsp_staple.h"
+#include "net/tls/pem.h"
 #include "net/tls/tls_sessions.h"
 
 namespace net {
@@ -32,13 +28,6 @@ struct Version {
 };
 constexpr std::array kVersions{Version{"TLS10", TLS1_VERSION}, Version{"TLS11", TLS1_1_VERSION},
                                Version{"TLS12", TLS1_2_VERSION}, Version{"TLS13", TLS1_3_VERSION}};
-
-// Kind::io: a file; everything else is a mistake in the settings.
-tl::unexpected<base::Error> cannot(std::string_view what, const std::string& file) {
-  std::string why = take_openssl_error();
-  if (::access(file.c_str(), R_OK) != 0) why = std::generic_category().message(errno);  // OpenSSL's words are a number
-  return base::fail(base::Kind::io, fmt::format("cannot {} {}: {}", what, file, why));
-}
 
 base::Result<int> number_of(const std::string& name) {
   for (const Version& version : kVersions)
@@ -63,72 +52,31 @@ base::Result<> set_versions(SSL_CTX* context, const TlsSettings& settings) {
   return {};
 }
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeX509 {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
-using Certificate = std::unique_ptr<X509, FreeX509>;
-
-Bio bio_of(const std::string& pem) { return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
-
-Certificate next_certificate(const Bio& pem) {
-  return Certificate(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
-}
-
 // What stands in the configuration itself never changes: a mistake in it is one of the configuration.
 base::Result<> load_inline(SSL_CTX* context, const TlsSettings& settings) {
   const auto none = [](const char* what) {
+    ERR_clear_error();
     return base::fail(base::Kind::invalid, fmt::format("{} has no PEM in it that can be used", what));
   };
-  if (!settings.ca.empty()) {
-    const Bio pem = bio_of(settings.ca);
-    std::size_t found = 0;
-    for (Certificate one = next_certificate(pem); one != nullptr; one = next_certificate(pem), ++found)
-      X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one.get());
-    if (found == 0) return none("ca");
-  }
-  if (!settings.cert.empty()) {
-    const Bio pem = bio_of(settings.cert);
-    const Certificate leaf = next_certificate(pem);
-    if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) return none("cert");
-    for (Certificate one = next_certificate(pem); one != nullptr; one = next_certificate(pem))
-      SSL_CTX_add1_chain_cert(context, one.get());
-  }
-  if (!settings.key.empty()) {
-    const Bio pem = bio_of(settings.key.reveal());
-    // Nobody is asked for a passphrase.
-    const auto refuse = [](char*, int, int, void*) { return 0; };
-    const std::unique_ptr<EVP_PKEY, FreeKey> key(PEM_read_bio_PrivateKey(pem.get(), nullptr, refuse, nullptr));
-    if (key == nullptr || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return none("key");
-  }
-  ERR_clear_error();  // the end of each text was one
+  if (!settings.ca.empty() && !pem::add_authorities(context, settings.ca)) return none("ca");
+  if (!settings.cert.empty() && !pem::use_certificate(context, settings.cert)) return none("cert");
+  if (!settings.key.empty() && !pem::use_private_key(context, settings.key.reveal())) return none("key");
   return {};
 }
 
 base::Result<> load_files(SSL_CTX* context, const TlsSettings& settings) {
-  // OpenSSL would wait for a pipe. What is not there it tells by itself.
-  for (const std::string* file : {&settings.ca_file, &settings.cert_file, &settings.key_file})
-    if (const auto regular = base::check_regular_file(*file); !regular && regular.error().kind == base::Kind::invalid)
-      return regular;
-  ERR_clear_error();
   if (settings.ca_file.empty() && settings.ca.empty()) {
     // A folder of hashed names where the system has one: read one by one, when asked for.
-    if (SSL_CTX_set_default_verify_paths(context) != 1) return cannot("load", "the system's certificate authorities");
-  } else if (!settings.ca_file.empty() &&
-             SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
-    return cannot("load the certificate authorities of", settings.ca_file);
+    ERR_clear_error();
+    if (SSL_CTX_set_default_verify_paths(context) != 1)
+      return base::fail(base::Kind::io, "cannot load the system's certificate authorities: " + take_openssl_error());
   }
-  if (!settings.cert_file.empty() && SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1)
-    return cannot("load the client certificate", settings.cert_file);
-  if (!settings.key_file.empty() &&
-      SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-    return cannot("load the private key", settings.key_file);
+  if (!settings.ca_file.empty())
+    TRY_VOID(pem::load(context, pem::add_authorities, settings.ca_file, "load the certificate authorities of"));
+  if (!settings.cert_file.empty())
+    TRY_VOID(pem::load(context, pem::use_certificate, settings.cert_file, "load the client certificate"));
+  if (!settings.key_file.empty())
+    TRY_VOID(pem::load(context, pem::use_private_key, settings.key_file, "load the private key"));
   return {};
 }
 

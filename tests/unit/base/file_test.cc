@@ -31,12 +31,8 @@ TEST_CASE("what is no regular file is refused and never waited for") {
     REQUIRE(!read);
     CHECK(read.error().kind == row.kind);
     CHECK(read.error().text == row.text);
-    const auto checked = base::check_regular_file(row.path);
-    REQUIRE(!checked);
-    CHECK(checked.error().text == row.text);
   }
   CHECK(base::read_file(file).value() == "text\n");
-  CHECK(base::check_regular_file(file));
   CHECK(base::read_file("/proc/self/stat").value().size() > 10);
 }
 

@@ -2,6 +2,7 @@
 #include "net/tls/tls.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
@@ -443,6 +444,8 @@ TEST_CASE("a client certificate is shown by both when the settings have one") {
 TEST_CASE("the same settings share a context, and what is wrong with settings is said") {
   const Folder folder;
   std::ofstream(folder / "broken.pem") << "no certificate";
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const auto first = context({.insecure_skip_verify = true});
   CHECK(context({.insecure_skip_verify = true}) == first);
   CHECK(context({}) != first);
@@ -457,6 +460,10 @@ TEST_CASE("the same settings share a context, and what is wrong with settings is
                "cannot load the certificate authorities of " + (folder / "broken.pem") + ": "},
            Row{{.cert_file = folder / "broken.pem", .key_file = "/x"},
                "cannot load the client certificate " + (folder / "broken.pem") + ": "},
+           // What would hold the reader for ever, or has no end.
+           Row{{.ca_file = pipe}, "cannot load the certificate authorities of " + pipe + ": it is a pipe"},
+           Row{{.ca_file = "/proc/kmsg"}, "cannot load the certificate authorities of /proc/kmsg: "},
+           Row{{.cert_file = "/dev/zero", .key_file = pipe}, "cannot load the client certificate /dev/zero: it is a"},
        }) {
     CAPTURE(row.text);
     CHECK(context(row.settings)->trouble().starts_with(row.text));
