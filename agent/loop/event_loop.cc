@@ -117,6 +117,7 @@ EventLoop::Core::Core(EpollChanges changes) : base(make_base(changes)) {
   CHECK(clock);
   // A peer that closed is an error code for whoever writes, not the end of the agent.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (LimitFSIZE=) is an error of write, as a full disk is
   event_set_log_callback([](int, const char*) {});
   wake_watch = Handle(std::make_unique<Watch>(*this, wake.value(), Ready{.read = true}, [this](Ready) {
     std::uint64_t count = 0;

@@ -1,6 +1,6 @@
 // The real Scheduler: one libevent base on one thread. The only user of libevent.
 // A turn is: descriptors that are ready, then timers that are due, then tasks that were posted before it began to run
-// them. Every Handle must be dropped before the loop; SIGPIPE is ignored from the first loop on.
+// them. Every Handle must be dropped before the loop; SIGPIPE and SIGXFSZ are ignored from the first loop on.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <memory>
 #include <random>
 #include <string>
@@ -31,6 +32,16 @@ struct Pair {
 };
 
 }  // namespace
+
+TEST_CASE("a peer that closed and a file that may not grow are errors, not the end of the process") {
+  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_DFL);
+  const loop::EventLoop loop;
+  for (const int number : {SIGPIPE, SIGXFSZ}) {
+    struct sigaction now {};
+    REQUIRE(::sigaction(number, nullptr, &now) == 0);
+    CHECK((now.sa_handler == SIG_IGN));
+  }
+}
 
 TEST_CASE("timers run in order of their instant, and in order of making when it is the same") {
   loop::EventLoop loop;
