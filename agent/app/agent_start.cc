@@ -78,7 +78,8 @@ base::Result<> Agent::open_state() {
     return {};
   }
   std::string notice;
-  TRY(state_, state::open(options_.storage_path, loop_, notice));
+  TRY(state_,
+      state::open(options_.storage_path, loop_, notice, [this](base::Duration took) { self_.state_committed(took); }));
   if (!notice.empty()) log::error(notice);
   state_trouble_ = state_->trouble();
   self_.state_durable(state_trouble_.empty());

@@ -25,8 +25,10 @@ class Deliveries {
 
 class FileState final : public State {
  public:
-  FileState(DatabaseFile file, Records records, loop::Scheduler& loop)
-      : records_(std::move(records)),
+  FileState(DatabaseFile file, Records records, loop::Scheduler& loop, std::function<void(base::Duration)> committed)
+      : loop_(loop),
+        committed_(std::move(committed)),
+        records_(std::move(records)),
         trouble_(file.trouble()),
         writer_(
             std::move(file),
@@ -45,7 +47,7 @@ class FileState final : public State {
   void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) override {
     const std::uint64_t number = ++calls_;
     records_.begin(number, changes);
-    writer_.add({number, std::move(changes), std::move(durable), {}});
+    writer_.add({number, std::move(changes), std::move(durable), {}, loop_.now()});
   }
 
   const std::map<std::string, std::string>& read(Table table) const override { return records_.table(table); }
@@ -54,11 +56,14 @@ class FileState final : public State {
  private:
   void settle(Call& call) {
     trouble_ = call.result ? "" : call.result.error().text;
+    if (call.result && committed_) committed_(loop_.now() - call.asked);
     if (call.result) records_.keep(call.number, call.changes);
     else records_.take_back(call.number, call.changes);
     if (call.durable) call.durable(std::move(call.result));
   }
 
+  loop::Scheduler& loop_;
+  const std::function<void(base::Duration)> committed_;
   Records records_;
   std::string trouble_;
   std::uint64_t calls_ = 0;
@@ -92,7 +97,8 @@ class MemoryState final : public State {
 
 }  // namespace
 
-base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice) {
+base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice,
+                                          std::function<void(base::Duration)> committed) {
   FolderLock lock(folder);
   if (const auto held = lock.hold(); !held && held.error().kind == base::Kind::unavailable)
     return tl::unexpected<base::Error>(held.error());
@@ -101,7 +107,8 @@ base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Sched
   notice = file.open(
       [&](Table table, std::string key, std::string value) { records.load(table, std::move(key), std::move(value)); },
       loop.wall_now());
-  return std::unique_ptr<State>(std::make_unique<FileState>(std::move(file), std::move(records), loop));
+  return std::unique_ptr<State>(
+      std::make_unique<FileState>(std::move(file), std::move(records), loop, std::move(committed)));
 }
 
 std::unique_ptr<State> in_memory(loop::Scheduler& loop) { return std::make_unique<MemoryState>(loop); }

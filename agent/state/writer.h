@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "state/database_file.h"
 #include "state/state.h"
 
@@ -23,6 +24,7 @@ struct Call {
   std::vector<Change> changes;
   std::function<void(base::Result<>)> durable;
   base::Result<> result;  // once written
+  base::Instant asked{};
 };
 
 class Writer {

@@ -58,6 +58,21 @@ class FullDisk {
 
 }  // namespace
 
+TEST_CASE("each call that becomes durable tells how long that took, before its callback; one that fails does not") {
+  const fakes::TemporaryFolder folder;
+  fakes::WaitingLoop loop;
+  std::string notice;
+  std::vector<std::string> heard;
+  auto opened = state::open(folder.path(), loop, notice, [&](base::Duration) { heard.push_back("took"); });
+  REQUIRE(opened.has_value());
+  (*opened)->commit({Change::put(Table::alerts, "a", "1")}, [&](base::Result<>) { heard.push_back("durable"); });
+  while (heard.size() < 2) REQUIRE(loop.run_one());
+  CHECK(heard == std::vector<std::string>{"took", "durable"});
+  const FullDisk disk(4096);
+  CHECK_FALSE(commit(**opened, loop, {Change::put(Table::alerts, "b", std::string(1 << 20, 'x'))}));
+  CHECK(heard.size() == 2);
+}
+
 TEST_CASE("what was durable is there after the next start") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
