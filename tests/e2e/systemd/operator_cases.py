@@ -3,6 +3,7 @@ a plan. Each takes the Node and the Scene class of systemd_test."""
 import contextlib
 import json
 import signal
+import time
 
 import lib
 from node import HOLD
@@ -117,4 +118,74 @@ def stopped_run(node, scene_of, stop, reason):
             machine.file("/run/fettle/pause.d/checkout").unlink()
 
 
-CASES = [slow_restart, own_restart, start_limit, masked, stopped_runs]
+BEATS = """
+heartbeat: {socket: /run/fettle/heartbeat.sock}
+"""
+BEATING = """\
+  beats:
+    unit: stranger.service
+    probes: [{name: beat, type: heartbeat, every: 1h}]
+receivers:
+"""
+SEND = ('socket(S, AF_UNIX, SOCK_DGRAM, 0) or die "$!\\n"; connect(S, sockaddr_un("/run/fettle/heartbeat.sock")) or die "$!\\n";'
+        ' defined send(S, "beats ok", 0) or die "$!\\n";')
+CHANGES = [["maintenance", "on", "catalog"], ["silence", "add", "-c", "why", "service=catalog"], ["recover", "catalog"],
+           ["recover", "abort", "catalog"], ["ack", "catalog"], ["reload"]]
+
+
+def other_users(node, _):
+    """Users of the node: who is in no group changes nothing and reads nothing, who may read changes nothing, who may
+    change is named in the log; and heartbeats are those of the service's own user."""
+    machine = node.machine
+    began = time.time()
+    machine.write("/usr/lib/sysusers.d/people.conf",
+                  "u mallory -\nu reader -\nu alice -\nm reader fettle\nm alice fettle-admin\nm shop fettle\n")
+    machine.run("systemd-sysusers", "people.conf")
+    path = machine.file("/etc/fettle/fettle.yml")
+    kept = path.read_text()
+    path.write_text(BEATS.lstrip() + kept.replace("receivers:\n", BEATING, 1))
+    machine.run("fettle", "check", "config", "/etc/fettle/fettle.yml")
+    machine.run("systemctl", "restart", "fettle.service")
+    lib.wait_for("the agent", node.ready, 60)
+    node.health("catalog", "up")
+
+    def silences():
+        return json.loads(machine.run("fettle", "silence", "list", "-o", "json").stdout)
+
+    def audited(**fields):
+        return [e for e in node.log(began) if e["msg"] == "asked over the admin socket" and fields.items() <= e.items()]
+
+    def uid(user):
+        return machine.run("id", "--user", user).stdout.strip()
+
+    for user in ("mallory", "reader"):
+        for words in CHANGES:
+            done = machine.run("fettle", *words, user=user, check=False)
+            assert done.returncode != 0, (user, words, done.stdout)
+    assert machine.run("fettle", "silence", "list", user="mallory", check=False).returncode != 0
+    assert json.loads(machine.run("fettle", "silence", "list", "-o", "json", user="reader").stdout) == []
+    assert silences() == [] and not audited(), audited()
+    assert node.recoveries("catalog", began) == [], node.recoveries("catalog")
+
+    for words in CHANGES[:2]:
+        machine.run("fettle", *words, user="alice")
+    machine.run("fettle", "maintenance", "off", "catalog", user="alice")
+    machine.run("fettle", "silence", "expire", silences()[0]["id"], user="alice")
+    lines = audited(user="alice", uid=uid("alice"), status="200")
+    assert len(lines) == len(audited()) == 4 and all(line["pid"].isdigit() for line in lines), audited()
+
+    for user in ("mallory", "reader"):
+        machine.run("perl", "-MSocket", "-e", SEND, user=user, check=False)
+    lib.wait_for("the strange heartbeat to be named", lambda: [
+        e for e in node.log(began) if e["msg"] == "heartbeats of a user who is not the service's are dropped"
+        and e["uid"] == uid("reader")])
+    assert node.services()["beats"]["health"] != "up", node.services()["beats"]
+    machine.run("perl", "-MSocket", "-e", SEND, user="shop")
+    node.health("beats", "up")
+    print("\nother users of the node: nothing changed by mallory and reader, four lines about alice, heartbeats of shop only")
+    path.write_text(kept)
+    machine.run("systemctl", "restart", "fettle.service")
+    lib.wait_for("the agent", node.ready, 60)
+
+
+CASES = [slow_restart, own_restart, start_limit, masked, stopped_runs, other_users]
