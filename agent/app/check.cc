@@ -28,6 +28,7 @@
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
+#include "recover/plan/plan_spec.h"
 #include "recover/polkit.h"
 #include "recover/registry.h"
 
@@ -142,7 +143,7 @@ int check_rules(const std::vector<std::string>& files, const std::string& config
   return rules::check_rules(files, options, stdout, stderr);
 }
 
-int print_reference() {
+std::string reference_page() {
   std::vector<config::ReferenceSection> sections{
       {"fettle.yml", "The agent's configuration file.", config::agent_config_reference(targets_keys())}};
   const auto add = [&](std::string_view kind, std::string_view name, std::string_view summary, std::string_view example,
@@ -153,6 +154,9 @@ int print_reference() {
     add("targets", type->key, type->summary, type->example, type->reference());
   for (const probe::Type* type : probe::types())
     add("probe type", type->name, type->summary, type->example, type->reference());
+  add("services.NAME", "recovery", "When a service is recovered, how far, and in which steps.",
+      "{when: {alert: ServiceDown}, mode: enforce, steps: [{do: {systemd: restart}, verify: {within: 30s}}]}",
+      recover::plan_reference());
   for (const recover::ActionType* type : recover::action_types())
     add("action", type->name, type->summary, type->example,
         type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
@@ -160,7 +164,11 @@ int print_reference() {
     add("traffic", type->name, type->summary, type->example, type->reference());
   for (const notify::NotifierType* type : notify::notifier_types())
     add("receiver", type->name, type->summary, type->example, type->reference());
-  fmt::print("{}", config::print_reference(sections));
+  return config::print_reference(sections);
+}
+
+int print_reference() {
+  fmt::print("{}", reference_page());
   return 0;
 }
 

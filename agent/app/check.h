@@ -14,6 +14,7 @@ int check_config(const std::string& file, const rules::CheckOptions& options);
 // Rule files; with a configuration also whether anything in it can make them fire.
 int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options);
 // Every key of the configuration file and of every probe, action and receiver type, as text.
+std::string reference_page();  // every key of the configuration
 int print_reference();
 // The polkit rule for exactly the units and verbs that the configuration's plans name.
 int print_polkit(const std::string& file);

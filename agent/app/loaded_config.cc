@@ -70,7 +70,7 @@ void warn_of_unknown_alerts(const LoadedConfig& loaded, const std::vector<config
                                         [&](const auto& entry) { return entry.first == plan->service; });
       const std::string near = base::nearest(value, alerts);
       errors.warn(service->second.recovery.find("when").find("alert").mark(),
-                  fmt::format("services.{}.recovery.when.alert", plan->service),
+                  config::service_path(plan->service) + ".recovery.when.alert",
                   fmt::format("no rule of rule_files makes the alert {}, so that the plan never starts{}", value,
                               near.empty() ? "" : fmt::format("; did you mean {}?", near)));
     }
@@ -78,7 +78,7 @@ void warn_of_unknown_alerts(const LoadedConfig& loaded, const std::vector<config
 
 Discovery parse_discovery(const std::string& name, const config::Service& service, const config::TargetsEntry& entry,
                           const std::string& file, const config::Global& global, config::Errors& errors) {
-  const std::string path = fmt::format("services.{}.{}[{}]", name, entry.key, entry.at);
+  const std::string path = fmt::format("{}.{}[{}]", config::service_path(name), entry.key, entry.at);
   const discover::Owner owner{name, std::filesystem::absolute(file).parent_path().string()};
   discover::Entry source = discover::parse_entry(*discover::types().find(entry.key), entry.node, path, owner, errors);
   config::TargetTemplate own;  // without a mapping the source has complained
@@ -147,7 +147,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
   const std::size_t before = errors.size();
   std::erase_if(loaded.config.services, [&](const auto& service) {
     const std::string& name = service.first;
-    if (errors.take_out("services." + name) == 0) return false;
+    if (errors.take_out(config::service_path(name)) == 0) return false;
     std::erase_if(loaded.probes, [&](const probe::Spec& spec) { return spec.service == name; });
     std::erase_if(loaded.discoveries, [&](const Discovery& each) { return each.probe.service() == name; });
     std::erase_if(loaded.plans, [&](const auto& plan) { return plan->service == name; });

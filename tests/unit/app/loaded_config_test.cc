@@ -84,6 +84,28 @@ receivers:
   CHECK(ask("late") == "cannot read " + (folder / "none") + ": No such file or directory");
 }
 
+TEST_CASE("a service with a dot in its name costs itself only") {
+  const Folder folder;
+  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: A, expr: vector(1)}]}]\n");
+  for (const char* broken : {"prot: 1, probes: []", "probes: [{name: t, type: tcp, host: 127.0.0.1, prot: 1}]",
+                             "recovery: {when: {alert: A}, steps: [{do: {sytemd: restart}}]}", "traffic: {nginks: {}}",
+                             "file_sd_configs: [{files: [t.json], probe: {type: tcpp}}]",
+                             "static_configs: [{targets: 7, probe: {type: tcp}}]", "depends_on: [\"not.there\"]",
+                             "unit: a.service, recovery: {when: {alert: A}, steps: []}"}) {
+    CAPTURE(broken);
+    const std::string file =
+        folder.write("fettle.yml", "rule_files: [rules.yml]\nservices:\n  \"db.example.org\": {" + std::string(broken) +
+                                       "}\n  order: {probes: [{name: t, type: tcp, port: 1}]}\n");
+    config::Errors errors;
+    app::LoadedConfig loaded = app::load(file, errors);
+    REQUIRE_FALSE(errors.empty());
+    CHECK(errors.text().find("services[\"db.example.org\"]") != std::string::npos);
+    app::leave_out_mistakes(file, loaded, errors);
+    CHECK(errors.text() == "");
+    CHECK(loaded.left_out != "");
+  }
+}
+
 TEST_CASE("files that are not there yet are warnings") {
   const Folder folder;
   folder.write("modules.yml", "modules: {late: {prober: http, http: {body_file: none}}}\n");
