@@ -150,7 +150,8 @@ std::string KnownSecrets::blotted(std::string text) const {
   for (const Login& login : logins_) {
     const std::string user = login.user_file.empty() ? login.user : content_of(login.user_file);
     const std::string password = login.password_file.empty() ? login.password : content_of(login.password_file);
-    if (!trim(password, kBlanks).empty()) all.add(std::string(trim(user, kBlanks)).append(":").append(trim(password, kBlanks)));
+    if (!trim(password, kBlanks).empty())
+      all.add(std::string(trim(user, kBlanks)).append(":").append(trim(password, kBlanks)));
   }
   std::vector<std::string> codings;
   for (const std::string& value : all.values_) add_codings(value, text.size(), codings);

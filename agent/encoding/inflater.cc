@@ -5,7 +5,6 @@
 #include <array>
 
 #include "base/check.h"
-#include "state/state.h"
 
 namespace encoding {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "recover/traffic/traffic_controller.h"
 
 namespace recover {

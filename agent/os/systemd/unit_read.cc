@@ -1,5 +1,4 @@
 #include "os/systemd/unit_read.h"
-#include "state/state.h"
 
 #include <fmt/format.h>
 

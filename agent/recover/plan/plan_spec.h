@@ -17,6 +17,7 @@
 
 namespace config {
 class Errors;
+struct KeyReference;
 class Node;
 struct Service;
 }  // namespace config

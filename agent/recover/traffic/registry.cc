@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
+#include "config/schema.h"
 #include "recover/traffic/traffic.h"
 
 namespace recover {
@@ -15,7 +16,6 @@ namespace recover {
 TrafficTypes traffic_types() {
   static constexpr const TrafficType* all[] = {
 #define TRAFFIC_TYPE(name) &name##_traffic,
-#include "config/schema.h"
 #include "recover/traffic/types.def"
 #undef TRAFFIC_TYPE
   };

@@ -14,6 +14,7 @@
 #include "recover/traffic/drain_record.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic_controller.h"
+#include "state/state.h"
 
 namespace recover {
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/schema.h"
 #include "http/http_client.h"
+#include "loop/scheduler.h"
 #include "recover/action.h"
 
 namespace recover {
