@@ -75,14 +75,15 @@ std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, st
   return sound ? size : CURL_WRITEFUNC_ERROR;
 }
 
-// False if there was more than is wanted.
+// False if there was more than is wanted, or enough of it.
 bool CurlHttpClient::Multi::Transfer::take_body(std::string_view bytes) {
   std::string& body = response_.body;
   body.append(bytes.substr(0, request_.body_limit - body.size()));
   response_.body_size += bytes.size();
   too_large_ = response_.body_size > request_.body_limit && !request_.counts_rest;
   if (too_large_) response_.body_size = request_.body_limit;
-  return !too_large_;
+  enough_ = !too_large_ && request_.enough && request_.enough(body);
+  return !too_large_ && !enough_;
 }
 
 // Why the body cannot be decoded to its end; "" if it can.

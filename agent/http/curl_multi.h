@@ -98,6 +98,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   bool running_ = false;  // easy_ is in the multi handle
   bool proxied_ = false;
   bool too_large_ = false;
+  bool enough_ = false;  // as the request says
   bool redirected_to_get_ = false;
   CookieJar jar_;
   std::optional<encoding::Inflater> inflater_;  // of the body that is coming

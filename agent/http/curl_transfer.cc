@@ -249,6 +249,7 @@ void CurlHttpClient::Multi::Transfer::collect() {
 
 void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
   collect();
+  if (enough_) return complete(Reason::none, "");
   if (code == CURLE_OK && follow()) return;
   if (code == CURLE_OK && request_.max_redirects > 0 && response_.redirects > request_.max_redirects)
     return complete(Reason::protocol_error, fmt::format("more than {} redirects", request_.max_redirects));

@@ -89,7 +89,10 @@ struct HttpRequest {
   bool reuse_connection = false;  // keep-alive between requests to the same origin
   Http2 http2 = Http2::no;
   std::shared_ptr<const net::Boundary> boundary{};  // of this request and all redirects; null: anywhere
-  bool names_own_host = false;    // the configuration itself says where this goes: no boundary is put around it
+  bool names_own_host = false;  // the configuration itself says where this goes: no boundary is put around it
+  // Of an answer that has no end of its own (a watch): asked of the body as it grows; true ends the request with that
+  // body, as if the answer were complete.
+  std::function<bool(std::string_view body)> enough{};
   std::string accept_encoding{};  // gzip, br, deflate …: the body is delivered decoded; "": as it comes
   bool must_be_encoded = false;   // a body that is not in accept_encoding is no answer
   // The answer that has come to this request, a redirect: only what it leads to is asked for.

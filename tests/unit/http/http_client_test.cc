@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -477,4 +478,24 @@ TEST_CASE("a hundred requests at once all end, and a done may ask again") {
     }));
   CHECK(fakes::run_until(
       world.loop, [&] { return good == 200; }, 20s));
+}
+
+TEST_CASE("an answer without an end of its own is over when the one who asked has enough") {
+  World world;
+  TcpPeer peer([&](PeerSocket& socket) {
+    socket.read_request();
+    socket.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n");
+    socket.send("7\r\nsecond\n\r\n");
+    socket.wait_for_close();
+  });
+  int asked = 0;
+  const auto two_lines = [&](std::string_view body) {
+    ++asked;
+    return std::count(body.begin(), body.end(), '\n') == 2;
+  };
+  const auto response = world.ask({.url = peer.url("/"), .enough = two_lines});
+  CHECK(response.reason == Reason::none);
+  CHECK(response.status == 200);
+  CHECK(response.body == "first\nsecond\n");
+  CHECK(asked >= 1);
 }
