@@ -24,11 +24,12 @@ LEVELS = {
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os", "net", "http"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
+    "cluster": ["base", "crypto", "model", "config", "loop", "http"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "probe",
-            "discover", "recover", "notify", "rules", "web"],
+            "discover", "recover", "cluster", "notify", "rules", "web"],
     "cli": ["base", "model", "loop", "net", "http", "promql", "encoding", "rules"],
 }
 

@@ -1,0 +1,329 @@
+#include "cluster/fleet.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cluster {
+
+using namespace std::chrono_literals;
+
+struct Fleet::Own {
+  std::string service;
+  GroupSettings group;
+  Member member;
+  std::string said;  // as the store has it
+  std::string said_lease;
+  bool refused = false;  // somebody else speaks for this service of this node
+  loop::Handle pending;
+};
+
+struct Fleet::Slot {
+  std::uint64_t number = 0;
+  std::string key;  // "": nothing is known to be taken
+  bool held = false;
+  bool alone = false;  // by the local budget
+  bool reboots = false;
+  std::unique_ptr<Acquisition> acquisition;
+  std::function<void(SlotReply)> done;
+  std::function<void(Judgement)> lost;
+};
+
+// While it lives, who asked hears of the slot.
+class Fleet::Asked final : public loop::Registration {
+ public:
+  Asked(Fleet& fleet, std::string service, std::uint64_t number)
+      : fleet_(fleet), alive_(fleet.alive_), service_(std::move(service)), number_(number) {}
+  ~Asked() override {
+    if (alive_.expired()) return;
+    const auto found = fleet_.slots_.find(service_);
+    if (found == fleet_.slots_.end() || found->second->number != number_) return;
+    found->second->done = nullptr;
+    found->second->lost = nullptr;
+  }
+
+ private:
+  Fleet& fleet_;
+  std::weak_ptr<bool> alive_;
+  std::string service_;
+  std::uint64_t number_;
+};
+
+Fleet::Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
+             FleetOptions options, FleetListener listener)
+    : scheduler_(scheduler),
+      clock_(std::move(clock)),
+      random_(random),
+      store_(std::move(store)),
+      options_(std::move(options)),
+      listener_(std::move(listener)),
+      lease_since_(scheduler.wall_now()) {
+  lease_ = std::make_unique<Lease>(
+      scheduler_, clock_, *store_, options_.ttl,
+      Lease::Listener{[this] { lease_held(); }, [this](const std::string& why) { lease_lost(why); },
+                      [this] { listener_.changed(); }});
+  lease_->begin(options_.lease);
+}
+
+Fleet::~Fleet() = default;
+
+// ---- who we are
+
+void Fleet::replace(const std::vector<FleetService>& services) {
+  std::set<std::string> kept, groups;
+  for (const FleetService& each : services) {
+    if (each.group.group.empty()) continue;
+    kept.insert(each.service);
+    groups.insert(each.group.group);
+    std::unique_ptr<Own>& own = own_[each.service];
+    if (own && own->group.group != each.group.group) {
+      give_back(each.service, member_key(own->group.group, own->member.who), clock_());
+      own->said.clear();
+    }
+    if (!own) {
+      own = std::make_unique<Own>();
+      own->service = each.service;
+      own->member.who = {options_.node, each.service};
+      own->member.since = scheduler_.wall_now();
+    }
+    own->group = each.group;
+  }
+  std::erase_if(own_, [&](const auto& entry) {
+    if (kept.contains(entry.first)) return false;
+    give_back(entry.first, member_key(entry.second->group.group, entry.second->member.who), clock_());
+    return true;
+  });
+  std::erase_if(groups_, [&](const auto& entry) { return !groups.contains(entry.first); });
+  for (const std::string& name : groups)
+    if (!groups_.contains(name))
+      groups_[name] = std::make_unique<WatchedGroup>(scheduler_, random_, *store_, name,
+                                                     [this, name] { group_read(*groups_.at(name)); });
+  for (auto& [service, own] : own_) publish(*own);
+}
+
+void Fleet::on_health(const std::string& service, model::Health health, base::WallTime since) {
+  const auto found = own_.find(service);
+  if (found == own_.end() || found->second->member.health == health) return;
+  found->second->member.health = health;
+  found->second->member.since = since;
+  if (health == model::Health::up) found->second->member.waits_since = {};
+  publish(*found->second);
+}
+
+// Says how the service is, if that is not what the store has.
+void Fleet::publish(Own& own) {
+  if (own.pending || !lease_->holds()) return;  // what is under way looks once more
+  own.member.lease = lease_->id();
+  const std::string value = member_value(own.member);
+  if (own.said == value && own.said_lease == lease_->id()) return;
+  to_give_back_.erase(member_key(own.group.group, own.member.who));
+  own.pending = store_->take(member_key(own.group.group, own.member.who), value, lease_->id(),
+                             [this, &own, value, lease = lease_->id()](const Answer<std::uint64_t>& answer) {
+                               const bool good = answer.kind == Answered::yes;
+                               if (good) own.said = value, own.said_lease = lease;
+                               const bool refused = answer.kind == Answered::no;
+                               if (refused && !std::exchange(own.refused, refused))
+                                 base::log::warn(
+                                     "the fleet does not hear of a service: another lease speaks for it; "
+                                     "it may be that of this agent before its start, or another agent of "
+                                     "this name",
+                                     {{"service", own.service}, {"node", options_.node}});
+                               own.refused = refused;
+                               const base::Duration pause = good ? 0ms : 2s + base::Millis(random_.below(2000));
+                               own.pending = scheduler_.after(pause, [this, &own] {
+                                 own.pending.reset();
+                                 publish(own);
+                               });
+                             });
+}
+
+// A slot that is ours and that nobody here knows: of a request whose answer was not waited for, or of the agent before
+// this one, whose run may still ask for it.
+void Fleet::group_read(const WatchedGroup& group) {
+  for (const Holder& holder : group.group().holders) {
+    const std::string key = slot_key(group.name(), holder.slot);
+    if (holder.lease != lease_->id() || to_give_back_.contains(key)) continue;
+    const auto slot = slots_.find(holder.who.service);
+    if (slot == slots_.end() || (!slot->second->acquisition && slot->second->key != key))
+      give_back(holder.who.service, key, clock_() + options_.ttl);
+  }
+  listener_.changed();
+}
+
+const WatchedGroup* Fleet::group_of(const Own& own) const {
+  const auto found = groups_.find(own.group.group);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+// ---- the lease
+
+void Fleet::lease_held() {
+  lease_since_ = scheduler_.wall_now();
+  if (std::exchange(held_lease_, lease_->id()) != lease_->id()) to_give_back_.clear();  // all went with the old one
+  listener_.keep_lease(lease_->id());
+  base::log::info("the agent is in its fleet", {{"store", store_->name()}});
+  for (auto& [service, own] : own_) publish(*own);
+  try_give_back();
+  listener_.changed();
+}
+
+// What was ours may still be so in the store; it is given back when what we have begun must be over.
+void Fleet::lease_lost(const std::string& why) {
+  lease_since_ = scheduler_.wall_now();
+  base::log::warn("the agent is out of its fleet", {{"store", store_->name()}, {"why", why}});
+  std::vector<std::function<void()>> told;
+  for (auto& [service, slot] : slots_) {
+    if (!slot->held || slot->alone) continue;
+    give_back(service, slot->key, clock_() + options_.ttl / 3);
+    slot->held = false;
+    slot->key.clear();
+    if (slot->lost) told.push_back([lost = slot->lost, why] { lost({Brake::unknown, false, why}); });
+  }
+  for (const auto& tell : told) tell();
+  listener_.changed();
+}
+
+void Fleet::leave(const std::string& why) { lease_lost(why); }
+
+// A timer sleeps when the machine does.
+void Fleet::watch_lease() {
+  const bool any = std::any_of(slots_.begin(), slots_.end(), [](const auto& entry) { return entry.second->held; });
+  if (!any) return second_.reset();
+  second_ = scheduler_.after(1s, [this] {
+    lease_->look();
+    watch_lease();
+  });
+}
+
+// ---- slots
+
+loop::Handle Fleet::acquire(const SlotWish& wish, std::function<void(SlotReply)> done,
+                            std::function<void(Judgement)> lost) {
+  // What was not begun to be given back is found again.
+  std::erase_if(to_give_back_, [&](const auto& entry) {
+    return entry.second.service == wish.service && entry.second.from > clock_();
+  });
+  std::unique_ptr<Slot>& slot = slots_[wish.service];
+  slot = std::make_unique<Slot>();
+  slot->number = ++last_;
+  slot->reboots = wish.reboots;
+  slot->done = std::move(done);
+  slot->lost = std::move(lost);
+  Own& own = *own_.at(wish.service);
+  if (own.member.waits_since == base::WallTime{}) own.member.waits_since = scheduler_.wall_now();
+  publish(own);
+  slot->acquisition = std::make_unique<Acquisition>(
+      scheduler_, random_, *store_, *lease_,
+      Wish{own.member.who, own.group, wish.recovery, wish.by_person, wish.deadline},
+      [this, service = wish.service] { return !gives_back(service); },
+      [this, group = own.group.group](const Reading& reading) {
+        if (const auto found = groups_.find(group); found != groups_.end()) found->second->know(reading);
+      },
+      [this, service = wish.service](Acquired acquired) { on_acquired(service, std::move(acquired)); });
+  return loop::Handle(std::make_unique<Asked>(*this, wish.service, slot->number));
+}
+
+void Fleet::on_acquired(const std::string& service, Acquired acquired) {
+  Slot& slot = *slots_.at(service);
+  const auto over = std::move(slot.acquisition);  // which calls this
+  SlotReply reply{acquired.kind, std::move(acquired.why), acquired.fence};
+  slot.key = std::move(acquired.key);
+  slot.held = acquired.kind == Answered::yes;
+  if (acquired.kind == Answered::unknown) {
+    if (const auto bar = bar_to_acting_alone(service, slot.reboots)) reply.why.text += "; " + *bar;
+    else {
+      acted_alone_ = scheduler_.now();
+      slot.held = slot.alone = true;
+      reply = {Answered::yes, {Brake::unknown, true, reply.why.text + "; by the local budget"}, 0};
+      base::log::warn("a recovery begins without the fleet: the store does not answer, and all was well when it did",
+                      {{"service", service}, {"store", store_->name()}});
+    }
+  }
+  if (acquired.kind != Answered::yes) give_back(service, std::exchange(slot.key, ""), clock_());
+  if (slot.held) stop_waiting(service);
+  watch_lease();
+  if (const auto done = slot.done) done(std::move(reply));
+}
+
+void Fleet::release(const std::string& service) {
+  const auto found = slots_.find(service);
+  if (found == slots_.end()) return;
+  const std::unique_ptr<Slot> slot = std::move(found->second);
+  slots_.erase(found);
+  if (slot->held) stop_waiting(service);
+  give_back(service, slot->acquisition ? slot->acquisition->asked() : slot->key, clock_());
+}
+
+void Fleet::stop_waiting(const std::string& service) {
+  const auto own = own_.find(service);
+  if (own == own_.end()) return;
+  own->second->member.waits_since = {};
+  publish(*own->second);
+}
+
+void Fleet::give_back(const std::string& service, const std::string& key, BootTime from) {
+  if (key.empty()) return;
+  to_give_back_[key] = {service, from};
+  if (!giving_back_) next_give_back_ = scheduler_.after(0s, [this] { try_give_back(); });
+}
+
+bool Fleet::gives_back(const std::string& service) const {
+  return std::any_of(to_give_back_.begin(), to_give_back_.end(),
+                     [&](const auto& entry) { return entry.second.service == service; });
+}
+
+void Fleet::try_give_back() {
+  if (giving_back_ || to_give_back_.empty() || lease_->id().empty()) return;
+  const auto due = std::find_if(to_give_back_.begin(), to_give_back_.end(),
+                                [now = clock_()](const auto& entry) { return entry.second.from <= now; });
+  if (due == to_give_back_.end()) {
+    next_give_back_ = scheduler_.after(500ms, [this] { try_give_back(); });
+    return;
+  }
+  giving_back_ = store_->drop(due->first, lease_->id(), [this, key = due->first](const Answer<Nothing>& answer) {
+    giving_back_.reset();
+    if (answer.kind != Answered::unknown) to_give_back_.erase(key);
+    next_give_back_ = scheduler_.after(answer.kind == Answered::unknown ? 1s : 0s, [this] { try_give_back(); });
+  });
+}
+
+// ---- what is known without asking
+
+std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service, bool reboots) const {
+  const auto own = own_.find(service);
+  const WatchedGroup* group = own == own_.end() ? nullptr : group_of(*own->second);
+  if (reboots) return "a node is not rebooted without the fleet";
+  if (group == nullptr || !group->known()) return "this agent has never seen the group";
+  if (!is_whole(group->group(), own->second->member.who)) return "when it last did, others were not up, or were acting";
+  for (const Judgement& each : judge(own->second->group, group->group(), own->second->member.who))
+    if (!each.open) return "when it last did: " + each.text;
+  if (acted_alone_ && scheduler_.now() - *acted_alone_ < kAloneEvery)
+    return fmt::format("a recovery was begun without it within the last {} minutes", kAloneEvery.count());
+  return std::nullopt;
+}
+
+std::vector<Judgement> Fleet::seen(const std::string& service) const {
+  const Own& own = *own_.at(service);
+  const WatchedGroup* group = group_of(own);
+  if (lease_->holds() && group != nullptr && group->known()) {
+    std::vector<Judgement> all{{Brake::unknown, true, store_->name() + " answers"}};
+    for (Judgement& each : judge(own.group, group->group(), own.member.who)) all.push_back(std::move(each));
+    return all;
+  }
+  std::string why = lease_->holds() ? "the group was not read yet" : lease_->trouble();
+  if (why.empty()) why = fmt::format("{} has not answered yet", store_->name());
+  const auto bar = bar_to_acting_alone(service, false);
+  return {{Brake::unknown, !bar, why + "; " + bar.value_or("one recovery may begin by the local budget")}};
+}
+
+FleetView Fleet::view() const {
+  FleetView out{store_->name(), lease_->trouble(), lease_->holds(), lease_since_, {}};
+  for (const auto& [name, group] : groups_) out.groups.push_back({name, group->known(), group->group()});
+  return out;
+}
+
+}  // namespace cluster

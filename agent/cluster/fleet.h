@@ -1,0 +1,136 @@
+// This agent in its fleet: says how its services are, knows how those of the others are, and gets slots for those that
+// are to be interrupted. What it cannot learn from the store it does not assume; kAloneEvery is the one
+// exception. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "cluster/acquisition.h"
+#include "cluster/group.h"
+#include "cluster/lease.h"
+#include "cluster/store.h"
+#include "cluster/watched_group.h"
+#include "loop/scheduler.h"
+#include "model/health.h"
+
+namespace cluster {
+
+struct FleetOptions {
+  std::string node;
+  base::Millis ttl{20'000};
+  std::string lease{};  // of an agent before this one, "" for none: what it held is ours
+};
+
+struct FleetListener {
+  std::function<void()> changed;                             // what seen() and view() say; slots may be free
+  std::function<void(const std::string& lease)> keep_lease;  // for the next agent of this node
+};
+
+// Of a service of this agent.
+struct FleetService {
+  std::string service;
+  GroupSettings group;
+};
+
+struct SlotWish {
+  std::string service;
+  std::string recovery;  // who holds a slot for it already keeps it
+  bool reboots = false;  // the node, too
+  bool by_person = false;
+  base::Instant deadline{};
+};
+struct SlotReply {
+  Answered kind = Answered::unknown;
+  Judgement why{};
+  std::uint64_t fence = 0;  // of a yes; 0: by the local budget, nothing fences
+};
+
+// For people.
+struct FleetGroupView {
+  std::string name;
+  bool known = false;
+  Group group;
+};
+struct FleetView {
+  std::string store;
+  std::string trouble;     // "": it answers
+  bool holds = false;      // the lease
+  base::WallTime since{};  // that it does, or does not
+  std::vector<FleetGroupView> groups;
+};
+
+class Fleet {
+ public:
+  // Restarts that may be begun while the store does not answer, if all others were up when it last did and nobody
+  // acted. A new agent has seen nothing, so it has none.
+  static constexpr std::chrono::minutes kAloneEvery{30};
+
+  Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
+        FleetOptions options, FleetListener listener);
+  ~Fleet();
+
+  // Before the end of one that is followed by another: what is held is lost, and released by the end of the lease.
+  void leave(const std::string& why);
+
+  // Services that are gone leave their group; slots that are held stay so until release().
+  void replace(const std::vector<FleetService>& services);
+  void on_health(const std::string& service, model::Health health, base::WallTime since);
+  bool has(const std::string& service) const { return own_.contains(service); }
+
+  // As recover::Slots has them.
+  loop::Handle acquire(const SlotWish& wish, std::function<void(SlotReply)> done, std::function<void(Judgement)> lost);
+  void release(const std::string& service);
+  // The first says whether the store is known to answer. Closed: it is the only one.
+  std::vector<Judgement> seen(const std::string& service) const;
+
+  FleetView view() const;
+
+ private:
+  struct Own;   // a service of ours
+  struct Slot;  // asked for or held
+  class Asked;
+
+  void lease_held();
+  void lease_lost(const std::string& why);
+  void group_read(const WatchedGroup& group);
+  void publish(Own& own);
+  void on_acquired(const std::string& service, Acquired acquired);
+  std::optional<std::string> bar_to_acting_alone(const std::string& service, bool reboots) const;
+  void give_back(const std::string& service, const std::string& key, BootTime from);
+  void try_give_back();
+  void watch_lease();
+  const WatchedGroup* group_of(const Own& own) const;
+  bool gives_back(const std::string& service) const;
+  void stop_waiting(const std::string& service);
+
+  loop::Scheduler& scheduler_;
+  BootClock clock_;
+  base::Random random_;
+  std::unique_ptr<Store> store_;
+  FleetOptions options_;
+  FleetListener listener_;
+  std::map<std::string, std::unique_ptr<Own>> own_;
+  std::map<std::string, std::unique_ptr<Slot>> slots_;
+  std::map<std::string, std::unique_ptr<WatchedGroup>> groups_;
+  // By key. Those that cannot be given back wait for the next try.
+  struct GiveBack {
+    std::string service;
+    BootTime from{};
+  };
+  std::map<std::string, GiveBack> to_give_back_;
+  std::optional<base::Instant> acted_alone_;
+  base::WallTime lease_since_{};
+  std::uint64_t last_ = 0;
+  std::string held_lease_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // who asked may let go of its Handle later
+  loop::Handle giving_back_, next_give_back_, second_;
+  std::unique_ptr<Lease> lease_;  // last: its end tells nobody
+};
+
+}  // namespace cluster

@@ -1,0 +1,41 @@
+#include "cluster/json_answer.h"
+
+#include <charconv>
+
+#include "crypto/hmac.h"
+
+namespace cluster {
+
+json read_json(std::string_view text) {
+  constexpr int kDeepest = 32;
+  bool deep = false;
+  const auto keep = [&](int depth, json::parse_event_t, json&) {
+    deep = deep || depth > kDeepest;
+    return !deep;
+  };
+  json value = json::parse(text, keep, false);
+  return value.is_discarded() || deep ? json() : value;
+}
+
+const json& member(const json& object, const char* name) {
+  static const json none;
+  if (!object.is_object()) return none;
+  const auto found = object.find(name);
+  return found == object.end() ? none : *found;
+}
+
+std::string text_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
+
+std::optional<std::uint64_t> number_of(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!value.is_string()) return std::nullopt;
+  const auto& text = value.get_ref<const std::string&>();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::string bytes_of(const json& value) { return crypto::base64_decode(text_of(value)).value_or(std::string()); }
+
+}  // namespace cluster
