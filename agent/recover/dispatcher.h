@@ -35,7 +35,7 @@ struct Options {
   std::string node;
   std::uint64_t seed = 0;  // of the jitter
   NodeLimits limits{};
-  Slots* slots = nullptr;  // outlives the Dispatcher; null: those of the node, as limits.plans_at_once says
+  Slots* slots = nullptr;  // outlives the Dispatcher; null: those of the node alone, as limits.plans_at_once says
 };
 
 class Dispatcher {

@@ -153,7 +153,8 @@ struct Dispatcher::Rep {
     context.scheduler.post([this, still = std::weak_ptr(alive)] {
       if (still.expired()) return;
       for (auto& [service, a] : active)
-        if (a->plan->phase() == Phase::blocked && is_of_node(a->plan->reason())) apply(*a, a->plan->wake(input(*a)));
+        if (a->plan->phase() == Phase::blocked && (is_of_node(a->plan->reason()) || is_of_fleet(a->plan->reason())))
+          apply(*a, a->plan->wake(input(*a)));
     });
   }
 
@@ -243,8 +244,14 @@ struct Dispatcher::Rep {
 
   void acquire_slot(Active& a) {
     const std::string service = a.spec->service;
+    SlotRequest wanted = request(service, a.plan->run().report.id);
+    wanted.by_person = a.plan->run().by_operator;
+    wanted.reboots = std::any_of(a.spec->steps.begin(), a.spec->steps.end(), [](const Step& step) {
+      const auto job = step.action->systemd_job();
+      return job && job->unit.empty() && job->verb == "reboot";
+    });
     a.slot = slots.acquire(
-        request(service, a.plan->run().report.id),
+        wanted,
         [this, service](const SlotAnswer& answer) {
           Active* there = find(service);
           if (there == nullptr) return;

@@ -84,7 +84,8 @@ std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
     case Phase::reacquiring: {
       std::string slots;
       for (const Guard& guard : guards)
-        if (guard.name == GuardName::node_busy) slots += (slots.empty() ? ": " : ", ") + guard.text;
+        if (guard.name == GuardName::node_busy || guard.name == GuardName::fleet_busy)
+          slots += (slots.empty() ? ": " : ", ") + guard.text;
       return fmt::format("{} {} once it has a slot{}", verb, plan.running() ? plan.current_step().text : first, slots);
     }
     case Phase::waiting: {

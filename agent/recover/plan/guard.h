@@ -81,8 +81,8 @@ std::optional<std::string> hands_off(const PlanInput& input);
 // The first closed guard, or null.
 const Guard* first_closed(const std::vector<Guard>& guards);
 // The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,
-// unit_missing, unit_masked, node_stopping, dependencies, node_busy, target_busy. The others slow down the agent's own
-// haste, and `ask` waits for just this person.
+// unit_missing, unit_masked, node_stopping, dependencies, node_busy, target_busy, fleet_unknown, fleet_busy,
+// fleet_min_healthy. The others slow down the agent's own haste, and `ask` waits for just this person.
 const Guard* first_closed_to_person(const std::vector<Guard>& guards);
 
 }  // namespace recover

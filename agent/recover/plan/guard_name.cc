@@ -30,6 +30,10 @@ constexpr std::array kNames{
     std::pair{GuardName::cooldown, "cooldown"},
     std::pair{GuardName::backoff, "backoff"},
     std::pair{GuardName::node_busy, "node_busy"},
+    std::pair{GuardName::fleet_unknown, "fleet_unknown"},
+    std::pair{GuardName::fleet_panic, "fleet_panic"},
+    std::pair{GuardName::fleet_busy, "fleet_busy"},
+    std::pair{GuardName::fleet_min_healthy, "fleet_min_healthy"},
     std::pair{GuardName::node_budget, "node_budget"},
     std::pair{GuardName::target_busy, "target_busy"},
     std::pair{GuardName::ask, "ask"},
@@ -72,6 +76,16 @@ bool is_of_unit(GuardName name) {
 
 bool is_of_node(GuardName name) {
   return name == GuardName::node_busy || name == GuardName::node_budget || name == GuardName::target_busy;
+}
+
+bool is_of_fleet(GuardName name) {
+  switch (name) {
+    case GuardName::fleet_unknown:
+    case GuardName::fleet_panic:
+    case GuardName::fleet_busy:
+    case GuardName::fleet_min_healthy: return true;
+    default: return false;
+  }
 }
 
 }  // namespace recover

@@ -33,6 +33,10 @@ enum class GuardName {
   cooldown,
   backoff,
   node_busy,
+  fleet_unknown,
+  fleet_panic,
+  fleet_busy,
+  fleet_min_healthy,
   node_budget,
   target_busy,
   ask,
@@ -47,5 +51,7 @@ const std::vector<GuardName>& all_guard_names();  // without none
 bool is_of_unit(GuardName name);
 // Of what the plans of a node share.
 bool is_of_node(GuardName name);
+// Of what the plans of a group share over all nodes.
+bool is_of_fleet(GuardName name);
 
 }  // namespace recover

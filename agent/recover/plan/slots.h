@@ -19,6 +19,8 @@ struct SlotRequest {
   std::string recovery;  // id of the run. One that holds a slot already gets the same one: so it goes on after a crash
   base::Millis ttl;      // an agent that is gone holds its slot for so long; one that lives renews it
   base::Instant deadline{};  // for the answer
+  bool by_person = false;    // a person started the run
+  bool reboots = false;      // the plan may come to reboot the node
 };
 
 struct SlotAnswer {
