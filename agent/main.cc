@@ -289,6 +289,8 @@ void add_readers(CLI::App& top, Chosen& chosen) {
     };
   };
   static std::vector<std::string> services;
+  CLI::App* fleet = reader("fleet", "Who of the fleet is up, who acts and who waits; exit code 1 if one is down");
+  fleet->callback(choose([] { return cli::run_fleet(options); }));
   CLI::App* status = reader("status", "Services and probes of the running agent; exit code 1 if one is down");
   status->add_option("SERVICE", services, "Only these");
   status->callback(choose([] { return cli::run_status(options, services); }));

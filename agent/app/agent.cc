@@ -32,6 +32,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
     log::info(fmt::format("service is {}", model::to_string(health)),
               {{"service", spec.service}, {"text", change->text}});
     traffic_controller_->on_health(spec.service, health, change->text);
+    fleet_.on_health(spec.service, health, now);
     dispatcher_->on_health(*change);
   }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);

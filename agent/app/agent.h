@@ -11,6 +11,7 @@
 #include "app/backend.h"
 #include "app/blind_probes.h"
 #include "app/discoveries.h"
+#include "app/fleet_link.h"
 #include "app/loaded_config.h"
 #include "app/options.h"
 #include "app/probe_endpoint.h"
@@ -117,6 +118,7 @@ class Agent final {
   ServiceHealthTable health_table_;
   std::unique_ptr<probe::Schedule> schedule_;
   ServiceView service_view_{health_table_, loop_, schedule_};
+  FleetLink fleet_{loop_, http_, [this] { changed(); }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};

@@ -88,7 +88,12 @@ void Agent::apply(LoadedConfig loaded) {
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
   traffic_controller_->replace(std::move(loaded.traffic));
-  for (const auto& [name, known] : health_table_.all()) traffic_controller_->on_health(name, known.health, known.text);
+  fleet_.slots().change(config_.global.recovery.plans_at_once);
+  fleet_.replace(loaded.fleet, loaded.fleet_services, config_.global.node, *state_);
+  for (const auto& [name, known] : health_table_.all()) {
+    traffic_controller_->on_health(name, known.health, known.text);
+    fleet_.on_health(name, known.health, known.since);
+  }
   dispatcher_->replace(std::move(loaded.plans));
   rules_->replace(std::move(loaded.groups));
   dispatcher_->know_alerts(alert_names(*rules_));
@@ -117,7 +122,10 @@ void Agent::rediscover() {
   for (const probe::Status& status : statuses)
     if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
   for (const auto& [service, name] : gone)
-    if (schedule_->service_health(service) == model::Health::unknown) health_table_.forget(service, loop_.wall_now());
+    if (schedule_->service_health(service) == model::Health::unknown) {
+      health_table_.forget(service, loop_.wall_now());
+      fleet_.on_health(service, model::Health::unknown, loop_.wall_now());
+    }
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
   publish();  // at once: a query sees the new labels from here on, and a list of probes must not be behind it

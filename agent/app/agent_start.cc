@@ -146,7 +146,7 @@ void Agent::make_recovery() {
   traffic_controller_ = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_}, *state_);
   dispatcher_ = std::make_unique<recover::Dispatcher>(
-      recover::Options{config_.global.node, base::Random::from_entropy().next(), {}},
+      recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
       service_view_, std::move(listener));
 }

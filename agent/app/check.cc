@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "cluster/registry.h"
 #include "config/reference.h"
 #include "discover/registry.h"
 #include "http/http_client.h"
@@ -162,6 +163,10 @@ std::string reference_page() {
         type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
   for (const recover::TrafficType* type : recover::traffic_types())
     add("traffic", type->name, type->summary, type->example, type->reference());
+  sections.push_back({"fleet", "The store that the agents of all nodes share.", cluster::fleet_reference()});
+  for (const cluster::StoreType* type : cluster::store_types())
+    add("store of the fleet", type->name, type->summary, type->example, type->reference());
+  sections.push_back({"fleet of a service", "Its group over all nodes.", cluster::group_reference()});
   for (const notify::NotifierType* type : notify::notifier_types())
     add("receiver", type->name, type->summary, type->example, type->reference());
   return config::print_reference(sections);

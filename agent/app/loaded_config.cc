@@ -127,6 +127,12 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
     if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
+    const std::string fleet = fmt::format("services.{}.fleet", name);
+    if (service.fleet.is_null()) continue;
+    if (loaded.config.fleet.is_null())
+      errors.add(service.fleet.mark(), fleet,
+                 "there is no store to share it by: write fleet: {etcd: {...}} beside services");
+    loaded.fleet_services.push_back({name, cluster::parse_group(service.fleet, fleet, errors)});
   }
   for (const std::string& pattern : loaded.config.blackbox.targets)
     if (const auto good = read_pattern(pattern); !good)
@@ -134,6 +140,7 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
   if (const std::string& modules = loaded.config.blackbox.config_file; !modules.empty())
     loaded.modules =
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
+  loaded.fleet = cluster::parse_fleet(loaded.config.fleet, errors);
   loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
   std::vector<config::RuleGroup> groups = load_rule_files(loaded.config.rule_files, file, errors);
   warn_of_unknown_alerts(loaded, groups, errors);
@@ -152,6 +159,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.discoveries, [&](const Discovery& each) { return each.probe.service() == name; });
     std::erase_if(loaded.plans, [&](const auto& plan) { return plan->service == name; });
     std::erase_if(loaded.traffic, [&](const auto& traffic) { return traffic->service == name; });
+    std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
     return true;
   });
   errors.take_out("receivers");         // one with mistakes is not among loaded.receivers

@@ -8,6 +8,8 @@
 
 #include "app/discoveries.h"
 #include "app/options.h"
+#include "cluster/fleet.h"
+#include "cluster/fleet_settings.h"
 #include "config/agent_config.h"
 #include "notify/notifications.h"
 #include "probe/blackbox/blackbox.h"
@@ -29,6 +31,8 @@ struct LoadedConfig {
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
   std::vector<notify::ReceiverSpec> receivers;
+  cluster::FleetSettings fleet;
+  std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;
   std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each
 };

@@ -108,6 +108,37 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.silenced_by = std::move(facts.silenced_by);
   snapshot.rule_groups = rule_group_pages(std::move(facts.groups));
   snapshot.recoveries = std::move(facts.recoveries);
+  if (facts.fleet) snapshot.fleet = fleet_page(*facts.fleet);
+}
+
+web::FleetPage fleet_page(const cluster::FleetView& view) {
+  web::FleetPage page{view.store, view.trouble, view.holds, view.since, {}};
+  for (const cluster::FleetGroupView& group : view.groups) {
+    web::FleetGroupPage& shown = page.groups.emplace_back();
+    shown.name = group.name;
+    shown.known = group.known;
+    const auto page_of = [&](const cluster::Identity& who) -> web::FleetMemberPage& {
+      for (web::FleetMemberPage& each : shown.members)
+        if (each.node == who.node && each.service == who.service) return each;
+      web::FleetMemberPage& added = shown.members.emplace_back();  // it has a slot, and says no more how it is
+      added.node = who.node;
+      added.service = who.service;
+      return added;
+    };
+    for (const cluster::Member& member : group.group.members) {
+      web::FleetMemberPage& each = page_of(member.who);
+      each.health = member.health;
+      each.since = member.since;
+      if (member.waits_since != base::WallTime{}) each.waits_since = member.waits_since;
+    }
+    for (const cluster::Holder& holder : group.group.holders) {
+      web::FleetMemberPage& each = page_of(holder.who);
+      each.acts_since = holder.since;
+      each.recovery = holder.recovery;
+      each.fence = holder.fence;
+    }
+  }
+  return page;
 }
 
 std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/loaded_config.h"
 #include "app/service_health_table.h"
+#include "cluster/fleet.h"
 #include "notify/notifications.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
@@ -33,11 +35,13 @@ struct SnapshotFacts {
   std::vector<model::Silence> silences{};
   std::map<model::Labels, std::vector<std::string>> silenced_by{};
   std::vector<notify::ReceiverStatus> receivers{};
+  std::optional<cluster::FleetView> fleet{};
 };
 
 // The parts of `snapshot` that are made of facts.
 void fill(web::Snapshot& snapshot, SnapshotFacts facts);
 std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts);
+web::FleetPage fleet_page(const cluster::FleetView& view);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
 // Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. Without
 // the outcomes for a reader who has each already when its run ends.

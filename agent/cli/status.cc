@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <utility>
 
 #include "base/percent.h"
 #include "base/secret.h"
@@ -114,12 +115,49 @@ int show_alerts(const StatusOptions& options, const Json& data) {
   return firing ? 1 : 0;
 }
 
+int show_fleet(const StatusOptions& options, const Json& data) {
+  const std::string store = text_of(data, "store"), trouble = text_of(data, "trouble");
+  Table table({"GROUP", "NODE", "SERVICE", "HEALTH", "SINCE", "RECOVERY"});
+  bool all_well = trouble.empty();
+  for (const Json& group : list_of(data, "groups")) {
+    std::string name = text_of(group, "name");
+    for (const Json& member : list_of(group, "members")) {
+      const std::string health = text_of(member, "health"), acts = text_of(member, "actsSince"),
+                        waits = text_of(member, "waitsSince");
+      all_well = all_well && health != "down";
+      std::string recovery = "-";
+      if (!waits.empty()) recovery = "waits since " + waits;
+      if (!acts.empty()) recovery = "acts since " + acts;
+      table.add({std::exchange(name, ""),
+                 text_of(member, "node"),
+                 text_of(member, "service"),
+                 {health, tone_of(health)},
+                 text_of(member, "since"),
+                 {recovery, acts.empty() ? Tone::plain : Tone::warn}});
+    }
+    if (!name.empty()) table.add({name, {"nobody is known", Tone::warn}, "", "", "", ""});
+  }
+  if (options.json) return all_well ? 0 : 1;
+  if (store.empty()) {
+    base::print(stdout, "no fleet is configured: write fleet: {etcd: {endpoints: [...]}} in fettle.yml\n");
+    return 0;
+  }
+  if (!trouble.empty())
+    base::print(stdout, "{} does not answer: {}; what follows is what it last said\n", base::without_secrets(store),
+                base::foreign_text(trouble, 500));
+  base::print(stdout, "{}", table.render(colour_of_stdout()));
+  return all_well ? 0 : 1;
+}
+
 }  // namespace
 
 int run_status(const StatusOptions& options, const std::vector<std::string>& services) {
   return ask(options, "/api/v1/services", [&](const Json& data) { return show_status(options, services, data); });
 }
 
+int run_fleet(const StatusOptions& options) {
+  return ask(options, "/api/v1/fleet", [&](const Json& data) { return show_fleet(options, data); });
+}
 int run_alerts(const StatusOptions& options) {
   return ask(options, "/api/v1/alerts", [&](const Json& data) { return show_alerts(options, data); });
 }

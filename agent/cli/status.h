@@ -1,5 +1,5 @@
-// `fettle status`, `alerts`, `explain`: what the running agent knows, for a terminal. Exit code 0 if all is well,
-// 1 if something is down or firing, 2 if the agent does not answer.
+// `fettle status`, `alerts`, `fleet`, `explain`: what the running agent knows, for a terminal. Exit code 0 if all is
+// well, 1 if something is down or firing, 2 if the agent does not answer.
 #pragma once
 
 #include <string>
@@ -15,6 +15,8 @@ struct StatusOptions {
 // Of the named services; of all, if none is named. A name that the agent does not know is no answer either (2).
 int run_status(const StatusOptions& options, const std::vector<std::string>& services);
 int run_alerts(const StatusOptions& options);
+// Who is up, who acts and who waits over all nodes; 1 also if the store does not answer.
+int run_fleet(const StatusOptions& options);
 int run_explain(const StatusOptions& options, const std::string& service);
 
 }  // namespace cli

@@ -61,7 +61,8 @@ Fleet::Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, s
       store_(std::move(store)),
       options_(std::move(options)),
       listener_(std::move(listener)),
-      lease_since_(scheduler.wall_now()) {
+      lease_since_(scheduler.wall_now()),
+      held_lease_(options_.lease) {
   lease_ = std::make_unique<Lease>(
       scheduler_, clock_, *store_, options_.ttl,
       Lease::Listener{[this] { lease_held(); }, [this](const std::string& why) { lease_lost(why); },

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "crypto/hmac.h"
+#include "base/base64.h"
 
 namespace cluster {
 
@@ -36,6 +36,6 @@ std::optional<std::uint64_t> number_of(const json& value) {
   return number;
 }
 
-std::string bytes_of(const json& value) { return crypto::base64_decode(text_of(value)).value_or(std::string()); }
+std::string bytes_of(const json& value) { return base::base64_decode(text_of(value)).value_or(std::string()); }
 
 }  // namespace cluster

@@ -78,6 +78,7 @@ void Lease::answered(const std::string& trouble) {
 
 void Lease::lose(const std::string& why) {
   held_ = false;
+  failures_ = 0;
   end_.reset();
   listener_.lost(why);
 }

@@ -29,6 +29,7 @@ struct Draft {
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;
+  Node fleet;
 };
 
 const Schema<NodeRecovery>& node_recovery_schema() {
@@ -168,6 +169,8 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
                   read_healthy_when)
           .optional("traffic", &Service::traffic, "Who sends requests to the service, so that it can be drained.")
           .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
+          .optional("fleet", &Service::fleet,
+                    "The group over all nodes of which few services may be recovered at a time; see fleet.")
           .optional(
               "allow_reboot", &Service::allow_reboot,
               "Whether the recovery of this service may reboot the node; without it the action reboot is a mistake.")
@@ -199,7 +202,8 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
       .optional("blackbox", &Draft::blackbox, blackbox_schema(),
                 "GET /probe?module=&target=, as the blackbox exporter answers it.")
       .named("services", &Draft::services, service, "The services of this node, by name.")
-      .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.");
+      .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.")
+      .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.");
 }
 
 bool is_service_name(std::string_view name) {
@@ -324,6 +328,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.blackbox = std::move(draft.blackbox);
   out.services = std::move(draft.services);
   out.receivers = std::move(draft.receivers);
+  out.fleet = std::move(draft.fleet);
   return out;
 }
 

@@ -51,6 +51,7 @@ struct Service {
   std::size_t healthy_probes = 0;  // that must be up for the service to be up; 0: all
   Node traffic;                    // null if absent
   Node recovery;                   // for recover::parse_plan; null if absent
+  Node fleet;                      // for cluster::parse_group; null if absent
   bool allow_reboot = false;       // a plan of this service may reboot the node
   Node place;
 };
@@ -65,6 +66,7 @@ struct AgentConfig {
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   std::vector<Node> receivers;  // for notify::parse_receiver
+  Node fleet;                   // for cluster::parse_fleet; null if absent
   Node root;                    // the file as read, for shown_config()
 };
 

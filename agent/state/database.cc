@@ -24,6 +24,7 @@ constexpr std::array kTables = {
     std::pair{Table::silences, std::string_view("silences")},
     std::pair{Table::notifications, std::string_view("notifications")},
     std::pair{Table::traffic, std::string_view("traffic")},
+    std::pair{Table::fleet, std::string_view("fleet")},
     std::pair{Table::audit, std::string_view("audit")},
 };
 

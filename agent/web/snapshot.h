@@ -102,6 +102,28 @@ struct ConfigPage {
   std::vector<BrokenSource> broken_sources{};
 };
 
+// Who is in a group of the fleet, as the store has it.
+struct FleetMemberPage {
+  std::string node, service;
+  model::Health health = model::Health::unknown;
+  base::WallTime since{};
+  std::optional<base::WallTime> waits_since, acts_since;  // for a slot; with one
+  std::string recovery{};                                 // that acts
+  std::uint64_t fence = 0;                                // of its slot
+};
+struct FleetGroupPage {
+  std::string name;
+  bool known = false;  // read at least once
+  std::vector<FleetMemberPage> members;
+};
+struct FleetPage {
+  std::string store;    // "": no fleet is configured
+  std::string trouble;  // why it does not answer; "" while it does
+  bool joined = false;  // this agent
+  base::WallTime since{};
+  std::vector<FleetGroupPage> groups;
+};
+
 struct Snapshot {
   std::uint64_t number = 0;  // counts up; id of the event stream
   base::WallTime at{};
@@ -116,6 +138,7 @@ struct Snapshot {
   std::vector<RuleGroupPage> rule_groups;
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
+  FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                // why nothing becomes durable now; "" while it does
   std::vector<std::string> store_troubles{};  // who has no room in the store, a sentence each

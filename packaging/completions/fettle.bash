@@ -13,6 +13,7 @@ _fettle() {
     probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp heartbeat' ;;
     top) words='--url --refresh' ;;
     status) words="--url --output $(_fettle_services)" ;;
+    fleet) words='--url --output' ;;
     alerts) words='--url --output' ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
@@ -28,7 +29,7 @@ _fettle() {
     esac ;; esac ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts explain reload silence maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts fleet explain reload silence maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;

@@ -106,16 +106,20 @@ class FakeStore final : public cluster::Store {
   }
   loop::Handle take(const std::string& key, const std::string& value, const std::string& lease,
                     Done<std::uint64_t> done) override {
-    return answer<std::uint64_t>(std::move(done), [this, key, value, lease]() -> cluster::Answer<std::uint64_t> {
-      if (!server_.leases.contains(lease)) return {Answered::no, 0, "the lease has ended"};
-      const auto found = server_.entries.find(key);
-      if (found != server_.entries.end() && found->second.lease != lease) return {Answered::no, 0, "another has it"};
-      ++server_.revision;
-      const std::uint64_t fence = found == server_.entries.end() ? server_.revision : found->second.fence;
-      server_.entries[key] = {key, value, lease, fence};
-      server_.told(key);
-      return {Answered::yes, fence, {}};
-    });
+    return answer<std::uint64_t>(
+        std::move(done),
+        [this, key, value, lease]() -> cluster::Answer<std::uint64_t> {
+          if (!server_.leases.contains(lease)) return {Answered::no, 0, "the lease has ended"};
+          const auto found = server_.entries.find(key);
+          if (found != server_.entries.end() && found->second.lease != lease)
+            return {Answered::no, 0, "another has it"};
+          ++server_.revision;
+          const std::uint64_t fence = found == server_.entries.end() ? server_.revision : found->second.fence;
+          server_.entries[key] = {key, value, lease, fence};
+          server_.told(key);
+          return {Answered::yes, fence, {}};
+        },
+        loses_takes);
   }
   loop::Handle drop(const std::string& key, const std::string& lease, Done<cluster::Nothing> done) override {
     return answer<cluster::Nothing>(std::move(done), [this, key, lease]() -> cluster::Answer<cluster::Nothing> {
@@ -147,11 +151,11 @@ class FakeStore final : public cluster::Store {
   }
 
   bool cut_off = false;
-  bool loses_answers = false;  // what is asked for is done, and nobody hears of it
+  bool loses_takes = false;  // they are done, and nobody hears of it
 
  private:
   template <typename T>
-  loop::Handle answer(Done<T> done, std::function<cluster::Answer<T>()> work) {
+  loop::Handle answer(Done<T> done, std::function<cluster::Answer<T>()> work, bool lost = false) {
     ++server_.requests;
     if (cut_off || server_.down)
       return server_.loop.after(std::chrono::seconds{2}, [done] {
@@ -160,7 +164,6 @@ class FakeStore final : public cluster::Store {
     // It arrives whether somebody waits for it or not.
     server_.expire();
     const auto result = work();
-    const bool lost = loses_answers;
     return server_.loop.after(lost ? base::Duration(std::chrono::seconds{2}) : server_.delay, [done, result, lost] {
       done(lost ? cluster::Answer<T>{Answered::unknown, {}, "no answer in time"} : result);
     });

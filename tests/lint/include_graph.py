@@ -24,7 +24,7 @@ LEVELS = {
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os", "net", "http"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
-    "cluster": ["base", "crypto", "model", "config", "loop", "http"],
+    "cluster": ["base", "model", "config", "loop", "http"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],

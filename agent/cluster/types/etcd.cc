@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/credential.h"
 #include "base/text.h"
 #include "cluster/json_answer.h"
 #include "cluster/registry.h"
 #include "config/request.h"
-#include "crypto/hmac.h"
 #include "http/configured_client.h"
 
 namespace cluster {
@@ -49,7 +49,7 @@ const config::Schema<Keys>& schema() {
   return s;
 }
 
-std::string text64(std::string_view bytes) { return crypto::base64_encode(bytes); }
+std::string text64(std::string_view bytes) { return base::base64_encode(bytes); }
 std::string key64(const std::string& key) { return text64(std::string(kRoot) + key); }
 // The first key behind all that begin so.
 std::string behind64(const std::string& prefix) {
@@ -282,7 +282,8 @@ class Etcd final : public Store {
       const json& error = member(body, "error");
       std::string said = text_of(member(error.is_object() ? error : body, "message"));
       if (said.empty()) said = text_of(error);
-      if (response->status == 404) return {Answered::no, {}, said.empty() ? "not found" : said};
+      constexpr std::uint64_t kNotFound = 5;  // the code of gRPC: etcd itself says so, and nobody on the way
+      if (response->status == 404 && number_of(member(body, "code")) == kNotFound) return {Answered::no, {}, said};
       if (response->status != 200 || !body.is_object() || error.is_object())
         return {Answered::unknown,
                 {},

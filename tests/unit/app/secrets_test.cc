@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/loaded_config.h"
+#include "cluster/registry.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
 #include "config/target_template.h"
@@ -121,6 +122,16 @@ TEST_CASE("no source of targets shows a secret") {
               (void)config::target_template_schema().parse_beside(node, "sd", errors);
               return node;
             });
+  }
+}
+
+TEST_CASE("no store of a fleet shows a secret") {
+  for (const cluster::StoreType* type : cluster::store_types()) {
+    CAPTURE(type->name);
+    try_all(type->example, type->reference(), [&](const Node& node, config::Errors& errors) {
+      (void)type->parse(node, "fleet", errors);
+      return node;
+    });
   }
 }
 

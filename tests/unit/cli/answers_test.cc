@@ -67,6 +67,8 @@ const std::vector<std::string>& wrong_answers() {
           R"({"groups":[{"rules":[5]}]})",
           R"({"groups":[{"rules":[{"name":"Down","lastEvaluation":"2026-11-24T03:00:30Z","duration":1e300}]}]})",
           R"({"groups":[{"rules":[{"name":"Down","lastEvaluation":"2026-11-24T03:00:30Z"}]}]})",
+          R"({"store":5,"groups":[]})",
+          R"({"store":"etcd","groups":[{"members":[{"node":5}]}]})",
           R"({"silences":{}})",
           R"({"silences":[{}]})",
           R"({"silences":[{"id":"a","status":[],"matchers":[]}]})",
@@ -112,6 +114,10 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
       {"alerts", 2,
        [](const std::string& url) {
          return cli::run_alerts({url, false});
+       }},
+      {"fleet", 2,
+       [](const std::string& url) {
+         return cli::run_fleet({url, false});
        }},
       {"explain", 2,
        [](const std::string& url) {

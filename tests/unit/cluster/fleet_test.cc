@@ -218,10 +218,10 @@ TEST_CASE("a slot that was lost and that the store still has is given back when 
 
 TEST_CASE("a slot of which nobody heard is found again by its run, and not left behind") {
   World world;
-  world[1].store->loses_answers = true;
+  world[1].store->loses_takes = true;
   world[1].ask();
   world.loop.advance(1s);
-  world[1].store->loses_answers = false;
+  world[1].store->loses_takes = false;
   world.loop.advance(5s);
   CHECK(world[1].has_slot());
 

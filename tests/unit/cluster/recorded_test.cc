@@ -6,7 +6,6 @@
 #include <string>
 
 #include "cluster/registry.h"
-#include "crypto/hmac.h"
 #include "fakes/fake_http.h"
 
 using namespace std::chrono_literals;
@@ -210,7 +209,8 @@ TEST_CASE("etcd: the member after one that did not answer is asked") {
   CHECK(told.answer->text == "http://10.0.0.1:2379: no answer in time");
   told.handle = world.store->renew("77", told.done());
   CHECK(world.asked().url == "http://10.0.0.2:2379/v3/lease/keepalive");
-  world.answer(404, "");
+  world.answer(404, R"({"code":5, "message":"etcdserver: requested lease not found"})");
+  CHECK(told.kind() == Answered::no);
   told.handle = world.store->renew("77", told.done());  // it did answer
   CHECK(world.asked().url == "http://10.0.0.2:2379/v3/lease/keepalive");
 }

@@ -369,6 +369,25 @@ TEST_CASE("everybody can see the silences and what they hold back") {
   CHECK(page.find("alice: &lt;noisy&gt;") != std::string::npos);
 }
 
+TEST_CASE("everybody can see the fleet: who is up, who acts, who waits") {
+  Handlers handlers;
+  CHECK(handlers.get("/api/v1/fleet").body.find(R"("store":"","joined":false)") != std::string::npos);
+  web::Snapshot shop = fakes::shop_snapshot();
+  const base::WallTime since = base::wall_from_ms(1'700'000'000'000);
+  web::FleetMemberPage acts{"node1", "order", model::Health::down, since, {}, since, "r1", 42};
+  web::FleetMemberPage waits{"node2", "order", model::Health::down, since, since, {}};
+  shop.fleet = {"etcd at http://10.0.0.1:2379", "", true, since, {{"order", true, {acts, waits}}}};
+  handlers.slot.store(std::make_shared<web::Snapshot>(shop));
+  CHECK(handlers.get("/api/v1/fleet").body ==
+        R"({"status":"success","data":{"node":")" + shop.node +
+            R"(","store":"etcd at http://10.0.0.1:2379","joined":true,"since":"2023-11-14T22:13:20Z","trouble":"",)"
+            R"("groups":[{"name":"order","known":true,"members":[)"
+            R"({"node":"node1","service":"order","health":"down","since":"2023-11-14T22:13:20Z",)"
+            R"("actsSince":"2023-11-14T22:13:20Z","recovery":"r1","fence":42},)"
+            R"({"node":"node2","service":"order","health":"down","since":"2023-11-14T22:13:20Z",)"
+            R"("waitsSince":"2023-11-14T22:13:20Z"}]}]}})");
+}
+
 TEST_CASE("/probe hands module, target and what the scrape leaves of its time to the agent") {
   Handlers handlers;
   web::Request request;

@@ -1,0 +1,45 @@
+// The agent's place in its fleet: the store of the configuration, the lease that the agent before this one left in the
+// state, and the slots that recoveries ask for. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/fleet_slots.h"
+#include "base/time.h"
+#include "cluster/fleet.h"
+#include "cluster/fleet_settings.h"
+#include "http/http_client.h"
+#include "loop/scheduler.h"
+#include "model/health.h"
+#include "state/state.h"
+
+namespace app {
+
+class FleetLink {
+ public:
+  // `changed`: view() is another one.
+  FleetLink(loop::Scheduler& scheduler, http::HttpClient& http, std::function<void()> changed)
+      : scheduler_(scheduler), http_(http), changed_(std::move(changed)), slots_(scheduler) {}
+
+  // Another store, ttl or node ends the fleet that was; all else is only taken over.
+  void replace(const cluster::FleetSettings& settings, const std::vector<cluster::FleetService>& services,
+               const std::string& node, state::State& state);
+  void on_health(const std::string& service, model::Health health, base::WallTime since);
+
+  FleetSlots& slots() { return slots_; }
+  const cluster::Fleet* fleet() const { return fleet_.get(); }  // null: none is configured
+
+ private:
+  loop::Scheduler& scheduler_;
+  http::HttpClient& http_;
+  std::function<void()> changed_;
+  FleetSlots slots_;
+  std::string identity_;
+  std::shared_ptr<const cluster::Settings> settings_;
+  std::unique_ptr<cluster::Fleet> fleet_;
+};
+
+}  // namespace app

@@ -1,0 +1,48 @@
+// The fleet as this agent sees it: who is up, who acts, who waits.
+#include "web/api/answer.h"
+#include "web/routes.h"
+
+namespace web {
+namespace {
+
+void write_member(const FleetMemberPage& member, encoding::Json& json) {
+  json.object([&] {
+    json.key("node").string(member.node);
+    json.key("service").string(member.service);
+    json.key("health").string(to_string(member.health));
+    json.key("since").time(member.since);
+    if (member.waits_since) json.key("waitsSince").time(*member.waits_since);
+    if (!member.acts_since) return;
+    json.key("actsSince").time(*member.acts_since);
+    json.key("recovery").string(member.recovery);
+    json.key("fence").integer(static_cast<std::int64_t>(member.fence));
+  });
+}
+
+}  // namespace
+
+Response api_fleet(const Request&, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const FleetPage& fleet = snapshot->fleet;
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("node").string(snapshot->node);
+      json.key("store").string(fleet.store);
+      json.key("joined").boolean(fleet.joined);
+      json.key("since").time(fleet.since);
+      json.key("trouble").string(fleet.trouble);
+      json.key("groups").array([&] {
+        for (const FleetGroupPage& group : fleet.groups)
+          json.object([&] {
+            json.key("name").string(group.name);
+            json.key("known").boolean(group.known);
+            json.key("members").array([&] {
+              for (const FleetMemberPage& member : group.members) write_member(member, json);
+            });
+          });
+      });
+    });
+  });
+}
+
+}  // namespace web
