@@ -19,6 +19,7 @@
 #include "base/version.h"
 #include "cli/admin.h"
 #include "cli/client.h"
+#include "cli/incidents.h"
 #include "cli/metrics_lint.h"
 #include "cli/query.h"
 #include "cli/replay.h"
@@ -300,6 +301,12 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   CLI::App* explain = reader("explain", "Why a service is in its state, and what would happen next");
   explain->add_option("SERVICE", service, "Service")->required();
   explain->callback(choose([] { return cli::run_explain(options, service); }));
+  CLI::App* incidents = reader("incidents", "What went wrong here; exit code 1 if an incident is open");
+  incidents->add_option("SERVICE", service, "Only those of this service");
+  incidents->callback(choose([] { return cli::run_incidents(options, service); }));
+  CLI::App* incident = reader("incident", "The story of one incident: why, what was tried, who was told, how it ended");
+  incident->add_option("ID", service, "Its id, or the beginning of it")->required();
+  incident->callback(choose([] { return cli::run_incident(options, service); }));
 }
 
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.

@@ -33,6 +33,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
               {{"service", spec.service}, {"text", change->text}});
     traffic_controller_->on_health(spec.service, health, change->text);
     fleet_.on_health(spec.service, health, now);
+    incidents_->on_health(*change, health_table_.first_failure(spec.service, loop_.now(), now));
     dispatcher_->on_health(*change);
   }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
@@ -58,7 +59,8 @@ void Agent::on_probe_change(const model::HealthChange& change, const probe::Run&
 }
 
 void Agent::on_transitions(const std::vector<model::AlertTransition>& transitions) {
-  // First recover, so that the notification can say what was tried.
+  // First recover, so that the notification can say what was tried; the incident waits for what it says.
+  incidents_->on_alerts(transitions);
   for (const model::AlertTransition& transition : transitions) dispatcher_->on_alert(transition);
   notifications_->on_transitions(transitions);
   // The log says it when the alert and its messages are durable: what it says is told, whatever happens to the agent.
@@ -71,6 +73,7 @@ void Agent::on_transitions(const std::vector<model::AlertTransition>& transition
 }
 
 void Agent::on_report(const model::RecoveryReport& report) {
+  incidents_->on_report(report);
   notifications_->on_recovery(report);
   if (!report.actions.empty() || report.ended) {
     const bool acted = !report.actions.empty();

@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
+#include "incident/incidents.h"
 #include "loop/blocking_pool.h"
 #include "loop/event_loop.h"
 #include "net/agent_check_server.h"
@@ -66,6 +67,7 @@ class Agent final {
   void make_rules();
   void make_notifications();
   void make_recovery();
+  void make_incidents();
   void make_schedule();
 
   // The walk of one probe result, in order.
@@ -120,6 +122,7 @@ class Agent final {
   ServiceView service_view_{health_table_, loop_, schedule_};
   FleetLink fleet_{loop_, http_, [this] { changed(); }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
+  std::unique_ptr<incident::Incidents> incidents_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};
 

@@ -98,10 +98,12 @@ void Agent::apply(LoadedConfig loaded) {
   rules_->replace(std::move(loaded.groups));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
+  for (const auto& [name, service] : config_.services) self_.incidents_added(name);
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
+  incidents_->settle(rules_->known_alerts());
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old

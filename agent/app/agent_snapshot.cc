@@ -53,6 +53,7 @@ void Agent::publish() {
   next->config = config_page_;
   next->state_trouble = state_trouble_;
   next->store_troubles = store_watch_.troubles();
+  next->incidents = incidents_->newest_first();
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const SourceStatus& each : discoveries_.statuses())
     if (!each.error.empty())

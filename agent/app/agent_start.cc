@@ -9,6 +9,7 @@
 #include "app/action_label.h"
 #include "app/admin_handlers.h"
 #include "app/agent.h"
+#include "app/incident_facts.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/start_pages.h"
@@ -61,6 +62,7 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedCo
   agent->make_notifications();
   agent->make_recovery();
   agent->make_schedule();
+  agent->make_incidents();
   TRY_VOID(agent->open_sockets());
   TRY_VOID(agent->open_server());
   agent->apply(std::move(loaded));
@@ -122,6 +124,10 @@ void Agent::make_notifications() {
     self_.notifications_dropped(receiver, std::string(to_string(reason)), messages);
     changed();
   };
+  listener.on_message = [this](const std::string& incident, const model::IncidentMessage& message) {
+    incidents_->on_message(incident, message);
+  };
+  listener.on_fate = [this](const std::string& message, std::string_view fate) { incidents_->on_fate(message, fate); };
   notifications_ = std::make_unique<notify::Notifications>(
       notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
                       silences_.get()},
@@ -138,10 +144,12 @@ void Agent::make_recovery() {
   };
   listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
     self_.recovery_blocked(service, to_string(reason));
+    incidents_->on_blocked(service, std::string(to_string(reason)));
     changed();
   };
   const auto page = [this](const std::string& service, const std::string& text) {
-    notifications_->page(service, text);
+    using Place = notify::Notifications::Place;
+    notifications_->page(service, text, incidents_->on_demand(service, text) ? Place::in_incident : Place::alone);
   };
   traffic_controller_ = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_}, *state_);
@@ -149,6 +157,22 @@ void Agent::make_recovery() {
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
       service_view_, std::move(listener));
+}
+
+void Agent::make_incidents() {
+  const auto facts = [this](const std::string& service) {
+    return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, loop_.now(), loop_.wall_now());
+  };
+  incident::Listener listener;
+  listener.on_changed = [this](const model::Incident& incident) {
+    notifications_->on_incident(incident);
+    changed();
+  };
+  listener.on_ended = [this](const model::Incident& incident) {
+    self_.incident_ended(incident.service, to_string(incident.end), *incident.ended - incident.started);
+  };
+  incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
+                                                     facts, std::move(listener));
 }
 
 void Agent::make_schedule() {

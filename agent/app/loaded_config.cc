@@ -127,7 +127,7 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
     if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
       loaded.traffic.push_back(std::move(traffic));
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
-    const std::string fleet = fmt::format("services.{}.fleet", name);
+    const std::string fleet = config::service_path(name) + ".fleet";
     if (service.fleet.is_null()) continue;
     if (loaded.config.fleet.is_null())
       errors.add(service.fleet.mark(), fleet,

@@ -63,6 +63,14 @@ base::Duration ServiceHealthTable::detection_latency(const probe::Run& run, base
   return since == failing_since_.end() ? base::Duration{0} : now - since->second;
 }
 
+base::WallTime ServiceHealthTable::first_failure(const std::string& service, base::Instant now,
+                                                 base::WallTime wall_now) const {
+  base::Instant first = now;
+  for (const auto& [key, since] : failing_since_)
+    if (key.first == service) first = std::min(first, since);
+  return wall_now - std::chrono::duration_cast<base::Millis>(now - first);
+}
+
 model::Health ServiceHealthTable::health(const std::string& service) const {
   const auto found = services_.find(service);
   return found == services_.end() ? model::Health::unknown : found->second.health;

@@ -38,6 +38,9 @@ class ServiceHealthTable {
   // From the first failure, or from the event that told of it, to `now`.
   base::Duration detection_latency(const probe::Run& run, base::Instant now) const;
 
+  // When the first of the failed runs in a row began, over all its probes; `wall_now` if none fails.
+  base::WallTime first_failure(const std::string& service, base::Instant now, base::WallTime wall_now) const;
+
   bool knows(const std::string& service) const { return services_.contains(service); }
   model::Health health(const std::string& service) const;
   // Since its main process started, as far as a probe measured that.

@@ -20,21 +20,6 @@ namespace {
 
 constexpr int kNoAnswer = 2;
 
-// What `show` makes of the answer's data, an exit code, or the complaint on standard error.
-int ask(const StatusOptions& options, const std::string& path, const std::function<int(const Json& data)>& show) {
-  const std::string where = base::without_secrets(options.url) + path;
-  const auto code = read_answer(where, [&]() -> base::Result<int> {
-    TRY(const std::string answer, get(options.url, path));
-    const Json data = data_in(answer);
-    const int shown = show(data);
-    if (options.json) base::print(stdout, "{}\n", answer);
-    return shown;
-  });
-  if (code) return *code;
-  base::print(stderr, "fettle: {}\n", code.error().text);
-  return kNoAnswer;
-}
-
 Tone tone_of(const std::string& health) {
   if (health == "up") return Tone::good;
   return health == "down" ? Tone::bad : Tone::warn;
@@ -139,7 +124,7 @@ int show_fleet(const StatusOptions& options, const Json& data) {
   }
   if (options.json) return all_well ? 0 : 1;
   if (store.empty()) {
-    base::print(stdout, "no fleet is configured: write fleet: {etcd: {endpoints: [...]}} in fettle.yml\n");
+    base::print(stdout, "no fleet is configured: write fleet: {{etcd: {{endpoints: [...]}}}} in fettle.yml\n");
     return 0;
   }
   if (!trouble.empty())
@@ -150,6 +135,20 @@ int show_fleet(const StatusOptions& options, const Json& data) {
 }
 
 }  // namespace
+
+int ask(const StatusOptions& options, const std::string& path, const std::function<int(const Json& data)>& show) {
+  const std::string where = base::without_secrets(options.url) + path;
+  const auto code = read_answer(where, [&]() -> base::Result<int> {
+    TRY(const std::string answer, get(options.url, path));
+    const Json data = data_in(answer);
+    const int shown = show(data);
+    if (options.json) base::print(stdout, "{}\n", answer);
+    return shown;
+  });
+  if (code) return *code;
+  base::print(stderr, "fettle: {}\n", code.error().text);
+  return kNoAnswer;
+}
 
 int run_status(const StatusOptions& options, const std::vector<std::string>& services) {
   return ask(options, "/api/v1/services", [&](const Json& data) { return show_status(options, services, data); });

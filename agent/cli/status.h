@@ -2,6 +2,8 @@
 // well, 1 if something is down or firing, 2 if the agent does not answer.
 #pragma once
 
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,10 @@ struct StatusOptions {
   std::string url;
   bool json = false;  // the API's answer as it is
 };
+
+// What `show` makes of the data of the agent's answer, an exit code; or 2, with a complaint on standard error.
+int ask(const StatusOptions& options, const std::string& path,
+        const std::function<int(const nlohmann::ordered_json& data)>& show);
 
 // Of the named services; of all, if none is named. A name that the agent does not know is no answer either (2).
 int run_status(const StatusOptions& options, const std::vector<std::string>& services);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kWindow = 15;
 constexpr int kGzip = 16 + kWindow;
+constexpr unsigned kMagic = 2;  // bytes with which gzip begins
 
 // RFC 1950, 2.2: compression method 8, and a checksum of both bytes.
 bool begins_zlib(std::string_view bytes) {
@@ -75,6 +76,7 @@ bool Inflater::take(std::string_view packed, const Sink& sink) {
     s.stream.next_out = reinterpret_cast<Bytef*>(plain.data());
     s.stream.avail_out = plain.size();
     const int result = inflate(&s.stream, Z_NO_FLUSH);
+    s.begun = s.begun || (s.format == Format::gzip && s.stream.total_in > kMagic);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) return false;
     s.ended = result == Z_STREAM_END;
     const std::size_t size = plain.size() - s.stream.avail_out;

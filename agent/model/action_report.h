@@ -16,6 +16,7 @@ struct ActionReport {
   std::string text;    // what happened, for a person
   base::WallTime started{};
   base::Duration took{};
+  bool may_heal = false;  // a restart, say; not drain, ask or alert
 };
 
 // A run of a plan from its trigger to its end. `ended` is empty while it goes on.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -57,6 +58,40 @@ Alert read_alert_record(const json& record) {
   alert.keep_firing_since = time("keep_firing_since");
   alert.generator_url = record.value("generator_url", "");
   return alert;
+}
+
+json report_record(const RecoveryReport& report) {
+  json actions = json::array();
+  for (const ActionReport& a : report.actions)
+    actions.push_back({{"action", a.action},
+                       {"result", a.result},
+                       {"text", a.text},
+                       {"started_ms", base::to_ms(a.started)},
+                       {"took_us", std::chrono::duration_cast<std::chrono::microseconds>(a.took).count()},
+                       {"may_heal", a.may_heal}});
+  json out{{"id", report.id},           {"service", report.service},     {"trigger", report.trigger},
+           {"mode", report.mode},       {"state", report.state},         {"reason", report.reason},
+           {"attempt", report.attempt}, {"actions", std::move(actions)}, {"started_ms", base::to_ms(report.started)}};
+  if (report.ended) out["ended_ms"] = base::to_ms(*report.ended);
+  return out;
+}
+
+RecoveryReport read_report_record(const json& record) {
+  RecoveryReport report;
+  report.id = record.at("id");
+  report.service = record.at("service");
+  report.trigger = record.at("trigger");
+  report.mode = record.at("mode");
+  report.state = record.at("state");
+  report.reason = record.at("reason");
+  report.attempt = record.at("attempt");
+  for (const json& a : record.at("actions"))
+    report.actions.push_back(
+        {a.at("action"), a.at("result"), a.at("text"), base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
+         std::chrono::microseconds(a.at("took_us").get<std::int64_t>()), a.value("may_heal", false)});
+  report.started = base::wall_from_ms(record.at("started_ms").get<std::int64_t>());
+  report.ended = read_time(record, "ended_ms");
+  return report;
 }
 
 }  // namespace model

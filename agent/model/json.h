@@ -1,4 +1,5 @@
-// Labels and alerts as JSON. Who calls these includes <nlohmann/json.hpp>. Pure; from every thread.
+// Labels, alerts and reports of recoveries as JSON. Who calls these includes <nlohmann/json.hpp>. Pure; from every
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "model/action_report.h"
 #include "model/alert.h"
 #include "model/labels.h"
 
@@ -43,5 +45,9 @@ std::optional<base::WallTime> read_time(const Json& object, const char* key) {
 nlohmann::json alert_record(const Alert& alert);
 // Throws nlohmann::json::exception where it is none. Takes what earlier versions wrote, too.
 Alert read_alert_record(const nlohmann::json& record);
+
+// The report of a recovery, in the same way.
+nlohmann::json report_record(const RecoveryReport& report);
+RecoveryReport read_report_record(const nlohmann::json& record);
 
 }  // namespace model

@@ -33,8 +33,18 @@ struct Notifications::Rep {
 
   Common common;
   std::map<std::string, std::unique_ptr<Receiver>> receivers;
-  std::map<model::Labels, model::Alert> firing;  // for receivers that a reload brings, and what it routes otherwise
+  std::map<model::Labels, model::Alert> firing;      // for receivers that a reload brings, and what it routes otherwise
+  std::map<std::string, model::Incident> incidents;  // open ones, by id: a silence may end before they do
   bool settled = false;
+
+  // What a plan wants of people goes to all of them if it matches nobody: it is too important for a routing mistake.
+  void tell(const model::Incident& incident) {
+    const bool any =
+        incident.demands.empty() || std::any_of(receivers.begin(), receivers.end(),
+                                                [&](const auto& entry) { return entry.second->wants(incident); });
+    for (auto& [name, receiver] : receivers)
+      receiver->on_incident(incident, any ? Receiver::Wanted::by_its_labels : Receiver::Wanted::anyway);
+  }
 
   void use(ReceiverSpec spec) {
     const std::string name = spec.name;
@@ -125,7 +135,13 @@ void Notifications::on_recovery(const model::RecoveryReport& report) {
   for (auto& [name, receiver] : rep_->receivers) receiver->on_recovery(report);
 }
 
-void Notifications::page(const std::string& service, const std::string& text) {
+void Notifications::on_incident(const model::Incident& incident) {
+  if (incident.is_open()) rep_->incidents.insert_or_assign(incident.id, incident);
+  else rep_->incidents.erase(incident.id);
+  rep_->tell(incident);
+}
+
+void Notifications::page(const std::string& service, const std::string& text, Place place) {
   model::Alert alert;
   alert.labels = model::Labels{{"alertname", kPage}, {"service", service}, {"severity", "page"}};
   alert.annotations = model::Labels{{"summary", text}};
@@ -138,13 +154,15 @@ void Notifications::page(const std::string& service, const std::string& text) {
   // A page that matches nobody goes to everybody: it is too important for a routing mistake.
   const bool any = std::any_of(rep_->receivers.begin(), rep_->receivers.end(), wanted);
   for (auto& entry : rep_->receivers)
-    if (!any || wanted(entry)) entry.second->page(alert);
+    if ((!any || wanted(entry)) && !(place == Place::in_incident && entry.second->by_incident()))
+      entry.second->page(alert);
   if (rep_->receivers.empty())
     base::log::error("a page reaches nobody: no receiver is configured", {{"service", service}, {"text", text}});
 }
 
 void Notifications::on_silences() {
   for (auto& [name, receiver] : rep_->receivers) receiver->on_silences();
+  for (const auto& [id, incident] : rep_->incidents) rep_->tell(incident);
 }
 
 std::vector<ReceiverStatus> Notifications::statuses() const {

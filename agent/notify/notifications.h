@@ -15,6 +15,8 @@
 #include "config/node.h"
 #include "model/action_report.h"
 #include "model/alert.h"
+#include "model/incident.h"
+#include "notify/incident/news.h"
 #include "notify/notifier.h"
 #include "notify/result.h"
 #include "notify/silences.h"
@@ -31,6 +33,7 @@ struct ReceiverSpec {
   base::Millis group_wait{0};                              // collect for so long before the first send
   base::Millis timeout{10'000};
   bool send_resolved = true;
+  Tell tell = Tell::all;
   std::unique_ptr<const Notifier> notifier;
 };
 
@@ -48,6 +51,9 @@ struct Listener {
   // `target` is "" where no target has a part.
   std::function<void(const std::string& receiver, const std::string& target, SendResult)> on_result;
   std::function<void(const std::string& receiver, DropReason, std::size_t messages)> on_dropped;
+  // A message about an incident is in the queue; and of any message, by its id, that it is not there any more.
+  std::function<void(const std::string& incident, const model::IncidentMessage&)> on_message = {};
+  std::function<void(const std::string& message, std::string_view fate)> on_fate = {};
 };
 
 struct ReceiverStatus {
@@ -72,7 +78,11 @@ class Notifications {
   // A recovery started, acted or ended: sent with the next message about its service, at once when it ended.
   void on_recovery(const model::RecoveryReport& report);
   // A message of its own, outside any rule (the alert action, exhaustion).
-  void page(const std::string& service, const std::string& text);
+  // in_incident: receivers that hear of incidents hear of it there.
+  enum class Place { in_incident, alone };
+  void page(const std::string& service, const std::string& text, Place place = Place::alone);
+  // It is another than before. Those of `announced` ones are over, and what receivers knew of them is forgotten.
+  void on_incident(const model::Incident& incident);
   // A silence began or ended: what it held back, and still fires, is told now.
   void on_silences();
   std::vector<ReceiverStatus> statuses() const;

@@ -13,6 +13,7 @@
 #include "loop/handle.h"
 #include "model/action_report.h"
 #include "model/alert.h"
+#include "model/incident.h"
 
 namespace config {
 class Errors;
@@ -94,6 +95,8 @@ struct Envelope {
   model::Labels group_labels;
   base::WallTime at{};
   base::Millis resend{0};
+  const model::Incident* incident = nullptr;  // that the message is about; null: about alerts
+  std::string_view news;                      // page, update, resolved or note
 };
 
 struct NotifierType {

@@ -145,6 +145,7 @@ void Outbox::erase(const std::vector<Waiting>& gone) {
   for (const Waiting& each : gone) changes.push_back(Change::remove(Table::notifications, key(each.number)));
   size_ -= gone.size();
   if (!changes.empty()) state_.commit(std::move(changes), [](base::Result<>) {});
+  for (const Waiting& each : gone) events_.on_left(each.message.id, false);
 }
 
 void Outbox::remove_lane(Lanes::iterator lane) {
@@ -269,6 +270,7 @@ void Outbox::taken(const std::string& group, Lane& lane) {
       std::any_of(lanes_.begin(), lanes_.end(), [](const auto& entry) { return entry.second.failures > 0; });
   reach_.taken(some_fail ? Reach::Rest::fails : Reach::Rest::fine);
   events_.on_result(SendResult::sent);
+  events_.on_left(done.message.id, true);
   events_.on_less(group);
 }
 

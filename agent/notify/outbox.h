@@ -41,6 +41,8 @@ class Outbox {
   struct Events {
     // The receiver knows this of the group now. Returns what is to become durable together with that.
     std::function<std::vector<state::Change>(const std::string& group, const Notified& known)> on_taken;
+    // A message is not in the queue any more: it was sent, or it will not be.
+    std::function<void(const std::string& id, bool sent)> on_left;
     // The group has fewer messages than before: there may be something to say that was not said.
     std::function<void(const std::string& group)> on_less;
     std::function<void(SendResult)> on_result;  // of each attempt

@@ -38,6 +38,7 @@ void Receiver::open() {
   const std::map<std::string, std::string> left = common_.state.read(Table::notifications);
   for (const auto& [key, text] : left) {
     if (key.find('/', key.find('/') + 1) != key.rfind('/')) continue;
+    restore_heard(key, text);
     if (outbox_ && key.starts_with(queue)) outbox_->restore(key, text);
     else if (key.starts_with(queue)) write({Change::remove(Table::notifications, key)});  // it was another type
     if (!key.starts_with(group_key_prefix)) continue;
@@ -88,6 +89,10 @@ void Receiver::on_alerts(const std::vector<const model::Alert*>& alerts) {
   std::set<std::string> touched;
   for (const model::Alert* alert : alerts) {
     if (!wants(common_.outward(*alert))) continue;
+    // One that it was told of before it heard of incidents is told to its end.
+    const auto told = groups_.find(group_labels(*alert).to_string());
+    const bool known = told != groups_.end() && told->second.group.alerts.contains(alert->labels);
+    if (by_incident() && !alert->service().empty() && !known) continue;
     Watched& w = watched(*alert);
     w.group.alerts.insert_or_assign(alert->labels, *alert);
     touched.insert(w.group.labels.to_string());
@@ -165,6 +170,7 @@ void Receiver::look_again(const std::string& key) {
     const loop::Handle own = std::move(soon_);
     for (const std::string& each : std::exchange(again_, {})) look(each, Cause::again);
     look_at_owed();
+    look_at_owed_incidents();
   });
 }
 

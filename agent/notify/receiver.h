@@ -11,6 +11,7 @@
 
 #include "notify/feed.h"
 #include "notify/group.h"
+#include "notify/incident/news.h"
 #include "notify/notifications.h"
 #include "notify/outbox.h"
 
@@ -48,7 +49,13 @@ class Receiver {
   void on_silences();
   void page(const model::Alert& alert);
   void discard(DropReason reason);
+  // anyway: nobody else wants to hear of it.
+  enum class Wanted { by_its_labels, anyway };
+  void on_incident(const model::Incident& incident, Wanted wanted);
 
+  // It hears of the faults of services as incidents, not as alerts.
+  bool by_incident() const { return messages() && spec_.tell != Tell::all; }
+  bool wants(const model::Incident& incident) const;
   bool wants(const model::Labels& outward) const;
   const Notifier& notifier() const { return *spec_.notifier; }
   ReceiverStatus status() const;
@@ -88,6 +95,16 @@ class Receiver {
   void say(const std::string& key, Watched& w, Cause cause);
   std::vector<state::Change> taken(const std::string& key, const Notified& known);
 
+  // What it hears of incidents.
+  enum class Left { sent, dropped };
+  std::string heard_key(const std::string& incident) const;
+  void restore_heard(const std::string& key, const std::string& record);
+  bool silenced(const model::Incident& incident) const;
+  std::string render(const model::Incident& incident, News what) const;
+  void said(const std::string& incident, model::IncidentMessage message) const;
+  void message_left(const std::string& id, Left how);
+  void look_at_owed_incidents();
+
   // A receiver that hears its alerts again and again.
   void open_feeds();
   void feed(const std::string& key, Watched& w, Cause cause);
@@ -98,8 +115,10 @@ class Receiver {
   std::map<std::string, Watched> groups_;  // by the group's labels as text
   std::unique_ptr<Outbox> outbox_;
   std::vector<std::unique_ptr<Feed>> feeds_;
-  std::set<std::string> owed_;   // groups with news for which there was no place
-  std::set<std::string> again_;  // groups to be looked at in the next turn
+  std::map<std::string, Heard> heard_;                     // by incident
+  std::map<std::string, model::Incident> owed_incidents_;  // with news for which there was no place, by id
+  std::set<std::string> owed_;                             // groups with news for which there was no place
+  std::set<std::string> again_;                            // groups to be looked at in the next turn
   loop::Handle soon_;
 };
 

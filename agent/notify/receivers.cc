@@ -18,6 +18,7 @@ struct Settings {
   base::Millis group_wait{0};
   base::Millis timeout{10'000};
   bool send_resolved = true;
+  std::optional<Tell> tell;
   std::vector<std::pair<std::string, std::unique_ptr<const Notifier>>> notifiers;
 };
 
@@ -54,7 +55,19 @@ config::Schema<Settings> make_schema() {
       .optional("group_wait", &Settings::group_wait,
                 "Collect alerts of one name and service for so long before the first message.")
       .optional("timeout", &Settings::timeout, "Of one attempt to send.")
-      .optional("send_resolved", &Settings::send_resolved, "Tell also that an alert resolved.");
+      .optional("send_resolved", &Settings::send_resolved, "Tell also that an alert resolved.")
+      .custom("tell",
+              "unhealed: of a service's fault once it is clear that recovery does not mend it, one page with what was "
+              "tried, and its end. healed: a note of each fault that was over before anybody was paged. all: every "
+              "alert at once, as it comes. An Alertmanager is always told all.",
+              "unhealed; all for an Alertmanager",
+              [](const config::Node& node, Settings& settings, const std::string& path, config::Errors& errors) {
+                std::size_t index = 0;
+                std::string why;
+                if (config::read_one_of(node, {"unhealed", "healed", "all"}, index, why))
+                  settings.tell = static_cast<Tell>(index);
+                else errors.add(node.mark(), path, why);
+              });
   for (const NotifierType* type : notifier_types())
     s.custom(type->name.data(), type->summary.data(), "none",
              [type](const config::Node& node, Settings& settings, const std::string& path, config::Errors& errors) {
@@ -66,6 +79,9 @@ config::Schema<Settings> make_schema() {
     if (settings.notifiers.empty())
       complain("", "the receiver sends nowhere; it needs " + notifier_types().list(" or "));
     if (settings.notifiers.size() > 1) complain("", "the receiver has two ways to send; make two receivers of it");
+    if (settings.notifiers.size() == 1 && settings.notifiers.front().first == "alertmanager" &&
+        settings.tell.value_or(Tell::all) != Tell::all)
+      complain("tell", "must be all, or left out: alerts are never held from an Alertmanager");
   });
   return s;
 }
@@ -90,6 +106,8 @@ std::vector<ReceiverSpec> parse_receivers(const std::vector<config::Node>& nodes
     spec.group_wait = settings.group_wait;
     spec.timeout = settings.timeout;
     spec.send_resolved = settings.send_resolved;
+    const bool messages = settings.notifiers.front().second->resend().count() == 0;
+    spec.tell = messages ? settings.tell.value_or(Tell::unhealed) : Tell::all;
     spec.notifier =
         std::make_unique<Discreet>(std::move(settings.notifiers.front().second), config::secrets_of(nodes[i]));
     out.push_back(std::move(spec));

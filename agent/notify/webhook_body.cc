@@ -7,6 +7,7 @@
 
 #include "model/json.h"
 #include "notify/fields.h"
+#include "notify/incident/news.h"
 
 namespace notify {
 namespace {
@@ -40,6 +41,27 @@ ordered_json recovery(const model::RecoveryReport& report) {
   return out;
 }
 
+ordered_json incident_object(const model::Incident& incident, const Envelope& envelope) {
+  const model::IncidentCause& cause = incident.cause;
+  ordered_json out{{"id", incident.id},
+                   {"news", envelope.news},
+                   {"service", incident.service},
+                   {"title", model::headline(incident)},
+                   {"text", incident_text(incident)},
+                   {"cause",
+                    {{"probe", cause.probe},
+                     {"reason", cause.reason},
+                     {"text", cause.text},
+                     {"address", cause.address},
+                     {"death", cause.death}}},
+                   {"dependents", incident.dependents},
+                   {"startedAt", rfc3339_milliseconds(incident.started)}};
+  out["cause"]["status"] = cause.status == 0 ? ordered_json(nullptr) : ordered_json(cause.status);
+  out["endedAt"] = incident.ended ? ordered_json(rfc3339_milliseconds(*incident.ended)) : ordered_json(nullptr);
+  out["end"] = incident.is_open() ? ordered_json(nullptr) : ordered_json(model::to_string(incident.end));
+  return out;
+}
+
 }  // namespace
 
 std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
@@ -63,7 +85,7 @@ std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vec
   }
   ordered_json told = ordered_json::array();
   for (const model::RecoveryReport& report : recoveries) told.push_back(recovery(report));
-  return dump_json({{"receiver", envelope.receiver},
+  ordered_json body{{"receiver", envelope.receiver},
                     {"status", any_firing ? "firing" : "resolved"},
                     {"alerts", std::move(list)},
                     {"groupLabels", model::label_object<nlohmann::ordered_json>(envelope.group_labels)},
@@ -74,7 +96,9 @@ std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vec
                     {"groupKey", envelope.group_key},
                     {"truncatedAlerts", 0},
                     {"node", envelope.node},
-                    {"recoveries", std::move(told)}});
+                    {"recoveries", std::move(told)}};
+  if (envelope.incident != nullptr) body["incident"] = incident_object(*envelope.incident, envelope);
+  return dump_json(body);
 }
 
 }  // namespace notify

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/handle.h"
+#include "loop/scheduler.h"
 
 namespace config {
 class Errors;
@@ -22,10 +22,6 @@ class Node;
 namespace http {
 class HttpClient;
 }  // namespace http
-
-namespace loop {
-class Scheduler;
-}  // namespace loop
 
 namespace os {
 class Logind;

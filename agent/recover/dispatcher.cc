@@ -236,6 +236,12 @@ std::vector<PlanStatus> Dispatcher::statuses() const {
   return out;
 }
 
+std::optional<PlanStatus> Dispatcher::status(const std::string& service) const {
+  const Rep::Active* a = rep_->find(service);
+  if (a == nullptr) return std::nullopt;
+  return describe(*a->plan, rep_->input(*a));
+}
+
 std::vector<model::RecoveryReport> Dispatcher::reports() const { return rep_->reports.newest_first(); }
 
 }  // namespace recover

@@ -75,8 +75,9 @@ class Dispatcher {
   void ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done);
 
   std::vector<PlanStatus> statuses() const;
-  int node_actions_left() const;                       // of the node's budget
-  std::vector<model::RecoveryReport> reports() const;  // newest first, up to 100
+  std::optional<PlanStatus> status(const std::string& service) const;  // nullopt: it has no plan
+  int node_actions_left() const;                                       // of the node's budget
+  std::vector<model::RecoveryReport> reports() const;                  // newest first, up to 100
 
  private:
   struct Rep;

@@ -11,15 +11,11 @@
 #include "model/alert.h"
 #include "rules/compiled.h"
 #include "rules/group.h"
+#include "state/state.h"
 
 namespace loop {
 class Scheduler;
 }  // namespace loop
-
-namespace state {
-struct Change;
-class State;
-}  // namespace state
 
 namespace rules {
 

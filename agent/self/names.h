@@ -40,6 +40,13 @@ inline constexpr Metric kRecoveryActions{"fettle_recovery_actions_total",
                                          {"service", "action", "result", "mode"}};
 inline constexpr Metric kRecoveryBlocked{
     "fettle_recovery_blocked_total", "Recoveries that a guard refused, by the guard's name.", {"service", "reason"}};
+inline constexpr Metric kIncidents{
+    "fettle_incidents_total",
+    "Incidents that ended, by how: healed (by a recovery), person (somebody started it, or maintenance), itself, gone "
+    "(the service is not configured any more).",
+    {"service", "end"}};
+inline constexpr Metric kIncidentDuration{"fettle_incident_duration_seconds",
+                                          "From the first failed run of an incident until nothing of it was wrong."};
 inline constexpr Metric kNotifications{
     "fettle_notifications_total",
     "Notifications by receiver and result: sent (taken by the receiver), retried, refused (4xx), parked, silenced.",

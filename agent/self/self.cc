@@ -29,6 +29,7 @@ using Buckets = Histogram::BucketBoundaries;
 // From a tenth of a millisecond to ten seconds: what the agent does is mostly far below a millisecond, and what hurts
 // starts at tens of them.
 const Buckets kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+const Buckets kIncident{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400};
 const Buckets kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
 // What Prometheus shows of its rules, with the errors that its client library allows itself.
@@ -126,6 +127,8 @@ struct Self::Rep {
   Series<Histogram> detection_latency = series<Histogram>(kDetectionLatency);
   Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
+  Series<Counter> incidents = series<Counter>(kIncidents);
+  Histogram& incident_duration = family<Histogram>(kIncidentDuration).Add({}, kIncident);
   Series<Counter> notifications = series<Counter>(kNotifications);
   Series<Counter> notification_requests = series<Counter>(kNotificationRequests);
   Series<Counter> notifications_dropped = series<Counter>(kNotificationsDropped);
@@ -210,6 +213,16 @@ void Self::recovery_blocked(std::string_view service, std::string_view guard) {
   rep_->recovery_blocked.with(values({service, guard}), increment);
 }
 
+void Self::incidents_added(std::string_view service) {
+  for (const std::string_view end : {"healed", "itself", "person"})
+    rep_->incidents.with(values({service, end}), [](Counter&) {});
+}
+
+void Self::incident_ended(std::string_view service, std::string_view end, base::Duration lasted) {
+  rep_->incidents.with(values({service, end}), increment);
+  rep_->incident_duration.Observe(base::seconds(lasted));
+}
+
 void Self::notified(std::string_view receiver, std::string_view target, std::string_view result) {
   rep_->notifications.with(values({receiver, result}), increment);
   if (!target.empty() && result != "parked")
@@ -266,8 +279,9 @@ void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }
 void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }
 
 void Self::forget_service(std::string_view service) {
-  for (Series<Counter>* each : {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns,
-                                &rep_->probe_samples_left_out, &rep_->recovery_actions, &rep_->recovery_blocked})
+  for (Series<Counter>* each :
+       {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns, &rep_->probe_samples_left_out,
+        &rep_->recovery_actions, &rep_->recovery_blocked, &rep_->incidents})
     each->forget(values({service}));
 }
 

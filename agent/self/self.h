@@ -40,6 +40,9 @@ class Self {
   void recovery_action(std::string_view service, std::string_view action, std::string_view result,
                        std::string_view mode);
   void recovery_blocked(std::string_view service, std::string_view guard);
+  // Shows the ends of incidents of a service with zeros before the first one.
+  void incidents_added(std::string_view service);
+  void incident_ended(std::string_view service, std::string_view end, base::Duration lasted);
   // `target` is "" where no target has a part.
   void notified(std::string_view receiver, std::string_view target, std::string_view result);
   void notifications_dropped(std::string_view receiver, std::string_view reason, std::size_t messages);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -13,7 +14,15 @@
 namespace state {
 namespace {
 
-constexpr std::string_view kFormat = "1";  // user_version of the file
+// What each format has that the one before it has not; the place in the list is the user_version of the file, from 1.
+// Lines are added, and never changed: files of every version are there.
+constexpr std::array<const char*, 2> kMigrations = {
+    "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
+    "PRIMARY KEY (kind, key)) WITHOUT ROWID",
+    // Incidents: who waits for the outcome of a fault, and who was told. A fettle of format 1 would forget both, and so
+    // it may not write into this file any more.
+    "DELETE FROM records WHERE kind = 'incidents'",
+};
 
 constexpr std::array kTables = {
     std::pair{Table::alerts, std::string_view("alerts")},
@@ -24,6 +33,7 @@ constexpr std::array kTables = {
     std::pair{Table::silences, std::string_view("silences")},
     std::pair{Table::notifications, std::string_view("notifications")},
     std::pair{Table::traffic, std::string_view("traffic")},
+    std::pair{Table::incidents, std::string_view("incidents")},
     std::pair{Table::fleet, std::string_view("fleet")},
     std::pair{Table::audit, std::string_view("audit")},
 };
@@ -87,18 +97,20 @@ base::Result<> Database::prepare() {
   TRY_VOID(run("PRAGMA synchronous=FULL"));
   std::string version;
   TRY_VOID(answer("PRAGMA user_version", version));
-  if (version != "0" && version != kFormat)
-    return base::fail(base::Kind::invalid,
-                      fmt::format("{} has format {}, this fettle knows only {}: a newer version wrote it; install that "
-                                  "one again, or give another --storage.path",
-                                  path_, version, kFormat));
+  std::size_t format = 0;
+  const auto parsed = std::from_chars(version.data(), version.data() + version.size(), format);
+  if (parsed.ec != std::errc() || format > kMigrations.size())
+    return base::fail(
+        base::Kind::invalid,
+        fmt::format("{} has format {}, this fettle knows up to {}: a newer version wrote it; install that "
+                    "one again, or give another --storage.path",
+                    path_, version, kMigrations.size()));
   std::string verdict;
   TRY_VOID(answer("PRAGMA quick_check(1)", verdict));
   if (verdict != "ok") return base::fail(base::Kind::protocol, fmt::format("{} is damaged: {}", path_, verdict));
-  TRY_VOID(
-      run("CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
-          "PRIMARY KEY (kind, key)) WITHOUT ROWID"));
-  if (version == "0") TRY_VOID(run(fmt::format("PRAGMA user_version={}", kFormat).c_str()));
+  for (; format < kMigrations.size(); ++format)  // each whole or not at all; also where a crash ends it
+    TRY_VOID(run(
+        fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT", kMigrations[format], format + 1).c_str()));
   TRY(put_, compile("INSERT INTO records (kind, key, value) VALUES (?1, ?2, ?3) "
                     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"));
   TRY(remove_, compile("DELETE FROM records WHERE kind = ?1 AND key = ?2"));

@@ -1,5 +1,5 @@
-// What must survive a crash: alert states, budgets, intents, maintenance, silences, the notification queue, the
-// traffic that was taken away, the lease in the fleet, the audit.
+// What must survive a crash: alert states, incidents, budgets, intents, maintenance, silences, the notification queue,
+// the traffic that was taken away, the lease in the fleet, the audit.
 // Small records by table and key in SQLite (WAL, synchronous=FULL), written by a thread of its own, so that the disk
 // never stalls the loop. The format of a record is its writer's (JSON); this module keeps bytes.
 #pragma once
@@ -20,7 +20,19 @@ class Scheduler;
 
 namespace state {
 
-enum class Table { alerts, budgets, intents, recoveries, maintenance, silences, notifications, traffic, fleet, audit };
+enum class Table {
+  alerts,
+  budgets,
+  intents,
+  recoveries,
+  maintenance,
+  silences,
+  notifications,
+  traffic,
+  incidents,
+  fleet,
+  audit
+};
 
 struct Change {
   Table table;

@@ -46,6 +46,11 @@ std::string recovery_sentence(const ServicePage& service) {
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
 
+bool concerns(const model::Incident& incident, const std::string& service) {
+  const auto& others = incident.dependents;
+  return incident.service == service || std::find(others.begin(), others.end(), service) != others.end();
+}
+
 // The plan: what is next, every guard with its value, every step.
 void add_plan(const ServicePage& service, std::vector<std::string>& out) {
   if (!service.recovery_next.empty()) out.push_back(fmt::format("Next: {}.", service.recovery_next));
@@ -85,6 +90,11 @@ std::vector<std::string> why(const ServicePage& service, const Snapshot& snapsho
     if (alert.service() == service.name)
       out.push_back(fmt::format("Alert {} is {}{}.", alert.name(), model::to_string(alert.state),
                                 since(alert.active_at, snapshot)));
+  for (const model::Incident& incident : snapshot.incidents)
+    if (incident.is_open() && concerns(incident, service.name))
+      out.push_back(fmt::format("Incident {}{}: {}.", incident.id,
+                                incident.service == service.name ? "" : " of " + incident.service,
+                                model::standing(incident)));
   out.push_back(recovery_sentence(service));
   for (const model::RecoveryReport& report : snapshot.recoveries)
     if (report.service == service.name) {

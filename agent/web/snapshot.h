@@ -16,6 +16,7 @@
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "model/health.h"
+#include "model/incident.h"
 #include "model/labels.h"
 #include "model/metric_family.h"
 #include "model/outcome.h"
@@ -137,6 +138,7 @@ struct Snapshot {
   std::map<model::Labels, std::vector<std::string>> silenced_by;
   std::vector<RuleGroupPage> rule_groups;
   std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
+  std::vector<model::Incident> incidents;         // newest first: the open ones, and the last that ended
   std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
   FleetPage fleet{};
   ConfigPage config;

@@ -15,6 +15,8 @@ _fettle() {
     status) words="--url --output $(_fettle_services)" ;;
     fleet) words='--url --output' ;;
     alerts) words='--url --output' ;;
+    incidents) words="--url --output $(_fettle_services)" ;;
+    incident) words="--url --output $(fettle incidents -o json 2>/dev/null | grep -o '"id":"[^"]*"' | cut -d'"' -f4)" ;;
     explain) words="--url --output $(_fettle_services)" ;;
     maintenance) case $COMP_CWORD in 2) words='on off' ;; *) words="--for --comment --admin.socket $(_fettle_services)" ;; esac ;;
     recover) case ${COMP_WORDS[2]} in
@@ -29,7 +31,7 @@ _fettle() {
     esac ;; esac ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts fleet explain reload silence maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts incidents incident fleet explain reload silence maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;

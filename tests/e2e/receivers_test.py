@@ -22,8 +22,8 @@ services:
   order: {{probes: [{{name: self, type: exec, command: [/bin/true]}}]}}
 receivers:
   - {{name: am, match: {{severity: page}}, timeout: 2s, alertmanager: {{urls: ["http://user:hidden@127.0.0.1:{good}", "http://127.0.0.1:{tarpit}"], resend: 1s}}}}
-  - {{name: ops, timeout: 2s, webhook: {{url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}}}
-  - {{name: pager, match: {{severity: page}}, exec: {{argv: [/bin/sh, -c, '{script}', {out}]}}}}
+  - {{name: ops, tell: all, timeout: 2s, webhook: {{url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}}}
+  - {{name: pager, tell: all, match: {{severity: page}}, exec: {{argv: [/bin/sh, -c, '{script}', {out}]}}}}
 """
 SCRIPT = 'test -e "$0" || { touch "$0"; echo busy >&2; exit 75; }; echo "$FETTLE_RECEIVER $FETTLE_STATUS" >>"$0"; cat >>"$0"'
 

@@ -50,7 +50,7 @@ services:
   listed:
     file_sd_configs: [{{files: [targets.json], probe: {{type: http, basic_auth: {{username: u, password: SEKRET31}}}}}}]
 receivers:
-  - {{name: hook, webhook: {{url: "http://127.0.0.1:{web}/services/SEKRET34", secret: SEKRET35, headers: {{X-Any: SEKRET36}}}}}}
+  - {{name: hook, tell: all, webhook: {{url: "http://127.0.0.1:{web}/services/SEKRET34", secret: SEKRET35, headers: {{X-Any: SEKRET36}}}}}}
   - {{name: am, alertmanager: {{urls: ["http://bob:SEKRET37@127.0.0.1:{web}/refuse"]}}}}
   - {{name: away, alertmanager: {{urls: ["http://bob:SEKRET38@127.0.0.1:{closed}"]}}}}
 """
@@ -188,7 +188,7 @@ with lib.folder() as where:
         lib.wait_for("each receiver to be missed", lambda: len(agent.logged("notifications do not get through; they are kept and tried again")) >= 3, 60)
         paths = ["/", "/metrics", "/explain/echo", "/explain/listed", "/api/v1/services", "/api/v1/explain/echo", "/api/v1/status/config",
                  "/api/v1/status/flags", "/api/v1/status/runtimeinfo", "/api/v1/alerts", "/api/v1/rules", "/api/v1/silences", "/api/v1/targets",
-                 "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/notifications"]
+                 "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/incidents", "/api/v1/notifications"]
         for module in ("echo", "dialogue", "http_2xx"):
             target = f"bob:SEKRET43@127.0.0.1:{web.server_port}" if module == "echo" else f"127.0.0.1:{echo_port}"
             paths += [f"/probe?module={module}&target={target}&debug=true", f"/probe?module={module}&target={target}"]

@@ -84,20 +84,19 @@ class TlsServer {
       : context_(SSL_CTX_new(TLS_server_method())) {
     SSL_CTX_use_certificate(context_.get(), certificate.x509.get());
     SSL_CTX_use_PrivateKey(context_.get(), certificate.key.get());
+    SSL_CTX_callback_ctrl(context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                          reinterpret_cast<void (*)()>(&TlsServer::keep_name));
     if (client_authority == nullptr) return;
     X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), client_authority->x509.get());
     SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
-  // Shakes hands; null if that failed.
-  Owned<SSL> accept(const PeerSocket& socket) const {
+  // Shakes hands; null if that failed. `name`: which server the client asked for, also where the handshake fails.
+  Owned<SSL> accept(const PeerSocket& socket, std::string* name = nullptr) const {
     Owned<SSL> ssl(SSL_new(context_.get()));
+    SSL_set_app_data(ssl.get(), name);
     SSL_set_fd(ssl.get(), socket.fd());
     if (SSL_accept(ssl.get()) != 1) ssl.reset();
     return ssl;
-  }
-  static std::string server_name(const SSL* ssl) {
-    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    return name != nullptr ? name : "";
   }
   static void send(SSL* ssl, const std::string& bytes) { SSL_write(ssl, bytes.data(), static_cast<int>(bytes.size())); }
   static std::string read_until(SSL* ssl, const std::string& end) {
@@ -112,6 +111,12 @@ class TlsServer {
   }
 
  private:
+  static int keep_name(SSL* ssl, int*, void*) {
+    const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (auto* name = static_cast<std::string*>(SSL_get_app_data(ssl))) *name = asked != nullptr ? asked : "";
+    return SSL_TLSEXT_ERR_OK;
+  }
+
   Owned<SSL_CTX> context_;
 };
 

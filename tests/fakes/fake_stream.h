@@ -37,7 +37,7 @@ struct Peer {
  private:
   void tell(const std::string& bytes, const net::StreamFailure* failure) {
     loop.run_due();
-    if (on_bytes) on_bytes(bytes, failure);
+    if (const auto tell_it = on_bytes) tell_it(bytes, failure);  // which may drop the stream, and on_bytes with it
     loop.run_due();
   }
 };

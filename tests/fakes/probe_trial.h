@@ -48,6 +48,10 @@ struct ConnectedTrial : Trial {
   using Trial::Trial;
   void connect() {
     start();
+    accept();
+  }
+  // The connection that it asked for last.
+  void accept() {
     net::Connected connected;
     connected.stream = std::make_unique<FakeStream>(peer);
     connected.address = "10.0.0.1";

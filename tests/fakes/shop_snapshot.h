@@ -205,6 +205,40 @@ inline void add_recoveries(web::Snapshot& shop) {
   shop.recoveries = {now, dry, blocked};
 }
 
+inline void add_incidents(web::Snapshot& shop) {
+  model::Incident open;
+  open.id = "inc_5e1f";
+  open.service = "order";
+  open.started = before(5'000);
+  open.down = true;
+  open.cause = {"http",
+                "refused",
+                "connect to 127.0.0.1:8081: refused",
+                "http://127.0.0.1:8081/healthz",
+                "process 4711 was killed by SIGKILL",
+                0};
+  open.dependents = {"gateway"};
+  open.notes = {{before(4'900), "order is down"}, {before(4'000), "gateway depends on it, and its alerts stand here"}};
+  open.hold_until = before(-115'000);
+  open.why = "recovery is at work";
+  if (!shop.alerts.empty()) open.alerts = {shop.alerts.front()};
+  if (!shop.recoveries.empty()) open.recoveries = {shop.recoveries.front()};
+  model::Incident told = open;
+  told.id = "inc_0a77";
+  told.service = "payment";
+  told.started = before(9'000'000);
+  told.dependents.clear();
+  told.recoveries.clear();
+  told.hold_until.reset();
+  told.told = before(8'999'000);
+  told.why = "no recovery is configured for it";
+  told.calm_since = told.ended = before(8'400'000);
+  told.end = model::IncidentEnd::itself;
+  told.messages = {{"msg_1", "ops", "page", "sent", before(8'998'000)},
+                   {"msg_2", "ops", "resolved", "sent", before(8'370'000)}};
+  shop.incidents = {open, told};
+}
+
 inline web::Snapshot shop_snapshot() {
   web::Snapshot shop = shop_services();
   shop.number = 42;
@@ -215,6 +249,7 @@ inline web::Snapshot shop_snapshot() {
   shop.ready = true;
   add_alerts(shop);
   add_recoveries(shop);
+  add_incidents(shop);
   shop.metrics = {
       {"fettle_service_up",
        "1 if the service is up, 0 if it is down.",
@@ -238,6 +273,7 @@ inline web::Snapshot calm_shop() {
   web::Snapshot shop = shop_snapshot();
   shop.alerts.clear();
   shop.recoveries.erase(shop.recoveries.begin());
+  shop.incidents.erase(shop.incidents.begin());
   shop.config.last_reload_ok = true;
   shop.config.last_reload_error.clear();
   for (auto& group : shop.rule_groups)

@@ -25,11 +25,12 @@ LEVELS = {
     "discover": ["base", "model", "config", "loop", "os", "net", "http"],
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
     "cluster": ["base", "model", "config", "loop", "http"],
+    "incident": ["base", "model", "loop", "state"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "probe",
-            "discover", "recover", "cluster", "notify", "rules", "web"],
+            "discover", "recover", "cluster", "incident", "notify", "rules", "web"],
     "cli": ["base", "model", "loop", "net", "http", "promql", "encoding", "rules"],
 }
 

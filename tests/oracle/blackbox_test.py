@@ -16,12 +16,16 @@ sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE / "blackbox")]
 import lib  # noqa: E402
 import peers as p  # noqa: E402
 
+# Their certificates do not verify.
+REFUSED = (r"an unknown authority|another name|expired|TLS over TCP, .*|a certificate for (another than the Host header|no address)"
+           r"|a name in the subject only.*")
+
 # (module, target, metric): regular expressions of whole names; and why ours differs.
 DIFFERENCES = [
     (r".*", r"probe_tls_cipher_info\{.*\}", "exporters from 0.25 on have it, too"),
-    (r"an unknown authority|another name|expired|TLS over TCP, .*", r"probe_ssl_earliest_cert_expiry",
+    (REFUSED, r"probe_ssl_earliest_cert_expiry",
      "their issue 1119: a certificate that does not verify is the very one whose expiry is asked about"),
-    (r"an unknown authority|another name|expired|TLS over TCP, .*",
+    (REFUSED,
      r"probe_(tls_version_info|ssl_last_chain_info)\{.*\}|probe_http_ssl",
      "likewise: the peer did speak TLS"),
     (r"expired, and nobody looks|.*", r"probe_ssl_last_chain_expiry_timestamp_seconds",
@@ -35,6 +39,12 @@ DIFFERENCES = [
      "ours tells which proxy it connected to; theirs, told to skip the look-up, tells nothing"),
     (r"an address record over TLS", r"probe_ssl_earliest_cert_expiry|probe_(ssl_last_chain|tls_version)_info\{.*\}",
      "ours tells about the certificate of a name server, too"),
+    (r"a header without end|closed in a header", r"probe_http_(content_length|status_code|version)",
+     "ours tells what the status line said before the rest of the head was missing"),
+    (r"gzip that is cut off", r"probe_failed_due_to_regex", "it was the body that ended; no expression is to blame"),
+    (r"a target without a port|a target with a service of no port|a URL with a bad port",
+     r"probe_(failed_due_to_regex|dns_lookup_time_seconds|ip_\w+|http_\w+)",
+     "ours does not look up or ask what can be no target"),
 ]
 
 TIMES = re.compile(r"probe_(\w+_)?duration_seconds(\{.*\})?|probe_dns_lookup_time_seconds")

@@ -110,7 +110,8 @@ bool HttpAnswer::take_header() {
     return true;
   }
   // A header that is folded goes on in a line that begins with white space (RFC 9112, 5.2).
-  if ((line.front() == ' ' || line.front() == '\t') && !response_.headers.empty()) {
+  const bool folded = line.front() == ' ' || line.front() == '\t';
+  if (folded && !response_.headers.empty()) {
     std::string& value = response_.headers.back().second;
     const std::string_view more = base::trim(line, kBlanks);
     if (!value.empty() && !more.empty()) value += ' ';
@@ -118,7 +119,7 @@ bool HttpAnswer::take_header() {
     return true;
   }
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0)
+  if (colon == std::string_view::npos || colon == 0 || folded)
     return fail(Reason::protocol_error, "sent a bad header line: " + base::shown(line));
   response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
                                  base::trim(line.substr(colon + 1), kBlanks));

@@ -39,7 +39,16 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
   if (plan.running()) status.recovery = plan.run().report.id;
   status.next = next_text(plan, status.guards);
   status.steps = steps_text(spec);
+  status.wanted = plan.alert_firing() || plan.under_way() || input.health == model::Health::down;
+  status.hold_for = spec.hold_for;
   return status;
+}
+
+const Guard* PlanStatus::waits_for() const {
+  static const Guard no_state{GuardName::state, false, "nothing can be written down, and nothing is done without it"};
+  if (reason == GuardName::state) return &no_state;
+  if (!recovery.empty() || state == "recovered") return nullptr;
+  return first_closed(guards);
 }
 
 std::string stop_text(const Plan& plan) {

@@ -22,6 +22,10 @@ struct PlanStatus {
   std::vector<Guard> guards;
   std::string next;                // what would happen next, for a person
   std::vector<std::string> steps;  // the whole plan, a line for each step
+  // For those who wait for the outcome.
+  bool wanted = false;             // what it is for is there, or may come: the service is down
+  const Guard* waits_for() const;  // the guard that keeps it from acting; null: it acts, or is done
+  base::Millis hold_for{};
 };
 
 PlanStatus describe(const Plan& plan, const PlanInput& input);

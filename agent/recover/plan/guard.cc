@@ -193,10 +193,10 @@ const Guard* first_closed(const std::vector<Guard>& guards) {
 }
 
 const Guard* first_closed_to_person(const std::vector<Guard>& guards) {
-  static constexpr GuardName kHeeded[]{GuardName::maintenance,   GuardName::paused,       GuardName::exhausted,
-                                       GuardName::budget,        GuardName::unit_missing, GuardName::unit_masked,
-                                       GuardName::node_stopping, GuardName::dependencies, GuardName::node_busy,
-                                       GuardName::target_busy,   GuardName::fleet_unknown, GuardName::fleet_busy,
+  static constexpr GuardName kHeeded[]{GuardName::maintenance,      GuardName::paused,        GuardName::exhausted,
+                                       GuardName::budget,           GuardName::unit_missing,  GuardName::unit_masked,
+                                       GuardName::node_stopping,    GuardName::dependencies,  GuardName::node_busy,
+                                       GuardName::target_busy,      GuardName::fleet_unknown, GuardName::fleet_busy,
                                        GuardName::fleet_min_healthy};
   for (const Guard& guard : guards)
     if (!guard.open && std::find(std::begin(kHeeded), std::end(kHeeded), guard.name) != std::end(kHeeded))

@@ -63,6 +63,22 @@ const std::vector<GuardName>& all_guard_names() {
   return names;
 }
 
+bool is_for_person(GuardName name) {
+  switch (name) {
+    case GuardName::maintenance:
+    case GuardName::paused:
+    case GuardName::aborted:
+    case GuardName::exhausted:
+    case GuardName::flapping:
+    case GuardName::stopped_by_operator:
+    case GuardName::unit_missing:
+    case GuardName::unit_masked:
+    case GuardName::ask:
+    case GuardName::state: return true;
+    default: return false;
+  }
+}
+
 bool is_of_unit(GuardName name) {
   switch (name) {
     case GuardName::unit_missing:

@@ -47,6 +47,8 @@ std::string_view to_string(GuardName name);  // "" for none
 std::optional<GuardName> parse_guard_name(std::string_view name);
 const std::vector<GuardName>& all_guard_names();  // without none
 
+// Only people open it, whatever time it is.
+bool is_for_person(GuardName name);
 // Of what systemd does with the unit: unit_guards has them.
 bool is_of_unit(GuardName name);
 // Of what the plans of a node share.

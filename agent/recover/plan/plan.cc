@@ -197,7 +197,8 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
   acted_ = acted_ || step.action->may_heal();
   wants_since_.reset();
   const bool ok = result.result == "ok" || result.result == "would_run";
-  run_.report.actions.push_back({step.text, result.result, result.text, action_started_, took});
+  run_.report.actions.push_back(
+      {step.text, result.result, result.text, action_started_, took, step.action->may_heal()});
   say(Kind::action_ended, out);
   if (run_.part == Part::finally) {
     say(Kind::report, out);

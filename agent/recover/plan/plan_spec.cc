@@ -57,6 +57,7 @@ struct PlanSettings {
   config::Node when;
   Mode mode = Mode::dry_run;
   base::Millis ask_timeout{1'800'000};
+  base::Millis hold_for{120'000};
   GuardSettings guards;
   Budget budget;
   MaintenanceTimes maintenance;
@@ -202,6 +203,9 @@ const auto& plan_schema() {
               "mode", &PlanSettings::mode,
               "dry_run: everything but the actions; ask: pages a person and waits for fettle recover; enforce: acts.")
           .optional("ask_timeout", &PlanSettings::ask_timeout, "In mode ask: how long it waits for the approval.")
+          .optional("hold_for", &PlanSettings::hold_for,
+                    "In mode ask or enforce: receivers with tell: unhealed wait for the outcome of the first run, at "
+                    "most so long since the fault began. 0s: they are told at once.")
           .optional("guards", &PlanSettings::guards, guards_schema(), "Conditions that must hold before acting.")
           .optional("budget", &PlanSettings::budget, budget_schema(), "How often.")
           .optional("maintenance", &PlanSettings::maintenance, maintenance_schema(), "When people work on the service.")
@@ -210,6 +214,7 @@ const auto& plan_schema() {
           .check([](const PlanSettings& p, const config::Complain& complain) {
             if (p.when.entries().empty()) complain("when", "must name an alert, such as {alert: ServiceDown}");
             if (p.ask_timeout <= base::Millis{0}) complain("ask_timeout", "must be longer than 0s");
+            if (p.hold_for < base::Millis{0}) complain("hold_for", "must not be below 0s");
             if (p.steps.empty()) complain("steps", "must have at least one step, such as {do: {systemd: restart}}");
           });
   return s;
@@ -373,6 +378,7 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   }
   read_when(in.when, path + ".when", *plan, errors);
   plan->ask_timeout = in.ask_timeout;
+  plan->hold_for = in.hold_for;
   plan->mode = in.mode;
   plan->guards = in.guards;
   plan->budget = in.budget;

@@ -83,6 +83,7 @@ struct PlanSpec {
   std::optional<Flapping> flapping;
   Mode mode = Mode::dry_run;
   base::Millis ask_timeout{1'800'000};  // in mode ask: a person has so long to approve
+  base::Millis hold_for{120'000};       // people wait so long for the outcome
   GuardSettings guards;
   Budget budget;
   MaintenanceTimes maintenance;

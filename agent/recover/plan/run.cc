@@ -11,40 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-json out(const model::RecoveryReport& report) {
-  json actions = json::array();
-  for (const model::ActionReport& a : report.actions)
-    actions.push_back({{"action", a.action},
-                       {"result", a.result},
-                       {"text", a.text},
-                       {"started_ms", base::to_ms(a.started)},
-                       {"took_us", std::chrono::duration_cast<std::chrono::microseconds>(a.took).count()}});
-  json result{
-      {"id", report.id},           {"service", report.service},     {"trigger", report.trigger},
-      {"mode", report.mode},       {"state", report.state},         {"reason", report.reason},
-      {"attempt", report.attempt}, {"actions", std::move(actions)}, {"started_ms", base::to_ms(report.started)}};
-  if (report.ended) result["ended_ms"] = base::to_ms(*report.ended);
-  return result;
-}
-
-model::RecoveryReport report_in(const json& in) {
-  model::RecoveryReport report;
-  report.id = in.at("id");
-  report.service = in.at("service");
-  report.trigger = in.at("trigger");
-  report.mode = in.at("mode");
-  report.state = in.at("state");
-  report.reason = in.at("reason");
-  report.attempt = in.at("attempt");
-  for (const json& a : in.at("actions"))
-    report.actions.push_back({a.at("action"), a.at("result"), a.at("text"),
-                              base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
-                              std::chrono::microseconds(a.at("took_us").get<std::int64_t>())});
-  report.started = base::wall_from_ms(in.at("started_ms").get<std::int64_t>());
-  report.ended = model::read_time(in, "ended_ms");
-  return report;
-}
-
 template <typename T, typename F>
 base::Result<T> read(const std::string& text, std::string_view what, F from) {
   try {
@@ -60,7 +26,7 @@ std::string dump(const json& value) { return value.dump(-1, ' ', false, json::er
 }  // namespace
 
 std::string to_json(const Run& run) {
-  json out_run{{"report", out(run.report)},
+  json out_run{{"report", model::report_record(run.report)},
                {"alert", model::alert_record(run.alert)},
                {"part", run.part == Part::steps ? "steps" : "finally"},
                {"step", run.step},
@@ -78,7 +44,7 @@ std::string to_json(const Run& run) {
 base::Result<Run> parse_run(const std::string& text) {
   return read<Run>(text, "an intent", [](const json& in) {
     Run run;
-    run.report = report_in(in.at("report"));
+    run.report = model::read_report_record(in.at("report"));
     run.alert = model::read_alert_record(in.at("alert"));
     run.part = in.at("part") == "finally" ? Part::finally : Part::steps;
     run.step = in.at("step");
@@ -94,9 +60,9 @@ base::Result<Run> parse_run(const std::string& text) {
   });
 }
 
-std::string to_json(const model::RecoveryReport& report) { return dump(out(report)); }
+std::string to_json(const model::RecoveryReport& report) { return dump(model::report_record(report)); }
 base::Result<model::RecoveryReport> parse_report(const std::string& text) {
-  return read<model::RecoveryReport>(text, "a recovery report", report_in);
+  return read<model::RecoveryReport>(text, "a recovery report", model::read_report_record);
 }
 
 }  // namespace recover

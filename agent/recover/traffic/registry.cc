@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
+#include "config/agent_config.h"
 #include "config/schema.h"
 #include "recover/traffic/traffic.h"
 

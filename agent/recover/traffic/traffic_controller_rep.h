@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/node.h"
 #include "recover/traffic/drain_record.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic_controller.h"

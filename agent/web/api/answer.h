@@ -73,6 +73,8 @@ inline constexpr const char* kTruncated = "results truncated due to limit";  // 
 std::string api_timestamp(std::int64_t ms);
 
 void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json);
+void write_recovery(const model::RecoveryReport& report, encoding::Json& json);    // in services.cc
+void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json);  // or null
 std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
 
 }  // namespace web

@@ -9,11 +9,6 @@
 namespace web {
 namespace {
 
-void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json) {
-  if (t) json.time(*t);
-  else json.null();
-}
-
 void write_probe(const ProbePage& probe, encoding::Json& json) {
   json.object([&] {
     json.key("name").string(probe.name);
@@ -82,6 +77,13 @@ void write_plan(const ServicePage& service, encoding::Json& json) {
   });
 }
 
+}  // namespace
+
+void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json) {
+  if (t) json.time(*t);
+  else json.null();
+}
+
 void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
   json.object([&] {
     json.key("id").string(report.id);
@@ -106,8 +108,6 @@ void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
     });
   });
 }
-
-}  // namespace
 
 Response api_services(const Request&, const Context& context) {
   const auto snapshot = context.slot.load();

@@ -29,6 +29,9 @@ std::string summary_part(const Snapshot& snapshot);
 std::string service_part(const ServicePage& service, const Snapshot& snapshot);
 std::string page_title(const Snapshot& snapshot);
 
+// In incidents.cc.
+std::string incidents_part(const Snapshot& snapshot);
+
 // In lists.cc.
 std::string notices_part(const Snapshot& snapshot);
 std::string alerts_part(const Snapshot& snapshot);

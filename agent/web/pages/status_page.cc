@@ -37,6 +37,7 @@ std::vector<Fragment> page_fragments(const Snapshot& snapshot) {
   out.push_back({"summary", summary_part(snapshot)});
   for (const ServicePage& service : snapshot.services)
     out.push_back({"s-" + service.name, service_part(service, snapshot)});
+  out.push_back({"incidents", incidents_part(snapshot)});
   out.push_back({"alerts", alerts_part(snapshot)});
   out.push_back({"recoveries", recoveries_part(snapshot)});
   out.push_back({"rules", rules_part(snapshot)});
@@ -86,7 +87,7 @@ std::string status_page(const Snapshot& snapshot) {
   out +=
       R"(</main>
 <footer class="bottom"><nav aria-label="Machine-readable"><a href="metrics">metrics</a> <a href="api/v1/services">services</a> )"
-      R"(<a href="api/v1/alerts">alerts</a> <a href="api/v1/rules">rules</a> <a href="api/v1/recoveries">recoveries</a> )"
+      R"(<a href="api/v1/alerts">alerts</a> <a href="api/v1/rules">rules</a> <a href="api/v1/recoveries">recoveries</a> <a href="api/v1/incidents">incidents</a> )"
       R"(<a href="api/v1/status/config">configuration</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a></nav></footer>
 </body></html>
 )";

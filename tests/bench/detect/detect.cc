@@ -41,7 +41,6 @@
 #include "bench/detect/action.h"
 #include "bench/detect/agent.h"
 #include "bench/detect/victim.h"
-#include "os/pid_watch.h"
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/agent_config.h"
 #include "config/target_template.h"
 #include "discover/registry.h"
 #include "fakes/probe_world.h"

@@ -162,7 +162,7 @@ TEST_CASE("silences are a table, or their ids") {
   };
   const Agent agent(success(R"({"silences":[)" + silence("a", "active") + "," + silence("b", "expired") + "]}"));
   CHECK(agent.run({"silence", "list"}).out ==
-        "ID  MATCHERS                                        STATE   STARTS AT             ENDS AT               "
+        "ID  MATCHERS                                   STATE   STARTS AT             ENDS AT               "
         "CREATED BY  COMMENT\n"
         "a   service=\"or\\\"der\" severity!~\"page|ticket\"  active  2026-11-29T10:00:00Z  2026-11-29T11:00:00Z  "
         "alice       INC-7\n");

@@ -8,6 +8,7 @@
 
 #include "base/terminal.h"
 #include "cli/answer.h"
+#include "cli/incidents.h"
 #include "cli/query.h"
 #include "cli/rule_debug.h"
 #include "cli/status.h"
@@ -122,6 +123,14 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
       {"explain", 2,
        [](const std::string& url) {
          return cli::run_explain({url, false}, "order");
+       }},
+      {"incidents", 2,
+       [](const std::string& url) {
+         return cli::run_incidents({url, false}, "");
+       }},
+      {"incident", 2,
+       [](const std::string& url) {
+         return cli::run_incident({url, false}, "inc_1");
        }},
       {"query", 1,
        [](const std::string& url) {

@@ -47,7 +47,10 @@ struct World {
 template <typename T>
 struct Told {
   std::function<void(cluster::Answer<T>)> done() {
-    return [this](cluster::Answer<T> a) { answer = std::move(a); };
+    return [this](cluster::Answer<T> a) {
+      answer = std::move(a);
+      handle.reset();  // as its owner may
+    };
   }
   Answered kind() const { return answer.value().kind; }
   std::optional<cluster::Answer<T>> answer;
@@ -223,6 +226,10 @@ TEST_CASE("etcd: a user logs in for a token, once more when it is refused, and n
   CHECK(world.asked().body == R"({"name":"fettle","password":"s3cret"})");
   CHECK(header(world.asked(), "Authorization").empty());
   world.answer(200, R"({"header":)" + kHead + R"(,"token":"abc.1"})");
+  CHECK(header(world.asked(), "Authorization") == "abc.1");
+  world.answer(200, R"({"result":{"header":)" + kHead + R"(,"ID":"77","TTL":"20"}})");
+  CHECK(told.kind() == Answered::yes);
+  told.handle = world.store->renew("77", told.done());  // with the token that is kept
   CHECK(header(world.asked(), "Authorization") == "abc.1");
   world.answer(401,
                R"({"error":"etcdserver: invalid auth token","message":"etcdserver: invalid auth token","code":16})");

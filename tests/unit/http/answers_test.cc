@@ -145,9 +145,8 @@ TEST_CASE("a Host header names the peer in TLS, and a connection to one name is 
   const TlsServer server(certificate);
   std::string name;
   TcpPeer peer([&](PeerSocket& socket) {
-    const auto ssl = server.accept(socket);
+    const auto ssl = server.accept(socket, &name);
     if (ssl == nullptr) return;
-    name = TlsServer::server_name(ssl.get());
     while (!TlsServer::read_until(ssl.get(), "\r\n\r\n").empty()) TlsServer::send(ssl.get(), answer("ok"));
   });
   const auto tls = net::TlsContext::get({.ca_file = file}).value();

@@ -64,9 +64,8 @@ std::shared_ptr<TlsContext> context(const net::TlsSettings& settings) {
 
 TcpPeer::Serve https(const TlsServer& server, std::string* name = nullptr) {
   return [&server, name](PeerSocket& socket) {
-    const auto ssl = server.accept(socket);
+    const auto ssl = server.accept(socket, name);
     if (ssl == nullptr) return;
-    if (name != nullptr) *name = TlsServer::server_name(ssl.get());
     while (!TlsServer::read_until(ssl.get(), "\r\n\r\n").empty())
       TlsServer::send(ssl.get(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   };

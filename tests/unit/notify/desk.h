@@ -24,6 +24,8 @@ struct Fixture {
   fakes::FakeSpawner spawner{loop};
   fakes::FakeState state{loop};
   std::vector<std::string> results, drops;
+  enum class Hears { alerts, as_configured } hears = Hears::alerts;
+  std::vector<std::string> queued_and_left;     // "inc_1 ops page queued", and what became of it: "msg_… sent"
   std::map<model::Labels, model::Alert> known;  // to the rules
   std::unique_ptr<notify::Silences> silences;
   std::unique_ptr<notify::Notifications> notifications;
@@ -44,6 +46,10 @@ struct Fixture {
     listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
       drops.push_back(receiver + " " + std::string(to_string(reason)) + " " + std::to_string(messages));
     };
+    listener.on_message = [this](const std::string& incident, const model::IncidentMessage& m) {
+      queued_and_left.push_back(incident + " " + m.receiver + " " + m.kind + " " + m.fate);
+    };
+    listener.on_fate = [this](const std::string&, std::string_view fate) { queued_and_left.emplace_back(fate); };
     notifications = std::make_unique<notify::Notifications>(
         notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},
         notify::Context{loop, http, spawner}, state, listener);
@@ -58,7 +64,11 @@ struct Fixture {
   void replace(const std::string& receivers) {
     config::Errors errors;
     const config::Node whole = config::Node::parse("list: [" + receivers + "]", "r.yml", errors);
-    notifications->replace(notify::parse_receivers(whole.find("list").items(), errors));
+    auto specs = notify::parse_receivers(whole.find("list").items(), errors);
+    // What is about alerts and groups is shown by those who hear all of them.
+    if (hears == Hears::alerts)
+      for (notify::ReceiverSpec& spec : specs) spec.tell = notify::Tell::all;
+    notifications->replace(std::move(specs));
     REQUIRE(errors.text() == "");
   }
   void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1",

@@ -275,7 +275,7 @@ TEST_CASE("dns asks over TCP for what does not fit into a datagram, and takes wh
     return trial;
   };
   const auto whole = cut_off({});
-  whole->connect();
+  whole->accept();
   REQUIRE(whole->peer.written.size() == 2);
   const std::string query = whole->peer.written[1];
   const std::string answer = answer_to(query.substr(2), {0x8180, {kAddress, kOther}});

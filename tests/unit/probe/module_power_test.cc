@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "config/agent_config.h"
 #include "fakes/temporary_folder.h"
 #include "probe/blackbox/blackbox.h"
 #include "probe/discovered.h"

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "encoding/gzip.h"
 #include "fakes/certificates.h"
 #include "fakes/local_server.h"
 #include "fakes/probe_kernel.h"
@@ -115,7 +116,9 @@ TEST_CASE("blackbox exporter #1119: an expired certificate tells its expiry alth
 
 TEST_CASE("kubelet: a hundred runs leave no connection in TIME_WAIT, whoever closes first") {
   fakes::ProbeKernel kernel;
-  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  const std::string body = encoding::gzip("ok");
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   const fakes::TcpPeer waits([&](fakes::PeerSocket& socket) {
     socket.read_request();
     socket.send(answer);
@@ -123,7 +126,11 @@ TEST_CASE("kubelet: a hundred runs leave no connection in TIME_WAIT, whoever clo
   });
   const auto run = [&](const std::string& type, const std::string& target, const std::vector<std::string>& settings) {
     CAPTURE(type);
-    for (int i = 0; i < 25; ++i) CHECK(kernel.run(type, target, settings).up);
+    for (int i = 0; i < 25; ++i) {
+      const auto found = kernel.run(type, target, settings);
+      CAPTURE(found.text);
+      CHECK(found.up);
+    }
   };
   run("http", waits.url(), {});                    // over our own stream
   run("http", waits.url(), {"compression=gzip"});  // over the library

@@ -220,6 +220,36 @@ TEST_CASE("a file of a newer fettle is left as it is, and the agent starts witho
   CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
 }
 
+TEST_CASE("a file of each format before this one is opened, and what it holds stays") {
+  struct Row {
+    std::string name, sql;
+  };
+  const std::string table =
+      "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) "
+      "WITHOUT ROWID; INSERT INTO records VALUES ('budgets', 'order', '1');";
+  const std::vector<Row> rows{
+      {"format 1", table + "PRAGMA user_version=1"},
+      {"format 1, as a crash left it between its table and its number", table},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const fakes::TemporaryFolder folder;
+    fakes::WaitingLoop loop;
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open((folder.path() + "/fettle.db").c_str(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(db, row.sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+    {
+      std::string notice;
+      const auto state = open(folder.path(), loop, &notice);
+      CHECK(notice == "");
+      CHECK(state->read(Table::budgets).at("order") == "1");
+      CHECK(commit(*state, loop, {Change::put(Table::incidents, "inc_1", "{}")}));
+    }
+    CHECK(open(folder.path(), loop)->read(Table::incidents).at("inc_1") == "{}");
+  }
+}
+
 TEST_CASE("what was durable is written again when the file was removed, replaced or damaged under the agent") {
   struct Row {
     std::string name;

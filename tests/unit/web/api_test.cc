@@ -25,6 +25,15 @@ std::string envelope(std::string_view type, std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("an incident that is not kept is no answer, and the error says where the others are") {
+  Handlers handlers;
+  const web::Response response = handlers.get("/api/v1/incidents/inc_none");
+  CHECK(response.status == 404);
+  CHECK(response.body ==
+        R"({"status":"error","errorType":"not_found","error":"no incident \"inc_none\" here; /api/v1/incidents lists )"
+        R"(those that are kept"})");
+}
+
 TEST_CASE("bodies of the API are what the golden files say") {
   Handlers handlers;
   fill(handlers.backend);
@@ -53,6 +62,8 @@ TEST_CASE("bodies of the API are what the golden files say") {
       {"config", "/api/v1/status/config"},
       {"services", "/api/v1/services"},
       {"recoveries", "/api/v1/recoveries?service=order"},
+      {"incidents", "/api/v1/incidents"},
+      {"incident", "/api/v1/incidents/inc_0a77"},
       {"explain", "/api/v1/explain/order"},
       {"format-query", "/api/v1/format_query?query=sum+by(service)(up)"},
   };

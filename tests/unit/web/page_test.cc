@@ -100,7 +100,7 @@ TEST_CASE("a stream is told only what changed") {
   base::Instant now{std::chrono::hours(1)};
   const std::string first = writer.news(shop, now);
   CHECK(first.starts_with(
-      "id: 42\nevent: patch\ndata: {\"at\":\"2026-11-23T06:50:45.250Z\",\"places\":11,\"fragments\":{"));
+      "id: 42\nevent: patch\ndata: {\"at\":\"2026-11-23T06:50:45.250Z\",\"places\":12,\"fragments\":{"));
   CHECK(first.ends_with("}}\n\n"));
   CHECK(first.find('\n', first.find("data: ")) == first.size() - 2);  // data is one line
   CHECK(writer.news(shop, now) == "");
@@ -150,6 +150,9 @@ TEST_CASE("explain says why, in sentences") {
           "make it down.",
           "It depends on redis, which is up.", "It depends on inventory, which is up.",
           "Alert ServiceDown is firing for 3 s.",
+          "Incident inc_5e1f: people hear of it at 2026-11-23T06:52:40.250Z if it is not mended by then: recovery is "
+          "at "
+          "work.",
           "Recovery is in mode enforce; state verifying, 2 attempts left in its budget.",
           "Its last recovery, started 2026-11-23T06:50:42.145Z by alert ServiceDown, is verifying after 3 actions.",
           "Next: probes must say that it is healthy.", "  guard open   maintenance: off",

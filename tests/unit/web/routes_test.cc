@@ -110,12 +110,14 @@ TEST_CASE("who asks for something else is told what there is") {
   }
   CHECK(page.find("\nPOST, PUT        /-/reload                          load the configuration again (over the admin "
                   "socket)\n") != std::string::npos);
-  CHECK(handlers.get("/api/v1/nothing").body ==
-        R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
-        R"(format_query, series, labels, label/{name}/values, metadata, rules, alerts, status/buildinfo, )"
-        R"(status/config, services, explain/{service}, recoveries, silences, events; over the admin socket also )"
-        R"(maintenance/{service}, recover/{service}, recover/{service}/abort, ack/{service}, silences, )"
-        R"(silence/{id}"})");
+  CHECK(
+      handlers.get("/api/v1/nothing").body ==
+      R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
+      R"(format_query, series, labels, label/{name}/values, metadata, rules, alerts, status/buildinfo, )"
+      R"(status/config, services, explain/{service}, recoveries, incidents, incidents/{id}, silences, fleet, events; )"
+      R"(over the admin socket also )"
+      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, ack/{service}, silences, )"
+      R"(silence/{id}"})");
 }
 
 // UPDATE_GOLDEN=1 writes it.

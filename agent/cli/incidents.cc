@@ -1,0 +1,88 @@
+#include "cli/incidents.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "base/percent.h"
+#include "base/terminal.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/answer.h"
+#include "cli/client.h"
+#include "cli/table.h"
+
+namespace cli {
+namespace {
+
+std::string one_line(const std::string& text) { return base::foreign_text(text, std::string::npos); }
+
+// "held", "open", or how it ended.
+Cell state_of(const Json& incident) {
+  const std::string end = text_of(incident, "end");
+  if (end == "healed") return {end, Tone::good};
+  if (!end.empty()) return {end, Tone::plain};
+  if (text_of(incident, "told").empty()) return {"held", Tone::warn};
+  return {"open", Tone::bad};
+}
+
+std::string lasted(const Json& incident) {
+  const auto from = base::parse_iso8601(text_of(incident, "started"));
+  const auto to = base::parse_iso8601(text_of(incident, "ended"));
+  if (!from || !to) return "-";
+  return base::format_duration(*to - *from);
+}
+
+int show_list(const StatusOptions& options, const Json& data) {
+  Table table({"INCIDENT", "SERVICE", "STARTED", "LASTED", "STATE", "WHAT"});
+  const Json& incidents = list_of(data, "incidents");
+  bool open = false;
+  for (const Json& incident : incidents) {
+    open = open || text_of(incident, "end").empty();
+    table.add({text_of(incident, "id"), text_of(incident, "service"), text_of(incident, "started"), lasted(incident),
+               state_of(incident), text_of(incident, "headline")});
+  }
+  if (options.json) return open ? 1 : 0;
+  if (incidents.empty()) base::print(stdout, "nothing has gone wrong yet\n");
+  else base::print(stdout, "{}", table.render(colour_of_stdout()));
+  return open ? 1 : 0;
+}
+
+int show_story(const StatusOptions& options, const Json& incident) {
+  const bool open = text_of(incident, "end").empty();
+  if (options.json) return open ? 1 : 0;
+  std::string out = one_line(text_of(incident, "headline")) + "\n";
+  out += one_line(text_of(incident, "standing")) + "\n";
+  if (const std::string tried = text_of(incident, "tried"); !tried.empty()) out += "tried: " + one_line(tried) + "\n";
+  out += fmt::format("incident {} of {}, since {}\n\n", one_line(text_of(incident, "id")),
+                     one_line(text_of(incident, "service")), one_line(text_of(incident, "started")));
+  for (const Json& line : list_of(incident, "timeline"))
+    out += fmt::format("{:24}  {}\n", one_line(text_of(line, "at")), one_line(text_of(line, "text")));
+  base::print(stdout, "{}", out);
+  return open ? 1 : 0;
+}
+
+// The whole id that `begin` stands for; `begin` itself where it is not clear.
+base::Result<std::string> full_id(const StatusOptions& options, const std::string& begin) {
+  TRY(const std::string answer, get(options.url, "/api/v1/incidents"));
+  const Json data = data_in(answer);
+  std::vector<std::string> found;
+  for (const Json& incident : list_of(data, "incidents"))
+    if (const std::string id = text_of(incident, "id"); id.starts_with(begin)) found.push_back(id);
+  return found.size() == 1 ? found.front() : begin;
+}
+
+}  // namespace
+
+int run_incidents(const StatusOptions& options, const std::string& service) {
+  const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
+  return ask(options, "/api/v1/incidents" + only, [&](const Json& data) { return show_list(options, data); });
+}
+
+int run_incident(const StatusOptions& options, const std::string& begin) {
+  const auto id = read_answer(options.url, [&] { return full_id(options, begin); });
+  return ask(options, "/api/v1/incidents/" + base::percent_encode(id.value_or(begin)),
+             [&](const Json& data) { return show_story(options, data); });
+}
+
+}  // namespace cli

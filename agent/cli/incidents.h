@@ -1,0 +1,16 @@
+// `fettle incidents` and `fettle incident ID`: what went wrong on the node, as a list and as a story. Exit code 0 if
+// nothing is wrong now, 1 if an incident is open, 2 if the agent does not answer.
+#pragma once
+
+#include <string>
+
+#include "cli/status.h"
+
+namespace cli {
+
+// `service`: only those of it; "": of all.
+int run_incidents(const StatusOptions& options, const std::string& service);
+// `id`: or the beginning of one, if no other one begins so.
+int run_incident(const StatusOptions& options, const std::string& id);
+
+}  // namespace cli

@@ -1,0 +1,55 @@
+#include "incident/decide/decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace incident {
+namespace {
+
+Decision page(std::string why) { return {Act::page, std::move(why), std::nullopt}; }
+
+// The first run that ended without having mended it, once the plan has written that down and says in the same breath
+// whether it goes on. One that was stopped before it did anything says nothing: there
+// was nothing to mend any more, or a guard says who stopped it.
+const model::RecoveryReport* in_vain(const model::Incident& incident, const Answer& answer) {
+  const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(), [&](const auto& run) {
+    if (run.id == answer.run) return false;
+    if (!run.ended || run.mode == "dry_run" || run.state == "recovered" || run.state == "would_run") return false;
+    return run.state != "aborted" || !run.actions.empty();
+  });
+  return found == incident.recoveries.end() ? nullptr : &*found;
+}
+
+std::string outcome(const model::RecoveryReport& run) {
+  const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
+  return fmt::format("recovery {} ended as {}{}", run.id, run.state, reason);
+}
+
+}  // namespace
+
+Decision decide(const model::Incident& incident, const Answer& answer, base::WallTime now) {
+  if (incident.told) return page(incident.why);
+  if (!incident.demands.empty()) return page(incident.demands.front());
+  if (const auto* run = in_vain(incident, answer)) return page(outcome(*run));
+  if (incident.calm_since) return {Act::quiet, "nothing is wrong any more", std::nullopt};
+  if (incident.alerts.empty()) return {Act::quiet, "no alert of it fires", std::nullopt};
+  const bool acts = answer.wanted && !answer.mode.empty() && answer.mode != "dry_run";
+  if (!acts && !answer.suspect.empty() && now < incident.started + kSuspicion)
+    return {Act::hold, answer.suspect + ", which it depends on, may be down", incident.started + kSuspicion};
+  if (answer.mode.empty()) return page("no recovery is configured for it");
+  if (answer.mode == "dry_run") return page("its recovery is in mode dry_run and touches nothing");
+  // The service may be up again while an alert of it lasts a little longer.
+  if (!answer.wanted && !incident.hold_until) return page("no recovery answers what is wrong with it");
+  if (answer.wanted && answer.needs_person) return page("recovery waits for a person: " + answer.closed);
+  const base::WallTime own = incident.started + answer.hold_for;
+  const base::WallTime until = incident.hold_until ? std::min(own, *incident.hold_until) : own;
+  if (now >= until)
+    return page(fmt::format("it is not mended after {}", base::format_duration(until - incident.started)));
+  if (!answer.wanted) return {Act::hold, "it is up, and an alert of it still fires", until};
+  if (!answer.closed.empty() && answer.opens && *answer.opens >= until)
+    return page("recovery comes too late: " + answer.closed);
+  return {Act::hold, answer.closed.empty() ? "recovery is at work" : "recovery waits: " + answer.closed, until};
+}
+
+}  // namespace incident

@@ -1,0 +1,44 @@
+// Whether people hear of a fault now, or only if it is not mended. Pure: the same incident, plan and time always give
+// the same answer, which is what `explain` shows.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/time.h"
+#include "model/incident.h"
+
+namespace incident {
+
+// What the recovery plan of a service may still do about its fault.
+struct Answer {
+  std::string mode;                     // "": the service has no plan; dry_run, ask, enforce
+  std::string run;                      // id of the recovery under way; ""
+  bool wanted = false;                  // its alert fires, or it goes by the service being down and the service is
+  bool needs_person = false;            // a guard is closed that only a person opens
+  std::string closed;                   // that guard, or the first one that is closed: "cooldown: …"; "": none
+  std::optional<base::WallTime> opens;  // that guard, by time alone
+  base::Millis hold_for{120'000};
+  std::string suspect;  // what it depends on and has failed its last probe, and is not down yet; "": nothing
+};
+
+// So long a dependency has to be found down, if it is: then this is its fault, and nobody is told of this one.
+inline constexpr base::Millis kSuspicion{10'000};
+
+enum class Act {
+  hold,   // people's receivers wait until `until` at the latest
+  page,   // they are told, from now on
+  quiet,  // there is nothing to say now: no alert of it has fired, or nothing of it is wrong any more
+};
+
+struct Decision {
+  Act act = Act::page;
+  std::string why;                      // for a person: what is waited for, or why nothing is
+  std::optional<base::WallTime> until;  // of hold
+};
+
+// Who has been told is told: an incident with `told` pages whatever follows. A deadline that was set once never moves
+// away, whatever a reload makes of hold_for. What a dry run says counts for nothing.
+Decision decide(const model::Incident& incident, const Answer& answer, base::WallTime now);
+
+}  // namespace incident

@@ -1,0 +1,138 @@
+#include "model/incident.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace model {
+namespace {
+
+constexpr std::array kEnds{
+    std::pair{IncidentEnd::open, ""},         std::pair{IncidentEnd::healed, "healed"},
+    std::pair{IncidentEnd::itself, "itself"}, std::pair{IncidentEnd::person, "person"},
+    std::pair{IncidentEnd::gone, "gone"},
+};
+
+std::string lasted(base::WallTime from, base::WallTime to) {
+  const base::Millis d = to - from;
+  return base::format_duration(d < base::Millis{10'000} ? d : std::chrono::floor<std::chrono::seconds>(d));
+}
+
+std::string action_text(const ActionReport& action) {
+  std::string out = fmt::format("{} {}", action.action, action.result == "would_run" ? "would run" : action.result);
+  if (action.result != "ok" && action.result != "would_run" && !action.text.empty()) out += " (" + action.text + ")";
+  return out;
+}
+
+void add_alert(const Incident& incident, const Alert& alert, std::vector<IncidentLine>& out) {
+  const std::string whose = alert.service() == incident.service ? "" : fmt::format(" of {}", alert.service());
+  out.push_back({alert.fired_at.value_or(alert.active_at), fmt::format("alert {}{} fires", alert.name(), whose)});
+  if (alert.resolved_at)
+    out.push_back({*alert.resolved_at, fmt::format("alert {}{} is resolved", alert.name(), whose)});
+}
+
+void add_run(const RecoveryReport& run, std::vector<IncidentLine>& out) {
+  const std::string what = run.mode == "dry_run" ? "dry run" : "recovery";
+  out.push_back({run.started, fmt::format("{} {} begins: attempt {}, by {}", what, run.id, run.attempt, run.trigger)});
+  for (const ActionReport& action : run.actions)
+    out.push_back({action.started + std::chrono::duration_cast<base::Millis>(action.took), action_text(action)});
+  if (run.ended)
+    out.push_back({*run.ended, fmt::format("{} {} ends: {}{}", what, run.id, run.state,
+                                           run.reason.empty() ? "" : " (" + run.reason + ")")});
+}
+
+}  // namespace
+
+std::string_view to_string(IncidentEnd end) {
+  for (const auto& [value, text] : kEnds)
+    if (value == end) return text;
+  return "";
+}
+
+std::optional<IncidentEnd> parse_incident_end(std::string_view name) {
+  for (const auto& [value, text] : kEnds)
+    if (name == text) return value;
+  return std::nullopt;
+}
+
+bool Incident::fires() const {
+  return std::any_of(alerts.begin(), alerts.end(), [](const Alert& a) { return a.state == AlertState::firing; });
+}
+
+std::vector<const Alert*> Incident::own_alerts() const {
+  std::vector<const Alert*> out;
+  for (const Alert& alert : alerts)
+    if (alert.service() == service) out.push_back(&alert);
+  return out;
+}
+
+std::size_t Incident::finished_runs() const {
+  return static_cast<std::size_t>(std::count_if(
+      recoveries.begin(), recoveries.end(), [](const RecoveryReport& r) { return r.ended && r.mode != "dry_run"; }));
+}
+
+std::string headline(const Incident& incident) {
+  const IncidentCause& cause = incident.cause;
+  std::string out = incident.service;
+  if (cause.probe.empty()) {
+    const auto own = incident.own_alerts();
+    out += own.empty() ? " has a fault" : fmt::format(": {}", own.front()->name());
+  } else {
+    out += incident.is_open() && incident.down ? " is down" : " was down";
+  }
+  if (!cause.reason.empty()) out += ": " + cause.reason;
+  if (!cause.text.empty()) out += ": " + cause.text;
+  if (!cause.death.empty()) out += "; " + cause.death;
+  if (!cause.probe.empty())
+    out += cause.address.empty() ? fmt::format(" (probe {})", cause.probe)
+                                 : fmt::format(" (probe {} at {})", cause.probe, cause.address);
+  return out;
+}
+
+std::string tried(const Incident& incident) {
+  std::string out;
+  for (const RecoveryReport& run : incident.recoveries) {
+    if (run.actions.empty() && !run.ended) continue;
+    out +=
+        fmt::format("{}{}{}:", out.empty() ? "" : "; ", run.mode == "dry_run" ? "dry run " : "attempt ", run.attempt);
+    for (const ActionReport& action : run.actions) out += " " + action_text(action) + ",";
+    if (run.actions.empty()) out += " nothing was done,";
+    if (run.ended) out += " " + run.state + (run.reason.empty() ? "" : " (" + run.reason + ")");
+    else out.back() = ' ', out += "goes on";
+  }
+  return out;
+}
+
+std::string standing(const Incident& incident) {
+  if (!incident.is_open()) {
+    const std::string after = lasted(incident.started, incident.ended.value_or(incident.started));
+    switch (incident.end) {
+      case IncidentEnd::healed: return fmt::format("healed by fettle after {}", after);
+      case IncidentEnd::person: return fmt::format("mended by a person after {}", after);
+      case IncidentEnd::itself: return fmt::format("over by itself after {}", after);
+      default: return fmt::format("ended after {}: the service is not configured any more", after);
+    }
+  }
+  if (incident.calm_since) return "nothing is wrong any more; it is over if that lasts";
+  if (incident.told) return fmt::format("not mended: {}", incident.why);
+  if (incident.hold_until)
+    return fmt::format("people hear of it at {} if it is not mended by then: {}",
+                       base::format_iso8601(*incident.hold_until), incident.why);
+  return incident.why;
+}
+
+std::vector<IncidentLine> timeline(const Incident& incident) {
+  std::vector<IncidentLine> out;
+  for (const IncidentNote& note : incident.notes) out.push_back({note.at, note.text});
+  for (const Alert& alert : incident.alerts) add_alert(incident, alert, out);
+  for (const RecoveryReport& run : incident.recoveries) add_run(run, out);
+  for (const IncidentMessage& message : incident.messages)
+    out.push_back({message.at, fmt::format("{} for {}: {}", message.kind, message.receiver, message.fate)});
+  if (incident.ended) out.push_back({*incident.ended, "the incident is over: " + standing(incident)});
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  return out;
+}
+
+}  // namespace model

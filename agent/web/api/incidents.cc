@@ -1,0 +1,107 @@
+// What went wrong here, one story for each fault.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "web/api/answer.h"
+#include "web/routes.h"
+
+namespace web {
+namespace {
+
+void write_cause(const model::IncidentCause& cause, encoding::Json& json) {
+  json.object([&] {
+    json.key("probe").string(cause.probe);
+    json.key("reason").string(cause.reason);
+    json.key("text").string(cause.text);
+    json.key("address").string(cause.address);
+    json.key("death").string(cause.death);
+    json.key("status");
+    if (cause.status == 0) json.null();
+    else json.integer(cause.status);
+  });
+}
+
+// Of the list as of the one.
+void write_summary(const model::Incident& incident, encoding::Json& json) {
+  json.key("id").string(incident.id);
+  json.key("service").string(incident.service);
+  json.key("started").time(incident.started);
+  json.key("ended");
+  optional_time(incident.ended, json);
+  json.key("end");
+  if (incident.is_open()) json.null();
+  else json.string(model::to_string(incident.end));
+  json.key("headline").string(model::headline(incident));
+  json.key("standing").string(model::standing(incident));
+  json.key("tried").string(model::tried(incident));
+  json.key("cause");
+  write_cause(incident.cause, json);
+  json.key("heldUntil");
+  optional_time(incident.told ? std::nullopt : incident.hold_until, json);
+  json.key("told");
+  optional_time(incident.told, json);
+  json.key("dependents").array([&] {
+    for (const std::string& name : incident.dependents) json.string(name);
+  });
+}
+
+void write_messages(const model::Incident& incident, encoding::Json& json) {
+  json.key("notifications").array([&] {
+    for (const model::IncidentMessage& message : incident.messages)
+      json.object([&] {
+        json.key("id").string(message.id);
+        json.key("receiver").string(message.receiver);
+        json.key("kind").string(message.kind);
+        json.key("fate").string(message.fate);
+        json.key("at").time(message.at);
+      });
+  });
+}
+
+}  // namespace
+
+Response api_incidents(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const std::string only = request.param("service");
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("incidents").array([&] {
+        for (const model::Incident& incident : snapshot->incidents)
+          if (only.empty() || incident.service == only) json.object([&] { write_summary(incident, json); });
+      });
+    });
+  });
+}
+
+Response api_incident(const Request& request, const Context& context) {
+  const std::string& id = request.argument;
+  const auto snapshot = context.slot.load();
+  const auto found = std::find_if(snapshot->incidents.begin(), snapshot->incidents.end(),
+                                  [&](const model::Incident& incident) { return incident.id == id; });
+  if (found == snapshot->incidents.end())
+    return api_error(ErrorType::not_found,
+                     fmt::format("no incident \"{}\" here; /api/v1/incidents lists those that are kept", id));
+  const model::Incident& incident = *found;
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      write_summary(incident, json);
+      json.key("alerts").array([&] {
+        for (const model::Alert& alert : incident.alerts) write_alert(alert, *snapshot, json);
+      });
+      json.key("recoveries").array([&] {
+        for (const model::RecoveryReport& report : incident.recoveries) write_recovery(report, json);
+      });
+      write_messages(incident, json);
+      json.key("timeline").array([&] {
+        for (const model::IncidentLine& line : model::timeline(incident))
+          json.object([&] {
+            json.key("at").time(line.at);
+            json.key("text").string(line.text);
+          });
+      });
+    });
+  });
+}
+
+}  // namespace web

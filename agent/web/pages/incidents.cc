@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "web/pages/html.h"
+#include "web/pages/parts.h"
+
+namespace web {
+namespace {
+
+constexpr std::size_t kShown = 8;
+
+std::string badge(const model::Incident& incident) {
+  switch (incident.end) {
+    case model::IncidentEnd::open:
+      if (incident.calm_since) return state_badge("busy", "Settling");
+      return incident.told ? state_badge("down", "Open") : state_badge("warn", "Held");
+    case model::IncidentEnd::healed: return state_badge("up", "Healed");
+    case model::IncidentEnd::itself: return state_badge("calm", "Over by itself");
+    case model::IncidentEnd::person: return state_badge("calm", "Mended by a person");
+    case model::IncidentEnd::gone: break;
+  }
+  return state_badge("unknown", "Gone");
+}
+
+std::string item(const model::Incident& incident, const Snapshot& snapshot) {
+  std::string out = fmt::format(
+      R"(<li><p>{} <b>{}</b> <span class="mut">{}</span> <a class="mono" href="api/v1/incidents/{}">{}</a></p>)",
+      badge(incident), escape(incident.service), ago(incident.started, snapshot), escape(incident.id),
+      escape(incident.id));
+  out += R"(<p class="say">)" + escape(model::headline(incident)) + "</p>";
+  if (const std::string tried = model::tried(incident); !tried.empty())
+    out += R"(<p class="mut">Tried: )" + escape(tried) + "</p>";
+  return out + R"(<p class="mut">)" + escape(model::standing(incident)) + "</p></li>";
+}
+
+}  // namespace
+
+std::string incidents_part(const Snapshot& snapshot) {
+  std::string out = fmt::format("<h2>Incidents <small>{}</small></h2>", snapshot.incidents.size());
+  if (snapshot.incidents.empty()) return out + R"(<p class="empty">Nothing has gone wrong yet.</p>)";
+  out += R"(<ul class="list">)";
+  const std::size_t shown = std::min(kShown, snapshot.incidents.size());
+  for (std::size_t i = 0; i < shown; ++i) out += item(snapshot.incidents[i], snapshot);
+  out += "</ul>";
+  if (shown < snapshot.incidents.size())
+    out += fmt::format(R"(<p class="mut"><a href="api/v1/incidents">{} earlier ones</a></p>)",
+                       snapshot.incidents.size() - shown);
+  return out;
+}
+
+}  // namespace web

@@ -1,0 +1,291 @@
+#include "incident/incidents.h"
+
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+#include "fakes/fake_loop.h"
+#include "fakes/fake_state.h"
+
+using model::AlertState;
+using model::Health;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+struct World {
+  fakes::FakeLoop loop;
+  fakes::FakeState state;
+  std::map<std::string, incident::Facts> facts;
+  std::map<model::Labels, model::Alert> known;
+  std::vector<std::string> told;  // "order held", "order told", "order healed" …: what on_changed says, once each
+  std::vector<std::string> ended;
+  std::unique_ptr<incident::Incidents> incidents;
+
+  explicit World(fakes::FakeState::Tables left = {}) : state(loop, std::move(left)) {
+    service("redis");
+    service("order", {"redis"});
+    service("gateway", {"order"});
+    start();
+  }
+  void service(const std::string& name, std::vector<std::string> depends_on = {}) {
+    incident::Facts& f = facts[name];
+    f.configured = true;
+    f.depends_on = std::move(depends_on);
+    f.answer.mode = "enforce";
+  }
+  void start(std::uint64_t seed = 1) {
+    incident::Listener listener;
+    listener.on_changed = [this](const model::Incident& i) {
+      const std::string end(model::to_string(i.end));
+      const std::string now = fmt::format("{} {}", i.service,
+                                          i.announced    ? "announced"
+                                          : !end.empty() ? end
+                                          : i.told       ? "told"
+                                                         : "held");
+      if (told.empty() || told.back() != now) told.push_back(now);
+    };
+    listener.on_ended = [this](const model::Incident& i) {
+      ended.push_back(
+          fmt::format("{} {} {}", i.service, model::to_string(i.end), base::format_duration(*i.ended - i.started)));
+    };
+    incidents = std::make_unique<incident::Incidents>(
+        incident::Options{base::Random(seed)}, loop, state, [this](const std::string& name) { return facts[name]; },
+        listener);
+    incidents->settle(known);
+    loop.run_due();
+  }
+  void health(const std::string& name, Health to) {
+    incident::Facts& f = facts[name];
+    const Health from = std::exchange(f.health, to);
+    f.answer.wanted = to == Health::down;
+    f.cause = {};
+    if (to == Health::down) f.cause = {"http", "refused", "connect: refused", "127.0.0.1:8081", "", 0};
+    incidents->on_health({name, "", from, to, model::Reason::none, "", loop.wall_now()}, loop.wall_now());
+    loop.run_due();
+  }
+  void alert(const std::string& service, AlertState to, const std::string& name = "ServiceDown") {
+    model::AlertTransition t;
+    t.alert.labels = model::Labels{{"alertname", name}, {"service", service}};
+    t.alert.state = to;
+    t.alert.active_at = t.at = loop.wall_now();
+    t.alert.fired_at = t.at;
+    if (to == AlertState::inactive) t.alert.resolved_at = t.at;
+    t.from = to == AlertState::firing ? AlertState::pending : AlertState::firing;
+    known[t.alert.labels] = t.alert;
+    if (to == AlertState::firing && name == "ServiceDown") facts[service].answer.wanted = true;
+    incidents->on_alerts({t});
+    loop.run_due();
+  }
+  void run(const std::string& service, const std::string& how, const std::string& id = "r1", bool ended_now = true) {
+    model::RecoveryReport r;
+    r.id = id;
+    r.service = service;
+    r.mode = "enforce";
+    r.trigger = "alert ServiceDown";
+    r.state = how;
+    r.attempt = 1;
+    r.started = loop.wall_now();
+    r.actions.push_back({"systemd restart " + service, "ok", "", loop.wall_now(), {}, true});
+    if (ended_now) r.ended = loop.wall_now();
+    incidents->on_report(r);
+    loop.run_due();
+  }
+  void fail(const std::string& name) {
+    health(name, Health::down);
+    alert(name, AlertState::firing);
+  }
+  void mend(const std::string& name) {
+    health(name, Health::up);
+    alert(name, AlertState::inactive);
+  }
+  std::vector<model::Incident> all() const { return incidents->newest_first(); }
+};
+
+}  // namespace
+
+TEST_CASE("a fault that is healed is one incident that nobody was told of") {
+  World w;
+  w.fail("order");
+  w.loop.advance(seconds{2});
+  w.run("order", "recovered");
+  w.mend("order");
+  CHECK(w.told == std::vector<std::string>{"order held"});
+  w.loop.advance(seconds{29});
+  CHECK(w.ended.empty());
+  w.loop.advance(seconds{1});
+  CHECK(w.ended == std::vector<std::string>{"order healed 2s"});
+  CHECK(w.told == std::vector<std::string>{"order held", "order healed", "order announced"});
+  REQUIRE(w.all().size() == 1);
+  CHECK(w.all().front().cause.reason == "refused");
+  CHECK(w.loop.timers() == 0);  // nothing is open: nothing wakes the loop
+}
+
+TEST_CASE("a relapse within the settling time is the same incident, with the same deadline") {
+  World w;
+  w.fail("order");
+  w.loop.advance(seconds{90});
+  w.run("order", "recovered");
+  w.mend("order");
+  w.loop.advance(seconds{20});
+  w.fail("order");
+  CHECK(w.all().size() == 1);
+  w.loop.advance(milliseconds{9'999});
+  CHECK(w.told == std::vector<std::string>{"order held"});
+  w.loop.advance(milliseconds{1});
+  CHECK(w.told == std::vector<std::string>{"order held", "order told"});
+  CHECK(w.all().front().why == "it is not mended after 2m");
+}
+
+TEST_CASE("a fault that comes back later is another incident") {
+  World w;
+  w.fail("order");
+  w.mend("order");
+  w.loop.advance(seconds{31});
+  w.fail("order");
+  CHECK(w.all().size() == 2);
+}
+
+TEST_CASE("what ends without a recovery of ours has ended by itself, or by a person") {
+  World w;
+  w.fail("order");
+  w.mend("order");
+  w.loop.advance(seconds{30});
+  w.facts["redis"].maintenance = true;
+  w.fail("redis");
+  w.mend("redis");
+  w.loop.advance(seconds{30});
+  CHECK(w.ended == std::vector<std::string>{"order itself 0s", "redis person 0s"});
+}
+
+TEST_CASE("people hear of it in the turn in which the first run was in vain") {
+  World w;
+  w.fail("order");
+  w.run("order", "failed");
+  CHECK(w.told == std::vector<std::string>{"order held", "order told"});
+  w.run("order", "recovered", "r2");
+  w.mend("order");
+  w.loop.advance(seconds{30});
+  CHECK(w.told.back() == "order announced");
+  CHECK(w.ended == std::vector<std::string>{"order healed 0s"});
+}
+
+TEST_CASE("while a dependency is down its dependents' alerts stand in its incident") {
+  World w;
+  w.fail("redis");
+  w.fail("order");
+  w.alert("gateway", AlertState::firing, "SlowAnswers");  // over order, which has no incident of its own
+  REQUIRE(w.all().size() == 1);
+  CHECK(w.all().front().dependents == std::vector<std::string>{"order", "gateway"});
+  CHECK(w.all().front().alerts.size() == 3);
+  w.mend("redis");
+  w.mend("order");
+  w.alert("gateway", AlertState::inactive, "SlowAnswers");
+  w.loop.advance(seconds{30});
+  CHECK(w.ended == std::vector<std::string>{"redis itself 0s"});
+  CHECK(w.told == std::vector<std::string>{"redis held", "redis itself", "redis announced"});
+}
+
+TEST_CASE("a dependent that was seen first joins the incident of what it depends on") {
+  World w;
+  w.fail("order");
+  w.fail("redis");
+  REQUIRE(w.all().size() == 1);
+  CHECK(w.all().front().service == "redis");
+  CHECK(w.all().front().dependents == std::vector<std::string>{"order"});
+  CHECK(w.state.durable().at(state::Table::incidents).size() == 1);
+}
+
+TEST_CASE("a dependent that stays down when its dependency is well has a fault of its own") {
+  World w;
+  w.fail("redis");
+  w.fail("order");
+  w.facts["order"].answer.mode = "";
+  w.mend("redis");
+  w.loop.advance(seconds{30});
+  REQUIRE(w.all().size() == 2);
+  CHECK(w.told.back() == "order told");
+  CHECK(w.all().front().cause.reason == "refused");
+}
+
+TEST_CASE("an agent that restarts goes on with the same incident and the same deadline") {
+  World w;
+  w.fail("order");
+  const std::string id = w.all().front().id;
+  w.loop.advance(seconds{60});
+  w.incidents.reset();
+  w.loop.advance(seconds{50});  // nobody is there
+  w.facts["order"].health = Health::unknown;
+  w.start(2);
+  REQUIRE(w.all().size() == 1);
+  CHECK(w.all().front().id == id);
+  w.loop.advance(milliseconds{9'999});
+  CHECK_FALSE(w.all().front().told);
+  w.loop.advance(milliseconds{1});
+  CHECK(w.all().front().told);
+}
+
+TEST_CASE("an end that was durable and not told yet is told by the next agent, once") {
+  World w;
+  w.fail("order");
+  w.mend("order");
+  w.loop.advance(seconds{30});
+  auto left = w.state.durable();
+  for (auto& [id, record] : left[state::Table::incidents]) {  // as it lies there between the two commits
+    const std::string said = "\"announced\":true";
+    REQUIRE(record.find(said) != std::string::npos);
+    record.replace(record.find(said), said.size(), "\"announced\":false");
+  }
+  World next(left);
+  CHECK(next.told == std::vector<std::string>{"order itself", "order announced"});
+  next.told.clear();
+  next.start(4);
+  CHECK(next.told == std::vector<std::string>{"order announced"});  // it is not told again
+  CHECK(next.ended.empty());
+}
+
+TEST_CASE("a clock that is set moves no deadline") {
+  for (const auto step : {base::Millis{3'600'000}, base::Millis{-3'600'000}}) {
+    World w;
+    w.fail("order");
+    w.loop.advance(seconds{10});
+    w.loop.jump_wall(step);
+    w.loop.advance(seconds{109});
+    CHECK_FALSE(w.all().front().told);
+    w.loop.advance(seconds{1});
+    CHECK(w.all().front().told);
+  }
+}
+
+TEST_CASE("no more than the newest incidents and the newest of their parts are kept") {
+  World w;
+  for (int i = 0; i < 210; ++i) {
+    w.fail("order");
+    w.mend("order");
+    w.loop.advance(seconds{31});
+  }
+  CHECK(w.all().size() == 200);
+  CHECK(w.state.durable().at(state::Table::incidents).size() == 200);
+  w.fail("order");
+  for (int i = 0; i < 300; ++i) {
+    w.alert("order", AlertState::firing, "Other" + std::to_string(i));
+    w.alert("order", AlertState::inactive, "Other" + std::to_string(i));
+    w.run("order", "failed", "r" + std::to_string(i));
+  }
+  const model::Incident& open = w.all().front();
+  CHECK(open.alerts.size() <= model::Incident::kResolvedAlerts + 1);
+  CHECK(open.recoveries.size() == model::Incident::kRecoveries);
+  CHECK(open.notes.size() <= model::Incident::kNotes);
+}
+
+TEST_CASE("a service that left the configuration leaves no open incident behind") {
+  World w;
+  w.fail("order");
+  w.incidents.reset();
+  w.facts["order"] = {};
+  w.known.clear();
+  w.start(2);
+  w.loop.advance(seconds{30});
+  CHECK(w.ended == std::vector<std::string>{"order gone 0s"});
+}

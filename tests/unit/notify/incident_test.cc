@@ -1,0 +1,242 @@
+// Receivers that hear of incidents.
+#include <algorithm>
+
+#include "desk.h"
+#include "notify/incident/news.h"
+
+using notify::Heard;
+using notify::News;
+using notify::Resolved;
+using notify::Tell;
+
+namespace {
+
+const base::WallTime kStart = base::wall_from_ms(1'700'000'000'000);
+
+model::Alert down(AlertState state = AlertState::firing) {
+  model::Alert alert;
+  alert.labels = model::Labels{{"alertname", "ServiceDown"}, {"service", "order"}, {"severity", "page"}};
+  alert.state = state;
+  alert.active_at = kStart;
+  alert.fired_at = kStart;
+  if (state == AlertState::inactive) alert.resolved_at = kStart + seconds{9};
+  return alert;
+}
+
+model::RecoveryReport failed(const std::string& id) {
+  model::RecoveryReport run;
+  run.id = id;
+  run.service = "order";
+  run.mode = "enforce";
+  run.state = "failed";
+  run.attempt = 1;
+  run.actions.push_back({"systemd restart order.service", "failed", "it did not start", kStart, {}, true});
+  run.ended = kStart + seconds{5};
+  return run;
+}
+
+model::Incident held() {
+  model::Incident out;
+  out.id = "inc_1";
+  out.service = "order";
+  out.started = kStart;
+  out.down = true;
+  out.cause = {"http", "refused", "connect: refused", "http://127.0.0.1:8081/healthz", "", 0};
+  out.alerts = {down()};
+  out.hold_until = kStart + seconds{120};
+  out.why = "recovery is at work";
+  return out;
+}
+
+model::Incident told() {
+  model::Incident out = held();
+  out.recoveries = {failed("r1")};
+  out.told = kStart + seconds{5};
+  out.why = "recovery r1 ended as failed";
+  return out;
+}
+
+model::Incident ended(model::Incident from, model::IncidentEnd end = model::IncidentEnd::healed) {
+  from.down = false;
+  from.alerts = {down(AlertState::inactive)};
+  from.calm_since = from.ended = kStart + seconds{9};
+  from.end = end;
+  return from;
+}
+
+struct Desk : Fixture {
+  explicit Desk(const std::string& receivers) {
+    hears = Hears::as_configured;
+    start(receivers);
+  }
+  void now(const model::Incident& incident) {
+    notifications->on_incident(incident);
+    loop.run_due();
+  }
+  // Answers all that wait; "page ops", "note chat" … in order.
+  std::vector<std::string> all_taken() {
+    while (http.desk.waiting() > 0) {
+      answer(200);
+      loop.run_due();
+    }
+    std::vector<std::string> out;
+    for (const http::HttpRequest& request : http.desk.asked()) {
+      const json body = json::parse(request.body);
+      out.push_back((body.contains("incident") ? body["incident"]["news"].get<std::string>() : "alerts") + " " +
+                    body["receiver"].get<std::string>());
+    }
+    return out;
+  }
+};
+
+using Said = std::vector<std::string>;
+const char* const kThree =
+    "{name: ops, webhook: {url: \"http://h/\"}}, {name: chat, tell: healed, webhook: {url: \"http://h/\"}}, "
+    "{name: all, tell: all, webhook: {url: \"http://h/\"}}";
+
+}  // namespace
+
+TEST_CASE("what is new of an incident for a receiver") {
+  model::Incident two_runs = told();
+  two_runs.recoveries.push_back(failed("r2"));
+  model::Incident calm = two_runs;
+  calm.calm_since = kStart + seconds{20};
+  model::Incident demand = told();
+  demand.demands = {"order: recovery waits for a person"};
+  const Heard page{"msg_1", false, 1, 0}, over{"msg_1", true, 1, 0};
+  struct Row {
+    std::string name;
+    model::Incident incident;
+    Heard heard;
+    Tell tell;
+    Resolved resolved;
+    News want;
+  };
+  const std::vector<Row> rows{
+      {"held", held(), {}, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"held, who wants notes", held(), {}, Tell::healed, Resolved::wanted, News::nothing},
+      {"healed", ended(held()), {}, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"healed, who wants notes", ended(held()), {}, Tell::healed, Resolved::wanted, News::note},
+      {"healed, noted already", ended(held()), {"", true, 0, 0}, Tell::healed, Resolved::wanted, News::nothing},
+      {"not healed", told(), {}, Tell::unhealed, Resolved::wanted, News::page},
+      {"not healed, who wants notes", told(), {}, Tell::healed, Resolved::wanted, News::nothing},
+      {"known", told(), page, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"a second run in vain", two_runs, page, Tell::unhealed, Resolved::wanted, News::update},
+      {"a plan asks", demand, page, Tell::unhealed, Resolved::wanted, News::update},
+      {"it may be over: the end says the rest", calm, page, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"over at last", ended(told()), page, Tell::unhealed, Resolved::wanted, News::resolved},
+      {"over, told", ended(told()), over, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"over, unwanted", ended(told()), page, Tell::unhealed, Resolved::unwanted, News::nothing},
+      {"over, never heard of", ended(told()), {}, Tell::unhealed, Resolved::wanted, News::nothing},
+      {"over after a page is no note", ended(told()), {}, Tell::healed, Resolved::wanted, News::nothing},
+      {"hears alerts", told(), {}, Tell::all, Resolved::wanted, News::nothing},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(notify::to_string(notify::news_of(row.incident, row.heard, row.tell, row.resolved)) ==
+          notify::to_string(row.want));
+  }
+}
+
+TEST_CASE("a fault that is healed: no page and one note; who hears all hears its alerts") {
+  Desk desk(kThree);
+  desk.tell("ServiceDown");
+  desk.now(held());
+  desk.tell("ServiceDown", AlertState::inactive);
+  desk.now(ended(held()));
+  Said said = desk.all_taken();
+  std::sort(said.begin(), said.end());
+  CHECK(said == Said{"alerts all", "alerts all", "note chat"});
+  CHECK(std::count(desk.queued_and_left.begin(), desk.queued_and_left.end(), "inc_1 chat note queued") == 1);
+}
+
+TEST_CASE("a fault that is not healed: one page with reason, address and what was tried; then its end, once") {
+  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  desk.now(held());
+  CHECK(desk.sent() == 0);
+  desk.now(told());
+  desk.now(told());
+  REQUIRE(desk.sent() == 1);
+  const json body = desk.body();
+  CHECK(body["status"] == "firing");
+  CHECK(body["incident"]["news"] == "page");
+  CHECK(body["incident"]["text"] ==
+        "order is down: refused: connect: refused (probe http at http://127.0.0.1:8081/healthz)\n"
+        "Tried: attempt 1: systemd restart order.service failed (it did not start), failed\n"
+        "Now: not mended: recovery r1 ended as failed");
+  CHECK(body["groupKey"] == "{}:{incident=\"inc_1\"}");
+  desk.now(ended(told()));
+  CHECK(desk.all_taken() == Said{"page ops", "resolved ops"});
+  model::Incident announced = ended(told());
+  announced.announced = true;
+  desk.now(announced);
+  CHECK(desk.sent() == 2);
+  CHECK(desk.state.durable().at(state::Table::notifications).empty());
+}
+
+TEST_CASE("an agent that dies after the page was queued sends the same bytes again, and no second page") {
+  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  desk.now(told());
+  const std::string id = desk.header("webhook-id"), body = desk.http.desk.last().body;
+  desk.start("{name: ops, webhook: {url: \"http://h/\"}}", 2);
+  desk.now(told());
+  REQUIRE(desk.sent() == 2);
+  CHECK(desk.header("webhook-id") == id);
+  CHECK(desk.http.desk.last().body == body);
+}
+
+TEST_CASE("an agent that dies before the page was durable tells it after its start") {
+  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  desk.state.held = true;
+  desk.notifications->on_incident(told());
+  desk.state.dead = true;
+  desk.loop.run_due();
+  CHECK(desk.sent() == 0);
+  const auto left = desk.state.durable();
+  CHECK((!left.contains(state::Table::notifications) || left.at(state::Table::notifications).empty()));
+  Desk next("{name: ops, webhook: {url: \"http://h/\"}}");
+  next.now(told());
+  CHECK(next.all_taken() == Said{"page ops"});
+}
+
+TEST_CASE("a silence keeps the page back, and its end brings it") {
+  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  const std::string id = desk.silence("service=order");
+  desk.now(told());
+  CHECK(desk.sent() == 0);
+  desk.expire(id);
+  CHECK(desk.all_taken() == Said{"page ops"});
+}
+
+TEST_CASE("the labels of its alerts decide who hears of an incident; a demand that matches nobody goes to all") {
+  Desk desk(
+      "{name: ops, match: {severity: page}, webhook: {url: \"http://h/\"}}, "
+      "{name: other, match: {severity: info}, webhook: {url: \"http://h/\"}}");
+  desk.now(told());
+  CHECK(desk.all_taken() == Said{"page ops"});
+  Desk nobody("{name: other, match: {severity: info}, webhook: {url: \"http://h/\"}}");
+  nobody.now(told());
+  CHECK(nobody.sent() == 0);
+  model::Incident asks = told();
+  asks.demands = {"order: recovery waits for a person"};
+  nobody.now(asks);
+  CHECK(nobody.all_taken() == Said{"page other"});
+}
+
+TEST_CASE("an alert of no service is told as an alert") {
+  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  desk.tell("DiskFull", AlertState::firing, "i1", "");
+  CHECK(desk.all_taken() == Said{"alerts ops"});
+}
+
+TEST_CASE("tell is one of three words, and an Alertmanager hears all") {
+  config::Errors errors;
+  const config::Node list = config::Node::parse(
+      "[{name: a, tell: sometimes, webhook: {url: \"http://h/\"}}, "
+      "{name: b, tell: unhealed, alertmanager: {urls: [\"http://h/\"]}}]",
+      "r.yml", errors);
+  (void)notify::parse_receivers(list.items(), errors);
+  CHECK(errors.text().find("receivers[0].tell: ") != std::string::npos);
+  CHECK(errors.text().find("receivers[1].tell: must be all, or left out: alerts are never held from an Alertmanager") !=
+        std::string::npos);
+}
