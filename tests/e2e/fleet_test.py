@@ -24,7 +24,7 @@ services:
       mode: enforce
       guards: {{min_uptime: 0s, cooldown: 0s, agent_uptime: 0s}}
       budget: {{attempts: 20, within: 1h, backoff: {{initial: 1s}}}}
-      steps: [{{do: {{command: {{argv: ["{where}/restart"]}}}}, verify: {{good_runs: 1, within: 10s}}}}]
+      steps: [{{do: {{command: {{argv: ["{where}/restart"]}}}}, verify: {{success_threshold: 1, within: 10s}}}}]
 """
 RULES = "groups: [{name: fleet, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n"
 RESTART = """#!/bin/sh

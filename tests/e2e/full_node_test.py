@@ -67,6 +67,8 @@ with lib.folder() as where:
     with lib.Agent(where, CONFIG.format(where=where, port=application.server_port, hook=hook.port)) as agent:
         lib.wait_for("health", lambda: agent.service("order")["health"] == "up")
         lib.wait_for("the store to be full", lambda: metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
+        added = lib.fettle("silence", "add", "-c", "something to write down", "service=none", f"--admin.socket={agent.admin}")
+        assert added.returncode == 0, added
         lib.wait_for("a change that is durable", lambda: metric(agent, "fettle_state_commit_seconds_count") > 0)
         assert metric(agent, "fettle_state_durable") == 1
         may_grow(agent, 0)
@@ -89,7 +91,7 @@ with lib.folder() as where:
         may_grow(agent, resource.RLIM_INFINITY)
         lib.wait_for("the recovery, now that its intent is durable", up.exists, 60)
         lib.wait_for("the service", lambda: agent.service("order")["health"] == "up")
-        lib.wait_for("people to be told", lambda: any(a["labels"]["service"] == "order" for a in hook.alerts("resolved")))
+        lib.wait_for("people to be told", lambda: any(a["labels"]["service"] == "order" for a in hook.alerts("resolved")), 90)
         lib.wait_for("the metric", lambda: metric(agent, "fettle_state_durable") == 1)
         agent.stop()
         assert agent.child.returncode == 0, agent.child.returncode
