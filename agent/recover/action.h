@@ -84,7 +84,7 @@ class Action {
   // The unit that must be there and startable for it to work, if it asks for a job on one or signals its process.
   virtual std::string needed_unit() const { return ""; }
   // What it works on beside the unit, named alike in all services: two actions of one target do not run beside each
-  // other.
+  // other. A command has none: many services share one, which goes by FETTLE_SERVICE.
   virtual std::string target() const { return ""; }
   // Whether it can tell that people have stopped what it works on, where no unit does.
   virtual bool knows_stops() const { return false; }

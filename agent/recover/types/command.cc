@@ -254,11 +254,6 @@ class CommandAction final : public Action {
                                                          base::Result<os::Finished> r) { done(result_of(name, r)); });
   }
   std::string text() const override { return "command " + settings_.argv.front(); }
-  // With a placeholder in it, it is another command for each service.
-  std::string target() const override {
-    const std::string all = fmt::format("command {}", fmt::join(settings_.argv, " "));
-    return all.find('{') == std::string::npos ? all : "";
-  }
 
  private:
   std::map<std::string, std::string> environment(const Trigger& trigger,

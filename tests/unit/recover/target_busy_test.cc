@@ -1,5 +1,5 @@
 // What another run of ours works on is left to it: a service that a reload renamed, two services with one unit or one
-// command.
+// container.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -101,11 +101,11 @@ TEST_CASE("a plan that was there before does not wait for one that a reload take
   CHECK(f.begun == Lines{"order", "catalog"});
 }
 
-TEST_CASE("of two services with one unit or one command, one acts at a time, also when both decide in one turn") {
+TEST_CASE("of two services with one unit or one container, one acts at a time, also when both decide in one turn") {
   struct Row {
     const char *unit, *target;
   };
-  for (const Row& row : {Row{"order.service", ""}, Row{"", "command /usr/bin/again"}}) {
+  for (const Row& row : {Row{"order.service", ""}, Row{"", "container again"}}) {
     CAPTURE(row.unit);
     Site f;
     f.use_all(f.plan_of("http", row.unit, row.target), f.plan_of("grpc", row.unit, row.target));
@@ -125,9 +125,9 @@ TEST_CASE("of two services with one unit or one command, one acts at a time, als
 TEST_CASE("a later step waits as well, and is not given up") {
   Site f;
   fakes::ActionScript first{.takes = seconds{1}};
-  auto spec = f.plan_of("http", "", "command /usr/bin/again");
+  auto spec = f.plan_of("http", "", "container again");
   spec->steps.insert(spec->steps.begin(), fakes::scripted_step("mild", first));
-  f.use_all(std::move(spec), f.plan_of("grpc", "", "command /usr/bin/again"));
+  f.use_all(std::move(spec), f.plan_of("grpc", "", "container again"));
   f.fire("grpc");
   f.fire("http");
   CHECK(first.started.size() == 1);
@@ -140,12 +140,12 @@ TEST_CASE("a later step waits as well, and is not given up") {
 
 TEST_CASE("a command of `finally` is started when the other one has ended") {
   Site f;
-  fakes::ActionScript cleans{.takes = seconds{1}, .target = "command /usr/bin/again"}, first{.takes = seconds{1}};
+  fakes::ActionScript cleans{.takes = seconds{1}, .target = "container again"}, first{.takes = seconds{1}};
   auto spec = f.plan_of("http", "", "");
   spec->steps.clear();
   spec->steps.push_back(fakes::scripted_step("quick", first));
   spec->finally.push_back(fakes::scripted_step("clean", cleans));
-  f.use_all(std::move(spec), f.plan_of("grpc", "", "command /usr/bin/again"));
+  f.use_all(std::move(spec), f.plan_of("grpc", "", "container again"));
   f.fire("grpc");
   f.fire("http");
   f.loop.advance(seconds{2});
