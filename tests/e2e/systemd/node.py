@@ -91,7 +91,7 @@ receivers:
   - {{name: hooks, tell: all, webhook: {{url: "http://127.0.0.1:{hooks}/hook", secret_file: /etc/fettle/hook.key}}}}
 """
 PLAN = """when: {alert: ServiceDown}, mode: enforce,
-      guards: {min_uptime: 0s, cooldown: 0s, agent_uptime: 0s},
+      guards: {min_uptime: 1s, cooldown: 0s, agent_uptime: 0s},
       budget: {attempts: %d, within: 15m, backoff: {initial: 300ms, factor: 1, jitter: 0}},"""
 RESTART = "{do: {systemd: restart}, timeout: 60s, verify: {success_threshold: 2, within: 30s}}"
 # A daemon-reload keeps systemd from answering, longer than these timeouts; that a process is gone still counts at once.
