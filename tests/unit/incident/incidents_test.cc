@@ -273,7 +273,7 @@ TEST_CASE("no more than the newest incidents and the newest of their parts are k
     w.alert("order", AlertState::inactive, "Other" + std::to_string(i));
     w.run("order", "failed", "r" + std::to_string(i));
   }
-  const model::Incident& open = w.all().front();
+  const model::Incident open = w.all().front();
   CHECK(open.alerts.size() <= model::Incident::kResolvedAlerts + 1);
   CHECK(open.recoveries.size() == model::Incident::kRecoveries);
   CHECK(open.notes.size() <= model::Incident::kNotes);
