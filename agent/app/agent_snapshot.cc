@@ -1,4 +1,4 @@
-// What the pages and the agent's own metrics show: drawn when somebody looks.
+// What the pages and the agent's own metrics show. A snapshot is made when a page or a stream asks for it.
 #include <algorithm>
 #include <utility>
 

@@ -1,5 +1,5 @@
-// The slots that a recovery needs: one of the node, and for a service that is in a group one of the fleet. The node's
-// comes first, so that nobody waits for the store with a run that this node holds back. Loop thread.
+// The slots that a recovery needs: one of the node, and for a service in a group one of the fleet. The node's slot
+// comes first: a run that this node holds back takes no slot of the fleet. Loop thread.
 #pragma once
 
 #include <functional>

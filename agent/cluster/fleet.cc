@@ -18,7 +18,7 @@ struct Fleet::Own {
   Member member;
   std::string said;  // as the store has it
   std::string said_lease;
-  bool refused = false;  // somebody else speaks for this service of this node
+  bool refused = false;  // the entry of this service belongs to another lease
   loop::Handle pending;
 };
 
@@ -142,8 +142,8 @@ void Fleet::publish(Own& own) {
                              });
 }
 
-// A slot that is ours and that nobody here knows: of a request whose answer was not waited for, or of the agent before
-// this one, whose run may still ask for it.
+// Slots of our lease without a request here are released: the answer of their request was not awaited, or they are of
+// the agent before this one, whose run may still ask for them.
 void Fleet::group_read(const WatchedGroup& group) {
   for (const Holder& holder : group.group().holders) {
     const std::string key = slot_key(group.name(), holder.slot);

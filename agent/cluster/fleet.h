@@ -67,8 +67,8 @@ struct FleetView {
 
 class Fleet {
  public:
-  // Restarts that may be begun while the store does not answer, if all others were up when it last did and nobody
-  // acted. A new agent has seen nothing, so it has none.
+  // One recovery in this time may start while the store does not answer, if at its last answer all other members were
+  // up and held no slot. An agent that has not read the group since its start gets none.
   static constexpr std::chrono::minutes kAloneEvery{30};
 
   Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
@@ -130,7 +130,7 @@ class Fleet {
   std::string held_lease_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // who asked may let go of its Handle later
   loop::Handle giving_back_, next_give_back_, second_;
-  std::unique_ptr<Lease> lease_;  // last: its end tells nobody
+  std::unique_ptr<Lease> lease_;  // destroyed first, and without a call of its listener
 };
 
 }  // namespace cluster

@@ -98,7 +98,7 @@ bool is_held(const Group& group, const Identity& who, std::uint64_t before) {
 Judgement min_healthy(const GroupSettings& settings, const Group& group, const Identity& self, std::uint64_t before) {
   const int needed = settings.min_healthy.of(static_cast<int>(group.members.size()));
   int healthy = 0;
-  bool up = true;  // what nobody has said down of is not given away
+  bool up = true;  // without an entry of its own it counts as up
   for (const Member& member : group.members) {
     if (member.who == self) up = member.health != model::Health::down;
     else healthy += member.health == model::Health::up && !is_held(group, member.who, before) ? 1 : 0;

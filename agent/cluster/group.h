@@ -28,7 +28,7 @@ struct GroupSettings {
   std::string group;         // "": the service is in none
   int max_concurrent = 1;    // of all nodes
   Share min_healthy{};       // others that must be up when one that is up is interrupted
-  int panic_threshold = 50;  // percent; more than that down: nobody acts
+  int panic_threshold = 50;  // percent of the members; if more are down, no service of the group is recovered
 };
 GroupSettings parse_group(const config::Node& node, const std::string& path, config::Errors& errors);
 const std::vector<config::KeyReference>& group_reference();
@@ -81,8 +81,7 @@ constexpr std::uint64_t kAll = ~std::uint64_t{0};
 std::vector<Judgement> judge(const GroupSettings& settings, const Group& group, const Identity& self,
                              std::uint64_t before = kAll);
 
-// Whether all others are up and nobody acts: then an agent that is cut off from the store may assume that they still
-// are.
+// Whether all other members are up and hold no slot. The local budget needs this of the last reading.
 bool is_whole(const Group& group, const Identity& self);
 
 }  // namespace cluster

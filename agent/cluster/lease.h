@@ -29,7 +29,7 @@ using BootClock = std::function<BootTime()>;
 class Lease {
  public:
   struct Listener {
-    std::function<void()> held;                        // again or anew: id() says which lease
+    std::function<void()> held;                        // granted or renewed; id() is the lease
     std::function<void(const std::string& why)> lost;  // once for each `held`
     std::function<void()> trouble;                     // trouble() is another one
   };

@@ -59,7 +59,7 @@ class Store {
   // What is there now, by the word of a majority.
   virtual loop::Handle read(const std::string& prefix, std::function<void(Answer<Reading>)> done) = 0;
   // The entry is the lease's and has this value: it was free, or the lease's already. The fence comes with a yes.
-  // no: somebody else has it, or the lease has ended.
+  // no: another lease owns the entry, or this lease has ended.
   virtual loop::Handle take(const std::string& key, const std::string& value, const std::string& lease,
                             std::function<void(Answer<std::uint64_t>)> done) = 0;
   // no: it is not the lease's.
