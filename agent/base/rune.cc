@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/number.h"
 #include "base/text.h"
 
 namespace base {
@@ -34,6 +35,11 @@ void append_rune(std::string& out, char32_t rune) {
   tail(12);
   tail(6);
   tail(0);
+}
+
+std::optional<unsigned> utf16_escape(std::string_view text) {
+  if (text.size() < 6 || !text.starts_with("\\u")) return std::nullopt;
+  return read_number<unsigned>(text.substr(2, 4), 16);
 }
 
 }  // namespace base

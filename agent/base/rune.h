@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,8 @@ inline constexpr char32_t kBadRune = 0xfffd;
 char32_t first_rune(std::string_view text, std::size_t& bytes);
 // `rune` is at most 0x10ffff.
 void append_rune(std::string& out, char32_t rune);
+// The number in JSON's escape (backslash, u, four hexadecimal digits) that `text` begins with; nothing for what is
+// none.
+std::optional<unsigned> utf16_escape(std::string_view text);
 
 }  // namespace base

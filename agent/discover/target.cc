@@ -2,19 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <string>
 #include <utility>
+
+#include "base/rune.h"
 
 namespace discover {
 namespace {
 
-// The number of an escape \uXXXX at `at`, or 0.
 unsigned unit_at(std::string_view text, std::size_t at) {
-  unsigned unit = 0;
-  if (text.size() < at + 6 || text.substr(at, 2) != "\\u") return 0;
-  const auto [end, ec] = std::from_chars(text.data() + at + 2, text.data() + at + 6, unit, 16);
-  return ec == std::errc{} && end == text.data() + at + 6 ? unit : 0;
+  return base::utf16_escape(text.substr(std::min(at, text.size()))).value_or(0);
 }
 
 // JSON escapes a character beyond U+FFFF as two halves, which YAML does not know; half a one is U+FFFD, as for Go.

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <charconv>
-#include <optional>
 
+#include "base/rune.h"
 #include "base/text.h"
 
 namespace encoding {
@@ -104,28 +104,15 @@ Json& Json::time(base::WallTime t) {
   return string(t == base::WallTime{} ? "0001-01-01T00:00:00Z" : base::format_iso8601(t));
 }
 
-namespace {
-
-// Of the escape \\uXXXX at the front; nothing if it is none.
-std::optional<unsigned> escaped_unit(std::string_view text) {
-  unsigned unit = 0;
-  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return std::nullopt;
-  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
-  if (error != std::errc() || end != text.data() + 6) return std::nullopt;
-  return unit;
-}
-
-}  // namespace
-
 std::string readable_json(std::string_view text) {
   std::string out = base::valid_utf8(text);
   for (std::size_t at = out.find('\\'); at != std::string::npos; at = out.find('\\', at)) {
-    const auto unit = escaped_unit(std::string_view(out).substr(at));
+    const auto unit = base::utf16_escape(std::string_view(out).substr(at));
     if (!unit || *unit < 0xd800 || *unit > 0xdfff) {
       at += 2;
       continue;
     }
-    const auto next = escaped_unit(std::string_view(out).substr(at + 6));
+    const auto next = base::utf16_escape(std::string_view(out).substr(at + 6));
     const bool paired = *unit < 0xdc00 && next && *next >= 0xdc00 && *next <= 0xdfff;
     if (!paired) out.replace(at + 2, 4, "fffd");
     at += paired ? 12 : 6;
