@@ -7,14 +7,14 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
+#include "base/number.h"
 #include "cluster/json_answer.h"
 
 namespace cluster {
 namespace {
 
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-}
+bool is_plain(char c) { return base::is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; }
 
 // A part of a key: plain letters as they are, all else as =XX. Neither a path nor a URL sees anything in it.
 std::string escaped(std::string_view text) {
@@ -33,10 +33,8 @@ void read_share(const config::Node& node, GroupSettings& settings, const std::st
   std::string_view text = node.scalar();
   const bool percent = text.ends_with('%');
   if (percent) text.remove_suffix(1);
-  int value = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (!node.is_scalar() || error != std::errc{} || end != text.data() + text.size() || value < 0 ||
-      (percent && value > 100))
+  const int value = base::read_number<int>(text).value_or(-1);
+  if (!node.is_scalar() || value < 0 || (percent && value > 100))
     return errors.add(node.mark(), path, config::expected("a number of members (2) or a part of them (50%)", node));
   settings.min_healthy = {value, percent};
 }

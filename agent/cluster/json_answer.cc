@@ -1,8 +1,7 @@
 #include "cluster/json_answer.h"
 
-#include <charconv>
-
 #include "base/base64.h"
+#include "base/number.h"
 
 namespace cluster {
 
@@ -29,11 +28,7 @@ std::string text_of(const json& value) { return value.is_string() ? value.get<st
 std::optional<std::uint64_t> number_of(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (!value.is_string()) return std::nullopt;
-  const auto& text = value.get_ref<const std::string&>();
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return base::read_number<std::uint64_t>(value.get_ref<const std::string&>());
 }
 
 std::string bytes_of(const json& value) { return base::base64_decode(text_of(value)).value_or(std::string()); }
