@@ -10,6 +10,7 @@ namespace incident {
 namespace {
 
 using model::read_time;
+using model::write_time;
 using nlohmann::json;
 
 base::WallTime time_at(const json& in, const char* key) { return base::wall_from_ms(in.at(key).get<std::int64_t>()); }
@@ -21,10 +22,6 @@ json cause_out(const model::IncidentCause& cause) {
 
 model::IncidentCause cause_in(const json& in) {
   return {in.at("probe"), in.at("reason"), in.at("text"), in.at("address"), in.at("death"), in.at("status")};
-}
-
-void put_time(json& out, const char* key, const std::optional<base::WallTime>& t) {
-  if (t) out[key] = base::to_ms(*t);
 }
 
 }  // namespace
@@ -57,10 +54,10 @@ std::string to_json(const model::Incident& incident) {
            {"messages", std::move(messages)},
            {"why", incident.why},
            {"announced", incident.announced}};
-  put_time(out, "calm_since_ms", incident.calm_since);
-  put_time(out, "ended_ms", incident.ended);
-  put_time(out, "hold_until_ms", incident.hold_until);
-  put_time(out, "told_ms", incident.told);
+  write_time(out, "calm_since_ms", incident.calm_since);
+  write_time(out, "ended_ms", incident.ended);
+  write_time(out, "hold_until_ms", incident.hold_until);
+  write_time(out, "told_ms", incident.told);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);  // programs may write bytes that are no UTF-8
 }
 

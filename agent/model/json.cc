@@ -30,12 +30,9 @@ json alert_record(const Alert& alert) {
            {"state", to_string(alert.state)},
            {"value", fmt::format("{}", alert.value)},  // JSON has no NaN
            {"active_at_ms", base::to_ms(alert.active_at)}};
-  const auto put = [&](const char* key, const std::optional<base::WallTime>& t) {
-    if (t) out[key] = base::to_ms(*t);
-  };
-  put("fired_at_ms", alert.fired_at);
-  put("resolved_at_ms", alert.resolved_at);
-  put("keep_firing_since_ms", alert.keep_firing_since);
+  write_time(out, "fired_at_ms", alert.fired_at);
+  write_time(out, "resolved_at_ms", alert.resolved_at);
+  write_time(out, "keep_firing_since_ms", alert.keep_firing_since);
   if (!alert.generator_url.empty()) out["generator_url"] = alert.generator_url;
   return out;
 }
@@ -72,7 +69,7 @@ json report_record(const RecoveryReport& report) {
   json out{{"id", report.id},           {"service", report.service},     {"trigger", report.trigger},
            {"mode", report.mode},       {"state", report.state},         {"reason", report.reason},
            {"attempt", report.attempt}, {"actions", std::move(actions)}, {"started_ms", base::to_ms(report.started)}};
-  if (report.ended) out["ended_ms"] = base::to_ms(*report.ended);
+  write_time(out, "ended_ms", report.ended);
   return out;
 }
 

@@ -41,6 +41,12 @@ std::optional<base::WallTime> read_time(const Json& object, const char* key) {
   return base::wall_from_ms(found->template get<std::int64_t>());
 }
 
+// The counterpart of read_time(): no member where there is no time.
+template <typename Json>
+void write_time(Json& object, const char* key, const std::optional<base::WallTime>& time) {
+  if (time) object[key] = base::to_ms(*time);
+}
+
 // An alert as durable records hold it.
 nlohmann::json alert_record(const Alert& alert);
 // Throws nlohmann::json::exception where it is none. Takes what earlier versions wrote, too.
