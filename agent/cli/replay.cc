@@ -9,6 +9,7 @@
 #include "base/terminal.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
+#include "model/annotations.h"
 #include "model/json.h"
 
 namespace cli {
@@ -22,12 +23,6 @@ std::string iso(const std::optional<base::WallTime>& t, const char* none) {
 
 ordered_json time_json(const std::optional<base::WallTime>& t) {
   return t ? ordered_json(base::format_iso8601(*t)) : ordered_json(nullptr);
-}
-
-std::string summary_of(const model::Labels& annotations) {
-  for (const char* name : {"summary", "description", "message"})
-    if (annotations.has(name)) return std::string(annotations.get(name));
-  return "";
 }
 
 // A series as the exposition formats have it: no blank may stand behind a comma.
@@ -82,7 +77,7 @@ std::string replay_table(const rules::Replayed& replayed, base::Colour colour) {
                iso(one.ended_at, "not yet"),
                whole ? base::format_duration(*one.ended_at - *one.firing_from) : "-",
                one.labels.without("alertname").to_string(),
-               summary_of(one.annotations)});
+               std::string(model::summary_of(one.annotations))});
   }
   std::string out = replayed.episodes.empty() ? "" : table.render(colour);
   out += fmt::format("groups: {}, evaluations: {}, fired: {}, pending only: {}\n", replayed.groups,

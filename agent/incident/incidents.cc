@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "incident/life.h"
 #include "incident/record.h"
+#include "model/annotations.h"
 
 namespace incident {
 
@@ -19,12 +20,6 @@ namespace {
 
 // What a plan waits for may change without a word: its guards are asked again.
 constexpr base::Millis kLookEvery{1'000};
-
-std::string text_of(const model::Alert& alert) {
-  for (const std::string_view name : {"summary", "description", "message"})
-    if (alert.annotations.has(name)) return std::string(alert.annotations.get(name));
-  return "";
-}
 
 }  // namespace
 
@@ -110,7 +105,8 @@ void Incidents::on_alerts(const std::vector<model::AlertTransition>& transitions
     model::Incident* incident = firing ? &find_or_open(service, t.alert.active_at) : find(service);
     if (incident == nullptr) continue;
     if (note_alert(*incident, t.alert)) mark(*incident);
-    if (incident->cause.probe.empty() && incident->cause.text.empty()) incident->cause.text = text_of(t.alert);
+    if (incident->cause.probe.empty() && incident->cause.text.empty())
+      incident->cause.text = model::summary_of(t.alert.annotations);
   }
   if (!transitions.empty()) look_again();
 }

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
 
@@ -37,16 +35,8 @@ std::string item(const model::Incident& incident, const Snapshot& snapshot) {
 }  // namespace
 
 std::string incidents_part(const Snapshot& snapshot) {
-  std::string out = fmt::format("<h2>Incidents <small>{}</small></h2>", snapshot.incidents.size());
-  if (snapshot.incidents.empty()) return out + R"(<p class="empty">Nothing has gone wrong yet.</p>)";
-  out += R"(<ul class="list">)";
-  const std::size_t shown = std::min(kShown, snapshot.incidents.size());
-  for (std::size_t i = 0; i < shown; ++i) out += item(snapshot.incidents[i], snapshot);
-  out += "</ul>";
-  if (shown < snapshot.incidents.size())
-    out += fmt::format(R"(<p class="mut"><a href="api/v1/incidents">{} earlier ones</a></p>)",
-                       snapshot.incidents.size() - shown);
-  return out;
+  return newest_part({"Incidents", "Nothing has gone wrong yet.", "api/v1/incidents", kShown},
+                     snapshot.incidents.size(), [&](std::size_t i) { return item(snapshot.incidents[i], snapshot); });
 }
 
 }  // namespace web

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/annotations.h"
 #include "web/explain.h"
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
@@ -12,10 +13,6 @@ namespace {
 constexpr std::size_t kRecoveriesShown = 12;
 // After a start the first runs of all probes have to come in before "no series" means anything.
 constexpr base::Millis kPatience{60'000};
-
-std::string heading(std::string_view text, std::size_t n) {
-  return fmt::format("<h2>{} <small>{}</small></h2>", text, n);
-}
 
 std::string_view kind_of_recovery(const model::RecoveryReport& report) {
   if (report.state == "recovered") return "up";
@@ -67,12 +64,6 @@ std::string recovery_item(const model::RecoveryReport& report, const Snapshot& s
   return out + "</li>";
 }
 
-std::string annotation(const model::Alert& alert) {
-  for (const std::string_view name : {"summary", "description", "message"})
-    if (alert.annotations.has(name)) return escape(alert.annotations.get(name));
-  return "";
-}
-
 // Those that hold or will hold, below the alerts that they keep from receivers.
 std::string silences_list(const Snapshot& snapshot) {
   std::string items;
@@ -115,6 +106,23 @@ std::string unmatched_rules(const RuleGroupPage& group, const Snapshot& snapshot
 }
 
 }  // namespace
+
+std::string heading(std::string_view text, std::size_t count) {
+  return fmt::format("<h2>{} <small>{}</small></h2>", text, count);
+}
+
+std::string newest_part(const NewestList& list, std::size_t count,
+                        const std::function<std::string(std::size_t)>& item) {
+  std::string out = heading(list.title, count);
+  if (count == 0) return out + fmt::format(R"(<p class="empty">{}</p>)", list.without_items);
+  out += R"(<ul class="list">)";
+  const std::size_t shown = std::min(list.most, count);
+  for (std::size_t i = 0; i < shown; ++i) out += item(i);
+  out += "</ul>";
+  if (shown < count)
+    out += fmt::format(R"(<p class="mut"><a href="{}">{} earlier ones</a></p>)", list.link, count - shown);
+  return out;
+}
 
 std::string notices_part(const Snapshot& snapshot) {
   std::string out;
@@ -164,23 +172,17 @@ std::string alerts_part(const Snapshot& snapshot) {
                        for_time(alert->active_at, snapshot), label_chips(alert->labels, {"alertname"}));
     if (snapshot.silenced_by.contains(alert->labels))
       out += R"(<p class="why"><b class="reason">Silenced</b> no receiver hears of it; recovery goes on</p>)";
-    if (const std::string text = annotation(*alert); !text.empty()) out += R"(<p class="say">)" + text + "</p>";
+    if (const std::string text = escape(model::summary_of(alert->annotations)); !text.empty())
+      out += R"(<p class="say">)" + text + "</p>";
     out += "</li>";
   }
   return out + "</ul>" + silences_list(snapshot);
 }
 
 std::string recoveries_part(const Snapshot& snapshot) {
-  std::string out = heading("Recoveries", snapshot.recoveries.size());
-  if (snapshot.recoveries.empty()) return out + R"(<p class="empty">Nothing had to be mended yet.</p>)";
-  out += R"(<ul class="list">)";
-  const std::size_t shown = std::min(kRecoveriesShown, snapshot.recoveries.size());
-  for (std::size_t i = 0; i < shown; ++i) out += recovery_item(snapshot.recoveries[i], snapshot);
-  out += "</ul>";
-  if (shown < snapshot.recoveries.size())
-    out += fmt::format(R"(<p class="mut"><a href="api/v1/recoveries">{} earlier ones</a></p>)",
-                       snapshot.recoveries.size() - shown);
-  return out;
+  return newest_part({"Recoveries", "Nothing had to be mended yet.", "api/v1/recoveries", kRecoveriesShown},
+                     snapshot.recoveries.size(),
+                     [&](std::size_t i) { return recovery_item(snapshot.recoveries[i], snapshot); });
 }
 
 std::string rules_part(const Snapshot& snapshot) {

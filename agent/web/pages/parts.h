@@ -1,6 +1,7 @@
 // The parts of the status page, each the HTML of one fragment or of a piece that several use.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,13 @@ std::string page_title(const Snapshot& snapshot);
 std::string incidents_part(const Snapshot& snapshot);
 
 // In lists.cc.
+std::string heading(std::string_view text, std::size_t count);
+// A heading, the first `most` of `count` items, and a link to all where there are more.
+struct NewestList {
+  std::string_view title, without_items, link;
+  std::size_t most = 0;
+};
+std::string newest_part(const NewestList& list, std::size_t count, const std::function<std::string(std::size_t)>& item);
 std::string notices_part(const Snapshot& snapshot);
 std::string alerts_part(const Snapshot& snapshot);
 std::string recoveries_part(const Snapshot& snapshot);
