@@ -17,8 +17,8 @@ int status_in(const model::Outcome& outcome) {
 // Of the first probe that is down, in order of configuration.
 model::IncidentCause cause_of(const std::string& service, const probe::Schedule& schedule) {
   model::IncidentCause cause;
-  for (const probe::Status& status : schedule.statuses()) {
-    if (status.spec->service != service || status.health != model::Health::down || !status.last) continue;
+  for (const probe::Status& status : schedule.statuses(service)) {
+    if (status.health != model::Health::down || !status.last) continue;
     const probe::Run& run = *status.last;
     cause.probe = status.spec->name;
     cause.reason = model::to_string(run.outcome.reason);

@@ -378,6 +378,12 @@ Statuses Schedule::statuses() const {
   return out;
 }
 
+Statuses Schedule::statuses(const std::string& service) const {
+  Statuses out;
+  for (const Entry* e : rep_->of_service(service)) out.emplace_back(e->status);
+  return out;
+}
+
 const Status* Schedule::status(const std::string& service, const std::string& probe) const {
   const Entry* e = rep_->find(service, probe);
   return e ? &e->status : nullptr;

@@ -81,6 +81,7 @@ class Schedule {
   std::vector<std::string> trigger_service(const std::string& service);  // the names of its probes
   // In order of configuration; until the next replace() or replace_discovered().
   Statuses statuses() const;
+  Statuses statuses(const std::string& service) const;
   const Status* status(const std::string& service, const std::string& probe) const;
   // The service's main process started: the startup_grace of its probes counts from then.
   void service_started(const std::string& service, base::Instant at);
