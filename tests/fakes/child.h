@@ -1,4 +1,4 @@
-// A process of the test's own that ends with it, and a folder that goes with it.
+// A process of the test's own that ends with it.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "fakes/temporary_folder.h"
+
 namespace fakes {
 
 // "" if the program is not installed; also looks where users do not, and where PATH says.
@@ -26,18 +28,6 @@ inline std::string find_program(const std::string& name) {
     if (std::filesystem::exists(folder + "/" + name)) return folder + "/" + name;
   return "";
 }
-
-class Folder {
- public:
-  Folder() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "fettle-server-XXXXXX").string();
-};
 
 // Many servers refuse to be root: a test that is root gives the folder and the process to this user.
 inline void give_to(const std::string& folder, const char* user) {

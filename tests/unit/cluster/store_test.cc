@@ -79,7 +79,7 @@ struct World {
     return answer.value;
   }
 
-  fakes::Folder folder;
+  fakes::TemporaryFolder folder;
   loop::EventLoop loop;
   net::AresResolver resolver{loop};
   http::CurlHttpClient http{loop, resolver};

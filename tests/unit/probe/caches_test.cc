@@ -178,7 +178,7 @@ TEST_CASE("memcached understands the real server") {
     MESSAGE("skipped: memcached is not installed (apt-get install memcached)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   fakes::give_to(folder.path(), "nobody");
   const std::string socket = folder.path() + "/cache.sock";
   fakes::RealServer server([&](fakes::RealServer& s) {
@@ -197,7 +197,7 @@ TEST_CASE("haproxy understands the real server") {
     MESSAGE("skipped: haproxy is not installed (apt-get install haproxy)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string socket = folder.path() + "/h.sock";
   fakes::TcpPeer peer([](fakes::PeerSocket& s) { s.wait_for_close(); });
   fakes::RealServer server([&](fakes::RealServer& s) {

@@ -270,7 +270,7 @@ TEST_CASE("nginx and prometheus understand a real nginx, with gzip") {
     MESSAGE("skipped: nginx is not installed (apt-get install nginx)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   std::string metrics = "# HELP x X.\n";
   for (int i = 0; i < 2000; ++i) metrics += "requests_total{path=\"/" + std::to_string(i) + "\"} 1\n";
   std::ofstream(folder.path() + "/metrics") << metrics << "queue_depth 5\n";

@@ -252,7 +252,7 @@ TEST_CASE("kafka knows what is no broker") {
 }
 
 TEST_CASE("kafka speaks TLS on a real connection") {
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const auto certificate = fakes::make_certificate(
       {.common_name = "broker", .alternative = "IP:127.0.0.1", .until_seconds = 30 * 86'400, .authority = true});
   certificate.write(folder.path() + "/ca.pem");

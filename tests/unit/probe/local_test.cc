@@ -38,7 +38,7 @@ struct Files {
       text.replace(at, folder.path().size(), "FOLDER");
     return text;
   }
-  fakes::Folder folder;
+  fakes::TemporaryFolder folder;
 };
 
 }  // namespace
@@ -106,7 +106,7 @@ TEST_CASE("file judges the newest file that its pattern names") {
 }
 
 TEST_CASE("file does not open what may block") {
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string path = folder.path() + "/pipe";
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   fakes::Trial trial("file", path, {"matches=x"});
@@ -144,7 +144,7 @@ TEST_CASE("disk judges what is left") {
 }
 
 TEST_CASE("node judges memory and pressure") {
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   std::filesystem::create_directory(folder.path() + "/pressure");
   std::ofstream(folder.path() + "/meminfo") << "MemTotal:        1000 kB\nMemFree:  5 kB\nMemAvailable:     80 kB\n"
                                                "SwapTotal:  100 kB\nSwapFree:   40 kB\n";

@@ -59,7 +59,7 @@ struct MariaDb {
       s.run(std::move(words), at + "/log", "nobody");
     });
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const std::string socket = at + "/m.sock";
   std::string over_tcp;
@@ -100,7 +100,7 @@ TEST_CASE("mysql understands the real MariaDB, and is never locked out") {
 }
 
 TEST_CASE("mysql goes on in TLS with the real MariaDB, whatever its certificate") {
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const fakes::CertificateKinds kinds(folder.path());
   fakes::give_all_to(folder.path(), "nobody");
   MariaDb db(

@@ -60,7 +60,7 @@ TEST_CASE("tls describes what nginx staples, and requires it where it is told to
     MESSAGE("skipped: nginx or openssl is not installed (apt-get install nginx openssl)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const Pki pki(at);
   const std::string valid = "V\t351231235959Z\t\t";
@@ -178,7 +178,7 @@ std::string answer_of(const Pki& pki, long from, long until) {
 }  // namespace
 
 TEST_CASE("a staple that no server should send is told from a good one") {
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const Pki pki(folder.path());
   const std::unique_ptr<OCSP_RESPONSE, FreeOcsp> later(OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, nullptr));
   struct Row {

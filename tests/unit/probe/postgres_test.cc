@@ -347,7 +347,7 @@ TEST_CASE("postgres goes on in TLS with the real server, whatever its certificat
     MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const fakes::CertificateKinds kinds(folder.path());
   const auto give = [&] {
     std::filesystem::permissions(folder.path() + "/server.key", std::filesystem::perms::owner_read);

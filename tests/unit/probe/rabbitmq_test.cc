@@ -299,7 +299,7 @@ TEST_CASE("rabbitmq understands the real server") {
     MESSAGE("skipped: rabbitmq-server is not installed (apt-get install rabbitmq-server)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const char* const user = "nobody";
   // The queues are there as soon as the port is.

@@ -194,7 +194,7 @@ TEST_CASE("redis understands the real server") {
     MESSAGE("skipped: redis-server is not installed (apt-get install redis-server)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string at = folder.path(), socket = at + "/redis.sock";
   std::ofstream(at + "/password") << "open sesame\n";
   std::string over_tcp;

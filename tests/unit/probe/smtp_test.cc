@@ -293,7 +293,7 @@ TEST_CASE("smtp understands the real Exim") {
     MESSAGE("skipped: exim4 is not installed (apt-get install exim4-daemon-light)");
     return;
   }
-  const fakes::Folder folder;
+  const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const fakes::CertificateKinds kinds(at, 20 * 86'400);
   const char* const user = "nobody";
