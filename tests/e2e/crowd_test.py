@@ -7,7 +7,6 @@ memory, misses no probe run, and answers a scrape and a small query in the meant
 The defaults are small, for every change; the full size is
 --probes=300 --series=0 --samples=200 --ahead=0 --clients=30 --readers=80 --seconds=60 --memory=512."""
 import argparse
-import http.server
 import os
 import pathlib
 import re
@@ -69,17 +68,8 @@ class CrowdedAgent(lib.Agent):
         self.argv = ["/bin/sh", "-c", 'echo $$ > "$0"/cgroup.procs; exec "$@"', str(group.path), *self.argv] if group.path else self.argv
 
 
-class Application(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = "".join(f'queue_length{{queue="a queue with a long name {i}"}} {i * 0.37}\n' for i in range(350)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+def application_page(_):
+    return "".join(f'queue_length{{queue="a queue with a long name {i}"}} {i * 0.37}\n' for i in range(350))
 
 
 def peak(agent):
@@ -154,8 +144,7 @@ def summary(found):
 
 
 group = Group(size.memory)
-application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-threading.Thread(target=application.serve_forever, daemon=True).start()
+application = lib.application(application_page)
 try:
     with lib.folder() as where:
         for i in range(size.probes):
@@ -163,7 +152,7 @@ try:
         config = "global: {interval: 1s, timeout: 900ms, evaluation_interval: 1s}\nservices:\n" + "".join(
             f"  s{i}:\n    probes: [{{name: file, type: file, path: {where}/file{i}}}]\n" for i in range(size.probes))
         config += "".join(f"  app{i}:\n    probes: [{{name: app, type: prometheus, metrics: [queue_length], "
-                          f"url: 'http://127.0.0.1:{application.server_port}/'}}]\n" for i in range(size.series // 350))
+                          f"url: 'http://127.0.0.1:{application}/'}}]\n" for i in range(size.series // 350))
         probes = size.probes + size.series // 350
         with CrowdedAgent(where, config, group) as agent:
             time_to_fill = time.monotonic() + size.samples

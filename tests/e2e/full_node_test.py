@@ -2,10 +2,8 @@
 """Everything is full at once: no file may grow (RLIMIT_FSIZE, as LimitFSIZE= of a unit or a full disk), neither the state nor the log,
 and the store has no room for another series. The agent lives, probes, keeps the health and the alerts, tells people, takes no
 action that could not be written down, and says all of this; with room again it goes on as if nothing had been."""
-import http.server
 import re
 import resource
-import threading
 
 import lib
 
@@ -30,22 +28,8 @@ RULES = "groups: [{name: shop, rules: [{alert: ServiceDown, expr: fettle_service
 hook = lib.Webhook()
 
 
-class Application(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = "".join(f'queue_length{{id="{i}"}} 1\n' for i in range(3000)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-def metric(agent, name):
-    found = re.search(rf"^{re.escape(name)} (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)
-    return float(found[1]) if found else 0
+def application_page(_):
+    return "".join(f'queue_length{{id="{i}"}} 1\n' for i in range(3000))
 
 
 def runs(agent):
@@ -58,33 +42,32 @@ def may_grow(agent, most):
     resource.prlimit(agent.child.pid, resource.RLIMIT_FSIZE, (most, hard))
 
 
-application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-threading.Thread(target=application.serve_forever, daemon=True).start()
+application = lib.application(application_page)
 with lib.folder() as where:
     up = where / "order.up"
     up.touch()
     (where / "rules.yml").write_text(RULES)
-    with lib.Agent(where, CONFIG.format(where=where, port=application.server_port, hook=hook.port)) as agent:
+    with lib.Agent(where, CONFIG.format(where=where, port=application, hook=hook.port)) as agent:
         lib.wait_for("health", lambda: agent.service("order")["health"] == "up")
-        lib.wait_for("the store to be full", lambda: metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
+        lib.wait_for("the store to be full", lambda: lib.metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
         added = lib.fettle("silence", "add", "-c", "something to write down", "service=none", f"--admin.socket={agent.admin}")
         assert added.returncode == 0, added
-        lib.wait_for("a change that is durable", lambda: metric(agent, "fettle_state_commit_seconds_count") > 0)
-        assert metric(agent, "fettle_state_durable") == 1
+        lib.wait_for("a change that is durable", lambda: lib.metric(agent, "fettle_state_commit_seconds_count") > 0)
+        assert lib.metric(agent, "fettle_state_durable") == 1
         may_grow(agent, 0)
 
         up.unlink()
         lib.wait_for("the service to be down", lambda: agent.service("order")["health"] == "down")
         lib.wait_for("its alert", lambda: any(a["state"] == "firing" and a["labels"]["service"] == "order" for a in agent.alerts()))
         lib.wait_for("people to be told", lambda: any(a["labels"]["service"] == "order" for a in hook.alerts("firing")))
-        lib.wait_for("the agent to say that nothing is durable", lambda: metric(agent, "fettle_state_durable") == 0)
+        lib.wait_for("the agent to say that nothing is durable", lambda: lib.metric(agent, "fettle_state_durable") == 0)
         lib.wait_for("the recovery to be refused", lambda: "state" in lib.fettle("explain", "order", f"--url={agent.url}").stdout)
         assert not up.exists(), "an action was taken although its intent is not durable"
         for query in ('ALERTS{alertname="ServiceDown",alertstate="firing",service="order"}', 'probe_success{service="order"} == 0',
                       'fettle_service_up{service="order"} == 0'):
             lib.wait_for(query, lambda: agent.query(query))
-        page = lib.get(agent.url + "/")
-        assert "do not become durable" in page and "The store is full" in page, page
+        for text in ("do not become durable", "The store is full"):  # the store is looked at each second
+            lib.wait_for(f"the page to say {text}", lambda: text in lib.get(agent.url + "/"))
         before = runs(agent)
         lib.wait_for("it to go on probing", lambda: runs(agent) > before + 5)
 
@@ -92,7 +75,7 @@ with lib.folder() as where:
         lib.wait_for("the recovery, now that its intent is durable", up.exists, 60)
         lib.wait_for("the service", lambda: agent.service("order")["health"] == "up")
         lib.wait_for("people to be told", lambda: any(a["labels"]["service"] == "order" for a in hook.alerts("resolved")), 90)
-        lib.wait_for("the metric", lambda: metric(agent, "fettle_state_durable") == 1)
+        lib.wait_for("the metric", lambda: lib.metric(agent, "fettle_state_durable") == 1)
         agent.stop()
         assert agent.child.returncode == 0, agent.child.returncode
 print("with nothing that can grow: probed, alerted, told, not acted; and all of it again with room")

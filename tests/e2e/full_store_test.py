@@ -2,10 +2,7 @@
 """An application whose label values change with every scrape, and one with more series than the store may hold: a service
 that is added afterwards and is down still has its series, its alert fires and stands in ALERTS, a recording goes on; log,
 page, metrics and the check of the configuration say what is refused."""
-import http.server
 import itertools
-import re
-import threading
 
 import lib
 
@@ -34,44 +31,28 @@ groups:
 """
 
 
-class Application(http.server.BaseHTTPRequestHandler):
-    numbers = itertools.count()
-
-    def do_GET(self):
-        if self.path == "/churn":
-            lines = [f'request_seconds{{id="{next(self.numbers)}"}} 1\n' for _ in range(499)]
-        else:
-            lines = [f'queue_length{{id="{i}"}} 1\n' for i in range(3000)]
-        body = "".join(lines).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+numbers = itertools.count()
 
 
-def metric(agent, name):
-    found = re.search(rf"^{re.escape(name)} (\S+)$", lib.get(f"{agent.url}/metrics"), re.M)
-    return float(found[1]) if found else 0  # the store is looked at each second, for the first time after one
+def application_page(path):
+    if path == "/churn":
+        return "".join(f'request_seconds{{id="{next(numbers)}"}} 1\n' for _ in range(499))
+    return "".join(f'queue_length{{id="{i}"}} 1\n' for i in range(3000))
 
 
-application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-threading.Thread(target=application.serve_forever, daemon=True).start()
+application = lib.application(application_page)
 with lib.folder() as where:
     (where / "rules.yml").write_text(RULES)
-    config = CONFIG.format(where=where, port=application.server_port)
+    config = CONFIG.format(where=where, port=application)
     with lib.Agent(where, config) as agent:
         # One that changes alone keeps to its share, and nothing is refused for it.
-        lib.wait_for("series that ended to go for others", lambda: metric(agent, "fettle_store_evicted_total") > 500)
-        assert metric(agent, 'fettle_store_refused_total{reason="limit"}') == 0
-        config += WIDE.format(port=application.server_port)
+        lib.wait_for("series that ended to go for others", lambda: lib.metric(agent, "fettle_store_evicted_total") > 500)
+        assert lib.metric(agent, 'fettle_store_refused_total{reason="limit"}') == 0
+        config += WIDE.format(port=application)
         agent.config.write_text(config)
         agent.child.send_signal(lib.signal.SIGHUP)
-        lib.wait_for("the store to be full", lambda: metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
-        assert metric(agent, "fettle_store_series") <= metric(agent, "fettle_store_max_series") == 1500
+        lib.wait_for("the store to be full", lambda: lib.metric(agent, 'fettle_store_refused_total{reason="limit"}') > 0)
+        assert lib.metric(agent, "fettle_store_series") <= lib.metric(agent, "fettle_store_max_series") == 1500
 
         agent.config.write_text(config + ADDED.format(free=lib.free_ports(1)[0]))
         agent.child.send_signal(lib.signal.SIGHUP)

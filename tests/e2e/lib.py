@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -182,6 +183,32 @@ class Shop(Process):
 def percentiles(values):
     ordered = sorted(values)
     return {q: ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.9, 0.99)}
+
+
+def metric(agent, name):
+    """The value of one series, written as on the page of metrics; 0 where there is none."""
+    found = re.search(rf"^{re.escape(name)} (\S+)$", get(f"{agent.url}/metrics"), re.M)
+    return float(found[1]) if found else 0
+
+
+def application(page):
+    """The port of an application whose metrics are what page(path) says."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(handler):
+            body = page(handler.path).encode()
+            handler.send_response(200)
+            handler.send_header("Content-Type", "text/plain; version=0.0.4")
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        def log_message(handler, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
 
 
 class Webhook:
