@@ -294,6 +294,7 @@ struct Dispatcher::Rep {
       });
       return;
     }
+    if (a.plan->work_on_unit() == UnitWork::acting) units.action_begins(service);
     a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {
                      if (Active* there = find(service))
@@ -388,11 +389,11 @@ struct Dispatcher::Rep {
   }
 
   void follow_unit(const Active& a) {
-    const auto ours = [this, service = a.spec->service] {
+    const auto work = [this, service = a.spec->service] {
       const Active* there = find(service);
-      return there != nullptr && there->plan->works_on_unit();
+      return there != nullptr ? there->plan->work_on_unit() : UnitWork::none;
     };
-    units.follow(a.spec->service, a.spec->units(), ours, [this, service = a.spec->service] { unit_changed(service); });
+    units.follow(a.spec->service, a.spec->units(), work, [this, service = a.spec->service] { unit_changed(service); });
   }
 
   // Tells the plan whether one of its alerts fires.

@@ -36,14 +36,14 @@ bool same_stop(const os::UnitState& a, const os::UnitState& b) {
 }  // namespace
 
 void UnitWatch::follow(const std::string& service, const std::vector<std::string>& units,
-                       const std::function<bool()>& ours, const std::function<void()>& changed) {
+                       const std::function<UnitWork()>& work, const std::function<void()>& changed) {
   auto& followed = units_[service];
   std::erase_if(followed,
                 [&](const auto& entry) { return std::find(units.begin(), units.end(), entry.first) == units.end(); });
   for (const std::string& unit : units) {
     const auto [at, added] = followed.try_emplace(unit);
     Unit& entry = at->second;
-    entry.ours = ours;
+    entry.work = work;
     entry.changed = changed;
     if (!added) continue;
     entry.view.unit = unit;
@@ -58,6 +58,12 @@ void UnitWatch::follow(const std::string& service, const std::vector<std::string
       });
     });
   }
+}
+
+void UnitWatch::action_begins(const std::string& service) {
+  const auto found = units_.find(service);
+  if (found == units_.end()) return;
+  for (auto& [name, unit] : found->second) unit.acted_on_us = unit.last ? unit.last->active_enter_us : 0;
 }
 
 std::vector<std::string> UnitWatch::units(const std::string& service) const {
@@ -94,14 +100,23 @@ void UnitWatch::heard(Unit& known, const base::Result<os::UnitState>& state) {
   known.stopped = known.stopping = false;
 }
 
+// After a restart of the agent in the middle of a run the action was perhaps just under way: then a unit that is up is
+// taken for the one that it has started.
+bool UnitWatch::is_ours(Unit& known, const os::UnitState& state) {
+  const UnitWork work = known.work();
+  if (work != UnitWork::has_acted) return work == UnitWork::acting;
+  if (!known.acted_on_us) known.acted_on_us = state.active == "active" && state.job.empty() ? 0 : state.active_enter_us;
+  return *known.acted_on_us == state.active_enter_us;
+}
+
 void UnitWatch::note_stop(Unit& known, const os::UnitState& state) {
   // To hear the same once more, because it was asked for, makes nobody else its cause.
   if (known.last && same_stop(*known.last, state)) return;
   known.last = state;
   const bool was_stopping = known.stopping;
+  const bool ours = is_ours(known, state);
   // A unit that crashed goes through "deactivating", too; its result says so by then.
-  known.stopping =
-      (state.job == "stop" || (state.active == "deactivating" && state.result == "success")) && !known.ours();
+  known.stopping = (state.job == "stop" || (state.active == "deactivating" && state.result == "success")) && !ours;
   if (state.active != "inactive" && state.active != "failed") {
     known.stopped = known.failed_by_it = false;
     return;
@@ -112,7 +127,7 @@ void UnitWatch::note_stop(Unit& known, const os::UnitState& state) {
   known.failed_by_it = was_stopping && !clean;
   known.active_enter_us = state.active_enter_us;
   if (!clean && !was_stopping) known.stopped = false;
-  else if (!known.stopped) known.stopped = !known.ours();
+  else if (!known.stopped) known.stopped = !ours;
 }
 
 void UnitWatch::note_work(Unit& known, const os::UnitState& state) const {

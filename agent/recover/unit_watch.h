@@ -1,9 +1,11 @@
 // The units that plans work on, as systemd tells of them: what it is doing with each, and which ones somebody else
 // stopped, for what was stopped on purpose is not fought. systemd does not keep who asked for a job; a unit that is
 // inactive with the result "success", that ended while a stop was under way, or that is just being stopped, while no
-// plan of ours works on it, was stopped by a person, a package or an orderly exit, and stays so. A program that ends
-// with status 143 (128 + SIGTERM, as Java does) was stopped as well, though systemd calls that a failure. One that is
-// frozen (systemctl freeze) was meant to stand still. Loop thread.
+// plan of ours works on it, was stopped by a person, a package or an orderly exit, and stays so. A plan's own are what
+// happens while its action is under way, and later the end of the run that was there when the action began (a process
+// that got SIGTERM takes its time); once the unit has come up anew, a stop is somebody else's again. A program that
+// ends with status 143 (128 + SIGTERM, as Java does) was stopped as well, though systemd calls that a failure. One that
+// is frozen (systemctl freeze) was meant to stand still. Loop thread.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +19,7 @@
 #include "loop/handle.h"
 #include "os/systemd/systemd.h"
 #include "recover/plan/unit_guards.h"
+#include "recover/plan/unit_work.h"
 
 namespace loop {
 class Scheduler;
@@ -28,10 +31,12 @@ class UnitWatch {
  public:
   UnitWatch(os::Systemd& systemd, loop::Scheduler& scheduler) : systemd_(systemd), scheduler_(scheduler) {}
 
-  // `ours` says whether a plan has begun to work on the service's units: what happens to them then is its doing.
+  // `work` says what a plan is doing to the service's units.
   // `changed` follows what was heard, in a later turn. Units that are followed already stay as they are known.
-  void follow(const std::string& service, const std::vector<std::string>& units, const std::function<bool()>& ours,
+  void follow(const std::string& service, const std::vector<std::string>& units, const std::function<UnitWork()>& work,
               const std::function<void()>& changed);
+  // An action on the service's units begins.
+  void action_begins(const std::string& service);
   void forget(const std::string& service) { units_.erase(service); }
   std::vector<std::string> units(const std::string& service) const;
   // Asks systemd anew, because its signals come later than the end of a process is seen: `done` in a later turn, when
@@ -46,12 +51,13 @@ class UnitWatch {
   struct Unit {
     bool stopped = false;
     bool stopping = false;
-    bool failed_by_it = false;          // it was stopped, and ended as systemd does not like it
-    std::uint64_t active_enter_us = 0;  // of the run that was stopped
-    std::optional<os::UnitState> last;  // that was heard
+    bool failed_by_it = false;                 // it was stopped, and ended as systemd does not like it
+    std::uint64_t active_enter_us = 0;         // of the run that was stopped
+    std::optional<std::uint64_t> acted_on_us;  // active_enter_us when a plan's action began
+    std::optional<os::UnitState> last;         // that was heard
     UnitView view;
     std::optional<base::Instant> active_since;
-    std::function<bool()> ours;
+    std::function<UnitWork()> work;
     std::function<void()> changed;
     loop::Handle watch, turn;
   };
@@ -59,6 +65,7 @@ class UnitWatch {
   Unit* find(const std::string& service, const std::string& unit);
   const Unit* find(const std::string& service, const std::string& unit) const;
   void heard(Unit& known, const base::Result<os::UnitState>& state);
+  static bool is_ours(Unit& known, const os::UnitState& state);
   static void note_stop(Unit& known, const os::UnitState& state);
   void note_work(Unit& known, const os::UnitState& state) const;
 

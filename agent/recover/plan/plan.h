@@ -46,6 +46,7 @@
 #include "recover/plan/plan_spec.h"
 #include "recover/plan/run.h"
 #include "recover/plan/slots.h"
+#include "recover/plan/unit_work.h"
 
 namespace recover {
 
@@ -140,8 +141,7 @@ class Plan {
   bool running() const { return phase_ >= Phase::committing; }
   bool under_way() const { return running() || phase_ == Phase::acquiring; }  // not exchanged, not started by others
   bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
-  // What becomes of the unit is its doing.
-  bool works_on_unit() const;
+  UnitWork work_on_unit() const;
   // A run that was dropped because the service was healthy leaves an alert that fires: a failure begins anew.
   bool wants_runs() const {
     return phase_ == Phase::recheck || phase_ == Phase::acquiring || phase_ == Phase::looking ||

@@ -11,13 +11,16 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
-bool Plan::works_on_unit() const {
+UnitWork Plan::work_on_unit() const {
   const auto first = spec_->first_healing();
-  if (!acts() || run_.mild || !first) return false;
-  if (run_.part == Part::finally) return run_.stop.empty();  // a run that was stopped leaves the unit to people
-  if (run_.step > *first) return true;
-  return run_.step == *first && phase_ != Phase::looking && phase_ != Phase::reacquiring && phase_ != Phase::waiting &&
-         phase_ != Phase::committing;
+  if (!acts() || run_.mild || !first) return UnitWork::none;
+  if (phase_ == Phase::acting && current_step().action->may_heal()) return UnitWork::acting;
+  if (run_.part == Part::finally)  // a run that was stopped leaves the unit to people
+    return run_.stop.empty() ? UnitWork::has_acted : UnitWork::none;
+  if (run_.step > *first) return UnitWork::has_acted;
+  const bool before = run_.step < *first || phase_ == Phase::looking || phase_ == Phase::reacquiring ||
+                      phase_ == Phase::waiting || phase_ == Phase::committing;
+  return before ? UnitWork::none : UnitWork::has_acted;
 }
 
 bool Plan::is_first_to_heal() const {

@@ -16,7 +16,8 @@ namespace {
 
 struct Site : fakes::RecoverySite {
   Site() { use(plan()); }
-  void unit(const std::string& active, const std::string& result, const std::string& job = "", int status = 0) {
+  void unit(const std::string& active, const std::string& result, const std::string& job = "", int status = 0,
+            std::uint64_t run = 0) {
     unit_now = {};
     unit_now.load = "loaded";
     unit_now.active = active;
@@ -24,6 +25,7 @@ struct Site : fakes::RecoverySite {
     unit_now.job = job;
     unit_now.exec_main_code = status == 0 ? 0 : CLD_EXITED;
     unit_now.exec_main_status = status;
+    unit_now.active_enter_us = run;
     if (!late) signal();
   }
   void signal() {
@@ -75,6 +77,44 @@ TEST_CASE("a unit that a plan stops and starts is the plan's own") {
   f.dispatcher->on_run("order", "http", false);
   f.minute();
   CHECK(f.restart.started.size() >= 2);
+}
+
+TEST_CASE("a person stops the unit again while a run verifies that it is up: that is no doing of the run") {
+  Site f;
+  f.unit("failed", "signal", "", 0, 1);
+  f.restart.on_start = [&] {
+    f.unit("activating", "success", "", 0, 1);
+    f.unit("active", "success", "", 0, 2);
+  };
+  f.alert("ServiceDown");
+  f.loop.advance(seconds{1});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  REQUIRE(f.restart.started.size() == 1);
+  REQUIRE(f.status().state == "verifying");
+  SUBCASE("a stop with a job of its own") {
+    f.unit("deactivating", "success", "stop", 0, 2);
+    f.unit("inactive", "success", "", 0, 2);
+  }
+  SUBCASE("a stop that was over before it was seen") { f.unit("inactive", "success", "", 0, 2); }
+  for (int i = 0; i < 30; ++i) f.minute();
+  CHECK(f.restart.started.size() == 1);
+  CHECK(f.status().reason == GuardName::stopped_by_operator);
+}
+
+TEST_CASE("what the action meant to stop takes its time to end: that is the run's doing") {
+  Site f;
+  f.unit("active", "success", "", 0, 1);
+  f.alert("ServiceDown");
+  f.loop.advance(seconds{1});
+  f.dispatcher->on_run("order", "http", false);
+  f.loop.run_due();
+  REQUIRE(f.restart.started.size() == 1);
+  REQUIRE(f.status().state == "verifying");
+  f.unit("deactivating", "success", "", 0, 1);
+  f.unit("inactive", "success", "", 0, 1);
+  for (int i = 0; i < 30; ++i) f.minute();
+  CHECK(f.restart.started.size() > 1);
 }
 
 TEST_CASE("a bus that is gone proves nothing, and a person may start what they stopped") {

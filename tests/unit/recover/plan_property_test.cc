@@ -301,7 +301,7 @@ class Site {
   void carry(const recover::Effects& effects) {
     for (const Effect& effect : effects) carry_out(effect);
     const recover::Run& run = plan_->run();
-    if (plan_->works_on_unit())
+    if (plan_->work_on_unit() != recover::UnitWork::none)
       expect(run.part == Part::finally || run.step > *spec_.first_healing() || running_ || run.step_done ||
                  plan_->phase() == Phase::verifying,
              kInvariants[9]);
