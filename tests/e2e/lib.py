@@ -20,8 +20,8 @@ import urllib.request
 
 SKIPPED = 77  # what ctest counts as skipped
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FETTLE = os.environ.get("FETTLE", str(TOP / "build/dev/agent/fettle"))
-SHOP = os.environ.get("FETTLE_SHOP", str(TOP / "build/dev/packaging/demo/fettle-shop"))
+FETTLE = os.environ.get("FETTLE", str(TOP / "build/release/agent/fettle"))
+SHOP = os.environ.get("FETTLE_SHOP", str(TOP / "build/release/packaging/demo/fettle-shop"))
 
 
 def need(*programs):

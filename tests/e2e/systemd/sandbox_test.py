@@ -22,7 +22,7 @@ import node as shop
 
 HOME = "/home"  # of the container's people
 
-BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/dev")).resolve()
+BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/release")).resolve()
 CACHE = BUILD / "e2e-systemd"
 
 NGINX = """\

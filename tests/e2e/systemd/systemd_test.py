@@ -23,7 +23,7 @@ import node as shop
 import operator_cases
 from node import HOLD
 
-BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/dev")).resolve()
+BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/release")).resolve()
 CACHE = BUILD / "e2e-systemd"
 EXPOSURE = 1.6  # the most that systemd-analyze may find
 
