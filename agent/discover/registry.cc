@@ -20,8 +20,9 @@ Entry parse_entry(const Type& type, const config::Node& entry, const std::string
   const auto& template_keys = config::target_template_schema().reference();
   Entry out{type.parse(entry, path, owner, errors), owner.service + " " + std::string(type.key)};
   for (const auto& [key, value] : entry.entries()) {
-    const bool own = std::none_of(template_keys.begin(), template_keys.end(),
-                                  [&](const config::KeyReference& known) { return known.key == key.scalar(); });
+    const bool own =
+        std::none_of(template_keys.begin(), template_keys.end(),
+                     [&key = key](const config::KeyReference& known) { return known.key == key.scalar(); });
     if (own) out.identity += " " + config::quoted(key.scalar()) + ": " + config::flow_text(value);
   }
   return out;

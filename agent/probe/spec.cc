@@ -59,24 +59,34 @@ std::string yaml_value(const std::string& value) {
 
 // a.b.c=v as {a: {b: {c: v}}}; keys with one beginning share their mapping.
 struct Tree {
+  struct Branch;
   std::string value;
-  std::vector<std::pair<std::string, Tree>> inner;
+  std::vector<Branch> inner;
 
-  Tree& at(const std::string& key) {
-    for (auto& [name, tree] : inner)
-      if (name == key) return tree;
-    return inner.emplace_back(key, Tree{}).second;
-  }
-  std::string yaml() const {
-    if (inner.empty()) return value;
-    std::string out = "{";
-    for (const auto& [name, tree] : inner) {
-      if (out.size() > 1) out += ", ";
-      out += config::quoted(name) + ": " + tree.yaml();
-    }
-    return out + "}";
-  }
+  Tree& at(const std::string& key);
+  std::string yaml() const;
 };
+
+struct Tree::Branch {
+  std::string name;
+  Tree tree;
+};
+
+Tree& Tree::at(const std::string& key) {
+  for (Branch& branch : inner)
+    if (branch.name == key) return branch.tree;
+  return inner.emplace_back(Branch{key, {}}).tree;
+}
+
+std::string Tree::yaml() const {
+  if (inner.empty()) return value;
+  std::string out = "{";
+  for (const Branch& branch : inner) {
+    if (out.size() > 1) out += ", ";
+    out += config::quoted(branch.name) + ": " + branch.tree.yaml();
+  }
+  return out + "}";
+}
 
 }  // namespace
 

@@ -99,7 +99,7 @@ void StreamProbe::finish(Outcome outcome) {
   if (!chain && connection_.tls_seen) chain = &connection_.chain;
   if (chain) {
     measure_chain(*chain, outcome.measurements);
-    judge(*chain, outcome);
+    judge_chain(*chain, outcome);
   }
   std::exchange(done_, nullptr)(std::move(outcome));
 }

@@ -29,7 +29,7 @@ class StreamProbe : public Probe {
   // Last words of the type's own: measurements of what was learnt until then, with the phases. Once, by finish().
   virtual void measure(model::Outcome&) {}
   // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS, and last.
-  virtual void judge(const net::PeerChain&, model::Outcome&) const {}
+  virtual void judge_chain(const net::PeerChain&, model::Outcome&) const {}
 
   void say(std::string bytes);
   // Takes leave: the run ends with `outcome` once the bytes are on their way. Nothing that comes until then is heard.

@@ -45,7 +45,7 @@ void ConnectProbe::finish(Outcome outcome) {
   if (!chain && connected_.tls_seen) chain = &connected_.chain;
   if (chain) {
     measure_chain(*chain, outcome.measurements);
-    judge(*chain, outcome);
+    judge_chain(*chain, outcome);
   }
   outcome.phases = std::move(connected_.phases);
   std::exchange(done_, nullptr)(std::move(outcome));

@@ -24,7 +24,7 @@ class ConnectProbe : public Probe {
 
  protected:
   // For a type that looks closer at what the peer showed, also when its chain was refused. Only after TLS.
-  virtual void judge(const net::PeerChain&, model::Outcome&) const {}
+  virtual void judge_chain(const net::PeerChain&, model::Outcome&) const {}
 
  private:
   void on_connected(net::Connected connected);

@@ -294,7 +294,7 @@ class SmtpProbe final : public StreamProbe {
       outcome.measurements.push_back({"probe_smtp_size_limit_bytes", static_cast<double>(*size_limit_), {}});
   }
 
-  void judge(const net::PeerChain& chain, Outcome& outcome) const override {
+  void judge_chain(const net::PeerChain& chain, Outcome& outcome) const override {
     judge_certificate_age(chain, prepared_.target, std::chrono::days(settings_.min_days), context_.scheduler.wall_now(),
                           outcome);
   }

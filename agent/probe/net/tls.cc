@@ -165,7 +165,7 @@ class TlsProbe final : public ConnectProbe {
       : ConnectProbe(context, prepared.connect), context_(context), prepared_(prepared) {}
 
  private:
-  void judge(const net::PeerChain& chain, Outcome& outcome) const override {
+  void judge_chain(const net::PeerChain& chain, Outcome& outcome) const override {
     const std::string words = judge_certificate_age(chain, prepared_.connect.target, prepared_.min_left,
                                                     context_.scheduler.wall_now(), outcome);
     if (outcome.up && !words.empty()) outcome.text = words;

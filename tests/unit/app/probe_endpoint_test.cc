@@ -64,14 +64,14 @@ TEST_CASE("a target that is none is down, and a module that is none is a mistake
     REQUIRE(e.answers.size() == 1);
     return e.answers[0];
   };
-  for (const auto& [module, target] :
-       std::vector<std::pair<const char*, const char*>>{{"tcp_connect", "mail"},
-                                                        {"tcp_connect", "mail:no-such-service"},
-                                                        {"tcp_connect", "mail:99999"},
-                                                        {"http_2xx", "http://sh op/"},
-                                                        {"http_2xx", "http://shop:port/"},
-                                                        {"http_2xx", "http://[::1/"}}) {
-    CAPTURE(target);
+  for (const auto& row : std::vector<std::pair<const char*, const char*>>{{"tcp_connect", "mail"},
+                                                                          {"tcp_connect", "mail:no-such-service"},
+                                                                          {"tcp_connect", "mail:99999"},
+                                                                          {"http_2xx", "http://sh op/"},
+                                                                          {"http_2xx", "http://shop:port/"},
+                                                                          {"http_2xx", "http://[::1/"}}) {
+    const auto& [module, target] = row;
+    CAPTURE(row.second);
     const auto answer = ask(module, target);
     REQUIRE(answer);
     CHECK_FALSE(answer->up);

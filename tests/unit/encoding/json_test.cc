@@ -80,7 +80,7 @@ TEST_CASE("secrets compare by content and length") {
 }
 
 TEST_CASE("JSON of others is made readable, and nothing else of it is changed") {
-  for (const auto& [text, want] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& row : std::vector<std::pair<std::string, std::string>>{
            {R"({"a":"b\\u00e9"})", R"({"a":"b\\u00e9"})"},
            {R"(["\ud83d\ude00"])", R"(["\ud83d\ude00"])"},
            {R"(["\ud83d"])", R"(["\ufffd"])"},
@@ -90,7 +90,7 @@ TEST_CASE("JSON of others is made readable, and nothing else of it is changed") 
            {"[\"caf\xe9\"]", "[\"caf\xef\xbf\xbd\"]"},
            {R"(["\ud8)", R"(["\ud8)"},
        }) {
-    CAPTURE(text);
-    CHECK(encoding::readable_json(text) == want);
+    CAPTURE(row.first);
+    CHECK(encoding::readable_json(row.first) == row.second);
   }
 }

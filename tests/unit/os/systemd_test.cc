@@ -96,8 +96,9 @@ TEST_CASE("a unit that somebody is stopping shows the job, and one whose job has
   if (!have(daemon)) return;
   fakes::FakeSystemd manager(daemon.address);
   World world(daemon.address);
-  for (const auto& [job, want] : {std::pair{"stop", "stop"}, {"restart", "restart"}, {"gone", ""}, {"", ""}}) {
-    CAPTURE(job);
+  for (const auto& row : {std::pair{"stop", "stop"}, {"restart", "restart"}, {"gone", ""}, {"", ""}}) {
+    const auto& [job, want] = row;
+    CAPTURE(row.first);
     os::UnitState state = kRunning;
     state.job = job;
     manager.set("order.service", state);

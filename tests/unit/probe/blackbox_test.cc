@@ -127,7 +127,7 @@ TEST_CASE("keys of newer exporters are read") {
   config::Errors errors;
   const auto modules = probe::BlackboxModules::load(file.path(), errors);
   CHECK(errors.text() == "");
-  for (const auto& [module, target, shown] : std::vector<std::tuple<const char*, const char*, const char*>>{
+  for (const auto& row : std::vector<std::tuple<const char*, const char*, const char*>>{
            {"socket", "wss://shop.test/feed", "wss://shop.test/feed"},
            {"bearer", "shop.test/feed", "ws://shop.test/feed"},
            {"delegated", "a", "http://a"},
@@ -149,7 +149,8 @@ TEST_CASE("keys of newer exporters are read") {
            {"version", "ns.test", "TXT of version.bind at ns.test:53"},
            {"private", "ns.test", "ANY of shop.test at ns.test:853"},
        }) {
-    CAPTURE(module);
+    const auto& [module, target, shown] = row;
+    CAPTURE(std::get<0>(row));
     const auto spec = modules.spec(module, target, "", 1s);
     REQUIRE_MESSAGE(spec.has_value(), spec.error().text);
     CHECK(spec->settings->target() == shown);

@@ -156,7 +156,7 @@ TEST_CASE("records are read as a zone file writes them") {
 
 TEST_CASE("bytes that are no DNS message are refused, wherever they break") {
   const std::string query = *probe::dns_query(7, {"shop.test", 1, true});
-  for (const auto& [name, value] : std::vector<std::pair<const char*, std::string>>{
+  for (const auto& row : std::vector<std::pair<const char*, std::string>>{
            {"a pointer to itself", record(2, std::string("\xc0\x27", 2))},
            {"a pointer ahead", record(2, std::string("\xc0\x40", 2))},
            {"a label of 64", record(2, std::string("\x40", 1) + std::string(64, 'x') + std::string(1, '\0'))},
@@ -166,7 +166,8 @@ TEST_CASE("bytes that are no DNS message are refused, wherever they break") {
                                                             "\x05"
                                                             "ab")},
        }) {
-    CAPTURE(name);
+    const auto& [name, value] = row;
+    CAPTURE(row.first);
     CHECK_FALSE(probe::read_dns_message(answer_to(query, {0x8180, {value}})));
   }
   // Of an answer that did not fit what is there counts, without the record that was cut.

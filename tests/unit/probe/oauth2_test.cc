@@ -177,13 +177,14 @@ TEST_CASE("the secret's file is read whenever a token is fetched") {
 }
 
 TEST_CASE("oauth2 is told what it cannot be") {
-  for (const auto& [setting, want] : std::vector<std::pair<const char*, const char*>>{
+  for (const auto& row : std::vector<std::pair<const char*, const char*>>{
            {"oauth2.token_url=login", "must be http:// or https:// and a host"},
            {"oauth2.client_secret_file=/x", "cannot stand beside client_secret"},
            {"authorization.credentials=x", "oauth2: cannot stand beside basic_auth or authorization"},
            {"oauth2.endpoint_params.grant_type=password", "has another grant_type"},
        }) {
-    CAPTURE(setting);
+    const auto& [setting, want] = row;
+    CAPTURE(row.first);
     std::vector<std::string> settings{"oauth2.client_id=a", "oauth2.client_secret=b"};
     if (std::string(setting).find("token_url") == std::string::npos)
       settings.emplace_back("oauth2.token_url=http://login.test/");

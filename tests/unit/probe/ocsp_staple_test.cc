@@ -118,9 +118,10 @@ TEST_CASE("tls describes what nginx staples, and requires it where it is told to
     }
     if (row.status == 1) CHECK(fakes::measurement(told, "probe_ssl_ocsp_response_revoked_at") == 1'735'689'600);
 
-    for (const auto& [type, target] :
+    for (const auto& probed :
          {std::pair<std::string, std::string>{"tls", addresses[i]}, {"http", "https://" + addresses[i] + "/"}}) {
-      CAPTURE(type);
+      const auto& [type, target] = probed;
+      CAPTURE(probed.first);
       const auto wanted = probes.run(type, target, {trust, "tls_config.require_ocsp_staple=true"});
       CAPTURE(wanted.text);
       CHECK(wanted.up == (*row.why == '\0'));

@@ -90,7 +90,7 @@ TEST_CASE("blackbox exporter #1119: an expired certificate tells its expiry alth
   });
   fakes::ProbeKernel kernel;
   const double now = base::seconds(kernel.loop.wall_now());
-  for (const auto& [type, target] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& row : std::vector<std::pair<std::string, std::string>>{
            {"tls", server.address()},
            {"tcp", server.address()},
            {"http", "https://" + server.address() + "/"},
@@ -98,8 +98,9 @@ TEST_CASE("blackbox exporter #1119: an expired certificate tells its expiry alth
            {"grpc", server.address()},
            {"websocket", "wss://" + server.address() + "/"},
        }) {
-    CAPTURE(type);
-    CAPTURE(target);
+    const auto& [type, target] = row;
+    CAPTURE(row.first);
+    CAPTURE(row.second);
     std::vector<std::string> settings;
     if (type == "tcp" || type == "grpc") settings = {"tls=true"};
     const auto found = kernel.run(type, target, settings);

@@ -205,12 +205,13 @@ TEST_CASE("websocket: messages that never match are a mismatch, not a silence") 
 }
 
 TEST_CASE("websocket refuses URLs that are none") {
-  for (const auto& [url, want] : std::vector<std::pair<const char*, const char*>>{
+  for (const auto& row : std::vector<std::pair<const char*, const char*>>{
            {"http://shop.test/", "url: must be ws:// or wss:// and a host, such as ws://127.0.0.1:8081/feed"},
            {"ws://shop.test/a b", "url: must not contain white space or '#'"},
            {"ws://shop.test:x/", "url: has a port that must be a number"},
        }) {
-    CAPTURE(url);
+    const auto& [url, want] = row;
+    CAPTURE(row.first);
     const auto spec = probe::spec_from_arguments("websocket", url, {});
     REQUIRE_FALSE(spec);
     CHECK(spec.error().text.find(want) != std::string::npos);

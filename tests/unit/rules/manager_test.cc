@@ -238,8 +238,9 @@ TEST_CASE("after a restart alerts go on before anything is evaluated, and are no
 }
 
 TEST_CASE("a short absence counts towards for, a long one does not") {
-  for (const auto& [away, want] : {std::pair{seconds{15}, 15}, std::pair{seconds{1000}, 30}}) {
-    CAPTURE(away.count());
+  for (const auto& row : {std::pair{seconds{15}, 15}, std::pair{seconds{1000}, 30}}) {
+    const auto& [away, want] = row;
+    CAPTURE(row.first.count());
     fakes::FakeLoop loop;
     const auto state = state::in_memory(loop);
     {

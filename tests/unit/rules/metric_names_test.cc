@@ -76,10 +76,10 @@ TEST_CASE("every metric that a shipped rule reads is one that the agent has") {
   const std::vector<std::string> files = base::glob(kTop + "rules/*.yml");
   REQUIRE(!files.empty());
   for (const std::string& file : files)
-    for (const auto& [metric, rule] : metrics_read_by(file)) {
+    for (const auto& row : metrics_read_by(file)) {
       CAPTURE(file);
-      CAPTURE(rule);
-      CAPTURE(metric);
-      CHECK(known.contains(metric));
+      CAPTURE(row.second);
+      CAPTURE(row.first);
+      CHECK(known.contains(row.first));
     }
 }
