@@ -39,7 +39,7 @@ Response api_metadata(const Request& request, const Context& context) {
       for (const auto& [name, family] : families) {
         if (limit == 0) break;
         --limit;
-        json.key(name).array([&] {
+        json.key(name).array([&, &family = family] {
           json.object([&] {
             json.key("type").string(type_name(family.type));
             json.key("help").string(family.help);
