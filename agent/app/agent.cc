@@ -79,11 +79,11 @@ void Agent::on_report(const model::RecoveryReport& report) {
     const bool acted = !report.actions.empty();
     log::info("recovery", {{"service", report.service},
                            {"id", report.id},
-                           {"mode", report.mode},
-                           {"state", report.state},
+                           {"mode", std::string(to_string(report.mode))},
+                           {"state", std::string(to_string(report.state))},
                            {"reason", report.reason},
                            {"action", acted ? report.actions.back().action : ""},
-                           {"result", acted ? report.actions.back().result : ""}});
+                           {"result", acted ? std::string(to_string(report.actions.back().result)) : ""}});
   }
   changed();
 }

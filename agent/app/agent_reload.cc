@@ -24,7 +24,7 @@ std::set<std::string> alert_names(const rules::Manager& rules) {
   std::set<std::string> names;
   for (const rules::GroupStatus& group : rules.groups())
     for (const rules::RuleStatus& rule : group.rules)
-      if (rule.alerting) names.insert(rule.name);
+      if (rule.type == model::RuleType::alerting) names.insert(rule.name);
   return names;
 }
 
@@ -83,8 +83,7 @@ void Agent::apply(LoadedConfig loaded) {
   notifications_->replace(std::move(loaded.receivers));
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
-      for (const recover::Step& step : *steps)
-        self_.recovery_added(plan->service, action_label(step.text), recover::to_string(plan->mode));
+      for (const recover::Step& step : *steps) self_.recovery_added(plan->service, action_label(step.text), plan->mode);
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
   traffic_controller_->replace(std::move(loaded.traffic));

@@ -138,8 +138,8 @@ void Agent::make_notifications() {
 void Agent::make_recovery() {
   recover::Listener listener;
   listener.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
-  listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
-                              const std::string& mode) {
+  listener.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
+                              model::RecoveryMode mode) {
     self_.recovery_action(service, action_label(action), result, mode);
   };
   listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {

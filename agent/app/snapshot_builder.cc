@@ -61,12 +61,10 @@ void add_service(Families& families, const std::string& name, const config::Serv
 }
 
 void add_plan(Families& families, const recover::PlanStatus& plan) {
-  static constexpr std::array kStates{"idle",    "blocked",   "backoff",   "acting",   "asking",
-                                      "holding", "verifying", "recovered", "exhausted"};
   const model::Labels labels{{"service", plan.service}};
-  for (const char* state : kStates)
+  for (const model::PlanState state : model::all_plan_states())
     families.add("fettle_recovery_state", "1 for the state that the service's recovery plan is in.",
-                 labels.with("state", state), plan.state == state ? 1 : 0);
+                 labels.with("state", to_string(state)), plan.state == state ? 1 : 0);
   families.add("fettle_recovery_attempts_left", "Attempts that the budget of the service's recovery plan still has.",
                labels, plan.attempts_left);
 }
@@ -192,12 +190,12 @@ std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus>
       web::RulePage& row = page.rules.emplace_back();
       row.name = std::move(rule.name);
       row.query = std::move(rule.query);
-      row.type = rule.alerting ? "alerting" : "recording";
+      row.type = rule.type;
       row.for_duration = rule.for_duration;
       row.keep_firing_for = rule.keep_firing_for;
       row.labels = rule.labels;
       row.annotations = rule.annotations;
-      row.health = std::move(rule.health);
+      row.health = rule.health;
       row.last_error = std::move(rule.last_error);
       row.last_evaluation = rule.last_evaluation;
       row.evaluation_seconds = base::seconds(rule.took);

@@ -12,12 +12,15 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/expression_values.h"
+#include "model/alert.h"
 #include "model/json.h"
+#include "model/rule.h"
 
 namespace cli {
 namespace {
 
 using base::Tone;
+using model::AlertState;
 
 base::Result<Json> ask_json(const Ask& ask, const std::string& path) {
   TRY(const std::string body, ask(path));
@@ -50,11 +53,14 @@ ExpressionValues::Found query(const Ask& ask, const std::string& expr, const std
   return found;
 }
 
+// Of an alert, or of a rule, which has that of its worst alert.
+std::optional<AlertState> state_of(const Json& from) { return model::parse_alert_state(text_of(from, "state")); }
+
 // What an active alert waits for, seen from the last evaluation.
 std::string waits_for(const Json& rule, const Json& alert, base::WallTime evaluated) {
   const auto since = base::parse_iso8601(text_of(alert, "activeAt"));
   const auto active = since ? std::max(evaluated - *since, base::Millis{0}) : base::Millis{0};
-  if (text_of(alert, "state") == "pending") {
+  if (state_of(alert) == AlertState::pending) {
     const base::Millis left = std::max(span(rule, "duration") - active, base::Millis{0});
     return fmt::format("active for {} of {}; fires in {} if it goes on to hold", base::format_duration(active),
                        base::format_duration(span(rule, "duration")), base::format_duration(left));
@@ -77,7 +83,7 @@ void describe_alerts(const Json& rule, base::WallTime evaluated, base::Colour co
     Json labels = mapping_of(alert, "labels");
     labels.erase("alertname");
     out += fmt::format("  {} {} value {}, since {}\n      {}\n",
-                       base::paint(state, state == "firing" ? Tone::bad : Tone::warn, colour),
+                       base::paint(state, state_of(alert) == AlertState::firing ? Tone::bad : Tone::warn, colour),
                        model::read_labels(labels).to_string(), text_of(alert, "value"), text_of(alert, "activeAt"),
                        waits_for(rule, alert, evaluated));
   }
@@ -95,20 +101,23 @@ void describe_expression(const Json& rule, const Ask& ask, const std::string& ev
 }
 
 std::string describe(const Json& group, const Json& rule, const Ask& ask, base::Colour colour) {
-  const std::string state = text_of(rule, "state"), health = text_of(rule, "health"),
-                    error = text_of(rule, "lastError");
-  const Tone tone = state == "firing" ? Tone::bad : state == "pending" ? Tone::warn : Tone::good;
-  std::string out = fmt::format("alert {} is {}\n", text_of(rule, "name"), base::paint(state, tone, colour));
+  const std::string error = text_of(rule, "lastError");
+  const auto state = state_of(rule);
+  const auto health = model::parse_rule_health(text_of(rule, "health"));
+  const Tone tone = state == AlertState::firing ? Tone::bad : state == AlertState::pending ? Tone::warn : Tone::good;
+  std::string out =
+      fmt::format("alert {} is {}\n", text_of(rule, "name"), base::paint(text_of(rule, "state"), tone, colour));
   out += fmt::format("  rule        group {} of {}\n", text_of(group, "name"), text_of(group, "file"));
   out += fmt::format("  expression  {}\n", text_of(rule, "query"));
   out += fmt::format("  for         {}", base::format_duration(span(rule, "duration")));
   if (span(rule, "keepFiringFor").count() > 0)
     out += fmt::format(", keep_firing_for {}", base::format_duration(span(rule, "keepFiringFor")));
   const auto evaluated = base::parse_iso8601(text_of(rule, "lastEvaluation"));
-  if (!evaluated || health == "unknown") return out + "\n  evaluated   not yet\n";
-  out += fmt::format("\n  evaluated   {}, every {}, took {:.3f} ms, {}\n", base::format_iso8601(*evaluated),
-                     base::format_duration(span(group, "interval")), number_of(rule, "evaluationTime") * 1e3,
-                     health == "ok" ? "without an error" : base::paint("with an error: " + error, Tone::bad, colour));
+  if (!evaluated || health == model::RuleHealth::unknown) return out + "\n  evaluated   not yet\n";
+  out += fmt::format(
+      "\n  evaluated   {}, every {}, took {:.3f} ms, {}\n", base::format_iso8601(*evaluated),
+      base::format_duration(span(group, "interval")), number_of(rule, "evaluationTime") * 1e3,
+      health == model::RuleHealth::ok ? "without an error" : base::paint("with an error: " + error, Tone::bad, colour));
   describe_alerts(rule, *evaluated, colour, out);
   describe_expression(rule, ask, base::format_iso8601(*evaluated), out);
   return out;
@@ -129,7 +138,8 @@ base::Result<RuleDebug> debugged(const std::string& alert, const Ask& ask, base:
       if (name != alert) continue;
       if (!out.text.empty()) out.text += "\n";
       out.text += describe(group, rule, ask, colour);
-      out.bad = out.bad || text_of(rule, "state") == "firing" || text_of(rule, "health") == "err";
+      out.bad = out.bad || state_of(rule) == AlertState::firing ||
+                model::parse_rule_health(text_of(rule, "health")) == model::RuleHealth::err;
     }
   if (!out.text.empty()) return out;
   const std::string near = base::nearest(alert, known);

@@ -62,10 +62,14 @@ std::string matchers_of(const Json& silence) {
   return out;
 }
 
+std::optional<model::SilenceState> state_of(const Json& silence) {
+  return model::parse_silence_state(text_of(silence.at("status"), "state"));
+}
+
 std::string listed(const Json& data, const SilenceListing& listing) {
   Json shown = Json::array();
   for (const Json& silence : list_of(data, "silences"))
-    if ((text_of(silence.at("status"), "state") == "expired") == listing.expired) shown.push_back(silence);
+    if ((state_of(silence) == model::SilenceState::expired) == listing.expired) shown.push_back(silence);
   if (listing.output == SilenceOutput::json)
     return shown.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   Table table({"ID", "MATCHERS", "STATE", "STARTS AT", "ENDS AT", "CREATED BY", "COMMENT"});
@@ -73,10 +77,10 @@ std::string listed(const Json& data, const SilenceListing& listing) {
   for (const Json& silence : shown) {
     const auto id = silence.at("id").get<std::string>();
     ids += base::foreign_text(id, std::string::npos) + "\n";
-    const std::string state = text_of(silence.at("status"), "state");
+    const bool active = state_of(silence) == model::SilenceState::active;
     table.add({id,
                matchers_of(silence),
-               {state, state == "active" ? Tone::warn : Tone::faint},
+               {text_of(silence.at("status"), "state"), active ? Tone::warn : Tone::faint},
                text_of(silence, "startsAt"),
                text_of(silence, "endsAt"),
                text_of(silence, "createdBy"),

@@ -14,15 +14,19 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "model/alert.h"
+#include "model/health.h"
 
 namespace cli {
 namespace {
 
 constexpr int kNoAnswer = 2;
 
+bool is_down(const std::string& health) { return model::parse_health(health) == model::Health::down; }
+
 Tone tone_of(const std::string& health) {
-  if (health == "up") return Tone::good;
-  return health == "down" ? Tone::bad : Tone::warn;
+  if (is_down(health)) return Tone::bad;
+  return model::parse_health(health) == model::Health::up ? Tone::good : Tone::warn;
 }
 
 // "enforce: acting (dependencies)": what recovery does, in one cell.
@@ -56,7 +60,7 @@ int show_status(const StatusOptions& options, const std::vector<std::string>& se
     const auto name = service.at("name").get<std::string>(), health = service.at("health").get<std::string>();
     const std::string maintenance = text_of(service, "maintenance");
     if (!services.empty() && std::find(services.begin(), services.end(), name) == services.end()) continue;
-    all_well = all_well && health != "down";
+    all_well = all_well && !is_down(health);
     const std::string state = maintenance.empty() ? health : health + ", maintenance";
     table.add({name,
                "",
@@ -85,11 +89,12 @@ int show_alerts(const StatusOptions& options, const Json& data) {
   const Json& alerts = list_of(data, "alerts");
   for (const Json& alert : alerts) {
     const auto state = alert.at("state").get<std::string>();
-    firing = firing || state == "firing";
+    const bool fires = model::parse_alert_state(state) == model::AlertState::firing;
+    firing = firing || fires;
     const bool silenced = alert.contains("silencedBy");
     const Json& labels = mapping_of(alert, "labels");
     table.add({text_of(labels, "alertname"),
-               {silenced ? state + ", silenced" : state, state == "firing" ? Tone::bad : Tone::warn},
+               {silenced ? state + ", silenced" : state, fires ? Tone::bad : Tone::warn},
                text_of(alert, "activeAt"),
                labels_of(labels),
                text_of(mapping_of(alert, "annotations"), "summary")});
@@ -109,7 +114,7 @@ int show_fleet(const StatusOptions& options, const Json& data) {
     for (const Json& member : list_of(group, "members")) {
       const std::string health = text_of(member, "health"), acts = text_of(member, "actsSince"),
                         waits = text_of(member, "waitsSince");
-      all_well = all_well && health != "down";
+      all_well = all_well && !is_down(health);
       std::string recovery = "-";
       if (!waits.empty()) recovery = "waits since " + waits;
       if (!acts.empty()) recovery = "acts since " + acts;
@@ -166,7 +171,7 @@ int run_explain(const StatusOptions& options, const std::string& service) {
     std::string out;
     for (const Json& sentence : list_of(data, "explanation"))
       out += base::foreign_text(sentence.get<std::string>(), std::string::npos) + "\n";
-    const bool down = mapping_of(data, "service").at("health").get<std::string>() == "down";
+    const bool down = is_down(mapping_of(data, "service").at("health").get<std::string>());
     if (!options.json) base::print(stdout, "{}", out);
     return down ? 1 : 0;
   });

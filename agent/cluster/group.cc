@@ -155,10 +155,8 @@ Group read_group(const std::string& group, const Reading& reading) {
     const Identity who{text_of(member(value, "node")), text_of(member(value, "service"))};
     const base::WallTime since = time_of(member(value, "since"));
     if (entry.key.starts_with(members)) {
-      const std::string health = text_of(member(value, "health"));
-      Member read{who, model::Health::unknown, since, time_of(member(value, "waits_since")), entry.lease};
-      if (health == to_string(model::Health::up)) read.health = model::Health::up;
-      if (health == to_string(model::Health::down)) read.health = model::Health::down;
+      const auto health = model::parse_health(text_of(member(value, "health"))).value_or(model::Health::unknown);
+      Member read{who, health, since, time_of(member(value, "waits_since")), entry.lease};
       out.members.push_back(std::move(read));
     } else if (entry.key.starts_with(slots)) {
       int slot = -1;

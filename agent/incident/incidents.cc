@@ -57,9 +57,9 @@ void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
     const Facts facts = view_(service);
     if (!facts.configured) one.incident.down = false;
     for (model::RecoveryReport& run : one.incident.recoveries) {
-      if (run.ended || run.id == facts.answer.run || run.state == "blocked") continue;
+      if (run.ended || run.id == facts.answer.run || run.state == model::RecoveryState::blocked) continue;
       run.ended = now;  // the agent that did it could not write down how it ended
-      run.state = "aborted";
+      run.state = model::RecoveryState::aborted;
       run.reason = "the agent stopped";
     }
     add_note(one.incident, now, "the agent has started anew and goes on with it");

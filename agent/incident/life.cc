@@ -130,15 +130,16 @@ bool is_calm(const model::Incident& incident) {
   if (incident.down) return false;
   for (const model::Alert* alert : incident.own_alerts())
     if (alert->state == AlertState::firing) return false;
-  return std::none_of(incident.recoveries.begin(), incident.recoveries.end(),
-                      [](const auto& run) { return !run.ended && run.mode != "dry_run" && run.state != "blocked"; });
+  return std::none_of(incident.recoveries.begin(), incident.recoveries.end(), [](const auto& run) {
+    return !run.ended && run.mode != model::RecoveryMode::dry_run && run.state != model::RecoveryState::blocked;
+  });
 }
 
 model::IncidentEnd end_of(const model::Incident& incident) {
   for (auto run = incident.recoveries.rbegin(); run != incident.recoveries.rend(); ++run) {
-    if (run->state != "recovered" || run->mode == "dry_run") continue;
+    if (run->state != model::RecoveryState::recovered || run->mode == model::RecoveryMode::dry_run) continue;
     const bool healed = std::any_of(run->actions.begin(), run->actions.end(),
-                                    [](const auto& a) { return a.may_heal && a.result == "ok"; });
+                                    [](const auto& a) { return a.may_heal && a.result == model::ActionStatus::ok; });
     if (!healed || !run->ended || *run->ended < incident.last_down) continue;
     return run->trigger.starts_with("operator") ? model::IncidentEnd::person : model::IncidentEnd::healed;
   }

@@ -1,14 +1,22 @@
 #include "model/alert.h"
 
-namespace model {
+#include <array>
+#include <utility>
 
-std::string_view to_string(AlertState state) {
-  switch (state) {
-    case AlertState::inactive: return "inactive";
-    case AlertState::pending: return "pending";
-    case AlertState::firing: return "firing";
-  }
-  return "inactive";
-}
+#include "base/enum_names.h"
+
+namespace model {
+namespace {
+
+constexpr std::array kNames{
+    std::pair{AlertState::inactive, "inactive"},
+    std::pair{AlertState::pending, "pending"},
+    std::pair{AlertState::firing, "firing"},
+};
+
+}  // namespace
+
+std::string_view to_string(AlertState state) { return base::name_in(kNames, state); }
+std::optional<AlertState> parse_alert_state(std::string_view word) { return base::value_in(kNames, word); }
 
 }  // namespace model

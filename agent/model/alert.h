@@ -13,6 +13,7 @@ namespace model {
 enum class AlertState { inactive, pending, firing };
 
 std::string_view to_string(AlertState state);
+std::optional<AlertState> parse_alert_state(std::string_view word);
 
 struct Alert {
   Labels labels;       // with alertname; external labels not included. Identity of the alert

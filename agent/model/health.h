@@ -1,6 +1,7 @@
 // The verdict about a probe or a service after thresholds. Unknown is not down: nothing acts on it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@ namespace model {
 enum class Health { unknown, up, down };
 
 std::string_view to_string(Health health);
+std::optional<Health> parse_health(std::string_view word);
 
 // A probe's or service's health changed. `probe` is empty for the service as a whole.
 struct HealthChange {

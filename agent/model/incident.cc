@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "base/enum_names.h"
+
 namespace model {
 namespace {
 
@@ -21,8 +23,9 @@ std::string lasted(base::WallTime from, base::WallTime to) {
 }
 
 std::string action_text(const ActionReport& action) {
-  std::string out = fmt::format("{} {}", action.action, action.result == "would_run" ? "would run" : action.result);
-  if (action.result != "ok" && action.result != "would_run" && !action.text.empty()) out += " (" + action.text + ")";
+  const bool would_run = action.result == ActionStatus::would_run;
+  std::string out = fmt::format("{} {}", action.action, would_run ? "would run" : to_string(action.result));
+  if (action.result != ActionStatus::ok && !would_run && !action.text.empty()) out += " (" + action.text + ")";
   return out;
 }
 
@@ -34,28 +37,19 @@ void add_alert(const Incident& incident, const Alert& alert, std::vector<Inciden
 }
 
 void add_run(const RecoveryReport& run, std::vector<IncidentLine>& out) {
-  const std::string what = run.mode == "dry_run" ? "dry run" : "recovery";
+  const std::string what = run.mode == RecoveryMode::dry_run ? "dry run" : "recovery";
   out.push_back({run.started, fmt::format("{} {} begins: attempt {}, by {}", what, run.id, run.attempt, run.trigger)});
   for (const ActionReport& action : run.actions)
     out.push_back({action.started + std::chrono::duration_cast<base::Millis>(action.took), action_text(action)});
   if (run.ended)
-    out.push_back({*run.ended, fmt::format("{} {} ends: {}{}", what, run.id, run.state,
+    out.push_back({*run.ended, fmt::format("{} {} ends: {}{}", what, run.id, to_string(run.state),
                                            run.reason.empty() ? "" : " (" + run.reason + ")")});
 }
 
 }  // namespace
 
-std::string_view to_string(IncidentEnd end) {
-  for (const auto& [value, text] : kEnds)
-    if (value == end) return text;
-  return "";
-}
-
-std::optional<IncidentEnd> parse_incident_end(std::string_view name) {
-  for (const auto& [value, text] : kEnds)
-    if (name == text) return value;
-  return std::nullopt;
-}
+std::string_view to_string(IncidentEnd end) { return base::name_in(kEnds, end); }
+std::optional<IncidentEnd> parse_incident_end(std::string_view name) { return base::value_in(kEnds, name); }
 
 bool Incident::fires() const {
   return std::any_of(alerts.begin(), alerts.end(), [](const Alert& a) { return a.state == AlertState::firing; });
@@ -69,8 +63,9 @@ std::vector<const Alert*> Incident::own_alerts() const {
 }
 
 std::size_t Incident::finished_runs() const {
-  return static_cast<std::size_t>(std::count_if(
-      recoveries.begin(), recoveries.end(), [](const RecoveryReport& r) { return r.ended && r.mode != "dry_run"; }));
+  return static_cast<std::size_t>(std::count_if(recoveries.begin(), recoveries.end(), [](const RecoveryReport& r) {
+    return r.ended && r.mode != RecoveryMode::dry_run;
+  }));
 }
 
 std::string headline(const Incident& incident) {
@@ -95,11 +90,11 @@ std::string tried(const Incident& incident) {
   std::string out;
   for (const RecoveryReport& run : incident.recoveries) {
     if (run.actions.empty() && !run.ended) continue;
-    out +=
-        fmt::format("{}{}{}:", out.empty() ? "" : "; ", run.mode == "dry_run" ? "dry run " : "attempt ", run.attempt);
+    out += fmt::format("{}{}{}:", out.empty() ? "" : "; ", run.mode == RecoveryMode::dry_run ? "dry run " : "attempt ",
+                       run.attempt);
     for (const ActionReport& action : run.actions) out += " " + action_text(action) + ",";
     if (run.actions.empty()) out += " nothing was done,";
-    if (run.ended) out += " " + run.state + (run.reason.empty() ? "" : " (" + run.reason + ")");
+    if (run.ended) out += fmt::format(" {}{}", to_string(run.state), run.reason.empty() ? "" : " (" + run.reason + ")");
     else out.back() = ' ', out += "goes on";
   }
   return out;

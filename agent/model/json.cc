@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace model {
 namespace {
@@ -14,10 +15,7 @@ using nlohmann::json;
 AlertState state_in(const json& record) {
   // Rules wrote the state, receivers whether it fires, and an alert that asked for a recovery always did.
   if (const auto state = record.find("state"); state != record.end()) {
-    const auto& name = state->get_ref<const std::string&>();
-    for (const AlertState known : {AlertState::pending, AlertState::firing})
-      if (name == to_string(known)) return known;
-    return AlertState::inactive;
+    return parse_alert_state(state->get_ref<const std::string&>()).value_or(AlertState::inactive);
   }
   return record.value("firing", true) ? AlertState::firing : AlertState::inactive;
 }
@@ -61,14 +59,20 @@ json report_record(const RecoveryReport& report) {
   json actions = json::array();
   for (const ActionReport& a : report.actions)
     actions.push_back({{"action", a.action},
-                       {"result", a.result},
+                       {"result", to_string(a.result)},
                        {"text", a.text},
                        {"started_ms", base::to_ms(a.started)},
                        {"took_us", std::chrono::duration_cast<std::chrono::microseconds>(a.took).count()},
                        {"may_heal", a.may_heal}});
-  json out{{"id", report.id},           {"service", report.service},     {"trigger", report.trigger},
-           {"mode", report.mode},       {"state", report.state},         {"reason", report.reason},
-           {"attempt", report.attempt}, {"actions", std::move(actions)}, {"started_ms", base::to_ms(report.started)}};
+  json out{{"id", report.id},
+           {"service", report.service},
+           {"trigger", report.trigger},
+           {"mode", to_string(report.mode)},
+           {"state", to_string(report.state)},
+           {"reason", report.reason},
+           {"attempt", report.attempt},
+           {"actions", std::move(actions)},
+           {"started_ms", base::to_ms(report.started)}};
   write_time(out, "ended_ms", report.ended);
   return out;
 }
@@ -78,14 +82,15 @@ RecoveryReport read_report_record(const json& record) {
   report.id = record.at("id");
   report.service = record.at("service");
   report.trigger = record.at("trigger");
-  report.mode = record.at("mode");
-  report.state = record.at("state");
+  report.mode = read_word(record, "mode", parse_recovery_mode);
+  report.state = read_word(record, "state", parse_recovery_state);
   report.reason = record.at("reason");
   report.attempt = record.at("attempt");
   for (const json& a : record.at("actions"))
-    report.actions.push_back(
-        {a.at("action"), a.at("result"), a.at("text"), base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
-         std::chrono::microseconds(a.at("took_us").get<std::int64_t>()), a.value("may_heal", false)});
+    report.actions.push_back({a.at("action"), read_word(a, "result", parse_action_status), a.at("text"),
+                              base::wall_from_ms(a.at("started_ms").get<std::int64_t>()),
+                              std::chrono::microseconds(a.at("took_us").get<std::int64_t>()),
+                              a.value("may_heal", false)});
   report.started = base::wall_from_ms(record.at("started_ms").get<std::int64_t>());
   report.ended = read_time(record, "ended_ms");
   return report;

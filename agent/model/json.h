@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,14 @@ std::optional<base::WallTime> read_time(const Json& object, const char* key) {
 template <typename Json>
 void write_time(Json& object, const char* key, const std::optional<base::WallTime>& time) {
   if (time) object[key] = base::to_ms(*time);
+}
+
+// The word of an enum that stands there. Throws where it is none that `parse` knows, as where there is no text.
+template <typename Json, typename Enum>
+Enum read_word(const Json& object, const char* key, std::optional<Enum> (*parse)(std::string_view)) {
+  const auto& text = object.at(key).template get_ref<const std::string&>();
+  if (const std::optional<Enum> value = parse(text)) return *value;
+  throw Json::other_error::create(501, std::string(key) + " cannot be \"" + text + "\"", &object);
 }
 
 // An alert as durable records hold it.

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/enum_names.h"
 #include "base/text.h"
 
 namespace model {
@@ -70,17 +71,8 @@ Labels fit_labels(const Labels& labels) {
 
 }  // namespace
 
-std::string_view to_string(Reason reason) {
-  for (const auto& [value, name] : kNames)
-    if (value == reason) return name;
-  return "";
-}
-
-std::optional<Reason> parse_reason(std::string_view name) {
-  for (const auto& [value, known] : kNames)
-    if (name == known) return value;
-  return std::nullopt;
-}
+std::string_view to_string(Reason reason) { return base::name_in(kNames, reason); }
+std::optional<Reason> parse_reason(std::string_view name) { return base::value_in(kNames, name); }
 
 const std::vector<Reason>& all_reasons() {
   static const std::vector<Reason> reasons = [] {

@@ -1,15 +1,23 @@
 #include "model/silence.h"
 
-namespace model {
+#include <array>
+#include <utility>
 
-std::string_view to_string(SilenceState state) {
-  switch (state) {
-    case SilenceState::active: return "active";
-    case SilenceState::pending: return "pending";
-    case SilenceState::expired: return "expired";
-  }
-  return "expired";
-}
+#include "base/enum_names.h"
+
+namespace model {
+namespace {
+
+constexpr std::array kNames{
+    std::pair{SilenceState::active, "active"},
+    std::pair{SilenceState::pending, "pending"},
+    std::pair{SilenceState::expired, "expired"},
+};
+
+}  // namespace
+
+std::string_view to_string(SilenceState state) { return base::name_in(kNames, state); }
+std::optional<SilenceState> parse_silence_state(std::string_view word) { return base::value_in(kNames, word); }
 
 SilenceState Silence::state(base::WallTime now) const {
   if (now >= ends_at) return SilenceState::expired;

@@ -14,6 +14,7 @@ namespace model {
 enum class SilenceState { active, pending, expired };
 
 std::string_view to_string(SilenceState state);
+std::optional<SilenceState> parse_silence_state(std::string_view word);
 
 struct Silence {
   std::string id;

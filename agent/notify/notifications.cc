@@ -131,7 +131,7 @@ void Notifications::on_recovery(const model::RecoveryReport& report) {
   if (known != list.end()) *known = report;
   else list.push_front(report);
   if (list.size() > kRecoveriesPerService) list.pop_back();
-  if (!report.ended || report.state == "aborted") return;
+  if (!report.ended || report.state == model::RecoveryState::aborted) return;
   for (auto& [name, receiver] : rep_->receivers) receiver->on_recovery(report);
 }
 

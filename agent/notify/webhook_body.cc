@@ -28,14 +28,18 @@ ordered_json recovery(const model::RecoveryReport& report) {
   ordered_json actions = ordered_json::array();
   for (const model::ActionReport& action : report.actions)
     actions.push_back({{"action", action.action},
-                       {"result", action.result},
+                       {"result", to_string(action.result)},
                        {"text", action.text},
                        {"startedAt", rfc3339_milliseconds(action.started)},
                        {"seconds", base::seconds(action.took)}});
-  ordered_json out{{"id", report.id},           {"service", report.service},
-                   {"trigger", report.trigger}, {"mode", report.mode},
-                   {"state", report.state},     {"reason", report.reason},
-                   {"attempt", report.attempt}, {"startedAt", rfc3339_milliseconds(report.started)}};
+  ordered_json out{{"id", report.id},
+                   {"service", report.service},
+                   {"trigger", report.trigger},
+                   {"mode", to_string(report.mode)},
+                   {"state", to_string(report.state)},
+                   {"reason", report.reason},
+                   {"attempt", report.attempt},
+                   {"startedAt", rfc3339_milliseconds(report.started)}};
   out["endedAt"] = report.ended ? ordered_json(rfc3339_milliseconds(*report.ended)) : ordered_json(nullptr);
   out["actions"] = std::move(actions);
   return out;

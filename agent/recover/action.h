@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "loop/scheduler.h"
+#include "model/action_report.h"
 
 namespace config {
 class Errors;
@@ -31,6 +32,8 @@ class Systemd;
 }  // namespace os
 
 namespace recover {
+
+using model::ActionStatus;
 
 class TrafficController;
 
@@ -57,7 +60,7 @@ struct Trigger {
 };
 
 struct ActionResult {
-  std::string result;  // ok, failed, timeout, refused
+  ActionStatus result = ActionStatus::none;
   std::string text;
   bool own_want = false;  // nothing was done, because the agent itself had no descriptor or task left for it
 };

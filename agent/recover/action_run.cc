@@ -44,7 +44,7 @@ void ActionRun::start(const Context& context, const Plan& plan, const std::strin
   const auto answer = [this, &context](ActionResult result) { ended(context, std::move(result)); };
   if (!plan.acts()) {
     action_ = context.scheduler.after({}, [answer, text = step.text] {
-      answer({"would_run", "dry run: " + text + " was not carried out"});
+      answer({ActionStatus::would_run, "dry run: " + text + " was not carried out"});
     });
     return;
   }
@@ -54,7 +54,7 @@ void ActionRun::start(const Context& context, const Plan& plan, const std::strin
   const base::Instant deadline = started_ + step.timeout;
   action_ = step.action->run(context, trigger, deadline, answer);
   limit_ = context.scheduler.at(deadline + kGrace, [answer, timeout = step.timeout] {
-    answer({"timeout", fmt::format("no end within {}", base::format_duration(timeout))});
+    answer({ActionStatus::timeout, fmt::format("no end within {}", base::format_duration(timeout))});
   });
   base::log::info("recovery action started", {{"service", spec.service},
                                               {"action", step.text},

@@ -18,7 +18,7 @@ std::vector<TargetUse> Dispatcher::Rep::used_by_others(const Active& a) const {
     const bool retired = other->removed && other->removed_by <= a.added_by;
     const bool works = plan.phase() == Phase::committing || plan.phase() == Phase::acting;
     if (!retired && !works) continue;
-    const std::string step = works ? plan.current_step().text : plan.state();
+    const std::string step = works ? plan.current_step().text : std::string(to_string(plan.state()));
     out.push_back({service, plan.run().report.id, step,
                    works ? other->spec->targets(plan.current_step()) : std::vector<std::string>{}, retired});
   }
@@ -146,8 +146,9 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
     return rep_->apply(a, a.plan->approve(comment.empty() ? "operator" : "operator: " + comment, rep_->input(a)));
   }
   if (a.plan->under_way())
-    return answer(base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}",
-                                                                  a.plan->run().report.id, service, a.plan->state())));
+    return answer(
+        base::fail(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id,
+                                                        service, to_string(a.plan->state()))));
   const PlanInput now = rep_->input(a);
   const std::vector<Guard> guards = evaluate_guards(*a.spec, a.plan->usage(), now);
   if (const Guard* guard = first_closed_to_person(guards))
@@ -206,8 +207,8 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   const int left = attempts_left(a.spec->budget, a.plan->usage(), rep_->context.scheduler.now());
   const bool flapping = a.spec->flapping && a.plan->usage().flapping;
   if (a.plan->running() && !(flapping && a.plan->phase() == Phase::holding))
-    return refuse(base::Kind::unavailable,
-                  fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id, service, a.plan->state()));
+    return refuse(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id,
+                                                       service, to_string(a.plan->state())));
   if (!a.plan->usage().exhausted && a.plan->usage().aborted.empty() && !flapping && left > 0)
     return refuse(base::Kind::invalid,
                   fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));

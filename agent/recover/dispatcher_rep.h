@@ -425,7 +425,7 @@ struct Dispatcher::Rep {
   // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
   // ended could not give back.
   void put_back(Active& a) {
-    if (a.spec->mode != Mode::dry_run && !a.plan->running()) orphaned_drains.check(a.spec->service);
+    if (a.spec->mode != RecoveryMode::dry_run && !a.plan->running()) orphaned_drains.check(a.spec->service);
   }
 
   // Of services that have no plan, or whose traffic is not configured any more.

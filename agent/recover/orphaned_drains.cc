@@ -13,8 +13,8 @@ void OrphanedDrains::check(const std::string& service) {
   undrain.report.id = random_.identifier();
   undrain.report.service = service;
   undrain.report.trigger = "it was left without its traffic";
-  undrain.report.mode = to_string(Mode::enforce);
-  undrain.report.state = "acting";
+  undrain.report.mode = RecoveryMode::enforce;
+  undrain.report.state = RecoveryState::acting;
   undrain.report.started = context_.scheduler.wall_now();
   base::log::warn("the service was left without its traffic; giving it back", {{"service", service}});
   reports_.say(undrain.report);
@@ -33,14 +33,14 @@ void OrphanedDrains::ended(const std::string& service, base::Instant began, cons
   if (found == undrains_.end()) return;
   const loop::Handle own = std::move(found->second.handle);  // who calls lives in it
   model::RecoveryReport& report = found->second.report;
-  const bool ok = result.result == "ok";
+  const bool ok = result.result == ActionStatus::ok;
   // The newest try is told, and each time that its text changes: not one line every ten seconds.
   const bool news = report.actions.empty() || report.actions[0].text != result.text || ok;
   const base::Duration took = context_.scheduler.now() - began;
   report.actions = {{"undrain", result.result, result.text,
                      context_.scheduler.wall_now() - std::chrono::duration_cast<base::Millis>(took), took}};
   if (ok) {
-    report.state = "recovered";
+    report.state = RecoveryState::recovered;
     report.ended = context_.scheduler.wall_now();
     base::log::info("traffic is back", {{"service", service}, {"text", result.text}});
   } else if (news) {

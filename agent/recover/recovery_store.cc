@@ -29,7 +29,7 @@ void append(std::vector<Change>& to, std::vector<Change> more) {
 }  // namespace
 
 std::string RecoveryStore::key_of(const PlanSpec& spec) {
-  return spec.mode == Mode::dry_run ? std::string(kDryRunPrefix) + spec.service : spec.service;
+  return spec.mode == RecoveryMode::dry_run ? std::string(kDryRunPrefix) + spec.service : spec.service;
 }
 
 bool RecoveryStore::is_dry_run(std::string_view key) { return key.starts_with(kDryRunPrefix); }
@@ -38,7 +38,7 @@ BudgetUsage RecoveryStore::usage(const PlanSpec& spec) const {
   const auto& table = state_.read(Table::budgets);
   const auto found = table.find(key_of(spec));
   if (found == table.end()) return {};
-  const bool rehearses = spec.mode == Mode::dry_run;
+  const bool rehearses = spec.mode == RecoveryMode::dry_run;
   auto usage = parse_usage(found->second, scheduler_.now(), scheduler_.wall_now());
   if (usage && rehearses) *usage = acknowledged(*std::move(usage));  // older versions counted
   if (usage) return *usage;

@@ -17,10 +17,11 @@ void Reports::say(const model::RecoveryReport& report) {
 
 void Reports::action_ended(const model::RecoveryReport& report) {
   const model::ActionReport& action = report.actions.back();
-  if (action.result == "failed" || action.result == "timeout" || action.result == "refused")
+  if (action.result == ActionStatus::failed || action.result == ActionStatus::timeout ||
+      action.result == ActionStatus::refused)
     base::log::warn("recovery action did not work", {{"service", report.service},
                                                      {"action", action.action},
-                                                     {"result", action.result},
+                                                     {"result", std::string(to_string(action.result))},
                                                      {"text", action.text},
                                                      {"recovery", report.id}});
   if (listener_.on_action) listener_.on_action(report.service, action.action, action.result, report.mode);
@@ -33,7 +34,7 @@ void Reports::blocked(const std::string& service, GuardName reason) {
 
 void Reports::page(const PlanSpec& spec, const std::string& text) {
   base::log::warn("recovery tells people", {{"service", spec.service}, {"text", text}});
-  if (page_ && spec.mode != Mode::dry_run) page_(spec.service, text);
+  if (page_ && spec.mode != RecoveryMode::dry_run) page_(spec.service, text);
 }
 
 void Reports::exhausted(const PlanSpec& spec, const std::string& text) {

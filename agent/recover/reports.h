@@ -15,8 +15,7 @@ namespace recover {
 
 struct Listener {
   std::function<void(const model::RecoveryReport&)> on_report;  // at start, after each action, at the end
-  std::function<void(const std::string& service, const std::string& action, const std::string& result,
-                     const std::string& mode)>
+  std::function<void(const std::string& service, const std::string& action, ActionStatus result, RecoveryMode mode)>
       on_action;
   std::function<void(const std::string& service, GuardName reason)> on_blocked;  // once per change of reason
 };

@@ -51,7 +51,7 @@ void UnfinishedRuns::close(base::WallTime now, Reports& reports) {
   for (const auto& [key, text] : runs) {
     std::optional<model::RecoveryReport> report;
     if (auto run = parse_run(text)) {
-      run->report.state = "aborted";
+      run->report.state = RecoveryState::aborted;
       run->report.ended = now;
       reports.say(run->report);
       report = std::move(run->report);

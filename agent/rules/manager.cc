@@ -374,7 +374,7 @@ std::vector<GroupStatus> Manager::groups() const {
       RuleStatus& rule = group.rules.emplace_back();
       rule.name = live.rule->name();
       rule.query = live.rule->query;
-      rule.alerting = live.rule->alerting();
+      rule.type = live.rule->alerting() ? model::RuleType::alerting : model::RuleType::recording;
       rule.for_duration = live.rule->source.for_duration;
       rule.keep_firing_for = live.rule->source.keep_firing_for;
       const auto texts = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
@@ -384,7 +384,7 @@ std::vector<GroupStatus> Manager::groups() const {
       };
       rule.labels = texts(live.rule->fixed);
       rule.annotations = texts(live.rule->source.annotations);
-      if (live.evaluated) rule.health = live.error.empty() ? "ok" : "err";
+      if (live.evaluated) rule.health = live.error.empty() ? model::RuleHealth::ok : model::RuleHealth::err;
       rule.last_error = live.error;
       rule.last_evaluation = live.last_evaluation;
       rule.took = live.took;

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "config/rule_file.h"
 #include "model/alert.h"
+#include "model/rule.h"
 #include "model/sample.h"
 #include "promql/engine.h"
 #include "promql/queryable.h"
@@ -70,10 +71,11 @@ struct Listener {
 
 struct RuleStatus {
   std::string name, query;
-  bool alerting = false;
+  model::RuleType type = model::RuleType::recording;
   base::Millis for_duration{}, keep_firing_for{};
   model::Labels labels, annotations;
-  std::string health = "unknown", last_error;
+  model::RuleHealth health = model::RuleHealth::unknown;
+  std::string last_error;
   base::WallTime last_evaluation{};
   base::Duration took{};
   std::size_t series = 0;

@@ -195,18 +195,18 @@ void Self::detected(std::string_view source, base::Duration latency) {
       values({source}), [&](Histogram& h) { h.Observe(base::seconds(latency)); }, kDetection);
 }
 
-void Self::recovery_action(std::string_view service, std::string_view action, std::string_view result,
-                           std::string_view mode) {
-  rep_->recovery_actions.with(values({service, action, result, mode}), increment);
+void Self::recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
+                           model::RecoveryMode mode) {
+  rep_->recovery_actions.with(values({service, action, to_string(result), to_string(mode)}), increment);
 }
 
-void Self::recovery_added(std::string_view service, std::string_view action, std::string_view mode) {
-  const auto show = [&](std::string_view result) {
-    rep_->recovery_actions.with(values({service, action, result, mode}), [](auto&) {});
+void Self::recovery_added(std::string_view service, std::string_view action, model::RecoveryMode mode) {
+  const auto show = [&](model::ActionStatus result) {
+    rep_->recovery_actions.with(values({service, action, to_string(result), to_string(mode)}), [](auto&) {});
   };
-  if (mode == "dry_run") return show("would_run");
-  show("ok");
-  show("failed");
+  if (mode == model::RecoveryMode::dry_run) return show(model::ActionStatus::would_run);
+  show(model::ActionStatus::ok);
+  show(model::ActionStatus::failed);
 }
 
 void Self::recovery_blocked(std::string_view service, std::string_view guard) {

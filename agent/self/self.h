@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "model/action_report.h"
 #include "model/metric_family.h"
 #include "model/outcome.h"
 
@@ -36,9 +37,9 @@ class Self {
   void detected(std::string_view source, base::Duration latency);
 
   // Shows the actions of a plan with zeros before they run, so that increase() sees the first one.
-  void recovery_added(std::string_view service, std::string_view action, std::string_view mode);
-  void recovery_action(std::string_view service, std::string_view action, std::string_view result,
-                       std::string_view mode);
+  void recovery_added(std::string_view service, std::string_view action, model::RecoveryMode mode);
+  void recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
+                       model::RecoveryMode mode);
   void recovery_blocked(std::string_view service, std::string_view guard);
   // Shows the ends of incidents of a service with zeros before the first one.
   void incidents_added(std::string_view service);

@@ -37,11 +37,11 @@ std::string probe_sentence(const ProbePage& probe, const Snapshot& snapshot) {
 }
 
 std::string recovery_sentence(const ServicePage& service) {
-  if (service.recovery_mode.empty()) return "No recovery is configured for it.";
-  std::string mode = service.recovery_mode == "dry_run"
+  if (!service.recovery_mode) return "No recovery is configured for it.";
+  std::string mode = service.recovery_mode == model::RecoveryMode::dry_run
                          ? "Recovery is in mode dry_run: fettle says what it would do and touches nothing"
-                         : fmt::format("Recovery is in mode {}", service.recovery_mode);
-  std::string state = service.recovery_state.empty() ? "idle" : service.recovery_state;
+                         : fmt::format("Recovery is in mode {}", to_string(*service.recovery_mode));
+  std::string state(to_string(service.recovery_state.value_or(model::PlanState::idle)));
   if (!service.recovery_reason.empty() && service.recovery_reason != state) state += ": " + service.recovery_reason;
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
@@ -99,7 +99,7 @@ std::vector<std::string> why(const ServicePage& service, const Snapshot& snapsho
   for (const model::RecoveryReport& report : snapshot.recoveries)
     if (report.service == service.name) {
       out.push_back(fmt::format("Its last recovery, started {} by {}, is {}{} after {} actions.",
-                                base::format_iso8601(report.started), report.trigger, report.state,
+                                base::format_iso8601(report.started), report.trigger, to_string(report.state),
                                 report.reason.empty() ? "" : " (" + report.reason + ")", report.actions.size()));
       break;
     }

@@ -20,6 +20,7 @@
 #include "model/labels.h"
 #include "model/metric_family.h"
 #include "model/outcome.h"
+#include "model/rule.h"
 #include "model/silence.h"
 
 namespace web {
@@ -55,10 +56,10 @@ struct ServicePage {
   base::WallTime since{};
   model::Reason reason = model::Reason::none;  // of the first probe that is down
   std::string text;
-  std::optional<std::string> maintenance;  // who or why, while it is on
-  std::string recovery_mode;               // "", dry_run, ask, enforce
-  std::string recovery_state;              // idle, acting, verifying, backoff, blocked, exhausted …
-  std::string recovery_reason;             // the guard that blocks, for a person
+  std::optional<std::string> maintenance;            // who or why, while it is on
+  std::optional<model::RecoveryMode> recovery_mode;  // nothing: it has no plan, and no state of one
+  std::optional<model::PlanState> recovery_state;
+  std::string recovery_reason;  // the guard that blocks, for a person
   int attempts_left = 0;
   std::string recovery_next;                // what would happen next, for a person
   std::vector<GuardPage> recovery_guards;   // in the order in which they are asked
@@ -67,10 +68,12 @@ struct ServicePage {
 };
 
 struct RulePage {
-  std::string name, query, type;  // type: alerting or recording
+  std::string name, query;
+  model::RuleType type = model::RuleType::recording;
   base::Millis for_duration{}, keep_firing_for{};
-  model::Labels labels, annotations;           // as written, not expanded
-  std::string health = "unknown", last_error;  // ok, err, unknown
+  model::Labels labels, annotations;  // as written, not expanded
+  model::RuleHealth health = model::RuleHealth::unknown;
+  std::string last_error;
   base::WallTime last_evaluation{};
   double evaluation_seconds = 0;
   std::size_t series = 0;  // that its selectors found last time

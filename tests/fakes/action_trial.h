@@ -72,7 +72,7 @@ struct ActionTrial {
   std::string end() {
     loop.run_due();
     REQUIRE(results.size() == 1);
-    return results[0].result + ": " + results[0].text;
+    return std::string(to_string(results[0].result)) + ": " + results[0].text;
   }
 };
 

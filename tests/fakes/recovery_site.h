@@ -49,10 +49,13 @@ struct RecoverySite {
     traffic_controller = std::make_unique<recover::TrafficController>(
         recover::TrafficContext{loop, systemd, spawner, dialer, agent_checks}, state);
     recover::Listener listener;
-    listener.on_report = [this](const model::RecoveryReport& r) { said.push_back("report " + r.state); };
-    listener.on_action = [this](const std::string& service, const std::string& action, const std::string& result,
-                                const std::string& mode) {
-      said.push_back(service + " " + action + " " + result + " " + mode);
+    listener.on_report = [this](const model::RecoveryReport& r) {
+      said.push_back("report " + std::string(to_string(r.state)));
+    };
+    listener.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
+                                model::RecoveryMode mode) {
+      said.push_back(service + " " + action + " " + std::string(to_string(result)) + " " +
+                     std::string(to_string(mode)));
     };
     listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
       said.push_back(fmt::format("{} blocked {}", service, to_string(reason)));
@@ -65,7 +68,7 @@ struct RecoverySite {
                                                        service_view, listener);
   }
 
-  std::unique_ptr<recover::PlanSpec> plan(recover::Mode mode = recover::Mode::enforce) {
+  std::unique_ptr<recover::PlanSpec> plan(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = std::make_unique<recover::PlanSpec>();
     spec->service = "order";
     spec->unit = "order.service";

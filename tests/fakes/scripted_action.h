@@ -14,7 +14,7 @@
 namespace fakes {
 
 struct ActionScript {
-  recover::ActionResult result{"ok", "done"};
+  recover::ActionResult result{model::ActionStatus::ok, "done"};
   base::Duration takes = std::chrono::milliseconds{50};
   bool heals = true;                   // recover::Action::may_heal
   bool traffic = false;                // moves_traffic

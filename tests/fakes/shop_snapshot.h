@@ -43,8 +43,8 @@ inline web::ServicePage up_service(std::string name, std::string unit, std::vect
   service.labels = {{"tier", "trading"}};
   service.health = model::Health::up;
   service.since = before(7'300'000);
-  service.recovery_mode = "enforce";
-  service.recovery_state = "idle";
+  service.recovery_mode = model::RecoveryMode::enforce;
+  service.recovery_state = model::PlanState::idle;
   service.attempts_left = 3;
   service.probes = std::move(probes);
   return service;
@@ -72,7 +72,7 @@ inline web::Snapshot shop_services() {
   order.reason = model::Reason::process_gone;
   order.text = "process 4711 is gone (signal 9)";
   order.depends_on = {"redis", "inventory"};
-  order.recovery_state = "verifying";
+  order.recovery_state = model::PlanState::verifying;
   order.recovery_next = "probes must say that it is healthy";
   order.recovery_guards = {{"maintenance", true, "off", {}},
                            {"budget", true, "2 of 3 attempts left in 15m", {}},
@@ -104,14 +104,14 @@ inline web::Snapshot shop_services() {
   shop.services[0].depends_on = {"order", "payment"};
   shop.services.push_back(std::move(order));
   shop.services.push_back(up_service("payment", "payment.service", {payment}));
-  shop.services[2].recovery_mode = "dry_run";
+  shop.services[2].recovery_mode = model::RecoveryMode::dry_run;
   shop.services.push_back(up_service("inventory", "inventory.service", {inventory, heartbeat}));
   shop.services[3].maintenance = "anna: moving to the new disk until 08:00";
   web::ProbePage redis = up_probe("tcp", "tcp", "127.0.0.1:6379", "+PONG", 0.0003);
   redis.phases = {{"connect", 0.0001}, {"processing", 0.0002}};
   shop.services.push_back(up_service("redis", "redis-server.service", {redis}));
   shop.services[4].labels = {{"tier", "data"}, {"note", "<script>alert(1)</script> & \"quotes\""}};
-  shop.services[4].recovery_mode = "";
+  shop.services[4].recovery_mode.reset();
   return shop;
 }
 
@@ -134,12 +134,12 @@ inline void add_alerts(web::Snapshot& shop) {
 
   web::RulePage rule{"ServiceDown",
                      "fettle_service_up == 0",
-                     "alerting",
+                     model::RuleType::alerting,
                      base::Millis(0),
                      base::Millis(30'000),
                      {{"severity", "page"}},
                      {{"summary", "{{ $labels.service }} is down"}},
-                     "ok",
+                     model::RuleHealth::ok,
                      "",
                      before(600),
                      0.000213,
@@ -147,12 +147,12 @@ inline void add_alerts(web::Snapshot& shop) {
                      {down}};
   web::RulePage slow_rule{"ServiceSlow",
                           "probe_duration_seconds > 0.3",
-                          "alerting",
+                          model::RuleType::alerting,
                           base::Millis(300'000),
                           base::Millis(0),
                           {{"severity", "ticket"}},
                           {},
-                          "ok",
+                          model::RuleHealth::ok,
                           "",
                           before(600),
                           0.00018,
@@ -160,12 +160,12 @@ inline void add_alerts(web::Snapshot& shop) {
                           {slow}};
   web::RulePage recording{"service:up:avg5m",
                           "avg_over_time(fettle_service_up[5m])",
-                          "recording",
+                          model::RuleType::recording,
                           base::Millis(0),
                           base::Millis(0),
                           {},
                           {},
-                          "err",
+                          model::RuleHealth::err,
                           "vector contains metrics with the same labelset",
                           before(900),
                           0.0004,
@@ -173,12 +173,12 @@ inline void add_alerts(web::Snapshot& shop) {
                           {}};
   web::RulePage mistyped{"CertificateEnds",
                          "probe_ssl_earliest_cert_expiry < 1.8e+09",
-                         "alerting",
+                         model::RuleType::alerting,
                          base::Millis(0),
                          base::Millis(0),
                          {},
                          {},
-                         "ok",
+                         model::RuleHealth::ok,
                          "",
                          before(900),
                          0.0001,
@@ -191,17 +191,25 @@ inline void add_alerts(web::Snapshot& shop) {
 }
 
 inline void add_recoveries(web::Snapshot& shop) {
+  using model::ActionStatus;
+  using model::RecoveryMode;
+  using model::RecoveryState;
   using std::chrono::milliseconds;
-  model::RecoveryReport now{"9f2c", "order", "alert ServiceDown", "enforce", "verifying", "", 1, {}, before(3'105), {}};
-  now.actions = {
-      {"drain", "ok", "order marked down in upstream order, nginx reloaded", before(3'100), milliseconds(41)},
-      {"systemd restart", "ok", "order.service is active again, process 5120", before(3'050), milliseconds(812)},
-      {"verify", "", "2 of 3 successes in a row", before(2'200), milliseconds(2'200)}};
-  model::RecoveryReport dry{"77aa", "payment", "alert ServiceDown", "dry_run",        "recovered", "",
+  model::RecoveryReport now{
+      "9f2c",        "order", "alert ServiceDown", RecoveryMode::enforce, RecoveryState::verifying, "", 1, {},
+      before(3'105), {}};
+  now.actions = {{"drain", ActionStatus::ok, "order marked down in upstream order, nginx reloaded", before(3'100),
+                  milliseconds(41)},
+                 {"systemd restart", ActionStatus::ok, "order.service is active again, process 5120", before(3'050),
+                  milliseconds(812)},
+                 {"verify", ActionStatus::none, "2 of 3 successes in a row", before(2'200), milliseconds(2'200)}};
+  model::RecoveryReport dry{"77aa", "payment", "alert ServiceDown", RecoveryMode::dry_run, RecoveryState::recovered, "",
                             1,      {},        before(4'000'000),   before(3'999'998)};
-  dry.actions = {{"systemd restart", "would_run", "would restart payment.service", before(3'999'999), milliseconds(1)}};
-  model::RecoveryReport blocked{"51be", "order", "alert ServiceDown", "enforce",        "blocked", "dependencies",
-                                0,      {},      before(9'000'000),   before(8'990'000)};
+  dry.actions = {{"systemd restart", ActionStatus::would_run, "would restart payment.service", before(3'999'999),
+                  milliseconds(1)}};
+  model::RecoveryReport blocked{
+      "51be", "order", "alert ServiceDown", RecoveryMode::enforce, RecoveryState::blocked, "dependencies",
+      0,      {},      before(9'000'000),   before(8'990'000)};
   shop.recoveries = {now, dry, blocked};
 }
 
@@ -279,12 +287,13 @@ inline web::Snapshot calm_shop() {
   for (auto& group : shop.rule_groups)
     for (auto& rule : group.rules) {
       rule.alerts.clear();
-      rule.health = "ok";
+      rule.health = model::RuleHealth::ok;
     }
   for (auto& service : shop.services) {
     service.health = model::Health::up;
     service.since = before(7'300'000);
-    service.recovery_state = service.recovery_mode.empty() ? "" : "idle";
+    service.recovery_state.reset();
+    if (service.recovery_mode) service.recovery_state = model::PlanState::idle;
     service.maintenance.reset();
     for (auto& probe : service.probes) {
       probe = up_probe(probe.name, probe.type, probe.target, probe.text, probe.took_seconds);

@@ -7,6 +7,9 @@
 namespace incident {
 namespace {
 
+using model::RecoveryMode;
+using model::RecoveryState;
+
 Decision page(std::string why) { return {Act::page, std::move(why), std::nullopt}; }
 
 // The first run that ended without having mended it, once the plan has written that down and says in the same breath
@@ -15,15 +18,17 @@ Decision page(std::string why) { return {Act::page, std::move(why), std::nullopt
 const model::RecoveryReport* in_vain(const model::Incident& incident, const Answer& answer) {
   const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(), [&](const auto& run) {
     if (run.id == answer.run) return false;
-    if (!run.ended || run.mode == "dry_run" || run.state == "recovered" || run.state == "would_run") return false;
-    return run.state != "aborted" || !run.actions.empty();
+    if (!run.ended || run.mode == RecoveryMode::dry_run || run.state == RecoveryState::recovered ||
+        run.state == RecoveryState::would_run)
+      return false;
+    return run.state != RecoveryState::aborted || !run.actions.empty();
   });
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 
 std::string outcome(const model::RecoveryReport& run) {
   const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
-  return fmt::format("recovery {} ended as {}{}", run.id, run.state, reason);
+  return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
 }
 
 }  // namespace
@@ -34,11 +39,11 @@ Decision decide(const model::Incident& incident, const Answer& answer, base::Wal
   if (const auto* run = in_vain(incident, answer)) return page(outcome(*run));
   if (incident.calm_since) return {Act::quiet, "nothing is wrong any more", std::nullopt};
   if (incident.alerts.empty()) return {Act::quiet, "no alert of it fires", std::nullopt};
-  const bool acts = answer.wanted && !answer.mode.empty() && answer.mode != "dry_run";
+  const bool acts = answer.wanted && answer.mode && answer.mode != RecoveryMode::dry_run;
   if (!acts && !answer.suspect.empty() && now < incident.started + kSuspicion)
     return {Act::hold, answer.suspect + ", which it depends on, may be down", incident.started + kSuspicion};
-  if (answer.mode.empty()) return page("no recovery is configured for it");
-  if (answer.mode == "dry_run") return page("its recovery is in mode dry_run and touches nothing");
+  if (!answer.mode) return page("no recovery is configured for it");
+  if (answer.mode == RecoveryMode::dry_run) return page("its recovery is in mode dry_run and touches nothing");
   // The service may be up again while an alert of it lasts a little longer.
   if (!answer.wanted && !incident.hold_until) return page("no recovery answers what is wrong with it");
   if (answer.wanted && answer.needs_person) return page("recovery waits for a person: " + answer.closed);

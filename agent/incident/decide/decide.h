@@ -12,12 +12,12 @@ namespace incident {
 
 // What the recovery plan of a service may still do about its fault.
 struct Answer {
-  std::string mode;                     // "": the service has no plan; dry_run, ask, enforce
-  std::string run;                      // id of the recovery under way; ""
-  bool wanted = false;                  // its alert fires, or it goes by the service being down and the service is
-  bool needs_person = false;            // a guard is closed that only a person opens
-  std::string closed;                   // that guard, or the first one that is closed: "cooldown: …"; "": none
-  std::optional<base::WallTime> opens;  // that guard, by time alone
+  std::optional<model::RecoveryMode> mode;  // nothing: the service has no plan
+  std::string run;                          // id of the recovery under way; ""
+  bool wanted = false;                      // its alert fires, or it goes by the service being down and the service is
+  bool needs_person = false;                // a guard is closed that only a person opens
+  std::string closed;                       // that guard, or the first one that is closed: "cooldown: …"; "": none
+  std::optional<base::WallTime> opens;      // that guard, by time alone
   base::Millis hold_for{120'000};
   std::string suspect;  // what it depends on and has failed its last probe, and is not down yet; "": nothing
 };

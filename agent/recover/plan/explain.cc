@@ -26,7 +26,7 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
   const PlanSpec& spec = plan.spec();
   PlanStatus status;
   status.service = spec.service;
-  status.mode = to_string(spec.mode);
+  status.mode = spec.mode;
   status.state = plan.state();
   status.reason = plan.reason();
   status.attempts_left = attempts_left(spec.budget, plan.usage(), input.now);
@@ -47,7 +47,7 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
 const Guard* PlanStatus::waits_for() const {
   static const Guard no_state{GuardName::state, false, "nothing can be written down, and nothing is done without it"};
   if (reason == GuardName::state) return &no_state;
-  if (!recovery.empty() || state == "recovered") return nullptr;
+  if (!recovery.empty() || state == model::PlanState::recovered) return nullptr;
   return first_closed(guards);
 }
 
@@ -75,7 +75,7 @@ std::vector<std::string> steps_text(const PlanSpec& spec) {
 
 std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
   const PlanSpec& spec = plan.spec();
-  const std::string verb = spec.mode == Mode::dry_run ? "would run" : "runs";
+  const std::string verb = spec.mode == RecoveryMode::dry_run ? "would run" : "runs";
   const std::string first = spec.steps.empty() ? "nothing" : spec.steps.front().text;
   switch (plan.phase()) {
     case Phase::acting: return fmt::format("{} is running", plan.current_step().text);

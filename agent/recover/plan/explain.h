@@ -13,8 +13,9 @@
 namespace recover {
 
 struct PlanStatus {
-  std::string service, mode, state;  // state: idle, blocked, backoff, acting, asking, holding, verifying, recovered,
-                                     // exhausted
+  std::string service;
+  RecoveryMode mode = RecoveryMode::dry_run;
+  model::PlanState state = model::PlanState::idle;
   GuardName reason = GuardName::none;
   std::string recovery;  // id of the run under way; "": none
   int attempts_left = 0;

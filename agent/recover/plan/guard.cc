@@ -158,7 +158,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   guards.insert(guards.end(), input.slots.begin(), input.slots.end());
   if (plan.first_healing()) guards.push_back(input.node_budget);
   guards.push_back(input.target);
-  if (plan.mode == Mode::ask)
+  if (plan.mode == RecoveryMode::ask)
     guards.push_back({GuardName::ask, false, fmt::format("mode is ask: fettle recover {} approves", plan.service)});
   return guards;
 }
@@ -166,7 +166,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
 const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards) {
   static constexpr GuardName kPassing[]{GuardName::node_busy, GuardName::node_budget, GuardName::cooldown,
                                         GuardName::backoff, GuardName::min_uptime};
-  if (plan.mode == Mode::ask || plan.first_healing().value_or(0) == 0) return nullptr;
+  if (plan.mode == RecoveryMode::ask || plan.first_healing().value_or(0) == 0) return nullptr;
   const Guard* cause = nullptr;
   for (const Guard& guard : guards) {
     if (guard.open) continue;

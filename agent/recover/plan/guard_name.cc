@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "base/enum_names.h"
+
 namespace recover {
 namespace {
 
@@ -42,17 +44,8 @@ constexpr std::array kNames{
 
 }  // namespace
 
-std::string_view to_string(GuardName name) {
-  for (const auto& [value, text] : kNames)
-    if (value == name) return text;
-  return "";
-}
-
-std::optional<GuardName> parse_guard_name(std::string_view name) {
-  for (const auto& [value, text] : kNames)
-    if (name == text) return value;
-  return std::nullopt;
-}
+std::string_view to_string(GuardName name) { return base::name_in(kNames, name); }
+std::optional<GuardName> parse_guard_name(std::string_view name) { return base::value_in(kNames, name); }
 
 const std::vector<GuardName>& all_guard_names() {
   static const std::vector<GuardName> names = [] {

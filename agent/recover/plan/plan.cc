@@ -39,28 +39,29 @@ std::optional<base::Instant> Plan::wake_at() const {
   return at == base::Instant::max() ? std::nullopt : at;
 }
 
-std::string Plan::state() const {
+model::PlanState Plan::state() const {
+  using model::PlanState;
   switch (phase_) {
-    case Phase::idle: return usage_.exhausted ? "exhausted" : "idle";
+    case Phase::idle: return usage_.exhausted ? PlanState::exhausted : PlanState::idle;
     case Phase::acquiring:
-      if (run_.by_operator) return "acting";
+      if (run_.by_operator) return PlanState::acting;
       [[fallthrough]];
     case Phase::blocked:
     case Phase::recheck:
-      if (usage_.exhausted) return "exhausted";
-      if (settling_) return "recovered";
-      return reason_ == GuardName::backoff ? "backoff" : "blocked";
-    case Phase::verifying: return "verifying";
-    case Phase::asking: return "asking";
+      if (usage_.exhausted) return PlanState::exhausted;
+      if (settling_) return PlanState::recovered;
+      return reason_ == GuardName::backoff ? PlanState::backoff : PlanState::blocked;
+    case Phase::verifying: return PlanState::verifying;
+    case Phase::asking: return PlanState::asking;
     case Phase::waiting:
-    case Phase::holding: return "holding";
+    case Phase::holding: return PlanState::holding;
     case Phase::committing:
     case Phase::looking:
     case Phase::reacquiring:
     case Phase::acting:
-    case Phase::closing: return "acting";
+    case Phase::closing: return PlanState::acting;
   }
-  return "idle";
+  return PlanState::idle;
 }
 
 Effects Plan::firing(const model::Alert& alert, const PlanInput& input) {
@@ -86,14 +87,14 @@ Effects Plan::resolved(const PlanInput& input) {
 Effects Plan::start(const std::string& trigger, const PlanInput& input) {
   Effects out;
   if (visible_) {  // what waited is over: this run stands for it
-    run_.report.state = "aborted";
+    run_.report.state = RecoveryState::aborted;
     run_.report.reason = "started by a person instead";
     run_.report.ended = input.wall;
     say(Kind::report, out);
   }
   new_run(trigger, input);
   run_.by_operator = true;
-  if (spec_->mode == Mode::ask) run_.report.mode = to_string(Mode::enforce);  // this is the approval
+  if (spec_->mode == RecoveryMode::ask) run_.report.mode = RecoveryMode::enforce;  // this is the approval
   spend_attempt(input, out);
   return out;
 }
@@ -102,7 +103,7 @@ Effects Plan::approve(const std::string& who, const PlanInput& input) {
   if (phase_ != Phase::asking) return {};
   phase_ = Phase::acting;
   deadline_.reset();
-  return action_done({"ok", "approved by " + who}, input.wall - action_started_, input);
+  return action_done({ActionStatus::ok, "approved by " + who}, input.wall - action_started_, input);
 }
 
 Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
@@ -129,7 +130,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   if (!firing_ && run_.report.actions.empty() && run_.part == Part::steps && run_.was_down &&
       input.health == model::Health::up) {
     pending_ = before;  // it recovered while the intent was written: nothing was done, nothing is spent
-    run_.outcome = "aborted";
+    run_.outcome = RecoveryState::aborted;
     close(input, out);
     return out;
   }
@@ -143,14 +144,14 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
       if (why) run_.stop = *why;
       if (barred) run_.stop = to_string(lost_);
       pending_ = before;  // nothing was done, nothing is spent; what waits begins anew
-      run_.outcome = "aborted";
+      run_.outcome = RecoveryState::aborted;
       close(input, out);
       return out;
     }
     visible_ = true;
     if (why) {
       run_.stop = *why;
-      finish("aborted", input, out);
+      finish(RecoveryState::aborted, input, out);
       say_progress(out);
       return out;
     }
@@ -173,7 +174,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
     leave_slot(out);
     watched_ = input.now;
     deadline_ = input.now + step.timeout;
-    run_.report.state = "asking";
+    run_.report.state = RecoveryState::asking;
     out.push_back({Kind::page, fmt::format("{0}: recovery {1} waits for a person before it goes on. To approve, within "
                                            "{2}: fettle recover {0}",
                                            spec_->service, run_.report.id, base::format_duration(step.timeout))});
@@ -196,7 +197,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
   run_.step_done = true;
   acted_ = acted_ || step.action->may_heal();
   wants_since_.reset();
-  const bool ok = result.result == "ok" || result.result == "would_run";
+  const bool ok = result.result == ActionStatus::ok || result.result == ActionStatus::would_run;
   run_.report.actions.push_back(
       {step.text, result.result, result.text, action_started_, took, step.action->may_heal()});
   say(Kind::action_ended, out);
@@ -208,7 +209,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
   if (ok && step.action->may_heal()) run_.unverified = true;
   if (const auto why = told_to_stop(input)) {
     run_.stop = *why;
-    finish("aborted", input, out);
+    finish(RecoveryState::aborted, input, out);
   } else if (!ok) step_failed(input, out);
   else if (step.verify && !run_.mild) verify(*step.verify, input, out);
   else advance(input, out);
@@ -233,7 +234,7 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
   if (phase_ == Phase::waiting) {
     if (!up) look_while_waiting(Seen::bad_run, input, out);
     if (!up || !all_good(1, input)) return out;
-    finish("recovered", input, out);
+    finish(RecoveryState::recovered, input, out);
     say_progress(out);
     return out;
   }
@@ -242,7 +243,7 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
     if (up && run_.was_down) {
       if (!all_good(1, input)) return out;
       if (!running()) drop(input, out);
-      else finish("recovered", input, out);
+      else finish(RecoveryState::recovered, input, out);
       return out;
     }
     if (acquires) return out;
@@ -252,7 +253,7 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
   }
   if (all_good(verify_.success_threshold, input)) {
     run_.unverified = false;
-    finish("recovered", input, out);
+    finish(RecoveryState::recovered, input, out);
     say_progress(out);
   }
   return out;
@@ -327,9 +328,9 @@ Effects Plan::wake(const PlanInput& input) {
       if (!late) break;
       phase_ = Phase::acting;
       deadline_.reset();
-      return action_done(
-          {"timeout", fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
-          input.wall - action_started_, input);
+      return action_done({ActionStatus::timeout,
+                          fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
+                         input.wall - action_started_, input);
     case Phase::idle:
     case Phase::acting: break;
   }
@@ -398,14 +399,14 @@ Effects Plan::resume(Run run, const PlanInput& input) {
   }
   visible_ = true;
   pending_ = usage_;
-  if (run_.report.mode == to_string(Mode::enforce)) {
+  if (run_.report.mode == RecoveryMode::enforce) {
     if (run_.mild) out.push_back({Kind::release_slot});
     else ask_slot(out);  // it goes on to verify without waiting for the answer
   }
   if (run_.stop.empty()) run_.stop = usage_.aborted;
   const auto& list = run_.part == Part::steps ? spec_->steps : spec_->finally;
   if (run_.step >= list.size()) {  // the plan was changed meanwhile
-    if (run_.outcome.empty()) run_.outcome = "aborted";
+    if (run_.outcome == RecoveryState::none) run_.outcome = RecoveryState::aborted;
     close(input, out);
     return out;
   }
@@ -415,8 +416,11 @@ Effects Plan::resume(Run run, const PlanInput& input) {
   }
   const bool asked = current_step().action->waits_for_person();
   if (!run_.step_done && !asked && (!run_.mild || run_.report.actions.empty()))
-    run_.report.actions.push_back(
-        {current_step().text, "failed", "the agent stopped while this ran; how it ended is not known", input.wall, {}});
+    run_.report.actions.push_back({current_step().text,
+                                   ActionStatus::failed,
+                                   "the agent stopped while this ran; how it ended is not known",
+                                   input.wall,
+                                   {}});
   if (run_.mild && !told_to_stop(input)) {
     hold(input, out);
     return out;
@@ -427,7 +431,7 @@ Effects Plan::resume(Run run, const PlanInput& input) {
   }
   if (const auto why = told_to_stop(input)) {
     run_.stop = *why;
-    finish("aborted", input, out);
+    finish(RecoveryState::aborted, input, out);
     say_progress(out);
     return out;
   }

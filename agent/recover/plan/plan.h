@@ -140,7 +140,7 @@ class Plan {
   Phase phase() const { return phase_; }
   bool running() const { return phase_ >= Phase::committing; }
   bool under_way() const { return running() || phase_ == Phase::acquiring; }  // not exchanged, not started by others
-  bool acts() const { return running() && run_.report.mode == to_string(Mode::enforce); }  // its actions are real
+  bool acts() const { return running() && run_.report.mode == RecoveryMode::enforce; }  // its actions are real
   UnitWork work_on_unit() const;
   // A run that was dropped because the service was healthy leaves an alert that fires: a failure begins anew.
   bool wants_runs() const {
@@ -163,7 +163,7 @@ class Plan {
   // The step that may heal and comes next, or runs; null: none does.
   const Step* healing_step() const;
   std::optional<base::Instant> wake_at() const;
-  std::string state() const;  // as in PlanStatus
+  model::PlanState state() const;
   GuardName reason() const { return reason_; }
 
  private:
@@ -203,7 +203,7 @@ class Plan {
   void step_failed(const PlanInput& input, Effects& out);
   void verify(const Verify& verify, const PlanInput& input, Effects& out);
   void verify_failed(const PlanInput& input, Effects& out);
-  void finish(const std::string& outcome, const PlanInput& input, Effects& out);
+  void finish(RecoveryState outcome, const PlanInput& input, Effects& out);
   void finally_from(std::size_t step, const PlanInput& input, Effects& out);
   void close(const PlanInput& input, Effects& out);
   void closed(const PlanInput& input, Effects& out);
@@ -227,7 +227,7 @@ class Plan {
   bool stops(const PlanInput& input, Effects& out);
   void forget_abort(Effects& out);
   bool is_watched() const;
-  bool rehearses() const { return run_.report.mode == to_string(Mode::dry_run); }
+  bool rehearses() const { return run_.report.mode == RecoveryMode::dry_run; }
   // plan.cc
   void decide(const PlanInput& input, Effects& out);
   void note_health(const PlanInput& input, Effects& out);

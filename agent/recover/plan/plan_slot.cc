@@ -17,7 +17,7 @@ namespace recover {
 using Kind = Effect::Kind;
 
 bool Plan::needs_slot() const {
-  if (run_.part != Part::steps || run_.mild || run_.report.mode != to_string(Mode::enforce)) return false;
+  if (run_.part != Part::steps || run_.mild || run_.report.mode != RecoveryMode::enforce) return false;
   if (running()) return current_step().action->disrupts();
   return std::any_of(spec_->steps.begin(), spec_->steps.end(), [](const Step& s) { return s.action->disrupts(); });
 }
@@ -116,7 +116,7 @@ Effects Plan::slot_lost(const Guard& why, const PlanInput&) {
 void Plan::go_without_slot(const PlanInput& input, Effects& out) {
   if (run_.report.actions.empty()) {  // nothing was done, so there is nothing to give back
     run_.stop = to_string(lost_);
-    run_.outcome = "aborted";
+    run_.outcome = RecoveryState::aborted;
     pending_ = usage_;
     return close(input, out);
   }

@@ -12,26 +12,22 @@
 #include "config/schema.h"
 #include "recover/registry.h"
 
-namespace recover {
+// Found by Schema through their type, whose namespace is this one.
+namespace model {
 
-std::string_view to_string(Mode mode) {
-  switch (mode) {
-    case Mode::dry_run: return "dry_run";
-    case Mode::ask: return "ask";
-    case Mode::enforce: return "enforce";
-  }
-  return "dry_run";
-}
-
-// Found by Schema through their type.
-static bool read(const config::Node& node, Mode& out, std::string& why) {
+static bool read(const config::Node& node, RecoveryMode& out, std::string& why) {
   std::size_t index = 0;
   if (!config::read_one_of(node, {"dry_run", "ask", "enforce"}, index, why)) return false;
-  out = static_cast<Mode>(index);
+  out = static_cast<RecoveryMode>(index);
   return true;
 }
-static std::string show(Mode mode) { return std::string(to_string(mode)); }
+static std::string show(RecoveryMode mode) { return std::string(to_string(mode)); }
 
+}  // namespace model
+
+namespace recover {
+
+// As above.
 static bool read(const config::Node& node, OnFailure& out, std::string& why) {
   std::size_t index = 0;
   if (!config::read_one_of(node, {"escalate", "continue", "stop"}, index, why)) return false;
@@ -55,7 +51,7 @@ struct StepSettings {
 
 struct PlanSettings {
   config::Node when;
-  Mode mode = Mode::dry_run;
+  RecoveryMode mode = RecoveryMode::dry_run;
   base::Millis ask_timeout{1'800'000};
   base::Millis hold_for{120'000};
   GuardSettings guards;

@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
+#include "model/action_report.h"
 #include "model/alert.h"
 #include "recover/action.h"
 #include "recover/plan/maintenance.h"
@@ -24,10 +25,10 @@ struct Service;
 
 namespace recover {
 
-enum class Mode { dry_run, ask, enforce };
-enum class OnFailure { escalate, proceed, stop };  // next step as an escalation; go on as if it had worked; give up
+using model::RecoveryMode;
+using model::RecoveryState;
 
-std::string_view to_string(Mode mode);
+enum class OnFailure { escalate, proceed, stop };  // next step as an escalation; go on as if it had worked; give up
 
 struct Verify {
   int success_threshold = 1;  // consecutive good runs of every probe of the service
@@ -81,7 +82,7 @@ struct PlanSpec {
   std::vector<std::pair<std::string, std::string>> when;  // labels of the alert: `alert` is alertname
   std::optional<base::Millis> when_down;                  // instead of an alert: the service was down for so long
   std::optional<Flapping> flapping;
-  Mode mode = Mode::dry_run;
+  RecoveryMode mode = RecoveryMode::dry_run;
   base::Millis ask_timeout{1'800'000};  // in mode ask: a person has so long to approve
   base::Millis hold_for{120'000};       // people wait so long for the outcome
   GuardSettings guards;

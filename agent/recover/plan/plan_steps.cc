@@ -38,8 +38,8 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
   if (run_.part == Part::steps)
     if (const auto why = told_to_stop(input)) {
       run_.stop = *why;
-      if (!run_.report.actions.empty()) return finish("aborted", input, out);
-      run_.outcome = "aborted";  // nothing was done, so there is nothing to give back
+      if (!run_.report.actions.empty()) return finish(RecoveryState::aborted, input, out);
+      run_.outcome = RecoveryState::aborted;  // nothing was done, so there is nothing to give back
       pending_ = usage_;
       return close(input, out);
     }
@@ -65,7 +65,7 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
 
 void Plan::refuse_step(const std::string& text, const PlanInput& input, Effects& out) {
   run_.step_done = true;
-  run_.report.actions.push_back({current_step().text, "refused", text, input.wall, {}});
+  run_.report.actions.push_back({current_step().text, ActionStatus::refused, text, input.wall, {}});
   say(Kind::action_ended, out);
 }
 
@@ -130,7 +130,7 @@ void Plan::give_up_waiting(const Guard& guard, const PlanInput& input, Effects& 
   run_.stop = fmt::format("{}; so for {}, and nothing more is tried", to_string(guard),
                           base::format_duration(current_step().timeout));
   if (!acted_) usage_ = without_attempt(std::move(usage_));
-  finish("aborted", input, out);
+  finish(RecoveryState::aborted, input, out);
   say_progress(out);
 }
 
@@ -154,7 +154,7 @@ void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
   next_ = input.now + kRetry;
   if (guard.name == GuardName::agent_overloaded && !wants_since_) wants_since_ = input.now;
   reason_ = guard.name;
-  run_.report.state = "holding";
+  run_.report.state = RecoveryState::holding;
   run_.report.reason = to_string(guard);
   out.push_back(blocked_by(guard.name));
   say(Kind::report, out);
@@ -170,7 +170,7 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
     return give_up_waiting(guard ? *guard : lacks, input, out);
   }
   if (!firing_ && !run_.by_operator) {
-    finish("aborted", input, out);
+    finish(RecoveryState::aborted, input, out);
     return say_progress(out);
   }
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
@@ -204,7 +204,7 @@ void Plan::commit_step(Effects& out) {
   deadline_.reset();
   looked_ = false;
   run_.step_done = false;
-  run_.report.state = "acting";
+  run_.report.state = RecoveryState::acting;
   run_.report.reason.clear();
   out.push_back({Kind::commit_intent});
 }
@@ -213,7 +213,7 @@ void Plan::step_failed(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   // Nobody said yes: what it was asked for does not follow as an escalation.
   const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
-  if (step.on_failure == OnFailure::stop || refused) finish("failed", input, out);
+  if (step.on_failure == OnFailure::stop || refused) finish(RecoveryState::failed, input, out);
   else advance(input, out);
 }
 
@@ -229,7 +229,7 @@ void Plan::advance(const PlanInput& input, Effects& out) {
     final_check_ = true;
     verify(Verify{}, input, out);
   } else {
-    finish("failed", input, out);
+    finish(RecoveryState::failed, input, out);
   }
 }
 
@@ -240,7 +240,7 @@ void Plan::hold(const PlanInput& input, Effects& out) {
   good_runs_.clear();
   deadline_.reset();
   next_ = input.now + kRetry;
-  run_.report.state = "holding";
+  run_.report.state = RecoveryState::holding;
   out.push_back({Kind::commit_progress});
   out.push_back({Kind::probe_now});
 }
@@ -250,13 +250,13 @@ void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
   if (usage_.flapping && spec_->flapping) return;
   const bool healthy = input.health == model::Health::up && all_good(1, input);
   if (!firing_ || (run_.was_down && healthy)) {
-    finish(healthy ? "recovered" : "aborted", input, out);
+    finish(healthy ? RecoveryState::recovered : RecoveryState::aborted, input, out);
     return say_progress(out);
   }
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   if (const Guard* guard = first_closed(guards)) {
     if (guard->name == GuardName::budget || guard->name == GuardName::exhausted) {
-      finish("failed", input, out);
+      finish(RecoveryState::failed, input, out);
       say_progress(out);
     }
     return;
@@ -281,7 +281,7 @@ void Plan::verify(const Verify& wanted, const PlanInput& input, Effects& out) {
   good_runs_.clear();
   deadline_ = input.now + wanted.within;
   next_ = input.now + kReprobe;
-  run_.report.state = "verifying";
+  run_.report.state = RecoveryState::verifying;
   out.push_back({Kind::probe_now});
 }
 
@@ -313,15 +313,15 @@ void Plan::verify_failed(const PlanInput& input, Effects& out) {
     text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ", base::format_duration(verify_.within),
                         spec_->probes.empty() ? "" : fmt::format(" (good runs: {})", good_runs_text()));
   }
-  if (std::exchange(final_check_, false)) finish("failed", input, out);
+  if (std::exchange(final_check_, false)) finish(RecoveryState::failed, input, out);
   else step_failed(input, out);
   say_progress(out);
 }
 
-void Plan::finish(const std::string& outcome, const PlanInput& input, Effects& out) {
+void Plan::finish(RecoveryState outcome, const PlanInput& input, Effects& out) {
   final_check_ = false;
   reason_ = GuardName::none;
-  run_.outcome = outcome == "failed" && rehearses() ? "would_run" : outcome;
+  run_.outcome = outcome == RecoveryState::failed && rehearses() ? RecoveryState::would_run : outcome;
   run_.part = Part::finally;
   finally_from(0, input, out);
 }
@@ -341,13 +341,15 @@ void Plan::close(const PlanInput& input, Effects& out) {
   next_.reset();
   deadline_.reset();
   if (run_.mild) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
-  else if (run_.outcome == "recovered") pending_ = with_recovery(usage_, input.now);
-  else if (run_.outcome == "failed") pending_ = with_failure(usage_, spec_->budget, input.now, random_->unit());
-  run_.report.state = run_.outcome == "failed" && pending_.exhausted ? "exhausted" : run_.outcome;
-  run_.report.reason = run_.outcome == "aborted" ? run_.stop : "";
+  else if (run_.outcome == RecoveryState::recovered) pending_ = with_recovery(usage_, input.now);
+  else if (run_.outcome == RecoveryState::failed)
+    pending_ = with_failure(usage_, spec_->budget, input.now, random_->unit());
+  run_.report.state =
+      run_.outcome == RecoveryState::failed && pending_.exhausted ? RecoveryState::exhausted : run_.outcome;
+  run_.report.reason = run_.outcome == RecoveryState::aborted ? run_.stop : "";
   run_.report.ended = input.wall;
   // As in exhaust(): first told, then written down.
-  if (run_.report.state == "exhausted")
+  if (run_.report.state == RecoveryState::exhausted)
     out.push_back({Kind::exhausted, fmt::format("{}: attempt {} of {} failed and was the last one within {}; fettle "
                                                 "stops acting until it was healthy for {}",
                                                 spec_->service, run_.report.attempt, spec_->budget.attempts,
@@ -361,11 +363,11 @@ void Plan::closed(const PlanInput& input, Effects& out) {
   leave_slot(out);
   slot_ = Slot::none;
   const bool shown = std::exchange(visible_, false);
-  if (run_.outcome != "aborted" || shown) say(Kind::report, out);
-  settling_ = run_.outcome == "recovered";
-  rehearsed_ = firing_ && run_.outcome == "would_run";
+  if (run_.outcome != RecoveryState::aborted || shown) say(Kind::report, out);
+  settling_ = run_.outcome == RecoveryState::recovered;
+  rehearsed_ = firing_ && run_.outcome == RecoveryState::would_run;
   if (rehearsed_) return;
-  if (firing_ && run_.outcome != "aborted") begin(input, Waited::yes, out);
+  if (firing_ && run_.outcome != RecoveryState::aborted) begin(input, Waited::yes, out);
   else settling_ = false;
 }
 

@@ -25,7 +25,7 @@ bool Plan::stops(const PlanInput& input, Effects& out) {
   const auto why = told_to_stop(input);
   if (!why) return false;
   run_.stop = *why;
-  finish("aborted", input, out);
+  finish(RecoveryState::aborted, input, out);
   say_progress(out);
   return true;
 }
@@ -50,7 +50,7 @@ Effects Plan::abort(const std::string& who, const PlanInput& input) {
   if (phase_ == Phase::acquiring && !firing_) drop(input, out);  // a person has started it
   if (phase_ != Phase::blocked && phase_ != Phase::recheck && phase_ != Phase::acquiring) return out;
   if (std::exchange(visible_, false)) {
-    run_.report.state = "aborted";
+    run_.report.state = RecoveryState::aborted;
     run_.report.reason = why;
     run_.report.ended = input.wall;
     say(Kind::report, out);

@@ -15,7 +15,7 @@ void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_.report.id = random_->identifier();
   run_.report.service = spec_->service;
   run_.report.trigger = trigger;
-  run_.report.mode = to_string(spec_->mode);
+  run_.report.mode = spec_->mode;
   run_.report.started = input.wall;
   visible_ = looked_ = late_ = acted_ = false;
   wants_since_.reset();
@@ -82,7 +82,7 @@ void Plan::block(const Guard& guard, const PlanInput& input, Effects& out) {
   if (guard.name == GuardName::ask) ask(input, out);
   if (!changed || settling_) return;
   out.push_back(blocked_by(guard.name));
-  run_.report.state = "blocked";
+  run_.report.state = RecoveryState::blocked;
   run_.report.reason = to_string(guard.name);
   // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
   if (guard.name == GuardName::backoff || guard.name == GuardName::exhausted || guard.name == GuardName::aborted)
@@ -106,7 +106,7 @@ void Plan::ask(const PlanInput& input, Effects& out) {
   if (input.now < *asked_until_) {
     next_ = asked_until_;
   } else if (std::exchange(visible_, false)) {
-    run_.report.state = "aborted";
+    run_.report.state = RecoveryState::aborted;
     run_.report.reason = fmt::format("nobody approved within {}", timeout);
     run_.report.ended = input.wall;
     say(Kind::report, out);
@@ -123,7 +123,7 @@ void Plan::exhaust(const PlanInput& input, Effects& out) {
   deadline_.reset();
   next_.reset();
   reason_ = GuardName::exhausted;
-  run_.report.state = "exhausted";
+  run_.report.state = RecoveryState::exhausted;
   run_.report.reason = "budget";
   run_.report.ended = input.wall;
   // Told before it is written down: a crash between the two tells it twice, and never not at all.
@@ -141,7 +141,7 @@ void Plan::exhaust(const PlanInput& input, Effects& out) {
 // The wait is over without an action.
 void Plan::drop(const PlanInput& input, Effects& out) {
   if (visible_) {
-    run_.report.state = "aborted";
+    run_.report.state = RecoveryState::aborted;
     run_.report.ended = input.wall;
     say(Kind::report, out);
   }

@@ -36,7 +36,7 @@ std::string to_json(const Run& run) {
                {"mild", run.mild},
                {"unverified", run.unverified},
                {"stop", run.stop},
-               {"outcome", run.outcome}};
+               {"outcome", to_string(run.outcome)}};
   if (run.fence != 0) out_run["fence"] = run.fence;
   return dump(out_run);
 }
@@ -55,7 +55,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.unverified = in.at("unverified");
     run.fence = in.value("fence", std::uint64_t{0});
     run.stop = in.value("stop", "");
-    run.outcome = in.at("outcome");
+    run.outcome = model::read_word(in, "outcome", model::parse_recovery_state);
     return run;
   });
 }

@@ -26,7 +26,8 @@ struct Run {
   bool unverified = false;   // an action may have healed the service and no verification followed yet
   std::uint64_t fence = 0;   // the number of its slot: SlotAnswer
   std::string stop;          // why no further step follows: who or what stopped the run; "": it goes on
-  std::string outcome;       // once the steps are over: recovered, failed, aborted or would_run
+  // Once the steps are over: recovered, failed, aborted or would_run.
+  model::RecoveryState outcome = model::RecoveryState::none;
 };
 
 std::string to_json(const Run& run);

@@ -27,9 +27,9 @@ loop::Handle FlagFile::apply(const DesiredState& to, base::Instant, std::functio
   const auto shown = show(flag_.path, wanted);
   std::string content = wanted.value_or("");
   while (content.ends_with("\n")) content.pop_back();
-  ApplyResult applied{"failed", shown ? "" : shown.error().text};
+  ApplyResult applied{ActionStatus::failed, shown ? "" : shown.error().text};
   if (shown)
-    applied = {"ok",
+    applied = {ActionStatus::ok,
                wanted ? fmt::format("file {}: '{}'", flag_.path, content) : fmt::format("file {}: gone", flag_.path)};
   return scheduler_.after({}, [done = std::move(done), applied = std::move(applied)] { done(applied); });
 }

@@ -199,7 +199,7 @@ struct Nginx::Rep {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
       if (!change) answers.emplace_back(std::move(r), ApplyResult{refusal(change.error()), change.error().text});
-      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{"ok", r.text + ", as before"});
+      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{ActionStatus::ok, r.text + ", as before"});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();
@@ -207,8 +207,9 @@ struct Nginx::Rep {
     arm();
   }
 
-  static std::string refusal(const base::Error& error) {
-    return error.kind == base::Kind::limit || error.kind == base::Kind::invalid ? "refused" : "failed";
+  static ActionStatus refusal(const base::Error& error) {
+    return error.kind == base::Kind::limit || error.kind == base::Kind::invalid ? ActionStatus::refused
+                                                                                : ActionStatus::failed;
   }
 
   // Whether nginx has to be told.
@@ -352,7 +353,9 @@ struct Nginx::Rep {
                                                  : fmt::format("nginx upstream {}: {}; {} is as it was before",
                                                                r.upstream.upstream, complaint, r.upstream.file);
       if (complaint.empty() && r.to.flow == Flow::drained) wait_for_requests(std::move(r));
-      else answers.emplace_back(std::move(r), ApplyResult{complaint.empty() ? "ok" : "failed", text});
+      else
+        answers.emplace_back(std::move(r),
+                             ApplyResult{complaint.empty() ? ActionStatus::ok : ActionStatus::failed, text});
     }
     if (!leaving.empty() && !leaving_timer) look_at_leaving();
     tell_answers();
@@ -375,7 +378,7 @@ struct Nginx::Rep {
       }
       if (busy) it->request.text += "; old workers still answer requests, and were given up";
       std::string text = it->request.text;
-      answers.emplace_back(std::move(it->request), ApplyResult{"ok", std::move(text)});
+      answers.emplace_back(std::move(it->request), ApplyResult{ActionStatus::ok, std::move(text)});
       it = leaving.erase(it);
     }
     const loop::Handle own = std::move(leaving_timer);

@@ -66,7 +66,7 @@ struct TrafficContext {
 };
 
 struct ApplyResult {
-  std::string result;  // ok, failed, refused
+  ActionStatus result = ActionStatus::none;
   std::string text;
   bool externally_drained = false;  // ok, because it was out already; then it is not fettle's to put back
 };
@@ -75,7 +75,7 @@ struct ApplyResult {
 class Adapter {
  public:
   virtual ~Adapter() = default;
-  // One change at a time. `done` once, in a later turn of the loop: "ok" when the load balancer works with it, or why
+  // One change at a time. `done` once, in a later turn of the loop: ok when the load balancer works with it, or why
   // it does not; then it works as before. Applying what already is does nothing, but proves it. Dropping the Handle
   // stops waiting, not the change.
   virtual loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) = 0;

@@ -49,7 +49,8 @@ loop::Handle TrafficController::apply(const std::string& service, const Command&
   Rep::Entry* entry = rep_->find(service);
   if (entry == nullptr)
     return rep_->context.scheduler.after({}, [done = std::move(done), service] {
-      done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration", service)});
+      done({ActionStatus::refused,
+            fmt::format("no traffic was moved: {} has no `traffic` in the configuration", service)});
     });
   const std::uint64_t id = rep_->next_id++;
   rep_->command(*entry, command, id, std::move(done));

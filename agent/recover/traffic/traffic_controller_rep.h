@@ -162,7 +162,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     Target& target = *entry.targets[i];
     const loop::Handle own = std::move(target.applying);
     const std::string name = target.place->text();
-    if (applied.result == "ok") {
+    if (applied.result == ActionStatus::ok) {
       const bool was_drained = target.observed && target.observed->flow == Flow::drained;
       if (applied.externally_drained && target.attempted.flow == Flow::drained && !was_drained)
         entry.record.externally_drained.insert(name);
@@ -190,7 +190,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
 
   void count(Entry& entry, const ApplyResult& applied) {
     if (!entry.request) return;
-    if (applied.result == "ok") entry.request->texts.push_back(applied.text);
+    if (applied.result == ActionStatus::ok) entry.request->texts.push_back(applied.text);
     else if (!entry.request->failure) entry.request->failure = applied;
     request_done_if_all(entry);
   }
@@ -233,7 +233,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     for (const std::string& one : request.texts) text += (text.empty() ? "" : "; ") + one;
     if (entry.record.slow_start.count() > 0)
       text += fmt::format("; all of it after {}", base::format_duration(entry.record.slow_start));
-    request.done({"ok", text});
+    request.done({ActionStatus::ok, text});
   }
 
   void begin(Entry& entry) {
@@ -294,7 +294,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
       superseded.emplace(entry.request->id, std::move(entry.request->done));
       post([this, earlier = entry.request->id] {
         const auto told = superseded.extract(earlier);  // unless its Handle was dropped meanwhile
-        if (told) told.mapped()({"failed", "a later command took its place"});
+        if (told) told.mapped()({ActionStatus::failed, "a later command took its place"});
       });
     }
     entry.request = Request{id, what, std::move(done)};
@@ -308,7 +308,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
       if (result) return begin(*there);
       there->record.drained = there->desired.flow == Flow::drained;
       there->request->failure =
-          ApplyResult{"failed", "nothing was turned, as it could not be noted: " + result.error().text};
+          ApplyResult{ActionStatus::failed, "nothing was turned, as it could not be noted: " + result.error().text};
       finish(*there);
       reconcile(*there);
     });

@@ -18,7 +18,8 @@ class Alert final : public Action {
     const auto& page = context.page;
     return context.scheduler.after({}, [page, service = trigger.service, text, done = std::move(done)] {
       if (page) page(service, text);
-      done(page ? ActionResult{"ok", "paged"} : ActionResult{"failed", "there is no receiver to page"});
+      done(page ? ActionResult{ActionStatus::ok, "paged"}
+                : ActionResult{ActionStatus::failed, "there is no receiver to page"});
     });
   }
   std::string text() const override { return "alert page"; }

@@ -204,19 +204,20 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
 }
 
 ActionResult result_of(const std::string& name, const base::Result<os::Finished>& finished) {
-  if (!finished) return {"failed", name + ": " + finished.error().text, finished.error().kind == base::Kind::limit};
+  if (!finished)
+    return {ActionStatus::failed, name + ": " + finished.error().text, finished.error().kind == base::Kind::limit};
   const std::string killed =
       finished->survivors_killed > 0 ? fmt::format("; {} of its processes killed", finished->survivors_killed) : "";
   const std::string said(base::first_line(finished->err.empty() ? finished->out : finished->err, 200));
   const std::string tail = killed + (said.empty() ? "" : ": " + said);
-  if (finished->timed_out) return {"timeout", name + ": not ended within its limit" + tail};
+  if (finished->timed_out) return {ActionStatus::timeout, name + ": not ended within its limit" + tail};
   if (finished->signal != 0) {
     const char* why = finished->signal == SIGXCPU   ? " (limits.cpu)"
                       : finished->signal == SIGXFSZ ? " (limits.file_bytes)"
                                                     : "";
-    return {"failed", fmt::format("{}: ended by signal {}{}{}", name, finished->signal, why, tail)};
+    return {ActionStatus::failed, fmt::format("{}: ended by signal {}{}{}", name, finished->signal, why, tail)};
   }
-  return {finished->exit_code == 0 ? "ok" : "failed",
+  return {finished->exit_code == 0 ? ActionStatus::ok : ActionStatus::failed,
           fmt::format("{}: exit code {}{}", name, finished->exit_code, tail)};
 }
 
@@ -227,7 +228,7 @@ class CommandAction final : public Action {
   loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
     const auto refuse = [&](const std::string& why) {
-      return context.scheduler.after({}, [done = std::move(done), why] { done({"refused", why}); });
+      return context.scheduler.after({}, [done = std::move(done), why] { done({ActionStatus::refused, why}); });
     };
     const auto labels = labels_of(trigger.event_json);
     auto argv = fill_in(settings_.argv, trigger, labels);
@@ -237,7 +238,7 @@ class CommandAction final : public Action {
         return refuse(fmt::format("the label {} has a NUL in it, which no variable can hold", name));
     // It may have been changed since the configuration was loaded.
     if (const auto good = os::check_program(argv->front()); !good) {
-      const ActionResult refused{"refused", good.error().text, good.error().kind == base::Kind::limit};
+      const ActionResult refused{ActionStatus::refused, good.error().text, good.error().kind == base::Kind::limit};
       return context.scheduler.after({}, [done = std::move(done), refused] { done(refused); });
     }
     os::Command command;

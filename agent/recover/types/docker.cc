@@ -168,21 +168,22 @@ class Docker final : public Action {
  private:
   ActionResult result_of(const std::string& what, const http::HttpResponse& response) const {
     if (response.reason == model::Reason::read_timeout)
-      return {"timeout",
+      return {ActionStatus::timeout,
               fmt::format("{}: the engine did not answer in time; it may still restart the container", what)};
     if (response.reason == model::Reason::agent_overloaded)
-      return {"failed", fmt::format("{}: {}", what, response.text), true};
+      return {ActionStatus::failed, fmt::format("{}: {}", what, response.text), true};
     if (response.reason != model::Reason::none)
-      return {"failed", fmt::format("{}: {}: {}", what, settings_.socket, response.text)};
+      return {ActionStatus::failed, fmt::format("{}: {}: {}", what, settings_.socket, response.text)};
     const std::string said = message_of(response.body);
     const std::string tail = said.empty() ? "" : ": " + said;
     switch (response.status) {
-      case 204: return {"ok", what + ": done"};
+      case 204: return {ActionStatus::ok, what + ": done"};
       case 403:
-        return {"refused", fmt::format("{}: {} does not allow it{}; the proxy must let POST /containers/{}/{} through",
-                                       what, settings_.socket, tail, settings_.container, settings_.verb)};
-      case 404: return {"failed", fmt::format("{}: not found{}; see: docker ps --all", what, tail)};
-      default: return {"failed", fmt::format("{}: HTTP status {}{}", what, response.status, tail)};
+        return {ActionStatus::refused,
+                fmt::format("{}: {} does not allow it{}; the proxy must let POST /containers/{}/{} through", what,
+                            settings_.socket, tail, settings_.container, settings_.verb)};
+      case 404: return {ActionStatus::failed, fmt::format("{}: not found{}; see: docker ps --all", what, tail)};
+      default: return {ActionStatus::failed, fmt::format("{}: HTTP status {}{}", what, response.status, tail)};
     }
   }
 

@@ -36,13 +36,15 @@ base::Millis node_uptime() {
 }
 
 ActionResult result_of(const base::Result<>& asked) {
-  if (asked) return {"ok", "reboot: logind has begun it"};
+  if (asked) return {ActionStatus::ok, "reboot: logind has begun it"};
   if (asked.error().kind == base::Kind::permission)
-    return {"refused", fmt::format("reboot: not allowed ({}); polkit must grant org.freedesktop.login1.reboot: install "
-                                   "the rule that `fettle check config --print-polkit` prints; an inhibitor also "
-                                   "forbids it, see: systemd-inhibit --list",
-                                   asked.error().text)};
-  return {asked.error().kind == base::Kind::timeout ? "timeout" : "failed", "reboot: " + asked.error().text};
+    return {ActionStatus::refused,
+            fmt::format("reboot: not allowed ({}); polkit must grant org.freedesktop.login1.reboot: install "
+                        "the rule that `fettle check config --print-polkit` prints; an inhibitor also "
+                        "forbids it, see: systemd-inhibit --list",
+                        asked.error().text)};
+  return {asked.error().kind == base::Kind::timeout ? ActionStatus::timeout : ActionStatus::failed,
+          "reboot: " + asked.error().text};
 }
 
 class Reboot final : public Action {
@@ -52,8 +54,8 @@ class Reboot final : public Action {
                    std::function<void(ActionResult)> done) const override {
     if (const base::Millis up = node_uptime(); up < settings_.min_uptime)
       return context.scheduler.after({}, [done = std::move(done), up, least = settings_.min_uptime] {
-        done({"refused", fmt::format("reboot: the node booted {} ago and must run {} before it is rebooted",
-                                     base::format_duration(up), base::format_duration(least))});
+        done({ActionStatus::refused, fmt::format("reboot: the node booted {} ago and must run {} before it is rebooted",
+                                                 base::format_duration(up), base::format_duration(least))});
       });
     return context.logind->reboot(deadline, [done = std::move(done)](base::Result<> asked) { done(result_of(asked)); });
   }

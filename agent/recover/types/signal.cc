@@ -146,21 +146,21 @@ class SignalRun final : public loop::Registration {
     sent_ = scheduler_.now();
     const base::Instant until = std::min(deadline_, sent_ + settings_.wait);
     if (settings_.wait.count() == 0) {
-      step_ = scheduler_.after({}, [this] { end({"ok", fmt::format("{}: sent to {}", what_, who())}); });
+      step_ = scheduler_.after({}, [this] { end({ActionStatus::ok, fmt::format("{}: sent to {}", what_, who())}); });
       return;
     }
     watch_ = *std::move(watch);
     step_ = scheduler_.at(until, [this] {
-      end({"timeout", fmt::format("{}: {} is still there {} later", what_, who(), took())});
+      end({ActionStatus::timeout, fmt::format("{}: {} is still there {} later", what_, who(), took())});
     });
   }
-  void gone() { end({"ok", fmt::format("{}: {} was gone {} later", what_, who(), took())}); }
+  void gone() { end({ActionStatus::ok, fmt::format("{}: {} was gone {} later", what_, who(), took())}); }
 
   std::string who() const { return fmt::format("{} ({})", process_.pid, process_.name); }
   std::string took() const {
     return base::format_duration(std::chrono::duration_cast<base::Millis>(scheduler_.now() - sent_));
   }
-  void refuse(const std::string& why) { end({"refused", fmt::format("{}: not sent: {}", what_, why)}); }
+  void refuse(const std::string& why) { end({ActionStatus::refused, fmt::format("{}: not sent: {}", what_, why)}); }
   // Destroys this object, as a rule.
   void end(ActionResult result) {
     const auto done = std::exchange(done_, nullptr);

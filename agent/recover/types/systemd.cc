@@ -90,8 +90,9 @@ class UnitJob final : public loop::Registration {
       limit_ += "; reset-failed: " + job.error().text;
       const base::Instant over = scheduler_.now() + wait;
       if (over >= deadline_)
-        return end({"failed", fmt::format("{}: {}; the limit is over in {}, later than the step's timeout", what_,
-                                          limit_, base::format_duration(std::chrono::ceil<base::Millis>(wait)))});
+        return end(
+            {ActionStatus::failed, fmt::format("{}: {}; the limit is over in {}, later than the step's timeout", what_,
+                                               limit_, base::format_duration(std::chrono::ceil<base::Millis>(wait)))});
       step_ = scheduler_.at(over, [this] { run(); });
     });
   }

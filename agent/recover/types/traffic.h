@@ -21,8 +21,9 @@ class Turn final : public Action {
     if (owner_.has_traffic && context.traffic_controller != nullptr)
       return context.traffic_controller->apply(trigger.service, {to_, owner_.slow_start, deadline}, std::move(done));
     return context.scheduler.after({}, [done = std::move(done), word = word_, service = trigger.service] {
-      done({"refused", fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does nothing",
-                                   service, word)});
+      done({ActionStatus::refused,
+            fmt::format("no traffic was moved: {} has no `traffic` in the configuration, so {} does nothing", service,
+                        word)});
     });
   }
   std::string text() const override { return word_; }

@@ -61,21 +61,24 @@ class HookRun final : public loop::Registration {
  private:
   void before(const base::Result<os::UnitState>& state) {
     if (!state && state.error().kind == base::Kind::not_found)
-      return end({"refused", fmt::format("{}: there is no unit {}; write it with Type=oneshot and the user and rights "
-                                         "that it needs, then systemctl daemon-reload",
-                                         what_, unit_)});
+      return end({ActionStatus::refused,
+                  fmt::format("{}: there is no unit {}; write it with Type=oneshot and the user and rights "
+                              "that it needs, then systemctl daemon-reload",
+                              what_, unit_)});
     if (!state) return end(job_error(what_, state.error()));
     if (state->load != "loaded")
-      return end({"refused", fmt::format("{}: {} is {}; see: systemctl status {}", what_, unit_, state->load, unit_)});
+      return end({ActionStatus::refused,
+                  fmt::format("{}: {} is {}; see: systemctl status {}", what_, unit_, state->load, unit_)});
     if (state->active == "active")
-      return end({"refused", fmt::format("{}: {} is active, and starting it would do nothing; a hook is Type=oneshot "
-                                         "without RemainAfterExit=yes",
-                                         what_, unit_)});
+      return end({ActionStatus::refused,
+                  fmt::format("{}: {} is active, and starting it would do nothing; a hook is Type=oneshot "
+                              "without RemainAfterExit=yes",
+                              what_, unit_)});
     if (state->active != "inactive" && state->active != "failed")
-      return end({"refused", fmt::format("{}: {} is still {} from before; its TimeoutStartSec ends it", what_, unit_,
-                                         state->active)});
+      return end({ActionStatus::refused, fmt::format("{}: {} is still {} from before; its TimeoutStartSec ends it",
+                                                     what_, unit_, state->active)});
     if (const std::string complaint = leave_event(name_, event_); !complaint.empty())
-      return end({"refused", fmt::format("{}: not started without its event: {}", what_, complaint)});
+      return end({ActionStatus::refused, fmt::format("{}: not started without its event: {}", what_, complaint)});
     step_ = systemd_.run_job("start", unit_, deadline_, [this](base::Result<std::string> job) { started(job); });
   }
   // The job of a oneshot unit ends with its program.
@@ -87,13 +90,13 @@ class HookRun final : public loop::Registration {
   void after(const base::Result<os::UnitState>& state) {
     const bool done = result_ == "done";
     if (done && state && state->active != "inactive")
-      return end({"failed", fmt::format("{}: {} is {} after its start; a hook is Type=oneshot without "
-                                        "RemainAfterExit=yes, else nobody knows how it ended",
-                                        what_, unit_, state->active)});
+      return end({ActionStatus::failed, fmt::format("{}: {} is {} after its start; a hook is Type=oneshot without "
+                                                    "RemainAfterExit=yes, else nobody knows how it ended",
+                                                    what_, unit_, state->active)});
     // A unit that succeeded may be unloaded at once: its job has said all.
-    if (done) return end({"ok", what_ + ": done"});
+    if (done) return end({ActionStatus::ok, what_ + ": done"});
     if (!state || state->result == "success" || state->result.empty()) return end(job_end(what_, unit_, result_));
-    end({result_ == "timeout" || state->result == "timeout" ? "timeout" : "failed",
+    end({result_ == "timeout" || state->result == "timeout" ? ActionStatus::timeout : ActionStatus::failed,
          fmt::format("{}: {}; see: journalctl -u {}", what_, how_it_ended(*state), unit_)});
   }
   // Destroys this object, as a rule.

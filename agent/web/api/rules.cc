@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -18,7 +19,7 @@ std::string_view state_of(const RulePage& rule) {
 }
 
 void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot, encoding::Json& json) {
-  const bool alerting = rule.type == "alerting";
+  const bool alerting = rule.type == model::RuleType::alerting;
   json.object([&] {
     if (alerting) json.key("state").string(state_of(rule));
     json.key("name").string(rule.name);
@@ -35,11 +36,11 @@ void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot
           for (const model::Alert& alert : rule.alerts) write_alert(alert, snapshot, json);
       });
     }
-    json.key("health").string(rule.health);
+    json.key("health").string(to_string(rule.health));
     if (!rule.last_error.empty()) json.key("lastError").string(rule.last_error);
     json.key("evaluationTime").number(rule.evaluation_seconds);
     json.key("lastEvaluation").time(rule.last_evaluation);
-    json.key("type").string(rule.type);
+    json.key("type").string(to_string(rule.type));
   });
 }
 
@@ -51,11 +52,12 @@ bool wanted(const std::vector<std::string>& list, const std::string& name) {
 
 Response api_rules(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
-  std::string type = request.param("type");
-  if (type != "" && type != "alert" && type != "record")
-    return invalid_parameter("type", fmt::format("not supported value \"{}\"", type));
-  if (type == "alert") type = "alerting";
-  if (type == "record") type = "recording";
+  const std::string wanted_type = request.param("type");
+  std::optional<model::RuleType> type;
+  if (wanted_type == "alert") type = model::RuleType::alerting;
+  else if (wanted_type == "record") type = model::RuleType::recording;
+  else if (!wanted_type.empty())
+    return invalid_parameter("type", fmt::format("not supported value \"{}\"", wanted_type));
   const auto names = request.all_params("rule_name[]");
   const auto groups = request.all_params("rule_group[]");
   const auto files = request.all_params("file[]");
@@ -68,10 +70,10 @@ Response api_rules(const Request& request, const Context& context) {
         for (const RuleGroupPage& group : snapshot->rule_groups) {
           if (!wanted(groups, group.name) || !wanted(files, group.file)) continue;
           const auto shown = [&](const RulePage& rule) {
-            return (type.empty() || rule.type == type) && wanted(names, rule.name);
+            return (!type || rule.type == type) && wanted(names, rule.name);
           };
           const bool some = std::any_of(group.rules.begin(), group.rules.end(), shown);
-          if (!some && (!names.empty() || (!type.empty() && !keeps_empty_groups))) continue;
+          if (!some && (!names.empty() || (type && !keeps_empty_groups))) continue;
           json.object([&] {
             json.key("name").string(group.name);
             json.key("file").string(group.file);

@@ -48,8 +48,8 @@ void write_service_fields(const ServicePage& service, encoding::Json& json) {
   if (service.maintenance) json.string(*service.maintenance);
   else json.null();
   json.key("recovery").object([&] {
-    json.key("mode").string(service.recovery_mode);
-    json.key("state").string(service.recovery_state);
+    json.key("mode").string(service.recovery_mode ? to_string(*service.recovery_mode) : "");
+    json.key("state").string(service.recovery_state ? to_string(*service.recovery_state) : "");
     json.key("reason").string(service.recovery_reason);
     json.key("attemptsLeft").integer(service.attempts_left);
   });
@@ -89,8 +89,8 @@ void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
     json.key("id").string(report.id);
     json.key("service").string(report.service);
     json.key("trigger").string(report.trigger);
-    json.key("mode").string(report.mode);
-    json.key("state").string(report.state);
+    json.key("mode").string(to_string(report.mode));
+    json.key("state").string(to_string(report.state));
     json.key("reason").string(report.reason);
     json.key("attempt").integer(report.attempt);
     json.key("started").time(report.started);
@@ -100,7 +100,7 @@ void write_recovery(const model::RecoveryReport& report, encoding::Json& json) {
       for (const model::ActionReport& action : report.actions)
         json.object([&] {
           json.key("action").string(action.action);
-          json.key("result").string(action.result);
+          json.key("result").string(to_string(action.result));
           json.key("text").string(action.text);
           json.key("started").time(action.started);
           json.key("took").number(base::seconds(action.took));
@@ -152,7 +152,7 @@ Response api_explain(const Request& request, const Context& context) {
         for (const std::string& sentence : explain(*service, *snapshot)) json.string(sentence);
       });
       json.key("plan");
-      if (service->recovery_mode.empty()) json.null();
+      if (!service->recovery_mode) json.null();
       else write_plan(*service, json);
       json.key("alerts").array([&] {
         for (const model::Alert& alert : snapshot->alerts)

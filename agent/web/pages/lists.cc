@@ -10,34 +10,46 @@
 namespace web {
 namespace {
 
+using model::ActionStatus;
+using model::RecoveryState;
+
 constexpr std::size_t kRecoveriesShown = 12;
 // After a start the first runs of all probes have to come in before "no series" means anything.
 constexpr base::Millis kPatience{60'000};
 
 std::string_view kind_of_recovery(const model::RecoveryReport& report) {
-  if (report.state == "recovered") return "up";
-  if (report.state == "failed" || report.state == "exhausted") return "down";
-  if (report.state == "blocked" || report.state == "aborted") return "warn";
-  return report.ended ? "calm" : "busy";
+  switch (report.state) {
+    case RecoveryState::recovered: return "up";
+    case RecoveryState::failed:
+    case RecoveryState::exhausted: return "down";
+    case RecoveryState::blocked:
+    case RecoveryState::aborted: return "warn";
+    default: return report.ended ? "calm" : "busy";
+  }
 }
 
-std::string_view kind_of_result(std::string_view result) {
-  if (result == "ok") return "up";
-  if (result == "failed" || result == "timeout") return "down";
-  if (result == "refused") return "warn";
-  if (result.empty()) return "busy";
+std::string_view kind_of_result(ActionStatus result) {
+  switch (result) {
+    case ActionStatus::ok: return "up";
+    case ActionStatus::failed:
+    case ActionStatus::timeout: return "down";
+    case ActionStatus::refused: return "warn";
+    case ActionStatus::none: return "busy";
+    case ActionStatus::would_run: break;
+  }
   return "calm";
 }
 
-std::string_view words_of_result(std::string_view result) {
-  if (result.empty()) return "running";
-  return result == "would_run" ? "would run" : result;
+// For a person: of what goes on there is no word yet.
+std::string_view words_of(std::string_view word) {
+  if (word.empty()) return "running";
+  return word == to_string(ActionStatus::would_run) ? "would run" : word;
 }
 
 std::string step(const model::ActionReport& action, const model::RecoveryReport& report) {
   return fmt::format(
       R"(<li>{} <b>{}</b> <span class="say">{}</span> <span class="mut num">at +{} · took {}</span></li>)",
-      state_badge(kind_of_result(action.result), words_of_result(action.result)), escape(action.action),
+      state_badge(kind_of_result(action.result), words_of(to_string(action.result))), escape(action.action),
       escape(action.text), precise_duration(base::seconds(action.started - report.started)),
       precise_duration(base::seconds(action.took)));
 }
@@ -46,8 +58,8 @@ std::string recovery_item(const model::RecoveryReport& report, const Snapshot& s
   std::string out =
       fmt::format(R"(<li class="recovery"><p>{} <a href="#s-{}"><b>{}</b></a> <span class="mut">by</span> {} )"
                   R"(<span class="chip mode-{}"><b>mode</b> {}</span> <span class="chip"><b>attempt</b> {}</span> {})",
-                  state_badge(kind_of_recovery(report), words_of_result(report.state)), escape(report.service),
-                  escape(report.service), escape(report.trigger), escape(report.mode), escape(report.mode),
+                  state_badge(kind_of_recovery(report), words_of(to_string(report.state))), escape(report.service),
+                  escape(report.service), escape(report.trigger), to_string(report.mode), to_string(report.mode),
                   report.attempt, ago(report.started, snapshot));
   if (report.ended)
     out += fmt::format(R"( <span class="mut">done in {}</span>)",
@@ -55,7 +67,7 @@ std::string recovery_item(const model::RecoveryReport& report, const Snapshot& s
   out += "</p>";
   if (!report.reason.empty())
     out += fmt::format(R"(<p class="why">{} <b class="reason">{}</b></p>)",
-                       report.state == "aborted" ? "Stopped:" : "Blocked by guard", escape(report.reason));
+                       report.state == RecoveryState::aborted ? "Stopped:" : "Blocked by guard", escape(report.reason));
   if (!report.actions.empty()) {
     out += R"(<ol class="steps">)";
     for (const model::ActionReport& action : report.actions) out += step(action, report);
@@ -194,7 +206,7 @@ std::string rules_part(const Snapshot& snapshot) {
     std::size_t firing = 0;
     for (const RulePage& rule : group.rules) {
       for (const model::Alert& alert : rule.alerts) firing += alert.state == model::AlertState::firing ? 1 : 0;
-      if (rule.health == "err")
+      if (rule.health == model::RuleHealth::err)
         errors += fmt::format(R"(<p class="why"><b class="reason">{}</b> {}</p>)", escape(rule.name),
                               escape(rule.last_error));
     }

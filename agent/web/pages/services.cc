@@ -10,6 +10,7 @@ namespace web {
 namespace {
 
 using model::Health;
+using model::PlanState;
 
 struct Counts {
   std::size_t services = 0, up = 0, down = 0, unknown = 0, maintenance = 0;
@@ -105,17 +106,28 @@ std::string probe_item(const ProbePage& probe) {
       phases_graphic(probe.phases));
 }
 
+std::string_view kind_of(PlanState state) {
+  switch (state) {
+    case PlanState::acting:
+    case PlanState::verifying: return "busy";
+    case PlanState::blocked:
+    case PlanState::backoff:
+    case PlanState::asking: return "warn";
+    case PlanState::exhausted: return "down";
+    case PlanState::idle:
+    case PlanState::holding:
+    case PlanState::recovered: break;
+  }
+  return "calm";
+}
+
 std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) {
-  if (service.recovery_mode.empty()) return "";
-  const std::string& state = service.recovery_state;
-  std::string_view kind = "calm";
-  if (state == "acting" || state == "verifying") kind = "busy";
-  if (state == "blocked" || state == "backoff" || state == "asking") kind = "warn";
-  if (state == "exhausted" || state == "failed") kind = "down";
+  if (!service.recovery_mode) return "";
+  const PlanState state = service.recovery_state.value_or(PlanState::idle);
+  const std::string_view mode = to_string(*service.recovery_mode), word = to_string(state);
   std::string out = fmt::format(R"(<p class="rec">{} <span class="chip mode-{}"><b>mode</b> {}</span>)",
-                                state_badge(kind, "Recovery " + (state.empty() ? "idle" : state)),
-                                escape(service.recovery_mode), escape(service.recovery_mode));
-  if (!service.recovery_reason.empty() && service.recovery_reason != state)
+                                state_badge(kind_of(state), fmt::format("Recovery {}", word)), mode, mode);
+  if (!service.recovery_reason.empty() && service.recovery_reason != word)
     out += fmt::format(R"( <span>{}</span>)", escape(service.recovery_reason));
   out += fmt::format(R"( <span class="mut">{} {} left</span>)", service.attempts_left,
                      service.attempts_left == 1 ? "attempt" : "attempts");

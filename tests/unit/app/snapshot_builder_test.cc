@@ -55,7 +55,7 @@ TEST_CASE("the state of a plan is one-hot, and exactly one state is 1") {
   app::SnapshotFacts facts = facts_of(config, services);
   recover::PlanStatus plan;
   plan.service = "order";
-  plan.state = "verifying";
+  plan.state = model::PlanState::verifying;
   plan.attempts_left = 2;
   facts.plans = {plan};
   const auto families = app::metric_families(facts);
@@ -107,14 +107,14 @@ TEST_CASE("a page shows the service with its plan and its maintenance") {
   app::SnapshotFacts facts = facts_of(config, services);
   recover::PlanStatus plan;
   plan.service = "order";
-  plan.mode = "enforce";
-  plan.state = "blocked";
+  plan.mode = model::RecoveryMode::enforce;
+  plan.state = model::PlanState::blocked;
   plan.reason = recover::GuardName::dependencies;
   facts.plans = {plan};
   facts.maintenance = {{"redis", "alice: upgrade"}};
   const auto pages = app::service_pages(facts);
   REQUIRE(pages.size() == 2);
-  CHECK(pages[0].recovery_mode == "enforce");
+  CHECK(pages[0].recovery_mode == model::RecoveryMode::enforce);
   CHECK(pages[0].recovery_reason == "dependencies");
   CHECK_FALSE(pages[0].maintenance.has_value());
   CHECK(pages[1].maintenance == "alice: upgrade");

@@ -8,6 +8,8 @@
 
 using incident::Act;
 using incident::Answer;
+using model::RecoveryMode;
+using model::RecoveryState;
 using std::chrono::seconds;
 
 namespace {
@@ -28,19 +30,19 @@ model::Incident fault() {
 
 Answer enforce() {
   Answer out;
-  out.mode = "enforce";
+  out.mode = model::RecoveryMode::enforce;
   out.wanted = true;
   return out;
 }
 
-model::RecoveryReport run(const std::string& state, const std::string& mode, bool acted, bool ended = true) {
+model::RecoveryReport run(RecoveryState state, RecoveryMode mode, bool acted, bool ended = true) {
   model::RecoveryReport out;
   out.id = "r1";
   out.service = "order";
   out.mode = mode;
   out.state = state;
   out.attempt = 1;
-  if (acted) out.actions.push_back({"systemd restart order.service", "ok", "", kStart, {}, true});
+  if (acted) out.actions.push_back({"systemd restart order.service", model::ActionStatus::ok, "", kStart, {}, true});
   if (ended) out.ended = kStart + seconds{5};
   return out;
 }
@@ -86,7 +88,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.suspect = "redis";
        },
        seconds{10}, Act::page, "no recovery is configured for it"},
-      {"a dry run", [](auto&, auto& a) { a.mode = "dry_run"; }, seconds{1}, Act::page,
+      {"a dry run", [](auto&, auto& a) { a.mode = model::RecoveryMode::dry_run; }, seconds{1}, Act::page,
        "its recovery is in mode dry_run and touches nothing"},
       {"a plan for something else", [](auto&, auto& a) { a.wanted = false; }, seconds{1}, Act::page,
        "no recovery answers what is wrong with it"},
@@ -104,7 +106,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.wanted = false;
        },
        seconds{120}, Act::page, "it is not mended after 2m"},
-      {"mode ask, before it asked", [](auto&, auto& a) { a.mode = "ask"; }, seconds{1}, Act::hold,
+      {"mode ask, before it asked", [](auto&, auto& a) { a.mode = model::RecoveryMode::ask; }, seconds{1}, Act::hold,
        "recovery is at work"},
       {"a plan asks a person", [](auto& i, auto&) { i.demands = {"order: recovery waits for a person"}; }, seconds{1},
        Act::page, "order: recovery waits for a person"},
@@ -126,22 +128,24 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.opens = kStart + seconds{180};
        },
        seconds{1}, Act::page, "recovery comes too late: cooldown: 3 min left"},
-      {"the first run did not mend it", [](auto& i, auto&) { i.recoveries = {run("failed", "enforce", true)}; },
-       seconds{6}, Act::page, "recovery r1 ended as failed"},
+      {"the first run did not mend it",
+       [](auto& i, auto&) { i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)}; }, seconds{6},
+       Act::page, "recovery r1 ended as failed"},
       {"the first run did not mend it, and is being written down",
        [](auto& i, auto& a) {
-         i.recoveries = {run("failed", "enforce", true)};
+         i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)};
          a.run = "r1";
        },
        seconds{6}, Act::hold, "recovery is at work"},
       {"the budget is used up",
        [](auto& i, auto&) {
-         i.recoveries = {run("exhausted", "enforce", false)};
+         i.recoveries = {run(RecoveryState::exhausted, RecoveryMode::enforce, false)};
          i.recoveries.front().reason = "budget";
        },
        seconds{6}, Act::page, "recovery r1 ended as exhausted (budget)"},
-      {"the run goes on", [](auto& i, auto&) { i.recoveries = {run("acting", "enforce", true, false)}; }, seconds{6},
-       Act::hold, "recovery is at work"},
+      {"the run goes on",
+       [](auto& i, auto&) { i.recoveries = {run(RecoveryState::acting, RecoveryMode::enforce, true, false)}; },
+       seconds{6}, Act::hold, "recovery is at work"},
       {"no alert of it has fired, and there is no plan",
        [](auto& i, auto& a) {
          i.alerts.clear();
@@ -151,18 +155,21 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
       {"no alert of it has fired, and a plan without one was in vain",
        [](auto& i, auto&) {
          i.alerts.clear();
-         i.recoveries = {run("failed", "enforce", true)};
+         i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)};
        },
        seconds{6}, Act::page, "recovery r1 ended as failed"},
-      {"a dry run never gave up", [](auto& i, auto&) { i.recoveries = {run("failed", "dry_run", true)}; }, seconds{6},
+      {"a dry run never gave up",
+       [](auto& i, auto&) { i.recoveries = {run(RecoveryState::failed, RecoveryMode::dry_run, true)}; }, seconds{6},
        Act::hold, "recovery is at work"},
-      {"a run that was not needed any more", [](auto& i, auto&) { i.recoveries = {run("aborted", "enforce", false)}; },
-       seconds{6}, Act::hold, "recovery is at work"},
-      {"a run that was stopped in the middle", [](auto& i, auto&) { i.recoveries = {run("aborted", "enforce", true)}; },
-       seconds{6}, Act::page, "recovery r1 ended as aborted"},
+      {"a run that was not needed any more",
+       [](auto& i, auto&) { i.recoveries = {run(RecoveryState::aborted, RecoveryMode::enforce, false)}; }, seconds{6},
+       Act::hold, "recovery is at work"},
+      {"a run that was stopped in the middle",
+       [](auto& i, auto&) { i.recoveries = {run(RecoveryState::aborted, RecoveryMode::enforce, true)}; }, seconds{6},
+       Act::page, "recovery r1 ended as aborted"},
       {"it is healed",
        [](auto& i, auto&) {
-         i.recoveries = {run("recovered", "enforce", true)};
+         i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};
          i.calm_since = kStart + seconds{5};
        },
        seconds{6}, Act::quiet, "nothing is wrong any more"},

@@ -33,7 +33,7 @@ struct World {
     incident::Facts& f = facts[name];
     f.configured = true;
     f.depends_on = std::move(depends_on);
-    f.answer.mode = "enforce";
+    f.answer.mode = model::RecoveryMode::enforce;
   }
   void start(std::uint64_t seed = 1) {
     incident::Listener listener;
@@ -78,16 +78,16 @@ struct World {
     incidents->on_alerts({t});
     loop.run_due();
   }
-  void run(const std::string& service, const std::string& how, const std::string& id = "r1", bool ended_now = true) {
+  void run(const std::string& service, model::RecoveryState how, const std::string& id = "r1", bool ended_now = true) {
     model::RecoveryReport r;
     r.id = id;
     r.service = service;
-    r.mode = "enforce";
+    r.mode = model::RecoveryMode::enforce;
     r.trigger = "alert ServiceDown";
     r.state = how;
     r.attempt = 1;
     r.started = loop.wall_now();
-    r.actions.push_back({"systemd restart " + service, "ok", "", loop.wall_now(), {}, true});
+    r.actions.push_back({"systemd restart " + service, model::ActionStatus::ok, "", loop.wall_now(), {}, true});
     if (ended_now) r.ended = loop.wall_now();
     incidents->on_report(r);
     loop.run_due();
@@ -109,7 +109,7 @@ TEST_CASE("a fault that is healed is one incident that nobody was told of") {
   World w;
   w.fail("order");
   w.loop.advance(seconds{2});
-  w.run("order", "recovered");
+  w.run("order", model::RecoveryState::recovered);
   w.mend("order");
   CHECK(w.told == std::vector<std::string>{"order held"});
   w.loop.advance(seconds{29});
@@ -126,7 +126,7 @@ TEST_CASE("a relapse within the settling time is the same incident, with the sam
   World w;
   w.fail("order");
   w.loop.advance(seconds{90});
-  w.run("order", "recovered");
+  w.run("order", model::RecoveryState::recovered);
   w.mend("order");
   w.loop.advance(seconds{20});
   w.fail("order");
@@ -162,9 +162,9 @@ TEST_CASE("what ends without a recovery of ours has ended by itself, or by a per
 TEST_CASE("people hear of it in the turn in which the first run was in vain") {
   World w;
   w.fail("order");
-  w.run("order", "failed");
+  w.run("order", model::RecoveryState::failed);
   CHECK(w.told == std::vector<std::string>{"order held", "order told"});
-  w.run("order", "recovered", "r2");
+  w.run("order", model::RecoveryState::recovered, "r2");
   w.mend("order");
   w.loop.advance(seconds{30});
   CHECK(w.told.back() == "order announced");
@@ -201,7 +201,7 @@ TEST_CASE("a dependent that stays down when its dependency is well has a fault o
   World w;
   w.fail("redis");
   w.fail("order");
-  w.facts["order"].answer.mode = "";
+  w.facts["order"].answer.mode.reset();
   w.mend("redis");
   w.loop.advance(seconds{30});
   REQUIRE(w.all().size() == 2);
@@ -271,7 +271,7 @@ TEST_CASE("no more than the newest incidents and the newest of their parts are k
   for (int i = 0; i < 300; ++i) {
     w.alert("order", AlertState::firing, "Other" + std::to_string(i));
     w.alert("order", AlertState::inactive, "Other" + std::to_string(i));
-    w.run("order", "failed", "r" + std::to_string(i));
+    w.run("order", model::RecoveryState::failed, "r" + std::to_string(i));
   }
   const model::Incident open = w.all().front();
   CHECK(open.alerts.size() <= model::Incident::kResolvedAlerts + 1);

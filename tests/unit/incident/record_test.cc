@@ -27,7 +27,7 @@ TEST_CASE("an incident comes back from its record as it was") {
   in.alerts = {alert};
   model::RecoveryReport run;
   run.id = "r1";
-  run.actions.push_back({"systemd restart order.service", "ok", "", at, seconds{1}, true});
+  run.actions.push_back({"systemd restart order.service", model::ActionStatus::ok, "", at, seconds{1}, true});
   run.ended = at + seconds{4};
   in.recoveries = {run};
   in.demands = {"order: look"};

@@ -134,13 +134,13 @@ TEST_CASE("a webhook tells what recovery did") {
   report.id = "0123";
   report.service = "order";
   report.trigger = "alert ServiceDown";
-  report.mode = "enforce";
-  report.state = "recovered";
+  report.mode = model::RecoveryMode::enforce;
+  report.state = model::RecoveryState::recovered;
   report.attempt = 1;
   report.started = base::wall_from_ms(1'700'000'000'000);
   report.ended = base::wall_from_ms(1'700'000'002'500);
-  report.actions.push_back(
-      {"systemd restart order.service", "ok", "done", report.started, std::chrono::milliseconds{250}});
+  report.actions.push_back({"systemd restart order.service", model::ActionStatus::ok, "done", report.started,
+                            std::chrono::milliseconds{250}});
   const auto body =
       ordered_json::parse(notifier("webhook", "{url: \"http://h/\"}")->render({}, {report}, notify::Envelope{}));
   CHECK(body["recoveries"].dump() ==

@@ -66,7 +66,7 @@ TEST_CASE("of a group, too, no end is told of what nobody heard of, not even bes
   model::RecoveryReport report;
   report.id = "r1";
   report.service = "order";
-  report.state = "recovered";
+  report.state = model::RecoveryState::recovered;
   report.started = f.loop.wall_now();
   report.ended = f.loop.wall_now();
   f.notifications->on_recovery(report);

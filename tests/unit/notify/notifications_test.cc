@@ -159,7 +159,7 @@ TEST_CASE("the end of a recovery is told at once, with its actions") {
   model::RecoveryReport report;
   report.id = "r1";
   report.service = "order";
-  report.state = "acting";
+  report.state = model::RecoveryState::acting;
   report.started = f.loop.wall_now();
   f.notifications->on_recovery(report);
   f.loop.run_due();
@@ -169,7 +169,7 @@ TEST_CASE("the end of a recovery is told at once, with its actions") {
   REQUIRE(f.sent() == 2);
   CHECK(f.body()["recoveries"][0]["state"] == "acting");
   f.answer(200);
-  report.state = "recovered";
+  report.state = model::RecoveryState::recovered;
   report.ended = f.loop.wall_now();
   f.notifications->on_recovery(report);
   f.loop.run_due();

@@ -128,7 +128,7 @@ TEST_CASE("the end of a recovery is not told about silenced alerts") {
   model::RecoveryReport report;
   report.id = "r1";
   report.service = "order";
-  report.state = "recovered";
+  report.state = model::RecoveryState::recovered;
   report.started = f.loop.wall_now();
   report.ended = f.loop.wall_now();
   f.notifications->on_recovery(report);

@@ -47,7 +47,7 @@ TEST_CASE("systemd runs one job and tells its result") {
     f.systemd.on_read = [](const std::string&) { return os::UnitState{"loaded", "failed", "failed", "exit-code"}; };
     f.systemd.jobs.answer(row.job);
     REQUIRE(f.results.size() == 1);
-    CHECK(f.results[0].result == row.result);
+    CHECK(to_string(f.results[0].result) == row.result);
     CHECK(f.results[0].text == row.text);
   }
 }
@@ -109,7 +109,7 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
     CHECK(f.systemd.jobs.last() == "restart order.service");
     f.systemd.jobs.answer(std::string("done"));
     REQUIRE(f.results.size() == 1);
-    CHECK(f.results[0].result == "ok");
+    CHECK(f.results[0].result == model::ActionStatus::ok);
     CHECK(f.results[0].text ==
           "systemd restart order.service: done; before that its start limit (5 starts in 8s) was hit and reset-failed "
           "was done");
@@ -296,7 +296,7 @@ TEST_CASE("what a command's end means") {
     f.run(*action);
     f.spawner.desk.answer(row.finished);
     REQUIRE(f.results.size() == 1);
-    CHECK(f.results[0].result == row.result);
+    CHECK(to_string(f.results[0].result) == row.result);
     CHECK(f.results[0].text == row.text);
   }
 }
@@ -312,7 +312,7 @@ TEST_CASE("a value that could mean something to a program is not put into argume
     f.loop.run_due();
     CHECK(f.spawner.desk.asked().empty());
     REQUIRE(f.results.size() == 1);
-    CHECK(f.results[0].result == "refused");
+    CHECK(f.results[0].result == model::ActionStatus::refused);
   }
 }
 
@@ -342,7 +342,7 @@ TEST_CASE("alert pages with the attempt and the recovery's id") {
   f.loop.run_due();
   CHECK(f.pages == std::vector<std::string>{"order: order: recovery attempt 2 needs a person (recovery 0123abcd)"});
   REQUIRE(f.results.size() == 1);
-  CHECK(f.results[0].result == "ok");
+  CHECK(f.results[0].result == model::ActionStatus::ok);
 }
 
 TEST_CASE("drain says that nothing was moved") {
@@ -352,7 +352,7 @@ TEST_CASE("drain says that nothing was moved") {
   f.run(*action);
   f.loop.run_due();
   REQUIRE(f.results.size() == 1);
-  CHECK(f.results[0].result == "refused");
+  CHECK(f.results[0].result == model::ActionStatus::refused);
   CHECK(f.results[0].text ==
         "no traffic was moved: order has no `traffic` in the configuration, so drain does nothing");
 }

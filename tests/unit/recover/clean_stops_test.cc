@@ -91,7 +91,7 @@ TEST_CASE("a person stops the unit again while a run verifies that it is up: tha
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
   REQUIRE(f.restart.started.size() == 1);
-  REQUIRE(f.status().state == "verifying");
+  REQUIRE(f.status().state == model::PlanState::verifying);
   SUBCASE("a stop with a job of its own") {
     f.unit("deactivating", "success", "stop", 0, 2);
     f.unit("inactive", "success", "", 0, 2);
@@ -110,7 +110,7 @@ TEST_CASE("what the action meant to stop takes its time to end: that is the run'
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
   REQUIRE(f.restart.started.size() == 1);
-  REQUIRE(f.status().state == "verifying");
+  REQUIRE(f.status().state == model::PlanState::verifying);
   f.unit("deactivating", "success", "", 0, 1);
   f.unit("inactive", "success", "", 0, 1);
   for (int i = 0; i < 30; ++i) f.minute();
@@ -248,11 +248,11 @@ TEST_CASE("an operator who stops the unit while it is being drained has it stopp
   f.unit("inactive", "success");
   f.minute();
   CHECK(f.restart.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   f.unit("active", "success");
   f.healthy();
   f.loop.advance(seconds{2});
   CHECK(f.restart.started.empty());
   CHECK(undrain.started.size() == 1);
-  CHECK(f.status().state == "idle");
+  CHECK(f.status().state == model::PlanState::idle);
 }

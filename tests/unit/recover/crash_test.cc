@@ -50,7 +50,7 @@ class Site {
     const auto found = state_->durable().find(state::Table::intents);
     return found == state_->durable().end() ? 0 : found->second.size();
   }
-  std::string plan_state() const { return dispatcher_->statuses().at(0).state; }
+  model::PlanState plan_state() const { return dispatcher_->statuses().at(0).state; }
   std::size_t most_actions_within(base::Duration window) const {
     std::size_t most = 0;
     for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -93,7 +93,7 @@ class Site {
   std::unique_ptr<recover::PlanSpec> plan() {
     auto spec = std::make_unique<recover::PlanSpec>();
     spec->service = "order";
-    spec->mode = recover::Mode::enforce;
+    spec->mode = model::RecoveryMode::enforce;
     spec->probes = {"http"};
     spec->when = {{"alert", "ServiceDown"}};
     spec->guards.agent_uptime = base::Millis{0};
@@ -138,10 +138,10 @@ void check_site(int heals_at, int first, int second) {
   CHECK(site.open_intents() == 0);
   if (heals_at == 1) CHECK(site.healthy());  // a crash costs an attempt, but two of them are left for it
   if (site.healthy()) {
-    CHECK(site.plan_state() == "idle");
+    CHECK(site.plan_state() == model::PlanState::idle);
     CHECK(site.pages == 0);
   } else {
-    CHECK(site.plan_state() == "exhausted");
+    CHECK(site.plan_state() == model::PlanState::exhausted);
     CHECK(site.pages >= 1);
   }
 }

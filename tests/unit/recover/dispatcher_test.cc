@@ -29,12 +29,12 @@ TEST_CASE("from alert to action no time passes, and the intent is durable before
   f.loop.run_due();
   CHECK(f.restart.started == std::vector<std::string>{"order attempt 1"});
   f.loop.advance(milliseconds{50});
-  CHECK(f.status().state == "verifying");
+  CHECK(f.status().state == model::PlanState::verifying);
   f.healthy();
   f.loop.run_due();
   CHECK(f.said == std::vector<std::string>{"report acting", "order systemd restart order.service ok enforce",
                                            "report verifying", "report recovered"});
-  CHECK(f.status().state == "idle");
+  CHECK(f.status().state == model::PlanState::idle);
   CHECK(f.status().attempts_left == 2);
   CHECK(f.table(state::Table::intents).empty());
   REQUIRE(f.dispatcher->reports().size() == 1);
@@ -61,7 +61,7 @@ TEST_CASE("an alert starts a plan only if it is the one of `when` and of this se
 
 TEST_CASE("dry run passes through the same states, touches nothing and keeps records of its own") {
   Fixture f;
-  f.use(f.plan(recover::Mode::dry_run));
+  f.use(f.plan(model::RecoveryMode::dry_run));
   f.alert("ServiceDown");
   f.loop.run_due();
   f.healthy();
@@ -79,7 +79,7 @@ TEST_CASE("dry run passes through the same states, touches nothing and keeps rec
 
 TEST_CASE("a dry run tells once for each outage what it would do; it is neither failed nor exhausted, however often") {
   Fixture f;
-  auto spec = f.plan(recover::Mode::dry_run);
+  auto spec = f.plan(model::RecoveryMode::dry_run);
   spec->budget.attempts = 1;
   spec->guards.cooldown = base::Millis{0};
   f.use(std::move(spec));
@@ -93,9 +93,9 @@ TEST_CASE("a dry run tells once for each outage what it would do; it is neither 
     }
     const auto reports = f.dispatcher->reports();
     CHECK(reports.size() == static_cast<std::size_t>(outage));
-    CHECK(reports.at(0).state == "would_run");
+    CHECK(reports.at(0).state == model::RecoveryState::would_run);
     CHECK(reports.at(0).actions.size() == 1);
-    CHECK(f.status().state == "idle");
+    CHECK(f.status().state == model::PlanState::idle);
     CHECK(f.status().attempts_left == 1);
     f.healthy();
     f.loop.run_due();
@@ -110,11 +110,11 @@ TEST_CASE("a latch that dry runs of an older version left is open") {
                  [](base::Result<>) {});
   f.loop.run_due();
   f.start();
-  f.use(f.plan(recover::Mode::dry_run));
-  CHECK(f.status().state == "idle");
+  f.use(f.plan(model::RecoveryMode::dry_run));
+  CHECK(f.status().state == model::PlanState::idle);
   f.alert("ServiceDown");
   f.loop.run_due();
-  CHECK(f.dispatcher->reports().at(0).actions.at(0).result == "would_run");
+  CHECK(f.dispatcher->reports().at(0).actions.at(0).result == model::ActionStatus::would_run);
 }
 
 TEST_CASE("exhaustion is paged once with what to do") {
@@ -132,12 +132,12 @@ TEST_CASE("exhaustion is paged once with what to do") {
 
 TEST_CASE("ask does nothing and says how it is approved") {
   Fixture f;
-  f.use(f.plan(recover::Mode::ask));
+  f.use(f.plan(model::RecoveryMode::ask));
   f.alert("ServiceDown");
   f.loop.advance(minutes{1});
   CHECK(f.restart.started.empty());
   CHECK(f.said == std::vector<std::string>{"order blocked ask", "report blocked"});
-  CHECK(f.status().state == "blocked");
+  CHECK(f.status().state == model::PlanState::blocked);
   CHECK(f.status().next ==
         "runs systemd restart order.service once ask allows it: mode is ask: fettle recover order approves");
 }
@@ -202,7 +202,7 @@ TEST_CASE("a reload that takes the plan away stops its run; the plan goes when t
   f.healthy();
   f.loop.run_due();
   CHECK(f.dispatcher->statuses().empty());
-  CHECK(f.dispatcher->reports()[0].state == "aborted");
+  CHECK(f.dispatcher->reports()[0].state == model::RecoveryState::aborted);
   CHECK(f.dispatcher->reports()[0].reason == "its plan is not configured any more");
 }
 
@@ -240,7 +240,7 @@ TEST_CASE("an unreadable budget counts as used up, an unreadable intent is remov
   f.alert("ServiceDown");
   f.loop.advance(minutes{1});
   CHECK(f.restart.started.empty());
-  CHECK(f.status().state == "exhausted");
+  CHECK(f.status().state == model::PlanState::exhausted);
   CHECK(f.table(state::Table::intents).empty());
 }
 
@@ -250,10 +250,10 @@ TEST_CASE("an action that never answers is given up 15s after its deadline") {
   f.use(f.plan());
   f.alert("ServiceDown");
   f.loop.advance(seconds{74});
-  CHECK(f.status().state == "acting");
+  CHECK(f.status().state == model::PlanState::acting);
   f.loop.advance(seconds{1});
   REQUIRE_FALSE(f.dispatcher->reports().empty());
-  CHECK(f.dispatcher->reports()[0].actions.at(0).result == "timeout");
+  CHECK(f.dispatcher->reports()[0].actions.at(0).result == model::ActionStatus::timeout);
 }
 
 TEST_CASE("a full disk keeps a plan from acting and says so") {

@@ -47,7 +47,7 @@ TEST_CASE("the first closed guard is the reason, with a text and the time at whi
        "on: deploy by alice",
        {}},
       {"ask",
-       [](Case& c) { c.plan.mode = recover::Mode::ask; },
+       [](Case& c) { c.plan.mode = model::RecoveryMode::ask; },
        "ask",
        "mode is ask: fettle recover order approves",
        {}},

@@ -74,7 +74,7 @@ class RealHaproxy {
         adapter->apply(to, loop.now() + seconds{20}, [&](recover::ApplyResult t) { result = std::move(t); });
     fakes::run_until(
         loop, [&] { return result.has_value(); }, seconds{30});
-    return result.value_or(recover::ApplyResult{"none", "no answer"});
+    return result.value_or(recover::ApplyResult{model::ActionStatus::none, "no answer"});
   }
   // What HAProxy says to one command.
   std::string tell(const std::string& command) {
@@ -134,14 +134,14 @@ TEST_CASE("a real HAProxy: drained, back with a part of its weight, and back wit
   RealHaproxy h;
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
   const auto drained = h.apply({.flow = Flow::drained});
-  CHECK_MESSAGE(drained.result == "ok", drained.text);
+  CHECK_MESSAGE(drained.result == model::ActionStatus::ok, drained.text);
   CHECK_FALSE(drained.externally_drained);
   CHECK(h.server_a().starts_with("DRAIN"));
   const auto some = h.apply({.share = 25, .health = Health::up});
   CHECK_MESSAGE(some.text == "haproxy order/a is in with 25 % of its weight (no check); 2 of 2 servers usable",
                 some.text);
   CHECK(h.server_a() == "no check 25");
-  CHECK(h.apply({.health = Health::up}).result == "ok");
+  CHECK(h.apply({.health = Health::up}).result == model::ActionStatus::ok);
   CHECK(h.server_a() == "no check 100");
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("a real HAProxy: the last usable server stays, and what a person took 
   RealHaproxy h;
   h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
   h.tell("set server order/b state maint");
-  CHECK(h.apply({.flow = Flow::drained}).result == "refused");
+  CHECK(h.apply({.flow = Flow::drained}).result == model::ActionStatus::refused);
   CHECK(h.server_a() == "no check 100");
   h.tell("set server order/b state ready; set server order/a state maint");
   CHECK(h.apply({.flow = Flow::drained}).externally_drained);
@@ -158,7 +158,7 @@ TEST_CASE("a real HAProxy: the last usable server stays, and what a person took 
   CHECK(h.apply({.flow = Flow::drained}).text ==
         "haproxy order/none: backend order has no server none; there are: a, b");
   h.use("{haproxy: {socket: " + h.admin() + ", backend: none, server: a}}");
-  CHECK(h.apply({.flow = Flow::drained}).result == "failed");
+  CHECK(h.apply({.flow = Flow::drained}).result == model::ActionStatus::failed);
 }
 
 TEST_CASE("a real HAProxy tells what people have taken out, apart from what fettle drained") {
@@ -237,7 +237,7 @@ TEST_CASE("a real HAProxy obeys what the agent-check says") {
   for (const Row& row : rows) {
     CAPTURE(row.want);
     const auto applied = h.apply(row.desired);
-    CHECK_MESSAGE(applied.result == "ok", applied.text);
+    CHECK_MESSAGE(applied.result == model::ActionStatus::ok, applied.text);
     std::string seen;
     const std::string want = row.want;
     const bool down = want.starts_with("DOWN");  // with what weight is HAProxy's affair

@@ -164,8 +164,9 @@ TEST_CASE("a drain waits for old workers that still answer, and no longer than i
     REQUIRE(base::write_file_atomically(settings.pid_file, std::to_string(::getpid()) + "\n"));
     Worker old_worker;
     std::string result;
-    const auto handle = nginx.apply(settings, {.flow = Flow::drained}, "order", loop.now() + seconds{60},
-                                    [&](recover::ApplyResult r) { result = r.result + ": " + r.text; });
+    const auto handle =
+        nginx.apply(settings, {.flow = Flow::drained}, "order", loop.now() + seconds{60},
+                    [&](recover::ApplyResult r) { result = std::string(to_string(r.result)) + ": " + r.text; });
     loop.run_due();
     Worker new_worker;
     systemd.jobs.answer(base::Result<std::string>("done"));

@@ -81,7 +81,7 @@ class RealNginx {
                                     [&](recover::ApplyResult r) { result = std::move(r); });
     fakes::run_until(
         loop, [&] { return result.has_value(); }, seconds{20});
-    return result.value_or(recover::ApplyResult{"none", "no answer"});
+    return result.value_or(recover::ApplyResult{model::ActionStatus::none, "no answer"});
   }
 
   // Which backends answered ten requests: "ab", "b", "a"; other answers are kept as they are.
@@ -153,11 +153,11 @@ TEST_CASE("a real nginx: drain moves the traffic, undrain brings it back") {
   RealNginx n;
   CHECK(n.seen() == "ab");
   const auto drained = n.apply(Flow::drained);
-  CHECK_MESSAGE(drained.result == "ok", drained.text);
+  CHECK_MESSAGE(drained.result == model::ActionStatus::ok, drained.text);
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "b"; }));
   CHECK(recover::traffic::left_drained(n.settings, "order"));
   const auto live = n.apply(Flow::live);
-  CHECK_MESSAGE(live.result == "ok", live.text);
+  CHECK_MESSAGE(live.result == model::ActionStatus::ok, live.text);
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "ab"; }));
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("a real nginx: the last live server stays, and the other one goes on")
   if (!have_nginx()) return;
   RealNginx n;
   n.write("order.servers", "server " + n.settings.self + ";\nserver " + n.settings.peers[0].address + " down;\n");
-  CHECK(n.apply(Flow::drained).result == "refused");
+  CHECK(n.apply(Flow::drained).result == model::ActionStatus::refused);
   CHECK(n.servers().find(n.settings.self + ";") != std::string::npos);
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("a real nginx: what it refuses is rolled back with its words, and the 
     if (!tested) n.settings.test.clear();  // then the reload itself notices
     n.write("nginx.conf", base::read_file(n.folder + "/nginx.conf").value_or("") + "no_such_directive;\n");
     const auto result = n.apply(Flow::drained);
-    CHECK(result.result == "failed");
+    CHECK(result.result == model::ActionStatus::failed);
     CHECK(result.text.find("unknown directive \"no_such_directive\"") != std::string::npos);
     CHECK(n.servers() == before);
     CHECK(n.seen() == "ab");
@@ -188,13 +188,13 @@ TEST_CASE("a real nginx: what it refuses is rolled back with its words, and the 
 TEST_CASE("a real nginx: an agent that died while drained leaves a file from which the next one undrains") {
   if (!have_nginx()) return;
   RealNginx n;
-  REQUIRE(n.apply(Flow::drained).result == "ok");
+  REQUIRE(n.apply(Flow::drained).result == model::ActionStatus::ok);
   // A crash between the writing of the undrained file and the reload.
   n.write("order.servers.prev", n.servers());
   n.write("order.servers", "server " + n.settings.self + ";\nserver " + n.settings.peers[0].address + ";\n");
   REQUIRE(fakes::run_until(n.loop, [&] { return n.seen() == "b"; }));
   REQUIRE(recover::traffic::left_drained(n.settings, "order"));
-  CHECK(n.apply(Flow::live).result == "ok");
+  CHECK(n.apply(Flow::live).result == model::ActionStatus::ok);
   CHECK(fakes::run_until(n.loop, [&] { return n.seen() == "ab"; }));
   CHECK_FALSE(recover::traffic::left_drained(n.settings, "order"));
 }

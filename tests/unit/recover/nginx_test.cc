@@ -35,8 +35,9 @@ struct Upstream {
   ~Upstream() { std::filesystem::remove_all(folder); }
 
   void apply(Flow to, const std::string& service = "order") {
-    handles.push_back(nginx.apply(settings, {.flow = to}, service, loop.now() + seconds{10},
-                                  [this](recover::ApplyResult r) { results.push_back(r.result + ": " + r.text); }));
+    handles.push_back(nginx.apply(
+        settings, {.flow = to}, service, loop.now() + seconds{10},
+        [this](recover::ApplyResult r) { results.push_back(std::string(to_string(r.result)) + ": " + r.text); }));
     loop.run_due();
   }
   void test_ends(int code, const std::string& says = "") {
@@ -180,8 +181,9 @@ TEST_CASE("turns that wait are done with one reload, and reloads are two seconds
   other.file = u.folder + "/cart.conf";
   other.upstream = "cart";
   u.apply(Flow::live);
-  u.handles.push_back(u.nginx.apply(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
-                                    [&](recover::ApplyResult r) { u.results.push_back(r.result + ": " + r.text); }));
+  u.handles.push_back(u.nginx.apply(
+      other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+      [&](recover::ApplyResult r) { u.results.push_back(std::string(to_string(r.result)) + ": " + r.text); }));
   u.loop.advance(milliseconds{1999});
   CHECK(u.spawner.desk.asked().size() == 1);
   CHECK(u.content() == kDrained);
@@ -221,7 +223,7 @@ TEST_CASE("a turn that a crash cut off is seen, and the next one reloads whateve
   CHECK(traffic::left_drained(u.settings, "order"));
   std::string said;
   const auto handle = next.apply(u.settings, {.flow = Flow::live}, "order", u.loop.now() + seconds{10},
-                                 [&](const recover::ApplyResult& r) { said = r.result; });
+                                 [&](const recover::ApplyResult& r) { said = to_string(r.result); });
   u.loop.run_due();
   os::Finished good;
   good.exit_code = 0;
@@ -315,14 +317,14 @@ TEST_CASE("killed while drained, the agent gives the traffic back: by the unfini
     f.start();
     f.use(draining_plan(f, u));
     if (unfinished) {
-      CHECK(f.status().state == "verifying");
+      CHECK(f.status().state == model::PlanState::verifying);
       f.healthy();
     }
     f.loop.run_due();
     CHECK(f.systemd.jobs.last() == "reload nginx.service");
     f.systemd.jobs.answer(std::string("done"));
     CHECK(u.content() == kLive);
-    if (unfinished) CHECK(f.dispatcher->reports().at(0).state == "recovered");
+    if (unfinished) CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
   }
 }
 
@@ -352,8 +354,8 @@ TEST_CASE("an undrain that fails at the end of a run is tried again until the tr
   f.loop.advance(seconds{3});
   f.systemd.jobs.answer(std::string("failed"));  // the reload of undrain
   f.systemd.jobs.answer(std::string("failed"));
-  CHECK(f.dispatcher->reports().at(1).state == "recovered");
-  CHECK(f.dispatcher->reports().at(1).actions.back().result == "failed");
+  CHECK(f.dispatcher->reports().at(1).state == model::RecoveryState::recovered);
+  CHECK(f.dispatcher->reports().at(1).actions.back().result == model::ActionStatus::failed);
   CHECK(f.dispatcher->reports().at(0).trigger == "it was left without its traffic");
   CHECK(u.content() == kDrained);
   f.loop.advance(seconds{3});
@@ -396,11 +398,12 @@ TEST_CASE("of two turns that end together the second is silent if the first one'
     loop::Handle second;
     const loop::Handle first =
         u.nginx.apply(u.settings, {.flow = row.to}, "order", u.loop.now() + seconds{10}, [&](recover::ApplyResult r) {
-          told.push_back("first " + r.result);
+          told.push_back("first " + std::string(to_string(r.result)));
           second.reset();
         });
-    second = u.nginx.apply(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
-                           [&](recover::ApplyResult r) { told.push_back("second " + r.result); });
+    second =
+        u.nginx.apply(other, {.flow = Flow::drained}, "cart", u.loop.now() + seconds{10},
+                      [&](recover::ApplyResult r) { told.push_back("second " + std::string(to_string(r.result))); });
     u.loop.advance(seconds{3});
     u.test_ends(row.test, "[emerg]");
     if (row.test == 0) u.reload_ends("done");

@@ -17,7 +17,8 @@ struct Node : fakes::RecoverySite {
     limits = {2, 3};
     start();
   }
-  std::unique_ptr<recover::PlanSpec> plan_of(const std::string& service, recover::Mode mode = recover::Mode::enforce) {
+  std::unique_ptr<recover::PlanSpec> plan_of(const std::string& service,
+                                             model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = plan(mode);
     spec->service = service;
     spec->depends_on.clear();
@@ -77,7 +78,7 @@ TEST_CASE("a step that the node's budget does not allow is refused, and the run 
   const auto actions = f.dispatcher->reports().back().actions;
   REQUIRE(actions.size() == 3);
   CHECK(actions[1].action == "reboot");
-  CHECK(actions[1].result == "refused");
+  CHECK(actions[1].result == model::ActionStatus::refused);
   CHECK(actions[1].text == "node_budget: 0 of 1 actions of the node left in 1h");
 }
 
@@ -96,7 +97,7 @@ TEST_CASE("a person is not held back by the node's budget") {
 
 TEST_CASE("dry runs take nothing from the node's budget, however many there are") {
   Node f;
-  f.use(f.plan_of("order", recover::Mode::dry_run));
+  f.use(f.plan_of("order", model::RecoveryMode::dry_run));
   for (int outage = 1; outage <= 4; ++outage) {
     f.service_view.health["order"] = model::Health::down;
     f.alert("ServiceDown");
@@ -105,7 +106,7 @@ TEST_CASE("dry runs take nothing from the node's budget, however many there are"
     f.healthy();
     f.loop.run_due();
   }
-  CHECK(f.dispatcher->reports().at(0).state == "would_run");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::would_run);
   CHECK(f.dispatcher->node_actions_left() == 3);
 }
 

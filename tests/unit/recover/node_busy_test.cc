@@ -31,7 +31,7 @@ struct Node : fakes::RecoverySite {
     start();
   }
 
-  void use_all(recover::Mode mode = recover::Mode::enforce) {
+  void use_all(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     std::vector<std::unique_ptr<recover::PlanSpec>> plans;
     for (const std::string& name : names) {
       auto spec = plan(mode);
@@ -51,9 +51,9 @@ struct Node : fakes::RecoverySite {
   // A probe of each service that fails, unless its action has run.
   void probe_all() {
     for (const std::string& name : names)
-      dispatcher->on_run(name, "http", !scripts[name].started.empty() && state_of(name) == "verifying");
+      dispatcher->on_run(name, "http", !scripts[name].started.empty() && state_of(name) == model::PlanState::verifying);
   }
-  std::string state_of(const std::string& service) const { return status_of(service).state; }
+  model::PlanState state_of(const std::string& service) const { return status_of(service).state; }
   recover::PlanStatus status_of(const std::string& service) const {
     const auto all = dispatcher->statuses();
     return *std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.service == service; });
@@ -73,7 +73,7 @@ TEST_CASE("one plan acts at a time, all get their turn, and each is probed again
   f.use_all();
   for (const std::string& name : f.names) f.fire(name);
   f.loop.run_due();
-  CHECK(f.state_of("cart") == "acting");
+  CHECK(f.state_of("cart") == model::PlanState::acting);
   CHECK(f.status_of("order").reason == GuardName::node_busy);
   CHECK(f.status_of("order").next ==
         "runs restart once node_busy allows it: cart is being recovered; at most 1 at a time");
@@ -104,7 +104,7 @@ TEST_CASE("a service that came back while it waited is left alone") {
   f.dispatcher->on_run("order", "http", true);
   f.loop.advance(minutes{1});
   CHECK(f.scripts["order"].started.empty());
-  CHECK(f.state_of("order") == "idle");
+  CHECK(f.state_of("order") == model::PlanState::idle);
 }
 
 TEST_CASE("with two places a service stuck in its action delays neither another's recovery nor its probes") {
@@ -123,9 +123,9 @@ TEST_CASE("with two places a service stuck in its action delays neither another'
   CHECK(f.service_view.probed.back() == "order");  // its verification asks while cart hangs
   f.dispatcher->on_run("order", "http", true);
   f.loop.run_due();
-  CHECK(f.state_of("cart") == "acting");
+  CHECK(f.state_of("cart") == model::PlanState::acting);
   CHECK(f.dispatcher->reports().at(0).service == "order");
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
 }
 
 TEST_CASE("with one place a stuck action holds the next plan only until its own limit") {
@@ -143,7 +143,7 @@ TEST_CASE("with one place a stuck action holds the next plan only until its own 
 
 TEST_CASE("dry runs wait for the node as they would, and hold nobody up") {
   Node f;
-  f.use_all(recover::Mode::dry_run);
+  f.use_all(model::RecoveryMode::dry_run);
   for (const std::string& name : f.names) f.fire(name);
   f.loop.run_due();
   CHECK(f.acting() == 3);
@@ -178,7 +178,7 @@ TEST_CASE("after a crash the run that was cut off keeps its place, whatever the 
   f.start();
   f.use_all();  // cart comes first and its alert is remembered
   f.loop.run_due();
-  CHECK(f.state_of("shop") == "verifying");
+  CHECK(f.state_of("shop") == model::PlanState::verifying);
   f.loop.advance(seconds{2});
   f.dispatcher->on_run("cart", "http", false);
   f.loop.run_due();

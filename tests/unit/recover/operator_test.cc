@@ -30,7 +30,7 @@ void exhaust(Site& f) {
   f.use(std::move(spec));
   f.alert("ServiceDown");
   f.loop.advance(minutes{2});
-  REQUIRE(f.status().state == "exhausted");
+  REQUIRE(f.status().state == model::PlanState::exhausted);
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ TEST_CASE("a person starts a plan for a healthy service: intent first, verified,
   f.loop.run_due();
   REQUIRE(f.dispatcher->reports().size() == 1);
   CHECK(f.dispatcher->reports()[0].trigger == "operator: new certificate");
-  CHECK(f.dispatcher->reports()[0].state == "recovered");
+  CHECK(f.dispatcher->reports()[0].state == model::RecoveryState::recovered);
   CHECK(f.status().attempts_left == 2);
   CHECK(f.status().recovery == "");
 }
@@ -125,7 +125,7 @@ TEST_CASE("a rehearsal tells the whole plan and leaves nothing behind") {
 
 TEST_CASE("in mode ask a person's start is the approval") {
   Site f;
-  f.use(f.plan(recover::Mode::ask));
+  f.use(f.plan(model::RecoveryMode::ask));
   f.alert("ServiceDown");
   f.loop.run_due();
   CHECK(f.restart.started.empty());
@@ -136,18 +136,18 @@ TEST_CASE("in mode ask a person's start is the approval") {
   f.healthy();
   f.loop.run_due();
   const auto reports = f.dispatcher->reports();
-  CHECK(reports.at(0).state == "recovered");
-  CHECK(reports.at(0).mode == "enforce");
-  CHECK(reports.at(1).state == "aborted");  // the one that waited for approval
+  CHECK(reports.at(0).state == model::RecoveryState::recovered);
+  CHECK(reports.at(0).mode == model::RecoveryMode::enforce);
+  CHECK(reports.at(1).state == model::RecoveryState::aborted);  // the one that waited for approval
 }
 
 TEST_CASE("in mode dry_run a person's start is a dry run too") {
   Site f;
-  f.use(f.plan(recover::Mode::dry_run));
+  f.use(f.plan(model::RecoveryMode::dry_run));
   f.dispatcher->recover("order", recover::Start::now, "", [](base::Result<std::string>) {});
   f.loop.run_due();
   CHECK(f.restart.started.empty());
-  CHECK(f.dispatcher->reports().at(0).actions.at(0).result == "would_run");
+  CHECK(f.dispatcher->reports().at(0).actions.at(0).result == model::ActionStatus::would_run);
 }
 
 TEST_CASE("a start that cannot be written down does nothing and says so; the alert still gets its recovery") {
@@ -181,10 +181,10 @@ TEST_CASE("a run that a person started is finished after a crash, and no alert i
   f.dispatcher.reset();
   f.start();
   f.use(f.plan());
-  CHECK(f.status().state == "verifying");
+  CHECK(f.status().state == model::PlanState::verifying);
   f.dispatcher->on_run("order", "http", true);
   f.loop.run_due();
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
   CHECK(f.dispatcher->reports().at(0).trigger == "operator");
   f.loop.advance(minutes{20});
   CHECK(f.restart.started.size() == 1);
@@ -216,7 +216,7 @@ TEST_CASE("what was acknowledged stays so after a crash") {
   spec->budget.attempts = 1;
   f.use(std::move(spec));
   CHECK(f.status().attempts_left == 1);
-  CHECK(f.status().state != "exhausted");
+  CHECK(f.status().state != model::PlanState::exhausted);
 }
 
 TEST_CASE("ack has nothing to open while attempts are left, and says when it could not be written") {

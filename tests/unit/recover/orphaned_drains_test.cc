@@ -35,14 +35,14 @@ struct Site : fakes::RecoverySite {
     alert("ServiceDown");
     loop.run_due();
     REQUIRE(is_out());
-    REQUIRE(status().state == "holding");
+    REQUIRE(status().state == model::PlanState::holding);
   }
   std::string traffic() const { return fmt::format("{{file: {{path: \"{}/order out\"}}}}", folder.path); }
   void configure() {
     use_traffic(traffic());
     use(draining());
   }
-  std::unique_ptr<recover::PlanSpec> draining(recover::Mode mode = recover::Mode::enforce) {
+  std::unique_ptr<recover::PlanSpec> draining(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     config::Errors errors;
     config::Service service;
     service.depends_on = {"redis"};
@@ -76,7 +76,7 @@ TEST_CASE("a plan that a reload removes while its service is drained ends, and g
   f.loop.run_due();
   CHECK_FALSE(f.is_out());
   CHECK(f.dispatcher->statuses().empty());
-  CHECK(f.dispatcher->reports().at(0).state == "aborted");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::aborted);
   CHECK(f.dispatcher->reports().at(0).actions.back().action == "undrain");
   CHECK(f.table(state::Table::traffic).empty());
 }
@@ -97,10 +97,10 @@ TEST_CASE("what an agent left drained is given back by one that has no plan, no 
   struct Row {
     const char* name;
     bool plan, traffic;
-    recover::Mode mode = recover::Mode::enforce;
+    model::RecoveryMode mode = model::RecoveryMode::enforce;
   };
   for (const Row& row : {Row{"no plan", false, true}, Row{"no traffic", true, false}, Row{"neither", false, false},
-                         Row{"a plan that is a dry run by now", true, true, recover::Mode::dry_run}}) {
+                         Row{"a plan that is a dry run by now", true, true, model::RecoveryMode::dry_run}}) {
     CAPTURE(row.name);
     Site f;
     f.restart_agent();
@@ -164,7 +164,7 @@ TEST_CASE("a drain without places in the configuration that comes back with a re
   f.use_traffic(f.traffic());
   f.loop.run_due();
   CHECK(f.is_out());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
 }
 
 TEST_CASE("settings of traffic survive their way through one line") {

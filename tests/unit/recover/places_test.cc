@@ -40,7 +40,7 @@ struct Site {
   void begin(const DesiredState& to) {
     said.clear();
     handle = adapter->apply(to, loop.now() + seconds{30}, [this](const recover::ApplyResult& t) {
-      said = t.result + ": " + t.text;
+      said = std::string(to_string(t.result)) + ": " + t.text;
       externally_drained = t.externally_drained;
     });
     loop.run_due();

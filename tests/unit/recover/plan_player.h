@@ -41,7 +41,8 @@ class Player {
     if (verb == "resolve") return show(plan_.resolved(now_));
     if (verb == "durable") return show(plan_.durable({}, now_));
     if (verb == "full") return show(plan_.durable(base::fail(base::Kind::io, "no space"), now_));
-    if (verb == "done") return show(plan_.action_done({a, "said"}, std::chrono::seconds{1}, now_));
+    if (verb == "done")
+      return show(plan_.action_done({model::parse_action_status(a).value(), "said"}, std::chrono::seconds{1}, now_));
     if (verb == "run") return show(plan_.probe_ran(a, b == "up", now_));
     if (verb == "pause") now_.paused = a == "on" ? std::optional(recover::Hold{"a file"}) : std::nullopt;
     if (verb == "pause") return show(plan_.wake(now_));
@@ -81,7 +82,7 @@ class Player {
           out += fmt::format("intent {} {}", run.part == recover::Part::steps ? "step" : "finally", run.step);
           break;
         case Kind::commit_progress: out += "progress"; break;
-        case Kind::commit_close: out += "close " + run.report.state; break;
+        case Kind::commit_close: out += "close " + std::string(to_string(run.report.state)); break;
         case Kind::commit_budget: out += "budget"; break;
         case Kind::acquire_slot:
         case Kind::release_slot: break;
@@ -92,7 +93,7 @@ class Player {
         case Kind::report:
           out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
           break;
-        case Kind::action_ended: out += "ended " + e.report.actions.back().result; break;
+        case Kind::action_ended: out += "ended " + std::string(to_string(e.report.actions.back().result)); break;
         case Kind::blocked: out += fmt::format("blocked {}", to_string(e.guard)); break;
         case Kind::exhausted: out += "exhausted"; break;
         case Kind::page: out += "page"; break;
@@ -140,7 +141,7 @@ inline recover::PlanSpec usual_plan() {
   recover::PlanSpec spec;
   spec.service = "order";
   spec.unit = "order.service";
-  spec.mode = recover::Mode::enforce;
+  spec.mode = model::RecoveryMode::enforce;
   spec.depends_on = {"redis"};
   spec.probes = {"http", "tcp"};
   spec.when = {{"alert", "ServiceDown"}};

@@ -12,6 +12,7 @@
 #include "fakes/scripted_action.h"
 #include "recover/plan/plan.h"
 
+using model::ActionStatus;
 using model::Health;
 using Answer = recover::SlotAnswer::Kind;
 using recover::Effect;
@@ -67,7 +68,7 @@ recover::PlanSpec spec_of(std::uint64_t seed) {
   recover::PlanSpec spec;
   spec.service = "order";
   spec.unit = "order.service";
-  spec.mode = seed % 7 == 0 ? recover::Mode::ask : recover::Mode::enforce;
+  spec.mode = seed % 7 == 0 ? model::RecoveryMode::ask : model::RecoveryMode::enforce;
   spec.probes = {"http"};
   spec.depends_on = {"redis"};
   spec.when = {{"alert", "ServiceDown"}};
@@ -109,7 +110,7 @@ class Site {
       case 4:
       case 5: answer(chance(8) != 0); break;
       case 6:
-      case 7: end_action(chance(3) == 0 ? "failed" : "ok"); break;
+      case 7: end_action(chance(3) == 0 ? ActionStatus::failed : ActionStatus::ok); break;
       case 8:
       case 9: probe(); break;
       case 10: health(std::array{Health::up, Health::down, Health::down, Health::unknown}[chance(4)]); break;
@@ -145,12 +146,13 @@ class Site {
       answer(true);
       look_ends();
       slot(Answer::yes);
-      end_action("ok");
+      end_action(ActionStatus::ok);
       probe();
       wait(seconds{i < 200 ? 1 : 30});
       if (i == 200) carry(plan_->approve("test", now_));
     }
-    expect(plan_->phase() == Phase::idle, "every intent is closed in the end: the plan is " + plan_->state());
+    expect(plan_->phase() == Phase::idle,
+           "every intent is closed in the end: the plan is " + std::string(to_string(plan_->state())));
     expect(!drained_, "left drained");
     expect(!disk_intent_.has_value(), "an intent is left");
     expect(open_reports_.empty(), "a report without an end");
@@ -184,7 +186,7 @@ class Site {
     if (what == Pending::intent) disk_intent_ = to_json(plan_->run());
     else disk_intent_.reset();
   }
-  void end_action(const char* result) {
+  void end_action(ActionStatus result) {
     if (!running_) return;
     running_ = false;
     const recover::Step& step = plan_->current_step();

@@ -37,7 +37,7 @@ finally: [{do: undrain, slow_start: 30s}]
                           errors);
   CHECK(errors.text() == "");
   REQUIRE(plan != nullptr);
-  CHECK(plan->mode == recover::Mode::enforce);
+  CHECK(plan->mode == model::RecoveryMode::enforce);
   CHECK(plan->when == std::vector<std::pair<std::string, std::string>>{{"alert", "ServiceDown"}});
   CHECK(plan->probes == std::vector<std::string>{"http", "tcp"});
   CHECK(plan->depends_on == std::vector<std::string>{"redis"});
@@ -56,7 +56,7 @@ TEST_CASE("the least that a plan needs is an alert and a step; it is then a dry 
   const auto plan =
       parse("{when: {alert: Down}, steps: [{do: {systemd: {verb: reload, unit: nginx.service}}}]}", errors);
   CHECK(errors.text() == "");
-  CHECK(plan->mode == recover::Mode::dry_run);
+  CHECK(plan->mode == model::RecoveryMode::dry_run);
   CHECK(plan->budget.attempts == 3);
   CHECK(plan->steps.at(0).text == "systemd reload nginx.service");
 }

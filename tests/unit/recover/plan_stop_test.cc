@@ -22,7 +22,7 @@ struct Site : fakes::RecoverySite {
   bool paused = false;
 
   // drain, restart, a second restart; in the end undrain and a mail.
-  std::unique_ptr<recover::PlanSpec> long_plan(recover::Mode mode = recover::Mode::enforce) {
+  std::unique_ptr<recover::PlanSpec> long_plan(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = plan(mode);
     spec->text = "as it is";
     spec->steps.insert(spec->steps.begin(), fakes::scripted_step("drain", drain));
@@ -38,7 +38,7 @@ struct Site : fakes::RecoverySite {
     alert("ServiceDown");
     loop.advance(seconds{2});
     REQUIRE(restart.started.size() == 1);
-    REQUIRE(status().state == "acting");
+    REQUIRE(status().state == model::PlanState::acting);
   }
   void fail_for(base::Duration d) {
     for (const auto end = loop.now() + d; loop.now() < end;) {
@@ -56,7 +56,7 @@ struct Site : fakes::RecoverySite {
   // The newest report of a run that did something; a plan that is a dry run by now may have begun one of its own.
   model::RecoveryReport last() const {
     for (const auto& report : dispatcher->reports())
-      if (!report.actions.empty() && report.mode == "enforce") return report;
+      if (!report.actions.empty() && report.mode == model::RecoveryMode::enforce) return report;
     return {};
   }
 };
@@ -76,8 +76,8 @@ const Way kWays[] = {
      },
      "maintenance: on: bob: deploy"},
     {"plan removed", [](Site& f) { f.use(nullptr); }, "its plan is not configured any more"},
-    {"dry_run", [](Site& f) { f.use(f.long_plan(recover::Mode::dry_run)); }, "its mode is dry_run now"},
-    {"ask", [](Site& f) { f.use(f.long_plan(recover::Mode::ask)); }, "its mode is ask now"},
+    {"dry_run", [](Site& f) { f.use(f.long_plan(model::RecoveryMode::dry_run)); }, "its mode is dry_run now"},
+    {"ask", [](Site& f) { f.use(f.long_plan(model::RecoveryMode::ask)); }, "its mode is ask now"},
     {"plan changed",
      [](Site& f) {
        auto spec = f.long_plan();
@@ -103,10 +103,10 @@ TEST_CASE("stopped while an action runs: it ends by itself, what was drained com
     CHECK(f.undrain.started.size() == 1);
     CHECK(f.mail.started.empty());
     const auto report = f.last();
-    CHECK(report.state == "aborted");
+    CHECK(report.state == model::RecoveryState::aborted);
     CHECK(report.reason == way.reason);
     REQUIRE(report.actions.size() == 3);
-    CHECK(report.actions[1].result == "ok");
+    CHECK(report.actions[1].result == model::ActionStatus::ok);
     CHECK(report.ended.has_value());
     CHECK(f.table(state::Table::intents).count("order") == 0);
   }
@@ -118,12 +118,12 @@ TEST_CASE("stopped in a verification: at once") {
     Site f;
     f.restart_runs();
     f.fail_for(seconds{12});
-    REQUIRE(f.status().state == "verifying");
+    REQUIRE(f.status().state == model::PlanState::verifying);
     way.stop(f);
     f.loop.advance(seconds{2});
     CHECK(f.undrain.started.size() == 1);
     CHECK(f.second.started.empty());
-    CHECK(f.last().state == "aborted");
+    CHECK(f.last().state == model::RecoveryState::aborted);
     CHECK(f.last().reason == way.reason);
   }
 }
@@ -137,7 +137,7 @@ TEST_CASE("a pause file stops a run, too, within a second while it waits") {
   f.use(std::move(spec));
   f.alert("ServiceDown");
   f.fail_for(seconds{15});
-  REQUIRE(f.status().state == "verifying");
+  REQUIRE(f.status().state == model::PlanState::verifying);
   { std::ofstream(pause.c_str()); }
   f.loop.advance(seconds{2});
   CHECK(f.undrain.started.size() == 1);
@@ -152,7 +152,7 @@ TEST_CASE("the same plan in a reload stops nothing") {
   f.use(f.long_plan());
   f.dispatcher->know_alerts({"ServiceDown"});
   f.loop.advance(seconds{12});
-  CHECK(f.status().state == "verifying");
+  CHECK(f.status().state == model::PlanState::verifying);
 }
 
 TEST_CASE("the answer to a person is true") {
@@ -175,7 +175,7 @@ TEST_CASE("the answer to a person is true") {
   SUBCASE("abort twice, and when nothing is under way") {
     f.abort();
     f.fail_for(seconds{20});
-    CHECK(f.last().state == "aborted");
+    CHECK(f.last().state == model::RecoveryState::aborted);
     f.healthy();
     f.loop.run_due();
     CHECK(f.abort() == "nothing to abort: no recovery of order is under way");
@@ -214,7 +214,7 @@ TEST_CASE("an abort of one that waits for its next attempt stops it; a person or
     f.use(std::move(spec));
     f.alert("ServiceDown");
     f.fail_for(seconds{40});
-    REQUIRE(f.status().state == "backoff");
+    REQUIRE(f.status().state == model::PlanState::backoff);
     CHECK(f.abort() == "order is left alone until its alert has resolved; no recovery is under way");
     f.fail_for(minutes{5});
     CHECK(f.restart.started.size() == 1);
@@ -237,5 +237,5 @@ TEST_CASE("a crash after an abort does not go on with the run") {
   CHECK(f.undrain.started.size() == 1);
   CHECK(f.second.started.empty());
   CHECK(f.restart.started.size() == 1);
-  CHECK(f.last().state == "aborted");
+  CHECK(f.last().state == model::RecoveryState::aborted);
 }

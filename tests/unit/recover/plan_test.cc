@@ -21,7 +21,7 @@ TEST_CASE("a plan drains, restarts, verifies with every probe, undrains and is r
             {"done ok", "ended ok; report 1 acting; close recovered"},
             {"resolve", ""},
             {"durable", "report 1 recovered, ended"}});
-  CHECK(p.plan().state() == "idle");
+  CHECK(p.plan().state() == model::PlanState::idle);
   CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().usage(), p.now().now) == 2);
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("a verification that fails escalates, and the failed run waits for its
             {"done ok", "ended ok; report 1 acting; close failed"},
             {"durable", "report 1 failed, ended; blocked backoff"}});
   CHECK(p.plan().run().report.actions.empty());  // the next run's
-  CHECK(p.plan().state() == "backoff");
+  CHECK(p.plan().state() == model::PlanState::backoff);
   check(p, {{"wait 4999ms", ""},
             {"wait 1ms", "probe"},
             {"run tcp down", "intent step 0"},
@@ -106,7 +106,7 @@ TEST_CASE("a service that came back while the first intent was written is left a
   check(p,
         {{"fire", "intent step 0"}, {"resolve", ""}, {"health up", ""}, {"durable", "close aborted"}, {"durable", ""}});
   CHECK(p.plan().usage().attempts.empty());
-  CHECK(p.plan().state() == "idle");
+  CHECK(p.plan().state() == model::PlanState::idle);
 }
 
 TEST_CASE("after a recovery the same alert acts again only after the cooldown") {
@@ -122,7 +122,7 @@ TEST_CASE("after a recovery the same alert acts again only after the cooldown") 
             {"run http up", ""},
             {"run tcp up", "close recovered"},
             {"durable", "report 1 recovered, ended"}});
-  CHECK(p.plan().state() == "recovered");
+  CHECK(p.plan().state() == model::PlanState::recovered);
   check(p, {{"wait 119s", ""}, {"wait 1s", "probe"}, {"run http down", "intent step 0"}});
 }
 
@@ -143,11 +143,11 @@ TEST_CASE("the last attempt that fails is exhausted: said once, latched, open ag
             {"done timeout", "ended timeout; exhausted; close exhausted"},
             {"durable", "report 2 exhausted, ended; blocked exhausted"},
             {"wait 1h", ""}});
-  CHECK(p.plan().state() == "exhausted");
+  CHECK(p.plan().state() == model::PlanState::exhausted);
   check(p, {{"resolve", "budget"}, {"fire", "blocked exhausted"}, {"resolve", "budget"}, {"health up", ""}});
-  CHECK(p.plan().state() == "exhausted");
+  CHECK(p.plan().state() == model::PlanState::exhausted);
   check(p, {{"wait 10m", "budget"}});
-  CHECK(p.plan().state() == "idle");
+  CHECK(p.plan().state() == model::PlanState::idle);
   check(p, {{"health down", ""}, {"fire", "intent step 0"}});
 }
 
@@ -263,7 +263,7 @@ TEST_CASE("a crash in a finally step runs that step again, and one of a plan tha
   recover::Run run;
   run.report.attempt = 1;
   run.part = recover::Part::finally;
-  run.outcome = "recovered";
+  run.outcome = model::RecoveryState::recovered;
   Player p(usual_plan());
   CHECK(p.show(p.plan().resume(run, p.now())) == "intent finally 0");
   check(p, {{"durable", "start undrain; report 1 acting"}});

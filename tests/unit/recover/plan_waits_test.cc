@@ -24,7 +24,7 @@ struct Asking final : recover::Action {
 struct Site : fakes::RecoverySite {
   fakes::ActionScript drain{.heals = false}, undrain{.heals = false};
 
-  std::unique_ptr<recover::PlanSpec> draining(recover::Mode mode = recover::Mode::enforce) {
+  std::unique_ptr<recover::PlanSpec> draining(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = plan(mode);
     spec->steps.insert(spec->steps.begin(), fakes::scripted_step("drain", drain));
     spec->finally.push_back(fakes::scripted_step("undrain", undrain));
@@ -56,7 +56,7 @@ struct Site : fakes::RecoverySite {
 
 TEST_CASE("mode ask pages once with the command to type, and acts when it was typed") {
   Site f;
-  f.use(f.plan(recover::Mode::ask));
+  f.use(f.plan(model::RecoveryMode::ask));
   f.alert("ServiceDown");
   f.pass(minutes{5});
   CHECK(f.pages ==
@@ -69,11 +69,11 @@ TEST_CASE("mode ask pages once with the command to type, and acts when it was ty
 
 TEST_CASE("an approval that does not come ends the asking, not the possibility") {
   Site f;
-  f.use(f.plan(recover::Mode::ask));
+  f.use(f.plan(model::RecoveryMode::ask));
   f.alert("ServiceDown");
   f.pass(minutes{31});
   CHECK(f.pages.size() == 1);
-  CHECK(f.dispatcher->reports().at(0).state == "aborted");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::aborted);
   CHECK(f.dispatcher->reports().at(0).reason == "nobody approved within 30m");
   CHECK(f.status().reason == GuardName::ask);
   f.recover_by_hand();
@@ -90,7 +90,7 @@ TEST_CASE("a step that asks waits for a person; without an answer the next step 
     f.use(std::move(spec));
     f.alert("ServiceDown");
     f.loop.run_due();
-    CHECK(f.status().state == "asking");
+    CHECK(f.status().state == model::PlanState::asking);
     CHECK(f.status().next == "waits for a person: fettle recover order approves");
     CHECK(f.pages.size() == 1);
     if (answered) CHECK(f.recover_by_hand().find("goes on") != std::string::npos);
@@ -110,7 +110,7 @@ TEST_CASE("while its dependency is down a service is drained and not restarted; 
   CHECK(f.drain.started.size() == 1);
   CHECK(f.restart.started.empty());
   CHECK(f.undrain.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   CHECK(f.status().next ==
         "runs systemd restart order.service once dependencies allows it: redis is down: a restart would not help");
   CHECK(f.status().attempts_left == 3);
@@ -119,9 +119,9 @@ TEST_CASE("while its dependency is down a service is drained and not restarted; 
   f.pass(seconds{2});
   CHECK(f.restart.started.empty());
   CHECK(f.undrain.started.size() == 1);
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
   const auto actions = f.dispatcher->reports().at(0).actions;
-  CHECK(actions.at(1).result == "refused");
+  CHECK(actions.at(1).result == model::ActionStatus::refused);
   CHECK(actions.at(1).text == "dependencies: redis is down: a restart would not help");
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("a crash while it holds leaves the service drained for as long as its 
   f.alert("ServiceDown");
   f.pass(minutes{1});
   CHECK(f.undrain.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   f.alert("ServiceDown", model::AlertState::inactive);
   f.turn("redis", Health::up);
   f.turn("order", Health::up);
@@ -175,7 +175,7 @@ TEST_CASE("a service that flaps is drained and not restarted until a person says
   f.alert("ServiceDown");
   f.pass(minutes{5});
   CHECK(f.status().reason == GuardName::none);
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   CHECK(f.drain.started.size() == 1);
   CHECK(f.restart.started.empty());
   f.dispatcher->ack("order", "new disk", nullptr);
@@ -212,12 +212,12 @@ TEST_CASE("a plan that goes by health starts when the service was down for so lo
   CHECK(f.dispatcher->reports().at(0).trigger == "alert down");
   f.turn("order", Health::up);
   f.pass(seconds{2});
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
-  CHECK(f.status().state == "idle");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
+  CHECK(f.status().state == model::PlanState::idle);
 }
 
 TEST_CASE("a dry run says and counts what enforcing does, line by line") {
-  const auto play = [](recover::Mode mode) {
+  const auto play = [](model::RecoveryMode mode) {
     Site f;
     f.service_view.health["redis"] = Health::down;
     f.use(f.draining(mode));
@@ -234,12 +234,12 @@ TEST_CASE("a dry run says and counts what enforcing does, line by line") {
       said += line + "\n";
     }
     const bool touched = !f.restart.started.empty() || !f.drain.started.empty() || !f.undrain.started.empty();
-    CHECK(touched == (mode == recover::Mode::enforce));
+    CHECK(touched == (mode == model::RecoveryMode::enforce));
     return said;
   };
-  const std::string real = play(recover::Mode::enforce);
+  const std::string real = play(model::RecoveryMode::enforce);
   CHECK(real.find("order systemd restart order.service ok enforce") != std::string::npos);
-  CHECK(real == play(recover::Mode::dry_run));
+  CHECK(real == play(model::RecoveryMode::dry_run));
 }
 
 TEST_CASE("a dependency that is found down later than who depends on it holds it back all the same") {
@@ -258,7 +258,7 @@ TEST_CASE("a dependency that is found down later than who depends on it holds it
   f.pass(seconds{3});
   CHECK(f.drain.started.size() == 1);
   CHECK(f.restart.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   CHECK(f.status().attempts_left == 3);
   SUBCASE("it was a moment's failure: asked once more, then the restart") {
     f.service_view.last_runs["redis"] = Health::up;

@@ -32,7 +32,7 @@ struct Site : fakes::RecoverySite {
     start();
   }
   ~Site() { dispatcher.reset(); }
-  void use_all(recover::Mode mode = recover::Mode::enforce) {
+  void use_all(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = plan(mode);
     spec->steps.insert(spec->steps.begin(), fakes::scripted_step("drain", drain));
     spec->steps.push_back(fakes::scripted_step("reboot", reboot));
@@ -63,7 +63,8 @@ struct Site : fakes::RecoverySite {
     std::string out;
     const model::RecoveryReport report = first_report();
     for (const auto& action : report.actions)
-      out += (out.empty() ? "" : ", ") + action.action.substr(0, action.action.find(' ')) + " " + action.result;
+      out += (out.empty() ? "" : ", ") + action.action.substr(0, action.action.find(' ')) + " " +
+             std::string(to_string(action.result));
     return out;
   }
   std::string recover_by_hand(std::string& said_to_person) {
@@ -143,7 +144,7 @@ TEST_CASE("nothing is written or done before a slot is given, and it is given ba
   f.loop.advance(seconds{1});
   CHECK(f.few.told == Lines{"acquire order", "release order"});
   CHECK_FALSE(f.few.listens("order"));
-  CHECK(f.dispatcher->reports().at(0).state == "recovered");
+  CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
 }
 
 TEST_CASE("no, unknown and silence are not yes: the run waits, spends nothing and asks again") {
@@ -277,7 +278,7 @@ TEST_CASE("a lost slot: what has begun is ended and verified, nothing disruptive
     CHECK(f.actions() == row.actions);
     const auto asked = std::count(f.few.told.begin(), f.few.told.end(), "acquire order");
     CHECK((asked > 1) != row.heals);  // the next run asks for its own
-    CHECK(f.first_report().state == row.state);
+    CHECK(to_string(f.first_report().state) == row.state);
     CHECK(f.undrain.started.size() == 1);
     CHECK(f.reboot.started.empty());
     CHECK(f.table(state::Table::intents).empty());
@@ -301,7 +302,7 @@ TEST_CASE("a slot that is lost before anything was done costs nothing") {
 TEST_CASE("a dry run asks for no slot, and waits for what is seen of them") {
   Site f;
   f.few.guards[0] = {GuardName::node_busy, false, "node2 has it"};
-  f.use_all(recover::Mode::dry_run);
+  f.use_all(model::RecoveryMode::dry_run);
   f.alert("ServiceDown");
   f.loop.run_due();
   CHECK(f.status().reason == GuardName::node_busy);
@@ -311,7 +312,7 @@ TEST_CASE("a dry run asks for no slot, and waits for what is seen of them") {
   f.loop.run_due();
   f.dispatcher->on_run("order", "http", false);
   f.loop.run_due();
-  CHECK(f.status().state == "verifying");
+  CHECK(f.status().state == model::PlanState::verifying);
   CHECK(f.few.told.empty());
 }
 
@@ -328,7 +329,7 @@ TEST_CASE("after a crash the unfinished run asks for its slot before any plan, a
   f.use_all();
   CHECK(f.few.told == Lines{"acquire order", "acquire order"});
   CHECK(f.few.requests.back().recovery == id);
-  CHECK(f.status().state == "verifying");
+  CHECK(f.status().state == model::PlanState::verifying);
   f.answer(Answer::no);
   f.loop.advance(seconds{31});
   // Not healthy, and the restart that would follow needs a slot.

@@ -44,7 +44,7 @@ TEST_CASE("a step of a run under way waits while the agent lacks descriptors, an
   f.tick(20);
   CHECK(f.restart.started.empty());
   CHECK(f.second.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   CHECK(f.status().reason == GuardName::agent_overloaded);
   for (const std::string& line : f.said) CHECK(line.find("refused") == std::string::npos);
   f.feed();
@@ -56,7 +56,7 @@ TEST_CASE("a step of a run under way waits while the agent lacks descriptors, an
 
 TEST_CASE("an action that could not be started for want of the agent's own was not tried: it comes again") {
   Site f;
-  f.restart.result = {"failed", "command /usr/bin/x: cannot start: Too many open files", true};
+  f.restart.result = {model::ActionStatus::failed, "command /usr/bin/x: cannot start: Too many open files", true};
   f.tick(3);
   f.loop.advance(std::chrono::milliseconds{100});
   CHECK(f.restart.started.size() >= 1);
@@ -64,12 +64,12 @@ TEST_CASE("an action that could not be started for want of the agent's own was n
   CHECK(f.status().reason == GuardName::agent_overloaded);
   CHECK(f.dispatcher->reports().at(0).reason ==
         "agent_overloaded: command /usr/bin/x: cannot start: Too many open files");
-  f.restart.result = {"ok", "done"};
+  f.restart.result = {model::ActionStatus::ok, "done"};
   f.tick(4);
   CHECK(f.second.started.empty());
   const model::RecoveryReport report = f.dispatcher->reports().at(0);
   REQUIRE(report.actions.size() == 2);  // the drain, and one restart
-  CHECK(report.actions[1].result == "ok");
+  CHECK(report.actions[1].result == model::ActionStatus::ok);
 }
 
 TEST_CASE("what the agent lacks for as long as the step may take ends the run, with one text and without the attempt") {
@@ -79,7 +79,7 @@ TEST_CASE("what the agent lacks for as long as the step may take ends the run, w
   CHECK(f.restart.started.empty());
   CHECK(f.second.started.empty());
   const model::RecoveryReport report = f.dispatcher->reports().back();
-  CHECK(report.state == "aborted");
+  CHECK(report.state == model::RecoveryState::aborted);
   CHECK(report.reason.find("agent_overloaded: the agent can open no descriptor") == 0);
   CHECK(report.reason.find("so for 1m, and nothing more is tried") != std::string::npos);
   CHECK(report.actions.size() == 1);

@@ -30,7 +30,7 @@ TEST_CASE("a container that people have stopped is left alone until they start i
   f.alert("ServiceDown");
   tick(f, 60);
   CHECK(f.restart.started.empty());
-  CHECK(f.status().state == "blocked");
+  CHECK(f.status().state == model::PlanState::blocked);
   CHECK(f.status().reason == GuardName::stopped_by_operator);
   CHECK(f.said == std::vector<std::string>{"order blocked stopped_by_operator", "report blocked"});
   CHECK(f.status().next.find(kStopped) != std::string::npos);

@@ -41,7 +41,7 @@ struct FakeAdapter final : recover::Adapter {
   FakeAdapter(Balancers& b, std::string n, loop::Scheduler& s) : balancers(b), name(std::move(n)), scheduler(s) {}
   loop::Handle apply(const DesiredState& to, base::Instant, std::function<void(ApplyResult)> done) override {
     balancers.applied[name].push_back(show(to));
-    ApplyResult says{"ok", name + " is " + show(to)};
+    ApplyResult says{model::ActionStatus::ok, name + " is " + show(to)};
     auto& next = balancers.next[name];
     if (!next.empty()) {
       says = next.front();
@@ -87,8 +87,9 @@ struct Site {
   // What the plan is told.
   std::string apply(Flow to, base::Millis slow_start = base::Millis{0}) {
     std::string said = "nothing";
-    const auto handle = controller->apply("order", {to, slow_start, loop.now() + seconds{60}},
-                                          [&](const recover::ActionResult& r) { said = r.result + ": " + r.text; });
+    const auto handle = controller->apply(
+        "order", {to, slow_start, loop.now() + seconds{60}},
+        [&](const recover::ActionResult& r) { said = std::string(to_string(r.result)) + ": " + r.text; });
     loop.advance(milliseconds{100});
     return said;
   }
@@ -130,7 +131,7 @@ TEST_CASE("all places of a service are turned, and nothing is noted any more whe
 TEST_CASE("if one place cannot be drained, those that were are put back, and the reason is told") {
   Site s;
   s.start({{"nginx", Follows::commands}, {"haproxy", Follows::commands}});
-  s.balancers.next["haproxy"] = {{"refused", "haproxy: the last server stays"}};
+  s.balancers.next["haproxy"] = {{model::ActionStatus::refused, "haproxy: the last server stays"}};
   CHECK(s.apply(Flow::drained) == "refused: haproxy: the last server stays");
   CHECK(s.take("nginx") == Seen{"drained", "up 100"});
   CHECK(s.take("haproxy") == Seen{"drained"});
@@ -155,7 +156,7 @@ TEST_CASE("an undrain that fails leaves the service known as drained, and the ne
   Site s;
   s.start({{"nginx", Follows::commands}});
   s.apply(Flow::drained);
-  s.balancers.next["nginx"] = {{"failed", "nginx: no"}};
+  s.balancers.next["nginx"] = {{model::ActionStatus::failed, "nginx: no"}};
   CHECK(s.apply(Flow::live) == "failed: nginx: no");
   CHECK(s.controller->left_drained("order"));
   CHECK(s.apply(Flow::live) == "ok: nginx is up 100");
@@ -165,7 +166,7 @@ TEST_CASE("an undrain that fails leaves the service known as drained, and the ne
 TEST_CASE("what somebody else took out is not put back") {
   Site s;
   s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});
-  s.balancers.next["haproxy"] = {{"ok", "haproxy is out already", true}};
+  s.balancers.next["haproxy"] = {{model::ActionStatus::ok, "haproxy is out already", true}};
   CHECK(s.apply(Flow::drained) == "ok: haproxy is out already; nginx is drained");
   CHECK(s.record() == R"({"by_others":["haproxy"],"drained":true,"slow_start_ms":0})");
   s.start({{"haproxy", Follows::commands}, {"nginx", Follows::commands}});  // also by the next agent
@@ -195,7 +196,7 @@ TEST_CASE("a place that follows the health is turned with it, one that takes com
 TEST_CASE("a place that could not follow is turned again until it does") {
   Site s;
   s.start({{"agent", Follows::health}});
-  s.balancers.next["agent"] = {{"failed", "no"}, {"failed", "no"}};
+  s.balancers.next["agent"] = {{model::ActionStatus::failed, "no"}, {model::ActionStatus::failed, "no"}};
   s.health(Health::up);
   CHECK(s.controller->statuses().at(0).troubles == Seen{"agent: no"});
   s.loop.advance(seconds{9});
@@ -203,7 +204,7 @@ TEST_CASE("a place that could not follow is turned again until it does") {
   s.loop.advance(seconds{20});
   CHECK(s.take("agent") == Seen{"up 100", "up 100"});
   CHECK(s.controller->statuses().at(0).troubles.empty());
-  s.balancers.next["agent"] = {{"failed", "no"}};
+  s.balancers.next["agent"] = {{model::ActionStatus::failed, "no"}};
   s.health(Health::down);
   s.health(Health::up);                        // is news: it does not wait
   CHECK(s.take("agent") == Seen{"down 100"});  // and the agent shows up still
@@ -287,7 +288,7 @@ TEST_CASE("a reload in the middle of a turn waits for its end, and the drained s
   s.start({{"nginx", Follows::commands}});
   std::string said;
   const auto handle = s.controller->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                                          [&](const recover::ActionResult& r) { said = r.result; });
+                                          [&](const recover::ActionResult& r) { said = to_string(r.result); });
   s.loop.run_due();
   s.use({{"agent", Follows::health}});
   CHECK(s.take("agent") == Seen{});
@@ -351,10 +352,11 @@ TEST_CASE(
     Site s;
     s.start({{"nginx", Follows::commands}});
     std::string said, later;
-    auto first = s.controller->apply("order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
-                                     [&](const recover::ActionResult& r) { said += r.result + ": " + r.text + ";"; });
+    auto first = s.controller->apply(
+        "order", {Flow::drained, base::Millis{0}, s.loop.now() + seconds{60}},
+        [&](const recover::ActionResult& r) { said += std::string(to_string(r.result)) + ": " + r.text + ";"; });
     const auto second = s.controller->apply("order", {Flow::live, base::Millis{0}, s.loop.now() + seconds{60}},
-                                            [&](const recover::ActionResult& r) { later += r.result; });
+                                            [&](const recover::ActionResult& r) { later += to_string(r.result); });
     if (row.dropped) first.reset();  // in the turn in which it was superseded
     s.loop.advance(seconds{1});
     CHECK(said == row.want);

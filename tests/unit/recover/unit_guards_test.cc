@@ -258,7 +258,7 @@ TEST_CASE("a later step waits while the unit that the first one restarted is sti
   spec->steps.push_back(fakes::scripted_step("restart harder", harder));
   f.use(std::move(spec));
   f.unit("failed", "failed");
-  f.restart.result = {"timeout", "the job goes on"};
+  f.restart.result = {model::ActionStatus::timeout, "the job goes on"};
   f.restart.on_start = [&] { f.unit_now.active = "activating", f.unit_now.sub = "start"; };
   f.alert("ServiceDown");
   f.fail_for(seconds{2});
@@ -266,7 +266,7 @@ TEST_CASE("a later step waits while the unit that the first one restarted is sti
   f.signal();
   f.fail_for(seconds{60});
   CHECK(harder.started.empty());
-  CHECK(f.status().state == "holding");
+  CHECK(f.status().state == model::PlanState::holding);
   CHECK(f.status().next.find("unit_starting") != std::string::npos);
   SUBCASE("it comes up: the step is not needed") {
     f.unit("active", "running");
@@ -274,7 +274,7 @@ TEST_CASE("a later step waits while the unit that the first one restarted is sti
     f.dispatcher->on_run("order", "http", true);
     f.loop.run_due();
     CHECK(harder.started.empty());
-    CHECK(f.dispatcher->reports().at(0).state == "recovered");
+    CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::recovered);
   }
   SUBCASE("its time is over: the step follows") {
     f.fail_for(seconds{40});

@@ -106,7 +106,7 @@ TEST_CASE("a recording is there for the next rule, and the alert goes its way on
   REQUIRE(groups.size() == 1);
   CHECK(groups[0].iterations == 10);
   CHECK(groups[0].missed == 0);
-  CHECK(groups[0].rules[1].health == "ok");
+  CHECK(groups[0].rules[1].health == model::RuleHealth::ok);
 }
 
 TEST_CASE("a touched series is evaluated in the next turn, once, without moving the grid or shortening for") {
@@ -366,7 +366,7 @@ groups:
   joined(true);
   agent.run(10, 0);
   CHECK(agent.said.size() == 1);
-  CHECK(agent.manager->groups()[0].rules[0].health == "err");
+  CHECK(agent.manager->groups()[0].rules[0].health == model::RuleHealth::err);
   CHECK(agent.manager->groups()[0].rules[0].last_error.find("many-to-many") != std::string::npos);
   CHECK(agent.manager->active_alerts().size() == 1);
   agent.load(R"yaml(

@@ -48,7 +48,7 @@ TEST_CASE("series of a service that went away go, those of the others stay") {
   for (const char* service : {"order", "orders", "payment"}) {
     self.probe_finished(service, "http", model::Reason::refused);
     self.probe_finished(service, "tcp", model::Reason::none);
-    self.recovery_action(service, "systemd restart", "ok", "enforce");
+    self.recovery_action(service, "systemd restart", model::ActionStatus::ok, model::RecoveryMode::enforce);
     self.recovery_blocked(service, "budget");
   }
   self.forget_service("order");

@@ -27,7 +27,7 @@ std::string page(const std::string& accept) {
   self.probe_finished("order", "http", model::Reason::refused);
   self.probe_lag(3ms);
   self.detected("event", 4ms);
-  self.recovery_action("order", "systemd restart", "ok", "enforce");
+  self.recovery_action("order", "systemd restart", model::ActionStatus::ok, model::RecoveryMode::enforce);
   self.recovery_blocked("order", "budget \"3 in 15m\"\\");
   self.notified("ops", "http://h", "sent");
   self.notifications_dropped("ops", "too_old", 1);

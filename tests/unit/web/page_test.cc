@@ -40,7 +40,7 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   const std::string evil = "\"'><img src=x onerror=alert(1)>";
   shop.node = shop.version = shop.config.file = shop.config.last_reload_error = evil;
   for (auto& service : shop.services) {
-    service.name = service.unit = service.text = service.recovery_mode = service.recovery_state = evil;
+    service.name = service.unit = service.text = evil;
     service.recovery_reason = evil;
     service.maintenance = service.recovery_next = evil;
     service.recovery_guards = {{evil, false, evil, {}}};
@@ -56,11 +56,11 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
     alert.labels = alert.annotations = {{"summary", evil}, {"alertname", evil}, {evil, evil}};
   for (auto& group : shop.rule_groups) {
     group.name = group.file = evil;
-    for (auto& rule : group.rules) rule.name = rule.health = rule.last_error = evil;
+    for (auto& rule : group.rules) rule.name = rule.last_error = evil;
   }
   for (auto& report : shop.recoveries) {
-    report.id = report.service = report.trigger = report.mode = report.state = report.reason = evil;
-    for (auto& action : report.actions) action.action = action.result = action.text = evil;
+    report.id = report.service = report.trigger = report.reason = evil;
+    for (auto& action : report.actions) action.action = action.text = evil;
   }
   const std::string page = web::status_page(shop);
   CHECK(page.find("<img") == std::string::npos);

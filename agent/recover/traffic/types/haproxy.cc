@@ -196,16 +196,17 @@ class Runtime final : public Adapter {
 
   void drain(const Servers& servers) {
     if (self(servers)->is_out()) {
-      ApplyResult applied{"ok", fmt::format("{} is out already; {}", text(), counts(servers))};
+      ApplyResult applied{ActionStatus::ok, fmt::format("{} is out already; {}", text(), counts(servers))};
       applied.externally_drained = true;
       return answer(std::move(applied));
     }
     const int all = static_cast<int>(servers.size()), least = least_live(settings_.min_live, all);
     const int left = usable(servers) - (self(servers)->is_usable() ? 1 : 0);
     if (left < least)
-      return answer({"refused", fmt::format("{} of {} servers of backend {} would be usable and there must be {}; {} "
-                                            "stays in",
-                                            left, all, settings_.backend, least, settings_.server)});
+      return answer(
+          {ActionStatus::refused, fmt::format("{} of {} servers of backend {} would be usable and there must be {}; {} "
+                                              "stays in",
+                                              left, all, settings_.backend, least, settings_.server)});
     tell_state("drain", [this](const std::string& complaint) {
       if (!complaint.empty()) return undo(complaint);
       leave_by_ = std::min(deadline_, scheduler_.now() + settings_.in_flight);
@@ -218,10 +219,11 @@ class Runtime final : public Adapter {
       const auto* server = self(servers);
       if (!server->is_out())
         return undo(fmt::format("HAProxy took the drain, and {} is {} all the same", settings_.server, server->status));
-      if (server->sessions == 0) return answer({"ok", fmt::format("{} is out; {}", text(), counts(servers))});
+      if (server->sessions == 0)
+        return answer({ActionStatus::ok, fmt::format("{} is out; {}", text(), counts(servers))});
       if (scheduler_.now() >= leave_by_)
-        return answer({"ok", fmt::format("{} is out; {}; {} sessions still go on, and were given up", text(),
-                                         counts(servers), server->sessions)});
+        return answer({ActionStatus::ok, fmt::format("{} is out; {}; {} sessions still go on, and were given up",
+                                                     text(), counts(servers), server->sessions)});
       next_ = scheduler_.after(kLook, [this] {
         const loop::Handle own = std::move(next_);
         wait_for_sessions();
@@ -258,7 +260,8 @@ class Runtime final : public Adapter {
           return failed(
               fmt::format("HAProxy took it back, and {} is {} all the same", settings_.server, server->status));
         const std::string share = weighed_ ? fmt::format(" with {} % of its weight", to_.share) : "";
-        answer({"ok", fmt::format("{} is in{} ({}); {}{}", text(), share, server->status, counts(servers), note)});
+        answer({ActionStatus::ok,
+                fmt::format("{} is in{} ({}); {}{}", text(), share, server->status, counts(servers), note)});
       });
     });
   }
@@ -289,7 +292,7 @@ class Runtime final : public Adapter {
     return fmt::format("{} of {} servers usable", usable(servers), servers.size());
   }
 
-  void failed(const std::string& why) { answer({"failed", fmt::format("{}: {}", text(), why)}); }
+  void failed(const std::string& why) { answer({ActionStatus::failed, fmt::format("{}: {}", text(), why)}); }
   void answer(const ApplyResult& applied) {
     if (const auto done = std::exchange(done_, nullptr)) done(applied);
   }

@@ -76,7 +76,7 @@ class AgentCheck final : public Adapter {
     ++number_;
     deadline_ = std::min(deadline, scheduler_.now() + settings_.asked_within);
     if (const auto opened = listen(); !opened) {
-      answer({"failed", opened.error().text});
+      answer({ActionStatus::failed, opened.error().text});
     } else {
       limit_ = scheduler_.at(deadline_, [this] { give_up(); });
     }
@@ -108,7 +108,7 @@ class AgentCheck final : public Adapter {
           asked_.size() == 1 ? "one HAProxy was" : fmt::format("{} HAProxies were", asked_.size()), told_text());
       waits_ = false;
       after_ = scheduler_.after(drains ? settings_.in_flight : base::Millis{0}, [this, text] {
-        answer_now({"ok", text});
+        answer_now({ActionStatus::ok, text});
       });
       limit_.reset();
     }
@@ -129,7 +129,7 @@ class AgentCheck final : public Adapter {
     std::string late;
     for (const auto& [peer, last] : asked_)
       if (last.change != number_) late += (late.empty() ? "" : ", ") + peer;
-    answer({"failed",
+    answer({ActionStatus::failed,
             fmt::format("haproxy agent {}: {} has not asked within {}; is `agent-check` on the server line, with "
                         "agent-addr and agent-port of here?",
                         settings_.listen, late.empty() ? "HAProxy" : late,
