@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace app {
 namespace {
@@ -65,8 +65,9 @@ base::Result<> read_authority(std::string_view text, Destination& out) {
   TRY(out.host, read_host(host));
   out.port = usual_port(out.scheme);
   if (port.empty()) return {};
-  const auto [end, error] = std::from_chars(port.data() + 1, port.data() + port.size(), out.port);
-  if (port[0] != ':' || port.size() == 1 || error != std::errc() || end != port.data() + port.size() || out.port == 0)
+  const auto number = base::read_number<std::uint16_t>(port.substr(1));
+  out.port = number.value_or(0);
+  if (port[0] != ':' || out.port == 0)
     return base::fail(base::Kind::invalid, fmt::format("'{}' is no port between 1 and 65535", port));
   return {};
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -159,9 +158,7 @@ Group read_group(const std::string& group, const Reading& reading) {
       Member read{who, health, since, time_of(member(value, "waits_since")), entry.lease};
       out.members.push_back(std::move(read));
     } else if (entry.key.starts_with(slots)) {
-      int slot = -1;
-      const std::string number = entry.key.substr(slots.size());
-      std::from_chars(number.data(), number.data() + number.size(), slot);
+      const int slot = base::leading_number<int>(entry.key.substr(slots.size())).value_or(-1);
       if (slot < 0) continue;
       out.holders.push_back({slot, who, text_of(member(value, "recovery")), since, entry.lease, entry.fence});
     }

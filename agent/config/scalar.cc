@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/edit_distance.h"
+#include "base/number.h"
 
 namespace config {
 namespace {
@@ -34,8 +34,10 @@ bool read_integer(const Node& node, T& out, std::string& why) {
     if (node.quoted() && is_plain_integer(text)) why += " in quotes: write it without them";
     return false;
   }
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (code == std::errc{} && end == text.data() + text.size()) return true;
+  if (const auto number = base::read_number<T>(text)) {
+    out = *number;
+    return true;
+  }
   why = std::is_unsigned_v<T> && text.starts_with('-') ? fmt::format("must not be negative, got '{}'", text)
                                                        : fmt::format("the number '{}' is too large", text);
   return false;
@@ -97,14 +99,12 @@ bool read(const Node& node, std::size_t& out, std::string& why) { return read_in
 
 bool read(const Node& node, double& out, std::string& why) {
   const std::string& text = node.scalar();
-  double value = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (!node.is_scalar() || node.quoted() || code != std::errc{} || end != text.data() + text.size() ||
-      !std::isfinite(value)) {
+  const auto value = base::read_number<double>(text);
+  if (!node.is_scalar() || node.quoted() || !value || !std::isfinite(*value)) {
     why = expected("a number such as 0.5", node);
     return false;
   }
-  out = value;
+  out = *value;
   return true;
 }
 

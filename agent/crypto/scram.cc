@@ -3,11 +3,11 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
-#include <charconv>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/number.h"
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
 
@@ -36,19 +36,16 @@ std::string ScramClient::first() const { return "n,," + bare_; }
 base::Result<std::string> ScramClient::final(std::string_view server_first) {
   const std::string_view nonce = value_of(server_first, 'r');
   const auto salt = base::base64_decode(value_of(server_first, 's'));
-  const std::string_view rounds_text = value_of(server_first, 'i');
-  int rounds = 0;
-  const char* const end = rounds_text.data() + rounds_text.size();
-  const auto [stop, error] = std::from_chars(rounds_text.data(), end, rounds);
-  if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size() || !salt || error != std::errc() || stop != end)
+  const auto rounds = base::read_number<int>(value_of(server_first, 'i'));
+  if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size() || !salt || !rounds)
     return base::fail(base::Kind::protocol, "the server's SCRAM message cannot be understood");
-  if (rounds < 1 || rounds > kMostRounds)
-    return base::fail(base::Kind::protocol, "the server asks for " + std::to_string(rounds) + " rounds of SCRAM");
+  if (*rounds < 1 || *rounds > kMostRounds)
+    return base::fail(base::Kind::protocol, "the server asks for " + std::to_string(*rounds) + " rounds of SCRAM");
 
   std::string salted(SHA256_DIGEST_LENGTH, '\0');
   const int made =
       PKCS5_PBKDF2_HMAC(password_.data(), static_cast<int>(password_.size()),
-                        reinterpret_cast<const unsigned char*>(salt->data()), static_cast<int>(salt->size()), rounds,
+                        reinterpret_cast<const unsigned char*>(salt->data()), static_cast<int>(salt->size()), *rounds,
                         EVP_sha256(), static_cast<int>(salted.size()), reinterpret_cast<unsigned char*>(salted.data()));
   CHECK(made == 1);
   const std::string without_proof = "c=biws,r=" + std::string(nonce);

@@ -1,11 +1,11 @@
 #include "encoding/accept.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <vector>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace encoding {
 namespace {
@@ -40,9 +40,7 @@ std::vector<Wish> parse(std::string_view header) {
       std::string_view value = base::trim(parameter);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
       if (base::same_word(key, "q")) {
-        double q = 0;  // what is no number is not wanted
-        std::from_chars(value.data(), value.data() + value.size(), q);
-        wish.q = q;
+        wish.q = base::leading_number<double>(value).value_or(0);  // what is no number is not wanted
       } else {
         wish.parameters.emplace_back(key, value);
       }

@@ -1,11 +1,11 @@
 #include "http/cookie_jar.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace http {
 namespace {
@@ -56,10 +56,8 @@ void CookieJar::take_one(const encoding::Url& url, std::string_view text, base::
     if (key == "secure") cookie.secure = true;
     if (key == "path" && value.starts_with("/")) cookie.path = value;
     if (key == "max-age") {
-      long seconds = 1;
-      std::from_chars(value.data(), value.data() + value.size(), seconds);
       by_age = true;
-      expired = seconds <= 0;
+      expired = base::leading_number<long>(value).value_or(1) <= 0;
     }
     if (key == "expires" && !by_age) expired = is_past(value, now);
     if (key == "domain" && !value.empty()) {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace http {
 namespace {
@@ -28,11 +28,9 @@ bool is_loopback(const std::string& host, const std::string& address) {
 bool in_network(const std::string& address, std::string_view network) {
   const std::size_t slash = network.find('/');
   const std::string of = bytes_of(std::string(network.substr(0, slash)));
-  const std::string_view bits_text = network.substr(slash + 1);
-  std::size_t bits = 0;
-  const auto [end, error] = std::from_chars(bits_text.data(), bits_text.data() + bits_text.size(), bits);
-  if (error != std::errc() || of.empty() || of.size() != address.size() || bits > 8 * of.size()) return false;
-  for (std::size_t bit = 0; bit < bits; ++bit)
+  const auto bits = base::leading_number<std::size_t>(network.substr(slash + 1));
+  if (!bits || of.empty() || of.size() != address.size() || *bits > 8 * of.size()) return false;
+  for (std::size_t bit = 0; bit < *bits; ++bit)
     if (((of[bit / 8] ^ address[bit / 8]) >> (7 - bit % 8) & 1) != 0) return false;
   return true;
 }

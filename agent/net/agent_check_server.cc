@@ -10,12 +10,12 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <list>
 #include <memory>
 #include <utility>
 
+#include "base/number.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 
@@ -52,19 +52,17 @@ base::Result<Address> parse(const std::string& text) {
   }
   const std::size_t colon = text.rfind(':');
   const std::string digits = colon == text.npos ? "" : text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (digits.empty() || end.ec != std::errc{} || end.ptr != digits.data() + digits.size())
-    return base::fail(base::Kind::invalid, "an address ends in :port, or is unix:/path");
+  const auto port = base::read_number<std::uint16_t>(digits);
+  if (!port) return base::fail(base::Kind::invalid, "an address ends in :port, or is unix:/path");
   std::string host = text.substr(0, colon);
   if (host.empty() || host == "*") host = "0.0.0.0";
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
+  v4.sin_port = htons(*port);
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
+  v6.sin6_port = htons(*port);
   if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) put(v4, out);
   else if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) put(v6, out);
   else return base::fail(base::Kind::invalid, fmt::format("'{}' is no literal address of this node", host));

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "loop/scheduler.h"
 #include "notify/group.h"
 #include "notify/retry.h"
@@ -59,7 +59,7 @@ void Outbox::use(const Notifier* notifier, base::Millis timeout) {
 void Outbox::restore(const std::string& record_key, const std::string& record) {
   Waiting entry;
   const std::string number = record_key.substr(std::min(record_key.size(), prefix(name_).size()));
-  std::from_chars(number.data(), number.data() + number.size(), entry.number);
+  entry.number = base::leading_number<std::uint64_t>(number).value_or(entry.number);
   std::string group;
   try {
     const auto in = json::parse(record);

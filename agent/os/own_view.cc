@@ -5,15 +5,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/unique_fd.h"
 
 namespace os {
@@ -109,9 +108,8 @@ std::string setting_for(std::string_view at) {
 // A file with one number; nothing for "max" and for a file that is not there.
 std::optional<std::uint64_t> number_in(const std::filesystem::path& file) {
   const base::Result<std::string> text = base::read_file(file.string());
-  std::uint64_t value = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) return {};
-  return value;
+  if (!text) return std::nullopt;
+  return base::leading_number<std::uint64_t>(*text);
 }
 
 }  // namespace

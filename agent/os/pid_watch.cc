@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <memory>
 #include <string_view>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 #include "os/cgroup_oom.h"
@@ -129,8 +129,8 @@ base::Result<Process> read_pidfile(const std::string& path) {
   auto text = base::read_file(path, 64);
   if (!text) return tl::unexpected<base::Error>(std::move(text).error());
   const auto first = text->find_first_not_of(" \t\n");
-  pid_t pid = 0;
-  if (first != std::string::npos) std::from_chars(text->data() + first, text->data() + text->size(), pid);
+  const pid_t pid =
+      first == std::string::npos ? 0 : base::leading_number<pid_t>(std::string_view(*text).substr(first)).value_or(0);
   if (pid <= 0) return base::fail(base::Kind::invalid, fmt::format("{} holds no process number", path));
   auto process = read_process(pid);
   if (!process)

@@ -4,12 +4,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "self/names.h"
 
 namespace self {
@@ -33,10 +33,7 @@ std::optional<double> stat_field(std::string_view stat, int number) {
   std::size_t at = stat.rfind(')');
   for (int field = 2; field < number && at != std::string_view::npos; ++field) at = stat.find(' ', at + 1);
   if (at == std::string_view::npos) return {};
-  double value = 0;
-  const auto [end, error] = std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), value);
-  if (error != std::errc{}) return {};
-  return value;
+  return base::leading_number<double>(stat.substr(at + 1));
 }
 
 // Seconds since the epoch at which the system started.
@@ -45,10 +42,7 @@ std::optional<double> boot_time() {
   if (!stat) return {};
   const std::size_t at = stat->find("\nbtime ");
   if (at == std::string::npos) return {};
-  double value = 0;
-  const auto [end, error] = std::from_chars(stat->data() + at + 7, stat->data() + stat->size(), value);
-  if (error != std::errc{}) return {};
-  return value;
+  return base::leading_number<double>(std::string_view(*stat).substr(at + 7));
 }
 
 std::optional<double> open_descriptors() {

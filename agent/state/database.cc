@@ -5,10 +5,10 @@
 #include <sqlite3.h>
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "base/number.h"
 #include "base/unique_fd.h"
 
 namespace state {
@@ -97,9 +97,8 @@ base::Result<> Database::prepare() {
   TRY_VOID(run("PRAGMA synchronous=FULL"));
   std::string version;
   TRY_VOID(answer("PRAGMA user_version", version));
-  std::size_t format = 0;
-  const auto parsed = std::from_chars(version.data(), version.data() + version.size(), format);
-  if (parsed.ec != std::errc() || format > kMigrations.size())
+  const auto format = base::leading_number<std::size_t>(version);
+  if (!format || *format > kMigrations.size())
     return base::fail(
         base::Kind::invalid,
         fmt::format("{} has format {}, this fettle knows up to {}: a newer version wrote it; install that "
@@ -108,9 +107,8 @@ base::Result<> Database::prepare() {
   std::string verdict;
   TRY_VOID(answer("PRAGMA quick_check(1)", verdict));
   if (verdict != "ok") return base::fail(base::Kind::protocol, fmt::format("{} is damaged: {}", path_, verdict));
-  for (; format < kMigrations.size(); ++format)  // each whole or not at all; also where a crash ends it
-    TRY_VOID(run(
-        fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT", kMigrations[format], format + 1).c_str()));
+  for (std::size_t at = *format; at < kMigrations.size(); ++at)  // each whole or not at all; also where a crash ends it
+    TRY_VOID(run(fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT", kMigrations[at], at + 1).c_str()));
   TRY(put_, compile("INSERT INTO records (kind, key, value) VALUES (?1, ?2, ?3) "
                     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"));
   TRY(remove_, compile("DELETE FROM records WHERE kind = ?1 AND key = ?2"));

@@ -1,9 +1,9 @@
 #include "templates/number.h"
 
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 
+#include "base/number.h"
 #include "go/format.h"
 
 namespace templates {
@@ -13,15 +13,16 @@ bool parse_integer(std::string text, std::int64_t& out) {
   const bool negative = !text.empty() && text[0] == '-';
   if (negative || (!text.empty() && text[0] == '+')) text.erase(0, 1);
   std::erase(text, '_');
-  int base = 10;
+  int radix = 10;
   if (text.size() > 1 && text[0] == '0') {
     const char mark = static_cast<char>(text[1] | 0x20);
-    base = mark == 'x' ? 16 : mark == 'b' ? 2 : 8;
+    radix = mark == 'x' ? 16 : mark == 'b' ? 2 : 8;
     text.erase(0, mark == 'x' || mark == 'b' || mark == 'o' ? 2 : 1);
   }
   if (negative) text.insert(0, "-");
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+  const auto value = base::read_number<std::int64_t>(text, radix);
+  out = value.value_or(out);
+  return value.has_value();
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "base/number.h"
 #include "base/rune.h"
 #include "go/format.h"
 
@@ -217,11 +217,9 @@ class Sprintf {
   void argument_index() {
     if (rest_.empty() || rest_[0] != '[') return;
     const std::size_t close = rest_.find(']');
-    std::size_t n = 0;
-    const bool ok = close != std::string_view::npos &&
-                    std::from_chars(rest_.data() + 1, rest_.data() + close, n).ptr == rest_.data() + close && n >= 1 &&
-                    n <= values_.size();
-    if (ok) next_ = n - 1;
+    const auto n =
+        close == std::string_view::npos ? std::nullopt : base::read_number<std::size_t>(rest_.substr(1, close - 1));
+    if (n && *n >= 1 && *n <= values_.size()) next_ = *n - 1;
     else bad_index_ = true;
     reordered_ = true;
     rest_.remove_prefix(close == std::string_view::npos ? 1 : close + 1);

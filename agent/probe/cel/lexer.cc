@@ -2,15 +2,22 @@
 
 #include <array>
 #include <cctype>
-#include <charconv>
 
 #include "base/ascii.h"
+#include "base/number.h"
 #include "base/rune.h"
 
 namespace probe::cel {
 namespace {
 
 bool starts_word(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+template <typename N>
+bool read(std::string_view text, N& out, int radix = 10) {
+  const auto value = base::read_number<N>(text, radix);
+  out = value.value_or(out);
+  return value.has_value();
+}
 
 class Lexer {
  public:
@@ -108,13 +115,10 @@ class Lexer {
     const bool octal = digits == 3;
     if (digits > 0) at_ += octal ? 0 : 1;
     const std::string_view code_text = text_.substr(std::min(at_, text_.size()), digits);
-    unsigned code = 0;
-    const auto [end, error] =
-        std::from_chars(code_text.data(), code_text.data() + code_text.size(), code, octal ? 8 : 16);
-    if (digits == 0 || code_text.size() != digits || error != std::errc() ||
-        end != code_text.data() + code_text.size() || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+    const auto code = base::read_number<unsigned>(code_text, octal ? 8 : 16);
+    if (digits == 0 || code_text.size() != digits || !code || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
       throw Mistake{from, "a string has an escape that is none; a backslash is written \\\\"};
-    base::append_rune(out, code);
+    base::append_rune(out, *code);
     at_ += digits;
   }
 
@@ -138,10 +142,8 @@ class Lexer {
       digits();
     }
     const std::string_view written = text_.substr(at_ + (hex ? 2 : 0), end - at_ - (hex ? 2 : 0));
-    const char* last = written.data() + written.size();
-    const auto parsed = real ? std::from_chars(written.data(), last, token.real)
-                             : std::from_chars(written.data(), last, token.number, hex ? 16 : 10);
-    if (parsed.ec != std::errc() || parsed.ptr != last) throw Mistake{at_, "a number that cannot be read"};
+    if (!(real ? read(written, token.real) : read(written, token.number, hex ? 16 : 10)))
+      throw Mistake{at_, "a number that cannot be read"};
     token.kind = real ? Token::Kind::real : Token::Kind::integer;
     at_ = end;
     if (!real && (peek() == 'u' || peek() == 'U')) {

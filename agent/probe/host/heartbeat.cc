@@ -2,9 +2,9 @@
 #include <pwd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "base/number.h"
 #include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/heartbeats.h"
@@ -144,9 +144,7 @@ class Heartbeat final : public Settings {
 };
 
 std::optional<uid_t> user_named(const std::string& name) {
-  uid_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error == std::errc() && end == name.data() + name.size()) return number;
+  if (const auto number = base::read_number<uid_t>(name)) return number;
   const passwd* entry = ::getpwnam(name.c_str());  // the configuration is read on one thread
   if (entry == nullptr) return std::nullopt;
   return entry->pw_uid;

@@ -2,10 +2,10 @@
 // and disks (pressure stall information, https://docs.kernel.org/accounting/psi.html). node_exporter is the tool for
 // everything else about a node.
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "loop/scheduler.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/values.h"
@@ -55,9 +55,7 @@ std::optional<double> number_after(std::string_view text, std::string_view key) 
   if (at == std::string_view::npos) return std::nullopt;
   text.remove_prefix(at + key.size());
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() ? std::optional(value) : std::nullopt;
+  return base::leading_number<double>(text);
 }
 
 std::string percent(double value) { return std::to_string(static_cast<int>(value)) + " %"; }

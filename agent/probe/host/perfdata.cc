@@ -1,8 +1,9 @@
 #include "probe/host/perfdata.h"
 
-#include <charconv>
 #include <cmath>
 #include <utility>
+
+#include "base/number.h"
 
 namespace probe {
 namespace {
@@ -58,10 +59,11 @@ void parse_values(std::string_view rest, std::vector<PluginValue>& out) {
     const std::string_view word = rest.substr(0, rest.find_first_of(kWhite));
     rest.remove_prefix(word.size());
     if (!labelled) continue;
-    const std::string_view first = word.substr(0, word.find(';'));
-    const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), value.value);
-    if (error != std::errc() || !std::isfinite(value.value)) continue;
-    value.unit = first.substr(static_cast<std::size_t>(end - first.data()));
+    std::string_view first = word.substr(0, word.find(';'));
+    const auto number = base::take_number<double>(first);
+    if (!number || !std::isfinite(*number)) continue;
+    value.value = *number;
+    value.unit = first;
     for (const Unit& unit : kUnits) {
       if (value.unit != unit.name) continue;
       value.value *= unit.factor;

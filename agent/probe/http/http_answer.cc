@@ -1,11 +1,11 @@
 #include "probe/http/http_answer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "probe/common/values.h"
 
@@ -19,9 +19,10 @@ constexpr std::size_t kLineLimit = 4096;
 constexpr std::string_view kBlanks = " \t\r";
 
 template <typename N>
-bool number(std::string_view text, N& out, int base = 10) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
-  return !text.empty() && error == std::errc() && end == text.data() + text.size();
+bool number(std::string_view text, N& out, int radix = 10) {
+  const auto value = base::read_number<N>(text, radix);
+  out = value.value_or(out);
+  return value.has_value();
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/number.h"
 
 namespace probe {
 namespace {
@@ -17,8 +17,9 @@ using model::Outcome;
 using model::Reason;
 
 bool number(std::string_view text, int& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return !text.empty() && error == std::errc() && end == text.data() + text.size();
+  const auto value = base::read_number<int>(text);
+  out = value.value_or(out);
+  return value.has_value();
 }
 
 // "" if no value of the header is wrong.

@@ -1,6 +1,5 @@
 #include "probe/http/json_check.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -134,10 +133,9 @@ std::optional<std::vector<JsonStep>> parse_json_path(std::string_view path) {
     if (path[0] == '[') {
       const std::size_t close = path.find(']');
       if (close == std::string_view::npos) return std::nullopt;
-      std::size_t index = 0;
-      const auto [end, error] = std::from_chars(path.data() + 1, path.data() + close, index);
-      if (close == 1 || error != std::errc() || end != path.data() + close) return std::nullopt;
-      steps.emplace_back(index);
+      const auto index = base::read_number<std::size_t>(path.substr(1, close - 1));
+      if (!index) return std::nullopt;
+      steps.emplace_back(*index);
       path.remove_prefix(close + 1);
       key_may_follow = path.starts_with(".");
       if (!key_may_follow) continue;

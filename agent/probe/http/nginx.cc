@@ -1,9 +1,9 @@
 // nginx' own counters, from ngx_http_stub_status_module
 // (https://nginx.org/en/docs/http/ngx_http_stub_status_module.html).
 #include <array>
-#include <charconv>
 #include <utility>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/stream_probe.h"
@@ -38,11 +38,11 @@ const config::Schema<NginxSettings>& schema() {
 bool take_number(std::string_view& text, double& out) {
   const std::size_t at = text.find_first_of("0123456789");
   if (at == std::string_view::npos) return false;
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
-  if (error != std::errc()) return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  out = static_cast<double>(value);
+  std::string_view rest = text.substr(at);
+  const auto value = base::take_number<std::uint64_t>(rest);
+  if (!value) return false;
+  text = rest;
+  out = static_cast<double>(*value);
   return true;
 }
 

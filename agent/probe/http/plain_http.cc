@@ -1,10 +1,10 @@
 #include "probe/http/plain_http.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/number.h"
 #include "loop/scheduler.h"
 #include "net/stream.h"
 #include "probe/common/values.h"
@@ -33,8 +33,8 @@ bool read_authority(std::string_view authority, std::uint16_t usual_port, net::D
   if (dial.host.empty()) return false;
   if (authority.empty()) return true;
   authority.remove_prefix(1);
-  const auto [end, error] = std::from_chars(authority.data(), authority.data() + authority.size(), dial.port);
-  return !authority.empty() && error == std::errc() && end == authority.data() + authority.size() && dial.port != 0;
+  dial.port = base::read_number<std::uint16_t>(authority).value_or(0);
+  return dial.port != 0;
 }
 
 }  // namespace

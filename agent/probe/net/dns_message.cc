@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/number.h"
 
 namespace probe {
 namespace {
@@ -274,12 +274,8 @@ void put_u16(std::string& out, unsigned value) {
 std::optional<std::uint16_t> dns_type_number(std::string_view name) {
   for (const auto& [number, known] : kTypes)
     if (name == known) return number;
-  std::uint16_t number = 0;
   if (!name.starts_with("TYPE")) return std::nullopt;
-  name.remove_prefix(4);
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
+  return base::read_number<std::uint16_t>(name.substr(4));
 }
 
 std::string dns_type_name(std::uint16_t type) {

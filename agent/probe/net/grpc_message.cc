@@ -1,10 +1,10 @@
 #include "probe/net/grpc_message.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 
 #include "base/ascii.h"
+#include "base/number.h"
 #include "base/percent.h"
 #include "base/text.h"
 #include "probe/common/values.h"
@@ -88,8 +88,7 @@ GrpcAnswer read_grpc_answer(const http::HttpResponse& response) {
                     ", not as a gRPC server";
     return answer;
   }
-  int number = -1;
-  if (status) std::from_chars(status->data(), status->data() + status->size(), number);
+  const int number = status ? base::leading_number<int>(*status).value_or(-1) : -1;
   if (number < 0) {
     answer.broken = "ended the call without a grpc-status";
     return answer;

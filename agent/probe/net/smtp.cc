@@ -1,12 +1,12 @@
 // A mail server, up to the point where mail would flow: greeting, EHLO, TLS, login, whether it takes a sender and a
 // recipient. Nothing is ever sent: DATA is not among the words of this probe (RFC 5321, 3207, 4954).
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/credential.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
@@ -90,10 +90,10 @@ std::optional<SmtpReply> take_reply(std::string& bytes, bool& broken) {
     const bool whole = newline != std::string::npos;
     if (line.ends_with('\r')) line.remove_suffix(1);  // the end has begun
     // What cannot become a reply is told before its line ends: other protocols wait for us to speak.
-    int code = 0;
     const std::string_view digits = line.substr(0, 3);
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code);
-    const bool number = digits.empty() || (error == std::errc() && stop == digits.data() + digits.size());
+    const auto read = base::read_number<int>(digits);
+    const int code = read.value_or(0);
+    const bool number = digits.empty() || read;
     const bool mark = line.size() < 4 || line[3] == ' ' || line[3] == '-';
     const bool short_line = whole && line.size() < 3;
     const bool in_range = digits.size() < 3 || (code >= 200 && code < 600);
@@ -190,9 +190,8 @@ class SmtpProbe final : public StreamProbe {
       may_start_tls = may_start_tls || offer(line, "STARTTLS").has_value();
       if (const auto offered = offer(line, "AUTH"); offered && mechanisms.empty()) mechanisms = *offered;
       const auto size = offer(line, "SIZE");
-      std::uint64_t most = 0;
-      if (size && std::from_chars(size->data(), size->data() + size->size(), most).ec == std::errc() && most > 0)
-        size_limit_ = most;
+      const auto most = size ? base::leading_number<std::uint64_t>(*size) : std::nullopt;
+      if (most && *most > 0) size_limit_ = *most;
     }
     if (!encrypted_) starttls_offered_ = may_start_tls;
     if (settings_.starttls && !encrypted_) {

@@ -1,12 +1,12 @@
 // A WebSocket (RFC 6455): the upgrade and its proof, a text message and what must come back, a ping, a clean close.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "config/request.h"
@@ -328,8 +328,8 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   const bool with_port = colon != std::string::npos && authority.find(']', colon) == std::string::npos;
   auto host = host_and_port(with_port ? authority : authority + ":" + (secure ? "443" : "80"));
   const std::string& port = host[1].second;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), prepared.dial.port);
-  if (errors.size() == 0 && (error != std::errc() || end != port.data() + port.size() || prepared.dial.port == 0))
+  prepared.dial.port = base::read_number<std::uint16_t>(port).value_or(0);
+  if (errors.size() == 0 && prepared.dial.port == 0)
     errors.add(node.mark(), path + ".url", "has no port between 1 and 65535 after its ':'");
   prepared.dial.host = std::move(host[0].second);
   prepared.dial.family = websocket.ip_protocol.family;

@@ -1,9 +1,9 @@
 // HAProxy over its stats socket: what it holds of its own backends and servers. `show info` and `show stat` as in its
 // management guide, 9.3; the server closes after its answer.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "config/request.h"
 #include "net/stream.h"
@@ -124,9 +124,7 @@ class HaproxyProbe final : public StreamProbe {
   }
 
   void add_number(const char* name, std::string_view text, model::Labels labels) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (!text.empty() && error == std::errc()) learnt_.push_back({name, value, std::move(labels)});
+    if (const auto value = base::leading_number<double>(text)) learnt_.push_back({name, *value, std::move(labels)});
   }
 
   std::string_view cell(const std::vector<std::string>& row, std::string_view column) const {

@@ -1,8 +1,8 @@
 // memcached's text protocol: version and stats, asked in one go.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
@@ -85,9 +85,7 @@ class MemcachedProbe final : public StreamProbe {
     const auto known = std::find_if(std::begin(kStatistics), std::end(kStatistics),
                                     [&](const auto& each) { return each.first == name; });
     if (blank == std::string_view::npos || known == std::end(kStatistics)) return;
-    const std::string_view digits = text.substr(blank + 1);
-    std::uint64_t value = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const auto value = base::leading_number<std::uint64_t>(text.substr(blank + 1)).value_or(0);
     learnt_.push_back({known->second, static_cast<double>(std::min(value, kMostCounted)), {}});
   }
 

@@ -1,10 +1,10 @@
 // MySQL and MariaDB: a whole login, a few questions, and a proper leave. Never only a handshake: the server counts
 // those against the host, and after max_connect_errors of them it lets nobody of this node in any more.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/credential.h"
+#include "base/number.h"
 #include "crypto/digest.h"
 #include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
@@ -296,7 +296,7 @@ class MysqlProbe final : public StreamProbe {
     const auto behind = of_replica({"Seconds_Behind_Source", "Seconds_Behind_Master"});
     int seconds = 0;
     if (behind) {
-      std::from_chars(behind->data(), behind->data() + behind->size(), seconds);
+      seconds = base::leading_number<int>(*behind).value_or(0);
       learnt_.push_back({"probe_mysql_replication_lag_seconds", static_cast<double>(seconds), {}});
     }
     if (settings_.role == "primary" && read_only_)

@@ -1,7 +1,6 @@
 // Redis and what speaks like it (Valkey, KeyDB): PING, the replication link, lengths of lists and streams. All
 // questions go out at once; the answers come in their order.
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/credential.h"
@@ -76,10 +75,8 @@ std::optional<Reply> take_reply(std::string& bytes, bool& broken) {
   Reply reply{bytes[0], bytes.substr(1, end - 1)};
   std::size_t used = end + 2;
   if (reply.kind == '$') {
-    long size = 0;
-    const char* const last = reply.text.data() + reply.text.size();
-    const auto [stop, error] = std::from_chars(reply.text.data(), last, size);
-    broken = error != std::errc() || stop != last || size < -1 || size > 1'000'000;
+    const long size = base::read_number<long>(reply.text).value_or(-2);
+    broken = size < -1 || size > 1'000'000;
     if (broken) return std::nullopt;
     if (size >= 0) {
       if (bytes.size() < used + static_cast<std::size_t>(size) + 2) return std::nullopt;

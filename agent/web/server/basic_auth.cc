@@ -5,12 +5,12 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/number.h"
 #include "crypto/hmac.h"
 #include "web/server/http.h"
 
@@ -26,9 +26,8 @@ std::string stand_in(int cost) {
 
 // "$2y$10$...": 10.
 int cost_of(const std::string& hash) {
-  int cost = kLowestCost;
-  if (hash.size() > 6) std::from_chars(hash.data() + 4, hash.data() + 6, cost);
-  return std::max(cost, kLowestCost);
+  if (hash.size() <= 6) return kLowestCost;
+  return std::max(base::leading_number<int>(std::string_view(hash).substr(4, 2)).value_or(0), kLowestCost);
 }
 
 bool hashes_to(const std::string& password, const std::string& hash) {

@@ -7,10 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
+
+#include "base/number.h"
 
 namespace web {
 namespace {
@@ -49,12 +50,11 @@ base::Result<net::Acceptor> listen_on_address(const std::string& address) {
   };
   if (colon == std::string::npos) return refuse();
   const std::string host = address.substr(0, colon), port = address.substr(colon + 1);
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (port.empty() || error != std::errc{} || end != port.data() + port.size()) return refuse();
+  const auto number = base::read_number<std::uint16_t>(port);
+  if (!number) return refuse();
   if (host.find(',') != std::string::npos || (host.find(':') != std::string::npos && host.front() != '['))
     return refuse();
-  auto acceptor = net::Acceptor::on_tcp(host, number);
+  auto acceptor = net::Acceptor::on_tcp(host, *number);
   if (!acceptor)
     return base::fail(acceptor.error().kind, fmt::format("--web.listen-address={}: {}; is another program there?",
                                                          address, acceptor.error().text));

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -16,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -115,9 +115,7 @@ int Server::Rep::handle(mg_connection* connection) {
   const mg_request_info* info = mg_get_request_info(connection);
   // The front writes it before all others, and lets no client's through.
   const std::string_view number = info->num_headers > 0 ? info->http_headers[0].value : "";
-  std::uint64_t at = 0;
-  std::from_chars(number.data(), number.data() + number.size(), at);
-  const std::shared_ptr<Exchange> exchange = exchanges.take(at);
+  const std::shared_ptr<Exchange> exchange = exchanges.take(base::leading_number<std::uint64_t>(number).value_or(0));
   if (!exchange || exchange->gone) return 499;
   base::Result<Request> read = read_request(connection, RequestReader::kMostBody);
   if (!read) {
