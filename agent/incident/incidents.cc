@@ -21,6 +21,13 @@ namespace {
 // What a plan waits for may change without a word: its guards are asked again.
 constexpr base::Millis kLookEvery{1'000};
 
+template <typename Change>
+std::shared_ptr<const model::Incident> changed(const model::Incident& incident, const Change& change) {
+  auto next = std::make_shared<model::Incident>(incident);
+  change(*next);
+  return next;
+}
+
 }  // namespace
 
 Incidents::Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Listener listener)
@@ -37,10 +44,10 @@ Incidents::Incidents(Options options, loop::Scheduler& scheduler, state::State& 
       continue;
     }
     const std::string service = incident->service;
-    if (!incident->is_open()) closed_.push_back(*std::move(incident));
+    if (!incident->is_open()) closed_.push_back(std::make_shared<const model::Incident>(*std::move(incident)));
     else open_.insert_or_assign(service, Open{*std::move(incident), false});
   }
-  std::sort(closed_.begin(), closed_.end(), [](const auto& a, const auto& b) { return a.started > b.started; });
+  std::sort(closed_.begin(), closed_.end(), [](const auto& a, const auto& b) { return a->started > b->started; });
 }
 
 void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
@@ -71,9 +78,11 @@ void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
       model::Incident& incident = find_or_open(service, alert.active_at);
       if (note_alert(incident, alert)) mark(incident);
     }
-  for (model::Incident& incident : closed_)
-    if (!incident.announced) announce(incident);
-    else if (listener_.on_changed) listener_.on_changed(incident);  // what a crash left of it is forgotten
+  for (Ended& each : closed_) {
+    const Ended incident = each;
+    if (!incident->announced) announce(each);
+    else if (listener_.on_changed) listener_.on_changed(*incident);  // what a crash left of it is forgotten
+  }
   look_again();
 }
 
@@ -143,10 +152,10 @@ void Incidents::on_message(const std::string& id, const model::IncidentMessage& 
     note_message(one.incident, message);
     write(one.incident);
   }
-  for (model::Incident& incident : closed_) {
-    if (incident.id != id) continue;
-    note_message(incident, message);
-    write(incident);
+  for (Ended& each : closed_) {
+    if (each->id != id) continue;
+    each = changed(*each, [&](model::Incident& incident) { note_message(incident, message); });
+    write(*each);
   }
 }
 
@@ -154,8 +163,12 @@ void Incidents::on_fate(const std::string& message, std::string_view fate) {
   const base::WallTime now = scheduler_.wall_now();
   for (auto& [service, one] : open_)
     if (note_fate(one.incident, message, fate, now)) return mark(one.incident), look_again();
-  for (model::Incident& incident : closed_)
-    if (note_fate(incident, message, fate, now)) return write(incident);
+  for (Ended& each : closed_) {
+    const auto& sent = each->messages;
+    if (std::none_of(sent.begin(), sent.end(), [&](const auto& one) { return one.id == message; })) continue;
+    each = changed(*each, [&](model::Incident& incident) { note_fate(incident, message, fate, now); });
+    return write(*each);
+  }
 }
 
 // ---- which incident
@@ -306,23 +319,24 @@ void Incidents::close(const std::string& service, base::WallTime now) {
                                           {"incident", incident.id},
                                           {"end", std::string(to_string(incident.end))},
                                           {"standing", standing(incident)}});
-  closed_.push_front(std::move(incident));
-  model::Incident& there = closed_.front();
-  write(there);
+  const Ended ended = closed_.emplace_front(std::make_shared<const model::Incident>(std::move(incident)));
+  write(*ended);
   std::vector<Change> gone;
   for (; closed_.size() > options_.keep; closed_.pop_back())
-    gone.push_back(Change::remove(Table::incidents, closed_.back().id));
+    gone.push_back(Change::remove(Table::incidents, closed_.back()->id));
   if (!gone.empty()) state_.commit(std::move(gone), [](base::Result<>) {});
-  if (listener_.on_ended) listener_.on_ended(there);
-  announce(there);
+  if (listener_.on_ended) listener_.on_ended(*ended);
+  announce(closed_.front());
 }
 
 // Receivers write down what they are told before `announced` is; so a crash in between tells it once all the same.
-void Incidents::announce(model::Incident& incident) {
-  if (listener_.on_changed) listener_.on_changed(incident);
-  incident.announced = true;
-  write(incident);
-  if (listener_.on_changed) listener_.on_changed(incident);
+// What they do with it may come back here as messages of it.
+void Incidents::announce(Ended& each) {
+  const Ended before = each;
+  if (listener_.on_changed) listener_.on_changed(*before);
+  const Ended announced = each = changed(*each, [](model::Incident& incident) { incident.announced = true; });
+  write(*announced);
+  if (listener_.on_changed) listener_.on_changed(*announced);
 }
 
 // The state says what is wrong with the disk; the incident goes on in memory.
@@ -345,11 +359,11 @@ void Incidents::arm() {
   if (next) timer_ = scheduler_.after(*next, [this] { look_again(); });
 }
 
-std::vector<model::Incident> Incidents::newest_first() const {
-  std::vector<model::Incident> out;
-  for (const auto& [service, one] : open_) out.push_back(one.incident);
+std::vector<std::shared_ptr<const model::Incident>> Incidents::newest_first() const {
+  std::vector<Ended> out;
+  for (const auto& [service, one] : open_) out.push_back(std::make_shared<const model::Incident>(one.incident));
   out.insert(out.end(), closed_.begin(), closed_.end());
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.started > b.started; });
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a->started > b->started; });
   return out;
 }
 

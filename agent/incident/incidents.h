@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -70,9 +71,12 @@ class Incidents {
   void on_message(const std::string& incident, const model::IncidentMessage& message);
   void on_fate(const std::string& message, std::string_view fate);
 
-  std::vector<model::Incident> newest_first() const;
+  // Those that ended are shared with who holds them; the open ones are copies.
+  std::vector<std::shared_ptr<const model::Incident>> newest_first() const;
 
  private:
+  // One that ended is replaced, never changed: snapshots hold it too.
+  using Ended = std::shared_ptr<const model::Incident>;
   struct Open {
     model::Incident incident;
     bool changed = true;  // since it was written
@@ -90,7 +94,7 @@ class Incidents {
   void look();
   void look_at(Open& one, base::WallTime now);
   void close(const std::string& service, base::WallTime now);
-  void announce(model::Incident& incident);
+  void announce(Ended& incident);
   void write(const model::Incident& incident);
   void arm();
 
@@ -99,8 +103,8 @@ class Incidents {
   state::State& state_;
   View view_;
   Listener listener_;
-  std::map<std::string, Open> open_;    // by service
-  std::deque<model::Incident> closed_;  // newest first
+  std::map<std::string, Open> open_;  // by service
+  std::deque<Ended> closed_;          // newest first
   bool settled_ = false;
   bool tell_all_ = false;
   std::optional<base::Millis> offset_{};  // of the wall clock from the one that nobody sets

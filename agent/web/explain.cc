@@ -90,11 +90,11 @@ std::vector<std::string> why(const ServicePage& service, const Snapshot& snapsho
     if (alert.service() == service.name)
       out.push_back(fmt::format("Alert {} is {}{}.", alert.name(), model::to_string(alert.state),
                                 since(alert.active_at, snapshot)));
-  for (const model::Incident& incident : snapshot.incidents)
-    if (incident.is_open() && concerns(incident, service.name))
-      out.push_back(fmt::format("Incident {}{}: {}.", incident.id,
-                                incident.service == service.name ? "" : " of " + incident.service,
-                                model::standing(incident)));
+  for (const auto& incident : snapshot.incidents)
+    if (incident->is_open() && concerns(*incident, service.name))
+      out.push_back(fmt::format("Incident {}{}: {}.", incident->id,
+                                incident->service == service.name ? "" : " of " + incident->service,
+                                model::standing(*incident)));
   out.push_back(recovery_sentence(service));
   for (const model::RecoveryReport& report : snapshot.recoveries)
     if (report.service == service.name) {

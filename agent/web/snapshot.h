@@ -140,9 +140,9 @@ struct Snapshot {
   // The ids of the silences that keep an alert from receivers, by its labels; those under none are not here.
   std::map<model::Labels, std::vector<std::string>> silenced_by;
   std::vector<RuleGroupPage> rule_groups;
-  std::vector<model::RecoveryReport> recoveries;  // newest first, up to 100
-  std::vector<model::Incident> incidents;         // newest first: the open ones, and the last that ended
-  std::vector<model::MetricFamily> metrics;       // all but the agent's own process counters, which the page adds
+  std::vector<model::RecoveryReport> recoveries;                  // newest first, up to 100
+  std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
+  std::vector<model::MetricFamily> metrics;  // all but the agent's own process counters, which the page adds
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                // why nothing becomes durable now; "" while it does

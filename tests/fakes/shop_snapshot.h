@@ -244,7 +244,7 @@ inline void add_incidents(web::Snapshot& shop) {
   told.end = model::IncidentEnd::itself;
   told.messages = {{"msg_1", "ops", "page", "sent", before(8'998'000)},
                    {"msg_2", "ops", "resolved", "sent", before(8'370'000)}};
-  shop.incidents = {open, told};
+  shop.incidents = {std::make_shared<const model::Incident>(open), std::make_shared<const model::Incident>(told)};
 }
 
 inline web::Snapshot shop_snapshot() {

@@ -67,8 +67,8 @@ Response api_incidents(const Request& request, const Context& context) {
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("incidents").array([&] {
-        for (const model::Incident& incident : snapshot->incidents)
-          if (only.empty() || incident.service == only) json.object([&] { write_summary(incident, json); });
+        for (const auto& incident : snapshot->incidents)
+          if (only.empty() || incident->service == only) json.object([&] { write_summary(*incident, json); });
       });
     });
   });
@@ -78,11 +78,11 @@ Response api_incident(const Request& request, const Context& context) {
   const std::string& id = request.argument;
   const auto snapshot = context.slot.load();
   const auto found = std::find_if(snapshot->incidents.begin(), snapshot->incidents.end(),
-                                  [&](const model::Incident& incident) { return incident.id == id; });
+                                  [&](const auto& incident) { return incident->id == id; });
   if (found == snapshot->incidents.end())
     return api_error(ErrorType::not_found,
                      fmt::format("no incident \"{}\" here; /api/v1/incidents lists those that are kept", id));
-  const model::Incident& incident = *found;
+  const model::Incident& incident = **found;
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       write_summary(incident, json);

@@ -36,7 +36,7 @@ std::string item(const model::Incident& incident, const Snapshot& snapshot) {
 
 std::string incidents_part(const Snapshot& snapshot) {
   return newest_part({"Incidents", "Nothing has gone wrong yet.", "api/v1/incidents", kShown},
-                     snapshot.incidents.size(), [&](std::size_t i) { return item(snapshot.incidents[i], snapshot); });
+                     snapshot.incidents.size(), [&](std::size_t i) { return item(*snapshot.incidents[i], snapshot); });
 }
 
 }  // namespace web

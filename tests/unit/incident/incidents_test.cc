@@ -100,7 +100,11 @@ struct World {
     health(name, Health::up);
     alert(name, AlertState::inactive);
   }
-  std::vector<model::Incident> all() const { return incidents->newest_first(); }
+  std::vector<model::Incident> all() const {
+    std::vector<model::Incident> out;
+    for (const auto& each : incidents->newest_first()) out.push_back(*each);
+    return out;
+  }
 };
 
 }  // namespace
@@ -277,6 +281,25 @@ TEST_CASE("no more than the newest incidents and the newest of their parts are k
   CHECK(open.alerts.size() <= model::Incident::kResolvedAlerts + 1);
   CHECK(open.recoveries.size() == model::Incident::kRecoveries);
   CHECK(open.notes.size() <= model::Incident::kNotes);
+}
+
+TEST_CASE("incidents that ended are shared with snapshots, which keep what they were") {
+  World w;
+  w.fail("order");
+  w.mend("order");
+  w.loop.advance(seconds{31});
+  const auto held = w.incidents->newest_first(), again = w.incidents->newest_first();
+  REQUIRE(held.size() == 1);
+  REQUIRE_FALSE(held.front()->is_open());
+  CHECK(held.front() == again.front());
+  const std::string id = held.front()->id;
+  w.incidents->on_message(id, {"msg_9", "ops", "resolved", "waiting", w.loop.wall_now()});
+  w.incidents->on_fate("msg_9", "sent");
+  CHECK(held.front()->messages.empty());
+  const auto now = w.all();
+  REQUIRE(now.front().messages.size() == 1);
+  CHECK(now.front().messages.front().fate == "sent");
+  CHECK(w.state.durable().at(state::Table::incidents).at(id).find("msg_9") != std::string::npos);
 }
 
 TEST_CASE("a service that left the configuration leaves no open incident behind") {
