@@ -39,7 +39,7 @@ Dispatcher::Dispatcher(Options options, Context context, state::State& state, Se
                        Listener listener)
     : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(listener))) {
   rep_->unfinished_runs.read(rep_->alerts, rep_->reports);
-  rep_->take_up_slots();
+  rep_->adopt_slots();
 }
 
 Dispatcher::~Dispatcher() = default;
@@ -68,8 +68,8 @@ void Dispatcher::replace(std::vector<std::unique_ptr<PlanSpec>> plans) {
     else ++it;
   }
   rep_->unfinished_runs.close(rep_->context.scheduler.wall_now(), rep_->reports);
-  for (const auto& [service, slot] : std::exchange(rep_->taken_up, {})) rep_->slots.release(service);
-  rep_->give_back_the_rest();
+  for (const auto& [service, slot] : std::exchange(rep_->adopted, {})) rep_->slots.release(service);
+  rep_->undrain_others();
 }
 
 void Dispatcher::on_alert(const model::AlertTransition& transition) {

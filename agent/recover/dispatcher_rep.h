@@ -91,7 +91,7 @@ struct Dispatcher::Rep {
   FiringAlerts alerts;
   std::map<std::string, std::unique_ptr<Active>> active;
   UnfinishedRuns unfinished_runs{store};
-  std::map<std::string, loop::Handle> taken_up;  // slots of unfinished runs, by service, until their plans are there
+  std::map<std::string, loop::Handle> adopted;  // slots of unfinished runs, by service, until their plans are there
   std::uint64_t replacements = 0;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // commits answer after the Dispatcher may be gone
 
@@ -275,9 +275,9 @@ struct Dispatcher::Rep {
   }
 
   // What an agent before this one left unfinished comes first: its slots are taken before any plan asks.
-  void take_up_slots() {
+  void adopt_slots() {
     for (const auto& [service, recovery] : unfinished_runs.acting())
-      taken_up[service] = slots.acquire(
+      adopted[service] = slots.acquire(
           request(service, recovery), [](const SlotAnswer&) {}, [](const Guard&) {});
   }
 
@@ -327,7 +327,7 @@ struct Dispatcher::Rep {
   void settle(Active& a) {
     const bool acted = std::exchange(a.acted, a.plan->acts());
     if (a.acted && !acted) orphaned_drains.forget(a.spec->service);
-    if (acted && !a.acted) put_back(a);
+    if (acted && !a.acted) undrain_if_left(a);
     if (a.person && !a.plan->under_way())
       std::exchange(a.person, nullptr)(not_recovered(a.spec->service, "it was stopped before it began"));
     const auto wake_at = a.plan->wake_at();
@@ -372,9 +372,9 @@ struct Dispatcher::Rep {
   }
 
   void adopt(Active& a, std::unique_ptr<PlanSpec> spec) {
-    const bool same_books = spec->mode == a.spec->mode;
+    const bool same_usage = spec->mode == a.spec->mode;
     const std::unique_ptr<PlanSpec> old = std::exchange(a.spec, std::move(spec));
-    if (same_books) a.plan->adopt(*a.spec);
+    if (same_usage) a.plan->adopt(*a.spec);
     else {
       const bool waits = a.plan->alert_firing(), was_down = a.plan->was_down();
       a.plan.emplace(*a.spec, store.usage(*a.spec), random);
@@ -383,7 +383,7 @@ struct Dispatcher::Rep {
     }
     follow_unit(a);
     orphaned_drains.forget(a.spec->service);  // it may have another place now
-    put_back(a);
+    undrain_if_left(a);
     follow_alerts(a);
     apply(a, a.plan->wake(input(a)));
   }
@@ -416,20 +416,20 @@ struct Dispatcher::Rep {
     if (auto run = unfinished_runs.run_of(*a.spec)) {
       if (!run->alert.labels.empty()) alerts.remember(run->alert);
       apply(a, a.plan->resume(*std::move(run), input(a)));
-      taken_up.erase(a.spec->service);  // it asks itself
+      adopted.erase(a.spec->service);  // it asks itself
     }
-    put_back(a);
+    undrain_if_left(a);
     follow_alerts(a);
   }
 
   // Traffic that an agent took away before it ended and that no unfinished run will give back, or that a run which has
   // ended could not give back.
-  void put_back(Active& a) {
+  void undrain_if_left(Active& a) {
     if (a.spec->mode != RecoveryMode::dry_run && !a.plan->running()) orphaned_drains.check(a.spec->service);
   }
 
   // Of services that have no plan, or whose traffic is not configured any more.
-  void give_back_the_rest() {
+  void undrain_others() {
     if (context.traffic_controller == nullptr) return;
     for (const std::string& service : context.traffic_controller->all_left_drained())
       if (const Active* a = find(service); a == nullptr || !a->plan->acts()) orphaned_drains.check_once(service);

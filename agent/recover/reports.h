@@ -27,7 +27,7 @@ class Reports {
   Reports(Listener listener, Page page) : listener_(std::move(listener)), page_(std::move(page)) {}
 
   // Those of before a restart, newest first: not told again.
-  void take_up(std::deque<model::RecoveryReport> before) { all_ = std::move(before); }
+  void restore(std::deque<model::RecoveryReport> before) { all_ = std::move(before); }
   std::vector<model::RecoveryReport> newest_first() const { return {all_.begin(), all_.end()}; }
 
   void say(const model::RecoveryReport& report);           // a new one, or one that has got further

@@ -8,7 +8,7 @@ namespace recover {
 
 void UnfinishedRuns::read(FiringAlerts& alerts, Reports& reports) {
   runs_ = store_.intents();
-  reports.take_up(store_.reports());
+  reports.restore(store_.reports());
   for (const auto& [service, wanted] : store_.waiting()) {
     waiting_.emplace(service, wanted.was_down);
     alerts.remember(wanted.alert);

@@ -81,7 +81,7 @@ std::string next_text(const Plan& plan, const std::vector<Guard>& guards) {
     case Phase::acting: return fmt::format("{} is running", plan.current_step().text);
     case Phase::asking: return fmt::format("waits for a person: fettle recover {} approves", spec.service);
     case Phase::holding: {
-      const Guard* cause = first_that_spares(spec, guards);
+      const Guard* cause = first_that_skips_disruption(spec, guards);
       if (cause == nullptr) cause = first_closed(guards);
       return cause != nullptr ? fmt::format("{} {} once {} allows it: {}", verb, first_healing(spec),
                                             to_string(cause->name), cause->text)

@@ -163,7 +163,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   return guards;
 }
 
-const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards) {
+const Guard* first_that_skips_disruption(const PlanSpec& plan, const std::vector<Guard>& guards) {
   static constexpr GuardName kPassing[]{GuardName::node_busy, GuardName::node_budget, GuardName::cooldown,
                                         GuardName::backoff, GuardName::min_uptime};
   if (plan.mode == RecoveryMode::ask || plan.first_healing().value_or(0) == 0) return nullptr;

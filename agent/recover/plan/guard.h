@@ -70,7 +70,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
 
 // The guard that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed
 // and the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
-const Guard* first_that_spares(const PlanSpec& plan, const std::vector<Guard>& guards);
+const Guard* first_that_skips_disruption(const PlanSpec& plan, const std::vector<Guard>& guards);
 
 // agent_overloaded: whether the agent itself has descriptors and tasks for an action.
 Guard overloaded(const PlanInput& input);

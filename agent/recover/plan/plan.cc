@@ -136,9 +136,9 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   }
   // What came in while the intent was written.
   if (run_.part == Part::steps) {
-    const auto why = told_to_stop(input);
+    const auto why = stop_reason(input);
     const bool barred = !why && is_barred();
-    auto guard = !why && !barred && looks_before() ? told_against(input) : std::nullopt;
+    auto guard = !why && !barred && looks_before() ? veto(input) : std::nullopt;
     if (const Guard waits = step_waits_for(input); !why && !barred && !guard && !waits.open) guard = waits;
     if (run_.report.actions.empty() && (why || barred || (guard && passes(*guard)))) {
       if (why) run_.stop = *why;
@@ -190,7 +190,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
   Effects out;
   if (phase_ != Phase::acting) return out;
   const Step& step = current_step();
-  if (result.own_want && run_.part == Part::steps && !told_to_stop(input)) {
+  if (result.own_want && run_.part == Part::steps && !stop_reason(input)) {
     wait_for({GuardName::agent_overloaded, false, result.text}, input, out);
     return out;
   }
@@ -207,11 +207,11 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
     return out;
   }
   if (ok && step.action->may_heal()) run_.unverified = true;
-  if (const auto why = told_to_stop(input)) {
+  if (const auto why = stop_reason(input)) {
     run_.stop = *why;
     finish(RecoveryState::aborted, input, out);
   } else if (!ok) step_failed(input, out);
-  else if (step.verify && !run_.mild) verify(*step.verify, input, out);
+  else if (step.verify && !run_.non_disruptive) verify(*step.verify, input, out);
   else advance(input, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
   say_progress(out);
@@ -270,7 +270,7 @@ Effects Plan::looked(const PlanInput& input) {
 // After a look, or when its time is over.
 void Plan::decide(const PlanInput& input, Effects& out) {
   if (phase_ == Phase::recheck) consider(input, out);
-  else heal_unless_told(input, out);
+  else heal_unless_vetoed(input, out);
 }
 
 Effects Plan::wake(const PlanInput& input) {
@@ -295,7 +295,7 @@ Effects Plan::wake(const PlanInput& input) {
       else if (late) consider(input, out);
       break;
     case Phase::looking:
-      if (late) heal_unless_told(input, out);
+      if (late) heal_unless_vetoed(input, out);
       break;
     case Phase::acquiring:
     case Phase::reacquiring:
@@ -400,7 +400,7 @@ Effects Plan::resume(Run run, const PlanInput& input) {
   visible_ = true;
   pending_ = usage_;
   if (run_.report.mode == RecoveryMode::enforce) {
-    if (run_.mild) out.push_back({Kind::release_slot});
+    if (run_.non_disruptive) out.push_back({Kind::release_slot});
     else ask_slot(out);  // it goes on to verify without waiting for the answer
   }
   if (run_.stop.empty()) run_.stop = usage_.aborted;
@@ -415,21 +415,21 @@ Effects Plan::resume(Run run, const PlanInput& input) {
     return out;
   }
   const bool asked = current_step().action->waits_for_person();
-  if (!run_.step_done && !asked && (!run_.mild || run_.report.actions.empty()))
+  if (!run_.step_done && !asked && (!run_.non_disruptive || run_.report.actions.empty()))
     run_.report.actions.push_back({current_step().text,
                                    ActionStatus::failed,
                                    "the agent stopped while this ran; how it ended is not known",
                                    input.wall,
                                    {}});
-  if (run_.mild && !told_to_stop(input)) {
+  if (run_.non_disruptive && !stop_reason(input)) {
     hold(input, out);
     return out;
   }
-  if (!run_.step_done && asked && !told_to_stop(input)) {
+  if (!run_.step_done && asked && !stop_reason(input)) {
     commit_step(out);  // asked again: the answer, if there was one, is lost
     return out;
   }
-  if (const auto why = told_to_stop(input)) {
+  if (const auto why = stop_reason(input)) {
     run_.stop = *why;
     finish(RecoveryState::aborted, input, out);
     say_progress(out);

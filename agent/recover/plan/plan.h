@@ -179,7 +179,7 @@ class Plan {
   void block(const Guard& guard, const PlanInput& input, Effects& out);
   void exhaust(const PlanInput& input, Effects& out);
   void ask(const PlanInput& input, Effects& out);
-  void spare(const Guard& cause, const PlanInput& input, Effects& out);
+  void skip_disruptive_steps(const Guard& cause, const PlanInput& input, Effects& out);
   void drop(const PlanInput& input, Effects& out);
   // plan_steps.cc
   void hold(const PlanInput& input, Effects& out);
@@ -190,9 +190,9 @@ class Plan {
   bool is_first_to_heal() const;  // the current step, in a run that asks before
   bool looks_before() const;      // the current step wants a look at its unit
   void look_before_step(const PlanInput& input, Effects& out);
-  void heal_unless_told(const PlanInput& input, Effects& out);
-  std::optional<Guard> told_against(const PlanInput& input) const;
-  void spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out);
+  void heal_unless_vetoed(const PlanInput& input, Effects& out);
+  std::optional<Guard> veto(const PlanInput& input) const;
+  void skip_remaining_disruptive_steps(const Guard& guard, const PlanInput& input, Effects& out);
   Guard step_waits_for(const PlanInput& input) const;
   void give_up_waiting(const Guard& guard, const PlanInput& input, Effects& out);
   void hold_back(const Guard& guard, const PlanInput& input, Effects& out);
@@ -223,7 +223,7 @@ class Plan {
   void give_up_start(const PlanInput& input, Effects& out);
   void go_without_slot(const PlanInput& input, Effects& out);
   // plan_stop.cc
-  std::optional<std::string> told_to_stop(const PlanInput& input) const;
+  std::optional<std::string> stop_reason(const PlanInput& input) const;
   bool stops(const PlanInput& input, Effects& out);
   void forget_abort(Effects& out);
   bool is_watched() const;

@@ -17,7 +17,7 @@ namespace recover {
 using Kind = Effect::Kind;
 
 bool Plan::needs_slot() const {
-  if (run_.part != Part::steps || run_.mild || run_.report.mode != RecoveryMode::enforce) return false;
+  if (run_.part != Part::steps || run_.non_disruptive || run_.report.mode != RecoveryMode::enforce) return false;
   if (running()) return current_step().action->disrupts();
   return std::any_of(spec_->steps.begin(), spec_->steps.end(), [](const Step& s) { return s.action->disrupts(); });
 }
@@ -71,7 +71,7 @@ void Plan::slot_given(const PlanInput& input, Effects& out) {
     if (const Guard* closed = first_closed_to_person(guards)) slot_refused(*closed, input, out);
     else spend_attempt(input, out);
   } else if (phase_ == Phase::reacquiring && !stops(input, out)) {
-    if (looks_before()) heal_unless_told(input, out);
+    if (looks_before()) heal_unless_vetoed(input, out);
     else enter_step(input, out);
   }
 }
@@ -82,7 +82,7 @@ void Plan::slot_refused(const Guard& guard, const PlanInput& input, Effects& out
     if (run_.by_operator) give_up_start(input, out);
     else block(guard, input, out);
   } else if (phase_ == Phase::reacquiring) {
-    if (late_) spare_the_rest(guard, input, out);
+    if (late_) skip_remaining_disruptive_steps(guard, input, out);
     else wait_for(guard, input, out);
   }
 }

@@ -10,6 +10,7 @@
 #include "config/flow_text.h"
 #include "config/redact.h"
 #include "config/schema.h"
+#include "recover/plan/run.h"
 #include "recover/registry.h"
 
 // Found by Schema through their type, whose namespace is this one.
@@ -289,9 +290,7 @@ std::unique_ptr<const Action> parse_action(const config::Node& node, const std::
   return nullptr;
 }
 
-enum class Place { steps, finally };
-
-std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const std::string& path,
+std::vector<Step> parse_steps(std::vector<StepSettings> list, Part where, const std::string& path,
                               const config::Service& settings, ActionOwner owner, config::Errors& errors) {
   std::vector<Step> out;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -299,11 +298,11 @@ std::vector<Step> parse_steps(std::vector<StepSettings> list, Place where, const
     if (s.action.is_null()) continue;  // said already
     const std::string at = fmt::format("{}[{}]", path, i);
     owner.slow_start = s.slow_start;
-    owner.may_fail = where == Place::finally || s.on_failure == OnFailure::proceed;
+    owner.may_fail = where == Part::finally || s.on_failure == OnFailure::proceed;
     auto action = parse_action(s.action, at + ".do", owner, errors);
     if (s.slow_start.count() != 0 && !(s.action.is_scalar() && s.action.scalar() == "undrain"))
       errors.add(s.place.find("slow_start").mark(), at + ".slow_start", "only undrain has a slow_start");
-    if (s.verify && where == Place::finally)
+    if (s.verify && where == Part::finally)
       errors.add(s.place.find("verify").mark(), at + ".verify", "a finally step is not verified; put verify on a step");
     else if (s.verify && settings.probes.empty())
       errors.add(s.place.find("verify").mark(), at + ".verify", "the service has no probe that could verify");
@@ -383,8 +382,8 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   const bool has_traffic = !settings.traffic.is_null();
   ActionOwner owner{service, settings.unit, false, has_traffic};
   owner.may_reboot = settings.allow_reboot;
-  plan->steps = parse_steps(std::move(in.steps), Place::steps, path + ".steps", settings, owner, errors);
-  plan->finally = parse_steps(std::move(in.finally), Place::finally, path + ".finally", settings, owner, errors);
+  plan->steps = parse_steps(std::move(in.steps), Part::steps, path + ".steps", settings, owner, errors);
+  plan->finally = parse_steps(std::move(in.finally), Part::finally, path + ".finally", settings, owner, errors);
   if (has_traffic && has_step(plan->steps, "drain") && !has_step(plan->finally, "undrain"))
     errors.add(settings.recovery.find("steps").mark(), path + ".steps",
                "a plan that drains must give the traffic back: add {do: undrain} to finally");

@@ -13,7 +13,7 @@ using Kind = Effect::Kind;
 
 UnitWork Plan::work_on_unit() const {
   const auto first = spec_->first_healing();
-  if (!acts() || run_.mild || !first) return UnitWork::none;
+  if (!acts() || run_.non_disruptive || !first) return UnitWork::none;
   if (phase_ == Phase::acting && current_step().action->may_heal()) return UnitWork::acting;
   if (run_.part == Part::finally)  // a run that was stopped leaves the unit to people
     return run_.stop.empty() ? UnitWork::has_acted : UnitWork::none;
@@ -24,11 +24,11 @@ UnitWork Plan::work_on_unit() const {
 }
 
 bool Plan::is_first_to_heal() const {
-  return run_.part == Part::steps && !run_.mild && !run_.by_operator && spec_->first_healing() == run_.step;
+  return run_.part == Part::steps && !run_.non_disruptive && !run_.by_operator && spec_->first_healing() == run_.step;
 }
 
 bool Plan::looks_before() const {
-  if (run_.part != Part::steps || run_.mild || !current_step().action->may_heal()) return false;
+  if (run_.part != Part::steps || run_.non_disruptive || !current_step().action->may_heal()) return false;
   return !run_.by_operator || run_.step != spec_->first_healing();
 }
 
@@ -36,16 +36,16 @@ bool Plan::looks_before() const {
 void Plan::enter_step(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   if (run_.part == Part::steps)
-    if (const auto why = told_to_stop(input)) {
+    if (const auto why = stop_reason(input)) {
       run_.stop = *why;
       if (!run_.report.actions.empty()) return finish(RecoveryState::aborted, input, out);
       run_.outcome = RecoveryState::aborted;  // nothing was done, so there is nothing to give back
       pending_ = usage_;
       return close(input, out);
     }
-  if (run_.part == Part::steps && run_.mild && step.action->may_heal()) {
+  if (run_.part == Part::steps && run_.non_disruptive && step.action->may_heal()) {
     const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
-    const Guard* cause = first_that_spares(*spec_, guards);
+    const Guard* cause = first_that_skips_disruption(*spec_, guards);
     if (cause == nullptr) cause = first_closed(guards);
     refuse_step(cause != nullptr ? to_string(*cause) : "it would not have helped", input, out);
     return advance(input, out);
@@ -94,7 +94,7 @@ void Plan::look_before_step(const PlanInput& input, Effects& out) {
 }
 
 // After the first step that may heal, dependencies are no reason any more: they were well when it began.
-std::optional<Guard> Plan::told_against(const PlanInput& input) const {
+std::optional<Guard> Plan::veto(const PlanInput& input) const {
   const bool first = is_first_to_heal();
   for (Guard& guard : evaluate_guards(*spec_, usage_, input)) {
     const bool of_unit = is_of_unit(guard.name);
@@ -107,9 +107,9 @@ std::optional<Guard> Plan::told_against(const PlanInput& input) const {
   return std::nullopt;
 }
 
-void Plan::heal_unless_told(const PlanInput& input, Effects& out) {
+void Plan::heal_unless_vetoed(const PlanInput& input, Effects& out) {
   if (is_barred()) return go_without_slot(input, out);
-  const auto guard = told_against(input);
+  const auto guard = veto(input);
   looked_ = !guard;
   if (guard) hold_back(*guard, input, out);
   else enter_step(input, out);
@@ -136,7 +136,7 @@ void Plan::give_up_waiting(const Guard& guard, const PlanInput& input, Effects& 
 
 void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
   if (passes(guard)) return wait_for(guard, input, out);
-  if (is_first_to_heal()) return spare_the_rest(guard, input, out);
+  if (is_first_to_heal()) return skip_remaining_disruptive_steps(guard, input, out);
   refuse_step(to_string(guard), input, out);
   step_failed(input, out);
   say_progress(out);
@@ -163,7 +163,7 @@ void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
 // What has come up may need its time to get ready; then a probe must say that it did not.
 void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
   next_ = input.now + kRetry;
-  const auto guard = told_against(input);
+  const auto guard = veto(input);
   if (guard && !passes(*guard)) return hold_back(*guard, input, out);
   if (wants_since_ && input.now >= *wants_since_ + current_step().timeout) {
     const Guard lacks{GuardName::agent_overloaded, false, "the agent had no descriptor or task left for the action"};
@@ -188,8 +188,8 @@ void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
 }
 
 // In the middle of a run: what heals nothing is still done, once, and then it waits.
-void Plan::spare_the_rest(const Guard& guard, const PlanInput& input, Effects& out) {
-  run_.mild = true;
+void Plan::skip_remaining_disruptive_steps(const Guard& guard, const PlanInput& input, Effects& out) {
+  run_.non_disruptive = true;
   pending_ = usage_;
   leave_slot(out);
   out.push_back(blocked_by(guard.name));
@@ -223,7 +223,7 @@ void Plan::advance(const PlanInput& input, Effects& out) {
     ++run_.step;
     pending_ = usage_;
     enter_step(input, out);
-  } else if (run_.mild) {
+  } else if (run_.non_disruptive) {
     hold(input, out);
   } else if (run_.unverified) {
     final_check_ = true;
@@ -263,7 +263,7 @@ void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
   }
   if (seen != Seen::bad_run) return out.push_back({Kind::probe_now});
   // What held the restart back is gone, and a probe has said since that the service did not come back with it.
-  run_.mild = false;
+  run_.non_disruptive = false;
   late_ = true;
   run_.step = spec_->first_healing().value_or(0);
   spend_attempt(input, out);
@@ -329,7 +329,7 @@ void Plan::finish(RecoveryState outcome, const PlanInput& input, Effects& out) {
 // When people have stopped the run, only what moves traffic is left of its end.
 void Plan::finally_from(std::size_t step, const PlanInput& input, Effects& out) {
   pending_ = usage_;
-  const bool stopped = told_to_stop(input).has_value();
+  const bool stopped = stop_reason(input).has_value();
   while (step < spec_->finally.size() && stopped && !spec_->finally[step].action->moves_traffic()) ++step;
   run_.step = step;
   if (step < spec_->finally.size()) commit_step(out);
@@ -340,7 +340,7 @@ void Plan::close(const PlanInput& input, Effects& out) {
   phase_ = Phase::closing;
   next_.reset();
   deadline_.reset();
-  if (run_.mild) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
+  if (run_.non_disruptive) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
   else if (run_.outcome == RecoveryState::recovered) pending_ = with_recovery(usage_, input.now);
   else if (run_.outcome == RecoveryState::failed)
     pending_ = with_failure(usage_, spec_->budget, input.now, random_->unit());

@@ -8,7 +8,7 @@ namespace recover {
 
 using Kind = Effect::Kind;
 
-std::optional<std::string> Plan::told_to_stop(const PlanInput& input) const {
+std::optional<std::string> Plan::stop_reason(const PlanInput& input) const {
   if (!run_.stop.empty()) return run_.stop;
   return hands_off(input);
 }
@@ -22,7 +22,7 @@ bool Plan::is_watched() const {
 // Whether the run was stopped just now. One whose action runs, or whose intent is being written, stops after that.
 bool Plan::stops(const PlanInput& input, Effects& out) {
   if (!is_watched() || run_.part == Part::finally) return false;
-  const auto why = told_to_stop(input);
+  const auto why = stop_reason(input);
   if (!why) return false;
   run_.stop = *why;
   finish(RecoveryState::aborted, input, out);

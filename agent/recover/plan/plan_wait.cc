@@ -34,7 +34,7 @@ void Plan::begin(const PlanInput& input, Waited waited, Effects& out) {
 void Plan::consider(const PlanInput& input, Effects& out) {
   const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
   const Guard* guard = first_closed(guards);
-  const Guard* cause = guard != nullptr ? first_that_spares(*spec_, guards) : nullptr;
+  const Guard* cause = guard != nullptr ? first_that_skips_disruption(*spec_, guards) : nullptr;
   if (guard != nullptr && cause == nullptr) {
     leave_slot(out);
     if (guard->name == GuardName::budget) exhaust(input, out);
@@ -44,15 +44,15 @@ void Plan::consider(const PlanInput& input, Effects& out) {
   const bool heals = cause == nullptr && spec_->first_healing();
   if (phase_ != Phase::recheck && phase_ != Phase::acquiring && (heals || waited_ == Waited::yes))
     return look(Phase::recheck, Look::all, waited_, input, out);
-  if (cause != nullptr) return spare(*cause, input, out);
+  if (cause != nullptr) return skip_disruptive_steps(*cause, input, out);
   looked_ = true;
   spend_attempt(input, out);
 }
 
 // Traffic is moved and people are told; the restart that would not help is left out.
-void Plan::spare(const Guard& cause, const PlanInput& input, Effects& out) {
+void Plan::skip_disruptive_steps(const Guard& cause, const PlanInput& input, Effects& out) {
   settling_ = false;
-  run_.mild = true;
+  run_.non_disruptive = true;
   pending_ = usage_;
   leave_slot(out);
   out.push_back(blocked_by(cause.name));

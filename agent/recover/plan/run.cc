@@ -33,7 +33,7 @@ std::string to_json(const Run& run) {
                {"step_done", run.step_done},
                {"was_down", run.was_down},
                {"by_operator", run.by_operator},
-               {"mild", run.mild},
+               {"mild", run.non_disruptive},
                {"unverified", run.unverified},
                {"stop", run.stop},
                {"outcome", to_string(run.outcome)}};
@@ -51,7 +51,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.step_done = in.at("step_done");
     run.was_down = in.at("was_down");
     run.by_operator = in.value("by_operator", false);  // records of older versions do not have it
-    run.mild = in.value("mild", false);
+    run.non_disruptive = in.value("mild", false);
     run.unverified = in.at("unverified");
     run.fence = in.value("fence", std::uint64_t{0});
     run.stop = in.value("stop", "");

@@ -7,7 +7,7 @@ namespace {
 
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
-  return parse_turn("drain", Flow::drained, node, path, owner, errors);
+  return parse_traffic_action("drain", Flow::drained, node, path, owner, errors);
 }
 
 }  // namespace

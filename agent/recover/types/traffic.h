@@ -13,9 +13,10 @@
 
 namespace recover {
 
-class Turn final : public Action {
+class TrafficAction final : public Action {
  public:
-  Turn(std::string word, Flow to, ActionOwner owner) : word_(std::move(word)), to_(to), owner_(std::move(owner)) {}
+  TrafficAction(std::string word, Flow to, ActionOwner owner)
+      : word_(std::move(word)), to_(to), owner_(std::move(owner)) {}
   loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
     if (owner_.has_traffic && context.traffic_controller != nullptr)
@@ -37,10 +38,10 @@ class Turn final : public Action {
   ActionOwner owner_;
 };
 
-inline std::unique_ptr<const Action> parse_turn(const std::string& word, Flow to, const config::Node& node,
-                                                const std::string& path, const ActionOwner& owner,
-                                                config::Errors& errors) {
-  if (owner.has_traffic || owner.may_fail) return std::make_unique<Turn>(word, to, owner);
+inline std::unique_ptr<const Action> parse_traffic_action(const std::string& word, Flow to, const config::Node& node,
+                                                          const std::string& path, const ActionOwner& owner,
+                                                          config::Errors& errors) {
+  if (owner.has_traffic || owner.may_fail) return std::make_unique<TrafficAction>(word, to, owner);
   errors.add(node.mark(), path,
              fmt::format("{}: service {} has no traffic that could be moved; add traffic to it, such as {{nginx: "
                          "{{upstream: {}, file: …, self: …}}}}, or on_failure: continue to go on without it",

@@ -7,7 +7,7 @@ namespace {
 
 std::unique_ptr<const Action> parse(const config::Node& node, const std::string& path, const ActionOwner& owner,
                                     config::Errors& errors) {
-  return parse_turn("undrain", Flow::live, node, path, owner, errors);
+  return parse_traffic_action("undrain", Flow::live, node, path, owner, errors);
 }
 
 }  // namespace

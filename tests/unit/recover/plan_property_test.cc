@@ -307,10 +307,10 @@ class Site {
       expect(run.part == Part::finally || run.step > *spec_.first_healing() || running_ || run.step_done ||
                  plan_->phase() == Phase::verifying,
              kInvariants[9]);
-    const bool waits = plan_->phase() == Phase::asking || plan_->phase() == Phase::waiting || run.mild;
+    const bool waits = plan_->phase() == Phase::asking || plan_->phase() == Phase::waiting || run.non_disruptive;
     if (!plan_->under_way() || waits) expect(slot_ == Slot::none, kInvariants[17]);
     states_.insert(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(plan_->phase()),
-                               to_string(plan_->reason()), static_cast<int>(run.part), run.step, run.mild,
+                               to_string(plan_->reason()), static_cast<int>(run.part), run.step, run.non_disruptive,
                                run.by_operator, run.unverified, plan_->alert_firing(), plan_->usage().exhausted,
                                plan_->usage().flapping, drained_, running_, static_cast<int>(slot_),
                                plan_->usage().failures, plan_->usage().attempts.size()));
@@ -340,7 +340,7 @@ class Site {
       default: break;
     }
   }
-  bool told_against() const {
+  bool veto() const {
     return now_.stopped || now_.dependencies[0].health == Health::down || now_.dependencies[0].latest == Health::down;
   }
   void intent(const recover::Run& run) {
@@ -348,20 +348,20 @@ class Site {
     const recover::Step& step = plan_->current_step();
     const bool in_steps = run.part == Part::steps;
     const bool restarts = in_steps && step.action->may_heal();
-    const bool first = in_steps && spec_.first_healing() == run.step && !run.by_operator && !run.mild;
+    const bool first = in_steps && spec_.first_healing() == run.step && !run.by_operator && !run.non_disruptive;
     if (first) {
       expect(look_good_ || (look_asked_ && now_.now - *look_asked_ >= recover::Plan::kRecheckLimit), kInvariants[7]);
-      expect(!told_against(), kInvariants[8]);
+      expect(!veto(), kInvariants[8]);
     }
     look_good_ = false;
-    if (in_steps && step.action->disrupts() && !run.mild) expect(slot_ == Slot::held, kInvariants[15]);
+    if (in_steps && step.action->disrupts() && !run.non_disruptive) expect(slot_ == Slot::held, kInvariants[15]);
     if (restarts && !run.by_operator) expect(now_.node_budget.open, kInvariants[4]);
     if (!in_steps || run.by_operator || run.report.id == last_run_) return;
     last_run_ = run.report.id;  // its first intent: this is where guards decide
     const auto asked = evaluate_guards(spec_, plan_->usage(), now_);
-    if (run.mild) expect(first_that_spares(spec_, asked) != nullptr, kInvariants[5]);
+    if (run.non_disruptive) expect(first_that_skips_disruption(spec_, asked) != nullptr, kInvariants[5]);
     else expect(first_closed(asked) == nullptr, kInvariants[5]);
-    if (!run.mild)
+    if (!run.non_disruptive)
       expect(now_.dependencies[0].health != Health::down && now_.dependencies[0].latest != Health::down,
              kInvariants[6]);
     expect(now_.health != Health::unknown, kInvariants[10]);
@@ -375,12 +375,12 @@ class Site {
     if (run.part != Part::steps) return;
     expect(!now_.maintenance && !now_.paused && run.report.id != halted_, kInvariants[14]);
     const recover::Step& step = plan_->current_step();
-    if (step.action->disrupts() && !run.mild) expect(slot_ == Slot::held, kInvariants[15]);
+    if (step.action->disrupts() && !run.non_disruptive) expect(slot_ == Slot::held, kInvariants[15]);
     const bool asked = run.by_operator && run.step == spec_.first_healing();
     if (step.action->may_heal() && !asked) expect(now_.unit.empty(), kInvariants[19]);
-    if (spec_.first_healing() == run.step && !run.by_operator) expect(!told_against(), kInvariants[8]);
+    if (spec_.first_healing() == run.step && !run.by_operator) expect(!veto(), kInvariants[8]);
     expect(++started_[{run.report.id, run.step}] == 1, kInvariants[2]);
-    if (!run.mild && counted_.insert(run.report.id).second) {
+    if (!run.non_disruptive && counted_.insert(run.report.id).second) {
       attempts_.push_back(now_.now);
       std::erase_if(attempts_, [&](base::Instant t) { return t + spec_.budget.within <= now_.now; });
       expect(static_cast<int>(attempts_.size()) <= spec_.budget.attempts, kInvariants[3]);
