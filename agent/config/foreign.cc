@@ -155,19 +155,19 @@ std::string word_complaint(std::string_view before, std::string_view value, std:
   return "";
 }
 
-std::string foreign_complaint(std::string_view value, Place place) {
-  switch (place) {
-    case Place::word:
-    case Place::arguments: return word_complaint("", value, "");
-    case Place::host: return host_complaint(value);
-    case Place::url: return foreign_url_complaint(value);
-    case Place::path: return path_complaint(value);
-    case Place::text: return text_complaint(value);
+std::string foreign_complaint(std::string_view value, ValueFormat format) {
+  switch (format) {
+    case ValueFormat::word:
+    case ValueFormat::arguments: return word_complaint("", value, "");
+    case ValueFormat::host: return host_complaint(value);
+    case ValueFormat::url: return foreign_url_complaint(value);
+    case ValueFormat::path: return path_complaint(value);
+    case ValueFormat::text: return text_complaint(value);
   }
-  return "has no place";
+  return "has no format";
 }
 
-base::Result<std::string> filled_in(std::string_view text, Place place, const ValueOf& value_of) {
+base::Result<std::string> filled_in(std::string_view text, ValueFormat format, const ValueOf& value_of) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t close = text.find('}', at);
@@ -180,11 +180,11 @@ base::Result<std::string> filled_in(std::string_view text, Place place, const Va
     }
     const std::string_view after = text.substr(close + 1);
     const bool whole = out.empty() && after.empty();
-    const bool in_url = place == Place::url || (place != Place::text && is_url(text));
-    const std::string why = in_url                 ? part_of_url_complaint(out, *value, after)
-                            : place == Place::text ? text_complaint(*value)
-                            : whole                ? foreign_complaint(*value, place)
-                                                   : word_complaint(out, *value, after);
+    const bool in_url = format == ValueFormat::url || (format != ValueFormat::text && is_url(text));
+    const std::string why = in_url                        ? part_of_url_complaint(out, *value, after)
+                            : format == ValueFormat::text ? text_complaint(*value)
+                            : whole                       ? foreign_complaint(*value, format)
+                                                          : word_complaint(out, *value, after);
     if (!why.empty()) {
       const bool shown = text_complaint(*value).empty();
       return base::fail(base::Kind::invalid,

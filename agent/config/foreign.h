@@ -22,7 +22,7 @@ enum class Reach {
 };
 
 // What a value is put into.
-enum class Place {
+enum class ValueFormat {
   word,       // a part of a text, an argument, the name of a file in a folder that is written there
   arguments,  // a list of which the first is a program: as word, but for the program itself
   host,       // a name or an address
@@ -31,14 +31,14 @@ enum class Place {
   text,       // what is only shown, or handed on as it is
 };
 
-// Why `value` may not be all of such a place; "" if it may.
-std::string foreign_complaint(std::string_view value, Place place);
+// Why `value` may not be all of a value of this format; "" if it may.
+std::string foreign_complaint(std::string_view value, ValueFormat format);
 
 // `text` with a value for each ${NAME} that `value_of` knows; the others stay. A value may not change what the text
 // around it means: in a URL it stays in the part where it stands, as a word it begins with a dash only inside a longer
 // word. Error: invalid, with NAME, its value and what is wrong.
 using ValueOf = std::function<std::optional<std::string_view>(std::string_view name)>;
-base::Result<std::string> filled_in(std::string_view text, Place place, const ValueOf& value_of);
+base::Result<std::string> filled_in(std::string_view text, ValueFormat format, const ValueOf& value_of);
 
 // Why `value` may not be put behind `before` and ahead of `after` in one word; "" if it may.
 std::string word_complaint(std::string_view before, std::string_view value, std::string_view after);

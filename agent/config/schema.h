@@ -41,9 +41,9 @@ struct KeyReference {
   std::string help;
   std::string fallback;  // "" for a required key
   bool required = false;
-  std::vector<KeyReference> inner{};  // keys of a nested mapping or of a list's items
-  Reach reach = Reach::file;          // from how far away it may be set
-  Place place = Place::word;          // and what a text that comes from there must be like
+  std::vector<KeyReference> inner{};       // keys of a nested mapping or of a list's items
+  Reach reach = Reach::file;               // from how far away it may be set
+  ValueFormat format = ValueFormat::word;  // and what a text that comes from there must be like
   Exposure exposure = Exposure::unknown;
 };
 
@@ -105,9 +105,9 @@ class Schema {
   }
   // Of the key before it: from where else than the configuration file it may be set, and where its value goes. Without
   // a word a number, a duration or a yes/no is Reach::listed, all else is Reach::file: what is new is closed.
-  Schema& reach(Reach reach, Place place = Place::word) {
+  Schema& reach(Reach reach, ValueFormat format = ValueFormat::word) {
     reference_.back().reach = reach;
-    reference_.back().place = place;
+    reference_.back().format = format;
     return *this;
   }
   // Of the key before it: what its absence means, where the initialiser does not say it.

@@ -22,8 +22,8 @@ namespace {
 
 using config::Errors;
 using config::Node;
-using config::Place;
 using config::Reach;
+using config::ValueFormat;
 using namespace std::chrono_literals;
 
 constexpr std::string_view kProbePrefix = "__probe_";
@@ -45,14 +45,14 @@ std::string plain_or_quoted(std::string_view value) {
 }
 
 // The template's own value with what ${target} and ${LABEL} stand for, as YAML.
-base::Result<std::string> filled(const Node& node, Place place, const config::ValueOf& value_of) {
+base::Result<std::string> filled(const Node& node, ValueFormat format, const config::ValueOf& value_of) {
   if (node.is_sequence()) {
     std::string out;
     for (const Node& item : node.items()) {
       // The program itself is written in the template, and checked when that is read.
-      const bool program = place == Place::arguments && out.empty();
+      const bool program = format == ValueFormat::arguments && out.empty();
       TRY(const std::string one,
-          program ? base::Result<std::string>(config::flow_text(item)) : filled(item, place, value_of));
+          program ? base::Result<std::string>(config::flow_text(item)) : filled(item, format, value_of));
       out += (out.empty() ? "" : ", ") + one;
     }
     return "[" + out + "]";
@@ -60,20 +60,20 @@ base::Result<std::string> filled(const Node& node, Place place, const config::Va
   if (node.is_mapping()) {
     std::string out;
     for (const auto& [key, value] : node.entries()) {
-      TRY(const std::string one, filled(value, place, value_of));
+      TRY(const std::string one, filled(value, format, value_of));
       out += (out.empty() ? "" : ", ") + config::quoted(key.scalar()) + ": " + one;
     }
     return "{" + out + "}";
   }
   if (!node.is_scalar() || node.scalar().find("${") == std::string::npos) return config::flow_text(node);
-  TRY(const std::string text, config::filled_in(node.scalar(), place, value_of));
+  TRY(const std::string text, config::filled_in(node.scalar(), format, value_of));
   return node.quoted() ? config::quoted(text) : plain_or_quoted(text);
 }
 
 // A whole value that a label or an address sets, as YAML: one word or number; for a label also a list or a mapping of
 // them, which is parsed by itself, so that no bracket of it can close one of ours.
-base::Result<std::string> whole_value(std::string_view value, Place place) {
-  const Place held = place == Place::word || place == Place::arguments ? Place::text : place;
+base::Result<std::string> whole_value(std::string_view value, ValueFormat format) {
+  const ValueFormat held = format == ValueFormat::word || format == ValueFormat::arguments ? ValueFormat::text : format;
   if (value.starts_with('[') || value.starts_with('{')) {
     Errors errors;
     const Node node = Node::parse(std::string(value), "label", errors);
@@ -115,9 +115,9 @@ const config::KeyReference* find_key(const Type* type, std::string_view key) {
   return found == keys.end() ? nullptr : &*found;
 }
 
-Place place_of(const Type* type, std::string_view key) {
+ValueFormat format_of(const Type* type, std::string_view key) {
   const config::KeyReference* known = find_key(type, key);
-  return known ? known->place : Place::word;
+  return known ? known->format : ValueFormat::word;
 }
 
 // Names that a template gives values of its own: a journey's variables, and what stands behind $${ in it. No label
@@ -137,7 +137,7 @@ void add_variables(const Node& node, std::set<std::string, std::less<>>& names) 
 
 // Shown only where it harms no terminal and no page.
 std::string named(std::string_view label, std::string_view value) {
-  if (!config::foreign_complaint(value, Place::text).empty()) return fmt::format("label {}", label);
+  if (!config::foreign_complaint(value, ValueFormat::text).empty()) return fmt::format("label {}", label);
   return fmt::format("label {}: '{}'", label, value.substr(0, kLongestShown));
 }
 
@@ -155,7 +155,7 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
                         named("__scheme__", scheme) + " must be " + (websocket ? "ws or wss" : "http or https"));
     const std::string path(labels.get("__metrics_path__"));
     if (!path.empty()) {
-      auto whole = config::filled_in("http://host/${path}", Place::url, [&](std::string_view) {
+      auto whole = config::filled_in("http://host/${path}", ValueFormat::url, [&](std::string_view) {
         return std::optional<std::string_view>(std::string_view(path).substr(1));
       });
       if (path.front() != '/') whole = refuse("must begin with /");
@@ -170,7 +170,7 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
     if (known == nullptr || known->reach == Reach::file)
       return base::fail(base::Kind::invalid,
                         fmt::format("its address would set {}, which only the template may; write {} there", key, key));
-    if (const std::string why = config::foreign_complaint(value, known->place); !why.empty())
+    if (const std::string why = config::foreign_complaint(value, known->format); !why.empty())
       return base::fail(base::Kind::invalid, fmt::format("its {} {}", key, why));
     draft.set(key, plain_or_quoted(value));
   }
@@ -184,7 +184,7 @@ base::Result<model::Labels> labels_of(const Node& in_template, const std::string
                                       const config::ValueOf& value_of) {
   std::map<std::string, std::string, std::less<>> all;
   for (const auto& [name, value] : in_template.entries()) {
-    TRY(all[name.scalar()], config::filled_in(value.scalar(), Place::text, value_of));
+    TRY(all[name.scalar()], config::filled_in(value.scalar(), ValueFormat::text, value_of));
   }
   for (const model::Label label : labels)
     if (!is_own_label(label.name)) all[std::string(label.name)] = label.value;
@@ -225,7 +225,7 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
     if (named_type.is_null() && !is_common_key(key.scalar()))
       errors.add(key.mark(), probe_path + "." + key.scalar(),
                  "needs a type; without one each target names a module by __param_module");
-    if (place_of(type(), key.scalar()) == Place::arguments && value.is_sequence() && !value.items().empty() &&
+    if (format_of(type(), key.scalar()) == ValueFormat::arguments && value.is_sequence() && !value.items().empty() &&
         value.items().front().scalar().find("${") != std::string::npos)
       errors.add(value.items().front().mark(), probe_path + "." + key.scalar() + "[0]",
                  "a target cannot name the program; write its path, and ${target} among its arguments");
@@ -309,7 +309,7 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
                         fmt::format("label {} would set {}; add allow_labels: [{}] beside probe, if those who write "
                                     "the targets may decide that, or take the label away",
                                     label.name, key, key));
-    auto yaml = whole_value(label.value, known->place);
+    auto yaml = whole_value(label.value, known->format);
     if (!yaml) return base::fail(base::Kind::invalid, named(label.name, label.value) + " " + yaml.error().text);
     set(key, *std::move(yaml));
   }
@@ -331,10 +331,11 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& source, const std::str
 
 base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::string& address,
                                           const model::Labels& labels, const BlackboxModules& modules) const {
-  if (const std::string why = config::foreign_complaint(address, Place::text); !why.empty())
+  if (const std::string why = config::foreign_complaint(address, ValueFormat::text); !why.empty())
     return base::fail(base::Kind::invalid, "the address " + why);
   const std::string module(labels.get(kParamModule)), hostname(labels.get("__param_hostname"));
-  if (const std::string why = hostname.empty() ? "" : config::foreign_complaint(hostname, Place::host); !why.empty())
+  if (const std::string why = hostname.empty() ? "" : config::foreign_complaint(hostname, ValueFormat::host);
+      !why.empty())
     return base::fail(base::Kind::invalid, named("__param_hostname", hostname) + " " + why);
   if (module.empty() && !hostname.empty())
     return base::fail(
@@ -362,7 +363,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
   Draft draft;
   for (const auto& [key, value] : probe_.entries()) {
     if ((!module.empty() && !is_common_key(key.scalar())) || key.scalar() == "labels") continue;
-    auto yaml = filled(value, place_of(this->type(), key.scalar()), value_of);
+    auto yaml = filled(value, format_of(this->type(), key.scalar()), value_of);
     if (!yaml) return base::fail(base::Kind::invalid, key.scalar() + " of the template: " + yaml.error().text);
     if (!missing.empty()) return lacks(key.scalar());
     draft.set(key.scalar(), *std::move(yaml));
@@ -375,7 +376,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
     const Node name = probe_.find("name");
     std::string kind = type ? std::string(type->name) : module;
     if (!name.is_null()) {
-      TRY(kind, config::filled_in(name.scalar(), Place::text, value_of));
+      TRY(kind, config::filled_in(name.scalar(), ValueFormat::text, value_of));
     }
     draft.set("name", config::quoted(kind + "@" + base::without_secrets(address)));
   }

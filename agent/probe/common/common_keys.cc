@@ -9,8 +9,8 @@ namespace {
 
 using config::Errors;
 using config::Node;
-using config::Place;
 using config::Reach;
+using config::ValueFormat;
 
 void read_fatal_reasons(const Node& value, CommonKeys& keys, const std::string& path, Errors& errors) {
   keys.fatal_reasons.clear();
@@ -38,7 +38,7 @@ config::Schema<CommonKeys> make_schema() {
   config::Schema<CommonKeys> s("probe");
   s.optional("name", &CommonKeys::name, "Name of the probe, unique in its service; the label `probe` of its metrics.")
       .fallback("the type's name")
-      .reach(Reach::label, Place::text)
+      .reach(Reach::label, ValueFormat::text)
       .custom("type", "Type of the probe.", "", [](const Node&, CommonKeys&, const std::string&, Errors&) {})
       .optional("interval", &CommonKeys::interval, "Time from one run to the next.")
       .fallback("global.interval")
@@ -66,7 +66,7 @@ config::Schema<CommonKeys> make_schema() {
               list_of(CommonKeys{}.fatal_reasons).c_str(), read_fatal_reasons)
       .reach(Reach::listed)
       .optional("labels", &CommonKeys::labels, "Labels for all metrics of this probe.")
-      .reach(Reach::file, Place::text);
+      .reach(Reach::file, ValueFormat::text);
   return s;
 }
 

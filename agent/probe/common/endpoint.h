@@ -44,11 +44,11 @@ template <typename T>
 void add_endpoint_keys(config::Schema<T>& schema, const EndpointHelp& help = {}) {
   using Server = EndpointSettings;
   schema.optional("host", static_cast<std::string T::*>(&Server::host), "Name or address to connect to.")
-      .reach(config::Reach::listed, config::Place::host)
+      .reach(config::Reach::listed, config::ValueFormat::host)
       .optional("port", static_cast<int T::*>(&Server::port), help.port);
   if (help.unix_socket != nullptr)
     schema.optional("unix_socket", static_cast<std::string T::*>(&Server::unix_socket), help.unix_socket)
-        .reach(config::Reach::file, config::Place::path);
+        .reach(config::Reach::file, config::ValueFormat::path);
   schema.optional("tls", static_cast<bool T::*>(&Server::tls), help.tls)
       .optional("tls_config", static_cast<net::TlsSettings T::*>(&Server::tls_config), net::tls_schema(),
                 "How to speak TLS.")

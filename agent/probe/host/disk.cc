@@ -32,7 +32,7 @@ const config::Schema<DiskSettings>& schema() {
       probe_schema<DiskSettings>("disk")
           .optional("path", &DiskSettings::path,
                     "A path on the file system. One that hangs, as NFS without its server does, fails as read_timeout.")
-          .reach(config::Reach::address, config::Place::path)
+          .reach(config::Reach::address, config::ValueFormat::path)
           .optional("min_available_percent", &DiskSettings::min_available_percent,
                     "Part of the bytes that must be left for ordinary users.")
           .optional("min_available_bytes", &DiskSettings::min_available_bytes, "Bytes that must be left.")

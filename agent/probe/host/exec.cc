@@ -39,11 +39,11 @@ const config::Schema<ExecSettings>& schema() {
               "command", &ExecSettings::command,
               "The program and its arguments, as a list; there is no shell. The program has an absolute path, and it "
               "and every folder above it may be written by root and the agent's user only.")
-          .reach(config::Reach::file, config::Place::arguments)
+          .reach(config::Reach::file, config::ValueFormat::arguments)
           .optional("environment", &ExecSettings::environment, "All of its environment; nothing is inherited.")
-          .reach(config::Reach::file, config::Place::text)
+          .reach(config::Reach::file, config::ValueFormat::text)
           .optional("input", &ExecSettings::input, "Text for its standard input.")
-          .reach(config::Reach::file, config::Place::text)
+          .reach(config::Reach::file, config::ValueFormat::text)
           .optional("directory", &ExecSettings::directory, "Folder to run in.")
           .optional("ok_codes", &ExecSettings::ok_codes,
                     "Exit codes that mean up. [0, 1] lets a plugin's warning pass.")

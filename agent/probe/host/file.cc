@@ -46,7 +46,7 @@ const config::Schema<FileSettings>& schema() {
                     "The file, or a pattern such as /var/backups/shop-*.dump; of several the newest counts. A file "
                     "system that "
                     "hangs, as NFS without its server does, fails as read_timeout.")
-          .reach(config::Reach::address, config::Place::path)
+          .reach(config::Reach::address, config::ValueFormat::path)
           .optional("exists", &FileSettings::exists, "false: there must be none, such as a lock that was left behind.")
           .optional("max_age", &FileSettings::max_age, "Longest time since it was written; 0: any.")
           .optional("min_age", &FileSettings::min_age, "Shortest time since it was written; 0: any.")

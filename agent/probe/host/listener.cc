@@ -36,7 +36,7 @@ const config::Schema<ListenerSettings>& schema() {
           .required("port", &ListenerSettings::port, "TCP port that somebody must listen on.")
           .optional("address", &ListenerSettings::address,
                     "Address of this node at which the port must be reachable. Empty: any.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("max_fill", &ListenerSettings::max_fill,
                     "Part of the accept queue that may be waiting; from there on the run fails with queue_saturated.")
           .check([](const ListenerSettings& listener, const config::Complain& complain) {

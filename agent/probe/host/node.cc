@@ -29,7 +29,7 @@ const config::Schema<NodeSettings>& schema() {
   static const auto schema =
       probe_schema<NodeSettings>("node")
           .optional("proc", &NodeSettings::proc, "Where /proc of the node is; in a container perhaps /host/proc.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("min_memory_percent", &NodeSettings::min_memory_percent,
                     "Part of the memory that must be available (MemAvailable).")
           .optional("max_cpu_pressure", &NodeSettings::max_cpu_pressure,

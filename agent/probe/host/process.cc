@@ -36,7 +36,7 @@ const config::Schema<ProcessSettings>& schema() {
           .optional("pidfile", &ProcessSettings::pidfile,
                     "File with the process' number. One without a number is no proof that the process is gone: "
                     "body_mismatch.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("unit", &ProcessSettings::unit,
                     "systemd unit whose main process it is. Default: the service's unit, if nothing else is given.")
           .reach(config::Reach::listed)

@@ -31,12 +31,12 @@ template <typename T>
 void add_fetch_keys(config::Schema<T>& schema) {
   using Fetch = FetchSettings;
   schema.required("url", static_cast<std::string T::*>(&Fetch::url), "What to ask for, with http:// or https://.")
-      .reach(config::Reach::listed, config::Place::url)
+      .reach(config::Reach::listed, config::ValueFormat::url)
       .optional("headers", static_cast<std::map<std::string, std::string> T::*>(&Fetch::headers),
                 "Headers of the request, by name.")
       .optional("unix_socket", static_cast<std::string T::*>(&Fetch::unix_socket),
                 "Unix socket to connect to in place of the URL's host.")
-      .reach(config::Reach::file, config::Place::path)
+      .reach(config::Reach::file, config::ValueFormat::path)
       .optional("ip_protocol", static_cast<IpProtocol T::*>(&Fetch::ip_protocol), "Addresses to use: any, ip4 or ip6.")
       .reach(config::Reach::listed)
       .optional("body_limit", static_cast<std::size_t T::*>(&Fetch::body_limit),

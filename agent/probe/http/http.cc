@@ -108,7 +108,7 @@ const config::Schema<HttpSettings>& schema() {
   static const auto schema =
       probe_schema<HttpSettings>("http")
           .required("url", &HttpSettings::url, "What to ask for, with http:// or https://.")
-          .reach(config::Reach::listed, config::Place::url)
+          .reach(config::Reach::listed, config::ValueFormat::url)
           .optional("method", &HttpSettings::method, "Method of the request.")
           .reach(config::Reach::listed)
           .optional("headers", &HttpSettings::headers,
@@ -117,7 +117,7 @@ const config::Schema<HttpSettings>& schema() {
           .optional("body", &HttpSettings::body, "Body of the request.")
           .reach(config::Reach::listed)
           .optional("unix_socket", &HttpSettings::unix_socket, "Unix socket to connect to in place of the URL's host.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("ip_protocol", &HttpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("reuse_connection", &HttpSettings::reuse_connection,

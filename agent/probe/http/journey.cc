@@ -56,7 +56,7 @@ const config::Schema<JourneySettings>& schema() {
   static const auto schema =
       probe_schema<JourneySettings>("journey")
           .optional("base_url", &JourneySettings::base_url, "What stands before urls that begin with /.")
-          .reach(config::Reach::listed, config::Place::url)
+          .reach(config::Reach::listed, config::ValueFormat::url)
           .list("steps", &JourneySettings::steps, journey_step_schema(), "The steps, in their order; at least one.")
           .custom("headers", "Headers of all requests, by name.", "{}",
                   [](const config::Node& node, JourneySettings& out, const std::string& path, config::Errors& errors) {
@@ -68,7 +68,7 @@ const config::Schema<JourneySettings>& schema() {
                     "Variables whose values are in files, such as passwords; read at each run.")
           .optional("unix_socket", &JourneySettings::unix_socket,
                     "Unix socket to connect to in place of the URLs' hosts.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("ip_protocol", &JourneySettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("body_limit", &JourneySettings::body_limit, "Longest body in bytes; a longer one is too_large.")

@@ -31,11 +31,11 @@ const config::Schema<ConnectionSettings>& schema() {
   static const auto schema =
       probe_schema<ConnectionSettings>("connection")
           .optional("host", &ConnectionSettings::host, "Name or address to connect to.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("port", &ConnectionSettings::port, "Port to connect to.")
           .optional("unix_socket", &ConnectionSettings::unix_socket,
                     "Unix socket to connect to, instead of host and port.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("ip_protocol", &ConnectionSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .check([](const ConnectionSettings& connection, const config::Complain& complain) {

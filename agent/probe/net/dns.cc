@@ -62,7 +62,7 @@ const config::Schema<DnsSettings>& schema() {
   static const auto schema =
       probe_schema<DnsSettings>("dns")
           .required("server", &DnsSettings::server, "Name server to ask, its name or address.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("port", &DnsSettings::port, "Port of the name server. 0: 53, or 853 over TLS.")
           .optional("transport_protocol", &DnsSettings::transport_protocol, "udp or tcp.")
           .reach(config::Reach::listed)

@@ -37,7 +37,7 @@ const config::Schema<GrpcSettings>& schema() {
           .optional("host", &GrpcSettings::host, "Name or address to connect to.")
           .optional("port", &GrpcSettings::port, "Port to connect to.")
           .optional("unix_socket", &GrpcSettings::unix_socket, "Unix socket to connect to, instead of host and port.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("service", &GrpcSettings::service, "Service to ask about. Empty: the server as a whole.")
           .reach(config::Reach::listed)
           .optional("tls", &GrpcSettings::tls, "Speak TLS; without it, HTTP/2 by prior knowledge.")

@@ -28,7 +28,7 @@ const config::Schema<IcmpSettings>& schema() {
   static const auto schema =
       probe_schema<IcmpSettings>("icmp")
           .required("host", &IcmpSettings::host, "Name or address to ping; of a name, its first address.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("ip_protocol", &IcmpSettings::ip_protocol, "Addresses to use: any, ip4 or ip6.")
           .reach(config::Reach::listed)
           .optional("source_ip_address", &IcmpSettings::source_ip_address,

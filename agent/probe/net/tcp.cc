@@ -26,7 +26,7 @@ const config::Schema<TcpSettings>& schema() {
   static const auto schema =
       probe_schema<TcpSettings>("tcp")
           .required("host", &TcpSettings::host, "Name or address to connect to.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .required("port", &TcpSettings::port, "Port to connect to.")
           .optional("tls", &TcpSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &TcpSettings::tls_config, net::tls_schema(), "How to speak TLS, also after starttls.")

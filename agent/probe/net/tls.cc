@@ -102,7 +102,7 @@ const config::Schema<TlsProbeSettings>& schema() {
   static const auto schema =
       probe_schema<TlsProbeSettings>("tls")
           .required("host", &TlsProbeSettings::host, "Name or address to connect to.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("port", &TlsProbeSettings::port, "Port to connect to.")
           .optional("min_days", &TlsProbeSettings::min_days,
                     "Days that the certificates must still be valid; 0: until they expire.")

@@ -29,7 +29,7 @@ const config::Schema<UdpSettings>& schema() {
   static const auto schema =
       probe_schema<UdpSettings>("udp")
           .required("host", &UdpSettings::host, "Name or address to send to.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .required("port", &UdpSettings::port, "Port to send to.")
           .required("send", &UdpSettings::send, "The datagram, as it is: nothing is added. \"\\x01\" is a byte.")
           .reach(config::Reach::listed)

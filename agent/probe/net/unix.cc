@@ -28,7 +28,7 @@ const config::Schema<UnixSettings>& schema() {
   static const auto schema =
       probe_schema<UnixSettings>("unix")
           .required("path", &UnixSettings::path, "Path of the socket.")
-          .reach(config::Reach::address, config::Place::path)
+          .reach(config::Reach::address, config::ValueFormat::path)
           .optional("tls", &UnixSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &UnixSettings::tls_config, net::tls_schema(),
                     "How to speak TLS, also after starttls.")

@@ -50,7 +50,7 @@ const config::Schema<WebsocketSettings>& schema() {
   static const auto schema =
       probe_schema<WebsocketSettings>("websocket")
           .required("url", &WebsocketSettings::url, "What to connect to, with ws:// or wss://.")
-          .reach(config::Reach::listed, config::Place::url)
+          .reach(config::Reach::listed, config::ValueFormat::url)
           .optional("headers", &WebsocketSettings::headers,
                     "Headers of the request to upgrade, by name; a list for several of one name.")
           .optional("send", &WebsocketSettings::send, "Text message to send. Empty: none.")

@@ -30,9 +30,9 @@ const config::Schema<HaproxySettings>& schema() {
   static const auto schema =
       probe_schema<HaproxySettings>("haproxy")
           .optional("unix_socket", &HaproxySettings::unix_socket, "The stats socket; level user is enough.")
-          .reach(config::Reach::file, config::Place::path)
+          .reach(config::Reach::file, config::ValueFormat::path)
           .optional("host", &HaproxySettings::host, "Address of a stats socket on TCP, with port, instead.")
-          .reach(config::Reach::listed, config::Place::host)
+          .reach(config::Reach::listed, config::ValueFormat::host)
           .optional("port", &HaproxySettings::port, "Port of a stats socket on TCP.")
           .optional("backends", &HaproxySettings::backends, "Backends that must be up. Empty: all of them.")
           .reach(config::Reach::listed)

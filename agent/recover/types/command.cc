@@ -194,7 +194,8 @@ base::Result<std::vector<std::string>> fill_in(const std::vector<std::string>& a
             fmt::format(
                 "{}{} is not put into arguments: it {}; the program can read it from FETTLE_… or standard input",
                 argument.substr(open, size),
-                config::foreign_complaint(value, config::Place::text).empty() ? fmt::format(" '{}'", value) : "", why));
+                config::foreign_complaint(value, config::ValueFormat::text).empty() ? fmt::format(" '{}'", value) : "",
+                why));
       filled += value;
       at = open + size;
     }

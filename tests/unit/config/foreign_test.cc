@@ -7,7 +7,7 @@
 
 namespace {
 
-using config::Place;
+using config::ValueFormat;
 
 // "" or what is said of the value of ${x}; what it came to goes to `out`.
 std::string put(const char* text, Place place, const std::string& value, std::string& out) {
