@@ -36,7 +36,7 @@ void ConnectProbe::finish(Outcome outcome) {
   const bool bytes = mismatch && query_response_ && query_response_->bytes_missing();
   outcome.measurements.push_back({"probe_failed_due_to_regex", mismatch && !bytes ? 1.0 : 0.0, {}});
   const bool bytes_expected = std::any_of(settings_.turns.begin(), settings_.turns.end(),
-                                          [](const Turn& turn) { return !turn.expect_bytes.empty(); });
+                                          [](const SendExpect& turn) { return !turn.expect_bytes.empty(); });
   if (bytes_expected) outcome.measurements.push_back({"probe_failed_due_to_bytes", bytes ? 1.0 : 0.0, {}});
   if (query_response_)
     for (auto& measurement : query_response_->take_learnt()) outcome.measurements.push_back(std::move(measurement));

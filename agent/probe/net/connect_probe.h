@@ -12,7 +12,7 @@ namespace probe {
 
 struct ConnectSettings {
   net::Dial dial;  // deadline is filled in by each run
-  std::vector<Turn> turns;
+  std::vector<SendExpect> turns;
   std::shared_ptr<net::TlsContext> starttls;
   std::string target;
 };

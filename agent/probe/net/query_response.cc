@@ -34,21 +34,21 @@ const config::Schema<ExpectLabel>& label_schema() {
 
 }  // namespace
 
-const config::Schema<Turn>& turn_schema() {
+const config::Schema<SendExpect>& send_expect_schema() {
   static const auto schema =
-      config::Schema<Turn>("query_response")
-          .optional("expect", &Turn::expect,
+      config::Schema<SendExpect>("query_response")
+          .optional("expect", &SendExpect::expect,
                     "Regular expression (RE2) to find in a line from the peer; lines before it are passed over.")
-          .optional("expect_bytes", &Turn::expect_bytes,
+          .optional("expect_bytes", &SendExpect::expect_bytes,
                     "Bytes to find in what the peer sends, line or no line; after the line of `expect`, if both are "
                     "there.")
-          .optional("send", &Turn::send,
+          .optional("send", &SendExpect::send,
                     "Line to send, a newline is added. $1, ${1} and ${name} are groups of `expect`, $$ is a dollar; in "
                     "a turn without `expect`, ${1} and ${name} are groups of the last one and all else is verbatim.")
-          .optional("starttls", &Turn::starttls, "Go on in TLS on this connection.")
-          .list("labels", &Turn::labels, label_schema(),
+          .optional("starttls", &SendExpect::starttls, "Go on in TLS on this connection.")
+          .list("labels", &SendExpect::labels, label_schema(),
                 "Labels of the gauge probe_expect_info, which is 1 once `expect` has matched.")
-          .check([](const Turn& turn, const config::Complain& complain) {
+          .check([](const SendExpect& turn, const config::Complain& complain) {
             if (!turn.labels.empty() && !turn.expect.regex) complain("labels", "needs expect, whose groups they show");
             if (!turn.expect.regex && turn.expect_bytes.empty() && turn.send.empty() && !turn.starttls)
               complain("", "a turn needs expect, expect_bytes, send or starttls");
@@ -56,8 +56,8 @@ const config::Schema<Turn>& turn_schema() {
   return schema;
 }
 
-void prepare(std::vector<Turn>& turns) {
-  for (Turn& turn : turns) {
+void prepare(std::vector<SendExpect>& turns) {
+  for (SendExpect& turn : turns) {
     const bool templates = turn.send.find('$') != std::string::npos || !turn.labels.empty();
     if (!turn.expect.regex || (turn.expect.regex->group_count() == 0 && !templates)) continue;
     auto whole = base::Regex::compile("(?s:.*?)(?:" + turn.expect.regex->pattern() + ")(?s:.*)");
@@ -66,7 +66,7 @@ void prepare(std::vector<Turn>& turns) {
 }
 
 // Without an expectation of its own only ${…} is taken for a group: a dollar in a password or a price is what it is.
-std::string line_to_send(const Turn& turn, const base::Regex* captures, const std::string& matched) {
+std::string line_to_send(const SendExpect& turn, const base::Regex* captures, const std::string& matched) {
   if (captures == nullptr) return turn.send;
   if (turn.expect.regex) return captures->replace_all(matched, turn.send);
   std::string out;
@@ -81,7 +81,7 @@ std::string line_to_send(const Turn& turn, const base::Regex* captures, const st
   return out;
 }
 
-QueryResponse::QueryResponse(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+QueryResponse::QueryResponse(const std::vector<SendExpect>& turns, std::unique_ptr<net::Stream> stream,
                              std::shared_ptr<net::TlsContext> starttls, std::string server_name,
                              std::function<void(model::Outcome)> done)
     : turns_(turns),
@@ -113,7 +113,7 @@ void QueryResponse::on_bytes(std::string_view bytes, const net::StreamFailure* f
   go_on();
 }
 
-bool QueryResponse::line_came(const Turn& turn) {
+bool QueryResponse::line_came(const SendExpect& turn) {
   if (!turn.expect.regex) return true;
   while (!received_.empty()) {
     const std::size_t newline = received_.find('\n');
@@ -133,7 +133,7 @@ bool QueryResponse::line_came(const Turn& turn) {
   return false;
 }
 
-bool QueryResponse::bytes_came(const Turn& turn) {
+bool QueryResponse::bytes_came(const SendExpect& turn) {
   if (turn.answer != nullptr) {
     const auto size = turn.answer(received_);
     if (!size)
@@ -149,7 +149,7 @@ bool QueryResponse::bytes_came(const Turn& turn) {
 }
 
 // `captures` matches the line as a whole: to replace the match is to expand the template.
-void QueryResponse::learn(const Turn& turn) {
+void QueryResponse::learn(const SendExpect& turn) {
   if (turn.labels.empty()) return;
   std::vector<model::Label> labels;
   std::vector<std::string> values;
@@ -164,7 +164,7 @@ void QueryResponse::learn(const Turn& turn) {
 void QueryResponse::go_on() {
   while (done_ && step_ != Step::wait) {
     if (turn_ == turns_.size()) return std::exchange(done_, nullptr)(Outcome::success(""));
-    const Turn& turn = turns_[turn_];
+    const SendExpect& turn = turns_[turn_];
     switch (step_) {
       case Step::expect:
         if (!line_came(turn)) return ended_ ? on_end() : void();
@@ -215,7 +215,7 @@ void QueryResponse::go_on() {
 void QueryResponse::on_end() {
   if (turn_ == turns_.size()) return;
   if (!heard_) return fail(Reason::closed_early, "closed the connection without a word");
-  const Turn& turn = turns_[turn_];
+  const SendExpect& turn = turns_[turn_];
   if (step_ == Step::expect)
     return fail(Reason::body_mismatch, "no line matched " + base::shown(turn.expect.regex->pattern()) +
                                            "; the last was " + base::shown(received_.empty() ? last_line_ : received_));

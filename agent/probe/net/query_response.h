@@ -26,7 +26,7 @@ struct ExpectLabel {
 using AnswerSize = std::optional<std::size_t> (*)(std::string_view bytes);
 
 // In this order, each if it is given: wait for `expect`, wait for `expect_bytes`, send, start TLS.
-struct Turn {
+struct SendExpect {
   Pattern expect;            // a line that it is found in; lines before it are passed over
   std::string expect_bytes;  // these bytes, wherever they come
   std::string send;          // a line; may name groups of `expect`, or of the last turn's that had one
@@ -39,18 +39,18 @@ struct Turn {
   std::optional<base::Regex> captures;  // `expect` made to match whole lines, for the groups
 };
 
-const config::Schema<Turn>& turn_schema();
+const config::Schema<SendExpect>& send_expect_schema();
 
 // Completes what the schema cannot: regular expressions for the groups of `expect`.
-void prepare(std::vector<Turn>& turns);
+void prepare(std::vector<SendExpect>& turns);
 // What a turn sends. `captures` and `matched` are those of the last expectation that was met; null: none had groups.
-std::string line_to_send(const Turn& turn, const base::Regex* captures, const std::string& matched);
+std::string line_to_send(const SendExpect& turn, const base::Regex* captures, const std::string& matched);
 
 // One dialogue over a connected stream. `done` comes once, in a later turn unless there is nothing to say; the stream's
 // own deadline ends it. Dropping it closes the stream.
 class QueryResponse {
  public:
-  QueryResponse(const std::vector<Turn>& turns, std::unique_ptr<net::Stream> stream,
+  QueryResponse(const std::vector<SendExpect>& turns, std::unique_ptr<net::Stream> stream,
                 std::shared_ptr<net::TlsContext> starttls, std::string server_name,
                 std::function<void(model::Outcome)> done);
   void start();
@@ -64,14 +64,14 @@ class QueryResponse {
   enum class Step { expect, bytes, send, starttls, wait };
 
   void go_on();
-  bool line_came(const Turn& turn);  // false: not yet
-  bool bytes_came(const Turn& turn);
-  void learn(const Turn& turn);
+  bool line_came(const SendExpect& turn);  // false: not yet
+  bool bytes_came(const SendExpect& turn);
+  void learn(const SendExpect& turn);
   void on_bytes(std::string_view bytes, const net::StreamFailure* failure);
   void on_end();
   void fail(model::Reason reason, const std::string& text);
 
-  const std::vector<Turn>& turns_;
+  const std::vector<SendExpect>& turns_;
   std::unique_ptr<net::Stream> stream_;
   std::shared_ptr<net::TlsContext> starttls_;
   std::string server_name_;

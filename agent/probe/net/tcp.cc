@@ -19,7 +19,7 @@ struct TcpSettings {
   net::TlsSettings tls_config;
   IpProtocol ip_protocol;
   SourceAddress source_ip_address;
-  std::vector<Turn> query_response;
+  std::vector<SendExpect> query_response;
 };
 
 const config::Schema<TcpSettings>& schema() {
@@ -34,7 +34,8 @@ const config::Schema<TcpSettings>& schema() {
           .reach(config::Reach::listed)
           .optional("source_ip_address", &TcpSettings::source_ip_address,
                     "Address of this host to connect from. Empty: the kernel chooses.")
-          .list("query_response", &TcpSettings::query_response, turn_schema(), "What to wait for and what to say.")
+          .list("query_response", &TcpSettings::query_response, send_expect_schema(),
+                "What to wait for and what to say.")
           .check([](const TcpSettings& tcp, const config::Complain& complain) {
             if (const std::string why = config::host_complaint(tcp.host); !why.empty()) complain("host", why);
             if (tcp.port < 1 || tcp.port > 65535) complain("port", "must be between 1 and 65535");
@@ -52,7 +53,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   connect.dial.source = tcp.source_ip_address.literal;
   if (tcp.tls) connect.dial.tls = net::tls_context(tcp.tls_config, node, path, errors);
   bool starttls = false;
-  for (const Turn& turn : tcp.query_response) starttls = starttls || turn.starttls;
+  for (const SendExpect& turn : tcp.query_response) starttls = starttls || turn.starttls;
   if (starttls) connect.starttls = net::tls_context(tcp.tls_config, node, path, errors);
   connect.turns = std::move(tcp.query_response);
   prepare(connect.turns);

@@ -124,16 +124,16 @@ const config::Schema<TlsProbeSettings>& schema() {
   return schema;
 }
 
-Turn turn(const char* expect, const char* send) {
-  Turn turn;
+SendExpect turn(const char* expect, const char* send) {
+  SendExpect turn;
   auto compiled = base::Regex::compile(expect);
   if (compiled) turn.expect.regex = std::move(*compiled);
   turn.send = send;
   return turn;
 }
 
-std::vector<Turn> turns_of(const Opening& opening) {
-  std::vector<Turn> turns;
+std::vector<SendExpect> turns_of(const Opening& opening) {
+  std::vector<SendExpect> turns;
   if (*opening.hello != '\0') {
     turns.push_back(turn(opening.greeting, opening.hello));
     turns.push_back(turn(opening.accepted, opening.command));
@@ -145,8 +145,8 @@ std::vector<Turn> turns_of(const Opening& opening) {
   return turns;
 }
 
-std::vector<Turn> turns_of(const BinaryOpening& opening) {
-  std::vector<Turn> turns(1);
+std::vector<SendExpect> turns_of(const BinaryOpening& opening) {
+  std::vector<SendExpect> turns(1);
   turns.back().answer = opening.greeting;
   turns.back().send_bytes = opening.wish;
   if (opening.accepted != nullptr) turns.emplace_back().answer = opening.accepted;

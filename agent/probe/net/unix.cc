@@ -15,12 +15,12 @@ struct UnixSettings {
   std::string path;
   bool tls = false;
   net::TlsSettings tls_config;
-  std::vector<Turn> query_response;
+  std::vector<SendExpect> query_response;
 };
 
 bool starts_tls(const UnixSettings& settings) {
   return std::any_of(settings.query_response.begin(), settings.query_response.end(),
-                     [](const Turn& turn) { return turn.starttls; });
+                     [](const SendExpect& turn) { return turn.starttls; });
 }
 bool speaks_tls(const UnixSettings& settings) { return settings.tls || starts_tls(settings); }
 
@@ -32,7 +32,8 @@ const config::Schema<UnixSettings>& schema() {
           .optional("tls", &UnixSettings::tls, "Speak TLS after connecting.")
           .optional("tls_config", &UnixSettings::tls_config, net::tls_schema(),
                     "How to speak TLS, also after starttls.")
-          .list("query_response", &UnixSettings::query_response, turn_schema(), "What to wait for and what to say.")
+          .list("query_response", &UnixSettings::query_response, send_expect_schema(),
+                "What to wait for and what to say.")
           .check([](const UnixSettings& settings, const config::Complain& complain) {
             if (settings.path.empty() || settings.path[0] != '/') complain("path", "must be an absolute path");
             if (speaks_tls(settings) && settings.tls_config.server_name.empty() &&

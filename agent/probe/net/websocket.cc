@@ -34,7 +34,7 @@ struct WebsocketSettings {
   http::HeaderLines headers;
   std::string send;
   Pattern expect;
-  std::vector<Turn> query_response;
+  std::vector<SendExpect> query_response;
   bool ping = true;
   net::TlsSettings tls_config;
   std::optional<http::BasicAuth> basic_auth;
@@ -56,7 +56,7 @@ const config::Schema<WebsocketSettings>& schema() {
           .optional("send", &WebsocketSettings::send, "Text message to send. Empty: none.")
           .optional("expect", &WebsocketSettings::expect,
                     "Regular expression (RE2) to find in a message; messages before it are passed over.")
-          .list("query_response", &WebsocketSettings::query_response, turn_schema(),
+          .list("query_response", &WebsocketSettings::query_response, send_expect_schema(),
                 "More than one exchange, as in the blackbox exporter: what to find in a message, and the text to send. "
                 "Instead of send and expect.")
           .optional("ping", &WebsocketSettings::ping, "Send a ping at last and wait for its pong.")
@@ -77,7 +77,7 @@ const config::Schema<WebsocketSettings>& schema() {
               complain("authorization", "cannot stand beside basic_auth");
             if (!websocket.query_response.empty() && (!websocket.send.empty() || websocket.expect.regex))
               complain("query_response", "cannot stand beside send and expect; write them as its turns");
-            for (const Turn& turn : websocket.query_response)
+            for (const SendExpect& turn : websocket.query_response)
               if (turn.starttls || !turn.expect_bytes.empty() || !turn.labels.empty())
                 complain("query_response", "a turn over a WebSocket has expect and send only");
           });
@@ -89,7 +89,7 @@ struct Prepared {
   std::string head;  // of the request, without the key and the empty line
   std::optional<http::BasicAuth> basic_auth;
   std::optional<http::Authorization> authorization;
-  std::vector<Turn> turns;
+  std::vector<SendExpect> turns;
   bool ping = true;
   std::string target;
 };
@@ -181,7 +181,7 @@ class WebsocketProbe final : public StreamProbe {
   // Says what is to be said until a turn waits for a message.
   void go_on() {
     while (awaits_message()) {
-      const Turn& turn = prepared_.turns[turn_];
+      const SendExpect& turn = prepared_.turns[turn_];
       if (turn.expect.regex && !met_) return;
       if (!turn.send.empty()) say(frame(Opcode::text, line_to_send(turn, captures_, matched_)));
       met_ = false;
@@ -256,7 +256,7 @@ class WebsocketProbe final : public StreamProbe {
   bool end_of_frame() {
     if (!last_ || !wanted_ || !awaits_message()) return true;
     heard_ = true;
-    const Turn& turn = prepared_.turns[turn_];
+    const SendExpect& turn = prepared_.turns[turn_];
     if (!turn.expect.regex->found_in(message_)) return true;
     met_ = true;
     captures_ = turn.captures ? &*turn.captures : nullptr;
