@@ -21,7 +21,7 @@ base::Result<std::unique_ptr<promql::Queryable>> Backend::read_samples(const std
 base::Result<std::vector<model::Labels>> Backend::select_series(const std::vector<std::vector<model::Matcher>>& sets,
                                                                 std::int64_t start, std::int64_t end,
                                                                 web::Asker& asker) {
-  using Places = std::vector<std::size_t>;
+  using Positions = std::vector<std::size_t>;
   TRY(const SeriesList all, questions_.ask<SeriesList>([this](const auto& done) { reader_.list(done); }));
   TRY(Spans found, spans_of(all, sets, start, end, asker));
   const auto spans = std::make_shared<const Spans>(std::move(found));
@@ -29,10 +29,11 @@ base::Result<std::vector<model::Labels>> Backend::select_series(const std::vecto
   for (const Span& span : *spans)
     for (const model::Label label : span.labels) load.bytes += label.name.size() + label.value.size();
   TRY_VOID(asker.admit(load));
-  TRY(const Places places, questions_.ask<Places>([this, spans](const auto& done) { reader_.alive(spans, done); }));
+  TRY(const Positions positions,
+      questions_.ask<Positions>([this, spans](const auto& done) { reader_.alive(spans, done); }));
   std::vector<model::Labels> out;
-  out.reserve(places.size());
-  for (const std::size_t place : places) out.push_back((*spans)[place].labels);
+  out.reserve(positions.size());
+  for (const std::size_t position : positions) out.push_back((*spans)[position].labels);
   return out;
 }
 

@@ -10,7 +10,7 @@ void ServiceView::look(base::Duration longest_turn) {
                                model::cpu_pressure()};
   for (const model::Impairment& impairment : self_check_.read(reading))
     base::log::warn("the agent does not act on what it saw meanwhile",
-                    {{"doubt", impairment.name}, {"text", impairment.text}});
+                    {{"impairment", impairment.name}, {"text", impairment.text}});
 }
 
 std::vector<model::Impairment> ServiceView::impairments() const {

@@ -21,7 +21,7 @@ class ServiceView final : public recover::ServiceView {
               const std::unique_ptr<probe::Schedule>& schedule)
       : health_table_(health_table), scheduler_(scheduler), schedule_(schedule) {}
 
-  // Each second: `longest_turn` of the loop since the last time. Logs what makes the agent doubt.
+  // Each second: `longest_turn` of the loop since the last time. Logs impairments of the agent.
   void look(base::Duration longest_turn);
 
   model::Health service_health(const std::string& service) const override { return health_table_.health(service); }

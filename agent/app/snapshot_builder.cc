@@ -88,7 +88,7 @@ void add_source(Families& families, const SourceStatus& source) {
 
 namespace {
 
-// Gates count in monotonic time, pages show a clock.
+// Guards count in monotonic time, pages show a clock.
 std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const SnapshotFacts& facts) {
   if (guard.open || !guard.opens || *guard.opens == base::Instant::max()) return std::nullopt;
   return facts.wall_now + std::chrono::duration_cast<base::Millis>(*guard.opens - facts.now);

@@ -33,15 +33,15 @@ struct Line {
   }
 };
 
-std::string_view text_of(SampleMistake mistake) {
+std::string_view text_of(SampleError mistake) {
   switch (mistake) {
-    case SampleMistake::none: return "";
-    case SampleMistake::no_name: return "a sample must begin with a metric name";
-    case SampleMistake::no_label: return "expected a label as name=\"value\"";
-    case SampleMistake::no_quotes: return "a label value must stand in double quotes";
-    case SampleMistake::open_quotes: return "a label value is not closed";
-    case SampleMistake::no_separator: return "expected , or } after a label";
-    case SampleMistake::no_number: return "the value is no number";
+    case SampleError::none: return "";
+    case SampleError::no_name: return "a sample must begin with a metric name";
+    case SampleError::no_label: return "expected a label as name=\"value\"";
+    case SampleError::no_quotes: return "a label value must stand in double quotes";
+    case SampleError::open_quotes: return "a label value is not closed";
+    case SampleError::no_separator: return "expected , or } after a label";
+    case SampleError::no_number: return "the value is no number";
   }
   return "";
 }
@@ -49,9 +49,9 @@ std::string_view text_of(SampleMistake mistake) {
 base::Result<ExposedSample> read_sample(const Line& line, bool open_metrics) {
   static const std::function<bool(std::string_view)> all = [](std::string_view) { return true; };
   SampleLine read;
-  SampleMistake mistake = read_sample_line(line.rest, all, read);
-  if (mistake == SampleMistake::none && read.name.empty()) mistake = SampleMistake::no_name;  // it stands in quotes
-  if (mistake != SampleMistake::none) return line.fail(text_of(mistake));
+  SampleError mistake = read_sample_line(line.rest, all, read);
+  if (mistake == SampleError::none && read.name.empty()) mistake = SampleError::no_name;  // it stands in quotes
+  if (mistake != SampleError::none) return line.fail(text_of(mistake));
   ExposedSample sample;
   sample.line = line.number;
   sample.value = read.value;

@@ -13,15 +13,15 @@
 namespace encoding {
 namespace {
 
-std::string_view text_of(SampleMistake mistake) {
+std::string_view text_of(SampleError mistake) {
   switch (mistake) {
-    case SampleMistake::none: return "";
-    case SampleMistake::no_name: return "begins with no metric name";
-    case SampleMistake::no_label:
-    case SampleMistake::no_quotes:
-    case SampleMistake::open_quotes:
-    case SampleMistake::no_separator: return "has broken labels";
-    case SampleMistake::no_number: return "has no value";
+    case SampleError::none: return "";
+    case SampleError::no_name: return "begins with no metric name";
+    case SampleError::no_label:
+    case SampleError::no_quotes:
+    case SampleError::open_quotes:
+    case SampleError::no_separator: return "has broken labels";
+    case SampleError::no_number: return "has no value";
   }
   return "";
 }
@@ -93,8 +93,8 @@ base::Result<std::size_t> read_exposition(std::string_view text, ExpositionForma
     }
     SampleLine sample;
     wanted = false;  // names in quotes (UTF-8) have no place in our own exposition: they are passed over
-    const SampleMistake mistake = read_sample_line(line, wants, sample);
-    if (mistake != SampleMistake::none)
+    const SampleError mistake = read_sample_line(line, wants, sample);
+    if (mistake != SampleError::none)
       return base::fail(base::Kind::protocol,
                         fmt::format("line {} {}: {}", number_of_line, text_of(mistake), base::shown(line)));
     if (wanted) filter.take({sample.name, std::move(sample.labels), sample.value, type_of(sample.name, declared)});

@@ -52,38 +52,38 @@ std::optional<std::string> take_quoted(std::string_view& text) {
 }
 
 // {a="1",b="2"} at the front.
-SampleMistake take_labels(std::string_view& text, std::vector<std::pair<std::string, std::string>>& labels) {
+SampleError take_labels(std::string_view& text, std::vector<std::pair<std::string, std::string>>& labels) {
   text.remove_prefix(1);
   for (skip_blanks(text); !text.starts_with("}"); skip_blanks(text)) {
     const std::string_view name = take_name(text);
     skip_blanks(text);
-    if (name.empty() || !text.starts_with("=")) return SampleMistake::no_label;
+    if (name.empty() || !text.starts_with("=")) return SampleError::no_label;
     text.remove_prefix(1);
     skip_blanks(text);
-    if (!text.starts_with("\"")) return SampleMistake::no_quotes;
+    if (!text.starts_with("\"")) return SampleError::no_quotes;
     auto value = take_quoted(text);
-    if (!value) return SampleMistake::open_quotes;
+    if (!value) return SampleError::open_quotes;
     labels.emplace_back(name, std::move(*value));
     skip_blanks(text);
     if (text.starts_with(",")) text.remove_prefix(1);
-    else if (!text.starts_with("}")) return SampleMistake::no_separator;
+    else if (!text.starts_with("}")) return SampleError::no_separator;
   }
   text.remove_prefix(1);
-  return SampleMistake::none;
+  return SampleError::none;
 }
 
 // Past {…}, whatever is in it.
-SampleMistake skip_labels(std::string_view& text) {
+SampleError skip_labels(std::string_view& text) {
   bool quoted = false;
   for (std::size_t at = 1; at < text.size(); ++at) {
     if (quoted && text[at] == '\\') ++at;
     else if (text[at] == '"') quoted = !quoted;
     else if (!quoted && text[at] == '}') {
       text.remove_prefix(at + 1);
-      return SampleMistake::none;
+      return SampleError::none;
     }
   }
-  return quoted ? SampleMistake::open_quotes : SampleMistake::no_separator;
+  return quoted ? SampleError::open_quotes : SampleError::no_separator;
 }
 
 }  // namespace
@@ -96,24 +96,24 @@ std::optional<double> read_sample_number(std::string_view text) {
   return base::read_number<double>(text);
 }
 
-SampleMistake read_sample_line(std::string_view line, const std::function<bool(std::string_view name)>& wants,
-                               SampleLine& out) {
+SampleError read_sample_line(std::string_view line, const std::function<bool(std::string_view name)>& wants,
+                             SampleLine& out) {
   skip_blanks(line);
   out.name = take_name(line);
   const bool quoted_name = out.name.empty() && line.starts_with("{\"");
-  if (!quoted_name && (out.name.empty() || base::is_digit(out.name[0]))) return SampleMistake::no_name;
+  if (!quoted_name && (out.name.empty() || base::is_digit(out.name[0]))) return SampleError::no_name;
   const bool wanted = !quoted_name && wants(out.name);
   skip_blanks(line);
   if (line.starts_with("{"))
-    if (const SampleMistake wrong = wanted ? take_labels(line, out.labels) : skip_labels(line);
-        wrong != SampleMistake::none)
+    if (const SampleError wrong = wanted ? take_labels(line, out.labels) : skip_labels(line);
+        wrong != SampleError::none)
       return wrong;
   const auto value = read_sample_number(take_word(line));
-  if (!value) return SampleMistake::no_number;
+  if (!value) return SampleError::no_number;
   out.value = *value;
   out.time = take_word(line);
   if (out.time == "#") out.time = {};  // an exemplar follows
-  return SampleMistake::none;
+  return SampleError::none;
 }
 
 }  // namespace encoding

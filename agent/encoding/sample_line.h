@@ -18,11 +18,11 @@ struct SampleLine {
   std::string_view time;  // as it stands there; "" if there is none
 };
 
-enum class SampleMistake { none, no_name, no_label, no_quotes, open_quotes, no_separator, no_number };
+enum class SampleError { none, no_name, no_label, no_quotes, open_quotes, no_separator, no_number };
 
 // `wants` says whether the labels of the metric are read or passed over; names in quotes are not asked for.
-SampleMistake read_sample_line(std::string_view line, const std::function<bool(std::string_view name)>& wants,
-                               SampleLine& out);
+SampleError read_sample_line(std::string_view line, const std::function<bool(std::string_view name)>& wants,
+                             SampleLine& out);
 
 // 1.5, +1.5, 1e3, Inf, NaN.
 std::optional<double> read_sample_number(std::string_view text);

@@ -77,15 +77,15 @@ Handle ThreadedBlockingPool::run(const Key& key, std::function<void()> work, std
   if (!begun)
     return scheduler.at(scheduler.now(),
                         [done = std::move(done), error = begun.error()] { done(tl::unexpected<base::Error>(error)); });
-  struct Place final : Registration {
-    Place(std::shared_ptr<Out> o, std::uint64_t n) : out(std::move(o)), number(n) {}
-    ~Place() override { out->waiting.erase(number); }
+  struct Waiter final : Registration {
+    Waiter(std::shared_ptr<Out> o, std::uint64_t n) : out(std::move(o)), number(n) {}
+    ~Waiter() override { out->waiting.erase(number); }
     std::shared_ptr<Out> out;
     std::uint64_t number;
   };
   out_->keys.insert(key);
   out_->waiting.emplace(number, std::move(done));
-  return Handle(std::make_unique<Place>(out_, number));
+  return Handle(std::make_unique<Waiter>(out_, number));
 }
 
 }  // namespace loop

@@ -30,7 +30,7 @@ struct Alert {
   std::string_view service() const { return labels.get("service"); }
 };
 
-// One change of one alert: the new picture, and what it was before.
+// One change of one alert: how it is now, and its state before.
 struct AlertTransition {
   Alert alert;
   AlertState from = AlertState::inactive;

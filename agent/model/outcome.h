@@ -78,9 +78,9 @@ struct Outcome {
 inline constexpr std::size_t kTextLimit = 2048;        // bytes of Outcome::text
 inline constexpr std::size_t kLabelValueLimit = 4096;  // bytes of a measurement's label
 
-// The gate through which the words of peers and programs come in: the text becomes one line, text and values of labels
+// Sanitizes the words of peers and programs: the text becomes one line, text and values of labels
 // become UTF-8 of a bounded length without characters that steer a terminal (base/text.h). Measurements that Prometheus
-// would refuse for their name or the name of a label, and those that the gate made equal to another, are left out.
+// would refuse for their name or the name of a label, and those that this made equal to another, are left out.
 void make_fit(Outcome& outcome);
 
 }  // namespace model

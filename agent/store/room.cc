@@ -62,13 +62,13 @@ std::optional<SeriesId> Room::one_of_the_largest() const {
   return found->ids.back();
 }
 
-Room::Verdict Room::refuse(Writer writer) {
+Room::Admission Room::refuse(Writer writer) {
   ++writers_[writer].stats.refused;
   note(writer);
   return {};
 }
 
-Room::Verdict Room::ask(Writer writer) {
+Room::Admission Room::ask(Writer writer) {
   Entry& entry = writers_[writer];
   if (writer != kAgent) {
     if (entry.stats.series >= kMostOfWriter && !entry.ended.empty()) {

@@ -22,12 +22,12 @@ class Room {
   const WriterStats* largest() const;
   std::vector<Writer> take_short_of_room();
 
-  struct Verdict {
+  struct Admission {
     bool admitted = false;
     std::optional<SeriesId> goes{};  // to be removed, with left(), before the new one comes
   };
   // Whether this writer may have one more series.
-  Verdict ask(Writer writer);
+  Admission ask(Writer writer);
   void came(SeriesId id, Writer writer);
   void left(SeriesId id);
   // The newest sample of the series is a stale marker at `t`; or it is none any more.
@@ -52,7 +52,7 @@ class Room {
   };
 
   void note(Writer writer);
-  Verdict refuse(Writer writer);
+  Admission refuse(Writer writer);
   std::optional<SeriesId> oldest(const Ended& ended) const;
   std::optional<SeriesId> one_of_the_largest() const;
 

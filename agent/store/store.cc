@@ -69,12 +69,12 @@ base::Result<> Store::Rep::append(SeriesId id, model::Sample sample) {
 }
 
 base::Result<SeriesId> Store::Rep::make(const model::Labels& labels, Writer writer) {
-  const Room::Verdict verdict = room.ask(writer);
-  if (verdict.goes) {
-    remove(*verdict.goes);
+  const Room::Admission admission = room.ask(writer);
+  if (admission.goes) {
+    remove(*admission.goes);
     ++evicted;
   }
-  if (!verdict.admitted) {
+  if (!admission.admitted) {
     ++refused_limit;
     return base::fail(base::Kind::limit, fmt::format("no room for {}: the store holds storage.max_series = {} series",
                                                      labels.to_string(), options.max_series));

@@ -78,7 +78,7 @@ struct Expression {
   std::vector<std::unique_ptr<Expression>> inner;
 };
 
-// The document is called `document`. Throws a Mistake.
+// The document is called `document`. Throws a ParseError.
 std::unique_ptr<Expression> parse(std::string_view text, std::string_view document);
 
 }  // namespace probe::cel

@@ -61,10 +61,10 @@ class Lexer {
       if (text_.substr(at_, 2) == pair) token.text = pair;
     if (token.text.empty()) {
       if (std::string_view("<>+-*/%!?:.,()[]{}").find(c) == std::string_view::npos)
-        throw Mistake{at_, "unexpected character '" + std::string(1, c) + "'" +
-                               (c == '='               ? "; equality is written =="
-                                : c == '&' || c == '|' ? "; write it twice"
-                                                       : "")};
+        throw ParseError{at_, "unexpected character '" + std::string(1, c) + "'" +
+                                  (c == '='               ? "; equality is written =="
+                                   : c == '&' || c == '|' ? "; write it twice"
+                                                          : "")};
       token.text = c;
     }
     at_ += token.text.size();
@@ -83,7 +83,7 @@ class Lexer {
     token.kind = Token::Kind::string;
     bool raw = false;
     for (; prefix > 0; --prefix) {
-      if (peek() == 'b' || peek() == 'B') throw Mistake{at_, "bytes are not offered; write a string"};
+      if (peek() == 'b' || peek() == 'B') throw ParseError{at_, "bytes are not offered; write a string"};
       raw = true;
       ++at_;
     }
@@ -93,7 +93,7 @@ class Lexer {
     at_ += end.size();
     while (text_.substr(at_, end.size()) != end) {
       if (at_ >= text_.size() || (end.size() == 1 && peek() == '\n'))
-        throw Mistake{token.at, "a string is not closed; its end is " + end};
+        throw ParseError{token.at, "a string is not closed; its end is " + end};
       if (peek() == '\\' && !raw) escape(token.text);
       else token.text += text_[at_++];
     }
@@ -117,7 +117,7 @@ class Lexer {
     const std::string_view code_text = text_.substr(std::min(at_, text_.size()), digits);
     const auto code = base::read_number<unsigned>(code_text, octal ? 8 : 16);
     if (digits == 0 || code_text.size() != digits || !code || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-      throw Mistake{from, "a string has an escape that is none; a backslash is written \\\\"};
+      throw ParseError{from, "a string has an escape that is none; a backslash is written \\\\"};
     base::append_rune(out, *code);
     at_ += digits;
   }
@@ -143,14 +143,15 @@ class Lexer {
     }
     const std::string_view written = text_.substr(at_ + (hex ? 2 : 0), end - at_ - (hex ? 2 : 0));
     if (!(real ? read(written, token.real) : read(written, token.number, hex ? 16 : 10)))
-      throw Mistake{at_, "a number that cannot be read"};
+      throw ParseError{at_, "a number that cannot be read"};
     token.kind = real ? Token::Kind::real : Token::Kind::integer;
     at_ = end;
     if (!real && (peek() == 'u' || peek() == 'U')) {
       token.kind = Token::Kind::unsigned_integer;
       ++at_;
     }
-    if (starts_word(peek()) || base::is_digit(peek())) throw Mistake{token.at, "a number that goes on with a letter"};
+    if (starts_word(peek()) || base::is_digit(peek()))
+      throw ParseError{token.at, "a number that goes on with a letter"};
     return token;
   }
 

@@ -10,7 +10,7 @@
 namespace probe::cel {
 
 // What is wrong with an expression, and where: bytes from its start.
-struct Mistake {
+struct ParseError {
   std::size_t at = 0;
   std::string text;
 };
@@ -25,7 +25,7 @@ struct Token {
   double real = 0;
 };
 
-// Throws a Mistake, which stays inside cel/: Program::compile() gives it back as a value.
+// Throws a ParseError, which stays inside cel/: Program::compile() gives it back as a value.
 std::vector<Token> tokens_of(std::string_view text);
 
 }  // namespace probe::cel

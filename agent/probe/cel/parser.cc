@@ -78,17 +78,18 @@ class Parser {
 
   Made whole() {
     // A tree that is too deep could not even be taken apart.
-    if (tokens_.size() > kMostTokens) throw Mistake{tokens_[kMostTokens].at, "the expression has more than 2000 words"};
-    if (now().kind == Token::Kind::end) throw Mistake{0, "the expression is empty"};
+    if (tokens_.size() > kMostTokens)
+      throw ParseError{tokens_[kMostTokens].at, "the expression has more than 2000 words"};
+    if (now().kind == Token::Kind::end) throw ParseError{0, "the expression is empty"};
     Made made = expression();
-    if (now().kind != Token::Kind::end) throw Mistake{now().at, "unexpected " + said(now())};
+    if (now().kind != Token::Kind::end) throw ParseError{now().at, "unexpected " + said(now())};
     return made;
   }
 
  private:
   struct Depth {
     explicit Depth(Parser& p) : parser(p) {
-      if (++parser.depth_ > kDeepest) throw Mistake{parser.now().at, "the expression is nested too deeply"};
+      if (++parser.depth_ > kDeepest) throw ParseError{parser.now().at, "the expression is nested too deeply"};
     }
     ~Depth() { --parser.depth_; }
     Parser& parser;
@@ -103,7 +104,7 @@ class Parser {
   }
   void expect(std::string_view sign, std::string_view after) {
     if (!take(sign))
-      throw Mistake{now().at, "expected '" + std::string(sign) + "' " + std::string(after) + ", got " + said(now())};
+      throw ParseError{now().at, "expected '" + std::string(sign) + "' " + std::string(after) + ", got " + said(now())};
   }
   static std::string said(const Token& token) {
     switch (token.kind) {
@@ -209,17 +210,18 @@ class Parser {
     while (true) {
       const std::size_t at = now().at;
       if (take("[")) {
-        if (is_sign("?")) throw Mistake{now().at, "optional values are not offered; ask with has() or in"};
+        if (is_sign("?")) throw ParseError{now().at, "optional values are not offered; ask with has() or in"};
         of = make(Sort::index, at, std::move(of), expression());
         expect("]", "after an index");
       } else if (take(".")) {
-        if (is_sign("?")) throw Mistake{now().at, "optional values are not offered; ask with has() or in"};
-        if (now().kind != Token::Kind::word) throw Mistake{now().at, "expected a name after '.', got " + said(now())};
+        if (is_sign("?")) throw ParseError{now().at, "optional values are not offered; ask with has() or in"};
+        if (now().kind != Token::Kind::word)
+          throw ParseError{now().at, "expected a name after '.', got " + said(now())};
         const Token name = now();
         ++next_;
         of = is_sign("(") ? method(std::move(of), name) : select(std::move(of), name);
       } else if (is_sign("{")) {
-        throw Mistake{now().at, "messages are not offered; there are lists [1, 2] and maps {\"a\": 1}"};
+        throw ParseError{now().at, "messages are not offered; there are lists [1, 2] and maps {\"a\": 1}"};
       } else {
         return of;
       }
@@ -263,7 +265,7 @@ class Parser {
 
   Made comprehension(Sort kind, Made range, const Token& name) {
     const Depth depth(*this);
-    if (variables_.size() == kMostVariables) throw Mistake{name.at, "macros are nested too deeply"};
+    if (variables_.size() == kMostVariables) throw ParseError{name.at, "macros are nested too deeply"};
     const Token variable = now();
     check_name(variable);
     next_ += 2;
@@ -286,27 +288,27 @@ class Parser {
       names.emplace_back(known.name);
       if (known.name != name.text) continue;
       if (all.size() != known.arguments)
-        throw Mistake{name.at, name.text + "() takes " + std::to_string(known.arguments - (as_method ? 1 : 0)) +
-                                   " arguments, got " + std::to_string(all.size() - (as_method ? 1 : 0))};
+        throw ParseError{name.at, name.text + "() takes " + std::to_string(known.arguments - (as_method ? 1 : 0)) +
+                                      " arguments, got " + std::to_string(all.size() - (as_method ? 1 : 0))};
       Made made = call(known.function, name.at, std::move(all));
       if (known.function == Function::matches) compile_pattern(*made);
       return made;
     }
     if (std::find(kElsewhere.begin(), kElsewhere.end(), name.text) != kElsewhere.end())
-      throw Mistake{name.at, "the function " + name.text + "() is not offered"};
+      throw ParseError{name.at, "the function " + name.text + "() is not offered"};
     for (const auto& [macro, kind] : kMacros)
       if (as_method && name.text == macro)
-        throw Mistake{name.at, name.text + "() takes a name and an expression: list." + name.text + "(x, x > 1)"};
+        throw ParseError{name.at, name.text + "() takes a name and an expression: list." + name.text + "(x, x > 1)"};
     const std::string near = base::nearest(name.text, names);
-    throw Mistake{name.at,
-                  "there is no function " + name.text + "()" + (near.empty() ? "" : "; did you mean " + near + "()?")};
+    throw ParseError{
+        name.at, "there is no function " + name.text + "()" + (near.empty() ? "" : "; did you mean " + near + "()?")};
   }
 
   static void compile_pattern(Expression& call) {
     const Expression& pattern = *call.inner[1];
     if (pattern.kind != Sort::literal || !pattern.literal.is(Kind::string)) return;
     auto compiled = base::Regex::compile(pattern.literal.text);
-    if (!compiled) throw Mistake{pattern.at, compiled.error().text};
+    if (!compiled) throw ParseError{pattern.at, compiled.error().text};
     call.regex = std::move(*compiled);
   }
 
@@ -314,7 +316,7 @@ class Parser {
     const Token& token = now();
     const std::size_t at = token.at;
     switch (token.kind) {
-      case Token::Kind::end: throw Mistake{at, "the expression ends where a value is expected"};
+      case Token::Kind::end: throw ParseError{at, "the expression ends where a value is expected"};
       case Token::Kind::integer: return number(false);
       case Token::Kind::unsigned_integer: return literal(Value(now().number));
       case Token::Kind::real: return literal(Value(now().real));
@@ -335,7 +337,7 @@ class Parser {
     }
     if (take("[")) return make(Sort::list, at, arguments("]"));
     if (take("{")) return map(at);
-    throw Mistake{at, "expected a value, got " + said(token)};
+    throw ParseError{at, "expected a value, got " + said(token)};
   }
 
   Made literal(Value value) {
@@ -348,7 +350,7 @@ class Parser {
   Made number(bool negative) {
     constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
     const std::uint64_t digits = now().number;
-    if (digits > kLargest + (negative ? 1 : 0)) throw Mistake{now().at, "the number does not fit into an int"};
+    if (digits > kLargest + (negative ? 1 : 0)) throw ParseError{now().at, "the number does not fit into an int"};
     return literal(Value(negative ? static_cast<std::int64_t>(0 - digits) : static_cast<std::int64_t>(digits)));
   }
 
@@ -368,7 +370,7 @@ class Parser {
 
   void check_name(const Token& name) const {
     if (std::find(kReserved.begin(), kReserved.end(), name.text) != kReserved.end())
-      throw Mistake{name.at, "'" + name.text + "' is reserved"};
+      throw ParseError{name.at, "'" + name.text + "' is reserved"};
   }
 
   Made word() {
@@ -391,15 +393,15 @@ class Parser {
       return made;
     }
     if (name.text != document_)
-      throw Mistake{name.at,
-                    "there is no variable '" + name.text + "'; the document is called " + std::string(document_)};
+      throw ParseError{name.at,
+                       "there is no variable '" + name.text + "'; the document is called " + std::string(document_)};
     return make(Sort::document, name.at);
   }
 
   Made has(const Token& name) {
     Made of = expression();
     expect(")", "after the argument of has");
-    if (of->kind != Sort::select) throw Mistake{name.at, "has() takes a field, such as has(body.status)"};
+    if (of->kind != Sort::select) throw ParseError{name.at, "has() takes a field, such as has(body.status)"};
     of->kind = Sort::has;
     return of;
   }

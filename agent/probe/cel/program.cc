@@ -258,14 +258,14 @@ Program::Program(Program&&) noexcept = default;
 Program& Program::operator=(Program&&) noexcept = default;
 Program::~Program() = default;
 
-tl::expected<Program, Mistake> Program::compile(std::string text) {
+tl::expected<Program, ParseError> Program::compile(std::string text) {
   if (text.size() > kLongestExpression)
-    return tl::unexpected<Mistake>({kLongestExpression, "the expression is longer than 10000 characters"});
+    return tl::unexpected<ParseError>({kLongestExpression, "the expression is longer than 10000 characters"});
   try {
     auto expression = parse(text, "body");
     return Program(std::move(text), std::move(expression));
-  } catch (const Mistake& mistake) {
-    return tl::unexpected<Mistake>(mistake);
+  } catch (const ParseError& mistake) {
+    return tl::unexpected<ParseError>(mistake);
   }
 }
 

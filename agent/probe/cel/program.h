@@ -29,7 +29,7 @@ struct Answer {
 
 class Program {
  public:
-  static tl::expected<Program, Mistake> compile(std::string text);
+  static tl::expected<Program, ParseError> compile(std::string text);
   Program(Program&&) noexcept;
   Program& operator=(Program&&) noexcept;
   ~Program();

@@ -58,18 +58,18 @@ std::string percent(double part) {
 }
 
 // By the node's own mounts: those of the agent's sandbox have other flags, and other file systems in some places.
-struct Place {
+struct MountView {
   std::string hidden;  // why the agent sees another file system there
   bool read_only = false;
 };
 
-Place place_of(const std::string& path, bool read_only_here) {
+MountView mount_of(const std::string& path, bool read_only_here) {
   const os::Mounts mounts = os::read_mounts();
   std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   const std::string whole = real ? real.get() : path;
-  Place place{os::hidden_by_sandbox(whole, mounts.self, mounts.node), read_only_here};
-  if (read_only_here && !mounts.self.empty()) place.read_only = os::read_only_on_node(whole, mounts.self, mounts.node);
-  return place;
+  MountView mount{os::hidden_by_sandbox(whole, mounts.self, mounts.node), read_only_here};
+  if (read_only_here && !mounts.self.empty()) mount.read_only = os::read_only_on_node(whole, mounts.self, mounts.node);
+  return mount;
 }
 
 Outcome look(const DiskSettings& settings) {
@@ -77,14 +77,14 @@ Outcome look(const DiskSettings& settings) {
   if (::statvfs(settings.path.c_str(), &found) != 0) {
     return failure_at(settings.path, base::fail_errno(errno, settings.path).value(), Reason::unreachable);
   }
-  const Place place = place_of(settings.path, (found.f_flag & ST_RDONLY) != 0);
-  if (!place.hidden.empty()) return Outcome::failure(Reason::agent_overloaded, settings.path + ": " + place.hidden);
+  const MountView mount = mount_of(settings.path, (found.f_flag & ST_RDONLY) != 0);
+  if (!mount.hidden.empty()) return Outcome::failure(Reason::agent_overloaded, settings.path + ": " + mount.hidden);
   const auto size = static_cast<double>(found.f_blocks) * static_cast<double>(found.f_frsize);
   const auto available = static_cast<double>(found.f_bavail) * static_cast<double>(found.f_frsize);
   const auto inodes = static_cast<double>(found.f_files);
   const double left = size > 0 ? 100 * available / size : 100;
   const double inodes_left = inodes > 0 ? 100 * static_cast<double>(found.f_favail) / inodes : 100;
-  const bool read_only = place.read_only;
+  const bool read_only = mount.read_only;
 
   Outcome outcome = Outcome::success(settings.path + " has " + percent(left) + " left");
   if (read_only && settings.writable)

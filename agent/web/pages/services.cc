@@ -56,13 +56,13 @@ std::string links(const Snapshot& snapshot, Health health) {
   return out;
 }
 
-struct Verdict {
+struct Headline {
   std::string_view kind;
   std::string headline;  // HTML
   std::string plain;     // for the title of the page
 };
 
-Verdict verdict(const Snapshot& snapshot, const Counts& n) {
+Headline headline_of(const Snapshot& snapshot, const Counts& n) {
   if (n.services == 0 && !snapshot.ready) return {"unknown", "The agent is starting", "starting"};
   if (n.services == 0) return {"unknown", "No service is configured", "no service"};
   if (n.down > 0)
@@ -160,7 +160,7 @@ std::string page_title(const Snapshot& snapshot) {
 
 std::string summary_part(const Snapshot& snapshot) {
   const Counts n = count(snapshot);
-  const Verdict v = verdict(snapshot, n);
+  const Headline v = headline_of(snapshot, n);
   std::string out = fmt::format(
       R"(<div class="hero {0}" data-title="{1}" data-kind="{0}">)"
       R"(<svg class="g" viewBox="0 0 16 16" aria-hidden="true"><use href="#g-{0}"/></svg><h2>{2}</h2></div>)",
