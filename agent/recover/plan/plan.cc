@@ -26,14 +26,14 @@ const Step* Plan::healing_step() const {
 }
 
 std::optional<base::Instant> Plan::wake_at() const {
-  std::optional<base::Instant> at = next_;
-  if (deadline_ && (!at || *deadline_ < *at)) at = deadline_;
+  std::optional<base::Instant> at = phase_data_.next;
+  if (phase_data_.deadline && (!at || *phase_data_.deadline < *at)) at = phase_data_.deadline;
   if (!running() && healthy_since_)
     if (const auto reset = reset_at(spec_->budget, usage_, *healthy_since_); reset && (!at || *reset < *at)) at = reset;
   const auto sooner = [&at](std::optional<base::Instant> t) {
     if (t && (!at || *t < *at)) at = t;
   };
-  if (is_watched()) sooner(watched_ + kRetry);
+  if (is_watched()) sooner(phase_data_.watched + kRetry);
   if (spec_->flapping) sooner(calm_at(*spec_->flapping, usage_));
   if (spec_->when_down && down_since_ && !firing_) sooner(*down_since_ + *spec_->when_down);
   return at == base::Instant::max() ? std::nullopt : at;
@@ -86,7 +86,7 @@ Effects Plan::resolved(const PlanInput& input) {
 
 Effects Plan::start(const std::string& trigger, const PlanInput& input) {
   Effects out;
-  if (visible_) {  // what waited is over: this run stands for it
+  if (progress_.visible) {  // what waited is over: this run stands for it
     run_.report.state = RecoveryState::aborted;
     run_.report.reason = "started by a person instead";
     run_.report.ended = input.wall;
@@ -102,8 +102,8 @@ Effects Plan::start(const std::string& trigger, const PlanInput& input) {
 Effects Plan::approve(const std::string& who, const PlanInput& input) {
   if (phase_ != Phase::asking) return {};
   phase_ = Phase::acting;
-  deadline_.reset();
-  return action_done({ActionStatus::ok, "approved by " + who}, input.wall - action_started_, input);
+  phase_data_.deadline.reset();
+  return action_done({ActionStatus::ok, "approved by " + who}, input.wall - phase_data_.action_started, input);
 }
 
 Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
@@ -112,7 +112,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   if (!result) {
     if (!std::exchange(commit_failed_, true)) out.push_back(blocked_by(GuardName::state));
     reason_ = GuardName::state;
-    next_ = input.now + kRetry;
+    phase_data_.next = input.now + kRetry;
     if (phase_ == Phase::committing && (!firing_ || run_.by_operator) && run_.report.actions.empty() &&
         run_.part == Part::steps) {
       give_up_start(input, out);  // nothing is durable either
@@ -148,7 +148,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
       close(input, out);
       return out;
     }
-    visible_ = true;
+    progress_.visible = true;
     if (why) {
       run_.stop = *why;
       finish(RecoveryState::aborted, input, out);
@@ -165,15 +165,11 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
       return out;
     }
   }
-  visible_ = true;
-  phase_ = Phase::acting;
-  action_started_ = input.wall;
+  progress_.visible = true;
   const Step& step = current_step();
   if (step.action != nullptr && step.action->waits_for_person() && acts()) {
-    phase_ = Phase::asking;
+    enter(Phase::asking, {.deadline = input.now + step.timeout, .watched = input.now, .action_started = input.wall});
     leave_slot(out);
-    watched_ = input.now;
-    deadline_ = input.now + step.timeout;
     run_.report.state = RecoveryState::asking;
     out.push_back({Kind::page, fmt::format("{0}: recovery {1} waits for a person before it goes on. To approve, within "
                                            "{2}: fettle recover {0}",
@@ -181,6 +177,7 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
     say(Kind::report, out);
     return out;
   }
+  enter(Phase::acting, {.action_started = input.wall});
   out.push_back({Kind::start_action});
   say(Kind::report, out);
   return out;
@@ -195,11 +192,11 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
     return out;
   }
   run_.step_done = true;
-  acted_ = acted_ || step.action->may_heal();
-  wants_since_.reset();
+  progress_.acted = progress_.acted || step.action->may_heal();
+  progress_.lacks_since.reset();
   const bool ok = result.result == ActionStatus::ok || result.result == ActionStatus::would_run;
   run_.report.actions.push_back(
-      {step.text, result.result, result.text, action_started_, took, step.action->may_heal()});
+      {step.text, result.result, result.text, phase_data_.action_started, took, step.action->may_heal()});
   say(Kind::action_ended, out);
   if (run_.part == Part::finally) {
     say(Kind::report, out);
@@ -211,7 +208,7 @@ Effects Plan::action_done(ActionResult result, base::Duration took, const PlanIn
     run_.stop = *why;
     finish(RecoveryState::aborted, input, out);
   } else if (!ok) step_failed(input, out);
-  else if (step.verify && !run_.non_disruptive) verify(*step.verify, input, out);
+  else if (step.verify && !run_.non_disruptive) verify(*step.verify, After::step, input, out);
   else advance(input, out);
   if (phase_ == Phase::verifying) out.push_back({Kind::commit_progress});
   say_progress(out);
@@ -247,11 +244,11 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
       return out;
     }
     if (acquires) return out;
-    own_missing_ = false;
-    if (!look_missing_) decide(input, out);
+    phase_data_.own_missing = false;
+    if (!phase_data_.look_missing) decide(input, out);
     return out;
   }
-  if (all_good(verify_.success_threshold, input)) {
+  if (all_good(phase_data_.verify.success_threshold, input)) {
     run_.unverified = false;
     finish(RecoveryState::recovered, input, out);
     say_progress(out);
@@ -261,10 +258,15 @@ Effects Plan::probe_ran(const std::string& probe, bool up, const PlanInput& inpu
 
 Effects Plan::looked(const PlanInput& input) {
   Effects out;
-  if ((phase_ != Phase::recheck && phase_ != Phase::looking) || !look_missing_) return out;
-  look_missing_ = false;
-  if (!stops(input, out) && !own_missing_) decide(input, out);
+  if ((phase_ != Phase::recheck && phase_ != Phase::looking) || !phase_data_.look_missing) return out;
+  phase_data_.look_missing = false;
+  if (!stops(input, out) && !phase_data_.own_missing) decide(input, out);
   return out;
+}
+
+void Plan::enter(Phase phase, PhaseData data) {
+  phase_ = phase;
+  phase_data_ = data;
 }
 
 // After a look, or when its time is over.
@@ -284,9 +286,9 @@ Effects Plan::wake(const PlanInput& input) {
     for (Effect& effect : firing(down, input)) out.push_back(std::move(effect));
     return out;
   }
-  watched_ = input.now;
+  phase_data_.watched = input.now;
   if (stops(input, out)) return out;
-  const bool late = deadline_ && input.now >= *deadline_;
+  const bool late = phase_data_.deadline && input.now >= *phase_data_.deadline;
   switch (phase_) {
     case Phase::blocked: consider(input, out); break;
     case Phase::recheck:
@@ -306,18 +308,18 @@ Effects Plan::wake(const PlanInput& input) {
         verify_failed(input, out);
         break;
       }
-      if (!next_ || input.now < *next_) break;
+      if (!phase_data_.next || input.now < *phase_data_.next) break;
       const bool seen = std::any_of(good_runs_.begin(), good_runs_.end(), [](const auto& p) { return p.second > 0; });
       // Once something good was seen, the probes' own rhythm decides: runs in quick succession prove little.
-      if (seen) next_.reset();
-      else next_ = input.now + kReprobe;
+      if (seen) phase_data_.next.reset();
+      else phase_data_.next = input.now + kReprobe;
       if (!seen) out.push_back({Kind::probe_now});
       break;
     }
     case Phase::committing:
     case Phase::closing:
-      if (next_ && input.now >= *next_) {
-        next_.reset();
+      if (phase_data_.next && input.now >= *phase_data_.next) {
+        phase_data_.next.reset();
         if (phase_ == Phase::closing) out.push_back({Kind::commit_close});
         else enter_step(input, out);  // the node's budget may have been used by others meanwhile
       }
@@ -327,10 +329,10 @@ Effects Plan::wake(const PlanInput& input) {
     case Phase::asking:
       if (!late) break;
       phase_ = Phase::acting;
-      deadline_.reset();
+      phase_data_.deadline.reset();
       return action_done({ActionStatus::timeout,
                           fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
-                         input.wall - action_started_, input);
+                         input.wall - phase_data_.action_started, input);
     case Phase::idle:
     case Phase::acting: break;
   }
@@ -392,12 +394,12 @@ void Plan::reset_if_due(const PlanInput& input, Effects& out) {
 Effects Plan::resume(Run run, const PlanInput& input) {
   Effects out;
   run_ = std::move(run);
-  acted_ = true;
+  progress_.acted = true;
   if (!run_.by_operator) {
     alert_ = run_.alert;
     remember(run_.was_down);
   }
-  visible_ = true;
+  progress_.visible = true;
   pending_ = usage_;
   if (run_.report.mode == RecoveryMode::enforce) {
     if (run_.non_disruptive) out.push_back({Kind::release_slot});
@@ -435,7 +437,7 @@ Effects Plan::resume(Run run, const PlanInput& input) {
     say_progress(out);
     return out;
   }
-  verify(current_step().verify.value_or(Verify{}), input, out);
+  verify(current_step().verify.value_or(Verify{}), After::step, input, out);
   say(Kind::report, out);
   return out;
 }

@@ -169,6 +169,32 @@ class Plan {
  private:
   enum class Waited { no, yes };
 
+  // Of the run, beside what is durable: new_run() begins with this anew.
+  struct Progress {
+    bool visible = false;  // it has been reported
+    Waited waited = Waited::no;
+    bool cleared = false;  // systemd and the dependencies were asked, and nothing speaks against the step that comes
+    bool acted = false;    // an action that may heal was carried out, or may have been
+    bool late = false;     // it has held, and what is left of it is the restart
+    std::optional<base::Instant> lacks_since{};  // the agent lacks what the step needs
+    std::optional<base::Instant> asked_until{};  // in mode ask: its approval
+  };
+
+  // Of the phase: enter() begins with this anew, so that no phase sees what another left.
+  struct PhaseData {
+    std::optional<base::Instant> next{};      // to wake, unless something comes before
+    std::optional<base::Instant> deadline{};  // of looks, slots, people and verifications
+    base::Instant watched{};                  // when it was last asked whether people want the run stopped
+    // recheck, looking
+    bool own_missing = false;   // no probe of the service has confirmed yet that it is bad
+    bool look_missing = false;  // nor have systemd and the dependencies answered
+    // acting, asking
+    base::WallTime action_started{};
+    // verifying
+    Verify verify{};
+    bool after_last_step = false;
+  };
+
   // plan_wait.cc
   void begin(const PlanInput& input, Waited waited, Effects& out);
   void new_run(const std::string& trigger, const PlanInput& input);
@@ -201,7 +227,8 @@ class Plan {
   void commit_step(Effects& out);
   void advance(const PlanInput& input, Effects& out);
   void step_failed(const PlanInput& input, Effects& out);
-  void verify(const Verify& verify, const PlanInput& input, Effects& out);
+  enum class After { step, last_step };
+  void verify(const Verify& verify, After after, const PlanInput& input, Effects& out);
   void verify_failed(const PlanInput& input, Effects& out);
   void finish(RecoveryState outcome, const PlanInput& input, Effects& out);
   void finally_from(std::size_t step, const PlanInput& input, Effects& out);
@@ -229,6 +256,7 @@ class Plan {
   bool is_watched() const;
   bool rehearses() const { return run_.report.mode == RecoveryMode::dry_run; }
   // plan.cc
+  void enter(Phase phase, PhaseData data);
   void decide(const PlanInput& input, Effects& out);
   void note_health(const PlanInput& input, Effects& out);
   void reset_if_due(const PlanInput& input, Effects& out);
@@ -241,32 +269,21 @@ class Plan {
   Run run_;
   model::Alert alert_;
   bool firing_ = false;
-  bool was_down_ = false;     // the service was, at some time since the alert fires
-  bool remembered_ = false;   // the alert is not news: probe first
-  bool visible_ = false;      // the run has been reported
-  bool settling_ = false;     // recovered, and the alert has not resolved yet: nothing is said
-  bool final_check_ = false;  // the verification after the last step
-  bool commit_failed_ = false;
-  bool rehearsed_ = false;  // a dry run has told what it would do for the alert that fires
+  bool was_down_ = false;    // the service was, at some time since the alert fires
+  bool remembered_ = false;  // the alert is not news: probe first
+  bool rehearsed_ = false;   // a dry run has told what it would do for the alert that fires
+  bool settling_ = false;    // recovered, and the alert has not resolved yet: nothing is said
+  GuardName reason_ = GuardName::none;
+  std::optional<base::Instant> healthy_since_, down_since_;
+  model::Health last_health_ = model::Health::unknown;
   enum class Slot { none, asked, held, lost } slot_ = Slot::none;
   Guard lost_;  // why, once it is
-  Waited waited_ = Waited::no;
-  bool own_missing_ = false;                  // of a look: no probe of the service has confirmed yet that it is bad
-  bool look_missing_ = false;                 // nor have systemd and the dependencies answered
-  bool looked_ = false;                       // they have, and nothing speaks against the step that comes
-  bool acted_ = false;                        // an action that may heal was carried out in this run, or may have been
-  std::optional<base::Instant> wants_since_;  // the agent lacks what the step needs
-  bool late_ = false;                         // the run has held, and what is left of it is the restart
-  GuardName reason_ = GuardName::none;
-  std::map<std::string, int> good_runs_;  // in a row, by probe, since the verification began
-  Verify verify_;
-  base::WallTime action_started_{};
-  std::optional<base::Instant> healthy_since_, down_since_;
-  std::optional<base::Instant> asked_until_;  // in mode ask: the run's approval
-  model::Health last_health_ = model::Health::unknown;
-  std::optional<base::Instant> next_;      // wake for the phase
-  base::Instant watched_{};                // when it was last asked whether people want the run stopped
-  std::optional<base::Instant> deadline_;  // of recheck and verification
+
+  Progress progress_;
+  std::map<std::string, int> good_runs_;  // in a row, by probe, since the look, the wait or the verification began
+  bool commit_failed_ = false;            // the last one; told once
+
+  PhaseData phase_data_;
 };
 
 }  // namespace recover

@@ -42,10 +42,7 @@ void Plan::leave_slot(Effects& out) {
 // A run that has not begun spends its attempt with its first commit, not while it waits here.
 void Plan::acquire(const PlanInput& input, Effects& out) {
   if (!running()) pending_ = usage_;
-  phase_ = running() ? Phase::reacquiring : Phase::acquiring;
-  watched_ = input.now;
-  deadline_ = input.now + kSlotLimit;
-  next_.reset();
+  enter(running() ? Phase::reacquiring : Phase::acquiring, {.deadline = input.now + kSlotLimit, .watched = input.now});
   if (slot_ != Slot::asked) ask_slot(out);
 }
 
@@ -65,7 +62,7 @@ Effects Plan::slot(const SlotAnswer& answer, const PlanInput& input) {
 // Time has passed: what allowed the step is asked once more, without a probe.
 void Plan::slot_given(const PlanInput& input, Effects& out) {
   if (phase_ == Phase::acquiring) {
-    deadline_.reset();
+    phase_data_.deadline.reset();
     if (!run_.by_operator) return consider(input, out);
     const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
     if (const Guard* closed = first_closed_to_person(guards)) slot_refused(*closed, input, out);
@@ -82,7 +79,7 @@ void Plan::slot_refused(const Guard& guard, const PlanInput& input, Effects& out
     if (run_.by_operator) give_up_start(input, out);
     else block(guard, input, out);
   } else if (phase_ == Phase::reacquiring) {
-    if (late_) skip_remaining_disruptive_steps(guard, input, out);
+    if (progress_.late) skip_remaining_disruptive_steps(guard, input, out);
     else wait_for(guard, input, out);
   }
 }
@@ -108,7 +105,7 @@ Effects Plan::slot_lost(const Guard& why, const PlanInput&) {
   lost_ = {why.name, false, "the slot was lost: " + why.text};
   if (phase_ == Phase::closing || run_.part == Part::finally) return out;
   run_.report.reason = to_string(lost_);
-  if (visible_) say(Kind::report, out);
+  if (progress_.visible) say(Kind::report, out);
   return out;
 }
 

@@ -51,7 +51,7 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
     return advance(input, out);
   }
   if (is_barred()) return go_without_slot(input, out);
-  if (looks_before() && !looked_) return look_before_step(input, out);
+  if (looks_before() && !progress_.cleared) return look_before_step(input, out);
   // A run that has not begun was asked before.
   if (const Guard guard = step_waits_for(input); running() && !guard.open) return wait_for(guard, input, out);
   const bool heals = run_.part == Part::steps && !run_.by_operator && step.action->may_heal();
@@ -72,15 +72,13 @@ void Plan::refuse_step(const std::string& text, const PlanInput& input, Effects&
 // ---- what speaks against an action that may heal
 
 void Plan::look(Phase phase, Look at, Waited own, const PlanInput& input, Effects& out) {
-  phase_ = phase;
-  watched_ = input.now;
+  enter(phase, {.deadline = input.now + kRecheckLimit,
+                .watched = input.now,
+                .own_missing = own == Waited::yes,
+                .look_missing = spec_->first_healing().has_value()});
   good_runs_.clear();
-  deadline_ = input.now + kRecheckLimit;
-  next_.reset();
-  own_missing_ = own == Waited::yes;
-  look_missing_ = spec_->first_healing().has_value();
-  if (own_missing_) out.push_back({Kind::probe_now});
-  if (look_missing_) out.push_back({at == Look::all ? Kind::look : Kind::look_at_unit});
+  if (phase_data_.own_missing) out.push_back({Kind::probe_now});
+  if (phase_data_.look_missing) out.push_back({at == Look::all ? Kind::look : Kind::look_at_unit});
 }
 
 // Time has passed since the run began, for a drain or for a disk. A service that seems to have come back meanwhile must
@@ -110,7 +108,7 @@ std::optional<Guard> Plan::veto(const PlanInput& input) const {
 void Plan::heal_unless_vetoed(const PlanInput& input, Effects& out) {
   if (is_barred()) return go_without_slot(input, out);
   const auto guard = veto(input);
-  looked_ = !guard;
+  progress_.cleared = !guard;
   if (guard) hold_back(*guard, input, out);
   else enter_step(input, out);
 }
@@ -129,7 +127,7 @@ Guard Plan::step_waits_for(const PlanInput& input) const {
 void Plan::give_up_waiting(const Guard& guard, const PlanInput& input, Effects& out) {
   run_.stop = fmt::format("{}; so for {}, and nothing more is tried", to_string(guard),
                           base::format_duration(current_step().timeout));
-  if (!acted_) usage_ = without_attempt(std::move(usage_));
+  if (!progress_.acted) usage_ = without_attempt(std::move(usage_));
   finish(RecoveryState::aborted, input, out);
   say_progress(out);
 }
@@ -144,15 +142,12 @@ void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
 
 // What was written down last is the step before, or the intent of this one, which was not carried out.
 void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
-  phase_ = Phase::waiting;
+  enter(Phase::waiting, {.next = input.now + kRetry, .watched = input.now});
   leave_slot(out);
-  looked_ = false;
+  progress_.cleared = false;
   good_runs_.clear();
   pending_ = usage_;
-  deadline_.reset();
-  watched_ = input.now;
-  next_ = input.now + kRetry;
-  if (guard.name == GuardName::agent_overloaded && !wants_since_) wants_since_ = input.now;
+  if (guard.name == GuardName::agent_overloaded && !progress_.lacks_since) progress_.lacks_since = input.now;
   reason_ = guard.name;
   run_.report.state = RecoveryState::holding;
   run_.report.reason = to_string(guard);
@@ -162,10 +157,10 @@ void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
 
 // What has come up may need its time to get ready; then a probe must say that it did not.
 void Plan::look_while_waiting(Seen seen, const PlanInput& input, Effects& out) {
-  next_ = input.now + kRetry;
+  phase_data_.next = input.now + kRetry;
   const auto guard = veto(input);
   if (guard && !passes(*guard)) return hold_back(*guard, input, out);
-  if (wants_since_ && input.now >= *wants_since_ + current_step().timeout) {
+  if (progress_.lacks_since && input.now >= *progress_.lacks_since + current_step().timeout) {
     const Guard lacks{GuardName::agent_overloaded, false, "the agent had no descriptor or task left for the action"};
     return give_up_waiting(guard ? *guard : lacks, input, out);
   }
@@ -193,16 +188,14 @@ void Plan::skip_remaining_disruptive_steps(const Guard& guard, const PlanInput& 
   pending_ = usage_;
   leave_slot(out);
   out.push_back(blocked_by(guard.name));
-  if (late_) hold(input, out);
+  if (progress_.late) hold(input, out);
   else enter_step(input, out);
   say_progress(out);
 }
 
 void Plan::commit_step(Effects& out) {
-  phase_ = Phase::committing;
-  next_.reset();
-  deadline_.reset();
-  looked_ = false;
+  enter(Phase::committing, {});
+  progress_.cleared = false;
   run_.step_done = false;
   run_.report.state = RecoveryState::acting;
   run_.report.reason.clear();
@@ -226,27 +219,23 @@ void Plan::advance(const PlanInput& input, Effects& out) {
   } else if (run_.non_disruptive) {
     hold(input, out);
   } else if (run_.unverified) {
-    final_check_ = true;
-    verify(Verify{}, input, out);
+    verify(Verify{}, After::last_step, input, out);
   } else {
     finish(RecoveryState::failed, input, out);
   }
 }
 
 void Plan::hold(const PlanInput& input, Effects& out) {
-  phase_ = Phase::holding;
+  enter(Phase::holding, {.next = input.now + kRetry, .watched = input.now});
   leave_slot(out);
-  watched_ = input.now;
   good_runs_.clear();
-  deadline_.reset();
-  next_ = input.now + kRetry;
   run_.report.state = RecoveryState::holding;
   out.push_back({Kind::commit_progress});
   out.push_back({Kind::probe_now});
 }
 
 void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
-  next_ = input.now + kRetry;
+  phase_data_.next = input.now + kRetry;
   if (usage_.flapping && spec_->flapping) return;
   const bool healthy = input.health == model::Health::up && all_good(1, input);
   if (!firing_ || (run_.was_down && healthy)) {
@@ -264,7 +253,7 @@ void Plan::look_while_holding(Seen seen, const PlanInput& input, Effects& out) {
   if (seen != Seen::bad_run) return out.push_back({Kind::probe_now});
   // What held the restart back is gone, and a probe has said since that the service did not come back with it.
   run_.non_disruptive = false;
-  late_ = true;
+  progress_.late = true;
   run_.step = spec_->first_healing().value_or(0);
   spend_attempt(input, out);
 }
@@ -274,13 +263,13 @@ void Plan::say_progress(Effects& out) const {
   if (phase_ != Phase::closing) say(Kind::report, out);
 }
 
-void Plan::verify(const Verify& wanted, const PlanInput& input, Effects& out) {
-  phase_ = Phase::verifying;
-  watched_ = input.now;
-  verify_ = wanted;
+void Plan::verify(const Verify& wanted, After after, const PlanInput& input, Effects& out) {
+  enter(Phase::verifying, {.next = input.now + kReprobe,
+                           .deadline = input.now + wanted.within,
+                           .watched = input.now,
+                           .verify = wanted,
+                           .after_last_step = after == After::last_step});
   good_runs_.clear();
-  deadline_ = input.now + wanted.within;
-  next_ = input.now + kReprobe;
   run_.report.state = RecoveryState::verifying;
   out.push_back({Kind::probe_now});
 }
@@ -301,7 +290,7 @@ std::string Plan::good_runs_text() const {
   for (const std::string& name : spec_->probes) {
     const auto found = good_runs_.find(name);
     out += fmt::format("{}{} {} of {}", out.empty() ? "" : ", ", name, found == good_runs_.end() ? 0 : found->second,
-                       verify_.success_threshold);
+                       phase_data_.verify.success_threshold);
   }
   return out;
 }
@@ -310,16 +299,16 @@ void Plan::verify_failed(const PlanInput& input, Effects& out) {
   run_.unverified = false;
   if (!run_.report.actions.empty()) {
     std::string& text = run_.report.actions.back().text;
-    text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ", base::format_duration(verify_.within),
+    text += fmt::format("{}not healthy within {}{}", text.empty() ? "" : "; ",
+                        base::format_duration(phase_data_.verify.within),
                         spec_->probes.empty() ? "" : fmt::format(" (good runs: {})", good_runs_text()));
   }
-  if (std::exchange(final_check_, false)) finish(RecoveryState::failed, input, out);
+  if (phase_data_.after_last_step) finish(RecoveryState::failed, input, out);
   else step_failed(input, out);
   say_progress(out);
 }
 
 void Plan::finish(RecoveryState outcome, const PlanInput& input, Effects& out) {
-  final_check_ = false;
   reason_ = GuardName::none;
   run_.outcome = outcome == RecoveryState::failed && rehearses() ? RecoveryState::would_run : outcome;
   run_.part = Part::finally;
@@ -337,9 +326,7 @@ void Plan::finally_from(std::size_t step, const PlanInput& input, Effects& out) 
 }
 
 void Plan::close(const PlanInput& input, Effects& out) {
-  phase_ = Phase::closing;
-  next_.reset();
-  deadline_.reset();
+  enter(Phase::closing, {});
   if (run_.non_disruptive) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
   else if (run_.outcome == RecoveryState::recovered) pending_ = with_recovery(usage_, input.now);
   else if (run_.outcome == RecoveryState::failed)
@@ -359,10 +346,10 @@ void Plan::close(const PlanInput& input, Effects& out) {
 }
 
 void Plan::closed(const PlanInput& input, Effects& out) {
-  phase_ = Phase::idle;
+  enter(Phase::idle, {});
   leave_slot(out);
   slot_ = Slot::none;
-  const bool shown = std::exchange(visible_, false);
+  const bool shown = std::exchange(progress_.visible, false);
   if (run_.outcome != RecoveryState::aborted || shown) say(Kind::report, out);
   settling_ = run_.outcome == RecoveryState::recovered;
   rehearsed_ = firing_ && run_.outcome == RecoveryState::would_run;

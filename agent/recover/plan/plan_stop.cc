@@ -38,7 +38,7 @@ Effects Plan::halt(const std::string& why, const PlanInput& input) {
   if (stops(input, out)) return out;
   run_.report.reason = why;
   if (phase_ == Phase::acting) out.push_back({Kind::commit_progress});
-  if (visible_) say(Kind::report, out);
+  if (progress_.visible) say(Kind::report, out);
   return out;
 }
 
@@ -49,7 +49,7 @@ Effects Plan::abort(const std::string& who, const PlanInput& input) {
   Effects out;
   if (phase_ == Phase::acquiring && !firing_) drop(input, out);  // a person has started it
   if (phase_ != Phase::blocked && phase_ != Phase::recheck && phase_ != Phase::acquiring) return out;
-  if (std::exchange(visible_, false)) {
+  if (std::exchange(progress_.visible, false)) {
     run_.report.state = RecoveryState::aborted;
     run_.report.reason = why;
     run_.report.ended = input.wall;

@@ -17,17 +17,15 @@ void Plan::new_run(const std::string& trigger, const PlanInput& input) {
   run_.report.trigger = trigger;
   run_.report.mode = spec_->mode;
   run_.report.started = input.wall;
-  visible_ = looked_ = late_ = acted_ = false;
-  wants_since_.reset();
+  progress_ = {};
   good_runs_.clear();
-  asked_until_.reset();
   reason_ = GuardName::none;
 }
 
 void Plan::begin(const PlanInput& input, Waited waited, Effects& out) {
   new_run(fmt::format("alert {}", alert_.name()), input);
   run_.was_down = was_down_;
-  waited_ = waited;
+  progress_.waited = waited;
   consider(input, out);
 }
 
@@ -42,10 +40,10 @@ void Plan::consider(const PlanInput& input, Effects& out) {
     return;
   }
   const bool heals = cause == nullptr && spec_->first_healing();
-  if (phase_ != Phase::recheck && phase_ != Phase::acquiring && (heals || waited_ == Waited::yes))
-    return look(Phase::recheck, Look::all, waited_, input, out);
+  if (phase_ != Phase::recheck && phase_ != Phase::acquiring && (heals || progress_.waited == Waited::yes))
+    return look(Phase::recheck, Look::all, progress_.waited, input, out);
   if (cause != nullptr) return skip_disruptive_steps(*cause, input, out);
-  looked_ = true;
+  progress_.cleared = true;
   spend_attempt(input, out);
 }
 
@@ -70,15 +68,13 @@ void Plan::spend_attempt(const PlanInput& input, Effects& out) {
 
 void Plan::block(const Guard& guard, const PlanInput& input, Effects& out) {
   const bool changed = phase_ == Phase::idle || reason_ != guard.name;
-  phase_ = Phase::blocked;
-  waited_ = Waited::yes;
-  deadline_.reset();
+  enter(Phase::blocked, {});
+  progress_.waited = Waited::yes;
   reason_ = guard.name;
   // What only a person or a reset of the latch can open is not asked for again and again.
-  if (guard.name == GuardName::exhausted || guard.name == GuardName::aborted || guard.name == GuardName::ask ||
-      (guard.name == GuardName::maintenance && !guard.opens))
-    next_.reset();
-  else next_ = guard.opens.value_or(input.now + kRetry);
+  const bool for_people = guard.name == GuardName::exhausted || guard.name == GuardName::aborted ||
+                          guard.name == GuardName::ask || (guard.name == GuardName::maintenance && !guard.opens);
+  if (!for_people) phase_data_.next = guard.opens.value_or(input.now + kRetry);
   if (guard.name == GuardName::ask) ask(input, out);
   if (!changed || settling_) return;
   out.push_back(blocked_by(guard.name));
@@ -87,15 +83,15 @@ void Plan::block(const Guard& guard, const PlanInput& input, Effects& out) {
   // Waiting for the next attempt is no new event: the report of the attempt that failed has just said so.
   if (guard.name == GuardName::backoff || guard.name == GuardName::exhausted || guard.name == GuardName::aborted)
     return;
-  visible_ = true;
+  progress_.visible = true;
   say(Kind::report, out);
 }
 
 // Mode ask: a person is paged once for a run, and has so long to answer.
 void Plan::ask(const PlanInput& input, Effects& out) {
   const std::string timeout = base::format_duration(spec_->ask_timeout);
-  if (!asked_until_) {
-    asked_until_ = input.now + spec_->ask_timeout;
+  if (!progress_.asked_until) {
+    progress_.asked_until = input.now + spec_->ask_timeout;
     std::string steps;
     for (const Step& step : spec_->steps) steps += (steps.empty() ? "" : ", then ") + step.text;
     out.push_back(
@@ -103,9 +99,9 @@ void Plan::ask(const PlanInput& input, Effects& out) {
                                  "{3}: fettle recover {0}",
                                  spec_->service, run_.report.trigger, steps, timeout)});
   }
-  if (input.now < *asked_until_) {
-    next_ = asked_until_;
-  } else if (std::exchange(visible_, false)) {
+  if (input.now < *progress_.asked_until) {
+    phase_data_.next = progress_.asked_until;
+  } else if (std::exchange(progress_.visible, false)) {
     run_.report.state = RecoveryState::aborted;
     run_.report.reason = fmt::format("nobody approved within {}", timeout);
     run_.report.ended = input.wall;
@@ -117,11 +113,9 @@ void Plan::ask(const PlanInput& input, Effects& out) {
 void Plan::exhaust(const PlanInput& input, Effects& out) {
   usage_.exhausted = true;
   pending_ = usage_;
-  phase_ = Phase::blocked;
-  waited_ = Waited::yes;
+  enter(Phase::blocked, {});
+  progress_.waited = Waited::yes;
   settling_ = false;
-  deadline_.reset();
-  next_.reset();
   reason_ = GuardName::exhausted;
   run_.report.state = RecoveryState::exhausted;
   run_.report.reason = "budget";
@@ -135,22 +129,20 @@ void Plan::exhaust(const PlanInput& input, Effects& out) {
   out.push_back({Kind::commit_budget});
   out.push_back(blocked_by(reason_));
   say(Kind::report, out);
-  visible_ = false;
+  progress_.visible = false;
 }
 
 // The wait is over without an action.
 void Plan::drop(const PlanInput& input, Effects& out) {
-  if (visible_) {
+  if (progress_.visible) {
     run_.report.state = RecoveryState::aborted;
     run_.report.ended = input.wall;
     say(Kind::report, out);
   }
-  phase_ = Phase::idle;
+  enter(Phase::idle, {});
   leave_slot(out);
-  visible_ = settling_ = false;
+  progress_.visible = settling_ = false;
   reason_ = GuardName::none;
-  next_.reset();
-  deadline_.reset();
   out.push_back({Kind::commit_budget});
 }
 
