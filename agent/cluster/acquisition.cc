@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/scheduler.h"
+
 namespace cluster {
 
 using namespace std::chrono_literals;

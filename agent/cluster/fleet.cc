@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 
 namespace cluster {
 

@@ -6,6 +6,7 @@
 
 #include "cluster/registry.h"
 #include "config/flow_text.h"
+#include "config/schema.h"
 
 namespace cluster {
 namespace {

@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/number.h"
 #include "cluster/json_answer.h"
+#include "config/schema.h"
 
 namespace cluster {
 namespace {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/scheduler.h"
+
 namespace cluster {
 
 using namespace std::chrono_literals;

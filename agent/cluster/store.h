@@ -11,9 +11,22 @@
 #include <string_view>
 #include <vector>
 
-#include "config/schema.h"
-#include "http/http_client.h"
-#include "loop/scheduler.h"
+#include "base/time.h"
+#include "loop/handle.h"
+
+namespace config {
+class Errors;
+struct KeyReference;
+class Node;
+}  // namespace config
+
+namespace http {
+class HttpClient;
+}  // namespace http
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace cluster {
 

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "incident/life.h"
 #include "incident/record.h"
+#include "loop/scheduler.h"
 #include "model/annotations.h"
+#include "state/state.h"
 
 namespace incident {
 

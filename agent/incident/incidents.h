@@ -19,11 +19,18 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "incident/decide/decide.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/alert.h"
 #include "model/health.h"
 #include "model/incident.h"
-#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace state {
+class State;
+}  // namespace state
 
 namespace incident {
 

@@ -13,7 +13,7 @@
 #include "config/flow_text.h"
 #include "config/foreign.h"
 #include "model/outcome.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/http/template.h"
 #include "probe/registry.h"
 

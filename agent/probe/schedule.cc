@@ -10,6 +10,7 @@
 #include "base/edit_distance.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "config/scalar.h"
 #include "loop/deferred_delete.h"
 #include "probe/attempt.h"
 #include "probe/health.h"

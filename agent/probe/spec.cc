@@ -7,7 +7,7 @@
 #include "config/agent_config.h"
 #include "config/flow_text.h"
 #include "config/redact.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/health.h"
 #include "probe/registry.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "loop/scheduler.h"
+#include "loop/handle.h"
 #include "model/action_report.h"
 
 namespace config {
@@ -23,6 +23,10 @@ class Node;
 namespace http {
 class HttpClient;
 }  // namespace http
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
 
 namespace os {
 class Logind;
@@ -93,10 +97,8 @@ class Action {
   virtual bool knows_stops() const { return false; }
   // `done` once, in a later turn, at the latest at the deadline: what a person should know, or "" if nobody has stopped
   // it or that is not known. What stopped before `acted`, or has not run since, was perhaps stopped by a plan.
-  virtual loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime>, base::Instant,
-                                   std::function<void(std::string)> done) const {
-    return context.scheduler.after({}, [done = std::move(done)] { done(""); });
-  }
+  virtual loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime> acted, base::Instant deadline,
+                                   std::function<void(std::string)> done) const;
   // The plan itself waits here, until a person approves or the step's time is over; run() is not called.
   virtual bool waits_for_person() const { return false; }
   // What it asks of systemd, if it does: the polkit rule is made of these.

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "recover/action_run.h"
 #include "recover/dispatcher.h"
 #include "recover/firing_alerts.h"

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "loop/scheduler.h"
+#include "os/systemd/systemd.h"
 
 namespace recover {
 namespace {

@@ -15,15 +15,20 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "loop/handle.h"
-#include "os/systemd/systemd.h"
+#include "os/systemd/unit_state.h"
 #include "recover/plan/unit_guards.h"
 #include "recover/plan/unit_work.h"
 
 namespace loop {
 class Scheduler;
 }  // namespace loop
+
+namespace os {
+class Systemd;
+}  // namespace os
 
 namespace recover {
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "loop/scheduler.h"
 #include "recover/action.h"
 #include "recover/plan/plan_spec.h"
 

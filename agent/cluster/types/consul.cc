@@ -11,7 +11,10 @@
 #include "cluster/json_answer.h"
 #include "cluster/registry.h"
 #include "config/request.h"
+#include "config/schema.h"
 #include "http/configured_client.h"
+#include "http/http_client.h"
+#include "loop/scheduler.h"
 
 namespace cluster {
 namespace {

@@ -1,4 +1,4 @@
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 
 #include <algorithm>
 

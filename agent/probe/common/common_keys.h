@@ -3,11 +3,9 @@
 
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "base/time.h"
 #include "config/global.h"
-#include "config/schema.h"
 #include "model/labels.h"
 #include "model/outcome.h"
 
@@ -29,18 +27,5 @@ struct CommonKeys {
                                         model::Reason::heartbeat_missed};
   model::Labels labels;  // service's labels are not stamped on samples; these are
 };
-
-const config::Schema<CommonKeys>& common_schema();
-
-bool is_common_key(std::string_view key);
-
-// A Schema to which a type adds its own keys. It knows the common ones, so that a slip of either kind is answered with
-// the right key; parse_common() reads them.
-template <typename T>
-config::Schema<T> probe_schema(const char* type) {
-  config::Schema<T> schema(type);
-  schema.beside(common_schema());
-  return schema;
-}
 
 }  // namespace probe

@@ -8,6 +8,7 @@
 
 #include "config/schema.h"
 #include "net/stream.h"
+#include "net/tls/tls.h"
 #include "net/tls/tls_config.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"

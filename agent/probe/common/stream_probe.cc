@@ -4,6 +4,8 @@
 
 #include "loop/scheduler.h"
 #include "net/stream.h"
+#include "net/tls/peer_chain.h"
+#include "net/tls/tls.h"
 #include "probe/common/values.h"
 
 namespace probe {

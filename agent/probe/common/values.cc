@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "config/request.h"
+#include "net/tls/peer_chain.h"
 
 namespace probe {
 namespace {

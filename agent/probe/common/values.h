@@ -4,14 +4,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/regex.h"
 #include "config/schema.h"
-#include "http/http_client.h"
 #include "model/outcome.h"
-#include "net/resolver.h"
-#include "net/tls/tls.h"
+#include "net/address.h"
+
+namespace net {
+struct PeerChain;
+}  // namespace net
 
 namespace probe {
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/host/run_blocking.h"
 #include "probe/own_fault.h"

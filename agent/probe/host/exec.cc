@@ -9,7 +9,7 @@
 #include "loop/scheduler.h"
 #include "os/program_file.h"
 #include "os/subprocess.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/host/perfdata.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"

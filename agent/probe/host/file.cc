@@ -12,7 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "loop/scheduler.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/host/run_blocking.h"
 #include "probe/own_fault.h"

@@ -6,7 +6,7 @@
 
 #include "base/number.h"
 #include "loop/scheduler.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/heartbeats.h"
 #include "probe/registry.h"
 

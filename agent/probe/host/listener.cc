@@ -8,7 +8,7 @@
 
 #include "loop/scheduler.h"
 #include "net/listening_sockets.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 

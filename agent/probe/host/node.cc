@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "loop/scheduler.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 

@@ -11,7 +11,7 @@
 #include "model/self_check.h"
 #include "os/pid_watch.h"
 #include "os/systemd/systemd.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"

@@ -4,7 +4,7 @@
 
 #include "loop/scheduler.h"
 #include "os/systemd/systemd.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "http/http_client.h"
 #include "probe/http/json_check.h"
 
 namespace probe {

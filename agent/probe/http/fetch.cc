@@ -1,6 +1,7 @@
 #include "probe/http/fetch.h"
 
 #include "config/request.h"
+#include "http/http_client.h"
 #include "probe/own_fault.h"
 
 namespace probe {

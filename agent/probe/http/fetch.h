@@ -10,6 +10,7 @@
 
 #include "config/schema.h"
 #include "http/configured_client.h"
+#include "http/http_client.h"
 #include "probe/common/values.h"
 #include "probe/probe.h"
 

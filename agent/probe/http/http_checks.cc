@@ -9,6 +9,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "http/http_client.h"
 
 namespace probe {
 namespace {

@@ -7,7 +7,8 @@
 
 #include "base/number.h"
 #include "encoding/url.h"
-#include "probe/common/common_keys.h"
+#include "http/http_client.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/fetch.h"
 #include "probe/http/json_check.h"

@@ -5,7 +5,8 @@
 
 #include "base/number.h"
 #include "base/text.h"
-#include "probe/common/common_keys.h"
+#include "http/http_client.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/fetch.h"
 #include "probe/registry.h"

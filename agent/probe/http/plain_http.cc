@@ -5,8 +5,10 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "http/http_client.h"
 #include "loop/scheduler.h"
 #include "net/stream.h"
+#include "net/tls/tls.h"
 #include "probe/common/values.h"
 
 namespace probe {

@@ -6,7 +6,8 @@
 
 #include "base/ascii.h"
 #include "encoding/exposition_reader.h"
-#include "probe/common/common_keys.h"
+#include "http/http_client.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/http/fetch.h"
 #include "probe/registry.h"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/tls/peer_chain.h"
+
 namespace probe {
 
 using model::Outcome;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "net/tls/tls.h"
 #include "probe/net/query_response.h"
 #include "probe/probe.h"
 

@@ -5,7 +5,7 @@
 
 #include "config/request.h"
 #include "loop/scheduler.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
 

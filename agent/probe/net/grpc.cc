@@ -7,8 +7,10 @@
 
 #include "config/request.h"
 #include "http/header_lines.h"
+#include "http/http_client.h"
+#include "net/tls/tls.h"
 #include "net/tls/tls_config.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/net/grpc_message.h"

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/percent.h"
 #include "base/text.h"
+#include "http/http_client.h"
 #include "probe/common/values.h"
 
 namespace probe {

@@ -4,7 +4,7 @@
 
 #include "config/request.h"
 #include "net/stream.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"

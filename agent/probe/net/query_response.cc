@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "net/tls/tls.h"
 
 namespace probe {
 namespace {

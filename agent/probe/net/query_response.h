@@ -11,6 +11,7 @@
 #include "config/schema.h"
 #include "model/outcome.h"
 #include "net/stream.h"
+#include "net/tls/tls.h"
 #include "probe/common/values.h"
 
 namespace probe {

@@ -9,8 +9,10 @@
 
 #include "config/request.h"
 #include "loop/scheduler.h"
+#include "net/tls/peer_chain.h"
+#include "net/tls/tls.h"
 #include "net/tls/tls_config.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/net/certificate_age.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/tls/tls.h"
 #include "net/tls/tls_config.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "probe/common/big_endian.h"
-#include "probe/common/common_keys.h"
 #include "probe/common/endpoint.h"
+#include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/common/values.h"
 #include "probe/registry.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "os/systemd/systemd.h"
+#include "os/systemd/unit_state.h"
 #include "recover/plan/guard.h"
 
 namespace recover {

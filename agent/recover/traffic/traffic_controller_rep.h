@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "config/node.h"
+#include "loop/scheduler.h"
 #include "recover/traffic/drain_record.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic_controller.h"

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "recover/action.h"
 #include "recover/traffic/traffic_controller.h"
 

@@ -1,5 +1,6 @@
 #include "config/schema.h"
 #include "net/tls/tls.h"
+#include "probe/common/probe_schema.h"
 
 #include <doctest/doctest.h>
 

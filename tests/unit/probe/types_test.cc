@@ -8,7 +8,7 @@
 
 #include "config/agent_config.h"
 #include "fakes/probe_world.h"
-#include "probe/common/common_keys.h"
+#include "probe/common/probe_schema.h"
 #include "probe/measurement_help.h"
 #include "probe/registry.h"
 #include "probe/spec.h"

@@ -1,4 +1,5 @@
 #include "recover/traffic/traffic_controller.h"
+#include "loop/scheduler.h"
 
 #include <doctest/doctest.h>
 
