@@ -136,13 +136,13 @@ void Agent::make_notifications() {
 }
 
 void Agent::make_recovery() {
-  recover::Listener listener;
-  listener.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
-  listener.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
-                              model::RecoveryMode mode) {
+  recover::Callbacks callbacks;
+  callbacks.on_report = [this](const model::RecoveryReport& report) { on_report(report); };
+  callbacks.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
+                               model::RecoveryMode mode) {
     self_.recovery_action(service, action_label(action), result, mode);
   };
-  listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
+  callbacks.on_blocked = [this](const std::string& service, recover::GuardName reason) {
     self_.recovery_blocked(service, to_string(reason));
     incidents_->on_blocked(service, std::string(to_string(reason)));
     changed();
@@ -156,33 +156,33 @@ void Agent::make_recovery() {
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
-      service_view_, std::move(listener));
+      service_view_, std::move(callbacks));
 }
 
 void Agent::make_incidents() {
   const auto facts = [this](const std::string& service) {
     return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, loop_.now(), loop_.wall_now());
   };
-  incident::Listener listener;
-  listener.on_changed = [this](const model::Incident& incident) {
+  incident::Callbacks callbacks;
+  callbacks.on_changed = [this](const model::Incident& incident) {
     notifications_->on_incident(incident);
     changed();
   };
-  listener.on_ended = [this](const model::Incident& incident) {
+  callbacks.on_ended = [this](const model::Incident& incident) {
     self_.incident_ended(incident.service, to_string(incident.end), *incident.ended - incident.started);
   };
   incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
-                                                     facts, std::move(listener));
+                                                     facts, std::move(callbacks));
 }
 
 void Agent::make_schedule() {
-  probe::Listener listener;
-  listener.on_run = [this](const probe::Run& run, const probe::Status& status) { on_run(run, status); };
-  listener.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
+  probe::Callbacks callbacks;
+  callbacks.on_run = [this](const probe::Run& run, const probe::Status& status) { on_run(run, status); };
+  callbacks.on_change = [this](const model::HealthChange& change, const probe::Run& run) {
     on_probe_change(change, run);
   };
-  listener.on_overrun = [this](const probe::Spec& spec) { self_.probe_overrun(spec.service, spec.name); };
-  schedule_ = std::make_unique<probe::Schedule>(config_.global.node, probe_context_, std::move(listener));
+  callbacks.on_overrun = [this](const probe::Spec& spec) { self_.probe_overrun(spec.service, spec.name); };
+  schedule_ = std::make_unique<probe::Schedule>(config_.global.node, probe_context_, std::move(callbacks));
 }
 
 base::Result<> Agent::open_sockets() {

@@ -37,19 +37,19 @@ void FleetLink::replace(const cluster::FleetSettings& settings, const std::vecto
     settings_ = settings.store;
     identity_ = identity;
     if (settings_ != nullptr) {
-      cluster::FleetListener listener;
-      listener.changed = [this] {
+      cluster::FleetCallbacks callbacks;
+      callbacks.changed = [this] {
         slots_.fleet_changed();
         changed_();
       };
-      listener.keep_lease = [&state, identity](const std::string& lease) {
+      callbacks.keep_lease = [&state, identity](const std::string& lease) {
         if (remembered(state, identity) == lease) return;
         state.commit({state::Change::put(state::Table::fleet, kLease, record_of(identity, lease))}, {});
       };
       fleet_ = std::make_unique<cluster::Fleet>(
           scheduler_, [] { return cluster::SinceBoot::now(); }, base::Random::from_entropy(),
           settings_->make({scheduler_, http_, node}, cluster::try_limit(settings.ttl)),
-          cluster::FleetOptions{node, settings.ttl, remembered(state, identity)}, std::move(listener));
+          cluster::FleetOptions{node, settings.ttl, remembered(state, identity)}, std::move(callbacks));
       slots_.use(fleet_.get());
     }
   }

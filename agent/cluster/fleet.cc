@@ -55,19 +55,19 @@ class Fleet::Asked final : public loop::Registration {
 };
 
 Fleet::Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
-             FleetOptions options, FleetListener listener)
+             FleetOptions options, FleetCallbacks callbacks)
     : scheduler_(scheduler),
       clock_(std::move(clock)),
       random_(random),
       store_(std::move(store)),
       options_(std::move(options)),
-      listener_(std::move(listener)),
+      callbacks_(std::move(callbacks)),
       lease_since_(scheduler.wall_now()),
       held_lease_(options_.lease) {
   lease_ = std::make_unique<Lease>(
       scheduler_, clock_, *store_, options_.ttl,
-      Lease::Listener{[this] { lease_held(); }, [this](const std::string& why) { lease_lost(why); },
-                      [this] { listener_.changed(); }});
+      Lease::Callbacks{[this] { lease_held(); }, [this](const std::string& why) { lease_lost(why); },
+                       [this] { callbacks_.changed(); }});
   lease_->begin(options_.lease);
 }
 
@@ -153,7 +153,7 @@ void Fleet::group_read(const WatchedGroup& group) {
     if (slot == slots_.end() || (!slot->second->acquisition && slot->second->key != key))
       give_back(holder.who.service, key, clock_() + options_.ttl);
   }
-  listener_.changed();
+  callbacks_.changed();
 }
 
 const WatchedGroup* Fleet::group_of(const Own& own) const {
@@ -166,11 +166,11 @@ const WatchedGroup* Fleet::group_of(const Own& own) const {
 void Fleet::lease_held() {
   lease_since_ = scheduler_.wall_now();
   if (std::exchange(held_lease_, lease_->id()) != lease_->id()) to_give_back_.clear();  // all went with the old one
-  listener_.keep_lease(lease_->id());
+  callbacks_.keep_lease(lease_->id());
   base::log::info("the agent is in its fleet", {{"store", store_->name()}});
   for (auto& [service, own] : own_) publish(*own);
   try_give_back();
-  listener_.changed();
+  callbacks_.changed();
 }
 
 // What was ours may still be so in the store; it is given back when what we have begun must be over.
@@ -186,7 +186,7 @@ void Fleet::lease_lost(const std::string& why) {
     if (slot->lost) told.push_back([lost = slot->lost, why] { lost({Brake::unknown, false, why}); });
   }
   for (const auto& tell : told) tell();
-  listener_.changed();
+  callbacks_.changed();
 }
 
 void Fleet::leave(const std::string& why) { lease_lost(why); }

@@ -27,7 +27,7 @@ struct FleetOptions {
   std::string lease{};  // of an agent before this one, "" for none: what it held is ours
 };
 
-struct FleetListener {
+struct FleetCallbacks {
   std::function<void()> changed;                             // what seen() and view() say; slots may be free
   std::function<void(const std::string& lease)> keep_lease;  // for the next agent of this node
 };
@@ -72,7 +72,7 @@ class Fleet {
   static constexpr std::chrono::minutes kAloneEvery{30};
 
   Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
-        FleetOptions options, FleetListener listener);
+        FleetOptions options, FleetCallbacks callbacks);
   ~Fleet();
 
   // Before the end of one that is followed by another: what is held is lost, and released by the end of the lease.
@@ -114,7 +114,7 @@ class Fleet {
   base::Random random_;
   std::unique_ptr<Store> store_;
   FleetOptions options_;
-  FleetListener listener_;
+  FleetCallbacks callbacks_;
   std::map<std::string, std::unique_ptr<Own>> own_;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
   std::map<std::string, std::unique_ptr<WatchedGroup>> groups_;
@@ -130,7 +130,7 @@ class Fleet {
   std::string held_lease_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // who asked may let go of its Handle later
   loop::Handle giving_back_, next_give_back_, second_;
-  std::unique_ptr<Lease> lease_;  // destroyed first, and without a call of its listener
+  std::unique_ptr<Lease> lease_;  // destroyed first, and without a call of its callbacks
 };
 
 }  // namespace cluster

@@ -18,8 +18,8 @@ BootTime SinceBoot::now() {
   return BootTime(std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec});
 }
 
-Lease::Lease(loop::Scheduler& scheduler, BootClock clock, Store& store, base::Millis ttl, Listener listener)
-    : scheduler_(scheduler), clock_(std::move(clock)), store_(store), ttl_(ttl), listener_(std::move(listener)) {}
+Lease::Lease(loop::Scheduler& scheduler, BootClock clock, Store& store, base::Millis ttl, Callbacks callbacks)
+    : scheduler_(scheduler), clock_(std::move(clock)), store_(store), ttl_(ttl), callbacks_(std::move(callbacks)) {}
 
 void Lease::begin(const std::string& remembered) {
   id_ = remembered;
@@ -70,19 +70,19 @@ void Lease::confirmed(BootTime sent) {
   again_after(std::max<base::Duration>(ttl_ / 3 - gone, 0s));
   const bool was_held = std::exchange(held_, true);
   if (clock_() >= until_) return look();  // the answer took too long
-  if (!was_held) listener_.held();
+  if (!was_held) callbacks_.held();
   answered("");
 }
 
 void Lease::answered(const std::string& trouble) {
-  if (std::exchange(trouble_, trouble) != trouble) listener_.trouble();
+  if (std::exchange(trouble_, trouble) != trouble) callbacks_.trouble();
 }
 
 void Lease::lose(const std::string& why) {
   held_ = false;
   failures_ = 0;
   end_.reset();
-  listener_.lost(why);
+  callbacks_.lost(why);
 }
 
 void Lease::again_after(base::Duration delay) {

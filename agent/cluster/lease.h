@@ -28,14 +28,14 @@ using BootClock = std::function<BootTime()>;
 
 class Lease {
  public:
-  struct Listener {
+  struct Callbacks {
     std::function<void()> held;                        // granted or renewed; id() is the lease
     std::function<void(const std::string& why)> lost;  // once for each `held`
     std::function<void()> trouble;                     // trouble() is another one
   };
 
-  // `store` and what `listener` reaches live longer.
-  Lease(loop::Scheduler& scheduler, BootClock clock, Store& store, base::Millis ttl, Listener listener);
+  // `store` and what `callbacks` reaches live longer.
+  Lease(loop::Scheduler& scheduler, BootClock clock, Store& store, base::Millis ttl, Callbacks callbacks);
 
   // Renews the lease of an agent before this one, "" for none; one that has ended is followed by a new one.
   void begin(const std::string& remembered);
@@ -61,7 +61,7 @@ class Lease {
   BootClock clock_;
   Store& store_;
   base::Millis ttl_;
-  Listener listener_;
+  Callbacks callbacks_;
   std::string id_, trouble_;
   bool held_ = false;
   BootTime until_{};

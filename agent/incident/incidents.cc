@@ -32,12 +32,12 @@ std::shared_ptr<const model::Incident> changed(const model::Incident& incident, 
 
 }  // namespace
 
-Incidents::Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Listener listener)
+Incidents::Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Callbacks callbacks)
     : options_(std::move(options)),
       scheduler_(scheduler),
       state_(state),
       view_(std::move(view)),
-      listener_(std::move(listener)) {
+      callbacks_(std::move(callbacks)) {
   for (const auto& [key, text] : state_.read(Table::incidents)) {
     auto incident = parse_incident(text);
     if (!incident) {
@@ -83,7 +83,7 @@ void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
   for (Ended& each : closed_) {
     const Ended incident = each;
     if (!incident->announced) announce(each);
-    else if (listener_.on_changed) listener_.on_changed(*incident);  // what a crash left of it is forgotten
+    else if (callbacks_.on_changed) callbacks_.on_changed(*incident);  // what a crash left of it is forgotten
   }
   look_again();
 }
@@ -296,7 +296,7 @@ void Incidents::look_at(Open& one, base::WallTime now) {
   }
   const bool changed = std::exchange(one.changed, false);
   if (changed) write(incident);
-  if ((changed || tell_all_) && listener_.on_changed) listener_.on_changed(incident);
+  if ((changed || tell_all_) && callbacks_.on_changed) callbacks_.on_changed(incident);
 }
 
 void Incidents::close(const std::string& service, base::WallTime now) {
@@ -327,7 +327,7 @@ void Incidents::close(const std::string& service, base::WallTime now) {
   for (; closed_.size() > options_.keep; closed_.pop_back())
     gone.push_back(Change::remove(Table::incidents, closed_.back()->id));
   if (!gone.empty()) state_.commit(std::move(gone), [](base::Result<>) {});
-  if (listener_.on_ended) listener_.on_ended(*ended);
+  if (callbacks_.on_ended) callbacks_.on_ended(*ended);
   announce(closed_.front());
 }
 
@@ -335,10 +335,10 @@ void Incidents::close(const std::string& service, base::WallTime now) {
 // What they do with it may come back here as messages of it.
 void Incidents::announce(Ended& each) {
   const Ended before = each;
-  if (listener_.on_changed) listener_.on_changed(*before);
+  if (callbacks_.on_changed) callbacks_.on_changed(*before);
   const Ended announced = each = changed(*each, [](model::Incident& incident) { incident.announced = true; });
   write(*announced);
-  if (listener_.on_changed) listener_.on_changed(*announced);
+  if (callbacks_.on_changed) callbacks_.on_changed(*announced);
 }
 
 // The state says what is wrong with the disk; the incident goes on in memory.

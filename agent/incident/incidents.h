@@ -50,7 +50,7 @@ struct Options {
   std::size_t keep = 200;       // of those that ended, the newest
 };
 
-struct Listener {
+struct Callbacks {
   // The incident is another than before: receivers compare it with what they know. Once more when its end is durable
   // and gone to all of them (`announced`): it is not told again.
   std::function<void(const model::Incident&)> on_changed;
@@ -62,7 +62,7 @@ class Incidents {
   using View = std::function<Facts(const std::string& service)>;
 
   // Reads what was left. Nothing is looked at before settle().
-  Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Listener listener);
+  Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Callbacks callbacks);
 
   // After the start: the alerts as the rules know them. After each new configuration: receivers are told all of it
   // once more, for some of them may be new.
@@ -109,7 +109,7 @@ class Incidents {
   loop::Scheduler& scheduler_;
   state::State& state_;
   View view_;
-  Listener listener_;
+  Callbacks callbacks_;
   std::map<std::string, Open> open_;  // by service
   std::deque<Ended> closed_;          // newest first
   bool settled_ = false;

@@ -81,8 +81,8 @@ struct Entry {
 };
 
 struct Schedule::Rep {
-  Rep(std::string n, Context c, Listener l)
-      : node(std::move(n)), context(c), listener(std::move(l)), random(base::fnv1a(node)) {}
+  Rep(std::string n, Context c, Callbacks l)
+      : node(std::move(n)), context(c), callbacks(std::move(l)), random(base::fnv1a(node)) {}
 
   Instant now() const { return context.scheduler.now(); }
 
@@ -116,7 +116,7 @@ struct Schedule::Rep {
     arm_on_grid(e);
     if (e.busy()) {
       ++e.status.overruns;
-      if (listener.on_overrun) listener.on_overrun(e.spec);
+      if (callbacks.on_overrun) callbacks.on_overrun(e.spec);
       return;
     }
     begin(e, wanted, std::nullopt);
@@ -228,10 +228,10 @@ struct Schedule::Rep {
     leave(e.spec.type);
     confirm(e);
 
-    if (listener.on_run) listener.on_run(*s.last, s);
-    if (changed && !e.retired && listener.on_change) {
+    if (callbacks.on_run) callbacks.on_run(*s.last, s);
+    if (changed && !e.retired && callbacks.on_change) {
       const model::Outcome& found = s.last->outcome;
-      listener.on_change(
+      callbacks.on_change(
           model::HealthChange{e.spec.service, e.spec.name, before, s.health, found.reason, found.text, s.since},
           *s.last);
     }
@@ -318,7 +318,7 @@ struct Schedule::Rep {
 
   std::string node;
   Context context;
-  Listener listener;
+  Callbacks callbacks;
   base::Random random;  // of the jitter
   std::vector<std::unique_ptr<Entry>> entries;
   std::unordered_map<std::string, std::vector<Entry*>> by_service;  // the same, each service in order
@@ -347,8 +347,8 @@ Limits parse_limits(const config::ProbesAtOnce& settings, std::size_t own, confi
   return limits;
 }
 
-Schedule::Schedule(std::string node, Context context, Listener listener)
-    : rep_(std::make_unique<Rep>(std::move(node), context, std::move(listener))) {}
+Schedule::Schedule(std::string node, Context context, Callbacks callbacks)
+    : rep_(std::make_unique<Rep>(std::move(node), context, std::move(callbacks))) {}
 Schedule::~Schedule() = default;
 
 void Schedule::replace(std::vector<Spec> specs) { rep_->replace(std::move(specs), Rep::Which::all); }

@@ -57,7 +57,7 @@ struct Load {
 
 using Statuses = std::vector<std::reference_wrapper<const Status>>;
 
-struct Listener {
+struct Callbacks {
   std::function<void(const Run&, const Status&)> on_run;                  // after every run, status already updated
   std::function<void(const model::HealthChange&, const Run&)> on_change;  // after on_run, if health changed
   std::function<void(const Spec&)> on_overrun = {};  // a run was left out, because the one before is still going
@@ -65,7 +65,7 @@ struct Listener {
 
 class Schedule {
  public:
-  Schedule(std::string node, Context context, Listener listener);
+  Schedule(std::string node, Context context, Callbacks callbacks);
   ~Schedule();
 
   // Takes over `specs`. A probe whose service, name, type and settings text are unchanged keeps its health and

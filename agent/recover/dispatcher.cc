@@ -36,8 +36,8 @@ bool Dispatcher::Rep::must_wait(const Active& a) const {
 }
 
 Dispatcher::Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view,
-                       Listener listener)
-    : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(listener))) {
+                       Callbacks callbacks)
+    : rep_(std::make_unique<Rep>(std::move(options), std::move(context), state, service_view, std::move(callbacks))) {
   rep_->unfinished_runs.read(rep_->alerts, rep_->reports);
   rep_->adopt_slots();
 }

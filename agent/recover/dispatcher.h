@@ -41,7 +41,7 @@ struct Options {
 class Dispatcher {
  public:
   // Reads budgets and unfinished intents from `state`: what was cut off in mid-action is probed first, then finished.
-  Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view, Listener listener);
+  Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view, Callbacks callbacks);
   ~Dispatcher();
 
   void replace(std::vector<std::unique_ptr<PlanSpec>> plans);

@@ -55,7 +55,7 @@ struct Dispatcher::Rep {
     std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
 
-  Rep(Options o, Context c, state::State& s, ServiceView& w, Listener l)
+  Rep(Options o, Context c, state::State& s, ServiceView& w, Callbacks l)
       : options(std::move(o)),
         context(std::move(c)),
         state(s),

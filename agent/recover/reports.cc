@@ -12,7 +12,7 @@ void Reports::say(const model::RecoveryReport& report) {
   if (found != all_.end()) *found = report;
   else all_.push_front(report);
   if (all_.size() > RecoveryStore::kReports) all_.pop_back();
-  if (listener_.on_report) listener_.on_report(report);
+  if (callbacks_.on_report) callbacks_.on_report(report);
 }
 
 void Reports::action_ended(const model::RecoveryReport& report) {
@@ -24,12 +24,12 @@ void Reports::action_ended(const model::RecoveryReport& report) {
                                                      {"result", std::string(to_string(action.result))},
                                                      {"text", action.text},
                                                      {"recovery", report.id}});
-  if (listener_.on_action) listener_.on_action(report.service, action.action, action.result, report.mode);
+  if (callbacks_.on_action) callbacks_.on_action(report.service, action.action, action.result, report.mode);
 }
 
 void Reports::blocked(const std::string& service, GuardName reason) {
   base::log::info("recovery waits", {{"service", service}, {"reason", std::string(to_string(reason))}});
-  if (listener_.on_blocked) listener_.on_blocked(service, reason);
+  if (callbacks_.on_blocked) callbacks_.on_blocked(service, reason);
 }
 
 void Reports::page(const PlanSpec& spec, const std::string& text) {

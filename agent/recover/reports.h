@@ -13,7 +13,7 @@
 
 namespace recover {
 
-struct Listener {
+struct Callbacks {
   std::function<void(const model::RecoveryReport&)> on_report;  // at start, after each action, at the end
   std::function<void(const std::string& service, const std::string& action, ActionStatus result, RecoveryMode mode)>
       on_action;
@@ -24,7 +24,7 @@ class Reports {
  public:
   using Page = std::function<void(const std::string& service, const std::string& text)>;
 
-  Reports(Listener listener, Page page) : listener_(std::move(listener)), page_(std::move(page)) {}
+  Reports(Callbacks callbacks, Page page) : callbacks_(std::move(callbacks)), page_(std::move(page)) {}
 
   // Those of before a restart, newest first: not told again.
   void restore(std::deque<model::RecoveryReport> before) { all_ = std::move(before); }
@@ -37,7 +37,7 @@ class Reports {
   void exhausted(const PlanSpec& spec, const std::string& text);
 
  private:
-  Listener listener_;
+  Callbacks callbacks_;
   Page page_;  // null: no page is sent
   std::deque<model::RecoveryReport> all_;
 };

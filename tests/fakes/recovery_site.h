@@ -48,16 +48,16 @@ struct RecoverySite {
     dispatcher.reset();
     traffic_controller = std::make_unique<recover::TrafficController>(
         recover::TrafficContext{loop, systemd, spawner, dialer, agent_checks}, state);
-    recover::Listener listener;
-    listener.on_report = [this](const model::RecoveryReport& r) {
+    recover::Callbacks callbacks;
+    callbacks.on_report = [this](const model::RecoveryReport& r) {
       said.push_back("report " + std::string(to_string(r.state)));
     };
-    listener.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
-                                model::RecoveryMode mode) {
+    callbacks.on_action = [this](const std::string& service, const std::string& action, model::ActionStatus result,
+                                 model::RecoveryMode mode) {
       said.push_back(service + " " + action + " " + std::string(to_string(result)) + " " +
                      std::string(to_string(mode)));
     };
-    listener.on_blocked = [this](const std::string& service, recover::GuardName reason) {
+    callbacks.on_blocked = [this](const std::string& service, recover::GuardName reason) {
       said.push_back(fmt::format("{} blocked {}", service, to_string(reason)));
     };
     recover::Context context{
@@ -65,7 +65,7 @@ struct RecoverySite {
         [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
         traffic_controller.get()};
     dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits, slots}, context, state,
-                                                       service_view, listener);
+                                                       service_view, callbacks);
   }
 
   std::unique_ptr<recover::PlanSpec> plan(model::RecoveryMode mode = model::RecoveryMode::enforce) {

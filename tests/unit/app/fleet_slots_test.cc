@@ -21,7 +21,7 @@ struct Node {
     fleet = std::make_unique<cluster::Fleet>(
         loop, [this] { return cluster::BootTime(loop.now().time_since_epoch()); }, base::Random(name.size()),
         std::move(own), cluster::FleetOptions{name, 12s, ""},
-        cluster::FleetListener{[this] { slots.fleet_changed(); }, [](const std::string&) {}});
+        cluster::FleetCallbacks{[this] { slots.fleet_changed(); }, [](const std::string&) {}});
     fleet->replace({{"order", {"g", 1, {}, 100}}, {"cart", {"g", 1, {}, 100}}});
     slots.use(fleet.get());
     slots.change(2);

@@ -27,7 +27,7 @@ struct Node {
     fleet = std::make_unique<cluster::Fleet>(
         loop, [this] { return cluster::BootTime(loop.now().time_since_epoch()); },
         base::Random(std::hash<std::string>{}(name)), std::move(own), cluster::FleetOptions{name, kTtl, remembered},
-        cluster::FleetListener{[this] { ++changes; }, [this](const std::string& id) { lease = id; }});
+        cluster::FleetCallbacks{[this] { ++changes; }, [this](const std::string& id) { lease = id; }});
     fleet->replace({{"order", group}});
     fleet->on_health("order", Health::up, loop.wall_now());
   }

@@ -36,8 +36,8 @@ struct World {
     f.answer.mode = model::RecoveryMode::enforce;
   }
   void start(std::uint64_t seed = 1) {
-    incident::Listener listener;
-    listener.on_changed = [this](const model::Incident& i) {
+    incident::Callbacks callbacks;
+    callbacks.on_changed = [this](const model::Incident& i) {
       const std::string end(model::to_string(i.end));
       const std::string now = fmt::format("{} {}", i.service,
                                           i.announced    ? "announced"
@@ -46,13 +46,13 @@ struct World {
                                                          : "held");
       if (told.empty() || told.back() != now) told.push_back(now);
     };
-    listener.on_ended = [this](const model::Incident& i) {
+    callbacks.on_ended = [this](const model::Incident& i) {
       ended.push_back(
           fmt::format("{} {} {}", i.service, model::to_string(i.end), base::format_duration(*i.ended - i.started)));
     };
     incidents = std::make_unique<incident::Incidents>(
         incident::Options{base::Random(seed)}, loop, state, [this](const std::string& name) { return facts[name]; },
-        listener);
+        callbacks);
     incidents->settle(known);
     loop.run_due();
   }

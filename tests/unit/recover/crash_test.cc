@@ -83,7 +83,7 @@ class Site {
     service_view_.health.try_emplace("order", Health::down);
     recover::Context context{loop_, systemd_, spawner_, [this](const std::string&, const std::string&) { ++pages; }};
     dispatcher_ = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7}, context, *state_, service_view_,
-                                                        recover::Listener{});
+                                                        recover::Callbacks{});
     std::vector<std::unique_ptr<recover::PlanSpec>> plans;
     plans.push_back(plan());
     dispatcher_->replace(std::move(plans));
