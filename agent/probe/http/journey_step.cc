@@ -53,7 +53,7 @@ void read_url(const config::Node& node, StepRequest& out, const std::string& pat
   if (!config::read(node, text, why)) return errors.add(node.mark(), path, why);
   if (text.find_first_of(" \t\r\n") != std::string::npos)
     return errors.add(node.mark(), path, "must not contain white space");
-  auto url = Template::parse(text, Template::Place::url);
+  auto url = Template::parse(text, Template::Encoding::url);
   if (url) out.url = std::move(*url);
   else errors.add(node.mark(), path, url.error().text);
 }
@@ -80,7 +80,7 @@ void read_form(const config::Node& node, StepRequest& out, const std::string& pa
   std::string separator;
   for (const auto& [key, value] : node.entries()) {
     // A variable at the beginning of a field is no URL: it is always encoded.
-    auto field = Template::parse("=" + value.scalar(), Template::Place::url);
+    auto field = Template::parse("=" + value.scalar(), Template::Encoding::url);
     if (!value.is_scalar()) errors.add(value.mark(), path + "." + key.scalar(), config::expected("a string", value));
     else if (!field) errors.add(value.mark(), path + "." + key.scalar(), field.error().text);
     else body.append(separator + key.scalar()), body.append(*field);

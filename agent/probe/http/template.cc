@@ -17,12 +17,12 @@ std::string json_string(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string placed(const Variable& variable, Template::Place place) {
-  switch (place) {
-    case Template::Place::plain: return variable.text;
-    case Template::Place::url: return base::percent_encode(variable.text);
-    case Template::Place::json_value: return variable.json ? variable.text : json_string(variable.text);
-    case Template::Place::json_text: {
+std::string encoded(const Variable& variable, Template::Encoding encoding) {
+  switch (encoding) {
+    case Template::Encoding::plain: return variable.text;
+    case Template::Encoding::url: return base::percent_encode(variable.text);
+    case Template::Encoding::json_value: return variable.json ? variable.text : json_string(variable.text);
+    case Template::Encoding::json_text: {
       const std::string quoted = json_string(variable.text);
       return quoted.substr(1, quoted.size() - 2);
     }
@@ -37,11 +37,12 @@ bool is_variable_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
-base::Result<Template> Template::parse(std::string_view text, Place place) {
+base::Result<Template> Template::parse(std::string_view text, Encoding encoding) {
   Template out;
   out.text_ = text;
-  TRY_VOID(out.append_parsed(text, place));
-  if (place == Place::url && !out.pieces_.empty() && out.pieces_[0].variable) out.pieces_[0].place = Place::plain;
+  TRY_VOID(out.append_parsed(text, encoding));
+  if (encoding == Encoding::url && !out.pieces_.empty() && out.pieces_[0].variable)
+    out.pieces_[0].encoding = Encoding::plain;
   return out;
 }
 
@@ -64,10 +65,10 @@ void Template::append(const Template& other) {
   }
 }
 
-base::Result<> Template::append_parsed(std::string_view text, Place place) {
+base::Result<> Template::append_parsed(std::string_view text, Encoding encoding) {
   // A literal inside a JSON string is escaped as the values are.
   const auto add = [&](std::string_view literal) {
-    append(place == Place::json_text ? placed({std::string(literal), false}, place) : std::string(literal));
+    append(encoding == Encoding::json_text ? encoded({std::string(literal), false}, encoding) : std::string(literal));
   };
   while (!text.empty()) {
     const std::size_t at = text.find("${");
@@ -88,7 +89,7 @@ base::Result<> Template::append_parsed(std::string_view text, Place place) {
       return base::fail(base::Kind::invalid,
                         "'" + std::string(written) + "' is no variable; write ${name}, or $${ for the characters ${");
     add(text.substr(0, at));
-    pieces_.push_back({std::string(name), true, place});
+    pieces_.push_back({std::string(name), true, encoding});
     text.remove_prefix(end + 1);
   }
   return {};
@@ -126,9 +127,9 @@ base::Result<> Template::append_json(const config::Node& node) {
 
 base::Result<> Template::append_json_string(const std::string& text) {
   Template inner;
-  TRY_VOID(inner.append_parsed(text, Place::json_text));
+  TRY_VOID(inner.append_parsed(text, Encoding::json_text));
   if (inner.pieces_.size() == 1 && inner.pieces_[0].variable) {
-    pieces_.push_back({inner.pieces_[0].text, true, Place::json_value});
+    pieces_.push_back({inner.pieces_[0].text, true, Encoding::json_value});
     return {};
   }
   append("\"");
@@ -154,7 +155,7 @@ base::Result<std::string> Template::fill(const Variables& variables) const {
     const auto found = variables.find(piece.text);
     if (found == variables.end())
       return base::fail(base::Kind::not_found, "there is no value for ${" + piece.text + "}");
-    out += placed(found->second, piece.place);
+    out += encoded(found->second, piece.encoding);
   }
   return out;
 }

@@ -21,7 +21,7 @@ using Variables = std::map<std::string, Variable, std::less<>>;
 class Template {
  public:
   // What the value of a variable must not break out of.
-  enum class Place {
+  enum class Encoding {
     plain,       // as it is
     url,         // percent-encoded, except at the very beginning, where it may be a whole URL
     json_text,   // inside a JSON string
@@ -29,7 +29,7 @@ class Template {
   };
 
   // Errors: a ${ without its end, or a name that is none.
-  static base::Result<Template> parse(std::string_view text, Place place = Place::plain);
+  static base::Result<Template> parse(std::string_view text, Encoding encoding = Encoding::plain);
   // A JSON document as the file has it: quoted words are strings, plain ones numbers, true, false, null or strings.
   static base::Result<Template> parse_json(const config::Node& node);
 
@@ -45,9 +45,9 @@ class Template {
   struct Piece {
     std::string text;  // of a literal, or the variable's name
     bool variable = false;
-    Place place = Place::plain;
+    Encoding encoding = Encoding::plain;
   };
-  base::Result<> append_parsed(std::string_view text, Place place);
+  base::Result<> append_parsed(std::string_view text, Encoding encoding);
   base::Result<> append_json(const config::Node& node);
   base::Result<> append_json_string(const std::string& text);
 

@@ -21,7 +21,7 @@ constexpr std::string_view kGlyphs =
 
 // What stands in the corner until the script says "Live".
 std::string as_of(base::WallTime at) {
-  if (at == base::WallTime{}) return "no picture yet";
+  if (at == base::WallTime{}) return "no snapshot yet";
   return fmt::format("as of {} UTC", base::format_iso8601(std::chrono::floor<std::chrono::seconds>(at)).substr(11, 8));
 }
 
