@@ -154,7 +154,9 @@ std::string KnownSecrets::blotted(std::string text) const {
       all.add(std::string(trim(user, kBlanks)).append(":").append(trim(password, kBlanks)));
   }
   std::vector<std::string> codings;
-  for (const std::string& value : all.values_) add_codings(value, text.size(), codings);
+  // A text that was cut may have the beginning of one that is longer.
+  const std::size_t most = text.find(kCutMark) == std::string::npos ? text.size() : std::string::npos;
+  for (const std::string& value : all.values_) add_codings(value, most, codings);
   tidy(codings);
   const std::vector<TextRange> found = find_secrets(text, codings);
   for (auto range = found.rbegin(); range != found.rend(); ++range)

@@ -18,6 +18,13 @@ constexpr std::size_t kLong = 6;  // a secret as long as this is found within ot
 constexpr std::size_t kRun = 8;   // letters that may be base64 or hexadecimal digits of something
 constexpr int kLayers = 3;        // one coding around another
 constexpr int kStarts = 8;        // places in a run at which it may begin
+constexpr std::size_t kEscape = 12;  // the longest way to write one character
+
+// Programs' long output has the mark in a line of its own.
+bool is_cut(std::string_view rest) {
+  if (rest.starts_with('\n')) rest.remove_prefix(1);
+  return rest.starts_with(kCutMark);
+}
 
 // More than any character has for what is no number.
 std::uint32_t number(std::string_view digits, std::uint32_t base) {
@@ -170,19 +177,34 @@ class Finder {
     return starts_;
   }
 
-  // The end of the longest way to read the secret there; 0 if there is none.
+  // The end of the longest way to read the secret there, or to read its beginning up to where the text was cut; 0 if
+  // there is none.
   std::size_t match(std::string_view text, std::size_t at) {
     ends_.assign(1, at);
+    std::size_t read = 0;
     for (const Character& character : characters_) {
       next_.clear();
       for (const std::size_t from : ends_)
         character.match(text.substr(from), [&](std::size_t taken) {
           if (std::find(next_.begin(), next_.end(), from + taken) == next_.end()) next_.push_back(from + taken);
         });
-      if (next_.empty()) return 0;
+      if (next_.empty()) return read < kCodableSecret || value_.size() < kLong ? 0 : cut_end(text);
       ends_.swap(next_);
+      ++read;
     }
     return *std::max_element(ends_.begin(), ends_.end());
+  }
+
+  // Where the text was cut, if one of the ends is there, or in front of a character whose escape was cut.
+  std::size_t cut_end(std::string_view text) const {
+    for (const std::size_t from : ends_) {
+      const std::string_view rest = text.substr(from, kEscape + kCutMark.size() + 1);
+      const std::size_t mark = std::min(rest.find(kCutMark), rest.size());
+      const std::size_t end = mark > 0 && rest[mark - 1] == '\n' ? mark - 1 : mark;
+      if (mark < rest.size() && (end == 0 || std::string_view("%&\\").find(rest[0]) != std::string_view::npos))
+        return from + end;
+    }
+    return 0;
   }
 
   bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) const {
@@ -304,7 +326,7 @@ class Search {
       // It may follow a name or the folders of a path: "key=…", "/a/…".
       std::size_t from = begin;
       for (int tries = 0; tries < kStarts && from < end && end - from >= kRun; ++tries) {
-        if (holds(text.substr(from, end - from), layers)) {
+        if (holds(text.substr(from, end - from), is_cut(text.substr(end)), layers)) {
           out.push_back({from, end});
           break;
         }
@@ -315,8 +337,12 @@ class Search {
     }
   }
 
-  bool holds(std::string_view run, int layers) {
-    const std::string base64 = base64_decode(run, Base64Form::any).value_or(""), hex = hex_decoded(run);
+  // What was cut is read as far as its letters make whole bytes, and is cut again.
+  bool holds(std::string_view run, bool cut, int layers) {
+    std::string base64 = base64_decode(run.substr(0, cut ? run.size() / 4 * 4 : run.size()), Base64Form::any).value_or("");
+    std::string hex = hex_decoded(run.substr(0, cut ? run.size() / 2 * 2 : run.size()));
+    for (std::string* each : {&base64, &hex})
+      if (cut && !each->empty()) each->append(kCutMark);
     return (!base64.empty() && !ranges(base64, layers).empty()) || (!hex.empty() && !ranges(hex, layers).empty());
   }
 

@@ -12,6 +12,9 @@ namespace base {
 // A secret that is shorter has codings that are ordinary words and numbers.
 inline constexpr std::size_t kCodableSecret = 4;
 
+// Of base::shortened(), shown() and foreign_text(). In front of it a secret may have only its beginning.
+inline constexpr std::string_view kCutMark = "…";
+
 struct TextRange {
   std::size_t begin = 0, end = 0;
 };

@@ -147,8 +147,13 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   return text.substr(0, limit);
 }
 
-std::string_view first_line(std::string_view text, std::size_t limit) {
-  return cut(text.substr(0, text.find_first_of("\r\n")), limit);
+std::string shortened(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  return limit < kCut.size() ? std::string(cut(text, limit)) : std::string(cut(text, limit - kCut.size())).append(kCut);
+}
+
+std::string first_line(std::string_view text, std::size_t limit) {
+  return shortened(text.substr(0, text.find_first_of("\r\n")), limit);
 }
 
 std::string foreign_text(std::string_view bytes, std::size_t limit) { return fit(bytes, limit, LineEnds::written_out); }

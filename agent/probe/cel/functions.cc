@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/number.h"
+#include "base/text.h"
 
 namespace probe::cel {
 namespace {
@@ -132,7 +133,7 @@ Value matches(const Value& text, const Value& pattern, const base::Regex* regex,
 template <typename T>
 Value parsed(std::string_view text, std::string_view type, Memory& memory) {
   if (const auto number = base::read_number<T>(text)) return Value(*number);
-  return memory.error("'" + std::string(text.substr(0, 80)) + "' is no " + std::string(type));
+  return memory.error("'" + base::shortened(text, 80) + "' is no " + std::string(type));
 }
 
 Value to_int(const Value& of, Memory& memory) {
@@ -198,7 +199,7 @@ Value to_bool(const Value& of, Memory& memory) {
     if (of.text == yes) return Value(true);
   for (const std::string_view no : {"0", "f", "false", "FALSE", "False"})
     if (of.text == no) return Value(false);
-  return memory.error("'" + std::string(of.text.substr(0, 80)) + "' is no bool");
+  return memory.error("'" + base::shortened(of.text, 80) + "' is no bool");
 }
 
 Value negated(const Value& of, Memory& memory) {

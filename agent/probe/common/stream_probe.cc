@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "loop/scheduler.h"
 #include "net/stream.h"
 #include "net/tls/peer_chain.h"
@@ -20,10 +21,8 @@ constexpr std::size_t kUnreadLimit = 64 * 1024;
 }  // namespace
 
 std::string label_text(std::string_view bytes) {
-  std::string out(bytes.substr(0, 80));
-  for (char& c : out)
-    if (c < 0x20 || c == 0x7f || static_cast<unsigned char>(c) >= 0x80) c = '.';
-  return out;
+  constexpr std::size_t kLongest = 80;
+  return base::foreign_text(bytes, kLongest);
 }
 
 void StreamProbe::start(base::Instant deadline, Done done) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "config/request.h"
 #include "loop/scheduler.h"
 #include "os/program_file.h"
@@ -66,8 +67,7 @@ bool refused(const base::Error& error) { return error.kind != base::Kind::not_fo
 std::string said(const os::Finished& finished, const std::string& text) {
   std::string line = text;
   if (line.empty()) line = finished.err.substr(0, finished.err.find('\n'));
-  if (line.size() > kTextLimit) line = line.substr(0, kTextLimit) + "…";
-  return line.empty() ? "" : ": " + line;
+  return line.empty() ? "" : ": " + base::shortened(line, kTextLimit);
 }
 
 Outcome judge(const ExecSettings& settings, const os::Finished& finished) {

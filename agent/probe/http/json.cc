@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "encoding/url.h"
 #include "http/http_client.h"
 #include "probe/common/probe_schema.h"
@@ -148,7 +149,7 @@ class JsonProbe final : public FetchProbe {
       if (!value && must && missing.empty()) missing = prepared_.paths[i] + " is missing";
       if (as_number) measured.push_back({"probe_json_value", *as_number, {{"name", name}}});
       else if (value && value->string)
-        measured.push_back({"probe_json_state", 1, {{"name", name}, {"state", value->text.substr(0, 64)}}});
+        measured.push_back({"probe_json_state", 1, {{"name", name}, {"state", base::shortened(value->text, 64)}}});
       else if (value && must && missing.empty()) missing = prepared_.paths[i] + " is neither a number nor a word";
     }
     Outcome outcome = verdict(response, missing, measured.size());

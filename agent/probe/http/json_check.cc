@@ -35,9 +35,7 @@ std::string written(double number) { return json(number).dump(); }
 std::string written(const JsonScalar& scalar) { return scalar.quoted ? "'" + scalar.text + "'" : scalar.text; }
 
 std::string written(const json& value) {
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > kShown) text = text.substr(0, kShown) + "…";
-  return text;
+  return base::shortened(value.dump(-1, ' ', false, json::error_handler_t::replace), kShown);
 }
 
 bool equal(const json& value, const JsonScalar& want) {

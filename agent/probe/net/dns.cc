@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "config/request.h"
 #include "net/stream.h"
 #include "net/tls/tls.h"
@@ -115,7 +116,7 @@ bool found_in(const Pattern& pattern, const DnsRecord& record) { return pattern.
 std::string shown(const DnsRecord& record) {
   std::string text = record.text();
   std::replace(text.begin(), text.end(), '\t', ' ');
-  return "'" + text.substr(0, 200) + "'";
+  return "'" + base::shortened(text, 200) + "'";
 }
 
 // Why the records are not what they must be; "" if they are.

@@ -225,7 +225,7 @@ class SmtpProbe final : public StreamProbe {
 
   void refused(const SmtpReply& reply) {
     const std::string said =
-        std::to_string(reply.code) + (reply.lines[0].empty() ? "" : " " + reply.lines[0].substr(0, 200));
+        std::to_string(reply.code) + (reply.lines[0].empty() ? "" : " " + base::shortened(reply.lines[0], 200));
     // A server of before 1995 knows only HELO, which is enough for those who want neither TLS nor a login.
     const bool unknown = reply.code == 500 || reply.code == 502;
     if (step_ == Step::ehlo && unknown && !settings_.starttls && settings_.username.empty())

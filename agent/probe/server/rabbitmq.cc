@@ -244,7 +244,7 @@ class RabbitmqProbe final : public StreamProbe {
     return "method " + std::to_string(number >> 16) + "." + std::to_string(number & 0xffff);
   }
   static std::string written_out(const amqp::Closing& closing) {
-    return std::to_string(closing.code) + " " + closing.text.substr(0, 200);
+    return std::to_string(closing.code) + " " + base::shortened(closing.text, 200);
   }
 
   void measure(Outcome& outcome) override {

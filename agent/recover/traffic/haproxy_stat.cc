@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace recover::traffic {
 namespace {
 
@@ -38,7 +40,7 @@ base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv) {
   std::string line;
   std::getline(lines, line);
   if (!line.starts_with("# "))
-    return base::fail(base::Kind::protocol, fmt::format("no statistics but: {}", line.substr(0, 200)));
+    return base::fail(base::Kind::protocol, fmt::format("no statistics but: {}", base::shortened(line, 200)));
   const std::vector<std::string> names = fields_of(line.substr(2));
   const auto column = [&](std::string_view name) {
     return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
@@ -82,7 +84,7 @@ base::Result<AdminState> parse_admin_state(const std::string& table, const std::
     if ((flags & kForcedMaintenance) != 0) return AdminState::maintenance;
     return (flags & kForcedDrain) != 0 ? AdminState::drain : AdminState::ready;
   }
-  return base::fail(base::Kind::protocol, fmt::format("no state of server {} in: {}", server, table.substr(0, 200)));
+  return base::fail(base::Kind::protocol, fmt::format("no state of server {} in: {}", server, base::shortened(table, 200)));
 }
 
 }  // namespace recover::traffic

@@ -209,7 +209,7 @@ ActionResult result_of(const std::string& name, const base::Result<os::Finished>
     return {ActionStatus::failed, name + ": " + finished.error().text, finished.error().kind == base::Kind::limit};
   const std::string killed =
       finished->survivors_killed > 0 ? fmt::format("; {} of its processes killed", finished->survivors_killed) : "";
-  const std::string said(base::first_line(finished->err.empty() ? finished->out : finished->err, 200));
+  const std::string said = base::first_line(finished->err.empty() ? finished->out : finished->err, 200);
   const std::string tail = killed + (said.empty() ? "" : ": " + said);
   if (finished->timed_out) return {ActionStatus::timeout, name + ": not ended within its limit" + tail};
   if (finished->signal != 0) {

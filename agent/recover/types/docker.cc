@@ -53,7 +53,7 @@ bool is_container(std::string_view name) {
 std::string message_of(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   if (json.is_object() && json.contains("message") && json["message"].is_string()) return json["message"];
-  return std::string(base::first_line(body, 200));
+  return base::first_line(body, 200);
 }
 
 // Asks the engine whether people have stopped the container. It does not keep who asked for a stop; but a container

@@ -215,3 +215,32 @@ TEST_CASE("a file of secrets is read when it is needed") {
   CHECK(login.blotted("Ym9iOmh1bnRlcjI= bob:hunter2") == "<secret> <secret>");
   ::unlink(file.c_str());
 }
+
+TEST_CASE("the beginning of a known secret is found where a text was cut within it") {
+  base::KnownSecrets secrets;
+  secrets.add("p/q&r <\"s'\\ hunter2");
+  secrets.add_login({"user", "", "pass-word-0815", ""});
+  for (const char* said : {
+           "p/q&r <\"s'\\ hun",
+           "P/Q&",
+           "p%2Fq%26r%20%3C%2",
+           "p%2fq%26r+%",
+           "p&#x2F;q&amp;r &l",
+           "p\\/q\\u0026r \\u00",
+           "702f712672203",
+           "cC9xJnIgPCJ",
+           "dXNlcjpwYXNzLXdvcm",
+           "user:pass",
+           "Y0M5eEpuSWdQQ0p6",  // base64 twice
+       }) {
+    CAPTURE(said);
+    CHECK(secrets.blotted("you said " + std::string(said) + "…") == "you said <secret>…");
+    CHECK(secrets.blotted("you said '" + std::string(said) + "…'; no") == "you said '<secret>…'; no");
+    CHECK(secrets.blotted(std::string(said) + "\n… 7 bytes left out …\n") == "<secret>\n… 7 bytes left out …\n");
+  }
+  // Three characters are anybody's, and what was not cut is another word.
+  for (const char* text : {"p/q…", "use…", "p/q&r is a path", "the user: none…", "p/q&r and more…", "100%…"}) {
+    CAPTURE(text);
+    CHECK(secrets.blotted(text) == text);
+  }
+}

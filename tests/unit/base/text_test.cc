@@ -70,10 +70,17 @@ TEST_CASE("a comment that is too long is refused with its size") {
   CHECK(refused.error().text == "the comment has 921600 bytes; it may have 1024");
 }
 
+TEST_CASE("a text is shortened between two characters, with a mark") {
+  CHECK(base::shortened("aüb", 4) == "aüb");
+  CHECK(base::shortened("aübcd", 5) == "a…");
+  CHECK(base::shortened("aübcde", 6) == "aü…");
+  CHECK(base::shortened("abc", 2) == "ab");
+}
+
 TEST_CASE("a first line ends at its end or, between two characters, at the limit") {
   CHECK(base::first_line("nginx: [emerg] no\nmore", 300) == "nginx: [emerg] no");
   CHECK(base::first_line("one\r\ntwo", 300) == "one");
   CHECK(base::first_line("\nlate", 300) == "");
-  CHECK(base::first_line("aüb", 2) == "a");
-  CHECK(base::first_line("aüb", 3) == "aü");
+  CHECK(base::first_line("aübcd\nmore", 5) == "a…");
+  CHECK(base::first_line("aübcde\nmore", 6) == "aü…");
 }

@@ -170,7 +170,7 @@ class Runtime final : public Adapter {
   // A command that answers nothing when it was obeyed.
   void tell(const std::string& command, std::function<void(const std::string& complaint)> then) {
     ask(command, [then = std::move(then)](Text text) {
-      then(text ? std::string(base::first_line(base::trim(*text, "\r\n "), 300)) : text.error().text);
+      then(text ? base::first_line(base::trim(*text, "\r\n "), 300) : text.error().text);
     });
   }
   void tell_state(const char* state, std::function<void(const std::string& complaint)> then) {
