@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "cluster/json_answer.h"
 #include "config/schema.h"
 
@@ -75,7 +76,11 @@ const config::Schema<GroupSettings>& schema() {
   return s;
 }
 
-std::string named(const Identity& who) { return fmt::format("{} on {}", who.service, who.node); }
+// Other agents wrote it.
+std::string named(const Identity& who) {
+  constexpr std::size_t kLongest = 128;
+  return fmt::format("{} on {}", base::foreign_text(who.service, kLongest), base::foreign_text(who.node, kLongest));
+}
 
 Judgement busy(const GroupSettings& settings, const Group& group, const Identity& self, std::uint64_t before) {
   std::vector<std::string> others;

@@ -1,7 +1,10 @@
 #include "cluster/json_answer.h"
 
+#include <utility>
+
 #include "base/base64.h"
 #include "base/number.h"
+#include "base/text.h"
 
 namespace cluster {
 
@@ -29,6 +32,11 @@ std::optional<std::uint64_t> number_of(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (!value.is_string()) return std::nullopt;
   return base::read_number<std::uint64_t>(value.get_ref<const std::string&>());
+}
+
+std::string fit_to_show(std::string text, const base::KnownSecrets& secrets) {
+  constexpr std::size_t kLongest = 512;
+  return base::foreign_text(base::without_secrets(secrets.blotted(std::move(text))), kLongest);
 }
 
 std::string bytes_of(const json& value) { return base::base64_decode(text_of(value)).value_or(std::string()); }

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/secret.h"
+
 namespace cluster {
 
 using nlohmann::json;
@@ -19,5 +21,9 @@ std::string text_of(const json& value);                     // "" if it is none
 std::optional<std::uint64_t> number_of(const json& value);  // of a number or its text
 // Bytes in base64; "" if it is none.
 std::string bytes_of(const json& value);
+
+// Why a store did not do what it was asked, as people may read it: one line of bounded length, without the secrets that
+// the store, or a proxy in front of it, may repeat.
+std::string fit_to_show(std::string text, const base::KnownSecrets& secrets);
 
 }  // namespace cluster

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "cluster/json_answer.h"
 #include "cluster/registry.h"
+#include "config/redact.h"
 #include "config/request.h"
 #include "config/schema.h"
 #include "http/configured_client.h"
@@ -56,8 +58,13 @@ struct Reply {
 
 class Consul final : public Store {
  public:
-  Consul(Context context, std::string url, http::ConfiguredClient client, base::Millis limit)
-      : context_(std::move(context)), url_(std::move(url)), client_(std::move(client)), limit_(limit) {}
+  Consul(Context context, std::string url, http::ConfiguredClient client, base::KnownSecrets secrets,
+         base::Millis limit)
+      : context_(std::move(context)),
+        url_(std::move(url)),
+        client_(std::move(client)),
+        secrets_(std::move(secrets)),
+        limit_(limit) {}
 
   std::string name() const override { return "Consul at " + url_; }
 
@@ -65,7 +72,9 @@ class Consul final : public Store {
     const std::string time = fmt::format("{}s", std::chrono::ceil<std::chrono::seconds>(ttl).count());
     const json body{{"Name", "fettle " + context_.node}, {"TTL", time}, {"LockDelay", time}, {"Behavior", "delete"}};
     return put("/v1/session/create", body.dump(), [done = std::move(done)](const Reply& r) {
-      const std::string id = text_of(member(read_json(r.body), "ID"));
+      std::string id = text_of(member(read_json(r.body), "ID"));
+      // It becomes a part of paths.
+      if (!std::all_of(id.begin(), id.end(), [](char c) { return base::is_alphanumeric(c) || c == '-'; })) id.clear();
       if (r.kind == Answered::yes && id.empty()) return done({Answered::unknown, {}, "it made a session without ID"});
       done({r.kind, id, r.text});
     });
@@ -177,9 +186,12 @@ class Consul final : public Store {
     request.body_limit = kBodyLimit;
     request.max_redirects = 0;
     return client_.request(context_.http, context_.scheduler, std::move(request),
-                           [done = std::move(done), url = url_](base::Result<http::HttpResponse> response) {
+                           [this, done = std::move(done)](base::Result<http::HttpResponse> response) {
                              Reply reply = judge(std::move(response));
-                             if (reply.kind == Answered::unknown) reply.text = url + ": " + reply.text;
+                             base::KnownSecrets secrets = client_.learned();
+                             secrets.add(secrets_);
+                             reply.text = fit_to_show(std::move(reply.text), secrets);
+                             if (reply.kind == Answered::unknown) reply.text = url_ + ": " + reply.text;
                              done(std::move(reply));
                            });
   }
@@ -188,7 +200,7 @@ class Consul final : public Store {
     if (!response) return {Answered::unknown, 0, {}, {}, response.error().text};
     if (response->reason != model::Reason::none) return {Answered::unknown, 0, {}, {}, response->text};
     Reply reply{Answered::yes, response->status, std::move(response->headers), std::move(response->body), {}};
-    const std::string said = reply.body.substr(0, std::min<std::size_t>(reply.body.find_first_of("\r\n"), 200));
+    const std::string said = base::first_line(reply.body, 200);
     if (reply.status == 404) reply.kind = Answered::no, reply.text = said.empty() ? "not found" : said;
     else if (reply.status != 200) {
       reply.kind = Answered::unknown;
@@ -200,20 +212,24 @@ class Consul final : public Store {
   Context context_;
   std::string url_;
   http::ConfiguredClient client_;
+  base::KnownSecrets secrets_;
   base::Millis limit_;
 };
 
 class ConsulSettings final : public Settings {
  public:
   ConsulSettings(Keys keys, const config::Node& node, const std::string& path, config::Errors& errors)
-      : url_(keys.scheme + "://" + keys.server), client_(std::move(keys.http), node, path, errors) {}
+      : url_(keys.scheme + "://" + keys.server),
+        client_(std::move(keys.http), node, path, errors),
+        secrets_(config::secrets_of(node)) {}
   std::unique_ptr<Store> make(const Context& context, base::Millis limit) const override {
-    return std::make_unique<Consul>(context, url_, client_, limit);
+    return std::make_unique<Consul>(context, url_, client_, secrets_, limit);
   }
 
  private:
   std::string url_;
   http::ConfiguredClient client_;
+  base::KnownSecrets secrets_;
 };
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, config::Errors& errors) {

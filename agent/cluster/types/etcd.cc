@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cluster/json_answer.h"
 #include "cluster/registry.h"
+#include "config/redact.h"
 #include "config/request.h"
 #include "config/schema.h"
 #include "http/configured_client.h"
@@ -72,11 +73,12 @@ struct Reply {
 class Etcd final : public Store {
  public:
   Etcd(Context context, std::vector<std::string> endpoints, http::ConfiguredClient client,
-       std::optional<http::BasicAuth> login, base::Millis limit)
+       std::optional<http::BasicAuth> login, base::KnownSecrets secrets, base::Millis limit)
       : context_(std::move(context)),
         endpoints_(std::move(endpoints)),
         client_(std::move(client)),
         login_(std::move(login)),
+        secrets_(std::move(secrets)),
         limit_(limit) {
     for (std::string& url : endpoints_)
       while (url.ends_with('/')) url.pop_back();
@@ -228,7 +230,8 @@ class Etcd final : public Store {
     void send() {
       http::HttpRequest request = request_;
       // The bare token: with the word Bearer 3.4 refuses it.
-      if (!etcd_.token_.empty()) request.headers.emplace_back("Authorization", etcd_.token_);
+      sent_ = etcd_.token_;
+      if (!sent_.empty()) request.headers.emplace_back("Authorization", sent_);
       pending_ = etcd_.client_.request(etcd_.context_.http, etcd_.context_.scheduler, std::move(request),
                                        [this](base::Result<http::HttpResponse> response) { on_answer(response); });
     }
@@ -307,6 +310,10 @@ class Etcd final : public Store {
 
     // May destroy this object.
     void end(Reply reply) {
+      base::KnownSecrets secrets = etcd_.client_.learned();
+      secrets.add(etcd_.secrets_);
+      secrets.add(sent_);
+      reply.text = fit_to_show(std::move(reply.text), secrets);
       if (reply.kind == Answered::unknown) {
         reply.text = fmt::format("{}: {}", base::without_secrets(etcd_.endpoints_[endpoint_]), reply.text);
         if (etcd_.endpoint_ == endpoint_) etcd_.endpoint_ = (endpoint_ + 1) % etcd_.endpoints_.size();
@@ -319,6 +326,7 @@ class Etcd final : public Store {
     http::HttpRequest request_;
     std::function<void(Reply)> done_;
     std::size_t endpoint_;
+    std::string sent_;  // the token
     bool logged_in_ = false;
     loop::Handle pending_;
   };
@@ -327,6 +335,7 @@ class Etcd final : public Store {
   std::vector<std::string> endpoints_;
   http::ConfiguredClient client_;
   std::optional<http::BasicAuth> login_;
+  base::KnownSecrets secrets_;
   base::Millis limit_;
   std::size_t endpoint_ = 0;
   std::string token_;
@@ -337,15 +346,17 @@ class EtcdSettings final : public Settings {
   EtcdSettings(Keys keys, const config::Node& node, const std::string& path, config::Errors& errors)
       : endpoints_(std::move(keys.endpoints)),
         login_(std::exchange(keys.http.basic_auth, std::nullopt)),  // no header has it
-        client_(std::move(keys.http), node, path, errors) {}
+        client_(std::move(keys.http), node, path, errors),
+        secrets_(config::secrets_of(node)) {}
   std::unique_ptr<Store> make(const Context& context, base::Millis limit) const override {
-    return std::make_unique<Etcd>(context, endpoints_, client_, login_, limit);
+    return std::make_unique<Etcd>(context, endpoints_, client_, login_, secrets_, limit);
   }
 
  private:
   std::vector<std::string> endpoints_;
   std::optional<http::BasicAuth> login_;
   http::ConfiguredClient client_;
+  base::KnownSecrets secrets_;
 };
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, config::Errors& errors) {

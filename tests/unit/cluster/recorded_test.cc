@@ -362,3 +362,32 @@ TEST_CASE("Consul: a watch waits for an index that is never 0, longer than the s
   world.answer(500, "rpc error making call: EOF");
   CHECK(told.kind() == Answered::unknown);
 }
+
+TEST_CASE("what a store says of a failure is one short line without what it was told") {
+  const std::string tail = std::string(20'000, 'x');
+  {
+    World world("consul", "authorization: {credentials: c0nsul-token}");
+    Told<std::string> granted;
+    granted.handle = world.store->grant(10s, granted.done());
+    world.answer(403, "\x1b[2Jno rights for c0nsul-token" + tail);
+    CHECK(granted.kind() == Answered::unknown);
+    CHECK(has(granted.answer->text,
+              "http://localhost:8500: it answered 403: \\x1b[2Jno rights for <secret>xxx"));
+    CHECK(granted.answer->text.size() < 300);
+    // A session that is no word of a path.
+    granted.handle = world.store->grant(10s, granted.done());
+    world.answer(200, R"({"ID":"../kv/x?recurse"})");
+    CHECK(granted.kind() == Answered::unknown);
+  }
+  World world("etcd", "endpoints: [\"http://10.0.0.1:2379\"]\nbasic_auth: {username: fettle, password: p4ssword}");
+  Told<cluster::Nothing> revoked;
+  revoked.handle = world.store->revoke("77", revoked.done());
+  world.answer(400, R"({"message":"no user fettle p4ssword)" + tail + R"("})");
+  CHECK(has(revoked.answer->text, "no user fettle <secret>xxx"));
+  CHECK(revoked.answer->text.size() < 700);
+  revoked.handle = world.store->revoke("77", revoked.done());
+  world.answer(200, R"({"token":"t0ken.17"})");
+  CHECK(header(world.asked(), "Authorization") == "t0ken.17");
+  world.answer(503, R"({"message":"you said t0ken.17"})");
+  CHECK(has(revoked.answer->text, "it answered 503: you said <secret>"));
+}
