@@ -136,5 +136,8 @@ loop::Handle ConfiguredClient::request(HttpClient& client, loop::Scheduler& sche
 
 base::Result<std::string> ConfiguredClient::authorization() const { return parts_->authorization(); }
 TokenSource* ConfiguredClient::tokens() const { return parts_->tokens.get(); }
+base::KnownSecrets ConfiguredClient::learned() const {
+  return parts_->tokens == nullptr ? base::KnownSecrets() : parts_->tokens->given();
+}
 
 }  // namespace http

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "http/http_client.h"
 #include "http/http_config.h"
 #include "loop/handle.h"
@@ -38,6 +39,8 @@ class ConfiguredClient {
   // null without oauth2.
   base::Result<std::string> authorization() const;
   TokenSource* tokens() const;
+  // Secrets that do not stand in the configuration: tokens that were fetched.
+  base::KnownSecrets learned() const;
 
  private:
   class Exchange;

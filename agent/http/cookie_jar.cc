@@ -85,6 +85,12 @@ std::string CookieJar::for_request(const encoding::Url& url) const {
   return out;
 }
 
+std::vector<std::string> CookieJar::values() const {
+  std::vector<std::string> out;
+  for (const Cookie& cookie : cookies_) out.push_back(cookie.value);
+  return out;
+}
+
 std::optional<std::string> CookieJar::find(std::string_view name) const {
   for (const Cookie& cookie : cookies_)
     if (cookie.name == name) return cookie.value;

@@ -22,6 +22,7 @@ class CookieJar {
   // this node itself, as in browsers.
   std::string for_request(const encoding::Url& url) const;
   std::optional<std::string> find(std::string_view name) const;
+  std::vector<std::string> values() const;
 
  private:
   struct Cookie {

@@ -69,6 +69,13 @@ TokenSource::TokenSource(OAuth2 client, const config::Node& node, const std::str
   if (client_.tls_config != net::TlsSettings{}) tls_ = net::tls_context(client_.tls_config, node, path, errors);
 }
 
+base::KnownSecrets TokenSource::given() const {
+  base::KnownSecrets out;
+  out.add(token_);
+  out.add(token_before_);
+  return out;
+}
+
 base::Result<HttpRequest> TokenSource::request(Style style) const {
   TRY(const std::string secret, base::credential(client_.client_secret, client_.client_secret_file));
   HttpRequest request;
@@ -115,6 +122,7 @@ base::Result<> TokenSource::take(const HttpResponse& response, base::Instant now
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
     return base::fail(base::Kind::protocol, "the answer has no access_token");
   const std::string type = text_of(document, "token_type");
+  if (token != token_) token_before_ = std::exchange(token_, token);
   header_ = (type.empty() || base::same_word(type, "bearer") ? "Bearer" : type) + " " + token;
   const auto seconds = lifetime(document);
   // Without a word about its end a token is good until it is refused.

@@ -44,6 +44,8 @@ class TokenSource {
   // The value of the Authorization header; "" if there is no token that is still good.
   std::string kept(base::Instant now) const { return now < good_until_ ? header_ : ""; }
   void forget() { header_.clear(); }
+  // The newest token and the one before: a peer may repeat one that it has just refused.
+  base::KnownSecrets given() const;
   const std::string& url() const { return client_.token_url; }
 
  private:
@@ -59,6 +61,7 @@ class TokenSource {
   std::shared_ptr<net::TlsContext> tls_;
   Style style_ = Style::unknown;
   std::string header_;
+  std::string token_, token_before_;
   base::Instant good_until_{};
 };
 

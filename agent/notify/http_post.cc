@@ -23,8 +23,11 @@ loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, s
   request.reuse_connection = true;
   return client_.request(
       context.http, context.scheduler, std::move(request),
-      [&scheduler = context.scheduler, done = std::move(done)](const base::Result<http::HttpResponse>& response) {
-        done(judge(response, scheduler.wall_now()));
+      [&scheduler = context.scheduler, client = client_,
+       done = std::move(done)](const base::Result<http::HttpResponse>& response) {
+        Sent sent = judge(response, scheduler.wall_now());
+        sent.text = client.learned().blotted(std::move(sent.text));
+        done(std::move(sent));
       });
 }
 

@@ -80,7 +80,9 @@ struct Attempt::Rep {
           fault + " (starved or suspended); this run says nothing about " + spec.settings->target());
       outcome.took = took;
     }
-    hide_secrets(spec.secrets, outcome);
+    base::KnownSecrets learned = probe ? probe->learned() : base::KnownSecrets();
+    if (!learned.empty()) learned.add(spec.secrets);
+    hide_secrets(learned.empty() ? spec.secrets : learned, outcome);
     model::make_fit(outcome);
     const Done tell = std::exchange(done, nullptr);
     tell(std::move(outcome));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/time.h"
 #include "model/outcome.h"
 
@@ -64,6 +65,9 @@ class Probe {
  public:
   virtual ~Probe() = default;
   virtual void start(base::Instant deadline, Done done) = 0;
+  // What the run came to know and nobody may see, beside the secrets of its settings: tokens, captures, cookies. Asked
+  // when `done` is called; its outcome is shown without them.
+  virtual base::KnownSecrets learned() const { return {}; }
 };
 
 // Something that tells at once that a run would find a change: a process ended, a unit changed. The Schedule answers

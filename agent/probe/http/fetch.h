@@ -58,6 +58,7 @@ class FetchProbe : public Probe {
  public:
   FetchProbe(const Context& context, const FetchRequest& request) : context_(context), request_(request) {}
   void start(base::Instant deadline, Done done) final;
+  base::KnownSecrets learned() const final { return request_.client->learned(); }
 
  protected:
   // The verdict on a document that came with a status of 2xx; with measurements.

@@ -194,6 +194,7 @@ class HttpProbe final : public Probe {
     authorization_ = *std::move(value);
     ask();
   }
+  base::KnownSecrets learned() const override { return prepared_.client->learned(); }
 
  private:
   // Null without oauth2.

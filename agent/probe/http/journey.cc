@@ -1,10 +1,12 @@
 // A customer's way through the shop: HTTP steps one after the other, each with what it must find and what the next ones
 // need of it, and a clean-up that runs whatever happened. Cookies are kept for the length of the run.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/credential.h"
+#include "base/secret.h"
 #include "config/request.h"
 #include "encoding/url.h"
 #include "http/configured_client.h"
@@ -102,7 +104,22 @@ struct Prepared {
   JourneySettings settings;
   std::optional<http::ConfiguredClient> client;
   std::string target;
+  std::set<std::string> private_captures;
 };
+
+// What steps capture to log in with: by its name, from a cookie, or for a header that is not for everybody. Other
+// captures (a price) are compared and shown.
+std::set<std::string> private_captures(const std::vector<JourneyStep>& steps) {
+  std::set<std::string> in_headers, out;
+  for (const JourneyStep& step : steps)
+    for (const auto& [name, value] : step.request.headers)
+      if (!base::is_public_header(name))
+        for (const std::string& used : value.variables()) in_headers.insert(used);
+  for (const JourneyStep& step : steps)
+    for (const auto& [name, capture] : step.capture)
+      if (base::names_secret(name) || !capture.cookie.empty() || in_headers.contains(name)) out.insert(name);
+  return out;
+}
 
 class JourneyProbe final : public Probe {
  public:
@@ -116,6 +133,14 @@ class JourneyProbe final : public Probe {
     pending_ = context_.scheduler.after({}, [this] {
       if (read_files()) go_on();
     });
+  }
+
+  base::KnownSecrets learned() const override {
+    base::KnownSecrets out = prepared_.client->learned();
+    for (const std::string& name : prepared_.private_captures)
+      if (const auto found = variables_.find(name); found != variables_.end()) out.add(found->second.text);
+    for (const std::string& cookie : jar_.values()) out.add(cookie);
+    return out;
   }
 
  private:
@@ -356,6 +381,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
         errors.add(node.find("headers").mark(), path + ".headers." + name,
                    "there is no variable '" + used + "' from the beginning; set this header in the steps that have it");
   prepare_steps(journey.steps, std::move(known), journey.base_url, path + ".steps", errors);
+  prepared.private_captures = private_captures(journey.steps);
   prepared.client.emplace(journey.client, node, path, errors);
   prepared.target =
       journey.base_url.empty() && !journey.steps.empty() ? journey.steps[0].request.url.text() : journey.base_url;

@@ -117,6 +117,18 @@ TEST_CASE("files with credentials are read for each request, and without them no
   }
 }
 
+TEST_CASE("tokens that were fetched are known as secrets, the newest and the one before") {
+  Client client(kOAuth2);
+  CHECK(client.configured->learned().empty());
+  for (const char* token : {"t0ken-first", "t0ken-second", "t0ken-third"}) {
+    client.ask();
+    client.client.desk.answer(answer(200, R"({"access_token": ")" + std::string(token) + R"(", "expires_in": 0})"));
+    client.client.desk.answer(answer(401));  // forgotten, but for this
+    CHECK(client.configured->learned().blotted(token) == "<secret>");
+  }
+  CHECK(client.configured->learned().blotted("t0ken-first t0ken-second t0ken-third") == "t0ken-first <secret> <secret>");
+}
+
 TEST_CASE("a token is kept, fetched once more when it is refused, and its lack is an error") {
   Client client(kOAuth2);
   CHECK(client.errors.text() == "");

@@ -189,6 +189,20 @@ TEST_CASE("a step that hangs leaves the clean-up its time") {
   CHECK(walk.steps() == "a=1 b=0 y=1 z=1");
 }
 
+TEST_CASE("what a journey captured to log in with is in no text, what it captured to compare is") {
+  Walk walk(
+      "base_url: 'http://127.0.0.1:80', steps: [{name: login, request: {url: /login}, "
+      "capture: {tok: {json: token}, price: {json: price}}}, {name: use, request: {url: /cart, headers: "
+      "{Authorization: 'Bearer ${tok}'}}, expect: {json: [{path: said, equals: '${price}'}]}}]");
+  walk.answer(200, R"({"token":"s3ss10n-t0ken","price":"98.50"})", {{"Set-Cookie", "sid=c00kie-value; Path=/"}});
+  CHECK(walk.header("Authorization") == "Bearer s3ss10n-t0ken");
+  CHECK(walk.header("Cookie") == "sid=c00kie-value");
+  walk.answer(200, R"({"said":"c00kie-value s3ss10n-t0ken 99"})");
+  CHECK(walk.found.reason == Reason::json_mismatch);
+  CHECK(walk.found.text ==
+        "step use (2 of 2, GET /cart): said is \"<secret> <secret> 99\", not \"98.50\"");
+}
+
 TEST_CASE("a journey keeps cookies, also those of a redirect, and follows it as a browser would") {
   Walk walk(
       "base_url: 'http://127.0.0.1:80', headers: {X-Probe: fettle}, steps: ["
