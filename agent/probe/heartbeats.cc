@@ -102,7 +102,9 @@ Heartbeats::Received Heartbeats::receive(std::string_view datagram, const BeatSe
 }
 
 void Heartbeats::beat(const std::string& service, bool failed, std::string text) {
-  if (beats_.size() >= kServices && !beats_.contains(service)) return;
+  // Names that a probe waits for have their room, whatever others send before.
+  const bool awaited = watchers_.contains(service) || awaited_.contains(service);
+  if (!awaited && beats_.size() >= kServices && !beats_.contains(service)) return;
   Beat& beat = beats_[service];
   beat = {scheduler_.now(), scheduler_.wall_now(), failed, base::foreign_text(text, model::kTextLimit)};
   // A watcher may drop itself or another one: look up the next by place, not by an iterator that may be gone.
@@ -116,6 +118,12 @@ void Heartbeats::beat(const std::string& service, bool failed, std::string text)
     const auto alive = *call;  // the call may drop its own Handle
     alive(beat);
   }
+}
+
+void Heartbeats::hear() {
+  trouble_.clear();
+  beats_.clear();
+  for (auto& [service, since] : awaited_) since = scheduler_.now();
 }
 
 std::optional<Beat> Heartbeats::last(const std::string& service) const {

@@ -52,6 +52,10 @@ class Heartbeats {
   enum class Received { beat, no_name, wrong_sender };
   // One datagram.
   Received receive(std::string_view datagram, const BeatSender& sender);
+  // No datagram can come, and why: who has no beat is not silent. hear(): they come again, and silence is measured anew.
+  void hear_nothing(std::string why) { trouble_ = std::move(why); }
+  void hear();
+  const std::string& trouble() const { return trouble_; }
   // A beat that came another way, with a token.
   void beat(const std::string& service, bool failed, std::string text);
   // Which datagrams count for `service`, while the Handle is held; where several say so, all must agree.
@@ -70,6 +74,7 @@ class Heartbeats {
 
   loop::Scheduler& scheduler_;
   const os::KernelFiles kernel_;
+  std::string trouble_;
   std::multimap<std::string, BeatSenders> restrictions_;
   std::map<std::string, Beat> beats_;
   std::map<std::string, base::Instant> awaited_;

@@ -47,6 +47,8 @@ std::string in_words(base::Duration d) { return base::format_duration(std::chron
 
 Outcome judge(const HeartbeatSettings& settings, Heartbeats& heartbeats, base::Instant now) {
   const std::optional<Beat> beat = heartbeats.last(settings.from);
+  if (!heartbeats.trouble().empty() && (!beat || now - beat->at > settings.allowed()))
+    return Outcome::failure(Reason::agent_overloaded, "heartbeats are not received: " + heartbeats.trouble());
   const std::string promised = "one every " + base::format_duration(settings.every) +
                                " was promised, with a grace of " + base::format_duration(settings.grace);
   if (!beat) {

@@ -126,6 +126,36 @@ TEST_CASE("made-up names do not fill the memory") {
   CHECK(heartbeats.last("name0")->text == "again");
 }
 
+TEST_CASE("made-up names take no room from a service that a probe waits for") {
+  fakes::FakeLoop loop;
+  probe::Heartbeats heartbeats(loop);
+  for (int i = 0; i < 5000; ++i) heartbeats.receive("name" + std::to_string(i), {});
+  heartbeats.receive("order", {});
+  CHECK_FALSE(heartbeats.last("order").has_value());
+  int heard = 0;
+  const loop::Handle watching = heartbeats.watch("order", [&](const probe::Beat&) { ++heard; });
+  heartbeats.receive("order", {});
+  CHECK(heard == 1);
+  CHECK(heartbeats.last("order").has_value());
+  (void)heartbeats.awaited_since("payment");
+  heartbeats.receive("payment", {});
+  CHECK(heartbeats.last("payment").has_value());
+}
+
+TEST_CASE("when datagrams come again, silence is measured anew") {
+  fakes::FakeLoop loop;
+  probe::Heartbeats heartbeats(loop);
+  heartbeats.receive("order", {});
+  CHECK(heartbeats.awaited_since("payment") == loop.now());
+  heartbeats.hear_nothing("the folder is not there");
+  CHECK(heartbeats.trouble() == "the folder is not there");
+  loop.advance(1h);
+  heartbeats.hear();
+  CHECK(heartbeats.trouble() == "");
+  CHECK_FALSE(heartbeats.last("order").has_value());
+  CHECK(heartbeats.awaited_since("payment") == loop.now());
+}
+
 TEST_CASE("silence is measured from the first time that somebody asked") {
   fakes::FakeLoop loop;
   probe::Heartbeats heartbeats(loop);
