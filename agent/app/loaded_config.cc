@@ -162,6 +162,16 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
     return true;
   });
+  // Without the store nobody knows whether others act: services that share one are watched and not recovered.
+  if (errors.take_out("fleet") > 0) {
+    const auto in_group = [&](const std::string& name) {
+      return std::any_of(loaded.fleet_services.begin(), loaded.fleet_services.end(),
+                         [&](const auto& each) { return each.service == name; });
+    };
+    std::erase_if(loaded.plans, [&](const auto& plan) { return in_group(plan->service); });
+    loaded.fleet_services.clear();
+    loaded.fleet = {};
+  }
   errors.take_out("receivers");         // one with mistakes is not among loaded.receivers
   errors.take_out("rule_files");        // a file that is not there
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing

@@ -290,17 +290,17 @@ class Dependencies {
   std::vector<std::size_t> way_;
 };
 
-// The file's path. Its content is read at each heartbeat, so that the token can be exchanged; here it must be there.
+// The file's path. Its content is read at each heartbeat, so that the token can be exchanged, and may come later.
 std::string token_file(const Heartbeat& heartbeat, const std::string& file, Errors& errors) {
   if (heartbeat.token_file.empty()) return "";
   const std::string path = std::filesystem::absolute(file).parent_path() / heartbeat.token_file;
-  const auto complain = [&](std::string_view what) {
-    detail::complain_at(heartbeat.place, "heartbeat", errors, "token_file", what);
-  };
   const auto content = base::read_file(path, 64 * 1024);
-  if (!content) complain(content.error().text);
-  else if (content->find_first_not_of(" \r\n") == std::string::npos)
-    complain(fmt::format("{} is empty: write the token into it", path));
+  std::string why;
+  if (!content) why = content.error().text;
+  else if (content->find_first_not_of(" \r\n") == std::string::npos) why = path + " is empty: write the token into it";
+  if (!why.empty())
+    errors.warn(heartbeat.place.find("token_file").mark(), "heartbeat.token_file",
+                why + "; heartbeats with a token are refused until that is mended");
   return path;
 }
 

@@ -193,7 +193,7 @@ std::vector<RuleGroup> parse_rule_file(std::string_view text, const std::string&
 std::vector<RuleGroup> load_rule_file(const std::string& path, Errors& errors) {
   const auto text = base::read_file(path);
   if (text) return parse_rule_file(*text, path, errors);
-  errors.add({}, "", text.error().text);
+  errors.add({path, 0, 0}, "", text.error().text);
   return {};
 }
 

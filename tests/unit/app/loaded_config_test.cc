@@ -106,6 +106,54 @@ TEST_CASE("a service with a dot in its name costs itself only") {
   }
 }
 
+TEST_CASE("a rule file that cannot be read costs itself only") {
+  const Folder folder;
+  folder.write("good.yml", "groups: [{name: good, rules: [{alert: A, expr: up == 0}]}]\n");
+  std::filesystem::create_directory(folder / "folder.yml");
+  std::filesystem::create_symlink("loop.yml", folder / "loop.yml");
+  const std::string file = folder.write("fettle.yml", "rule_files: [good.yml, folder.yml, loop.yml]\nservices: {}\n");
+  config::Errors errors;
+  app::LoadedConfig loaded = app::load(file, errors);
+  const std::string text = errors.text();
+  CHECK(text.find((folder / "folder.yml") + ": cannot read ") != std::string::npos);
+  app::leave_out_mistakes(file, loaded, errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.left_out == text);
+  REQUIRE(loaded.groups.size() == 1);
+  CHECK(rules::file_of(*loaded.groups[0]) == folder / "good.yml");
+}
+
+TEST_CASE("a store of a fleet with a mistake costs the recovery of those who share it, and nobody's probes") {
+  const Folder folder;
+  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n");
+  const std::string file = folder.write("fettle.yml", R"(
+rule_files: [rules.yml]
+fleet: {consul: {server: "a b"}}
+services:
+  alone:
+    unit: alone.service
+    probes: [{name: t, type: tcp, host: 127.0.0.1, port: 1}]
+    recovery: {when: {alert: A}, steps: [{do: {systemd: restart}}]}
+  shared:
+    unit: shared.service
+    fleet: {group: shop}
+    probes: [{name: t, type: tcp, host: 127.0.0.1, port: 1}]
+    recovery: {when: {alert: A}, steps: [{do: {systemd: restart}}]}
+)");
+  config::Errors errors;
+  app::LoadedConfig loaded = app::load(file, errors);
+  const std::string text = errors.text();
+  CHECK(text.find("fleet.consul.server: 'a b' ") != std::string::npos);
+  app::leave_out_mistakes(file, loaded, errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.left_out == text);
+  CHECK(loaded.probes.size() == 2);
+  REQUIRE(loaded.plans.size() == 1);
+  CHECK(loaded.plans[0]->service == "alone");
+  CHECK(loaded.fleet_services.empty());
+  CHECK(loaded.fleet.store == nullptr);
+}
+
 TEST_CASE("files that are not there yet are warnings") {
   const Folder folder;
   folder.write("modules.yml", "modules: {late: {prober: http, http: {body_file: none}}}\n");
@@ -114,6 +162,7 @@ blackbox: {config_file: modules.yml}
 services:
   payment:
     probes: [{name: s, type: tls, host: 127.0.0.1, port: 1, tls_config: {ca_file: /none/late.pem}}]
+heartbeat: {token_file: late.token}
 )");
   config::Errors errors;
   const app::LoadedConfig loaded = app::load(file, errors);
@@ -123,6 +172,8 @@ services:
         std::vector<std::string>{
             file + ":5:73: services.payment.probes[0].tls_config: cannot load the certificate authorities of "
                    "/none/late.pem: No such file or directory; runs fail until that is mended",
+            file + ":6:25: heartbeat.token_file: cannot read " + (folder / "late.token") +
+                ": No such file or directory; heartbeats with a token are refused until that is mended",
             (folder / "modules.yml") + ":1:17: modules.late: cannot read " + (folder / "none") +
                 ": No such file or directory; its runs fail until that is mended"});
 }
