@@ -62,6 +62,7 @@ class Agent final {
   Agent(AgentOptions options, config::AgentConfig config);
   base::Result<> open_state();
   base::Result<> open_sockets();
+  void open_heartbeats();
   base::Result<> open_server();
   void start_timers();
   void make_rules();
@@ -142,6 +143,7 @@ class Agent final {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<web::Server> server_;
   std::vector<loop::Handle> handles_;  // signals, sockets
+  loop::Handle heartbeat_retry_;
   loop::Handle publish_timer_, scrape_timer_, second_timer_, expire_timer_, watchdog_timer_;
 };
 

@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 namespace log = base::log;
 
 constexpr auto kExpireEvery = 60s;
+constexpr auto kHeartbeatsAgain = 5s;
 // Of the memory that the control group allows a quarter is for answers of the API.
 constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
 // Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
@@ -191,21 +192,35 @@ base::Result<> Agent::open_sockets() {
         else loop_.stop();
       }));
   handles_.push_back(std::move(signals));
-  if (config_.heartbeat_socket.empty()) return {};
-  TRY(auto heartbeats,
-      net::receive_datagrams(loop_, config_.heartbeat_socket,
-                             [this](std::string_view bytes, const net::DatagramSender& sender) {
-                               using Received = probe::Heartbeats::Received;
-                               const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
-                               const std::string uid = fmt::to_string(sender.user);
-                               if (received == Received::no_name)
-                                 log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
-                               if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
-                                 log::warn("heartbeats of a user who is not the service's are dropped",
-                                           {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
-                             }));
-  handles_.push_back(std::move(heartbeats));
+  open_heartbeats();
   return {};
+}
+
+// Without its socket services that send heartbeats are not judged; all else goes on. Its folder may come later.
+void Agent::open_heartbeats() {
+  if (config_.heartbeat_socket.empty()) return;
+  auto heartbeats = net::receive_datagrams(
+      loop_, config_.heartbeat_socket, [this](std::string_view bytes, const net::DatagramSender& sender) {
+        using Received = probe::Heartbeats::Received;
+        const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
+        const std::string uid = fmt::to_string(sender.user);
+        if (received == Received::no_name)
+          log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
+        if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
+          log::warn("heartbeats of a user who is not the service's are dropped",
+                    {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
+      });
+  if (heartbeats) {
+    handles_.push_back(*std::move(heartbeats));
+    if (heartbeats_.trouble().empty()) return;
+    log::info("heartbeats are received now", {{"socket", config_.heartbeat_socket}});
+    return heartbeats_.hear();
+  }
+  if (heartbeats_.trouble() != heartbeats.error().text)
+    log::error("heartbeats are not received; services that send them are not judged until that is mended",
+               {{"error", heartbeats.error().text}});
+  heartbeats_.hear_nothing(heartbeats.error().text);
+  heartbeat_retry_ = loop_.after(kHeartbeatsAgain, [this] { open_heartbeats(); });
 }
 
 base::Result<> Agent::open_server() {

@@ -153,7 +153,7 @@ int Server::Rep::handle(mg_connection* connection) {
     });
     return 200;
   }
-  if (request.admin && request.method != "GET" && request.method != "HEAD")
+  if (exchange->admin && request.method != "GET" && request.method != "HEAD")
     base::log::info("asked over the admin socket",
                     {{"request", request.method + " " + base::foreign_text(request.path, kMostPath)},
                      {"status", fmt::to_string(response.status)},
@@ -257,8 +257,18 @@ base::Result<> Server::Rep::start_front() {
   port = tcp.port();
   std::optional<net::Acceptor> admin;
   if (!options.admin_socket.empty()) {
-    TRY(admin, listen_on_admin_socket(options.admin_socket, groups));
-    admin_path = options.admin_socket;
+    auto opened = listen_on_admin_socket(options.admin_socket, groups);
+    using base::Kind;
+    // What the node lacks (the folder, room, rights) costs the changes that people make, and not the probes.
+    const bool lacks = !opened && opened.error().kind != Kind::invalid && opened.error().kind != Kind::unavailable;
+    if (!opened && !lacks) return tl::unexpected<base::Error>(opened.error());
+    if (lacks)
+      base::log::error("there is no admin socket, so that nothing can be changed: mend it and restart the agent",
+                       {{"error", opened.error().text}});
+    else {
+      admin = *std::move(opened);
+      admin_path = options.admin_socket;
+    }
   }
   TRY_VOID(start_workers());
   front = std::make_unique<Front>(

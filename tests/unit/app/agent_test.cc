@@ -137,14 +137,28 @@ TEST_CASE("what an agent cannot have at its start it says at once") {
   site.options.admin_socket = site.folder / "second.sock";
   CHECK(has(Running(site).error, site.options.listen_address));
   site.options.listen_address = "127.0.0.1:0";
-  site.options.admin_socket = site.folder / "none/admin.sock";
-  CHECK(has(Running(site).error, "none/admin.sock"));
+  site.options.admin_socket = std::string(200, 'x');
+  CHECK(has(Running(site).error, "--admin.socket=xxx"));
   site.options.admin_socket = "";
   site.options.web_config_file = site.folder / "web.yml";
   CHECK(has(Running(site).error, "web.yml"));
-  site.options.web_config_file = "";
-  site.write("fettle.yml", "heartbeat: {socket: " + (site.folder / "none/heartbeat.sock") + "}\nservices: {}\n");
-  CHECK(has(Running(site).error, "none/heartbeat.sock"));
+}
+
+TEST_CASE("without its sockets for changes and heartbeats an agent probes, and judges no service by its silence") {
+  const fakes::SilentServer order;
+  Site site("services: {}\n");
+  site.options.admin_socket = site.folder / "none/admin.sock";
+  site.write("fettle.yml", "heartbeat: {socket: " + (site.folder / "none/heartbeat.sock") + "}\n" +
+                               watching("order", order.port()) +
+                               "  beating: {probes: [{type: heartbeat, every: 10ms, interval: 50ms, timeout: 40ms, "
+                               "failure_threshold: 1}]}\n");
+  const Running agent(site);
+  REQUIRE(agent.error == "");
+  agent.until("/api/v1/services", R"("health":"up")");
+  const std::string services = agent.until("/api/v1/services", "heartbeats are not received: ");
+  CHECK(has(services, "none/heartbeat.sock: No such file or directory"));
+  CHECK(has(services, R"("reason":"agent_overloaded")"));
+  CHECK_FALSE(has(services, R"("health":"down")"));
 }
 
 TEST_CASE("a reload brings services and takes them away, with their metrics") {
