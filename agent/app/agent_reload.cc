@@ -80,7 +80,7 @@ void Agent::apply(LoadedConfig loaded) {
                {{"mistakes", loaded.left_out}});
   }
   health_table_.keep_only(config_.services, config_page_.loaded);
-  notifications_->replace(std::move(loaded.receivers));
+  notifications_->replace(std::move(loaded.notifications));
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps) self_.recovery_added(plan->service, action_label(step.text), plan->mode);
@@ -142,7 +142,7 @@ void Agent::forget_missing(const LoadedConfig& next) {
   }
   std::set<std::string> services, receivers;
   for (const auto& [name, service] : next.config.services) services.insert(name);
-  for (const notify::ReceiverSpec& receiver : next.receivers) receivers.insert(receiver.name);
+  for (const notify::ReceiverSpec& receiver : next.notifications.receivers) receivers.insert(receiver.name);
   for (const auto& [name, health] : health_table_.all())
     if (!services.contains(name)) self_.forget_service(name);
   for (const notify::ReceiverStatus& receiver : notifications_->statuses())

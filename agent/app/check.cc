@@ -21,6 +21,7 @@
 #include "model/agent_defaults.h"
 #include "net/resolver.h"
 #include "net/stream.h"
+#include "notify/notifications.h"
 #include "notify/registry.h"
 #include "os/folder_watch.h"
 #include "os/pid_watch.h"
@@ -119,7 +120,8 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   }
   base::print(stdout, "{}: ok: {}, {}, {}, {}, {} in {}\n", file, count(loaded.config.services.size(), "service"),
               count(loaded.probes.size(), "probe"), count(loaded.plans.size(), "recovery plan"),
-              count(loaded.receivers.size(), "receiver"), count(rules, "rule"), count(loaded.groups.size(), "group"));
+              count(loaded.notifications.names, "receiver"), count(rules, "rule"),
+              count(loaded.groups.size(), "group"));
   std::vector<const probe::Spec*> probes;
   for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
   if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
@@ -167,8 +169,23 @@ std::string reference_page() {
   for (const cluster::StoreType* type : cluster::store_types())
     add("store of the fleet", type->name, type->summary, type->example, type->reference());
   sections.push_back({"fleet of a service", "Its group over all nodes.", cluster::group_reference()});
+  sections.push_back({"route", "Which receiver hears of which alerts, as in Alertmanager's configuration.",
+                      notify::route_reference(),
+                      "{receiver: ops, group_by: [service], routes: [{receiver: pager, matchers: "
+                      "['severity=\"critical\"']}]}"});
+  sections.push_back({"inhibit_rules", "Alerts that keep others back; a list.",
+                      notify::inhibit_rule_schema().reference(),
+                      "[{source_matchers: ['alertname=\"ServiceDown\"'], target_matchers: ['severity=\"warning\"'], "
+                      "equal: [service]}]"});
+  sections.push_back({"time_intervals", "Times at which routes notify or do not; a list.",
+                      notify::time_intervals_schema().reference(),
+                      "[{name: nights, time_intervals: [{times: [{start_time: \"22:00\", end_time: \"24:00\"}], "
+                      "location: Europe/Berlin}]}]"});
+  sections.push_back({"receivers", "Where notifications go; a list.", notify::receiver_reference(),
+                      "[{name: ops, webhook_configs: [{url: \"https://hooks.example/fettle\"}]}]"});
   for (const notify::NotifierType* type : notify::notifier_types())
-    add("receiver", type->name, type->summary, type->example, type->reference());
+    add("receiver", fmt::format("{}_configs", type->name), fmt::format("{} A list of these.", type->summary),
+        type->example, type->reference());
   return config::print_reference(sections);
 }
 

@@ -141,7 +141,7 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
     loaded.modules =
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
   loaded.fleet = cluster::parse_fleet(loaded.config.fleet, errors);
-  loaded.receivers = notify::parse_receivers(loaded.config.receivers, errors);
+  loaded.notifications = notify::parse_settings(loaded.config, errors);
   std::vector<config::RuleGroup> groups = load_rule_files(loaded.config.rule_files, file, errors);
   warn_of_unknown_alerts(loaded, groups, errors);
   loaded.groups = rules::compile(std::move(groups), compat_of(loaded.config), errors);
@@ -162,7 +162,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
     return true;
   });
-  // Without the store nobody knows whether others act: services that share one are watched and not recovered.
+  // Without the store it is not known whether others act: services that share one are watched and not recovered.
   if (errors.take_out("fleet") > 0) {
     const auto in_group = [&](const std::string& name) {
       return std::any_of(loaded.fleet_services.begin(), loaded.fleet_services.end(),
@@ -172,7 +172,9 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     loaded.fleet_services.clear();
     loaded.fleet = {};
   }
-  errors.take_out("receivers");         // one with mistakes is not among loaded.receivers
+  // One with mistakes is not among the receivers that were read; without a route every receiver hears everything.
+  for (const char* key : {"receivers", "route", "inhibit_rules", "time_intervals", "mute_time_intervals"})
+    errors.take_out(key);
   errors.take_out("rule_files");        // a file that is not there
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing
   // Of the other files: rule files, and the modules of /probe, which leave out their broken ones by themselves.

@@ -30,7 +30,7 @@ struct LoadedConfig {
   probe::BlackboxModules modules;  // of /probe
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
-  std::vector<notify::ReceiverSpec> receivers;
+  notify::Configuration notifications;
   cluster::FleetSettings fleet;
   std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "app/families.h"
 #include "app/rule_metrics.h"
@@ -226,11 +227,13 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
   families.add("fettle_probes_waiting",
                "Runs of probes that are due and wait because as many go on as global.probes_at_once allows.", {},
                static_cast<double>(facts.load.waiting));
-  for (const notify::ReceiverStatus& each : facts.receivers)
+  std::map<std::string, std::size_t> waiting;  // by receiver, over its integrations
+  for (const notify::ReceiverStatus& each : facts.receivers) waiting[each.name] += each.waiting;
+  for (const auto& [receiver, messages] : waiting)
     families.add(
         "fettle_notifications_waiting",
         "Messages that a receiver has not taken yet; of an Alertmanager receiver, alerts at each of its targets.",
-        model::Labels{{"receiver", each.name}}, static_cast<double>(each.waiting));
+        model::Labels{{"receiver", receiver}}, static_cast<double>(messages));
   for (const SourceStatus& source : facts.sources) add_source(families, source);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};

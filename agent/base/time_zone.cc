@@ -37,6 +37,11 @@ Day TimeZone::day(WallTime t) const {
   return Day{std::chrono::days{absl::ToCivilDay(absl_time(t), zone_of(name_)) - absl::CivilDay(1970, 1, 1)}};
 }
 
+int TimeZone::minute(WallTime t) const {
+  const absl::CivilMinute there = absl::ToCivilMinute(absl_time(t), zone_of(name_));
+  return there.hour() * 60 + there.minute();
+}
+
 WallTime TimeZone::first(Day day, int minute) const {
   const auto info = at_minute(name_, day, minute);
   return wall_time(info.kind == absl::TimeZone::TimeInfo::SKIPPED ? info.trans : info.pre);

@@ -20,6 +20,8 @@ class TimeZone {
 
   // The calendar day there at `t`.
   Day day(WallTime t) const;
+  // Minutes since midnight that a clock there shows at `t`.
+  int minute(WallTime t) const;
   // The first and the last instant at which a clock there shows `minute` of `day` (minutes since midnight; 1440 is the
   // next midnight). They differ in the hour that comes twice; in the one that is left out, the first is where it is
   // left out and the last is when the time would have come without that.

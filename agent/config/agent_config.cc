@@ -28,6 +28,7 @@ struct Draft {
   Heartbeat heartbeat;
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
+  Node route, inhibit_rules, time_intervals, mute_time_intervals;
   std::vector<Node> receivers;
   Node fleet;
 };
@@ -202,7 +203,14 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
       .optional("blackbox", &Draft::blackbox, blackbox_schema(),
                 "GET /probe?module=&target=, as the blackbox exporter answers it.")
       .named("services", &Draft::services, service, "The services of this node, by name.")
-      .optional("receivers", &Draft::receivers, "Where notifications go; see the receiver types.")
+      .optional("route", &Draft::route,
+                "Which receiver hears of which alerts, as in Alertmanager's configuration; see route. Without it every "
+                "receiver hears of every alert, at once.")
+      .optional("inhibit_rules", &Draft::inhibit_rules,
+                "Which alerts keep others back while they fire; see inhibit_rules.")
+      .optional("time_intervals", &Draft::time_intervals, "Times at which routes notify or do not; see time_intervals.")
+      .optional("mute_time_intervals", &Draft::mute_time_intervals, "The older name of time_intervals.")
+      .optional("receivers", &Draft::receivers, "Where notifications go; see receivers.")
       .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.");
 }
 
@@ -327,6 +335,10 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.storage = draft.storage;
   out.blackbox = std::move(draft.blackbox);
   out.services = std::move(draft.services);
+  out.route = std::move(draft.route);
+  out.inhibit_rules = std::move(draft.inhibit_rules);
+  out.time_intervals = std::move(draft.time_intervals);
+  out.mute_time_intervals = std::move(draft.mute_time_intervals);
   out.receivers = std::move(draft.receivers);
   out.fleet = std::move(draft.fleet);
   return out;

@@ -65,9 +65,11 @@ struct AgentConfig {
   std::string heartbeat_token_file;  // with the token of POST /heartbeat/<service>; "": not offered
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
-  std::vector<Node> receivers;  // for notify::parse_receiver
-  Node fleet;                   // for cluster::parse_fleet; null if absent
-  Node root;                    // the file as read, for shown_config()
+  // In Alertmanager's words, for notify::parse_settings; null if absent.
+  Node route, inhibit_rules, time_intervals, mute_time_intervals;
+  std::vector<Node> receivers;
+  Node fleet;  // for cluster::parse_fleet; null if absent
+  Node root;   // the file as read, for shown_config()
 };
 
 // Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.

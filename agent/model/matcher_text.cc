@@ -15,7 +15,7 @@ bool in_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  Reader(std::string_view text, BareWord bare) : text_(text), bare_(bare) {}
 
   base::Result<std::vector<Matcher>> read() {
     std::vector<Matcher> out;
@@ -59,7 +59,8 @@ class Reader {
     while (!at_end() && in_name(text_[at_])) ++at_;
     const std::string_view name = text_.substr(start, at_ - start);
     skip_blanks();
-    if (at_end() || text_[at_] == ',' || text_[at_] == '}') return Matcher::equal("alertname", name);
+    if (bare_ == BareWord::is_alertname && (at_end() || text_[at_] == ',' || text_[at_] == '}'))
+      return Matcher::equal("alertname", name);
     MatchOp op = MatchOp::equal;
     if (take('=')) op = take('~') ? MatchOp::matches : MatchOp::equal;
     else if (take('!') && !at_end() && (text_[at_] == '=' || text_[at_] == '~'))
@@ -100,11 +101,14 @@ class Reader {
   }
 
   std::string_view text_;
+  BareWord bare_;
   std::size_t at_ = 0;
 };
 
 }  // namespace
 
-base::Result<std::vector<Matcher>> parse_matchers(std::string_view text) { return Reader(text).read(); }
+base::Result<std::vector<Matcher>> parse_matchers(std::string_view text, BareWord bare) {
+  return Reader(text, bare).read();
+}
 
 }  // namespace model

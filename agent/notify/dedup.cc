@@ -45,6 +45,7 @@ Verdict decide(const std::vector<model::Alert>& alerts, const Notified& last, Ca
   if (newly_resolved && send_resolved == SendResolved::yes)
     return now.firing.empty() ? Verdict::all_resolved : Verdict::some_resolved;
   if (cause == Cause::recovery_ended) return Verdict::recovery_ended;
+  if (cause == Cause::repeat && !now.firing.empty()) return Verdict::repeated;
   return newly_resolved ? Verdict::resolved_unwanted : Verdict::unchanged;
 }
 
@@ -57,6 +58,7 @@ std::string_view to_string(Verdict verdict) {
     case Verdict::all_resolved: return "all_resolved";
     case Verdict::some_resolved: return "some_resolved";
     case Verdict::recovery_ended: return "recovery_ended";
+    case Verdict::repeated: return "repeated";
     case Verdict::nothing_fires: return "nothing_fires";
     case Verdict::resolved_unwanted: return "resolved_unwanted";
     case Verdict::unchanged: return "unchanged";

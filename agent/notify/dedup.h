@@ -16,6 +16,7 @@ struct Notified {
   std::set<std::uint64_t> firing;
   std::set<std::uint64_t> resolved;
   std::map<std::uint64_t, std::int64_t> starts{};  // of both: the startsAt that it was told, in ms; none: not kept
+  std::int64_t at = 0;                             // when it took a message last, in ms; 0: not kept
   bool empty() const { return firing.empty() && resolved.empty(); }
   bool knows(std::uint64_t alert) const { return firing.contains(alert) || resolved.contains(alert); }
   void forget(std::uint64_t alert);
@@ -27,8 +28,9 @@ struct Notified {
 
 std::int64_t start_ms(const model::Alert& alert);  // its startsAt
 
-// again: nothing changed, but what could not be said before may be said now.
-enum class Cause { change, recovery_ended, again };
+// again: nothing changed, but what could not be said before may be said now. repeat: what fires on is due to be said
+// once more.
+enum class Cause { change, recovery_ended, again, repeat };
 enum class SendResolved { no, yes };
 
 enum class Verdict {
@@ -37,6 +39,7 @@ enum class Verdict {
   all_resolved,       // send: the last of them resolved
   some_resolved,      // send: one of them resolved, others fire on
   recovery_ended,     // send: a recovery of this service ended
+  repeated,           // send: it fires on since repeat_interval
   nothing_fires,      // silent: never told, and nothing to tell
   resolved_unwanted,  // silent: send_resolved is off
   unchanged,          // silent: said already

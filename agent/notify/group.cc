@@ -14,11 +14,14 @@ namespace {
 using nlohmann::json;
 
 json notified_out(const Notified& known) {
-  return {{"firing", known.firing}, {"resolved", known.resolved}, {"starts", known.starts}};
+  json out{{"firing", known.firing}, {"resolved", known.resolved}, {"starts", known.starts}};
+  if (known.at != 0) out["at"] = known.at;
+  return out;
 }
 
 Notified notified_in(const json& in) {
   Notified out{in.at("firing").get<std::set<std::uint64_t>>(), in.at("resolved").get<std::set<std::uint64_t>>()};
+  out.at = in.value("at", std::int64_t{0});
   if (in.contains("starts")) out.starts = in["starts"].get<std::map<std::uint64_t, std::int64_t>>();
   return out;
 }
@@ -58,11 +61,15 @@ Notified Group::after_telling(const Notified& known) const {
   return next;
 }
 
-void Group::silence(std::set<std::uint64_t> now) {
-  for (const auto& [key, alert] : alerts)
-    if (alert.state == model::AlertState::firing && silenced.contains(key.hash()) && !now.contains(key.hash()))
-      again.insert(key.hash());
+void Group::silence(std::set<std::uint64_t> now, std::set<std::uint64_t> muted_now) {
+  for (const auto& [key, alert] : alerts) {
+    const std::uint64_t hash = key.hash();
+    if (alert.state == model::AlertState::firing && silenced.contains(hash) && !muted.contains(hash) &&
+        !now.contains(hash))
+      again.insert(hash);
+  }
   silenced = std::move(now);
+  muted = std::move(muted_now);
 }
 
 bool Group::told_anybody() const {
@@ -74,6 +81,11 @@ bool Group::fires() const {
                      [](const auto& entry) { return entry.second.state == model::AlertState::firing; });
 }
 
+bool Group::is_about(std::string_view service) const {
+  return std::any_of(alerts.begin(), alerts.end(),
+                     [&](const auto& entry) { return entry.second.service() == service; });
+}
+
 void Group::prune(base::WallTime now, const std::set<std::uint64_t>& keep) {
   std::erase_if(alerts, [&](const auto& entry) {
     const model::Alert& alert = entry.second;
@@ -82,11 +94,11 @@ void Group::prune(base::WallTime now, const std::set<std::uint64_t>& keep) {
   });
 }
 
-model::Labels group_labels(const model::Alert& alert) {
-  return model::Labels{{"alertname", alert.name()}, {"service", alert.service()}};
-}
+std::string group_key(const std::string& route, const model::Labels& group) { return route + ":" + group.to_string(); }
 
-std::string group_key(const model::Labels& group) { return "{}:" + group.to_string(); }
+std::string group_name(const std::string& route, const model::Labels& group) {
+  return route == "{}" ? group.to_string() : group_key(route, group);
+}
 
 std::string to_json(const Notified& known) { return notified_out(known).dump(); }
 
@@ -102,10 +114,9 @@ std::string to_json(const Group& group) {
   json alerts = json::array(), told = json::object();
   for (const auto& [key, alert] : group.alerts) alerts.push_back(model::alert_record(alert));
   for (const auto& [target, known] : group.told) told[target] = notified_out(known);
-  return json{{"labels", model::label_object(group.labels)},
-              {"alerts", std::move(alerts)},
-              {"told", std::move(told)},
-              {"silenced", group.silenced},
+  return json{{"route", group.route},        {"labels", model::label_object(group.labels)},
+              {"alerts", std::move(alerts)}, {"told", std::move(told)},
+              {"silenced", group.silenced},  {"muted", group.muted},
               {"again", group.again}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -114,6 +125,7 @@ base::Result<Group> parse_group(const std::string& text) {
   try {
     const json in = json::parse(text);
     Group group;
+    group.route = in.value("route", group.route);
     group.labels = model::read_labels(in.at("labels"));
     for (const json& item : in.at("alerts")) {
       model::Alert alert = model::read_alert_record(item);
@@ -125,6 +137,7 @@ base::Result<Group> parse_group(const std::string& text) {
     else
       for (const auto& [target, known] : in.at("told").items()) group.told.emplace(target, notified_in(known));
     if (in.contains("silenced")) group.silenced = in["silenced"].get<std::set<std::uint64_t>>();
+    if (in.contains("muted")) group.muted = in["muted"].get<std::set<std::uint64_t>>();
     if (in.contains("again")) group.again = in["again"].get<std::set<std::uint64_t>>();
     return group;
   } catch (const json::exception& e) {

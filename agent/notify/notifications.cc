@@ -19,12 +19,10 @@ using state::Table;
 
 constexpr std::size_t kRecoveriesPerService = 10;
 
-// The receiver that a record of Table::notifications belongs to: kind/<name>/<rest>.
-std::string receiver_of(const std::string& key) {
-  const std::size_t first = key.find('/'), last = key.rfind('/');
-  if (first == std::string::npos || last <= first) return "";
-  return key.substr(first + 1, last - first - 1);
-}
+constexpr base::Millis kMinute{60'000};
+
+// "ops webhook[0]" is an integration of ops.
+std::string receiver_of(const std::string& id) { return id.ends_with(']') ? id.substr(0, id.rfind(' ')) : id; }
 
 }  // namespace
 
@@ -32,31 +30,82 @@ struct Notifications::Rep {
   Rep(Options o, Context c, state::State& s, Listener l) : common{std::move(o), c, s, std::move(l)} {}
 
   Common common;
-  std::map<std::string, std::unique_ptr<Receiver>> receivers;
+  std::map<std::string, std::unique_ptr<Receiver>> receivers;  // by id
   std::map<model::Labels, model::Alert> firing;      // for receivers that a reload brings, and what it routes otherwise
   std::map<std::string, model::Incident> incidents;  // open ones, by id: a silence may end before they do
   bool settled = false;
+  loop::Handle minute;  // while a time interval may keep an incident back
 
   // What a plan wants of people goes to all of them if it matches nobody: it is too important for a routing mistake.
   void tell(const model::Incident& incident) {
-    const bool any =
-        incident.demands.empty() || std::any_of(receivers.begin(), receivers.end(),
-                                                [&](const auto& entry) { return entry.second->wants(incident); });
+    const bool any = incident.demands.empty() ||
+                     std::any_of(receivers.begin(), receivers.end(),
+                                 [&](const auto& entry) { return entry.second->wants(incident); }) ||
+                     unwanted(page_labels(incident.service));
     for (auto& [name, receiver] : receivers)
       receiver->on_incident(incident, any ? Receiver::Wanted::by_its_labels : Receiver::Wanted::anyway);
   }
 
+  void tell_all_incidents() {
+    for (const auto& [id, incident] : incidents) tell(incident);
+    look_each_minute();
+  }
+
+  // Time intervals begin and end with a minute.
+  void look_each_minute() {
+    if (minute || incidents.empty() || !common.routing->has_time_intervals()) return;
+    const base::Millis gone{base::to_ms(common.context.scheduler.wall_now()) % kMinute.count()};
+    minute = common.context.scheduler.after(kMinute - gone, [this] {
+      const loop::Handle own = std::move(minute);
+      tell_all_incidents();
+    });
+  }
+
+  static model::Labels page_labels(const std::string& service) {
+    return model::Labels{{"alertname", kPage}, {"service", service}, {"severity", "page"}};
+  }
+  // The routes say that it is for nobody, which is no mistake.
+  bool unwanted(const model::Labels& labels) const { return common.routing->wanted_by_nobody(common.outward(labels)); }
+
+  void route_by(std::shared_ptr<const Routing> routing) {
+    common.routing = std::move(routing);
+    inhibit_anew();
+  }
+  void inhibit_anew() {
+    common.inhibitor = Inhibitor(common.routing->inhibit_rules());
+    for (const auto& [labels, alert] : firing) common.inhibitor.fires(common.outward(labels));
+  }
+  void inhibitors_changed() {
+    if (!common.inhibitor.has_rules()) return;
+    for (auto& [id, receiver] : receivers) receiver->on_kept_back();
+    tell_all_incidents();
+  }
+
   void use(ReceiverSpec spec) {
-    const std::string name = spec.name;
-    const auto found = receivers.find(name);
-    if (found != receivers.end() && found->second->notifier().type() == spec.notifier->type()) {
+    const std::string id = spec.id;
+    const auto found = receivers.find(id);
+    if (found != receivers.end()) {
       found->second->use(std::move(spec));
     } else {
-      if (found != receivers.end()) remove(name);
-      const auto fresh = receivers.emplace(name, std::make_unique<Receiver>(std::move(spec), common)).first;
+      const auto fresh = receivers.emplace(id, std::make_unique<Receiver>(std::move(spec), common)).first;
       fresh->second->open();
     }
-    if (settled) receivers.at(name)->on_alerts(all_firing());
+    if (settled) receivers.at(id)->on_alerts(all_firing());
+  }
+
+  // Records of versions in which a receiver had one integration are named by the receiver.
+  void adopt(const std::vector<ReceiverSpec>& specs) {
+    std::map<std::string, std::string> first;  // integration of each receiver
+    for (const ReceiverSpec& spec : specs) first.emplace(spec.name, spec.id);
+    std::vector<Change> changes;
+    for (const auto& [key, record] : common.state.read(Table::notifications)) {
+      const auto found = first.find(Receiver::id_of(key));
+      if (found == first.end()) continue;
+      const std::string kind = key.substr(0, key.find('/') + 1), rest = key.substr(key.rfind('/'));
+      changes.push_back(Change::put(Table::notifications, kind + found->second + rest, record));
+      changes.push_back(Change::remove(Table::notifications, key));
+    }
+    if (!changes.empty()) common.state.commit(std::move(changes), [](base::Result<>) {});
   }
 
   std::vector<const model::Alert*> all_firing() const {
@@ -76,10 +125,10 @@ struct Notifications::Rep {
     std::vector<Change> changes;
     std::map<std::string, std::size_t> lost;
     for (const auto& [key, record] : common.state.read(Table::notifications)) {
-      const std::string name = receiver_of(key);
-      if (receivers.contains(name)) continue;
+      const std::string id = Receiver::id_of(key);
+      if (receivers.contains(id)) continue;
       changes.push_back(Change::remove(Table::notifications, key));
-      if (key.starts_with("queue/")) ++lost[name];
+      if (key.starts_with("queue/")) ++lost[receiver_of(id)];
     }
     for (const auto& [name, messages] : lost) {
       base::log::warn("notifications were dropped: their receiver is not configured any more",
@@ -95,15 +144,19 @@ Notifications::Notifications(Options options, Context context, state::State& sta
 
 Notifications::~Notifications() = default;
 
-void Notifications::replace(std::vector<ReceiverSpec> specs) {
+void Notifications::replace(Configuration configuration) {
+  std::vector<ReceiverSpec>& specs = configuration.receivers;
+  rep_->route_by(std::move(configuration.routing));
+  rep_->adopt(specs);
   std::set<std::string> kept;
-  for (const ReceiverSpec& spec : specs) kept.insert(spec.name);
+  for (const ReceiverSpec& spec : specs) kept.insert(spec.id);
   std::vector<std::string> gone;
   for (const auto& [name, receiver] : rep_->receivers)
     if (!kept.contains(name)) gone.push_back(name);
   for (const std::string& name : gone) rep_->remove(name);
   for (ReceiverSpec& spec : specs) rep_->use(std::move(spec));
   rep_->sweep();
+  rep_->look_each_minute();
 }
 
 void Notifications::settle(const std::map<model::Labels, model::Alert>& known) {
@@ -111,18 +164,26 @@ void Notifications::settle(const std::map<model::Labels, model::Alert>& known) {
   rep_->firing.clear();
   for (const auto& [labels, alert] : known)
     if (alert.state == model::AlertState::firing) rep_->firing.emplace(labels, alert);
+  rep_->inhibit_anew();
   for (auto& [name, receiver] : rep_->receivers) receiver->settle(known);
 }
 
 void Notifications::on_transitions(const std::vector<model::AlertTransition>& transitions) {
   std::vector<const model::Alert*> told;
   for (const model::AlertTransition& t : transitions) {
-    if (t.alert.state == model::AlertState::firing) rep_->firing.insert_or_assign(t.alert.labels, t.alert);
-    else if (t.from == model::AlertState::firing) rep_->firing.erase(t.alert.labels);
-    else continue;  // pending is nobody's business yet
+    if (t.alert.state == model::AlertState::firing) {
+      rep_->firing.insert_or_assign(t.alert.labels, t.alert);
+      rep_->common.inhibitor.fires(rep_->common.outward(t.alert));
+    } else if (t.from == model::AlertState::firing) {
+      rep_->firing.erase(t.alert.labels);
+      rep_->common.inhibitor.ended(rep_->common.outward(t.alert));
+    } else {
+      continue;  // pending is nobody's business yet
+    }
     told.push_back(&t.alert);
   }
   for (auto& [name, receiver] : rep_->receivers) receiver->on_alerts(told);
+  rep_->inhibitors_changed();
 }
 
 void Notifications::on_recovery(const model::RecoveryReport& report) {
@@ -139,11 +200,12 @@ void Notifications::on_incident(const model::Incident& incident) {
   if (incident.is_open()) rep_->incidents.insert_or_assign(incident.id, incident);
   else rep_->incidents.erase(incident.id);
   rep_->tell(incident);
+  rep_->look_each_minute();
 }
 
 void Notifications::page(const std::string& service, const std::string& text, Place place) {
   model::Alert alert;
-  alert.labels = model::Labels{{"alertname", kPage}, {"service", service}, {"severity", "page"}};
+  alert.labels = Rep::page_labels(service);
   alert.annotations = model::Labels{{"summary", text}};
   alert.state = model::AlertState::firing;
   alert.value = 1;
@@ -152,7 +214,7 @@ void Notifications::page(const std::string& service, const std::string& text, Pl
   const model::Labels labels = rep_->common.outward(alert);
   const auto wanted = [&](const auto& entry) { return entry.second->wants(labels); };
   // A page that matches nobody goes to everybody: it is too important for a routing mistake.
-  const bool any = std::any_of(rep_->receivers.begin(), rep_->receivers.end(), wanted);
+  const bool any = std::any_of(rep_->receivers.begin(), rep_->receivers.end(), wanted) || rep_->unwanted(alert.labels);
   for (auto& entry : rep_->receivers)
     if ((!any || wanted(entry)) && !(place == Place::in_incident && entry.second->by_incident()))
       entry.second->page(alert);
@@ -161,8 +223,8 @@ void Notifications::page(const std::string& service, const std::string& text, Pl
 }
 
 void Notifications::on_silences() {
-  for (auto& [name, receiver] : rep_->receivers) receiver->on_silences();
-  for (const auto& [id, incident] : rep_->incidents) rep_->tell(incident);
+  for (auto& [id, receiver] : rep_->receivers) receiver->on_kept_back();
+  rep_->tell_all_incidents();
 }
 
 std::vector<ReceiverStatus> Notifications::statuses() const {

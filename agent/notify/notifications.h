@@ -19,6 +19,7 @@
 #include "notify/incident/news.h"
 #include "notify/notifier.h"
 #include "notify/result.h"
+#include "notify/route/routing.h"
 #include "notify/silences.h"
 
 namespace state {
@@ -27,17 +28,26 @@ class State;
 
 namespace notify {
 
+// One integration of one receiver: an item under its webhook_configs, say.
 struct ReceiverSpec {
-  std::string name;
-  std::vector<std::pair<std::string, std::string>> match;  // labels an alert must have; empty: all
-  base::Millis group_wait{0};                              // collect for so long before the first send
+  std::string name;  // the receiver's, as routes and metrics name it
+  std::string id;    // its own, of its records: "ops webhook[0]"
   base::Millis timeout{10'000};
   bool send_resolved = true;
   Tell tell = Tell::all;
   std::unique_ptr<const Notifier> notifier;
 };
 
-std::vector<ReceiverSpec> parse_receivers(const std::vector<config::Node>& nodes, config::Errors& errors);
+// All that the configuration says about notifications.
+struct Configuration {
+  std::vector<ReceiverSpec> receivers;
+  std::size_t names = 0;  // how many receivers that is
+  std::shared_ptr<const Routing> routing = std::make_shared<Routing>();
+};
+
+// Never stops at the first mistake: receivers that have one are left out.
+Configuration parse_settings(const config::AgentConfig& config, config::Errors& errors);
+const std::vector<config::KeyReference>& receiver_reference();
 
 struct Options {
   std::string node, external_url;
@@ -57,7 +67,7 @@ struct Listener {
 };
 
 struct ReceiverStatus {
-  std::string name, type;
+  std::string name, type;   // of one integration: a receiver has several of them
   std::size_t waiting = 0;  // messages; or alerts, of each target that has not taken them
   std::string last_error;   // "" when all is taken
   std::optional<base::WallTime> last_sent;
@@ -70,7 +80,7 @@ class Notifications {
   ~Notifications();
 
   // What waits is tried at once, and what was set aside is said again: the receiver may have been mended.
-  void replace(std::vector<ReceiverSpec> receivers);
+  void replace(Configuration configuration);
   // Once after the start: the alerts as the rules know them, by labels, resolved ones included. Rules and receivers are
   // made durable one after the other; what the one has and the other has not is told now.
   void settle(const std::map<model::Labels, model::Alert>& known);

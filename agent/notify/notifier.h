@@ -14,6 +14,7 @@
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "model/incident.h"
+#include "notify/sending.h"
 
 namespace config {
 class Errors;
@@ -100,11 +101,12 @@ struct Envelope {
 };
 
 struct NotifierType {
-  std::string_view name;  // the key in a receiver
+  std::string_view name;  // webhook: the key in a receiver is webhook_configs
   std::string_view summary;
   std::string_view example;
   std::unique_ptr<const Notifier> (*parse)(const config::Node& node, const std::string& path, config::Errors& errors);
   const std::vector<config::KeyReference>& (*reference)();
+  EndTold end = EndTold::by_default;
 };
 
 }  // namespace notify

@@ -28,8 +28,10 @@ constexpr int kMostCalls = 9;
 
 }  // namespace
 
-Outbox::Outbox(std::string name, Context context, state::State& state, base::Random& random, Events events)
-    : name_(std::move(name)),
+Outbox::Outbox(std::string receiver, std::string id, Context context, state::State& state, base::Random& random,
+               Events events)
+    : name_(std::move(receiver)),
+      id_(std::move(id)),
       context_(context),
       state_(state),
       random_(random),
@@ -38,7 +40,7 @@ Outbox::Outbox(std::string name, Context context, state::State& state, base::Ran
 
 Outbox::~Outbox() = default;
 
-std::string Outbox::key(std::uint64_t number) const { return fmt::format("{}{:016}", prefix(name_), number); }
+std::string Outbox::key(std::uint64_t number) const { return fmt::format("{}{:016}", prefix(id_), number); }
 
 void Outbox::use(const Notifier* notifier, base::Millis timeout) {
   notifier_ = notifier;
@@ -58,7 +60,7 @@ void Outbox::use(const Notifier* notifier, base::Millis timeout) {
 
 void Outbox::restore(const std::string& record_key, const std::string& record) {
   Waiting entry;
-  const std::string number = record_key.substr(std::min(record_key.size(), prefix(name_).size()));
+  const std::string number = record_key.substr(std::min(record_key.size(), prefix(id_).size()));
   entry.number = base::leading_number<std::uint64_t>(number).value_or(entry.number);
   std::string group;
   try {

@@ -49,8 +49,9 @@ class Outbox {
     std::function<void(DropReason, std::size_t messages)> on_dropped;
   };
 
-  // `name` is the receiver's; keys in Table::notifications are queue/<name>/<number>.
-  Outbox(std::string name, Context context, state::State& state, base::Random& random, Events events);
+  // `receiver` is its name in logs, `id` that of the integration; keys in Table::notifications are queue/<id>/<number>.
+  Outbox(std::string receiver, std::string id, Context context, state::State& state, base::Random& random,
+         Events events);
   ~Outbox();
 
   void restore(const std::string& key, const std::string& record);  // in order of keys, before the first push
@@ -72,7 +73,7 @@ class Outbox {
   // Takes everything out.
   void discard(DropReason reason);
 
-  static std::string prefix(const std::string& name) { return "queue/" + name + "/"; }
+  static std::string prefix(const std::string& id) { return "queue/" + id + "/"; }
   std::size_t size() const { return size_; }
   const Reach& reach() const { return reach_; }
 
@@ -109,7 +110,7 @@ class Outbox {
   void call_failed_lanes();
   bool away() const { return streak_ >= static_cast<int>(kInFlight); }
 
-  std::string name_;
+  std::string name_, id_;
   Context context_;
   state::State& state_;
   base::Random& random_;

@@ -1,5 +1,6 @@
-// One receiver: the groups of alerts that are its business, what it knows of them, and how it gets to know the rest.
-// Loop thread.
+// One integration of a receiver: the groups of alerts that are its business, what it knows of them, and how it gets to
+// know the rest. Groups, their waits and their repetitions are Alertmanager's (dispatch and notify, version 0.25), but
+// that the end of a recovery is told at once. Loop thread.
 #pragma once
 
 #include <deque>
@@ -14,6 +15,8 @@
 #include "notify/incident/news.h"
 #include "notify/notifications.h"
 #include "notify/outbox.h"
+#include "notify/route/inhibit.h"
+#include "notify/route/routing.h"
 
 namespace notify {
 
@@ -28,9 +31,16 @@ struct Common {
   Listener listener;
   std::map<std::string, std::deque<model::RecoveryReport>> recoveries{};  // by service, newest first
 
-  model::Labels outward(const model::Alert& alert) const { return options.external_labels.merged(alert.labels); }
+  std::shared_ptr<const Routing> routing = std::make_shared<Routing>();
+  Inhibitor inhibitor{};  // knows all alerts that fire
+
+  model::Labels outward(const model::Labels& labels) const { return options.external_labels.merged(labels); }
+  model::Labels outward(const model::Alert& alert) const { return outward(alert.labels); }
   bool silenced(const model::Alert& alert) const {
     return options.silences != nullptr && !options.silences->of(outward(alert)).empty();
+  }
+  bool inhibited(const model::Alert& alert) const {
+    return inhibitor.has_rules() && inhibitor.inhibits(outward(alert));
   }
 };
 
@@ -40,13 +50,14 @@ class Receiver {
 
   // Reads its records and starts to send.
   void open();
-  // Another configuration of the same type.
+  // Another configuration of the same type, or other routes.
   void use(ReceiverSpec spec);
   void settle(const std::map<model::Labels, model::Alert>& known);
   // Alerts that began to fire, or ended. Those that are not for this receiver are left out.
   void on_alerts(const std::vector<const model::Alert*>& alerts);
   void on_recovery(const model::RecoveryReport& report);
-  void on_silences();
+  // What keeps alerts back is another than before: silences, alerts that inhibit.
+  void on_kept_back();
   void page(const model::Alert& alert);
   void discard(DropReason reason);
   // anyway: nobody else wants to hear of it.
@@ -56,36 +67,57 @@ class Receiver {
   // It hears of the faults of services as incidents, not as alerts.
   bool by_incident() const { return messages() && spec_.tell != Tell::all; }
   bool wants(const model::Incident& incident) const;
-  bool wants(const model::Labels& outward) const;
+  bool wants(const model::Labels& outward) const { return !routes(outward).empty(); }
   const Notifier& notifier() const { return *spec_.notifier; }
   ReceiverStatus status() const;
 
-  static std::string group_prefix(const std::string& receiver) { return "group/" + receiver + "/"; }
+  static std::string group_prefix(const std::string& id) { return "group/" + id + "/"; }
+  // Of a record of Table::notifications, kind/<id>/<rest>: the integration that it belongs to.
+  static std::string id_of(const std::string& key);
 
  private:
   struct Watched {
     Group group;
-    loop::Handle wait;   // group_wait before the first message
-    loop::Handle later;  // the end of the group
+    loop::Handle wait;                     // news, until the group's next message: group_wait, then group_interval
+    loop::Handle later;                    // a look without news: the end of the group, a repetition, a time interval
+    std::optional<base::Instant> flushed;  // the last time of a message; nothing before the first one
+  };
+  struct KeptBack {
+    std::set<std::uint64_t> all, muted;  // as in Group
   };
 
   bool messages() const { return spec_.notifier->resend().count() == 0; }
-  Watched& watched(const model::Alert& alert);
+  // By which it hears of an alert with these labels.
+  std::vector<const Route*> routes(const model::Labels& outward) const;
+  const Route* route_of(const Group& group) const;  // null: it is not there any more
+  std::vector<std::string> group_names(const model::Alert& alert) const;
+  Watched& watched(const Route& route, const model::Labels& outward);
+  // Alerts that would go elsewhere now leave their groups, but those that were told stay there until they end.
+  void find_strays();
+  std::set<std::string> strays_with(const model::Alert& alert) const;
   std::string record_key(const Group& group) const;
   state::Change record(const Group& group) const;
   void write(std::vector<state::Change> changes);
-  Envelope envelope(const model::Labels& group) const;
-  std::set<std::uint64_t> silenced_in(const Group& group) const;
+  Envelope envelope(const std::string& route, const model::Labels& group) const;
+  bool muted(const Route* route) const;
+  KeptBack kept_back_in(const Group& group) const;
   std::vector<model::RecoveryReport> recoveries_of(const Group& group) const;
   void result(SendResult what) const;
   void dropped(DropReason reason, std::size_t messages) const;
 
-  // Now, or when the group has been collected.
+  // Now, or at the group's next time of a message.
   void look_or_wait(const std::string& key);
+  void flush(const std::string& key, Cause cause);
+  base::Duration until_flush(const Watched& w) const;
+  base::Instant next_flush(const Watched& w, base::Instant earliest) const;
   void look(const std::string& key, Cause cause);
   void look_again(const std::string& key);  // in a later turn
   void look_at_owed();
   void arm(const std::string& key);
+  bool over(const std::string& key, const Watched& w) const;
+  void forget(const std::string& key);
+  void arm_later(const std::string& key, Watched& w);
+  std::optional<base::Instant> repetition(const std::string& key, const Watched& w) const;
 
   // A receiver of messages.
   Outbox::Events outbox_events();
@@ -99,7 +131,7 @@ class Receiver {
   enum class Left { sent, dropped };
   std::string heard_key(const std::string& incident) const;
   void restore_heard(const std::string& key, const std::string& record);
-  bool silenced(const model::Incident& incident) const;
+  bool kept_back(const model::Incident& incident) const;
   std::string render(const model::Incident& incident, News what) const;
   void said(const std::string& incident, model::IncidentMessage message) const;
   void message_left(const std::string& id, Left how);
@@ -117,6 +149,7 @@ class Receiver {
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::map<std::string, Heard> heard_;                     // by incident
   std::map<std::string, model::Incident> owed_incidents_;  // with news for which there was no place, by id
+  std::set<std::string> strays_;                           // groups with alerts that would go elsewhere now
   std::set<std::string> owed_;                             // groups with news for which there was no place
   std::set<std::string> again_;                            // groups to be looked at in the next turn
   loop::Handle soon_;

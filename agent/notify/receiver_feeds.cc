@@ -18,7 +18,7 @@ void Receiver::open_feeds() {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     Feed::Events events;
     events.render = [this](const std::vector<model::Alert>& alerts) {
-      return spec_.notifier->render(alerts, {}, envelope({}));
+      return spec_.notifier->render(alerts, {}, envelope(Routing::everything().key, {}));
     };
     events.on_told = [this, target = targets[i]](const std::vector<Feed::Told>& alerts) { told(target, alerts); };
     events.on_result = [this, target = targets[i]](SendResult what) {

@@ -33,25 +33,32 @@ model::Alert demand_of(const model::Incident& incident) {
 }  // namespace
 
 std::string Receiver::heard_key(const std::string& incident) const {
-  return fmt::format("incident/{}/{}", spec_.name, incident);
+  return fmt::format("incident/{}/{}", spec_.id, incident);
 }
 
 // The service's alert goes by this receiver, or would.
 bool Receiver::wants(const model::Incident& incident) const {
   const auto& alerts = incident.alerts;
   if (!incident.demands.empty() && wants(common_.outward(demand_of(incident)))) return true;
-  if (alerts.empty()) return incident.demands.empty() && spec_.match.empty();
+  if (alerts.empty())
+    return incident.demands.empty() && wants(common_.outward(model::Labels{{"service", incident.service}}));
   return std::any_of(alerts.begin(), alerts.end(), [&](const model::Alert& a) { return wants(common_.outward(a)); });
 }
 
-// Everything of it that this receiver would hear is under a silence. It hears all of what matches nobody.
-bool Receiver::silenced(const model::Incident& incident) const {
+// Everything of it that this receiver would hear is kept back by a silence, by another alert or by the time. It hears
+// all of what matches nobody.
+bool Receiver::kept_back(const model::Incident& incident) const {
   std::vector<model::Alert> all = incident.alerts;
   if (all.empty() || !incident.demands.empty()) all.push_back(demand_of(incident));
   const auto others =
       std::stable_partition(all.begin(), all.end(), [&](const model::Alert& a) { return wants(common_.outward(a)); });
   if (others != all.begin()) all.erase(others, all.end());
-  return std::all_of(all.begin(), all.end(), [&](const model::Alert& a) { return common_.silenced(a); });
+  const auto muted_on = [&](const Route* route) { return muted(route); };
+  return std::all_of(all.begin(), all.end(), [&](const model::Alert& a) {
+    const std::vector<const Route*> ways = routes(common_.outward(a));
+    return common_.silenced(a) || common_.inhibited(a) ||
+           (!ways.empty() && std::all_of(ways.begin(), ways.end(), muted_on));
+  });
 }
 
 void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
@@ -69,7 +76,7 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
   };
   News what = news();
   if (what == News::nothing) return;
-  if (what != News::resolved && silenced(incident)) return;
+  if (what != News::resolved && kept_back(incident)) return;
   // What nobody has is replaced by what is true now.
   if (outbox_->refused(key) || !outbox_->room(key)) {
     if (const std::size_t gone = outbox_->withdraw(key); gone > 0) dropped(DropReason::superseded, gone);
@@ -90,7 +97,7 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
 }
 
 std::string Receiver::render(const model::Incident& incident, News what) const {
-  Envelope e = envelope(model::Labels{{"service", incident.service}});
+  Envelope e = envelope("{}", model::Labels{{"service", incident.service}});
   e.group_key = fmt::format("{{}}:{{incident=\"{}\"}}", incident.id);
   e.incident = &incident;
   e.news = to_string(what);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "loop/scheduler.h"
 #include "notify/receiver.h"
 #include "state/state.h"
 
@@ -69,9 +70,9 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
     replaced = outbox_->withdraw(key);
     verdict = decide_now(key, group, cause);
   }
-  base::log::debug(
-      "notification decided",
-      {{"receiver", spec_.name}, {"group", group_key(group.labels)}, {"verdict", std::string(to_string(verdict))}});
+  base::log::debug("notification decided", {{"receiver", spec_.name},
+                                            {"group", group_key(group.route, group.labels)},
+                                            {"verdict", std::string(to_string(verdict))}});
   const Notified known = expected(key, group);
   const std::vector<model::Alert> told = worth_telling(group, known);
   if (sends(verdict) && !told.empty()) {
@@ -83,7 +84,7 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
     owed_.erase(key);
     const Notified after = group.after_telling(known);
     group.again.clear();
-    const Envelope e = envelope(group.labels);
+    const Envelope e = envelope(group.route, group.labels);
     Message message{"msg_" + common_.options.random.identifier(), spec_.notifier->render(told, recoveries_of(group), e),
                     e.at};
     outbox_->push(key, std::move(message), after, {record(group)});
@@ -94,7 +95,9 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
     dropped(DropReason::resolved_untold, std::max<std::size_t>(replaced, 1));
   else if (replaced > 0) dropped(DropReason::superseded, replaced);
   if (verdict == Verdict::resolved_unwanted && !outbox_->waits(key)) {
+    const std::int64_t at = group.told[kOne].at;
     group.told[kOne] = group.after_telling(known);
+    group.told[kOne].at = at;
     write({record(group)});
   }
 }
@@ -102,24 +105,26 @@ void Receiver::say(const std::string& key, Watched& w, Cause cause) {
 std::vector<Change> Receiver::taken(const std::string& key, const Notified& known) {
   const auto found = groups_.find(key);
   if (found == groups_.end()) return {};
-  found->second.group.told[kOne] = known;
+  Notified& told = found->second.group.told[kOne];
+  told = known;
+  told.at = base::to_ms(common_.context.scheduler.wall_now());
   return {record(found->second.group)};
 }
 
 void Receiver::page(const model::Alert& alert) {
   if (common_.silenced(alert)) return result(SendResult::silenced);
   if (!outbox_) {
-    Watched& w = watched(alert);
+    Watched& w = watched(Routing::everything(), common_.outward(alert));
     w.group.alerts.insert_or_assign(alert.labels, alert);
-    return look(w.group.labels.to_string(), Cause::change);
+    return look(group_name(w.group.route, w.group.labels), Cause::change);
   }
   Group once;
-  once.labels = group_labels(alert);
+  once.labels = Routing::everything().group_labels(common_.outward(alert));
   once.alerts.emplace(alert.labels, alert);
   const std::string key = once.labels.to_string();
   if (!outbox_->room(key))
     if (const std::size_t replaced = outbox_->withdraw(key); replaced > 0) dropped(DropReason::superseded, replaced);
-  const Envelope e = envelope(once.labels);
+  const Envelope e = envelope(once.route, once.labels);
   outbox_->push(
       key,
       {"msg_" + common_.options.random.identifier(), spec_.notifier->render({alert}, recoveries_of(once), e), e.at},

@@ -1,9 +1,10 @@
-// The `receivers` of the configuration.
+// The `receivers` of the configuration: Alertmanager's, with its integrations and ours.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
-#include "base/edit_distance.h"
 #include "config/redact.h"
 #include "config/schema.h"
 #include "notify/notifications.h"
@@ -12,14 +13,16 @@
 namespace notify {
 namespace {
 
-struct Settings {
+struct Integration {
+  const NotifierType* type = nullptr;
+  config::Node node;
+  std::size_t at = 0;
+};
+
+struct ReceiverKeys {
   std::string name;
-  std::map<std::string, std::string> match;
-  base::Millis group_wait{0};
-  base::Millis timeout{10'000};
-  bool send_resolved = true;
   std::optional<Tell> tell;
-  std::vector<std::pair<std::string, std::unique_ptr<const Notifier>>> notifiers;
+  std::vector<Integration> integrations;  // as they stand in the file
 };
 
 // A receiver whose answers are told without what it was told: it may repeat headers, and errors name URLs.
@@ -48,70 +51,167 @@ class Discreet final : public Notifier {
   base::KnownSecrets secrets_;
 };
 
-config::Schema<Settings> make_schema() {
-  config::Schema<Settings> s("receiver");
-  s.required("name", &Settings::name, "Its name: in metrics, logs and messages.")
-      .optional("match", &Settings::match, "Labels that an alert must have to go here; none: every alert.")
-      .optional("group_wait", &Settings::group_wait,
-                "Collect alerts of one name and service for so long before the first message.")
-      .optional("timeout", &Settings::timeout, "Of one attempt to send.")
-      .optional("send_resolved", &Settings::send_resolved, "Tell also that an alert resolved.")
+std::string key_of(const NotifierType& type) { return fmt::format("{}_configs", type.name); }
+
+void read_tell(const config::Node& node, ReceiverKeys& receiver, const std::string& path, config::Errors& errors) {
+  std::size_t index = 0;
+  std::string why;
+  if (config::read_one_of(node, {"unhealed", "healed", "all"}, index, why)) receiver.tell = static_cast<Tell>(index);
+  else errors.add(node.mark(), path, why);
+}
+
+// A key that people know from elsewhere and that is not offered, and what to write in its place.
+struct Refused {
+  const char* key;
+  const char* instead;
+};
+constexpr const char* kNotOffered =
+    "fettle has no such integration. Send to an Alertmanager that has it (alertmanager_configs), or run a program that "
+    "sends it (exec_configs)";
+constexpr const char* kOfIntegration =
+    "belongs to each integration: write it into the item of webhook_configs, exec_configs or alertmanager_configs";
+constexpr Refused kRefused[] = {
+    {"discord_configs", kNotOffered},
+    {"email_configs", kNotOffered},
+    {"incidentio_configs", kNotOffered},
+    {"jira_configs", kNotOffered},
+    {"mattermost_configs", kNotOffered},
+    {"msteams_configs", kNotOffered},
+    {"msteamsv2_configs", kNotOffered},
+    {"opsgenie_configs", kNotOffered},
+    {"pagerduty_configs", kNotOffered},
+    {"pushover_configs", kNotOffered},
+    {"rocketchat_configs", kNotOffered},
+    {"slack_configs", kNotOffered},
+    {"sns_configs", kNotOffered},
+    {"telegram_configs", kNotOffered},
+    {"victorops_configs", kNotOffered},
+    {"webex_configs", kNotOffered},
+    {"wechat_configs", kNotOffered},
+    {"alertmanager", "is a list now: write alertmanager_configs: [{urls: [...]}]"},
+    {"exec", "is a list now: write exec_configs: [{argv: [...]}]"},
+    {"webhook", "is a list now, as in Alertmanager: write webhook_configs: [{url: ...}]"},
+    {"match",
+     "what a receiver hears is said by route: write route: {receiver: ..., routes: [{receiver: ..., matchers: "
+     "['severity=\"page\"']}]} beside receivers"},
+    {"group_wait", "belongs to a route: write it into route, beside receivers"},
+    {"send_resolved", kOfIntegration},
+    {"timeout", kOfIntegration},
+};
+
+bool is_refused(std::string_view key) {
+  return std::any_of(std::begin(kRefused), std::end(kRefused), [&](const Refused& each) { return each.key == key; });
+}
+
+bool is_offered(std::string_view key) {
+  return std::any_of(notifier_types().begin(), notifier_types().end(),
+                     [&](const NotifierType* type) { return key_of(*type) == key; });
+}
+
+void add_refused(config::Schema<ReceiverKeys>& schema) {
+  for (const Refused& each : kRefused)
+    if (!is_offered(each.key))
+      schema.custom(each.key, "", "",
+                    [&each](const config::Node& node, ReceiverKeys&, const std::string& path, config::Errors& errors) {
+                      errors.add(node.mark(), path, each.instead);
+                    });
+}
+
+config::Schema<ReceiverKeys> make_schema() {
+  config::Schema<ReceiverKeys> s("receivers");
+  s.required("name", &ReceiverKeys::name, "Its name: in routes, metrics, logs and messages.")
       .custom("tell",
               "unhealed: of a service's fault once it is clear that recovery does not mend it, one page with what was "
               "tried, and its end. healed: a note of each fault that was over before anybody was paged. all: every "
-              "alert at once, as it comes. An Alertmanager is always told all.",
-              "unhealed; all for an Alertmanager",
-              [](const config::Node& node, Settings& settings, const std::string& path, config::Errors& errors) {
-                std::size_t index = 0;
-                std::string why;
-                if (config::read_one_of(node, {"unhealed", "healed", "all"}, index, why))
-                  settings.tell = static_cast<Tell>(index);
-                else errors.add(node.mark(), path, why);
-              });
+              "alert as it comes, grouped as its route says. An Alertmanager is always told all.",
+              "unhealed; all for an Alertmanager", read_tell);
   for (const NotifierType* type : notifier_types())
-    s.custom(type->name.data(), type->summary.data(), "none",
-             [type](const config::Node& node, Settings& settings, const std::string& path, config::Errors& errors) {
-               settings.notifiers.emplace_back(type->name, type->parse(node, path, errors));
-             });
-  s.check([](const Settings& settings, const config::Complain& complain) {
-    if (settings.name.empty()) complain("name", "must not be empty");
-    if (settings.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
-    if (settings.notifiers.empty())
-      complain("", "the receiver sends nowhere; it needs " + notifier_types().list(" or "));
-    if (settings.notifiers.size() > 1) complain("", "the receiver has two ways to send; make two receivers of it");
-    if (settings.notifiers.size() == 1 && settings.notifiers.front().first == "alertmanager" &&
-        settings.tell.value_or(Tell::all) != Tell::all)
-      complain("tell", "must be all, or left out: alerts are never held from an Alertmanager");
+    s.items(key_of(*type), std::string(type->summary),
+            [type](ReceiverKeys& receiver, const config::Node& item, std::size_t at) {
+              receiver.integrations.push_back({type, item, at});
+            });
+  add_refused(s);
+  s.check([](const ReceiverKeys& receiver, const config::Complain& complain) {
+    if (receiver.name.empty()) complain("name", "must not be empty");
+    for (const Integration& each : receiver.integrations)
+      if (each.type->name == "alertmanager" && receiver.tell.value_or(Tell::all) != Tell::all)
+        return complain("tell", "must be all, or left out: alerts are never held from an Alertmanager");
   });
   return s;
 }
 
+const config::Schema<ReceiverKeys>& schema() {
+  static const auto s = make_schema();
+  return s;
+}
+
+std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, const Integration& integration,
+                                              const std::string& receiver_path, config::Errors& errors) {
+  const NotifierType& type = *integration.type;
+  const std::string path = fmt::format("{}.{}[{}]", receiver_path, key_of(type), integration.at);
+  const std::size_t before = errors.size();
+  ReceiverSpec spec;
+  spec.notifier = type.parse(integration.node, path, errors);
+  if (!integration.node.is_mapping()) return std::nullopt;
+  const SendingKeys keys = sending_schema(type.end).parse_beside(integration.node, path, errors,
+                                                                 {.send_resolved = type.end == EndTold::by_default});
+  if (errors.size() > before) return std::nullopt;
+  spec.name = receiver.name;
+  spec.id = fmt::format("{} {}[{}]", receiver.name, type.name, integration.at);
+  spec.timeout = keys.timeout;
+  spec.send_resolved = keys.send_resolved;
+  const bool messages = spec.notifier->resend().count() == 0;
+  spec.tell = messages ? receiver.tell.value_or(Tell::unhealed) : Tell::all;
+  spec.notifier = std::make_unique<Discreet>(std::move(spec.notifier), config::secrets_of(integration.node));
+  return spec;
+}
+
+// The integrations of one receiver; none of them if one has a mistake, since people count on all.
+std::vector<ReceiverSpec> parse_receiver(const config::Node& node, const std::string& path, ReceiverKeys& receiver,
+                                         config::Errors& errors) {
+  const std::size_t before = errors.size();
+  receiver = schema().parse(node, path, errors);
+  std::vector<ReceiverSpec> out;
+  for (const Integration& each : receiver.integrations)
+    if (auto spec = parse_integration(receiver, each, path, errors)) out.push_back(*std::move(spec));
+  if (errors.size() > before) out.clear();
+  return out;
+}
+
 }  // namespace
 
-std::vector<ReceiverSpec> parse_receivers(const std::vector<config::Node>& nodes, config::Errors& errors) {
-  static const config::Schema<Settings> schema = make_schema();
-  std::vector<ReceiverSpec> out;
-  std::map<std::string, std::size_t> names;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
+const std::vector<config::KeyReference>& receiver_reference() {
+  static const std::vector<config::KeyReference> keys = [] {
+    std::vector<config::KeyReference> out = schema().reference();
+    std::erase_if(out, [](const config::KeyReference& key) { return is_refused(key.key) && !is_offered(key.key); });
+    return out;
+  }();
+  return keys;
+}
+
+Configuration parse_settings(const config::AgentConfig& config, config::Errors& errors) {
+  Configuration out;
+  ReceiverNames names;
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < config.receivers.size(); ++i) {
+    const config::Node& node = config.receivers[i];
     const std::string path = fmt::format("receivers[{}]", i);
     const std::size_t before = errors.size();
-    Settings settings = schema.parse(nodes[i], path, errors);
-    if (!settings.name.empty() && !names.emplace(settings.name, i).second)
-      errors.add(nodes[i].find("name").mark(), path + ".name",
-                 fmt::format("there is a receiver '{}' already: receivers[{}]", settings.name, names[settings.name]));
-    if (errors.size() > before) continue;
-    ReceiverSpec spec;
-    spec.name = settings.name;
-    spec.match.assign(settings.match.begin(), settings.match.end());
-    spec.group_wait = settings.group_wait;
-    spec.timeout = settings.timeout;
-    spec.send_resolved = settings.send_resolved;
-    const bool messages = settings.notifiers.front().second->resend().count() == 0;
-    spec.tell = messages ? settings.tell.value_or(Tell::unhealed) : Tell::all;
-    spec.notifier =
-        std::make_unique<Discreet>(std::move(settings.notifiers.front().second), config::secrets_of(nodes[i]));
-    out.push_back(std::move(spec));
+    ReceiverKeys receiver;
+    std::vector<ReceiverSpec> specs = parse_receiver(node, path, receiver, errors);
+    if (!receiver.name.empty() && !places.emplace(receiver.name, i).second)
+      errors.add(node.find("name").mark(), path + ".name",
+                 fmt::format("there is a receiver '{}' already: receivers[{}]", receiver.name, places[receiver.name]));
+    names.all.insert(receiver.name);
+    if (errors.size() > before) {
+      names.left_out.insert(receiver.name);
+      continue;
+    }
+    if (specs.empty()) names.silent.insert(receiver.name);
+    ++out.names;
+    for (ReceiverSpec& spec : specs) out.receivers.push_back(std::move(spec));
   }
+  out.routing = Routing::parse(config, std::move(names), errors);
   return out;
 }
 

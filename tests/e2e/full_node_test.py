@@ -22,7 +22,7 @@ services:
       guards: {{min_uptime: 0s, cooldown: 0s, agent_uptime: 0s}}
       steps: [{{do: {{command: {{argv: [/usr/bin/touch, "{where}/order.up"]}}}}, timeout: 10s, verify: {{within: 10s}}}}]
 receivers:
-  - {{name: ops, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{hook}/hook"}}}}
+  - {{name: ops, webhook_configs: [{{url: "http://127.0.0.1:{hook}/hook"}}]}}
 """
 RULES = "groups: [{name: shop, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n"
 hook = lib.Webhook()

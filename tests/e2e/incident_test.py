@@ -126,8 +126,8 @@ with lib.folder() as where:
               "rule_files: [rules.yml]\nservices:\n")
     config += "".join(SERVICE.format(name=s.name, port=s.process.port, where=where, within="20s" if s.heals else "1s") for s in services)
     config += f"""receivers:
-  - {{name: oncall, webhook: {{url: "http://127.0.0.1:{oncall.hook.port}/"}}}}
-  - {{name: chat, tell: healed, webhook: {{url: "http://127.0.0.1:{chat.hook.port}/"}}}}
+  - {{name: oncall, webhook_configs: [{{url: "http://127.0.0.1:{oncall.hook.port}/"}}]}}
+  - {{name: chat, tell: healed, webhook_configs: [{{url: "http://127.0.0.1:{chat.hook.port}/"}}]}}
 """
     stop = threading.Event()
 

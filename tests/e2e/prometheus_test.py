@@ -25,7 +25,7 @@ services:
   payment:
     probes: [{{name: http, type: http, url: "http://127.0.0.1:{payment}/healthz", failure_threshold: 2}}]
 receivers:
-  - {{name: am, alertmanager: {{urls: ["http://127.0.0.1:{am}"]}}}}
+  - {{name: am, alertmanager_configs: [{{urls: ["http://127.0.0.1:{am}"]}}]}}
 """
 SCRAPE = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}

@@ -20,10 +20,19 @@ global: {{interval: 1s, timeout: 500ms, evaluation_interval: 1s}}
 rule_files: [rules.yml]
 services:
   order: {{probes: [{{name: self, type: exec, command: [/bin/true]}}]}}
+route:
+  receiver: ops
+  group_by: [alertname, service]
+  group_wait: 0s
+  group_interval: 10ms
+  routes:
+    - {{receiver: am, matchers: ['severity="page"'], continue: true}}
+    - {{receiver: pager, matchers: ['severity="page"'], continue: true}}
+    - {{receiver: ops}}
 receivers:
-  - {{name: am, match: {{severity: page}}, timeout: 2s, alertmanager: {{urls: ["http://user:hidden@127.0.0.1:{good}", "http://127.0.0.1:{tarpit}"], resend: 1s}}}}
-  - {{name: ops, tell: all, timeout: 2s, webhook: {{url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}}}
-  - {{name: pager, tell: all, match: {{severity: page}}, exec: {{argv: [/bin/sh, -c, '{script}', {out}]}}}}
+  - {{name: am, alertmanager_configs: [{{timeout: 2s, urls: ["http://user:hidden@127.0.0.1:{good}", "http://127.0.0.1:{tarpit}"], resend: 1s}}]}}
+  - {{name: ops, tell: all, webhook_configs: [{{timeout: 2s, url: "http://127.0.0.1:{hook}/hook", headers: {{Authorization: "{token}"}}}}]}}
+  - {{name: pager, tell: all, exec_configs: [{{argv: [/bin/sh, -c, '{script}', {out}]}}]}}
 """
 SCRIPT = 'test -e "$0" || { touch "$0"; echo busy >&2; exit 75; }; echo "$FETTLE_RECEIVER $FETTLE_STATUS" >>"$0"; cat >>"$0"'
 

@@ -29,7 +29,7 @@ services:
       steps: []
   redis: {}
 receivers:
-  - {name: ops, webhok: {url: "http://127.0.0.1:1/"}}
+  - {name: ops, webhok_configs: [{url: "http://127.0.0.1:1/"}]}
 """
 
 
@@ -49,7 +49,7 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
     for line in lines:
         file, row, column, rest = line.split(":", 3)
         assert file == str(agent.config) and int(row) > 0 and int(column) > 0 and ":" in rest, line
-    for hint in ("did you mean 'timeout'", "did you mean 'http'", "did you mean 'redis'", "did you mean 'webhook'", "did you mean 'enforce'"):
+    for hint in ("did you mean 'timeout'", "did you mean 'http'", "did you mean 'redis'", "did you mean 'webhook_configs'", "did you mean 'enforce'"):
         assert any(hint in line for line in lines), hint
 
     # By signal and by the admin socket: refused, said so, and the old one keeps running.

@@ -50,9 +50,9 @@ services:
   listed:
     file_sd_configs: [{{files: [targets.json], probe: {{type: http, basic_auth: {{username: u, password: SEKRET31}}}}}}]
 receivers:
-  - {{name: hook, tell: all, webhook: {{url: "http://127.0.0.1:{web}/services/SEKRET34", secret: SEKRET35, headers: {{X-Any: SEKRET36}}}}}}
-  - {{name: am, alertmanager: {{urls: ["http://bob:SEKRET37@127.0.0.1:{web}/refuse"]}}}}
-  - {{name: away, alertmanager: {{urls: ["http://bob:SEKRET38@127.0.0.1:{closed}"]}}}}
+  - {{name: hook, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{web}/services/SEKRET34", secret: SEKRET35, headers: {{X-Any: SEKRET36}}}}]}}
+  - {{name: am, alertmanager_configs: [{{urls: ["http://bob:SEKRET37@127.0.0.1:{web}/refuse"]}}]}}
+  - {{name: away, alertmanager_configs: [{{urls: ["http://bob:SEKRET38@127.0.0.1:{closed}"]}}]}}
 """
 MODULES = """
 modules:

@@ -17,7 +17,7 @@ services:
       steps: [{{do: {{systemd: restart}}}}]
     unit: order.service
 receivers:
-  - {{name: ops, tell: all, webhook: {{url: "http://127.0.0.1:{port}/hook"}}}}
+  - {{name: ops, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{port}/hook"}}]}}
 """
 
 RULES = """

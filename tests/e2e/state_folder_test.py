@@ -31,7 +31,7 @@ services:
       budget: {{attempts: 100, within: 1h, backoff: {{initial: 0s, max: 0s, jitter: 0}}}}
       steps: [{{do: {{command: {{argv: [/usr/bin/touch, "{where}/order.up"]}}}}, timeout: 10s, verify: {{success_threshold: 1, within: 10s}}}}]
 receivers:
-  - {{name: ops, tell: all, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{port}/hook"}}}}
+  - {{name: ops, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{port}/hook"}}]}}
 """
 RULES = "groups: [{name: trading, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n"
 

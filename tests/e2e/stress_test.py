@@ -63,8 +63,8 @@ rule_files: [rules.yml]
 heartbeat: {{socket: {where}/beat.sock}}
 blackbox: {{targets: ["http://127.0.0.1:*", "https://127.0.0.1:*"]}}
 receivers:
-  - {{name: hook, tell: all, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{hook}/?v={v}"}}}}
-  - {{name: hook{other}, tell: all, group_wait: 0s, webhook: {{url: "http://127.0.0.1:{hook}/other"}}}}
+  - {{name: hook, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{hook}/?v={v}"}}]}}
+  - {{name: hook{other}, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{hook}/other"}}]}}
 services:
   edge:
     healthy_when: any

@@ -21,8 +21,8 @@ services:
 """ + "".join(f"""  {s}: {{probes: [{{name: file, type: file, path: "WHERE/{s}", failure_threshold: 1}}]}}
 """ for s in SERVICES) + """
 receivers:
-  - {name: one, tell: all, timeout: 1s, webhook: {url: "http://127.0.0.1:PORT1/"}}
-  - {name: two, tell: all, timeout: 1s, webhook: {url: "http://127.0.0.1:PORT2/"}}
+  - {name: one, tell: all, webhook_configs: [{timeout: 1s, url: "http://127.0.0.1:PORT1/"}]}
+  - {name: two, tell: all, webhook_configs: [{timeout: 1s, url: "http://127.0.0.1:PORT2/"}]}
 """
 RULES = "groups: [{name: g, rules: [{alert: Down, expr: 'fettle_service_up == 0'}]}]\n"
 

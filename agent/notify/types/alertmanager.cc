@@ -25,7 +25,8 @@ struct Settings {
 
 const auto& schema() {
   static const auto s =
-      config::Schema<Settings>("alertmanager")
+      config::Schema<Settings>("alertmanager_configs")
+          .beside(sending_schema(EndTold::by_default))
           .required("urls", &Settings::urls, "Base URLs of all Alertmanagers of the cluster; not a load balancer.")
           .optional("resend", &Settings::resend,
                     "Firing alerts are posted again after this time; they end by themselves after four of them.")

@@ -31,7 +31,8 @@ struct Settings {
 
 const auto& schema() {
   static const auto s =
-      config::Schema<Settings>("exec")
+      config::Schema<Settings>("exec_configs")
+          .beside(sending_schema(EndTold::by_default))
           .required("argv", &Settings::argv, "Absolute path of the program, then its arguments; there is no shell.")
           .optional("environment", &Settings::environment, "Further variables for the program.")
           .optional("pass_environment", &Settings::pass_environment,

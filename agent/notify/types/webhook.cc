@@ -28,7 +28,8 @@ struct Settings {
 
 const auto& schema() {
   static const auto s =
-      config::Schema<Settings>("webhook")
+      config::Schema<Settings>("webhook_configs")
+          .beside(sending_schema(EndTold::by_default))
           .required("url", &Settings::url, "Where messages are posted, http:// or https://.")
           .optional("secret", &Settings::secret, "Signs each message (Standard Webhooks): whsec_… or any text.")
           .optional("secret_file", &Settings::secret_file,

@@ -88,7 +88,7 @@ STRANGER = """\
 """
 RECEIVERS = """\
 receivers:
-  - {{name: hooks, tell: all, webhook: {{url: "http://127.0.0.1:{hooks}/hook", secret_file: /etc/fettle/hook.key}}}}
+  - {{name: hooks, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{hooks}/hook", secret_file: /etc/fettle/hook.key}}]}}
 """
 PLAN = """when: {alert: ServiceDown}, mode: enforce,
       guards: {min_uptime: 1s, cooldown: 0s, agent_uptime: 0s},

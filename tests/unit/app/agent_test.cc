@@ -207,8 +207,8 @@ TEST_CASE("a reload that changes what all alerts carry makes rules and notificat
   const int dead = fakes::SilentServer().port();  // of a server that is gone
   const std::string rest =
       "rule_files: [rules.yml]\n"
-      "receivers: [{name: ops, webhook: {url: \"http://127.0.0.1:" +
-      std::to_string(hook.port()) + "/hook\"}}]\n";
+      "receivers: [{name: ops, webhook_configs: [{url: \"http://127.0.0.1:" +
+      std::to_string(hook.port()) + "/hook\"}]}]\n";
   const Site site(watching("order", dead, rest));
   site.write("rules.yml", "groups: [{name: shop, rules: [{alert: Down, expr: 'fettle_service_up == 0'}]}]\n");
   const Running agent(site);
@@ -225,9 +225,10 @@ TEST_CASE("a reload that changes what all alerts carry makes rules and notificat
 TEST_CASE("an alert is told to its receiver") {
   const fakes::LocalServer hook{std::string(kEmptyAnswer)};
   const int dead = fakes::SilentServer().port();
-  const Site site(watching("order", dead,
-                           "rule_files: [rules.yml]\nreceivers: [{name: ops, webhook: {url: \"http://127.0.0.1:" +
-                               std::to_string(hook.port()) + "/hook\"}}]\n"));
+  const Site site(
+      watching("order", dead,
+               "rule_files: [rules.yml]\nreceivers: [{name: ops, webhook_configs: [{url: \"http://127.0.0.1:" +
+                   std::to_string(hook.port()) + "/hook\"}]}]\n"));
   site.write("rules.yml", "groups: [{name: shop, rules: [{alert: Down, expr: 'fettle_service_up == 0'}]}]\n");
   const Running agent(site);
   REQUIRE(agent.error == "");

@@ -57,8 +57,8 @@ services:
   stock2:
     file_sd_configs: [{files: [t.json], probe: {type: tcpp}}]
 receivers:
-  - {name: ops, webhook: {url: "http://127.0.0.1:1/"}}
-  - {name: bad, webhook: {uri: "http://127.0.0.1:1/"}}
+  - {name: ops, webhook_configs: [{url: "http://127.0.0.1:1/"}]}
+  - {name: bad, webhook_configs: [{uri: "http://127.0.0.1:1/"}]}
 )");
   config::Errors errors;
   app::LoadedConfig loaded = app::load(file, errors);

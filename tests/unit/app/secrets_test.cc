@@ -137,15 +137,18 @@ TEST_CASE("no store of a fleet shows a secret") {
 
 TEST_CASE("no receiver shows a secret") {
   for (const char* receiver :
-       {"{name: a, webhook: {url: \"https://bob:SEKR3T1@hooks.test/services/SEKR3T2\", secret: SEKR3T3, headers: "
-        "{X-Any: SEKR3T4}}}",
-        "{name: a, webhook: SEKR3T1}", "{name: a, webhook: {url: \"ftp://u:SEKR3T1@h/SEKR3T2\"}}",
-        "{name: a, alertmanager: {urls: [\"http://bob:SEKR3T1@h\", \"http://h/?token=SEKR3T2\"]}}",
-        "{name: a, alertmanager: {urls: \"http://bob:SEKR3T1@h\"}}"}) {
+       {"{name: a, webhook_configs: [{url: \"https://bob:SEKR3T1@hooks.test/services/SEKR3T2\", secret: SEKR3T3, "
+        "headers: "
+        "{X-Any: SEKR3T4}}]}",
+        "{name: a, webhook: SEKR3T1}", "{name: a, webhook_configs: [{url: \"ftp://u:SEKR3T1@h/SEKR3T2\"}]}",
+        "{name: a, alertmanager_configs: [{urls: [\"http://bob:SEKR3T1@h\", \"http://h/?token=SEKR3T2\"]}]}",
+        "{name: a, alertmanager_configs: [{urls: \"http://bob:SEKR3T1@h\"}]}"}) {
     CAPTURE(receiver);
     config::Errors errors;
     const Node node = Node::parse(receiver, "f.yml", errors);
-    (void)notify::parse_receivers({node}, errors);
+    config::AgentConfig config;
+    config.receivers = {node};
+    (void)notify::parse_settings(config, errors);
     errors.blot(config::secrets_of(node));
     CHECK(errors.text().find(kMark) == std::string::npos);
     CHECK(config::shown_config(node).find(kMark) == std::string::npos);

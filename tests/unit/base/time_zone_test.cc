@@ -18,6 +18,7 @@ TEST_CASE("a zone's day begins when its own clock says so") {
   CHECK(auckland->day(*t) == base::Day{2026y / July / 1});
   CHECK(utc(auckland->first(2026y / July / 1, 30)) == "2026-06-30T12:30:00Z");
   CHECK(auckland->clock(*t) == "00:30 NZST");
+  CHECK(auckland->minute(*t) == 30);
 }
 
 TEST_CASE("the hour that comes twice is the longer one, the one that is left out is not forgotten") {

@@ -7,6 +7,7 @@
 
 #include "fakes/fake_loop.h"
 #include "fakes/fake_state.h"
+#include "fakes/notify_configuration.h"
 #include "fakes/probe_world.h"
 #include "model/matcher_text.h"
 #include "notify/notifications.h"
@@ -27,10 +28,17 @@ struct Fixture {
   enum class Hears { alerts, as_configured } hears = Hears::alerts;
   std::vector<std::string> queued_and_left;     // "inc_1 ops page queued", and what became of it: "msg_… sent"
   std::map<model::Labels, model::Alert> known;  // to the rules
+  std::string rest;                             // of the configuration: "route: {...}\n"
   std::unique_ptr<notify::Silences> silences;
   std::unique_ptr<notify::Notifications> notifications;
 
-  explicit Fixture(const std::string& receiver = "{name: ops, webhook: {url: \"http://h/\"}}") { start(receiver); }
+  explicit Fixture(const std::string& receiver = "{name: ops, webhook_configs: [{url: \"http://h/\"}]}") {
+    start(receiver);
+  }
+
+  Fixture(std::string rest_of_configuration, const std::string& receivers) : rest(std::move(rest_of_configuration)) {
+    start(receivers);
+  }
 
   void start(const std::string& receivers, std::uint64_t seed = 1) {
     notifications.reset();
@@ -63,13 +71,12 @@ struct Fixture {
   }
   void replace(const std::string& receivers) {
     config::Errors errors;
-    const config::Node whole = config::Node::parse("list: [" + receivers + "]", "r.yml", errors);
-    auto specs = notify::parse_receivers(whole.find("list").items(), errors);
+    auto configuration = fakes::notify_configuration("receivers: [" + receivers + "]\n" + rest, errors);
     // What is about alerts and groups is shown by those who hear all of them.
     if (hears == Hears::alerts)
-      for (notify::ReceiverSpec& spec : specs) spec.tell = notify::Tell::all;
-    notifications->replace(std::move(specs));
+      for (notify::ReceiverSpec& spec : configuration.receivers) spec.tell = notify::Tell::all;
     REQUIRE(errors.text() == "");
+    notifications->replace(std::move(configuration));
   }
   void tell(const std::string& name, AlertState to = AlertState::firing, const std::string& instance = "i1",
             const std::string& service = "order") {
@@ -130,6 +137,6 @@ struct Fixture {
   }
 };
 
-const char* const kAlertmanagers = "{name: am, alertmanager: {urls: [\"http://a/\", \"http://b\"]}}";
+const char* const kAlertmanagers = "{name: am, alertmanager_configs: [{urls: [\"http://a/\", \"http://b\"]}]}";
 
 }  // namespace

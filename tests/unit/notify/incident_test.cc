@@ -66,8 +66,9 @@ model::Incident ended(model::Incident from, model::IncidentEnd end = model::Inci
 }
 
 struct Desk : Fixture {
-  explicit Desk(const std::string& receivers) {
+  explicit Desk(const std::string& receivers, const std::string& rest_of_configuration = "") {
     hears = Hears::as_configured;
+    rest = rest_of_configuration;
     start(receivers);
   }
   void now(const model::Incident& incident) {
@@ -92,8 +93,9 @@ struct Desk : Fixture {
 
 using Said = std::vector<std::string>;
 const char* const kThree =
-    "{name: ops, webhook: {url: \"http://h/\"}}, {name: chat, tell: healed, webhook: {url: \"http://h/\"}}, "
-    "{name: all, tell: all, webhook: {url: \"http://h/\"}}";
+    "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: chat, tell: healed, webhook_configs: [{url: "
+    "\"http://h/\"}]}, "
+    "{name: all, tell: all, webhook_configs: [{url: \"http://h/\"}]}";
 
 }  // namespace
 
@@ -152,7 +154,7 @@ TEST_CASE("a fault that is healed: no page and one note; who hears all hears its
 }
 
 TEST_CASE("a fault that is not healed: one page with reason, address and what was tried; then its end, once") {
-  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   desk.now(held());
   CHECK(desk.sent() == 0);
   desk.now(told());
@@ -176,10 +178,10 @@ TEST_CASE("a fault that is not healed: one page with reason, address and what wa
 }
 
 TEST_CASE("an agent that dies after the page was queued sends the same bytes again, and no second page") {
-  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   desk.now(told());
   const std::string id = desk.header("webhook-id"), body = desk.http.desk.last().body;
-  desk.start("{name: ops, webhook: {url: \"http://h/\"}}", 2);
+  desk.start("{name: ops, webhook_configs: [{url: \"http://h/\"}]}", 2);
   desk.now(told());
   REQUIRE(desk.sent() == 2);
   CHECK(desk.header("webhook-id") == id);
@@ -187,7 +189,7 @@ TEST_CASE("an agent that dies after the page was queued sends the same bytes aga
 }
 
 TEST_CASE("an agent that dies before the page was durable tells it after its start") {
-  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   desk.state.held = true;
   desk.notifications->on_incident(told());
   desk.state.dead = true;
@@ -195,13 +197,13 @@ TEST_CASE("an agent that dies before the page was durable tells it after its sta
   CHECK(desk.sent() == 0);
   const auto left = desk.state.durable();
   CHECK((!left.contains(state::Table::notifications) || left.at(state::Table::notifications).empty()));
-  Desk next("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk next("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   next.now(told());
   CHECK(next.all_taken() == Said{"page ops"});
 }
 
 TEST_CASE("a silence keeps the page back, and its end brings it") {
-  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   const std::string id = desk.silence("service=order");
   desk.now(told());
   CHECK(desk.sent() == 0);
@@ -209,34 +211,66 @@ TEST_CASE("a silence keeps the page back, and its end brings it") {
   CHECK(desk.all_taken() == Said{"page ops"});
 }
 
-TEST_CASE("the labels of its alerts decide who hears of an incident; a demand that matches nobody goes to all") {
-  Desk desk(
-      "{name: ops, match: {severity: page}, webhook: {url: \"http://h/\"}}, "
-      "{name: other, match: {severity: info}, webhook: {url: \"http://h/\"}}");
+TEST_CASE("the labels of its alerts decide who hears of an incident, also nobody") {
+  const std::string two =
+      "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: other, webhook_configs: [{url: \"http://h/\"}]}";
+  Desk desk(two, "route: {receiver: other, routes: [{receiver: ops, matchers: ['severity=\"page\"']}]}\n");
   desk.now(told());
   CHECK(desk.all_taken() == Said{"page ops"});
-  Desk nobody("{name: other, match: {severity: info}, webhook: {url: \"http://h/\"}}");
-  nobody.now(told());
-  CHECK(nobody.sent() == 0);
   model::Incident asks = told();
   asks.demands = {"order: recovery waits for a person"};
-  nobody.now(asks);
-  CHECK(nobody.all_taken() == Said{"page other"});
+  Desk quiet(two + ", {name: none}", "route: {receiver: none, routes: [{receiver: ops, matchers: ['team=\"a\"']}]}\n");
+  quiet.now(told());
+  quiet.now(asks);
+  CHECK(quiet.sent() == 0);  // a receiver without an integration is told nothing, as it is written
+}
+
+TEST_CASE("an incident without an alert goes where its service leads") {
+  model::Incident incident = told();
+  incident.alerts.clear();
+  Desk desk(
+      "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: shop, webhook_configs: [{url: \"http://h/\"}]}",
+      "route: {receiver: ops, routes: [{receiver: shop, matchers: ['service=\"order\"']}]}\n");
+  desk.now(incident);
+  CHECK(desk.all_taken() == Said{"page shop"});
+}
+
+TEST_CASE("an incident that another alert inhibits, or that the time mutes, is told when that is over") {
+  const std::string ops = "{name: ops, webhook_configs: [{url: \"http://h/\"}]}";
+  Desk inhibited(ops,
+                 "inhibit_rules: [{source_matchers: ['alertname=\"NodeDown\"'], target_matchers: "
+                 "['severity=\"page\"']}]\n");
+  inhibited.tell("NodeDown", AlertState::firing, "i1", "");
+  inhibited.now(told());
+  CHECK(inhibited.all_taken() == Said{"alerts ops"});
+  inhibited.tell("NodeDown", AlertState::inactive, "i1", "");
+  CHECK(inhibited.all_taken() == Said{"alerts ops", "alerts ops", "page ops"});
+
+  // The test begins at 22:13:20 UTC.
+  Desk muted(ops,
+             "route: {receiver: ops, routes: [{receiver: ops, matchers: ['service=~\".+\"'], mute_time_intervals: "
+             "[evening]}]}\n"
+             "time_intervals: [{name: evening, time_intervals: [{times: [{start_time: \"22:00\", end_time: "
+             "\"22:15\"}]}]}]\n");
+  muted.now(told());
+  muted.loop.advance(seconds{99});
+  CHECK(muted.sent() == 0);
+  muted.loop.advance(seconds{1});
+  CHECK(muted.all_taken() == Said{"page ops"});
 }
 
 TEST_CASE("an alert of no service is told as an alert") {
-  Desk desk("{name: ops, webhook: {url: \"http://h/\"}}");
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   desk.tell("DiskFull", AlertState::firing, "i1", "");
   CHECK(desk.all_taken() == Said{"alerts ops"});
 }
 
 TEST_CASE("tell is one of three words, and an Alertmanager hears all") {
   config::Errors errors;
-  const config::Node list = config::Node::parse(
-      "[{name: a, tell: sometimes, webhook: {url: \"http://h/\"}}, "
-      "{name: b, tell: unhealed, alertmanager: {urls: [\"http://h/\"]}}]",
-      "r.yml", errors);
-  (void)notify::parse_receivers(list.items(), errors);
+  (void)fakes::notify_configuration(
+      "receivers: [{name: a, tell: sometimes, webhook_configs: [{url: \"http://h/\"}]}, "
+      "{name: b, tell: unhealed, alertmanager_configs: [{urls: [\"http://h/\"]}]}]",
+      errors);
   CHECK(errors.text().find("receivers[0].tell: ") != std::string::npos);
   CHECK(errors.text().find("receivers[1].tell: must be all, or left out: alerts are never held from an Alertmanager") !=
         std::string::npos);

@@ -97,12 +97,12 @@ TEST_CASE("a reload and a start try at once what was refused") {
   }
   f.answer(403);
   const std::size_t before = f.sent();
-  f.use("{name: ops, webhook: {url: \"http://mended/\"}}");
+  f.use("{name: ops, webhook_configs: [{url: \"http://mended/\"}]}");
   REQUIRE(f.sent() == before + 1);
   CHECK(f.http.desk.last().url == "http://mended/");
   CHECK(f.header("webhook-id") == id);
   f.answer(403);
-  f.start("{name: ops, webhook: {url: \"http://mended/\"}}", 7);
+  f.start("{name: ops, webhook_configs: [{url: \"http://mended/\"}]}", 7);
   REQUIRE(f.sent() == before + 2);
   CHECK(f.header("webhook-id") == id);
 }
@@ -240,7 +240,7 @@ TEST_CASE("alerts that the rules kept and the receivers did not are told after a
   f.tell("Forgotten");
   f.answer(200);
   f.known.erase(f.transition("Forgotten", AlertState::firing).alert.labels);  // its rule is gone
-  f.start("{name: ops, webhook: {url: \"http://h/\"}}", 3);
+  f.start("{name: ops, webhook_configs: [{url: \"http://h/\"}]}", 3);
   std::map<std::string, std::string> heard;
   for (std::size_t i = 2; i < f.sent(); ++i) {
     const json body = json::parse(f.http.desk.asked()[i].body);

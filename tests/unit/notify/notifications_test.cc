@@ -11,7 +11,7 @@ TEST_CASE("a receiver's secret is read for each message, and one that cannot be 
   const auto write = [&](const char* secrets) { std::ofstream(file) << secrets; };
   const auto signatures = [](const std::string& header) { return std::count(header.begin(), header.end(), ','); };
   write("one\n");
-  Fixture f("{name: ops, webhook: {url: \"http://h/\", secret_file: " + file + "}}");
+  Fixture f("{name: ops, webhook_configs: [{url: \"http://h/\", secret_file: " + file + "}]}");
   f.tell("A");
   REQUIRE(f.sent() == 1);
   CHECK(signatures(f.header("webhook-signature")) == 1);
@@ -28,7 +28,7 @@ TEST_CASE("a receiver's secret is read for each message, and one that cannot be 
 }
 
 TEST_CASE("an alert that fires is queued durably, sent, and gone from the queue") {
-  Fixture f("{name: ops, webhook: {url: \"http://h/\", secret: s, headers: {X-Team: shop}}}");
+  Fixture f("{name: ops, webhook_configs: [{url: \"http://h/\", secret: s, headers: {X-Team: shop}}]}");
   f.state.held = true;
   f.tell("Down");
   CHECK(f.sent() == 0);  // not before it is durable
@@ -99,13 +99,13 @@ TEST_CASE("a crash between queue and answer sends once more with the same id, an
   Fixture f;
   f.tell("Down");
   const std::string id = f.header("webhook-id"), body = f.http.desk.last().body;
-  f.start("{name: ops, webhook: {url: \"http://h/\"}}", 99);
+  f.start("{name: ops, webhook_configs: [{url: \"http://h/\"}]}", 99);
   REQUIRE(f.sent() == 2);
   CHECK(f.header("webhook-id") == id);
   CHECK(f.http.desk.last().body == body);
   f.answer(200);
   f.loop.run_due();
-  f.start("{name: ops, webhook: {url: \"http://h/\"}}", 98);
+  f.start("{name: ops, webhook_configs: [{url: \"http://h/\"}]}", 98);
   f.tell("Down");  // the rules say again what fires
   f.loop.advance(minutes{1});
   CHECK(f.sent() == 2);
@@ -115,7 +115,8 @@ TEST_CASE("a crash between queue and answer sends once more with the same id, an
 }
 
 TEST_CASE("alerts of one name and service are one message; what was said is not said again") {
-  Fixture f("{name: ops, group_wait: 5s, webhook: {url: \"http://h/\"}}");
+  Fixture f("route: {receiver: ops, group_by: [alertname, service], group_wait: 5s, group_interval: 1ms}\n",
+            "{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
   f.tell("Down", AlertState::firing, "i1");
   f.loop.advance(seconds{3});
   f.tell("Down", AlertState::firing, "i2");
@@ -127,12 +128,13 @@ TEST_CASE("alerts of one name and service are one message; what was said is not 
   model::AlertTransition same = f.transition("Down", AlertState::firing, "i2");
   same.alert = f.known.at(same.alert.labels);  // since the same time
   f.notifications->on_transitions({same});
-  f.loop.run_due();
+  f.loop.advance(seconds{1});
   CHECK(f.sent() == 1);
   f.tell("Down", AlertState::inactive, "i1");  // after the first message nothing waits
   REQUIRE(f.sent() == 2);
   CHECK(f.body()["status"] == "firing");
   f.answer(200);
+  f.loop.advance(seconds{1});
   f.tell("Down", AlertState::inactive, "i2");
   REQUIRE(f.sent() == 3);
   CHECK(f.body()["status"] == "resolved");
@@ -141,15 +143,19 @@ TEST_CASE("alerts of one name and service are one message; what was said is not 
 
 TEST_CASE("a receiver gets what matches and, if it wants, no resolutions") {
   Fixture f(
-      "{name: ops, match: {severity: page}, send_resolved: false, webhook: {url: \"http://h/\"}}, "
-      "{name: other, match: {severity: ticket}, webhook: {url: \"http://o/\"}}");
+      "route: {receiver: other, group_wait: 0s, group_interval: 1ms, routes: [{receiver: ops, matchers: "
+      "['severity=\"page\"']}]}\n",
+      "{name: ops, webhook_configs: [{url: \"http://h/\", send_resolved: false}]}, "
+      "{name: other, webhook_configs: [{url: \"http://o/\"}]}");
   f.tell("Down");
   CHECK(f.sent() == 1);
   f.answer(200);
   f.tell("Down", AlertState::inactive);
+  f.loop.advance(seconds{1});
   CHECK(f.sent() == 1);
   f.tell("Down");
   CHECK(f.sent() == 2);
+  CHECK(f.http.desk.last().url == "http://h/");
 }
 
 TEST_CASE("the end of a recovery is told at once, with its actions") {
@@ -178,10 +184,10 @@ TEST_CASE("the end of a recovery is told at once, with its actions") {
   CHECK(f.body()["status"] == "resolved");
 }
 
-TEST_CASE("a page goes to who matches, and to everybody if nobody does") {
+TEST_CASE("a page goes where its labels lead, and to everybody if that receiver is left out for a mistake") {
   Fixture f(
-      "{name: pager, match: {severity: page}, webhook: {url: \"http://p/\"}}, "
-      "{name: chat, match: {severity: info}, webhook: {url: \"http://c/\"}}");
+      "route: {receiver: chat, routes: [{receiver: pager, matchers: ['severity=\"page\"']}]}\n",
+      "{name: pager, webhook_configs: [{url: \"http://p/\"}]}, {name: chat, webhook_configs: [{url: \"http://c/\"}]}");
   f.notifications->page("order", "Recovery exhausted.");
   f.loop.run_due();
   REQUIRE(f.sent() == 1);
@@ -189,7 +195,13 @@ TEST_CASE("a page goes to who matches, and to everybody if nobody does") {
   CHECK(f.body()["alerts"][0]["annotations"]["summary"] == "Recovery exhausted.");
   CHECK(f.body()["alerts"][0]["labels"] ==
         json{{"alertname", "FettlePage"}, {"service", "order"}, {"severity", "page"}});
-  f.use("{name: chat, match: {severity: info}, webhook: {url: \"http://c/\"}}");
+  config::Errors errors;
+  f.notifications->replace(fakes::notify_configuration(
+      "receivers: [{name: pager, webhook_configs: [{url: \"p\"}]}, {name: chat, webhook_configs: [{url: "
+      "\"http://c/\"}]}]\n" +
+          f.rest,
+      errors));
+  CHECK(errors.size() == 1);
   f.notifications->page("order", "Recovery exhausted.");
   f.loop.run_due();
   CHECK(f.sent() == 2);
@@ -241,8 +253,8 @@ TEST_CASE(
     notify::Notifications agent(notify::Options{"node1", "", {}, base::Random::from_entropy(), nullptr},
                                 notify::Context{loop, http, spawner}, state, {});
     config::Errors errors;
-    const config::Node whole = config::Node::parse("list: [{name: ops, webhook: {url: \"http://h/\"}}]", "r", errors);
-    agent.replace(notify::parse_receivers(whole.find("list").items(), errors));
+    agent.replace(
+        fakes::notify_configuration("receivers: [{name: ops, webhook_configs: [{url: \"http://h/\"}]}]", errors));
     agent.settle({});
     for (int i = 0; i < 20; ++i) {
       agent.page("s" + std::to_string(i), "Recovery exhausted.");

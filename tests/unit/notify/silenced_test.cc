@@ -4,7 +4,7 @@
 
 namespace {
 
-const char* const kWebhook = "{name: ops, webhook: {url: \"http://h/\"}}";
+const char* const kWebhook = "{name: ops, webhook_configs: [{url: \"http://h/\"}]}";
 
 std::string instances(const json& body) {
   std::string out;
@@ -16,7 +16,9 @@ std::string instances(const json& body) {
 }  // namespace
 
 TEST_CASE("a silenced alert goes to no receiver, is counted, and is told when the silence ends") {
-  Fixture f("{name: ops, webhook: {url: \"http://h/\"}}, {name: am, alertmanager: {urls: [\"http://a/\"]}}");
+  Fixture f(
+      "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: am, alertmanager_configs: [{urls: "
+      "[\"http://a/\"]}]}");
   f.silence("service=order", minutes{10});
   f.tell("Down");
   CHECK(f.sent() == 0);

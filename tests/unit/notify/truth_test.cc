@@ -64,9 +64,8 @@ struct Life {
     agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http, spawner}, *state,
                                                     notify::Listener{});
     config::Errors errors;
-    const config::Node whole =
-        config::Node::parse("list: [{name: ops, tell: all, webhook: {url: \"http://h/\"}}]", "r", errors);
-    agent->replace(notify::parse_receivers(whole.find("list").items(), errors));
+    agent->replace(fakes::notify_configuration(
+        "receivers: [{name: ops, tell: all, webhook_configs: [{url: \"http://h/\"}]}]", errors));
     std::map<model::Labels, model::Alert> known;
     for (int i = 0; i < kAlerts; ++i) {
       rules[i] = std::nullopt;

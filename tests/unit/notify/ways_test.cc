@@ -20,12 +20,12 @@ TEST_CASE(
     "http_config says how a receiver is asked; a message is not lost on the way and not sent without credentials") {
   fakes::TemporaryFolder folder;
   const std::string file = folder / "token";
-  for (const std::string receiver :
-       {"webhook: {url: \"http://h/\", headers: {X-Key: k}, ", "alertmanager: {urls: [\"http://h\"], "}) {
+  for (const std::string receiver : {"webhook_configs: [{url: \"http://h/\", headers: {X-Key: k}, ",
+                                     "alertmanager_configs: [{urls: [\"http://h\"], "}) {
     CAPTURE(receiver);
     folder.write("token", "t1\n");
     Fixture f("{name: ops, " + receiver + "http_config: {authorization: {credentials_file: " + file +
-              "}, proxy_url: \"http://p:1\", tls_config: {insecure_skip_verify: true}}}}");
+              "}, proxy_url: \"http://p:1\", tls_config: {insecure_skip_verify: true}}}]}");
     f.tell("Down");
     REQUIRE(f.sent() == 1);
     const http::HttpRequest& asked = f.http.desk.last();
@@ -63,8 +63,9 @@ TEST_CASE("without http_config no redirect is followed and HTTP/1.1 is spoken") 
 TEST_CASE("a program gets the message on its standard input, again until it takes it") {
   ::setenv("FETTLE_TEST_SEEN", "1", 1);
   Fixture f(
-      "{name: pager, timeout: 3s, exec: {argv: [/usr/bin/env, cat], environment: {TEAM: shop, FETTLE_NODE: x}, "
-      "pass_environment: [FETTLE_TEST_SEEN]}}");
+      "{name: pager, exec_configs: [{timeout: 3s, argv: [/usr/bin/env, cat], environment: {TEAM: shop, FETTLE_NODE: "
+      "x}, "
+      "pass_environment: [FETTLE_TEST_SEEN]}]}");
   f.tell("Down");
   REQUIRE(f.spawner.desk.asked().size() == 1);
   const os::Command first = f.spawner.desk.last();
@@ -99,7 +100,7 @@ TEST_CASE("a program gets the message on its standard input, again until it take
 }
 
 TEST_CASE("what a program says is shown without what it was told") {
-  Fixture f("{name: pager, exec: {argv: [/usr/bin/env, cat], environment: {PAGER_TOKEN: s3cret-1}}}");
+  Fixture f("{name: pager, exec_configs: [{argv: [/usr/bin/env, cat], environment: {PAGER_TOKEN: s3cret-1}}]}");
   f.tell("Down");
   f.spawner.desk.answer(ended(78, "the token s3cret-1 is unknown"));
   CHECK(f.results == std::vector<std::string>{"pager refused"});
@@ -110,7 +111,7 @@ TEST_CASE("a program that others could exchange is not run") {
   fakes::TemporaryFolder folder;
   const std::string program = folder.write("hook", "#!/bin/sh\n");
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  Fixture f("{name: pager, exec: {argv: [" + program + "]}}");
+  Fixture f("{name: pager, exec_configs: [{argv: [" + program + "]}]}");
   std::filesystem::permissions(program, std::filesystem::perms::all);
   f.tell("Down");
   f.loop.run_due();
