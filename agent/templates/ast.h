@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "templates/functions.h"
 
 namespace templates {
 
@@ -64,6 +65,12 @@ struct Tree {
   std::string text;  // with the preamble
   NodePtr root;
   std::map<std::string, NodePtr, std::less<>> definitions;  // {{define}} and {{block}}
+  Dialect dialect = Dialect::rule;
+  struct Part {
+    std::size_t begin;
+    std::string name;
+  };
+  std::vector<Part> parts{};  // of a text that was put together from several; empty: it is one
 };
 
 // Before every template of a rule stand the definitions of $labels, $externalLabels, $externalURL and $value.
@@ -71,5 +78,7 @@ extern const std::string_view kPreamble;
 
 // Go's message and the line it stands on: "line 2: unclosed action".
 base::Result<Tree> parse_template(std::string_view text);
+// The same of a message, without a preamble.
+base::Result<Tree> parse_message_template(std::string_view text);
 
 }  // namespace templates

@@ -6,6 +6,7 @@
 
 #include "base/percent.h"
 #include "go/format.h"
+#include "templates/object.h"
 #include "templates/print.h"
 
 namespace templates {
@@ -31,7 +32,7 @@ Basic basic(const Value& v) {
 }
 const std::string& text_of(const Value& v) { return v.is<Html>() ? v.as<Html>()->text : *v.as<std::string>(); }
 bool comparable(const Value& v) {
-  return !v.is<model::Labels>() && !v.is<Items>() && !v.is<Arguments>() && !v.is<Root>();
+  return !v.is<model::Labels>() && !v.is<Items>() && !v.is<Arguments>() && !v.is<Root>() && !v.is<Object>();
 }
 
 base::Result<bool> equal(const Value& a, const Value& b) {
@@ -141,6 +142,14 @@ Answer element(const Value& of, const Value& at) {
       if (*key == fmt::format("arg{}", i)) return arguments->list[i];
     return Value(Nil{});
   }
+  if (const auto* object = of.as<Object>(); object && object->rep->kind == ObjectRep::Kind::list) {
+    TRY(const std::size_t i, position(at, object->rep->elements.size(), "slice/array"));
+    return object->rep->elements[i].second;
+  }
+  if (const auto* object = of.as<Object>(); object && object->rep->kind == ObjectRep::Kind::map) {
+    TRY(const std::string* key, map_key(at));
+    return Value(std::string(object->rep->labels.get(*key)));
+  }
   if (const auto* items = of.as<Items>()) {
     TRY(const std::size_t i, position(at, items->list.size(), "slice/array"));
     return Value(items->list[i]);
@@ -191,6 +200,8 @@ Answer len(List a, const TemplateContext&) {
   if (const auto* labels = a[0].as<model::Labels>()) return size(labels->size());
   if (const auto* items = a[0].as<Items>()) return size(items->list.size());
   if (const auto* arguments = a[0].as<Arguments>()) return size(arguments->list.size());
+  if (const auto* object = a[0].as<Object>(); object && object->rep->kind != ObjectRep::Kind::structure)
+    return size(object->rep->elements.size());
   if (is_nil(a[0])) return wrong("len of nil pointer");
   return wrong(fmt::format("len of type {}", type_name(a[0])));
 }

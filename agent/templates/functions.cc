@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "go/format.h"
 #include "templates/builtins.h"
+#include "templates/object.h"
 
 namespace templates {
 namespace {
@@ -169,6 +170,24 @@ Answer sort_by_label(List a, const TemplateContext&) {
 
 // ---- text ----
 
+base::Result<const ObjectRep*> strings(const Value& v) {
+  const auto* object = v.as<Object>();
+  if (object == nullptr || object->rep->type != "[]string")
+    return wrong(fmt::format("wrong type for value; expected []string; got {}", type_name(v)));
+  return object->rep.get();
+}
+
+Answer join(List a, const TemplateContext&) {
+  TRY(const ObjectRep* list, strings(a[1]));
+  std::string out;
+  for (const auto& [index, one] : list->elements) {
+    if (*index.as<std::int64_t>() > 0) out += text(a, 0);
+    out += *one.as<std::string>();
+  }
+  return Value(std::move(out));
+}
+Answer string_slice(List a, const TemplateContext&) { return make_list("[]string", a); }
+
 Answer arguments(List a, const TemplateContext&) { return Value(Arguments{a}); }
 Answer safe_html(List a, const TemplateContext&) { return Value(Html{text(a, 0)}); }
 Answer title(List a, const TemplateContext&) { return Value(go::title(text(a, 0))); }
@@ -275,14 +294,28 @@ const Function kFunctions[] = {
     {"value", {P::item}, false, value},
 };
 
-}  // namespace
+const Function kMessageFunctions[] = {
+    {"join", {P::string, P::any}, false, join},
+    {"match", {P::string, P::string}, false, match},
+    {"reReplaceAll", {P::string, P::string, P::string}, false, replace},
+    {"safeHtml", {P::string}, false, safe_html},
+    {"stringSlice", {P::string}, true, string_slice},
+    {"title", {P::string}, false, title},
+    {"toLower", {P::string}, false, to_lower},
+    {"toUpper", {P::string}, false, to_upper},
+};
 
-const Function* find_function(std::string_view name) {
-  for (const Function& f : builtin_functions())
-    if (f.name == name) return &f;
-  for (const Function& f : kFunctions)
+const Function* find_in(std::span<const Function> functions, std::string_view name) {
+  for (const Function& f : functions)
     if (f.name == name) return &f;
   return nullptr;
+}
+
+}  // namespace
+
+const Function* find_function(std::string_view name, Dialect dialect) {
+  if (const Function* found = find_in(builtin_functions(), name)) return found;
+  return dialect == Dialect::rule ? find_in(kFunctions, name) : find_in(kMessageFunctions, name);
 }
 
 std::string_view to_string(Parameter parameter) {

@@ -29,8 +29,9 @@ struct Function {
   base::Result<Value> (*call)(const std::vector<Value>& arguments, const TemplateContext& context);
 };
 
-const Function* find_function(std::string_view name);
-inline bool is_function(std::string_view name) { return find_function(name) != nullptr; }
+// Whose templates: Prometheus' of rules, or Alertmanager's of messages.
+enum class Dialect { rule, message };
+const Function* find_function(std::string_view name, Dialect dialect);
 std::string_view to_string(Parameter parameter);  // Go's name of the type
 
 }  // namespace templates

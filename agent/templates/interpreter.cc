@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "go/format.h"
+#include "templates/object.h"
 #include "templates/print.h"
 
 namespace templates {
@@ -16,21 +17,25 @@ bool absent(const Value& v) { return v.is<Missing>(); }
 
 }  // namespace
 
-base::Result<std::string> Interpreter::run() {
+base::Result<std::string> Interpreter::run(const Value& data) {
   template_ = name_;
-  variables_.emplace_back("$", Root{});
-  TRY([[maybe_unused]] const Flow flow, walk(Root{}, *tree_.root));
+  variables_.emplace_back("$", data);
+  TRY([[maybe_unused]] const Flow flow, walk(data, *tree_.root));
   return std::move(out_);
 }
 
 tl::unexpected<base::Error> Interpreter::wrong(const std::string& what) const {
   if (!at_) return base::fail(base::Kind::invalid, fmt::format("template: {}: {}", name_, what));
-  const std::string_view before = std::string_view(tree_.text).substr(0, at_->pos);
+  std::size_t begin = 0;
+  std::string_view part = name_;
+  for (const Tree::Part& each : tree_.parts)
+    if (each.begin <= at_->pos) begin = each.begin, part = each.name;
+  const std::string_view before = std::string_view(tree_.text).substr(begin, at_->pos - begin);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const auto newline = before.rfind('\n');
-  const std::size_t column = newline == std::string_view::npos ? at_->pos : at_->pos - newline - 1;
-  return base::fail(base::Kind::invalid, fmt::format("template: {}:{}:{}: executing {} at <{}>: {}", name_, line,
-                                                     column, go::quote(template_), at_->to_string(), what));
+  const std::size_t column = newline == std::string_view::npos ? before.size() : before.size() - newline - 1;
+  return base::fail(base::Kind::invalid, fmt::format("template: {}:{}:{}: executing {} at <{}>: {}", part, line, column,
+                                                     go::quote(template_), at_->to_string(), what));
 }
 
 base::Result<> Interpreter::step() {
@@ -106,6 +111,8 @@ base::Result<Interpreter::Flow> Interpreter::range(const Value& dot, const Node&
     for (const model::Label& label : *labels) elements.emplace_back(std::string(label.name), std::string(label.value));
   } else if (const auto* items = over.as<Items>()) {
     for (const Item& item : items->list) elements.emplace_back(static_cast<std::int64_t>(elements.size()), item);
+  } else if (const auto* object = over.as<Object>(); object && object->rep->kind != ObjectRep::Kind::structure) {
+    elements = object->rep->elements;
   } else if (const auto* list = over.as<Arguments>()) {
     for (const Value& v : list->list) elements.emplace_back(fmt::format("arg{}", elements.size()), v);
   } else if (!over.is<Nil>()) {
@@ -185,6 +192,10 @@ Interpreter::Answer Interpreter::command(const Value& dot, const Node& whole, co
     if (!has_arguments) return {};
     return wrong("can't give argument to non-function " + first.to_string());
   };
+  if (has_arguments && first.names.size() > (first.kind == NodeKind::variable ? 1u : 0u)) {
+    TRY(std::optional<Value> called, method(dot, first, whole, final));
+    if (called) return *std::move(called);
+  }
   switch (first.kind) {
     case NodeKind::field: at_ = &first; return fields(dot, first.names, 0, has_arguments);
     case NodeKind::chain: {
@@ -251,6 +262,10 @@ Interpreter::Answer Interpreter::field(const Value& value, const std::string& na
     if (has_arguments) return wrong(name + " has arguments but cannot be invoked as function");
     return found;
   };
+  if (const auto* object = value.as<Object>()) {
+    if (const Value* found = find_field(*object->rep, name)) return plain(*found);
+    if (object->rep->kind == ObjectRep::Kind::map) return plain(std::string(object->rep->labels.get(name)));
+  }
   if (value.is<Root>()) {
     if (name == "Labels") return plain(data_.labels);
     if (name == "ExternalLabels") return plain(data_.external_labels);
@@ -278,31 +293,12 @@ Interpreter::Answer Interpreter::field(const Value& value, const std::string& na
   return wrong(fmt::format("can't evaluate field {} in type {}", name, type_name(value)));
 }
 
-Interpreter::Answer Interpreter::moment_method(const Moment& moment, const std::string& name) const {
-  // Names and numbers that a layout can print; the rest by hand.
-  static constexpr std::pair<const char*, const char*> kNumbers[] = {
-      {"Year", "2006"}, {"Day", "2"}, {"Hour", "15"}, {"Minute", "4"}, {"Second", "5"}, {"YearDay", "002"}};
-  for (const auto& [method, layout] : kNumbers)
-    if (name == method) return Value(static_cast<std::int64_t>(std::stoll(go::time_format(moment.t, layout))));
-  if (name == "Month") return Value(go::time_format(moment.t, "January"));
-  if (name == "Weekday") return Value(go::time_format(moment.t, "Monday"));
-  if (name == "String") return Value(go::time_string(moment.t));
-  if (name == "UTC" || name == "Local") return Value(moment);
-  const std::int64_t ms = base::to_ms(moment.t);
-  if (name == "Unix") return Value(std::chrono::floor<std::chrono::seconds>(moment.t).time_since_epoch().count());
-  if (name == "UnixMilli") return Value(ms);
-  if (name == "UnixMicro") return Value(ms * 1000);
-  if (name == "UnixNano") return Value(ms * 1'000'000);
-  if (name == "Nanosecond") return Value((ms % 1000 + 1000) % 1000 * 1'000'000);
-  return wrong(fmt::format("can't evaluate field {} in type *time.Time", name));
-}
-
 // ---- calls ----
 
 Interpreter::Answer Interpreter::call_function(const Value& dot, const Node& name, const Node& whole,
                                                const Value& final) {
   at_ = &name;
-  const Function* function = find_function(name.text);
+  const Function* function = find_function(name.text, tree_.dialect);
   if (!function) return wrong(go::quote(name.text) + " is not a defined function");
   const bool alone = &name == &whole;  // as an argument without parentheses: no arguments of its own
   const std::size_t given = alone ? 0 : whole.children.size() - 1;

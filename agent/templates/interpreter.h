@@ -1,6 +1,7 @@
 // Walks a parsed template. A member of one expansion: variables, output so far, steps taken.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,7 @@ class Interpreter {
  public:
   Interpreter(const Tree& tree, std::string_view name, const TemplateData& data, const TemplateContext& context)
       : tree_(tree), name_(name), data_(data), context_(context) {}
-  base::Result<std::string> run();
+  base::Result<std::string> run(const Value& data = Root{});
 
  private:
   using Answer = base::Result<Value>;
@@ -41,6 +42,9 @@ class Interpreter {
   Answer variable(const Node& node, bool has_arguments);
   Answer fields(Value value, const std::vector<std::string>& names, std::size_t from, bool has_arguments);
   Answer field(const Value& value, const std::string& name, bool has_arguments);
+  // A method that takes an argument, of the value before the last of `names`; nothing: there is none.
+  base::Result<std::optional<Value>> method(const Value& dot, const Node& first, const Node& whole, const Value& final);
+  base::Result<std::optional<Value>> call_method(const Value& of, const std::string& name, const Value& argument) const;
   Answer moment_method(const Moment& moment, const std::string& name) const;
   Answer constant(const Node& number);
 

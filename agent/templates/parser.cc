@@ -27,6 +27,7 @@ std::string describe(const Token& token) {
 base::Result<Tree> Parser::run(std::string_view text) {
   Tree tree;
   tree.text = text;
+  tree.dialect = dialect_;
   tree.root = std::make_unique<Node>(NodeKind::list, 0);
   variables_ = {"$"};
   while (!failed() && peek().kind != TokenKind::eof) {
@@ -276,5 +277,7 @@ base::Result<Tree> parse_template(std::string_view text) {
   const std::string whole = std::string(kPreamble) + std::string(text);
   return Parser(whole).run(whole);
 }
+
+base::Result<Tree> parse_message_template(std::string_view text) { return Parser(text, Dialect::message).run(text); }
 
 }  // namespace templates

@@ -15,7 +15,8 @@ namespace templates {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : tokens_(tokenize(text)) {}
+  explicit Parser(std::string_view text, Dialect dialect = Dialect::rule)
+      : tokens_(tokenize(text)), dialect_(dialect) {}
   base::Result<Tree> run(std::string_view text);
 
  private:
@@ -68,6 +69,7 @@ class Parser {
   NodePtr term();
 
   std::vector<Token> tokens_;
+  Dialect dialect_;
   std::size_t at_ = 0;
   std::vector<std::string> variables_, declared_;
   std::optional<Ending> ending_;

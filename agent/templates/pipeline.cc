@@ -153,7 +153,8 @@ NodePtr Parser::term() {
   };
   switch (token.kind) {
     case TokenKind::identifier:
-      if (!is_function(token.text)) return fail(fmt::format("function {} not defined", go::quote(token.text)));
+      if (find_function(token.text, dialect_) == nullptr)
+        return fail(fmt::format("function {} not defined", go::quote(token.text)));
       return plain(NodeKind::function);
     case TokenKind::dot: return plain(NodeKind::dot);
     case TokenKind::nil: return plain(NodeKind::nil);

@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "base/rune.h"
 #include "go/format.h"
+#include "templates/object.h"
 
 namespace templates {
 namespace {
@@ -124,7 +125,7 @@ std::string print_string(std::string_view text, const Value& value, const Direct
 }
 
 template <typename List, typename F>
-std::string join(const List& list, const char* open, F each) {
+std::string join(const List& list, const char* open, F each, char close = ']') {
   std::string out = open;
   bool first = true;
   for (const auto& element : list) {
@@ -132,11 +133,21 @@ std::string join(const List& list, const char* open, F each) {
     first = false;
     out += each(element);
   }
-  return out + ']';
+  return out + close;
 }
 
 std::string print_item(const Item& item, const Directive& d, int depth) {
   return (depth == 0 ? "&{" : "{") + print(item.labels, d, depth + 1) + " " + print(item.value, d, depth + 1) + "}";
+}
+
+std::string print_object(const ObjectRep& object, const Directive& d, int depth) {
+  if (object.kind == ObjectRep::Kind::structure)
+    return join(
+        object.fields, "{", [&](const auto& field) { return print(field.second, d, depth + 1); }, '}');
+  const bool is_map = object.kind == ObjectRep::Kind::map;
+  return join(object.elements, is_map ? "map[" : "[", [&](const auto& element) {
+    return (is_map ? print(element.first, d, depth + 1) + ":" : "") + print(element.second, d, depth + 1);
+  });
 }
 
 std::string print(const Value& value, const Directive& d, int depth) {
@@ -165,6 +176,7 @@ std::string print(const Value& value, const Directive& d, int depth) {
     return join(arguments->list, "map[",
                 [&](const Value& v) { return fmt::format("arg{}:{}", i++, print(v, d, depth + 1)); });
   }
+  if (const auto* object = value.as<Object>()) return print_object(*object->rep, d, depth);
   if (value.is<Root>()) return "{}";
   return d.verb == 'v' ? pad("<nil>", d) : bad_verb(value, d);
 }

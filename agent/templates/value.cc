@@ -1,5 +1,7 @@
 #include "templates/value.h"
 
+#include "templates/object.h"
+
 namespace templates {
 namespace {
 
@@ -13,6 +15,7 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 std::string type_name(const Value& value) {
+  if (const auto* object = value.as<Object>()) return object->rep->type;
   static const char* const names[] = {
       "<nil>",
       "<nil>",
@@ -49,7 +52,8 @@ bool truth(const Value& value) {
                  [](const Html& h) { return !h.text.empty(); },
                  [](const model::Labels& labels) { return !labels.empty(); }, [](const Item&) { return true; },
                  [](const Items& items) { return !items.list.empty(); }, [](const Moment&) { return true; },
-                 [](const Span&) { return true; }, [](const Arguments& a) { return !a.list.empty(); }},
+                 [](const Span&) { return true; }, [](const Arguments& a) { return !a.list.empty(); },
+                 [](const Object& o) { return o.rep->kind == ObjectRep::Kind::structure || !o.rep->elements.empty(); }},
       static_cast<const Value::variant&>(value));
 }
 

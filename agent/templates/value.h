@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,8 +38,13 @@ struct Arguments {  // args: arg0, arg1 …
   std::vector<Value> list;
 };
 
+struct ObjectRep;
+struct Object {  // what templates of messages see: object.h; never null
+  std::shared_ptr<const ObjectRep> rep;
+};
+
 struct Value : std::variant<Nil, Missing, Root, bool, std::int64_t, double, std::string, Html, model::Labels, Item,
-                            Items, Moment, Span, Arguments> {
+                            Items, Moment, Span, Arguments, Object> {
   using variant::variant;
   template <typename T>
   const T* as() const {

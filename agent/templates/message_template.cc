@@ -1,0 +1,43 @@
+#include "templates/message_template.h"
+
+#include <algorithm>
+
+#include "templates/ast.h"
+#include "templates/interpreter.h"
+
+namespace templates {
+
+MessageTemplate::MessageTemplate(std::string name, std::string text, std::unique_ptr<Tree> tree)
+    : name_(std::move(name)), text_(std::move(text)), tree_(std::move(tree)) {}
+MessageTemplate::MessageTemplate(MessageTemplate&&) noexcept = default;
+MessageTemplate& MessageTemplate::operator=(MessageTemplate&&) noexcept = default;
+MessageTemplate::~MessageTemplate() = default;
+
+base::Result<MessageTemplate> MessageTemplate::parse(std::string_view name, std::string_view text,
+                                                     const std::vector<Definitions>& definitions) {
+  if (text.find("{{") == std::string_view::npos) return MessageTemplate(std::string(name), std::string(text), nullptr);
+  TRY(const Tree alone, parse_message_template(text));  // its mistakes have its own lines
+  // One text, so that a mistake while it runs finds its place; of the files only what they define is left.
+  std::string whole;
+  for (const Definitions& each : definitions) whole += each.text;
+  const std::size_t begin = whole.size();
+  whole += text;
+  TRY(Tree tree, parse_message_template(whole));
+  std::erase_if(tree.root->children, [&](const NodePtr& node) { return node->pos < begin; });
+  std::size_t at = 0;
+  for (const Definitions& each : definitions) {
+    tree.parts.push_back({at, each.name});
+    at += each.text.size();
+  }
+  tree.parts.push_back({begin, std::string(name)});
+  return MessageTemplate(std::string(name), std::string(text), std::make_unique<Tree>(std::move(tree)));
+}
+
+base::Result<std::string> MessageTemplate::execute(const Value& data) const {
+  if (!tree_) return text_;
+  const TemplateData none;
+  const TemplateContext context;
+  return Interpreter(*tree_, name_, none, context).run(data);
+}
+
+}  // namespace templates
