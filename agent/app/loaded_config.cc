@@ -173,7 +173,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     loaded.fleet = {};
   }
   // One with mistakes is not among the receivers that were read; without a route every receiver hears everything.
-  for (const char* key : {"receivers", "route", "inhibit_rules", "time_intervals", "mute_time_intervals"})
+  for (const char* key : {"receivers", "route", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"})
     errors.take_out(key);
   errors.take_out("rule_files");        // a file that is not there
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing

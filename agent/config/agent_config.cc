@@ -29,6 +29,7 @@ struct Draft {
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
   Node route, inhibit_rules, time_intervals, mute_time_intervals;
+  std::vector<std::string> templates;
   std::vector<Node> receivers;
   Node fleet;
 };
@@ -210,8 +211,11 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
                 "Which alerts keep others back while they fire; see inhibit_rules.")
       .optional("time_intervals", &Draft::time_intervals, "Times at which routes notify or do not; see time_intervals.")
       .optional("mute_time_intervals", &Draft::mute_time_intervals, "The older name of time_intervals.")
+      .optional("templates", &Draft::templates,
+                "Files with {{ define }}s for the texts of receivers; shell patterns, relative to this file's folder.")
       .optional("receivers", &Draft::receivers, "Where notifications go; see receivers.")
-      .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.");
+      .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.")
+      .shows({"templates"});
 }
 
 bool is_service_name(std::string_view name) {
@@ -339,6 +343,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.inhibit_rules = std::move(draft.inhibit_rules);
   out.time_intervals = std::move(draft.time_intervals);
   out.mute_time_intervals = std::move(draft.mute_time_intervals);
+  out.templates = std::move(draft.templates);
   out.receivers = std::move(draft.receivers);
   out.fleet = std::move(draft.fleet);
   return out;

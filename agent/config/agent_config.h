@@ -67,6 +67,7 @@ struct AgentConfig {
   std::vector<std::pair<std::string, Service>> services;
   // In Alertmanager's words, for notify::parse_settings; null if absent.
   Node route, inhibit_rules, time_intervals, mute_time_intervals;
+  std::vector<std::string> templates;  // patterns of files
   std::vector<Node> receivers;
   Node fleet;  // for cluster::parse_fleet; null if absent
   Node root;   // the file as read, for shown_config()

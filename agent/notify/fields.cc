@@ -24,6 +24,15 @@ model::Labels outward_labels(const model::Alert& alert, const model::Labels& ext
   return external.merged(alert.labels);
 }
 
+model::Labels common_labels(const std::vector<model::Labels>& sets) {
+  std::vector<model::Label> out;
+  if (sets.empty()) return {};
+  for (const model::Label label : sets.front())
+    if (std::all_of(sets.begin(), sets.end(), [&](const auto& set) { return set.get(label.name) == label.value; }))
+      out.push_back(label);
+  return model::Labels(std::move(out));
+}
+
 std::string origin_and_path(std::string_view url) {
   const std::string_view bare = url.substr(0, url.find_first_of("?#"));
   const std::size_t scheme = bare.find("://");

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "model/alert.h"
@@ -17,6 +18,8 @@ std::string dump_json(const nlohmann::ordered_json& value);
 base::WallTime starts_at(const model::Alert& alert);
 // Labels of the alert with external labels where it has none of that name.
 model::Labels outward_labels(const model::Alert& alert, const model::Labels& external);
+// What all of these have in common.
+model::Labels common_labels(const std::vector<model::Labels>& sets);
 // Scheme, host and port of a URL, and the path if it is asked for: what may be shown. User information, query and
 // fragment never are.
 std::string origin(std::string_view url);

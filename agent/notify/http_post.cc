@@ -15,7 +15,8 @@ HttpPost::HttpPost(std::optional<http::HttpConfig> config, const config::Node& n
     : client_(std::move(config).value_or(http::HttpConfig{.follow_redirects = false, .enable_http2 = false}),
               node.find("http_config"), path + ".http_config", errors) {}
 
-loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done) const {
+loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done,
+                            JudgeAnswer judge_answer) const {
   request.method = "POST";
   request.headers.emplace_back("Content-Type", "application/json");
   request.headers.emplace_back("User-Agent", fmt::format("fettle/{}", base::version()));
@@ -23,9 +24,10 @@ loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, s
   request.reuse_connection = true;
   return client_.request(
       context.http, context.scheduler, std::move(request),
-      [&scheduler = context.scheduler, client = client_,
-       done = std::move(done)](const base::Result<http::HttpResponse>& response) {
-        Sent sent = judge(response, scheduler.wall_now());
+      [&scheduler = context.scheduler, client = client_, done = std::move(done),
+       judge_answer](const base::Result<http::HttpResponse>& response) {
+        const base::WallTime now = scheduler.wall_now();
+        Sent sent = response && judge_answer != nullptr ? judge_answer(*response, now) : judge(response, now);
         sent.text = client.learned().blotted(std::move(sent.text));
         done(std::move(sent));
       });

@@ -19,7 +19,10 @@ class HttpPost {
 
   // Sends what has a URL, a body in JSON, a deadline and headers of its own. Redirects that would drop the body are an
   // answer in any case.
-  loop::Handle send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done) const;
+  // `judge_answer` where a status says too little.
+  using JudgeAnswer = Sent (*)(const http::HttpResponse&, base::WallTime now);
+  loop::Handle send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done,
+                    JudgeAnswer judge_answer = nullptr) const;
 
  private:
   http::ConfiguredClient client_;

@@ -15,6 +15,7 @@
 #include "model/alert.h"
 #include "model/incident.h"
 #include "notify/sending.h"
+#include "templates/message_template.h"
 
 namespace config {
 class Errors;
@@ -104,7 +105,10 @@ struct NotifierType {
   std::string_view name;  // webhook: the key in a receiver is webhook_configs
   std::string_view summary;
   std::string_view example;
-  std::unique_ptr<const Notifier> (*parse)(const config::Node& node, const std::string& path, config::Errors& errors);
+  // `definitions`: the templates of the configuration's files, for texts.
+  std::unique_ptr<const Notifier> (*parse)(const config::Node& node, const std::string& path,
+                                           const std::vector<templates::Definitions>& definitions,
+                                           config::Errors& errors);
   const std::vector<config::KeyReference>& (*reference)();
   EndTold end = EndTold::by_default;
 };

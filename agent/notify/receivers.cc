@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <map>
 
+#include "base/file.h"
 #include "config/redact.h"
 #include "config/schema.h"
 #include "notify/notifications.h"
@@ -76,15 +78,11 @@ constexpr Refused kRefused[] = {
     {"incidentio_configs", kNotOffered},
     {"jira_configs", kNotOffered},
     {"mattermost_configs", kNotOffered},
-    {"msteams_configs", kNotOffered},
     {"msteamsv2_configs", kNotOffered},
     {"opsgenie_configs", kNotOffered},
-    {"pagerduty_configs", kNotOffered},
     {"pushover_configs", kNotOffered},
     {"rocketchat_configs", kNotOffered},
-    {"slack_configs", kNotOffered},
     {"sns_configs", kNotOffered},
-    {"telegram_configs", kNotOffered},
     {"victorops_configs", kNotOffered},
     {"webex_configs", kNotOffered},
     {"wechat_configs", kNotOffered},
@@ -146,12 +144,14 @@ const config::Schema<ReceiverKeys>& schema() {
 }
 
 std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, const Integration& integration,
-                                              const std::string& receiver_path, config::Errors& errors) {
+                                              const std::string& receiver_path,
+                                              const std::vector<templates::Definitions>& definitions,
+                                              config::Errors& errors) {
   const NotifierType& type = *integration.type;
   const std::string path = fmt::format("{}.{}[{}]", receiver_path, key_of(type), integration.at);
   const std::size_t before = errors.size();
   ReceiverSpec spec;
-  spec.notifier = type.parse(integration.node, path, errors);
+  spec.notifier = type.parse(integration.node, path, definitions, errors);
   if (!integration.node.is_mapping()) return std::nullopt;
   const SendingKeys keys = sending_schema(type.end).parse_beside(integration.node, path, errors,
                                                                  {.send_resolved = type.end == EndTold::by_default});
@@ -168,13 +168,36 @@ std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, cons
 
 // The integrations of one receiver; none of them if one has a mistake, since people count on all.
 std::vector<ReceiverSpec> parse_receiver(const config::Node& node, const std::string& path, ReceiverKeys& receiver,
+                                         const std::vector<templates::Definitions>& definitions,
                                          config::Errors& errors) {
   const std::size_t before = errors.size();
   receiver = schema().parse(node, path, errors);
   std::vector<ReceiverSpec> out;
   for (const Integration& each : receiver.integrations)
-    if (auto spec = parse_integration(receiver, each, path, errors)) out.push_back(*std::move(spec));
+    if (auto spec = parse_integration(receiver, each, path, definitions, errors)) out.push_back(*std::move(spec));
   if (errors.size() > before) out.clear();
+  return out;
+}
+
+// The files of `templates`: patterns, relative to the configuration's folder. One that fits no file is no mistake.
+std::vector<templates::Definitions> read_templates(const config::AgentConfig& config, config::Errors& errors) {
+  std::vector<templates::Definitions> out;
+  const auto folder = std::filesystem::path(config.root.mark().file).parent_path();
+  const std::vector<config::Node> nodes = config.root.find("templates").items();
+  for (std::size_t i = 0; i < config.templates.size(); ++i)
+    for (const std::string& file : base::glob((folder / config.templates[i]).string())) {
+      const auto complain = [&](const std::string& what) {
+        errors.add(nodes.size() > i ? nodes[i].mark() : config::Mark{}, fmt::format("templates[{}]", i), what);
+      };
+      auto text = base::read_file(file);
+      if (!text) {
+        complain(text.error().text);
+        continue;
+      }
+      if (const auto good = templates::MessageTemplate::parse(file, *text, {}); !good)
+        complain(fmt::format("{}: {}", file, good.error().text));
+      else out.push_back({file, *std::move(text)});
+    }
   return out;
 }
 
@@ -190,6 +213,7 @@ const std::vector<config::KeyReference>& receiver_reference() {
 }
 
 Configuration parse_settings(const config::AgentConfig& config, config::Errors& errors) {
+  const std::vector<templates::Definitions> definitions = read_templates(config, errors);
   Configuration out;
   ReceiverNames names;
   std::map<std::string, std::size_t> places;
@@ -198,7 +222,7 @@ Configuration parse_settings(const config::AgentConfig& config, config::Errors& 
     const std::string path = fmt::format("receivers[{}]", i);
     const std::size_t before = errors.size();
     ReceiverKeys receiver;
-    std::vector<ReceiverSpec> specs = parse_receiver(node, path, receiver, errors);
+    std::vector<ReceiverSpec> specs = parse_receiver(node, path, receiver, definitions, errors);
     if (!receiver.name.empty() && !places.emplace(receiver.name, i).second)
       errors.add(node.find("name").mark(), path + ".name",
                  fmt::format("there is a receiver '{}' already: receivers[{}]", receiver.name, places[receiver.name]));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "model/json.h"
@@ -13,16 +12,6 @@ namespace notify {
 namespace {
 
 using nlohmann::ordered_json;
-
-// What all alerts have in common.
-model::Labels common(const std::vector<model::Labels>& sets) {
-  std::vector<model::Label> out;
-  if (sets.empty()) return {};
-  for (const model::Label label : sets.front())
-    if (std::all_of(sets.begin(), sets.end(), [&](const auto& set) { return set.get(label.name) == label.value; }))
-      out.push_back(label);
-  return model::Labels(std::move(out));
-}
 
 ordered_json recovery(const model::RecoveryReport& report) {
   ordered_json actions = ordered_json::array();
@@ -69,7 +58,7 @@ ordered_json incident_object(const model::Incident& incident, const Envelope& en
 }  // namespace
 
 std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
-                         const Envelope& envelope) {
+                         const Envelope& envelope, std::size_t truncated) {
   ordered_json list = ordered_json::array();
   std::vector<model::Labels> labels, annotations;
   bool any_firing = false;
@@ -93,12 +82,12 @@ std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vec
                     {"status", any_firing ? "firing" : "resolved"},
                     {"alerts", std::move(list)},
                     {"groupLabels", model::label_object<nlohmann::ordered_json>(envelope.group_labels)},
-                    {"commonLabels", model::label_object<nlohmann::ordered_json>(common(labels))},
-                    {"commonAnnotations", model::label_object<nlohmann::ordered_json>(common(annotations))},
+                    {"commonLabels", model::label_object<nlohmann::ordered_json>(common_labels(labels))},
+                    {"commonAnnotations", model::label_object<nlohmann::ordered_json>(common_labels(annotations))},
                     {"externalURL", envelope.external_url},
                     {"version", "4"},
                     {"groupKey", envelope.group_key},
-                    {"truncatedAlerts", 0},
+                    {"truncatedAlerts", truncated},
                     {"node", envelope.node},
                     {"recoveries", std::move(told)}};
   if (envelope.incident != nullptr) body["incident"] = incident_object(*envelope.incident, envelope);

@@ -2,6 +2,7 @@
 // `recoveries`: what a webhook is sent and a program reads.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,8 @@
 
 namespace notify {
 
+// `truncated`: how many alerts of the group are left out.
 std::string webhook_body(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
-                         const Envelope& envelope);
+                         const Envelope& envelope, std::size_t truncated = 0);
 
 }  // namespace notify

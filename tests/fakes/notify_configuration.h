@@ -12,6 +12,8 @@ namespace fakes {
 inline notify::Configuration notify_configuration(const std::string& yaml, config::Errors& errors) {
   const config::Node whole = config::Node::parse(yaml, "fettle.yml", errors);
   config::AgentConfig config;
+  config.root = whole;
+  for (const config::Node& pattern : whole.find("templates").items()) config.templates.push_back(pattern.scalar());
   config.receivers = whole.find("receivers").items();
   config.route = whole.find("route");
   config.inhibit_rules = whole.find("inhibit_rules");

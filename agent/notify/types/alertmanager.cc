@@ -95,7 +95,8 @@ class Alertmanager final : public Notifier {
   HttpPost post_;
 };
 
-std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
+std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,
+                                      const std::vector<templates::Definitions>&, config::Errors& errors) {
   const std::size_t before = errors.size();
   Settings settings = schema().parse(node, path, errors);
   HttpPost post(settings.http_config, node, path, errors);

@@ -95,7 +95,8 @@ class Exec final : public Notifier {
   Settings settings_;
 };
 
-std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
+std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,
+                                      const std::vector<templates::Definitions>&, config::Errors& errors) {
   return schema().make<Exec>(node, path, errors);
 }
 

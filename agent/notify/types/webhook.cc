@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 
 #include "base/ascii.h"
@@ -23,6 +24,7 @@ struct Settings {
   base::Secret secret;
   std::string secret_file;
   std::map<std::string, std::string> headers;
+  std::size_t max_alerts = 0;
   std::optional<http::HttpConfig> http_config;
 };
 
@@ -35,6 +37,8 @@ const auto& schema() {
           .optional("secret_file", &Settings::secret_file,
                     "File with the secret; one in each line while a secret is being exchanged. Read for each message.")
           .optional("headers", &Settings::headers, "Further headers.")
+          .optional("max_alerts", &Settings::max_alerts,
+                    "So many alerts in a message at most, the others are counted in truncatedAlerts; 0: all.")
           .optional(
               "http_config", &Settings::http_config, http::http_config_schema(),
               "How it is asked: credentials, TLS, proxy. Without it no redirect is followed, with it those that keep "
@@ -74,12 +78,13 @@ base::Result<std::vector<base::Secret>> secrets_of(const std::string& file) {
 class Webhook final : public Notifier {
  public:
   Webhook(std::string url, std::vector<base::Secret> keys, std::string secret_file, http::Headers headers,
-          HttpPost post)
+          std::size_t max_alerts, HttpPost post)
       : url_(std::move(url)),
         inlined_(std::move(keys)),
         keys_(inlined_),
         secret_file_(std::move(secret_file)),
         headers_(std::move(headers)),
+        max_alerts_(max_alerts),
         post_(std::move(post)) {}
 
   std::string type() const override { return "webhook"; }
@@ -88,7 +93,9 @@ class Webhook final : public Notifier {
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
                      const Envelope& envelope) const override {
-    return webhook_body(alerts, recoveries, envelope);
+    const std::size_t told = max_alerts_ == 0 ? alerts.size() : std::min(max_alerts_, alerts.size());
+    const std::vector<model::Alert> first(alerts.begin(), alerts.begin() + static_cast<std::ptrdiff_t>(told));
+    return webhook_body(first, recoveries, envelope, alerts.size() - told);
   }
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
@@ -123,10 +130,12 @@ class Webhook final : public Notifier {
   mutable std::vector<base::Secret> keys_;  // with those of the file as it was read last; loop thread
   std::string secret_file_;
   http::Headers headers_;
+  std::size_t max_alerts_;
   HttpPost post_;
 };
 
-std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
+std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,
+                                      const std::vector<templates::Definitions>&, config::Errors& errors) {
   const std::size_t before = errors.size();
   const Settings settings = schema().parse(node, path, errors);
   if (errors.size() > before) return nullptr;
@@ -143,7 +152,8 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   HttpPost post(settings.http_config, node, path, errors);
   if (errors.size() > before) return nullptr;
   return std::make_unique<Webhook>(settings.url, std::move(keys), settings.secret_file,
-                                   http::Headers(settings.headers.begin(), settings.headers.end()), std::move(post));
+                                   http::Headers(settings.headers.begin(), settings.headers.end()), settings.max_alerts,
+                                   std::move(post));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ model::Labels labels(const ordered_json& in) {
 
 std::unique_ptr<const notify::Notifier> notifier(const std::string& type, const std::string& yaml) {
   config::Errors errors;
-  auto made = notify::notifier_types().find(type)->parse(config::Node::parse(yaml, "r.yml", errors), "r", errors);
+  auto made = notify::notifier_types().find(type)->parse(config::Node::parse(yaml, "r.yml", errors), "r", {}, errors);
   REQUIRE(errors.text() == "");
   return made;
 }

@@ -104,7 +104,7 @@ TEST_CASE("every notifier type has an example that parses") {
     CAPTURE(std::string(type->name));
     config::Errors errors;
     CHECK_FALSE(type->summary.empty());
-    CHECK(type->parse(config::Node::parse(type->example, "example", errors), "r", errors) != nullptr);
+    CHECK(type->parse(config::Node::parse(type->example, "example", errors), "r", {}, errors) != nullptr);
     CHECK(errors.text() == "");
   }
 }

@@ -1,0 +1,55 @@
+#include "notify/json_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "loop/scheduler.h"
+#include "notify/fields.h"
+#include "notify/retry.h"
+
+namespace notify {
+
+Sent judge_service(const http::HttpResponse& response, base::WallTime now, const ServiceAnswer& answer) {
+  Sent sent = judge(response, now);
+  if (sent.fate != Fate::taken) return sent;
+  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  if (!body.is_object() || !body.contains(answer.code_key)) return sent;
+  const nlohmann::json& code = body[answer.code_key];
+  const bool ok = code.is_boolean() ? code.get<bool>() : code == 0;
+  if (ok) return sent;
+  const auto text = body.find(answer.text_key);
+  sent.text =
+      fmt::format("{} {}: {}", answer.code_key, code.dump(),
+                  base::foreign_text(text != body.end() && text->is_string() ? text->get<std::string>() : "", 1024));
+  const bool comes_later = code.is_number_integer() && std::find(answer.later.begin(), answer.later.end(),
+                                                                 code.get<std::int64_t>()) != answer.later.end();
+  sent.fate = comes_later ? Fate::unreached : Fate::refused;
+  return sent;
+}
+
+base::Result<std::string> SecretOrFile::read() const {
+  if (file.empty()) return std::string(secret.reveal());
+  TRY(std::string text, base::read_file(file, 64 * 1024));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  if (text.empty()) return base::fail(base::Kind::invalid, file + " is empty");
+  return text;
+}
+
+std::string target_of(const SecretOrFile& url, const char* otherwise) {
+  return url.file.empty() ? origin(url.secret.reveal()) : otherwise;
+}
+
+loop::Handle cannot_send(const Context& context, const base::Error& error, std::function<void(Sent)> done) {
+  return context.scheduler.after({}, [error, done = std::move(done)] {
+    Sent sent;
+    sent.fate = Fate::unreached;
+    sent.text = base::foreign_text(error.text, 1024);
+    done(sent);
+  });
+}
+
+}  // namespace notify

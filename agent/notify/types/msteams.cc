@@ -1,0 +1,101 @@
+// Microsoft Teams: a message card for an incoming webhook.
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "config/request.h"
+#include "config/schema.h"
+#include "notify/fields.h"
+#include "notify/json_service.h"
+#include "notify/message_text.h"
+
+namespace notify {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Settings {
+  SecretOrFile webhook_url;
+  std::string title = "{{ template \"msteams.default.title\" . }}";
+  std::string summary = "{{ template \"msteams.default.summary\" . }}";
+  std::string text = "{{ template \"msteams.default.text\" . }}";
+  std::optional<http::HttpConfig> http_config;
+};
+
+const auto& schema() {
+  static const auto s = [] {
+    config::Schema<Settings> all("msteams_configs");
+    all.beside(sending_schema(EndTold::by_default));
+    add_secret(all, "webhook_url", "webhook_url_file", &Settings::webhook_url, "The incoming webhook's URL.");
+    all.optional("title", &Settings::title, "The first line. This and the texts below are Go templates.")
+        .optional("summary", &Settings::summary, "What notifications show.")
+        .optional("text", &Settings::text, "The message.")
+        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.");
+    all.check([](const Settings& s2, const config::Complain& complain) {
+      if (s2.webhook_url.secret.empty()) return;
+      if (const std::string why =
+              config::url_complaint(s2.webhook_url.secret.reveal(), "https://shop.webhook.office.com/...");
+          !why.empty())
+        complain("webhook_url", why);
+    });
+    all.shows({"title", "summary", "text"});
+    return all;
+  }();
+  return s;
+}
+
+class MsTeams final : public Notifier {
+ public:
+  MsTeams(Settings settings, HttpPost post, const TextReader& texts)
+      : settings_(std::move(settings)),
+        post_(std::move(post)),
+        title_(texts.read("title", settings_.title)),
+        summary_(texts.read("summary", settings_.summary)),
+        text_(texts.read("text", settings_.text)) {}
+
+  std::string type() const override { return "msteams"; }
+  std::vector<std::string> targets() const override { return {target_of(settings_.webhook_url, "msteams")}; }
+
+  std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
+                     const Envelope& envelope) const override {
+    const templates::Value data = message_data(alerts, envelope);
+    const bool firing = std::any_of(alerts.begin(), alerts.end(),
+                                    [](const model::Alert& alert) { return alert.state == model::AlertState::firing; });
+    const ordered_json body{{"@context", "http://schema.org/extensions"},
+                            {"@type", "MessageCard"},
+                            {"title", title_.expand(data)},
+                            {"summary", summary_.expand(data)},
+                            {"text", text_.expand(data)},
+                            {"themeColor", firing ? "8C1A1A" : "2DC72D"}};
+    return dump_json(body);
+  }
+
+  loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
+                    std::function<void(Sent)> done) const override {
+    const auto url = settings_.webhook_url.read();
+    if (!url) return cannot_send(context, url.error(), std::move(done));
+    http::HttpRequest request;
+    request.url = *url;
+    request.body = message.body;
+    request.deadline = deadline;
+    return post_.send(context, std::move(request), std::move(done));
+  }
+
+ private:
+  Settings settings_;
+  HttpPost post_;
+  MessageText title_, summary_, text_;
+};
+
+std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,
+                                      const std::vector<templates::Definitions>& definitions, config::Errors& errors) {
+  return make_service<MsTeams>(schema(), node, path, definitions, errors);
+}
+
+}  // namespace
+
+extern const NotifierType msteams_type;
+const NotifierType msteams_type{"msteams", "Posts to Microsoft Teams (Alertmanager has it since 0.26).",
+                                "{webhook_url: \"https://shop.webhook.office.com/webhookb2/key\"}", parse,
+                                []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
+
+}  // namespace notify
