@@ -13,6 +13,7 @@
 #include "app/agent.h"
 #include "app/check.h"
 #include "app/loaded_config.h"
+#include "app/notify_test.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/terminal.h"
@@ -272,6 +273,19 @@ void add_probe(CLI::App& top, Chosen& chosen) {
   probe->callback([&chosen] { chosen = [] { return app::probe_once(file, arguments); }; });
 }
 
+void add_notify(CLI::App& top, Chosen& chosen) {
+  static std::string file(model::kConfigFile), receiver;
+  CLI::App* notify = top.add_subcommand("notify", "Notifications");
+  notify->require_subcommand(1);
+  CLI::App* test = notify->add_subcommand(
+      "test",
+      "Send one message by each integration of a receiver, now and without an agent; exit code 1 if one was not "
+      "taken");
+  test->add_option("RECEIVER", receiver, "Name of the receiver")->required();
+  test->add_option("--config.file", file, "Configuration file")->capture_default_str();
+  test->callback([&chosen] { chosen = [] { return app::notify_test(file, receiver); }; });
+}
+
 void add_readers(CLI::App& top, Chosen& chosen) {
   static cli::StatusOptions options{model::kAgentUrl, false};
   static std::string output = "table", service;
@@ -338,6 +352,7 @@ int main(int argc, char** argv) {
   add_query(top, chosen);
   add_rules(top, chosen);
   add_probe(top, chosen);
+  add_notify(top, chosen);
   add_readers(top, chosen);
   cli::add_admin_commands(top, chosen);
   cli::add_silence_commands(top, chosen);

@@ -11,6 +11,7 @@ _fettle() {
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
     probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp heartbeat' ;;
+    notify) case $COMP_CWORD in 2) words='test' ;; *) words='--config.file' ;; esac ;;
     top) words='--url --refresh' ;;
     status) words="--url --output $(_fettle_services)" ;;
     fleet) words='--url --output' ;;
@@ -31,7 +32,7 @@ _fettle() {
     esac ;; esac ;;
     reload) words='--admin.socket' ;;
   esac
-  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe status alerts incidents incident fleet explain reload silence maintenance recover ack --version --help'
+  [ "$COMP_CWORD" -ne 1 ] || words='agent check test query rules probe notify status alerts incidents incident fleet explain reload silence maintenance recover ack --version --help'
   case $previous in
     --config.file | --web.config.file | --openmetrics | --junit | config) words= ;;
     rules) [ "${COMP_WORDS[1]}" = rules ] || words= ;;

@@ -1,0 +1,12 @@
+// `fettle notify test`: whether a receiver of the configuration can be reached, without an agent.
+#pragma once
+
+#include <string>
+
+namespace app {
+
+// Sends one message by each integration of the receiver, at once; it is not kept and not tried again. A line for each
+// place on standard output. 0 if all have taken it, else 1.
+int notify_test(const std::string& config_file, const std::string& receiver);
+
+}  // namespace app
