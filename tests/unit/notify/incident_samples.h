@@ -23,10 +23,11 @@ model::RecoveryReport failed(const std::string& id) {
   model::RecoveryReport run;
   run.id = id;
   run.service = "order";
-  run.mode = "enforce";
-  run.state = "failed";
+  run.mode = model::RecoveryMode::enforce;
+  run.state = model::RecoveryState::failed;
   run.attempt = 1;
-  run.actions.push_back({"systemd restart order.service", "failed", "it did not start", kStart, {}, true});
+  run.actions.push_back(
+      {"systemd restart order.service", model::ActionStatus::failed, "it did not start", kStart, {}, true});
   run.ended = kStart + std::chrono::seconds{5};
   return run;
 }
