@@ -91,7 +91,8 @@ class Player {
         case Kind::look: out += "look"; break;
         case Kind::look_at_unit: out += "look at unit"; break;
         case Kind::report:
-          out += fmt::format("report {} {}{}", e.report.attempt, e.report.state, e.report.ended ? ", ended" : "");
+          out += fmt::format("report {} {}{}", e.report.attempt, to_string(e.report.state),
+                             e.report.ended ? ", ended" : "");
           break;
         case Kind::action_ended: out += "ended " + std::string(to_string(e.report.actions.back().result)); break;
         case Kind::blocked: out += fmt::format("blocked {}", to_string(e.guard)); break;

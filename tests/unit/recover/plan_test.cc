@@ -271,7 +271,7 @@ TEST_CASE("a crash in a finally step runs that step again, and one of a plan tha
   Player q(usual_plan());
   CHECK(q.show(q.plan().resume(run, q.now())) == "close recovered");
   run.part = recover::Part::steps;
-  run.outcome.clear();
+  run.outcome = model::RecoveryState::none;
   Player r(usual_plan());
   CHECK(r.show(r.plan().resume(run, r.now())) == "close aborted");
 }
