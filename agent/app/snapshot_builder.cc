@@ -1,7 +1,6 @@
 #include "app/snapshot_builder.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "app/families.h"
