@@ -186,12 +186,21 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
   return s;
 }
 
+// An item that is none costs none of the others.
+void read_rule_files(const Node& node, Draft& draft, const std::string& path, Errors& errors) {
+  if (!node.is_sequence()) return errors.add(node.mark(), path, expected("a list", node));
+  const std::vector<Node> items = node.items();
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (items[i].is_scalar()) draft.rule_files.push_back(items[i].scalar());
+    else errors.add(items[i].mark(), fmt::format("{}[{}]", path, i), expected("a string", items[i]));
+}
+
 // `service` lives longer than it.
 Schema<Draft> agent_schema(const Schema<Service>& service) {
   return Schema<Draft>("fettle.yml")
       .optional("global", &Draft::global, global_schema(), "What holds for everything.")
-      .optional("rule_files", &Draft::rule_files,
-                "Prometheus rule files; shell patterns, relative to this file's folder.")
+      .custom("rule_files", "Prometheus rule files; shell patterns, relative to this file's folder.", "[]",
+              read_rule_files)
       .custom("promql_compat", "Whose PromQL: 3 (Prometheus 3: ranges open on the left) or 2 (closed).", "3",
               [](const Node& node, Draft& d, const std::string& path, Errors& errors) {
                 std::string why;

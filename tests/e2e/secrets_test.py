@@ -14,6 +14,7 @@ CONFIG = """
 global: {{interval: 500ms, timeout: 400ms, node: node1}}
 rule_files: [rules.yml]
 blackbox: {{config_file: modules.yml, targets: ["*"]}}
+fleet: {{consul: {{server: "127.0.0.1:{web}", authorization: {{credentials: SEKRET46}}}}}}
 services:
   echo:
     probes:
@@ -29,6 +30,7 @@ services:
       - {{name: redis_file, type: redis, port: {redis}, password_file: "{where}/password"}}
       - {{name: tcp, type: tcp, host: 127.0.0.1, port: {echo}, query_response: [{{send: "AUTH SEKRET15"}}, {{expect: "^nothing"}}]}}
       - {{name: labels, type: tcp, host: 127.0.0.1, port: {echo}, query_response: [{{send: "LOGIN bob SEKRET16"}}, {{expect: "^(.*)$", labels: [{{name: said, value: "$1"}}]}}]}}
+      - {{name: cut, type: tcp, host: 127.0.0.1, port: {echo}, query_response: [{{send: "{long} AUTH SEKRET47{long}"}}, {{expect: "^nothing"}}]}}
       - {{name: udp, type: udp, host: 127.0.0.1, port: {udp}, send: "AUTH SEKRET17", expect: "^nothing"}}
       - {{name: unix, type: unix, path: "{where}/echo.sock", query_response: [{{send: "PASS SEKRET18"}}, {{expect: "^nothing"}}]}}
       - {{name: exec, type: exec, command: [/bin/sh, -c, 'echo "$0 $* $MYSQL_PWD"; exit 2', check, --password, SEKRET20, --token=SEKRET21], environment: {{MYSQL_PWD: SEKRET22}}}}
@@ -48,6 +50,7 @@ services:
       steps:
         - do: {{command: {{argv: ["{where}/hook", --password, SEKRET29], environment: {{HOOK_KEY: SEKRET30}}}}}}
   listed:
+    fleet: {{group: shop}}
     file_sd_configs: [{{files: [targets.json], probe: {{type: http, basic_auth: {{username: u, password: SEKRET31}}}}}}]
 receivers:
   - {{name: hook, tell: all, webhook_configs: [{{url: "http://127.0.0.1:{web}/services/SEKRET34", secret: SEKRET35, headers: {{X-Any: SEKRET36}}}}]}}
@@ -78,19 +81,19 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
-        told = {"path": self.path, "body": body, "authorization": self.headers.get("Authorization"), "all": " ".join(self.headers.values())}
+        told = {"authorization": self.headers.get("Authorization"), "path": self.path, "body": body, "all": " ".join(self.headers.values())}
         line = (self.path + " " + " ".join(self.headers.values()) + " " + body).replace("\r", " ").replace("\n", " ")[:3000]
         if self.path == "/metrics":
             content = "told{said=%s} 1\n" % json.dumps(line)
         else:
             content = json.dumps(told)
-        self.send_response(403 if "refuse" in self.path or "services" in self.path else 200, line.encode("ascii", "replace").decode())
+        self.send_response(403 if any(word in self.path for word in ("refuse", "services", "/v1/")) else 200, line.encode("ascii", "replace").decode())
         self.send_header("Content-Type", "text/plain" if self.path == "/metrics" else "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content.encode())
 
-    do_GET = do_POST = do_HEAD = answer
+    do_GET = do_POST = do_HEAD = do_PUT = answer
 
     def log_message(self, *_):
         pass
@@ -166,7 +169,7 @@ with lib.folder() as where:
     for name, secret in SECRETS.items():
         (where / name).write_text(secret + "\n")
     closed = lib.free_ports(1)[0]
-    config = CONFIG.format(where=where, web=web.server_port, echo=echo_port, redis=redis_port, udp=udp.getsockname()[1], closed=closed)
+    config = CONFIG.format(where=where, web=web.server_port, echo=echo_port, redis=redis_port, udp=udp.getsockname()[1], closed=closed, long="x" * 60)
     check = where / "fettle.yml"
     check.write_text(config)
     done = lib.fettle("check", "config", check)
@@ -182,13 +185,13 @@ with lib.folder() as where:
         look(f"check config with {new}", done.stdout + done.stderr)
 
     with lib.Agent(where, config, "--log.level=debug") as agent:
-        probes = 18 + 1
+        probes = 19 + 1
         lib.wait_for("each probe to run twice", lambda: len(agent.query("fettle_probe_runs_total >= 2")) >= probes, 60)
         lib.wait_for("the hook's end", lambda: agent.logged("recovery action did not work"), 60)
         lib.wait_for("each receiver to be missed", lambda: len(agent.logged("notifications do not get through; they are kept and tried again")) >= 3, 60)
         paths = ["/", "/metrics", "/explain/echo", "/explain/listed", "/api/v1/services", "/api/v1/explain/echo", "/api/v1/status/config",
                  "/api/v1/status/flags", "/api/v1/status/runtimeinfo", "/api/v1/alerts", "/api/v1/rules", "/api/v1/silences", "/api/v1/targets",
-                 "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/incidents", "/api/v1/notifications"]
+                 "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/incidents", "/api/v1/fleet", "/api/v1/notifications"]
         for module in ("echo", "dialogue", "http_2xx"):
             target = f"bob:SEKRET43@127.0.0.1:{web.server_port}" if module == "echo" else f"127.0.0.1:{echo_port}"
             paths += [f"/probe?module={module}&target={target}&debug=true", f"/probe?module={module}&target={target}"]
@@ -218,8 +221,11 @@ with lib.folder() as where:
         texts = {p["name"]: p["text"] for p in agent.service("echo")["probes"]}
         assert "<secret>" in texts["redis"] and "<secret>" in texts["redis_file"], texts
         assert "<secret>" in texts["exec"], texts["exec"]
+        assert "<secret>…" in texts["cut"], texts["cut"]
+        fleet = json.loads(pages["/api/v1/fleet"])["data"]
+        assert "it answered 403" in fleet["trouble"] and "<secret>" in fleet["trouble"], fleet
 
-        for command in (["status"], ["alerts"], ["explain", "echo"], ["query", '{__name__=~".+"}'], ["status", "-o", "json"]):
+        for command in (["status"], ["alerts"], ["fleet"], ["explain", "echo"], ["query", '{__name__=~".+"}'], ["status", "-o", "json"]):
             done = lib.fettle(*command, f"--url={agent.url}")
             look(command, done.stdout + done.stderr)
         done = lib.fettle("status", f"--url=http://bob:SEKRET44@127.0.0.1:{closed}")

@@ -153,7 +153,7 @@ int Server::Rep::handle(mg_connection* connection) {
     });
     return 200;
   }
-  if (exchange->admin && request.method != "GET" && request.method != "HEAD")
+  if (request.admin && request.method != "GET" && request.method != "HEAD")
     base::log::info("asked over the admin socket",
                     {{"request", request.method + " " + base::foreign_text(request.path, kMostPath)},
                      {"status", fmt::to_string(response.status)},
