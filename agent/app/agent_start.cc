@@ -204,8 +204,7 @@ void Agent::open_heartbeats() {
         using Received = probe::Heartbeats::Received;
         const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
         const std::string uid = fmt::to_string(sender.user);
-        if (received == Received::no_name)
-          log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
+        if (received == Received::no_name) log::debug("a heartbeat that names no service was dropped", {{"uid", uid}});
         if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
           log::warn("heartbeats of a user who is not the service's are dropped",
                     {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});

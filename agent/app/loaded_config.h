@@ -47,8 +47,9 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
 // Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
 LoadedConfig load(const std::string& file, config::Errors& errors);
 
-// For a start, when no older configuration can go on: leaves out the services, receivers, files and the store of a fleet
-// that have mistakes, and takes these out of `errors`. What stays there (the file itself, what holds for all services) cannot be left out.
+// For a start, when no older configuration can go on: leaves out the services, receivers, files and the store of a
+// fleet that have mistakes, and takes these out of `errors`. What stays there (the file itself, what holds for all
+// services) cannot be left out.
 void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::Errors& errors);
 
 }  // namespace app

@@ -50,8 +50,8 @@ std::vector<std::string> secrets_in(const std::vector<std::string>& command);
 // &#47;, \u002f), its bytes in hexadecimal, and its base64 (both alphabets, with padding or without, also as a part of
 // a longer text in base64). Those of 1 to 5 characters hide no ordinary words: one of a single character is found only
 // where it is a whole value (all of the text, or between quotes), others only as a whole word; base64 and hexadecimal
-// are looked for from 4 characters on. Of a secret of 6 characters or more its beginning is found, too, from 4 characters
-// on, where the text was cut within it ("…").
+// are looked for from 4 characters on. Of a secret of 6 characters or more its beginning is found, too, from 4
+// characters on, where the text was cut within it ("…").
 class KnownSecrets {
  public:
   // The two words of a login, each as it stands or as a file that holds it. They may travel as base64 of user:password.

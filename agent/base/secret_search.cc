@@ -14,10 +14,10 @@
 namespace base {
 namespace {
 
-constexpr std::size_t kLong = 6;  // a secret as long as this is found within other words, too
-constexpr std::size_t kRun = 8;   // letters that may be base64 or hexadecimal digits of something
-constexpr int kLayers = 3;        // one coding around another
-constexpr int kStarts = 8;        // places in a run at which it may begin
+constexpr std::size_t kLong = 6;     // a secret as long as this is found within other words, too
+constexpr std::size_t kRun = 8;      // letters that may be base64 or hexadecimal digits of something
+constexpr int kLayers = 3;           // one coding around another
+constexpr int kStarts = 8;           // places in a run at which it may begin
 constexpr std::size_t kEscape = 12;  // the longest way to write one character
 
 // Programs' long output has the mark in a line of its own.
@@ -339,7 +339,8 @@ class Search {
 
   // What was cut is read as far as its letters make whole bytes, and is cut again.
   bool holds(std::string_view run, bool cut, int layers) {
-    std::string base64 = base64_decode(run.substr(0, cut ? run.size() / 4 * 4 : run.size()), Base64Form::any).value_or("");
+    std::string base64 =
+        base64_decode(run.substr(0, cut ? run.size() / 4 * 4 : run.size()), Base64Form::any).value_or("");
     std::string hex = hex_decoded(run.substr(0, cut ? run.size() / 2 * 2 : run.size()));
     for (std::string* each : {&base64, &hex})
       if (cut && !each->empty()) each->append(kCutMark);

@@ -37,8 +37,8 @@ std::uint32_t steering_rune(std::string_view character);
 
 // As much of UTF-8 text as fits into `limit` bytes, cut between two characters and not within one.
 std::string_view cut(std::string_view text, std::size_t limit);
-// The same with "…" as the last of the bytes if something was cut off. Whoever shows a part of what a peer said cuts with
-// this, or with a function below: KnownSecrets finds the beginning of a secret in front of that mark.
+// The same with "…" as the last of the bytes if something was cut off. Whoever shows a part of what a peer said cuts
+// with this, or with a function below: KnownSecrets finds the beginning of a secret in front of that mark.
 std::string shortened(std::string_view text, std::size_t limit);
 // What stands before the first end of a line, shortened.
 std::string first_line(std::string_view text, std::size_t limit);

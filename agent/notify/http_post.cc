@@ -22,15 +22,15 @@ loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, s
   request.headers.emplace_back("User-Agent", fmt::format("fettle/{}", base::version()));
   request.keeps_method = true;
   request.reuse_connection = true;
-  return client_.request(
-      context.http, context.scheduler, std::move(request),
-      [&scheduler = context.scheduler, client = client_, done = std::move(done),
-       judge_answer](const base::Result<http::HttpResponse>& response) {
-        const base::WallTime now = scheduler.wall_now();
-        Sent sent = response && judge_answer != nullptr ? judge_answer(*response, now) : judge(response, now);
-        sent.text = client.learned().blotted(std::move(sent.text));
-        done(std::move(sent));
-      });
+  return client_.request(context.http, context.scheduler, std::move(request),
+                         [&scheduler = context.scheduler, client = client_, done = std::move(done),
+                          judge_answer](const base::Result<http::HttpResponse>& response) {
+                           const base::WallTime now = scheduler.wall_now();
+                           Sent sent = response && judge_answer != nullptr ? judge_answer(*response, now)
+                                                                           : judge(response, now);
+                           sent.text = client.learned().blotted(std::move(sent.text));
+                           done(std::move(sent));
+                         });
 }
 
 }  // namespace notify

@@ -52,7 +52,8 @@ class Heartbeats {
   enum class Received { beat, no_name, wrong_sender };
   // One datagram.
   Received receive(std::string_view datagram, const BeatSender& sender);
-  // No datagram can come, and why: who has no beat is not silent. hear(): they come again, and silence is measured anew.
+  // No datagram can come, and why: who has no beat is not silent. hear(): they come again, and silence is measured
+  // anew.
   void hear_nothing(std::string why) { trouble_ = std::move(why); }
   void hear();
   const std::string& trouble() const { return trouble_; }

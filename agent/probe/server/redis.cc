@@ -180,7 +180,8 @@ class RedisProbe final : public StreamProbe {
       return fail(judge_error(word, reply.text));
     }
     if (word == "PING" && reply.text != "PONG")
-      return fail(Outcome::failure(Reason::protocol_error, "answered PING with '" + base::shortened(reply.text, 80) + "'"));
+      return fail(
+          Outcome::failure(Reason::protocol_error, "answered PING with '" + base::shortened(reply.text, 80) + "'"));
     if (word == "INFO") return judge_replication(reply.text);
     if (word == "LLEN" || word == "XLEN") judge_length(word == "LLEN" ? "list" : "stream", question[1], reply);
   }

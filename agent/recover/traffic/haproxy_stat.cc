@@ -84,7 +84,8 @@ base::Result<AdminState> parse_admin_state(const std::string& table, const std::
     if ((flags & kForcedMaintenance) != 0) return AdminState::maintenance;
     return (flags & kForcedDrain) != 0 ? AdminState::drain : AdminState::ready;
   }
-  return base::fail(base::Kind::protocol, fmt::format("no state of server {} in: {}", server, base::shortened(table, 200)));
+  return base::fail(base::Kind::protocol,
+                    fmt::format("no state of server {} in: {}", server, base::shortened(table, 200)));
 }
 
 }  // namespace recover::traffic

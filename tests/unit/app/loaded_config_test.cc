@@ -111,7 +111,8 @@ TEST_CASE("a rule file that cannot be read costs itself only") {
   folder.write("good.yml", "groups: [{name: good, rules: [{alert: A, expr: up == 0}]}]\n");
   std::filesystem::create_directory(folder / "folder.yml");
   std::filesystem::create_symlink("loop.yml", folder / "loop.yml");
-  const std::string file = folder.write("fettle.yml", "rule_files: [good.yml, folder.yml, loop.yml, [x]]\nservices: {}\n");
+  const std::string file =
+      folder.write("fettle.yml", "rule_files: [good.yml, folder.yml, loop.yml, [x]]\nservices: {}\n");
   config::Errors errors;
   app::LoadedConfig loaded = app::load(file, errors);
   const std::string text = errors.text();

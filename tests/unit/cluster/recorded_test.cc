@@ -371,8 +371,7 @@ TEST_CASE("what a store says of a failure is one short line without what it was 
     granted.handle = world.store->grant(10s, granted.done());
     world.answer(403, "\x1b[2Jno rights for c0nsul-token" + tail);
     CHECK(granted.kind() == Answered::unknown);
-    CHECK(has(granted.answer->text,
-              "http://localhost:8500: it answered 403: \\x1b[2Jno rights for <secret>xxx"));
+    CHECK(has(granted.answer->text, "http://localhost:8500: it answered 403: \\x1b[2Jno rights for <secret>xxx"));
     CHECK(granted.answer->text.size() < 300);
     // A session that is no word of a path.
     granted.handle = world.store->grant(10s, granted.done());

@@ -126,7 +126,8 @@ TEST_CASE("tokens that were fetched are known as secrets, the newest and the one
     client.client.desk.answer(answer(401));  // forgotten, but for this
     CHECK(client.configured->learned().blotted(token) == "<secret>");
   }
-  CHECK(client.configured->learned().blotted("t0ken-first t0ken-second t0ken-third") == "t0ken-first <secret> <secret>");
+  CHECK(client.configured->learned().blotted("t0ken-first t0ken-second t0ken-third") ==
+        "t0ken-first <secret> <secret>");
 }
 
 TEST_CASE("a token is kept, fetched once more when it is refused, and its lack is an error") {
