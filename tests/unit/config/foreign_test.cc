@@ -10,8 +10,8 @@ namespace {
 using config::ValueFormat;
 
 // "" or what is said of the value of ${x}; what it came to goes to `out`.
-std::string put(const char* text, Place place, const std::string& value, std::string& out) {
-  const auto filled = config::filled_in(text, place, [&](std::string_view name) -> std::optional<std::string_view> {
+std::string put(const char* text, ValueFormat format, const std::string& value, std::string& out) {
+  const auto filled = config::filled_in(text, format, [&](std::string_view name) -> std::optional<std::string_view> {
     if (name == "x") return value;
     return std::nullopt;
   });
@@ -104,7 +104,7 @@ TEST_CASE("a value keeps to the part of a URL where it stands") {
     CAPTURE(row.text);
     CAPTURE(row.value);
     std::string out;
-    const std::string why = put(row.text, Place::url, row.value, out);
+    const std::string why = put(row.text, ValueFormat::url, row.value, out);
     CAPTURE(why);
     CHECK(out == row.want);
     CHECK(why.empty() == (row.want[0] != '\0'));
@@ -157,43 +157,44 @@ TEST_CASE("a value is one word, and no option, no folder and no line of its own"
     CAPTURE(row.text);
     CAPTURE(row.value);
     std::string out;
-    const std::string why = put(row.text, Place::word, row.value, out);
+    const std::string why = put(row.text, ValueFormat::word, row.value, out);
     CAPTURE(why);
     CHECK(out == row.want);
     CHECK(why.empty() == (row.want[0] != '\0'));
   }
   std::string out;
-  CHECK(put("${x}", Place::word, "-rf", out) == "${x} is '-rf', which begins with -, which would make it an option");
-  CHECK(put("${x}", Place::word, "a\nb", out) == "${x} has other characters than letters, digits and _.@:-");
+  CHECK(put("${x}", ValueFormat::word, "-rf", out) ==
+        "${x} is '-rf', which begins with -, which would make it an option");
+  CHECK(put("${x}", ValueFormat::word, "a\nb", out) == "${x} has other characters than letters, digits and _.@:-");
 }
 
-TEST_CASE("whole values are judged by their place") {
+TEST_CASE("whole values are judged by their format") {
   struct Row {
-    Place place;
+    ValueFormat format;
     std::string value;
     bool fits;
   };
   for (const Row& row : std::initializer_list<Row>{
-           {Place::path, "/run/order.sock", true},
-           {Place::path, "run/order.sock", false},
-           {Place::path, "/run/../etc/shadow", false},
-           {Place::path, "/run/./a", false},
-           {Place::path, "/run/a\n", false},
-           {Place::host, "order.example", true},
-           {Place::host, "::1", true},
-           {Place::host, "fe80::1%eth0", true},
-           {Place::host, "a%eth0", false},
-           {Place::host, "a@b", false},
-           {Place::host, "/run/a", false},
-           {Place::host, "-a", false},
-           {Place::host, "", false},
-           {Place::text, "Zürich, first floor", true},
-           {Place::text, "a\nb", false},
-           {Place::text, "a\x1b[2J", false},
-           {Place::text, "\xff", false},
-           {Place::text, "${password}", false},
+           {ValueFormat::path, "/run/order.sock", true},
+           {ValueFormat::path, "run/order.sock", false},
+           {ValueFormat::path, "/run/../etc/shadow", false},
+           {ValueFormat::path, "/run/./a", false},
+           {ValueFormat::path, "/run/a\n", false},
+           {ValueFormat::host, "order.example", true},
+           {ValueFormat::host, "::1", true},
+           {ValueFormat::host, "fe80::1%eth0", true},
+           {ValueFormat::host, "a%eth0", false},
+           {ValueFormat::host, "a@b", false},
+           {ValueFormat::host, "/run/a", false},
+           {ValueFormat::host, "-a", false},
+           {ValueFormat::host, "", false},
+           {ValueFormat::text, "Zürich, first floor", true},
+           {ValueFormat::text, "a\nb", false},
+           {ValueFormat::text, "a\x1b[2J", false},
+           {ValueFormat::text, "\xff", false},
+           {ValueFormat::text, "${password}", false},
        }) {
     CAPTURE(row.value);
-    CHECK(config::foreign_complaint(row.value, row.place).empty() == row.fits);
+    CHECK(config::foreign_complaint(row.value, row.format).empty() == row.fits);
   }
 }
