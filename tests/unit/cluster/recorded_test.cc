@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/registry.h"
+#include "config/node.h"
 #include "fakes/fake_http.h"
 
 using namespace std::chrono_literals;
