@@ -41,8 +41,7 @@ TEST_CASE("matchers as Alertmanager writes them") {
 TEST_CASE("a word without an operator is a mistake where no alert's name is meant") {
   const auto refused = model::parse_matchers("a=b,ServiceDown", model::BareWord::refused);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().text ==
-        "bad matcher a=b,ServiceDown (column 16): expected one of =, !=, =~ and !~");
+  CHECK(refused.error().text == "bad matcher a=b,ServiceDown (column 16): expected one of =, !=, =~ and !~");
   CHECK(model::parse_matchers("a=b, c!~\"d\"", model::BareWord::refused));
 }
 
