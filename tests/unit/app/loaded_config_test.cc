@@ -71,8 +71,8 @@ receivers:
   CHECK(loaded.probes.size() == 2);
   CHECK(loaded.plans.size() == 1);
   CHECK(loaded.discoveries.empty());
-  REQUIRE(loaded.receivers.size() == 1);
-  CHECK(loaded.receivers[0].name == "ops");
+  REQUIRE(loaded.notifications.receivers.size() == 1);
+  CHECK(loaded.notifications.receivers[0].name == "ops");
   REQUIRE(loaded.groups.size() == 1);
   CHECK(rules::file_of(*loaded.groups[0]) == folder / "good.yml");
   const auto ask = [&](const std::string& module) {
