@@ -57,6 +57,39 @@ bool nests_too_deeply(std::string_view pattern) {
   return false;
 }
 
+// What Go and RE2 read differently: Go has no \C, and since 1.22 it takes (?<name>…) beside (?P<name>…).
+struct GoPattern {
+  std::string text;  // as RE2 has to be given it
+  bool has_bytes = false;
+  bool has_short_name = false;  // (?<name>
+};
+GoPattern go_pattern(std::string_view pattern) {
+  GoPattern out;
+  bool literal = false, in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const std::string_view rest = pattern.substr(i);
+    if (rest.starts_with(literal ? "\\E" : "\\Q")) {
+      literal = !literal;
+      out.text += pattern[i];
+    } else if (!literal && pattern[i] == '\\' && rest.size() > 1) {
+      out.has_bytes = out.has_bytes || rest[1] == 'C';
+      out.text += pattern[i++];
+    } else if (!literal && !in_class && rest.starts_with("(?<") && rest.size() > 3 && rest[3] != '=' &&
+               rest[3] != '!') {
+      out.has_short_name = true;
+      out.text += "(?P";
+      i += 1;
+      continue;
+    } else if (!literal) {
+      in_class = in_class ? pattern[i] != ']' : pattern[i] == '[';
+    }
+    out.text += pattern[i];
+  }
+  return out;
+}
+
+constexpr std::string_view kNoBytes = "invalid escape sequence: `\\C`";
+
 std::string_view go_words(re2::RE2::ErrorCode code) {
   switch (code) {
     case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
@@ -85,8 +118,8 @@ re2::StringPiece piece(const Utf8& subject) { return {subject.text().data(), sub
 }  // namespace
 
 struct Regex::Compiled {
-  Compiled(std::string_view pattern_text, const re2::RE2::Options& options)
-      : text(pattern_text), re("(?:" + text + ")", options), literals(plain_alternatives(pattern_text)) {}
+  Compiled(std::string_view pattern_text, const std::string& for_re2, const re2::RE2::Options& options)
+      : text(pattern_text), re("(?:" + for_re2 + ")", options), literals(plain_alternatives(pattern_text)) {}
   std::string text;
   re2::RE2 re;
   std::vector<std::string> literals;
@@ -106,9 +139,11 @@ Result<Regex> Regex::compile(std::string_view pattern, DotNewline dot) {
   options.set_dot_nl(dot == DotNewline::included);
   options.set_max_mem(4 << 20);
   // Compiled once on its own, so that an unbalanced ')' cannot hide inside the group added around it.
-  const re2::RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
+  const GoPattern read = go_pattern(pattern);
+  if (read.has_bytes) return fail(Kind::invalid, fmt::format("bad regular expression '{}': {}", pattern, kNoBytes));
+  const re2::RE2 alone(read.text, options);
   if (!alone.ok()) return fail(Kind::invalid, fmt::format("bad regular expression '{}': {}", pattern, alone.error()));
-  auto compiled = std::make_unique<Compiled>(pattern, options);
+  auto compiled = std::make_unique<Compiled>(pattern, read.text, options);
   if (!compiled->re.ok())
     return fail(Kind::invalid, fmt::format("bad regular expression '{}': {}", pattern, compiled->re.error()));
   return Regex(std::move(compiled));
@@ -202,9 +237,16 @@ const std::vector<std::string>& Regex::literals() const { return compiled_->lite
 
 std::string go_regex_error(std::string_view pattern) {
   if (nests_too_deeply(pattern)) return fmt::format("expression nests too deeply: `{}`", pattern);
-  const re2::RE2 tried(re2::StringPiece(pattern.data(), pattern.size()), re2::RE2::Quiet);
-  return tried.ok() ? "" : fmt::format("{}: `{}`", go_words(tried.error_code()), tried.error_arg());
+  const GoPattern read = go_pattern(pattern);
+  if (read.has_bytes) return std::string(kNoBytes);
+  const re2::RE2 tried(read.text, re2::RE2::Quiet);
+  if (tried.ok()) return "";
+  std::string part = tried.error_arg();
+  if (read.has_short_name && part.starts_with("(?P<")) part.erase(2, 1);
+  return fmt::format("{}: `{}`", go_words(tried.error_code()), part);
 }
+
+bool has_short_group_name(std::string_view pattern) { return go_pattern(pattern).has_short_name; }
 
 std::string quote_regex(std::string_view literal) { return re2::RE2::QuoteMeta({literal.data(), literal.size()}); }
 

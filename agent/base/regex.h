@@ -44,6 +44,9 @@ class Regex {
 // What Go's regexp package says about a pattern, without its "error parsing regexp: "; "" if nothing is wrong with it.
 std::string go_regex_error(std::string_view pattern);
 
+// Whether a group is named by (?<name>…), which Go takes since 1.22, and so Prometheus 3 and not 2.42.
+bool has_short_group_name(std::string_view pattern);
+
 // A literal as a pattern that matches only itself.
 std::string quote_regex(std::string_view literal);
 

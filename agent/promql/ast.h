@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/matcher.h"
+#include "promql/duration_expr.h"
 #include "promql/function_table.h"
 #include "promql/parser.h"
 #include "promql/value.h"
@@ -68,7 +69,7 @@ struct Expr {
   std::size_t begin = 0;  // bytes of the text
   std::size_t end = 0;
   std::uint64_t id = 0;        // of a whole expression: no other one of this process has it
-  Compat compat = Compat::v3;  // of a whole expression: the grammar it was read with
+  Compat compat = Compat::v3;  // of a whole expression, a number and an operator: the grammar it was read with
 };
 
 // The @ modifier.
@@ -94,6 +95,7 @@ struct SelectorExpr final : Expr {
   std::string name;                      // if it stands outside the braces; it is also among the matchers, last
   std::vector<model::Matcher> matchers;  // in the order of the text
   std::int64_t offset_ms = 0;
+  SharedDurationExpr offset_formula{};  // it counts where there is one; offset_ms is then what an instant query has
   At at;
 };
 
@@ -102,6 +104,7 @@ struct MatrixExpr final : Expr {
   const SelectorExpr& selector() const { return static_cast<const SelectorExpr&>(*inner); }
   ExprPtr inner;  // a SelectorExpr, which has the offset and @ of the whole
   std::int64_t range_ms = 0;
+  SharedDurationExpr range_formula{};
 };
 
 struct SubqueryExpr final : Expr {
@@ -110,6 +113,7 @@ struct SubqueryExpr final : Expr {
   std::int64_t range_ms = 0;
   std::int64_t step_ms = 0;  // 0: the engine's default
   std::int64_t offset_ms = 0;
+  SharedDurationExpr range_formula{}, step_formula{}, offset_formula{};
   At at;
 };
 

@@ -37,7 +37,7 @@ struct Engine::Rep {
 
   Plan& plan_for(const Expr& expr, const Queryable& data);
   void drop_oldest();
-  Evaluation start(const Queryable& data, std::int64_t from, std::int64_t to);
+  Evaluation start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step);
   base::Result<Matrix> matrix(Plan& plan, Evaluation& evaluation, std::int64_t t);
 };
 
@@ -70,7 +70,7 @@ Plan& Engine::Rep::plan_for(const Expr& expr, const Queryable& data) {
   return plan;
 }
 
-Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int64_t to) {
+Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step) {
   annotations.clear();
   Evaluation evaluation;
   evaluation.data = &data;
@@ -78,6 +78,7 @@ Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int
   evaluation.annotations = &annotations;
   evaluation.start = from;
   evaluation.end = to;
+  evaluation.step = step;
   evaluation.deadline = options.now() + options.timeout;
   evaluation.scratch.swap(scratch);
   return evaluation;
@@ -103,8 +104,8 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std::int64_t t) {
   if (t > kFarthest || t < -kFarthest) return base::fail(base::Kind::invalid, "the evaluation time is out of range");
-  TRY_VOID(check_price(price_of(expr, t, t, 1, rep_->options), rep_->options));
-  Evaluation evaluation = rep_->start(data, t, t);
+  TRY_VOID(check_price(price_of(expr, t, t, 0, rep_->options), rep_->options));
+  Evaluation evaluation = rep_->start(data, t, t, 0);
   if (expr.type == ValueType::string) return Value(StringValue{t, as<StringExpr>(unwrapped(expr)).value});
   Plan& plan = rep_->plan_for(expr, data);
   const auto failed = [&] { return tl::unexpected<base::Error>(evaluation.error); };
@@ -142,7 +143,7 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
   if (start < -kFarthest || end > kFarthest || step > kFarthest)
     return base::fail(base::Kind::invalid, "the evaluation time is out of range");
   TRY_VOID(check_price(price_of(expr, start, end, step, rep_->options), rep_->options));
-  Evaluation evaluation = rep_->start(data, start, end);
+  Evaluation evaluation = rep_->start(data, start, end, step);
   Plan& plan = rep_->plan_for(expr, data);
   const auto failed = [&] { return tl::unexpected<base::Error>(evaluation.error); };
   const Steps steps{start, start + (end - start) / step * step, step};

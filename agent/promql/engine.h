@@ -40,7 +40,7 @@ struct EngineOptions {
 inline constexpr const char* kTooManySamples =
     "query processing would load too many samples into memory in query execution";
 
-// What an expression costs whatever the data are, evaluated at start, start+step … end.
+// What an expression costs whatever the data are, evaluated at start, start+step … end. `step` 0: at one instant.
 struct Price {
   double steps = 0;    // evaluations of the whole and of the insides of subqueries
   double windows = 0;  // of those, how many are looked at again by the functions around subqueries, in all

@@ -39,6 +39,7 @@ constexpr Function kFunctions[] = {
     {"delta", V, {M}, 1, 0},
     {"deriv", V, {M}, 1, 0},
     {"exp", V, {V}, 1, 0},
+    {"first_over_time", V, {M}, 1, 0, false, true},
     {"floor", V, {V}, 1, 0},
     {"histogram_avg", V, {V}, 1, 0, false, true},
     {"histogram_count", V, {V}, 1, 0},

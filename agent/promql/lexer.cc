@@ -207,7 +207,7 @@ Token Lexer::statement() {
       if (bracket_open_) return fail("unexpected left bracket '['");
       had_colon_ = false;
       bracket_open_ = true;
-      after_bracket_ = true;
+      after_bracket_ = compat_ == Compat::v2;
       return emit(TokenType::left_bracket);
     case ']':
       if (!bracket_open_) return fail("unexpected right bracket ']'");
@@ -224,7 +224,12 @@ Token Lexer::statement() {
       back();
       return word();
     }
-    // Prometheus takes any letter for the colon of a subquery here; what follows then makes no sense to the parser.
+    if (compat_ == Compat::v3 && c != ':') {
+      back();
+      while (at_ < text_.size() && is_word(byte())) ++at_;
+      return emit(TokenType::identifier);  // step, range, min_of, max_of, says the parser
+    }
+    // Prometheus 2 takes any letter for the colon of a subquery; what follows then makes no sense to the parser.
     if (had_colon_) return fail("unexpected colon " + go::quote_rune(c));
     had_colon_ = true;
     return emit(TokenType::colon);
@@ -343,10 +348,6 @@ Token Lexer::number_or_duration(std::string_view complaint) {
 }
 
 Token Lexer::bracket_duration() {
-  if (compat_ == Compat::v3) {
-    if (at_ >= text_.size()) return fail("unclosed left bracket");
-    return number_or_duration("bad number or duration syntax: ");
-  }
   if (scan_number()) return fail("missing unit character in duration");
   if (rest_of_duration()) return emit(TokenType::duration);
   return fail("bad duration syntax: " + go::quote(text_.substr(start_, at_ - start_)));

@@ -124,7 +124,7 @@ class Lexer {
   int parens_ = 0;
   bool brace_open_ = false;
   bool bracket_open_ = false;
-  bool after_bracket_ = false;  // the next token has to be a duration
+  bool after_bracket_ = false;  // of 2.x: the next token has to be a duration
   bool had_colon_ = false;
   bool failed_ = false;
   std::string message_;

@@ -16,23 +16,34 @@ struct Window {
   }
 };
 
-void collect(const Expr& expr, const Window& window, std::int64_t lookback_ms, std::vector<Needs>& out) {
+void collect(const Expr& expr, const Window& window, std::int64_t lookback_ms, const QueryTimes& times,
+             std::vector<Needs>& out) {
+  const auto length = [&](std::int64_t ms, const SharedDurationExpr& formula, Sign sign) {
+    return length_of(ms, formula, times, sign).value_or(0);
+  };
   const auto add = [&](const SelectorExpr& selector, std::int64_t range_ms) {
-    const Window seen = window.moved(range_ms, selector.offset_ms, selector.at);
+    const Window seen =
+        window.moved(range_ms, length(selector.offset_ms, selector.offset_formula, Sign::any), selector.at);
     out.push_back(
         {selector.matchers, std::max<std::int64_t>(0, -seen.from), std::max<std::int64_t>(0, seen.to), seen.absolute});
   };
   const auto visit = [&](const ExprPtr& child) {
-    if (child) collect(*child, window, lookback_ms, out);
+    if (child) collect(*child, window, lookback_ms, times, out);
   };
   switch (expr.kind) {
     case Expr::Kind::number:
     case Expr::Kind::string: break;
     case Expr::Kind::selector: add(as<SelectorExpr>(expr), lookback_ms); break;
-    case Expr::Kind::matrix: add(as<MatrixExpr>(expr).selector(), as<MatrixExpr>(expr).range_ms); break;
+    case Expr::Kind::matrix: {
+      const auto& matrix = as<MatrixExpr>(expr);
+      add(matrix.selector(), length(matrix.range_ms, matrix.range_formula, Sign::positive));
+      break;
+    }
     case Expr::Kind::subquery: {
       const auto& subquery = as<SubqueryExpr>(expr);
-      collect(*subquery.inner, window.moved(subquery.range_ms, subquery.offset_ms, subquery.at), lookback_ms, out);
+      const std::int64_t range_ms = length(subquery.range_ms, subquery.range_formula, Sign::positive);
+      const std::int64_t offset_ms = length(subquery.offset_ms, subquery.offset_formula, Sign::any);
+      collect(*subquery.inner, window.moved(range_ms, offset_ms, subquery.at), lookback_ms, times, out);
       break;
     }
     case Expr::Kind::call:
@@ -53,9 +64,9 @@ void collect(const Expr& expr, const Window& window, std::int64_t lookback_ms, s
 
 }  // namespace
 
-std::vector<Needs> needs(const Expr& expr, std::int64_t lookback_ms) {
+std::vector<Needs> needs(const Expr& expr, std::int64_t lookback_ms, const QueryTimes& times) {
   std::vector<Needs> out;
-  collect(expr, {}, lookback_ms, out);
+  collect(expr, {}, lookback_ms, times, out);
   return out;
 }
 

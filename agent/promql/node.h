@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "model/labels.h"
 #include "model/sample.h"
+#include "promql/duration_expr.h"
 #include "promql/engine.h"
 #include "promql/queryable.h"
 
@@ -64,6 +65,7 @@ struct Evaluation {
   std::vector<Annotation>* annotations = nullptr;
   std::int64_t start = 0;  // of the whole query: @ start()
   std::int64_t end = 0;
+  std::int64_t step = 0;  // of a range query
   base::Instant deadline{};
   std::size_t samples = 0;
   std::size_t label_bytes = 0;
@@ -74,6 +76,7 @@ struct Evaluation {
   std::vector<model::Sample> scratch;  // of the window that is read right now
 
   bool v3() const { return options->compat == Compat::v3; }
+  QueryTimes times() const { return {step, end - start}; }
   bool fail(base::Kind kind, std::string text);
   bool fail(std::string text) { return fail(base::Kind::invalid, std::move(text)); }
   bool hold(std::size_t more);             // counts samples held in memory; false over the limit, and after any error

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/matcher.h"
+#include "promql/duration_expr.h"
 #include "promql/value.h"
 
 namespace promql {
@@ -52,6 +53,7 @@ struct Needs {
   std::int64_t after_ms = 0;   // for negative offsets
   bool absolute = false;       // uses @: the span is not relative; then everything is needed
 };
-std::vector<Needs> needs(const Expr& expr, std::int64_t lookback_ms = 300'000);
+// `times`: of the query, for step() and range() in lengths of time.
+std::vector<Needs> needs(const Expr& expr, std::int64_t lookback_ms = 300'000, const QueryTimes& times = {});
 
 }  // namespace promql

@@ -16,7 +16,8 @@ struct Evaluations {
 
 class Pricing {
  public:
-  explicit Pricing(std::int64_t default_step_ms) : default_step_ms_(std::max<std::int64_t>(1, default_step_ms)) {}
+  Pricing(std::int64_t default_step_ms, QueryTimes times)
+      : default_step_ms_(std::max<std::int64_t>(1, default_step_ms)), times_(times) {}
 
   void visit(const Expr& expr, Evaluations at) {
     switch (expr.kind) {
@@ -46,8 +47,11 @@ class Pricing {
  private:
   // The inner expression is evaluated once at each step of all windows together; each window is then looked at whole.
   void subquery(const SubqueryExpr& expr, Evaluations at) {
-    const auto step = static_cast<double>(expr.step_ms > 0 ? expr.step_ms : default_step_ms_);
-    const auto range = static_cast<double>(expr.range_ms);
+    // A length that cannot be computed ends the evaluation before its first step.
+    const std::int64_t own_step = length_of(expr.step_ms, expr.step_formula, times_, Sign::positive).value_or(0);
+    const auto step = static_cast<double>(own_step > 0 ? own_step : default_step_ms_);
+    const auto range =
+        static_cast<double>(length_of(expr.range_ms, expr.range_formula, times_, Sign::positive).value_or(0));
     const bool fixed = expr.at.kind != At::Kind::none;
     Evaluations inner;
     inner.width_ms = range + (fixed ? 0 : at.width_ms);
@@ -58,13 +62,14 @@ class Pricing {
   }
 
   std::int64_t default_step_ms_;
+  QueryTimes times_;
 };
 
 }  // namespace
 
 Price price_of(const Expr& expr, std::int64_t start, std::int64_t end, std::int64_t step,
                const EngineOptions& options) {
-  Pricing pricing(options.default_step_ms);
+  Pricing pricing(options.default_step_ms, {step, end - start});
   const double width = static_cast<double>(end) - static_cast<double>(start);
   const Evaluations whole{width / static_cast<double>(std::max<std::int64_t>(step, 1)) + 1, width};
   pricing.price.steps = whole.count;

@@ -29,12 +29,16 @@ std::string label_list(const std::vector<std::string>& labels) {
 
 std::string duration(std::int64_t ms) { return base::format_duration(base::Millis{ms}); }
 
-std::string modifiers(const At& at, std::int64_t offset_ms) {
+std::string duration(std::int64_t ms, const SharedDurationExpr& formula) {
+  return formula ? print(*formula) : duration(ms);
+}
+
+std::string modifiers(const At& at, std::int64_t offset_ms, const SharedDurationExpr& formula) {
   std::string out;
   if (at.kind == At::Kind::instant) out = fmt::format(" @ {:.3f}", static_cast<double>(at.t) / 1e3);
   if (at.kind == At::Kind::start) out = " @ start()";
   if (at.kind == At::Kind::end) out = " @ end()";
-  if (offset_ms != 0) out += " offset " + duration(offset_ms);
+  if (offset_ms != 0 || formula) out += " offset " + duration(offset_ms, formula);
   return out;
 }
 
@@ -52,16 +56,19 @@ std::string bare(const SelectorExpr& expr) {
 
 std::string matching_text(const BinaryExpr& expr) {
   const VectorMatching& matching = expr.matching;
-  if (matching.labels.empty() && !matching.on) return "";
+  const bool grouped =
+      matching.cardinality == Cardinality::many_to_one || matching.cardinality == Cardinality::one_to_many;
+  const bool shows_group = grouped && expr.compat == Compat::v3;  // 2.x forgets group_left() behind ignoring()
+  if (matching.labels.empty() && !matching.on && !shows_group) return "";
   std::string out = fmt::format(" {} ({})", matching.on ? "on" : "ignoring", label_list(matching.labels));
-  if (matching.cardinality == Cardinality::many_to_one || matching.cardinality == Cardinality::one_to_many)
+  if (grouped)
     out += fmt::format(" group_{} ({})", matching.cardinality == Cardinality::many_to_one ? "left" : "right",
                        label_list(matching.include));
   return out;
 }
 
 std::string number_text(const NumberExpr& expr) {
-  if (!expr.duration) return go::format_float(expr.value, 'g', -1);
+  if (!expr.duration) return go::format_float(expr.value, expr.compat == Compat::v3 ? 'f' : 'g', -1);
   return duration(std::llround(expr.value * 1e3));
 }
 
@@ -82,19 +89,20 @@ std::string print(const Expr& expr) {
     case Expr::Kind::string: return go::quote(as<StringExpr>(expr).value);
     case Expr::Kind::selector: {
       const auto& selector = as<SelectorExpr>(expr);
-      return bare(selector) + modifiers(selector.at, selector.offset_ms);
+      return bare(selector) + modifiers(selector.at, selector.offset_ms, selector.offset_formula);
     }
     case Expr::Kind::matrix: {
       const auto& matrix = as<MatrixExpr>(expr);
       const SelectorExpr& selector = matrix.selector();
-      return fmt::format("{}[{}]{}", bare(selector), duration(matrix.range_ms),
-                         modifiers(selector.at, selector.offset_ms));
+      return fmt::format("{}[{}]{}", bare(selector), duration(matrix.range_ms, matrix.range_formula),
+                         modifiers(selector.at, selector.offset_ms, selector.offset_formula));
     }
     case Expr::Kind::subquery: {
       const auto& subquery = as<SubqueryExpr>(expr);
-      return fmt::format("{}[{}:{}]{}", print(*subquery.inner), duration(subquery.range_ms),
-                         subquery.step_ms == 0 ? "" : duration(subquery.step_ms),
-                         modifiers(subquery.at, subquery.offset_ms));
+      return fmt::format(
+          "{}[{}:{}]{}", print(*subquery.inner), duration(subquery.range_ms, subquery.range_formula),
+          subquery.step_ms == 0 && !subquery.step_formula ? "" : duration(subquery.step_ms, subquery.step_formula),
+          modifiers(subquery.at, subquery.offset_ms, subquery.offset_formula));
     }
     case Expr::Kind::call: {
       const auto& call = as<CallExpr>(expr);

@@ -20,7 +20,21 @@ void recycle(std::vector<model::Sample>& samples) {
 
 }  // namespace
 
-void Shift::bind(const Evaluation& evaluation, const Steps& steps) {
+namespace {
+
+// The length that a part of the expression has in this query. False after an error.
+bool resolve(Evaluation& evaluation, const SharedDurationExpr& formula, Sign sign, std::int64_t& ms) {
+  if (!formula) return true;
+  const auto length = evaluate(*formula, evaluation.times(), sign);
+  if (!length) return evaluation.fail(length.error().kind, length.error().text);
+  ms = *length;
+  return true;
+}
+
+}  // namespace
+
+bool Shift::bind(Evaluation& evaluation, const Steps& steps) {
+  if (!resolve(evaluation, formula_, Sign::any, offset_ms_)) return false;
   base_ = 0;
   fixed_ = at_.kind != At::Kind::none;
   if (at_.kind == At::Kind::instant) base_ = at_.t;
@@ -32,6 +46,7 @@ void Shift::bind(const Evaluation& evaluation, const Steps& steps) {
     fixed_ = false;
     base_ -= steps.start;
   }
+  return true;
 }
 
 void SelectedSeries::prepare(const Queryable& data, bool& changed) {
@@ -66,10 +81,10 @@ bool SelectedSeries::load(Evaluation& evaluation, std::int64_t from, std::int64_
 }
 
 SelectorNode::SelectorNode(const SelectorExpr& expr, Yields yields)
-    : selected_(expr), shift_(expr.at, expr.offset_ms), yields_(yields) {}
+    : selected_(expr), shift_(expr.at, expr.offset_ms, expr.offset_formula), yields_(yields) {}
 
 bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
-  shift_.bind(evaluation, steps);
+  if (!shift_.bind(evaluation, steps)) return false;
   loaded_ = !steps.single() && !shift_.fixed();
   kept_ = false;
   if (!loaded_) return true;
@@ -126,7 +141,10 @@ namespace {
 class RangeSelector final : public RangeSource {
  public:
   RangeSelector(const MatrixExpr& expr, Around around)
-      : selected_(expr.selector()), shift_(expr.selector().at, expr.selector().offset_ms), range_ms_(expr.range_ms) {
+      : selected_(expr.selector()),
+        shift_(expr.selector().at, expr.selector().offset_ms, expr.selector().offset_formula),
+        range_ms_(expr.range_ms),
+        range_formula_(expr.range_formula) {
     if (around == Around::varying) shift_.slide_in_v2();
   }
 
@@ -136,7 +154,8 @@ class RangeSelector final : public RangeSource {
   Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
-    shift_.bind(evaluation, steps);
+    if (!shift_.bind(evaluation, steps)) return false;
+    if (!resolve(evaluation, range_formula_, Sign::positive, range_ms_)) return false;
     open_ = evaluation.v3() ? 1 : 0;
     loaded_ = !steps.single();
     if (!loaded_) return true;
@@ -164,6 +183,7 @@ class RangeSelector final : public RangeSource {
   SelectedSeries selected_;
   Shift shift_;
   std::int64_t range_ms_;
+  SharedDurationExpr range_formula_;
   std::int64_t open_ = 0;  // 1 if the window's start does not belong to it
   bool loaded_ = false;
 };
@@ -171,7 +191,12 @@ class RangeSelector final : public RangeSource {
 class Subquery final : public RangeSource {
  public:
   Subquery(const SubqueryExpr& expr, NodePtr inner, Around around)
-      : inner_(std::move(inner)), shift_(expr.at, expr.offset_ms), range_ms_(expr.range_ms), step_ms_(expr.step_ms) {
+      : inner_(std::move(inner)),
+        shift_(expr.at, expr.offset_ms, expr.offset_formula),
+        range_ms_(expr.range_ms),
+        step_ms_(expr.step_ms),
+        range_formula_(expr.range_formula),
+        step_formula_(expr.step_formula) {
     if (around == Around::varying) shift_.slide_in_v2();
   }
 
@@ -184,7 +209,9 @@ class Subquery final : public RangeSource {
   Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
-    shift_.bind(evaluation, steps);
+    if (!shift_.bind(evaluation, steps)) return false;
+    if (!resolve(evaluation, range_formula_, Sign::positive, range_ms_)) return false;
+    if (!resolve(evaluation, step_formula_, Sign::positive, step_ms_)) return false;
     open_ = evaluation.v3() ? 1 : 0;
     for (std::vector<model::Sample>& samples : samples_) recycle(samples);
     for (Sliding& sliding : sliding_) sliding.restart();
@@ -225,6 +252,7 @@ class Subquery final : public RangeSource {
   Shift shift_;
   std::int64_t range_ms_;
   std::int64_t step_ms_;
+  SharedDurationExpr range_formula_, step_formula_;
   std::int64_t open_ = 0;
   Points points_;
   std::vector<std::vector<model::Sample>> samples_;  // by the inner node's series

@@ -1,6 +1,8 @@
 // The leaves that read samples: vector selectors, range selectors, subqueries.
 #pragma once
 
+#include <utility>
+
 #include "promql/ast.h"
 #include "promql/node.h"
 
@@ -9,9 +11,10 @@ namespace promql {
 // The time that offset and @ make of the evaluation time.
 class Shift {
  public:
-  Shift(const At& at, std::int64_t offset_ms) : at_(at), offset_ms_(offset_ms) {}
-  // To be called at begin(): start() and end() belong to the query.
-  void bind(const Evaluation& evaluation, const Steps& steps);
+  Shift(const At& at, std::int64_t offset_ms, SharedDurationExpr formula)
+      : at_(at), offset_ms_(offset_ms), formula_(std::move(formula)) {}
+  // To be called at begin(): start(), end(), step() and range() belong to the query. False after an error.
+  bool bind(Evaluation& evaluation, const Steps& steps);
   std::int64_t operator()(std::int64_t t) const { return (fixed_ ? base_ : t + base_) - offset_ms_; }
   // Prometheus 2.x lets the window of a range with @ move with the steps if the function around it is evaluated anew at
   // each, starting at the right time.
@@ -25,6 +28,7 @@ class Shift {
  private:
   At at_;
   std::int64_t offset_ms_;
+  SharedDurationExpr formula_;
   std::int64_t base_ = 0;
   bool fixed_ = false;
   bool slides_in_v2_ = false;

@@ -7,12 +7,10 @@
 #include <cmath>
 
 #include "go/format.h"
+#include "promql/compile.h"
 
 namespace promql {
 namespace {
-
-// Levels of recursion while parsing; each is several frames.
-constexpr std::uint32_t kMaxNesting = 150;
 
 constexpr int kUnaryPrecedence = 6;
 
@@ -65,8 +63,8 @@ bool names_metric(TokenType type) {
 }
 
 bool names_label(const Token& token, Compat compat) {
-  if (token.type == TokenType::string) return compat == Compat::v3;
-  if (token.type == TokenType::metric_identifier) return false;
+  if (token.type == TokenType::string || token.type == TokenType::metric_identifier) return compat == Compat::v3;
+  if (token.type == TokenType::without) return false;
   return names_metric(token.type) || token.type == TokenType::atan2 || token.type == TokenType::bool_ ||
          token.type == TokenType::on || token.type == TokenType::ignoring || token.type == TokenType::group_left ||
          token.type == TokenType::group_right;
@@ -163,6 +161,7 @@ MutableExpr Parser::binary(int least_precedence) {
     auto* node = new BinaryExpr;
     MutableExpr owner(node);
     node->op = found.op;
+    node->compat = compat_;
     node->op_begin = take().begin;
     if (!matching(*node)) return nullptr;
     MutableExpr right = binary(found.op == BinaryOp::pow ? found.precedence : found.precedence + 1);
@@ -199,6 +198,8 @@ bool Parser::grouping(std::vector<std::string>& out) {
     if (!names_label(peek(), compat_)) return unexpected(kContext, "label") != nullptr;
     const Token label = take();
     out.push_back(label.type == TokenType::string ? unquote(label.text) : std::string(label.text));
+    if (!valid_label_name(out.back(), compat_))
+      report(label.begin, "invalid label name for grouping: " + go::quote(out.back()));
     if (next_is(TokenType::right_paren)) break;
     if (!accept(TokenType::comma)) return unexpected(kContext, "\",\" or \")\"") != nullptr;
   }
@@ -283,6 +284,7 @@ MutableExpr Parser::metric(const Token& name) {
 MutableExpr Parser::number(const Token& token, double sign) {
   auto* node = new NumberExpr;
   MutableExpr owner(node);
+  node->compat = compat_;
   if (token.type == TokenType::duration) {
     std::int64_t ms = 0;
     duration_ms(token, ms);

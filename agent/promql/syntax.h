@@ -2,17 +2,30 @@
 // has one of its own; the others fall back to "unexpected X", as the error rules of Prometheus' grammar do.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "promql/ast.h"
+#include "promql/duration_expr.h"
 #include "promql/lexer.h"
 
 namespace promql {
 
 using MutableExpr = std::unique_ptr<Expr, ExprDeleter>;
+
+// Levels of recursion while parsing; each is several frames.
+inline constexpr std::uint32_t kMaxNesting = 150;
+
+// Where offset and @ of an expression are kept; null if it can have none.
+struct Modifiers {
+  std::int64_t* offset_ms = nullptr;
+  SharedDurationExpr* offset_formula = nullptr;
+  At* at = nullptr;
+};
+Modifiers modifiers_of(Expr& expr);
 
 class Parser {
  public:
@@ -52,7 +65,20 @@ class Parser {
   MutableExpr offset(MutableExpr expr);
   MutableExpr at_modifier(MutableExpr expr);
   MutableExpr range(MutableExpr expr);
-  bool positive_duration(std::int64_t& ms);
+  // A length of time: a number of milliseconds, or a formula, with what that is in a query at one instant.
+  struct Length {
+    std::int64_t ms = 0;
+    SharedDurationExpr formula{};
+  };
+  bool starts_length();
+  bool bracket_length(Length& out);
+  bool offset_length(Length& out);
+  DurationExprPtr duration_expr(int least_precedence);
+  DurationExprPtr duration_unary();
+  DurationExprPtr duration_primary();
+  DurationExprPtr duration_literal();
+  DurationExprPtr duration_call(DurationExpr::Op op);
+  DurationExprPtr duration_pair(DurationExpr::Op op, DurationExprPtr left, DurationExprPtr right);
   bool duration_ms(const Token& token, std::int64_t& ms);
   double number_value(const Token& token);
   bool deeper(Expr& expr, std::initializer_list<const Expr*> children);

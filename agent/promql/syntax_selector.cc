@@ -1,4 +1,5 @@
-// The parts of the grammar around a selector: label matchers, ranges, offset and @, and the numbers in them.
+// The parts of the grammar around a selector: label matchers, @, and the numbers in them. Ranges and offsets are in
+// syntax_duration.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +7,6 @@
 #include <cmath>
 
 #include "base/regex.h"
-#include "base/time.h"
 #include "go/format.h"
 #include "promql/syntax.h"
 
@@ -15,31 +15,6 @@ namespace {
 
 constexpr double kInt64Limit = 9223372036854775807.0;
 constexpr double kFarthestMs = 1e18;
-
-// Where offset and @ of an expression are kept; null if it can have none.
-struct Modifiers {
-  std::int64_t* offset_ms = nullptr;
-  At* at = nullptr;
-};
-
-Modifiers modifiers_of(Expr& expr) {
-  switch (expr.kind) {
-    case Expr::Kind::selector: {
-      auto& selector = static_cast<SelectorExpr&>(expr);
-      return {&selector.offset_ms, &selector.at};
-    }
-    case Expr::Kind::matrix: {
-      // The parser still owns the whole tree here: nobody else sees it as constant yet.
-      auto& selector = const_cast<SelectorExpr&>(static_cast<MatrixExpr&>(expr).selector());
-      return {&selector.offset_ms, &selector.at};
-    }
-    case Expr::Kind::subquery: {
-      auto& subquery = static_cast<SubqueryExpr&>(expr);
-      return {&subquery.offset_ms, &subquery.at};
-    }
-    default: return {};
-  }
-}
 
 // Prometheus 2 shows the pattern as it anchors it, Prometheus 3 as it was written.
 std::string regex_error(const std::string& pattern, Compat compat, const base::Error& ours) {
@@ -109,7 +84,10 @@ bool Parser::label_matcher(SelectorExpr& out) {
   const std::string value = unquote(take().text);
   auto matcher = model::Matcher::make(op, name_text, value,
                                       compat_ == Compat::v3 ? base::DotNewline::included : base::DotNewline::excluded);
-  if (matcher) {
+  const bool is_pattern = op == model::MatchOp::matches || op == model::MatchOp::not_matches;
+  if (compat_ == Compat::v2 && is_pattern && base::has_short_group_name(value)) {
+    report(name.begin, "error parsing regexp: invalid or unsupported Perl syntax: `(?<`");
+  } else if (matcher) {
     out.matchers.push_back(*std::move(matcher));
   } else {
     report(name.begin, "error parsing regexp: " + regex_error(value, compat_, matcher.error()));
@@ -138,102 +116,6 @@ double Parser::number_value(const Token& token) {
   return 0;
 }
 
-// The text of a duration token. False, and reported, if its units are wrong; the caller goes on with 0.
-bool Parser::duration_ms(const Token& token, std::int64_t& ms) {
-  const auto parsed = base::parse_duration(token.text);
-  const bool too_long = parsed && parsed->count() > 9'223'372'036'854;  // Go counts nanoseconds
-  if (!parsed || too_long) {
-    const bool out_of_range = too_long || parsed.error().text.ends_with("is out of range");
-    report(token.begin,
-           out_of_range ? "duration out of range" : "not a valid duration string: " + go::quote(token.text));
-    return false;
-  }
-  ms = parsed->count();
-  if (ms > 0 || compat_ == Compat::v3) return true;
-  report(token.begin, "duration must be greater than 0");
-  return false;
-}
-
-// A duration, or in 3.x a number of seconds, that stands in brackets.
-bool Parser::positive_duration(std::int64_t& ms) {
-  const Token token = take();
-  if (token.type == TokenType::duration) {
-    if (duration_ms(token, ms) && ms <= 0) report(token.begin, "duration must be greater than 0");
-    return true;
-  }
-  const double seconds = number_value(token);
-  if (!(seconds > 0)) report(token.begin, "duration must be greater than 0");
-  else if (seconds * 1e3 >= kInt64Limit / 1e6) report(token.begin, "duration out of range");
-  else ms = std::llround(seconds * 1e3);
-  return true;
-}
-
-MutableExpr Parser::range(MutableExpr expr) {
-  const std::size_t bracket = take().begin;
-  const auto has_duration = [&] {
-    return next_is(TokenType::duration) || (compat_ == Compat::v3 && next_is(TokenType::number));
-  };
-  if (!has_duration()) return unexpected("subquery selector", "duration");
-  std::int64_t range_ms = 0;
-  positive_duration(range_ms);
-  const std::size_t begin = expr->begin;
-  if (accept(TokenType::colon)) {
-    auto* node = new SubqueryExpr;
-    MutableExpr owner(node);
-    node->range_ms = range_ms;
-    if (has_duration()) {
-      positive_duration(node->step_ms);
-      if (!next_is(TokenType::right_bracket)) return unexpected("subquery selector", "\"]\"");
-    }
-    if (!accept(TokenType::right_bracket)) return unexpected("subquery selector", "duration or \"]\"");
-    finish(*node, begin);
-    if (!deeper(*node, {expr.get()})) return nullptr;
-    node->inner = std::move(expr);
-    return owner;
-  }
-  if (!accept(TokenType::right_bracket)) return unexpected("subquery or range", "\":\" or \"]\"");
-  if (expr->kind != Expr::Kind::selector) {
-    report(bracket, "ranges only allowed for vector selectors");
-    return expr;
-  }
-  const auto& selector = static_cast<SelectorExpr&>(*expr);
-  if (selector.offset_ms != 0) report(bracket, "no offset modifiers allowed before range");
-  else if (selector.at.kind != At::Kind::none) report(bracket, "no @ modifiers allowed before range");
-  auto* node = new MatrixExpr;
-  MutableExpr owner(node);
-  node->range_ms = range_ms;
-  finish(*node, begin);
-  deeper(*node, {expr.get()});
-  node->inner = std::move(expr);
-  return owner;
-}
-
-MutableExpr Parser::offset(MutableExpr expr) {
-  take();
-  std::int64_t sign = 1;
-  if (accept(TokenType::sub)) sign = -1;
-  else if (compat_ == Compat::v3) accept(TokenType::add);
-  std::int64_t ms = 0;
-  if (next_is(TokenType::duration)) {
-    duration_ms(take(), ms);
-  } else if (compat_ == Compat::v3 && next_is(TokenType::number)) {
-    const Token token = take();
-    const double seconds = number_value(token);
-    if (!(std::abs(seconds) * 1e3 < kInt64Limit / 1e6)) report(token.begin, "duration out of range");
-    else ms = std::llround(seconds * 1e3);
-  } else {
-    return unexpected("offset", "duration");
-  }
-  const Modifiers modifiers = modifiers_of(*expr);
-  if (!modifiers.offset_ms)
-    report(expr->begin,
-           "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
-  else if (*modifiers.offset_ms != 0) report(expr->begin, "offset may not be set multiple times");
-  else *modifiers.offset_ms = sign * ms;
-  expr->end = last_end_;
-  return expr;
-}
-
 MutableExpr Parser::at_modifier(MutableExpr expr) {
   constexpr std::string_view kContext = "@";
   constexpr std::string_view kExpected = "timestamp";
@@ -245,8 +127,11 @@ MutableExpr Parser::at_modifier(MutableExpr expr) {
   } else {
     double sign = 1;
     if (next_is(TokenType::add) || next_is(TokenType::sub)) sign = take().type == TokenType::sub ? -1 : 1;
-    if (!next_is(TokenType::number)) return unexpected(kContext, kExpected);
-    const double t = sign * number_value(take());
+    const bool is_duration = compat_ == Compat::v3 && next_is(TokenType::duration);
+    if (!is_duration && !next_is(TokenType::number)) return unexpected(kContext, kExpected);
+    std::int64_t ms = 0;
+    if (is_duration) duration_ms(take(), ms);
+    const double t = sign * (is_duration ? static_cast<double>(ms) / 1e3 : number_value(take()));
     if (!(std::abs(t) < kInt64Limit)) {
       const std::string shown = std::isfinite(t) ? fmt::format("{:f}", t) : go::format_float(t, 'g', -1);
       report(expr->begin, "timestamp out of bounds for @ modifier: " + shown);

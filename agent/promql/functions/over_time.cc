@@ -24,6 +24,11 @@ bool last(RangeCall&, Window window, double& out) {
   return true;
 }
 
+bool first(RangeCall&, Window window, double& out) {
+  out = window.front().v;
+  return true;
+}
+
 bool sum(RangeCall& call, Window window, double& out) {
   double total = 0;
   double error = 0;
@@ -104,15 +109,11 @@ bool quantile_of_window(RangeCall& call, Window window, double& out) {
 }
 
 constexpr RangeFunction kFunctions[] = {
-    {"avg_over_time", average},
-    {"count_over_time", count},
-    {"last_over_time", last, true},
-    {"max_over_time", maximum},
-    {"min_over_time", minimum},
-    {"present_over_time", present},
-    {"quantile_over_time", quantile_of_window},
-    {"stddev_over_time", deviation},
-    {"stdvar_over_time", variance},
+    {"avg_over_time", average},       {"count_over_time", count},
+    {"first_over_time", first, true}, {"last_over_time", last, true},
+    {"max_over_time", maximum},       {"min_over_time", minimum},
+    {"present_over_time", present},   {"quantile_over_time", quantile_of_window},
+    {"stddev_over_time", deviation},  {"stdvar_over_time", variance},
     {"sum_over_time", sum},
 };
 

@@ -93,7 +93,7 @@ TEST_CASE("a regular expression that is none is refused in Go's words") {
       {"*", "missing argument to repetition operator: `*`", "missing argument to repetition operator: `*`"},
       {"a**", "invalid nested repetition operator: `**`", "invalid nested repetition operator: `**`"},
       {"a{1001}", "invalid repeat count: `{1001}`", "invalid repeat count: `{1001}`"},
-      {"(?<a)", "invalid or unsupported Perl syntax: `(?<`", "invalid or unsupported Perl syntax: `(?<`"},
+      {"(?<a)", "invalid or unsupported Perl syntax: `(?<`", "invalid named capture: `(?<a)`"},
       {R"(\\y)", R"(invalid escape sequence: `\y`)", R"(invalid escape sequence: `\y`)"},
   };
   for (const Row& row : rows) {
