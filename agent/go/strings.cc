@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "base/ascii.h"
 #include "base/rune.h"
@@ -105,6 +106,31 @@ std::string title(std::string_view text) {
     start = !word_rune(c);
     return out;
   });
+}
+
+// Of the word breaks of UAX #29 those between letters, digits and the marks that stand inside words.
+std::string title_of_words(std::string_view text) {
+  std::vector<char32_t> runes;
+  for (std::string_view rest = text; !rest.empty();) {
+    std::size_t bytes = 0;
+    runes.push_back(base::first_rune(rest, bytes));
+    rest.remove_prefix(bytes);
+  }
+  const auto is_digit = [](char32_t c) { return c >= '0' && c <= '9'; };
+  const auto is_letter = [&](char32_t c) { return word_rune(c) && !is_digit(c) && c != '_'; };
+  std::string out;
+  bool in_word = false;
+  for (std::size_t i = 0; i < runes.size(); ++i) {
+    const char32_t c = runes[i];
+    const char32_t before = i > 0 ? runes[i - 1] : 0, next = i + 1 < runes.size() ? runes[i + 1] : 0;
+    const bool of_text = c == '.' || c == '\'' || c == ':' || c == 0xb7 || c == 0x2019;
+    const bool of_numbers = c == '.' || c == '\'' || c == ',' || c == ';' || c == 0x2019;
+    const bool joins =
+        (of_text && is_letter(before) && is_letter(next)) || (of_numbers && is_digit(before) && is_digit(next));
+    base::append_rune(out, is_letter(c) && !in_word ? upper(c) : c);
+    in_word = word_rune(c) || (in_word && joins);
+  }
+  return out;
 }
 
 std::string quote(std::string_view text) {

@@ -15,6 +15,7 @@ templates::TemplateContext template_context(promql::Engine& engine, const promql
   templates::TemplateContext context;
   context.external_url = external_url;
   context.now_ms = t;
+  context.compat = compat;
   context.query = [&engine, &data, compat, t](const std::string& text) -> base::Result<promql::Vector> {
     const promql::Parsed parsed = promql::parse(text, compat);
     if (!parsed.ok()) return base::fail(base::Kind::invalid, parsed.error_text());

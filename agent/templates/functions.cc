@@ -190,7 +190,9 @@ Answer string_slice(List a, const TemplateContext&) { return make_list("[]string
 
 Answer arguments(List a, const TemplateContext&) { return Value(Arguments{a}); }
 Answer safe_html(List a, const TemplateContext&) { return Value(Html{text(a, 0)}); }
-Answer title(List a, const TemplateContext&) { return Value(go::title(text(a, 0))); }
+Answer title(List a, const TemplateContext& context) {
+  return Value(context.compat == promql::Compat::v3 ? go::title_of_words(text(a, 0)) : go::title(text(a, 0)));
+}
 Answer to_upper(List a, const TemplateContext&) { return Value(go::to_upper(text(a, 0))); }
 Answer to_lower(List a, const TemplateContext&) { return Value(go::to_lower(text(a, 0))); }
 Answer url_query_escape(List a, const TemplateContext&) { return Value(base::form_encode(text(a, 0))); }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "promql/parser.h"
 #include "promql/value.h"
 #include "templates/value.h"
 
@@ -18,6 +19,7 @@ struct TemplateContext {
   std::string external_url;
   std::int64_t now_ms = 0;
   std::function<base::Result<promql::Vector>(const std::string& expression)> query;
+  promql::Compat compat = promql::Compat::v3;  // 3: title and range as in Prometheus 3
 };
 
 enum class Parameter { any, string, items, item };

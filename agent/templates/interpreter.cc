@@ -115,6 +115,11 @@ base::Result<Interpreter::Flow> Interpreter::range(const Value& dot, const Node&
     elements = object->rep->elements;
   } else if (const auto* list = over.as<Arguments>()) {
     for (const Value& v : list->list) elements.emplace_back(fmt::format("arg{}", elements.size()), v);
+  } else if (const auto* count = over.as<std::int64_t>(); count != nullptr && context_.compat == promql::Compat::v3) {
+    if (node.children[0]->variables.size() > 1)
+      return wrong(fmt::format("can't use {} to iterate over more than one variable", *count));
+    if (*count > static_cast<std::int64_t>(Template::kMaxSteps)) return wrong("range over too large a number");
+    for (std::int64_t i = 0; i < *count; ++i) elements.emplace_back(i, i);
   } else if (!over.is<Nil>()) {
     return wrong("range can't iterate over " + print_value(over));
   }
