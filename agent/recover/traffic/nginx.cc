@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/edit_distance.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -71,16 +72,30 @@ std::set<std::string> workers(const std::string& pid_file) {
   return out;
 }
 
+// "" if self is there, or nothing is.
+std::string missing_self(const NginxUpstream& settings, std::vector<Server>& servers) {
+  if (servers.empty() || find(servers, settings.self) != nullptr) return "";
+  std::vector<std::string> known;
+  for (const Server& server : servers) known.push_back(server.address);
+  const std::string near = base::nearest(settings.self, known);
+  return fmt::format("no server line of {} has the address of self, {}; there are: {}; it was left as it is{}",
+                     settings.file, settings.self, fmt::join(known, ", "),
+                     near.empty() ? "" : fmt::format("; did you mean {}?", near));
+}
+
 }  // namespace
 
 base::Result<std::vector<Server>> desired_servers(const NginxUpstream& settings, std::vector<Server> servers,
                                                   const DesiredState& to, const std::string& service) {
-  const auto place = [&](const Server& wanted) {
-    if (Server* known = find(servers, wanted.address)) known->weight = wanted.weight;
-    else servers.push_back(wanted);
+  if (const std::string why = missing_self(settings, servers); !why.empty())
+    return base::fail(base::Kind::invalid, why);
+  const auto place = [&](const std::string& address, std::optional<int> weight) {
+    if (find(servers, address) == nullptr) servers.push_back({.address = address});
+    Server& server = *find(servers, address);
+    server.weight = weight.value_or(server.weight);
   };
-  place({.address = settings.self, .weight = settings.weight});
-  for (const Server& peer : settings.peers) place(peer);
+  place(settings.self, settings.weight);
+  for (const Peer& peer : settings.peers) place(peer.address, peer.weight);
   const std::string holder = mark_of(service);
   Server& self = *find(servers, settings.self);
   const bool ours = self.down && self.hold != Hold::others && self.holder == holder;
@@ -114,6 +129,16 @@ bool left_drained(const NginxUpstream& upstream, const std::string& service) {
   if (!servers) return false;
   const Server* self = find(*servers, upstream.self);
   return self != nullptr && self->down && self->hold == Hold::drained && self->holder == mark_of(service);
+}
+
+std::string complaint_about(const NginxUpstream& upstream) {
+  const std::string folder = upstream.file.substr(0, upstream.file.rfind('/') + 1);
+  if (!exists(folder)) return fmt::format("there is no folder {} for the file {}", folder, upstream.file);
+  if (!exists(upstream.file)) return "";  // fettle makes it
+  const auto text = base::read_file(upstream.file);
+  if (!text) return text.error().text;
+  auto servers = parse_servers(*text, upstream.file);
+  return servers ? missing_self(upstream, *servers) : servers.error().text;
 }
 
 struct Nginx::Rep {
@@ -199,7 +224,7 @@ struct Nginx::Rep {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
       if (!change) answers.emplace_back(std::move(r), ApplyResult{refusal(change.error()), change.error().text});
-      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{ActionStatus::ok, r.text + ", as before"});
+      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{ActionStatus::ok, r.text + ", as before", false, true});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();

@@ -27,12 +27,17 @@ class Scheduler;
 
 namespace recover::traffic {
 
+struct Peer {
+  std::string address;
+  std::optional<int> weight{};  // what the file says, or 1
+};
+
 struct NginxUpstream {
   std::string upstream;
   std::string file;
   std::string self;
-  int weight = 1;
-  std::vector<Server> peers;
+  std::optional<int> weight{};  // what the file says, or 1
+  std::vector<Peer> peers;
   int min_live = 0;                 // 0: half of the servers, at least one
   std::vector<std::string> test;    // before the reload; empty: none, the reload itself must notice
   std::vector<std::string> reload;  // empty: systemd reloads `unit`
@@ -42,8 +47,9 @@ struct NginxUpstream {
   bool health_checks = false;      // `down` also while the service is
 };
 
-// The servers as they should be: what the file says, with the weights of the configuration; servers of the
-// configuration that are not in the file are added. `down` and the share change for self alone, and `down` that
+// The servers as they should be: what the file says, with the weights that the configuration says; its peers that are
+// not in the file are added. Another address than self's in a file with servers is a refusal, for the slip of a digit
+// would drain nothing and add a strange server. `down` and the share change for self alone, and `down` that
 // other authors wrote stays. While the health is unknown, what fettle wrote for it stays too. An error is a refusal.
 base::Result<std::vector<Server>> desired_servers(const NginxUpstream& settings, std::vector<Server> servers,
                                                   const DesiredState& to, const std::string& service);
@@ -66,5 +72,7 @@ class Nginx {
 };
 
 bool left_drained(const NginxUpstream& upstream, const std::string& service);
+// Why a drain would be refused or fail as the file is now; "" if nothing is wrong. Reads it.
+std::string complaint_about(const NginxUpstream& upstream);
 
 }  // namespace recover::traffic

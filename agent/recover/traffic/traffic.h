@@ -69,6 +69,7 @@ struct ApplyResult {
   ActionStatus result = ActionStatus::none;
   std::string text;
   bool externally_drained = false;  // ok, because it was out already; then it is not fettle's to put back
+  bool as_before = false;           // ok, and nothing had to be changed
 };
 
 // A place in work. Loop thread. Dropping it ends what it runs, not what it has done.
@@ -84,6 +85,12 @@ class Adapter {
   // `done` once, in a later turn: what a person should know, "" if nobody has taken it out or that is not known.
   // `ours`: what an agent has done. Beside a change that is under way; dropping the Handle ends it.
   virtual loop::Handle ask_drained(Flow, base::Instant, std::function<void(std::string)>) { return {}; }
+  // Whether what was applied can be lost there without a word, by a restart or another author: then a drain is applied
+  // again and again.
+  virtual bool can_forget() const { return false; }
+  // Why the next change would not work there, as far as that can be seen without one; "" if nothing is wrong. `done`
+  // once, in a later turn. An empty Handle: it cannot be seen.
+  virtual loop::Handle look(base::Instant, std::function<void(std::string)>) { return {}; }
   // What lies outside says that an agent took the service out and ended before it put it back, or in mid-change.
   virtual bool left_drained() const { return false; }
 };
@@ -98,6 +105,8 @@ class TrafficPlace {
   // What a change asks of systemd, if it does: the polkit rule is made of these.
   virtual std::optional<SystemdJob> systemd_job() const { return std::nullopt; }
   virtual std::string text() const = 0;  // "nginx upstream order"
+  // What is wrong on this node now, for a load: as Adapter::look, of what lies in files.
+  virtual std::string complaint() const { return ""; }
 };
 
 struct TrafficType {

@@ -4,11 +4,49 @@
 
 #include <algorithm>
 #include <set>
+
+#include "base/log.h"
 #include "loop/scheduler.h"
 #include "recover/traffic/traffic_controller_rep.h"
 #include "state/state.h"
 
 namespace recover {
+
+// A load balancer that starts again knows nothing of a drain; a file may be written by others.
+void TrafficController::Rep::watch() {
+  watch_timer = context.scheduler.after(kWatch, [this] {
+    for (const auto& [service, entry] : entries) {
+      for (std::size_t i = 0; i < entry->targets.size(); ++i) {
+        Target& target = *entry->targets[i];
+        if (stays_out(*entry, target)) target.forced = true;
+        else if (!target.applying && !target.looking) look_at(*entry, i);
+      }
+      reconcile(*entry);
+    }
+    watch();
+  });
+}
+
+bool TrafficController::Rep::stays_out(const Entry& entry, const Target& target) {
+  return !entry.request && !target.applying && target.adapter->can_forget() && target.observed &&
+         target.observed->is_out() && target.observed == desired_of(entry, target) &&
+         !entry.record.externally_drained.contains(target.place->text());
+}
+
+void TrafficController::Rep::look_at(Entry& entry, std::size_t i) {
+  Target& target = *entry.targets[i];
+  target.looking = target.adapter->look(
+      context.scheduler.now() + kWatch, [this, service = entry.service, i](const std::string& found) {
+        Entry* there = find(service);
+        if (there == nullptr || i >= there->targets.size()) return;
+        Target& seen = *there->targets[i];
+        const loop::Handle own = std::move(seen.looking);
+        if (!found.empty() && found != seen.seen)
+          base::log::warn("traffic cannot be turned there when it has to be",
+                          {{"service", service}, {"place", seen.place->text()}, {"text", found}});
+        seen.seen = found;
+      });
+}
 
 TrafficController::TrafficController(TrafficContext context, state::State& state)
     : rep_(std::make_shared<Rep>(std::move(context), state)) {}
@@ -109,9 +147,11 @@ std::vector<std::string> TrafficController::all_left_drained() const {
 std::vector<TrafficStatus> TrafficController::statuses() const {
   std::vector<TrafficStatus> out;
   for (const auto& [service, entry] : rep_->entries) {
-    TrafficStatus status{service, entry->desired, {}};
-    for (const auto& target : entry->targets)
+    TrafficStatus status{service, entry->desired, {}, {}};
+    for (const auto& target : entry->targets) {
       if (!target->trouble.empty()) status.troubles.push_back(target->place->text() + ": " + target->trouble);
+      status.places.push_back({target->place->text(), target->trouble.empty() ? target->seen : target->trouble});
+    }
     out.push_back(std::move(status));
   }
   return out;

@@ -22,11 +22,17 @@ struct TrafficStatus {
   std::string service;
   DesiredState desired;
   std::vector<std::string> troubles;  // "nginx upstream order: …": targets where it is not observed yet, and why
+  struct Place {
+    std::string name;     // "nginx upstream order"
+    std::string trouble;  // why the last change, or the next one, does not work there; "" if nothing is wrong
+  };
+  std::vector<Place> places{};
 };
 
 class TrafficController {
  public:
   static constexpr base::Millis kAgain{10'000};  // until a target that failed is tried again
+  static constexpr base::Millis kWatch{5'000};   // between looks at what may have been lost or is not there
   static constexpr base::Millis kLimit{30'000};  // of a turn without a command
   static constexpr int kRampSteps = 4;           // of a slow start, after its first
 

@@ -36,7 +36,8 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     bool forced = false;                     // applied next, whatever was observed
     bool awaited = false;                    // its change is one that the request waits for
     std::string trouble{};
-    loop::Handle applying{}, retry{};
+    std::string seen{};  // what was wrong there at the last look, without a change
+    loop::Handle applying{}, retry{}, looking{};
   };
   struct Request {
     std::uint64_t id;
@@ -87,6 +88,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
   std::uint64_t next_id = 1;
   std::map<std::uint64_t, std::function<void(ActionResult)>> superseded;  // requests that wait to be told so, by id
   std::map<std::string, std::unique_ptr<Entry>> entries;
+  loop::Handle watch_timer;
 
   Entry* find(const std::string& service) {
     const auto found = entries.find(service);
@@ -167,7 +169,11 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
       const bool was_drained = target.observed && target.observed->flow == Flow::drained;
       if (applied.externally_drained && target.attempted.flow == Flow::drained && !was_drained)
         entry.record.externally_drained.insert(name);
+      if (was_drained && target.attempted.flow == Flow::drained && !applied.as_before && !target.awaited)
+        base::log::warn("the service had its traffic again, which a plan had taken away; it was taken away once more",
+                        {{"service", entry.service}, {"place", name}, {"text", applied.text}});
       target.observed = target.attempted;
+      target.seen.clear();
       if (!target.trouble.empty())
         base::log::info("traffic is as it should be again", {{"service", entry.service}, {"text", applied.text}});
       target.trouble.clear();
@@ -186,6 +192,12 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     if (std::exchange(target.awaited, false)) count(entry, applied);
     reconcile(entry);
   }
+
+  // ---- what may be lost, or is not there: traffic_controller.cc
+
+  void watch();
+  static bool stays_out(const Entry& entry, const Target& target);
+  void look_at(Entry& entry, std::size_t i);
 
   // ---- requests
 
@@ -369,6 +381,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     else if (entry.record.slow_start.count() > 0) entry.desired.share = kShares.front();
     install(entry, std::move(spec));
     if (entry.record.slow_start.count() > 0) continue_ramp(entry);
+    if (!watch_timer) watch();
   }
 
   // What fettle took away and no plan will bring back any more.

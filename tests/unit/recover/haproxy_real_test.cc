@@ -47,6 +47,13 @@ class RealHaproxy {
                              "frontend front\n  bind unix@" + folder + "/front.sock\n  default_backend order\n" +
                              "backend order\n  server a 127.0.0.1:1 weight 100\n  server b 127.0.0.1:1 weight 100\n";
     REQUIRE(base::write_file_atomically(folder + "/haproxy.cfg", text));
+    start();
+  }
+  ~RealHaproxy() {
+    stop();
+    std::filesystem::remove_all(folder);
+  }
+  void start() {
     pid = ::fork();
     if (pid == 0) {
       ::execl(kHaproxy, kHaproxy, "-q", "-db", "-f", (folder + "/haproxy.cfg").c_str(), nullptr);
@@ -55,10 +62,17 @@ class RealHaproxy {
     REQUIRE(fakes::run_until(
         loop, [&] { return ::access(admin().c_str(), F_OK) == 0; }, seconds{30}));
   }
-  ~RealHaproxy() {
+  void stop() {
     ::kill(pid, SIGTERM);
     ::waitpid(pid, nullptr, 0);
-    std::filesystem::remove_all(folder);
+    ::unlink(admin().c_str());
+  }
+  std::string look() {
+    std::optional<std::string> found;
+    const auto handle = adapter->look(loop.now() + seconds{20}, [&](std::string text) { found = std::move(text); });
+    fakes::run_until(
+        loop, [&] { return found.has_value(); }, seconds{30});
+    return found.value_or("no answer");
   }
   std::string admin() const { return folder + "/admin.sock"; }
   void use(const std::string& yaml) {
@@ -128,6 +142,31 @@ class RealHaproxy {
 };
 
 }  // namespace
+
+TEST_CASE("a real HAProxy that was restarted is drained once more, and a look tells what would not work") {
+  if (!have_haproxy()) return;
+  RealHaproxy h;
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: a}}");
+  CHECK(h.look() == "");
+  CHECK(h.apply({.flow = Flow::drained}).result == "ok");
+  CHECK(h.apply({.flow = Flow::drained}).as_before);
+  h.stop();
+  h.start();
+  CHECK(h.server_a().starts_with("UP"));
+  const auto again = h.apply({.flow = Flow::drained});
+  CHECK_MESSAGE(again.result == "ok", again.text);
+  CHECK_FALSE(again.as_before);
+  CHECK(h.server_a().starts_with("DRAIN"));
+
+  h.use("{haproxy: {socket: " + h.admin() + ", backend: order, server: order1}}");
+  CHECK(h.look() == "backend order has no server order1; there are: a, b");
+  CHECK(h.spec->places[0]->complaint() == "");
+  h.use("{haproxy: {socket: " + h.folder + "/none.sock, backend: order, server: a}}");
+  CHECK(h.look() != "");
+  CHECK(h.spec->places[0]->complaint() == "");
+  h.use("{haproxy: {socket: " + h.folder + "/haproxy.cfg, backend: order, server: a}}");
+  CHECK(h.spec->places[0]->complaint() == h.folder + "/haproxy.cfg is no socket");
+}
 
 TEST_CASE("a real HAProxy: drained, back with a part of its weight, and back with all of it") {
   if (!have_haproxy()) return;

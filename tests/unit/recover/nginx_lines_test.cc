@@ -73,27 +73,27 @@ TEST_CASE("a server line follows drains, the service's health and the share of a
       {"a drain",
        "server 10.0.0.1:80 weight=3;\nserver 10.0.0.2:80;\n",
        {.flow = Flow::drained, .health = Health::up},
-       "server 10.0.0.1:80 weight=3 down; # drained by fettle for order\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3 down; # drained by fettle for order\nserver 10.0.0.2:80;\n"},
       {"a health check that fails",
        "server 10.0.0.1:80 weight=3;\nserver 10.0.0.2:80;\n",
        {.health = Health::down},
-       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80;\n"},
       {"healthy again",
        "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80;\n",
        {.health = Health::up},
-       "server 10.0.0.1:80 weight=3;\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3;\nserver 10.0.0.2:80;\n"},
       {"an agent that has just started knows no better than the last one",
        "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80;\n",
        {.health = Health::unknown},
-       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80;\n"},
       {"a drain is over, but the service is down",
        "server 10.0.0.1:80 weight=3 down; # drained by fettle for order\nserver 10.0.0.2:80;\n",
        {.health = Health::down},
-       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3 down; # unhealthy, says fettle of order\nserver 10.0.0.2:80;\n"},
       {"what a person took out stays out",
        "server 10.0.0.1:80 weight=3 down;\nserver 10.0.0.2:80;\n",
        {.health = Health::up},
-       "server 10.0.0.1:80 weight=3 down;\nserver 10.0.0.2:80 weight=1;\n"},
+       "server 10.0.0.1:80 weight=3 down;\nserver 10.0.0.2:80;\n"},
       {"a slow start: a quarter",
        "server 10.0.0.1:80 weight=3 down; # drained by fettle for order\nserver 10.0.0.2:80;\n",
        {.share = 25, .health = Health::up},
@@ -176,5 +176,46 @@ TEST_CASE("a drain waits for old workers that still answer, and no longer than i
     loop.advance(row.old_worker_ends ? std::chrono::milliseconds{100} : seconds{1});
     CHECK(result == row.want);
     std::filesystem::remove_all(folder);
+  }
+}
+
+TEST_CASE("what the configuration does not say stays in the file: weights, parameters, comments, order") {
+  const std::string file =
+      "# rack 4, ask the platform team\n"
+      "\tserver 10.0.0.2:80   weight=7 max_conns=100 fail_timeout=10s; # the old one\n"
+      "\n"
+      "server 10.0.0.1:80 max_fails=2 weight=5 backup; # new\n"
+      "# the end\n";
+  traffic::NginxUpstream settings = upstream();
+  settings.weight.reset();
+  auto servers = traffic::parse_servers(file, "order.conf");
+  REQUIRE(servers.has_value());
+  const auto out = traffic::desired_servers(settings, *servers, {.flow = Flow::drained, .health = Health::up}, "order");
+  REQUIRE(out.has_value());
+  CHECK(lines_of(*out) ==
+        "# rack 4, ask the platform team\n"
+        "\tserver 10.0.0.2:80   weight=7 max_conns=100 fail_timeout=10s; # the old one\n"
+        "\n"
+        "server 10.0.0.1:80 max_fails=2 weight=5 backup down; # drained by fettle for order # new\n"
+        "# the end\n");
+  const auto drained = traffic::parse_servers(traffic::to_text(*out), "order.conf");
+  REQUIRE(drained.has_value());
+  const auto back = traffic::desired_servers(settings, *drained, {.health = Health::up}, "order");
+  REQUIRE(back.has_value());
+  CHECK(lines_of(*back) == file);
+}
+
+TEST_CASE("an address of self that is not in the file is a refusal, and adds no strange server") {
+  traffic::NginxUpstream settings = upstream();
+  settings.file = "/etc/nginx/order.conf";
+  settings.self = "10.0.0.1:88";
+  const auto servers = traffic::parse_servers("server 10.0.0.1:80;\nserver 10.0.0.2:80;\n", "order.conf");
+  for (const Flow flow : {Flow::drained, Flow::live}) {
+    const auto out = traffic::desired_servers(settings, *servers, {.flow = flow, .health = Health::up}, "order");
+    REQUIRE_FALSE(out.has_value());
+    CHECK(out.error().kind == base::Kind::invalid);
+    CHECK(out.error().text ==
+          "no server line of /etc/nginx/order.conf has the address of self, 10.0.0.1:88; there are: 10.0.0.1:80, "
+          "10.0.0.2:80; it was left as it is; did you mean 10.0.0.1:80?");
   }
 }

@@ -32,6 +32,8 @@ TEST_CASE("a file that says anything else is refused with its line, and so canno
       {"server 10.0.0.1:80", "not one statement that ends in ;"},
       {"server 10.0.0.1:80 weight=0;", "a weight of 0 is refused by nginx; down takes a server out"},
       {"server 10.0.0.1:80 slow_start=5s;", "'slow_start=5s' is no parameter that fettle knows"},
+      {"server 10.0.0.1:80 max_fails=many;", "'max_fails=many' is no parameter that fettle knows"},
+      {"server 10.0.0.1:80 route={a};", "'route={a}' is no parameter that fettle knows"},
       {"server 10.0.0.1;", "'10.0.0.1' is no address"},
       {"server ;", "'' is no address"},
       {"server $host:80;", "'$host:80' is no address"},

@@ -31,6 +31,8 @@ struct Balancers {
   std::map<std::string, std::vector<std::string>> applied;
   std::map<std::string, std::deque<ApplyResult>> next;  // "ok" when there is none
   std::map<std::string, bool> left_drained;
+  bool can_forget = false;
+  std::map<std::string, std::string> seen;  // what a look finds wrong
 };
 
 std::string show(const DesiredState& desired) {
@@ -51,6 +53,10 @@ struct FakeAdapter final : recover::Adapter {
     return scheduler.after(milliseconds{10}, [done = std::move(done), says] { done(says); });
   }
   bool left_drained() const override { return balancers.left_drained[name]; }
+  bool can_forget() const override { return balancers.can_forget; }
+  loop::Handle look(base::Instant, std::function<void(std::string)> done) override {
+    return scheduler.after(milliseconds{10}, [this, done = std::move(done)] { done(balancers.seen[name]); });
+  }
   Balancers& balancers;
   std::string name;
   loop::Scheduler& scheduler;
@@ -363,4 +369,51 @@ TEST_CASE(
     CHECK(said == row.want);
     CHECK(later == "ok");
   }
+}
+
+TEST_CASE("a drain is applied again where it can be lost, until the traffic is given back") {
+  Site site;
+  site.balancers.can_forget = true;
+  site.start({{"haproxy", Follows::commands}});
+  CHECK(site.apply(Flow::drained).starts_with("ok"));
+  CHECK(site.take("haproxy") == Site::Seen{"drained"});
+  site.loop.advance(seconds{5});
+  CHECK(site.take("haproxy") == Site::Seen{"drained"});
+  // It starts anew just now, and is there again later.
+  site.balancers.next["haproxy"].push_back({"failed", "connection refused"});
+  site.loop.advance(seconds{5});
+  CHECK(site.take("haproxy") == Site::Seen{"drained"});
+  REQUIRE(site.controller->statuses().size() == 1);
+  CHECK(site.controller->statuses()[0].places[0].trouble == "connection refused");
+  site.loop.advance(seconds{5});
+  CHECK(site.take("haproxy") == Site::Seen{"drained"});
+  CHECK(site.controller->statuses()[0].places[0].trouble == "");
+  CHECK(site.apply(Flow::live).starts_with("ok"));
+  CHECK(site.take("haproxy") == Site::Seen{"up 100"});
+  site.loop.advance(seconds{30});
+  CHECK(site.take("haproxy").empty());
+}
+
+TEST_CASE("a drain of people is not applied again") {
+  Site site;
+  site.balancers.can_forget = true;
+  site.start({{"haproxy", Follows::commands}});
+  site.balancers.next["haproxy"].push_back({"ok", "is out already", true, true});
+  CHECK(site.apply(Flow::drained).starts_with("ok"));
+  CHECK(site.take("haproxy") == Site::Seen{"drained"});
+  site.loop.advance(seconds{30});
+  CHECK(site.take("haproxy").empty());
+}
+
+TEST_CASE("what a look finds wrong with a place is its trouble, before anything has to be drained") {
+  Site site;
+  site.balancers.seen["nginx"] = "no server line has the address of self";
+  site.start({{"nginx", Follows::commands}});
+  CHECK(site.controller->statuses()[0].places[0].trouble == "");
+  site.loop.advance(seconds{6});
+  CHECK(site.controller->statuses()[0].places[0].trouble == "no server line has the address of self");
+  site.balancers.seen["nginx"] = "";
+  site.loop.advance(seconds{6});
+  CHECK(site.controller->statuses()[0].places[0].trouble == "");
+  CHECK(site.take("nginx").empty());
 }

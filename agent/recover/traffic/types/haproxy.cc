@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <utility>
 
 #include "base/ascii.h"
@@ -130,11 +131,18 @@ class Runtime final : public Adapter {
         conversation_(settings_, scheduler_, dialer_) {}
 
   bool knows_drains() const override { return true; }
+  bool can_forget() const override { return true; }
+  loop::Handle look(base::Instant deadline, std::function<void(std::string)> done) override {
+    auto question = std::make_unique<Question>(*this);
+    question->conversation.ask(fmt::format("show stat {} 4 -1", settings_.backend), deadline,
+                               [this, done = std::move(done)](const Text& text) {
+                                 const auto servers = text ? traffic::parse_stat(*text) : text_error(text.error());
+                                 if (!servers) return done(servers.error().text);
+                                 done(self(*servers) == nullptr ? no_server(*servers) : "");
+                               });
+    return loop::Handle(std::move(question));
+  }
   loop::Handle ask_drained(Flow ours, base::Instant deadline, std::function<void(std::string)> done) override {
-    struct Question final : loop::Registration {
-      explicit Question(const Runtime& r) : conversation(r.settings_, r.scheduler_, r.dialer_) {}
-      Conversation conversation;
-    };
     auto question = std::make_unique<Question>(*this);
     question->conversation.ask(
         fmt::format("show servers state {}", settings_.backend), deadline,
@@ -160,6 +168,11 @@ class Runtime final : public Adapter {
 
  private:
   using Servers = std::vector<traffic::BackendServer>;
+  // Beside a change that is under way.
+  struct Question final : loop::Registration {
+    explicit Question(const Runtime& r) : conversation(r.settings_, r.scheduler_, r.dialer_) {}
+    Conversation conversation;
+  };
 
   // ---- one command
 
@@ -182,12 +195,7 @@ class Runtime final : public Adapter {
       if (!text) return failed(text.error().text);
       const auto servers = traffic::parse_stat(*text);
       if (!servers) return failed(servers.error().text);
-      if (self(*servers) == nullptr) {
-        std::string known;
-        for (const auto& server : *servers) known += (known.empty() ? "" : ", ") + server.name;
-        return failed(fmt::format("backend {} has no server {}{}", settings_.backend, settings_.server,
-                                  known.empty() ? "" : "; there are: " + known));
-      }
+      if (self(*servers) == nullptr) return failed(no_server(*servers));
       then(*servers);
     });
   }
@@ -197,7 +205,7 @@ class Runtime final : public Adapter {
   void drain(const Servers& servers) {
     if (self(servers)->is_out()) {
       ApplyResult applied{ActionStatus::ok, fmt::format("{} is out already; {}", text(), counts(servers))};
-      applied.externally_drained = true;
+      applied.externally_drained = applied.as_before = true;
       return answer(std::move(applied));
     }
     const int all = static_cast<int>(servers.size()), least = least_live(settings_.min_live, all);
@@ -278,6 +286,14 @@ class Runtime final : public Adapter {
 
   // ---- words
 
+  std::string no_server(const Servers& servers) const {
+    std::string known;
+    for (const auto& server : servers) known += (known.empty() ? "" : ", ") + server.name;
+    return fmt::format("backend {} has no server {}{}", settings_.backend, settings_.server,
+                       known.empty() ? "" : "; there are: " + known);
+  }
+  static base::Result<Servers> text_error(const base::Error& error) { return tl::unexpected<base::Error>(error); }
+
   std::string name() const { return settings_.backend + "/" + settings_.server; }
   std::string text() const { return "haproxy " + name(); }
   const traffic::BackendServer* self(const Servers& servers) const {
@@ -317,6 +333,13 @@ class HaproxyPlace final : public TrafficPlace {
   }
   bool follows_health() const override { return false; }  // HAProxy checks for itself
   std::string text() const override { return fmt::format("haproxy {}/{}", settings_.backend, settings_.server); }
+  // Only what cannot become right by a start of HAProxy.
+  std::string complaint() const override {
+    std::error_code ignored;
+    const bool other = settings_.host.empty() && std::filesystem::exists(settings_.socket, ignored) &&
+                       !std::filesystem::is_socket(settings_.socket, ignored);
+    return other ? fmt::format("{} is no socket", settings_.socket) : "";
+  }
 
  private:
   Settings settings_;

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "config/schema.h"
+#include "loop/scheduler.h"
 #include "recover/traffic/nginx.h"
 #include "recover/traffic/traffic.h"
 
@@ -17,12 +19,12 @@ using traffic::NginxUpstream;
 
 struct PeerSettings {
   std::string server;
-  int weight = 1;
+  std::optional<int> weight{};
 };
 
 struct Settings {
   std::string upstream, file, self;
-  int weight = 1;
+  std::optional<int> weight{};
   std::vector<PeerSettings> peers;
   int min_live = 0;
   std::vector<std::string> test, reload;
@@ -47,13 +49,14 @@ void check_argv(const std::vector<std::string>& argv, std::string_view key, cons
 }
 
 const auto& peer_schema() {
-  static const auto s = config::Schema<PeerSettings>("peer")
-                            .required("server", &PeerSettings::server, "Its address, as in a server line.")
-                            .optional("weight", &PeerSettings::weight, "Its share of the traffic.")
-                            .check([](const PeerSettings& p, const config::Complain& complain) {
-                              if (!is_address(p.server)) complain("server", kAddress);
-                              if (p.weight < 1) complain("weight", "must be at least 1");
-                            });
+  static const auto s =
+      config::Schema<PeerSettings>("peer")
+          .required("server", &PeerSettings::server, "Its address, as in a server line.")
+          .optional("weight", &PeerSettings::weight, "Its share of the traffic; without it what the file says, or 1.")
+          .check([](const PeerSettings& p, const config::Complain& complain) {
+            if (!is_address(p.server)) complain("server", kAddress);
+            if (p.weight.value_or(1) < 1) complain("weight", "must be at least 1");
+          });
   return s;
 }
 
@@ -61,10 +64,13 @@ const auto& schema() {
   static const auto s =
       config::Schema<Settings>("nginx")
           .required("upstream", &Settings::upstream, "Name of the upstream, for messages.")
-          .required("file", &Settings::file,
-                    "The file that is included inside upstream{}; fettle owns it and its folder is writable for it.")
+          .required(
+              "file", &Settings::file,
+              "The file that is included inside upstream{}; fettle owns it and its folder is writable for it. What it "
+              "says besides stays: weights, parameters, comments, the order of its lines.")
           .required("self", &Settings::self, "Address of this service in the file: host:port, [v6]:port or unix:/path.")
-          .optional("weight", &Settings::weight, "Share of the traffic of this service.")
+          .optional("weight", &Settings::weight,
+                    "Share of the traffic of this service; without it what the file says, or 1.")
           .list("peers", &Settings::peers, peer_schema(),
                 "The other servers of the upstream. Servers that the file has besides stay in it.")
           .optional("min_live", &Settings::min_live,
@@ -87,7 +93,7 @@ const auto& schema() {
             if (!n.file.starts_with("/")) complain("file", "must be an absolute path");
             if (!n.pid_file.empty() && !n.pid_file.starts_with("/")) complain("pid_file", "must be an absolute path");
             if (!is_address(n.self)) complain("self", kAddress);
-            if (n.weight < 1) complain("weight", "must be at least 1");
+            if (n.weight.value_or(1) < 1) complain("weight", "must be at least 1");
             if (n.min_live < 0) complain("min_live", "must not be negative");
             for (const PeerSettings& p : n.peers)
               if (p.server == n.self) complain("peers", "must not have the address of self");
@@ -99,23 +105,31 @@ const auto& schema() {
 
 class NginxAdapter final : public Adapter {
  public:
-  NginxAdapter(NginxUpstream upstream, std::string service, Nginx& nginx)
-      : upstream_(std::move(upstream)), service_(std::move(service)), nginx_(nginx) {}
+  NginxAdapter(NginxUpstream upstream, std::string service, const TrafficContext& context)
+      : upstream_(std::move(upstream)),
+        service_(std::move(service)),
+        scheduler_(context.scheduler),
+        nginx_(*context.nginx) {}
   loop::Handle apply(const DesiredState& to, base::Instant deadline, std::function<void(ApplyResult)> done) override {
     return nginx_.apply(upstream_, to, service_, deadline, std::move(done));
   }
   bool left_drained() const override { return traffic::left_drained(upstream_, service_); }
+  bool can_forget() const override { return true; }
+  loop::Handle look(base::Instant, std::function<void(std::string)> done) override {
+    return scheduler_.after({}, [this, done = std::move(done)] { done(traffic::complaint_about(upstream_)); });
+  }
 
  private:
   NginxUpstream upstream_;
   std::string service_;
+  loop::Scheduler& scheduler_;
   Nginx& nginx_;
 };
 
 NginxUpstream upstream_of(const Settings& in) {
   NginxUpstream out{in.upstream, in.file,   in.self, in.weight,   {},           in.min_live,
                     in.test,     in.reload, in.unit, in.pid_file, in.in_flight, in.health_checks};
-  for (const PeerSettings& peer : in.peers) out.peers.push_back({.address = peer.server, .weight = peer.weight});
+  for (const PeerSettings& peer : in.peers) out.peers.push_back({peer.server, peer.weight});
   return out;
 }
 
@@ -123,7 +137,7 @@ class NginxPlace final : public TrafficPlace {
  public:
   explicit NginxPlace(const Settings& settings) : upstream_(upstream_of(settings)) {}
   std::unique_ptr<Adapter> start(const TrafficContext& context, const std::string& service) const override {
-    return std::make_unique<NginxAdapter>(upstream_, service, *context.nginx);
+    return std::make_unique<NginxAdapter>(upstream_, service, context);
   }
   bool follows_health() const override { return upstream_.health_checks; }
   std::optional<SystemdJob> systemd_job() const override {
@@ -131,6 +145,7 @@ class NginxPlace final : public TrafficPlace {
     return SystemdJob{"reload", upstream_.unit};
   }
   std::string text() const override { return "nginx upstream " + upstream_.upstream; }
+  std::string complaint() const override { return traffic::complaint_about(upstream_); }
 
  private:
   NginxUpstream upstream_;
