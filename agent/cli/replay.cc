@@ -39,7 +39,8 @@ base::Result<rules::Replayed> load_and_replay(const ReplayRequest& request) {
   config::Errors errors;
   std::vector<config::RuleGroup> sources;
   for (const std::string& file : request.rule_files)
-    for (config::RuleGroup& group : config::load_rule_file(file, errors)) sources.push_back(std::move(group));
+    for (config::RuleGroup& group : config::load_rule_file(file, errors, rules::format_of(request.compat)))
+      sources.push_back(std::move(group));
   std::vector<rules::CompiledGroupPtr> groups = rules::compile(std::move(sources), request.compat, errors);
   if (!errors.empty()) return base::fail(base::Kind::invalid, "\n" + errors.text());
   rules::ReplayOptions options;

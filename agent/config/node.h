@@ -68,6 +68,9 @@ std::string first_lines(const std::string& mistakes, std::size_t count);
 // no schema has read: nobody, too, but it is no known secret.
 enum class Exposure { unknown, withheld, origin, shown };
 
+// What a file may hold: one document, or several of which the first counts, as Prometheus reads rule files.
+enum class Documents { one, first };
+
 class Node {
  public:
   enum class Type { null, scalar, sequence, mapping };
@@ -75,9 +78,10 @@ class Node {
   Node() = default;  // null, without a place
 
   // A syntax error, a second document or bytes that are no UTF-8 go to `errors`; the Node is then null, as it is for an
-  // empty file. yaml-cpp's own messages are put into words with the place. Anchors and aliases work; merge keys do not.
-  // Keys given twice, merge keys and keys that are no words go to `errors` too, and are left out of the tree.
-  static Node parse(std::string_view text, const std::string& file, Errors& errors);
+  // empty file. yaml-cpp's own messages are put into words with the place. Anchors, aliases and merge keys work.
+  // Keys given twice and keys that are no words go to `errors` too, and are left out of the tree.
+  static Node parse(std::string_view text, const std::string& file, Errors& errors,
+                    Documents documents = Documents::one);
 
   Type type() const;
   bool is_null() const { return type() == Type::null; }

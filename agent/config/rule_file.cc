@@ -19,7 +19,8 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 // is a string. So none of these complains about "has no value".
 class RuleFile {
  public:
-  RuleFile(std::string file, Errors& errors) : file_(std::move(file)), errors_(errors) {}
+  RuleFile(std::string file, Errors& errors, RuleFormat format)
+      : file_(std::move(file)), errors_(errors), format_(format) {}
 
   std::vector<RuleGroup> read(const Node& root) {
     if (root.is_null()) return {};
@@ -41,8 +42,10 @@ class RuleFile {
   }
 
   void group(const Node& node, const std::string& path) {
-    static const std::vector<detail::KeySpec> keys = {{"name"},  {"interval"},     {"limit"},
-                                                      {"rules"}, {"query_offset"}, {"labels"}};
+    static const std::vector<detail::KeySpec> keys_2 = {{"name"}, {"interval"}, {"limit"}, {"rules"}};
+    static const std::vector<detail::KeySpec> keys_3 = {{"name"},  {"interval"},     {"limit"},
+                                                        {"rules"}, {"query_offset"}, {"labels"}};
+    const std::vector<detail::KeySpec>& keys = format_ == RuleFormat::prometheus_2 ? keys_2 : keys_3;
     RuleGroup out;
     out.file = file_;
     Mark name_at = node.mark();
@@ -52,7 +55,7 @@ class RuleFile {
     fields.duration("query_offset", out.query_offset);
     fields.whole_number("limit", out.limit);
     Pairs labels;
-    fields.pairs("labels", labels, [](std::string_view name) { return is_label_name(name) && name != "__name__"; });
+    fields.pairs("labels", labels, nullptr, Except::metric_name);
     std::vector<model::Label> views;
     for (const auto& [name, value] : labels) views.push_back({name, value});
     out.labels = model::Labels(std::move(views));
@@ -83,8 +86,8 @@ class RuleFile {
     out.expr_place = fields.at("expr").text_mark();
     fields.duration("for", out.for_duration);
     fields.duration("keep_firing_for", out.keep_firing_for);
-    fields.pairs("labels", out.labels, [](std::string_view name) { return is_label_name(name) && name != "__name__"; });
-    fields.pairs("annotations", out.annotations, is_label_name);
+    fields.pairs("labels", out.labels, &out.label_places, Except::metric_name);
+    fields.pairs("annotations", out.annotations, &out.annotation_places, Except::nothing);
 
     if (!out.record.empty() && !out.alert.empty())
       errors_.add(out.place, path, "has both 'record' and 'alert': a rule does one of them");
@@ -93,6 +96,13 @@ class RuleFile {
     if (out.expr.empty() && !fields.failed("expr")) errors_.add(out.place, path, "needs 'expr': a PromQL expression");
     if (!out.record.empty()) recording(fields, out, record_at);
     rules.push_back(std::move(out));
+  }
+
+  enum class Except { nothing, metric_name };
+
+  bool is_name(std::string_view name) const {
+    if (format_ == RuleFormat::prometheus_2) return is_label_name(name);
+    return !name.empty() && base::valid_utf8_prefix(name) == name.size();
   }
 
   // A mapping with known keys, and which of them had a value that could not be read.
@@ -132,8 +142,7 @@ class RuleFile {
       if (!value.is_null() && !config::read(value, out, why)) fail(key, why);
     }
 
-    template <typename Allowed>
-    void pairs(std::string_view key, Pairs& out, const Allowed& allowed) const {
+    void pairs(std::string_view key, Pairs& out, std::vector<Mark>* places, Except except) const {
       const Node mapping = at(key);
       if (mapping.is_null()) return;
       if (!mapping.is_mapping()) return fail(key, expected("a mapping of names to strings", mapping));
@@ -141,14 +150,16 @@ class RuleFile {
       for (const auto& [name, value] : mapping.entries()) {
         std::string text;
         std::string why;
-        if (!allowed(name.scalar()))
-          owner_.errors_.add(name.mark(), detail::join_path(path, name.scalar()),
-                             "not a label name: letters, digits and _ are allowed, no digit first, not __name__");
+        if (!owner_.is_name(name.scalar()) || (except == Except::metric_name && name.scalar() == "__name__"))
+          owner_.errors_.add(name.mark(), detail::join_path(path, name.scalar()), owner_.no_label_name());
         if (!value.is_null() && !config::read(value, text, why))
           owner_.errors_.add(value.mark(), detail::join_path(path, name.scalar()), why);
         else if (base::valid_utf8_prefix(text) < text.size())  // an escape such as "\xff" in double quotes
           owner_.errors_.add(value.mark(), detail::join_path(path, name.scalar()), "not UTF-8 text");
-        else out.emplace_back(name.scalar(), std::move(text));
+        else {
+          out.emplace_back(name.scalar(), std::move(text));
+          if (places) places->push_back(value.is_null() ? name.mark() : value.text_mark());
+        }
       }
     }
 
@@ -168,31 +179,41 @@ class RuleFile {
   void recording(const Mapping& fields, const Rule& rule, const Mark& record_at) {
     std::string plain = rule.record;  // a metric name is a label name that may have colons
     std::replace(plain.begin(), plain.end(), ':', '_');
-    if (!is_label_name(plain))
+    if (!is_name(plain))
       errors_.add(
           record_at, rule.path + ".record",
-          fmt::format("'{}' is no metric name: letters, digits, _ and : are allowed, no digit first", rule.record));
+          format_ == RuleFormat::prometheus_2
+              ? fmt::format("'{}' is no metric name: letters, digits, _ and : are allowed, no digit first", rule.record)
+              : fmt::format("'{}' is no metric name: it is not UTF-8", rule.record));
     constexpr std::string_view kOnlyAlerts = "only alerts have this: a recording rule writes a series";
     if (!rule.annotations.empty()) fields.complain("annotations", kOnlyAlerts);
     if (rule.for_duration > base::Millis{0}) fields.complain("for", kOnlyAlerts);
     if (rule.keep_firing_for > base::Millis{0}) fields.complain("keep_firing_for", kOnlyAlerts);
   }
 
+  std::string_view no_label_name() const {
+    return format_ == RuleFormat::prometheus_2
+               ? "not a label name: letters, digits and _ are allowed, no digit first, not __name__"
+               : "not a label name: it must not be empty, must be UTF-8, and __name__ is the metric's own";
+  }
+
   std::string file_;
   Errors& errors_;
+  RuleFormat format_;
   std::vector<RuleGroup> groups_;
   std::map<std::string, std::size_t> group_lines_;
 };
 
 }  // namespace
 
-std::vector<RuleGroup> parse_rule_file(std::string_view text, const std::string& file, Errors& errors) {
-  return RuleFile(file, errors).read(Node::parse(text, file, errors));
+std::vector<RuleGroup> parse_rule_file(std::string_view text, const std::string& file, Errors& errors,
+                                       RuleFormat format) {
+  return RuleFile(file, errors, format).read(Node::parse(text, file, errors, Documents::first));
 }
 
-std::vector<RuleGroup> load_rule_file(const std::string& path, Errors& errors) {
+std::vector<RuleGroup> load_rule_file(const std::string& path, Errors& errors, RuleFormat format) {
   const auto text = base::read_file(path);
-  if (text) return parse_rule_file(*text, path, errors);
+  if (text) return parse_rule_file(*text, path, errors, format);
   errors.add({path, 0, 0}, "", text.error().text);
   return {};
 }

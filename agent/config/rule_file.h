@@ -1,5 +1,5 @@
-// Prometheus rule files (model/rulefmt of 2.42): groups of recording and alerting rules, as plain structs with places.
-// Expressions and templates stay text here; rules/ parses them and adds its mistakes to the same Errors.
+// Prometheus rule files (model/rulefmt of 2.42 and 3.14): groups of recording and alerting rules, as plain structs with
+// places. Expressions and templates stay text here; rules/ parses them and adds its mistakes to the same Errors.
 #pragma once
 
 #include <optional>
@@ -24,6 +24,7 @@ struct Rule {
   std::vector<std::pair<std::string, std::string>> annotations;  // templates
   Mark place;                                                    // of the rule
   Mark expr_place;                                               // of the expression's text
+  std::vector<Mark> label_places, annotation_places;             // of their texts, in the same order
   std::string path;                                              // groups[0].rules[3]
 };
 
@@ -37,7 +38,13 @@ struct RuleGroup {
   std::vector<Rule> rules;
 };
 
-std::vector<RuleGroup> load_rule_file(const std::string& path, Errors& errors);
-std::vector<RuleGroup> parse_rule_file(std::string_view text, const std::string& file, Errors& errors);
+// Whose files: 3 has labels and query_offset of a group, and names of labels, annotations and recordings in all of
+// UTF-8.
+enum class RuleFormat { prometheus_2, prometheus_3 };
+
+std::vector<RuleGroup> load_rule_file(const std::string& path, Errors& errors,
+                                      RuleFormat format = RuleFormat::prometheus_3);
+std::vector<RuleGroup> parse_rule_file(std::string_view text, const std::string& file, Errors& errors,
+                                       RuleFormat format = RuleFormat::prometheus_3);
 
 }  // namespace config

@@ -86,8 +86,8 @@ class AnyContent final : public YAML::EventHandler {
 
 }  // namespace
 
-TreeBuilder::TreeBuilder(std::string_view text, const std::string& file, Errors& errors)
-    : text_(text), file_(file), errors_(errors) {
+TreeBuilder::TreeBuilder(std::string_view text, const std::string& file, Errors& errors, Documents documents)
+    : text_(text), file_(file), errors_(errors), documents_(documents) {
   if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);
   for (std::string_view rest = text_;;) {
     const std::size_t end = rest.find('\n');
@@ -103,21 +103,7 @@ Node TreeBuilder::build() {
     std::istringstream in{std::string(text_)};
     YAML::Parser parser(in);
     if (!parser.HandleNextDocument(*this) || !root_) return {};
-    // yaml-cpp also ends a document silently where its text goes on with something that does not belong to it, and
-    // then finds there, for ever, an empty document.
-    AnyContent more;
-    while (parser.HandleNextDocument(more)) {
-      if (more.found()) {
-        errors_.add(mark_of(more.at()), "",
-                    "a second document starts here, but a file holds one: look for a line with --- or for text after a "
-                    "closed bracket or quote");
-        return {};
-      }
-      if (more.stuck()) {
-        errors_.add(mark_of(more.at()), "", "this does not belong to what stands before it: check brackets and quotes");
-        return {};
-      }
-    }
+    if (!ends_well(parser)) return {};
   } catch (const YAML::Exception& e) {
     refuse(e);
     return {};
@@ -130,6 +116,33 @@ Node TreeBuilder::build() {
     return {};
   }
   return Node(std::shared_ptr<const Rep>(document_, root_));
+}
+
+// yaml-cpp also ends a document silently where its text goes on with something that does not belong to it, and then
+// finds there, for ever, an empty document.
+bool TreeBuilder::ends_well(YAML::Parser& parser) {
+  AnyContent more;
+  while (parser.HandleNextDocument(more)) {
+    // A new document begins behind a line with ---, or with that line where it is empty.
+    const std::size_t at = mark_of(more.at()).line;
+    const bool marked = line(at).starts_with("---") || (at > 1 && line(at - 1).starts_with("---"));
+    if (more.found() && documents_ == Documents::first && marked) {
+      errors_.warn(mark_of(more.at()), "",
+                   "a second document starts here and is not read: as for Prometheus the first one counts");
+      return true;
+    }
+    if (more.found()) {
+      errors_.add(mark_of(more.at()), "",
+                  "a second document starts here, but a file holds one: look for a line with --- or for text after a "
+                  "closed bracket or quote");
+      return false;
+    }
+    if (more.stuck()) {
+      errors_.add(mark_of(more.at()), "", "this does not belong to what stands before it: check brackets and quotes");
+      return false;
+    }
+  }
+  return true;
 }
 
 void TreeBuilder::refuse(const YAML::Exception& e) {
@@ -281,6 +294,7 @@ void TreeBuilder::tidy(Rep& rep, const std::string& path) {
 
 void TreeBuilder::tidy_mapping(Rep& rep, const std::string& path) {
   std::vector<std::pair<const Rep*, const Rep*>> kept;
+  std::vector<std::pair<const Rep*, const Rep*>> merged;
   std::map<std::string_view, const Rep*> seen;
   for (const auto& entry : rep.entries) {
     const Rep* key = entry.first;
@@ -289,7 +303,7 @@ void TreeBuilder::tidy_mapping(Rep& rep, const std::string& path) {
     } else if (key->type != Node::Type::scalar) {
       errors_.add(key->mark, path, "a key must be a word, not a list or a mapping: quote the text if it is one");
     } else if (key->scalar == "<<" && !key->quoted) {
-      errors_.add(key->mark, path, "merge keys (<<) are not supported: write the keys out");
+      merged.push_back(entry);
     } else if (const auto [first, fresh] = seen.emplace(key->scalar, key); !fresh) {
       errors_.add(key->mark, detail::join_path(path, key->scalar),
                   "given twice; the first is in line " + std::to_string(first->second->mark.line));
@@ -298,10 +312,34 @@ void TreeBuilder::tidy_mapping(Rep& rep, const std::string& path) {
     }
   }
   rep.entries = std::move(kept);
+  if (merged.size() > 1)
+    errors_.add(merged[1].first->mark, path, "<< is given twice: write <<: [*first, *second], of which the first wins");
+  for (const auto& [key, value] : merged) merge(rep, *key, *value, path);
 }
 
-Node Node::parse(std::string_view text, const std::string& file, Errors& errors) {
-  return TreeBuilder(text, file, errors).build();
+// The keys of `value` that the mapping has not got yet.
+void TreeBuilder::merge(Rep& rep, const Rep& key, const Rep& value, const std::string& path) {
+  if (value.type == Node::Type::sequence) {
+    for (const Rep* item : value.items) {
+      if (item->type == Node::Type::sequence) errors_.add(item->mark, path, "<< takes no list within its list");
+      else merge(rep, key, *item, path);
+    }
+    return;
+  }
+  if (value.type != Node::Type::mapping) {
+    errors_.add(key.mark, path, "<< takes a mapping or a list of mappings, such as <<: *name");
+    return;
+  }
+  tidy(const_cast<Rep&>(value), path);
+  for (const auto& entry : value.entries) {
+    const bool known = std::any_of(rep.entries.begin(), rep.entries.end(),
+                                   [&](const auto& own) { return own.first->scalar == entry.first->scalar; });
+    if (!known) rep.entries.push_back(entry);
+  }
+}
+
+Node Node::parse(std::string_view text, const std::string& file, Errors& errors, Documents documents) {
+  return TreeBuilder(text, file, errors, documents).build();
 }
 
 }  // namespace config

@@ -1,9 +1,12 @@
 // Turns yaml-cpp's events into a tree of Reps with places, and refuses what would surprise a person: keys given twice
-// (yaml-cpp takes them silently), merge keys, keys that are no words, a second document, aliases that grow without end.
+// (yaml-cpp takes them silently), keys that are no words, a second document where that is a slip, aliases that grow
+// without end. Merge keys (<<) are filled in as Go's decoder does: a key of the mapping itself wins, then the first of
+// a list.
 #pragma once
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
 
 #include <deque>
 #include <map>
@@ -19,7 +22,7 @@ namespace config {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string_view text, const std::string& file, Errors& errors);
+  TreeBuilder(std::string_view text, const std::string& file, Errors& errors, Documents documents);
 
   // Null after a mistake that leaves no tree.
   Node build();
@@ -55,10 +58,13 @@ class TreeBuilder final : public YAML::EventHandler {
   std::string_view line(std::size_t number) const;
   void tidy(Rep& rep, const std::string& path);
   void tidy_mapping(Rep& rep, const std::string& path);
+  void merge(Rep& rep, const Rep& key, const Rep& value, const std::string& path);
+  bool ends_well(YAML::Parser& parser);
 
   std::string_view text_;
   std::string file_;
   Errors& errors_;
+  Documents documents_;
   std::vector<std::string_view> lines_;
   std::shared_ptr<Document> document_ = std::make_shared<Document>();
   std::map<YAML::anchor_t, Rep*> anchors_;

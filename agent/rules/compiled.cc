@@ -1,6 +1,7 @@
 #include "rules/compiled.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace rules {
 namespace {
@@ -31,12 +32,28 @@ Pairs labels_of(const config::RuleGroup& group, const config::Rule& rule) {
   return out;
 }
 
-void compile_templates(const config::Rule& rule, const Pairs& texts, const char* key,
+// The line of the template that its mistake names: "line 2: …". 1 if it names none.
+std::size_t line_in(std::string_view mistake) {
+  static constexpr std::string_view head = "line ";
+  if (!mistake.starts_with(head)) return 1;
+  std::size_t line = 1;
+  std::from_chars(mistake.data() + head.size(), mistake.data() + mistake.size(), line);
+  return std::max<std::size_t>(line, 1);
+}
+
+void compile_templates(const config::Rule& rule, const Pairs& texts, const Pairs& own,
+                       const std::vector<config::Mark>& places, const char* key,
                        std::vector<std::pair<std::string, templates::Template>>& out, config::Errors& errors) {
   for (const auto& [name, text] : texts) {
     auto parsed = templates::Template::parse(rule.alert, text);
-    if (parsed) out.emplace_back(name, std::move(*parsed));
-    else errors.add(rule.place, rule.path + "." + key + "." + name, "bad template: " + parsed.error().text);
+    if (parsed) {
+      out.emplace_back(name, std::move(*parsed));
+      continue;
+    }
+    config::Mark at = rule.place;  // of a label of the group
+    for (std::size_t i = 0; i < own.size() && i < places.size(); ++i)
+      if (own[i].first == name) at = place_of(places[i], line_in(parsed.error().text), 1);
+    errors.add(at, rule.path + "." + key + "." + name, "bad template: " + parsed.error().text);
   }
 }
 
@@ -57,7 +74,7 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
       CompiledRule compiled;
       compiled.source = rule;
       promql::Parsed parsed = promql::parse(rule.expr, compat);
-      for (const promql::ParseError& error : parsed.errors)
+      for (const promql::ParseError& error : rule.expr.empty() ? std::vector<promql::ParseError>{} : parsed.errors)
         errors.add(place_of(rule.expr_place, error.line, error.column), rule.path + ".expr", error.to_string());
       if (parsed.ok()) {
         compiled.expr = std::move(parsed.expr);
@@ -66,14 +83,19 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
       }
       compiled.fixed = labels_of(group->source, rule);
       if (compiled.alerting()) {
-        compile_templates(rule, compiled.fixed, "labels", compiled.labels, errors);
-        compile_templates(rule, rule.annotations, "annotations", compiled.annotations, errors);
+        compile_templates(rule, compiled.fixed, rule.labels, rule.label_places, "labels", compiled.labels, errors);
+        compile_templates(rule, rule.annotations, rule.annotations, rule.annotation_places, "annotations",
+                          compiled.annotations, errors);
       }
       if (compiled.expr) group->rules.push_back(std::move(compiled));
     }
     out.push_back(std::move(group));
   }
   return out;
+}
+
+config::RuleFormat format_of(promql::Compat compat) {
+  return compat == promql::Compat::v2 ? config::RuleFormat::prometheus_2 : config::RuleFormat::prometheus_3;
 }
 
 config::Mark place_in_expr(const config::Rule& rule, std::size_t offset) {

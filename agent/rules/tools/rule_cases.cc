@@ -33,7 +33,8 @@ class Runner {
     const TestFile file = load_test_file(path, errors);
     std::vector<config::RuleGroup> groups;
     for (const std::string& rules : file.rule_files)
-      for (config::RuleGroup& group : config::load_rule_file(rules, errors)) groups.push_back(std::move(group));
+      for (config::RuleGroup& group : config::load_rule_file(rules, errors, format_of(options_.compat)))
+        groups.push_back(std::move(group));
     if (errors.empty()) compile(groups, options_.compat, errors);
     if (errors.empty()) run_tests(file, groups, suite);
     else suite.cases.push_back({"unknown", {}, text_of(errors)});  // as promtool calls it

@@ -56,8 +56,12 @@ TEST_CASE("a file that is no YAML is answered in our words with its place") {
       {"an empty second document", "a: 1\n---\n", ""},
       {"a key twice", "a: 1\nb: {c: 1, c: 2}\na: 2\n",
        "f.yml:2:11: b.c: given twice; the first is in line 2\nf.yml:3:1: a: given twice; the first is in line 1\n"},
-      {"a merge key", "a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n",
-       "f.yml:3:3: c: merge keys (<<) are not supported: write the keys out\n"},
+      {"a merge key of no mapping", "a: &x 1\nc:\n  <<: *x\n  d: 1\n",
+       "f.yml:3:3: c: << takes a mapping or a list of mappings, such as <<: *name\n"},
+      {"two merge keys", "a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n",
+       "f.yml:4:3: c: << is given twice: write <<: [*first, *second], of which the first wins\n"},
+      {"a key twice in what is merged", "c:\n  <<: {b: 1, b: 2}\n",
+       "f.yml:2:14: c.b: given twice; the first is in line 2\n"},
       {"a list as a key", "[a]: 1\n",
        "f.yml:1:1: a key must be a word, not a list or a mapping: quote the text if it is one\n"},
       {"an alias inside its anchor", "a: &x [*x]\n", "f.yml:1:8: this alias stands inside the value that it names\n"},
@@ -169,4 +173,41 @@ TEST_CASE("mistakes are shortened to their first lines and a number") {
   CHECK(config::first_lines("a\nb", 2) == "a\nb");
   CHECK(config::first_lines("a\nb\nc\n", 2) == "a\nb\nand 1 more mistake\n");
   CHECK(config::first_lines("a\nb\nc\nd", 2) == "a\nb\nand 2 more mistakes\n");
+}
+
+// What Go's decoder makes of them: a key of the mapping itself wins, then the first of a list.
+TEST_CASE("merge keys fill in what a mapping does not say itself") {
+  config::Errors errors;
+  const config::Node node = config::Node::parse(
+      "a: &a {x: 1, y: 2}\n"
+      "b: &b {y: 3, z: 4}\n"
+      "one: {<<: *a, y: 5}\n"
+      "list: {<<: [*b, *a], z: 6}\n"
+      "chain: {<<: {<<: *a, w: 7}}\n"
+      "quoted: {\"<<\": *a}\n",
+      "f.yml", errors);
+  CHECK(errors.text() == "");
+  const auto values = [&](const char* name) {
+    std::string out;
+    for (const auto& [key, value] : node.find(name).entries()) out += key.scalar() + value.scalar() + " ";
+    return out;
+  };
+  CHECK(values("one") == "y5 x1 ");
+  CHECK(values("list") == "z6 y3 x1 ");
+  CHECK(values("chain") == "w7 x1 y2 ");
+  CHECK(values("quoted") == "<< ");
+  CHECK(node.find("one").find("x").mark().line == 1);
+}
+
+TEST_CASE("of several documents the first counts where Prometheus reads so, and a slip stays a mistake") {
+  config::Errors errors;
+  const config::Node node = config::Node::parse("a: 1\n---\nb: 2\n", "f.yml", errors, config::Documents::first);
+  CHECK(errors.text() == "");
+  CHECK(node.find("a").scalar() == "1");
+  CHECK(errors.warnings() ==
+        std::vector<std::string>{
+            "f.yml:3:1: a second document starts here and is not read: as for Prometheus the first one counts"});
+  config::Errors slip;
+  (void)config::Node::parse("{a: 1}\nb: 2\n", "f.yml", slip, config::Documents::first);
+  CHECK(slip.size() == 1);
 }

@@ -13,7 +13,7 @@ namespace {
 
 std::string mistakes_of(const std::string& text) {
   config::Errors errors;
-  (void)config::parse_rule_file(text, "r.yml", errors);
+  (void)config::parse_rule_file(text, "r.yml", errors, config::RuleFormat::prometheus_2);
   return errors.text();
 }
 
@@ -157,4 +157,52 @@ TEST_CASE("the two group keys of Prometheus 3 are read") {
   REQUIRE(errors.text() == "");
   CHECK(groups[0].query_offset == base::Millis{60'000});
   CHECK(groups[0].labels.to_string() == "{team=\"shop\"}");
+}
+
+TEST_CASE("names of UTF-8, labels of a group and query_offset are Prometheus 3's; 2.42 refuses them") {
+  const std::string text = R"(groups:
+  - name: g
+    rules:
+      - {record: "http.server.duration", expr: up, labels: {"k8s.pod": a}}
+      - {alert: A, expr: up, labels: {"team-name": a}, annotations: {"run.book": b}}
+)";
+  config::Errors errors;
+  const auto groups = config::parse_rule_file(text, "r.yml", errors, config::RuleFormat::prometheus_3);
+  CHECK(errors.text() == "");
+  REQUIRE(groups.size() == 1);
+  CHECK(groups[0].rules[0].record == "http.server.duration");
+  CHECK(groups[0].rules[1].annotations[0].first == "run.book");
+  (void)config::parse_rule_file(text, "r.yml", errors, config::RuleFormat::prometheus_2);
+  CHECK(errors.size() == 4);
+  config::Errors of_group;
+  (void)config::parse_rule_file("groups: [{name: g, query_offset: 1m, labels: {team: shop}}]", "r.yml", of_group,
+                                config::RuleFormat::prometheus_2);
+  CHECK(of_group.size() == 2);
+  config::Errors bad;
+  (void)config::parse_rule_file("groups: [{name: g, rules: [{alert: A, expr: up, labels: {'': a, __name__: b}}]}]",
+                                "r.yml", bad);
+  CHECK(bad.size() == 2);
+}
+
+// Two of Prometheus' own habits: prometheus/model/rulefmt/testdata/test_aliases.yaml, and a second document.
+TEST_CASE("a rule takes its keys from an anchor, and of two documents the first counts") {
+  const std::string text = R"(groups:
+  - name: g
+    rules:
+      - &first {alert: A, expr: up, for: 1m, labels: &labels {severity: page}}
+      - {<<: *first, alert: B, labels: {<<: *labels, team: shop}}
+---
+groups: [{name: other}]
+)";
+  config::Errors errors;
+  const auto groups = config::parse_rule_file(text, "r.yml", errors);
+  CHECK(errors.text() == "");
+  CHECK(errors.warnings().size() == 1);
+  REQUIRE(groups.size() == 1);
+  REQUIRE(groups[0].rules.size() == 2);
+  const config::Rule& b = groups[0].rules[1];
+  CHECK(b.alert == "B");
+  CHECK(b.expr == "up");
+  CHECK(b.for_duration == base::Millis{60'000});
+  CHECK(b.labels == std::vector<std::pair<std::string, std::string>>{{"team", "shop"}, {"severity", "page"}});
 }
