@@ -70,7 +70,8 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
   TRY(promql::Vector samples, query_vector(around_.engine, around_.data, *rule.expr, t));
   if (rule.alerting()) {
     const templates::TemplateContext context =
-        template_context(around_.engine, around_.data, around_.options.engine.compat, around_.options.external_url, t);
+        template_context(around_.engine, around_.data, around_.options.engine.compat, around_.options.external_url,
+                         base::to_ms(at));  // without the offset, as in Prometheus
     TRY(const std::vector<FoundAlert> found, found_alerts(rule, samples, around_.options.external_labels, context));
     for (const FoundAlert& one : found) std::erase(live.restored, one.labels);
     AlertChanges changes = live.alerts.evaluate(found, at, {rule.source.for_duration, rule.source.keep_firing_for},
@@ -133,11 +134,16 @@ void Group::adopt(Group& old) {
   hold_until_ = old.hold_until_;
 }
 
-void Group::hold_restored(base::WallTime since, base::WallTime until) {
+void Group::hold_restored(base::WallTime since, base::WallTime until, const Manager::Gone& gone) {
   data_since_ = since;
   hold_until_ = until;
-  for (LiveRule& live : rules_)
-    for (const auto& [labels, alert] : live.alerts.alerts()) live.restored.push_back(labels);
+  for (LiveRule& live : rules_) {
+    const auto& fixed = live.rule->fixed;
+    const bool names_service =
+        std::any_of(fixed.begin(), fixed.end(), [](const auto& label) { return label.first == "service"; });
+    for (const auto& [labels, alert] : live.alerts.alerts())
+      if (!gone || names_service || !gone(labels)) live.restored.push_back(labels);
+  }
 }
 
 void Group::shift(base::Millis by) {

@@ -59,7 +59,7 @@ class Group {
   void adopt(Group& old);
   // Alerts found in no data yet are kept until `until`, or until a series that belongs to them has a sample after
   // `since`.
-  void hold_restored(base::WallTime since, base::WallTime until);
+  void hold_restored(base::WallTime since, base::WallTime until, const Manager::Gone& gone);
   void shift(base::Millis by);
   bool reads(const std::vector<model::Labels>& series) const;
 

@@ -207,7 +207,7 @@ struct Manager::Rep {
   }
 
   // Before the first evaluation: every record goes to its rule; records without one end.
-  void restore() {
+  void restore(const Gone& is_gone) {
     const base::WallTime now = scheduler.wall_now();
     const base::Millis away = records.away();
     const base::Millis shift = away > base::Millis{options.engine.lookback_ms} ? away : base::Millis{0};
@@ -230,7 +230,7 @@ struct Manager::Rep {
       rule->second->alerts.restore(std::move(*alert));
       ++restored;
     });
-    for (auto& one : groups) one->group->hold_restored(now, now + kHoldRestored);
+    for (auto& one : groups) one->group->hold_restored(now, now + kHoldRestored, is_gone);
     if (restored > 0)
       log::info("alerts of the last run go on",
                 {{"alerts", fmt::to_string(restored)}, {"away", base::format_duration(away)}});
@@ -258,7 +258,7 @@ struct Manager::Rep {
 
   // ---- replace ----
 
-  void replace(std::vector<CompiledGroupPtr> compiled) {
+  void replace(std::vector<CompiledGroupPtr> compiled, const Gone& gone) {
     follow_clock();
     std::vector<std::unique_ptr<Scheduled>> old = std::exchange(groups, {});
     std::vector<Scheduled*> fresh;
@@ -290,7 +290,7 @@ struct Manager::Rep {
     }
     for (auto& before : old) retire(*before->group, changes, ended);
     if (first) {
-      restore();
+      restore(gone);
       keep_alive();
     }
     for (Scheduled* one : fresh) start(*one);
@@ -350,7 +350,9 @@ Manager::Manager(Options options, loop::Scheduler& scheduler, state::State& stat
     : rep_(std::make_unique<Rep>(std::move(options), scheduler, state, data, std::move(listener))) {}
 Manager::~Manager() = default;
 
-void Manager::replace(std::vector<CompiledGroupPtr> groups) { rep_->replace(std::move(groups)); }
+void Manager::replace(std::vector<CompiledGroupPtr> groups, const Gone& gone) {
+  rep_->replace(std::move(groups), gone);
+}
 void Manager::end_what_is_gone() { rep_->end_what_is_gone(); }
 void Manager::touched(const std::vector<model::Labels>& series) { rep_->touched(series); }
 void Manager::follow_clock() { rep_->follow_clock(); }

@@ -44,7 +44,9 @@ using CompiledGroupPtr = std::unique_ptr<CompiledGroup, CompiledGroupDeleter>;
 std::size_t rule_count(const CompiledGroup& group);
 const std::string& file_of(const CompiledGroup& group);
 
-// Parses expressions and templates; mistakes are placed in the rule file (a PromQL error inside the expression's line).
+config::RuleFormat format_of(promql::Compat compat);
+
+// Parses expressions and templates; mistakes are placed in the rule file, in the line of the expression or template.
 std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, promql::Compat compat,
                                       config::Errors& errors);
 
@@ -102,8 +104,11 @@ class Manager {
   ~Manager();
 
   // Unchanged groups (file, name, interval, limit, rules) go on as they are; changed ones keep the state of rules that
-  // have the same name and labels.
-  void replace(std::vector<CompiledGroupPtr> groups);
+  // have the same name and labels. `gone`, asked at the first call only, says of an alert of an earlier life that
+  // nothing in the configuration can measure it any more: it does not wait for data, unless the rule itself names its
+  // service.
+  using Gone = std::function<bool(const model::Labels& alert)>;
+  void replace(std::vector<CompiledGroupPtr> groups, const Gone& gone = {});
   // Ends now the alerts whose rules the last replace() took away, instead of in the next turn: for a manager that goes
   // before that. May call the listener.
   void end_what_is_gone();

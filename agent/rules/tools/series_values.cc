@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <string>
 
+#include "base/ascii.h"
 #include "base/number.h"
 #include "model/sample.h"
 
@@ -16,20 +20,62 @@ constexpr std::size_t kMaxValues = 10'000'000;
 
 using Values = std::vector<std::optional<double>>;
 
-// A number from the front, with an optional sign; false if none starts here.
+bool is_word(char c) { return base::is_alphanumeric(c) || c == '_'; }
+
+// Digits with underscores between them, a fraction, an exponent: how much of the text is a number. No hexadecimal: 0x10
+// is "zero, and ten more of it".
+std::size_t number_size(std::string_view text) {
+  std::size_t at = 0;
+  const auto digits = [&] {
+    while (at < text.size() && (base::is_digit(text[at]) || (text[at] == '_' && at > 0))) ++at;
+  };
+  digits();
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    digits();
+  }
+  if (at == 0 || at >= text.size() || (text[at] != 'e' && text[at] != 'E')) return at;
+  std::size_t exponent = at + 1;
+  if (exponent < text.size() && (text[exponent] == '+' || text[exponent] == '-')) ++exponent;
+  if (exponent >= text.size() || !base::is_digit(text[exponent])) return at;
+  at = exponent;
+  digits();
+  return at;
+}
+
+// As Go reads it: 017 is octal.
+bool read_number(std::string digits, double& out) {
+  std::erase(digits, '_');
+  const bool octal = digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of("01234567") == std::string::npos;
+  std::int64_t whole = 0;
+  if (octal && std::from_chars(digits.data(), digits.data() + digits.size(), whole, 8).ec == std::errc{}) {
+    out = static_cast<double>(whole);
+    return true;
+  }
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, out, std::chars_format::general);
+  if (error == std::errc::result_out_of_range) out = std::strtod(digits.c_str(), nullptr);
+  return error != std::errc::invalid_argument && stop == end;
+}
+
+// A number from the front, with one sign at most; false if none starts here. NaN and Inf are words of their own.
 bool take_number(std::string_view& text, double& out) {
   std::string_view rest = text;
-  bool negative = false;
-  while (!rest.empty() && (rest[0] == '-' || rest[0] == '+')) {
-    negative ^= rest[0] == '-';
-    rest.remove_prefix(1);
+  const bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  std::size_t size = 0;
+  if (!rest.empty() && base::is_letter(rest[0])) {
+    while (size < rest.size() && is_word(rest[size])) ++size;
+    const std::string_view word = rest.substr(0, size);
+    if (base::same_word(word, "nan")) out = std::nan("");
+    else if (base::same_word(word, "inf")) out = std::numeric_limits<double>::infinity();
+    else return false;
+  } else {
+    size = number_size(rest);
+    if (size == 0 || !read_number(std::string(rest.substr(0, size)), out)) return false;
   }
-  // Hexadecimal is left out on purpose: 0x10 is "zero, and ten more of it".
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), out, std::chars_format::general);
-  if (error == std::errc::invalid_argument) return false;
-  if (error == std::errc::result_out_of_range) out = std::strtod(std::string(rest).c_str(), nullptr);
   if (negative) out = -out;
-  text = rest.substr(static_cast<std::size_t>(end - rest.data()));
+  text = rest.substr(size);
   return true;
 }
 
@@ -50,9 +96,9 @@ bool item(std::string_view text, Values& out) {
     return true;
   }
   double value = 0, step = 0;
-  if (text.substr(0, 5) == "stale") {
+  if (text == "stale") {
     value = model::stale_marker();
-    text.remove_prefix(5);
+    text = {};
   } else if (!take_number(text, value)) {
     return false;
   }
