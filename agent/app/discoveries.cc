@@ -11,6 +11,33 @@
 #include "base/text.h"
 
 namespace app {
+namespace {
+
+// A probe that a list has made.
+struct Twin {
+  std::string address;
+  model::Labels labels;
+};
+
+// For Prometheus the same address with other labels is another target. Its probe's name gets a number: NAME@ADDRESS#2.
+// The same one once more is none.
+void number_twin(probe::Spec& spec, const discover::Target& target,
+                 std::map<std::pair<std::string, std::string>, std::vector<Twin>>& listed,
+                 const std::set<std::pair<std::string, std::string>>& taken) {
+  std::vector<Twin>& twins = listed[{spec.service, spec.name}];
+  const bool same_address =
+      std::all_of(twins.begin(), twins.end(), [&](const Twin& twin) { return twin.address == target.address; });
+  const bool known =
+      std::any_of(twins.begin(), twins.end(), [&](const Twin& twin) { return twin.labels == spec.labels; });
+  const bool first = twins.empty();
+  twins.push_back({target.address, spec.labels});
+  if (first || known || !same_address || target.labels.has("__probe_name")) return;
+  const std::string name = spec.name;
+  for (std::size_t number = 2; taken.contains({spec.service, spec.name}); ++number)
+    spec.name = fmt::format("{}#{}", name, number);
+}
+
+}  // namespace
 
 void Discoveries::replace(std::vector<Discovery> discoveries, const std::vector<probe::Spec>& configured) {
   configured_.clear();
@@ -35,10 +62,12 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
   std::vector<probe::Spec> specs;
   std::set<std::pair<std::string, std::string>> taken = configured_;
   std::map<std::pair<std::string, std::string>, Refused> found;
+  std::map<std::pair<std::string, std::string>, std::vector<Twin>> listed;  // by service and name
   const auto add_list = [&](const probe::ProbeTemplate& probe, const discover::TargetList& list) {
     for (const discover::Target& target : list.targets) {
       auto spec = probe.spec(list.name, target.address, target.labels, modules);
       std::string why = spec ? "" : spec.error().text;
+      if (spec) number_twin(*spec, target, listed, taken);
       if (spec && !taken.emplace(spec->service, spec->name).second)
         why = base::foreign_text("target " + target.address + ": there is a probe " + spec->service + "/" + spec->name +
                                      " already; give one a name by __probe_name",

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/rune.h"
+#include "config/scalar.h"
 
 namespace discover {
 namespace {
@@ -34,12 +35,32 @@ std::string with_whole_characters(std::string_view json) {
   return out;
 }
 
+// A label without a value is one that is not there, as for Prometheus.
+void read_labels(const config::Node& node, TargetGroup& group, const std::string& path, config::Errors& errors) {
+  if (node.is_null()) return;
+  if (!node.is_mapping()) return errors.add(node.mark(), path, config::expected("a mapping of names to strings", node));
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& [name, value] : node.entries()) {
+    std::string text, why;
+    if (!config::is_label_name(name.scalar()) || name.scalar() == model::kMetricName)
+      errors.add(name.mark(), path,
+                 fmt::format("'{}' is no label name: letters, digits and _ are allowed, no digit first, not __name__",
+                             name.scalar()));
+    else if (value.is_null() || config::read(value, text, why)) all.emplace_back(name.scalar(), std::move(text));
+    else errors.add(value.mark(), path, fmt::format("'{}': {}", name.scalar(), why));
+  }
+  std::vector<model::Label> views;
+  for (const auto& [name, value] : all) views.push_back({name, value});
+  group.labels = model::Labels(std::move(views));
+}
+
 }  // namespace
 
 config::Schema<TargetGroup> target_group_schema(const char* name) {
   return config::Schema<TargetGroup>(name)
       .required("targets", &TargetGroup::targets, "What to probe: HOST:PORT, a URL, a path.")
-      .optional("labels", &TargetGroup::labels, "Labels of all of them.")
+      .custom("labels", "Labels of all of them.", "{}", read_labels)
+      .shows({"labels"})
       .check([](const TargetGroup& group, const config::Complain& complain) {
         for (const std::string& target : group.targets)
           if (target.empty()) complain("targets", "has an empty one");

@@ -152,3 +152,17 @@ TEST_CASE("the status has all mistakes of a list") {
   }
   CHECK_FALSE(statuses[0].of_target);
 }
+
+// prometheus/discovery: a target is its labels, so that one address may be listed for several roles.
+TEST_CASE("one address with several sets of labels is several probes, and the same one again is refused") {
+  Site site;
+  site.folder.write("t.json", R"([{"targets": ["a:1"], "labels": {"role": "read"}},
+                                  {"targets": ["a:1"], "labels": {"role": "write"}},
+                                  {"targets": ["a:1"], "labels": {"role": "admin"}},
+                                  {"targets": ["b:1"], "labels": {"role": "read"}}])");
+  site.folder.write("u.json", R"([{"targets": ["b:1"], "labels": {"role": "read"}}])");
+  site.replace({{"file_sd_configs", "{files: [t.json, u.json], probe: {type: tcp}}"}});
+  CHECK(site.names() == "tcp@a:1 tcp@a:1#2 tcp@a:1#3 tcp@b:1");
+  REQUIRE(site.told.size() == 1);
+  CHECK(site.told[0].find("there is a probe edge/tcp@b:1 already") != std::string::npos);
+}
