@@ -59,7 +59,12 @@ Response not_found(const Request& request) {
     return api_error(ErrorType::not_found,
                      fmt::format("no such endpoint; there are {}; over the admin socket also {}", open, admin));
   }
-  std::string text = "There is nothing here. These are the paths:\n";
+  std::string text =
+      request.path.starts_with("/api/v2")
+          ? "This is no Alertmanager: amtool speaks to the Alertmanager itself. The agent's own silences are "
+            "made by `fettle silence add` and listed by `fettle silence list` and /api/v1/silences. These "
+            "are the paths:\n"
+          : "There is nothing here. These are the paths:\n";
   for (const Route& route : routes())
     text += fmt::format("\n{:<16} {:<34} {}{}", route.methods, route.pattern, route.help,
                         route.access == Access::admin ? " (over the admin socket)" : "");
@@ -83,12 +88,30 @@ Response dispatch(Request request, const Context& context) {
     return route.handler(request, context);
   }
   if (allowed.empty()) return not_found(request);
+  if (request.method == "OPTIONS" && request.path.starts_with(kApi) && !only_admin) {
+    Response response = text_response(204, "");
+    response.body.clear();
+    response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(allowed, ", ")));
+    return response;
+  }
   if (only_admin)
     if (auto refusal = admin_refusal(request, context)) return *std::move(refusal);
   return not_allowed(fmt::format("{}", fmt::join(allowed, ", ")));
 }
 
+// Of Prometheus' own API, as Prometheus answers with its default flags: pages of others may read it, without
+// credentials.
+void allow_origins(const Request& request, Response& response) {
+  if (request.header("Origin").empty() || !request.path.starts_with(kApi) || request.admin) return;
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  response.headers.emplace_back("Access-Control-Expose-Headers", "Date");
+  response.headers.emplace_back("Vary", "Origin");
+}
+
 Response finished(const Request& request, Response response) {
+  allow_origins(request, response);
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
   if (response.body.size() >= kWorthCompressing && encoding::accepts_gzip(request.header("Accept-Encoding"))) {

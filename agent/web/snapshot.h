@@ -101,8 +101,9 @@ struct ConfigPage {
   std::string redacted_text;
   base::WallTime loaded{};
   bool last_reload_ok = true;
-  std::string last_reload_error;  // all mistakes, a line each
-  std::string left_out{};         // mistakes of parts that were left out at the start, a line each
+  std::string last_reload_error;                   // all mistakes, a line each
+  std::string left_out{};                          // mistakes of parts that were left out at the start, a line each
+  std::vector<std::string> waiting_for_restart{};  // keys whose new values count after the next start
   std::vector<BrokenSource> broken_sources{};
 };
 
@@ -145,9 +146,11 @@ struct Snapshot {
   std::vector<model::MetricFamily> metrics;  // all but the agent's own process counters, which the page adds
   FleetPage fleet{};
   ConfigPage config;
-  std::string state_trouble{};                // why nothing becomes durable now; "" while it does
-  std::vector<std::string> store_troubles{};  // who has no room in the store, a sentence each
-  std::string heartbeat_token_file{};         // "": POST /heartbeat is not offered
+  std::string state_trouble{};                  // why nothing becomes durable now; "" while it does
+  base::Millis retention{};                     // of the store
+  std::vector<std::string> traffic_troubles{};  // places where traffic cannot be turned, a sentence each
+  std::vector<std::string> store_troubles{};    // who has no room in the store, a sentence each
+  std::string heartbeat_token_file{};           // "": POST /heartbeat is not offered
 };
 
 // The one place where threads meet over it: a mutex held for a pointer copy. A snapshot costs what its thousands of

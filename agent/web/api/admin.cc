@@ -43,7 +43,8 @@ std::optional<Response> admin_refusal(const Request& request, const Context& con
 }
 
 Response reload_route(const Request&, const Context& context) {
-  return change_answer(context.backend.change([](AdminBackend& admin, auto done) { admin.reload(done); }));
+  const auto answer = context.backend.change([](AdminBackend& admin, auto done) { admin.reload(done); });
+  return answer && !answer->empty() ? sentence(answer) : change_answer(answer);
 }
 
 Response maintenance_route(const Request& request, const Context& context) {

@@ -109,7 +109,9 @@ base::Result<std::int64_t> parse_step(const std::string& text) {
                         fmt::format("cannot parse \"{}\" to a valid duration. It overflows int64", text));
     return static_cast<std::int64_t>(*value * 1000);
   }
-  if (const auto duration = base::parse_duration(text)) return duration->count();
+  // Prometheus knows no fractions of units.
+  if (const auto duration = base::parse_duration(text); duration && text.find('.') == std::string::npos)
+    return duration->count();
   return base::fail(base::Kind::invalid, fmt::format("cannot parse \"{}\" to a valid duration", text));
 }
 

@@ -242,8 +242,10 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
   };
   const promql::Price price = promql::price_of(question.expr, question.start, question.end, question.step, options);
   if (const auto payable = promql::check_price(price, options); !payable) return end(payable.error());
-  const double steps = static_cast<double>((question.end - question.start) / question.step + 1);
-  const std::vector<promql::Needs> needs = promql::needs(question.expr, options.lookback_ms);
+  const double steps =
+      static_cast<double>((question.end - question.start) / std::max<std::int64_t>(question.step, 1) + 1);
+  const std::vector<promql::Needs> needs =
+      promql::needs(question.expr, options.lookback_ms, {question.step, question.end - question.start});
   QueryAsker asker(options, price, steps, promql::type_of(question.expr), needs.size(), context);
   promql::Annotations annotations;
   const auto run = [&]() -> base::Result<promql::Value> {
@@ -280,7 +282,7 @@ Response api_query(const Request& request, const Context& context) {
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
   if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
   return answer_query(
-      *options, {*parsed.expr, *time, *time, 1}, request, context,
+      *options, {*parsed.expr, *time, *time, 0}, request, context,
       [&](promql::Engine& engine, const promql::Queryable& data) { return engine.instant(*parsed.expr, data, *time); });
 }
 

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
+#include "base/hash.h"
+#include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
 
@@ -48,6 +51,38 @@ bool wanted(const std::vector<std::string>& list, const std::string& name) {
   return list.empty() || std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// Whether one of the selectors of match[] finds the rule by its labels, as they are written.
+bool matched(const std::vector<std::vector<model::Matcher>>& sets, const RulePage& rule) {
+  return sets.empty() || std::any_of(sets.begin(), sets.end(),
+                                     [&](const auto& matchers) { return model::matches_all(matchers, rule.labels); });
+}
+
+// Says where the next page of groups begins.
+std::string token_of(const RuleGroupPage& group) {
+  return fmt::format("{:016x}", base::fnv1a(group.name, base::fnv1a(";", base::fnv1a(group.file))));
+}
+
+struct Paging {
+  std::size_t limit = 0;  // 0: all groups
+  std::string token;      // of the group that comes first
+};
+
+base::Result<Paging> paging_of(const Request& request, const std::vector<RuleGroupPage>& groups) {
+  Paging out{0, request.param("group_next_token")};
+  if (const std::string text = request.param("group_limit"); !text.empty()) {
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out.limit);
+    if (error != std::errc{} || stop != text.data() + text.size() || out.limit == 0)
+      return base::fail(base::Kind::invalid, "group_limit needs to be a valid number, greater than 0: " + text);
+  }
+  if (out.token.empty()) return out;
+  if (out.limit == 0)
+    return base::fail(base::Kind::invalid, "group_limit needs to be present in order to paginate over the groups");
+  if (std::none_of(groups.begin(), groups.end(), [&](const RuleGroupPage& g) { return token_of(g) == out.token; }))
+    return base::fail(base::Kind::invalid,
+                      fmt::format("invalid group_next_token '{}', were rule groups changed?", out.token));
+  return out;
+}
+
 }  // namespace
 
 Response api_rules(const Request& request, const Context& context) {
@@ -61,19 +96,36 @@ Response api_rules(const Request& request, const Context& context) {
   const auto names = request.all_params("rule_name[]");
   const auto groups = request.all_params("rule_group[]");
   const auto files = request.all_params("file[]");
+  std::vector<std::vector<model::Matcher>> matchers;
+  for (const std::string& text : request.all_params("match[]")) {
+    auto set = promql::parse_matchers(text, context.options.engine.compat);
+    if (!set) return invalid_parameter("match[]", set.error().text);
+    matchers.push_back(*std::move(set));
+  }
+  const auto paging = paging_of(request, snapshot->rule_groups);
+  if (!paging) return api_error(ErrorType::bad_data, paging.error().text);
   // Prometheus 2 shows a group although none of its rules is of the type that was asked for.
   const bool keeps_empty_groups = context.options.engine.compat == promql::Compat::v2;
   const bool with_alerts = request.param("exclude_alerts") != "true";
   return api_success([&](encoding::Json& json) {
     json.object([&] {
+      std::string next;
+      std::size_t shown_groups = 0;
+      bool begun = paging->token.empty();
       json.key("groups").array([&] {
         for (const RuleGroupPage& group : snapshot->rule_groups) {
+          begun = begun || token_of(group) == paging->token;
+          if (!begun || !next.empty()) continue;
           if (!wanted(groups, group.name) || !wanted(files, group.file)) continue;
           const auto shown = [&](const RulePage& rule) {
-            return (!type || rule.type == type) && wanted(names, rule.name);
+            return (!type || rule.type == type) && wanted(names, rule.name) && matched(matchers, rule);
           };
           const bool some = std::any_of(group.rules.begin(), group.rules.end(), shown);
-          if (!some && (!names.empty() || (type && !keeps_empty_groups))) continue;
+          if (!some && (!names.empty() || !matchers.empty() || (type && !keeps_empty_groups))) continue;
+          if (paging->limit > 0 && shown_groups++ == paging->limit) {
+            next = token_of(group);
+            continue;
+          }
           json.object([&] {
             json.key("name").string(group.name);
             json.key("file").string(group.file);
@@ -88,6 +140,7 @@ Response api_rules(const Request& request, const Context& context) {
           });
         }
       });
+      if (!next.empty()) json.key("groupNextToken").string(next);
     });
   });
 }

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
+#include "base/rune.h"
+#include "base/text.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
 
@@ -130,11 +133,32 @@ Response names_answer(const std::set<std::string>& names, std::size_t limit) {
   return list_answer(names, limit, [](const std::string& name, encoding::Json& json) { json.string(name); });
 }
 
-bool valid_label_name(std::string_view name) {
+bool valid_label_name(std::string_view name, promql::Compat compat) {
+  if (compat == promql::Compat::v3) return !name.empty() && base::valid_utf8_prefix(name) == name.size();
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
+}
+
+// How Prometheus 3 writes names of UTF-8 in URLs: U__svc_2e_name is svc.name. What is none of these stays as it is.
+std::string unescaped(const std::string& name) {
+  if (!name.starts_with("U__")) return name;
+  std::string out;
+  for (std::size_t at = 3; at < name.size();) {
+    if (name[at] != '_') {
+      out += name[at++];
+      continue;
+    }
+    const std::size_t end = name.find('_', at + 1);
+    if (end == std::string::npos) return name;
+    std::uint32_t rune = '_';
+    const auto [stop, error] = std::from_chars(name.data() + at + 1, name.data() + end, rune, 16);
+    if (end > at + 1 && (error != std::errc{} || stop != name.data() + end || rune > 0x10ffff)) return name;
+    base::append_rune(out, rune);
+    at = end + 1;
+  }
+  return out;
 }
 
 }  // namespace
@@ -164,8 +188,10 @@ Response api_label_names(const Request& request, const Context& context) {
 }
 
 Response api_label_values(const Request& request, const Context& context) {
-  const std::string& label = request.argument;
-  if (!valid_label_name(label)) return api_error(ErrorType::bad_data, fmt::format("invalid label name: \"{}\"", label));
+  const promql::Compat compat = context.options.engine.compat;
+  const std::string label = compat == promql::Compat::v3 ? unescaped(request.argument) : request.argument;
+  if (!valid_label_name(label, compat))
+    return api_error(ErrorType::bad_data, fmt::format("invalid label name: \"{}\"", label));
   const auto limit = limit_param(request);
   if (!limit && context.options.engine.compat == promql::Compat::v3)  // 2.42 knows no limit
     return invalid_parameter("limit", limit.error().text);

@@ -148,6 +148,10 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(<div class="notice down" role="alert">{}<div><b>Services, receivers and files with mistakes were left out at )"
         R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
+  for (const std::string& key : snapshot.config.waiting_for_restart)
+    out += fmt::format(R"(<div class="notice warn" role="alert">{}<div><b>{} was changed, and the new value counts )"
+                       R"(after a restart.</b></div></div>)",
+                       state_badge("warn", "Restart needed"), escape(key));
   for (const BrokenSource& source : snapshot.config.broken_sources)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A source of targets cannot be used as it )"
                        R"(is{}: a target that is refused is left out, and a source that cannot be read goes on with )"
@@ -159,6 +163,10 @@ std::string notices_part(const Snapshot& snapshot) {
         fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
                     R"(not become durable; no recovery action is taken.</b><pre>{}</pre></div></div>)",
                     state_badge("down", "State not durable"), escape(snapshot.state_trouble));
+  for (const std::string& trouble : snapshot.traffic_troubles)
+    out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A service cannot be drained there.</b>)"
+                       R"(<pre>{}</pre></div></div>)",
+                       state_badge("down", "Traffic"), escape(trouble));
   for (const std::string& trouble : snapshot.store_troubles)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>{}</b></div></div>)",
                        state_badge("down", "Store"), escape(trouble));

@@ -4,6 +4,7 @@
 #include "web/all_metrics.h"
 #include "web/pages/assets.h"
 #include "web/pages/explain_page.h"
+#include "web/pages/graph_page.h"
 #include "web/pages/status_page.h"
 #include "web/routes.h"
 
@@ -28,6 +29,21 @@ Response explain_page_route(const Request& request, const Context& context) {
   for (const ServicePage& service : snapshot->services)
     if (service.name == request.argument) return page(explain_page(service, *snapshot));
   return text_response(404, "There is no such service here; see /api/v1/services.");
+}
+
+Response graph_page_route(const Request& request, const Context& context) {
+  const std::string expression = request.param("g0.expr");
+  std::string answer;
+  if (!expression.empty()) {
+    Request question = request;
+    question.params = {{"query", expression}};
+    answer = api_query(question, context).body;
+  }
+  Response response = page(graph_page(expression, answer, *context.slot.load()));
+  for (auto& [name, value] : response.headers)
+    if (const std::size_t at = value.find("form-action 'none'"); at != std::string::npos)
+      value.replace(at, std::string_view("form-action 'none'").size(), "form-action 'self'");
+  return response;
 }
 
 Response asset_route(const Request& request, const Context&) {

@@ -66,6 +66,15 @@ TEST_CASE("bodies of the API are what the golden files say") {
       {"incident", "/api/v1/incidents/inc_0a77"},
       {"explain", "/api/v1/explain/order"},
       {"format-query", "/api/v1/format_query?query=sum+by(service)(up)"},
+      {"parse-query",
+       "/api/v1/parse_query?query=sum+by(service)(rate(up%7Bjob%3D~%22a%22%7D%5B5m%5D+offset+1m))+%3E+on(service)"
+       "+group_left(zone)+max_over_time(b%5B1h%3A1m%5D+%40+end())+%2B+(-time()+*+1e9)"},
+      {"query-exemplars", "/api/v1/query_exemplars?query=up&start=0&end=1"},
+      {"targets", "/api/v1/targets?scrapePool=order"},
+      {"tsdb", "/api/v1/status/tsdb?limit=2"},
+      {"flags", "/api/v1/status/flags"},
+      {"rules-matched", "/api/v1/rules?match[]=%7Bseverity%3D%22page%22%7D"},
+      {"rules-first-group", "/api/v1/rules?group_limit=1"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.file);
@@ -169,7 +178,7 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
       {"/api/v1/labels?match%5B%5D=%7Bx%3D%22%22%7D", 400,
        envelope("bad_data", R"(match[] must contain at least one non-empty matcher)")},
       {"/api/v1/label/job/values?match%5B%5D=sum(", 400, envelope("bad_data", R"(1:4: parse error: unexpected \"(\")")},
-      {"/api/v1/label/0x/values", 400, envelope("bad_data", R"(invalid label name: \"0x\")")},
+      {"/api/v1/label/%FF/values", 400, envelope("bad_data", "invalid label name: \\\"\xef\xbf\xbd\\\"")},
       {"/api/v1/rules?type=all", 400,
        envelope("bad_data", R"(invalid parameter \"type\": not supported value \"all\")")},
       {"/api/v1/explain/ordre", 404,
@@ -225,4 +234,85 @@ TEST_CASE("times and steps are read as Prometheus reads them") {
   CHECK(web::api_timestamp(-1) == "-0.001");
   CHECK(web::alert_value(1) == "1e+00");
   CHECK(web::alert_value(0.25) == "2.5e-01");
+}
+
+TEST_CASE("groups come in pages, each with the token of the next, and a token that is none is refused") {
+  const Handlers handlers;
+  std::string token, seen;
+  for (int pages = 0; pages < 10; ++pages) {
+    const std::string body =
+        handlers.get("/api/v1/rules?group_limit=1" + (token.empty() ? "" : "&group_next_token=" + token)).body;
+    for (std::size_t at = body.find(R"("file":)"); at != std::string::npos; at = body.find(R"("file":)", at + 1))
+      seen += "g";
+    const std::size_t at = body.find(R"("groupNextToken":")");
+    if (at == std::string::npos) break;
+    token = body.substr(at + 18, 16);
+  }
+  CHECK(seen == std::string(fakes::shop_snapshot().rule_groups.size(), 'g'));
+  CHECK(handlers.get("/api/v1/rules?group_limit=1&group_next_token=none").status == 400);
+  CHECK(handlers.get("/api/v1/rules?group_next_token=" + token).status == 400);
+  CHECK(handlers.get("/api/v1/rules?group_limit=none").status == 400);
+  CHECK(handlers.get("/api/v1/rules?match[]=%7B").status == 400);
+}
+
+// prometheus web/api/v1: SetCORS with the default of --web.cors.origin.
+TEST_CASE("pages of others may read the API, and nothing but the API") {
+  const Handlers handlers;
+  const auto ask = [&](const char* method, const char* path, bool admin = false) {
+    web::Request request;
+    request.method = method;
+    request.path = path;
+    request.admin = admin;
+    request.headers = {{"Origin", "http://grafana.shop"}};
+    return handlers.answer(request);
+  };
+  CHECK(header(ask("GET", "/api/v1/alerts"), "Access-Control-Allow-Origin") == "*");
+  CHECK(header(handlers.get("/api/v1/alerts"), "Access-Control-Allow-Origin") == "");
+  CHECK(header(ask("GET", "/"), "Access-Control-Allow-Origin") == "");
+  CHECK(header(ask("GET", "/api/v1/alerts", true), "Access-Control-Allow-Origin") == "");
+  const web::Response preflight = ask("OPTIONS", "/api/v1/query");
+  CHECK(preflight.status == 204);
+  CHECK(header(preflight, "Access-Control-Allow-Methods") == "GET, POST, OPTIONS");
+  CHECK(ask("OPTIONS", "/").status == 405);
+}
+
+TEST_CASE("the link of an alert shows its expression and what it has now") {
+  Handlers handlers;
+  fill(handlers.backend);
+  const web::Response page = handlers.get("/graph?g0.expr=fettle_service_up+%3C+1&g0.tab=1");
+  CHECK(page.status == 200);
+  CHECK(page.body.find(">fettle_service_up &lt; 1</textarea>") != std::string::npos);
+  CHECK(page.body.find("service=&quot;order&quot;") != std::string::npos);
+  CHECK(header(page, "Content-Security-Policy").find("form-action 'self'") != std::string::npos);
+  CHECK(handlers.get("/graph").status == 200);
+  CHECK(handlers.get("/graph?g0.expr=sum(").body.find("parse error") != std::string::npos);
+  CHECK(handlers.get("/graph?g0.expr=time()").body.find("1795416645") != std::string::npos);
+}
+
+TEST_CASE("values of a label with any name of UTF-8 can be asked for, as in Prometheus 3") {
+  Handlers handlers;
+  handlers.backend.series.push_back({{{"__name__", "x"}, {"svc.name", "shop"}}, {{fakes::kShopNow, 1}}});
+  for (const char* name : {"U__svc_2e_name", "svc.name", "svc%2ename"})
+    CHECK(handlers.get(std::string("/api/v1/label/") + name + "/values").body ==
+          R"({"status":"success","data":["shop"]})");
+  handlers.options.engine.compat = promql::Compat::v2;
+  CHECK(handlers.get("/api/v1/label/svc.name/values").status == 400);
+  CHECK(handlers.get("/api/v1/label/0x/values").status == 400);
+}
+
+TEST_CASE("who looks for an Alertmanager is told whose silences are where") {
+  const Handlers handlers;
+  for (const char* path : {"/api/v2/silences", "/api/v2/status"}) {
+    const web::Response answer = handlers.get(path);
+    CHECK(answer.status == 404);
+    CHECK(answer.body.find("`fettle silence add`") != std::string::npos);
+  }
+}
+
+TEST_CASE("what the process says of itself") {
+  const Handlers handlers;
+  const std::string body = handlers.get("/api/v1/status/runtimeinfo").body;
+  for (const char* part : {R"("startTime":")", R"("reloadConfigSuccess":)", R"("storageRetention":")"})
+    CHECK(body.find(part) != std::string::npos);
+  CHECK(handlers.get("/api/v1/query_range?query=up&start=0&end=10&step=1.5m").status == 400);
 }
