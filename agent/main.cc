@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "app/agent.h"
 #include "app/check.h"
+#include "app/config_lint.h"
 #include "app/loaded_config.h"
 #include "app/notify_test.h"
 #include "base/log.h"
@@ -47,6 +49,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   loop::block_signals();
   config::Errors errors;
   app::LoadedConfig loaded = app::load(options.config_file, errors);
+  app::warn_of_units(loaded, app::unit_folders(), errors);
   const std::string mistakes = errors.text();
   app::leave_out_mistakes(options.config_file, loaded, errors);
   if (!errors.empty()) {
@@ -113,6 +116,8 @@ void add_agent(CLI::App& top, Chosen& chosen) {
       ->capture_default_str();
   agent->add_option("--query.timeout", timeout, "Longest time of a query, the wait for its turn included")
       ->capture_default_str();
+  agent->add_flag("--no-run-duration-histogram{false}", options.run_duration_histogram,
+                  "Leave out probe_run_duration_seconds, which has seven series for each probe");
   agent->add_option("--query.max-samples", options.max_samples, "Most samples that a query holds in memory")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -154,6 +159,7 @@ void add_check(CLI::App& top, Chosen& chosen) {
   static std::vector<std::string> files;
   static bool polkit = false, reference = false;
   static LintFlags flags;
+  static int compat = 0;
   static rules::CheckOptions options;
   CLI::App* check = top.add_subcommand("check", "Look for mistakes without running anything")->require_subcommand(1);
   CLI::App* config = check->add_subcommand("config", "A configuration file and all that it names");
@@ -171,10 +177,17 @@ void add_check(CLI::App& top, Chosen& chosen) {
   CLI::App* rules = check->add_subcommand("rules", "Prometheus rule files");
   rules->add_option("FILE", files, "Rule files")->required();
   rules->add_option("--config.file", config_file, "Also name the rules that can never fire with this configuration");
+  rules
+      ->add_option("--promql.compat", compat,
+                   "2 or 3: whose PromQL and rule files; without it that of --config.file, or 3")
+      ->check(CLI::IsMember({2, 3}));
   flags.add_to(rules);
   rules->callback([&chosen] {
     options = flags.options();
-    chosen = [] { return app::check_rules(files, config_file, options); };
+    chosen = [] {
+      const auto wanted = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
+      return app::check_rules(files, config_file, options, compat == 0 ? std::nullopt : std::optional(wanted));
+    };
   });
   CLI::App* metrics = check->add_subcommand("metrics", "Lint a metrics page on standard input");
   metrics->callback([&chosen] { chosen = [] { return cli::lint_standard_input(); }; });

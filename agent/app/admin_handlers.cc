@@ -21,7 +21,7 @@ class AdminHandlers final : public web::AdminBackend {
  public:
   explicit AdminHandlers(AdminContext context) : context_(std::move(context)) {}
 
-  void reload(Done done) override { done(without_text(context_.reload())); }
+  void reload(Done done) override { done(context_.reload()); }
 
   void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
                          Done done) override {

@@ -19,7 +19,7 @@ struct AdminContext {
   recover::Dispatcher& dispatcher;
   notify::Silences& silences;
   const std::string& config_file;
-  std::function<base::Result<>()> reload;
+  std::function<base::Result<std::string>()> reload;
   std::function<void()> changed;  // the last snapshot is not true any more
   std::function<void()> publish;  // draws the next one at once
 };

@@ -64,6 +64,7 @@ class Agent final {
   base::Result<> open_sockets();
   void open_heartbeats();
   base::Result<> open_server();
+  base::Result<> bind_heartbeats(const std::string& path);
   void start_timers();
   void make_rules();
   void make_notifications();
@@ -77,8 +78,11 @@ class Agent final {
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
 
-  base::Result<> reload();
+  // A sentence about what of it has to wait for a restart, or "".
+  base::Result<std::string> reload();
+  base::Result<std::string> refuse(const base::Error& error);
   void apply(LoadedConfig loaded);
+  std::vector<std::string> waiting_for_restart(const config::AgentConfig& next) const;
   void rediscover();
   void forget_missing(const LoadedConfig& next);
   void look_at_loop();
@@ -91,6 +95,7 @@ class Agent final {
 
   AgentOptions options_;
   config::AgentConfig config_;
+  const config::AgentConfig first_config_;  // some of it is read at the start only
 
   loop::EventLoop loop_;
   net::AresResolver resolver_{loop_};
@@ -142,8 +147,8 @@ class Agent final {
   std::unique_ptr<web::AdminBackend> admin_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<web::Server> server_;
-  std::vector<loop::Handle> handles_;  // signals, sockets
-  loop::Handle heartbeat_retry_;
+  std::vector<loop::Handle> handles_;  // signals
+  loop::Handle heartbeat_socket_, heartbeat_retry_;
   loop::Handle publish_timer_, scrape_timer_, second_timer_, expire_timer_, watchdog_timer_;
 };
 

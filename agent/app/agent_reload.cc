@@ -6,6 +6,7 @@
 
 #include "app/action_label.h"
 #include "app/agent.h"
+#include "app/config_lint.h"
 #include "base/log.h"
 #include "config/redact.h"
 
@@ -20,6 +21,24 @@ bool same_globals(const config::AgentConfig& a, const config::AgentConfig& b) {
          a.global.evaluation_interval == b.global.evaluation_interval && a.promql_compat == b.promql_compat;
 }
 
+// Whether nothing measures any more what an alert is about: its service or its probe went. What lists of targets will
+// bring is not known yet.
+rules::Manager::Gone gone_from(const config::AgentConfig& config, const std::vector<probe::Spec>& probes) {
+  std::set<std::string> services, with_lists;
+  std::set<std::pair<std::string, std::string>> known;
+  for (const auto& [name, service] : config.services) {
+    services.insert(name);
+    if (!service.targets.empty()) with_lists.insert(name);
+  }
+  for (const probe::Spec& spec : probes) known.emplace(spec.service, spec.name);
+  return [services, with_lists, known](const model::Labels& alert) {
+    const std::string service(alert.get("service")), probe(alert.get("probe"));
+    if (service.empty()) return false;
+    if (!services.contains(service)) return true;
+    return !probe.empty() && !with_lists.contains(service) && !known.contains({service, probe});
+  };
+}
+
 std::set<std::string> alert_names(const rules::Manager& rules) {
   std::set<std::string> names;
   for (const rules::GroupStatus& group : rules.groups())
@@ -30,7 +49,7 @@ std::set<std::string> alert_names(const rules::Manager& rules) {
 
 }  // namespace
 
-base::Result<> Agent::reload() {
+base::Result<std::string> Agent::reload() {
   os::notify_systemd(
       fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
@@ -45,7 +64,12 @@ base::Result<> Agent::reload() {
     log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.short_text()}});
     return base::fail(base::Kind::invalid, errors.text());
   }
+  warn_of_units(loaded, unit_folders(), errors);
   for (const std::string& warning : errors.warnings()) log::warn("configuration", {{"warning", warning}});
+  if (loaded.config.heartbeat_socket != config_.heartbeat_socket) {
+    if (const auto bound = bind_heartbeats(loaded.config.heartbeat_socket); !bound) return refuse(bound.error());
+  }
+  const std::vector<std::string> waiting = waiting_for_restart(loaded.config);
   if (!same_globals(loaded.config, config_)) {
     rules_->end_what_is_gone();
     std::swap(config_, loaded.config);  // what is made anew reads config_
@@ -53,9 +77,41 @@ base::Result<> Agent::reload() {
     make_notifications();
     std::swap(config_, loaded.config);
   }
+  config_page_.waiting_for_restart = waiting;
   apply(std::move(loaded));
   log::info("the configuration was loaded", {{"file", options_.config_file}});
-  return {};
+  if (!waiting.empty())
+    log::warn("a part of the new configuration counts after the next start only",
+              {{"keys", fmt::format("{}", fmt::join(waiting, ", "))}, {"to_do", "systemctl restart fettle"}});
+  return waiting.empty() ? ""
+                         : fmt::format("the new configuration is running; only after a restart count: {}",
+                                       fmt::join(waiting, ", "));
+}
+
+// What cannot be had now: the old configuration keeps running, with its socket.
+base::Result<std::string> Agent::refuse(const base::Error& error) {
+  open_heartbeats();
+  config_page_.last_reload_ok = false;
+  config_page_.last_reload_error = "heartbeat.socket: " + error.text;
+  self_.config_refused();
+  log::error("the new configuration cannot be used; the old one keeps running",
+             {{"mistakes", config_page_.last_reload_error}});
+  changed();
+  return base::fail(error.kind, config_page_.last_reload_error);
+}
+
+// What is read at the start only.
+std::vector<std::string> Agent::waiting_for_restart(const config::AgentConfig& next) const {
+  const config::AgentConfig& first = first_config_;
+  std::vector<std::string> keys;
+  if (next.global.node != first.global.node) keys.emplace_back("global.node");
+  if (next.storage.retention != first.storage.retention) keys.emplace_back("storage.retention");
+  if (next.storage.max_series != first.storage.max_series) keys.emplace_back("storage.max_series");
+  // Rules follow at once; the API and the schedule of our own page do not.
+  if (next.promql_compat != first.promql_compat) keys.emplace_back("promql_compat (for queries)");
+  if (next.global.evaluation_interval != first.global.evaluation_interval)
+    keys.emplace_back("global.evaluation_interval (for subqueries without a step in queries)");
+  return keys;
 }
 
 void Agent::apply(LoadedConfig loaded) {
@@ -68,6 +124,7 @@ void Agent::apply(LoadedConfig loaded) {
   if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
     log::warn(text, {{"file", options_.config_file}});
   forget_missing(loaded);
+  samples_.retarget(target_labels(loaded.config.global), loop_.wall_now());
   config_ = std::move(loaded.config);
   config_page_.file = options_.config_file;
   config_page_.redacted_text = config::shown_config(config_.root);
@@ -94,7 +151,7 @@ void Agent::apply(LoadedConfig loaded) {
     fleet_.on_health(name, known.health, known.since);
   }
   dispatcher_->replace(std::move(loaded.plans));
-  rules_->replace(std::move(loaded.groups));
+  rules_->replace(std::move(loaded.groups), gone_from(config_, loaded.probes));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
   for (const auto& [name, service] : config_.services) self_.incidents_added(name);

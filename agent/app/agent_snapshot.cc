@@ -48,11 +48,16 @@ void Agent::publish() {
   fill(*next, facts());
   next->number = ++published_;
   next->version = base::version();
+  next->retention = first_config_.storage.retention;
   next->started = started_;
   next->ready = ready_;
   next->config = config_page_;
   next->state_trouble = state_trouble_;
   next->store_troubles = store_watch_.troubles();
+  for (const recover::TrafficStatus& traffic : traffic_controller_->statuses())
+    for (const recover::TrafficStatus::Place& place : traffic.places)
+      if (!place.trouble.empty())
+        next->traffic_troubles.push_back(fmt::format("{}: {}: {}", traffic.service, place.name, place.trouble));
   next->incidents = incidents_->newest_first();
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const SourceStatus& each : discoveries_.statuses())
@@ -77,6 +82,7 @@ SnapshotFacts Agent::facts() const {
   facts.node_actions_left = dispatcher_->node_actions_left();
   facts.load = schedule_->load();
   facts.sources = discoveries_.statuses();
+  facts.traffic = traffic_controller_->statuses();
   facts.now = loop_.now();
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);

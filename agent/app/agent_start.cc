@@ -45,6 +45,7 @@ void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period
 Agent::Agent(AgentOptions options, config::AgentConfig config)
     : options_(std::move(options)),
       config_(std::move(config)),
+      first_config_(config_),
       store_({config_.storage.retention, config_.storage.max_series}),
       samples_(store_, target_labels(config_.global)),
       started_(loop_.wall_now()) {}
@@ -196,11 +197,12 @@ base::Result<> Agent::open_sockets() {
   return {};
 }
 
-// Without its socket services that send heartbeats are not judged; all else goes on. Its folder may come later.
-void Agent::open_heartbeats() {
-  if (config_.heartbeat_socket.empty()) return;
-  auto heartbeats = net::receive_datagrams(
-      loop_, config_.heartbeat_socket, [this](std::string_view bytes, const net::DatagramSender& sender) {
+base::Result<> Agent::bind_heartbeats(const std::string& path) {
+  heartbeat_retry_.reset();
+  heartbeat_socket_.reset();
+  if (path.empty()) return {};
+  TRY(heartbeat_socket_,
+      net::receive_datagrams(loop_, path, [this](std::string_view bytes, const net::DatagramSender& sender) {
         using Received = probe::Heartbeats::Received;
         const Received received = heartbeats_.receive(bytes, {sender.user, sender.process});
         const std::string uid = fmt::to_string(sender.user);
@@ -208,17 +210,22 @@ void Agent::open_heartbeats() {
         if (received == Received::wrong_sender && strange_senders_.insert(sender.user).second)
           log::warn("heartbeats of a user who is not the service's are dropped",
                     {{"uid", uid}, {"pid", fmt::to_string(sender.process)}});
-      });
-  if (heartbeats) {
-    handles_.push_back(*std::move(heartbeats));
-    if (heartbeats_.trouble().empty()) return;
-    log::info("heartbeats are received now", {{"socket", config_.heartbeat_socket}});
-    return heartbeats_.hear();
+      }));
+  if (!heartbeats_.trouble().empty()) {
+    log::info("heartbeats are received now", {{"socket", path}});
+    heartbeats_.hear();
   }
-  if (heartbeats_.trouble() != heartbeats.error().text)
+  return {};
+}
+
+// Without its socket services that send heartbeats are not judged; all else goes on. Its folder may come later.
+void Agent::open_heartbeats() {
+  const auto bound = bind_heartbeats(config_.heartbeat_socket);
+  if (bound) return;
+  if (heartbeats_.trouble() != bound.error().text)
     log::error("heartbeats are not received; services that send them are not judged until that is mended",
-               {{"error", heartbeats.error().text}});
-  heartbeats_.hear_nothing(heartbeats.error().text);
+               {{"error", bound.error().text}});
+  heartbeats_.hear_nothing(bound.error().text);
   heartbeat_retry_ = loop_.after(kHeartbeatsAgain, [this] { open_heartbeats(); });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "app/config_lint.h"
 #include "app/loaded_config.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
@@ -47,6 +48,7 @@ std::string count(std::size_t number, std::string_view what) {
 bool loaded_well(const std::string& file, LoadedConfig& out) {
   config::Errors errors;
   out = load(file, errors);
+  warn_of_units(out, unit_folders(), errors);
   for (const std::string& warning : errors.warnings()) base::print(stderr, "{} (warning)\n", warning);
   if (errors.empty()) return true;
   base::print(stderr, "{}", errors.text());
@@ -136,13 +138,15 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   return options.verdict == rules::LintVerdict::fatal && !findings.empty() ? rules::kLintFailed : 0;
 }
 
-int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options) {
+int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options,
+                std::optional<promql::Compat> compat) {
+  options.compat = compat.value_or(options.compat);
   if (config_file.empty()) return rules::check_rules(files, options, stdout, stderr);
   LoadedConfig loaded;
   if (!loaded_well(config_file, loaded)) return 1;
   const rules::SeriesSources sources = series_sources(loaded);
   options.sources = &sources;
-  options.compat = compat_of(loaded.config);
+  options.compat = compat.value_or(compat_of(loaded.config));
   return rules::check_rules(files, options, stdout, stderr);
 }
 

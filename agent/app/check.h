@@ -1,6 +1,7 @@
 // `fettle check` and `fettle probe`: the parts of the command line that need every module.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@ namespace app {
 // The configuration with all files it names, and what is suspicious about its rules. 0 if it would start, 1 with all
 // mistakes on standard error, rules::kLintFailed if findings are fatal and there are some.
 int check_config(const std::string& file, const rules::CheckOptions& options);
-// Rule files; with a configuration also whether anything in it can make them fire.
-int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options);
+// Rule files; with a configuration also whether anything in it can make them fire. Without `compat` they are read as
+// the configuration says, else as options.compat.
+int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options,
+                std::optional<promql::Compat> compat);
 // Every key of the configuration file and of every probe, action and receiver type, as text.
 std::string reference_page();  // every key of the configuration
 int print_reference();

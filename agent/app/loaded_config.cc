@@ -10,7 +10,7 @@
 #include <set>
 
 #include "app/allowed_targets.h"
-#include "base/edit_distance.h"
+#include "app/config_lint.h"
 #include "base/file.h"
 #include "config/redact.h"
 #include "discover/registry.h"
@@ -40,40 +40,26 @@ void fill_in(config::Global& global) {
   if (global.evaluation_interval.count() == 0) global.evaluation_interval = global.interval;
 }
 
-std::vector<config::RuleGroup> load_rule_files(const std::vector<std::string>& patterns, const std::string& config_file,
-                                               config::Errors& errors) {
+std::vector<config::RuleGroup> load_rule_files(const config::AgentConfig& config, const std::string& config_file,
+                                               config::RuleFormat format, config::Errors& errors) {
   const std::filesystem::path folder = std::filesystem::path(config_file).parent_path();
+  const std::vector<config::Node> places = config.root.find("rule_files").items();
   std::vector<config::RuleGroup> groups;
-  for (const std::string& pattern : patterns) {
+  for (std::size_t i = 0; i < config.rule_files.size(); ++i) {
+    const std::string& pattern = config.rule_files[i];
+    const config::Mark at = i < places.size() ? places[i].mark() : config::Mark{config_file, 0, 0};
     const std::string absolute = (folder / pattern).string();  // an absolute pattern replaces the folder
     const std::vector<std::string> files = base::glob(absolute);
     const bool is_pattern = pattern.find_first_of("*?[") != std::string::npos;
-    if (files.empty() && !is_pattern)
-      errors.add({config_file, 0, 0}, "rule_files", fmt::format("there is no file {}", absolute));
+    const std::string path = fmt::format("rule_files[{}]", i);
+    if (files.empty() && is_pattern)
+      errors.warn(at, path, fmt::format("no file fits the pattern {}{}", absolute, pattern_hint(absolute)));
+    else if (files.empty())
+      errors.add(at, path, fmt::format("there is no file {}{}", absolute, pattern_hint(absolute)));
     for (const std::string& file : files)
-      for (config::RuleGroup& group : config::load_rule_file(file, errors)) groups.push_back(std::move(group));
+      for (config::RuleGroup& group : config::load_rule_file(file, errors, format)) groups.push_back(std::move(group));
   }
   return groups;
-}
-
-// A slip in the name of an alert would leave a plan asleep for ever. Its rule file may come later.
-void warn_of_unknown_alerts(const LoadedConfig& loaded, const std::vector<config::RuleGroup>& groups,
-                            config::Errors& errors) {
-  std::vector<std::string> alerts;
-  for (const config::RuleGroup& group : groups)
-    for (const config::Rule& rule : group.rules)
-      if (!rule.alert.empty()) alerts.push_back(rule.alert);
-  for (const auto& plan : loaded.plans)
-    for (const auto& [label, value] : plan->when) {
-      if (label != "alert" || std::find(alerts.begin(), alerts.end(), value) != alerts.end()) continue;
-      const auto service = std::find_if(loaded.config.services.begin(), loaded.config.services.end(),
-                                        [&](const auto& entry) { return entry.first == plan->service; });
-      const std::string near = base::nearest(value, alerts);
-      errors.warn(service->second.recovery.find("when").find("alert").mark(),
-                  config::service_path(plan->service) + ".recovery.when.alert",
-                  fmt::format("no rule of rule_files makes the alert {}, so that the plan never starts{}", value,
-                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
-    }
 }
 
 Discovery parse_discovery(const std::string& name, const config::Service& service, const config::TargetsEntry& entry,
@@ -87,6 +73,15 @@ Discovery parse_discovery(const std::string& name, const config::Service& servic
   // Each target makes a configuration of its own of it; this one is read only to be shown.
   if (const probe::Type* type = discovery.probe.type()) config::expose_as(own.probe, type->reference());
   return discovery;
+}
+
+// What is wrong with the files of a load balancer as they are now.
+void complain_about_places(const recover::TrafficSpec& traffic, const config::Service& service,
+                           config::Errors& errors) {
+  for (const auto& place : traffic.places)
+    if (const std::string why = place->complaint(); !why.empty())
+      errors.add(service.traffic.mark(), config::service_path(traffic.service) + ".traffic",
+                 fmt::format("{}: {}", place->text(), why));
 }
 
 }  // namespace
@@ -124,8 +119,10 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
       loaded.probes.push_back(std::move(spec));
     for (const config::TargetsEntry& entry : service.targets)
       loaded.discoveries.push_back(parse_discovery(name, service, entry, file, loaded.config.global, errors));
-    if (auto traffic = recover::parse_traffic(name, service.traffic, errors))
+    if (auto traffic = recover::parse_traffic(name, service.traffic, errors)) {
+      complain_about_places(*traffic, service, errors);
       loaded.traffic.push_back(std::move(traffic));
+    }
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
     const std::string fleet = config::service_path(name) + ".fleet";
     if (service.fleet.is_null()) continue;
@@ -142,9 +139,10 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
   loaded.fleet = cluster::parse_fleet(loaded.config.fleet, errors);
   loaded.notifications = notify::parse_settings(loaded.config, errors);
-  std::vector<config::RuleGroup> groups = load_rule_files(loaded.config.rule_files, file, errors);
-  warn_of_unknown_alerts(loaded, groups, errors);
+  std::vector<config::RuleGroup> groups =
+      load_rule_files(loaded.config, file, rules::format_of(compat_of(loaded.config)), errors);
   loaded.groups = rules::compile(std::move(groups), compat_of(loaded.config), errors);
+  warn_of_what_matches_nothing(loaded, errors);
   errors.blot(config::secrets_of(loaded.config.root));
   return loaded;
 }
@@ -152,6 +150,8 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
 void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::Errors& errors) {
   std::string all = errors.short_text();
   const std::size_t before = errors.size();
+  // A load balancer's file may be right again before it is needed; until then the page and a metric say it.
+  for (const auto& traffic : loaded.traffic) errors.take_out(config::service_path(traffic->service) + ".traffic");
   std::erase_if(loaded.config.services, [&](const auto& service) {
     const std::string& name = service.first;
     if (errors.take_out(config::service_path(name)) == 0) return false;

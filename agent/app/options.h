@@ -20,7 +20,8 @@ struct AgentOptions {
   int max_queries = web::ServerOptions{}.max_queries;
   base::Millis query_timeout = promql::EngineOptions{}.timeout;
   std::size_t max_samples = promql::EngineOptions{}.max_samples;
-  std::string external_url;  // "": http://<node>:<port>/
+  bool run_duration_histogram = true;  // probe_run_duration_seconds: seven series for each probe
+  std::string external_url;            // "": http://<node>:<port>/
 };
 
 }  // namespace app

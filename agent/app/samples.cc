@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace app {
 namespace {
@@ -13,6 +14,7 @@ const model::Labels kNoLabels;
 // scraped, and the services' health.
 bool written_by_runs(std::string_view family, const model::Labels& labels) {
   if (family.starts_with("fettle_")) return family == "fettle_service_up";
+  if (family == "probe_run_duration_seconds") return false;  // of the agent's counters
   return family.starts_with("probe_") || labels.has("probe");
 }
 
@@ -131,6 +133,15 @@ void Samples::append_page(const std::vector<model::MetricFamily>& families, base
 
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
   return store_.append(labels, sample).has_value();
+}
+
+void Samples::retarget(model::Labels target, base::WallTime at) {
+  if (target == target_) return;
+  target_ = std::move(target);
+  const std::int64_t t = base::to_ms(at);
+  for (auto& [key, probe] : probes_) end(std::exchange(probe.entries, {}), t);
+  for (auto& [service, entries] : services_) end(std::exchange(entries, {}), t);
+  end(std::exchange(page_, {}), t);
 }
 
 void Samples::keep_only(const probe::Statuses& statuses, base::WallTime at) {

@@ -32,6 +32,8 @@ class Samples {
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
+  // Other values of job and instance: every series ends, and goes on under its new labels with its next sample.
+  void retarget(model::Labels target, base::WallTime at);
   // Ends all series of probes and services that are not among these any more, and of probes that are labelled anew.
   void keep_only(const probe::Statuses& statuses, base::WallTime at);
 

@@ -234,6 +234,12 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
         "Messages that a receiver has not taken yet; of an Alertmanager receiver, alerts at each of its targets.",
         model::Labels{{"receiver", receiver}}, static_cast<double>(messages));
   for (const SourceStatus& source : facts.sources) add_source(families, source);
+  for (const recover::TrafficStatus& traffic : facts.traffic)
+    for (const recover::TrafficStatus::Place& place : traffic.places)
+      families.add("fettle_traffic_place_usable",
+                   "1 if the service can be taken out of its load balancer there and put back, 0 if that is known not "
+                   "to work.",
+                   {{"service", traffic.service}, {"place", place.name}}, place.trouble.empty() ? 1 : 0);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];

@@ -12,6 +12,7 @@
 #include "notify/notifications.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
+#include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "web/snapshot.h"
 
@@ -36,6 +37,7 @@ struct SnapshotFacts {
   std::map<model::Labels, std::vector<std::string>> silenced_by{};
   std::vector<notify::ReceiverStatus> receivers{};
   std::optional<cluster::FleetView> fleet{};
+  std::vector<recover::TrafficStatus> traffic{};
 };
 
 // The parts of `snapshot` that are made of facts.

@@ -55,7 +55,11 @@ base::Result<std::string> told(const Line& line, const std::string& path) {
 }
 
 int run_reload(const Line& line) {
-  return report(change(line.socket, "/-/reload", "the new configuration is running"));
+  return report(read_answer(line.socket, [&]() -> base::Result<std::string> {
+    TRY(const std::string answer, post_admin(line.socket, "/-/reload"));
+    const auto sentence = data_in(answer);
+    return sentence.is_string() ? sentence.get<std::string>() : std::string("the new configuration is running");
+  }));
 }
 
 int run_maintenance(const Line& line) {

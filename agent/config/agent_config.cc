@@ -9,6 +9,7 @@
 #include "base/edit_distance.h"
 #include "base/file.h"
 #include "config/schema.h"
+#include "config/variables.h"
 
 namespace config {
 namespace {
@@ -70,8 +71,10 @@ const Schema<Global>& global_schema() {
           .optional("timeout", &Global::timeout, "How long one run may take; at most `interval`.")
           .optional("evaluation_interval", &Global::evaluation_interval,
                     "How often rule groups without an interval are evaluated; 0s means as often as `interval`.")
-          .optional("external_labels", &Global::external_labels,
-                    "Labels added to alerts and notifications, as in prometheus.yml.")
+          .optional(
+              "external_labels", &Global::external_labels,
+              "Labels added to alerts and notifications, as in prometheus.yml; $NAME and ${NAME} are filled in from "
+              "the agent's environment, $$ is a dollar.")
           .optional("node", &Global::node, "Name of this node; empty means the host's name.")
           .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
           .optional("instance", &Global::instance,
@@ -339,6 +342,9 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   const Schema<Service> service = service_schema(targets_keys);
   Draft draft = agent_schema(service).parse(root, "", errors);
   check_service_names(root.find("services"), errors);
+  check_variables(root, errors);
+  draft.global.external_labels =
+      expanded(draft.global.external_labels, root.find("global").find("external_labels"), from_environment, errors);
   Dependencies(draft, errors).check();
   out.heartbeat_token_file = token_file(draft.heartbeat, file, errors);
   out.heartbeat_socket = std::move(draft.heartbeat.socket);

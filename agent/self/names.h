@@ -16,6 +16,8 @@ struct Metric {
 inline constexpr Metric kBuildInfo{
     "fettle_build_info", "What this agent is built from; the value is always 1.", {"version", "revision"}};
 
+inline constexpr Metric kRunDuration{
+    "probe_run_duration_seconds", "How long runs of the probe took, whatever they found.", {"service", "probe"}};
 inline constexpr Metric kProbeRuns{
     "fettle_probe_runs_total", "Probe runs that came to an end, whatever they found.", {"service", "probe"}};
 inline constexpr Metric kProbeFailures{

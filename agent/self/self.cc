@@ -29,6 +29,8 @@ using Buckets = Histogram::BucketBoundaries;
 // From a tenth of a millisecond to ten seconds: what the agent does is mostly far below a millisecond, and what hurts
 // starts at tens of them.
 const Buckets kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+// Of a run of a probe: few, because each probe has all of them.
+const Buckets kRun{0.01, 0.1, 1, 10};
 const Buckets kIncident{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400};
 const Buckets kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
@@ -121,6 +123,7 @@ struct Self::Rep {
   }
 
   Series<Counter> probe_runs = series<Counter>(kProbeRuns);
+  Series<Histogram> run_duration = series<Histogram>(kRunDuration);
   Series<Counter> probe_failures = series<Counter>(kProbeFailures);
   Series<Counter> probe_overruns = series<Counter>(kProbeOverruns);
   Series<Counter> probe_samples_left_out = series<Counter>(kProbeSamplesLeftOut);
@@ -177,6 +180,11 @@ void Self::probe_finished(std::string_view service, std::string_view probe, mode
   rep_->probe_runs.with(values({service, probe}), increment);
   if (reason != model::Reason::none)
     rep_->probe_failures.with(values({service, probe, model::to_string(reason)}), increment);
+}
+
+void Self::probe_took(std::string_view service, std::string_view probe, base::Duration took) {
+  rep_->run_duration.with(
+      values({service, probe}), [&](Histogram& h) { h.Observe(base::seconds(took)); }, kRun);
 }
 
 void Self::probe_overrun(std::string_view service, std::string_view probe) {
@@ -283,12 +291,14 @@ void Self::forget_service(std::string_view service) {
        {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns, &rep_->probe_samples_left_out,
         &rep_->recovery_actions, &rep_->recovery_blocked, &rep_->incidents})
     each->forget(values({service}));
+  rep_->run_duration.forget(values({service}));
 }
 
 void Self::forget_probe(std::string_view service, std::string_view probe) {
   for (Series<Counter>* each :
        {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns, &rep_->probe_samples_left_out})
     each->forget(values({service, probe}));
+  rep_->run_duration.forget(values({service, probe}));
 }
 
 void Self::forget_receiver(std::string_view receiver) {

@@ -30,6 +30,7 @@ class Self {
   // Shows the series of a probe with zeros before its first run, so that rate() sees the first failure.
   void probe_added(std::string_view service, std::string_view probe);
   void probe_finished(std::string_view service, std::string_view probe, model::Reason reason);  // none: it was up
+  void probe_took(std::string_view service, std::string_view probe, base::Duration took);
   void probe_overrun(std::string_view service, std::string_view probe);
   void probe_samples_left_out(std::string_view service, std::string_view probe, std::size_t count);
   void probe_lag(base::Duration late);

@@ -5,8 +5,8 @@ _fettle_services() { fettle status -o json 2>/dev/null | grep -o '"name":"[^"]*"
 _fettle() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=''
   case ${COMP_WORDS[1]-} in
-    agent) words='--config.file --web.listen-address --web.config.file --web.external-url --storage.path --admin.socket --query.max-concurrency --query.timeout --query.max-samples --log.level --log.format' ;;
-    check) words='config rules metrics --config.file --lint --lint-fatal --color --print-polkit --print-reference' ;;
+    agent) words='--config.file --web.listen-address --web.config.file --web.external-url --storage.path --admin.socket --query.max-concurrency --query.timeout --query.max-samples --no-run-duration-histogram --log.level --log.format' ;;
+    check) words='config rules metrics --config.file --promql.compat --lint --lint-fatal --color --print-polkit --print-reference' ;;
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;

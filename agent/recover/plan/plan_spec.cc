@@ -251,6 +251,10 @@ void read_when(const config::Node& when, const std::string& path, PlanSpec& plan
       plan.when_down = wait;
     } else if (by_health) {
       errors.add(key.mark(), at, "does not go with state; there are: state, for, flapping");
+    } else if (name == "state" || name == "for") {
+      errors.add(key.mark(), at,
+                 fmt::format("'{}' does not go with alert; write {{state: down, for: 3s}}, or only labels of the alert",
+                             name));
     } else if (config::read(value, text, why)) {
       plan.when.emplace_back(name, text);
     } else {

@@ -63,11 +63,13 @@ int check_rules(const std::vector<std::string>& files, const CheckOptions& optio
   std::vector<config::Errors> errors(files.size());
   std::vector<std::vector<CompiledGroupPtr>> loaded;
   for (std::size_t i = 0; i < files.size(); ++i)
-    loaded.push_back(compile(config::load_rule_file(files[i], errors[i]), options.compat, errors[i]));
+    loaded.push_back(
+        compile(config::load_rule_file(files[i], errors[i], format_of(options.compat)), options.compat, errors[i]));
   const std::vector<Finding> findings = lint(loaded, options);
   bool good = true;
   for (std::size_t i = 0; i < files.size(); ++i) {
     base::print(out, "Checking {}\n", files[i]);
+    for (const std::string& warning : errors[i].warnings()) base::print(err, "{} (warning)\n", warning);
     good = good && errors[i].empty();
     if (!errors[i].empty()) {
       print_mistakes(errors[i], options.colour, out, err);

@@ -222,6 +222,34 @@ TEST_CASE("a reload that changes what all alerts carry makes rules and notificat
   CHECK(has(agent.get("/api/v1/rules"), R"("name":"Down")"));
 }
 
+TEST_CASE("a reload applies instance, job and the heartbeat socket, and says what waits for a restart") {
+  const fakes::SilentServer order;
+  const Site site(watching("order", order.port()));
+  const Running agent(site);
+  REQUIRE(agent.error == "");
+  agent.until("/api/v1/services", R"("health":"up")");
+  std::string text = watching("order", order.port(), "heartbeat: {socket: " + (site.folder / "beat.sock") + "}\n");
+  text.replace(text.find("node: edge"), 10, "node: edge, job: shop, instance: edge-1");
+  site.write("fettle.yml", text);
+  CHECK(has(agent.admin("POST", "/-/reload"), R"({"status":"success","data":null})"));
+  CHECK(std::filesystem::is_socket(site.folder / "beat.sock"));
+  agent.until("/api/v1/query?query=fettle_service_up", R"("instance":"edge-1","job":"shop")");
+  CHECK(has(agent.get("/api/v1/query?query=count(fettle_service_up)"), R"("1"])"));
+
+  text.replace(text.find("node: edge"), 10, "node: rand");
+  text += "storage: {retention: 3h}\n";
+  site.write("fettle.yml", text);
+  CHECK(has(agent.admin("POST", "/-/reload"),
+            "the new configuration is running; only after a restart count: global.node, storage.retention"));
+  CHECK(has(agent.get("/"), "storage.retention was changed, and the new value counts after a restart"));
+
+  const std::size_t at = text.find("beat.sock");
+  site.write("fettle.yml", std::string(text).replace(at, 9, "none/b.sock"));
+  CHECK(has(agent.admin("POST", "/-/reload"), "heartbeat.socket: "));
+  CHECK(has(agent.get("/metrics"), "\nfettle_config_last_reload_successful 0\n"));
+  CHECK(std::filesystem::is_socket(site.folder / "beat.sock"));
+}
+
 TEST_CASE("an alert is told to its receiver") {
   const fakes::LocalServer hook{std::string(kEmptyAnswer)};
   const int dead = fakes::SilentServer().port();

@@ -1,5 +1,7 @@
 #include "app/loaded_config.h"
 
+#include "app/config_lint.h"
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -182,7 +184,7 @@ heartbeat: {token_file: late.token}
 
 TEST_CASE("a plan for an alert that no rule makes is a warning") {
   const Folder folder;
-  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: ServiceDown, expr: vector(1)}]}]\n");
+  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n");
   const std::string file = folder.write("fettle.yml", R"(
 rule_files: [rules.yml]
 services:
@@ -193,11 +195,106 @@ services:
   config::Errors errors;
   CHECK(app::load(file, errors).plans.size() == 3);
   CHECK(errors.text() == "");
+  CHECK(
+      errors.warnings() ==
+      std::vector<std::string>{file + ":5:57: services.order.recovery.when.alert: the plan can never start: no rule of "
+                                      "rule_files makes the alert ServceDown; did you mean ServiceDown?",
+                               file + ":6:61: services.payment.recovery.when.alert: the plan can never start: no rule "
+                                      "of rule_files makes the alert DiskFull"});
+}
+
+TEST_CASE("names that match nothing are warned of at their place, and those that can match are not") {
+  const Folder folder;
+  folder.write("rules.yml", R"(groups:
+  - name: g
+    rules:
+      - {alert: Down, expr: fettle_service_up == 0, labels: {severity: page}}
+      - {alert: AnyDown, expr: count(fettle_service_up == 0) > 0}
+      - {alert: ByService, expr: max by (service) (probe_success) == 0, labels: {severity: "{{ $value }}"}}
+)");
+  struct Row {
+    const char* when;
+    std::string want;
+  };
+  const Row rows[] = {
+      {"{alert: Down}", ""},
+      {"{alert: Down, severity: page}", ""},
+      {"{alert: ByService, severity: 0}", ""},
+      {"{severity: page}", ""},
+      {"{alert: down}", "no rule of rule_files makes the alert down; did you mean Down?"},
+      {"{alert: \"Do.*\"}", "no rule of rule_files makes the alert Do.*"},
+      {"{alert: AnyDown}", "rule AnyDown makes alerts without the label service"},
+      {"{alert: Down, severity: critical}", "rule Down gives its alerts severity=\"page\""},
+      {"{alert: ByService, zone: eu}", "rule ByService makes alerts without the label zone"},
+      {"{state: down, for: 1s}", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.when);
+    const std::string file = folder.write(
+        "fettle.yml", std::string("rule_files: [rules.yml]\nservices:\n  order: {unit: order.service, probes: [{type: "
+                                  "tcp, host: a, port: 1}], recovery: {when: ") +
+                          row.when + ", steps: [{do: {systemd: restart}}]}}\n");
+    config::Errors errors;
+    (void)app::load(file, errors);
+    CHECK(errors.text() == "");
+    const auto warnings = errors.warnings();
+    if (row.want.empty()) CHECK(warnings.empty());
+    else REQUIRE(warnings.size() == 1);
+    if (!row.want.empty()) CHECK(warnings[0].ends_with(": the plan can never start: " + row.want));
+  }
+}
+
+TEST_CASE("routes that no alert can take, patterns without files and unknown units are warned of") {
+  const Folder folder;
+  folder.write("rules.yml", "groups: [{name: g, rules: [{alert: Down, expr: up == 0, labels: {severity: page}}]}]\n");
+  const std::string file = folder.write("fettle.yml", R"(
+global: {external_labels: {cluster: eu}}
+rule_files: [rules.yml, "rules/**/*.yml", "*.yaml"]
+route:
+  receiver: a
+  routes:
+    - {receiver: a, matchers: ['severity="page"', 'cluster="eu"']}
+    - {receiver: a, matchers: ['alertname="FettlePage"']}
+    - {receiver: a, matchers: ['severity="pgae"']}
+receivers: [{name: a, webhook_configs: [{url: "http://h/"}]}]
+services:
+  order: {unit: order.service}
+  shop: {unit: shop@eu.service}
+)");
+  config::Errors errors;
+  const app::LoadedConfig loaded = app::load(file, errors);
+  std::filesystem::create_directories(folder / "units");
+  folder.write("units/shop@.service", "");
+  app::warn_of_units(loaded, {folder / "units"}, errors);
+  CHECK(errors.text() == "");
   CHECK(errors.warnings() ==
-        std::vector<std::string>{file + ":5:57: services.order.recovery.when.alert: no rule of rule_files makes the "
-                                        "alert ServceDown, so that the plan never starts; did you mean ServiceDown?",
-                                 file + ":6:61: services.payment.recovery.when.alert: no rule of rule_files makes the "
-                                        "alert DiskFull, so that the plan never starts"});
+        std::vector<std::string>{
+            file + ":3:25: rule_files[1]: no file fits the pattern " + (folder / "rules/**/*.yml") +
+                "; ** is the same as *, and looks into one folder only",
+            file + ":3:43: rule_files[2]: no file fits the pattern " + (folder / "*.yaml") +
+                "; the files there end in .yml",
+            file + ":9:7: route.routes[2]: no alert can ever take this route: rule Down gives its alerts "
+                   "severity=\"page\"",
+            file + ":12:17: services.order.unit: systemd has no unit order.service: see `systemctl list-unit-files`"});
+}
+
+TEST_CASE("a load balancer's file that a drain could not use is a mistake, and costs the service nothing at a start") {
+  const Folder folder;
+  const std::string lines = folder.write("order.conf", "server 10.0.0.1:8081;\nserver 10.0.0.2:8081;\n");
+  const std::string file = folder.write("fettle.yml",
+                                        "services:\n  order: {probes: [{type: tcp, host: a, port: 1}], traffic: "
+                                        "{nginx: {upstream: order, file: " +
+                                            lines + ", self: '10.0.0.1:8018'}}}\n");
+  config::Errors errors;
+  app::LoadedConfig loaded = app::load(file, errors);
+  CHECK(errors.text() == file + ":2:60: services.order.traffic: nginx upstream order: no server line of " + lines +
+                             " has the address of self, 10.0.0.1:8018; there are: 10.0.0.1:8081, 10.0.0.2:8081; it was "
+                             "left as it is; did you mean 10.0.0.1:8081?\n");
+  app::leave_out_mistakes(file, loaded, errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.config.services.size() == 1);
+  CHECK(loaded.traffic.size() == 1);
+  CHECK(loaded.left_out != "");
 }
 
 TEST_CASE("what holds for all services cannot be left out") {
