@@ -62,6 +62,24 @@ TEST_CASE("series of a service that went away go, those of the others stay") {
   CHECK(points(self, "fettle_probe_runs").size() == 4);
 }
 
+TEST_CASE("runs of a probe are counted by how long they took, in few buckets, until the probe goes") {
+  self::Self self("1.2.3", "abc");
+  for (const auto took : {5ms, 50ms, 500ms, 60'000ms}) self.probe_took("order", "http", took);
+  self.probe_took("payment", "http", 1ms);
+  CHECK(points(self, R"(probe_run_duration_seconds_bucket)").size() == 10);
+  self.forget_service("payment");
+  CHECK(points(self, "probe_run_duration") ==
+        Lines{R"(probe_run_duration_seconds_bucket{le="+Inf", probe="http", service="order"} 4.000000)",
+              R"(probe_run_duration_seconds_bucket{le="0.01", probe="http", service="order"} 1.000000)",
+              R"(probe_run_duration_seconds_bucket{le="0.1", probe="http", service="order"} 2.000000)",
+              R"(probe_run_duration_seconds_bucket{le="1", probe="http", service="order"} 3.000000)",
+              R"(probe_run_duration_seconds_bucket{le="10", probe="http", service="order"} 3.000000)",
+              R"(probe_run_duration_seconds_count{probe="http", service="order"} 4.000000)",
+              R"(probe_run_duration_seconds_sum{probe="http", service="order"} 60.555000)"});
+  self.forget_probe("order", "http");
+  CHECK(points(self, "probe_run_duration").empty());
+}
+
 TEST_CASE("receivers and groups can be forgotten") {
   self::Self self("1.2.3", "abc");
   self.notified("ops", "http://h", "sent");
