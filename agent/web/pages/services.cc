@@ -106,7 +106,7 @@ std::string probe_item(const ProbePage& probe) {
       phases_graphic(probe.phases));
 }
 
-std::string_view kind_of(PlanState state) {
+std::string_view kind_of_plan(PlanState state) {
   switch (state) {
     case PlanState::acting:
     case PlanState::verifying: return "busy";
@@ -126,7 +126,7 @@ std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) 
   const PlanState state = service.recovery_state.value_or(PlanState::idle);
   const std::string_view mode = to_string(*service.recovery_mode), word = to_string(state);
   std::string out = fmt::format(R"(<p class="rec">{} <span class="chip mode-{}"><b>mode</b> {}</span>)",
-                                state_badge(kind_of(state), fmt::format("Recovery {}", word)), mode, mode);
+                                state_badge(kind_of_plan(state), fmt::format("Recovery {}", word)), mode, mode);
   if (!service.recovery_reason.empty() && service.recovery_reason != word)
     out += fmt::format(R"( <span>{}</span>)", escape(service.recovery_reason));
   out += fmt::format(R"( <span class="mut">{} {} left</span>)", service.attempts_left,
@@ -155,7 +155,7 @@ std::string dependencies(const ServicePage& service, const Snapshot& snapshot) {
 }  // namespace
 
 std::string page_title(const Snapshot& snapshot) {
-  return fmt::format("{} · {} · fettle", verdict(snapshot, count(snapshot)).plain, snapshot.node);
+  return fmt::format("{} · {} · fettle", headline_of(snapshot, count(snapshot)).plain, snapshot.node);
 }
 
 std::string summary_part(const Snapshot& snapshot) {

@@ -115,7 +115,8 @@ int Server::Rep::handle(mg_connection* connection) {
   const mg_request_info* info = mg_get_request_info(connection);
   // The front writes it before all others, and lets no client's through.
   const std::string_view number = info->num_headers > 0 ? info->http_headers[0].value : "";
-  const std::shared_ptr<Exchange> exchange = exchanges.take(base::leading_number<std::uint64_t>(number).value_or(0));
+  const auto at = base::leading_number<std::uint64_t>(number).value_or(0);
+  const std::shared_ptr<Exchange> exchange = exchanges.take(at);
   if (!exchange || exchange->gone) return 499;
   base::Result<Request> read = read_request(connection, RequestReader::kMostBody);
   if (!read) {

@@ -295,6 +295,7 @@ TEST_CASE("incidents that ended are shared with snapshots, which keep what they 
   const std::string id = held.front()->id;
   w.incidents->on_message(id, {"msg_9", "ops", "resolved", "waiting", w.loop.wall_now()});
   w.incidents->on_fate("msg_9", "sent");
+  w.loop.run_due();
   CHECK(held.front()->messages.empty());
   const auto now = w.all();
   REQUIRE(now.front().messages.size() == 1);
