@@ -52,6 +52,10 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
                       std::move(groups),
                       {},
                       {}};
+  for (const auto& traffic : loaded.traffic) {
+    recover::TrafficStatus& status = facts.traffic.emplace_back(recover::TrafficStatus{traffic->service, {}, {}, {}});
+    for (const auto& place : traffic->places) status.places.push_back({place->text(), ""});
+  }
   for (const Discovery& discovery : loaded.discoveries) {
     SourceStatus& status = facts.sources.emplace_back(SourceStatus{discovery.probe.service(), ""});
     status.refreshed = base::WallTime{};

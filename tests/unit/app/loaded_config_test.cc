@@ -222,14 +222,14 @@ TEST_CASE("names that match nothing are warned of at their place, and those that
       {"{alert: ByService, severity: 0}", ""},
       {"{severity: page}", ""},
       {"{alert: down}", "no rule of rule_files makes the alert down; did you mean Down?"},
-      {"{alert: \"Do.*\"}", "no rule of rule_files makes the alert Do.*"},
+      {"{alert: \"Do.*\"}", "no rule of rule_files makes the alert Do.*; did you mean Down?"},
       {"{alert: AnyDown}", "rule AnyDown makes alerts without the label service"},
       {"{alert: Down, severity: critical}", "rule Down gives its alerts severity=\"page\""},
       {"{alert: ByService, zone: eu}", "rule ByService makes alerts without the label zone"},
       {"{state: down, for: 1s}", ""},
   };
   for (const Row& row : rows) {
-    CAPTURE(row.when);
+    CAPTURE(std::string(row.when));
     const std::string file = folder.write(
         "fettle.yml", std::string("rule_files: [rules.yml]\nservices:\n  order: {unit: order.service, probes: [{type: "
                                   "tcp, host: a, port: 1}], recovery: {when: ") +
@@ -287,7 +287,7 @@ TEST_CASE("a load balancer's file that a drain could not use is a mistake, and c
                                             lines + ", self: '10.0.0.1:8018'}}}\n");
   config::Errors errors;
   app::LoadedConfig loaded = app::load(file, errors);
-  CHECK(errors.text() == file + ":2:60: services.order.traffic: nginx upstream order: no server line of " + lines +
+  CHECK(errors.text() == file + ":2:61: services.order.traffic: nginx upstream order: no server line of " + lines +
                              " has the address of self, 10.0.0.1:8018; there are: 10.0.0.1:8081, 10.0.0.2:8081; it was "
                              "left as it is; did you mean 10.0.0.1:8081?\n");
   app::leave_out_mistakes(file, loaded, errors);
