@@ -33,6 +33,7 @@ services:
     probes:
       - {name: http, type: http, url: "http://127.0.0.1:8081/"}
       - {name: beat, type: heartbeat, every: 10s}
+    traffic: {haproxy: {socket: /run/none/admin.sock, backend: order, server: a}}
     recovery: {when: {alert: ServiceDown}, steps: [{do: {alert: page}}]}
   redis:
     probes: [{name: ping, type: redis, host: 127.0.0.1, port: 6379, labels: {shard: a}}]
@@ -54,8 +55,8 @@ TEST_CASE("what can exist follows from the probes, the page and their labels") {
        {"probe_success", R"(probe_success{job="fettle",instance="n1:10911",service="order",probe="http"})",
         R"(probe_ssl_earliest_cert_expiry{service="order"})", R"(probe_heartbeat_age_seconds{probe="beat"})",
         R"(probe_redis_loading{shard="a"})", R"(probe_http_duration_seconds{phase="connect"})",
-        R"(fettle_service_up{service="redis"})", R"(fettle_service_info{service="order"})",
-        R"(fettle_service_dependency{service="order",depends_on="redis"})",
+        R"(fettle_service_up{service="redis"})", R"(fettle_traffic_place_usable{service="order"})",
+        R"(fettle_service_info{service="order"})", R"(fettle_service_dependency{service="order",depends_on="redis"})",
         R"(fettle_recovery_state{service="order",state="exhausted"})", R"(fettle_alerts{state="firing"})",
         R"(fettle_probe_failures_total{service="order",reason="refused"})", "fettle_loop_stall_seconds",
         "fettle_loop_turn_seconds_bucket", "process_open_fds", R"({__name__=~"probe_heartbeat_.+"})"}) {
@@ -65,7 +66,8 @@ TEST_CASE("what can exist follows from the probes, the page and their labels") {
   for (const char* selector :
        {R"(probe_success{service="payment"})", R"(probe_success{instance="n2:10911"})",
         R"(probe_heartbeat_age_seconds{probe="http"})", R"(probe_http_status_code{service="redis"})",
-        R"(probe_redis_loading{shard="b"})", R"(fettle_recovery_state{service="redis"})", "fettle_loop_turn_seconds",
+        R"(probe_redis_loading{shard="b"})", R"(fettle_recovery_state{service="redis"})",
+        R"(fettle_traffic_place_usable{service="redis"})", "fettle_loop_turn_seconds",
         R"(fettle_probe_failures_total{service="payment"})", R"(fettle_alerts{service="order"})",
         "probe_postgres_in_recovery", "up", R"({__name__=~"node_.+"})"}) {
     CAPTURE(selector);
