@@ -290,17 +290,17 @@ TEST_CASE("a journey's mistakes are told where they are") {
 
 TEST_CASE("a template puts values where they do no harm") {
   const probe::Variables variables{{"a", {"x y/\"\n", false}}, {"n", {"5", true}}, {"u", {"http://h/p?q", false}}};
-  const auto fill = [&](std::string_view text, probe::Template::Place place) {
-    const auto parsed = probe::Template::parse(text, place);
+  const auto fill = [&](std::string_view text, probe::Template::Encoding encoding) {
+    const auto parsed = probe::Template::parse(text, encoding);
     return parsed ? parsed->fill(variables).value_or("no value") : parsed.error().text;
   };
-  using Place = probe::Template::Place;
-  CHECK(fill("p=${a}", Place::plain) == "p=x y/\"\n");
-  CHECK(fill("/p/${a}?n=${n}", Place::url) == "/p/x%20y%2F%22%0A?n=5");
-  CHECK(fill("${u}", Place::url) == "http://h/p?q");
-  CHECK(fill("$${a} costs $5", Place::plain) == "${a} costs $5");
-  CHECK(fill("${b}", Place::plain) == "no value");
-  CHECK(fill("${", Place::plain) == "'${' is no variable; write ${name}, or $${ for the characters ${");
+  using Encoding = probe::Template::Encoding;
+  CHECK(fill("p=${a}", Encoding::plain) == "p=x y/\"\n");
+  CHECK(fill("/p/${a}?n=${n}", Encoding::url) == "/p/x%20y%2F%22%0A?n=5");
+  CHECK(fill("${u}", Encoding::url) == "http://h/p?q");
+  CHECK(fill("$${a} costs $5", Encoding::plain) == "${a} costs $5");
+  CHECK(fill("${b}", Encoding::plain) == "no value");
+  CHECK(fill("${", Encoding::plain) == "'${' is no variable; write ${name}, or $${ for the characters ${");
   config::Errors errors;
   const auto node = config::Node::parse(
       "{s: '${a}', n: '${n}', both: 'n is ${n}', plain: word, quoted: '5', number: 5, list: [1.5, -2, null, ~, "
