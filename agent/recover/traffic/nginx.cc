@@ -224,7 +224,8 @@ struct Nginx::Rep {
       deadline = std::max(deadline, r.deadline);
       auto change = write(r);
       if (!change) answers.emplace_back(std::move(r), ApplyResult{refusal(change.error()), change.error().text});
-      else if (!*change) answers.emplace_back(std::move(r), ApplyResult{ActionStatus::ok, r.text + ", as before", false, true});
+      else if (!*change)
+        answers.emplace_back(std::move(r), ApplyResult{ActionStatus::ok, r.text + ", as before", false, true});
       else batch.push_back(std::move(r));
     }
     if (!batch.empty()) test();

@@ -166,7 +166,7 @@ blackbox: {config_file: modules.yml}
 services:
   payment:
     probes: [{name: s, type: tls, host: 127.0.0.1, port: 1, tls_config: {ca_file: /none/late.pem}}]
-heartbeat: {token_file: late.token}
+heartbeat: {token_file: keys/late.token}
 )");
   config::Errors errors;
   const app::LoadedConfig loaded = app::load(file, errors);
@@ -176,7 +176,7 @@ heartbeat: {token_file: late.token}
         std::vector<std::string>{
             file + ":5:73: services.payment.probes[0].tls_config: cannot load the certificate authorities of "
                    "/none/late.pem: No such file or directory; runs fail until that is mended",
-            file + ":6:25: heartbeat.token_file: cannot read " + (folder / "late.token") +
+            file + ":6:25: heartbeat.token_file: cannot read " + (folder / "keys/late.token") +
                 ": No such file or directory; heartbeats with a token are refused until that is mended",
             (folder / "modules.yml") + ":1:17: modules.late: cannot read " + (folder / "none") +
                 ": No such file or directory; its runs fail until that is mended"});

@@ -199,7 +199,7 @@ TEST_CASE("what a journey captured to log in with is in no text, what it capture
   CHECK(walk.header("Cookie") == "sid=c00kie-value");
   walk.answer(200, R"({"said":"c00kie-value s3ss10n-t0ken 99"})");
   CHECK(walk.found.reason == Reason::json_mismatch);
-  CHECK(walk.found.text == "step use (2 of 2, GET /cart): said is \"<secret> <secret> 99\", not \"98.50\"");
+  CHECK(walk.found.text == "step use (2 of 2, GET /cart): said is \"<secret> <secret> 99\", not '98.50'");
 }
 
 TEST_CASE("a journey keeps cookies, also those of a redirect, and follows it as a browser would") {

@@ -380,7 +380,7 @@ TEST_CASE("a drain is applied again where it can be lost, until the traffic is g
   site.loop.advance(seconds{5});
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
   // It starts anew just now, and is there again later.
-  site.balancers.next["haproxy"].push_back({"failed", "connection refused"});
+  site.balancers.next["haproxy"].push_back({model::ActionStatus::failed, "connection refused"});
   site.loop.advance(seconds{5});
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
   REQUIRE(site.controller->statuses().size() == 1);
@@ -398,7 +398,7 @@ TEST_CASE("a drain of people is not applied again") {
   Site site;
   site.balancers.can_forget = true;
   site.start({{"haproxy", Follows::commands}});
-  site.balancers.next["haproxy"].push_back({"ok", "is out already", true, true});
+  site.balancers.next["haproxy"].push_back({model::ActionStatus::ok, "is out already", true, true});
   CHECK(site.apply(Flow::drained).starts_with("ok"));
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
   site.loop.advance(seconds{30});

@@ -29,7 +29,7 @@ int shipped() {
   const std::vector<std::string> central = base::glob(folder + "/central/*.yml");
   files.insert(files.end(), central.begin(), central.end());
   const std::vector<std::string> tests = base::glob(folder + "/tests/*.yml");
-  const int good = rules::check_rules(files, {}, stdout, stdout);
+  const int good = rules::check_rules(files, {.compat = promql::Compat::v2}, stdout, stdout);
   const int v2 = rules::run_unit_tests(tests, {.compat = promql::Compat::v2}, stdout, stdout);
   const int v3 = rules::run_unit_tests(tests, {}, stdout, stdout);
   return good != 0 || v2 != 0 || v3 != 0;
@@ -65,7 +65,7 @@ int promtool(const std::string& folder) {
   for (const auto& one : cases) {
     const std::vector<std::string> files{base + one["file"].get<std::string>()};
     const int exit_code = one["cmd"] == "check rules"
-                              ? rules::check_rules(files, {}, stdout, stdout)
+                              ? rules::check_rules(files, {.compat = promql::Compat::v2}, stdout, stdout)
                               : rules::run_unit_tests(files, {.compat = promql::Compat::v2}, stdout, stdout);
     if (exit_code == one["exit"].get<int>()) continue;
     ++bad;

@@ -172,7 +172,7 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
       {"/api/v1/labels?match%5B%5D=%7Bx%3D%22%22%7D", 400,
        envelope("bad_data", R"(match[] must contain at least one non-empty matcher)")},
       {"/api/v1/label/job/values?match%5B%5D=sum(", 400, envelope("bad_data", R"(1:4: parse error: unexpected \"(\")")},
-      {"/api/v1/label/%FF/values", 400, envelope("bad_data", "invalid label name: \\\"\xef\xbf\xbd\\\"")},
+      {"/api/v1/label/%FF/values", 400, envelope("bad_data", "invalid label name: \\\"\\ufffd\\\"")},
       {"/api/v1/rules?type=all", 400,
        envelope("bad_data", R"(invalid parameter \"type\": not supported value \"all\")")},
       {"/api/v1/explain/ordre", 404,
