@@ -55,10 +55,10 @@ void write_top(std::string_view key, const Counts& counts, std::size_t limit, Js
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   all.resize(std::min(all.size(), limit));
   json.key(key).array([&] {
-    for (const auto& [name, value] : all)
+    for (const auto& each : all)
       json.object([&] {
-        json.key("name").string(name);
-        json.key("value").integer(static_cast<std::int64_t>(value));
+        json.key("name").string(each.first);
+        json.key("value").integer(static_cast<std::int64_t>(each.second));
       });
   });
 }

@@ -8,8 +8,6 @@
 #include <initializer_list>
 #include <limits>
 
-namespace go = go;
-
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
