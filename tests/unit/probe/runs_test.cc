@@ -198,6 +198,7 @@ TEST_CASE("unix connects to its path") {
   trial.world.dialer.desk.answer(std::move(connected));
   CHECK(trial.found.up);
   CHECK(trial.found.text == "connected to /run/order.sock");
+  trial.attempt.reset();  // before its peer
 }
 
 TEST_CASE("exec judges by exit code and keeps the plugin's values") {
