@@ -1,4 +1,6 @@
 // What the pages and the agent's own metrics show. A snapshot is made when a page or a stream asks for it.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 

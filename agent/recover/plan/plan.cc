@@ -331,7 +331,7 @@ Effects Plan::wake(const PlanInput& input) {
       phase_ = Phase::acting;
       phase_data_.deadline.reset();
       return action_done({ActionStatus::timeout,
-                          fmt::format("nobody approved within {}", base::format_duration(current_step().timeout))},
+                          fmt::format("no approval came within {}", base::format_duration(current_step().timeout))},
                          input.wall - phase_data_.action_started, input);
     case Phase::idle:
     case Phase::acting: break;

@@ -103,7 +103,7 @@ void Plan::ask(const PlanInput& input, Effects& out) {
     phase_data_.next = progress_.asked_until;
   } else if (std::exchange(progress_.visible, false)) {
     run_.report.state = RecoveryState::aborted;
-    run_.report.reason = fmt::format("nobody approved within {}", timeout);
+    run_.report.reason = fmt::format("no approval came within {}", timeout);
     run_.report.ended = input.wall;
     say(Kind::report, out);
   }

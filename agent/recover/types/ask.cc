@@ -11,7 +11,9 @@ class Ask final : public Action {
  public:
   loop::Handle run(const Context& context, const Trigger&, base::Instant,
                    std::function<void(ActionResult)> done) const override {
-    return context.scheduler.after({}, [done = std::move(done)] { done({ActionStatus::failed, "nobody was asked"}); });
+    return context.scheduler.after({}, [done = std::move(done)] {
+      done({ActionStatus::failed, "the question was not sent"});
+    });
   }
   std::string text() const override { return "ask"; }
   bool may_heal() const override { return false; }

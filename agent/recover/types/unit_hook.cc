@@ -91,7 +91,7 @@ class HookRun final : public loop::Registration {
     const bool done = result_ == "done";
     if (done && state && state->active != "inactive")
       return end({ActionStatus::failed, fmt::format("{}: {} is {} after its start; a hook is Type=oneshot without "
-                                                    "RemainAfterExit=yes, else nobody knows how it ended",
+                                                    "RemainAfterExit=yes, else its result is not known",
                                                     what_, unit_, state->active)});
     // A unit that succeeded may be unloaded at once: its job has said all.
     if (done) return end({ActionStatus::ok, what_ + ": done"});

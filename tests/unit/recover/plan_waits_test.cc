@@ -74,7 +74,7 @@ TEST_CASE("an approval that does not come ends the asking, not the possibility")
   f.pass(minutes{31});
   CHECK(f.pages.size() == 1);
   CHECK(f.dispatcher->reports().at(0).state == model::RecoveryState::aborted);
-  CHECK(f.dispatcher->reports().at(0).reason == "nobody approved within 30m");
+  CHECK(f.dispatcher->reports().at(0).reason == "no approval came within 30m");
   CHECK(f.status().reason == GuardName::ask);
   f.recover_by_hand();
   CHECK(f.restart.started.size() == 1);
@@ -97,7 +97,7 @@ TEST_CASE("a step that asks waits for a person; without an answer the next step 
     else f.pass(minutes{11});
     CHECK(f.restart.started.size() == (answered ? 1 : 0));
     const auto report = f.dispatcher->reports().back();
-    CHECK(report.actions.at(0).text == (answered ? "approved by operator: alice" : "nobody approved within 10m"));
+    CHECK(report.actions.at(0).text == (answered ? "approved by operator: alice" : "no approval came within 10m"));
   }
 }
 

@@ -51,7 +51,7 @@ TEST_CASE("a unit hook is started once and its unit's result is told") {
       {std::string("done"), unit("active"),
        "failed: unit hook clear-cache: fettle-hook-clear-cache.service is active after its start; a hook is "
        "Type=oneshot "
-       "without RemainAfterExit=yes, else nobody knows how it ended"},
+       "without RemainAfterExit=yes, else its result is not known"},
       {std::string("failed"), unit("failed", "exit-code", 1, 3),
        "failed: unit hook clear-cache: exit-code, exit code 3; see: journalctl -u fettle-hook-clear-cache.service"},
       {std::string("failed"), unit("failed", "signal", 2, 9),
