@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/credential.h"
 #include "base/text.h"
 #include "loop/scheduler.h"
 #include "notify/fields.h"
@@ -32,15 +32,24 @@ Sent judge_service(const http::HttpResponse& response, base::WallTime now, const
 }
 
 base::Result<std::string> SecretOrFile::read() const {
-  if (file.empty()) return std::string(secret.reveal());
-  TRY(std::string text, base::read_file(file, 64 * 1024));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  TRY(std::string text, base::credential(secret, file));
   if (text.empty()) return base::fail(base::Kind::invalid, file + " is empty");
   return text;
 }
 
 std::string target_of(const SecretOrFile& url, const char* otherwise) {
   return url.file.empty() ? origin(url.secret.reveal()) : otherwise;
+}
+
+loop::Handle post_json(const HttpPost& post, const Context& context, const base::Result<std::string>& url,
+                       std::string body, base::Instant deadline, std::function<void(Sent)> done,
+                       HttpPost::JudgeAnswer judge_answer) {
+  if (!url) return cannot_send(context, url.error(), std::move(done));
+  http::HttpRequest request;
+  request.url = *url;
+  request.body = std::move(body);
+  request.deadline = deadline;
+  return post.send(context, std::move(request), std::move(done), judge_answer);
 }
 
 loop::Handle cannot_send(const Context& context, const base::Error& error, std::function<void(Sent)> done) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/request.h"
 #include "config/schema.h"
 #include "notify/http_post.h"
 #include "notify/message_text.h"
@@ -54,17 +55,29 @@ void add_secret(config::Schema<Settings>& schema, const char* key, const char* f
       });
 }
 
-// What makes an integration of its settings, a way to post and the reader of its texts; null if there are mistakes.
-template <typename Made, typename Settings>
+// A URL that stands in the file itself, and what one looks like.
+template <typename Settings>
+void check_url(config::Schema<Settings>& schema, const char* key, SecretOrFile Settings::*member, const char* example) {
+  schema.check([=](const Settings& settings, const config::Complain& complain) {
+    const base::Secret& url = (settings.*member).secret;
+    if (url.empty()) return;
+    if (const std::string why = config::url_complaint(url.reveal(), example); !why.empty()) complain(key, why);
+  });
+}
+
+// What makes an integration of its settings, a way to post, the reader of its texts and `more`; null if there are
+// mistakes.
+template <typename Made, typename Settings, typename... More>
 std::unique_ptr<const Notifier> make_service(const config::Schema<Settings>& schema, const config::Node& node,
                                              const std::string& path,
                                              const std::vector<templates::Definitions>& definitions,
-                                             config::Errors& errors) {
+                                             config::Errors& errors, const More&... more) {
   const std::size_t before = errors.size();
   Settings settings = schema.parse(node, path, errors);
   HttpPost post(settings.http_config, node, path, errors);
   if (errors.size() > before) return nullptr;
-  auto made = std::make_unique<Made>(std::move(settings), std::move(post), TextReader(node, path, definitions, errors));
+  auto made = std::make_unique<Made>(std::move(settings), std::move(post), TextReader(node, path, definitions, errors),
+                                     more...);
   if (errors.size() > before) return nullptr;
   return made;
 }
@@ -72,6 +85,10 @@ std::unique_ptr<const Notifier> make_service(const config::Schema<Settings>& sch
 // Of a URL that is a secret, what logs and metrics may say.
 std::string target_of(const SecretOrFile& url, const char* otherwise);
 
+// Posts the body to the URL; without one `done` hears why.
+loop::Handle post_json(const HttpPost& post, const Context& context, const base::Result<std::string>& url,
+                       std::string body, base::Instant deadline, std::function<void(Sent)> done,
+                       HttpPost::JudgeAnswer judge_answer = nullptr);
 // Tells `done` in a later turn that there was nothing to send with.
 loop::Handle cannot_send(const Context& context, const base::Error& error, std::function<void(Sent)> done);
 

@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/base64.h"
-#include "config/request.h"
-#include "config/schema.h"
 #include "crypto/hmac.h"
-#include "loop/scheduler.h"
 #include "notify/fields.h"
-#include "notify/json_service.h"
-#include "notify/message_text.h"
+#include "notify/robot.h"
 
 namespace notify {
 namespace {
@@ -21,42 +16,22 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kTextLimit = 5000;  // characters; the service takes 20,000 bytes
 
-struct Settings {
-  SecretOrFile url, secret;
-  std::string title = "{{ template \"fettle.title\" . }}";
-  std::string text = "{{ template \"fettle.text\" . }}";
-  std::optional<http::HttpConfig> http_config;
-};
-
-const auto& schema() {
-  static const auto s = [] {
-    config::Schema<Settings> all("feishu_configs");
-    all.beside(sending_schema(EndTold::by_default));
-    add_secret(all, "url", "url_file", &Settings::url, "The robot's URL, with its token.");
-    add_secret(all, "secret", "secret_file", &Settings::secret,
-               "What messages are signed with, if the robot asks for it.", Needed::no);
-    all.optional("title", &Settings::title, "The first line. This and the text are Go templates.")
-        .optional("text", &Settings::text, "The message.")
-        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.")
-        .check([](const Settings& s2, const config::Complain& complain) {
-          if (s2.url.secret.empty()) return;
-          const std::string why =
-              config::url_complaint(s2.url.secret.reveal(), "https://open.feishu.cn/open-apis/bot/v2/hook/...");
-          if (!why.empty()) complain("url", why);
-        });
-    all.shows({"title", "text"});
-    return all;
-  }();
-  return s;
+ordered_json body(const std::string& title, const std::string& text) {
+  ordered_json out{{"msg_type", "post"}};
+  ordered_json& post = out["content"]["post"]["en_us"];
+  post["title"] = title;
+  const ordered_json paragraph = ordered_json::array({ordered_json{{"tag", "text"}, {"text", text}}});
+  post["content"] = ordered_json::array({paragraph});
+  return out;
 }
 
 // base64(HMAC-SHA256("TIMESTAMP\nSECRET", "")), with the timestamp in seconds.
-std::string signed_body(const std::string& message, const std::string& secret, base::WallTime now) {
+void sign(http::HttpRequest& request, const std::string& secret, base::WallTime now) {
   const std::string timestamp = fmt::format("{}", base::to_ms(now) / 1000);
-  ordered_json body{{"timestamp", timestamp},
-                    {"sign", base::base64_encode(crypto::hmac_sha256(timestamp + "\n" + secret, ""))}};
-  body.update(ordered_json::parse(message, nullptr, false));
-  return dump_json(body);
+  ordered_json out{{"timestamp", timestamp},
+                   {"sign", base::base64_encode(crypto::hmac_sha256(timestamp + "\n" + secret, ""))}};
+  out.update(ordered_json::parse(request.body, nullptr, false));
+  request.body = dump_json(out);
 }
 
 // It answers 200 in any case.
@@ -64,55 +39,16 @@ Sent judge_answer(const http::HttpResponse& response, base::WallTime now) {
   return judge_service(response, now, {"code", "msg", {9499, 11232}});
 }
 
-class Feishu final : public Notifier {
- public:
-  Feishu(Settings settings, HttpPost post, const TextReader& texts)
-      : settings_(std::move(settings)),
-        post_(std::move(post)),
-        title_(texts.read("title", settings_.title)),
-        text_(texts.read("text", settings_.text)) {}
+const Robot kRobot{"feishu", kTextLimit, body, judge_answer, sign};
 
-  std::string type() const override { return "feishu"; }
-  std::vector<std::string> targets() const override { return {target_of(settings_.url, "feishu")}; }
-
-  std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
-                     const Envelope& envelope) const override {
-    const templates::Value data = message_data(alerts, envelope);
-    const std::string title = title_.expand(data);
-    const std::string text = shortened(text_.expand(data), kTextLimit);
-    ordered_json body{{"msg_type", "post"}};
-    ordered_json& post = body["content"]["post"]["en_us"];
-    post["title"] = title;
-    const ordered_json paragraph = ordered_json::array({ordered_json{{"tag", "text"}, {"text", text}}});
-    post["content"] = ordered_json::array({paragraph});
-    return dump_json(body);
-  }
-
-  loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
-                    std::function<void(Sent)> done) const override {
-    const auto url = settings_.url.read();
-    if (!url) return cannot_send(context, url.error(), std::move(done));
-    http::HttpRequest request;
-    request.url = *url;
-    request.body = message.body;
-    request.deadline = deadline;
-    if (!settings_.secret.empty()) {
-      const auto secret = settings_.secret.read();
-      if (!secret) return cannot_send(context, secret.error(), std::move(done));
-      request.body = signed_body(message.body, *secret, context.scheduler.wall_now());
-    }
-    return post_.send(context, std::move(request), std::move(done), judge_answer);
-  }
-
- private:
-  Settings settings_;
-  HttpPost post_;
-  MessageText title_, text_;
-};
+const auto& schema() {
+  static const auto s = robot_schema(kRobot, "https://open.feishu.cn/open-apis/bot/v2/hook/...");
+  return s;
+}
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,
                                       const std::vector<templates::Definitions>& definitions, config::Errors& errors) {
-  return make_service<Feishu>(schema(), node, path, definitions, errors);
+  return make_robot(kRobot, schema(), node, path, definitions, errors);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "config/request.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -30,13 +29,7 @@ const auto& schema() {
         .optional("summary", &Settings::summary, "What notifications show.")
         .optional("text", &Settings::text, "The message.")
         .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.");
-    all.check([](const Settings& s2, const config::Complain& complain) {
-      if (s2.webhook_url.secret.empty()) return;
-      if (const std::string why =
-              config::url_complaint(s2.webhook_url.secret.reveal(), "https://shop.webhook.office.com/...");
-          !why.empty())
-        complain("webhook_url", why);
-    });
+    check_url(all, "webhook_url", &Settings::webhook_url, "https://shop.webhook.office.com/...");
     all.shows({"title", "summary", "text"});
     return all;
   }();
@@ -71,13 +64,7 @@ class MsTeams final : public Notifier {
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    const auto url = settings_.webhook_url.read();
-    if (!url) return cannot_send(context, url.error(), std::move(done));
-    http::HttpRequest request;
-    request.url = *url;
-    request.body = message.body;
-    request.deadline = deadline;
-    return post_.send(context, std::move(request), std::move(done));
+    return post_json(post_, context, settings_.webhook_url.read(), message.body, deadline, std::move(done));
   }
 
  private:

@@ -160,11 +160,7 @@ class PagerDuty final : public Notifier {
     if (!key) return cannot_send(context, key.error(), std::move(done));
     ordered_json body = ordered_json::parse(message.body, nullptr, false);
     body["routing_key"] = *key;
-    http::HttpRequest request;
-    request.url = settings_.url;
-    request.body = dump_json(body);
-    request.deadline = deadline;
-    return post_.send(context, std::move(request), std::move(done));
+    return post_json(post_, context, settings_.url, dump_json(body), deadline, std::move(done));
   }
 
  private:

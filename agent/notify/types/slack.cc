@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "config/request.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -95,13 +94,7 @@ const auto& schema() {
         .list("fields", &Settings::fields, field_schema(), "Fields below the text.")
         .list("actions", &Settings::actions, action_schema(), "Buttons below the text.")
         .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.");
-    all.check([](const Settings& s2, const config::Complain& complain) {
-      if (s2.api_url.secret.empty()) return;
-      if (const std::string why =
-              config::url_complaint(s2.api_url.secret.reveal(), "https://hooks.slack.com/services/...");
-          !why.empty())
-        complain("api_url", why);
-    });
+    check_url(all, "api_url", &Settings::api_url, "https://hooks.slack.com/services/...");
     all.shows({"channel", "username", "color", "title", "pretext", "text", "fallback", "footer", "callback_id",
                "icon_emoji", "mrkdwn_in"});
     return all;
@@ -176,13 +169,7 @@ class Slack final : public Notifier {
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    const auto url = settings_.api_url.read();
-    if (!url) return cannot_send(context, url.error(), std::move(done));
-    http::HttpRequest request;
-    request.url = *url;
-    request.body = message.body;
-    request.deadline = deadline;
-    return post_.send(context, std::move(request), std::move(done), judge_answer);
+    return post_json(post_, context, settings_.api_url.read(), message.body, deadline, std::move(done), judge_answer);
   }
 
  private:

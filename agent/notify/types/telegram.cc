@@ -58,8 +58,9 @@ const auto& schema() {
 // Its answer to 429 says in the body when to come again.
 Sent judge_answer(const http::HttpResponse& response, base::WallTime now) {
   Sent sent = judge_service(response, now, {"ok", "description", {}});
+  if (response.status != 429) return sent;
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  if (response.status == 429 && body.is_object())
+  if (body.is_object())
     if (const auto after = body.find("parameters"); after != body.end() && after->is_object())
       if (const auto seconds = after->find("retry_after"); seconds != after->end() && seconds->is_number_unsigned())
         sent.retry_after = std::chrono::seconds{std::min<std::int64_t>(seconds->get<std::int64_t>(), 86'400)};
@@ -90,11 +91,8 @@ class Telegram final : public Notifier {
                     std::function<void(Sent)> done) const override {
     const auto token = settings_.bot_token.read();
     if (!token) return cannot_send(context, token.error(), std::move(done));
-    http::HttpRequest request;
-    request.url = fmt::format("{}/bot{}/sendMessage", settings_.api_url, *token);
-    request.body = message.body;
-    request.deadline = deadline;
-    return post_.send(context, std::move(request), std::move(done), judge_answer);
+    return post_json(post_, context, fmt::format("{}/bot{}/sendMessage", settings_.api_url, *token), message.body,
+                     deadline, std::move(done), judge_answer);
   }
 
  private:
