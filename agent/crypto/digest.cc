@@ -32,15 +32,22 @@ struct Free {
 
 std::string sha256(std::string_view bytes) { return digest(EVP_sha256(), bytes); }
 
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += {digits[byte >> 4U], digits[byte & 0xfU]};
+  }
+  return out;
+}
+
 base::Result<std::string> md5_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
   unsigned int size = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_md5(), nullptr) != 1)
     return base::fail(base::Kind::unavailable, "OpenSSL does not allow MD5 on this system");
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += {digits[sum.at(i) >> 4U], digits[sum.at(i) & 0xfU]};
-  return out;
+  return hex({reinterpret_cast<const char*>(sum.data()), size});
 }
 
 base::Result<std::string> rsa_oaep(const std::string& public_key, std::string_view bytes) {

@@ -9,6 +9,8 @@
 namespace crypto {
 
 std::string sha256(std::string_view bytes);  // 32 bytes
+// Two lower-case hexadecimal digits for each byte.
+std::string hex(std::string_view bytes);
 // In 32 hexadecimal digits; proves nothing to an enemy. Errors: this system's OpenSSL does not allow it (FIPS).
 base::Result<std::string> md5_hex(std::string_view bytes);
 

@@ -64,14 +64,14 @@ struct Notifications::Rep {
   static model::Labels page_labels(const std::string& service) {
     return model::Labels{{"alertname", kPage}, {"service", service}, {"severity", "page"}};
   }
-  // The routes say that it is for nobody, which is no mistake.
-  bool unwanted(const model::Labels& labels) const { return common.routing->wanted_by_nobody(common.outward(labels)); }
+  // The routes lead to receivers without an integration only, as configured.
+  bool unwanted(const model::Labels& labels) const { return common.routing->has_no_receiver(common.outward(labels)); }
 
   void route_by(std::shared_ptr<const Routing> routing) {
     common.routing = std::move(routing);
-    inhibit_anew();
+    inhibit_again();
   }
-  void inhibit_anew() {
+  void inhibit_again() {
     common.inhibitor = Inhibitor(common.routing->inhibit_rules());
     for (const auto& [labels, alert] : firing) common.inhibitor.fires(common.outward(labels));
   }
@@ -164,7 +164,7 @@ void Notifications::settle(const std::map<model::Labels, model::Alert>& known) {
   rep_->firing.clear();
   for (const auto& [labels, alert] : known)
     if (alert.state == model::AlertState::firing) rep_->firing.emplace(labels, alert);
-  rep_->inhibit_anew();
+  rep_->inhibit_again();
   for (auto& [name, receiver] : rep_->receivers) receiver->settle(known);
 }
 
@@ -178,7 +178,7 @@ void Notifications::on_transitions(const std::vector<model::AlertTransition>& tr
       rep_->firing.erase(t.alert.labels);
       rep_->common.inhibitor.ended(rep_->common.outward(t.alert));
     } else {
-      continue;  // pending is nobody's business yet
+      continue;  // pending alerts are not sent
     }
     told.push_back(&t.alert);
   }

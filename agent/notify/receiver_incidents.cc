@@ -45,8 +45,8 @@ bool Receiver::wants(const model::Incident& incident) const {
   return std::any_of(alerts.begin(), alerts.end(), [&](const model::Alert& a) { return wants(common_.outward(a)); });
 }
 
-// Everything of it that this receiver would hear is kept back by a silence, by another alert or by the time. It hears
-// all of what matches nobody.
+// All alerts of it that this receiver would get are muted: by a silence, by another alert or by a time interval. Where
+// no receiver matches, this one gets all.
 bool Receiver::kept_back(const model::Incident& incident) const {
   std::vector<model::Alert> all = incident.alerts;
   if (all.empty() || !incident.demands.empty()) all.push_back(demand_of(incident));

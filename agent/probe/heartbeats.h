@@ -53,7 +53,7 @@ class Heartbeats {
   // One datagram.
   Received receive(std::string_view datagram, const BeatSender& sender);
   // No datagram can come, and why: who has no beat is not silent. hear(): they come again, and silence is measured
-  // anew.
+  // from then on.
   void hear_nothing(std::string why) { trouble_ = std::move(why); }
   void hear();
   const std::string& trouble() const { return trouble_; }

@@ -65,7 +65,7 @@ class Probe {
  public:
   virtual ~Probe() = default;
   virtual void start(base::Instant deadline, Done done) = 0;
-  // What the run came to know and nobody may see, beside the secrets of its settings: tokens, captures, cookies. Asked
+  // Secrets of the run, beside those of its settings: tokens that it fetched, captures, cookies. Asked
   // when `done` is called; its outcome is shown without them.
   virtual base::KnownSecrets learned() const { return {}; }
 };

@@ -58,7 +58,7 @@ Modifiers modifiers_of(Expr& expr) {
       return {&selector.offset_ms, &selector.offset_formula, &selector.at};
     }
     case Expr::Kind::matrix: {
-      // The parser still owns the whole tree here: nobody else sees it as constant yet.
+      // The tree is still the parser's own here, so that it may be changed.
       auto& selector = const_cast<SelectorExpr&>(static_cast<MatrixExpr&>(expr).selector());
       return {&selector.offset_ms, &selector.offset_formula, &selector.at};
     }

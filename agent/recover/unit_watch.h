@@ -3,7 +3,7 @@
 // inactive with the result "success", that ended while a stop was under way, or that is just being stopped, while no
 // plan of ours works on it, was stopped by a person, a package or an orderly exit, and stays so. A plan's own are what
 // happens while its action is under way, and later the end of the run that was there when the action began (a process
-// that got SIGTERM takes its time); once the unit has come up anew, a stop is somebody else's again. A program that
+// that got SIGTERM takes its time); after the unit has started again, a stop is not the plan's. A program that
 // ends with status 143 (128 + SIGTERM, as Java does) was stopped as well, though systemd calls that a failure. One that
 // is frozen (systemctl freeze) was meant to stand still. Loop thread.
 #pragma once

@@ -145,7 +145,7 @@ const Route* Routing::find(const std::string& key, const std::string& receiver) 
   return find_below(*root_, key, receiver);
 }
 
-bool Routing::wanted_by_nobody(const model::Labels& alert) const {
+bool Routing::has_no_receiver(const model::Labels& alert) const {
   if (root_ == nullptr) return false;
   const std::vector<const Route*> all = routes_of(*root_, alert);
   return std::all_of(all.begin(), all.end(),

@@ -18,7 +18,7 @@ namespace notify {
 struct ReceiverNames {
   std::set<std::string> all;       // also those with mistakes
   std::set<std::string> left_out;  // have mistakes
-  std::set<std::string> silent;    // have no integration: what goes there is told to nobody, as the person wants it
+  std::set<std::string> silent;    // have no integration: what goes there is not sent
 };
 
 class Routing {
@@ -41,8 +41,8 @@ class Routing {
   static const Route& everything();
   // Null if there is none.
   const Route* find(const std::string& key, const std::string& receiver) const;
-  // Alerts with these labels are for nobody.
-  bool wanted_by_nobody(const model::Labels& alert) const;
+  // Alerts with these labels reach silent receivers only.
+  bool has_no_receiver(const model::Labels& alert) const;
 
   const std::vector<InhibitRule>& inhibit_rules() const { return inhibit_rules_; }
   bool has_time_intervals() const { return !intervals_.empty(); }

@@ -1,7 +1,5 @@
 // PagerDuty's Events API v2: an incident of ours, or a group of alerts, is one incident there, by its dedup_key. The
 // routing key is put in when a message is sent, so that it is not kept with the message.
-#include <fmt/format.h>
-
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,7 +7,6 @@
 #include "config/request.h"
 #include "config/schema.h"
 #include "crypto/digest.h"
-#include "crypto/hmac.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
 #include "notify/message_text.h"
@@ -91,11 +88,7 @@ const auto& schema() {
 }
 
 // As Alertmanager makes it of a group's key.
-std::string dedup_key(const std::string& group_key) {
-  std::string out;
-  for (const char c : crypto::sha256(group_key)) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
+std::string dedup_key(const std::string& group_key) { return crypto::hex(crypto::sha256(group_key)); }
 
 class PagerDuty final : public Notifier {
  public:

@@ -169,7 +169,7 @@ class Plan {
  private:
   enum class Waited { no, yes };
 
-  // Of the run, beside what is durable: new_run() begins with this anew.
+  // Of the run, beside what is durable: new_run() resets it.
   struct Progress {
     bool visible = false;  // it has been reported
     Waited waited = Waited::no;
@@ -180,7 +180,7 @@ class Plan {
     std::optional<base::Instant> asked_until{};  // in mode ask: its approval
   };
 
-  // Of the phase: enter() begins with this anew, so that no phase sees what another left.
+  // Of the phase: enter() resets it, so that no phase sees the data of another.
   struct PhaseData {
     std::optional<base::Instant> next{};      // to wake, unless something comes before
     std::optional<base::Instant> deadline{};  // of looks, slots, people and verifications

@@ -25,7 +25,7 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-// The admin's way in is nobody's business who asks over TCP.
+// The path of the admin socket is not shown to clients of the port.
 class PlainAsker final : public Asker {
  public:
   PlainAsker(const Request& request, const Context& context)

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "base/hash.h"
+#include "base/number.h"
 #include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -70,8 +70,8 @@ struct Paging {
 base::Result<Paging> paging_of(const Request& request, const std::vector<RuleGroupPage>& groups) {
   Paging out{0, request.param("group_next_token")};
   if (const std::string text = request.param("group_limit"); !text.empty()) {
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out.limit);
-    if (error != std::errc{} || stop != text.data() + text.size() || out.limit == 0)
+    out.limit = base::read_number<std::size_t>(text).value_or(0);
+    if (out.limit == 0)
       return base::fail(base::Kind::invalid, "group_limit needs to be a valid number, greater than 0: " + text);
   }
   if (out.token.empty()) return out;

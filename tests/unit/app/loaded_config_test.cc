@@ -127,7 +127,7 @@ TEST_CASE("a rule file that cannot be read costs itself only") {
   CHECK(rules::file_of(*loaded.groups[0]) == folder / "good.yml");
 }
 
-TEST_CASE("a store of a fleet with a mistake costs the recovery of those who share it, and nobody's probes") {
+TEST_CASE("a store of a fleet with a mistake costs the recovery of those who share it, and no probes") {
   const Folder folder;
   folder.write("rules.yml", "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n");
   const std::string file = folder.write("fettle.yml", R"(

@@ -230,7 +230,7 @@ TEST_CASE("the beginning of a known secret is found where a text was cut within 
     CHECK(secrets.blotted("you said '" + std::string(said) + "…'; no") == "you said '<secret>…'; no");
     CHECK(secrets.blotted(std::string(said) + "\n… 7 bytes left out …\n") == "<secret>\n… 7 bytes left out …\n");
   }
-  // Three characters are anybody's, and what was not cut is another word.
+  // Three characters are too few, and what was not cut is another word.
   for (const char* text : {"p/q…", "use…", "p/q&r is a path", "the user: none…", "p/q&r and more…", "100%…"}) {
     CAPTURE(text);
     CHECK(secrets.blotted(text) == text);

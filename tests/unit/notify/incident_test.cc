@@ -158,7 +158,7 @@ TEST_CASE("a silence keeps the page back, and its end brings it") {
   CHECK(desk.all_taken() == Said{"page ops"});
 }
 
-TEST_CASE("the labels of its alerts decide who hears of an incident, also nobody") {
+TEST_CASE("the labels of its alerts decide which receivers hear of an incident, if any") {
   const std::string two =
       "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: other, webhook_configs: [{url: \"http://h/\"}]}";
   Desk desk(two, "route: {receiver: other, routes: [{receiver: ops, matchers: ['severity=\"page\"']}]}\n");

@@ -142,7 +142,7 @@ TEST_CASE("made-up names take no room from a service that a probe waits for") {
   CHECK(heartbeats.last("payment").has_value());
 }
 
-TEST_CASE("when datagrams come again, silence is measured anew") {
+TEST_CASE("when datagrams come again, silence is measured from then on") {
   fakes::FakeLoop loop;
   probe::Heartbeats heartbeats(loop);
   heartbeats.receive("order", {});

@@ -31,6 +31,13 @@ struct Site : fakes::RecoverySite {
   void signal() {
     for (const auto& [name, tell] : systemd.watchers) tell(unit_now);
   }
+  void restart_once() {
+    alert("ServiceDown");
+    loop.advance(seconds{1});
+    dispatcher->on_run("order", "http", false);
+    loop.run_due();
+    REQUIRE(restart.started.size() == 1);
+  }
   bool late = false;  // systemd knows, and its signal is not here yet
   // A failed probe of a service whose alert fires, and a minute in which more could happen.
   void minute() {
@@ -86,11 +93,7 @@ TEST_CASE("a person stops the unit again while a run verifies that it is up: tha
     f.unit("activating", "success", "", 0, 1);
     f.unit("active", "success", "", 0, 2);
   };
-  f.alert("ServiceDown");
-  f.loop.advance(seconds{1});
-  f.dispatcher->on_run("order", "http", false);
-  f.loop.run_due();
-  REQUIRE(f.restart.started.size() == 1);
+  f.restart_once();
   REQUIRE(f.status().state == model::PlanState::verifying);
   SUBCASE("a stop with a job of its own") {
     f.unit("deactivating", "success", "stop", 0, 2);
@@ -105,11 +108,7 @@ TEST_CASE("a person stops the unit again while a run verifies that it is up: tha
 TEST_CASE("what the action meant to stop takes its time to end: that is the run's doing") {
   Site f;
   f.unit("active", "success", "", 0, 1);
-  f.alert("ServiceDown");
-  f.loop.advance(seconds{1});
-  f.dispatcher->on_run("order", "http", false);
-  f.loop.run_due();
-  REQUIRE(f.restart.started.size() == 1);
+  f.restart_once();
   REQUIRE(f.status().state == model::PlanState::verifying);
   f.unit("deactivating", "success", "", 0, 1);
   f.unit("inactive", "success", "", 0, 1);

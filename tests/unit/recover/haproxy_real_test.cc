@@ -2,6 +2,8 @@
 // said so, where there is no haproxy.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/unique_fd.h"
 #include "config/node.h"
 #include "fakes/run_until.h"
 #include "net/agent_check_server.h"
@@ -60,7 +63,15 @@ class RealHaproxy {
       ::_exit(127);
     }
     REQUIRE(fakes::run_until(
-        loop, [&] { return ::access(admin().c_str(), F_OK) == 0; }, seconds{30}));
+        loop, [&] { return accepts(); }, seconds{30}));
+  }
+  // The socket's file is there before HAProxy listens.
+  bool accepts() const {
+    const base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    admin().copy(address.sun_path, sizeof address.sun_path - 1);
+    return ::connect(fd.value(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   void stop() {
     ::kill(pid, SIGTERM);
@@ -250,16 +261,8 @@ TEST_CASE("a real HAProxy obeys what the agent-check says") {
       "  server a 127.0.0.1:1 weight 100 agent-check agent-addr 127.0.0.1 agent-port " + std::to_string(port) +
       " agent-inter 50ms agent-send \"order\\n\"\n" + "  server b 127.0.0.1:1 weight 100\n";
   REQUIRE(base::write_file_atomically(h.folder + "/haproxy.cfg", text));
-  ::kill(h.pid, SIGTERM);
-  ::waitpid(h.pid, nullptr, 0);
-  ::unlink(h.admin().c_str());
-  h.pid = ::fork();
-  if (h.pid == 0) {
-    ::execl(kHaproxy, kHaproxy, "-q", "-db", "-f", (h.folder + "/haproxy.cfg").c_str(), nullptr);
-    ::_exit(127);
-  }
-  REQUIRE(fakes::run_until(
-      h.loop, [&] { return ::access(h.admin().c_str(), F_OK) == 0; }, seconds{30}));
+  h.stop();
+  h.start();
   h.use("{haproxy_agent: {listen: '127.0.0.1:" + std::to_string(port) + "', in_flight: 0s}}");
   struct Row {
     DesiredState desired;

@@ -379,7 +379,7 @@ TEST_CASE("a drain is applied again where it can be lost, until the traffic is g
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
   site.loop.advance(seconds{5});
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
-  // It starts anew just now, and is there again later.
+  // It is just being restarted.
   site.balancers.next["haproxy"].push_back({model::ActionStatus::failed, "connection refused"});
   site.loop.advance(seconds{5});
   CHECK(site.take("haproxy") == Site::Seen{"drained"});
