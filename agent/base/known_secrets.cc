@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/secret_search.h"
+#include "base/text.h"
 
 namespace base {
 namespace {
@@ -34,13 +35,12 @@ std::string_view inner_base64(std::string_view coded, std::size_t shift, std::si
   return end < begin + kSureCode ? std::string_view() : coded.substr(begin, end - begin);
 }
 
-// The value and its codings as a whole, none that is longer than `most` bytes.
-void add_codings(std::string_view value, std::size_t most, std::vector<std::string>& out) {
-  if (value.size() > most) return;
+// The value and its codings as a whole.
+void add_codings(std::string_view value, std::vector<std::string>& out) {
   out.emplace_back(value);
   if (value.size() < kCodableSecret) return;
   const auto add = [&](std::string_view coded) {
-    if (!coded.empty() && coded.size() <= most) out.emplace_back(coded);
+    if (!coded.empty()) out.emplace_back(coded);
   };
   add(hex_of(value, "0123456789abcdef"));
   add(hex_of(value, "0123456789ABCDEF"));
@@ -134,8 +134,7 @@ void KnownSecrets::add_login(Login login) {
   logins_.push_back(std::move(login));
 }
 
-std::string KnownSecrets::blotted(std::string text) const {
-  if (text.empty() || empty()) return text;
+std::vector<std::string> KnownSecrets::codings() const {
   KnownSecrets all;
   all.values_ = values_;
   for (const std::string& file : files_) {
@@ -154,11 +153,19 @@ std::string KnownSecrets::blotted(std::string text) const {
       all.add(std::string(trim(user, kBlanks)).append(":").append(trim(password, kBlanks)));
   }
   std::vector<std::string> codings;
-  // A text that was cut may have the beginning of one that is longer.
-  const std::size_t most = text.find(kCutMark) == std::string::npos ? text.size() : std::string::npos;
-  for (const std::string& value : all.values_) add_codings(value, most, codings);
+  for (const std::string& value : all.values_) add_codings(value, codings);
   tidy(codings);
-  const std::vector<TextRange> found = find_secrets(text, codings);
+  return codings;
+}
+
+std::string KnownSecrets::blotted(std::string text) const { return SecretFilter(*this).blotted(std::move(text)); }
+
+SecretFilter::SecretFilter(const KnownSecrets& secrets) : search_(secrets.codings()), empty_(secrets.empty()) {}
+
+std::string SecretFilter::blotted(std::string text) {
+  if (text.size() > KnownSecrets::kSearched) text = shortened(text, KnownSecrets::kSearched);
+  if (empty_ || text.empty()) return text;
+  const std::vector<TextRange> found = search_.find(text);
   for (auto range = found.rbegin(); range != found.rend(); ++range)
     text.replace(range->begin, range->end - range->begin, kHidden);
   return text;

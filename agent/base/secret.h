@@ -2,10 +2,13 @@
 // metrics and terminals, with "<secret>" in their place.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/secret_search.h"
 
 namespace base {
 
@@ -54,6 +57,8 @@ std::vector<std::string> secrets_in(const std::vector<std::string>& command);
 // characters on, where the text was cut within it ("…").
 class KnownSecrets {
  public:
+  static constexpr std::size_t kSearched = 8192;
+
   // The two words of a login, each as it stands or as a file that holds it. They may travel as base64 of user:password.
   struct Login {
     std::string user, user_file, password, password_file;
@@ -74,12 +79,29 @@ class KnownSecrets {
   void add(const KnownSecrets& others);
 
   bool empty() const { return values_.empty() && files_.empty() && logins_.empty(); }
+  // The text without them. One that is longer than kSearched bytes is cut there, and ends in "…": what a peer sends at
+  // length must not keep the loop.
   std::string blotted(std::string text) const;
 
  private:
+  friend class SecretFilter;
+  std::vector<std::string> codings() const;
+
   std::vector<std::string> values_;
   std::vector<std::string> files_;
   std::vector<Login> logins_;  // those with a file
+};
+
+// Several texts at once without the secrets that are known when it is made: their files are read once.
+class SecretFilter {
+ public:
+  explicit SecretFilter(const KnownSecrets& secrets);
+
+  std::string blotted(std::string text);  // as KnownSecrets::blotted()
+
+ private:
+  SecretSearch search_;
+  bool empty_;
 };
 
 }  // namespace base

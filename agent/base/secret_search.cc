@@ -299,10 +299,12 @@ std::string hex_decoded(std::string_view text) {
   return out;
 }
 
-class Search {
+}  // namespace
+
+class SecretSearch::Rep {
  public:
-  explicit Search(const std::vector<std::string>& codings) {
-    for (const std::string& each : codings) finders_.emplace_back(each);
+  explicit Rep(std::vector<std::string> codings) : codings_(std::move(codings)) {
+    for (const std::string& each : codings_) finders_.emplace_back(each);
   }
 
   std::vector<TextRange> ranges(std::string_view text, int layers) {
@@ -356,13 +358,15 @@ class Search {
     return out;
   }
 
+  std::vector<std::string> codings_;  // the finders look into them
   std::vector<Finder> finders_;
 };
 
-}  // namespace
+SecretSearch::SecretSearch(std::vector<std::string> codings) : rep_(std::make_unique<Rep>(std::move(codings))) {}
+SecretSearch::SecretSearch(SecretSearch&&) noexcept = default;
+SecretSearch& SecretSearch::operator=(SecretSearch&&) noexcept = default;
+SecretSearch::~SecretSearch() = default;
 
-std::vector<TextRange> find_secrets(std::string_view text, const std::vector<std::string>& codings) {
-  return Search(codings).ranges(text, kLayers);
-}
+std::vector<TextRange> SecretSearch::find(std::string_view text) { return rep_->ranges(text, kLayers); }
 
 }  // namespace base

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,20 @@ struct TextRange {
   std::size_t begin = 0, end = 0;
 };
 
-// `codings`: secrets and what they are as a whole in other codings, the longest first. Ranges in order, none overlaps
-// another.
-std::vector<TextRange> find_secrets(std::string_view text, const std::vector<std::string>& codings);
+class SecretSearch {
+ public:
+  // `codings`: secrets and what they are as a whole in other codings, the longest first.
+  explicit SecretSearch(std::vector<std::string> codings);
+  SecretSearch(SecretSearch&&) noexcept;
+  SecretSearch& operator=(SecretSearch&&) noexcept;
+  ~SecretSearch();
+
+  // Ranges in order, none overlaps another.
+  std::vector<TextRange> find(std::string_view text);
+
+ private:
+  class Rep;
+  std::unique_ptr<Rep> rep_;
+};
 
 }  // namespace base

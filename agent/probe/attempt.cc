@@ -1,6 +1,9 @@
 #include "probe/attempt.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "loop/scheduler.h"
@@ -38,13 +41,18 @@ bool of_time(model::Reason reason) {
 
 // A peer may repeat what it was told.
 void hide_secrets(const base::KnownSecrets& secrets, model::Outcome& outcome) {
-  outcome.text = base::without_secrets(secrets.blotted(std::move(outcome.text)));
+  base::SecretFilter filter(secrets);
+  outcome.text = base::without_secrets(filter.blotted(std::move(outcome.text)));
   if (secrets.empty()) return;
+  std::map<std::string, std::string, std::less<>> seen;  // many series have the same labels
   for (model::Measurement& m : outcome.measurements) {
     model::Labels shown = m.labels;
-    for (const model::Label label : m.labels)
-      if (const std::string blotted = secrets.blotted(std::string(label.value)); blotted != label.value)
-        shown = shown.with(label.name, blotted);
+    for (const model::Label label : m.labels) {
+      auto found = seen.find(label.value);
+      if (found == seen.end())
+        found = seen.emplace(std::string(label.value), filter.blotted(std::string(label.value))).first;
+      if (found->second != label.value) shown = shown.with(label.name, found->second);
+    }
     m.labels = std::move(shown);
   }
 }

@@ -236,3 +236,28 @@ TEST_CASE("the beginning of a known secret is found where a text was cut within 
     CHECK(secrets.blotted(text) == text);
   }
 }
+
+TEST_CASE("a long text is cut before it is searched, and no part of a secret is left where it was cut") {
+  base::KnownSecrets secrets;
+  secrets.add("correct horse battery");
+  const std::size_t limit = base::KnownSecrets::kSearched;
+  const std::string filling(limit - 12, 'x');
+  const std::string shown = secrets.blotted(filling + "correct horse battery" + std::string(1 << 20, 'y'));
+  CHECK(shown == filling + "<secret>…");
+  CHECK(base::KnownSecrets().blotted(std::string(1 << 20, 'y')).size() == limit);
+}
+
+TEST_CASE("a filter has the secrets of the moment when it was made") {
+  std::string file = "/tmp/fettle-secret-XXXXXX";
+  const int opened = ::mkstemp(file.data());
+  REQUIRE(opened >= 0);
+  ::close(opened);
+  REQUIRE(base::write_file_atomically(file, "first-token-1").has_value());
+  base::KnownSecrets secrets;
+  secrets.add_file(file);
+  base::SecretFilter filter(secrets);
+  REQUIRE(base::write_file_atomically(file, "second-token-2").has_value());
+  CHECK(filter.blotted("first-token-1 second-token-2") == "<secret> second-token-2");
+  CHECK(secrets.blotted("first-token-1 second-token-2") == "first-token-1 <secret>");
+  ::unlink(file.c_str());
+}
