@@ -292,6 +292,7 @@ bool CurlHttpClient::Multi::Transfer::follow() {
   if (url.empty() || ++response_.redirects > request_.max_redirects) return false;
   if (const auto from = encoding::parse_url(response_.effective_url); from)
     jar_.take(*from, response_.headers, multi_.loop.wall_now());
+  response_.cookies = jar_.values();
   leave();
   easy_ = multi_.take_easy();
   if (to_get) redirected_to_get_ = request_.method != "HEAD";

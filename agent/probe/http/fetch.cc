@@ -42,7 +42,14 @@ void FetchProbe::start(base::Instant deadline, Done done) {
       });
 }
 
+base::KnownSecrets learned_by(const http::ConfiguredClient& client, const std::vector<std::string>& cookies) {
+  base::KnownSecrets out = client.learned();
+  for (const std::string& cookie : cookies) out.add(cookie);
+  return out;
+}
+
 void FetchProbe::on_answer(const http::HttpResponse& response) {
+  cookies_ = response.cookies;
   Outcome outcome;
   const std::string status = "status " + std::to_string(response.status);
   if (response.reason != Reason::none) outcome = Outcome::failure(response.reason, response.text);

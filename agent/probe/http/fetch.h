@@ -54,11 +54,14 @@ struct FetchRequest {
 FetchRequest fetch_request(const FetchSettings& settings, const config::Node& node, const std::string& path,
                            config::Errors& errors);
 
+// What a run came to know to log in with: tokens, and the cookies of redirects.
+base::KnownSecrets learned_by(const http::ConfiguredClient& client, const std::vector<std::string>& cookies);
+
 class FetchProbe : public Probe {
  public:
   FetchProbe(const Context& context, const FetchRequest& request) : context_(context), request_(request) {}
   void start(base::Instant deadline, Done done) final;
-  base::KnownSecrets learned() const final { return request_.client->learned(); }
+  base::KnownSecrets learned() const final { return learned_by(*request_.client, cookies_); }
 
  protected:
   // The verdict on a document that came with a status of 2xx; with measurements.
@@ -70,6 +73,7 @@ class FetchProbe : public Probe {
   const Context& context_;
   const FetchRequest& request_;
   Done done_;
+  std::vector<std::string> cookies_;
   loop::Handle pending_;
 };
 

@@ -11,6 +11,7 @@
 #include "loop/scheduler.h"
 #include "probe/common/probe_schema.h"
 #include "probe/http/cel_check.h"
+#include "probe/http/fetch.h"
 #include "probe/http/http_checks.h"
 #include "probe/http/plain_http.h"
 #include "probe/own_fault.h"
@@ -194,7 +195,7 @@ class HttpProbe final : public Probe {
     authorization_ = *std::move(value);
     ask();
   }
-  base::KnownSecrets learned() const override { return prepared_.client->learned(); }
+  base::KnownSecrets learned() const override { return learned_by(*prepared_.client, cookies_); }
 
  private:
   // Null without oauth2.
@@ -239,6 +240,7 @@ class HttpProbe final : public Probe {
   }
 
   void on_answer(http::HttpResponse response) {
+    cookies_ = response.cookies;
     // A kept token that is refused may have been revoked: one fresh one is tried.
     if (tokens() && response.reason == Reason::none && response.status == 401) {
       asking_.reset();
@@ -285,6 +287,7 @@ class HttpProbe final : public Probe {
   base::Instant started_{};
   base::Instant deadline_{};
   std::string authorization_;
+  std::vector<std::string> cookies_;
   std::unique_ptr<http::TokenRequest> token_;
   base::Duration token_took_{};
   bool fetched_ = false;  // a token, in this run

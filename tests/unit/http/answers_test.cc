@@ -63,6 +63,7 @@ TEST_CASE("a redirect that sets a cookie ends where the cookie comes back") {
   const auto bare = world.ask({.url = peer.url()});
   CHECK(bare.body == "in");
   CHECK(bare.redirects == 1);
+  CHECK(bare.cookies == std::vector<std::string>{"yes"});
   CHECK(has(seen, "\r\nCookie: consent=yes\r\n"));
   // Beside one that was configured, in one header.
   CHECK(world.ask({.url = peer.url(), .headers = {{"Cookie", "theme=dark"}}}).body == "in");

@@ -65,6 +65,28 @@ TEST_CASE("http sends what is configured") {
   CHECK(trial.measured("probe_http_status_code") == 204);
 }
 
+TEST_CASE("what redirects set to log in with is in no text") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> settings;
+  };
+  for (const Row& row :
+       std::vector<Row>{{"http", {"reuse_connection=true"}},  // a connection that is kept is the library's
+                        {"prometheus", {"metrics=[a]"}},
+                        {"json", {"values={a: a}"}},
+                        {"nginx", {}}}) {
+    CAPTURE(row.type);
+    Trial trial(row.type, "https://shop.example/", row.settings);
+    trial.start();
+    http::HttpResponse response;
+    response.reason = Reason::protocol_error;
+    response.text = "a header line is too long: Cookie: sid=s3ss10n-0815";
+    response.cookies = {"s3ss10n-0815"};
+    trial.world.http.desk.answer(std::move(response));
+    CHECK(trial.found.text == "a header line is too long: Cookie: sid=<secret>");
+  }
+}
+
 TEST_CASE("http without its credentials fails without asking") {
   Trial trial("http", "http://x/", {"authorization={credentials_file: /nonexistent/token}"});
   trial.start();
