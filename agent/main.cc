@@ -31,6 +31,7 @@
 #include "cli/status.h"
 #include "loop/signals.h"
 #include "model/agent_defaults.h"
+#include "os/own_view.h"
 #include "rules/tools/rule_cases.h"
 
 namespace {
@@ -46,6 +47,10 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   }
   base::log::configure(*log_level, *log_format);
   base::give_back_large_blocks();
+  if (const std::string few = os::few_open_files(); !few.empty()) {
+    base::log::error("fettle cannot start", {{"error", few}});
+    return 1;
+  }
   loop::block_signals();
   config::Errors errors;
   app::LoadedConfig loaded = app::load(options.config_file, errors);

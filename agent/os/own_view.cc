@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -130,6 +131,16 @@ std::string own_want() {
   const base::UniqueFd one_more(::eventfd(0, EFD_CLOEXEC));
   if (one_more) return "";
   return std::error_code(errno, std::generic_category()).message();
+}
+
+std::string few_open_files() {
+  constexpr rlim_t kFewest = 32;  // measured: 26 are open once the port, the sockets and the state are there
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kFewest) return "";
+  return fmt::format(
+      "only {} files may be open at a time (RLIMIT_NOFILE), and the agent needs {} without any probe: set "
+      "LimitNOFILE=1024 in the unit, or ulimit -n 1024",
+      limit.rlim_cur, kFewest);
 }
 
 std::string task_want(const std::string& proc_cgroup, const std::string& root) {

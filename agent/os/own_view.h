@@ -14,6 +14,10 @@ bool is_own_want(int code);
 // out of libraries which keep the errno to themselves.
 std::string own_want();
 
+// Why this process may open too few files (RLIMIT_NOFILE) to begin with, and what to set; "" if it may open enough for
+// itself and the first probes.
+std::string few_open_files();
+
 // Why this process can start no further process or thread, "" if it can: a control group above it has as many tasks as
 // it may have (pids.max of cgroup v2, TasksMax= of a unit). `proc_cgroup` is /proc/self/cgroup.
 std::string task_want(const std::string& proc_cgroup = "/proc/self/cgroup", const std::string& root = "/sys/fs/cgroup");
