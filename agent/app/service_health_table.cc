@@ -81,7 +81,9 @@ std::optional<base::Duration> ServiceHealthTable::uptime(const std::string& serv
   for (auto at = started_.lower_bound({service, ""}); at != started_.end() && at->first.first == service; ++at)
     latest = std::max(latest.value_or(at->second), at->second);
   if (!latest) return std::nullopt;
-  return now - *latest;
+  // Starts are told by a time of boot that follows the clock in steps: a process that just began may seem to come from
+  // the future.
+  return std::max<base::Duration>(now - *latest, {});
 }
 
 }  // namespace app

@@ -64,6 +64,8 @@ TEST_CASE("the uptime of a service is as old as its process, and unknown until i
   CHECK(order.health_table.new_start(order.run) == wall(40));
   CHECK_FALSE(order.health_table.new_start(order.run).has_value());
   CHECK(order.health_table.uptime("order", wall(100)) == base::Duration(60s));
+  // The clock was set back, or the time of boot is a step behind: it began just now.
+  CHECK(order.health_table.uptime("order", wall(30)) == base::Duration(0s));
 }
 
 TEST_CASE("a reload keeps what is known of the services that stay") {
