@@ -151,7 +151,7 @@ def plain(where):
         for number in (100, 300, 1000) if FULL else (200,):
             with Crowd(number, tcp(agent.port)):
                 scrape(f"idle, {number}", rounds, one)
-        for number in (70, 1000) if FULL else (100,):
+        for number in (70, 300, 1000) if FULL else (100,):
             with Crowd(number, tcp(agent.port, body), b"x"):
                 scrape(f"body drip, {number}", rounds, one)
         kept = http.client.HTTPConnection("127.0.0.1", agent.port)

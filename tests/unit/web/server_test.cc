@@ -2,11 +2,14 @@
 #include "web/server/server.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -58,6 +61,18 @@ TEST_CASE("requests over the loopback") {
   CHECK(running.ask("GET / HTTP/3.7").starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close"));
   CHECK(running.ask("nonsense").starts_with("HTTP/1.1 400 Bad Request\r\n"));
   CHECK(running.backend.calls().empty());
+}
+
+TEST_CASE("threads that answer clients give way to the loop") {
+  const Running running;
+  REQUIRE_MESSAGE(running.server, running.error);
+  CHECK(running.ask("GET /metrics HTTP/1.1").starts_with("HTTP/1.1 200 OK\r\n"));
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  int behind = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task"))
+    behind += ::getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(thread.path().filename()))) == own + 5 ? 1 : 0;
+  CHECK(behind >= 1);
+  CHECK(::getpriority(PRIO_PROCESS, static_cast<id_t>(::getpid())) == own);
 }
 
 TEST_CASE("listen addresses: which work, and what is said of the others") {
