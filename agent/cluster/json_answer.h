@@ -1,24 +1,20 @@
-// What stores say in JSON, read without trust. Numbers may stand as text: etcd writes 64 bits so.
+// What stores say in JSON, read without trust.
 #pragma once
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/secret.h"
+#include "encoding/json_fields.h"
 
 namespace cluster {
 
 using nlohmann::json;
 
-// Null for what is no JSON, or is nested deeper than any answer.
-json read_json(std::string_view text);
-// The member, or null.
-const json& member(const json& object, const char* name);
-std::string text_of(const json& value);                     // "" if it is none
-std::optional<std::uint64_t> number_of(const json& value);  // of a number or its text
+using encoding::member;
+using encoding::number_of;
+using encoding::read_json;
+using encoding::text_of;
 // Bytes in base64; "" if it is none.
 std::string bytes_of(const json& value);
 
