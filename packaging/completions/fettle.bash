@@ -10,7 +10,7 @@ _fettle() {
     test) words='rules --run --debug --junit --promql.compat --color' ;;
     query) words='--url --openmetrics --time --start --end --step --promql.compat --output' ;;
     rules) words='replay debug --openmetrics --start --end --step --promql.compat --output --url' ;;
-    probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp heartbeat' ;;
+    probe) words='--config.file http grpc websocket journey prometheus json nginx haproxy memcached mysql connection file disk node tcp udp icmp unix exec process systemd redis tls listener dns postgres rabbitmq kafka smtp restic pgbackrest borg heartbeat' ;;
     notify) case $COMP_CWORD in 2) words='test' ;; *) words='--config.file' ;; esac ;;
     top) words='--url --refresh' ;;
     status) words="--url --output $(_fettle_services)" ;;

@@ -127,7 +127,7 @@ TEST_CASE("what could not be read for want of a descriptor is read again when th
 
 TEST_CASE("without a task left the agent says nothing about a service") {
   // In a process of its own and as an ordinary user: the limit does not hold root back.
-  for (const char* type : {"exec", "file", "disk"}) {
+  for (const char* type : {"exec", "restic", "file", "disk"}) {
     CAPTURE(type);
     const Surroundings surroundings;
     const Target healthy = surroundings.targets().at(type).healthy;

@@ -217,8 +217,20 @@ struct Surroundings {
   Surroundings() {
     REQUIRE(::mkdtemp(folder.data()) != nullptr);
     std::ofstream(folder + "/self.pid") << ::getpid() << "\n";
+    std::ofstream(folder + "/report") << R"([{"name": "shop", "status": {"code": 0}, "backup": [)"
+                                      << R"({"label": "a", "timestamp": {"stop": 4102444800}}]}])";
+    // As restic and borg answer.
+    write_program("tool",
+                  R"(case $1 in snapshots) echo '[{"time": "2099-01-01T00:00:00Z", "short_id": "a"}]';;)"
+                  R"( list) ;; *) echo '{"archives": [{"name": "a", "end": "2099-01-01T00:00:00.0"}]}';; esac)");
+    write_program("hung", "exec sleep 60");
   }
   ~Surroundings() { std::filesystem::remove_all(folder); }
+
+  void write_program(const std::string& name, const std::string& script) const {
+    std::ofstream(folder + "/" + name) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(folder + "/" + name, std::filesystem::perms{0755});
+  }
 
   std::map<std::string_view, Targets> targets() const {
     const std::string answering = "127.0.0.1:" + std::to_string(server.port());
@@ -264,6 +276,13 @@ struct Surroundings {
         {"websocket", {{"ws://" + websocket.address() + "/", {}}, Target{"ws://" + hole + "/", {}}}},
         {"icmp", {{"127.0.0.1", {}}, std::nullopt, may_ping() ? "" : "no CAP_NET_RAW, and ping_group_range forbids"}},
         {"udp", {{echo.address(), {"send=hello"}}, Target{mute.address(), {"send=hello"}}}},
+        {"restic",
+         {{"/srv/backup", {"password_file=/etc/password", "program=" + folder + "/tool"}},
+          Target{"/srv/backup", {"password_file=/etc/password", "program=" + folder + "/hung"}}}},
+        {"pgbackrest",
+         {{"shop", {"report_file=" + folder + "/report"}}, Target{"shop", {"program=" + folder + "/hung"}}}},
+        {"borg",
+         {{"/srv/backup", {"program=" + folder + "/tool"}}, Target{"/srv/backup", {"program=" + folder + "/hung"}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }

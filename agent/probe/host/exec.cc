@@ -7,10 +7,10 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/request.h"
-#include "loop/scheduler.h"
 #include "os/program_file.h"
 #include "os/subprocess.h"
 #include "probe/common/probe_schema.h"
+#include "probe/common/program.h"
 #include "probe/host/perfdata.h"
 #include "probe/own_fault.h"
 #include "probe/registry.h"
@@ -60,9 +60,6 @@ const config::Schema<ExecSettings>& schema() {
   return schema;
 }
 
-// A program that is not there may come yet: a run tries it, and cannot look if it does not start.
-bool refused(const base::Error& error) { return error.kind != base::Kind::not_found; }
-
 // The first line that it printed, for a person.
 std::string said(const os::Finished& finished, const std::string& text) {
   std::string line = text;
@@ -97,28 +94,15 @@ class ExecProbe final : public Probe {
 
   void start(base::Instant deadline, Done done) override {
     done_ = std::move(done);
-    // It may have been changed since the configuration was loaded. One that somebody else could have put there is not
-    // run, and that is no word about the service.
-    if (const auto good = os::check_program(settings_.command.front()); !good && refused(good.error())) {
-      running_ = context_.scheduler.after({}, [this, why = good.error()] {
-        std::exchange(done_,
-                      nullptr)(failure_at(settings_.command.front(), why, Reason::agent_overloaded, "not run: "));
-      });
-      return;
-    }
     os::Command command;
     command.argv = settings_.command;
     command.environment = settings_.environment;
     command.input = settings_.input;
     command.directory = settings_.directory;
     command.output_limit = kOutputLimit;
-    const auto left = std::chrono::floor<base::Millis>(deadline - context_.scheduler.now());
-    command.limit = std::max(left, base::Millis{1});
-    command.grace = base::Millis{0};
-    running_ = context_.spawner.spawn(std::move(command), [this](base::Result<os::Finished> finished) {
+    running_ = run_program(context_, std::move(command), deadline, [this](const base::Result<os::Finished>& finished) {
       Outcome outcome = finished ? judge(settings_, *finished)
-                                 : failure_at(settings_.command[0], finished.error(), Reason::agent_overloaded,
-                                              "could not be started: ");
+                                 : failure_at(settings_.command[0], finished.error(), Reason::agent_overloaded);
       std::exchange(done_, nullptr)(std::move(outcome));
     });
   }

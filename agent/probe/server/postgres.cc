@@ -1,11 +1,15 @@
 // PostgreSQL: a login, one query, and what it tells of recovery and replication. What this probe cannot log in with is
 // a failure, never a success.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/credential.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "crypto/digest.h"
 #include "crypto/scram.h"
@@ -61,6 +65,31 @@ constexpr const char* kQuery =
     "pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE "
     "COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END";
 
+// Asked where a role or a lag is configured; a server that does not answer it is not judged by it.
+constexpr const char* kReplicationQuery =
+    "SELECT "
+    // Of a standby. What other users may not see of its receiver is NULL.
+    "CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END, "
+    "CASE WHEN pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0 ELSE "
+    "(SELECT (status = 'streaming')::int FROM pg_stat_wal_receiver) END, "
+    "(SELECT EXTRACT(EPOCH FROM clock_timestamp() - latest_end_time) FROM pg_stat_wal_receiver), "
+    // Of a primary, or of a standby that others follow.
+    "(SELECT count(*) FROM pg_stat_replication), "
+    "(SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')), "
+    "CASE WHEN NOT pg_is_in_recovery() THEN "
+    "(SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)) FROM pg_stat_replication) END, "
+    "(SELECT count(*) FROM pg_replication_slots WHERE NOT active), "
+    "CASE WHEN NOT pg_is_in_recovery() THEN "
+    "(SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots) END, "
+    "(SELECT timeline_id FROM pg_control_checkpoint())";
+
+// What its columns measure.
+constexpr std::array<const char*, 9> kMeasured{
+    "probe_postgres_replay_lag_bytes", "probe_postgres_wal_receiver_streaming", "probe_postgres_last_message_seconds",
+    "probe_postgres_standbys",         "probe_postgres_sync_standbys",          "probe_postgres_standby_lag_bytes",
+    "probe_postgres_inactive_slots",   "probe_postgres_slot_retained_bytes",    "probe_postgres_timeline",
+};
+
 constexpr double kMostSeconds = 1e10;  // 300 years; more is no lag
 
 std::string u32(std::size_t value) {
@@ -92,10 +121,21 @@ using Prepared = EndpointTarget<PostgresSettings>;
 class PostgresProbe final : public StreamProbe {
  public:
   PostgresProbe(const Context& context, const Prepared& prepared)
-      : StreamProbe(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {}
+      : StreamProbe(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {
+    questions_.push_back({Question::Kind::server, kQuery});
+    if (settings_.role != "any" || settings_.max_lag.count() > 0)
+      questions_.push_back({Question::Kind::replication, kReplicationQuery});
+    for (const SqlQuery& query : settings_.queries) questions_.push_back({Question::Kind::query, query.sql, &query});
+  }
 
  private:
   enum class Step { tls_offer, login, asked };
+  struct Question {
+    enum class Kind { server, replication, query };
+    Kind kind;
+    std::string sql;
+    const SqlQuery* query = nullptr;
+  };
 
   void connected() override {
     if (prepared_.tls && step_ == Step::tls_offer) return say(u32(8) + u32(80'877'103));
@@ -130,6 +170,8 @@ class PostgresProbe final : public StreamProbe {
   }
 
   void heard(char type, const std::string& body) {
+    // Some users may not see all of replication; what else ends the connection is told when it is closed.
+    if (type == 'E' && step_ == Step::asked && questions_[at_].kind == Question::Kind::replication) return;
     if (type == 'E') return refused(field(body, 'C'), field(body, 'M'));
     if (type == 'R') return authenticate(read_u32(body), body.size() < 4 ? "" : body.substr(4));
     if (type == 'T') return read_columns(body);
@@ -138,18 +180,25 @@ class PostgresProbe final : public StreamProbe {
     if (!authenticated_) return fail(Reason::protocol_error, "was ready before the login was done");
     if (step_ != Step::asked) {
       step_ = Step::asked;
-      return ask(kQuery);
+      return ask();
     }
-    if (asked_ == 0) judge_server();
-    else judge_query(settings_.queries[asked_ - 1]);
+    judge(questions_[at_]);
     if (finished()) return;
-    if (asked_ == settings_.queries.size()) return leave();
-    ask(settings_.queries[asked_++].sql);
+    if (++at_ == questions_.size()) return leave();
+    ask();
   }
 
-  void ask(const std::string& sql) {
+  void judge(const Question& question) {
+    switch (question.kind) {
+      case Question::Kind::server: return judge_server();
+      case Question::Kind::replication: return measure_replication();
+      case Question::Kind::query: return judge_query(*question.query);
+    }
+  }
+
+  void ask() {
     answer_ = {};
-    say(message("Q", sql + '\0'));
+    say(message("Q", questions_[at_].sql + '\0'));
   }
 
   void leave() {
@@ -160,7 +209,8 @@ class PostgresProbe final : public StreamProbe {
   void refused(const std::string& code, const std::string& text) {
     // Class 28: login; 42501 and the rest are about the query. 57P03 is a server that starts, 53300 one that is full.
     const Reason reason = code.starts_with("28") ? Reason::auth_failed : Reason::status_mismatch;
-    const std::string whose = asked_ == 0 ? "" : "the query " + settings_.queries[asked_ - 1].name + " ";
+    const SqlQuery* query = questions_[at_].query;
+    const std::string whose = query == nullptr ? "" : "the query " + query->name + " ";
     fail(reason, "answered " + whose + "with error " + code + ": " + text);
   }
 
@@ -246,6 +296,13 @@ class PostgresProbe final : public StreamProbe {
                                         base::format_duration(settings_.max_lag));
   }
 
+  void measure_replication() {
+    if (answer_.rows.empty() || answer_.rows[0].size() != kMeasured.size()) return;
+    for (std::size_t i = 0; i < kMeasured.size(); ++i)
+      if (const auto& value = answer_.rows[0][i])
+        if (const auto number = base::read_number<double>(*value)) learnt_.push_back({kMeasured[i], *number, {}});
+  }
+
   // All queries are measured; the first that is wrong is told.
   void judge_query(const SqlQuery& query) {
     const std::string wrong = measure_sql(query, answer_, "probe_postgres_query_value", learnt_);
@@ -269,7 +326,8 @@ class PostgresProbe final : public StreamProbe {
   bool authenticated_ = false;
   std::optional<bool> in_recovery_;
   double lag_ = 0;
-  std::size_t asked_ = 0;  // queries of the settings, the one that is being answered included
+  std::vector<Question> questions_;
+  std::size_t at_ = 0;  // the question that is being answered
   SqlAnswer answer_;
   Measurements learnt_;
   std::optional<Outcome> failure_;
@@ -305,8 +363,12 @@ role: primary
       if (keys.back().second.empty()) keys.pop_back();
       return keys;
     },
-    .other_measurements = with_chain({"probe_postgres_replication_lag_seconds", "probe_postgres_query_value",
-                                      "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
+    .other_measurements = with_chain(
+        {"probe_postgres_replication_lag_seconds", "probe_postgres_replay_lag_bytes",
+         "probe_postgres_wal_receiver_streaming", "probe_postgres_last_message_seconds", "probe_postgres_standbys",
+         "probe_postgres_sync_standbys", "probe_postgres_standby_lag_bytes", "probe_postgres_inactive_slots",
+         "probe_postgres_slot_retained_bytes", "probe_postgres_timeline", "probe_postgres_query_value",
+         "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };
 
 }  // namespace probe

@@ -107,7 +107,20 @@ std::string_view field(std::string_view info, const std::string& key) {
   return "";
 }
 
+constexpr int kMostReplicas = 100;  // that are measured
+
 std::optional<std::int64_t> number(std::string_view text) { return base::read_number<std::int64_t>(text); }
+
+// Of "ip=127.0.0.1,port=6380,state=online" the value of `key`; "" if it is not there.
+std::string_view part(std::string_view line, std::string_view key) {
+  while (!line.empty()) {
+    const std::string_view each = line.substr(0, line.find(','));
+    line.remove_prefix(std::min(each.size() + 1, line.size()));
+    if (each.size() > key.size() && each.starts_with(key) && each[key.size()] == '=')
+      return each.substr(key.size() + 1);
+  }
+  return "";
+}
 
 // Why an error says that something is wrong. Words as the server has them: LOADING, MASTERDOWN, NOAUTH …
 Outcome judge_error(const std::string& question, const std::string& error) {
@@ -198,13 +211,20 @@ class RedisProbe final : public StreamProbe {
     const auto replicas = measure_field("connected_slaves", "probe_redis_connected_replicas");
     if (settings_.role != "any" && settings_.role != role_)
       return fail(Outcome::failure(Reason::status_mismatch, "is a " + role_ + ", not a " + settings_.role));
+    measure_field(role_ == "master" ? "master_repl_offset" : "slave_repl_offset",
+                  "probe_redis_replication_offset_bytes");
     if (role_ == "master") {
+      // Told only where min-replicas-to-write is set, without which a master that nobody follows any more takes writes
+      // that are lost when another one is made.
+      measure_field("min_slaves_good_slaves", "probe_redis_good_replicas");
+      measure_replicas(info);
       if (replicas.value_or(0) < settings_.min_replicas)
         fail(Outcome::failure(Reason::status_mismatch, "has " + std::to_string(replicas.value_or(0)) + " of the " +
                                                            std::to_string(settings_.min_replicas) +
                                                            " replicas that it must have"));
       return;
     }
+    measure_field("master_sync_in_progress", "probe_redis_replication_sync_in_progress");
     const bool link_up = field(info, "master_link_status") == "up";
     learnt_.push_back({"probe_redis_replication_link_up", link_up ? 1.0 : 0.0, {}});
     const auto last_io = measure_field("master_last_io_seconds_ago", "probe_redis_replication_last_io_seconds");
@@ -220,6 +240,23 @@ class RedisProbe final : public StreamProbe {
       fail(Outcome::failure(Reason::too_slow, "last heard from its master " + master + " " + std::to_string(*last_io) +
                                                   "s ago; max_last_io is " +
                                                   base::format_duration(settings_.max_last_io)));
+  }
+
+  // slave0:ip=127.0.0.1,port=6380,state=online,offset=56,lag=0
+  void measure_replicas(std::string_view info) {
+    const auto own = number(field(info, "master_repl_offset"));
+    for (int i = 0; i < kMostReplicas; ++i) {
+      const std::string_view line = field(info, "slave" + std::to_string(i));
+      if (line.empty()) return;
+      const std::string replica = std::string(part(line, "ip")) + ":" + std::string(part(line, "port"));
+      learnt_.push_back(
+          {"probe_redis_replica_online", part(line, "state") == "online" ? 1.0 : 0.0, {{"replica", replica}}});
+      const auto offset = number(part(line, "offset"));
+      if (own && offset)
+        learnt_.push_back({"probe_redis_replica_lag_bytes",
+                           static_cast<double>(std::max<std::int64_t>(*own - *offset, 0)),
+                           {{"replica", replica}}});
+    }
   }
 
   void judge_length(const std::string& kind, const std::string& key, const Reply& reply) {
@@ -284,7 +321,9 @@ max_length: 10000
       return keys;
     },
     .other_measurements =
-        with_chain({"probe_redis_role_info", "probe_redis_connected_replicas", "probe_redis_replication_link_up",
+        with_chain({"probe_redis_replication_offset_bytes", "probe_redis_replication_sync_in_progress",
+                    "probe_redis_good_replicas", "probe_redis_replica_online", "probe_redis_replica_lag_bytes",
+                    "probe_redis_role_info", "probe_redis_connected_replicas", "probe_redis_replication_link_up",
                     "probe_redis_replication_last_io_seconds", "probe_redis_list_length", "probe_redis_stream_length",
                     "probe_ip_protocol", "probe_ip_addr_hash", "probe_dns_lookup_time_seconds"}),
 };

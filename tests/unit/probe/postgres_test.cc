@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -160,7 +161,13 @@ TEST_CASE("postgres judges what it hears, and takes no login that it does not kn
                "answered the query new with error 42703: no column x"},
            Row{"a standby",
                {"role=standby", "max_lag=2s"},
-               in + row("t", "1.5") + kReady,
+               in + row("t", "1.5") + kReady + kReady,
+               Reason::none,
+               "is a standby"},
+           Row{"a standby whose replication this user may not see",
+               {"role=standby"},
+               in + row("t", "0") + kReady + error("42501", "permission denied for function pg_control_checkpoint") +
+                   kReady,
                Reason::none,
                "is a standby"},
            Row{"not a primary",
@@ -314,6 +321,70 @@ TEST_CASE("postgres understands the real server") {
   CHECK(nowhere.reason == Reason::status_mismatch);
   CHECK(nowhere.text.find("3D000") != std::string::npos);
   CHECK(run(over_tcp, {login, "database=postgres", "tls=true"}).reason == Reason::tls_handshake);
+}
+
+TEST_CASE("postgres measures the replication of a real pair") {
+  if (PostgresServer::find().empty()) {
+    MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
+    return;
+  }
+  const PostgresServer primary("",
+                               "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 trust\n");
+  if (!primary.started) {
+    MESSAGE("skipped: no PostgreSQL server could be started here");
+    return;
+  }
+  const std::string as = ::geteuid() == 0 ? "cd / && runuser -u postgres -- " : "";
+  const std::string port = std::to_string(primary.port), standby_data = primary.folder + "/standby";
+  const auto query = [&](const std::string& sql) {
+    return std::system((as + primary.bin + "psql -q -h " + primary.folder + " -p " + port +
+                        " -U fettle postgres -c \"" + sql + "\" >/dev/null")
+                           .c_str()) == 0;
+  };
+  REQUIRE(query("SELECT pg_create_physical_replication_slot('away', true)"));
+  REQUIRE(std::system((as + primary.bin + "pg_basebackup -D " + standby_data + " -R -C -S b -X stream -c fast -h " +
+                       primary.folder + " -p " + port + " -U fettle")
+                          .c_str()) == 0);
+  std::uint16_t standby_port = 0;
+  const auto control = [&](const std::string& words) {
+    return std::system(
+               (as + primary.bin + "pg_ctl -D " + standby_data + " -w " + words + " >/dev/null 2>&1").c_str()) == 0;
+  };
+  REQUIRE(fakes::start_on_free_ports([&] {
+    standby_port = fakes::TcpPeer::dead_port();
+    return control("-l " + primary.folder + "/standby.log -o '-p " + std::to_string(standby_port) + "' start");
+  }));
+  fakes::RealProbes probes;
+  const auto run = [&](std::uint16_t of, const std::string& role) {
+    return probes.run("postgres", "127.0.0.1:" + std::to_string(of),
+                      {"username=fettle", "database=postgres", "role=" + role});
+  };
+  model::Outcome standby = run(standby_port, "standby");
+  for (int i = 0; i < 5'000 && fakes::measurement(standby, "probe_postgres_wal_receiver_streaming") != 1; ++i)
+    standby = run(standby_port, "standby");
+  CAPTURE(standby.text);
+  CHECK(standby.up);
+  CHECK(fakes::measurement(standby, "probe_postgres_timeline") == 1);
+  CHECK(fakes::measurement(standby, "probe_postgres_replay_lag_bytes") >= 0);
+  CHECK(fakes::measurement(standby, "probe_postgres_last_message_seconds") >= 0);
+  // The standby tells how far it is a moment after it began to stream.
+  const auto tells_lag = [](const model::Outcome& outcome) {
+    return std::any_of(outcome.measurements.begin(), outcome.measurements.end(),
+                       [](const auto& m) { return m.name == "probe_postgres_standby_lag_bytes"; });
+  };
+  model::Outcome followed = run(primary.port, "primary");
+  for (int i = 0; i < 5'000 && !tells_lag(followed); ++i) followed = run(primary.port, "primary");
+  CHECK(followed.up);
+  CHECK(fakes::measurement(followed, "probe_postgres_standbys") == 1);
+  CHECK(fakes::measurement(followed, "probe_postgres_sync_standbys") == 0);
+  CHECK(fakes::measurement(followed, "probe_postgres_standby_lag_bytes") >= 0);
+  CHECK(fakes::measurement(followed, "probe_postgres_inactive_slots") == 1);
+  CHECK(fakes::measurement(followed, "probe_postgres_slot_retained_bytes") >= 0);
+  // Another primary, a timeline further on.
+  REQUIRE(control("promote"));
+  const model::Outcome promoted = run(standby_port, "primary");
+  CHECK(promoted.text.ends_with(" is a primary"));
+  CHECK(control("-m immediate stop"));
 }
 
 // As servers up to 13 store passwords, and pgbouncer asks for them.

@@ -55,6 +55,31 @@ TEST_CASE("redis asks everything at once and measures the answers, however they 
   CHECK(trial.measured("probe_ip_protocol") == 4);
 }
 
+TEST_CASE("redis measures how far its replicas are, and whether writes wait for them") {
+  fakes::ConnectedTrial trial("redis", "redis:6379");
+  trial.connect();
+  trial.peer.say("+PONG\r\n" +
+                 bulk("# Replication\r\nrole:master\r\nconnected_slaves:2\r\nmin_slaves_good_slaves:1\r\n"
+                      "slave0:ip=10.0.0.8,port=6379,state=online,offset=900,lag=0\r\n"
+                      "slave1:ip=10.0.0.9,port=6379,state=wait_bgsave,offset=0,lag=0\r\nmaster_repl_offset:1000\r\n"));
+  REQUIRE(trial.answers == 1);
+  CHECK(trial.measured("probe_redis_replication_offset_bytes") == 1000);
+  CHECK(trial.measured("probe_redis_good_replicas") == 1);
+  CHECK(trial.measured("probe_redis_replica_online", "replica", "10.0.0.8:6379") == 1);
+  CHECK(trial.measured("probe_redis_replica_online", "replica", "10.0.0.9:6379") == 0);
+  CHECK(trial.measured("probe_redis_replica_lag_bytes", "replica", "10.0.0.8:6379") == 100);
+  CHECK(trial.measured("probe_redis_replica_lag_bytes", "replica", "10.0.0.9:6379") == 1000);
+
+  fakes::ConnectedTrial copying("redis", "redis:6379");
+  copying.connect();
+  copying.peer.say("+PONG\r\n" +
+                   bulk("# Replication\r\nrole:slave\r\nmaster_host:10.0.0.7\r\nmaster_port:6379\r\n"
+                        "master_link_status:down\r\nmaster_sync_in_progress:1\r\nslave_repl_offset:1\r\n"));
+  REQUIRE(copying.answers == 1);
+  CHECK(copying.measured("probe_redis_replication_sync_in_progress") == 1);
+  CHECK(copying.measured("probe_redis_replication_offset_bytes") == 1);
+}
+
 TEST_CASE("redis judges what it hears") {
   struct Row {
     const char* name;

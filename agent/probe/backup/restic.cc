@@ -1,0 +1,136 @@
+// restic: the snapshots of a repository, and the locks that are left on it. Nothing is locked by asking.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/ascii.h"
+#include "encoding/json_fields.h"
+#include "probe/backup/backup_probe.h"
+#include "probe/common/probe_schema.h"
+#include "probe/registry.h"
+
+namespace probe {
+namespace {
+
+using nlohmann::json;
+
+struct ResticSettings {
+  std::string program = "/usr/bin/restic";
+  std::string repository;
+  std::string password_file;
+  std::string host;
+  std::string path;
+  std::string tag;
+  BackupSettings backup{};
+};
+
+const config::Schema<ResticSettings>& schema() {
+  static const auto schema =
+      probe_schema<ResticSettings>("restic")
+          .required("repository", &ResticSettings::repository, "As for restic -r.")
+          .reach(config::Reach::file, config::ValueFormat::text)
+          .optional("password_file", &ResticSettings::password_file, "File with its password.")
+          .reach(config::Reach::file, config::ValueFormat::path)
+          .optional("host", &ResticSettings::host, "Only snapshots of this host count.")
+          .reach(config::Reach::listed)
+          .optional("path", &ResticSettings::path, "Only snapshots of this path count.")
+          .optional("tag", &ResticSettings::tag, "Only snapshots with this tag count; of a,b those with both.")
+          .reach(config::Reach::listed)
+          .optional("program", &ResticSettings::program, "Absolute path of the tool.")
+          .reach(config::Reach::file, config::ValueFormat::path)
+          .inlined(&ResticSettings::backup, backup_schema())
+          .shows({"program", "repository", "host", "path", "tag"})
+          .check([](const ResticSettings& restic, const config::Complain& complain) {
+            if (restic.repository.empty()) complain("repository", "must name the repository");
+            const bool has_password = restic.backup.environment.contains("RESTIC_PASSWORD") ||
+                                      restic.backup.environment.contains("RESTIC_PASSWORD_FILE") ||
+                                      restic.backup.environment.contains("RESTIC_PASSWORD_COMMAND");
+            if (restic.password_file.empty() && !has_password && restic.backup.report_file.empty())
+              complain("", "has no password; add password_file");
+          });
+  return schema;
+}
+
+// restic 0.17 says when a backup ended and what it holds; before, the time is that of its beginning.
+Backup backup_of(const json& snapshot) {
+  Backup out;
+  out.id = encoding::text_of(encoding::member(snapshot, "short_id"));
+  const json& summary = encoding::member(snapshot, "summary");
+  for (const json* time : {&encoding::member(summary, "backup_end"), &encoding::member(snapshot, "time")})
+    if (const auto at = base::parse_iso8601(encoding::text_of(*time)); at && out.ended == base::WallTime{})
+      out.ended = *at;
+  if (const auto bytes = encoding::number_of(encoding::member(summary, "total_bytes_processed")))
+    out.bytes = static_cast<double>(*bytes);
+  if (out.ended == base::WallTime{}) out.error = "restic tells no time of it";
+  return out;
+}
+
+base::Result<BackupSet> read(const std::vector<std::string>& answers, const std::string& repository) {
+  const json snapshots = encoding::read_json(answers[0]);
+  const bool none = base::trim(answers[0], " \t\r\n") == "null";  // what some versions print for an empty list
+  if (!snapshots.is_array() && !none)
+    return base::fail(base::Kind::protocol, "no list of snapshots came from restic for " + repository);
+  BackupSet out;
+  for (const json& each : snapshots) out.backups.push_back(backup_of(each));
+  if (answers.size() < 2) return out;
+  std::size_t locks = 0;  // a line each
+  for (const char c : answers[1]) locks += c == '\n' ? 1 : 0;
+  out.locks = locks;
+  return out;
+}
+
+BackupQuestions questions_of(const ResticSettings& restic) {
+  // Without a cache: it would answer for a repository that is damaged. The newest of each host and path are enough.
+  std::vector<std::string> snapshots{"snapshots", "--json", "--no-lock", "--no-cache", "--latest", "20"};
+  const auto add = [&snapshots](const char* option, const std::string& value) {
+    if (value.empty()) return;
+    snapshots.emplace_back(option);
+    snapshots.push_back(value);
+  };
+  add("--host", restic.host);
+  add("--path", restic.path);
+  add("--tag", restic.tag);
+  std::map<std::string, std::string> environment{{"RESTIC_REPOSITORY", restic.repository}, {"HOME", "/nonexistent"}};
+  if (!restic.password_file.empty()) environment.emplace("RESTIC_PASSWORD_FILE", restic.password_file);
+  return {.program = restic.program,
+          .arguments = {snapshots, {"list", "locks", "--no-lock", "--no-cache", "--quiet"}},
+          .environment = std::move(environment),
+          .repository = restic.repository,
+          .read = read};
+}
+
+std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
+                                      config::Errors& errors) {
+  const std::size_t before = errors.size();
+  ResticSettings settings = schema().parse(node, path, errors);
+  if (errors.size() > before) return nullptr;
+  BackupQuestions questions = questions_of(settings);
+  return make_backup_probe(node, path, owner, std::move(settings.backup), std::move(questions), errors);
+}
+
+}  // namespace
+
+const Type restic_type{
+    .name = "restic",
+    .summary = "Asks restic for the snapshots of a repository: how old the newest is, how many there are, locks.",
+    .example = R"yaml(name: backup
+type: restic
+interval: 15m
+timeout: 1m
+repository: /srv/backup/shop
+password_file: /etc/fettle/restic.password
+path: /var/lib/order
+max_age: 26h
+)yaml",
+    .parse = parse,
+    .reference = []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    .measurements = {"probe_backup_count"},
+    .keys_of_target = [](std::string_view target) -> std::vector<std::pair<std::string, std::string>> {
+      return {{"repository", std::string(target)}};
+    },
+    .late = model::Reason::exec_timeout,
+    .concurrency = kBackupToolsAtOnce,
+    .other_measurements = kBackupMeasurements,
+};
+
+}  // namespace probe
