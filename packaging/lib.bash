@@ -73,6 +73,26 @@ build() { # FOLDER TARGET...
   ninja --quiet -C "$top/build/$folder" "$@" || fail "build/$folder could not be built; the first error stands above"
 }
 
+# When the sources were released, in seconds since the epoch: the newest entry of the changelog. Every file of a package
+# has this time, so that the same sources give the same bytes.
+release_time() {
+  date --date="$(sed -n '/^ -- /{s/.*>  //p;q}' "$top/packaging/debian/changelog")" +%s
+}
+
+# pack DEB|RPM FOLDER: packs what lies in a build folder; prints the path of the package, which replaces older ones there.
+pack() {
+  local kind=$1 folder=$2 found=()
+  local suffix=${kind,,}
+  rm -f "$folder"/fettle[_-]*."$suffix"
+  (cd "$folder" && SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(release_time)} cpack -G "$kind" >cpack.log 2>&1) || {
+    cat "$folder/cpack.log" >&2
+    fail "cpack could not make the .$suffix; its message stands above"
+  }
+  found=("$folder"/fettle[_-]*."$suffix")
+  [ -f "${found[0]}" ] || fail "cpack has made no .$suffix; see $folder/cpack.log"
+  echo "${found[0]}"
+}
+
 # The seconds of --for; 0 if it was not given.
 seconds_of() { # DURATION
   local seconds=
