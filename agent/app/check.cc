@@ -120,7 +120,10 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
     base::print(stderr, "{}", errors);
     return 1;
   }
-  base::print(stdout, "{}: ok: {}, {}, {}, {}, {} in {}\n", file, count(loaded.config.services.size(), "service"),
+  const std::size_t included = loaded.config.included.size();
+  base::print(stdout, "{}{}: ok: {}, {}, {}, {}, {} in {}\n", file,
+              included == 0 ? "" : fmt::format(" with {} of include", count(included, "file")),
+              count(loaded.config.services.size(), "service"),
               count(loaded.probes.size(), "probe"), count(loaded.plans.size(), "recovery plan"),
               count(loaded.notifications.names, "receiver"), count(rules, "rule"),
               count(loaded.groups.size(), "group"));

@@ -63,9 +63,10 @@ std::vector<config::RuleGroup> load_rule_files(const config::AgentConfig& config
 }
 
 Discovery parse_discovery(const std::string& name, const config::Service& service, const config::TargetsEntry& entry,
-                          const std::string& file, const config::Global& global, config::Errors& errors) {
+                          const config::Global& global, config::Errors& errors) {
   const std::string path = fmt::format("{}.{}[{}]", config::service_path(name), entry.key, entry.at);
-  const discover::Owner owner{name, std::filesystem::absolute(file).parent_path().string()};
+  // Of the file that it stands in, which may be one of include.
+  const discover::Owner owner{name, std::filesystem::absolute(service.place.mark().file).parent_path().string()};
   discover::Entry source = discover::parse_entry(*discover::types().find(entry.key), entry.node, path, owner, errors);
   config::TargetTemplate own;  // without a mapping the source has complained
   if (entry.node.is_mapping()) own = config::target_template_schema().parse_beside(entry.node, path, errors);
@@ -118,7 +119,7 @@ LoadedConfig load(const std::string& file, config::Errors& errors) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))
       loaded.probes.push_back(std::move(spec));
     for (const config::TargetsEntry& entry : service.targets)
-      loaded.discoveries.push_back(parse_discovery(name, service, entry, file, loaded.config.global, errors));
+      loaded.discoveries.push_back(parse_discovery(name, service, entry, loaded.config.global, errors));
     if (auto traffic = recover::parse_traffic(name, service.traffic, errors)) {
       complain_about_places(*traffic, service, errors);
       loaded.traffic.push_back(std::move(traffic));
@@ -175,9 +176,10 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
   // One with mistakes is not among the receivers that were read; without a route every receiver hears everything.
   for (const char* key : {"receivers", "route", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"})
     errors.take_out(key);
-  errors.take_out("rule_files");        // a file that is not there
+  errors.take_out("include");           // a file that is not there, or cannot be read
+  errors.take_out("rule_files");        // the same
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing
-  // Of the other files: rule files, and the modules of /probe, which leave out their broken ones by themselves.
+  // Of the other files: those of include, whose services were taken out above, rule files, and the modules of /probe, which leave out their broken ones by themselves.
   const std::set<std::string> broken = errors.take_out_other_files(file);
   std::erase_if(loaded.groups,
                 [&](const rules::CompiledGroupPtr& group) { return broken.contains(rules::file_of(*group)); });

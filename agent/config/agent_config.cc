@@ -8,6 +8,7 @@
 
 #include "base/edit_distance.h"
 #include "base/file.h"
+#include "config/include.h"
 #include "config/schema.h"
 #include "config/variables.h"
 
@@ -23,6 +24,7 @@ struct Heartbeat {
 // The file as it is written; AgentConfig is what the program reads.
 struct Draft {
   Global global;
+  std::vector<std::string> include;
   std::vector<std::string> rule_files;
   int promql_compat = 3;
   Storage storage;
@@ -167,7 +169,7 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
           .optional("unit", &Service::unit, "The systemd unit that runs the service.")
           .optional("labels", &Service::labels, "Labels of the service, shown on pages and in fettle_service_up.")
           .optional("depends_on", &Service::depends_on,
-                    "Services of this file that must be healthy before this one is recovered.")
+                    "Services of this node that must be healthy before this one is recovered.")
           .optional("probes", &Service::probes, "What is checked, and how; see the probe types.")
           .custom("healthy_when",
                   "How many of the probes must be up for the service to be up: all, any, or a number of them.", "all",
@@ -215,6 +217,9 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
       .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
       .optional("blackbox", &Draft::blackbox, blackbox_schema(),
                 "GET /probe?module=&target=, as the blackbox exporter answers it.")
+      .optional("include", &Draft::include,
+                "Files with further services, a `services` each and nothing else; shell patterns, relative to this "
+                "file's folder. A name stands once, over all files.")
       .named("services", &Draft::services, service, "The services of this node, by name.")
       .optional("route", &Draft::route,
                 "Which receiver hears of which alerts, as in Alertmanager's configuration; see route. Without it every "
@@ -227,7 +232,7 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
                 "Files with {{ define }}s for the texts of receivers; shell patterns, relative to this file's folder.")
       .optional("receivers", &Draft::receivers, "Where notifications go; see receivers.")
       .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.")
-      .shows({"templates"});
+      .shows({"templates", "include"});
 }
 
 bool is_service_name(std::string_view name) {
@@ -281,7 +286,7 @@ class Dependencies {
       }
       const std::string near = base::nearest(wanted, names_);
       errors_.add(at, path,
-                  fmt::format("no service of this file is named '{}'", wanted) +
+                  fmt::format("no service is named '{}'", wanted) +
                       (near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
     }
   }
@@ -334,7 +339,9 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
                                TargetsKeys targets_keys) {
   AgentConfig out;
   const std::size_t before = errors.size();
-  const Node root = out.root = Node::parse(text, file, errors);
+  Included all = with_included(Node::parse(text, file, errors), file, errors);
+  const Node root = out.root = all.root;
+  out.included = std::move(all.files);
   if (root.is_null()) {
     if (errors.size() == before) errors.add({file, 0, 0}, "", "the file is empty: name at least one service to watch");
     return out;

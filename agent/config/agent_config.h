@@ -58,6 +58,7 @@ struct Service {
 
 struct AgentConfig {
   Global global;
+  std::vector<std::string> included;    // files that `include` found, in order; their services are among services
   std::vector<std::string> rule_files;  // patterns, relative to the configuration file's folder
   int promql_compat = 3;                // 2 or 3
   Storage storage;
@@ -70,7 +71,7 @@ struct AgentConfig {
   std::vector<std::string> templates;  // patterns of files
   std::vector<Node> receivers;
   Node fleet;  // for cluster::parse_fleet; null if absent
-  Node root;   // the file as read, for shown_config()
+  Node root;   // the file as read, with the services of those that it includes, for shown_config()
 };
 
 // Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.

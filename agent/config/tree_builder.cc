@@ -342,4 +342,35 @@ Node Node::parse(std::string_view text, const std::string& file, Errors& errors,
   return TreeBuilder(text, file, errors, documents).build();
 }
 
+Node TreeBuilder::with_entries(const Node& root, const std::string& key,
+                               const std::vector<std::pair<Node, Node>>& more) {
+  struct Joined {
+    Rep root, key, mapping;
+    std::vector<std::shared_ptr<const Rep>> trees;
+  };
+  const auto joined = std::make_shared<Joined>();
+  joined->root = *root.rep_;
+  joined->trees.push_back(root.rep_);
+  joined->mapping.type = Node::Type::mapping;
+  auto& entries = joined->root.entries;
+  auto place = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first->scalar == key; });
+  if (place == entries.end()) {
+    joined->key.type = Node::Type::scalar;
+    joined->key.scalar = key;
+    joined->key.mark = joined->mapping.mark = root.mark();
+    place = entries.insert(entries.end(), {&joined->key, &joined->mapping});
+  } else if (place->second->type == Node::Type::mapping || place->second->type == Node::Type::null) {
+    joined->mapping = *place->second;
+    joined->mapping.type = Node::Type::mapping;
+    place->second = &joined->mapping;
+  } else {
+    return root;
+  }
+  for (const auto& [name, value] : more) {
+    joined->mapping.entries.emplace_back(name.rep_.get(), value.rep_.get());
+    joined->trees.insert(joined->trees.end(), {name.rep_, value.rep_});
+  }
+  return Node(std::shared_ptr<const Rep>(joined, &joined->root));
+}
+
 }  // namespace config

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/node.h"
@@ -26,6 +27,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   // Null after a mistake that leaves no tree.
   Node build();
+
+  // `root`, a mapping, with these entries of other trees behind those of its `key`; an absent or empty value of `key`
+  // becomes a mapping, any other that is none stays. The result keeps all trees alive.
+  static Node with_entries(const Node& root, const std::string& key, const std::vector<std::pair<Node, Node>>& more);
 
  private:
   using Rep = Node::Rep;
