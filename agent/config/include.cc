@@ -71,7 +71,8 @@ class Inclusion {
 
   void refuse(const Node& key) {
     const std::string& name = key.scalar();
-    const bool is_slip = !base::nearest(name, {kServices}).empty();
+    const std::vector<std::string> known{kServices};
+    const bool is_slip = !base::nearest(name, known).empty();
     errors_.add(key.mark(), name,
                 is_slip ? fmt::format("unknown key; did you mean '{}'?", kServices)
                         : fmt::format("a file of include has '{}' only: write '{}' into {}", kServices, name, file_));
