@@ -22,11 +22,14 @@ add_dependencies(fettle fettle_pages)
 
 install(FILES ${CMAKE_BINARY_DIR}/fettle.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${packaging}/completions/fettle.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME fettle)
+install(FILES ${packaging}/completions/_fettle DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+install(FILES ${packaging}/completions/fettle.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES ${packaging}/systemd/fettle.service DESTINATION lib/systemd/system)
 install(FILES ${packaging}/systemd/fettle.sysusers DESTINATION lib/sysusers.d RENAME fettle.conf)
 install(FILES ${packaging}/debian/copyright ${CMAKE_BINARY_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${CMAKE_BINARY_DIR}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME changelog.Debian.gz)
 install(FILES ${CMAKE_BINARY_DIR}/CHANGELOG.md.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME changelog.gz)
+install(FILES ${packaging}/debian/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME fettle)
 install(DIRECTORY ${packaging}/doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Every file of these folders is an example.
 install(FILES ${packaging}/polkit/60-fettle.rules ${packaging}/alertmanager/alertmanager.yml
@@ -88,7 +91,8 @@ set(CPACK_RPM_POST_UNINSTALL_SCRIPT_FILE ${packaging}/rpm/postun)
 # Folders of the system, which other packages own.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /usr/lib/systemd /usr/lib/systemd/system
     /usr/lib/sysusers.d /usr/share/man /usr/share/man/man1 /usr/share/bash-completion
-    /usr/share/bash-completion/completions /usr/share/doc)
+    /usr/share/bash-completion/completions /usr/share/zsh /usr/share/zsh/vendor-completions /usr/share/fish
+    /usr/share/fish/vendor_completions.d /usr/share/doc /usr/share/lintian /usr/share/lintian/overrides)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none
 %define source_date_epoch_from_changelog 0
 %define use_source_date_epoch_as_buildtime 1

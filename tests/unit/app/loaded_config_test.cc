@@ -108,6 +108,30 @@ TEST_CASE("a service with a dot in its name costs itself only") {
   }
 }
 
+TEST_CASE("an included file with a mistake costs its services only") {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "services.d");
+  folder.write("services.d/a.yml", "services:\n  stock: {probes: [{name: t, type: tcp, host: 127.0.0.1, prot: 1}]}\n");
+  folder.write("services.d/b.yml", "services:\n  broken: {probes: [}\n");
+  folder.write("services.d/c.yml",
+               "rules: []\nservices:\n  edge: {file_sd_configs: [{files: [t.json], probe: {type: tcp}}]}\n");
+  const std::string file = folder.write("fettle.yml", R"(
+include: [services.d/*.yml, none.yml]
+services:
+  order: {probes: [{name: t, type: tcp, host: 127.0.0.1, port: 1}]}
+)");
+  config::Errors errors;
+  app::LoadedConfig loaded = app::load(file, errors);
+  CHECK(errors.size() == 4);
+  app::leave_out_mistakes(file, loaded, errors);
+  CHECK(errors.text() == "");
+  CHECK(services(loaded) == std::vector<std::string>{"order", "edge"});
+  CHECK(loaded.probes.size() == 1);
+  CHECK(loaded.left_out.find("services.d/a.yml:2:63: services.stock.probes[0].prot: ") != std::string::npos);
+  CHECK(loaded.left_out.find("services.d/b.yml:2:") != std::string::npos);
+  CHECK(loaded.discoveries.size() == 1);
+}
+
 TEST_CASE("a rule file that cannot be read costs itself only") {
   const Folder folder;
   folder.write("good.yml", "groups: [{name: good, rules: [{alert: A, expr: up == 0}]}]\n");
