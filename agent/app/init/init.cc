@@ -1,0 +1,95 @@
+#include "app/init/init.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "app/init/draft.h"
+#include "app/init/node_view.h"
+#include "app/init/probe_choice.h"
+#include "app/loaded_config.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/terminal.h"
+
+namespace app {
+namespace {
+
+namespace fs = std::filesystem;
+
+int complain(const std::string& text) {
+  base::print(stderr, "fettle init: {}\n", text);
+  return 1;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this node";
+}
+
+std::vector<DraftService> with_probes(std::vector<FoundService> services, bool ask) {
+  std::vector<PortOfProgram> ports;
+  for (const FoundService& service : services)
+    for (const FoundPort& port : service.ports) ports.push_back({service.program, port});
+  std::vector<ChosenProbe> probes;
+  if (ask) probes = choose_by_asking(ports);
+  else
+    for (const PortOfProgram& each : ports) probes.push_back(guess(each.program, each.port));
+  std::vector<DraftService> out;
+  auto next = probes.begin();
+  for (FoundService& service : services) {
+    const auto count = static_cast<std::ptrdiff_t>(service.ports.size());
+    out.push_back({std::move(service), {next, next + count}});
+    next += count;
+  }
+  return out;
+}
+
+// The old file stays beside it.
+base::Result<> write(const InitOptions& options, const std::string& text) {
+  std::error_code code;
+  if (fs::exists(options.file, code)) {
+    fs::copy_file(options.file, options.file + ".old", fs::copy_options::overwrite_existing, code);
+    if (code)
+      return base::fail(base::Kind::unavailable,
+                        fmt::format("cannot keep the old file as {}.old: {}", options.file, code.message()));
+  }
+  return base::write_file_atomically(options.file, text);
+}
+
+}  // namespace
+
+int init(const InitOptions& options) {
+  base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // no word about each probe
+  const bool to_file = options.file != "-";
+  std::error_code code;
+  if (to_file && !options.force && fs::exists(options.file, code))
+    return complain(fmt::format("{} is there already: --force replaces it and keeps it as {}.old; fettle init - prints",
+                                options.file, options.file));
+  const NodeView node = look_at_node();
+  FoundServices found = find_services(node);
+  Draft draft{host_name(), to_file ? options.file : model::kConfigFile,
+              with_probes(std::move(found.services), options.ask), std::move(found.left_out)};
+  draft.notes.insert(draft.notes.end(), node.unseen.begin(), node.unseen.end());
+  const std::string text = draft_text(draft);
+  if (!to_file) {
+    base::print(stdout, "{}", text);
+    return 0;
+  }
+  if (const auto written = write(options, text); !written) return complain(written.error().text);
+  for (const std::string& note : draft.notes) base::print(stderr, "fettle init: {}\n", note);
+  config::Errors errors;
+  (void)load(options.file, errors);
+  if (!errors.empty()) return complain("what was written has mistakes:\n" + errors.text());
+  base::print(stdout,
+              "{}: {} {} and fettle itself, all plans in dry_run; next: look through it, then\n"
+              "  fettle check config {} && systemctl reload fettle\n",
+              options.file, draft.services.size(), draft.services.size() == 1 ? "service" : "services", options.file);
+  return 0;
+}
+
+}  // namespace app

@@ -1,0 +1,166 @@
+// `fettle init`: from what the kernel shows of a node to a configuration that the agent loads.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "app/init/draft.h"
+#include "app/init/init.h"
+#include "app/init/node_view.h"
+#include "app/init/probe_choice.h"
+#include "app/loaded_config.h"
+#include "base/file.h"
+#include "fakes/local_server.h"
+#include "fakes/temporary_folder.h"
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+os::RunningProcess process(int pid, const std::string& program, uid_t user, const std::string& unit,
+                           std::set<std::uint64_t> sockets = {}) {
+  return {pid, program, user, unit, std::move(sockets), false};
+}
+
+net::TcpSocket listening(const std::string& address, std::uint16_t port, std::uint64_t inode, uid_t user = 0,
+                         std::uint64_t cgroup = 0) {
+  net::TcpSocket socket;
+  socket.address = address;
+  socket.port = port;
+  socket.inode = inode;
+  socket.user = user;
+  socket.cgroup = cgroup;
+  return socket;
+}
+
+net::TcpSocket connected(std::uint64_t inode, const std::string& peer, std::uint16_t port) {
+  net::TcpSocket socket = listening("127.0.0.1", 40'000, inode);
+  socket.peer = peer;
+  socket.peer_port = port;
+  return socket;
+}
+
+// nginx in front of order, which asks redis; order's descriptors are those of another user.
+app::NodeView shop() {
+  app::NodeView node;
+  node.processes = {process(10, "nginx", 0, "nginx.service", {1, 11}),
+                    process(20, "java", 1001, "order.service", {12}),
+                    process(30, "redis-server", 1002, "redis-server.service"),
+                    process(40, "cron", 0, "cron.service"),
+                    process(50, "worker", 1003, "billing@eu.service"),
+                    process(60, "python3", 1000, "", {5}),
+                    process(70, "systemd-resolve", 101, "systemd-resolved.service", {6}),
+                    process(80, "fettle", 105, "fettle.service", {7}),
+                    process(90, "fettle", 1000, "", {8})};
+  node.units_by_cgroup = {{900, "order.service"}};
+  node.listening = {
+      listening("0.0.0.0", 80, 1),           listening("::", 80, 1),         listening("::", 8081, 2, 1001, 900),
+      listening("127.0.0.1", 6379, 3, 1002), listening("10.0.0.5", 9000, 5), listening("127.0.0.53", 53, 6),
+      listening("0.0.0.0", 10911, 7),        listening("0.0.0.0", 4711, 99), listening("127.0.0.1", 10912, 8)};
+  node.established = {connected(11, "127.0.0.1", 8081), connected(12, "::ffff:127.0.0.1", 6379),
+                      connected(12, "127.0.0.1", 80), connected(12, "192.0.2.1", 443)};
+  node.own_units = {"billing@.service"};
+  return node;
+}
+
+app::Draft draft_of(const app::NodeView& node) {
+  const app::FoundServices found = app::find_services(node);
+  app::Draft draft{"shop1", "/etc/fettle/fettle.yml", {}, found.left_out};
+  for (const app::FoundService& service : found.services) {
+    std::vector<app::ChosenProbe> probes;
+    for (const app::FoundPort& port : service.ports) probes.push_back(app::guess(service.program, port));
+    draft.services.push_back({service, std::move(probes)});
+  }
+  return draft;
+}
+
+}  // namespace
+
+TEST_CASE("services are the units that listen, the administrator's own, and ports without a unit") {
+  const app::FoundServices found = app::find_services(shop());
+  Names names, units;
+  for (const app::FoundService& service : found.services) {
+    names.push_back(service.name);
+    units.push_back(service.unit);
+  }
+  CHECK(names == Names{"billing-eu", "nginx", "order", "port-4711", "python3", "redis-server"});
+  CHECK(units == Names{"billing@eu.service", "nginx.service", "order.service", "", "", "redis-server.service"});
+  const app::FoundService& nginx = found.services[1];
+  REQUIRE(nginx.ports.size() == 1);  // one port on two addresses
+  CHECK(nginx.ports[0].host == "127.0.0.1");
+  CHECK(found.services[4].ports[0].host == "10.0.0.5");
+}
+
+TEST_CASE("who is connected to whom is who depends on whom, and never in a circle") {
+  const app::FoundServices found = app::find_services(shop());
+  CHECK(found.services[1].depends_on == Names{"order"});
+  CHECK(found.services[2].depends_on == Names{"redis-server"});
+  CHECK(found.left_out ==
+        Names{"units that run, listen on no TCP port and came with the system: cron.service",
+              "order has connections to nginx too; services must not depend on each other in a circle"});
+}
+
+TEST_CASE("probes fit the program, then the port; what is not known is tcp") {
+  const auto type = [](const char* program, std::uint16_t port) {
+    return app::guess(program, {"127.0.0.1", port}).type;
+  };
+  CHECK(type("nginx", 8443) == "http");
+  CHECK(type("redis-server", 7000) == "redis");
+  CHECK(type("", 6379) == "redis");
+  CHECK(type("java", 8081) == "tcp");
+  CHECK(type("java", 80) == "tcp");
+  CHECK(type("postgres", 5432) == "tcp");  // without a login
+  const std::vector<app::ChosenProbe> all = app::candidates("postgres", {"::1", 5432});
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].type == "postgres");
+  CHECK(all[1].keys == std::vector<std::pair<std::string, std::string>>{{"host", "::1"}, {"port", "5432"}});
+}
+
+TEST_CASE("a port is asked what it speaks") {
+  const auto chosen = [](const std::string& answer) {
+    const fakes::LocalServer server(answer);
+    const app::FoundPort port{"127.0.0.1", static_cast<std::uint16_t>(server.port())};
+    app::ChosenProbe probe = app::choose_by_asking({{"java", port}}).at(0);
+    for (auto& [key, value] : probe.keys)
+      if (const auto at = value.find(std::to_string(port.port)); at != std::string::npos)
+        value.replace(at, std::to_string(port.port).size(), "PORT");
+    return probe;
+  };
+  using Keys = std::vector<std::pair<std::string, std::string>>;
+  const app::ChosenProbe well = chosen("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  CHECK(well.type == "http");
+  CHECK(well.keys == Keys{{"url", "http://127.0.0.1:PORT/healthz"}});
+  const app::ChosenProbe closed = chosen("HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  CHECK(closed.keys == Keys{{"url", "http://127.0.0.1:PORT/"}, {"valid_status_codes", "[401]"}});
+  const app::ChosenProbe other = chosen("220 mail\r\n");
+  CHECK(other.type == "tcp");
+  CHECK(other.keys == Keys{{"host", "127.0.0.1"}, {"port", "PORT"}});
+}
+
+TEST_CASE("what is written is loaded without a mistake, watches what was found, and acts on nothing") {
+  const fakes::TemporaryFolder folder;
+  const std::string text = app::draft_text(draft_of(shop()));
+  CHECK(text.find("\n  order:\n    unit: order.service\n    depends_on: [redis-server]\n    probes:\n"
+                  "      - {name: tcp, type: tcp, host: 127.0.0.1, port: 8081}\n"
+                  "      - {name: process, type: process}   # its end is seen at once\n    recovery:\n") !=
+        std::string::npos);
+  CHECK(text.find("# - order has connections to nginx too") != std::string::npos);
+  CHECK(text.find("mode: enforce\" lets it act") != std::string::npos);  // the comment, and nothing else
+  CHECK(text.find("\n      mode: enforce") == std::string::npos);
+  config::Errors errors;
+  const app::LoadedConfig loaded = app::load(folder.write("fettle.yml", text), errors);
+  CHECK(errors.text() == "");
+  CHECK(loaded.config.services.size() == 7);
+  REQUIRE(loaded.plans.size() == 4);
+  for (const auto& plan : loaded.plans) CHECK(plan->mode == model::RecoveryMode::dry_run);
+}
+
+TEST_CASE("a file that is there is not replaced without --force, and kept with it") {
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder.write("fettle.yml", "services: {}\n");
+  CHECK(app::init({file, false, false}) == 1);
+  CHECK(base::read_file(file).value() == "services: {}\n");
+  CHECK(app::init({file, true, false}) == 0);
+  CHECK(base::read_file(file + ".old").value() == "services: {}\n");
+  CHECK(base::read_file(file).value().starts_with("# Written by \"fettle init\" on "));
+}
