@@ -1,5 +1,5 @@
-// Subcommands, flags, exit codes: 0 ok, 1 finding, 2 usage. What each does is in cli/ (clients) and app/; those that
-// change something have their flags there as well (cli/admin.cc, cli/silence.cc).
+// Subcommands, flags, exit codes (cli/exit_code.h). What each does is in cli/ (clients) and app/; those that ask a
+// running agent have their flags there as well (cli/reading.cc, cli/admin.cc, cli/silence.cc).
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,29 +14,30 @@
 #include "app/agent.h"
 #include "app/check.h"
 #include "app/config_lint.h"
+#include "app/init/init.h"
 #include "app/loaded_config.h"
 #include "app/notify_test.h"
+#include "app/reference.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/terminal.h"
 #include "base/version.h"
 #include "cli/admin.h"
-#include "cli/client.h"
-#include "cli/incidents.h"
+#include "cli/complete.h"
+#include "cli/exit_code.h"
 #include "cli/metrics_lint.h"
-#include "cli/query.h"
-#include "cli/replay.h"
-#include "cli/rule_debug.h"
+#include "cli/reading.h"
 #include "cli/silence.h"
-#include "cli/status.h"
+#include "cli/usage.h"
 #include "loop/signals.h"
 #include "model/agent_defaults.h"
 #include "os/own_view.h"
+#include "probe/registry.h"
 #include "rules/tools/rule_cases.h"
 
 namespace {
 
-constexpr int kUsage = 2;
+using cli::kUsage;
 
 int run_agent(const app::AgentOptions& options, const std::string& level, const std::string& format) {
   const auto log_level = base::log::parse_level(level);
@@ -76,17 +77,45 @@ using cli::Chosen;
 // `fettle help rules debug` is `fettle rules debug --help`.
 void add_help(CLI::App& top, Chosen& chosen) {
   static std::vector<std::string> words;
-  CLI::App* help = top.add_subcommand("help", "What fettle can do, or what a subcommand can: fettle help agent");
-  help->add_option("COMMAND", words, "Subcommand");
+  CLI::App* help = top.add_subcommand("help", "What fettle can do, or what a command can: fettle help agent");
+  help->add_option("COMMAND", words, "Command");
   help->callback([&top, &chosen] {
-    CLI::App* of = &top;
-    for (const std::string& word : words) {
-      const auto next = of->get_subcommands([&](CLI::App* each) { return each->get_name() == word; });
-      if (next.empty()) throw CLI::ValidationError("there is no subcommand " + word + "; fettle help lists all");
-      of = next.front();
-    }
-    chosen = [of] {
-      base::print(stdout, "{}", of->help());
+    const std::string text = cli::help_of(top, words);
+    if (text.empty()) throw CLI::ValidationError(cli::unknown_command(top, words));
+    chosen = [text] {
+      base::print(stdout, "{}", text);
+      return 0;
+    };
+  });
+}
+
+void add_version(CLI::App& top, Chosen& chosen) {
+  static std::string output = "text";
+  CLI::App* version = top.add_subcommand("version", "Version and revision of this program");
+  version->add_option("-o,--output", output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  version->callback([&chosen] {
+    chosen = [] {
+      if (output == "json")
+        base::print(stdout, "{{\"version\":\"{}\",\"revision\":\"{}\"}}\n", base::version(), base::revision());
+      else base::print(stdout, "fettle {}, revision {}\n", base::version(), base::revision());
+      return 0;
+    };
+  });
+}
+
+// For the completions of shells; not for people, and so not in the help.
+void add_complete(CLI::App& top, Chosen& chosen) {
+  static std::vector<std::string> words;
+  CLI::App* complete = top.add_subcommand("complete", "Words that may come next on a line")->group("");
+  complete->add_option("WORD", words, "Behind --: the words of the line, the last one not finished");
+  complete->callback([&top, &chosen] {
+    chosen = [&top] {
+      std::vector<std::string> types;
+      for (const probe::Type* type : probe::types()) types.emplace_back(type->name);
+      for (const std::string& word : cli::completions(top, words, cli::ask_for_names(std::move(types))))
+        base::print(stdout, "{}\n", word);
       return 0;
     };
   });
@@ -168,15 +197,18 @@ void add_check(CLI::App& top, Chosen& chosen) {
   static rules::CheckOptions options;
   CLI::App* check = top.add_subcommand("check", "Look for mistakes without running anything")->require_subcommand(1);
   CLI::App* config = check->add_subcommand("config", "A configuration file and all that it names");
-  config->add_option("FILE", file, "Configuration file");
+  config->add_option("FILE", file, "Configuration file; with --print-reference a topic: http, recovery, slack_configs");
   config->add_flag("--print-polkit", polkit, "Print the polkit rule that the configuration's plans need");
-  config->add_flag("--print-reference", reference, "Print every key that a configuration can have");
+  config->add_flag("--print-reference", reference,
+                   "Print every key that a configuration can have, or those of a topic");
   flags.add_to(config);
   config->callback([&chosen] {
     if (!reference && file.empty()) throw CLI::RequiredError("FILE");
     options = flags.options();
     chosen = [] {
-      return reference ? app::print_reference() : polkit ? app::print_polkit(file) : app::check_config(file, options);
+      return reference ? app::print_reference(file)
+             : polkit  ? app::print_polkit(file)
+                       : app::check_config(file, options);
     };
   });
   CLI::App* rules = check->add_subcommand("rules", "Prometheus rule files");
@@ -224,61 +256,15 @@ void add_test(CLI::App& top, Chosen& chosen) {
   });
 }
 
-void add_query(CLI::App& top, Chosen& chosen) {
-  static cli::QueryOptions options{model::kAgentUrl, "", "", "", "", "", "", 3, cli::Output::table};
-  static std::string output = "table";
-  CLI::App* query = top.add_subcommand("query", "Evaluate a PromQL expression");
-  query->add_option("EXPR", options.expr, "Expression")->required();
-  CLI::Option* url = query->add_option("--url", options.url, "Agent or Prometheus to ask")->capture_default_str();
-  query->add_option("--openmetrics", options.openmetrics, "Evaluate over the samples of this file instead")
-      ->excludes(url);
-  query->add_option("--time", options.time, "Evaluation time: RFC 3339 or seconds since the epoch");
-  CLI::Option* start = query->add_option("--start", options.start, "Start of a range query");
-  query->add_option("--end", options.end, "End of a range query")->needs(start);
-  query->add_option("--step", options.step, "Step of a range query")->needs(start);
-  query->add_option("--promql.compat", options.compat, "2 or 3, with --openmetrics")
-      ->check(CLI::IsMember({2, 3}))
-      ->capture_default_str();
-  query->add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-  query->callback([&chosen] {
-    options.output = output == "json" ? cli::Output::json : cli::Output::table;
-    chosen = [] { return cli::run_query(options); };
-  });
-}
-
-void add_rules(CLI::App& top, Chosen& chosen) {
-  static cli::ReplayRequest replay_request;
-  static std::string output = "table", url = model::kAgentUrl, alert;
-  static int compat = 3;
-  CLI::App* rules = top.add_subcommand("rules", "Try rules on the past, or ask why an alert is in its state");
-  rules->require_subcommand(1);
-  CLI::App* replay = rules->add_subcommand("replay", "Which alerts would have fired when, over the samples of a file");
-  replay->add_option("RULES", replay_request.rule_files, "Rule files")->required();
-  replay->add_option("--openmetrics", replay_request.openmetrics, "OpenMetrics file of samples with their times")
-      ->required();
-  replay->add_option("--start", replay_request.start, "First evaluation; the oldest sample if not given");
-  replay->add_option("--end", replay_request.end, "Last evaluation; the newest sample if not given");
-  replay->add_option("--step", replay_request.step, "Evaluation interval of groups without their own")
-      ->capture_default_str();
-  replay->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
-      ->check(CLI::IsMember({2, 3}))
-      ->capture_default_str();
-  replay->add_option("-o,--output", output, "table, openmetrics or json")
-      ->check(CLI::IsMember({"table", "openmetrics", "json"}))
-      ->capture_default_str();
-  replay->callback([&chosen] {
-    replay_request.compat = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
-    replay_request.output = output == "json"          ? cli::ReplayOutput::json
-                            : output == "openmetrics" ? cli::ReplayOutput::openmetrics
-                                                      : cli::ReplayOutput::table;
-    chosen = [] { return cli::run_replay(replay_request); };
-  });
-  CLI::App* debug = rules->add_subcommand("debug", "Why an alert of the running agent is in its state");
-  debug->add_option("ALERT", alert, "Name of the alert")->required();
-  debug->add_option("--url", url, "Agent to ask")->capture_default_str();
-  debug->callback([&chosen] { chosen = [] { return cli::run_rule_debug(url, alert); }; });
+void add_init(CLI::App& top, Chosen& chosen) {
+  static app::InitOptions options;
+  CLI::App* init = top.add_subcommand(
+      "init", "Write a first configuration: what runs on this node, probed, with all plans in dry_run");
+  init->add_option("FILE", options.file, "File to write; - for standard output")->capture_default_str();
+  init->add_flag("--force", options.force, "Replace the file if it is there, and keep it as FILE.old");
+  init->add_flag("--no-connect{false}", options.ask,
+                 "Do not connect to ports to find out what speaks there: choose probes by program and port");
+  init->callback([&chosen] { chosen = [] { return app::init(options); }; });
 }
 
 void add_probe(CLI::App& top, Chosen& chosen) {
@@ -304,43 +290,6 @@ void add_notify(CLI::App& top, Chosen& chosen) {
   test->callback([&chosen] { chosen = [] { return app::notify_test(file, receiver); }; });
 }
 
-void add_readers(CLI::App& top, Chosen& chosen) {
-  static cli::StatusOptions options{model::kAgentUrl, false};
-  static std::string output = "table", service;
-  const auto reader = [&](const char* name, const char* help) {
-    CLI::App* command = top.add_subcommand(name, help);
-    command->add_option("--url", options.url, "Agent to ask")->capture_default_str();
-    command->add_option("-o,--output", output, "table or json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->capture_default_str();
-    return command;
-  };
-  const auto choose = [&chosen](int (*run)()) {
-    return [&chosen, run] {
-      options.json = output == "json";
-      chosen = run;
-    };
-  };
-  static std::vector<std::string> services;
-  CLI::App* fleet = reader("fleet", "Who of the fleet is up, who acts and who waits; exit code 1 if one is down");
-  fleet->callback(choose([] { return cli::run_fleet(options); }));
-  CLI::App* status = reader("status", "Services and probes of the running agent; exit code 1 if one is down");
-  status->add_option("SERVICE", services, "Only these");
-  status->callback(choose([] { return cli::run_status(options, services); }));
-  reader("alerts", "Pending and firing alerts of the running agent")->callback(choose([] {
-    return cli::run_alerts(options);
-  }));
-  CLI::App* explain = reader("explain", "Why a service is in its state, and what would happen next");
-  explain->add_option("SERVICE", service, "Service")->required();
-  explain->callback(choose([] { return cli::run_explain(options, service); }));
-  CLI::App* incidents = reader("incidents", "What went wrong here; exit code 1 if an incident is open");
-  incidents->add_option("SERVICE", service, "Only those of this service");
-  incidents->callback(choose([] { return cli::run_incidents(options, service); }));
-  CLI::App* incident = reader("incident", "The story of one incident: why, what was tried, who was told, how it ended");
-  incident->add_option("ID", service, "Its id, or the beginning of it")->required();
-  incident->callback(choose([] { return cli::run_incident(options, service); }));
-}
-
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.
 std::vector<std::string> reversed_arguments(int argc, char** argv) {
   std::vector<std::string> arguments;
@@ -359,7 +308,7 @@ std::vector<std::string> reversed_arguments(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App top("fettle: health exporter, alerting and recovery agent for the services of this node");
+  CLI::App top("fettle: health exporter, alerting and recovery agent for the services of this node", "fettle");
   top.set_version_flag("--version", std::string("fettle ") + std::string(base::version()));
   top.require_subcommand(1);
   Chosen chosen;
@@ -367,13 +316,21 @@ int main(int argc, char** argv) {
   add_agent(top, chosen);
   add_check(top, chosen);
   add_test(top, chosen);
-  add_query(top, chosen);
-  add_rules(top, chosen);
+  add_init(top, chosen);
   add_probe(top, chosen);
   add_notify(top, chosen);
-  add_readers(top, chosen);
+  cli::add_reading_commands(top, chosen);
   cli::add_admin_commands(top, chosen);
   cli::add_silence_commands(top, chosen);
+  add_version(top, chosen);
+  add_complete(top, chosen);
+  cli::add_examples(top);
+  if (const std::string text =
+          cli::unknown_command(top, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+      !text.empty()) {
+    base::print(stderr, "fettle: {}\n", text);
+    return kUsage;
+  }
   try {
     top.parse(reversed_arguments(argc, argv));
   } catch (const CLI::ParseError& e) {

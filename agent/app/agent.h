@@ -112,7 +112,7 @@ class Agent final {
   probe::Context probe_context_{loop_, http_,    dialer_,     resolver_,     spawner_,
                                 pids_, systemd_, heartbeats_, blocking_pool_};
 
-  self::Self self_{base::version(), ""};
+  self::Self self_{base::version(), base::revision()};
   store::Store store_;
   StoreQueryable queryable_{store_};
   Samples samples_;

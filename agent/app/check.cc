@@ -7,28 +7,19 @@
 
 #include "app/config_lint.h"
 #include "app/loaded_config.h"
+#include "app/probe_surroundings.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "cluster/registry.h"
-#include "config/reference.h"
 #include "discover/registry.h"
 #include "http/http_client.h"
-#include "loop/blocking_pool.h"
 #include "loop/event_loop.h"
 #include "model/agent_defaults.h"
 #include "net/resolver.h"
-#include "net/stream.h"
-#include "notify/notifications.h"
-#include "notify/registry.h"
 #include "os/folder_watch.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
-#include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
 #include "recover/plan/plan_spec.h"
@@ -123,10 +114,9 @@ int check_config(const std::string& file, const rules::CheckOptions& options) {
   const std::size_t included = loaded.config.included.size();
   base::print(stdout, "{}{}: ok: {}, {}, {}, {}, {} in {}\n", file,
               included == 0 ? "" : fmt::format(" with {} of include", count(included, "file")),
-              count(loaded.config.services.size(), "service"),
-              count(loaded.probes.size(), "probe"), count(loaded.plans.size(), "recovery plan"),
-              count(loaded.notifications.names, "receiver"), count(rules, "rule"),
-              count(loaded.groups.size(), "group"));
+              count(loaded.config.services.size(), "service"), count(loaded.probes.size(), "probe"),
+              count(loaded.plans.size(), "recovery plan"), count(loaded.notifications.names, "receiver"),
+              count(rules, "rule"), count(loaded.groups.size(), "group"));
   std::vector<const probe::Spec*> probes;
   for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
   if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
@@ -153,54 +143,6 @@ int check_rules(const std::vector<std::string>& files, const std::string& config
   return rules::check_rules(files, options, stdout, stderr);
 }
 
-std::string reference_page() {
-  std::vector<config::ReferenceSection> sections{
-      {"fettle.yml", "The agent's configuration file.", config::agent_config_reference(targets_keys())}};
-  const auto add = [&](std::string_view kind, std::string_view name, std::string_view summary, std::string_view example,
-                       std::vector<config::KeyReference> keys) {
-    sections.push_back({fmt::format("{} {}", kind, name), std::string(summary), std::move(keys), std::string(example)});
-  };
-  for (const discover::Type* type : discover::types())
-    add("targets", type->key, type->summary, type->example, type->reference());
-  for (const probe::Type* type : probe::types())
-    add("probe type", type->name, type->summary, type->example, type->reference());
-  add("services.NAME", "recovery", "When a service is recovered, how far, and in which steps.",
-      "{when: {alert: ServiceDown}, mode: enforce, steps: [{do: {systemd: restart}, verify: {within: 30s}}]}",
-      recover::plan_reference());
-  for (const recover::ActionType* type : recover::action_types())
-    add("action", type->name, type->summary, type->example,
-        type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
-  for (const recover::TrafficType* type : recover::traffic_types())
-    add("traffic", type->name, type->summary, type->example, type->reference());
-  sections.push_back({"fleet", "The store that the agents of all nodes share.", cluster::fleet_reference()});
-  for (const cluster::StoreType* type : cluster::store_types())
-    add("store of the fleet", type->name, type->summary, type->example, type->reference());
-  sections.push_back({"fleet of a service", "Its group over all nodes.", cluster::group_reference()});
-  sections.push_back({"route", "Which receiver hears of which alerts, as in Alertmanager's configuration.",
-                      notify::route_reference(),
-                      "{receiver: ops, group_by: [service], routes: [{receiver: pager, matchers: "
-                      "['severity=\"critical\"']}]}"});
-  sections.push_back({"inhibit_rules", "Alerts that keep others back; a list.",
-                      notify::inhibit_rule_schema().reference(),
-                      "[{source_matchers: ['alertname=\"ServiceDown\"'], target_matchers: ['severity=\"warning\"'], "
-                      "equal: [service]}]"});
-  sections.push_back({"time_intervals", "Times at which routes notify or do not; a list.",
-                      notify::time_intervals_schema().reference(),
-                      "[{name: nights, time_intervals: [{times: [{start_time: \"22:00\", end_time: \"24:00\"}], "
-                      "location: Europe/Berlin}]}]"});
-  sections.push_back({"receivers", "Where notifications go; a list.", notify::receiver_reference(),
-                      "[{name: ops, webhook_configs: [{url: \"https://hooks.example/fettle\"}]}]"});
-  for (const notify::NotifierType* type : notify::notifier_types())
-    add("receiver", fmt::format("{}_configs", type->name), fmt::format("{} A list of these.", type->summary),
-        type->example, type->reference());
-  return config::print_reference(sections);
-}
-
-int print_reference() {
-  fmt::print("{}", reference_page());
-  return 0;
-}
-
 int print_polkit(const std::string& file) {
   LoadedConfig loaded;
   if (!loaded_well(file, loaded)) return 1;
@@ -222,22 +164,13 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
     base::print(stderr, "fettle probe: {}\n", spec.error().text);
     return kUnknown;
   }
-  loop::EventLoop loop;
-  net::AresResolver resolver(loop);
-  net::StreamDialer dialer(loop, resolver);
-  http::CurlHttpClient http(loop, resolver);
-  os::Subprocesses spawner(loop);
-  os::PidWatch pids(loop);
-  os::SdBusSystemd systemd(loop);
-  probe::Heartbeats heartbeats(loop);
-  loop::ThreadedBlockingPool blocking_pool(loop);
-  const probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
+  ProbeSurroundings surroundings;
   std::optional<model::Outcome> outcome;
-  const auto attempt = probe::run_once(context, *spec, [&](model::Outcome found) {
+  const auto attempt = probe::run_once(surroundings.context, *spec, [&](model::Outcome found) {
     outcome = std::move(found);
-    loop.stop();
+    surroundings.loop.stop();
   });
-  loop.run();
+  surroundings.loop.run();
   print_outcome(*spec, *outcome);
   return probe::nagios_exit_code(*outcome);
 }

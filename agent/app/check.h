@@ -16,9 +16,6 @@ int check_config(const std::string& file, const rules::CheckOptions& options);
 // the configuration says, else as options.compat.
 int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options,
                 std::optional<promql::Compat> compat);
-// Every key of the configuration file and of every probe, action and receiver type, as text.
-std::string reference_page();  // every key of the configuration
-int print_reference();
 // The polkit rule for exactly the units and verbs that the configuration's plans name.
 int print_polkit(const std::string& file);
 

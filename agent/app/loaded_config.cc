@@ -179,7 +179,8 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
   errors.take_out("include");           // a file that is not there, or cannot be read
   errors.take_out("rule_files");        // the same
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing
-  // Of the other files: those of include, whose services were taken out above, rule files, and the modules of /probe, which leave out their broken ones by themselves.
+  // Of the other files: those of include, whose services were taken out above, rule files, and the modules of /probe,
+  // which leave out their broken ones by themselves.
   const std::set<std::string> broken = errors.take_out_other_files(file);
   std::erase_if(loaded.groups,
                 [&](const rules::CompiledGroupPtr& group) { return broken.contains(rules::file_of(*group)); });

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/percent.h"
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "cli/exit_code.h"
 #include "model/agent_defaults.h"
 
 namespace cli {
@@ -30,25 +32,33 @@ struct Line {
 int report(const base::Result<std::string>& answer) {
   if (!answer) {
     base::print(stderr, "fettle: {}\n", answer.error().text);
-    return 1;
+    return exit_code_of(answer.error());
   }
   base::print(stdout, "{}\n", *answer);
   return 0;
 }
 
+// A comment that is too long, or has what no page can show.
+std::optional<int> wrong_comment(const Line& line) {
+  const auto fit = base::parse_comment(line.comment);
+  if (fit) return {};
+  report(fit);
+  return kUsage;
+}
+
 // Of a change without data: `done` says what is so now.
-base::Result<std::string> change(const std::string& socket, const std::string& path, const std::string& done) {
-  return read_answer(socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, post_admin(socket, path));
+base::Result<std::string> change(const Line& line, const std::string& path, const std::string& done) {
+  return read_answer(line.socket, [&]() -> base::Result<std::string> {
+    TRY(const std::string answer, ask_admin(line.socket, "POST", path));
     (void)success_in(answer);
-    return done;
+    return line.output == "json" ? answer : done;
   });
 }
 
 // The sentence in the answer, or the answer as it came.
 base::Result<std::string> told(const Line& line, const std::string& path) {
   return read_answer(line.socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, post_admin(line.socket, path));
+    TRY(const std::string answer, ask_admin(line.socket, "POST", path));
     const auto sentence = data_in(answer).get<std::string>();
     return line.output == "json" ? answer : sentence;
   });
@@ -56,42 +66,43 @@ base::Result<std::string> told(const Line& line, const std::string& path) {
 
 int run_reload(const Line& line) {
   return report(read_answer(line.socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, post_admin(line.socket, "/-/reload"));
+    TRY(const std::string answer, ask_admin(line.socket, "POST", "/-/reload"));
     const auto sentence = data_in(answer);
+    if (line.output == "json") return answer;
     return sentence.is_string() ? sentence.get<std::string>() : std::string("the new configuration is running");
   }));
 }
 
 int run_maintenance(const Line& line) {
-  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  if (const auto wrong = wrong_comment(line)) return *wrong;
   const bool on = line.state == "on";
   const std::string path =
       fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", base::percent_encode(line.service),
                   on ? "true" : "false", base::percent_encode(line.length), base::percent_encode(line.comment));
-  if (!on) return report(change(line.socket, path, fmt::format("{} is out of maintenance", line.service)));
+  if (!on) return report(change(line, path, fmt::format("{} is out of maintenance", line.service)));
   const auto under_way = told(line, path);
-  if (!under_way) return report(under_way);
+  if (!under_way || line.output == "json") return report(under_way);
   return report(fmt::format("{} is in maintenance{}: fettle probes it and alerts, and {}", line.service,
                             line.length.empty() ? "" : " for " + line.length,
                             under_way->empty() ? "leaves it alone" : "stops acting: " + *under_way));
 }
 
 int run_recover(const Line& line) {
-  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  if (const auto wrong = wrong_comment(line)) return *wrong;
   return report(told(line, fmt::format("/api/v1/recover/{}?dry_run={}&comment={}", base::percent_encode(line.service),
                                        line.dry_run ? "true" : "false", base::percent_encode(line.comment))));
 }
 
 int run_abort(const Line& line) {
-  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  if (const auto wrong = wrong_comment(line)) return *wrong;
   return report(told(line, fmt::format("/api/v1/recover/{}/abort?comment={}", base::percent_encode(line.service),
                                        base::percent_encode(line.comment))));
 }
 
 int run_ack(const Line& line) {
-  if (const auto fit = base::parse_comment(line.comment); !fit) return report(fit);
+  if (const auto wrong = wrong_comment(line)) return *wrong;
   return report(change(
-      line.socket,
+      line,
       fmt::format("/api/v1/ack/{}?comment={}", base::percent_encode(line.service), base::percent_encode(line.comment)),
       fmt::format("{} may be recovered again, with its whole budget", line.service)));
 }
@@ -122,15 +133,17 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
 
   CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
   add_socket(reload, *line);
+  add_output(reload, *line);
   reload->callback(choose(run_reload));
 
-  CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle's hands off a service, or put them on again");
+  CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle from acting on a service, or end that");
   maintenance->add_option("STATE", line->state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
   add_service(maintenance, *line);
   maintenance->add_option("--for", line->length,
-                          "It ends by itself after so long, such as 2h; default: when it is put off");
+                          "It ends by itself after so long, such as 2h; default: with maintenance off");
   add_comment(maintenance, *line);
   add_socket(maintenance, *line);
+  add_output(maintenance, *line);
   maintenance->callback(choose(run_maintenance));
 
   CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
@@ -156,6 +169,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_service(ack, *line);
   add_comment(ack, *line);
   add_socket(ack, *line);
+  add_output(ack, *line);
   ack->callback(choose(run_ack));
 }
 

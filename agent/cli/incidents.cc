@@ -11,6 +11,7 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "model/action_report.h"
 
 namespace cli {
 namespace {
@@ -62,9 +63,47 @@ int show_story(const StatusOptions& options, const Json& incident) {
   return open ? 1 : 0;
 }
 
+Tone tone_of_run(const std::string& word) {
+  using model::RecoveryState;
+  const auto state = model::parse_recovery_state(word);
+  if (state == RecoveryState::recovered) return Tone::good;
+  return state == RecoveryState::exhausted || state == RecoveryState::failed ? Tone::bad : Tone::plain;
+}
+
+// "restart order.service: ok (0.8 s), page: ok"
+std::string actions_of(const Json& run) {
+  std::string out;
+  for (const Json& action : list_of(run, "actions")) {
+    const std::string result = text_of(action, "result");
+    out += fmt::format("{}{}: {} ({:.1f} s)", out.empty() ? "" : ", ", text_of(action, "action"),
+                       result.empty() ? "under way" : result, number_of(action, "took"));
+  }
+  return out.empty() ? "-" : out;
+}
+
+int show_recoveries(const StatusOptions& options, const Json& data) {
+  const Json& runs = list_of(data, "recoveries");
+  Table table({"RUN", "SERVICE", "STARTED", "LASTED", "MODE", "STATE", "WHY", "ACTIONS"});
+  for (const Json& run : runs) {
+    const std::string state = text_of(run, "state"), reason = text_of(run, "reason");
+    table.add({text_of(run, "id"),
+               text_of(run, "service"),
+               text_of(run, "started"),
+               lasted(run),
+               text_of(run, "mode"),
+               {reason.empty() || reason == state ? state : state + ": " + reason, tone_of_run(state)},
+               text_of(run, "trigger"),
+               actions_of(run)});
+  }
+  if (options.json) return 0;
+  if (runs.empty()) base::print(stdout, "no plan has run yet\n");
+  else base::print(stdout, "{}", table.render(colour_of_stdout()));
+  return 0;
+}
+
 // The whole id that `begin` stands for; `begin` itself where it is not clear.
 base::Result<std::string> full_id(const StatusOptions& options, const std::string& begin) {
-  TRY(const std::string answer, get(options.url, "/api/v1/incidents"));
+  TRY(const std::string answer, get(options.agent, "/api/v1/incidents"));
   const Json data = data_in(answer);
   std::vector<std::string> found;
   for (const Json& incident : list_of(data, "incidents"))
@@ -80,9 +119,14 @@ int run_incidents(const StatusOptions& options, const std::string& service) {
 }
 
 int run_incident(const StatusOptions& options, const std::string& begin) {
-  const auto id = read_answer(options.url, [&] { return full_id(options, begin); });
+  const auto id = read_answer(options.agent.shown(), [&] { return full_id(options, begin); });
   return ask(options, "/api/v1/incidents/" + base::percent_encode(id.value_or(begin)),
              [&](const Json& data) { return show_story(options, data); });
+}
+
+int run_recoveries(const StatusOptions& options, const std::string& service) {
+  const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
+  return ask(options, "/api/v1/recoveries" + only, [&](const Json& data) { return show_recoveries(options, data); });
 }
 
 }  // namespace cli

@@ -13,4 +13,7 @@ int run_incidents(const StatusOptions& options, const std::string& service);
 // `id`: or the beginning of one, if no other one begins so.
 int run_incident(const StatusOptions& options, const std::string& id);
 
+// Runs of plans, the newest first, each with its actions.
+int run_recoveries(const StatusOptions& options, const std::string& service);
+
 }  // namespace cli

@@ -5,12 +5,12 @@
 #include <cstdio>
 
 #include "base/percent.h"
-#include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "cli/exit_code.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
 #include "model/json.h"
@@ -52,14 +52,16 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
   if (options.start.empty()) {
     std::int64_t t = file.newest;
     if (!options.time.empty()) {
-      TRY(t, parse_time(options.time));
+      TRY(t, parse_time(options.time, file.newest));
     }
     TRY(const promql::Value value, engine.instant(*parsed.expr, data_of_file, t));
     data = {{"resultType", promql::to_string(promql::type_of(value))}, {"result", value_json(value)}};
   } else {
-    TRY(const std::int64_t start, parse_time(options.start));
-    TRY(const std::int64_t end,
-        parse_time(options.end.empty() ? fmt::format("{}", static_cast<double>(file.newest) / 1e3) : options.end));
+    TRY(const std::int64_t start, parse_time(options.start, file.newest));
+    std::int64_t end = file.newest;
+    if (!options.end.empty()) {
+      TRY(end, parse_time(options.end, file.newest));
+    }
     TRY(const std::int64_t step, parse_step(options.step.empty() ? "1m" : options.step));
     TRY(promql::Matrix matrix, engine.range(*parsed.expr, data_of_file, start, end, step));
     data = {{"resultType", "matrix"}, {"result", value_json(promql::Value(std::move(matrix)))}};
@@ -74,10 +76,13 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
 base::Result<std::string> ask_agent(const QueryOptions& options) {
   std::string path = options.start.empty() ? "/api/v1/query?" : "/api/v1/query_range?";
   path += "query=" + base::percent_encode(options.expr);
-  for (const auto& [key, value] :
-       {std::pair{"time", options.time}, {"start", options.start}, {"end", options.end}, {"step", options.step}})
-    if (!value.empty()) path += fmt::format("&{}={}", key, base::percent_encode(value));
-  return get(options.url, path);
+  const std::int64_t now = base::to_ms(std::chrono::floor<base::Millis>(std::chrono::system_clock::now()));
+  // A range ends now and has a value for each minute where nothing else is said, as over a file.
+  const std::string end = options.end.empty() && !options.start.empty() ? "-0s" : options.end;
+  for (const auto& [key, value] : {std::pair{"time", options.time}, {"start", options.start}, {"end", end}})
+    if (!value.empty()) path += fmt::format("&{}={}", key, base::percent_encode(api_time(value, now)));
+  if (!options.start.empty()) path += "&step=" + base::percent_encode(options.step.empty() ? "1m" : options.step);
+  return get(options.agent, path);
 }
 
 std::string iso(const Json& seconds) {
@@ -111,7 +116,7 @@ Shown table_of(const Json& data) {
 
 int run_query(const QueryOptions& options) {
   const bool json = options.output == Output::json;
-  const auto shown = read_answer(base::without_secrets(options.url), [&]() -> base::Result<Shown> {
+  const auto shown = read_answer(options.agent.shown(), [&]() -> base::Result<Shown> {
     TRY(const std::string answer, options.openmetrics.empty() ? ask_agent(options) : evaluate_file(options));
     const Json parsed = success_in(answer);
     if (json) return Shown{answer + "\n", ""};
@@ -124,7 +129,7 @@ int run_query(const QueryOptions& options) {
   });
   if (!shown) {
     base::print(stderr, "fettle query: {}\n", shown.error().text);
-    return 1;
+    return exit_code_of(shown.error());
   }
   base::print(stdout, "{}", shown->out);
   base::print(stderr, "{}", shown->err);

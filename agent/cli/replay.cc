@@ -52,10 +52,10 @@ base::Result<rules::Replayed> load_and_replay(const ReplayRequest& request) {
   options.start_ms = samples.oldest;
   options.end_ms = samples.newest;
   if (!request.start.empty()) {
-    TRY(options.start_ms, parse_time(request.start));
+    TRY(options.start_ms, parse_time(request.start, samples.newest));
   }
   if (!request.end.empty()) {
-    TRY(options.end_ms, parse_time(request.end));
+    TRY(options.end_ms, parse_time(request.end, samples.newest));
   }
   if (options.end_ms < options.start_ms)
     return base::fail(base::Kind::invalid, fmt::format("the replay would end ({}) before it starts ({})",

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "cli/exit_code.h"
 #include "cli/expression_values.h"
 #include "model/alert.h"
 #include "model/json.h"
@@ -156,12 +157,12 @@ base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, bas
   return read_answer("what was asked", [&] { return debugged(alert, ask, colour); });
 }
 
-int run_rule_debug(const std::string& url, const std::string& alert) {
+int run_rule_debug(const AgentAddress& agent, const std::string& alert) {
   const auto found = debug_rule(
-      alert, [&](const std::string& path) { return get(url, path); }, base::colour_of_stdout());
+      alert, [&](const std::string& path) { return get(agent, path); }, base::colour_of_stdout());
   if (!found) {
     base::print(stderr, "fettle rules debug: {}\n", found.error().text);
-    return 2;
+    return found.error().kind == base::Kind::not_found ? kUsage : exit_code_of(found.error());
   }
   base::print(stdout, "{}", found->text);
   return found->bad ? 1 : 0;

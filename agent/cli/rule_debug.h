@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/terminal.h"
+#include "cli/client.h"
 
 namespace cli {
 
@@ -22,7 +23,7 @@ using Ask = std::function<base::Result<std::string>(const std::string& path_and_
 // Fails if the agent does not answer, or has no such alert (then with the nearest name).
 base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, base::Colour colour);
 
-// 0: quiet or pending; 1: firing, or the rule fails; 2: no answer, or no such alert.
-int run_rule_debug(const std::string& url, const std::string& alert);
+// 0: quiet or pending; 1: firing, or the rule fails; 2: no such alert; 3: no answer.
+int run_rule_debug(const AgentAddress& agent, const std::string& alert);
 
 }  // namespace cli

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/number.h"
@@ -15,6 +17,13 @@ namespace cli {
 namespace {
 
 constexpr double kMostSeconds = 9e12;  // 285,000 years; their milliseconds are whole numbers still
+
+// Of "-5m".
+std::optional<std::int64_t> before(const std::string& text, std::int64_t now) {
+  if (!text.starts_with('-')) return {};
+  const auto length = base::parse_duration(std::string_view(text).substr(1));
+  return length ? std::optional(now - length->count()) : std::nullopt;
+}
 
 }  // namespace
 
@@ -44,7 +53,13 @@ base::Result<SamplesFile> load_samples(const std::string& path) {
   return file;
 }
 
-base::Result<std::int64_t> parse_time(const std::string& text) {
+std::string api_time(const std::string& text, std::int64_t now) {
+  const auto t = before(text, now);
+  return t ? fmt::format("{}.{:03}", *t / 1000, *t % 1000) : text;
+}
+
+base::Result<std::int64_t> parse_time(const std::string& text, std::int64_t now) {
+  if (const auto t = before(text, now)) return *t;
   if (const auto seconds = base::read_number<double>(text); seconds && std::abs(*seconds) < kMostSeconds)
     return static_cast<std::int64_t>(*seconds * 1e3);
   TRY(const base::WallTime t, base::parse_iso8601(text));

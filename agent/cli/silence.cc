@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -16,6 +18,8 @@
 #include "base/text.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "cli/exit_code.h"
+#include "cli/samples_file.h"
 #include "cli/table.h"
 #include "model/agent_defaults.h"
 #include "model/matcher_text.h"
@@ -38,17 +42,15 @@ struct SilenceListing {
   SilenceOutput output = SilenceOutput::table;
 };
 
-int complain(const std::string& text) {
-  base::print(stderr, "fettle: {}\n", text);
-  return 1;
+int complain(const base::Error& error) {
+  base::print(stderr, "fettle: {}\n", error.text);
+  return exit_code_of(error);
 }
 
-base::Result<std::string> ask(const std::string& socket, std::string method, const std::string& path) {
-  http::HttpRequest request;
-  request.method = std::move(method);
-  request.url = "http://localhost" + path;
-  request.unix_socket = socket;
-  return fetch(std::move(request));
+// Of a line that is wrong.
+int refuse(const base::Error& error) {
+  complain(error);
+  return kUsage;
 }
 
 std::string matchers_of(const Json& silence) {
@@ -91,39 +93,34 @@ std::string listed(const Json& data, const SilenceListing& listing) {
   return table.render(colour_of_stdout());
 }
 
-int run_silence_add(const std::string& socket, const SilenceAddition& addition) {
-  if (const auto fit = base::parse_comment(addition.comment); !fit) {
-    complain(fit.error().text);
-    return 2;
-  }
+int run_silence_add(const std::string& socket, const SilenceAddition& addition, bool json) {
+  if (const auto fit = base::parse_comment(addition.comment); !fit) return refuse(fit.error());
   std::string path = fmt::format("/api/v1/silences?author={}&comment={}", base::percent_encode(addition.author),
                                  base::percent_encode(addition.comment));
   for (const std::string& matcher : addition.matchers) {
-    // Said here, with the command's exit code for a wrong line.
-    if (const auto parsed = model::parse_matchers(matcher); !parsed) {
-      complain(parsed.error().text);
-      return 2;
-    }
+    if (const auto parsed = model::parse_matchers(matcher); !parsed) return refuse(parsed.error());
     path += "&matcher=" + base::percent_encode(matcher);
   }
   path += "&duration=" + base::percent_encode(addition.duration);
-  if (!addition.start.empty()) path += "&start=" + base::percent_encode(addition.start);
-  if (!addition.end.empty()) path += "&end=" + base::percent_encode(addition.end);
+  const std::int64_t now = base::to_ms(std::chrono::floor<base::Millis>(std::chrono::system_clock::now()));
+  if (!addition.start.empty()) path += "&start=" + base::percent_encode(api_time(addition.start, now));
+  if (!addition.end.empty()) path += "&end=" + base::percent_encode(api_time(addition.end, now));
   const auto id = read_answer(socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, ask(socket, "POST", path));
-    return data_in(answer).at("silenceID").get<std::string>();
+    TRY(const std::string answer, ask_admin(socket, "POST", path));
+    const auto made = data_in(answer).at("silenceID").get<std::string>();
+    return json ? answer : made;
   });
-  if (!id) return complain(id.error().text);
+  if (!id) return complain(id.error());
   base::print(stdout, "{}\n", *id);
   return 0;
 }
 
 int run_silence_list(const std::string& socket, const SilenceListing& listing) {
   const auto text = read_answer(socket, [&]() -> base::Result<std::string> {
-    TRY(const std::string answer, ask(socket, "GET", "/api/v1/silences"));
+    TRY(const std::string answer, ask_admin(socket, "GET", "/api/v1/silences"));
     return listed(data_in(answer), listing);
   });
-  if (!text) return complain(text.error().text);
+  if (!text) return complain(text.error());
   base::print(stdout, "{}", *text);
   return 0;
 }
@@ -132,11 +129,11 @@ int run_silence_expire(const std::string& socket, const std::vector<std::string>
   int code = 0;
   for (const std::string& id : ids) {
     const auto expired = read_answer(socket, [&]() -> base::Result<> {
-      TRY(const std::string answer, ask(socket, "DELETE", "/api/v1/silence/" + base::percent_encode(id)));
+      TRY(const std::string answer, ask_admin(socket, "DELETE", "/api/v1/silence/" + base::percent_encode(id)));
       (void)success_in(answer);
       return {};
     });
-    if (!expired) code = complain(expired.error().text);
+    if (!expired) code = std::max(code, complain(expired.error()));
   }
   return code;
 }
@@ -165,16 +162,19 @@ void add_silence_commands(CLI::App& top, Chosen& chosen) {
   if (const char* user = std::getenv("USER")) addition.author = user;
   add->add_option("-a,--author", addition.author, "Who")->capture_default_str();
   CLI::Option* length = add->add_option("-d,--duration", addition.duration, "How long")->capture_default_str();
-  add->add_option("--start", addition.start, "When it begins, RFC 3339 or seconds since the epoch; default: now");
+  add->add_option("--start", addition.start, "When it begins: RFC 3339, seconds since the epoch, or -5m; default: now");
   add->add_option("--end", addition.end, "When it ends, in place of a duration")->excludes(length);
-  add->callback([&chosen, line] { chosen = [line] { return run_silence_add(line->socket, line->addition); }; });
+  add->callback([&chosen, line] {
+    chosen = [line] { return run_silence_add(line->socket, line->addition, line->output == "json"); };
+  });
 
   CLI::App* list = silence->add_subcommand("list", "Active silences, and those to come");
   list->add_flag("--expired", line->expired, "Those that expired in the last five days instead");
   list->add_flag("-q,--quiet", line->quiet, "Ids only");
-  list->add_option("-o,--output", line->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  for (CLI::App* command : {add, list})
+    command->add_option("-o,--output", line->output, "table or json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->capture_default_str();
   list->callback([&chosen, line] {
     const SilenceOutput output = line->quiet              ? SilenceOutput::ids
                                  : line->output == "json" ? SilenceOutput::json

@@ -13,14 +13,13 @@
 #include "base/text.h"
 #include "cli/answer.h"
 #include "cli/client.h"
+#include "cli/exit_code.h"
 #include "cli/table.h"
 #include "model/alert.h"
 #include "model/health.h"
 
 namespace cli {
 namespace {
-
-constexpr int kNoAnswer = 2;
 
 bool is_down(const std::string& health) { return model::parse_health(health) == model::Health::down; }
 
@@ -51,8 +50,8 @@ int show_status(const StatusOptions& options, const std::vector<std::string>& se
     const auto is_it = [&](const Json& service) { return text_of(service, "name") == name; };
     if (std::any_of(known.begin(), known.end(), is_it)) continue;
     base::print(stderr, "fettle: the agent at {} knows no service '{}'; `fettle status` lists them\n",
-                base::without_secrets(options.url), name);
-    return kNoAnswer;
+                options.agent.shown(), name);
+    return kUsage;
   }
   Table table({"SERVICE", "PROBE", "HEALTH", "SINCE", "RECOVERY", "TEXT"});
   bool all_well = true;
@@ -125,7 +124,7 @@ int show_fleet(const StatusOptions& options, const Json& data) {
                  text_of(member, "since"),
                  {recovery, acts.empty() ? Tone::plain : Tone::warn}});
     }
-    if (!name.empty()) table.add({name, {"nobody is known", Tone::warn}, "", "", "", ""});
+    if (!name.empty()) table.add({name, {"no member is known", Tone::warn}, "", "", "", ""});
   }
   if (options.json) return all_well ? 0 : 1;
   if (store.empty()) {
@@ -142,9 +141,8 @@ int show_fleet(const StatusOptions& options, const Json& data) {
 }  // namespace
 
 int ask(const StatusOptions& options, const std::string& path, const std::function<int(const Json& data)>& show) {
-  const std::string where = base::without_secrets(options.url) + path;
-  const auto code = read_answer(where, [&]() -> base::Result<int> {
-    TRY(const std::string answer, get(options.url, path));
+  const auto code = read_answer(options.agent.shown() + path, [&]() -> base::Result<int> {
+    TRY(const std::string answer, get(options.agent, path));
     const Json data = data_in(answer);
     const int shown = show(data);
     if (options.json) base::print(stdout, "{}\n", answer);
@@ -152,7 +150,7 @@ int ask(const StatusOptions& options, const std::string& path, const std::functi
   });
   if (code) return *code;
   base::print(stderr, "fettle: {}\n", code.error().text);
-  return kNoAnswer;
+  return code.error().kind == base::Kind::not_found ? kUsage : exit_code_of(code.error());
 }
 
 int run_status(const StatusOptions& options, const std::vector<std::string>& services) {

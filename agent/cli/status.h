@@ -1,5 +1,5 @@
 // `fettle status`, `alerts`, `fleet`, `explain`: what the running agent knows, for a terminal. Exit code 0 if all is
-// well, 1 if something is down or firing, 2 if the agent does not answer.
+// well, 1 if something is down or firing, 2 if the agent does not know the name, 3 if it does not answer.
 #pragma once
 
 #include <functional>
@@ -7,18 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "cli/client.h"
+
 namespace cli {
 
 struct StatusOptions {
-  std::string url;
+  AgentAddress agent;
   bool json = false;  // the API's answer as it is
 };
 
-// What `show` makes of the data of the agent's answer, an exit code; or 2, with a complaint on standard error.
+// What `show` makes of the data of the agent's answer, an exit code; or 2 or 3, with a complaint on standard error.
 int ask(const StatusOptions& options, const std::string& path,
         const std::function<int(const nlohmann::ordered_json& data)>& show);
 
-// Of the named services; of all, if none is named. A name that the agent does not know is no answer either (2).
+// Of the named services; of all, if none is named. A name that the agent does not know is a mistake of the line (2).
 int run_status(const StatusOptions& options, const std::vector<std::string>& services);
 int run_alerts(const StatusOptions& options);
 // Who is up, who acts and who waits over all nodes; 1 also if the store does not answer.

@@ -353,7 +353,8 @@ Node TreeBuilder::with_entries(const Node& root, const std::string& key,
   joined->trees.push_back(root.rep_);
   joined->mapping.type = Node::Type::mapping;
   auto& entries = joined->root.entries;
-  auto place = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first->scalar == key; });
+  auto place =
+      std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first->scalar == key; });
   if (place == entries.end()) {
     joined->key.type = Node::Type::scalar;
     joined->key.scalar = key;

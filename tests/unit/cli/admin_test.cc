@@ -73,6 +73,15 @@ TEST_CASE("each command asks for one change and says what is so now") {
        "\"order is left alone\"",
        "POST /api/v1/recover/order/abort?comment=alice",
        "order is left alone\n"},
+      {{"maintenance", "on", "order", "-o", "json"},
+       "\"\"",
+       "POST /api/v1/maintenance/order?on=true&for=&comment=",
+       "{\"status\":\"success\",\"data\":\"\"}\n"},
+      {{"maintenance", "off", "order", "-o", "json"},
+       "null",
+       "POST /api/v1/maintenance/order?on=false&for=&comment=",
+       "{\"status\":\"success\",\"data\":null}\n"},
+      {{"reload", "-o", "json"}, "null", "POST /-/reload", "{\"status\":\"success\",\"data\":null}\n"},
       {{"ack", "order", "--comment", "disk replaced"},
        "null",
        "POST /api/v1/ack/order?comment=disk%20replaced",
@@ -138,10 +147,10 @@ TEST_CASE("a line that is wrong asks for nothing") {
        2,
        "fettle: bad matcher a~b (column 2): expected one of =, !=, =~ and !~\n"},
       {{"silence", "add", "a=b", "-c", long_comment}, 2, too_long},
-      {{"maintenance", "on", "order", "--comment", long_comment}, 1, too_long},
-      {{"recover", "order", "--comment", long_comment}, 1, too_long},
-      {{"recover", "abort", "order", "--comment", long_comment}, 1, too_long},
-      {{"ack", "order", "--comment", long_comment}, 1, too_long},
+      {{"maintenance", "on", "order", "--comment", long_comment}, 2, too_long},
+      {{"recover", "order", "--comment", long_comment}, 2, too_long},
+      {{"recover", "abort", "order", "--comment", long_comment}, 2, too_long},
+      {{"ack", "order", "--comment", long_comment}, 2, too_long},
   };
   for (const Row& row : rows) {
     CAPTURE(row.words);
@@ -186,8 +195,8 @@ TEST_CASE("all silences that can be ended are, and the exit code tells of the ot
 TEST_CASE("no agent at the socket: the command says so") {
   const fakes::TemporaryFolder folder;
   const std::string socket = folder / "none";
-  const Printed nobody = captured([&] { return fettle({"reload", "--admin.socket", socket}); });
-  CHECK(nobody.code == 1);
-  CHECK(nobody.err.starts_with("fettle: no answer from " + socket + ": "));
-  CHECK(nobody.err.ends_with("; is the agent running?\n"));
+  const Printed none = captured([&] { return fettle({"reload", "--admin.socket", socket}); });
+  CHECK(none.code == 3);
+  CHECK(none.err.starts_with("fettle: no answer from " + socket + ": "));
+  CHECK(none.err.ends_with("; is the agent running?\n"));
 }

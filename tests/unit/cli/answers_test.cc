@@ -100,43 +100,47 @@ std::function<int(const std::string&)> changes(const std::vector<std::string>& w
 
 TEST_CASE("no wrong answer ends a command that reads in anything but its exit code") {
   const std::vector<Command> commands = {
-      {"status", 2,
+      {"status", 3,
        [](const std::string& url) {
          return cli::run_status({url, false}, {});
        }},
-      {"status SERVICE", 2,
+      {"status SERVICE", 3,
        [](const std::string& url) {
          return cli::run_status({url, false}, {"order"});
        }},
-      {"status json", 2,
+      {"status json", 3,
        [](const std::string& url) {
          return cli::run_status({url, true}, {});
        }},
-      {"alerts", 2,
+      {"alerts", 3,
        [](const std::string& url) {
          return cli::run_alerts({url, false});
        }},
-      {"fleet", 2,
+      {"fleet", 3,
        [](const std::string& url) {
          return cli::run_fleet({url, false});
        }},
-      {"explain", 2,
+      {"explain", 3,
        [](const std::string& url) {
          return cli::run_explain({url, false}, "order");
        }},
-      {"incidents", 2,
+      {"incidents", 3,
        [](const std::string& url) {
          return cli::run_incidents({url, false}, "");
        }},
-      {"incident", 2,
+      {"incident", 3,
        [](const std::string& url) {
          return cli::run_incident({url, false}, "inc_1");
        }},
-      {"query", 1,
+      {"query", 3,
        [](const std::string& url) {
          return cli::run_query({url, "", "", "", "", "", "up", 3, cli::Output::table});
        }},
-      {"rules debug", 2, [](const std::string& url) { return cli::run_rule_debug(url, "Down"); }},
+      {"recoveries", 3,
+       [](const std::string& url) {
+         return cli::run_recoveries({url, false}, "");
+       }},
+      {"rules debug", 3, [](const std::string& url) { return cli::run_rule_debug(url, "Down"); }},
   };
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
@@ -150,16 +154,16 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
 
 TEST_CASE("no wrong answer is taken for a change that was made") {
   const std::vector<Command> commands = {
-      {"reload", 1, changes({"reload"}), false},
-      {"maintenance on", 1, changes({"maintenance", "on", "order"})},
-      {"maintenance off", 1, changes({"maintenance", "off", "order"}), false},
-      {"recover", 1, changes({"recover", "order"})},
-      {"recover json", 1, changes({"recover", "order", "--dry-run", "-o", "json"})},
-      {"abort", 1, changes({"recover", "abort", "order"})},
-      {"ack", 1, changes({"ack", "order"}), false},
-      {"silence add", 1, changes({"silence", "add", "a=b", "--comment", "why"})},
-      {"silence list", 1, changes({"silence", "list"})},
-      {"silence expire", 1, changes({"silence", "expire", "id"}), false},
+      {"reload", 3, changes({"reload"}), false},
+      {"maintenance on", 3, changes({"maintenance", "on", "order"})},
+      {"maintenance off", 3, changes({"maintenance", "off", "order"}), false},
+      {"recover", 3, changes({"recover", "order"})},
+      {"recover json", 3, changes({"recover", "order", "--dry-run", "-o", "json"})},
+      {"abort", 3, changes({"recover", "abort", "order"})},
+      {"ack", 3, changes({"ack", "order"}), false},
+      {"silence add", 3, changes({"silence", "add", "a=b", "--comment", "why"})},
+      {"silence list", 3, changes({"silence", "list"})},
+      {"silence expire", 3, changes({"silence", "expire", "id"}), false},
   };
   const fakes::TemporaryFolder folder;
   const std::string socket = folder / "socket";

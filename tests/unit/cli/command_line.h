@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "cli/admin.h"
+#include "cli/reading.h"
 #include "cli/silence.h"
 
 struct Printed {
@@ -53,11 +54,12 @@ inline Printed captured(const std::function<int()>& command) {
   return found;
 }
 
-// A command that changes something: the words after "fettle". 2 if the line is wrong.
+// A command that asks or changes an agent: the words after "fettle". 2 if the line is wrong.
 inline int fettle(std::vector<std::string> words) {
   CLI::App top;
   top.require_subcommand(1);
   cli::Chosen chosen;
+  cli::add_reading_commands(top, chosen);
   cli::add_admin_commands(top, chosen);
   cli::add_silence_commands(top, chosen);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them

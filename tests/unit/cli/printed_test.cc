@@ -129,13 +129,13 @@ TEST_CASE("what an agent refuses is said in its own words, and who does not answ
 }
 
 TEST_CASE("times and steps of a command line") {
-  CHECK(cli::parse_time("1700000000.5") == 1'700'000'000'500);
-  CHECK(cli::parse_time("2023-11-14T22:13:20Z") == 1'700'000'000'000);
-  CHECK_FALSE(cli::parse_time("yesterday"));
+  CHECK(cli::parse_time("1700000000.5", 0) == 1'700'000'000'500);
+  CHECK(cli::parse_time("2023-11-14T22:13:20Z", 0) == 1'700'000'000'000);
+  CHECK_FALSE(cli::parse_time("yesterday", 0));
   CHECK(cli::parse_step("15") == 15'000);
   CHECK(cli::parse_step("1m30s") == 90'000);
   for (const char* bad : {"", "0", "-1", "x"}) CHECK_FALSE(cli::parse_step(bad));
-  for (const char* bad : {"nan", "inf", "1e300", "-1e300"}) CHECK_FALSE(cli::parse_time(bad));
+  for (const char* bad : {"nan", "inf", "1e300", "-1e300"}) CHECK_FALSE(cli::parse_time(bad, 0));
   for (const char* bad : {"inf", "1e300"}) CHECK_FALSE(cli::parse_step(bad));
 }
 

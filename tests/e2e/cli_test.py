@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""The command line against a running agent whose port has a login: reading goes through the admin socket, another way is
+--url with --http.config.file, and no password is printed. Exit codes, completions of bash, files of include, fettle init."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import lib
+
+PASSWORD = "abc123xyz"
+HASH = "$2y$05$fettletestsaltfettlete.nNZj4X/kWFj6T59q9pV3XJqHbzau9u"
+CONFIG = """
+global: {interval: 200ms, timeout: 100ms}
+include: [services.d/*.yml]
+services:
+  order: {probes: [{type: exec, command: [/bin/true]}]}
+"""
+PAYMENT = "services:\n  payment: {probes: [{type: exec, command: [/bin/true]}], depends_on: [order]}\n"
+
+
+def agent_of(where):
+    (where / "web.yml").write_text(f'basic_auth_users: {{alice: "{HASH}"}}\n')
+    (where / "client.yml").write_text(f"basic_auth: {{username: alice, password: {PASSWORD}}}\n")
+    (where / "services.d").mkdir()
+    (where / "services.d/payment.yml").write_text(PAYMENT)
+    agent = lib.Agent(where, CONFIG, f"--web.config.file={where}/web.yml")
+    agent.ready = lambda: lib.fettle("status", f"--admin.socket={agent.admin}").returncode == 0
+    return agent
+
+
+def check(done, code, *wanted):
+    """One run of the command line: its exit code, and words of what it said; never the password."""
+    said = done.stdout + done.stderr
+    assert done.returncode == code, (done.args, done.returncode, said)
+    assert PASSWORD not in said, said
+    for words in wanted:
+        assert words in said, (done.args, words, said)
+    return said
+
+
+def ways(where, agent):
+    socket = f"--admin.socket={agent.admin}"
+    check(lib.fettle("status", socket), 0, "order", "payment")
+    check(lib.fettle("explain", "payment", socket), 0, "It depends on order")
+    check(lib.fettle("recoveries", socket), 0, "no plan has run yet")
+    check(lib.fettle("query", "--start=-10s", "--step=1s", "fettle_service_up", socket), 0, 'service="order"')
+    check(lib.fettle("status", f"--url={agent.url}"), 1, "HTTP 401", "--http.config.file")
+    check(lib.fettle("status", f"--url={agent.url}", f"--http.config.file={where}/client.yml"), 0, "order")
+    with_password = agent.url.replace("//", f"//alice:{PASSWORD}@")
+    check(lib.fettle("status", f"--url={with_password}"), 0, "order")
+    check(lib.fettle("status", "order", "odrer", f"--url={with_password}"), 2, "odrer")
+    check(lib.fettle("explain", "odrer", socket), 2, 'no service "odrer"')
+    check(lib.fettle("status", f"--admin.socket={where}/none", f"--url={with_password}9"), 3, "is the agent running?")
+    check(lib.fettle("reload", f"--admin.socket={where}/none"), 3, "is the agent running?")
+    check(lib.fettle("stauts"), 2, "did you mean 'fettle status'?")
+    assert json.loads(lib.fettle("version", "-o", "json").stdout)["revision"]
+
+
+def included(where, agent):
+    """A name that stands twice refuses the reload, with both places; the old configuration goes on."""
+    socket = f"--admin.socket={agent.admin}"
+    shown = lib.fettle("check", "config", agent.config).stdout
+    assert "with 1 file of include: ok: 2 services" in shown, shown
+    (where / "services.d/more.yml").write_text("services:\n  stock: {}\n  payment: {}\n")
+    check(lib.fettle("reload", socket), 1, "services.d/more.yml:3:3: services.payment: a service of this name stands at",
+          "services.d/payment.yml:2:3")
+    check(lib.fettle("status", socket), 0, "payment")
+    (where / "services.d/more.yml").write_text("services:\n  stock: {probes: [{type: exec, command: [/bin/true]}]}\n")
+    check(lib.fettle("reload", socket), 0)
+    lib.wait_for("the new service", lambda: "stock" in lib.fettle("status", socket).stdout)
+
+
+def completions(where):
+    """What bash would offer; the program that it asks is this one."""
+    binaries = where / "bin"
+    binaries.mkdir()
+    os.symlink(lib.FETTLE, binaries / "fettle")
+
+    def offered(*words):
+        script = (f'. "{lib.TOP}/packaging/completions/fettle.bash"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+                  'compopt() { :; }; _fettle; printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run([shutil.which("bash"), "-c", script, "bash", "fettle", *words], capture_output=True, text=True,
+                              env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}, cwd=where)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        return done.stdout.split()
+
+    assert offered("sta") == ["status"], offered("sta")
+    assert offered("status", "--output", "=", "j") == ["json"], offered("status", "--output", "=", "j")
+    assert offered("silence", "l") == ["list"]
+    assert "http" in offered("probe", "ht")
+    assert offered("check", "config", "fettle.y") == ["fettle.yml"], offered("check", "config", "fettle.y")
+
+
+def first_file(where):
+    """What runs here, whatever it is, becomes a configuration that the agent would start with."""
+    file = where / "first.yml"
+    check(lib.fettle("init", file), 0, "all plans in dry_run")
+    check(lib.fettle("check", "config", file), 0, "ok: ")
+    assert "mode: enforce\n" not in file.read_text()
+    check(lib.fettle("init", file), 1, "is there already: --force replaces it")
+    check(lib.fettle("init", file, "--force", "--no-connect"), 0)
+    assert pathlib.Path(f"{file}.old").exists()
+    assert lib.fettle("init", "-").stdout.startswith("# Written by")
+
+
+with lib.folder() as where:
+    with agent_of(where) as agent:
+        ways(where, agent)
+        included(where, agent)
+        completions(where)
+        first_file(where)
+print("the command line reads over the socket, asks as it is told, ends as it says, and completes")

@@ -1,0 +1,138 @@
+// Commands that ask the running agent: over which way, as whom, how often, and what they end with.
+#include "cli/reading.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/exit_code.h"
+#include "cli/incidents.h"
+#include "cli/samples_file.h"
+#include "cli/watch.h"
+#include "fakes/local_server.h"
+#include "fakes/temporary_folder.h"
+#include "unit/cli/command_line.h"
+
+namespace {
+
+std::string http(const std::string& status, const std::string& body) {
+  return "HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+
+std::string success(const std::string& data) { return http("200 OK", R"({"status":"success","data":)" + data + "}"); }
+
+std::string url_of(const fakes::LocalServer& server) { return "http://127.0.0.1:" + std::to_string(server.port()); }
+
+constexpr const char* kNoAlerts = R"({"alerts":[]})";
+
+}  // namespace
+
+TEST_CASE("without --url the admin socket is asked, if it is there") {
+  const fakes::TemporaryFolder folder;
+  const std::string socket = folder / "socket";
+  const fakes::LocalServer server(success(kNoAlerts), fakes::listen_on_unix(socket));
+  const Printed asked = captured([&] { return fettle({"alerts", "--admin.socket", socket}); });
+  CHECK(asked.code == 0);
+  CHECK(asked.out == "no alert is pending or firing\n");
+  CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/alerts"});
+}
+
+TEST_CASE("--url is asked as --http.config.file says, and its password is told to no one else") {
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder.write("client.yml", "basic_auth: {username: alice, password: abc123xyz}\n");
+  const fakes::LocalServer server(success(kNoAlerts));
+  const Printed asked = captured([&] {
+    return fettle({"alerts", "--url", url_of(server), "--http.config.file", file});
+  });
+  CHECK(asked.code == 0);
+
+  const fakes::LocalServer other(http("200 OK", "<html>"));
+  const std::string url = "http://alice:abc123xyz@127.0.0.1:" + std::to_string(other.port());
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"alerts"},
+                                                {"status"},
+                                                {"incidents"},
+                                                {"incident", "a"},
+                                                {"recoveries"},
+                                                {"fleet"},
+                                                {"query", "up"},
+                                                {"rules", "debug", "Down"},
+                                                {"explain", "order"}}) {
+    CAPTURE(words[0]);
+    std::vector<std::string> line = words;
+    line.insert(line.end(), {"--url", url});
+    const Printed wrong = captured([&] { return fettle(line); });
+    CHECK(wrong.code == cli::kAway);
+    CHECK(wrong.err.find("does not answer as an agent does") != std::string::npos);
+    CHECK(wrong.err.find("abc123xyz") == std::string::npos);
+  }
+  const Printed bad = captured([&] {
+    return fettle({"alerts", "--url", url_of(server), "--http.config.file", folder.write("bad.yml", "basic: {}\n")});
+  });
+  CHECK(bad.code == 1);
+  CHECK(bad.err.find("bad.yml:1:1: basic: unknown key") != std::string::npos);
+}
+
+TEST_CASE("a port that asks for a login is told with the flag that brings one") {
+  const fakes::LocalServer server(http("401 Unauthorized", "Unauthorized\n"));
+  const Printed refused = captured([&] { return fettle({"alerts", "--url", url_of(server)}); });
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("write basic_auth into a file for --http.config.file") != std::string::npos);
+}
+
+TEST_CASE("a name that the agent does not know is a mistake of the line") {
+  const fakes::LocalServer server(http("404 Not Found", R"({"status":"error","error":"no service \"odrer\" here"})"));
+  const Printed unknown = captured([&] { return fettle({"explain", "odrer", "--url", url_of(server)}); });
+  CHECK(unknown.code == cli::kUsage);
+  CHECK(unknown.err == "fettle: no service \"odrer\" here\n");
+}
+
+TEST_CASE("recoveries are a table, the newest first") {
+  const fakes::LocalServer server(success(
+      R"({"recoveries":[{"id":"9f2c","service":"order","trigger":"alert ServiceDown","mode":"enforce",)"
+      R"("state":"recovered","reason":"","started":"2026-11-23T06:50:42Z","ended":"2026-11-23T06:50:50Z",)"
+      R"("actions":[{"action":"drain","result":"ok","took":0.041},{"action":"verify","result":"","took":2.2}]},)"
+      R"({"id":"51be","service":"order","trigger":"alert ServiceDown","mode":"dry_run","state":"blocked",)"
+      R"("reason":"dependencies","started":"2026-11-23T04:20:45Z","ended":null,"actions":[]}]})"));
+  const Printed list = captured([&] { return fettle({"recoveries", "order", "--url", url_of(server)}); });
+  CHECK(list.code == 0);
+  CHECK(list.out ==
+        "RUN   SERVICE  STARTED               LASTED  MODE     STATE                  WHY                ACTIONS\n"
+        "9f2c  order    2026-11-23T06:50:42Z  8s      enforce  recovered              alert ServiceDown  "
+        "drain: ok (0.0 s), verify: under way (2.2 s)\n"
+        "51be  order    2026-11-23T04:20:45Z  -       dry_run  blocked: dependencies  alert ServiceDown  -\n");
+  CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/recoveries?service=order"});
+}
+
+TEST_CASE("--watch shows again and again, and ends with the last exit code") {
+  int times = 0;
+  const Printed watched = captured([&] {
+    return cli::watch(
+        [&] {
+          std::fputs("shown\n", stdout);
+          return ++times;
+        },
+        [&] { return times < 3; });
+  });
+  CHECK(watched.code == 3);
+  CHECK(watched.out == "shown\n\nshown\n\nshown\n");
+  CHECK(cli::parse_watch("2s") == base::Millis{2000});
+  CHECK_FALSE(cli::parse_watch("0s"));
+  CHECK_FALSE(cli::parse_watch("soon"));
+  CHECK(fettle({"alerts", "--watch=10ms"}) == 2);
+}
+
+TEST_CASE("times may be relative: to now, or to the newest sample of a file") {
+  CHECK(cli::parse_time("-5m", 1'700'000'000'000) == 1'699'999'700'000);
+  CHECK(cli::parse_time("-5", 0) == -5'000);  // seconds since the epoch, as before
+  CHECK_FALSE(cli::parse_time("-5x", 0));
+  CHECK(cli::api_time("-1h", 1'700'000'000'250) == "1699996400.250");
+  CHECK(cli::api_time("2023-11-14T22:13:20Z", 0) == "2023-11-14T22:13:20Z");
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder.write("samples", "up 1 1700000000\nup 0 1700000300\n# EOF\n");
+  const Printed before = captured([&] { return fettle({"query", "--openmetrics", file, "--time=-5m", "up"}); });
+  CHECK(before.code == 0);
+  CHECK(before.out == "SERIES  VALUE\nup      1\n");
+}
