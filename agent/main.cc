@@ -74,6 +74,13 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
 
 using cli::Chosen;
 
+void add_output(CLI::App* command, std::string& output) {
+  command->add_option("-o,--output", output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+app::Form form_of(const std::string& output) { return output == "json" ? app::Form::json : app::Form::text; }
+
 // `fettle help rules debug` is `fettle rules debug --help`.
 void add_help(CLI::App& top, Chosen& chosen) {
   static std::vector<std::string> words;
@@ -92,9 +99,7 @@ void add_help(CLI::App& top, Chosen& chosen) {
 void add_version(CLI::App& top, Chosen& chosen) {
   static std::string output = "text";
   CLI::App* version = top.add_subcommand("version", "Version and revision of this program");
-  version->add_option("-o,--output", output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
+  add_output(version, output);
   version->callback([&chosen] {
     chosen = [] {
       if (output == "json")
@@ -202,13 +207,15 @@ void add_check(CLI::App& top, Chosen& chosen) {
   config->add_flag("--print-reference", reference,
                    "Print every key that a configuration can have, or those of a topic");
   flags.add_to(config);
+  static std::string output = "text";
+  add_output(config, output);
   config->callback([&chosen] {
     if (!reference && file.empty()) throw CLI::RequiredError("FILE");
     options = flags.options();
     chosen = [] {
       return reference ? app::print_reference(file)
              : polkit  ? app::print_polkit(file)
-                       : app::check_config(file, options);
+                       : app::check_config(file, options, form_of(output));
     };
   });
   CLI::App* rules = check->add_subcommand("rules", "Prometheus rule files");
@@ -274,7 +281,9 @@ void add_probe(CLI::App& top, Chosen& chosen) {
       "probe", "Run one probe once: SERVICE/PROBE of the configuration, or TYPE TARGET [key=value…]");
   probe->add_option("--config.file", file, "Configuration file, for SERVICE/PROBE");
   probe->add_option("WHAT", arguments, "SERVICE/PROBE, or TYPE TARGET [key=value…]")->required();
-  probe->callback([&chosen] { chosen = [] { return app::probe_once(file, arguments); }; });
+  static std::string output = "text";
+  add_output(probe, output);
+  probe->callback([&chosen] { chosen = [] { return app::probe_once(file, arguments, form_of(output)); }; });
 }
 
 void add_notify(CLI::App& top, Chosen& chosen) {

@@ -10,11 +10,13 @@
 #include "app/probe_surroundings.h"
 #include "app/series_sources.h"
 #include "app/store_watch.h"
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "discover/registry.h"
+#include "encoding/json.h"
 #include "http/http_client.h"
 #include "loop/event_loop.h"
 #include "model/agent_defaults.h"
@@ -99,36 +101,116 @@ void print_outcome(const probe::Spec& spec, const model::Outcome& outcome) {
     base::print(stdout, "{} {}\n", m.labels.with(model::kMetricName, m.name).to_string(), m.value);
 }
 
+void print_outcome_as_json(const probe::Spec& spec, const model::Outcome& outcome) {
+  encoding::Json json;
+  json.object([&] {
+    json.key("service").string(spec.service);
+    json.key("probe").string(spec.name);
+    json.key("target").string(base::foreign_text(base::without_secrets(spec.settings->target()), model::kTextLimit));
+    json.key("up").boolean(outcome.up);
+    json.key("reason").string(outcome.up ? "" : model::to_string(outcome.reason));
+    json.key("text").string(outcome.text);
+    json.key("took").number(base::seconds(outcome.took));
+    json.key("phases").object([&] {
+      for (const model::Phase& phase : outcome.phases) json.key(phase.name).number(base::seconds(phase.took));
+    });
+    json.key("measurements").array([&] {
+      for (const model::Measurement& m : outcome.measurements)
+        json.object([&] {
+          json.key("metric").labels(m.labels.with(model::kMetricName, m.name));
+          json.key("value").string(promql::format_value(m.value));
+        });
+    });
+  });
+  base::print(stdout, "{}\n", json.text());
+}
+
 }  // namespace
 
-int check_config(const std::string& file, const rules::CheckOptions& options) {
-  LoadedConfig loaded;
-  if (!loaded_well(file, loaded)) return 1;
+namespace {
+
+// What a check of a configuration has to say.
+struct Checked {
+  std::vector<std::string> warnings, mistakes;  // a line each
+  std::string summary;                          // "ok: 2 services, …"; "" with mistakes
+  std::string too_many_series;                  // "" if they fit
+  std::vector<rules::Finding> findings;
+};
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (std::string_view left = text; !left.empty();) out.emplace_back(base::take_line(left));
+  return out;
+}
+
+Checked checked(const std::string& file, const rules::CheckOptions& options) {
+  Checked out;
+  config::Errors errors;
+  LoadedConfig loaded = load(file, errors);
+  warn_of_units(loaded, unit_folders(), errors);
+  out.warnings = errors.warnings();
+  out.mistakes = errors.lines();
+  if (!out.mistakes.empty()) return out;
   std::size_t rules = 0;
   for (const rules::CompiledGroupPtr& group : loaded.groups) rules += rules::rule_count(*group);
   const rules::SeriesSources sources = series_sources(loaded);
-  if (const std::string errors = add_discovered(loaded); !errors.empty()) {
-    base::print(stderr, "{}", errors);
-    return 1;
-  }
+  out.mistakes = lines_of(add_discovered(loaded));
+  if (!out.mistakes.empty()) return out;
   const std::size_t included = loaded.config.included.size();
-  base::print(stdout, "{}{}: ok: {}, {}, {}, {}, {} in {}\n", file,
-              included == 0 ? "" : fmt::format(" with {} of include", count(included, "file")),
-              count(loaded.config.services.size(), "service"), count(loaded.probes.size(), "probe"),
-              count(loaded.plans.size(), "recovery plan"), count(loaded.notifications.names, "receiver"),
-              count(rules, "rule"), count(loaded.groups.size(), "group"));
+  out.summary = fmt::format("{}{}: ok: {}, {}, {}, {}, {} in {}", file,
+                            included == 0 ? "" : fmt::format(" with {} of include", count(included, "file")),
+                            count(loaded.config.services.size(), "service"), count(loaded.probes.size(), "probe"),
+                            count(loaded.plans.size(), "recovery plan"), count(loaded.notifications.names, "receiver"),
+                            count(rules, "rule"), count(loaded.groups.size(), "group"));
   std::vector<const probe::Spec*> probes;
   for (const probe::Spec& spec : loaded.probes) probes.push_back(&spec);
-  if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
-    base::print(stdout, "{}: warning: {}\n", file, text);
+  out.too_many_series = too_many_series(probes, loaded.config.storage.max_series);
   rules::CheckOptions with_sources = options;
   with_sources.sources = &sources;
   // All files run in one agent: what stands twice in two of them is a duplicate too.
   std::vector<std::vector<rules::CompiledGroupPtr>> as_one;
   as_one.push_back(std::move(loaded.groups));
-  const auto findings = rules::lint(as_one, with_sources);
-  for (const rules::Finding& finding : findings) base::print(stdout, "{}\n", rules::painted(finding, options.colour));
-  return options.verdict == rules::LintVerdict::fatal && !findings.empty() ? rules::kLintFailed : 0;
+  out.findings = rules::lint(as_one, with_sources);
+  return out;
+}
+
+void print_text(const std::string& file, const Checked& found, base::Colour colour) {
+  for (const std::string& warning : found.warnings) base::print(stderr, "{} (warning)\n", warning);
+  for (const std::string& mistake : found.mistakes) base::print(stderr, "{}\n", mistake);
+  if (!found.mistakes.empty()) return;
+  base::print(stdout, "{}\n", found.summary);
+  if (!found.too_many_series.empty()) base::print(stdout, "{}: warning: {}\n", file, found.too_many_series);
+  for (const rules::Finding& finding : found.findings) base::print(stdout, "{}\n", rules::painted(finding, colour));
+}
+
+void print_json(const std::string& file, const Checked& found) {
+  encoding::Json json;
+  const auto list = [&](const char* key, const std::vector<std::string>& texts) {
+    json.key(key).array([&] {
+      for (const std::string& text : texts) json.string(text);
+    });
+  };
+  std::vector<std::string> warnings = found.warnings, findings;
+  if (!found.too_many_series.empty()) warnings.push_back(file + ": " + found.too_many_series);
+  for (const rules::Finding& finding : found.findings) findings.push_back(rules::painted(finding, base::Colour::never));
+  json.object([&] {
+    json.key("file").string(file);
+    json.key("ok").boolean(found.mistakes.empty());
+    list("mistakes", found.mistakes);
+    list("warnings", warnings);
+    list("findings", findings);
+  });
+  base::print(stdout, "{}\n", json.text());
+}
+
+}  // namespace
+
+int check_config(const std::string& file, const rules::CheckOptions& options, Form form) {
+  const Checked found = checked(file, options);
+  if (form == Form::json) print_json(file, found);
+  else print_text(file, found, options.colour);
+  if (!found.mistakes.empty()) return 1;
+  return options.verdict == rules::LintVerdict::fatal && !found.findings.empty() ? rules::kLintFailed : 0;
 }
 
 int check_rules(const std::vector<std::string>& files, const std::string& config_file, rules::CheckOptions options,
@@ -158,7 +240,7 @@ int print_polkit(const std::string& file) {
   return 0;
 }
 
-int probe_once(const std::string& config_file, const std::vector<std::string>& arguments) {
+int probe_once(const std::string& config_file, const std::vector<std::string>& arguments, Form form) {
   auto spec = find_spec(config_file, arguments);
   if (!spec) {
     base::print(stderr, "fettle probe: {}\n", spec.error().text);
@@ -171,7 +253,8 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
     surroundings.loop.stop();
   });
   surroundings.loop.run();
-  print_outcome(*spec, *outcome);
+  if (form == Form::json) print_outcome_as_json(*spec, *outcome);
+  else print_outcome(*spec, *outcome);
   return probe::nagios_exit_code(*outcome);
 }
 

@@ -122,13 +122,15 @@ bool is_there(const std::string& socket) {
 
 }  // namespace
 
+bool AgentAddress::is_over_tcp() const { return !url.empty() || !http_config_file.empty() || !is_there(socket); }
+
 std::string AgentAddress::shown() const {
   if (!url.empty()) return base::without_secrets(url);
-  return is_there(socket) ? socket : model::kAgentUrl;
+  return is_over_tcp() ? model::kAgentUrl : socket;
 }
 
 base::Result<std::string> get(const AgentAddress& agent, const std::string& path_and_query) {
-  if (!agent.url.empty() || !is_there(agent.socket))
+  if (agent.is_over_tcp())
     return over_tcp(agent.url.empty() ? model::kAgentUrl : agent.url, agent.http_config_file, path_and_query);
   auto answer = ask_admin(agent.socket, "GET", path_and_query);
   if (answer || answer.error().kind != base::Kind::permission) return answer;

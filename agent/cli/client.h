@@ -9,8 +9,8 @@
 
 namespace cli {
 
-// Whom a reading command asks. Without a URL it is the admin socket, which works whatever TLS and logins the port has;
-// where there is none, or its groups do not have the user, it is model::kAgentUrl.
+// Whom a reading command asks. Without URL and file it is the admin socket, which works whatever TLS and logins the
+// port has; where there is none, or its groups do not have the user, it is model::kAgentUrl.
 struct AgentAddress {
   AgentAddress(std::string agent_url = "") : url(std::move(agent_url)) {}  // NOLINT(google-explicit-constructor)
 
@@ -18,6 +18,7 @@ struct AgentAddress {
   std::string http_config_file;  // of a TCP connection: the keys of Prometheus' http_config
   std::string socket = model::kAdminSocket;
 
+  bool is_over_tcp() const;
   std::string shown() const;  // for messages
 };
 

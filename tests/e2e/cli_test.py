@@ -56,6 +56,8 @@ def ways(where, agent):
     check(lib.fettle("reload", f"--admin.socket={where}/none"), 3, "is the agent running?")
     check(lib.fettle("stauts"), 2, "did you mean 'fettle status'?")
     assert json.loads(lib.fettle("version", "-o", "json").stdout)["revision"]
+    run = json.loads(lib.fettle("probe", "exec", "command=[/bin/true]", "-o", "json").stdout)
+    assert run["up"] and run["probe"] == "exec", run
 
 
 def included(where, agent):
@@ -93,12 +95,31 @@ def completions(where):
     assert offered("check", "config", "fettle.y") == ["fettle.yml"], offered("check", "config", "fettle.y")
 
 
+def stranger(where, agent):
+    """A user in no group of the socket reads nothing over it, changes nothing, and hears which group would do."""
+    if os.geteuid() != 0:
+        print("skipped: to be another user needs root")
+        return
+    where.chmod(0o755)
+    os.chmod(agent.admin, 0o660)
+    program = shutil.copy(lib.FETTLE, where / "fettle")
+
+    def as_nobody(*words):
+        return subprocess.run([program, *words, f"--admin.socket={agent.admin}"], capture_output=True, text=True, user=65534,
+                              group=65534, extra_groups=[], cwd="/")
+
+    check(as_nobody("reload"), 1, f"you may not open {agent.admin}: it is for root and the group root", "sudo usermod -aG root")
+    check(as_nobody("status"), 1, "you may not open")
+    check(as_nobody("init", "-"), 0, "# Left out, or not seen:")
+
+
 def first_file(where):
     """What runs here, whatever it is, becomes a configuration that the agent would start with."""
     file = where / "first.yml"
     check(lib.fettle("init", file), 0, "all plans in dry_run")
     check(lib.fettle("check", "config", file), 0, "ok: ")
     assert "mode: enforce\n" not in file.read_text()
+    assert json.loads(lib.fettle("check", "config", "-o", "json", file).stdout)["ok"]
     check(lib.fettle("init", file), 1, "is there already: --force replaces it")
     check(lib.fettle("init", file, "--force", "--no-connect"), 0)
     assert pathlib.Path(f"{file}.old").exists()
@@ -111,4 +132,5 @@ with lib.folder() as where:
         included(where, agent)
         completions(where)
         first_file(where)
+        stranger(where, agent)
 print("the command line reads over the socket, asks as it is told, ends as it says, and completes")

@@ -21,6 +21,7 @@ import container
 import lib
 import node as shop
 import operator_cases
+import package_cases
 from node import HOLD
 
 BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/release")).resolve()
@@ -336,8 +337,8 @@ def mid_plan(node, title, disturb):
         assert node.services()["checkout"]["recovery"]["attemptsLeft"] == left - 1, "the attempt was forgotten"
 
 
-def of_operator(case):
-    """A scenario of operator_cases, under its own name."""
+def of_file(case):
+    """A scenario of another file, under its own name."""
     def scenario(node):
         case(node, Scene)
     scenario.__name__ = case.__name__
@@ -345,7 +346,7 @@ def of_operator(case):
 
 
 SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
-             agent_restarted, rebooted, power_lost, *map(of_operator, operator_cases.CASES)]
+             agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *package_cases.CASES])]
 
 
 # ---- the run

@@ -122,12 +122,12 @@ services:
 )");
   config::Errors errors;
   app::LoadedConfig loaded = app::load(file, errors);
-  CHECK(errors.size() == 4);
+  CHECK(errors.size() == 5);
   app::leave_out_mistakes(file, loaded, errors);
   CHECK(errors.text() == "");
   CHECK(services(loaded) == std::vector<std::string>{"order", "edge"});
   CHECK(loaded.probes.size() == 1);
-  CHECK(loaded.left_out.find("services.d/a.yml:2:63: services.stock.probes[0].prot: ") != std::string::npos);
+  CHECK(loaded.left_out.find("services.d/a.yml:2:58: services.stock.probes[0].prot: ") != std::string::npos);
   CHECK(loaded.left_out.find("services.d/b.yml:2:") != std::string::npos);
   CHECK(loaded.discoveries.size() == 1);
 }

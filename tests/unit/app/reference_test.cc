@@ -1,7 +1,7 @@
 // The page of all keys that `fettle check config --print-reference` prints.
 #include <doctest/doctest.h>
 
-#include "app/check.h"
+#include "app/reference.h"
 
 TEST_CASE("the reference has the keys of recovery, as of everything else") {
   const std::string page = app::reference_page();

@@ -18,7 +18,7 @@
 
 namespace {
 
-std::string http(const std::string& body) {
+std::string answer_with(const std::string& body) {
   return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -86,6 +86,7 @@ struct Command {
   int code;
   std::function<int(const std::string& where)> run;
   bool has_data = true;  // of a good answer; else only its status counts
+  bool names = false;    // something: a list without it is no wrong answer, but a wrong name (2)
 };
 
 std::function<int(const std::string&)> changes(const std::vector<std::string>& words) {
@@ -107,7 +108,8 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
       {"status SERVICE", 3,
        [](const std::string& url) {
          return cli::run_status({url, false}, {"order"});
-       }},
+       },
+       true, true},
       {"status json", 3,
        [](const std::string& url) {
          return cli::run_status({url, true}, {});
@@ -140,14 +142,16 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
        [](const std::string& url) {
          return cli::run_recoveries({url, false}, "");
        }},
-      {"rules debug", 3, [](const std::string& url) { return cli::run_rule_debug(url, "Down"); }},
+      {"rules debug", 3, [](const std::string& url) { return cli::run_rule_debug(url, "Down"); }, true, true},
   };
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
-    const fakes::LocalServer server(http(answer));
+    const fakes::LocalServer server(answer_with(answer));
     for (const Command& command : commands) {
       CAPTURE(command.name);
-      CHECK(command.run("http://127.0.0.1:" + std::to_string(server.port())) == command.code);
+      const int code = command.run("http://127.0.0.1:" + std::to_string(server.port()));
+      if (command.names && code == 2) continue;
+      CHECK(code == command.code);
     }
   }
 }
@@ -169,7 +173,7 @@ TEST_CASE("no wrong answer is taken for a change that was made") {
   const std::string socket = folder / "socket";
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
-    const fakes::LocalServer server(http(answer), fakes::listen_on_unix(socket));
+    const fakes::LocalServer server(answer_with(answer), fakes::listen_on_unix(socket));
     const bool success = answer.find(R"("status":"success")") != std::string::npos;
     for (const Command& command : commands) {
       CAPTURE(command.name);

@@ -17,12 +17,14 @@
 
 namespace {
 
-std::string http(const std::string& status, const std::string& body) {
+std::string answer_with(const std::string& status, const std::string& body) {
   return "HTTP/1.1 " + status + "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
          body;
 }
 
-std::string success(const std::string& data) { return http("200 OK", R"({"status":"success","data":)" + data + "}"); }
+std::string success(const std::string& data) {
+  return answer_with("200 OK", R"({"status":"success","data":)" + data + "}");
+}
 
 std::string url_of(const fakes::LocalServer& server) { return "http://127.0.0.1:" + std::to_string(server.port()); }
 
@@ -49,7 +51,7 @@ TEST_CASE("--url is asked as --http.config.file says, and its password is told t
   });
   CHECK(asked.code == 0);
 
-  const fakes::LocalServer other(http("200 OK", "<html>"));
+  const fakes::LocalServer other(answer_with("200 OK", "<html>"));
   const std::string url = "http://alice:abc123xyz@127.0.0.1:" + std::to_string(other.port());
   for (const std::vector<std::string>& words : {std::vector<std::string>{"alerts"},
                                                 {"status"},
@@ -76,14 +78,15 @@ TEST_CASE("--url is asked as --http.config.file says, and its password is told t
 }
 
 TEST_CASE("a port that asks for a login is told with the flag that brings one") {
-  const fakes::LocalServer server(http("401 Unauthorized", "Unauthorized\n"));
+  const fakes::LocalServer server(answer_with("401 Unauthorized", "Unauthorized\n"));
   const Printed refused = captured([&] { return fettle({"alerts", "--url", url_of(server)}); });
   CHECK(refused.code == 1);
   CHECK(refused.err.find("write basic_auth into a file for --http.config.file") != std::string::npos);
 }
 
 TEST_CASE("a name that the agent does not know is a mistake of the line") {
-  const fakes::LocalServer server(http("404 Not Found", R"({"status":"error","error":"no service \"odrer\" here"})"));
+  const fakes::LocalServer server(
+      answer_with("404 Not Found", R"({"status":"error","error":"no service \"odrer\" here"})"));
   const Printed unknown = captured([&] { return fettle({"explain", "odrer", "--url", url_of(server)}); });
   CHECK(unknown.code == cli::kUsage);
   CHECK(unknown.err == "fettle: no service \"odrer\" here\n");

@@ -31,13 +31,13 @@ std::string identity(const std::string& key, const std::string& entry) {
 
 }  // namespace
 
-TEST_CASE("every source is documented, with an example that is right, and README names it") {
-  const std::string readme = base::read_file(fakes::source_file("README.md")).value();
+TEST_CASE("every source is documented, with an example that is right, and the documentation names it") {
+  const std::string page = base::read_file(fakes::source_file("packaging/doc/discovery.md")).value();
   for (const discover::Type* type : discover::types()) {
     CAPTURE(type->key);
     CHECK(discover::types().find(type->key) == type);
     CHECK(type->summary.ends_with("."));
-    CHECK(readme.find("`" + std::string(type->key) + "`") != std::string::npos);
+    CHECK(page.find("`" + std::string(type->key) + "`") != std::string::npos);
     std::set<std::string> keys;
     for (const config::KeyReference& key : type->reference()) {
       CHECK(key.help.size() > 10);

@@ -121,14 +121,14 @@ TEST_CASE("who asks for something else is told what there is") {
 }
 
 // UPDATE_GOLDEN=1 writes it.
-TEST_CASE("the README lists the routes") {
+TEST_CASE("the documentation lists the routes") {
   std::string table = "| path | methods | |\n| --- | --- | --- |\n";
   for (const web::Route& route : web::routes())
     table += fmt::format("| `{}` | {} | {}{} |\n", route.pattern, route.methods, route.help,
                          route.access == web::Access::admin   ? "; over the admin socket"
                          : route.access == web::Access::token ? "; with a token"
                                                               : "");
-  const std::filesystem::path path = fakes::source_file("README.md");
+  const std::filesystem::path path = fakes::source_file("packaging/doc/http.md");
   std::ostringstream read;
   read << std::ifstream(path, std::ios::binary).rdbuf();
   std::string text = read.str();
