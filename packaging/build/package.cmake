@@ -5,7 +5,7 @@ set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
 
 # Compressed as Debian wants them, without a time stamp, so that two builds give the same bytes.
 find_program(GZIP_PROGRAM gzip REQUIRED)
-foreach(page IN ITEMS man/fettle.1 debian/changelog CHANGELOG.md)
+foreach(page IN ITEMS man/fettle.1 man/fettle.yml.5 man/fettle-metrics.7 debian/changelog CHANGELOG.md)
   cmake_path(GET page FILENAME name)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/${name}.gz
     COMMAND ${GZIP_PROGRAM} -9nc ${packaging}/${page} > ${CMAKE_BINARY_DIR}/${name}.gz
@@ -14,19 +14,21 @@ foreach(page IN ITEMS man/fettle.1 debian/changelog CHANGELOG.md)
 endforeach()
 # Its links lead to doc/ beside it and to the examples, not into a source tree that is not there.
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/README.md
-  COMMAND sed -e "s|(packaging/doc/|(doc/|g" ${CMAKE_SOURCE_DIR}/README.md > ${CMAKE_BINARY_DIR}/README.md
+  COMMAND sed -e "s|(packaging/CHANGELOG.md)|(changelog.gz)|g" -e "s|(packaging/|(|g" ${CMAKE_SOURCE_DIR}/README.md > ${CMAKE_BINARY_DIR}/README.md
   DEPENDS ${CMAKE_SOURCE_DIR}/README.md VERBATIM)
 list(APPEND pages ${CMAKE_BINARY_DIR}/README.md)
 add_custom_target(fettle_pages DEPENDS ${pages})
 add_dependencies(fettle fettle_pages)
 
 install(FILES ${CMAKE_BINARY_DIR}/fettle.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${CMAKE_BINARY_DIR}/fettle.yml.5.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES ${CMAKE_BINARY_DIR}/fettle-metrics.7.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 install(FILES ${packaging}/completions/fettle.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME fettle)
 install(FILES ${packaging}/completions/_fettle DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES ${packaging}/completions/fettle.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES ${packaging}/systemd/fettle.service DESTINATION lib/systemd/system)
 install(FILES ${packaging}/systemd/fettle.sysusers DESTINATION lib/sysusers.d RENAME fettle.conf)
-install(FILES ${packaging}/debian/copyright ${CMAKE_BINARY_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${packaging}/debian/copyright ${packaging}/SECURITY.md ${CMAKE_BINARY_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${CMAKE_BINARY_DIR}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME changelog.Debian.gz)
 install(FILES ${CMAKE_BINARY_DIR}/CHANGELOG.md.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME changelog.gz)
 install(FILES ${packaging}/debian/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME fettle)
@@ -90,7 +92,7 @@ set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${packaging}/rpm/preun)
 set(CPACK_RPM_POST_UNINSTALL_SCRIPT_FILE ${packaging}/rpm/postun)
 # Folders of the system, which other packages own.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /usr/lib/systemd /usr/lib/systemd/system
-    /usr/lib/sysusers.d /usr/share/man /usr/share/man/man1 /usr/share/bash-completion
+    /usr/lib/sysusers.d /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man7 /usr/share/bash-completion
     /usr/share/bash-completion/completions /usr/share/zsh /usr/share/zsh/vendor-completions /usr/share/fish
     /usr/share/fish/vendor_completions.d /usr/share/doc /usr/share/lintian /usr/share/lintian/overrides)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none
