@@ -65,11 +65,11 @@ def included(where, agent):
     socket = f"--admin.socket={agent.admin}"
     shown = lib.fettle("check", "config", agent.config).stdout
     assert "with 1 file of include: ok: 2 services" in shown, shown
-    (where / "services.d/more.yml").write_text("services:\n  stock: {}\n  payment: {}\n")
-    check(lib.fettle("reload", socket), 1, "services.d/more.yml:3:3: services.payment: a service of this name stands at",
+    (where / "services.d/stock.yml").write_text("services:\n  stock: {}\n  payment: {}\n")
+    check(lib.fettle("reload", socket), 1, "services.d/stock.yml:3:3: services.payment: a service of this name stands at",
           "services.d/payment.yml:2:3")
     check(lib.fettle("status", socket), 0, "payment")
-    (where / "services.d/more.yml").write_text("services:\n  stock: {probes: [{type: exec, command: [/bin/true]}]}\n")
+    (where / "services.d/stock.yml").write_text("services:\n  stock: {probes: [{type: exec, command: [/bin/true]}]}\n")
     check(lib.fettle("reload", socket), 0)
     lib.wait_for("the new service", lambda: "stock" in lib.fettle("status", socket).stdout)
 
@@ -105,11 +105,11 @@ def stranger(where, agent):
     program = shutil.copy(lib.FETTLE, where / "fettle")
 
     def as_nobody(*words):
-        return subprocess.run([program, *words, f"--admin.socket={agent.admin}"], capture_output=True, text=True, user=65534,
-                              group=65534, extra_groups=[], cwd="/")
+        return subprocess.run([program, *words], capture_output=True, text=True, user=65534, group=65534, extra_groups=[], cwd="/")
 
-    check(as_nobody("reload"), 1, f"you may not open {agent.admin}: it is for root and the group root", "sudo usermod -aG root")
-    check(as_nobody("status"), 1, "you may not open")
+    socket = f"--admin.socket={agent.admin}"
+    check(as_nobody("reload", socket), 1, f"you may not open {agent.admin}: it is for root and the group root", "sudo usermod -aG root")
+    check(as_nobody("status", socket), 1, "you may not open")
     check(as_nobody("init", "-"), 0, "# Left out, or not seen:")
 
 
