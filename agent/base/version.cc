@@ -1,6 +1,6 @@
 #include "base/version.h"
 
-#include "revision.h"  // made by packaging/build/revision.cmake
+#include "base/revision.h"  // made by packaging/build/revision.cmake
 
 namespace base {
 std::string_view version() { return FETTLE_VERSION; }

@@ -29,9 +29,9 @@ LEVELS = {
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state", "templates"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
-    "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "probe",
+    "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "encoding", "probe",
             "discover", "recover", "cluster", "incident", "notify", "rules", "web"],
-    "cli": ["base", "model", "loop", "net", "http", "promql", "encoding", "rules"],
+    "cli": ["base", "model", "config", "loop", "net", "http", "promql", "encoding", "rules"],
 }
 
 # The one module (or file) that may name a library.
