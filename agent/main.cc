@@ -88,7 +88,10 @@ void add_help(CLI::App& top, Chosen& chosen) {
   help->add_option("COMMAND", words, "Command");
   help->callback([&top, &chosen] {
     const std::string text = cli::help_of(top, words);
-    if (text.empty()) throw CLI::ValidationError(cli::unknown_command(top, words));
+    if (text.empty()) {
+      const std::string meant = cli::unknown_command(top, words);
+      throw CLI::ValidationError(meant.empty() ? "there is no such command; fettle help lists all" : meant);
+    }
     chosen = [text] {
       base::print(stdout, "{}", text);
       return 0;

@@ -153,40 +153,34 @@ class Completion {
   std::size_t positionals_ = 0;
 };
 
-std::vector<std::string> texts_in(const char* path, const char* list, const char* key) {
-  const auto found = read_answer("", [&]() -> base::Result<std::vector<std::string>> {
+using Collect = std::function<void(const Json& data, std::vector<std::string>& names)>;
+
+// What the agent answers; nothing where it does not.
+std::vector<std::string> names_in(const char* path, const Collect& collect) {
+  const auto found = read_answer(path, [&]() -> base::Result<std::vector<std::string>> {
     TRY(const std::string answer, get(AgentAddress(), path));
-    const Json data = data_in(answer);
-    std::vector<std::string> out;
-    for (const Json& each : list_of(data, list)) out.push_back(text_of(each, key));
-    return out;
+    std::vector<std::string> names;
+    collect(data_in(answer), names);
+    return names;
   });
   return found.value_or(std::vector<std::string>{});
 }
 
-std::vector<std::string> probe_names() {
-  const auto found = read_answer("", []() -> base::Result<std::vector<std::string>> {
-    TRY(const std::string answer, get(AgentAddress(), "/api/v1/services"));
-    const Json data = data_in(answer);
-    std::vector<std::string> out;
-    for (const Json& service : list_of(data, "services"))
-      for (const Json& probe : list_of(service, "probes"))
-        out.push_back(text_of(service, "name") + "/" + text_of(probe, "name"));
-    return out;
-  });
-  return found.value_or(std::vector<std::string>{});
+Collect texts(const char* list, const char* key) {
+  return [list, key](const Json& data, std::vector<std::string>& names) {
+    for (const Json& each : list_of(data, list)) names.push_back(text_of(each, key));
+  };
 }
 
-std::vector<std::string> alert_names() {
-  const auto found = read_answer("", []() -> base::Result<std::vector<std::string>> {
-    TRY(const std::string answer, get(AgentAddress(), "/api/v1/rules?type=alert"));
-    const Json data = data_in(answer);
-    std::vector<std::string> out;
-    for (const Json& group : list_of(data, "groups"))
-      for (const Json& rule : list_of(group, "rules")) out.push_back(text_of(rule, "name"));
-    return out;
-  });
-  return found.value_or(std::vector<std::string>{});
+void probe_names(const Json& data, std::vector<std::string>& names) {
+  for (const Json& service : list_of(data, "services"))
+    for (const Json& probe : list_of(service, "probes"))
+      names.push_back(text_of(service, "name") + "/" + text_of(probe, "name"));
+}
+
+void alert_names(const Json& data, std::vector<std::string>& names) {
+  for (const Json& group : list_of(data, "groups"))
+    for (const Json& rule : list_of(group, "rules")) names.push_back(text_of(rule, "name"));
 }
 
 }  // namespace
@@ -198,11 +192,11 @@ std::vector<std::string> completions(CLI::App& top, const std::vector<std::strin
 Lookup ask_for_names(std::vector<std::string> probe_types) {
   return [types = std::move(probe_types)](Names names) -> std::vector<std::string> {
     switch (names) {
-      case Names::services: return texts_in("/api/v1/services", "services", "name");
-      case Names::probes: return probe_names();
-      case Names::silences: return texts_in("/api/v1/silences", "silences", "id");
-      case Names::incidents: return texts_in("/api/v1/incidents", "incidents", "id");
-      case Names::alerts: return alert_names();
+      case Names::services: return names_in("/api/v1/services", texts("services", "name"));
+      case Names::probes: return names_in("/api/v1/services", probe_names);
+      case Names::silences: return names_in("/api/v1/silences", texts("silences", "id"));
+      case Names::incidents: return names_in("/api/v1/incidents", texts("incidents", "id"));
+      case Names::alerts: return names_in("/api/v1/rules?type=alert", alert_names);
       case Names::probe_types: return types;
     }
     return {};
