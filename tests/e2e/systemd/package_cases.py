@@ -1,7 +1,10 @@
 """What the package does beside its first installation, and what `fettle init` sees of a node that systemd runs."""
+import json
 import pathlib
+import re
 
 import lib
+import node as shop
 
 CONFIGURATION = "/etc/fettle/fettle.yml"
 
@@ -57,4 +60,43 @@ def initial(node, _):
     print(f"\ninit: {text.count('    unit: ')} units as root, {other.count('    unit: ')} as fettle")
 
 
-CASES = [initial, flags, upgraded]
+def readme_steps():
+    """What the README says from the first service on, in its order: ("file", path, text) or ("command", line)."""
+    text = (lib.TOP / "README.md").read_text()
+    part = text[text.index("## The first service"):text.index("## Where to read on")]
+    for found in re.finditer(r"<!-- example: (\S+) -->\n```yaml\n(.*?)```|^    (\S[^\n]*)$", part, re.M | re.S):
+        if found[1]:
+            yield "file", found[1], found[2].replace("127.0.0.1:8081", f"127.0.0.1:{shop.PORTS['order']}")
+        else:
+            yield "command", re.sub(r" {2,}# .*", "", found[3]), ""
+
+
+def readme(node, _):
+    """The README's own files and commands, as they stand there: the service that is killed is active again."""
+    machine = node.machine
+    good = machine.file(CONFIGURATION).read_text()
+    machine.write(CONFIGURATION, "include: [/etc/fettle/services.d/*.yml]\nrule_files: [/etc/fettle/rules/*.yml]\n")
+    commands = 0
+    for kind, what, text in readme_steps():
+        if kind == "file":
+            machine.write(what, text)
+            continue
+        done = machine.run("sh", "-c", what, check=False)
+        # 1: a service is down, an incident is open, no recovery is under way.
+        assert done.returncode in ((0, 1) if what.startswith("fettle") else (0,)), (what, done.stdout, done.stderr)
+        commands += 1
+        if what.startswith("systemctl kill"):
+            lib.wait_for("the recovery of order", lambda: [
+                r for r in json.loads(machine.run("fettle", "recoveries", "order", "-o", "json").stdout)["data"]["recoveries"]
+                if r["mode"] == "enforce" and r["state"] == "recovered"], 60)
+    assert machine.show("order.service", "ActiveState") == "active"
+    machine.file("/etc/fettle/services.d/order.yml").unlink()
+    machine.file("/run/fettle/pause").unlink()
+    machine.run("fettle", "maintenance", "off", "order")
+    machine.write(CONFIGURATION, good)
+    node.grant()
+    machine.run("systemctl", "reload", "fettle.service")
+    print(f"\nREADME: {commands} commands as written")
+
+
+CASES = [initial, flags, readme, upgraded]
