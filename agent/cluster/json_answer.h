@@ -1,20 +1,19 @@
 // What stores say in JSON, read without trust.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/secret.h"
-#include "encoding/json_fields.h"
+#include "encoding/json_value.h"
 
 namespace cluster {
 
-using nlohmann::json;
-
+using encoding::json;
 using encoding::member;
 using encoding::number_of;
 using encoding::read_json;
 using encoding::text_of;
+
 // Bytes in base64; "" if it is none.
 std::string bytes_of(const json& value);
 

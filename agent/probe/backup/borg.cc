@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/time_zone.h"
-#include "encoding/json_fields.h"
+#include "encoding/json_value.h"
 #include "probe/backup/backup_probe.h"
 #include "probe/common/probe_schema.h"
 #include "probe/registry.h"

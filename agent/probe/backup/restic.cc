@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/ascii.h"
-#include "encoding/json_fields.h"
+#include "encoding/json_value.h"
 #include "probe/backup/backup_probe.h"
 #include "probe/common/probe_schema.h"
 #include "probe/registry.h"

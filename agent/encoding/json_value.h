@@ -1,0 +1,25 @@
+// JSON of others, read without trust: what is missing or of another type is null, "" or nothing, never an error of its
+// own. Numbers may stand as text: some servers write 64 bits so. Pure; from every thread.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace encoding {
+
+using nlohmann::json;
+
+// Null for what is no JSON, or is nested deeper than any answer.
+json read_json(std::string_view text);
+// The member, or null.
+const json& member(const json& object, const char* name);
+std::string text_of(const json& value);                     // "" if it is none
+std::optional<std::uint64_t> number_of(const json& value);  // of a number or its text
+
+// A name as Prometheus makes a label's of it: everything but letters, digits and _ becomes _.
+std::string as_label_name(std::string_view name);
+
+}  // namespace encoding

@@ -1,0 +1,94 @@
+#include "http/json_api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.h"
+#include "base/text.h"
+#include "config/request.h"
+#include "encoding/json_value.h"
+
+namespace http {
+
+base::Result<ApiAddress> parse_api_address(std::string_view text) {
+  constexpr std::string_view kUnix = "unix://", kTcp = "tcp://";
+  if (text.starts_with(kUnix)) {
+    if (text.substr(kUnix.size()).empty() || text[kUnix.size()] != '/')
+      return base::fail(base::Kind::invalid, "needs an absolute path behind unix://, as in unix:///run/docker.sock");
+    return docker_on(std::string(text.substr(kUnix.size())));
+  }
+  std::string url = text.starts_with(kTcp) ? "http://" + std::string(text.substr(kTcp.size())) : std::string(text);
+  if (const std::string why = config::url_complaint(url, "http://127.0.0.1:2375"); !why.empty())
+    return base::fail(base::Kind::invalid, why + "; a unix socket is written unix:///run/docker.sock");
+  while (url.ends_with('/')) url.pop_back();
+  return ApiAddress{std::move(url), ""};
+}
+
+ApiAddress docker_on(std::string path) { return {"http://docker", std::move(path)}; }
+
+bool is_container(std::string_view name) {
+  constexpr std::size_t kLongest = 255;
+  return name.size() >= 2 && name.size() <= kLongest && base::is_alphanumeric(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return base::is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+JsonApi::JsonApi(ApiAddress address, std::optional<ConfiguredClient> client, base::KnownSecrets secrets)
+    : address_(std::move(address)), client_(std::move(client)), secrets_(std::move(secrets)) {}
+
+loop::Handle JsonApi::ask(HttpClient& client, loop::Scheduler& scheduler, Request asked,
+                          std::function<void(HttpResponse)> done) const {
+  HttpRequest request;
+  request.method = asked.method;
+  request.url = address_.url + asked.path;
+  request.unix_socket = address_.unix_socket;
+  request.deadline = asked.deadline;
+  request.body_limit = asked.body_limit;
+  request.max_redirects = 0;
+  request.enough = std::move(asked.enough);
+  if (!asked.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  request.body = std::move(asked.body);
+  if (!client_) return client.request(std::move(request), std::move(done));
+  return client_->request(client, scheduler, std::move(request),
+                          [done = std::move(done)](base::Result<HttpResponse> response) {
+                            if (response) return done(*std::move(response));
+                            const base::Kind kind = response.error().kind;
+                            const bool own = kind == base::Kind::limit || kind == base::Kind::permission;
+                            HttpResponse none;
+                            none.reason = own ? model::Reason::agent_overloaded : model::Reason::auth_failed;
+                            none.text = response.error().text;
+                            done(std::move(none));
+                          });
+}
+
+std::string JsonApi::complaint(const HttpResponse& response) const {
+  std::string text = response.text;
+  if (response.reason == model::Reason::none) {
+    const std::string words = said(response.body);
+    text = fmt::format("HTTP status {}{}{}", response.status, words.empty() ? "" : ": ", words);
+  }
+  constexpr std::size_t kLongest = 512;
+  base::KnownSecrets all = client_ ? client_->learned() : base::KnownSecrets();
+  all.add(secrets_);
+  return base::foreign_text(base::without_secrets(all.blotted(std::move(text))), kLongest);
+}
+
+std::string JsonApi::name() const {
+  return address_.unix_socket.empty() ? base::without_secrets(address_.url) : address_.unix_socket;
+}
+
+bool is_good(const HttpResponse& response) {
+  return response.reason == model::Reason::none && response.status / 100 == 2;
+}
+
+std::string said(const std::string& body) {
+  const encoding::json document = encoding::read_json(body);
+  for (const char* name : {"message", "error"})
+    if (const std::string text = encoding::text_of(encoding::member(document, name)); !text.empty())
+      return base::first_line(text, 200);
+  return base::first_line(body, 200);
+}
+
+}  // namespace http

@@ -1,0 +1,69 @@
+// Servers that are asked over HTTP and answer in JSON: Docker's engine, Consul, Marathon. One request, and what became
+// of it. Loop thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "http/configured_client.h"
+#include "http/http_client.h"
+#include "loop/handle.h"
+
+namespace http {
+
+// Where such a server is.
+struct ApiAddress {
+  std::string url;          // http(s)://HOST[:PORT][/PATH], without a slash at its end
+  std::string unix_socket;  // connect here; "": to the URL's host
+};
+
+// unix:///PATH, tcp://HOST:PORT, http:// or https://, as Docker's clients take it. Error: invalid, why it is none.
+base::Result<ApiAddress> parse_api_address(std::string_view text);
+// Docker's engine, or a proxy of it, on a unix socket.
+ApiAddress docker_on(std::string path);
+inline constexpr const char* kDockerSocket = "/run/docker.sock";
+// Names and ids as the engine takes them; none of their characters means anything in a path.
+bool is_container(std::string_view name);
+
+class JsonApi {
+ public:
+  // Without a client nothing is sent but the request itself.
+  explicit JsonApi(ApiAddress address, std::optional<ConfiguredClient> client = std::nullopt,
+                   base::KnownSecrets secrets = {});
+
+  struct Request {
+    const char* method = "GET";
+    std::string path{};  // from the slash on, with its query
+    std::string body{};  // JSON
+    base::Instant deadline{};
+    std::size_t body_limit = std::size_t{8} * 1024 * 1024;
+    std::function<bool(std::string_view)> enough{};  // as HttpRequest has it
+  };
+  // `done` exactly once, in a later turn. Credentials that could not be had are a response with a reason:
+  // agent_overloaded where that is the agent's own trouble.
+  loop::Handle ask(HttpClient& client, loop::Scheduler& scheduler, Request request,
+                   std::function<void(HttpResponse)> done) const;
+  // Why it is no answer of 2xx, for people: one line of bounded length, without secrets. With the server's own
+  // {"message": …}, {"error": …} or first line.
+  std::string complaint(const HttpResponse& response) const;
+  // Where it is, for people.
+  std::string name() const;
+  const ApiAddress& address() const { return address_; }
+
+ private:
+  ApiAddress address_;
+  std::optional<ConfiguredClient> client_;
+  base::KnownSecrets secrets_;
+};
+
+// A complete answer of 2xx.
+bool is_good(const HttpResponse& response);
+// {"message": …}, {"error": …} or the first line, at most 200 bytes.
+std::string said(const std::string& body);
+
+}  // namespace http
