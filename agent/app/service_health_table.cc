@@ -9,7 +9,8 @@ namespace {
 
 std::optional<base::WallTime> start_time_in(const model::Outcome& outcome) {
   for (const model::Measurement& m : outcome.measurements)
-    if (m.name == "probe_process_start_time_seconds" || m.name == "probe_systemd_unit_start_time_seconds")
+    if (m.name == "probe_process_start_time_seconds" || m.name == "probe_systemd_unit_start_time_seconds" ||
+        m.name == "probe_container_start_time_seconds")
       return base::wall_from_ms(static_cast<std::int64_t>(m.value * 1e3));
   return std::nullopt;
 }

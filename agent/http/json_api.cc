@@ -70,10 +70,12 @@ std::string JsonApi::complaint(const HttpResponse& response) const {
     text = fmt::format("HTTP status {}{}{}", response.status, words.empty() ? "" : ": ", words);
   }
   constexpr std::size_t kLongest = 512;
-  base::KnownSecrets all = client_ ? client_->learned() : base::KnownSecrets();
+  base::KnownSecrets all = learned();
   all.add(secrets_);
   return base::foreign_text(base::without_secrets(all.blotted(std::move(text))), kLongest);
 }
+
+base::KnownSecrets JsonApi::learned() const { return client_ ? client_->learned() : base::KnownSecrets(); }
 
 std::string JsonApi::name() const {
   return address_.unix_socket.empty() ? base::without_secrets(address_.url) : address_.unix_socket;

@@ -51,6 +51,8 @@ class JsonApi {
   // Why it is no answer of 2xx, for people: one line of bounded length, without secrets. With the server's own
   // {"message": …}, {"error": …} or first line.
   std::string complaint(const HttpResponse& response) const;
+  // Secrets that do not stand in the configuration: tokens that were fetched.
+  base::KnownSecrets learned() const;
   // Where it is, for people.
   std::string name() const;
   const ApiAddress& address() const { return address_; }

@@ -188,6 +188,16 @@ struct Surroundings {
     say("\0\x0a\0\x33"s);
     socket.wait_for_close();
   }};
+  // A Docker engine with one container, which runs.
+  fakes::TcpPeer engine{
+      [](fakes::PeerSocket& socket) {
+        socket.read_request();
+        socket.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"State\": {\"Status\": \"running\"}}");
+      },
+      AF_UNIX, engine_path()};
+  static std::string engine_path() {
+    return (std::filesystem::temp_directory_path() / ("fettle-engine-" + std::to_string(::getpid()))).string();
+  }
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
@@ -283,6 +293,7 @@ struct Surroundings {
          {{"shop", {"report_file=" + folder + "/report"}}, Target{"shop", {"program=" + folder + "/hung"}}}},
         {"borg",
          {{"/srv/backup", {"program=" + folder + "/tool"}}, Target{"/srv/backup", {"program=" + folder + "/hung"}}}},
+        {"container", {{"order-1", {"socket=" + engine_path()}}, Target{"order-1", {"socket=" + silent.unix_path()}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }

@@ -4,11 +4,11 @@
 The engine is this test's own, with its folders below a temporary one, without a network of its own. The proxy is HAProxy
 with packaging/haproxy/docker-proxy.cfg. Skipped where no engine starts; its last words are the reason.
 """
-import contextlib
 import subprocess
 import sys
 
 import lib
+from docker_engine import Engine, make_image
 
 CONFIG = """
 global: {{interval: 1s, timeout: 500ms, evaluation_interval: 1s}}
@@ -25,42 +25,6 @@ services:
 PLAN = """when: {alert: ServiceDown}, mode: enforce, guards: {min_uptime: 0s, cooldown: 0s, agent_uptime: 0s},
       budget: {attempts: 3, within: 15m, backoff: {initial: 300ms, factor: 1, jitter: 0}},"""
 RULES = "groups: [{name: trading, rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]}]\n"
-
-
-class Engine(lib.Process):
-    def __init__(self, where):
-        self.where, self.socket = where, where / "engine.sock"
-        self.docker = [lib.need("docker"), "-H", f"unix://{self.socket}"]
-        super().__init__(where, "dockerd", [
-            lib.need("dockerd"), "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs",
-            f"--data-root={where}/data", f"--exec-root={where}/exec", f"--pidfile={where}/dockerd.pid",
-            f"--host=unix://{self.socket}"])
-
-    def start(self):
-        super().start()
-
-        def answers():
-            if self.child.poll() is not None:
-                print(f"skipped: no Docker engine starts here; its last words:\n{self.text()[-600:]}")
-                sys.exit(lib.SKIPPED)
-            return self.run("info", check=False).returncode == 0
-        lib.wait_for("the engine", answers, 60)
-
-    def run(self, *words, check=True, **more):
-        return subprocess.run([*self.docker, *words], check=check, capture_output=True, text=True, **more)
-
-    def stop(self):
-        with contextlib.suppress(Exception):
-            self.run("rm", "--force", *self.run("ps", "--all", "--quiet").stdout.split())
-        super().stop()
-        subprocess.run(["umount", self.where / "exec/netns/default"], capture_output=True)  # of the host's network
-
-
-def make_image(engine, where):
-    program = where / "service"
-    subprocess.run([lib.need("cc"), "-static", "-O1", "-o", program, lib.TOP / "tests/e2e/docker_service.c"], check=True)
-    archive = subprocess.run(["tar", "--create", f"--directory={where}", "service"], check=True, capture_output=True).stdout
-    subprocess.run([*engine.docker, "import", "-", "service"], input=archive, check=True, capture_output=True)
 
 
 def proxy_of(where, engine):
@@ -101,7 +65,7 @@ def check(where):
             engine.run("kill", "other-1")
             refused = lib.wait_for("a refusal", lambda: next((r for r in recoveries(agent, "other") if r["actions"]), None), 60)
             assert refused["actions"][0]["result"] == "refused", refused
-            assert "/containers/other-1/restart" in refused["actions"][0]["text"], refused
+            assert "GET /containers/other-1/json" in refused["actions"][0]["text"], refused
             print(f"another container: refused by the proxy: {refused['actions'][0]['text']}")
             listed = engine.run("-H", f"unix://{where}/proxy.sock", "ps", check=False)
             assert listed.returncode != 0, "the proxy lets more through than a restart"

@@ -23,7 +23,7 @@ LEVELS = {
     "templates": ["base", "model", "go", "promql"],
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os", "net", "http", "encoding"],
-    "recover": ["base", "model", "config", "loop", "os", "net", "http", "state"],
+    "recover": ["base", "model", "config", "loop", "os", "net", "http", "encoding", "state"],
     "cluster": ["base", "model", "config", "loop", "http", "encoding"],
     "incident": ["base", "model", "loop", "state"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state", "templates"],

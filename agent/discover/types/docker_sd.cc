@@ -1,17 +1,14 @@
 // Targets that a Docker engine runs, as Prometheus' docker_sd_configs finds them: a target for each TCP port of each
 // container in each of its networks (or in the first), with the same __meta_docker_ labels. Asked from time to time;
 // an engine that does not answer keeps what it said when it last did.
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/percent.h"
 #include "base/secret.h"
 #include "config/redact.h"
+#include "discover/meta_labels.h"
 #include "discover/polled_list.h"
 #include "discover/registry.h"
 #include "encoding/json_value.h"
@@ -22,13 +19,10 @@
 namespace discover {
 namespace {
 
-using encoding::as_label_name;
 using encoding::json;
 using encoding::member;
 using encoding::text_of;
 using namespace std::chrono_literals;
-
-using LabelMap = std::map<std::string, std::string>;
 
 struct Filter {
   std::string name;
@@ -84,24 +78,7 @@ const config::Schema<DockerSdSettings>& schema() {
   return schema;
 }
 
-model::Labels as_labels(const LabelMap& all) {
-  std::vector<model::Label> views;
-  for (const auto& [name, value] : all)
-    if (!value.empty()) views.push_back({name, value});
-  return model::Labels(std::move(views));
-}
-
 std::string yes_no(const json& value) { return value.is_boolean() && value.get<bool>() ? "true" : "false"; }
-
-std::string host_and_port(const std::string& host, std::uint64_t port) {
-  return fmt::format("{}{}{}:{}", host.find(':') == std::string::npos ? "" : "[", host,
-                     host.find(':') == std::string::npos ? "" : "]", port);
-}
-
-void add_labels_of(const json& labels, const std::string& prefix, LabelMap& into) {
-  if (labels.is_object())
-    for (const auto& [name, value] : labels.items()) into[prefix + as_label_name(name)] = text_of(value);
-}
 
 // By the network's id.
 std::map<std::string, LabelMap> network_labels(const json& networks) {
@@ -113,7 +90,7 @@ std::map<std::string, LabelMap> network_labels(const json& networks) {
     labels["__meta_docker_network_scope"] = text_of(member(network, "Scope"));
     labels["__meta_docker_network_internal"] = yes_no(member(network, "Internal"));
     labels["__meta_docker_network_ingress"] = yes_no(member(network, "Ingress"));
-    add_labels_of(member(network, "Labels"), "__meta_docker_network_label_", labels);
+    add_members(member(network, "Labels"), "__meta_docker_network_label_", labels);
   }
   return all;
 }
@@ -154,7 +131,7 @@ class Containers {
     LabelMap labels{{"__meta_docker_container_id", text_of(member(container, "Id"))},
                     {"__meta_docker_container_name", text_of(names[0])},
                     {"__meta_docker_container_network_mode", mode_of(container)}};
-    add_labels_of(member(container, "Labels"), "__meta_docker_container_label_", labels);
+    add_members(member(container, "Labels"), "__meta_docker_container_label_", labels);
     const json& networks = own_or_shared_networks(container);
     if (!networks.is_object()) return;
     for (const auto& [name, network] : networks.items()) {  // by name

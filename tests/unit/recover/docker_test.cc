@@ -25,29 +25,34 @@ http::HttpResponse broken(model::Reason reason, std::string text) {
   return response;
 }
 
-// The Docker Engine, as far as one request goes: takes it, answers, closes.
+// What inspect says of a container with these labels.
+http::HttpResponse labelled(const std::string& labels) {
+  return answered(200, R"({"Id":"c1","Config":{"Labels":{)" + labels + "}}}");
+}
+
+// The Docker Engine, as far as two requests go: takes each, answers, closes.
 class Engine {
  public:
-  explicit Engine(std::string answer)
-      : answer_(std::move(answer)), peer_([this](fakes::PeerSocket& socket) { serve(socket); }, AF_UNIX, path()) {}
+  Engine() : peer_([this](fakes::PeerSocket& socket) { serve(socket); }, AF_UNIX, path()) {}
   static std::string path() {
     return (std::filesystem::temp_directory_path() / ("fettle-docker-" + std::to_string(::getpid()))).string();
   }
-  std::string request() const {
+  std::vector<std::string> requests() const {
     const std::lock_guard lock(mutex_);
-    return request_;
+    return requests_;
   }
 
  private:
   void serve(fakes::PeerSocket& socket) {
-    std::string request = socket.read_request();
+    const std::string request = socket.read_request();
     {
       const std::lock_guard lock(mutex_);
-      request_ = std::move(request);
+      requests_.push_back(request);
     }
-    socket.send(answer_);
+    socket.send(request.starts_with("GET") ? "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"Config\":{}}"
+                                           : "HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
   }
-  std::string answer_, request_;
+  std::vector<std::string> requests_;
   mutable std::mutex mutex_;
   fakes::TcpPeer peer_;
 };
@@ -66,9 +71,8 @@ TEST_CASE("what the Docker engine answers to a restart") {
       {answered(500, "{\"message\":\"Cannot restart container order-1: driver failed\"}\n"),
        "failed: docker restart order-1: HTTP status 500: Cannot restart container order-1: driver failed"},
       {answered(403, "<html><body><h1>403 Forbidden</h1>\nRequest forbidden"),
-       "refused: docker restart order-1: /run/proxy.sock does not allow it: <html><body><h1>403 Forbidden</h1>; the "
-       "proxy "
-       "must let POST /containers/order-1/restart through"},
+       "refused: docker restart order-1: /run/proxy.sock does not allow it: HTTP status 403: <html><body><h1>403 "
+       "Forbidden</h1>; the proxy must let POST /containers/order-1/restart through"},
       {answered(200, ""), "failed: docker restart order-1: HTTP status 200"},
       {broken(model::Reason::refused, "connection refused"),
        "failed: docker restart order-1: /run/proxy.sock: connection refused"},
@@ -82,6 +86,10 @@ TEST_CASE("what the Docker engine answers to a restart") {
         t.parse("docker", "{verb: restart, container: order-1, socket: /run/proxy.sock, stop_timeout: 2500ms}");
     CHECK(action->text() == "docker restart order-1");
     t.run(*action);
+    CHECK(t.http.desk.last().method == "GET");
+    CHECK(t.http.desk.last().url == "http://docker/containers/order-1/json");
+    CHECK(t.http.desk.last().unix_socket == "/run/proxy.sock");
+    t.http.desk.answer(labelled(R"("com.docker.compose.project":"shop")"));
     CHECK(t.http.desk.last().method == "POST");
     CHECK(t.http.desk.last().url == "http://docker/containers/order-1/restart?t=3");
     CHECK(t.http.desk.last().unix_socket == "/run/proxy.sock");
@@ -157,8 +165,73 @@ TEST_CASE("a container that people have stopped is told from one that died") {
   }
 }
 
-TEST_CASE("a restart goes over the engine's socket as one request") {
-  const Engine engine("HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n");
+TEST_CASE("a container that has an owner, or whose owner is not known, is left alone") {
+  struct Row {
+    http::HttpResponse response;
+    const char* end;
+    bool own_want = false;
+  };
+  const Row rows[] = {
+      {labelled(R"("com.docker.swarm.task.id":"t1","com.docker.swarm.service.name":"order")"),
+       "refused: docker restart order-1: it is a task of Swarm service order, which starts another one in its place; "
+       "update the service: {swarm: {update: order, force: true}}"},
+      {labelled(R"("io.kubernetes.pod.uid":"u1","io.kubernetes.pod.name":"order-7f")"),
+       "refused: docker restart order-1: it belongs to pod order-7f of Kubernetes, whose kubelet restarts it; delete "
+       "the "
+       "pod, or restart its workload: kubectl rollout restart"},
+      {labelled(R"("com.hashicorp.nomad.alloc_id":"a1")"),
+       "refused: docker restart order-1: it belongs to allocation a1 of Nomad, which restarts it; nomad alloc restart "
+       "a1"},
+      {labelled(R"("com.amazonaws.ecs.task-arn":"arn:1")"),
+       "refused: docker restart order-1: it belongs to task arn:1 of Amazon ECS, which replaces it; force a new "
+       "deployment of its service"},
+      {labelled(R"("PODMAN_SYSTEMD_UNIT":"order.service")"),
+       "refused: docker restart order-1: it belongs to unit order.service of systemd; restart the unit: {systemd: "
+       "{verb: restart, unit: order.service}}"},
+      {answered(403, "no"),
+       "refused: docker restart order-1: /run/proxy.sock does not allow it: HTTP status 403: no; the proxy must let "
+       "GET "
+       "/containers/order-1/json through: it says who owns the container, without which nothing is done"},
+      {answered(404, "{\"message\":\"No such container: order-1\"}\n"),
+       "failed: docker restart order-1: not found: No such container: order-1; see: docker ps --all"},
+      {answered(200, "[]"),
+       "failed: docker restart order-1: the engine's answer is no description of the container; without its owner "
+       "nothing is done"},
+      {broken(model::Reason::read_timeout, "no answer"),
+       "timeout: docker restart order-1: the engine did not answer in time; nothing was done"},
+      {broken(model::Reason::agent_overloaded, "no descriptor left"),
+       "failed: docker restart order-1: no descriptor left", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.end);
+    fakes::ActionTrial t;
+    const auto action = t.parse("docker", "{verb: restart, container: order-1, socket: /run/proxy.sock}");
+    t.run(*action);
+    t.http.desk.answer(row.response);
+    CHECK(t.end() == row.end);
+    CHECK(t.results[0].own_want == row.own_want);
+    CHECK(t.http.desk.asked().size() == 1);
+  }
+}
+
+TEST_CASE("each verb is a path of the engine, and what is so already is done") {
+  for (const char* verb : {"stop", "start", "pause", "unpause"}) {
+    CAPTURE(verb);
+    fakes::ActionTrial t;
+    const auto action = t.parse("docker", "{verb: " + std::string(verb) + ", container: order-1}");
+    CHECK(action->disrupts());
+    CHECK(action->knows_stops() == (std::string(verb) == "stop" || std::string(verb) == "start"));
+    t.run(*action);
+    t.http.desk.answer(labelled(""));
+    CHECK(t.http.desk.last().url ==
+          "http://docker/containers/order-1/" + std::string(verb) + (std::string(verb) == "stop" ? "?t=10" : ""));
+    t.http.desk.answer(answered(304));
+    CHECK(t.end() == "ok: docker " + std::string(verb) + " order-1: done; it was so already");
+  }
+}
+
+TEST_CASE("a restart goes over the engine's socket") {
+  const Engine engine;
   loop::EventLoop loop;
   net::AresResolver resolver(loop);
   http::CurlHttpClient http(loop, resolver);
@@ -170,13 +243,16 @@ TEST_CASE("a restart goes over the engine's socket as one request") {
                          [&](recover::ActionResult result) { t.results.push_back(std::move(result)); });
   REQUIRE(fakes::run_until(loop, [&] { return !t.results.empty(); }));
   CHECK(t.results[0].text == "docker restart order: done");
-  CHECK(engine.request().starts_with("POST /containers/order/restart?t=10 HTTP/1.1\r\nHost: docker\r\n"));
+  REQUIRE(engine.requests().size() == 2);
+  CHECK(engine.requests()[0].starts_with("GET /containers/order/json HTTP/1.1\r\nHost: docker\r\n"));
+  CHECK(engine.requests()[1].starts_with("POST /containers/order/restart?t=10 HTTP/1.1\r\nHost: docker\r\n"));
   t.handle.reset();
 }
 
 TEST_CASE("mistakes in a docker action are named") {
   fakes::ActionTrial t;
-  CHECK(t.mistakes("docker", "kill") == "fettle.yml:1:9: do: expected restart, got 'kill'\n");
+  CHECK(t.mistakes("docker", "kill") ==
+        "fettle.yml:1:9: do: expected one of restart, stop, start, pause, unpause, got 'kill'\n");
   CHECK(t.mistakes("docker", "{verb: restart, container: ../secrets}") ==
         "fettle.yml:1:36: do: '../secrets' is no name of a container: letters, digits and _.- are\n");
   CHECK(t.mistakes("docker", "{verb: restart, socket: docker.sock}") ==

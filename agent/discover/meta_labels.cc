@@ -1,0 +1,28 @@
+#include "discover/meta_labels.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace discover {
+
+model::Labels as_labels(const LabelMap& all) {
+  std::vector<model::Label> views;
+  for (const auto& [name, value] : all)
+    if (!value.empty()) views.push_back({name, value});
+  return model::Labels(std::move(views));
+}
+
+void add_members(const encoding::json& object, const std::string& prefix, LabelMap& into) {
+  if (!object.is_object()) return;
+  for (const auto& [name, value] : object.items())
+    into[prefix + encoding::as_label_name(name)] = encoding::text_of(value);
+}
+
+std::string host_and_port(const std::string& host, std::uint64_t port) {
+  const bool bare_v6 = host.find(':') != std::string::npos && !host.starts_with('[');
+  return bare_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+}  // namespace discover
