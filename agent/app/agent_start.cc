@@ -163,11 +163,13 @@ void Agent::make_recovery() {
 
 void Agent::make_incidents() {
   const auto facts = [this](const std::string& service) {
-    return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, loop_.now(), loop_.wall_now());
+    return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, fleet_.fleet(), loop_.now(),
+                          loop_.wall_now());
   };
   incident::Callbacks callbacks;
   callbacks.on_changed = [this](const model::Incident& incident) {
     notifications_->on_incident(incident);
+    fleet_.told(incident.service, incident.is_open() && incident.told.has_value());
     changed();
   };
   callbacks.on_ended = [this](const model::Incident& incident) {
@@ -240,8 +242,9 @@ base::Result<> Agent::open_server() {
     return {};
   };
   slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
-  backend_ = std::make_unique<Backend>(
-      LoopParts{loop_, store_, *admin_, probe_endpoint_, heartbeat, [this] { return self_.collect(); }});
+  backend_ =
+      std::make_unique<Backend>(LoopParts{loop_, store_, *admin_, probe_endpoint_, heartbeat,
+                                          [this] { return self_.collect(); }, [this] { return fleet_.shared(); }});
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
   options.web_config_file = options_.web_config_file;

@@ -41,6 +41,10 @@ base::Result<> Backend::heartbeat(const std::string& service, bool failed, std::
   return questions_.ask<void>([=, this](const auto& done) { done(parts_.heartbeat(service, failed, text)); });
 }
 
+base::Result<std::string> Backend::fleet_entries() {
+  return questions_.ask<std::string>([this](const auto& done) { done(parts_.fleet_entries()); });
+}
+
 void Backend::probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) {
   questions_.ask_later<web::ProbeAnswer>([this, question](const auto& answer) { parts_.probes.run(question, answer); },
                                          std::move(done));

@@ -27,6 +27,7 @@ struct LoopParts {
   ProbeEndpoint& probes;
   std::function<base::Result<>(const std::string& service, bool failed, std::string text)> heartbeat;
   std::function<std::vector<model::MetricFamily>()> self_metrics;  // on any thread
+  std::function<base::Result<std::string>()> fleet_entries;
 };
 
 class Backend final : public web::Backend {
@@ -45,6 +46,7 @@ class Backend final : public web::Backend {
                                                          web::Asker& asker) override;
   std::vector<model::MetricFamily> self_metrics() override { return parts_.self_metrics(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
+  base::Result<std::string> fleet_entries() override;
   void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override;
   base::Result<std::string> change(Change what) override;
 

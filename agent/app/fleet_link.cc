@@ -48,7 +48,8 @@ void FleetLink::replace(const cluster::FleetSettings& settings, const std::vecto
       };
       fleet_ = std::make_unique<cluster::Fleet>(
           scheduler_, [] { return cluster::SinceBoot::now(); }, base::Random::from_entropy(),
-          settings_->make({scheduler_, http_, node}, cluster::try_limit(settings.ttl)),
+          settings_->make({scheduler_, http_, node, base::Random::from_entropy().next()},
+                          cluster::try_limit(settings.ttl)),
           cluster::FleetOptions{node, settings.ttl, remembered(state, identity)}, std::move(callbacks));
       slots_.use(fleet_.get());
     }
@@ -56,8 +57,20 @@ void FleetLink::replace(const cluster::FleetSettings& settings, const std::vecto
   if (fleet_ != nullptr) fleet_->replace(services);
 }
 
+base::Result<std::string> FleetLink::shared() const {
+  std::string entries = fleet_ == nullptr ? "" : fleet_->shared();
+  if (entries.empty())
+    return base::fail(base::Kind::not_found,
+                      "this agent is in no fleet of peers: its configuration has no fleet.peers");
+  return entries;
+}
+
 void FleetLink::on_health(const std::string& service, model::Health health, base::WallTime since) {
   if (fleet_ != nullptr) fleet_->on_health(service, health, since);
+}
+
+void FleetLink::told(const std::string& service, bool told) {
+  if (fleet_ != nullptr) fleet_->told(service, told);
 }
 
 }  // namespace app

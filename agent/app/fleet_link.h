@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/fleet_slots.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "cluster/fleet.h"
 #include "cluster/fleet_settings.h"
@@ -29,8 +30,13 @@ class FleetLink {
                const std::string& node, state::State& state);
   void on_health(const std::string& service, model::Health health, base::WallTime since);
 
+  // People have heard of the fault of a service, or have not.
+  void told(const std::string& service, bool told);
+
   FleetSlots& slots() { return slots_; }
   const cluster::Fleet* fleet() const { return fleet_.get(); }  // null: none is configured
+  // What other agents ask this one for. Kind::not_found: they have a store to ask, or there is no fleet.
+  base::Result<std::string> shared() const;
 
  private:
   loop::Scheduler& scheduler_;

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/secret.h"
+#include "cluster/fleet.h"
 
 namespace app {
 namespace {
@@ -46,11 +47,17 @@ incident::Answer answer_of(const recover::PlanStatus& plan, base::Instant now, b
   return answer;
 }
 
+std::optional<incident::GroupPanic> panic_of(const std::optional<cluster::GroupFault>& fault) {
+  if (!fault) return std::nullopt;
+  return incident::GroupPanic{fault->text, fault->pager ? cluster::named(*fault->pager) : "", fault->tells};
+}
+
 }  // namespace
 
 incident::Facts incident_facts(const std::string& service, const config::AgentConfig& config,
                                const ServiceHealthTable& health_table, const probe::Schedule& schedule,
-                               const recover::Dispatcher& dispatcher, base::Instant now, base::WallTime wall_now) {
+                               const recover::Dispatcher& dispatcher, const cluster::Fleet* fleet, base::Instant now,
+                               base::WallTime wall_now) {
   incident::Facts facts;
   const auto found = std::find_if(config.services.begin(), config.services.end(),
                                   [&](const auto& entry) { return entry.first == service; });
@@ -63,6 +70,7 @@ incident::Facts incident_facts(const std::string& service, const config::AgentCo
   if (const auto plan = dispatcher.status(service)) {
     facts.answer = answer_of(*plan, now, wall_now);
   }
+  if (fleet != nullptr) facts.answer.group = panic_of(fleet->fault(service));
   for (const std::string& name : facts.depends_on)
     if (schedule.latest_health(name) == model::Health::down && health_table.health(name) != model::Health::down)
       facts.answer.suspect = name;

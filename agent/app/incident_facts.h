@@ -9,11 +9,16 @@
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
 
+namespace cluster {
+class Fleet;
+}  // namespace cluster
+
 namespace app {
 
-// All arguments are as they are now, and read during the call only.
+// `fleet`: null if there is none. All arguments are as they are now, and read during the call only.
 incident::Facts incident_facts(const std::string& service, const config::AgentConfig& config,
                                const ServiceHealthTable& health_table, const probe::Schedule& schedule,
-                               const recover::Dispatcher& dispatcher, base::Instant now, base::WallTime wall_now);
+                               const recover::Dispatcher& dispatcher, const cluster::Fleet* fleet, base::Instant now,
+                               base::WallTime wall_now);
 
 }  // namespace app

@@ -115,6 +115,8 @@ web::FleetPage fleet_page(const cluster::FleetView& view) {
     web::FleetGroupPage& shown = page.groups.emplace_back();
     shown.name = group.name;
     shown.known = group.known;
+    shown.panic = group.panic;
+    if (group.group.pager) shown.pager = cluster::named(group.group.pager->who);
     const auto page_of = [&](const cluster::Identity& who) -> web::FleetMemberPage& {
       for (web::FleetMemberPage& each : shown.members)
         if (each.node == who.node && each.service == who.service) return each;
@@ -131,6 +133,10 @@ web::FleetPage fleet_page(const cluster::FleetView& view) {
     }
     for (const cluster::Holder& holder : group.group.holders) {
       web::FleetMemberPage& each = page_of(holder.who);
+      if (holder.announced) {
+        if (!each.waits_since) each.waits_since = holder.since;
+        continue;
+      }
       each.acts_since = holder.since;
       each.recovery = holder.recovery;
       each.fence = holder.fence;

@@ -131,9 +131,17 @@ int show_fleet(const StatusOptions& options, const Json& data) {
     base::print(stdout, "no fleet is configured: write fleet: {{etcd: {{endpoints: [...]}}}} in fettle.yml\n");
     return 0;
   }
-  if (!trouble.empty())
+  if (trouble.empty())
+    base::print(stdout, "{} {} {} since {}\n", base::foreign_text(text_of(data, "node"), 256),
+                data.value("joined", false) ? "is in the fleet of" : "is not yet in the fleet of",
+                base::without_secrets(store), text_of(data, "since"));
+  else
     base::print(stdout, "{} does not answer: {}; what follows is what it last said\n", base::without_secrets(store),
                 base::foreign_text(trouble, 500));
+  for (const Json& group : list_of(data, "groups"))
+    if (const std::string panic = text_of(group, "panic"); !panic.empty())
+      base::print(stdout, "{}; people are told by {}\n", base::foreign_text(panic, 500),
+                  base::foreign_text(text_of(group, "toldBy").empty() ? "each agent" : text_of(group, "toldBy"), 500));
   base::print(stdout, "{}", table.render(colour_of_stdout()));
   return all_well ? 0 : 1;
 }

@@ -100,7 +100,8 @@ void Acquisition::check(const Group& group) {
   const std::vector<Judgement> all = judge(wish_.group, group, wish_.who, own->fence);
   if (const Judgement* why = closed(all)) return give_back(*why);
   if (!lease_.holds()) return later([this] { read(); });
-  end({Answered::yes, all.back(), "", own->fence});
+  store_.acts(slot_key(wish_.group.group, slot_));
+  end({Answered::yes, all.back(), "", store_.locks() ? own->fence : 0});
 }
 
 // One that cannot be given back now, the owner gives back.

@@ -20,6 +20,7 @@ struct Fleet::Own {
   std::string said;  // as the store has it
   std::string said_lease;
   bool refused = false;  // the entry of this service belongs to another lease
+  bool told = false;     // people have heard of its fault
   loop::Handle pending;
 };
 
@@ -100,10 +101,13 @@ void Fleet::replace(const std::vector<FleetService>& services) {
     return true;
   });
   std::erase_if(groups_, [&](const auto& entry) { return !groups.contains(entry.first); });
+  std::erase_if(pagers_, [&](const auto& entry) { return !groups.contains(entry.first); });
   for (const std::string& name : groups)
-    if (!groups_.contains(name))
+    if (!groups_.contains(name)) {
+      pagers_[name] = std::make_unique<PanicPager>(scheduler_, random_, *store_, *lease_, name);
       groups_[name] = std::make_unique<WatchedGroup>(scheduler_, random_, *store_, name,
                                                      [this, name] { group_read(*groups_.at(name)); });
+    }
   for (auto& [service, own] : own_) publish(*own);
 }
 
@@ -114,6 +118,7 @@ void Fleet::on_health(const std::string& service, model::Health health, base::Wa
   found->second->member.since = since;
   if (health == model::Health::up) found->second->member.waits_since = {};
   publish(*found->second);
+  look_at_panic(found->second->group.group);
 }
 
 // Says how the service is, if that is not what the store has.
@@ -153,7 +158,46 @@ void Fleet::group_read(const WatchedGroup& group) {
     if (slot == slots_.end() || (!slot->second->acquisition && slot->second->key != key))
       give_back(holder.who.service, key, clock_() + options_.ttl);
   }
+  look_at_panic(group.name());
   callbacks_.changed();
+}
+
+// ---- who tells people of a panic
+
+void Fleet::look_at_panic(const std::string& group) {
+  const auto watched = groups_.find(group);
+  if (watched == groups_.end() || !watched->second->known() || !lease_->holds()) return;
+  const Own* any = nullptr;
+  const Own* down = nullptr;  // the first one, or the one that people have heard of
+  for (const auto& [service, own] : own_) {
+    if (own->group.group != group) continue;
+    any = own.get();
+    if (own->member.health == model::Health::down && (down == nullptr || (own->told && !down->told))) down = own.get();
+  }
+  if (any == nullptr) return;
+  const Group& known = watched->second->group();
+  // The one that tells already goes on.
+  if (known.pager && known.pager->who.node == options_.node)
+    if (const auto own = own_.find(known.pager->who.service);
+        own != own_.end() && own->second->member.health == model::Health::down)
+      down = own->second.get();
+  pagers_.at(group)->look(judge_panic(any->group, known), known,
+                          down == nullptr ? std::nullopt : std::optional(down->member.who),
+                          down != nullptr && down->told);
+}
+
+void Fleet::told(const std::string& service, bool told) {
+  const auto found = own_.find(service);
+  if (found == own_.end() || std::exchange(found->second->told, told) == told) return;
+  look_at_panic(found->second->group.group);
+}
+
+std::optional<GroupFault> Fleet::fault(const std::string& service) const {
+  const auto found = own_.find(service);
+  if (found == own_.end() || !lease_->holds() || found->second->member.health != model::Health::down)
+    return std::nullopt;
+  const auto pager = pagers_.find(found->second->group.group);
+  return pager == pagers_.end() ? std::nullopt : pager->second->fault(found->second->member.who);
 }
 
 const WatchedGroup* Fleet::group_of(const Own& own) const {
@@ -298,6 +342,7 @@ void Fleet::try_give_back() {
 std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service, bool reboots) const {
   const auto own = own_.find(service);
   const WatchedGroup* group = own == own_.end() ? nullptr : group_of(*own->second);
+  if (!store_->locks()) return "without a majority of the agents nothing is done";
   if (reboots) return "a node is not rebooted without the fleet";
   if (group == nullptr || !group->known()) return "this agent has never seen the group";
   if (!is_whole(group->group(), own->second->member.who)) return "when it last did, others were not up, or were acting";
@@ -325,6 +370,14 @@ std::vector<Judgement> Fleet::seen(const std::string& service) const {
 FleetView Fleet::view() const {
   FleetView out{store_->name(), lease_->trouble(), lease_->holds(), lease_since_, {}};
   for (const auto& [name, group] : groups_) out.groups.push_back({name, group->known(), group->group()});
+  for (FleetGroupView& group : out.groups)
+    for (const auto& [service, own] : own_) {
+      if (own->group.group != group.name) continue;
+      if (const Judgement panic = judge_panic(own->group, group.group); !panic.open) group.panic = panic.text;
+    }
+  if (!store_->locks())
+    for (FleetGroupView& group : out.groups)
+      for (Holder& holder : group.group.holders) holder.fence = 0;
   return out;
 }
 

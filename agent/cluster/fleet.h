@@ -14,6 +14,7 @@
 #include "cluster/acquisition.h"
 #include "cluster/group.h"
 #include "cluster/lease.h"
+#include "cluster/panic_pager.h"
 #include "cluster/store.h"
 #include "cluster/watched_group.h"
 #include "loop/scheduler.h"
@@ -48,7 +49,7 @@ struct SlotWish {
 struct SlotReply {
   Answered kind = Answered::unknown;
   Judgement why{};
-  std::uint64_t fence = 0;  // of a yes; 0: by the local budget, nothing fences
+  std::uint64_t fence = 0;  // of a yes; 0: nothing fences: by the local budget, or the store is no lock
 };
 
 // For people.
@@ -56,6 +57,7 @@ struct FleetGroupView {
   std::string name;
   bool known = false;
   Group group;
+  std::string panic{};  // why no member is recovered; "": the group is not beyond its panic threshold
 };
 struct FleetView {
   std::string store;
@@ -89,7 +91,14 @@ class Fleet {
   // The first says whether the store is known to answer. Closed: it is the only one.
   std::vector<Judgement> seen(const std::string& service) const;
 
+  // Of a service that is down while its group is beyond its panic threshold. Nothing: its fault is its own, or nothing
+  // is known of the group now.
+  std::optional<GroupFault> fault(const std::string& service) const;
+  // People have heard of the fault of a service of ours: who has, tells them of a panic as well.
+  void told(const std::string& service, bool told);
+
   FleetView view() const;
+  std::string shared() const { return store_->shared(); }  // as the store has it
 
  private:
   struct Own;   // a service of ours
@@ -99,6 +108,7 @@ class Fleet {
   void lease_held();
   void lease_lost(const std::string& why);
   void group_read(const WatchedGroup& group);
+  void look_at_panic(const std::string& group);
   void publish(Own& own);
   void on_acquired(const std::string& service, Acquired acquired);
   std::optional<std::string> bar_to_acting_alone(const std::string& service, bool reboots) const;
@@ -118,6 +128,7 @@ class Fleet {
   std::map<std::string, std::unique_ptr<Own>> own_;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
   std::map<std::string, std::unique_ptr<WatchedGroup>> groups_;
+  std::map<std::string, std::unique_ptr<PanicPager>> pagers_;  // by group
   // By key. Those that cannot be given back wait for the next try.
   struct GiveBack {
     std::string service;

@@ -76,12 +76,6 @@ const config::Schema<GroupSettings>& schema() {
   return s;
 }
 
-// Other agents wrote it.
-std::string named(const Identity& who) {
-  constexpr std::size_t kLongest = 128;
-  return fmt::format("{} on {}", base::foreign_text(who.service, kLongest), base::foreign_text(who.node, kLongest));
-}
-
 Judgement busy(const GroupSettings& settings, const Group& group, const Identity& self, std::uint64_t before) {
   std::vector<std::string> others;
   for (const Holder& holder : group.holders)
@@ -111,7 +105,14 @@ Judgement min_healthy(const GroupSettings& settings, const Group& group, const I
           fmt::format("{} others of {} are up and {} must be", healthy, settings.group, needed)};
 }
 
-Judgement panic(const GroupSettings& settings, const Group& group) {
+}  // namespace
+
+std::string named(const Identity& who) {
+  constexpr std::size_t kLongest = 128;
+  return fmt::format("{} on {}", base::foreign_text(who.service, kLongest), base::foreign_text(who.node, kLongest));
+}
+
+Judgement judge_panic(const GroupSettings& settings, const Group& group) {
   const auto all = static_cast<int>(group.members.size());
   const auto down = static_cast<int>(std::count_if(group.members.begin(), group.members.end(),
                                                    [](const Member& m) { return m.health == model::Health::down; }));
@@ -121,8 +122,6 @@ Judgement panic(const GroupSettings& settings, const Group& group) {
           fmt::format("{} of {} members of {} are down, the panic threshold is {}%{}", down, all, settings.group,
                       settings.panic_threshold, open ? "" : ": a restart would not help")};
 }
-
-}  // namespace
 
 GroupSettings parse_group(const config::Node& node, const std::string& path, config::Errors& errors) {
   return node.is_null() ? GroupSettings{} : schema().parse(node, path, errors);
@@ -134,6 +133,7 @@ std::string member_key(const std::string& group, const Identity& who) {
   return fmt::format("{}/members/{}/{}", group, escaped(who.node), escaped(who.service));
 }
 std::string slot_key(const std::string& group, int slot) { return fmt::format("{}/slots/{}", group, slot); }
+bool is_slot_key(const std::string& key) { return key.find("/slots/") != std::string::npos; }
 
 std::string member_value(const Member& member) {
   return json{{"node", member.who.node},
@@ -152,9 +152,16 @@ std::string holder_value(const Holder& holder) {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string pager_key(const std::string& group) { return group + "/pager"; }
+std::string pager_value(const Pager& pager) {
+  return json{{"node", pager.who.node}, {"service", pager.who.service}, {"since", base::to_ms(pager.since)}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
+}
+
 Group read_group(const std::string& group, const Reading& reading) {
   Group out;
   const std::string members = group + "/members/", slots = group + "/slots/";
+  std::uint64_t first = kAll;  // where a store is no lock, several may have the entry
   for (const Entry& entry : reading.entries) {
     const json value = read_json(entry.value);
     const Identity who{text_of(member(value, "node")), text_of(member(value, "service"))};
@@ -166,7 +173,11 @@ Group read_group(const std::string& group, const Reading& reading) {
     } else if (entry.key.starts_with(slots)) {
       const int slot = base::leading_number<int>(entry.key.substr(slots.size())).value_or(-1);
       if (slot < 0) continue;
-      out.holders.push_back({slot, who, text_of(member(value, "recovery")), since, entry.lease, entry.fence});
+      out.holders.push_back(
+          {slot, who, text_of(member(value, "recovery")), since, entry.lease, entry.fence, entry.announced});
+    } else if (entry.key == pager_key(group) && entry.fence < first) {
+      first = entry.fence;
+      out.pager = Pager{who, since, entry.lease};
     }
   }
   return out;
@@ -174,7 +185,8 @@ Group read_group(const std::string& group, const Reading& reading) {
 
 std::vector<Judgement> judge(const GroupSettings& settings, const Group& group, const Identity& self,
                              std::uint64_t before) {
-  return {panic(settings, group), busy(settings, group, self, before), min_healthy(settings, group, self, before)};
+  return {judge_panic(settings, group), busy(settings, group, self, before),
+          min_healthy(settings, group, self, before)};
 }
 
 bool is_whole(const Group& group, const Identity& self) {

@@ -1,11 +1,13 @@
 // A group of services of which few may be interrupted at a time, over all nodes: what the store says of it, and the
 // brakes that follow. Pure.
 //
-// Keys of a group: GROUP/members/NODE/SERVICE says how a service is, GROUP/slots/NUMBER who interrupts one. Both are
-// JSON on the lease of the agent that wrote them, so what an agent said goes with it.
+// Keys of a group: GROUP/members/NODE/SERVICE says how a service is, GROUP/slots/NUMBER who interrupts one, GROUP/pager
+// who tells people of a panic. All are JSON on the lease of the agent that wrote them, so what an agent said goes with
+// it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,9 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
+// "order on node3", for a person: other agents wrote it.
+std::string named(const Identity& who);
+
 struct Member {
   Identity who{};
   model::Health health = model::Health::unknown;
@@ -53,17 +58,28 @@ struct Holder {
   base::WallTime since{};
   std::string lease{};
   std::uint64_t fence = 0;
+  bool announced = false;  // it does not act yet, and looks whether others were faster
+};
+// Who tells people of a group that is beyond its panic threshold.
+struct Pager {
+  Identity who{};
+  base::WallTime since{};
+  std::string lease{};
 };
 struct Group {
   std::vector<Member> members;  // by node and service
   std::vector<Holder> holders;  // by slot
+  std::optional<Pager> pager{};
 };
 
 std::string group_prefix(const std::string& group);
 std::string member_key(const std::string& group, const Identity& who);
 std::string slot_key(const std::string& group, int slot);
+bool is_slot_key(const std::string& key);
 std::string member_value(const Member& member);
 std::string holder_value(const Holder& holder);
+std::string pager_key(const std::string& group);
+std::string pager_value(const Pager& pager);
 // What is no entry of ours is left out. A member that says how it is in no way that we know counts, as unknown.
 Group read_group(const std::string& group, const Reading& reading);
 
@@ -80,6 +96,9 @@ struct Judgement {
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
 std::vector<Judgement> judge(const GroupSettings& settings, const Group& group, const Identity& self,
                              std::uint64_t before = kAll);
+
+// One of them. A group in a panic: the fault is not a member's, and recovering one does not help.
+Judgement judge_panic(const GroupSettings& settings, const Group& group);
 
 // Whether all other members are up and hold no slot. The local budget needs this of the last reading.
 bool is_whole(const Group& group, const Identity& self);

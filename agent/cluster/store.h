@@ -46,7 +46,8 @@ struct Entry {
   std::string key;
   std::string value;
   std::string lease;        // of its owner
-  std::uint64_t fence = 0;  // grows with each owner that a key has
+  std::uint64_t fence = 0;  // grows with each owner that a key has; of two the smaller one goes first
+  bool announced = false;   // its owner does not act by it yet; only where a store is no lock
 };
 struct Reading {
   std::vector<Entry> entries;  // by key; those without a lease are left out
@@ -84,13 +85,22 @@ class Store {
   static constexpr std::chrono::minutes kWatch{5};
   virtual loop::Handle watch(const std::string& prefix, std::uint64_t index,
                              std::function<void(Answer<Nothing>)> done) = 0;
+
+  // False: several may own an entry, which one goes first is found by reading once more, no fence counts outside, and
+  // nothing begins without the store.
+  virtual bool locks() const { return true; }
+  // The owner of the entry acts by it from now on. Called in the turn in which that is decided.
+  virtual void acts(const std::string& key) { (void)key; }
+  // What other agents ask this one for, as JSON; "": they ask the store.
+  virtual std::string shared() const { return ""; }
 };
 
 // What stores may use. References live as long as the agent.
 struct Context {
   loop::Scheduler& scheduler;
   http::HttpClient& http;
-  std::string node;  // as people see who has a lease
+  std::string node;        // as people see who has a lease
+  std::uint64_t seed = 0;  // of random times
 };
 
 // Two tries fit between a renewal that is due (a third of the ttl) and the end of its time (two thirds). Below the 7 s

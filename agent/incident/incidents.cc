@@ -289,6 +289,7 @@ void Incidents::look_at(Open& one, base::WallTime now) {
   else if (!incident.calm_since) set(incident.calm_since, std::optional(now));
   const Decision decision = decide(incident, facts.answer, now);
   if (decision.act == Act::hold) set(incident.hold_until, decision.until);
+  if (decision.act == Act::refer) set(incident.hold_until, std::optional<base::WallTime>{});
   if (!incident.calm_since) set(incident.why, decision.why);
   if (decision.act == Act::page && !incident.told) {
     set(incident.told, std::optional(now));

@@ -68,6 +68,10 @@ class Backend {
   // POST /heartbeat/<service>, after the token was checked.
   virtual base::Result<> heartbeat(const std::string& service, bool failed, std::string text) = 0;
 
+  // What other agents ask this one for: the entries of its own in a fleet of peers, as JSON. Kind::not_found: it is in
+  // none.
+  virtual base::Result<std::string> fleet_entries() = 0;
+
   // One run of a module against a target, within its timeout. Does not wait: `done` comes once, on whatever thread, or
   // never if the agent stops before. Kind::not_found: no such module; invalid: it cannot be run so; permission: the
   // target is not allowed; limit: too many runs are going on.

@@ -114,12 +114,14 @@ struct FleetMemberPage {
   base::WallTime since{};
   std::optional<base::WallTime> waits_since, acts_since;  // for a slot; with one
   std::string recovery{};                                 // that acts
-  std::uint64_t fence = 0;                                // of its slot
+  std::uint64_t fence = 0;                                // of its slot; 0: nothing fences
 };
 struct FleetGroupPage {
   std::string name;
   bool known = false;  // read at least once
   std::vector<FleetMemberPage> members;
+  std::string panic{};  // why no member is recovered; "": the group is not beyond its panic threshold
+  std::string pager{};  // who tells people of it: "order on node3"; "": nobody is known to
 };
 struct FleetPage {
   std::string store;    // "": no fleet is configured

@@ -48,6 +48,10 @@ class FakeBackend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {
     return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);
   }
+  base::Result<std::string> fleet_entries() override {
+    if (!next_answer) return tl::unexpected<base::Error>(next_answer.error());
+    return std::string(R"({"node":"node1","entries":[]})");
+  }
   void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override {
     const auto answer = heard("probe " + question.module + " " + question.target + " " + question.hostname + " " +
                               std::to_string(question.timeout.count()) + "ms");

@@ -31,11 +31,20 @@ std::string outcome(const model::RecoveryReport& run) {
   return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
 }
 
+Decision of_group(const GroupPanic& group) {
+  if (group.tells) return page(group.text + "; no member is recovered, and no other agent tells people of it");
+  const std::string who =
+      group.told_by.empty() ? "which agent tells people is being decided" : group.told_by + " tells people, for all";
+  return {Act::refer, fmt::format("{}; {}", group.text, who), std::nullopt};
+}
+
 }  // namespace
 
 Decision decide(const model::Incident& incident, const Answer& answer, base::WallTime now) {
   if (incident.told) return page(incident.why);
   if (!incident.demands.empty()) return page(incident.demands.front());
+  const bool is_of_group = answer.group && !incident.calm_since && !incident.alerts.empty();
+  if (is_of_group) return of_group(*answer.group);
   if (const auto* run = in_vain(incident, answer)) return page(outcome(*run));
   if (incident.calm_since) return {Act::quiet, "nothing is wrong any more", std::nullopt};
   if (incident.alerts.empty()) return {Act::quiet, "no alert of it fires", std::nullopt};

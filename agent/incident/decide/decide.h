@@ -10,6 +10,13 @@
 
 namespace incident {
 
+// The fault of a service that is one of its whole group: one agent tells people of it, for all members.
+struct GroupPanic {
+  std::string text;     // "5 of 6 members of order are down, …"
+  std::string told_by;  // "order on node3"; "": not known yet
+  bool tells = false;   // the incident of this service is the one that people hear of
+};
+
 // What the recovery plan of a service may still do about its fault.
 struct Answer {
   std::optional<model::RecoveryMode> mode;  // nothing: the service has no plan
@@ -19,6 +26,7 @@ struct Answer {
   std::string closed;                       // that guard, or the first one that is closed: "cooldown: …"; "": none
   std::optional<base::WallTime> opens;      // that guard, by time alone
   base::Millis hold_for{120'000};
+  std::optional<GroupPanic> group;  // its group is beyond its panic threshold
   std::string suspect;  // what it depends on and has failed its last probe, and is not down yet; "": nothing
 };
 
@@ -28,6 +36,7 @@ inline constexpr base::Millis kSuspicion{10'000};
 enum class Act {
   hold,   // people's receivers wait until `until` at the latest
   page,   // they are told, from now on
+  refer,  // people hear of it elsewhere, and what they waited for here counts no more
   quiet,  // there is nothing to say now: no alert of it has fired, or nothing of it is wrong any more
 };
 

@@ -15,7 +15,7 @@ void write_member(const FleetMemberPage& member, encoding::Json& json) {
     if (!member.acts_since) return;
     json.key("actsSince").time(*member.acts_since);
     json.key("recovery").string(member.recovery);
-    json.key("fence").integer(static_cast<std::int64_t>(member.fence));
+    if (member.fence > 0) json.key("fence").integer(static_cast<std::int64_t>(member.fence));
   });
 }
 
@@ -36,6 +36,8 @@ Response api_fleet(const Request&, const Context& context) {
           json.object([&] {
             json.key("name").string(group.name);
             json.key("known").boolean(group.known);
+            if (!group.panic.empty()) json.key("panic").string(group.panic);
+            if (!group.pager.empty()) json.key("toldBy").string(group.pager);
             json.key("members").array([&] {
               for (const FleetMemberPage& member : group.members) write_member(member, json);
             });
@@ -43,6 +45,12 @@ Response api_fleet(const Request&, const Context& context) {
       });
     });
   });
+}
+
+Response api_fleet_entries(const Request&, const Context& context) {
+  const auto entries = context.backend.fleet_entries();
+  if (!entries) return api_error(entries.error());
+  return api_success([&](encoding::Json& json) { json.raw(*entries); });
 }
 
 }  // namespace web

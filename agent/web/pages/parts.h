@@ -33,6 +33,9 @@ std::string page_title(const Snapshot& snapshot);
 // In incidents.cc.
 std::string incidents_part(const Snapshot& snapshot);
 
+// In fleet.cc.
+std::string fleet_part(const Snapshot& snapshot);
+
 // In lists.cc.
 std::string heading(std::string_view text, std::size_t count);
 // A heading, the first `most` of `count` items, and a link to all where there are more.

@@ -128,6 +128,37 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.opens = kStart + seconds{180};
        },
        seconds{1}, Act::page, "recovery comes too late: cooldown: 3 min left"},
+      {"the group is beyond its panic threshold, and this agent tells people",
+       [](auto&, auto& a) {
+         a.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node1", true};
+       },
+       seconds{1}, Act::page,
+       "3 of 4 members of order are down; no member is recovered, and no other agent tells people of it"},
+      {"another agent tells people of the group, whatever was tried here",
+       [](auto& i, auto& a) {
+         i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)};
+         a.mode.reset();
+         a.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node2", false};
+       },
+       seconds{500}, Act::refer, "3 of 4 members of order are down; order on node2 tells people, for all"},
+      {"it is not known yet who tells people of the group",
+       [](auto&, auto& a) {
+         a.group = incident::GroupPanic{"3 of 4 members of order are down", "", false};
+       },
+       seconds{1}, Act::refer, "3 of 4 members of order are down; which agent tells people is being decided"},
+      {"it is up again while its group is beyond the threshold",
+       [](auto& i, auto& a) {
+         i.calm_since = kStart + seconds{1};
+         a.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node1", true};
+       },
+       seconds{2}, Act::quiet, "nothing is wrong any more"},
+      {"who has been told is told, also of a group",
+       [](auto& i, auto& a) {
+         i.told = kStart;
+         i.why = "recovery r1 ended as failed";
+         a.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node2", false};
+       },
+       seconds{2}, Act::page, "recovery r1 ended as failed"},
       {"the first run did not mend it",
        [](auto& i, auto&) { i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)}; }, seconds{6},
        Act::page, "recovery r1 ended as failed"},

@@ -114,7 +114,7 @@ TEST_CASE("who asks for something else is told what there is") {
       handlers.get("/api/v1/nothing").body ==
       R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
-      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, explain/{service}, recoveries, incidents, incidents/{id}, silences, fleet, events; )"
+      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, explain/{service}, recoveries, incidents, incidents/{id}, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
       R"(maintenance/{service}, recover/{service}, recover/{service}/abort, ack/{service}, silences, )"
       R"(silence/{id}"})");
@@ -388,6 +388,43 @@ TEST_CASE("everybody can see the fleet: who is up, who acts, who waits") {
             R"("actsSince":"2023-11-14T22:13:20Z","recovery":"r1","fence":42},)"
             R"({"node":"node2","service":"order","health":"down","since":"2023-11-14T22:13:20Z",)"
             R"("waitsSince":"2023-11-14T22:13:20Z"}]}]}})");
+}
+
+TEST_CASE("a panic of a group is in the answer and on the page, with who tells people") {
+  Handlers handlers;
+  CHECK(handlers.get("/").body.find("id=\"fleet\"") == std::string::npos);
+  web::Snapshot shop = fakes::shop_snapshot();
+  const base::WallTime since = base::wall_from_ms(1'700'000'000'000);
+  web::FleetMemberPage acts{"node1", "order", model::Health::down, since, {}, since, "r1", 0};
+  web::FleetMemberPage waits{"node2", "order", model::Health::down, since, since, {}};
+  shop.fleet = {"the majority of 3 agents",
+                "",
+                true,
+                since,
+                {{"shop", true, {acts, waits}, "2 of 2 members of shop are down", "order on node2"}}};
+  handlers.slot.store(std::make_shared<web::Snapshot>(shop));
+  const std::string answer = handlers.get("/api/v1/fleet").body;
+  CHECK(answer.find(R"("known":true,"panic":"2 of 2 members of shop are down","toldBy":"order on node2","members")") !=
+        std::string::npos);
+  CHECK(answer.find("fence") == std::string::npos);
+  const std::string page = handlers.get("/").body;
+  for (const char* text : {"id=\"fleet\"", "the majority of 3 agents",
+                           "2 of 2 members of shop are down; people are told by order on node2",
+                           "<th scope=\"row\">node1<span class=\"mut mono\">shop</span></th>", "acts", "waits"}) {
+    CAPTURE(text);
+    CHECK(page.find(text) != std::string::npos);
+  }
+  shop.fleet.trouble = "no answer in <time>";
+  shop.fleet.joined = false;
+  handlers.slot.store(std::make_shared<web::Snapshot>(shop));
+  CHECK(handlers.get("/").body.find("no answer in &lt;time&gt;") != std::string::npos);
+}
+
+TEST_CASE("other agents are answered with what this one shows, and with 404 where it shows nothing") {
+  Handlers handlers;
+  CHECK(handlers.get("/api/v1/fleet/entries").body == R"({"status":"success","data":{"node":"node1","entries":[]}})");
+  handlers.backend.next_answer = base::fail(base::Kind::not_found, "this agent is in no fleet of peers");
+  CHECK(handlers.get("/api/v1/fleet/entries").status == 404);
 }
 
 TEST_CASE("/probe hands module, target and what the scrape leaves of its time to the agent") {
