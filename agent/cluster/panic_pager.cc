@@ -1,5 +1,6 @@
 #include "cluster/panic_pager.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -27,7 +28,7 @@ void PanicPager::look(const Judgement& panic, const Group& group, const std::opt
 
 std::optional<GroupFault> PanicPager::fault(const Identity& self) const {
   if (!since_) return std::nullopt;
-  const bool alone = !pager_ && scheduler_.now() - *since_ >= kPatience;
+  const bool alone = !pager_ && scheduler_.now() - std::max(*since_, pager_since_) >= kPatience;
   const bool settled = store_.locks() || scheduler_.now() - pager_since_ >= kSettle;
   return GroupFault{text_, pager_, alone || (pager_ == self && settled)};
 }

@@ -52,7 +52,7 @@ class PanicPager {
   const std::string group_;
   std::optional<base::Instant> since_;  // of the panic
   std::string text_;
-  base::Instant pager_since_{};
+  base::Instant pager_since_{};          // that pager_ is this, or is not known
   std::optional<Identity> pager_, own_;  // own_: for whom we take it, or have it
   loop::Handle pending_;
 };

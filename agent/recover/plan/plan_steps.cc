@@ -91,15 +91,17 @@ void Plan::look_before_step(const PlanInput& input, Effects& out) {
   look(Phase::looking, Look::all, seems_well ? Waited::yes : Waited::no, input, out);
 }
 
-// After the first step that may heal, dependencies are no reason any more: they were well when it began.
+// After the first step that may heal, dependencies are no reason any more: they were well when it began. A panic of the
+// group is one at every step, also for who has a slot.
 std::optional<Guard> Plan::veto(const PlanInput& input) const {
   const bool first = is_first_to_heal();
   for (Guard& guard : evaluate_guards(*spec_, usage_, input)) {
     const bool of_unit = is_of_unit(guard.name);
-    if (!guard.open &&
-        (of_unit || guard.name == GuardName::stopped_by_operator ||
-         (guard.name == GuardName::drained_by_operator && !run_.by_operator) || guard.name == GuardName::target_busy ||
-         guard.name == GuardName::agent_overloaded || (first && guard.name == GuardName::dependencies)))
+    if (!guard.open && (of_unit || guard.name == GuardName::stopped_by_operator ||
+                        ((guard.name == GuardName::drained_by_operator || guard.name == GuardName::fleet_panic) &&
+                         !run_.by_operator) ||
+                        guard.name == GuardName::target_busy || guard.name == GuardName::agent_overloaded ||
+                        (first && guard.name == GuardName::dependencies)))
       return std::move(guard);
   }
   return std::nullopt;

@@ -131,17 +131,34 @@ TEST_CASE("who has told people of a fault already, tells them of the panic") {
   }
 }
 
-TEST_CASE("when nobody can be found who tells people, all do") {
-  World world;
-  for (const int i : {1, 2, 3}) world[i].is(Health::down);
-  for (const int i : {1, 2, 3}) world[i].store->loses_takes = true;
-  world.loop.advance(3s);
-  world.server.erase("g/pager");
-  int most = 0;
-  for (int second = 0; second < 30; ++second) {
-    world.loop.advance(1s);
-    world.server.entries.erase("g/pager");
-    most = std::max(most, world.telling());
-  }
-  CHECK(most == 3);
+TEST_CASE("when no agent is known to tell people in time, each tells people of its own") {
+  fakes::FakeLoop loop;
+  fakes::StoreServer server(loop);
+  fakes::FakeStore good(server), bad(server);
+  bad.cut_off = true;
+  base::Random random(1);
+  const auto clock = [&loop] { return cluster::BootTime(loop.now().time_since_epoch()); };
+  cluster::Lease lease(loop, clock, good, 12s, {[] {}, [](const std::string&) {}, [] {}});
+  lease.begin("");
+  loop.advance(1s);
+  REQUIRE(lease.holds());
+  cluster::PanicPager pager(loop, random, bad, lease, "g");
+  const cluster::Identity self{"node1", "order"};
+  const cluster::Judgement panic{cluster::Brake::panic, false, "3 of 4 are down"};
+  cluster::Group group;
+  pager.look(panic, group, self, false);
+  loop.advance(cluster::PanicPager::kPatience - 1s);
+  REQUIRE(pager.fault(self));
+  CHECK_FALSE(pager.fault(self)->tells);
+  loop.advance(1s);
+  CHECK(pager.fault(self)->tells);
+
+  group.pager = cluster::Pager{{"node2", "order"}, {}, "theirs"};
+  pager.look(panic, group, self, false);
+  CHECK_FALSE(pager.fault(self)->tells);
+  group.pager.reset();
+  pager.look(panic, group, self, false);
+  CHECK_FALSE(pager.fault(self)->tells);  // another one takes over
+  loop.advance(cluster::PanicPager::kPatience);
+  CHECK(pager.fault(self)->tells);
 }

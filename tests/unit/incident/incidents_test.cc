@@ -175,6 +175,27 @@ TEST_CASE("people hear of it in the turn in which the first run was in vain") {
   CHECK(w.ended == std::vector<std::string>{"order healed 0s"});
 }
 
+TEST_CASE("a fault of a whole group is told by one agent, and is its own again when the panic is over") {
+  World world;
+  world.fail("order");
+  CHECK(world.all().at(0).hold_until);
+  world.facts["order"].answer.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node2", false};
+  world.loop.advance(seconds{300});
+  CHECK_FALSE(world.all().at(0).told);
+  CHECK(model::standing(world.all().at(0)) == "3 of 4 members of order are down; order on node2 tells people, for all");
+  SUBCASE("it is still down then, after its time") {
+    world.facts["order"].answer.group.reset();
+    world.loop.advance(seconds{2});
+    CHECK(world.all().at(0).told);
+    CHECK(world.all().at(0).why == "it is not mended after 2m");
+  }
+  SUBCASE("that agent is gone, and this one takes over") {
+    world.facts["order"].answer.group->tells = true;
+    world.loop.advance(seconds{2});
+    CHECK(world.all().at(0).told);
+  }
+}
+
 TEST_CASE("while a dependency is down its dependents' alerts stand in its incident") {
   World w;
   w.fail("redis");

@@ -285,6 +285,24 @@ TEST_CASE("a lost slot: what has begun is ended and verified, nothing disruptive
   }
 }
 
+TEST_CASE("a run that has its slot restarts nothing more when its group gets beyond the panic threshold") {
+  for (const bool by_person : {false, true}) {
+    CAPTURE(by_person);
+    Site f;
+    if (by_person) {
+      f.use_all();
+      std::string said;
+      f.recover_by_hand(said);
+    } else f.fire();
+    f.answer(Answer::yes);
+    f.loop.advance(seconds{1});  // drained and restarted, in vain; it verifies
+    f.few.guards.push_back({GuardName::fleet_panic, false, "3 of 4 members of order are down"});
+    f.loop.advance(minutes{1});
+    CHECK(f.actions() == (by_person ? "drain ok, systemd ok, reboot ok, page ok, undrain ok"
+                                    : "drain ok, systemd ok, reboot refused, page ok, undrain ok"));
+  }
+}
+
 TEST_CASE("a slot that is lost before anything was done costs nothing") {
   Site f;
   f.fire();

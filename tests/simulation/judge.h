@@ -1,0 +1,85 @@
+// What must never happen, as code. The judge sees what services and the store are, not what agents believe.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "cluster/group.h"
+
+namespace simulation {
+
+class Judge {
+ public:
+  static constexpr std::size_t kKept = 20;
+
+  void violated(base::Instant now, std::string text) {
+    if (violations.size() >= kKept) return;
+    violations.push_back(fmt::format("at {:.1f} s: {}", base::seconds(now.time_since_epoch()), std::move(text)));
+  }
+
+  struct Act {
+    std::string group, node;
+    bool alone = false;                     // by the local budget: the store did not answer
+    const cluster::Group* known = nullptr;  // the group as the store has it; null: there is no store
+  };
+  // An action that interrupts a service begins.
+  void begins(base::Instant now, const cluster::GroupSettings& settings, const Act& act) {
+    if (!act.alone) {
+      int others = 0;
+      for (const std::string& node : acting[act.group]) others += node != act.node ? 1 : 0;
+      if (others >= settings.max_concurrent)
+        violated(now, fmt::format("{} of {} acts beside {}", act.node, act.group, fmt::join(acting[act.group], ", ")));
+      acting[act.group].insert(act.node);
+      if (act.known != nullptr) of_store(now, settings, act);
+    }
+  }
+  void ends(const std::string& group, const std::string& node) { acting[group].erase(node); }
+
+  // Once a second or oftener, of each group: since when it is beyond its panic threshold.
+  void look(base::Instant now, const std::string& group, bool panic) {
+    if (!panic) panics.erase(group);
+    else if (panics.emplace(group, now).second) ++panics_seen;
+  }
+
+  std::vector<std::string> violations;
+  std::map<std::string, std::set<std::string>> acting;  // by group: nodes
+  std::map<std::string, base::Instant> panics;          // by group, since when
+  int panics_seen = 0;
+
+ private:
+  // A plan looks at the group, and acts within this time.
+  static constexpr base::Millis kLate{5'000};
+
+  void of_store(base::Instant now, const cluster::GroupSettings& settings, const Act& act) {
+    const cluster::Identity self{act.node, "order"};
+    bool holds = false;
+    for (const cluster::Holder& holder : act.known->holders) holds = holds || holder.who == self;
+    if (!holds) violated(now, fmt::format("{} of {} acts without a slot in the store", act.node, act.group));
+    for (const cluster::Judgement& each : cluster::judge(settings, *act.known, self))
+      if (each.brake == cluster::Brake::min_healthy && !each.open) low(now, act, each.text);
+    const auto since = panics.find(act.group);
+    if (since != panics.end() && now - since->second > kLate)
+      violated(now, fmt::format("{} of {} is restarted in a panic that began at {:.1f} s", act.node, act.group,
+                                base::seconds(since->second.time_since_epoch())));
+  }
+
+  // Members that fall ill after the slot was given are not our doing: it counts when it stays so.
+  void low(base::Instant now, const Act& act, const std::string& text) {
+    if (act.known == nullptr) return;
+    const auto fell = changed.find(act.group);
+    if (fell != changed.end() && now - fell->second <= kLate) return;
+    violated(now, fmt::format("{} of {} is interrupted although {}", act.node, act.group, text));
+  }
+
+ public:
+  std::map<std::string, base::Instant> changed;  // by group: when a member was last seen to fall ill or to leave
+};
+
+}  // namespace simulation
