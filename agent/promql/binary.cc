@@ -96,7 +96,7 @@ class VectorScalar final : public Node {
       if (!combine(expr_, vector_left ? point.v : other, vector_left ? other : point.v, v)) continue;
       // What passes a comparison is the vector's value, on whichever side it stands.
       if (!vector_left && is_comparison(expr_.op) && !expr_.returns_bool) v = point.v;
-      out.push_back({drops_name_ ? output(point.series) : point.series, v});
+      out.push_back({drops_name_ ? output(evaluation, point.series) : point.series, v});
     }
     return !drops_name_ || !unnamed_.merges(table_) || check_unique(evaluation, seen_, out);
   }
@@ -108,9 +108,8 @@ class VectorScalar final : public Node {
       return left_->vector(evaluation, t, in_) && right_->scalar(evaluation, t, other);
     return left_->scalar(evaluation, t, other) && right_->vector(evaluation, t, in_);
   }
-  std::uint32_t output(std::uint32_t id) {
-    return unnamed_.at(id, vector_side()->series(), table_,
-                       [](const model::Labels& l) { return l.without_metric_name(); });
+  std::uint32_t output(const Evaluation& evaluation, std::uint32_t id) {
+    return unnamed_.at(id, vector_side()->series(), table_, Nameless{evaluation.v3()});
   }
 
   const BinaryExpr& expr_;
@@ -136,13 +135,14 @@ class Matched : public Node {
   }
   bool begin(Evaluation& evaluation, const Steps& steps) override {
     signatures_.count_in(evaluation);
+    nameless_ = {evaluation.v3()};
     return Node::begin(evaluation, steps);
   }
 
  protected:
   model::Labels signature(const model::Labels& labels) const {
     const VectorMatching& matching = expr_.matching;
-    return matching.on ? labels_on(labels, matching.labels) : labels_ignoring(labels, matching.labels);
+    return matching.on ? labels_on(labels, matching.labels) : labels_ignoring(nameless_(labels), matching.labels);
   }
   std::uint32_t group(Node* side, std::uint32_t series) {
     SeriesMap& groups = side == left_ ? left_groups_ : right_groups_;
@@ -152,6 +152,7 @@ class Matched : public Node {
   const BinaryExpr& expr_;
   Node* left_;
   Node* right_;
+  Nameless nameless_{true};
   SeriesTable signatures_;
   SeriesMap left_groups_;
   SeriesMap right_groups_;
@@ -245,7 +246,7 @@ class VectorVector final : public Matched {
         return evaluation.fail(
             "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
       found.used = round_;
-      const std::uint32_t result = result_of(point.series, one.series);
+      const std::uint32_t result = result_of(evaluation, point.series, one.series);
       if (results_used_.size() <= result) results_used_.resize(result + 1);
       Used& used = results_used_[result];
       if (used.round == round_)
@@ -292,20 +293,20 @@ class VectorVector final : public Matched {
     return true;
   }
 
-  std::uint32_t result_of(std::uint32_t many, std::uint32_t one) {
+  std::uint32_t result_of(const Evaluation& evaluation, std::uint32_t many, std::uint32_t one) {
     if (last_.size() <= many) last_.resize(many + 1);
     Last& last = last_[many];
     if (last.one == one) return last.result;
     const std::uint64_t pair = (std::uint64_t{many} << 32) | one;
     const auto [found, is_new] = results_.try_emplace(pair, 0);
-    if (is_new) found->second = table_.intern(labels_of(many_->series()[many], one_->series()[one]));
+    if (is_new) found->second = table_.intern(labels_of(evaluation, many_->series()[many], one_->series()[one]));
     last = {one, found->second};
     return found->second;
   }
 
-  model::Labels labels_of(const model::Labels& many, const model::Labels& one) const {
+  model::Labels labels_of(const Evaluation& evaluation, const model::Labels& many, const model::Labels& one) const {
     const VectorMatching& matching = expr_.matching;
-    model::Labels labels = drops_name_ ? many.without_metric_name() : many;
+    model::Labels labels = drops_name_ ? Nameless{evaluation.v3()}(many) : many;
     if (matching.cardinality == Cardinality::one_to_one) {
       if (matching.on) return labels_on(labels, matching.labels);
       for (const std::string& name : matching.labels) labels = labels.without(name);
@@ -346,9 +347,9 @@ class UnaryMinus final : public Node {
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
     if (!inner_->vector(evaluation, t, in_)) return false;
     out.clear();
-    if (inner_->series().size() > 0) output(inner_->series().size() - 1);
+    if (inner_->series().size() > 0) output(evaluation, inner_->series().size() - 1);
     for (const Point& point : in_) {
-      const std::uint32_t id = output(point.series);
+      const std::uint32_t id = output(evaluation, point.series);
       if (unnamed_.merges(table_) && !seen_.claim(id, point.series)) return evaluation.fail(kSameLabelset);
       out.push_back({id, -point.v});
     }
@@ -356,8 +357,8 @@ class UnaryMinus final : public Node {
   }
 
  private:
-  std::uint32_t output(std::uint32_t id) {
-    return unnamed_.at(id, inner_->series(), table_, [](const model::Labels& l) { return l.without_metric_name(); });
+  std::uint32_t output(const Evaluation& evaluation, std::uint32_t id) {
+    return unnamed_.at(id, inner_->series(), table_, Nameless{evaluation.v3()});
   }
 
   Node* inner_;

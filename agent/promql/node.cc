@@ -32,6 +32,11 @@ void SeriesTable::clear() {
   ids_.clear();
 }
 
+model::Labels Nameless::operator()(const model::Labels& labels) const {
+  model::Labels out = labels.without_metric_name();
+  return v3 ? out.without("__type__").without("__unit__") : out;
+}
+
 bool Evaluation::fail(base::Kind kind, std::string text) {
   if (error.text.empty()) error = {kind, std::move(text)};
   return false;

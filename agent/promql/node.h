@@ -133,6 +133,14 @@ class SeriesMap {
   std::vector<std::uint32_t> ids_;
 };
 
+// What arithmetic and functions leave of a series' labels: all but the metric's name and, in 3.x, the labels that
+// describe the metric, __type__ and __unit__.
+struct Nameless {
+  bool v3;
+
+  model::Labels operator()(const model::Labels& labels) const;
+};
+
 // Refuses a series that appears twice: Prometheus' "same labelset" error. Between two restart() each number may come
 // from one source only.
 class Uniqueness {

@@ -92,15 +92,14 @@ bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
                         shift_(steps.end));
 }
 
-void SelectorNode::push(std::size_t i, const model::Sample& sample, Points& out) {
+void SelectorNode::push(const Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out) {
   if (model::is_stale(sample.v)) return;
   const auto series = static_cast<std::uint32_t>(i);
   if (yields_ == Yields::value) {
     out.push_back({series, sample.v});
     return;
   }
-  const std::uint32_t id = without_name_.at(series, selected_.table(), table_,
-                                            [](const model::Labels& l) { return l.without_metric_name(); });
+  const std::uint32_t id = without_name_.at(series, selected_.table(), table_, Nameless{evaluation.v3()});
   out.push_back({id, static_cast<double>(sample.t) / 1e3});
 }
 
@@ -124,9 +123,9 @@ bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
     if (!evaluation.tick()) return false;
     if (loaded_) {
       const auto window = selected_.sliding(i).at(selected_.samples(i), not_before, at);
-      if (!window.empty()) push(i, window.back(), out);
+      if (!window.empty()) push(evaluation, i, window.back(), out);
     } else if (evaluation.data->last_at(selected_.id(i), not_before, at, sample)) {
-      push(i, sample, out);
+      push(evaluation, i, sample, out);
     }
   }
   if (yields_ == Yields::timestamp && without_name_.merges(table_) && !check_unique(evaluation, seen_, out))

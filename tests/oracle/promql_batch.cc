@@ -5,7 +5,8 @@
 //   {"id":3,"kind":"parse","expr":"1 +"}
 // The answer is {"id":1,"data":{"resultType":..,"result":..}} or {"id":1,"error":".."}. A data file has one series per
 // line: {"metric":{..},"samples":[[t_ms,"value"],..]}, with "stale" for the staleness marker. Instead of a file, a case
-// may carry the series itself, as an array under "series".
+// may carry the series itself, as an array under "series". With "annotations":true the answer has "warnings" and
+// "infos".
 #include <fmt/format.h>
 
 #include <charconv>
@@ -15,6 +16,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "promql/annotations.h"
 #include "promql/engine.h"
 #include "promql/parser.h"
 
@@ -79,6 +81,18 @@ class Batch {
   explicit Batch(Compat compat) : compat_(compat), engine_({.compat = compat}) {}
 
   json answer(const json& request) {
+    json out = value_of(request);
+    if (request.value("annotations", false) && out.contains("data")) {
+      const promql::Annotations said =
+          promql::format_annotations(engine_.annotations(), request["expr"].get_ref<const std::string&>());
+      out["warnings"] = said.warnings;
+      out["infos"] = said.infos;
+    }
+    return out;
+  }
+
+ private:
+  json value_of(const json& request) {
     const promql::Parsed parsed = promql::parse(request["expr"].get_ref<const std::string&>(), compat_);
     const std::string kind = request["kind"];
     if (!parsed.ok()) return {{"error", parsed.error_text()}};
@@ -95,7 +109,6 @@ class Batch {
     return {{"data", instant(*value)}};
   }
 
- private:
   const promql::MemoryQueryable& data(const json& request) {
     std::vector<promql::MemoryQueryable::Entry> entries;
     if (request.contains("series")) {

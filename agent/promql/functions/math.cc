@@ -87,8 +87,7 @@ class Elementwise final : public Node {
     if (second_ && !second_->scalar(evaluation, t, args[1])) return false;
     if (function_ == clamp && args[1] < args[0]) return true;
     for (const Point& point : in_) {
-      const std::uint32_t id = unnamed_.at(point.series, inner_->series(), table_,
-                                           [](const model::Labels& l) { return l.without_metric_name(); });
+      const std::uint32_t id = unnamed_.at(point.series, inner_->series(), table_, Nameless{evaluation.v3()});
       out.push_back({id, function_(point.v, args)});
     }
     return !unnamed_.merges(table_) || check_unique(evaluation, seen_, out);

@@ -50,7 +50,7 @@ class RangeCallNode final : public Node {
     if (second_ && !second_->scalar(evaluation, t, call_.second)) return false;
     const std::uint32_t count = source_->series().size();
     // All of them, before the first is claimed: whether any merge has to be known.
-    if (count > 0 && !function_.keeps_name) output(count - 1);
+    if (count > 0 && !function_.keeps_name) output(evaluation, count - 1);
     std::span<const model::Sample> window;
     for (std::uint32_t i = 0; i < count; ++i) {
       if (!source_->window(evaluation, i, t, window)) return false;
@@ -60,7 +60,7 @@ class RangeCallNode final : public Node {
         if (call_.problem.empty()) continue;
         return evaluation.fail(std::exchange(call_.problem, {}));
       }
-      const std::uint32_t id = function_.keeps_name ? i : output(i);
+      const std::uint32_t id = function_.keeps_name ? i : output(evaluation, i);
       // Two series that differ in their names only must not even follow each other within one query.
       if (unnamed_.merges(table_) && !seen_.claim(id, i)) return evaluation.fail(kSameLabelset);
       out.push_back({id, v});
@@ -75,8 +75,8 @@ class RangeCallNode final : public Node {
   }
 
  private:
-  std::uint32_t output(std::uint32_t i) {
-    return unnamed_.at(i, source_->series(), table_, [](const model::Labels& l) { return l.without_metric_name(); });
+  std::uint32_t output(const Evaluation& evaluation, std::uint32_t i) {
+    return unnamed_.at(i, source_->series(), table_, Nameless{evaluation.v3()});
   }
 
   // The names are looked at once for as long as the series stay the same.

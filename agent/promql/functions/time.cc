@@ -126,8 +126,7 @@ class Timestamp final : public Node {
     if (!inner_->vector(evaluation, t, in_)) return false;
     out.clear();
     for (const Point& point : in_)
-      out.push_back({unnamed_.at(point.series, inner_->series(), table_,
-                                 [](const model::Labels& l) { return l.without_metric_name(); }),
+      out.push_back({unnamed_.at(point.series, inner_->series(), table_, Nameless{evaluation.v3()}),
                      static_cast<double>(t) / 1e3});
     return !unnamed_.merges(table_) || check_unique(evaluation, seen_, out);
   }
