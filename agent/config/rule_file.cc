@@ -179,7 +179,10 @@ class RuleFile {
   void recording(const Mapping& fields, const Rule& rule, const Mark& record_at) {
     std::string plain = rule.record;  // a metric name is a label name that may have colons
     std::replace(plain.begin(), plain.end(), ':', '_');
-    if (!is_name(plain))
+    if (format_ == RuleFormat::prometheus_3 && plain.find_first_of("{}") != std::string::npos)
+      errors_.add(record_at, rule.path + ".record",
+                  fmt::format("'{}' has braces, which only an expression has: write labels under labels", rule.record));
+    else if (!is_name(plain))
       errors_.add(
           record_at, rule.path + ".record",
           format_ == RuleFormat::prometheus_2

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
+#include "crypto/saslprep.h"
 
 namespace crypto {
 namespace {
@@ -28,8 +29,8 @@ std::string_view value_of(std::string_view message, char key) {
 
 }  // namespace
 
-ScramClient::ScramClient(std::string_view user, std::string password, std::string nonce)
-    : bare_("n=" + std::string(user) + ",r=" + nonce), password_(std::move(password)), nonce_(std::move(nonce)) {}
+ScramClient::ScramClient(std::string_view user, std::string_view password, std::string nonce)
+    : bare_("n=" + std::string(user) + ",r=" + nonce), password_(saslprep(password)), nonce_(std::move(nonce)) {}
 
 std::string ScramClient::first() const { return "n,," + bare_; }
 

@@ -11,8 +11,8 @@ namespace crypto {
 
 class ScramClient {
  public:
-  // `nonce`: printable, never used before. The password is taken as it is: SASLprep changes nothing in ASCII.
-  ScramClient(std::string_view user, std::string password, std::string nonce);
+  // `nonce`: printable, never used before. The password as people type it; it goes through SASLprep.
+  ScramClient(std::string_view user, std::string_view password, std::string nonce);
   std::string first() const;
   // The answer to the server's first message. Errors: it is not one, or asks for more rounds than is sensible.
   base::Result<std::string> final(std::string_view server_first);

@@ -1,8 +1,10 @@
 #include "encoding/inflater.h"
 
+#include <brotli/decode.h>
 #include <zlib.h>
 
 #include <array>
+#include <cstdint>
 
 #include "base/check.h"
 
@@ -22,7 +24,11 @@ bool begins_zlib(std::string_view bytes) {
 }  // namespace
 
 struct Inflater::State {
-  explicit State(Format f) : format(f) {}
+  explicit State(Format f) : format(f) {
+    if (f != Format::brotli) return;
+    brotli.reset(BrotliDecoderCreateInstance(nullptr, nullptr, nullptr));
+    CHECK(brotli != nullptr);
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
@@ -34,8 +40,13 @@ struct Inflater::State {
     open = true;
   }
 
+  struct Destroy {
+    void operator()(BrotliDecoderState* decoder) const { BrotliDecoderDestroyInstance(decoder); }
+  };
+
   Format format;
   z_stream stream{};
+  std::unique_ptr<BrotliDecoderState, Destroy> brotli;
   bool open = false;
   bool begun = false;
   bool ended = false;  // at the end of a member
@@ -53,6 +64,7 @@ bool Inflater::complete() const { return state_->format == Format::none || state
 bool Inflater::take(std::string_view packed, const Sink& sink) {
   State& s = *state_;
   if (s.format == Format::none) return sink(packed);
+  if (s.format == Format::brotli) return take_brotli(packed, sink);
   std::string both;
   if (!s.open && s.format == Format::gzip) {
     s.begin(kGzip);
@@ -84,6 +96,27 @@ bool Inflater::take(std::string_view packed, const Sink& sink) {
     if (size > 0 && !sink({plain.data(), size})) return false;
   } while (s.stream.avail_in > 0 || s.stream.avail_out == 0);
   return true;
+}
+
+bool Inflater::take_brotli(std::string_view packed, const Sink& sink) {
+  State& s = *state_;
+  const auto* in = reinterpret_cast<const std::uint8_t*>(packed.data());
+  std::size_t left = packed.size();
+  std::array<std::uint8_t, 16 * 1024> plain{};
+  while (true) {
+    std::size_t room = plain.size();
+    std::uint8_t* out = plain.data();
+    const BrotliDecoderResult result = BrotliDecoderDecompressStream(s.brotli.get(), &left, &in, &room, &out, nullptr);
+    if (const std::size_t size = plain.size() - room; size > 0) {
+      s.begun = true;
+      if (!sink({reinterpret_cast<const char*>(plain.data()), size})) return false;
+    }
+    if (result == BROTLI_DECODER_RESULT_ERROR) return false;
+    s.ended = result == BROTLI_DECODER_RESULT_SUCCESS;
+    s.begun = s.begun || s.ended;
+    if (s.ended) return left == 0;  // nothing may follow
+    if (result == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT) return true;
+  }
 }
 
 }  // namespace encoding

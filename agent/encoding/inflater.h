@@ -1,5 +1,5 @@
-// Unpacks gzip (RFC 1952, all of its members) and deflate (RFC 1950 zlib, or RFC 1951 without a wrapper, as some
-// servers send it) as the bytes come.
+// Unpacks gzip (RFC 1952, all of its members), deflate (RFC 1950 zlib, or RFC 1951 without a wrapper, as some servers
+// send it) and brotli (RFC 7932) as the bytes come.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@ namespace encoding {
 
 class Inflater {
  public:
-  enum class Format { none, gzip, deflate };  // none: what comes is handed on
+  enum class Format { none, gzip, deflate, brotli };  // none: what comes is handed on
   // False: no more is wanted.
   using Sink = std::function<bool(std::string_view)>;
 
@@ -24,10 +24,12 @@ class Inflater {
   bool take(std::string_view packed, const Sink& sink);
   // Something could be unpacked: it is of that format.
   bool begun() const;
-  // It ends here, and its checksum is right.
+  // It ends here, and its checksum, if it has one, is right.
   bool complete() const;
 
  private:
+  bool take_brotli(std::string_view packed, const Sink& sink);
+
   struct State;
   std::unique_ptr<State> state_;
 };

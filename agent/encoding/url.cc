@@ -58,4 +58,11 @@ std::string resolved(const Url& base, std::string_view reference) {
   return base.origin() + without_dots(path) + std::string(reference.substr(question));
 }
 
+bool names_user(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view rest = url.substr(scheme + 3);
+  return rest.substr(0, rest.find_first_of("/?#")).find('@') != std::string_view::npos;
+}
+
 }  // namespace encoding

@@ -20,6 +20,9 @@ struct Url {
 // Nothing if it is no such URL. What follows a # is left out.
 std::optional<Url> parse_url(std::string_view text);
 
+// Whether it brings a login along, as http://user:password@host/.
+bool names_user(std::string_view url);
+
 // Where a Location header leads that came with an answer from `base` (RFC 3986, 5.2).
 std::string resolved(const Url& base, std::string_view reference);
 

@@ -29,8 +29,8 @@ std::string duration_string(std::int64_t ns);  // 1h30m0s
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 std::string title(std::string_view text);
-// The same as Prometheus 3 has it (golang.org/x/text/cases): no word begins inside host.domain or it's, nor behind a
-// digit.
+// The same as Prometheus 3 has it (golang.org/x/text/cases): no word begins inside host.domain or it's, and 5xx becomes
+// 5Xx.
 std::string title_of_words(std::string_view text);
 
 }  // namespace go

@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/rune.h"
 #include "go/format.h"
+#include "go/runes.h"
 
 namespace go {
 namespace {
@@ -18,14 +19,6 @@ namespace {
 locale_t utf8() {
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
   return locale;
-}
-char32_t upper(char32_t c) {
-  if (c < 0x80 || utf8() == nullptr) return c >= 'a' && c <= 'z' ? c - 32 : c;
-  return static_cast<char32_t>(towupper_l(static_cast<wint_t>(c), utf8()));
-}
-char32_t lower(char32_t c) {
-  if (c < 0x80 || utf8() == nullptr) return c >= 'A' && c <= 'Z' ? c + 32 : c;
-  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(c), utf8()));
 }
 // What the C library prints and unicode.IsPrint does not: blanks but the usual one, format characters and those of
 // private use.
@@ -43,11 +36,6 @@ bool printable(char32_t c) {
   if (std::any_of(std::begin(kUnprinted), std::end(kUnprinted), holds)) return false;
   return utf8() == nullptr || iswprint_l(static_cast<wint_t>(c), utf8()) != 0;
 }
-bool word_rune(char32_t c) {
-  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  return utf8() == nullptr || iswalnum_l(static_cast<wint_t>(c), utf8()) != 0;
-}
-
 template <typename F>
 std::string map_runes(std::string_view text, F change) {
   std::string out;
@@ -96,6 +84,19 @@ bool simple_escape(char c, char quote_mark, std::string& out) {
 
 }  // namespace
 
+char32_t upper(char32_t c) {
+  if (c < 0x80 || utf8() == nullptr) return c >= 'a' && c <= 'z' ? c - 32 : c;
+  return static_cast<char32_t>(towupper_l(static_cast<wint_t>(c), utf8()));
+}
+char32_t lower(char32_t c) {
+  if (c < 0x80 || utf8() == nullptr) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(c), utf8()));
+}
+bool word_rune(char32_t c) {
+  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  return utf8() == nullptr || iswalnum_l(static_cast<wint_t>(c), utf8()) != 0;
+}
+
 std::string to_upper(std::string_view text) { return map_runes(text, upper); }
 std::string to_lower(std::string_view text) { return map_runes(text, lower); }
 
@@ -106,31 +107,6 @@ std::string title(std::string_view text) {
     start = !word_rune(c);
     return out;
   });
-}
-
-// Of the word breaks of UAX #29 those between letters, digits and the marks that stand inside words.
-std::string title_of_words(std::string_view text) {
-  std::vector<char32_t> runes;
-  for (std::string_view rest = text; !rest.empty();) {
-    std::size_t bytes = 0;
-    runes.push_back(base::first_rune(rest, bytes));
-    rest.remove_prefix(bytes);
-  }
-  const auto is_digit = [](char32_t c) { return c >= '0' && c <= '9'; };
-  const auto is_letter = [&](char32_t c) { return word_rune(c) && !is_digit(c) && c != '_'; };
-  std::string out;
-  bool in_word = false;
-  for (std::size_t i = 0; i < runes.size(); ++i) {
-    const char32_t c = runes[i];
-    const char32_t before = i > 0 ? runes[i - 1] : 0, next = i + 1 < runes.size() ? runes[i + 1] : 0;
-    const bool of_text = c == '.' || c == '\'' || c == ':' || c == 0xb7 || c == 0x2019;
-    const bool of_numbers = c == '.' || c == '\'' || c == ',' || c == ';' || c == 0x2019;
-    const bool joins =
-        (of_text && is_letter(before) && is_letter(next)) || (of_numbers && is_digit(before) && is_digit(next));
-    base::append_rune(out, is_letter(c) && !in_word ? upper(c) : c);
-    in_word = word_rune(c) || (in_word && joins);
-  }
-  return out;
 }
 
 std::string quote(std::string_view text) {

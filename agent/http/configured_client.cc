@@ -76,7 +76,8 @@ class ConfiguredClient::Exchange final : public loop::Registration {
 
   void send(const std::string& authorization) {
     HttpRequest request = request_;
-    if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
+    // As in Go, the login of a URL goes before that of the configuration.
+    if (!authorization.empty() && !encoding::names_user(request.url)) request.headers.emplace_back("Authorization", authorization);
     pending_ = client_.request(std::move(request), [this](HttpResponse response) { on_answer(std::move(response)); });
   }
 

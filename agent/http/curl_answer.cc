@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
+encoding::Inflater::Format format_of(std::string_view content_encoding) {
+  using Format = encoding::Inflater::Format;
+  if (content_encoding == "gzip" || content_encoding == "x-gzip") return Format::gzip;
+  if (content_encoding == "deflate") return Format::deflate;
+  return content_encoding == "br" ? Format::brotli : Format::none;
+}
+
 }  // namespace
 
 std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
@@ -61,13 +68,8 @@ std::size_t CurlHttpClient::Multi::Transfer::on_body(char* data, std::size_t, st
   if (!transfer.decodes()) return transfer.take_body({data, size}) ? size : CURL_WRITEFUNC_ERROR;
   if (!transfer.inflater_) {
     const std::string* encoding = find_header(transfer.response_.headers, "Content-Encoding");
-    const std::string as = encoding == nullptr ? "" : base::lower_case(*encoding);
-    const bool encoded = as == "gzip" || as == "x-gzip" || as == "deflate" || transfer.request_.must_be_encoded;
-    const bool zlib =
-        transfer.request_.must_be_encoded ? transfer.request_.accept_encoding == "deflate" : as == "deflate";
-    transfer.inflater_.emplace(!encoded ? encoding::Inflater::Format::none
-                               : zlib   ? encoding::Inflater::Format::deflate
-                                        : encoding::Inflater::Format::gzip);
+    const std::string said = encoding == nullptr ? "" : base::lower_case(*encoding);
+    transfer.inflater_.emplace(format_of(transfer.request_.must_be_encoded ? transfer.request_.accept_encoding : said));
   }
   const bool sound =
       transfer.inflater_->take({data, size}, [&](std::string_view plain) { return transfer.take_body(plain); });
@@ -99,6 +101,8 @@ std::string CurlHttpClient::Multi::Transfer::finish_decoding() {
   if (undecodable_)
     return inflater_->begun() ? "the body is broken in the middle of its compressed data"
                               : "the body is not compressed with " + request_.accept_encoding;
+  if (!inflater_->complete() && !inflater_->begun())
+    return "the body is not compressed with " + request_.accept_encoding;
   return inflater_->complete() ? "" : "the body ends in the middle of its compressed data";
 }
 

@@ -78,12 +78,15 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   bool tls() const { return origin_.scheme == "https"; }
   // What is asked in place of the URL's own host; "" if nothing is.
   const std::string& proxy() const { return tls() && request_.https_proxy ? *request_.https_proxy : request_.proxy; }
-  // What is packed as nearly everybody packs is unpacked here: curl stops at the end of the first part of a gzip body,
-  // and takes one that is cut off for complete.
-  bool decodes() const { return request_.accept_encoding == "gzip" || request_.accept_encoding == "deflate"; }
+  // What is packed is unpacked here: curl stops at the end of the first part of a gzip body, and takes one that is cut
+  // off for complete.
+  bool decodes() const {
+    const std::string& wanted = request_.accept_encoding;
+    return wanted == "gzip" || wanted == "deflate" || wanted == "br";
+  }
   std::string where() const;
   std::string server_name() const {
-    if (const std::string& wanted = request_.tls->settings().server_name; !wanted.empty()) return wanted;
+    if (const std::string& wanted = request_.tls->settings().server_name; !wanted.empty() && !elsewhere_) return wanted;
     const std::string named = tls_name_of(request_.headers);
     return named.empty() ? origin_.host : named;
   }
@@ -93,7 +96,9 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   std::function<void(HttpResponse)> done_;
   HttpResponse response_;
   Origin origin_;
-  Origin connect_to_;  // the proxy's if there is one
+  std::string first_host_;
+  bool elsewhere_ = false;  // a redirect led to another host than the first
+  Origin connect_to_;       // the proxy's if there is one
   Easy easy_;
   bool running_ = false;  // easy_ is in the multi handle
   bool proxied_ = false;

@@ -51,6 +51,7 @@ void CurlHttpClient::Multi::Transfer::begin_with(const HttpResponse& answered) {
 void CurlHttpClient::Multi::Transfer::begin() {
   std::string error;
   origin_ = multi_.origin_of(response_.effective_url, error);
+  if (first_host_.empty()) first_host_ = origin_.host;
   // Not for curl to say: it would ask the system's resolver for the host, which may block.
   proxied_ = !proxy().empty() && !goes_without_proxy(request_.no_proxy, origin_.host, origin_.port);
   connect_to_ = error.empty() && proxied_ ? multi_.origin_of(proxy(), error) : origin_;
@@ -298,6 +299,15 @@ bool CurlHttpClient::Multi::Transfer::follow() {
   if (to_get) redirected_to_get_ = request_.method != "HEAD";
   std::string error;
   const Origin next = multi_.origin_of(url, error);
+  // A header for another host than the URL's, and a name for TLS, are meant for what was asked first: they stay for a
+  // Location that names no host, as in Go.
+  const bool names_host = location->find("://") < location->find_first_of("/?#") + 1;
+  elsewhere_ = error.empty() && next.host != first_host_;
+  if (error.empty() && names_host)
+    std::erase_if(request_.headers, [&](const auto& header) {
+      return base::same_word(header.first, "Host") ||
+             (base::same_word(header.first, "Authorization") && encoding::names_user(url));
+    });
   if (next != origin_ && error.empty()) {
     // The same host that asks for TLS is told no less than without.
     const bool upgrade = next.host == origin_.host && origin_.scheme == "http" && next.scheme == "https";

@@ -6,11 +6,23 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "model/annotations.h"
 
 namespace model {
 namespace {
 
 using nlohmann::json;
+
+// As read_labels(), but what is empty stays.
+Labels read_annotations(const json& object) {
+  std::vector<Label> texts;
+  for (const auto& [name, value] : object.items())
+    texts.push_back({name, kept_text(value.get_ref<const std::string&>())});
+  return Labels(std::move(texts));
+}
 
 AlertState state_in(const json& record) {
   // Rules wrote the state, receivers whether it fires, and an alert that asked for a recovery always did.
@@ -43,7 +55,8 @@ Alert read_alert_record(const json& record) {
   };
   Alert alert;
   alert.labels = read_labels(record.at("labels"));
-  if (const auto found = record.find("annotations"); found != record.end()) alert.annotations = read_labels(*found);
+  if (const auto found = record.find("annotations"); found != record.end())
+    alert.annotations = read_annotations(*found);
   alert.state = state_in(record);
   alert.value = std::strtod(record.value("value", "0").c_str(), nullptr);
   const auto active = time("active_at");

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "model/annotations.h"
 
 namespace model {
 
@@ -26,7 +27,8 @@ struct Labels::Rep {
   const char* text() const { return reinterpret_cast<const char*>(spans() + count); }
   Label at(std::size_t i) const {
     const Span& s = spans()[i];
-    return {{text() + s.name_at, s.name_size}, {text() + s.value_at, s.value_size}};
+    return {{text() + s.name_at, s.name_size},
+            s.value_size > 0 ? std::string_view{text() + s.value_at, s.value_size} : kEmptyText};
   }
 };
 
@@ -38,7 +40,8 @@ void normalise(std::vector<Label>& labels) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const bool overridden = i + 1 < labels.size() && labels[i + 1].name == labels[i].name;
-    if (!overridden && !labels[i].value.empty()) labels[kept++] = labels[i];
+    const bool absent = labels[i].value.empty() && labels[i].value.data() != kEmptyText.data();
+    if (!overridden && !absent) labels[kept++] = labels[i];
   }
   labels.resize(kept);
 }

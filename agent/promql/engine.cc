@@ -34,11 +34,14 @@ struct Engine::Rep {
   std::uint64_t uses = 0;
   std::vector<model::Sample> scratch;
   Points points;
+  SampleCounts counts;
 
   Plan& plan_for(const Expr& expr, const Queryable& data);
   void drop_oldest();
   Evaluation start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step);
   base::Result<Matrix> matrix(Plan& plan, Evaluation& evaluation, std::int64_t t);
+  // `result`: samples of the answer that are not among those that are held.
+  void end(Evaluation& evaluation, std::size_t result);
 };
 
 void Engine::Rep::drop_oldest() {
@@ -72,6 +75,7 @@ Plan& Engine::Rep::plan_for(const Expr& expr, const Queryable& data) {
 
 Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step) {
   annotations.clear();
+  counts = {};
   Evaluation evaluation;
   evaluation.data = &data;
   evaluation.options = &options;
@@ -82,6 +86,11 @@ Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int
   evaluation.deadline = options.now() + options.timeout;
   evaluation.scratch.swap(scratch);
   return evaluation;
+}
+
+void Engine::Rep::end(Evaluation& evaluation, std::size_t result) {
+  scratch.swap(evaluation.scratch);
+  counts = {evaluation.looked_at, static_cast<std::int64_t>(evaluation.samples + result)};
 }
 
 base::Result<Matrix> Engine::Rep::matrix(Plan& plan, Evaluation& evaluation, std::int64_t t) {
@@ -112,18 +121,18 @@ base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std
   if (!evaluation.still_wanted()) return failed();
   if (expr.type == ValueType::matrix) {
     TRY(Matrix matrix, rep_->matrix(plan, evaluation, t));
-    rep_->scratch.swap(evaluation.scratch);
+    rep_->end(evaluation, 0);
     return Value(std::move(matrix));
   }
   if (!plan.root->begin(evaluation, {t, t, 1})) return failed();
   if (expr.type == ValueType::scalar) {
     ScalarValue out{t, 0};
     if (!plan.root->scalar(evaluation, t, out.v)) return failed();
-    rep_->scratch.swap(evaluation.scratch);
+    rep_->end(evaluation, 1);
     return Value(out);
   }
   if (!plan.root->vector(evaluation, t, rep_->points) || !evaluation.hold(0)) return failed();
-  rep_->scratch.swap(evaluation.scratch);
+  rep_->end(evaluation, rep_->points.size());
   const SeriesTable& series = plan.root->series();
   Vector out;
   out.reserve(rep_->points.size());
@@ -164,7 +173,7 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
       all[point.series].samples.push_back({t, point.v});
     }
   }
-  rep_->scratch.swap(evaluation.scratch);
+  rep_->end(evaluation, 0);
   if (expr.type == ValueType::vector)
     for (std::uint32_t i = 0; i < all.size(); ++i) all[i].labels = plan.root->series()[i];
   std::erase_if(all, [](const Series& series) { return series.samples.empty(); });
@@ -173,5 +182,6 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
 }
 
 const std::vector<Annotation>& Engine::annotations() const { return rep_->annotations; }
+SampleCounts Engine::sample_counts() const { return rep_->counts; }
 
 }  // namespace promql

@@ -51,6 +51,12 @@ inline constexpr double kWindowsPerStep = 100;
 // Kind::limit if it is more than the options allow. An Engine asks this itself; who prepares data for it asks before.
 base::Result<> check_price(const Price& price, const EngineOptions& options);
 
+// How many samples an evaluation looked at: in every step once more, as Prometheus counts them; and how many it held in
+// memory at a time.
+struct SampleCounts {
+  std::int64_t queryable = 0, peak = 0;
+};
+
 // Errors carry Prometheus' texts: Kind::invalid (execution), timeout, limit, cancelled.
 class Engine {
  public:
@@ -66,6 +72,8 @@ class Engine {
                              std::int64_t step);
   // Annotations on the last evaluation ("metric might not be a counter …"), each text once. Compat 2 has none.
   const std::vector<Annotation>& annotations() const;
+  // Of the last evaluation that ended without an error.
+  SampleCounts sample_counts() const;
 
  private:
   struct Rep;

@@ -68,6 +68,8 @@ struct Evaluation {
   std::int64_t step = 0;  // of a range query
   base::Instant deadline{};
   std::size_t samples = 0;
+  std::int64_t looked_at = 0;  // samples, as Prometheus counts them: in each step, but not inside of subqueries
+  int in_subqueries = 0;
   std::size_t label_bytes = 0;
   std::size_t reserved = 0;       // bytes that options->reserve was told
   base::Instant next_question{};  // whether the client still waits
@@ -81,6 +83,9 @@ struct Evaluation {
   bool fail(std::string text) { return fail(base::Kind::invalid, std::move(text)); }
   bool hold(std::size_t more);             // counts samples held in memory; false over the limit, and after any error
   bool hold(const model::Labels& labels);  // the same of a label set that was made
+  void count(std::size_t more) {
+    if (in_subqueries == 0) looked_at += static_cast<std::int64_t>(more);
+  }
   // Called often; looks at the clock and the cancel flag now and then.
   bool tick() { return (++ticks & 255u) != 0 || still_wanted(); }
   bool still_wanted();

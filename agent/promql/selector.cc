@@ -92,8 +92,9 @@ bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
                         shift_(steps.end));
 }
 
-void SelectorNode::push(const Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out) {
+void SelectorNode::push(Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out) {
   if (model::is_stale(sample.v)) return;
+  evaluation.count(1);
   const auto series = static_cast<std::uint32_t>(i);
   if (yields_ == Yields::value) {
     out.push_back({series, sample.v});
@@ -106,6 +107,7 @@ void SelectorNode::push(const Evaluation& evaluation, std::size_t i, const model
 bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
   if (kept_) {
     out = found_;
+    evaluation.count(out.size());
     return true;
   }
   out.clear();
@@ -168,6 +170,7 @@ class RangeSelector final : public RangeSource {
     if (!evaluation.tick()) return false;
     if (loaded_) {
       out = selected_.sliding(i).at(selected_.samples(i), from + open_, to);
+      evaluation.count(out.size());
       return true;
     }
     std::vector<model::Sample>& scratch = evaluation.scratch;
@@ -175,6 +178,7 @@ class RangeSelector final : public RangeSource {
     evaluation.data->read(selected_.id(i), from + open_, to, scratch);
     drop_stale(scratch);
     out = scratch;
+    evaluation.count(out.size());
     return scratch.size() <= evaluation.options->max_samples || evaluation.hold(scratch.size());
   }
 
@@ -224,8 +228,27 @@ class Subquery final : public RangeSource {
     inner.end = shift_.newest(steps.end);
     if (inner.start > inner.end) return true;
     inner.end -= (inner.end - inner.start) % inner.step;
-    if (!inner_->begin(evaluation, inner)) return false;
-    for (std::int64_t t = inner.start; t <= inner.end; t += inner.step) {
+    ++evaluation.in_subqueries;
+    const bool fine = evaluate(evaluation, inner);
+    --evaluation.in_subqueries;
+    return fine;
+  }
+
+  bool window(Evaluation& evaluation, std::uint32_t i, std::int64_t t, std::span<const model::Sample>& out) override {
+    out = {};
+    if (!evaluation.tick()) return false;
+    if (i >= samples_.size()) return true;
+    if (sliding_.size() < samples_.size()) sliding_.resize(samples_.size());
+    const auto [from, to] = bounds(t);
+    out = sliding_[i].at(samples_[i], from + open_, to);
+    evaluation.count(out.size());
+    return true;
+  }
+
+ private:
+  bool evaluate(Evaluation& evaluation, const Steps& steps) {
+    if (!inner_->begin(evaluation, steps)) return false;
+    for (std::int64_t t = steps.start; t <= steps.end; t += steps.step) {
       if (!evaluation.still_wanted() || !inner_->vector(evaluation, t, points_) || !evaluation.hold(points_.size()))
         return false;
       for (const Point& point : points_) {
@@ -236,17 +259,6 @@ class Subquery final : public RangeSource {
     return true;
   }
 
-  bool window(Evaluation& evaluation, std::uint32_t i, std::int64_t t, std::span<const model::Sample>& out) override {
-    out = {};
-    if (!evaluation.tick()) return false;
-    if (i >= samples_.size()) return true;
-    if (sliding_.size() < samples_.size()) sliding_.resize(samples_.size());
-    const auto [from, to] = bounds(t);
-    out = sliding_[i].at(samples_[i], from + open_, to);
-    return true;
-  }
-
- private:
   NodePtr inner_;
   Shift shift_;
   std::int64_t range_ms_;

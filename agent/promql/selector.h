@@ -71,7 +71,7 @@ class SelectorNode final : public Node {
   const SeriesTable& series() const override { return yields_ == Yields::value ? selected_.table() : table_; }
 
  private:
-  void push(const Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out);
+  void push(Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out);
 
   SelectedSeries selected_;
   Shift shift_;

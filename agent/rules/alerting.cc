@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include "model/annotations.h"
+
 namespace rules {
 
 base::Result<std::vector<FoundAlert>> found_alerts(const CompiledRule& rule, const promql::Vector& samples,
@@ -11,23 +13,24 @@ base::Result<std::vector<FoundAlert>> found_alerts(const CompiledRule& rule, con
   std::unordered_set<model::Labels, model::LabelsHash> seen;
   for (const promql::VectorSample& sample : samples) {
     const templates::TemplateData data{sample.labels, sample.sample.v, external_labels};
+    enum class Empty { drop, keep };
     const auto expand = [&](const std::vector<std::pair<std::string, templates::Template>>& templates,
-                            model::Labels onto) {
+                            model::Labels onto, Empty empty) {
       std::vector<std::string> texts;
       texts.reserve(templates.size());
       std::vector<model::Label> labels(onto.begin(), onto.end());
       for (const auto& [name, text] : templates) {
         texts.push_back(text.expand(data, context));
-        labels.push_back({name, texts.back()});
+        labels.push_back({name, empty == Empty::keep ? model::kept_text(texts.back()) : texts.back()});
       }
       return model::Labels(std::move(labels));
     };
     model::Labels labels =
-        expand(rule.labels, sample.labels.without_metric_name()).with("alertname", rule.source.alert);
+        expand(rule.labels, sample.labels.without_metric_name(), Empty::drop).with("alertname", rule.source.alert);
     if (!seen.insert(labels).second)
       return base::fail(base::Kind::invalid,
                         "vector contains metrics with the same labelset after applying alert labels");
-    out.push_back({std::move(labels), expand(rule.annotations, {}), sample.sample.v});
+    out.push_back({std::move(labels), expand(rule.annotations, {}, Empty::keep), sample.sample.v});
   }
   return out;
 }

@@ -42,10 +42,10 @@ std::size_t line_in(std::string_view mistake) {
 }
 
 void compile_templates(const config::Rule& rule, const Pairs& texts, const Pairs& own,
-                       const std::vector<config::Mark>& places, const char* key,
+                       const std::vector<config::Mark>& places, const char* key, promql::Compat compat,
                        std::vector<std::pair<std::string, templates::Template>>& out, config::Errors& errors) {
   for (const auto& [name, text] : texts) {
-    auto parsed = templates::Template::parse(rule.alert, text);
+    auto parsed = templates::Template::parse(rule.alert, text, compat);
     if (parsed) {
       out.emplace_back(name, std::move(*parsed));
       continue;
@@ -83,8 +83,9 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
       }
       compiled.fixed = labels_of(group->source, rule);
       if (compiled.alerting()) {
-        compile_templates(rule, compiled.fixed, rule.labels, rule.label_places, "labels", compiled.labels, errors);
-        compile_templates(rule, rule.annotations, rule.annotations, rule.annotation_places, "annotations",
+        compile_templates(rule, compiled.fixed, rule.labels, rule.label_places, "labels", compat, compiled.labels,
+                          errors);
+        compile_templates(rule, rule.annotations, rule.annotations, rule.annotation_places, "annotations", compat,
                           compiled.annotations, errors);
       }
       if (compiled.expr) group->rules.push_back(std::move(compiled));

@@ -77,7 +77,7 @@ struct Tree {
 extern const std::string_view kPreamble;
 
 // Go's message and the line it stands on: "line 2: unclosed action".
-base::Result<Tree> parse_template(std::string_view text);
+base::Result<Tree> parse_template(std::string_view text, Dialect dialect);
 // The same of a message, without a preamble.
 base::Result<Tree> parse_message_template(std::string_view text);
 

@@ -307,6 +307,11 @@ const Function kMessageFunctions[] = {
     {"toUpper", {P::string}, false, to_upper},
 };
 
+// Rules have had these since 3.6.
+bool is_newer(std::string_view function) {
+  return function == "now" || function == "toDuration" || function == "urlQueryEscape";
+}
+
 const Function* find_in(std::span<const Function> functions, std::string_view name) {
   for (const Function& f : functions)
     if (f.name == name) return &f;
@@ -316,8 +321,9 @@ const Function* find_in(std::span<const Function> functions, std::string_view na
 }  // namespace
 
 const Function* find_function(std::string_view name, Dialect dialect) {
+  if (dialect == Dialect::rule_2 && is_newer(name)) return nullptr;
   if (const Function* found = find_in(builtin_functions(), name)) return found;
-  return dialect == Dialect::rule ? find_in(kFunctions, name) : find_in(kMessageFunctions, name);
+  return dialect == Dialect::message ? find_in(kMessageFunctions, name) : find_in(kFunctions, name);
 }
 
 std::string_view to_string(Parameter parameter) {

@@ -31,8 +31,8 @@ struct Function {
   base::Result<Value> (*call)(const std::vector<Value>& arguments, const TemplateContext& context);
 };
 
-// Whose templates: Prometheus' of rules, or Alertmanager's of messages.
-enum class Dialect { rule, message };
+// Whose templates: those of rules, as Prometheus 3 and as 2.42 has them, or Alertmanager's of messages.
+enum class Dialect { rule, rule_2, message };
 const Function* find_function(std::string_view name, Dialect dialect);
 std::string_view to_string(Parameter parameter);  // Go's name of the type
 

@@ -273,9 +273,9 @@ NodePtr Parser::block(Tree& tree) {
   return node;
 }
 
-base::Result<Tree> parse_template(std::string_view text) {
+base::Result<Tree> parse_template(std::string_view text, Dialect dialect) {
   const std::string whole = std::string(kPreamble) + std::string(text);
-  return Parser(whole).run(whole);
+  return Parser(whole, dialect).run(whole);
 }
 
 base::Result<Tree> parse_message_template(std::string_view text) { return Parser(text, Dialect::message).run(text); }

@@ -13,10 +13,10 @@ Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 Template::~Template() = default;
 
-base::Result<Template> Template::parse(std::string_view name, std::string_view text) {
+base::Result<Template> Template::parse(std::string_view name, std::string_view text, promql::Compat compat) {
   std::string full_name = "__alert_" + std::string(name);
   if (text.find("{{") == std::string_view::npos) return Template(std::move(full_name), std::string(text), nullptr);
-  TRY(Tree tree, parse_template(text));
+  TRY(Tree tree, parse_template(text, compat == promql::Compat::v2 ? Dialect::rule_2 : Dialect::rule));
   return Template(std::move(full_name), std::string(text), std::make_unique<Tree>(std::move(tree)));
 }
 

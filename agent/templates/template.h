@@ -28,7 +28,9 @@ class Template {
   static constexpr std::size_t kMaxValue = 4 * 1024 * 1024;
 
   // `name` is the rule's; errors name the line inside the template.
-  static base::Result<Template> parse(std::string_view name, std::string_view text);
+  // `compat` 2: what 2.42 has no function for is a mistake.
+  static base::Result<Template> parse(std::string_view name, std::string_view text,
+                                      promql::Compat compat = promql::Compat::v3);
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;
   ~Template();

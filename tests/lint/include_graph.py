@@ -40,6 +40,7 @@ LIBRARIES = {
     r"event2/": ["loop/"],
     r"curl/": ["http/"],
     r"ares\.h": ["net/"],
+    r"stringprep\.h": ["crypto/"],
     r"openssl/": ["crypto/", "net/", "http/"],
     r"systemd/": ["os/systemd/"],
     r"re2/": ["base/regex.cc"],

@@ -2,8 +2,11 @@
 """The agent's HTTP API answers as the Prometheus does that scrapes it: what promtool and Grafana ask, at times of which
 both have samples, body for body apart from how long things took. FETTLE names the agent.
 
-The agent is one of 2.42's kind here (promql_compat: 2), as the installed Prometheus is. Series that only one of the two
-can have (up, scrape_…) are left out by name."""
+One agent is of 2.42's kind (promql_compat: 2), as the installed Prometheus is, the other of 3.x: newer_prometheus.py has
+that Prometheus, or the reason why it is left out. Series that only one of the two can have (up, scrape_…) are left out by
+name."""
+import contextlib
+import dataclasses
 import difflib
 import json
 import pathlib
@@ -18,12 +21,13 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import lib  # noqa: E402
+import newer_prometheus  # noqa: E402
 
 prometheus, promtool = lib.need("prometheus", "promtool")
 
 CONFIG = """
 global: {{interval: 500ms, timeout: 300ms, evaluation_interval: 1s, node: node1, instance: "127.0.0.1:{agent}"}}
-promql_compat: 2
+promql_compat: {compat}
 rule_files: ["{rules}"]
 services:
   order:
@@ -65,7 +69,8 @@ groups:
 """
 BOTH_HAVE = '{__name__=~"fettle_service.*|probe_success|tier:up:sum|ALERTS"}'
 # Fields that say when or how long; they must be there all the same.
-TIMING = {"evaluationTime", "lastEvaluation", "activeAt"}
+TIMING = {"evaluationTime", "lastEvaluation", "activeAt", "evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
+          "execQueueTime", "execTotalTime", "peakSamples"}
 
 QUERIES = [
     "fettle_service_up", "fettle_service_info", "sum by (service) (fettle_service_up)", "probe_success == 0", "nothing",
@@ -74,6 +79,10 @@ QUERIES = [
     "min_over_time(fettle_service_up[3s:1s])", "ALERTS", "tier:up:sum", "fettle_service_up @ {t}",
     "label_replace(fettle_service_up, \"a\", \"x\\\"y\\n$1\", \"service\", \"(.).*\")",
 ]
+# How many samples each looks at is compared, too.
+COUNTED = ["1", "fettle_service_up", "max_over_time(fettle_service_up[2s:1s])", "fettle_service_up @ {t}", "fettle_service_up and nothing",
+           "nothing or fettle_service_up", "timestamp(fettle_service_up) * 0", "absent(fettle_service_up)", "topk(1, fettle_service_up) > 0",
+           "scalar(sum(fettle_service_up))", "sum_over_time(tier:up:sum[2s:1s] @ {t})"]
 WRONG = ["", "sum(", "up{", "rate(fettle_service_up)", "nofunction(1)", "fettle_service_up{a=~\"(\"}", "1 + \"a\"", "{}",
          "fettle_service_up + on () fettle_service_up", "sum(fettle_service_up) by (1a)", "foo[5m"]
 
@@ -86,6 +95,11 @@ def requests(t, start):
             query = query.replace("{t}", str(t))
             yield method, "query", {"query": query, "time": t}
             yield method, "query_range", {"query": query, **span}
+    for query in COUNTED:
+        query = query.replace("{t}", str(t))
+        yield "GET", "query", {"query": query, "time": t, "stats": "all"}
+        yield "GET", "query_range", {"query": query, "stats": "true", **span}
+    yield "GET", "query", {"query": "fettle_service_up[2s:1s]", "time": t, "stats": "all"}
     one = {"query": "fettle_service_up"}
     for more in ({"time": "abc"}, {"time": t, "timeout": "abc"}, {"time": "2020-01-01T00:00:00Z"}, {"time": t, "timeout": "10s"}):
         yield "GET", "query", {**one, **more}
@@ -114,9 +128,27 @@ def requests(t, start):
     yield "GET", "metadata", {"limit": 0}
     for kind in ("", "alert", "record", "none"):
         yield "GET", "rules", {"type": kind}
+    for method in ("GET", "POST"):
+        yield method, "query_exemplars", {"query": "fettle_service_up", **window}
+    yield "GET", "query_exemplars", {"query": "sum(", **window}
     yield "GET", "alerts", {}
     for query in ("sum(a)by(b)>1", "a[5m]", "sum("):
         yield "GET", "format_query", {"query": query}
+
+
+def newer_requests(t, start):
+    """What 2.42 does not have."""
+    for query in QUERIES + WRONG:
+        yield "GET", "parse_query", {"query": query.replace("{t}", str(t))}
+    for match in ('{severity="critical"}', '{tier="trading"}', '{severity=~"x"}', "sum("):
+        yield "GET", "rules", {"match[]": match}
+    yield "GET", "rules", {"group_limit": 1}
+    yield "GET", "rules", {"group_limit": "abc"}
+    yield "GET", "rules", {"group_limit": 5}
+    yield "GET", "rules", {"group_next_token": "abc"}
+    yield "GET", "rules", {"rule_name[]": "Down", "exclude_alerts": "true"}
+    for label in ("svc.name", "U__service", "1a"):
+        yield "GET", f"label/{label}/values", {}
 
 
 def ask(url, method, path, parameters):
@@ -136,7 +168,8 @@ def without_timing(value):
     return [without_timing(each) for each in value] if isinstance(value, list) else value
 
 
-def comparable(answer):
+def comparable(answer, ordered=True):
+    """`ordered`: 3.x gives series in the order in which it first saw them."""
     status, content_type, body = answer
     try:
         tree = without_timing(json.loads(body))
@@ -144,6 +177,10 @@ def comparable(answer):
         return [f"{status} {content_type}", body]
     if isinstance(tree.get("data"), dict) and "alerts" in tree["data"]:
         tree["data"]["alerts"].sort(key=lambda alert: json.dumps(alert, sort_keys=True))  # Prometheus walks a Go map
+    if not ordered:
+        for owner, key in ((tree, "data"), (tree.get("data"), "result")):
+            if isinstance(owner, dict) and isinstance(owner.get(key), list):
+                owner[key].sort(key=lambda each: json.dumps(each, sort_keys=True))
     return [f"{status} {content_type}", *json.dumps(tree, indent=1, ensure_ascii=False, sort_keys=True).splitlines()]
 
 
@@ -151,17 +188,17 @@ def difference(theirs, ours):
     return "\n".join(difflib.unified_diff(theirs, ours, "prometheus", "fettle", lineterm="", n=1))
 
 
-def compare_requests(agent, prom, t, start):
+def compare_requests(compat, agent, prom, t, start):
     count, bad = 0, []
-    for method, path, parameters in requests(t, start):
+    for method, path, parameters in [*requests(t, start), *(newer_requests(t, start) if compat == 3 else [])]:
         count += 1
-        ours, theirs = (comparable(ask(url, method, path, parameters)) for url in (agent, prom))
+        ours, theirs = (comparable(ask(url, method, path, parameters), compat == 2) for url in (agent, prom))
         if ours != theirs:
             bad.append(f"{method} {path} {parameters}\n{difference(theirs, ours)}")
     return count, bad
 
 
-def compare_promtool(agent, prom, t, start):
+def compare_promtool(promtool, agent, prom, t, start):
     span = [f"--start={start}", f"--end={t}"]
     lines = [["instant", f"--time={t}", None, query.replace("{t}", str(t))] for query in QUERIES + WRONG]
     lines += [["range", *span, "--step=1s", None, query] for query in ("fettle_service_up", "sum(fettle_service_up)", "1", "sum(", "nothing")]
@@ -172,7 +209,7 @@ def compare_promtool(agent, prom, t, start):
         answers = []
         for url in (prom, agent):
             done = subprocess.run([promtool, "query", *(url if word is None else word for word in line)], capture_output=True, text=True)
-            answers.append([str(done.returncode), *done.stdout.splitlines(), *done.stderr.replace(url, "URL").splitlines()])
+            answers.append([str(done.returncode), *sorted(done.stdout.splitlines()), *done.stderr.replace(url, "URL").splitlines()])
         if answers[0] != answers[1]:
             bad.append(f"promtool query {line}\n{difference(*answers)}")
     return len(lines), bad
@@ -218,8 +255,12 @@ def rule_family(url):
     return sorted(lines)
 
 
+# How long parts of an evaluation took; ours says how long the whole took.
+PARTS = re.compile(r"prometheus_rule_group_last_(restore_duration|rule_duration_sum)_seconds")
+
+
 def compare_rule_family(agent, prom):
-    theirs, ours = rule_family(prom), rule_family(agent)
+    theirs, ours = [line for line in rule_family(prom) if not PARTS.search(line)], rule_family(agent)
     assert any("prometheus_rule_group_rules{rule_group=" in line for line in theirs), theirs
     return len(theirs), ([difference(theirs, ours)] if ours != theirs else [])
 
@@ -234,24 +275,54 @@ def compare_rule_counts(agent, prom):
     return 3, bad
 
 
-with lib.folder() as where, socket.create_server(("127.0.0.1", 0)) as listener:
+@dataclasses.dataclass
+class Pair:
+    """An agent, and the Prometheus that scrapes it."""
+    compat: int
+    prometheus: str
+    promtool: str
+
+
+def pairs():
+    yield Pair(2, prometheus, promtool)
+    try:
+        newer = newer_prometheus.newer_prometheus(pathlib.Path(__file__).resolve().parents[2] / "build/deps/prometheus-3")
+        yield Pair(3, str(newer.prometheus), str(newer.promtool))
+    except newer_prometheus.NotHere as why:
+        print(f"3.x is left out: {why}")
+
+
+def started(stack, pair, where, listener):
+    where.mkdir()
     closed, prom_port = lib.free_ports(2)
     rules = where / "rules.yml"
     rules.write_text(RULES)
     agent = lib.Agent(where, "")
-    agent.config.write_text(CONFIG.format(agent=agent.port, rules=rules, open=listener.getsockname()[1], closed=closed))
+    agent.config.write_text(CONFIG.format(compat=pair.compat, agent=agent.port, rules=rules, open=listener.getsockname()[1], closed=closed))
     (where / "prometheus.yml").write_text(SCRAPE.format(agent=agent.port, rules=rules))
-    prom = f"http://127.0.0.1:{prom_port}"
-    with agent, lib.Process(where, "prometheus", [prometheus, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/tsdb",
-                                                  f"--web.listen-address=127.0.0.1:{prom_port}"]):
+    stack.enter_context(agent)
+    stack.enter_context(lib.Process(where, "prometheus", [
+        pair.prometheus, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/tsdb", f"--web.listen-address=127.0.0.1:{prom_port}"]))
+    return agent, f"http://127.0.0.1:{prom_port}"
+
+
+def compare(pair, agent, prom, t, start):
+    checks = [compare_requests(pair.compat, agent.url, prom, t, start), compare_promtool(pair.promtool, agent.url, prom, t, start),
+              compare_buildinfo(agent.url, prom), metadata_of_all(agent.url, prom), compare_rule_family(agent.url, prom),
+              compare_rule_counts(agent.url, prom)]
+    return sum(count for count, _ in checks), [f"compat {pair.compat}: {each}" for _, some in checks for each in some]
+
+
+with lib.folder() as where, socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+    running = [(pair, *started(stack, pair, where / str(pair.compat), listener)) for pair in pairs()]
+    for _, agent, prom in running:
         lib.wait_for("alerts in both", lambda: both_agree_on_rules(agent.url, prom), 60)
         lib.wait_for("the agent's own page in its store", lambda: agent.query("fettle_service_info"))
-        start = int(time.time()) + 3  # both have all series by then, and ALERTS too
-        t = start + 11  # the own page comes every ten seconds
-        time.sleep(t + 2 - time.time())
-        checks = [compare_requests(agent.url, prom, t, start), compare_promtool(agent.url, prom, t, start), compare_buildinfo(agent.url, prom),
-                  metadata_of_all(agent.url, prom), compare_rule_family(agent.url, prom), compare_rule_counts(agent.url, prom)]
-        total, bad = sum(count for count, _ in checks), [each for _, some in checks for each in some]
-        print("\n\n".join(bad))
-        assert not bad, f"{len(bad)} of {total} answers differ"
+    start = int(time.time()) + 3  # both have all series by then, and ALERTS too
+    t = start + 11  # the own page comes every ten seconds
+    time.sleep(t + 2 - time.time())
+    results = [compare(pair, agent, prom, t, start) for pair, agent, prom in running]
+    total, bad = sum(count for count, _ in results), [each for _, some in results for each in some]
+    print("\n\n".join(bad))
+    assert not bad, f"{len(bad)} of {total} answers differ"
 print(f"{total} answers are those of Prometheus")

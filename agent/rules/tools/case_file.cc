@@ -6,10 +6,12 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "base/file.h"
 #include "config/schema.h"
 #include "go/format.h"
+#include "model/annotations.h"
 #include "promql/parser.h"
 #include "rules/tools/series_values.h"
 
@@ -57,6 +59,20 @@ typename Schema<T>::Reader list_of(std::vector<F> T::*member, const Schema<F>& i
   };
 }
 
+// Unlike in a series an empty value stays, as in promtool: an alert never has it as a label, and may as an annotation.
+template <typename T>
+typename Schema<T>::Reader texts_of(model::Labels T::*member) {
+  return [member](const Node& node, T& t, const std::string& path, Errors& errors) {
+    std::map<std::string, std::string> texts;
+    std::string why;
+    if (node.is_null()) return;
+    if (!config::read(node, texts, why)) return errors.add(node.mark(), path, why);
+    std::vector<model::Label> labels;
+    for (const auto& [name, text] : texts) labels.push_back({name, model::kept_text(text)});
+    t.*member = model::Labels(std::move(labels));
+  };
+}
+
 void read_metric(const Node& node, model::Labels& out, const std::string& path, Errors& errors) {
   std::string text, why;
   if (node.is_null()) return;
@@ -78,8 +94,10 @@ const Schema<InputSeries>& series_schema() {
                                            if (!node.is_scalar())
                                              return errors.add(node.mark(), path, config::expected("values", node));
                                            auto values = parse_series_values(node.scalar());
-                                           if (values) s.values = std::move(*values);
-                                           else errors.add(node.mark(), path, values.error().text);
+                                           if (values) {
+                                             s.values = std::move(values->values);
+                                             s.native = values->native;
+                                           } else errors.add(node.mark(), path, values.error().text);
                                          });
   return schema;
 }
@@ -87,8 +105,8 @@ const Schema<InputSeries>& series_schema() {
 const Schema<ExpectedAlert>& expected_alert_schema() {
   static const auto schema =
       Schema<ExpectedAlert>("exp_alerts")
-          .custom("exp_labels", "All labels but alertname.", "", scalar_of(&ExpectedAlert::labels))
-          .custom("exp_annotations", "All annotations.", "", scalar_of(&ExpectedAlert::annotations));
+          .custom("exp_labels", "All labels but alertname.", "", texts_of(&ExpectedAlert::labels))
+          .custom("exp_annotations", "All annotations.", "", texts_of(&ExpectedAlert::annotations));
   return schema;
 }
 

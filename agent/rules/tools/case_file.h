@@ -16,6 +16,7 @@ namespace rules {
 struct InputSeries {
   model::Labels labels;
   std::vector<std::optional<double>> values;
+  bool native = false;  // has native histograms, which nothing may read
 };
 struct ExpectedAlert {
   model::Labels labels;  // without alertname

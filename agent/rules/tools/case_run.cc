@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "go/format.h"
+#include "model/matcher.h"
 #include "rules/query.h"
 
 namespace rules {
@@ -63,6 +64,7 @@ TestRun::~TestRun() = default;
 std::vector<std::string> TestRun::run() {
   const std::int64_t last = test_.start_ms + test_.last_eval_time().count();
   const std::int64_t step = file_.evaluation_interval.count();
+  if (!without_histograms()) return std::move(failures_);
   trace_.started(name_);
   for (std::int64_t t = test_.start_ms; t <= last; t += step) {
     load_until(t);
@@ -75,6 +77,32 @@ std::vector<std::string> TestRun::run() {
   for (const ExpressionTest& test : test_.expressions) check_expression(test);
   trace_.ended(name_, last, data_);
   return std::move(failures_);
+}
+
+// "" if none of the series has native histograms.
+std::string TestRun::native_among(const std::vector<promql::Needs>& needs) const {
+  for (const InputSeries& series : test_.series)
+    for (const promql::Needs& one : needs)
+      if (series.native && model::matches_all(one.matchers, series.labels)) return series.labels.to_string();
+  return "";
+}
+
+bool TestRun::without_histograms() {
+  const auto text = [](const std::string& series) {
+    return fmt::format("err: it reads {}, which has native histograms; they are not supported here\n", series);
+  };
+  for (const auto& group : groups_)
+    for (const LiveRule& live : group->rules())
+      if (const std::string native = native_among(live.rule->needs); !native.empty())
+        report(fmt::format("    rule: {}, {}", live.rule->name(), text(native)));
+  for (const ExpressionTest& test : test_.expressions) {
+    const promql::Parsed parsed = promql::parse(test.expr, options_.engine.compat);
+    const std::string native = parsed.ok() ? native_among(promql::needs(*parsed.expr)) : "";
+    if (!native.empty())
+      report(fmt::format("    expr: {}, time: {}, {}", go::quote(test.expr), base::format_duration(test.eval_time),
+                         text(native)));
+  }
+  return failures_.empty();
 }
 
 // Rules never see samples of the test's future.

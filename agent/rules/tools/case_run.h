@@ -32,6 +32,9 @@ class TestRun {
 
  private:
   void load_until(std::int64_t t);
+  // Reports what reads a series with native histograms; false if something does.
+  bool without_histograms();
+  std::string native_among(const std::vector<promql::Needs>& needs) const;
   bool evaluate(std::int64_t t);                                // false: a rule failed, and the test ends
   bool looked_at(std::int64_t from, std::int64_t until) const;  // by a test of an alert
   void check_alerts(std::int64_t from, std::int64_t until);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -17,6 +18,7 @@ namespace rules {
 namespace {
 
 constexpr std::size_t kMaxValues = 10'000'000;
+constexpr std::string_view kSpaces = " \t\r\n";
 
 using Values = std::vector<std::optional<double>>;
 
@@ -87,6 +89,49 @@ bool take_times(std::string_view text, std::size_t& n) {
   return times && n < kMaxValues;
 }
 
+// What may stand in the braces of a native histogram, before the colon.
+bool histogram_key(std::string_view key) {
+  constexpr std::string_view kKeys[] = {
+      "schema",  "sum",       "count",  "z_bucket", "z_bucket_w",        "custom_values",
+      "buckets", "n_buckets", "offset", "n_offset", "counter_reset_hint"};
+  return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys);
+}
+
+// {{key:value key:[value value]}} from the front; false if none starts here.
+bool take_histogram(std::string_view& text) {
+  const auto end = text.find("}}");
+  if (!text.starts_with("{{") || end == std::string_view::npos) return false;
+  std::string_view inside = text.substr(2, end - 2);
+  while (true) {
+    inside.remove_prefix(std::min(inside.find_first_not_of(kSpaces), inside.size()));
+    if (inside.empty()) break;
+    const auto colon = inside.find(':');
+    if (colon == std::string_view::npos || !histogram_key(inside.substr(0, colon))) return false;
+    inside.remove_prefix(colon + 1);
+    const bool list = inside.starts_with('[');
+    const auto size = list ? inside.find(']') : std::min(inside.find_first_of(kSpaces), inside.size());
+    if (size == std::string_view::npos || size == 0) return false;
+    inside.remove_prefix(size + (list ? 1 : 0));
+  }
+  text.remove_prefix(end + 2);
+  return true;
+}
+
+// "{{…}}", "{{…}}x3", "{{…}}+{{…}}x3": how many; nothing if it is none of them.
+std::optional<std::size_t> take_histograms(std::string_view& text) {
+  if (!take_histogram(text)) return std::nullopt;
+  const bool steps = text.starts_with('+') || text.starts_with('-');
+  if (steps) {
+    text.remove_prefix(1);
+    if (!take_histogram(text) || !text.starts_with('x')) return std::nullopt;
+  }
+  std::size_t times = 0;
+  const std::string_view rest = text.substr(0, std::min(text.find_first_of(kSpaces), text.size()));
+  if (!rest.empty() && !take_times(rest, times)) return std::nullopt;
+  text.remove_prefix(rest.size());
+  return times + 1;
+}
+
 bool item(std::string_view text, Values& out) {
   std::size_t times = 0;
   if (text[0] == '_') {
@@ -114,21 +159,28 @@ bool item(std::string_view text, Values& out) {
 
 }  // namespace
 
-base::Result<Values> parse_series_values(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n";
-  Values out;
+base::Result<SeriesValues> parse_series_values(std::string_view text) {
+  SeriesValues out;
   while (true) {
     text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
     if (text.empty()) return out;
+    std::string_view rest = text;
+    if (const auto histograms = take_histograms(rest)) {
+      out.native = true;
+      out.values.insert(out.values.end(), *histograms, std::nullopt);
+    } else {
+      rest = text;
+    }
     const std::string_view word = text.substr(0, std::min(text.find_first_of(kSpaces), text.size()));
-    if (!item(word, out))
+    if (rest.size() == text.size() && !item(word, out.values))
       return base::fail(
           base::Kind::invalid,
           fmt::format("'{}' is no value of a series: write a number, _ (none), stale, 1x5 (and five more), "
                       "0+10x5 (steps of 10)",
                       word));
-    if (out.size() > kMaxValues) return base::fail(base::Kind::limit, fmt::format("more than {} values", kMaxValues));
-    text.remove_prefix(word.size());
+    if (out.values.size() > kMaxValues)
+      return base::fail(base::Kind::limit, fmt::format("more than {} values", kMaxValues));
+    text = rest.size() < text.size() ? rest : text.substr(word.size());
   }
 }
 

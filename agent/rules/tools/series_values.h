@@ -11,6 +11,12 @@ namespace rules {
 
 // One entry per interval; nothing where no sample is. `stale` is the staleness marker. "axN" is a and N more of it,
 // "a+bxN" a and N steps of b, "_xN" N gaps.
-base::Result<std::vector<std::optional<double>>> parse_series_values(std::string_view text);
+struct SeriesValues {
+  std::vector<std::optional<double>> values;
+  // There are native histograms among them ("{{}}", "{{schema:0 count:2}}x3"), which are no values here: nothing may read
+  // the series.
+  bool native = false;
+};
+base::Result<SeriesValues> parse_series_values(std::string_view text);
 
 }  // namespace rules

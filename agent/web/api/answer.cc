@@ -80,6 +80,12 @@ Response api_error(const base::Error& error) {
   return api_error(ErrorType::internal, error.text);
 }
 
+Response invalid_query(const promql::Parsed& parsed, const Request& request, promql::Compat compat) {
+  const bool nowhere = compat == promql::Compat::v3 && request.param("query").empty();
+  return invalid_parameter("query",
+                           nowhere ? "unknown position: " + parsed.errors.front().message : parsed.error_text());
+}
+
 Response invalid_parameter(std::string_view name, std::string_view text) {
   return api_error(ErrorType::bad_data, fmt::format("invalid parameter \"{}\": {}", name, text));
 }
@@ -94,12 +100,14 @@ base::Result<std::int64_t> parse_time(const std::string& text) {
   return base::fail(base::Kind::invalid, fmt::format("cannot parse \"{}\" to a valid timestamp", text));
 }
 
-base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback) {
+base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback,
+                                      promql::Compat compat) {
   const std::string text = request.param(name);
   if (text.empty()) return fallback;
   const auto t = parse_time(text);
   if (t) return *t;
-  return base::fail(base::Kind::invalid, fmt::format("Invalid time value for '{}': {}", name, t.error().text));
+  return base::fail(base::Kind::invalid, fmt::format("{}nvalid time value for '{}': {}",
+                                                     compat == promql::Compat::v3 ? 'i' : 'I', name, t.error().text));
 }
 
 base::Result<std::int64_t> parse_step(const std::string& text) {

@@ -10,6 +10,7 @@
 #include "encoding/json.h"
 #include "model/alert.h"
 #include "promql/annotations.h"
+#include "promql/parser.h"
 #include "web/server/http.h"
 #include "web/snapshot.h"
 
@@ -55,13 +56,16 @@ Response change_answer(const base::Result<T>& result) {
   if (result.error().kind == base::Kind::invalid) return api_error(ErrorType::bad_data, result.error().text);
   return api_error(result.error());
 }
+// What is wrong with the parameter "query". 3.x names no position in an empty text.
+Response invalid_query(const promql::Parsed& parsed, const Request& request, promql::Compat compat);
 // invalid parameter "name": text
 Response invalid_parameter(std::string_view name, std::string_view text);
 
 // Seconds with fraction or RFC 3339; to milliseconds.
 base::Result<std::int64_t> parse_time(const std::string& text);
 // The same for a parameter that may be absent. The error is what Prometheus says of the parameter.
-base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback);
+base::Result<std::int64_t> time_param(const Request& request, std::string_view name, std::int64_t fallback,
+                                      promql::Compat compat);
 // Seconds with fraction or a Prometheus duration ("5m"); to milliseconds.
 base::Result<std::int64_t> parse_step(const std::string& text);
 

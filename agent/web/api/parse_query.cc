@@ -153,7 +153,7 @@ void write(const Expr& expr, Json& json) {
 
 Response api_parse_query(const Request& request, const Context& context) {
   const promql::Parsed parsed = promql::parse(request.param("query"), context.options.engine.compat);
-  if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
+  if (!parsed.ok()) return invalid_query(parsed, request, context.options.engine.compat);
   return api_success([&](Json& json) { write(*parsed.expr, json); });
 }
 

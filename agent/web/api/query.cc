@@ -5,6 +5,7 @@
 
 #include "promql/engine.h"
 #include "web/api/answer.h"
+#include "web/api/query_stats.h"
 #include "web/routes.h"
 
 namespace web {
@@ -153,6 +154,7 @@ class QueryAsker final : public Asker {
       return base::fail(base::Kind::limit, promql::kTooManySamples);
     const double points = static_cast<double>(load.series) * steps_;
     const double cost = static_cast<double>(load.samples) + points + price_.steps + price_.windows;
+    const base::Instant waits = base::Clock::now();
     const auto weight = cost > kHeavy ? QueryGate::Weight::heavy : QueryGate::Weight::light;
     TRY(QueryGate::Permit permit, context_.gate.enter(weight, deadline(), options_.abandoned, context_.stopping));
     permit_.emplace(std::move(permit));
@@ -163,6 +165,7 @@ class QueryAsker final : public Asker {
     const double most = static_cast<double>(context_.memory.most());
     TRY(share_, context_.memory.take(static_cast<std::size_t>(std::min(bytes, most)), deadline(), options_.abandoned,
                                      context_.stopping));
+    queued_ = base::Clock::now() - waits;
     read_ = load.bytes;
     return {};
   }
@@ -171,6 +174,8 @@ class QueryAsker final : public Asker {
   // Of what the evaluation holds beside the samples as they were read.
   bool reserve(std::size_t bytes) { return share_.grow_to(read_ + bytes); }
   AnswerMemory::Share& share() { return share_; }
+  base::Clock::duration queued() const { return queued_; }
+  base::Clock::duration elapsed() const { return base::Clock::now() - start_; }  // since the query came
 
  private:
   static constexpr double kSampleBytes = 24;
@@ -182,14 +187,16 @@ class QueryAsker final : public Asker {
   std::size_t selectors_;
   const Context& context_;
   base::Instant start_;
+  base::Clock::duration queued_{};
   std::optional<QueryGate::Permit> permit_;
   AnswerMemory::Share share_;
   std::size_t read_ = 0;
 };
 
-// As text, in place of the value: what is written is freed at once, so that both are never whole at a time.
+// As text, in place of the value, with the stats if there are any: what is written is freed at once, so that both are
+// never whole at a time.
 base::Result<Response> query_answer(promql::Value value, const promql::Annotations& annotations,
-                                    AnswerMemory::Share& share) {
+                                    const QueryStats* stats, AnswerMemory::Share& share) {
   Sizes sizes = sizes_of(value);
   bool fits = share.grow_to(sizes.memory);
   Response response = api_success(
@@ -199,16 +206,18 @@ base::Result<Response> query_answer(promql::Value value, const promql::Annotatio
           json.key("resultType").string(promql::to_string(promql::type_of(value)));
           json.key("result");
           auto* matrix = std::get_if<promql::Matrix>(&value);
-          if (!matrix) return std::visit([&](const auto& result) { write_result(result, json); }, value);
-          json.array([&] {
-            for (promql::Series& series : *matrix) {
-              if (!fits) return;
-              write_series(series, json);
-              sizes.memory -= series.samples.capacity() * sizeof(model::Sample);
-              series = {};
-              fits = share.grow_to(sizes.memory + json.text().size());
-            }
-          });
+          if (!matrix) std::visit([&](const auto& result) { write_result(result, json); }, value);
+          else
+            json.array([&] {
+              for (promql::Series& series : *matrix) {
+                if (!fits) return;
+                write_series(series, json);
+                sizes.memory -= series.samples.capacity() * sizeof(model::Sample);
+                series = {};
+                fits = share.grow_to(sizes.memory + json.text().size());
+              }
+            });
+          if (stats) write_query_stats(*stats, json);
         });
       },
       annotations);
@@ -248,6 +257,7 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
       promql::needs(question.expr, options.lookback_ms, {question.step, question.end - question.start});
   QueryAsker asker(options, price, steps, promql::type_of(question.expr), needs.size(), context);
   promql::Annotations annotations;
+  QueryStats stats;
   const auto run = [&]() -> base::Result<promql::Value> {
     std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
     if (needs.empty()) {
@@ -255,18 +265,24 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
     } else {
       TRY(data, context.backend.read_samples(needs, question.start, question.end, asker));
     }
+    stats.queued = asker.queued();
+    stats.prepared = asker.elapsed() - stats.queued;
     promql::EngineOptions own = options;
     own.timeout = std::chrono::duration_cast<base::Millis>(asker.deadline() - base::Clock::now());
     own.reserve = [&asker](std::size_t bytes) { return asker.reserve(bytes); };
     promql::Engine engine(std::move(own));
     TRY(promql::Value value, evaluate(engine, *data));
+    stats.whole = asker.elapsed() - stats.queued;
+    stats.evaluated = stats.whole - stats.prepared;
+    stats.samples = engine.sample_counts();
     annotations = promql::format_annotations(engine.annotations(), request.param("query"));
     return value;
   };
   base::Result<promql::Value> value = run();
   if (!value) return end(value.error());
   if (truncate(*value, limit)) annotations.warnings.emplace_back(kTruncated);
-  base::Result<Response> response = query_answer(*std::move(value), annotations, asker.share());
+  base::Result<Response> response =
+      query_answer(*std::move(value), annotations, request.param("stats").empty() ? nullptr : &stats, asker.share());
   if (!response) return end(response.error());
   context.gate.ended(QueryGate::End::success);
   return *std::move(response);
@@ -275,12 +291,12 @@ Response answer_query(promql::EngineOptions options, const Question& question, c
 }  // namespace
 
 Response api_query(const Request& request, const Context& context) {
-  const auto time = time_param(request, "time", base::to_ms(context.now()));
+  const auto time = time_param(request, "time", base::to_ms(context.now()), context.options.engine.compat);
   if (!time) return invalid_parameter("time", time.error().text);
   const auto options = engine_options(request, context);
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
-  if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
+  if (!parsed.ok()) return invalid_query(parsed, request, options->compat);
   return answer_query(
       *options, {*parsed.expr, *time, *time, 0}, request, context,
       [&](promql::Engine& engine, const promql::Queryable& data) { return engine.instant(*parsed.expr, data, *time); });
@@ -304,12 +320,17 @@ Response api_query_range(const Request& request, const Context& context) {
   const auto options = engine_options(request, context);
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
-  if (!parsed.ok()) return api_error(ErrorType::bad_data, parsed.error_text());
+  const bool names_parameter = options->compat == promql::Compat::v3;
+  if (!parsed.ok())
+    return names_parameter ? invalid_query(parsed, request, options->compat)
+                           : api_error(ErrorType::bad_data, parsed.error_text());
   if (const auto type = promql::type_of(*parsed.expr);
-      type != promql::ValueType::vector && type != promql::ValueType::scalar)
-    return api_error(ErrorType::bad_data,
-                     fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
-                                 type == promql::ValueType::matrix ? "range vector" : "string"));
+      type != promql::ValueType::vector && type != promql::ValueType::scalar) {
+    const std::string text =
+        fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                    type == promql::ValueType::matrix ? "range vector" : "string");
+    return names_parameter ? invalid_parameter("query", text) : api_error(ErrorType::bad_data, text);
+  }
   return answer_query(*options, {*parsed.expr, *start, *end, *step}, request, context,
                       [&](promql::Engine& engine, const promql::Queryable& data) -> base::Result<promql::Value> {
                         TRY(promql::Matrix matrix, engine.range(*parsed.expr, data, *start, *end, *step));
@@ -319,7 +340,7 @@ Response api_query_range(const Request& request, const Context& context) {
 
 Response api_format_query(const Request& request, const Context& context) {
   const promql::Parsed parsed = promql::parse(request.param("query"), context.options.engine.compat);
-  if (!parsed.ok()) return invalid_parameter("query", parsed.error_text());
+  if (!parsed.ok()) return invalid_query(parsed, request, context.options.engine.compat);
   return api_success([&](encoding::Json& json) { json.string(promql::print(*parsed.expr)); });
 }
 

@@ -24,10 +24,10 @@ struct WindowOrRefusal {
   std::optional<Response> refused;
 };
 
-WindowOrRefusal window_of(const Request& request) {
-  const auto start = time_param(request, "start", kAllTime.start);
+WindowOrRefusal window_of(const Request& request, promql::Compat compat) {
+  const auto start = time_param(request, "start", kAllTime.start, compat);
   if (!start) return {{}, invalid_parameter("start", start.error().text)};
-  const auto end = time_param(request, "end", kAllTime.end);
+  const auto end = time_param(request, "end", kAllTime.end, compat);
   if (!end) return {{}, invalid_parameter("end", end.error().text)};
   return {{*start, *end}, {}};
 }
@@ -97,7 +97,7 @@ struct Selected {
 enum class Selector { required, optional };
 
 Selected select(const Request& request, Selector selector, const Context& context) {
-  WindowOrRefusal window = window_of(request);
+  WindowOrRefusal window = window_of(request, context.options.engine.compat);
   if (window.refused) return {{}, std::move(window.refused)};
   auto sets = matchers_of(request, context);
   // Where it is optional, Prometheus does not name the parameter.

@@ -37,7 +37,7 @@ void write_silence(const model::Silence& silence, base::WallTime now, encoding::
 
 base::Result<std::optional<base::WallTime>> time_of(const Request& request, std::string_view name) {
   if (request.param(name).empty()) return std::optional<base::WallTime>{};
-  TRY(const std::int64_t ms, time_param(request, name, 0));
+  TRY(const std::int64_t ms, time_param(request, name, 0, promql::Compat::v3));
   return std::optional(base::wall_from_ms(ms));
 }
 

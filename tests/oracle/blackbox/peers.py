@@ -185,9 +185,15 @@ class Peers:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         context.set_alpn_protocols(["http/1.1"])
+
+        def remember(connection, name, _):
+            connection.asked_name = name
+
+        context.sni_callback = remember
         return context
 
-    def listen(self, serve, tls=None):
+    def listen(self, serve, tls=None, hosts=("127.0.0.1",)):
+        """On one port of all hosts."""
         async def handle(reader, writer):
             try:
                 await serve(reader, writer)
@@ -197,9 +203,12 @@ class Peers:
                 writer.close()
 
         context = self.context(tls) if tls else None
-        start = asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
-        server = asyncio.run_coroutine_threadsafe(start, self.loop).result(10)
-        return server.sockets[0].getsockname()[1]
+        port = 0
+        for host in hosts:
+            start = asyncio.start_server(handle, host, port, ssl=context)
+            server = asyncio.run_coroutine_threadsafe(start, self.loop).result(10)
+            port = server.sockets[0].getsockname()[1]
+        return port
 
     def starttls(self):
         """An SMTP server that speaks TLS after STARTTLS."""

@@ -214,6 +214,9 @@ TEST_CASE("a packed body is unpacked to its end, or is no answer") {
   };
   const std::string packed = "Content-Encoding: gzip\r\n";
   const std::string zlib_text = std::string("\x78\x9c\x4b\x4c\x4a\x06\x00\x02\x4d\x01\x27", 11);  // abc
+  const std::string brotli_header = "Content-Encoding: br\r\n";
+  // A metablock that is not compressed, and the last one, which is empty (RFC 7932, 9.2).
+  const std::string brotli = "\x0b\x07\x80one two one two\x03";
   for (const Row& row : std::initializer_list<Row>{
            {"one member", one, packed, true, "one "},
            {"several members", one + two, packed, true, "one two"},
@@ -230,6 +233,14 @@ TEST_CASE("a packed body is unpacked to its end, or is no answer") {
            {"deflate with zlib's wrapper", zlib_text, "Content-Encoding: deflate\r\n", true, "abc", "deflate"},
            {"deflate without", zlib_text.substr(2, 5), "Content-Encoding: deflate\r\n", true, "abc", "deflate"},
            {"brotli that is none", "plain", "", true, "the body is not compressed with br", "br"},
+           {"brotli", brotli, brotli_header, true, "one two one two", "br"},
+           {"brotli, where it may be", brotli, brotli_header, false, "one two one two", "br"},
+           {"brotli, cut off", brotli.substr(0, brotli.size() - 1), brotli_header, true,
+            "the body ends in the middle of its compressed data", "br"},
+           {"brotli, cut off, where it may be", brotli.substr(0, brotli.size() - 1), brotli_header, false,
+            "the body ends in the middle of its compressed data", "br"},
+           {"something follows brotli", brotli + "tail", brotli_header, true,
+            "the body is broken in the middle of its compressed data", "br"},
        }) {
     CAPTURE(row.name);
     World world;

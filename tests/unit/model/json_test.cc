@@ -1,5 +1,7 @@
 #include "model/json.h"
 
+#include "model/annotations.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -77,6 +79,15 @@ TEST_CASE("records of earlier versions are read") {
       "annotations":{"summary":"\"down\" <1>"},"value":"1.5","active_at_ms":1000,"fired_at_ms":2000,
       "resolved_at_ms":3000,"firing":false,"generator_url":"http://n1/graph"})")),
              want);
+}
+
+TEST_CASE("an annotation that is empty is so again after a restart") {
+  model::Alert alert;
+  alert.labels = {{"alertname", "down"}};
+  alert.annotations = {{"gone", model::kept_text("")}, {"summary", "x"}};
+  const json record = model::alert_record(alert);
+  CHECK(record["annotations"].dump() == R"({"gone":"","summary":"x"})");
+  CHECK(model::read_alert_record(record).annotations == alert.annotations);
 }
 
 TEST_CASE("what is no record of an alert is refused") {

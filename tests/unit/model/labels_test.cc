@@ -1,5 +1,7 @@
 #include "model/labels.h"
 
+#include "model/annotations.h"
+
 #include <doctest/doctest.h>
 
 using model::Labels;
@@ -33,6 +35,15 @@ TEST_CASE("changed copies leave the original alone") {
   CHECK(labels.without_metric_name() == Labels{{"job", "x"}});
   CHECK(labels.merged(Labels{{"job", "z"}, {"k", "v"}}).to_string() == R"(up{job="z", k="v"})");
   CHECK(labels.get("job") == "x");
+}
+
+TEST_CASE("an annotation may be empty, a label may not") {
+  const Labels texts{{"gone", model::kept_text("")}, {"label", ""}, {"summary", model::kept_text("x")}};
+  CHECK(texts.to_string() == R"({gone="", summary="x"})");
+  CHECK(texts.with("more", "y").without("summary").to_string() == R"({gone="", more="y"})");
+  CHECK(Labels{}.merged(texts) == texts);
+  CHECK_FALSE(texts.has("gone"));
+  CHECK(texts != Labels{{"summary", "x"}});
 }
 
 TEST_CASE("the hash is Alertmanager's fingerprint") {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "crypto/saslprep.h"
 #include "crypto/scram.h"
 #include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
@@ -59,6 +60,34 @@ TEST_CASE("SCRAM-SHA-256 is that of RFC 7677") {
                           "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=999999999", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=4x"}) {
     CAPTURE(bad);
     CHECK_FALSE(client.final(bad));
+  }
+}
+
+TEST_CASE("a password goes through SASLprep, and stays as it is where that forbids it") {
+  struct Row {
+    const char* what;
+    std::string typed, prepared;
+  };
+  for (const Row& row : {
+           Row{"ASCII", "open sesame", "open sesame"},
+           Row{"case", "USER", "USER"},
+           Row{"a soft hyphen is nothing", "I\u00adX", "IX"},
+           Row{"a compatibility character", "\u00aa", "a"},
+           Row{"a Roman numeral", "\u2168", "IX"},
+           Row{"full width", "\uff50\uff57", "pw"},
+           Row{"another space", "a\u00a0b\u3000c", "a b c"},
+           Row{"a composed letter", "e\u0301", "\u00e9"},
+           Row{"the longest one", "\ufdfa",
+               "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064a\u0647 \u0648\u0633\u0644\u0645"},
+           Row{"a control character", "\u2168\u0007", "\u2168\u0007"},
+           Row{"both directions", "\u0627\u00e91", "\u0627\u00e91"},
+           Row{"not in Unicode 3.2", "\u0221\u2168", "\u0221\u2168"},
+           Row{"nothing is left", "\u00ad", "\u00ad"},
+           Row{"no UTF-8", "\xe9\xff", "\xe9\xff"},
+           Row{"empty", "", ""},
+       }) {
+    CAPTURE(row.what);
+    CHECK(crypto::saslprep(row.typed) == row.prepared);
   }
 }
 
@@ -411,6 +440,30 @@ TEST_CASE("postgres logs in to the real server with MD5") {
   CAPTURE(up.text);
   CHECK(up.up);
   CHECK(run("wrong").reason == Reason::auth_failed);
+}
+
+// libpq prepares a password before it hashes it; the server stores what it got.
+TEST_CASE("postgres logs in to the real server with passwords that SASLprep changes, and that it forbids") {
+  if (PostgresServer::find().empty()) {
+    MESSAGE("skipped: PostgreSQL is not installed (apt-get install postgresql)");
+    return;
+  }
+  const PostgresServer server("", "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+  if (!server.started) {
+    MESSAGE("skipped: no PostgreSQL server could be started here");
+    return;
+  }
+  fakes::RealProbes probes;
+  const std::string port = std::to_string(server.port);
+  for (const std::string password : {"\u2168\u00adpw\u00a0x", "e\u0301", "\u0627\u00e91", "\u0221\u2168"}) {
+    CAPTURE(password);
+    REQUIRE(std::system((server.bin + "psql -q -h " + server.folder + " -p " + port +
+                         " -U fettle postgres -c \"ALTER ROLE fettle PASSWORD '" + password + "'\"")
+                            .c_str()) == 0);
+    const auto run =
+        probes.run("postgres", "127.0.0.1:" + port, {"username=fettle", "database=postgres", "password=" + password});
+    CHECK(run.text == "127.0.0.1:" + port + " is a primary");
+  }
 }
 
 TEST_CASE("postgres goes on in TLS with the real server, whatever its certificate") {

@@ -105,6 +105,66 @@ TEST_CASE("a failed test shows which fields differ, what is missing, and what is
 )");
 }
 
+// By promtool 2.42 and 3.5.3.
+TEST_CASE("an annotation that expands to nothing stays, a label does not, and a test must say so") {
+  Site site;
+  site.write("rules.yml", R"(
+groups:
+  - name: shop
+    rules:
+      - alert: Down
+        expr: up == 0
+        labels: {nothing: "", gone: "{{ $labels.no }}", severity: page}
+        annotations: {empty: "", gone: "{{ $labels.no }}", summary: x}
+)");
+  struct Row {
+    const char *labels, *annotations;
+    int code;
+  };
+  for (const Row& row : {Row{"severity: page", "summary: x", 1}, Row{"severity: page", "summary: x, gone: ''", 1},
+                         Row{"severity: page", "summary: x, gone: '', empty: ''", 0},
+                         Row{"severity: page, nothing: ''", "summary: x, gone: '', empty: ''", 1}}) {
+    CAPTURE(row.annotations);
+    site.write("tests.yml", std::string(R"(
+rule_files: [rules.yml]
+tests:
+  - interval: 1m
+    input_series: [{series: 'up{job="order"}', values: '0 0'}]
+    alert_rule_test:
+      - eval_time: 1m
+        alertname: Down
+        exp_alerts: [{exp_labels: {job: order, )") +
+                                row.labels + "}, exp_annotations: {" + row.annotations + "}}]\n");
+    CHECK(site.run({}) == row.code);
+  }
+}
+
+TEST_CASE("a series with native histograms loads, and what reads it is refused with that word") {
+  Site site;
+  const auto tests = [&](const std::string& expr) {
+    site.write("tests.yml", R"(
+rule_files: [rules.yml]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'up{job="order"}', values: '1 1'}
+      - {series: 'latency{job="order"}', values: '{{}} {{schema:0 count:2 buckets:[1 1]}}'}
+    promql_expr_test: [{expr: ')" +
+                                expr + R"(', eval_time: 1m, exp_samples: [{value: 1}]}]
+)");
+  };
+  tests("count(up)");
+  CHECK(site.run({}) == 0);
+  tests("count(latency)");
+  CHECK(site.run({}) == 1);
+  CHECK(site.printed.find("expr: \"count(latency)\", time: 1m, err: it reads latency{job=\"order\"}, which has native "
+                          "histograms; they are not supported here") != std::string::npos);
+  site.write("rules.yml", "groups: [{name: g, rules: [{record: r, expr: 'rate({job=\"order\"}[2m])'}]}]");
+  tests("count(up)");
+  CHECK(site.run({}) == 1);
+  CHECK(site.printed.find("rule: r, err: it reads latency{") != std::string::npos);
+}
+
 TEST_CASE("in colour the lines of a difference stand out, and the text is the same") {
   Site site;
   CHECK(site.run({.colour = base::Colour::always}) == 1);

@@ -23,14 +23,16 @@ templates::TemplateContext context() {
   return c;
 }
 
-std::string expand(const std::string& text, double value = 42) {
+std::string expand(const std::string& text, double value = 42, promql::Compat compat = promql::Compat::v3) {
   const auto parsed = templates::Template::parse("T", text);
   if (!parsed) return "REFUSED " + parsed.error().text;
   templates::TemplateData data;
   data.labels = {{"__name__", "m"}, {"instance", "node-0:9100"}, {"svc", "cart"}};
   data.value = value;
   data.external_labels = {{"cluster", "eu-1"}};
-  return parsed->expand(data, context());
+  templates::TemplateContext where = context();
+  where.compat = compat;
+  return parsed->expand(data, where);
 }
 
 struct Row {
@@ -110,6 +112,42 @@ TEST_CASE("numbers are written for people") {
   CHECK(expand("{{ if gt $value 50.0 }}high{{ end }}", std::nan("")) == "high");
   CHECK(expand("{{ humanizeDuration $value }}", std::numeric_limits<double>::infinity()) == "+Inf");
   CHECK(expand("{{ humanizeDuration $value }}", 1e300) == "-106751991167300d -15h -30m -8s");
+}
+
+// By the promtool of Prometheus 3.5.3 and of 2.42.
+TEST_CASE("title and range over a number are those of 3.x, or of 2.x") {
+  struct Title {
+    const char *text, *in_3, *in_2;
+  };
+  for (const Title& row : {
+           Title{"host.domain.tld", "Host.domain.tld", "Host.Domain.Tld"},
+           Title{"eu-west-1a", "Eu-West-1A", "Eu-West-1a"},
+           Title{"5xx errors", "5Xx Errors", "5xx Errors"},
+           Title{"it's down", "It's Down", "It'S Down"},
+           Title{"aBC dEF", "ABC DEF", "ABC DEF"},
+           Title{"o''neil 'tis a..b x.'y", "O''Neil 'Tis A..B X.'Y", "O''Neil 'Tis A..B X.'Y"},
+           Title{"a.1b 1.a 1,2a 1;2a 12:30pm", "A.1b 1.A 1,2A 1;2A 12:30Pm", "A.1b 1.A 1,2a 1;2a 12:30pm"},
+           Title{"x_y _x 1_a %d (x)", "X_y _X 1_A %D (X)", "X_y _x 1_a %D (X)"},
+           Title{"àb-ça ß ﬁx ǆ", "Àb-Ça Ss Fix ǅ", "Àb-Ça ß ﬁx Ǆ"},
+           Title{"日本a a日b", "日本A A日B", "日本a A日b"},
+           Title{"a\u00adb e\u0301a x\u2019y", "A\u00adb E\u0301a X\u2019y", "A\u00adB E\u0301A X\u2019Y"},
+           Title{"ªx ʼn ⓐb", "ªx ʼN Ⓐb", "ªx ʼn Ⓐb"},
+       }) {
+    CAPTURE(row.text);
+    const std::string text = std::string("{{ title \"") + row.text + "\" }}";
+    CHECK(expand(text) == row.in_3);
+    CHECK(expand(text, 42, promql::Compat::v2) == row.in_2);
+  }
+  const char* count = "{{ range 3 }}<{{ . }}>{{ end }}";
+  CHECK(expand(count) == "<0><1><2>");
+  CHECK(expand("{{ range $i := 2 }}{{ $i }},{{ end }}{{ range 0 }}x{{ else }}none{{ end }}") == "0,1,none");
+  CHECK(expand("{{ range $i, $j := 2 }}{{ $i }}{{ end }}").starts_with("<error expanding template"));
+  for (const char* newer : {"{{ now }}", "{{ toDuration 1.0 }}", "{{ urlQueryEscape \"a\" }}"}) {
+    CHECK(templates::Template::parse("T", newer));
+    CHECK_FALSE(templates::Template::parse("T", newer, promql::Compat::v2));
+  }
+  CHECK(expand(count, 42, promql::Compat::v2) ==
+        failed("1:121: executing \"__alert_T\" at <3>: range can't iterate over 3"));
 }
 
 TEST_CASE("text functions and escapes") {

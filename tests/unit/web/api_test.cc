@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "fakes/golden.h"
@@ -134,6 +135,35 @@ TEST_CASE("a limit cuts lists and results, and says so") {
   CHECK(handlers.get("/api/v1/query?query=load&limit=x").status == 200);
 }
 
+TEST_CASE("stats say how long each part took, and how many samples were looked at in all steps") {
+  Handlers handlers;
+  for (int i = 0; i < 3; ++i)
+    handlers.backend.series.push_back(
+        {{{"__name__", "load"}, {"node", std::to_string(i)}}, {{fakes::kShopNow - 1000, 1}, {fakes::kShopNow, 2}}});
+  const std::string start = std::to_string(fakes::kShopNow / 1000 - 1);
+  const std::string end = std::to_string(fakes::kShopNow / 1000);
+  struct Row {
+    std::string url;
+    int looked_at;
+  };
+  for (const Row& row :
+       {Row{"/api/v1/query?query=1", 0}, Row{"/api/v1/query?query=load", 3},
+        Row{"/api/v1/query?query=rate(load[1m])%2Bload", 9}, Row{"/api/v1/query?query=load[1m]", 6},
+        Row{"/api/v1/query_range?query=load&step=1&start=" + start + "&end=" + end, 3}}) {
+    CAPTURE(row.url);
+    CHECK(handlers.get(row.url).body.find("stats") == std::string::npos);
+    for (const char* wanted : {"all", "true"}) {
+      const nlohmann::json data = nlohmann::json::parse(handlers.get(row.url + "&stats=" + wanted).body)["data"];
+      CHECK(data["result"].size() > 0);
+      CHECK(data["stats"]["samples"]["totalQueryableSamples"] == row.looked_at);
+      CHECK(data["stats"]["samples"]["peakSamples"].is_number_integer());
+      for (const char* part : {"evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
+                               "execQueueTime", "execTotalTime"})
+        CHECK(data["stats"]["timings"][part].get<double>() >= 0);
+    }
+  }
+}
+
 TEST_CASE("mistakes get Prometheus' codes and words") {
   Handlers handlers;
   struct Row {
@@ -144,11 +174,11 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
   const std::string range = "/api/v1/query_range?query=up&";
   const Row rows[] = {
       {"/api/v1/query?query=", 400,
-       envelope("bad_data", R"(invalid parameter \"query\": 1:1: parse error: no expression found in input)")},
+       envelope("bad_data", R"(invalid parameter \"query\": unknown position: parse error: no expression found in input)")},
       {"/api/v1/query?query=up&time=x", 400,
        envelope(
            "bad_data",
-           R"(invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to a valid timestamp)")},
+           R"(invalid parameter \"time\": invalid time value for 'time': cannot parse \"x\" to a valid timestamp)")},
       {"/api/v1/query?query=up&timeout=x", 400,
        envelope("bad_data", R"(invalid parameter \"timeout\": cannot parse \"x\" to a valid duration)")},
       {range + "end=1&step=1", 400,
@@ -165,7 +195,10 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
                 "(?step=XX)")},
       {"/api/v1/query_range?query=up%5B5m%5D&start=0&end=1&step=1", 400,
        envelope("bad_data",
-                R"(invalid expression type \"range vector\" for range query, must be Scalar or instant Vector)")},
+                R"(invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar )"
+                "or instant Vector")},
+      {"/api/v1/query_range?query=sum(&start=0&end=1&step=1", 400,
+       envelope("bad_data", R"(invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis)")},
       {"/api/v1/series", 400, envelope("bad_data", "no match[] parameter provided")},
       {"/api/v1/series?match%5B%5D=%7Bx%3D%22%22%7D", 400,
        envelope("bad_data", R"(invalid parameter \"match[]\": match[] must contain at least one non-empty matcher)")},

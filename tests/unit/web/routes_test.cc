@@ -329,7 +329,7 @@ TEST_CASE("silences are added and expired over the admin socket") {
       {"POST", "/api/v1/silences?matcher=a%3Db&duration=5",
        R"({"status":"error","errorType":"bad_data","error":"expected a duration such as 2h, got \"5\""})"},
       {"POST", "/api/v1/silences?matcher=a%3Db&end=noon",
-       R"({"status":"error","errorType":"bad_data","error":"Invalid time value for 'end': cannot parse \"noon\" to a valid timestamp"})"},
+       R"({"status":"error","errorType":"bad_data","error":"invalid time value for 'end': cannot parse \"noon\" to a valid timestamp"})"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.url);
