@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/credential.h"
+#include "encoding/url.h"
 #include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
 
@@ -77,7 +78,8 @@ class ConfiguredClient::Exchange final : public loop::Registration {
   void send(const std::string& authorization) {
     HttpRequest request = request_;
     // As in Go, the login of a URL goes before that of the configuration.
-    if (!authorization.empty() && !encoding::names_user(request.url)) request.headers.emplace_back("Authorization", authorization);
+    if (!authorization.empty() && !encoding::names_user(request.url))
+      request.headers.emplace_back("Authorization", authorization);
     pending_ = client_.request(std::move(request), [this](HttpResponse response) { on_answer(std::move(response)); });
   }
 

@@ -45,6 +45,7 @@ void CurlHttpClient::Multi::Transfer::begin_with(const HttpResponse& answered) {
   std::string error;
   origin_ = multi_.origin_of(request_.url, error);
   if (!error.empty()) return fail_soon(Reason::protocol_error, std::move(error));
+  first_host_ = origin_.host;
   if (!follow()) fail_soon(Reason::none, "");
 }
 

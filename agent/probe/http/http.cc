@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/request.h"
+#include "encoding/url.h"
 #include "http/configured_client.h"
 #include "http/header_lines.h"
 #include "http/http_client.h"

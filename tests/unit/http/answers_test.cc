@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "encoding/gzip.h"
 #include "fakes/certificates.h"
@@ -135,6 +136,59 @@ TEST_CASE("credentials go on to the same host over TLS, and to nobody else") {
   http::HttpResponse refused;
   refused.status = 403;
   CHECK(http::refused_credentials(refused) == "status 403: the credentials were refused");
+}
+
+// As in Go: of a Location that names a host, the Host header and the login are its own.
+TEST_CASE("what was meant for the host that was asked does not go to the one that a Location names") {
+  World world;
+  std::string location, seen;
+  TcpPeer peer([&](PeerSocket& socket) {
+    seen = socket.read_request();
+    if (has(seen, "GET /from ")) socket.send(answer("", "302 Found", "Location: " + location + "\r\n"));
+    else socket.send(answer("ok"));
+    socket.wait_for_close();
+  });
+  const auto ask = [&](const std::string& to) {
+    location = to;
+    CHECK(world.ask({.url = peer.url("/from"), .headers = {{"Host", "named.test"}, {"Authorization", "Basic eA=="}}})
+              .body == "ok");
+  };
+  for (const char* relative : {"/to", "to?u=http://other.test/", "?only=query"}) {
+    CAPTURE(relative);
+    ask(relative);
+    CHECK(has(seen, "Host: named.test\r\n"));
+    CHECK(has(seen, "Authorization: Basic eA==\r\n"));
+  }
+  ask(peer.url("/to"));
+  CHECK(has(seen, "Host: " + peer.address() + "\r\n"));
+  CHECK(has(seen, "Authorization: Basic eA==\r\n"));
+  ask("http://u:p@" + peer.address() + "/to");
+  CHECK(has(seen, "Authorization: Basic dTpw\r\n"));
+  CHECK_FALSE(has(seen, "Basic eA=="));
+}
+
+TEST_CASE("the name for TLS is that of the host that was asked, and of no other that a redirect leads to") {
+  World world;
+  const TlsServer server(fakes::make_certificate({.common_name = "s", .alternative = "IP:127.0.0.1"}));
+  std::string location;
+  std::vector<std::string> names;
+  TcpPeer peer([&](PeerSocket& socket) {
+    const auto ssl = server.accept(socket, &names.emplace_back());
+    if (ssl == nullptr) return;
+    const bool first = has(TlsServer::read_until(ssl.get(), "\r\n\r\n"), "GET /from ");
+    TlsServer::send(ssl.get(), first ? answer("", "302 Found", "Location: " + location + "\r\n") : answer("ok"));
+  });
+  const auto tls = net::TlsContext::get({.server_name = "sni.test", .insecure_skip_verify = true}).value();
+  const auto ask = [&](const std::string& to) {
+    location = to;
+    names.clear();
+    CHECK(world.ask({.url = "https://" + peer.address() + "/from", .tls = tls}).body == "ok");
+    return names;
+  };
+  CHECK(ask("/to") == std::vector<std::string>{"sni.test", "sni.test"});
+  CHECK(ask("https://" + peer.address() + "/to") == std::vector<std::string>{"sni.test", "sni.test"});
+  const std::string port = peer.address().substr(peer.address().rfind(':'));
+  CHECK(ask("https://localhost" + port + "/to") == std::vector<std::string>{"sni.test", "localhost"});
 }
 
 TEST_CASE("a Host header names the peer in TLS, and a connection to one name is not lent to another") {

@@ -30,10 +30,10 @@ struct Client {
     http::HttpConfig parsed = http::http_config_schema().parse(node, "http_config", errors);
     configured.emplace(std::move(parsed), node, "http_config", errors);
   }
-  void ask() {
+  void ask(const std::string& url = "https://shop.test/") {
     found.reset();
     http::HttpRequest request;
-    request.url = "https://shop.test/";
+    request.url = url;
     request.deadline = loop.now() + 1s;
     pending = configured->request(client, loop, std::move(request),
                                   [this](base::Result<http::HttpResponse> r) { found = std::move(r); });
@@ -78,6 +78,10 @@ TEST_CASE("credentials become a header") {
     client.client.desk.answer(answer(204));
     REQUIRE(client.found.has_value());
     CHECK((*client.found)->status == 204);
+    client.ask("https://u:p@shop.test/");  // the URL's own login is the one that is sent
+    CHECK(client.authorization().empty());
+    client.ask("https://shop.test/a@b?c=@#@");
+    CHECK(client.authorization() == row.want);
   }
 }
 
