@@ -226,21 +226,7 @@ Answer printf(List a, const TemplateContext&) {
 }
 Answer urlquery(List a, const TemplateContext&) { return Value(base::form_encode(joined(a))); }
 
-Answer html(List a, const TemplateContext&) {
-  std::string out;
-  for (const char c : joined(a)) {
-    switch (c) {
-      case '\0': out += "\xEF\xBF\xBD"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
-    }
-  }
-  return Value(std::move(out));
-}
+Answer html(List a, const TemplateContext&) { return Value(html_escaped(joined(a))); }
 
 Answer js(List a, const TemplateContext&) {
   std::string out;

@@ -20,8 +20,15 @@ bool absent(const Value& v) { return v.is<Missing>(); }
 base::Result<std::string> Interpreter::run(const Value& data) {
   template_ = name_;
   variables_.emplace_back("$", data);
-  TRY([[maybe_unused]] const Flow flow, walk(data, *tree_.root));
-  return std::move(out_);
+  const auto flow = walk(data, *tree_.root);
+  if (flow) return std::move(out_);
+  // Of a message that is too long, its beginning is told.
+  const bool too_long = out_.size() > Template::kMaxOutput || steps_ > Template::kMaxSteps;
+  if (tree_.dialect != Dialect::message || !too_long || out_.empty()) return tl::unexpected<base::Error>(flow.error());
+  out_.resize(std::min(out_.size(), Template::kMaxOutput));
+  while (!out_.empty() && (static_cast<unsigned char>(out_.back()) & 0xC0u) == 0x80u) out_.pop_back();
+  if (!out_.empty() && static_cast<unsigned char>(out_.back()) >= 0xC0u) out_.pop_back();
+  return out_ + "…";
 }
 
 tl::unexpected<base::Error> Interpreter::wrong(const std::string& what) const {
@@ -163,6 +170,7 @@ base::Result<> Interpreter::print(const Value& value) {
     out_ += fmt::format("{{{} {} {} {}}}", print_value(data_.labels), print_value(data_.external_labels),
                         context_.external_url, print_value(data_.value));
   else if (value.is<Item>()) out_ += print_value(value).substr(1);  // Go prints what the pointer points to
+  else if (escapes_html_ && !value.is<Html>()) out_ += html_escaped(print_value(value));
   else out_ += print_value(value);
   return step();
 }

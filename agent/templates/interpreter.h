@@ -15,8 +15,9 @@ namespace templates {
 
 class Interpreter {
  public:
-  Interpreter(const Tree& tree, std::string_view name, const TemplateData& data, const TemplateContext& context)
-      : tree_(tree), name_(name), data_(data), context_(context) {}
+  Interpreter(const Tree& tree, std::string_view name, const TemplateData& data, const TemplateContext& context,
+              bool escapes_html = false)
+      : tree_(tree), name_(name), data_(data), context_(context), escapes_html_(escapes_html) {}
   base::Result<std::string> run(const Value& data = Root{});
 
  private:
@@ -58,6 +59,7 @@ class Interpreter {
   std::string_view name_;
   const TemplateData& data_;
   const TemplateContext& context_;
+  const bool escapes_html_;  // of what actions print
   std::string out_;
   std::vector<std::pair<std::string, Value>> variables_;
   const Node* at_ = nullptr;

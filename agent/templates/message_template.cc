@@ -20,6 +20,7 @@ base::Result<MessageTemplate> MessageTemplate::parse(std::string_view name, std:
   // One text, so that a mistake while it runs finds its place; of the files only what they define is left.
   std::string whole;
   for (const Definitions& each : definitions) whole += each.text;
+  whole += "{{/**/}}";  // so that the text's first words are no part of what stands before them
   const std::size_t begin = whole.size();
   whole += text;
   TRY(Tree tree, parse_message_template(whole));
@@ -33,11 +34,11 @@ base::Result<MessageTemplate> MessageTemplate::parse(std::string_view name, std:
   return MessageTemplate(std::string(name), std::string(text), std::make_unique<Tree>(std::move(tree)));
 }
 
-base::Result<std::string> MessageTemplate::execute(const Value& data) const {
+base::Result<std::string> MessageTemplate::execute(const Value& data, Output output) const {
   if (!tree_) return text_;
   const TemplateData none;
   const TemplateContext context;
-  return Interpreter(*tree_, name_, none, context).run(data);
+  return Interpreter(*tree_, name_, none, context, output == Output::html).run(data);
 }
 
 }  // namespace templates

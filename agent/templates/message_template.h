@@ -30,8 +30,11 @@ class MessageTemplate {
   MessageTemplate& operator=(MessageTemplate&&) noexcept;
   ~MessageTemplate();
 
-  // Go's error text.
-  base::Result<std::string> execute(const Value& data) const;
+  // html: what actions print has its <, >, &, ' and " escaped, but for safeHtml's. Go's html/template looks at the
+  // place in the page besides: in a script or a style nothing of an alert should stand here.
+  enum class Output { text, html };
+  // Errors: Go's error text.
+  base::Result<std::string> execute(const Value& data, Output output = Output::text) const;
 
  private:
   MessageTemplate(std::string name, std::string text, std::unique_ptr<Tree> tree);

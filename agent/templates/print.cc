@@ -327,6 +327,22 @@ std::string sprintln(const std::vector<Value>& values) {
   return out + "\n";
 }
 
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '\0': out += "\xEF\xBF\xBD"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
 std::string sprintf(std::string_view format, const std::vector<Value>& values, int width_limit) {
   return Sprintf(format, values, width_limit).run();
 }

@@ -14,5 +14,7 @@ std::string sprint(const std::vector<Value>& values);
 std::string sprintln(const std::vector<Value>& values);
 // `width_limit` bounds what a width or precision can ask for.
 std::string sprintf(std::string_view format, const std::vector<Value>& values, int width_limit = 4096);
+// As Go's html.EscapeString, a zero byte as the character that stands for what is none.
+std::string html_escaped(std::string_view text);
 
 }  // namespace templates
