@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/credential.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "encoding/smtp_reply.h"
 #include "loop/scheduler.h"
 #include "net/tls/peer_chain.h"
 #include "net/tls/tls.h"
@@ -22,6 +22,7 @@
 namespace probe {
 namespace {
 
+using encoding::SmtpReply;
 using model::Outcome;
 using model::Reason;
 
@@ -77,58 +78,6 @@ const config::Schema<SmtpSettings>& schema() {
   return schema;
 }
 
-// One reply: its code, and its lines without it. The last line is the one without a dash.
-struct SmtpReply {
-  int code = 0;
-  std::vector<std::string> lines;
-};
-
-// Takes the first reply off `bytes`; none: it is not complete. `broken`: this is no reply (RFC 5321, 4.2).
-std::optional<SmtpReply> take_reply(std::string& bytes, bool& broken) {
-  SmtpReply reply;
-  for (std::size_t at = 0;;) {
-    const std::size_t newline = bytes.find('\n', at);
-    std::string_view line = std::string_view(bytes).substr(at, newline == std::string::npos ? newline : newline - at);
-    const bool whole = newline != std::string::npos;
-    if (line.ends_with('\r')) line.remove_suffix(1);  // the end has begun
-    // What cannot become a reply is told before its line ends: other protocols wait for us to speak.
-    const std::string_view digits = line.substr(0, 3);
-    const auto read = base::read_number<int>(digits);
-    const int code = read.value_or(0);
-    const bool number = digits.empty() || read;
-    const bool mark = line.size() < 4 || line[3] == ' ' || line[3] == '-';
-    const bool short_line = whole && line.size() < 3;
-    const bool in_range = digits.size() < 3 || (code >= 200 && code < 600);
-    const bool same = reply.lines.empty() || digits.size() < 3 || code == reply.code;
-    broken = !number || !mark || short_line || !in_range || !same;
-    if (broken || !whole) return std::nullopt;
-    reply.code = code;
-    reply.lines.emplace_back(line.size() > 4 ? line.substr(4) : "");
-    at = newline + 1;
-    if (line.size() > 3 && line[3] == '-') continue;
-    bytes.erase(0, at);
-    return reply;
-  }
-}
-
-// What an EHLO's line says of `keyword` ("AUTH": "PLAIN LOGIN"); none: the line is about another.
-std::optional<std::string_view> offer(std::string_view line, std::string_view keyword) {
-  if (!base::same_word(line.substr(0, keyword.size()), keyword)) return std::nullopt;
-  if (line.size() == keyword.size()) return "";
-  const char mark = line[keyword.size()];
-  if (mark != ' ' && mark != '=') return std::nullopt;
-  return line.substr(keyword.size() + 1);
-}
-
-bool has_word(std::string_view words, std::string_view wanted) {
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    if (offer(words.substr(0, end), wanted) == "") return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return false;
-}
-
 using Prepared = EndpointTarget<SmtpSettings>;
 
 class SmtpProbe final : public StreamProbe {
@@ -149,7 +98,7 @@ class SmtpProbe final : public StreamProbe {
   void received(std::string& bytes) override {
     bool broken = false;
     while (!finished() && !upgrading()) {
-      const std::optional<SmtpReply> reply = take_reply(bytes, broken);
+      const std::optional<SmtpReply> reply = encoding::take_smtp_reply(bytes, broken);
       if (broken) return fail(Reason::protocol_error, "does not speak SMTP: " + base::shown(bytes));
       if (!reply) return;
       heard(*reply);
@@ -189,9 +138,9 @@ class SmtpProbe final : public StreamProbe {
     std::string_view mechanisms;
     for (std::size_t i = 1; i < reply.lines.size(); ++i) {
       const std::string& line = reply.lines[i];
-      may_start_tls = may_start_tls || offer(line, "STARTTLS").has_value();
-      if (const auto offered = offer(line, "AUTH"); offered && mechanisms.empty()) mechanisms = *offered;
-      const auto size = offer(line, "SIZE");
+      may_start_tls = may_start_tls || encoding::smtp_offer(line, "STARTTLS").has_value();
+      if (const auto offered = encoding::smtp_offer(line, "AUTH"); offered && mechanisms.empty()) mechanisms = *offered;
+      const auto size = encoding::smtp_offer(line, "SIZE");
       const auto most = size ? base::leading_number<std::uint64_t>(*size) : std::nullopt;
       if (most && *most > 0) size_limit_ = *most;
     }
@@ -207,12 +156,12 @@ class SmtpProbe final : public StreamProbe {
       return leave(
           failure(Reason::agent_overloaded, "was not logged in to; no password to send: " + password.error().text));
     password_ = *password;
-    plain_ = has_word(mechanisms, "PLAIN");
+    plain_ = encoding::has_smtp_word(mechanisms, "PLAIN");
     if (plain_) {
       const std::string nul(1, '\0');
       return ask(Step::auth, "AUTH PLAIN " + base::base64_encode(nul + settings_.username + nul + password_));
     }
-    if (has_word(mechanisms, "LOGIN")) return ask(Step::auth, "AUTH LOGIN");
+    if (encoding::has_smtp_word(mechanisms, "LOGIN")) return ask(Step::auth, "AUTH LOGIN");
     leave(failure(Reason::auth_failed, mechanisms.empty()
                                            ? "does not offer to log in"
                                            : "offers neither AUTH PLAIN nor LOGIN, but " + base::shown(mechanisms)));
