@@ -132,8 +132,9 @@ void Agent::make_notifications() {
   listener.on_fate = [this](const std::string& message, std::string_view fate) { incidents_->on_fate(message, fate); };
   notifications_ = std::make_unique<notify::Notifications>(
       notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
-                      silences_.get()},
-      notify::Context{loop_, http_, spawner_}, *state_, std::move(listener));
+                      silences_.get(),
+                      model::Labels{{"job", config_.global.job}, {"instance", config_.global.instance}}},
+      notify::Context{loop_, http_, spawner_, dialer_}, *state_, std::move(listener));
   settled_ = false;
 }
 

@@ -15,6 +15,7 @@
 #include "loop/event_loop.h"
 #include "model/agent_defaults.h"
 #include "net/resolver.h"
+#include "net/stream.h"
 #include "notify/notifications.h"
 #include "os/subprocess.h"
 
@@ -113,7 +114,8 @@ int notify_test(const std::string& config_file, const std::string& receiver) {
   net::AresResolver resolver(loop);
   http::CurlHttpClient http(loop, resolver);
   os::Subprocesses spawner(loop);
-  Trial trial(loop, notify::Context{loop, http, spawner}, loaded.config.global);
+  net::StreamDialer dialer(loop, resolver);
+  Trial trial(loop, notify::Context{loop, http, spawner, dialer}, loaded.config.global);
   std::size_t ways = 0;
   for (const notify::ReceiverSpec& spec : loaded.notifications.receivers) {
     if (spec.name != receiver) continue;

@@ -1,4 +1,5 @@
 #include "config/agent_config.h"
+#include "config/alertmanager_global.h"
 
 #include <fmt/format.h>
 
@@ -67,32 +68,35 @@ const Schema<ProbesAtOnce>& probes_at_once_schema() {
 }
 
 const Schema<Global>& global_schema() {
-  static const auto s =
-      Schema<Global>("global")
-          .optional("interval", &Global::interval, "How often a probe runs that does not say so itself.")
-          .optional("timeout", &Global::timeout, "How long one run may take; at most `interval`.")
-          .optional("evaluation_interval", &Global::evaluation_interval,
-                    "How often rule groups without an interval are evaluated; 0s means as often as `interval`.")
-          .optional(
-              "external_labels", &Global::external_labels,
-              "Labels added to alerts and notifications, as in prometheus.yml; $NAME and ${NAME} are filled in from "
-              "the agent's environment, $$ is a dollar.")
-          .optional("node", &Global::node, "Name of this node; empty means the host's name.")
-          .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
-          .optional("instance", &Global::instance,
-                    "Value of the label `instance` on stored samples; empty means <node>:10911.")
-          .optional("probes_at_once", &Global::probes_at_once, probes_at_once_schema(),
-                    "Runs of probes that may go on at the same time; the others wait for their turn, which "
-                    "fettle_probes_waiting shows.")
-          .optional("recovery", &Global::recovery, node_recovery_schema(),
-                    "Limits over the recoveries of all services.")
-          .check([](const Global& g, const Complain& complain) {
-            if (g.interval <= base::Millis{0}) complain("interval", "must be longer than 0s");
-            if (g.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
-            if (g.timeout > g.interval)
-              complain("timeout", fmt::format("must not be longer than the interval: {} is more than {}",
-                                              base::format_duration(g.timeout), base::format_duration(g.interval)));
-          });
+  static const auto s = [] {
+    Schema<Global> all("global");
+    all.optional("interval", &Global::interval, "How often a probe runs that does not say so itself.")
+        .optional("timeout", &Global::timeout, "How long one run may take; at most `interval`.")
+        .optional("evaluation_interval", &Global::evaluation_interval,
+                  "How often rule groups without an interval are evaluated; 0s means as often as `interval`.")
+        .optional(
+            "external_labels", &Global::external_labels,
+            "Labels added to alerts and notifications, as in prometheus.yml; $NAME and ${NAME} are filled in from "
+            "the agent's environment, $$ is a dollar.")
+        .optional("node", &Global::node, "Name of this node; empty means the host's name.")
+        .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
+        .optional("instance", &Global::instance,
+                  "Value of the label `instance` on stored samples, which must be that of the scrape target in Prometheus, or "
+                    "alerts of both are two; empty means <node>:<port of --web.listen-address>.")
+        .optional("probes_at_once", &Global::probes_at_once, probes_at_once_schema(),
+                  "Runs of probes that may go on at the same time; the others wait for their turn, which "
+                  "fettle_probes_waiting shows.")
+        .optional("recovery", &Global::recovery, node_recovery_schema(), "Limits over the recoveries of all services.")
+        .check([](const Global& g, const Complain& complain) {
+          if (g.interval <= base::Millis{0}) complain("interval", "must be longer than 0s");
+          if (g.timeout <= base::Millis{0}) complain("timeout", "must be longer than 0s");
+          if (g.timeout > g.interval)
+            complain("timeout", fmt::format("must not be longer than the interval: {} is more than {}",
+                                            base::format_duration(g.timeout), base::format_duration(g.interval)));
+        });
+    add_alertmanager_keys(all);
+    return all;
+  }();
   return s;
 }
 
@@ -382,7 +386,11 @@ std::string service_path(const std::string& name) { return detail::join_path("se
 
 std::vector<KeyReference> agent_config_reference(TargetsKeys targets_keys) {
   const Schema<Service> service = service_schema(targets_keys);
-  return agent_schema(service).reference();
+  std::vector<KeyReference> keys = agent_schema(service).reference();
+  // Keys that are known so that a mistake says what to write in their place have no help.
+  for (KeyReference& key : keys)
+    std::erase_if(key.inner, [](const KeyReference& inner) { return inner.help.empty(); });
+  return keys;
 }
 
 }  // namespace config

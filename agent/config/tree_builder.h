@@ -31,8 +31,11 @@ class TreeBuilder final : public YAML::EventHandler {
   // `root`, a mapping, with these entries of other trees behind those of its `key`; an absent or empty value of `key`
   // becomes a mapping, any other that is none stays. The result keeps all trees alive.
   static Node with_entries(const Node& root, const std::string& key, const std::vector<std::pair<Node, Node>>& more);
+  // See defaults.h.
+  static Node with_defaults(const Node& mapping, const std::vector<std::pair<std::string, Node>>& defaults);
 
  private:
+  struct Merged;
   using Rep = Node::Rep;
   using Document = std::deque<Rep>;  // stable addresses
   struct Open {

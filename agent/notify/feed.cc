@@ -135,6 +135,7 @@ void Feed::taken() {
     if (const auto it = entries_.find(each.told.alert); it != entries_.end() && it->second.version == each.version) {
       it->second.due = posted_at_ + notifier_.resend();
       it->second.owed = false;
+      it->second.taken = true;
       it->second.failures = 0;
     }
   }
@@ -152,6 +153,11 @@ void Feed::over(Fate fate) {
   }
   posted_.clear();
   events_.on_told(told);
+}
+
+bool Feed::took(const model::Labels& alert) const {
+  const auto found = entries_.find(alert);
+  return found != entries_.end() && found->second.taken;
 }
 
 bool Feed::posting(const std::string& group) const {

@@ -45,6 +45,8 @@ class Feed {
   void put(const std::string& group, const model::Alert& alert);
   void remove(const model::Labels& alert);
 
+  // It has taken that alert since this one began to tell it.
+  bool took(const model::Labels& alert) const;
   bool posting(const std::string& group) const;  // an alert of it is on its way
 
   const std::string& name() const { return name_; }
@@ -58,7 +60,8 @@ class Feed {
     std::uint64_t version = 0;
     base::Instant due{};
     bool owed = true;
-    int failures = 0;  // of posts with it that were not everybody's failure
+    bool taken = false;  // as it is, or as it was before
+    int failures = 0;    // of posts with it that were not everybody's failure
   };
   using Entries = std::map<model::Labels, Entry>;
   struct Posted {

@@ -18,19 +18,23 @@ HttpPost::HttpPost(std::optional<http::HttpConfig> config, const config::Node& n
 loop::Handle HttpPost::send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done,
                             JudgeAnswer judge_answer) const {
   request.method = "POST";
-  request.headers.emplace_back("Content-Type", "application/json");
+  return ask(context, std::move(request),
+             [&scheduler = context.scheduler, client = client_, done = std::move(done),
+              judge_answer](const base::Result<http::HttpResponse>& response) {
+               const base::WallTime now = scheduler.wall_now();
+               Sent sent = response && judge_answer != nullptr ? judge_answer(*response, now) : judge(response, now);
+               sent.text = client.learned().blotted(std::move(sent.text));
+               done(std::move(sent));
+             });
+}
+
+loop::Handle HttpPost::ask(const Context& context, http::HttpRequest request, http::ConfiguredClient::Done done) const {
+  if (!request.body.empty()) request.method = "POST";
+  if (request.method == "POST") request.headers.emplace_back("Content-Type", "application/json");
   request.headers.emplace_back("User-Agent", fmt::format("fettle/{}", base::version()));
   request.keeps_method = true;
   request.reuse_connection = true;
-  return client_.request(context.http, context.scheduler, std::move(request),
-                         [&scheduler = context.scheduler, client = client_, done = std::move(done),
-                          judge_answer](const base::Result<http::HttpResponse>& response) {
-                           const base::WallTime now = scheduler.wall_now();
-                           Sent sent = response && judge_answer != nullptr ? judge_answer(*response, now)
-                                                                           : judge(response, now);
-                           sent.text = client.learned().blotted(std::move(sent.text));
-                           done(std::move(sent));
-                         });
+  return client_.request(context.http, context.scheduler, std::move(request), std::move(done));
 }
 
 }  // namespace notify

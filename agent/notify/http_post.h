@@ -23,6 +23,9 @@ class HttpPost {
   using JudgeAnswer = Sent (*)(const http::HttpResponse&, base::WallTime now);
   loop::Handle send(const Context& context, http::HttpRequest request, std::function<void(Sent)> done,
                     JudgeAnswer judge_answer = nullptr) const;
+  // The same where more than one answer is needed: posts what has a body, gets what has none. An error: nothing was
+  // sent. Secrets in the answer are the caller's to hide.
+  loop::Handle ask(const Context& context, http::HttpRequest request, http::ConfiguredClient::Done done) const;
 
  private:
   http::ConfiguredClient client_;

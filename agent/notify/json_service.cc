@@ -25,8 +25,11 @@ Sent judge_service(const http::HttpResponse& response, base::WallTime now, const
   sent.text =
       fmt::format("{} {}: {}", answer.code_key, code.dump(),
                   base::foreign_text(text != body.end() && text->is_string() ? text->get<std::string>() : "", 1024));
-  const bool comes_later = code.is_number_integer() && std::find(answer.later.begin(), answer.later.end(),
-                                                                 code.get<std::int64_t>()) != answer.later.end();
+  const bool comes_later = (code.is_number_integer() && std::find(answer.later.begin(), answer.later.end(),
+                                                                  code.get<std::int64_t>()) != answer.later.end()) ||
+                           (text != body.end() && text->is_string() &&
+                            std::find(answer.later_texts.begin(), answer.later_texts.end(), text->get<std::string>()) !=
+                                answer.later_texts.end());
   sent.fate = comes_later ? Fate::unreached : Fate::refused;
   return sent;
 }

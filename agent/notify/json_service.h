@@ -21,6 +21,7 @@ struct ServiceAnswer {
   const char* code_key;
   const char* text_key;
   std::vector<std::int64_t> later;
+  std::vector<std::string_view> later_texts{};  // of services that answer with a word
 };
 // Of an answer with status 200 whose body says that it was refused all the same. One without the key was taken.
 Sent judge_service(const http::HttpResponse& response, base::WallTime now, const ServiceAnswer& answer);

@@ -78,9 +78,9 @@ Value message_data(const std::vector<model::Alert>& alerts, const Envelope& enve
 MessageText::MessageText(templates::MessageTemplate parsed)
     : parsed_(std::make_shared<const templates::MessageTemplate>(std::move(parsed))) {}
 
-std::string MessageText::expand(const templates::Value& data) const {
+std::string MessageText::expand(const templates::Value& data, templates::MessageTemplate::Output output) const {
   if (!parsed_) return "";
-  auto text = parsed_->execute(data);
+  auto text = parsed_->execute(data, output);
   return text ? *std::move(text) : fmt::format("<error expanding template: {}>", text.error().text);
 }
 
@@ -131,6 +131,31 @@ const templates::Definitions& default_texts() {
 {{ define "pagerduty.default.instances" }}{{ template "fettle.alerts" . }}{{ end }}
 {{ define "telegram.default.message" }}{{ template "fettle.title" . }}
 {{ template "fettle.text" . }}{{ end }}
+{{ define "email.default.subject" }}{{ template "fettle.title" . }}{{ end }}
+{{ define "email.default.text" }}{{ template "fettle.title" . }}
+
+{{ template "fettle.text" . }}
+{{ with .ExternalURL }}
+{{ . }}
+{{ end }}{{ end }}
+{{ define "email.default.html" -}}
+<!DOCTYPE html>
+<html>
+<body style="font-family: sans-serif">
+<h3>{{ template "fettle.title" . }}</h3>
+<p style="white-space: pre-wrap">{{ template "fettle.text" . }}</p>
+{{ with .ExternalURL }}<p><a href="{{ . }}">{{ . }}</a></p>
+{{ end }}</body>
+</html>
+{{ end }}
+{{ define "wechat.default.message" }}{{ template "fettle.title" . }}
+{{ template "fettle.text" . }}{{ end }}
+{{ define "wechat.default.to_user" }}{{ end }}
+{{ define "wechat.default.to_party" }}{{ end }}
+{{ define "wechat.default.to_tag" }}{{ end }}
+{{ define "wechat.default.agent_id" }}{{ end }}
+{{ define "msteamsv2.default.title" }}{{ template "fettle.title" . }}{{ end }}
+{{ define "msteamsv2.default.text" }}{{ template "fettle.text" . }}{{ end }}
 {{ define "msteams.default.title" }}{{ template "fettle.title" . }}{{ end }}
 {{ define "msteams.default.summary" }}{{ template "fettle.title" . }}{{ end }}
 {{ define "msteams.default.text" }}{{ template "fettle.text" . }}{{ end }}
@@ -148,6 +173,19 @@ std::string shortened(const std::string& text, std::size_t characters) {
     at += bytes;
   }
   return text;
+}
+
+std::string shortened_to_bytes(const std::string& text, std::size_t bytes) {
+  constexpr std::string_view kEllipsis = "…";
+  if (text.size() <= bytes) return text;
+  std::size_t end = 0;
+  for (std::size_t at = 0; at + kEllipsis.size() <= bytes;) {
+    end = at;
+    std::size_t size = 0;
+    base::first_rune(std::string_view(text).substr(at), size);
+    at += size;
+  }
+  return text.substr(0, end) + std::string(kEllipsis);
 }
 
 }  // namespace notify

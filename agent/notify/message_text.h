@@ -26,7 +26,8 @@ class MessageText {
   explicit MessageText(templates::MessageTemplate parsed);
 
   // Told is better than right: a mistake while it runs stands in the text.
-  std::string expand(const templates::Value& data) const;
+  std::string expand(const templates::Value& data,
+                     templates::MessageTemplate::Output output = templates::MessageTemplate::Output::text) const;
 
  private:
   std::shared_ptr<const templates::MessageTemplate> parsed_;
@@ -51,5 +52,7 @@ class TextReader {
 const templates::Definitions& default_texts();
 // At most so many characters, the end replaced by "…".
 std::string shortened(const std::string& text, std::size_t characters);
+// The same for bytes; no character is cut apart.
+std::string shortened_to_bytes(const std::string& text, std::size_t bytes);
 
 }  // namespace notify

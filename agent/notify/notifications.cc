@@ -7,8 +7,10 @@
 
 #include "base/log.h"
 #include "loop/scheduler.h"
+#include "notify/fallback.h"
 #include "notify/outbox.h"
 #include "notify/receiver.h"
+#include "notify/recovery_running.h"
 #include "state/state.h"
 
 namespace notify {
@@ -27,14 +29,22 @@ std::string receiver_of(const std::string& id) { return id.ends_with(']') ? id.s
 }  // namespace
 
 struct Notifications::Rep {
-  Rep(Options o, Context c, state::State& s, Listener l) : common{std::move(o), c, s, std::move(l)} {}
+  Rep(Options o, Context c, state::State& s, Listener l) : common{std::move(o), c, s, std::move(l)} {
+    common.listener.on_result = [this, told = std::move(common.listener.on_result)](
+                                    const std::string& receiver, const std::string& target, SendResult result) {
+      if (told) told(receiver, target, result);
+      fallbacks.soon();
+    };
+  }
 
   Common common;
   std::map<std::string, std::unique_ptr<Receiver>> receivers;  // by id
   std::map<model::Labels, model::Alert> firing;      // for receivers that a reload brings, and what it routes otherwise
   std::map<std::string, model::Incident> incidents;  // open ones, by id: a silence may end before they do
+  Fallbacks fallbacks{common, receivers, firing, incidents};
   bool settled = false;
-  loop::Handle minute;  // while a time interval may keep an incident back
+  bool any_running = true;  // receivers may know of some: an agent before this one told them
+  loop::Handle minute;      // while a time interval may keep an incident back
 
   // What a plan wants of people goes to all of them if it matches nobody: it is too important for a routing mistake.
   void tell(const model::Incident& incident) {
@@ -44,6 +54,13 @@ struct Notifications::Rep {
                      unwanted(page_labels(incident.service));
     for (auto& [name, receiver] : receivers)
       receiver->on_incident(incident, any ? Receiver::Wanted::by_its_labels : Receiver::Wanted::anyway);
+  }
+
+  void tell_recoveries_running() {
+    auto running = recoveries_running(incidents, common.options.own, common.context.scheduler.wall_now());
+    if (running.empty() && !any_running) return;
+    any_running = !running.empty();
+    for (auto& [id, receiver] : receivers) receiver->on_recoveries_running(running);
   }
 
   void tell_all_incidents() {
@@ -148,6 +165,7 @@ void Notifications::replace(Configuration configuration) {
   std::vector<ReceiverSpec>& specs = configuration.receivers;
   rep_->route_by(std::move(configuration.routing));
   rep_->adopt(specs);
+  rep_->fallbacks.use(specs);
   std::set<std::string> kept;
   for (const ReceiverSpec& spec : specs) kept.insert(spec.id);
   std::vector<std::string> gone;
@@ -200,6 +218,7 @@ void Notifications::on_incident(const model::Incident& incident) {
   if (incident.is_open()) rep_->incidents.insert_or_assign(incident.id, incident);
   else rep_->incidents.erase(incident.id);
   rep_->tell(incident);
+  rep_->tell_recoveries_running();
   rep_->look_each_minute();
 }
 
@@ -230,6 +249,9 @@ void Notifications::on_silences() {
 std::vector<ReceiverStatus> Notifications::statuses() const {
   std::vector<ReceiverStatus> out;
   for (const auto& [name, receiver] : rep_->receivers) out.push_back(receiver->status());
+  for (ReceiverStatus& status : out)
+    if (const std::string second = rep_->fallbacks.stands_in_for(status.name); !second.empty())
+      status.last_error += "; its fallback " + second + " is told in its place";
   return out;
 }
 

@@ -35,6 +35,8 @@ struct ReceiverSpec {
   base::Millis timeout{10'000};
   bool send_resolved = true;
   Tell tell = Tell::all;
+  std::string fallback;            // the receiver that is told what this one does not take; "": none
+  base::Millis fallback_after{0};  // how long it has not been taken
   std::unique_ptr<const Notifier> notifier;
 };
 
@@ -54,6 +56,7 @@ struct Options {
   model::Labels external_labels;
   base::Random random;                 // ids of messages come from it: from entropy but in tests
   const Silences* silences = nullptr;  // null: nothing is silenced
+  model::Labels own{};                 // job and instance, as this agent's samples have them
 };
 
 // For counters.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,10 @@ namespace loop {
 class Scheduler;
 }  // namespace loop
 
+namespace net {
+class Dialer;
+}  // namespace net
+
 namespace os {
 class Spawner;
 }  // namespace os
@@ -41,6 +46,7 @@ struct Context {
   loop::Scheduler& scheduler;
   http::HttpClient& http;
   os::Spawner& spawner;
+  net::Dialer& dialer;
 };
 
 // One message as it lies in the queue: made once, sent as often as needed, the bytes never change.
@@ -101,6 +107,11 @@ struct Envelope {
   std::string_view news;                      // page, update, resolved or note
 };
 
+// A key of Alertmanager's `global` that stands for one of an integration which does not have it, nor `beside`.
+struct GlobalDefault {
+  std::string_view global, key, beside = "";
+};
+
 struct NotifierType {
   std::string_view name;  // webhook: the key in a receiver is webhook_configs
   std::string_view summary;
@@ -111,6 +122,7 @@ struct NotifierType {
                                            config::Errors& errors);
   const std::vector<config::KeyReference>& (*reference)();
   EndTold end = EndTold::by_default;
+  std::span<const GlobalDefault> defaults = {};  // beside http_config
 };
 
 }  // namespace notify

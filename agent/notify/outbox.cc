@@ -122,6 +122,12 @@ bool Outbox::room(const std::string& group) const {
   return size_ < kLimit && (lane == lanes_.end() || lane->second.waiting.size() < kLane);
 }
 
+std::optional<base::WallTime> Outbox::failing_since(const std::string& group) const {
+  const auto lane = lanes_.find(group);
+  if (lane == lanes_.end() || lane->second.failures == 0) return std::nullopt;
+  return lane->second.waiting.front().message.created;
+}
+
 bool Outbox::refused(const std::string& group) const {
   const auto lane = lanes_.find(group);
   return lane != lanes_.end() && lane->second.refused && !lane->second.sending && !lane->second.waiting.front().perhaps;

@@ -65,6 +65,8 @@ class Outbox {
   const Notified* expected(const std::string& group) const;
   bool waits(const std::string& group) const { return lanes_.contains(group); }
   bool room(const std::string& group) const;
+  // When the first message of the group was made, if an attempt to send it has failed.
+  std::optional<base::WallTime> failing_since(const std::string& group) const;
   // The receiver has refused the first message of the group and has certainly not got it.
   bool refused(const std::string& group) const;
   // Takes messages out, also from the state: those that were never tried, or, when the first one was refused, all.

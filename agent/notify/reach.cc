@@ -18,6 +18,11 @@ std::string Reach::lasted() const {
   return base::format_duration(std::chrono::duration_cast<base::Millis>(scheduler_.now() - *since_));
 }
 
+std::optional<base::WallTime> Reach::failing_since() const {
+  if (!since_) return std::nullopt;
+  return scheduler_.wall_now() - std::chrono::duration_cast<base::Millis>(scheduler_.now() - *since_);
+}
+
 void Reach::failed(const std::string& error) {
   ++failures_;
   last_error_ = error;

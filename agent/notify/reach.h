@@ -30,6 +30,7 @@ class Reach {
   void taken(Rest rest);
 
   bool failing() const { return since_.has_value(); }
+  std::optional<base::WallTime> failing_since() const;
   const std::string& last_error() const { return last_error_; }  // "" when it works
   std::optional<base::WallTime> last_taken() const { return last_taken_; }
 

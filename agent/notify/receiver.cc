@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "loop/scheduler.h"
+#include "notify/recovery_running.h"
 #include "state/state.h"
 
 namespace notify {
@@ -54,7 +55,8 @@ void Receiver::settle(const std::map<model::Labels, model::Alert>& known) {
   const base::WallTime now = common_.context.scheduler.wall_now();
   for (auto& [key, w] : groups_) {
     for (auto& [labels, alert] : w.group.alerts) {
-      if (alert.state != model::AlertState::firing || alert.name() == kPage) continue;
+      if (alert.state != model::AlertState::firing || alert.name() == kPage || alert.name() == kRecoveryRunning)
+        continue;
       const auto there = known.find(labels);
       if (there != known.end() && there->second.state == model::AlertState::firing) continue;
       alert.state = model::AlertState::inactive;

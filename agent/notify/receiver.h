@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,10 +65,19 @@ class Receiver {
   enum class Wanted { by_its_labels, anyway };
   void on_incident(const model::Incident& incident, Wanted wanted);
 
+  // All recoveries that run, for a receiver that inhibits by them: it hears which began and which ended.
+  void on_recoveries_running(const std::map<model::Labels, model::Alert>& running);
+
   // It hears of the faults of services as incidents, not as alerts.
   bool by_incident() const { return messages() && spec_.tell != Tell::all; }
   bool wants(const model::Incident& incident) const;
   bool wants(const model::Labels& outward) const { return !routes(outward).empty(); }
+  const std::string& name() const { return spec_.name; }
+  // Since when it has not taken what it is to hear of that; none: it has, or no attempt has failed yet.
+  std::optional<base::WallTime> untaken_since(const model::Incident& incident) const;
+  std::optional<base::WallTime> untaken_since(const model::Alert& alert) const;
+  // Is told that alert in the place of a receiver that does not take it.
+  void stand_in(const model::Alert& alert);
   const Notifier& notifier() const { return *spec_.notifier; }
   ReceiverStatus status() const;
 
@@ -127,8 +137,14 @@ class Receiver {
   void say(const std::string& key, Watched& w, Cause cause);
   std::vector<state::Change> taken(const std::string& key, const Notified& known);
 
+  // For its fallback: since when it has not taken that alert of that group, as untaken_since().
+  std::optional<base::WallTime> untaken_message(const std::string& key, const Group& group,
+                                                const model::Alert& alert) const;
+  std::optional<base::WallTime> untaken_post(const Group& group, const model::Alert& alert) const;
+
   // What it hears of incidents.
   enum class Left { sent, dropped };
+  static std::string incident_lane(const std::string& incident) { return "incident " + incident; }
   std::string heard_key(const std::string& incident) const;
   void restore_heard(const std::string& key, const std::string& record);
   bool kept_back(const model::Incident& incident) const;

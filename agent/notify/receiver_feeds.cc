@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "loop/scheduler.h"
 #include "notify/receiver.h"
+#include "notify/recovery_running.h"
 #include "state/state.h"
 
 namespace notify {
@@ -45,6 +47,25 @@ void Receiver::feed(const std::string& key, Watched& w, Cause cause) {
     }
   }
   if (held_back && cause == Cause::change) result(SendResult::silenced);
+}
+
+void Receiver::on_recoveries_running(const std::map<model::Labels, model::Alert>& running) {
+  if (messages()) return;
+  std::set<std::string> touched;
+  for (auto& [key, w] : groups_)
+    for (auto& [labels, alert] : w.group.alerts) {
+      if (alert.name() != kRecoveryRunning || alert.state != model::AlertState::firing || running.contains(labels))
+        continue;
+      alert.state = model::AlertState::inactive;
+      alert.resolved_at = common_.context.scheduler.wall_now();
+      touched.insert(key);
+    }
+  for (const auto& [labels, alert] : running) {
+    Watched& w = watched(Routing::everything(), common_.outward(alert));
+    w.group.alerts.insert_or_assign(labels, alert);
+    touched.insert(group_name(w.group.route, w.group.labels));
+  }
+  for (const std::string& key : touched) look(key, Cause::change);
 }
 
 void Receiver::told(const std::string& target, const std::vector<Feed::Told>& alerts) {

@@ -3,6 +3,7 @@
 
 #include "loop/scheduler.h"
 #include "notify/receiver.h"
+#include "notify/recovery_running.h"
 #include "state/state.h"
 
 namespace notify {
@@ -15,13 +16,19 @@ namespace {
 constexpr base::Millis kPageLasts{3600 * 1000};
 constexpr base::Millis kMinute{60'000};
 
-void end_pages(Group& group, base::WallTime now) {
-  for (auto& [labels, alert] : group.alerts)
+// Alerts that come from no rule: those who send them say when they end.
+bool is_own(const model::Alert& alert) { return alert.name() == kPage || alert.name() == kRecoveryRunning; }
+
+void end_own_alerts(Group& group, base::WallTime now) {
+  for (auto& [labels, alert] : group.alerts) {
+    if (alert.name() == kRecoveryRunning && alert.resolved_at.value_or(now) <= now)
+      alert.state = model::AlertState::inactive;
     if (alert.name() == kPage && alert.state == model::AlertState::firing &&
         alert.fired_at.value_or(alert.active_at) + kPageLasts <= now) {
       alert.state = model::AlertState::inactive;
       alert.resolved_at = now;
     }
+  }
 }
 
 }  // namespace
@@ -62,7 +69,7 @@ void Receiver::find_strays() {
     const std::string& name = key;
     const auto leaves = [&](const model::Alert& alert) {
       const std::vector<std::string> there = group_names(alert);
-      return alert.name() != kPage && std::find(there.begin(), there.end(), name) == there.end();
+      return !is_own(alert) && std::find(there.begin(), there.end(), name) == there.end();
     };
     const auto told = [&group = w.group](std::uint64_t hash) {
       return std::any_of(group.told.begin(), group.told.end(), [&](const auto& one) { return one.second.knows(hash); });
@@ -149,7 +156,7 @@ void Receiver::look(const std::string& key, Cause cause) {
   const auto found = groups_.find(key);
   if (found == groups_.end() || found->second.wait) return;
   Watched& w = found->second;
-  end_pages(w.group, common_.context.scheduler.wall_now());
+  end_own_alerts(w.group, common_.context.scheduler.wall_now());
   const std::set<std::uint64_t> before = w.group.silenced;
   KeptBack now = kept_back_in(w.group);
   w.group.silence(std::move(now.all), std::move(now.muted));
@@ -222,6 +229,7 @@ void Receiver::arm_later(const std::string& key, Watched& w) {
       next = std::min(next,
                       std::max(alert.resolved_at.value_or(alert.active_at) + Group::kKeepResolved, wall_now + kMinute));
     else if (alert.name() == kPage) next = std::min(next, alert.fired_at.value_or(alert.active_at) + kPageLasts);
+    else if (alert.name() == kRecoveryRunning) next = std::min(next, alert.resolved_at.value_or(wall_now));
   }
   base::Instant when = base::Instant::max();
   if (next != base::WallTime::max()) when = now + std::max(next - wall_now, base::Millis{0});

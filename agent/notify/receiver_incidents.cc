@@ -15,8 +15,6 @@ using state::Table;
 
 namespace {
 
-std::string lane(const std::string& incident) { return "incident " + incident; }
-
 // What a plan wants of people has no alert of its own.
 model::Alert demand_of(const model::Incident& incident) {
   model::Alert alert;
@@ -68,7 +66,7 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
     return;
   }
   if (wanted == Wanted::by_its_labels && !wants(incident) && !heard_.contains(incident.id)) return;
-  const std::string key = lane(incident.id);
+  const std::string key = incident_lane(incident.id);
   const auto news = [&] {
     const auto found = heard_.find(incident.id);
     const Heard heard = found == heard_.end() ? Heard{} : found->second;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "config/defaults.h"
 #include "config/redact.h"
 #include "config/schema.h"
 #include "notify/notifications.h"
@@ -21,9 +22,15 @@ struct Integration {
   std::size_t at = 0;
 };
 
+struct Fallback {
+  std::string receiver;
+  base::Millis after{300'000};
+};
+
 struct ReceiverKeys {
   std::string name;
   std::optional<Tell> tell;
+  std::optional<Fallback> fallback;
   std::vector<Integration> integrations;  // as they stand in the file
 };
 
@@ -74,18 +81,15 @@ constexpr const char* kOfIntegration =
     "belongs to each integration: write it into the item of webhook_configs, exec_configs or alertmanager_configs";
 constexpr Refused kRefused[] = {
     {"discord_configs", kNotOffered},
-    {"email_configs", kNotOffered},
     {"incidentio_configs", kNotOffered},
     {"jira_configs", kNotOffered},
     {"mattermost_configs", kNotOffered},
-    {"msteamsv2_configs", kNotOffered},
     {"opsgenie_configs", kNotOffered},
     {"pushover_configs", kNotOffered},
     {"rocketchat_configs", kNotOffered},
     {"sns_configs", kNotOffered},
     {"victorops_configs", kNotOffered},
     {"webex_configs", kNotOffered},
-    {"wechat_configs", kNotOffered},
     {"alertmanager", "is a list now: write alertmanager_configs: [{urls: [...]}]"},
     {"exec", "is a list now: write exec_configs: [{argv: [...]}]"},
     {"webhook", "is a list now, as in Alertmanager: write webhook_configs: [{url: ...}]"},
@@ -115,6 +119,17 @@ void add_refused(config::Schema<ReceiverKeys>& schema) {
                     });
 }
 
+const config::Schema<Fallback>& fallback_schema() {
+  static const auto s = config::Schema<Fallback>("fallback")
+                            .required("receiver", &Fallback::receiver, "The receiver that is told in its place.")
+                            .optional("after", &Fallback::after, "How long no integration of this one has taken it.")
+                            .shows({"receiver"})
+                            .check([](const Fallback& f, const config::Complain& complain) {
+                              if (f.after <= base::Millis{0}) complain("after", "must be longer than 0s");
+                            });
+  return s;
+}
+
 config::Schema<ReceiverKeys> make_schema() {
   config::Schema<ReceiverKeys> s("receivers");
   s.required("name", &ReceiverKeys::name, "Its name: in routes, metrics, logs and messages.")
@@ -122,7 +137,11 @@ config::Schema<ReceiverKeys> make_schema() {
               "unhealed: of a service's fault once it is clear that recovery does not mend it, one page with what was "
               "tried, and its end. healed: a note of each fault that was over before anybody was paged. all: every "
               "alert as it comes, grouped as its route says. An Alertmanager is always told all.",
-              "unhealed; all for an Alertmanager", read_tell);
+              "unhealed; all for an Alertmanager", read_tell)
+      .optional(
+          "fallback", &ReceiverKeys::fallback, fallback_schema(),
+          "Another receiver for what this one has not taken: {receiver: mail, after: 5m}. Of an Alertmanager: for "
+          "what none of its urls has taken.");
   for (const NotifierType* type : notifier_types())
     s.items(key_of(*type), std::string(type->summary),
             [type](ReceiverKeys& receiver, const config::Node& item, std::size_t at) {
@@ -143,6 +162,19 @@ const config::Schema<ReceiverKeys>& schema() {
   return s;
 }
 
+// The keys of an integration with those of `global` that stand for what it does not say.
+config::Node with_global(const NotifierType& type, const config::Node& node, const config::Node& global) {
+  std::vector<std::pair<std::string, config::Node>> defaults;
+  for (const GlobalDefault& each : type.defaults)
+    if (each.beside.empty() || node.find(each.beside).is_null())
+      defaults.emplace_back(each.key, global.find(each.global));
+  const auto& keys = type.reference();
+  const bool over_http =
+      std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.key == "http_config"; });
+  if (over_http && type.name != "alertmanager") defaults.emplace_back("http_config", global.find("http_config"));
+  return config::with_defaults(node, defaults);
+}
+
 std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, const Integration& integration,
                                               const std::string& receiver_path,
                                               const std::vector<templates::Definitions>& definitions,
@@ -161,17 +193,22 @@ std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, cons
   spec.timeout = keys.timeout;
   spec.send_resolved = keys.send_resolved;
   const bool messages = spec.notifier->resend().count() == 0;
+  if (receiver.fallback) {
+    spec.fallback = receiver.fallback->receiver;
+    spec.fallback_after = receiver.fallback->after;
+  }
   spec.tell = messages ? receiver.tell.value_or(Tell::unhealed) : Tell::all;
   spec.notifier = std::make_unique<Discreet>(std::move(spec.notifier), config::secrets_of(integration.node));
   return spec;
 }
 
 // The integrations of one receiver; none of them if one has a mistake, since people count on all.
-std::vector<ReceiverSpec> parse_receiver(const config::Node& node, const std::string& path, ReceiverKeys& receiver,
-                                         const std::vector<templates::Definitions>& definitions,
+std::vector<ReceiverSpec> parse_receiver(const config::Node& node, const std::string& path, const config::Node& global,
+                                         ReceiverKeys& receiver, const std::vector<templates::Definitions>& definitions,
                                          config::Errors& errors) {
   const std::size_t before = errors.size();
   receiver = schema().parse(node, path, errors);
+  for (Integration& each : receiver.integrations) each.node = with_global(*each.type, each.node, global);
   std::vector<ReceiverSpec> out;
   for (const Integration& each : receiver.integrations)
     if (auto spec = parse_integration(receiver, each, path, definitions, errors)) out.push_back(*std::move(spec));
@@ -201,6 +238,25 @@ std::vector<templates::Definitions> read_templates(const config::AgentConfig& co
   return out;
 }
 
+// A fallback is another receiver, and the ways of all do not end where they began.
+void check_fallbacks(const config::AgentConfig& config, const ReceiverNames& names,
+                     const std::map<std::string, std::string>& ways, config::Errors& errors) {
+  for (std::size_t i = 0; i < config.receivers.size(); ++i) {
+    const auto way = ways.find(config.receivers[i].find("name").scalar());
+    if (way == ways.end()) continue;
+    const auto complain = [&](const std::string& what) {
+      errors.add(config.receivers[i].find("fallback").find("receiver").mark(),
+                 fmt::format("receivers[{}].fallback.receiver", i), what);
+    };
+    if (!names.all.contains(way->second))
+      complain(fmt::format("there is no receiver '{}'; there are: {}", way->second, fmt::join(names.all, ", ")));
+    std::string at = way->second;
+    for (std::size_t steps = 0; steps <= ways.size() && at != way->first && ways.contains(at); ++steps)
+      at = ways.at(at);
+    if (at == way->first) complain("leads back to the receiver itself: one of them must have no fallback");
+  }
+}
+
 }  // namespace
 
 const std::vector<config::KeyReference>& receiver_reference() {
@@ -217,16 +273,19 @@ Configuration parse_settings(const config::AgentConfig& config, config::Errors& 
   Configuration out;
   ReceiverNames names;
   std::map<std::string, std::size_t> places;
+  std::map<std::string, std::string> ways;  // the fallback of each
   for (std::size_t i = 0; i < config.receivers.size(); ++i) {
     const config::Node& node = config.receivers[i];
     const std::string path = fmt::format("receivers[{}]", i);
     const std::size_t before = errors.size();
     ReceiverKeys receiver;
-    std::vector<ReceiverSpec> specs = parse_receiver(node, path, receiver, definitions, errors);
+    std::vector<ReceiverSpec> specs =
+        parse_receiver(node, path, config.root.find("global"), receiver, definitions, errors);
     if (!receiver.name.empty() && !places.emplace(receiver.name, i).second)
       errors.add(node.find("name").mark(), path + ".name",
                  fmt::format("there is a receiver '{}' already: receivers[{}]", receiver.name, places[receiver.name]));
     names.all.insert(receiver.name);
+    if (receiver.fallback) ways[receiver.name] = receiver.fallback->receiver;
     if (errors.size() > before) {
       names.left_out.insert(receiver.name);
       continue;
@@ -235,6 +294,7 @@ Configuration parse_settings(const config::AgentConfig& config, config::Errors& 
     ++out.names;
     for (ReceiverSpec& spec : specs) out.receivers.push_back(std::move(spec));
   }
+  check_fallbacks(config, names, ways, errors);
   out.routing = Routing::parse(config, std::move(names), errors);
   return out;
 }

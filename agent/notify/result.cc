@@ -8,9 +8,10 @@ std::string_view to_string(SendResult result) {
     case SendResult::retried: return "retried";
     case SendResult::refused: return "refused";
     case SendResult::parked: return "parked";
-    case SendResult::silenced: break;
+    case SendResult::silenced: return "silenced";
+    case SendResult::fallback: break;
   }
-  return "silenced";
+  return "fallback";
 }
 
 std::string_view to_string(DropReason reason) {

@@ -6,8 +6,9 @@
 namespace notify {
 
 // Of each attempt: sent, retried (no connection, no answer, 5xx, 429), refused (another 4xx). Of a message: parked (set
-// aside, because it alone is refused). Of a group: silenced.
-enum class SendResult { sent, retried, refused, parked, silenced };
+// aside, because it alone is refused). Of a group: silenced. Of a receiver: fallback
+// (another is told in its place from now on).
+enum class SendResult { sent, retried, refused, parked, silenced, fallback };
 std::string_view to_string(SendResult result);
 
 // Why a message will not be sent: superseded (by one with what is true now), resolved_untold (its alerts ended before

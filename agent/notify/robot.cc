@@ -9,6 +9,9 @@
 namespace notify {
 namespace {
 
+// Of all of them; what is said at length stands in the text.
+constexpr std::size_t kTitleLimit = 200;
+
 class RobotNotifier final : public Notifier {
  public:
   RobotNotifier(RobotSettings settings, HttpPost post, const TextReader& texts, const Robot& robot)
@@ -24,7 +27,8 @@ class RobotNotifier final : public Notifier {
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
                      const Envelope& envelope) const override {
     const templates::Value data = message_data(alerts, envelope);
-    return dump_json(robot_.body(title_.expand(data), shortened(text_.expand(data), robot_.text_limit)));
+    return dump_json(robot_.body(shortened(title_.expand(data), kTitleLimit),
+                                 shortened_to_bytes(text_.expand(data), robot_.text_limit)));
   }
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,

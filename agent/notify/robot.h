@@ -23,7 +23,7 @@ struct RobotSettings {
 // What one service does in its own way.
 struct Robot {
   const char* type;
-  std::size_t text_limit;  // characters
+  std::size_t text_limit;  // bytes
   nlohmann::ordered_json (*body)(const std::string& title, const std::string& text);
   HttpPost::JudgeAnswer judge_answer;
   void (*sign)(http::HttpRequest& request, const std::string& secret, base::WallTime now) = nullptr;  // null: never

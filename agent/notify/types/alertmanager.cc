@@ -71,8 +71,9 @@ class Alertmanager final : public Notifier {
       ordered_json item = ordered_json::object();
       if (!alert.annotations.empty())
         item["annotations"] = model::label_object<nlohmann::ordered_json>(alert.annotations);
-      item["endsAt"] =
-          rfc3339_milliseconds(firing ? envelope.at + 4 * settings_.resend : alert.resolved_at.value_or(envelope.at));
+      // One that fires and has its end already is RecoveryRunning.
+      const base::WallTime otherwise = firing ? envelope.at + 4 * settings_.resend : envelope.at;
+      item["endsAt"] = rfc3339_milliseconds(alert.resolved_at.value_or(otherwise));
       item["startsAt"] = rfc3339_milliseconds(starts_at(alert));
       item["generatorURL"] = alert.generator_url;
       item["labels"] = model::label_object<nlohmann::ordered_json>(outward_labels(alert, envelope.external_labels));

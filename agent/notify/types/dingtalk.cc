@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kTextLimit = 5000;  // characters; the service takes 20,000 bytes
+constexpr std::size_t kTextLimit = 16'000;  // bytes; the service takes messages of 20,000
 
 ordered_json body(const std::string& title, const std::string& text) {
   return {{"msgtype", "markdown"},

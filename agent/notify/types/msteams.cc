@@ -2,15 +2,20 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/number.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
 #include "notify/message_text.h"
+#include "notify/retry.h"
 
 namespace notify {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr std::size_t kTextLimit = 20'000;  // bytes; the service takes messages of 28 KB
+constexpr std::size_t kTitleLimit = 1000;
 
 struct Settings {
   SecretOrFile webhook_url;
@@ -55,19 +60,30 @@ class MsTeams final : public Notifier {
                                     [](const model::Alert& alert) { return alert.state == model::AlertState::firing; });
     const ordered_json body{{"@context", "http://schema.org/extensions"},
                             {"@type", "MessageCard"},
-                            {"title", title_.expand(data)},
-                            {"summary", summary_.expand(data)},
-                            {"text", text_.expand(data)},
+                            {"title", shortened(title_.expand(data), kTitleLimit)},
+                            {"summary", shortened(summary_.expand(data), kTitleLimit)},
+                            {"text", shortened_to_bytes(text_.expand(data), kTextLimit)},
                             {"themeColor", firing ? "8C1A1A" : "2DC72D"}};
     return dump_json(body);
   }
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    return post_json(post_, context, settings_.webhook_url.read(), message.body, deadline, std::move(done));
+    return post_json(post_, context, settings_.webhook_url.read(), message.body, deadline, std::move(done),
+                     judge_answer);
   }
 
  private:
+  // It answers 200 and says in the body what Teams itself answered: "... returned HTTP error 429 with ContextId ...".
+  static Sent judge_answer(const http::HttpResponse& response, base::WallTime now) {
+    constexpr std::string_view kFailed = "returned HTTP error ";
+    const std::size_t at = response.body.find(kFailed);
+    if (response.status != 200 || at == std::string::npos) return judge(response, now);
+    http::HttpResponse inner = response;
+    inner.status = base::leading_number<int>(response.body.substr(at + kFailed.size())).value_or(500);
+    return judge(inner, now);
+  }
+
   Settings settings_;
   HttpPost post_;
   MessageText title_, summary_, text_;

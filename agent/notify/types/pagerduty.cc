@@ -1,5 +1,7 @@
 // PagerDuty's Events API v2: an incident of ours, or a group of alerts, is one incident there, by its dedup_key. The
 // routing key is put in when a message is sent, so that it is not kept with the message.
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,7 +18,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kSummaryLimit = 1024;  // of the Events API
+constexpr std::size_t kSummaryLimit = 1024;    // characters; of the Events API
+constexpr std::size_t kEventLimit = 512'000;   // bytes, with the routing key
+constexpr std::size_t kDetailLimit = 200'000;  // bytes of one detail, to begin with
+constexpr std::string_view kSeverities[] = {"critical", "error", "warning", "info"};
 
 struct Link {
   std::string href, text;
@@ -68,7 +73,7 @@ const auto& schema() {
         .optional("description", &Settings::description, "What is wrong. This and the texts below are Go templates.")
         .optional("client", &Settings::client, "Who says so, which is also the source.")
         .optional("client_url", &Settings::client_url, "Where that can be looked at.")
-        .optional("severity", &Settings::severity, "critical, error, warning or info.")
+        .optional("severity", &Settings::severity, "critical, error, warning or info; anything else is sent as error.")
         .optional("class", &Settings::event_class, "The kind of the event.")
         .optional("component", &Settings::component, "The part that is broken.")
         .optional("group", &Settings::group, "What the part belongs to.")
@@ -130,13 +135,11 @@ class PagerDuty final : public Notifier {
     put(body, "client", client_);
     put(body, "client_url", client_url_);
     ordered_json payload{{"summary", shortened(description_.expand(data), kSummaryLimit)},
-                         {"source", client_.expand(data)},
-                         {"severity", severity_.expand(data)}};
+                         {"source", source(data, envelope)},
+                         {"severity", severity(data)}};
     put(payload, "class", class_);
     put(payload, "component", component_);
     put(payload, "group", group_);
-    for (const auto& [name, text] : details_)
-      if (std::string value = text.expand(data); !value.empty()) payload["custom_details"][name] = std::move(value);
     body["payload"] = std::move(payload);
     for (const auto& [key, list] : {std::pair{"links", &links_}, {"images", &images_}})
       for (const auto& each : *list) {
@@ -144,7 +147,13 @@ class PagerDuty final : public Notifier {
         for (const auto& [name, text] : each) put(item, name, text);
         body[key].push_back(std::move(item));
       }
-    return dump_json(body);
+    std::string out;
+    for (std::size_t limit = kDetailLimit; limit > 0; limit /= 2) {
+      add_details(body["payload"], data, limit);
+      out = dump_json(body);
+      if (out.size() + kKeyRoom <= kEventLimit) break;
+    }
+    return out;
   }
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
@@ -157,6 +166,26 @@ class PagerDuty final : public Notifier {
   }
 
  private:
+  static constexpr std::size_t kKeyRoom = 1024;
+
+  void add_details(ordered_json& payload, const templates::Value& data, std::size_t limit) const {
+    payload.erase("custom_details");
+    for (const auto& [name, text] : details_)
+      if (std::string value = text.expand(data); !value.empty())
+        payload["custom_details"][name] = shortened_to_bytes(value, limit);
+  }
+
+  // An event without a source, or with another severity, would be refused.
+  std::string source(const templates::Value& data, const Envelope& envelope) const {
+    std::string out = client_.expand(data);
+    if (out.empty()) out = envelope.node;
+    return out.empty() ? "fettle" : out;
+  }
+  std::string severity(const templates::Value& data) const {
+    std::string out = severity_.expand(data);
+    return std::find(std::begin(kSeverities), std::end(kSeverities), out) != std::end(kSeverities) ? out : "error";
+  }
+
   using Parts = std::vector<std::pair<const char*, MessageText>>;
 
   Settings settings_;
@@ -171,12 +200,17 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   return make_service<PagerDuty>(schema(), node, path, definitions, errors);
 }
 
+constexpr GlobalDefault kDefaults[] = {{"pagerduty_url", "url"}};
+
 }  // namespace
 
 extern const NotifierType pagerduty_type;
 const NotifierType pagerduty_type{"pagerduty",
                                   "Sends events to PagerDuty (Events API v2), one incident there for each one here.",
-                                  "{routing_key: 0123456789abcdef0123456789abcdef}", parse,
-                                  []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
+                                  "{routing_key: 0123456789abcdef0123456789abcdef}",
+                                  parse,
+                                  []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+                                  EndTold::by_default,
+                                  kDefaults};
 
 }  // namespace notify

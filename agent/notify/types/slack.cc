@@ -1,6 +1,7 @@
 // Slack: an attachment for each message, by an incoming webhook or by chat.postMessage.
 #include <fmt/format.h>
 
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -16,6 +17,8 @@ using nlohmann::ordered_json;
 
 // https://api.slack.com/reference/messaging/attachments: longer titles are cut there anyway.
 constexpr std::size_t kTitleLimit = 1024;
+// Of a text, and of a field's title or value: those of blocks, which attachments are shown as.
+constexpr std::size_t kTextLimit = 3000, kFieldLimit = 2000;
 
 struct Field {
   std::string title, value;
@@ -154,11 +157,12 @@ class Slack final : public Notifier {
     ordered_json body = expanded(head_, data);
     if (settings_.link_names) body["link_names"] = true;
     ordered_json attachment = expanded(attachment_, data);
-    if (attachment.contains("title"))
-      attachment["title"] = shortened(attachment["title"].get<std::string>(), kTitleLimit);
+    bound(attachment, {"title"}, kTitleLimit);
+    bound(attachment, {"text", "pretext", "fallback", "footer"}, kTextLimit);
     attachment["mrkdwn_in"] = settings_.mrkdwn_in;
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       ordered_json field = expanded(fields_[i], data);
+      bound(field, {"title", "value"}, kFieldLimit);
       field["short"] = settings_.fields[i].is_short.value_or(settings_.short_fields);
       attachment["fields"].push_back(std::move(field));
     }
@@ -175,7 +179,17 @@ class Slack final : public Notifier {
  private:
   // chat.postMessage answers 200 in any case.
   static Sent judge_answer(const http::HttpResponse& response, base::WallTime now) {
-    return judge_service(response, now, {"ok", "error", {}});
+    return judge_service(
+        response, now,
+        {"ok",
+         "error",
+         {},
+         {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}});
+  }
+
+  static void bound(ordered_json& texts, std::initializer_list<const char*> keys, std::size_t characters) {
+    for (const char* key : keys)
+      if (texts.contains(key)) texts[key] = shortened(texts[key].get<std::string>(), characters);
   }
 
   static ordered_json expanded(const std::vector<Text>& texts, const templates::Value& data) {
@@ -196,6 +210,9 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   return make_service<Slack>(schema(), node, path, definitions, errors);
 }
 
+constexpr GlobalDefault kDefaults[] = {{"slack_api_url", "api_url", "api_url_file"},
+                                       {"slack_api_url_file", "api_url_file", "api_url"}};
+
 }  // namespace
 
 extern const NotifierType slack_type;
@@ -204,6 +221,7 @@ const NotifierType slack_type{"slack",
                               "{api_url: \"https://hooks.slack.com/services/T0/B0/key\", channel: \"#alerts\"}",
                               parse,
                               []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
-                              EndTold::when_asked};
+                              EndTold::when_asked,
+                              kDefaults};
 
 }  // namespace notify

@@ -22,7 +22,8 @@ struct Settings {
   std::int64_t chat_id = 0;
   std::string api_url = "https://api.telegram.org";
   std::string message = "{{ template \"telegram.default.message\" . }}";
-  std::string parse_mode;
+  std::string parse_mode = "HTML";
+  std::int64_t message_thread_id = 0;
   bool disable_notifications = false;
   std::optional<http::HttpConfig> http_config;
 };
@@ -35,7 +36,8 @@ const auto& schema() {
     all.required("chat_id", &Settings::chat_id, "The number of the chat; that of a group is negative.")
         .optional("api_url", &Settings::api_url, "Telegram's API.")
         .optional("message", &Settings::message, "The text; a Go template.")
-        .custom("parse_mode", "MarkdownV2, Markdown, HTML, or empty: plain text.", "plain text",
+        .custom("parse_mode",
+                "HTML, in which what stands in alerts is escaped, MarkdownV2, Markdown, or empty: plain text.", "HTML",
                 [](const config::Node& node, Settings& s2, const std::string& path, config::Errors& errors) {
                   const std::vector<std::string> modes{"", "MarkdownV2", "Markdown", "HTML"};
                   std::size_t index = 0;
@@ -43,6 +45,7 @@ const auto& schema() {
                   if (config::read_one_of(node, modes, index, why)) s2.parse_mode = modes[index];
                   else errors.add(node.mark(), path, why);
                 })
+        .optional("message_thread_id", &Settings::message_thread_id, "The topic of the group; 0: none.")
         .optional("disable_notifications", &Settings::disable_notifications, "Whether it comes without a sound.")
         .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.")
         .check([](const Settings& s2, const config::Complain& complain) {
@@ -79,9 +82,18 @@ class Telegram final : public Notifier {
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
                      const Envelope& envelope) const override {
-    ordered_json body{{"chat_id", settings_.chat_id},
-                      {"text", shortened(message_.expand(message_data(alerts, envelope)), kTextLimit)}};
-    if (!settings_.parse_mode.empty()) body["parse_mode"] = settings_.parse_mode;
+    using Output = templates::MessageTemplate::Output;
+    const templates::Value data = message_data(alerts, envelope);
+    std::string mode = settings_.parse_mode;
+    std::string text = message_.expand(data, mode == "HTML" ? Output::html : Output::text);
+    if (std::string cut = shortened(text, kTextLimit); cut != text) {
+      // A tag or an entity that is cut apart would be refused.
+      text = mode == "HTML" ? shortened(message_.expand(data), kTextLimit) : std::move(cut);
+      mode.clear();
+    }
+    ordered_json body{{"chat_id", settings_.chat_id}, {"text", text}};
+    if (settings_.message_thread_id != 0) body["message_thread_id"] = settings_.message_thread_id;
+    if (!mode.empty()) body["parse_mode"] = mode;
     body["disable_web_page_preview"] = true;
     if (settings_.disable_notifications) body["disable_notification"] = true;
     return dump_json(body);
@@ -106,12 +118,18 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   return make_service<Telegram>(schema(), node, path, definitions, errors);
 }
 
+constexpr GlobalDefault kDefaults[] = {{"telegram_api_url", "api_url"}};
+
 }  // namespace
 
 extern const NotifierType telegram_type;
 const NotifierType telegram_type{
-    "telegram", "Sends messages of a Telegram bot.",
-    "{bot_token: \"110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw\", chat_id: -1001234567890}", parse,
-    []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
+    "telegram",
+    "Sends messages of a Telegram bot.",
+    "{bot_token: \"110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw\", chat_id: -1001234567890}",
+    parse,
+    []() -> const std::vector<config::KeyReference>& { return schema().reference(); },
+    EndTold::by_default,
+    kDefaults};
 
 }  // namespace notify

@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kTextLimit = 1000;  // characters; the service takes 4,096 bytes
+constexpr std::size_t kTextLimit = 3'000;  // bytes; the service takes 4,096 with the title
 
 ordered_json body(const std::string& title, const std::string& text) {
   return {{"msgtype", "markdown"}, {"markdown", {{"content", fmt::format("**{}**\n{}", title, text)}}}};

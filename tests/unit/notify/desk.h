@@ -23,6 +23,7 @@ struct Fixture {
   fakes::FakeLoop loop;
   fakes::FakeHttp http{loop};
   fakes::FakeSpawner spawner{loop};
+  fakes::FakeDialer dialer{loop};
   fakes::FakeState state{loop};
   std::vector<std::string> results, drops;
   enum class Hears { alerts, as_configured } hears = Hears::alerts;
@@ -60,7 +61,7 @@ struct Fixture {
     listener.on_fate = [this](const std::string&, std::string_view fate) { queued_and_left.emplace_back(fate); };
     notifications = std::make_unique<notify::Notifications>(
         notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},
-        notify::Context{loop, http, spawner}, state, listener);
+        notify::Context{loop, http, spawner, dialer}, state, listener);
     replace(receivers);
     notifications->settle(known);
     loop.run_due();

@@ -249,9 +249,10 @@ TEST_CASE(
     fakes::FakeLoop loop;
     fakes::FakeHttp http{loop};
     fakes::FakeSpawner spawner{loop};
+    fakes::FakeDialer dialer{loop};
     fakes::FakeState state(loop, life < 2 ? left : fakes::FakeState::Tables{});
     notify::Notifications agent(notify::Options{"node1", "", {}, base::Random::from_entropy(), nullptr},
-                                notify::Context{loop, http, spawner}, state, {});
+                                notify::Context{loop, http, spawner, dialer}, state, {});
     config::Errors errors;
     agent.replace(
         fakes::notify_configuration("receivers: [{name: ops, webhook_configs: [{url: \"http://h/\"}]}]", errors));

@@ -61,8 +61,8 @@ struct Life {
     graves.push_back(std::move(state));  // the loop may still call it
     state = std::make_unique<fakes::FakeState>(loop, graves.back()->durable());
     notify::Options options{"node1", "", {}, base::Random(random.next()), nullptr};
-    agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http, spawner}, *state,
-                                                    notify::Listener{});
+    agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http, spawner, dialer},
+                                                    *state, notify::Listener{});
     config::Errors errors;
     agent->replace(fakes::notify_configuration(
         "receivers: [{name: ops, tell: all, webhook_configs: [{url: \"http://h/\"}]}]", errors));
@@ -167,6 +167,7 @@ struct Life {
   fakes::FakeLoop loop;
   fakes::FakeHttp http{loop};
   fakes::FakeSpawner spawner{loop};
+  fakes::FakeDialer dialer{loop};
   std::unique_ptr<fakes::FakeState> state;
   std::vector<std::unique_ptr<fakes::FakeState>> graves;
   std::unique_ptr<notify::Notifications> agent;
