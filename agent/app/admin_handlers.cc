@@ -23,12 +23,16 @@ class AdminHandlers final : public web::AdminBackend {
 
   void reload(Done done) override { done(context_.reload()); }
 
-  void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+  void begin_maintenance(const std::string& service, web::Lasting lasting, const std::string& comment,
                          Done done) override {
     if (auto known = knows(service); !known) return done(without_text(known));
-    const std::string lasts = length.count() > 0 ? base::format_duration(length) : "";
-    context_.dispatcher.begin_maintenance(service, length, comment, [=, done = std::move(done)](auto kept) {
-      if (kept) log::info("maintenance on", {{"service", service}, {"comment", comment}, {"for", lasts}});
+    const auto text = [](base::Millis length) { return length.count() > 0 ? base::format_duration(length) : ""; };
+    const std::string lasts = text(lasting.length), healthy = text(lasting.until_healthy);
+    const recover::MaintenanceEnd end{lasting.length, lasting.until_healthy};
+    context_.dispatcher.begin_maintenance(service, end, comment, [=, done = std::move(done)](auto kept) {
+      if (kept)
+        log::info("maintenance on",
+                  {{"service", service}, {"comment", comment}, {"for", lasts}, {"until_healthy", healthy}});
       done(std::move(kept));
     });
     context_.changed();

@@ -10,6 +10,7 @@
 #include "app/admin_handlers.h"
 #include "app/agent.h"
 #include "app/incident_facts.h"
+#include "app/until_healthy.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/start_pages.h"
@@ -265,7 +266,10 @@ void Agent::start_timers() {
     every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
           [this] { scrape_self(); });
   });
-  every(loop_, second_timer_, model::SelfCheck::kEvery, [this] { look_at_loop(); });
+  every(loop_, second_timer_, model::SelfCheck::kEvery, [this] {
+    look_at_loop();
+    end_where_healthy(health_table_, *silences_, *dispatcher_);
+  });
   every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
   if (const base::Duration interval = os::watchdog_interval(); interval.count() > 0)
     every(loop_, watchdog_timer_, interval, [] { os::notify_systemd("WATCHDOG=1"); });

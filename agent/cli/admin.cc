@@ -14,6 +14,7 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/exit_code.h"
+#include "cli/table.h"
 #include "model/agent_defaults.h"
 
 namespace cli {
@@ -24,7 +25,8 @@ struct Line {
   std::string socket = model::kAdminSocket;
   std::string state;  // of maintenance: on or off
   std::string service, comment;
-  std::string length;  // "2h", or "": until it is ended
+  std::string length;   // "2h", or "": until it is ended
+  std::string healthy;  // "10m", or "": its health does not end it
   std::string output = "text";
   bool dry_run = false;
 };
@@ -73,17 +75,43 @@ int run_reload(const Line& line) {
   }));
 }
 
+std::string lasts_of(const Line& line) {
+  std::string out = line.length.empty() ? "" : " for " + line.length;
+  if (!line.healthy.empty()) out += (out.empty() ? "" : " or") + (" until it has been healthy for " + line.healthy);
+  return out;
+}
+
+// The services that are in maintenance, with who and why.
+base::Result<std::string> listed_maintenance(const Line& line) {
+  TRY(const std::string answer, ask_admin(line.socket, "GET", "/api/v1/services"));
+  Json shown = Json::array();
+  Table table({"SERVICE", "MAINTENANCE"});
+  for (const Json& service : list_of(data_in(answer), "services")) {
+    const std::string why = text_of(service, "maintenance");
+    if (!service.contains("maintenance") || service["maintenance"].is_null()) continue;
+    shown.push_back({{"service", text_of(service, "name")}, {"maintenance", why}});
+    table.add({text_of(service, "name"), why});
+  }
+  if (line.output == "json") return shown.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (shown.empty()) return std::string("no service is in maintenance");
+  std::string text = table.render(colour_of_stdout());
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
 int run_maintenance(const Line& line) {
+  if (line.state == "list") return report(read_answer(line.socket, [&] { return listed_maintenance(line); }));
   if (const auto wrong = wrong_comment(line)) return *wrong;
   const bool on = line.state == "on";
   const std::string path =
-      fmt::format("/api/v1/maintenance/{}?on={}&for={}&comment={}", base::percent_encode(line.service),
-                  on ? "true" : "false", base::percent_encode(line.length), base::percent_encode(line.comment));
+      fmt::format("/api/v1/maintenance/{}?on={}&for={}{}&comment={}", base::percent_encode(line.service),
+                  on ? "true" : "false", base::percent_encode(line.length),
+                  line.healthy.empty() ? "" : "&until_healthy=" + base::percent_encode(line.healthy),
+                  base::percent_encode(line.comment));
   if (!on) return report(change(line, path, fmt::format("{} is out of maintenance", line.service)));
   const auto under_way = told(line, path);
   if (!under_way || line.output == "json") return report(under_way);
-  return report(fmt::format("{} is in maintenance{}: fettle probes it and alerts, and {}", line.service,
-                            line.length.empty() ? "" : " for " + line.length,
+  return report(fmt::format("{} is in maintenance{}: fettle probes it and alerts, and {}", line.service, lasts_of(line),
                             under_way->empty() ? "leaves it alone" : "stops acting: " + *under_way));
 }
 
@@ -137,14 +165,22 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   reload->callback(choose(run_reload));
 
   CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle from acting on a service, or end that");
-  maintenance->add_option("STATE", line->state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
-  add_service(maintenance, *line);
+  maintenance->add_option("STATE", line->state, "on or off; list: which services are in maintenance")
+      ->required()
+      ->check(CLI::IsMember({"on", "off", "list"}));
+  maintenance->add_option("SERVICE", line->service, "Service");
   maintenance->add_option("--for", line->length,
                           "It ends by itself after so long, such as 2h; default: with maintenance off");
+  maintenance->add_option("--until-healthy", line->healthy,
+                          "It ends by itself when the service has been healthy for so long, such as 10m");
   add_comment(maintenance, *line);
-  add_socket(maintenance, *line);
   add_output(maintenance, *line);
-  maintenance->callback(choose(run_maintenance));
+  add_socket(maintenance, *line);
+  maintenance->callback([run = choose(run_maintenance), line] {
+    if (line->state != "list" && line->service.empty()) throw CLI::RequiredError("SERVICE");
+    if (line->state == "list" && !line->service.empty()) throw CLI::ExtrasError({line->service});
+    run();
+  });
 
   CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
   recover->add_option("SERVICE", line->service, "Service");

@@ -31,6 +31,7 @@ namespace {
 struct SilenceAddition {
   std::string start, end;  // RFC 3339 or seconds since the epoch; "": now, and `duration` after the start
   std::string duration = "1h";
+  std::string until_healthy;  // "10m", or "": its end is a time
   std::string author, comment;
   std::vector<std::string> matchers;
 };
@@ -68,6 +69,11 @@ std::optional<model::SilenceState> state_of(const Json& silence) {
   return model::parse_silence_state(text_of(silence.at("status"), "state"));
 }
 
+std::string ends_at(const Json& silence) {
+  const std::string healthy = text_of(silence, "untilHealthy");
+  return text_of(silence, "endsAt") + (healthy.empty() ? "" : ", or healthy for " + healthy);
+}
+
 std::string listed(const Json& data, const SilenceListing& listing) {
   Json shown = Json::array();
   for (const Json& silence : list_of(data, "silences"))
@@ -84,7 +90,7 @@ std::string listed(const Json& data, const SilenceListing& listing) {
                matchers_of(silence),
                {text_of(silence.at("status"), "state"), active ? Tone::warn : Tone::faint},
                text_of(silence, "startsAt"),
-               text_of(silence, "endsAt"),
+               ends_at(silence),
                text_of(silence, "createdBy"),
                text_of(silence, "comment")});
   }
@@ -102,6 +108,7 @@ int run_silence_add(const std::string& socket, const SilenceAddition& addition, 
     path += "&matcher=" + base::percent_encode(matcher);
   }
   path += "&duration=" + base::percent_encode(addition.duration);
+  if (!addition.until_healthy.empty()) path += "&until_healthy=" + base::percent_encode(addition.until_healthy);
   const std::int64_t now = base::to_ms(std::chrono::floor<base::Millis>(std::chrono::system_clock::now()));
   if (!addition.start.empty()) path += "&start=" + base::percent_encode(api_time(addition.start, now));
   if (!addition.end.empty()) path += "&end=" + base::percent_encode(api_time(addition.end, now));
@@ -164,7 +171,11 @@ void add_silence_commands(CLI::App& top, Chosen& chosen) {
   CLI::Option* length = add->add_option("-d,--duration", addition.duration, "How long")->capture_default_str();
   add->add_option("--start", addition.start, "When it begins: RFC 3339, seconds since the epoch, or -5m; default: now");
   add->add_option("--end", addition.end, "When it ends, in place of a duration")->excludes(length);
-  add->callback([&chosen, line] {
+  add->add_option("--until-healthy", addition.until_healthy,
+                  "It ends before that when the service of its matchers has been healthy for so long, such as 10m; "
+                  "the duration is then 24h without a word");
+  add->callback([&chosen, line, length] {
+    if (!line->addition.until_healthy.empty() && length->count() == 0) line->addition.duration = "24h";
     chosen = [line] { return run_silence_add(line->socket, line->addition, line->output == "json"); };
   });
 

@@ -24,6 +24,12 @@ SilenceState Silence::state(base::WallTime now) const {
   return now < starts_at ? SilenceState::pending : SilenceState::active;
 }
 
+std::string service_of(const std::vector<Matcher>& matchers) {
+  for (const Matcher& matcher : matchers)
+    if (matcher.name() == "service" && matcher.op() == MatchOp::equal) return matcher.value();
+  return "";
+}
+
 std::string to_string(const std::vector<Matcher>& matchers) {
   std::string out;
   for (const Matcher& matcher : matchers) {

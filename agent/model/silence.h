@@ -21,6 +21,7 @@ struct Silence {
   std::vector<Matcher> matchers;  // all of them must match
   std::string author, comment;    // who and why
   base::WallTime starts_at{}, ends_at{}, updated_at{};
+  base::Millis until_healthy{0};  // it ends before that when the service of its matchers was up for so long; 0: never
 
   SilenceState state(base::WallTime now) const;
 };
@@ -31,8 +32,11 @@ struct SilenceRequest {
   std::string author, comment;
   std::optional<base::WallTime> starts_at, ends_at;  // default: now; `length` after the start
   base::Millis length{3'600'000};
+  base::Millis until_healthy{0};  // needs the matcher service="…"
 };
 
+// The one service that its matchers name with =; "" if they do not.
+std::string service_of(const std::vector<Matcher>& matchers);
 // service="order", severity=~"page|ticket"
 std::string to_string(const std::vector<Matcher>& matchers);
 

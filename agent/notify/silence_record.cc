@@ -25,14 +25,15 @@ std::string to_json(const model::Silence& silence) {
   json matchers = json::array();
   for (const model::Matcher& m : silence.matchers)
     matchers.push_back({{"name", m.name()}, {"op", model::to_string(m.op())}, {"value", m.value()}});
-  return json{{"id", silence.id},
-              {"matchers", std::move(matchers)},
-              {"author", silence.author},
-              {"comment", silence.comment},
-              {"starts_at_ms", base::to_ms(silence.starts_at)},
-              {"ends_at_ms", base::to_ms(silence.ends_at)},
-              {"updated_at_ms", base::to_ms(silence.updated_at)}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  json out{{"id", silence.id},
+           {"matchers", std::move(matchers)},
+           {"author", silence.author},
+           {"comment", silence.comment},
+           {"starts_at_ms", base::to_ms(silence.starts_at)},
+           {"ends_at_ms", base::to_ms(silence.ends_at)},
+           {"updated_at_ms", base::to_ms(silence.updated_at)}};
+  if (silence.until_healthy.count() > 0) out["until_healthy_ms"] = silence.until_healthy.count();
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 base::Result<model::Silence> parse_silence(const std::string& text) {
@@ -49,6 +50,7 @@ base::Result<model::Silence> parse_silence(const std::string& text) {
     out.starts_at = base::wall_from_ms(in.at("starts_at_ms").get<std::int64_t>());
     out.ends_at = base::wall_from_ms(in.at("ends_at_ms").get<std::int64_t>());
     out.updated_at = base::wall_from_ms(in.at("updated_at_ms").get<std::int64_t>());
+    out.until_healthy = base::Millis{in.value("until_healthy_ms", std::int64_t{0})};
     return out;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("a silence cannot be read: {}", e.what()));

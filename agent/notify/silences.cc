@@ -47,6 +47,11 @@ base::Result<model::Silence> make_silence(const model::SilenceRequest& request, 
   out.starts_at = std::max(request.starts_at.value_or(now), now);
   out.ends_at = request.ends_at.value_or(request.starts_at.value_or(now) + request.length);
   out.updated_at = now;
+  out.until_healthy = request.until_healthy;
+  if (out.until_healthy < base::Millis{0})
+    return wrong("the time until which a service is healthy must be longer than 0");
+  if (out.until_healthy > base::Millis{0} && model::service_of(out.matchers).empty())
+    return wrong("a silence that ends when a service is healthy needs a matcher that names it, such as service=order");
   if (out.ends_at <= now)
     return wrong(fmt::format("the silence would end at {}, which is past", base::format_iso8601(out.ends_at)));
   if (out.ends_at <= out.starts_at)
@@ -93,6 +98,20 @@ void Silences::expire(const std::string& id, std::function<void(base::Result<>)>
   silence.starts_at = std::min(silence.starts_at, now);
   silence.ends_at = silence.updated_at = now;
   keep(std::move(silence), std::move(done));
+}
+
+void Silences::end_where_healthy(const UpSince& up_since) {
+  const base::WallTime now = scheduler_.wall_now();
+  std::vector<std::string> over;
+  for (const auto& [id, silence] : silences_) {
+    if (silence.until_healthy <= base::Millis{0} || silence.state(now) != model::SilenceState::active) continue;
+    const auto since = up_since(model::service_of(silence.matchers));
+    if (since && std::max(*since, silence.starts_at) + silence.until_healthy <= now) over.push_back(id);
+  }
+  for (const std::string& id : over)
+    expire(id, [id](const base::Result<>& ended) {
+      if (ended) base::log::info("silence expired: its service has been healthy for long enough", {{"id", id}});
+    });
 }
 
 void Silences::keep(model::Silence silence, std::function<void(base::Result<>)> done) {

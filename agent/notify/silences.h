@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ class Silences {
   void add(const model::SilenceRequest& request, std::function<void(base::Result<std::string>)> done);
   // Ends one that is active, or one that has not begun.
   void expire(const std::string& id, std::function<void(base::Result<>)> done);
+
+  // Since when a service has been up; none: it is not.
+  using UpSince = std::function<std::optional<base::WallTime>(const std::string& service)>;
+  // Ends those that wait for a service to be healthy, where it has been for long enough since they began.
+  void end_where_healthy(const UpSince& up_since);
 
   // The ids of the active silences that match; empty: the alert is told.
   std::vector<std::string> of(const model::Labels& labels) const;

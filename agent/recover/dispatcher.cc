@@ -108,7 +108,7 @@ void Dispatcher::know_alerts(const std::set<std::string>& names) {
   }
 }
 
-void Dispatcher::begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+void Dispatcher::begin_maintenance(const std::string& service, MaintenanceEnd end, const std::string& comment,
                                    std::function<void(base::Result<std::string>)> done) {
   const auto answer = [this, service, done = std::move(done)](base::Result<> result) {
     const Rep::Active* a = rep_->find(service);
@@ -117,11 +117,19 @@ void Dispatcher::begin_maintenance(const std::string& service, base::Millis leng
     if (result) done(told ? stop_text(*a->plan) : std::string());
     else done(tl::unexpected<base::Error>(result.error()));
   };
-  rep_->maintenance.begin(service, length, comment, rep_->then_wake(service, answer));
+  rep_->maintenance.begin(service, end, comment, rep_->then_wake(service, answer));
 }
 
 void Dispatcher::end_maintenance(const std::string& service, std::function<void(base::Result<>)> done) {
   rep_->maintenance.end(service, rep_->then_wake(service, std::move(done)));
+}
+
+void Dispatcher::end_maintenance_where_healthy(const UpSince& up_since) {
+  for (const std::string& service : rep_->maintenance.over(up_since))
+    end_maintenance(service, [service](const base::Result<>& kept) {
+      if (kept)
+        base::log::info("maintenance off: the service has been healthy for long enough", {{"service", service}});
+    });
 }
 
 std::optional<std::string> Dispatcher::maintenance(const std::string& service) const {

@@ -54,10 +54,12 @@ class Dispatcher {
   void know_alerts(const std::set<std::string>& names);
   // Durable; `done` after fsync, with a sentence about the recovery that is under way, "" for none. While on, nothing
   // starts for the service: the action that runs comes to its end, no further step follows, and what was drained is
-  // given back. `length` 0: until it is ended.
-  void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+  // given back.
+  void begin_maintenance(const std::string& service, MaintenanceEnd end, const std::string& comment,
                          std::function<void(base::Result<std::string>)> done);
   void end_maintenance(const std::string& service, std::function<void(base::Result<>)> done);
+  // Ends those that wait for the service to be healthy, where it has been for long enough.
+  void end_maintenance_where_healthy(const UpSince& up_since);
   std::optional<std::string> maintenance(const std::string& service) const;  // who and why, or which window
 
   // A person starts the plan, in mode ask or enforce with all its actions, in mode dry_run without. Spends an attempt.

@@ -12,6 +12,11 @@ namespace web {
 
 enum class Rehearsal { no, yes };
 
+// How long maintenance lasts: so long, or until the service has been healthy for so long; 0: not said.
+struct Lasting {
+  base::Millis length{0}, until_healthy{0};
+};
+
 class AdminBackend {
  public:
   // Called once, after the change is durable: a sentence for a person, or "", or why nothing was changed.
@@ -20,7 +25,7 @@ class AdminBackend {
 
   virtual void reload(Done done) = 0;  // the error is all mistakes of the new configuration
   // Until `length` is over, or until it is ended if that is 0. The sentence is about the recovery that is under way.
-  virtual void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+  virtual void begin_maintenance(const std::string& service, Lasting lasting, const std::string& comment,
                                  Done done) = 0;
   virtual void end_maintenance(const std::string& service, Done done) = 0;
   // Starts the service's plan for a person, rehearsed or for real. The error is the guard that is closed.

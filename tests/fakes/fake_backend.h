@@ -94,9 +94,10 @@ class FakeBackend final : public web::Backend {
    public:
     explicit Admin(FakeBackend& all) : all_(all) {}
     void reload(Done done) override { answer("reload", "", done); }
-    void begin_maintenance(const std::string& service, base::Millis length, const std::string& comment,
+    void begin_maintenance(const std::string& service, web::Lasting lasting, const std::string& comment,
                            Done done) override {
-      const std::string lasts = length.count() > 0 ? base::format_duration(length) + " " : "";
+      std::string lasts = lasting.length.count() > 0 ? base::format_duration(lasting.length) + " " : "";
+      if (lasting.until_healthy.count() > 0) lasts += "healthy " + base::format_duration(lasting.until_healthy) + " ";
       answer("maintenance " + service + " on " + lasts + comment, "", done);
     }
     void end_maintenance(const std::string& service, Done done) override {

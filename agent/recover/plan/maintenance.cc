@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -14,19 +15,31 @@ namespace {
 using state::Change;
 using state::Table;
 
-std::string to_json(const std::string& comment, std::optional<base::WallTime> until) {
+std::string to_json(const std::string& comment, MaintenanceEnd end, base::WallTime now) {
   nlohmann::json record{{"comment", comment}};
-  if (until) record["until_ms"] = base::to_ms(*until);
+  if (end.length > base::Millis{0}) record["until_ms"] = base::to_ms(now + end.length);
+  if (end.until_healthy > base::Millis{0}) {
+    record["began_ms"] = base::to_ms(now);
+    record["until_healthy_ms"] = end.until_healthy.count();
+  }
   return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+struct Record {
+  Hold hold;
+  base::WallTime began{};
+  base::Millis until_healthy{0};
+};
+
 // Records of older versions are the comment alone.
-Hold parse(const std::string& text) {
+Record parse(const std::string& text) {
   const auto record = nlohmann::json::parse(text, nullptr, false);
-  if (!record.is_object()) return {text};
-  Hold hold{record.value("comment", "")};
-  if (record.contains("until_ms")) hold.until = base::wall_from_ms(record["until_ms"].get<std::int64_t>());
-  return hold;
+  if (!record.is_object()) return {{text}};
+  Record out{{record.value("comment", "")}};
+  if (record.contains("until_ms")) out.hold.until = base::wall_from_ms(record["until_ms"].get<std::int64_t>());
+  out.began = base::wall_from_ms(record.value("began_ms", std::int64_t{0}));
+  out.until_healthy = base::Millis{record.value("until_healthy_ms", std::int64_t{0})};
+  return out;
 }
 
 // A link that leads nowhere was put there by a person as well.
@@ -37,11 +50,22 @@ bool exists(const std::string& path) {
 
 }  // namespace
 
-void Maintenance::begin(const std::string& service, base::Millis length, const std::string& comment,
+void Maintenance::begin(const std::string& service, MaintenanceEnd end, const std::string& comment,
                         std::function<void(base::Result<>)> done) {
-  std::optional<base::WallTime> until;
-  if (length > base::Millis{0}) until = scheduler_.wall_now() + length;
-  state_.commit({Change::put(Table::maintenance, service, to_json(comment, until))}, std::move(done));
+  state_.commit({Change::put(Table::maintenance, service, to_json(comment, end, scheduler_.wall_now()))},
+                std::move(done));
+}
+
+std::vector<std::string> Maintenance::over(const UpSince& up_since) const {
+  const base::WallTime now = scheduler_.wall_now();
+  std::vector<std::string> out;
+  for (const auto& [service, text] : state_.read(Table::maintenance)) {
+    const Record record = parse(text);
+    if (record.until_healthy <= base::Millis{0}) continue;
+    const auto since = up_since(service);
+    if (since && std::max(*since, record.began) + record.until_healthy <= now) out.push_back(service);
+  }
+  return out;
 }
 
 void Maintenance::end(const std::string& service, std::function<void(base::Result<>)> done) {
@@ -52,10 +76,13 @@ std::optional<Hold> Maintenance::hold(const std::string& service, const Maintena
   const base::WallTime now = scheduler_.wall_now();
   const auto& table = state_.read(Table::maintenance);
   if (const auto found = table.find(service); found != table.end()) {
-    Hold hold = parse(found->second);
+    const Record record = parse(found->second);
+    Hold hold = record.hold;
     if (!hold.until || *hold.until > now) {
-      if (hold.until)
-        hold.text += fmt::format("{}until {}", hold.text.empty() ? "" : ", ", base::format_iso8601(*hold.until));
+      const auto add = [&](const std::string& end) { hold.text += (hold.text.empty() ? "" : ", ") + end; };
+      if (hold.until) add("until " + base::format_iso8601(*hold.until));
+      if (record.until_healthy > base::Millis{0})
+        add("until it has been healthy for " + base::format_duration(record.until_healthy));
       return hold;
     }
   }

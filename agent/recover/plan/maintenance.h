@@ -29,6 +29,14 @@ struct MaintenanceTimes {
   std::string pause_file;  // while it exists the service's plan waits; "": none
 };
 
+// When maintenance by hand ends: after `length`, or once the service has been healthy for so long, whichever comes
+// first; both 0: when it is ended.
+struct MaintenanceEnd {
+  base::Millis length{0}, until_healthy{0};
+};
+// Since when a service has been up; none: it is not.
+using UpSince = std::function<std::optional<base::WallTime>(const std::string& service)>;
+
 // Why a plan waits, and until when, if that is known.
 struct Hold {
   std::string text;
@@ -39,9 +47,11 @@ class Maintenance {
  public:
   Maintenance(state::State& state, loop::Scheduler& scheduler) : state_(state), scheduler_(scheduler) {}
 
-  // By hand; `length` 0: until it is ended. `done` after fsync.
-  void begin(const std::string& service, base::Millis length, const std::string& comment,
+  // By hand. `done` after fsync.
+  void begin(const std::string& service, MaintenanceEnd end, const std::string& comment,
              std::function<void(base::Result<>)> done);
+  // Services in maintenance until they are healthy that have been, since it began.
+  std::vector<std::string> over(const UpSince& up_since) const;
   void end(const std::string& service, std::function<void(base::Result<>)> done);
 
   // By hand, or by one of the windows of `times`, which may be null.

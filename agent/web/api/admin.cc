@@ -56,16 +56,17 @@ Response maintenance_route(const Request& request, const Context& context) {
   if (no)
     return change_answer(
         context.backend.change([service](AdminBackend& admin, auto done) { admin.end_maintenance(service, done); }));
-  base::Millis length{0};
-  if (const std::string text = request.param("for"); !text.empty()) {
-    const auto parsed = base::parse_duration(text);
-    if (!parsed || *parsed <= base::Millis{0})
-      return invalid_parameter("for", fmt::format("expected a duration such as 2h, got \"{}\"", text));
-    length = *parsed;
-  }
+  Lasting lasting;
+  for (const auto& [name, length] : {std::pair{"for", &lasting.length}, {"until_healthy", &lasting.until_healthy}})
+    if (const std::string text = request.param(name); !text.empty()) {
+      const auto parsed = base::parse_duration(text);
+      if (!parsed || *parsed <= base::Millis{0})
+        return invalid_parameter(name, fmt::format("expected a duration such as 2h, got \"{}\"", text));
+      *length = *parsed;
+    }
   return sentence(
-      context.backend.change([service, length, comment = comment_of(request)](AdminBackend& admin, auto done) {
-        admin.begin_maintenance(service, length, comment, done);
+      context.backend.change([service, lasting, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.begin_maintenance(service, lasting, comment, done);
       }));
 }
 

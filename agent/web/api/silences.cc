@@ -32,6 +32,8 @@ void write_silence(const model::Silence& silence, base::WallTime now, encoding::
     json.key("updatedAt").time(silence.updated_at);
     json.key("createdBy").string(silence.author);
     json.key("comment").string(silence.comment);
+    if (silence.until_healthy.count() > 0)
+      json.key("untilHealthy").string(base::format_duration(silence.until_healthy));
   });
 }
 
@@ -54,6 +56,12 @@ base::Result<model::SilenceRequest> request_of(const Request& request) {
     if (!parsed)
       return base::fail(base::Kind::invalid, fmt::format("expected a duration such as 2h, got \"{}\"", length));
     out.length = *parsed;
+  }
+  if (const std::string healthy = request.param("until_healthy"); !healthy.empty()) {
+    const auto parsed = base::parse_duration(healthy);
+    if (!parsed || *parsed <= base::Millis{0})
+      return base::fail(base::Kind::invalid, fmt::format("expected a duration such as 10m, got \"{}\"", healthy));
+    out.until_healthy = *parsed;
   }
   if (request.param("author").size() > base::kCommentLimit)
     return base::fail(base::Kind::invalid,

@@ -53,6 +53,20 @@ TEST_CASE("each command asks for one change and says what is so now") {
        "\"step 2 ends first\"",
        "POST /api/v1/maintenance/order?on=true&for=2h&comment=new%20disk",
        "order is in maintenance for 2h: fettle probes it and alerts, and stops acting: step 2 ends first\n"},
+      {{"maintenance", "on", "order", "--until-healthy", "10m", "--for", "2h"},
+       "\"\"",
+       "POST /api/v1/maintenance/order?on=true&for=2h&until_healthy=10m&comment=",
+       "order is in maintenance for 2h or until it has been healthy for 10m: fettle probes it and alerts, and leaves "
+       "it "
+       "alone\n"},
+      {{"maintenance", "list"},
+       R"({"services":[{"name":"order","maintenance":"alice, until 12:00"},{"name":"payment","maintenance":null}]})",
+       "GET /api/v1/services",
+       "SERVICE  MAINTENANCE\norder    alice, until 12:00\n"},
+      {{"maintenance", "list"},
+       R"({"services":[{"name":"order","maintenance":null}]})",
+       "GET /api/v1/services",
+       "no service is in maintenance\n"},
       {{"maintenance", "off", "order"},
        "null",
        "POST /api/v1/maintenance/order?on=false&for=&comment=",
@@ -136,6 +150,7 @@ TEST_CASE("a line that is wrong asks for nothing") {
   const Row rows[] = {
       {{"maintenance", "maybe", "order"}, 2, ""},
       {{"maintenance", "on"}, 2, ""},
+      {{"maintenance", "list", "order"}, 2, ""},
       {{"recover"}, 2, ""},
       {{"recover", "abort"}, 2, ""},
       {{"recover", "order", "-o", "yaml"}, 2, ""},

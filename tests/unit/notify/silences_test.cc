@@ -181,6 +181,46 @@ TEST_CASE("a silence of any kind is the same after a restart") {
   CHECK(f.changes == 2);  // begun, and ended after the restart
 }
 
+TEST_CASE("a silence may end by health, once its service has been up for long enough since it began") {
+  Fixture f;
+  model::SilenceRequest request;
+  request.matchers = *model::parse_matchers("service=order");
+  request.comment = "upgrade";
+  request.length = hours{24};
+  request.until_healthy = minutes{10};
+  std::string id;
+  f.silences->add(request, [&](base::Result<std::string> made) { id = *made; });
+  f.loop.run_due();
+  REQUIRE(f.silences->list().size() == 1);
+  std::optional<base::WallTime> up_since = f.loop.wall_now() - hours{5};
+  const auto look = [&] {
+    f.silences->end_where_healthy([&](const std::string& service) {
+      CHECK(service == "order");
+      return up_since;
+    });
+    f.loop.run_due();
+    return f.silences->list()[0].state(f.loop.wall_now()) == model::SilenceState::active;
+  };
+  CHECK(look());
+  f.loop.advance(minutes{9});
+  CHECK(look());
+  up_since.reset();
+  f.loop.advance(minutes{9});
+  CHECK(look());
+  up_since = f.loop.wall_now();
+  f.loop.advance(minutes{10} - std::chrono::milliseconds{1});
+  CHECK(look());
+  CHECK(notify::parse_silence(notify::to_json(f.silences->list()[0]))->until_healthy == minutes{10});
+  f.loop.advance(std::chrono::milliseconds{1});
+  CHECK_FALSE(look());
+
+  request.matchers = *model::parse_matchers("service=~order.*");
+  const auto refused = notify::make_silence(request, f.loop.wall_now());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text ==
+        "a silence that ends when a service is healthy needs a matcher that names it, such as service=order");
+}
+
 TEST_CASE("a silence that could not be made durable does not hold, and says so") {
   Fixture f;
   f.state.failing = true;

@@ -142,6 +142,28 @@ TEST_CASE("ask does nothing and says how it is approved") {
         "runs systemd restart order.service once ask allows it: mode is ask: fettle recover order approves");
 }
 
+TEST_CASE("maintenance may end by health, once the service has been up for long enough since it began") {
+  Fixture f;
+  f.use(f.plan());
+  f.dispatcher->begin_maintenance("order", {{}, std::chrono::minutes{10}}, "deploy", nullptr);
+  f.loop.run_due();
+  CHECK(f.dispatcher->maintenance("order") == "deploy, until it has been healthy for 10m");
+  std::optional<base::WallTime> up_since = f.loop.wall_now() - std::chrono::hours{1};
+  const auto on = [&] {
+    f.dispatcher->end_maintenance_where_healthy([&](const std::string&) { return up_since; });
+    f.loop.run_due();
+    return f.dispatcher->maintenance("order").has_value();
+  };
+  f.loop.advance(std::chrono::minutes{10} - std::chrono::milliseconds{1});
+  CHECK(on());
+  up_since.reset();
+  f.loop.advance(std::chrono::minutes{5});
+  CHECK(on());
+  up_since = f.loop.wall_now();
+  f.loop.advance(std::chrono::minutes{10});
+  CHECK_FALSE(on());
+}
+
 TEST_CASE("maintenance is durable, holds a plan back and lets it act when it ends") {
   Fixture f;
   f.use(f.plan());

@@ -35,7 +35,7 @@ struct Site : fakes::RecoverySite {
 TEST_CASE("maintenance for two hours ends by itself, also over a restart of the agent") {
   Site f;
   f.use(f.plan());
-  f.dispatcher->begin_maintenance("order", hours{2}, "alice: upgrade", nullptr);
+  f.dispatcher->begin_maintenance("order", {hours{2}}, "alice: upgrade", nullptr);
   f.loop.run_due();
   f.alert("ServiceDown");
   CHECK(f.status().reason == GuardName::maintenance);
