@@ -54,7 +54,7 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
   }
   loop::block_signals();
   config::Errors errors;
-  app::LoadedConfig loaded = app::load(options.config_file, errors);
+  app::LoadedConfig loaded = app::load(options.config_file, errors, options.listen_address);
   app::warn_of_units(loaded, app::unit_folders(), errors);
   const std::string mistakes = errors.text();
   app::leave_out_mistakes(options.config_file, loaded, errors);

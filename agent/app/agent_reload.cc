@@ -54,7 +54,7 @@ base::Result<std::string> Agent::reload() {
       fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
   config::Errors errors;
-  LoadedConfig loaded = load(options_.config_file, errors);
+  LoadedConfig loaded = load(options_.config_file, errors, options_.listen_address);
   os::notify_systemd("READY=1");
   config_page_.last_reload_ok = errors.empty();
   config_page_.last_reload_error = errors.short_text();

@@ -34,9 +34,16 @@ std::size_t half_of_open_files() {
   return std::max<std::size_t>(limit.rlim_cur / 2, 1);
 }
 
-void fill_in(config::Global& global) {
+// As Prometheus calls the target that it scrapes by the node's name. Port 0 is another at each start.
+std::string instance_of(const std::string& node, const std::string& listen_address) {
+  const std::size_t colon = listen_address.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : listen_address.substr(colon);
+  return node + (port.size() < 2 || port == ":0" ? model::kListenAddress : port);
+}
+
+void fill_in(config::Global& global, const std::string& listen_address) {
   if (global.node.empty()) global.node = host_name();
-  if (global.instance.empty()) global.instance = global.node + model::kListenAddress;
+  if (global.instance.empty()) global.instance = instance_of(global.node, listen_address);
   if (global.evaluation_interval.count() == 0) global.evaluation_interval = global.interval;
 }
 
@@ -110,10 +117,10 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
   return out;
 }
 
-LoadedConfig load(const std::string& file, config::Errors& errors) {
+LoadedConfig load(const std::string& file, config::Errors& errors, const std::string& listen_address) {
   LoadedConfig loaded;
   loaded.config = config::load_agent_config(file, errors, targets_keys());
-  fill_in(loaded.config.global);
+  fill_in(loaded.config.global, listen_address);
   loaded.limits = probe::parse_limits(loaded.config.global.probes_at_once, half_of_open_files(), errors);
   for (const auto& [name, service] : loaded.config.services) {
     for (probe::Spec& spec : probe::parse_probes(name, service, loaded.config.global, errors))

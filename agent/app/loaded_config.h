@@ -11,6 +11,7 @@
 #include "cluster/fleet.h"
 #include "cluster/fleet_settings.h"
 #include "config/agent_config.h"
+#include "model/agent_defaults.h"
 #include "notify/notifications.h"
 #include "probe/blackbox/blackbox.h"
 #include "probe/schedule.h"
@@ -45,7 +46,10 @@ promql::Compat compat_of(const config::AgentConfig& config);
 promql::EngineOptions engine_options(const AgentOptions& options, const config::AgentConfig& config);
 
 // Never stops at the first mistake. Usable only if `errors` got none. Relative rule files are looked up beside `file`.
-LoadedConfig load(const std::string& file, config::Errors& errors);
+// `listen_address`: where the agent is scraped, [host]:port; its port stands in `instance` where that is not
+// configured.
+LoadedConfig load(const std::string& file, config::Errors& errors,
+                  const std::string& listen_address = model::kListenAddress);
 
 // For a start, when no older configuration can go on: leaves out the services, receivers, files and the store of a
 // fleet that have mistakes, and takes these out of `errors`. What stays there (the file itself, what holds for all

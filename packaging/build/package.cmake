@@ -50,6 +50,8 @@ install(FILES ${rules} DESTINATION /etc/fettle/rules)
 # itself.
 install(FILES ${rules} DESTINATION ${CMAKE_INSTALL_DATADIR}/fettle/rules)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules/central DESTINATION ${CMAKE_INSTALL_DATADIR}/fettle/rules)
+# Not loaded unless they are asked for.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules/optional DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 set(CPACK_PACKAGE_NAME fettle)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""packaging/doc/receivers.md, taken at its word: each block of YAML is accepted by fettle check config, the function in Python verifies what
+the agent signs and refuses what was changed, and every integration that there is has its words."""
+import re
+
+import lib
+
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SERVICES = "services: {order: {probes: [{name: self, type: exec, command: [/bin/true]}]}}\n"
+page = (lib.TOP / "packaging/doc/receivers.md").read_text()
+blocks = re.findall(r"^```(\w+)\n(.*?)^```$", page, re.M | re.S)
+
+with lib.folder() as where:
+    config = where / "fettle.yml"
+    yaml = [text for kind, text in blocks if kind == "yaml"]
+    for text in yaml:
+        # Rules of the package are those of the source here.
+        text = text.replace("/etc/fettle/rules", f"{lib.TOP}/rules").replace("/usr/share/doc/fettle/examples", f"{lib.TOP}/rules")
+        config.write_text(SERVICES + text)
+        checked = lib.fettle("check", "config", config)
+        assert checked.returncode == 0, f"{text}\n{checked.stderr}"
+
+    offered = (lib.TOP / "agent/notify/types.def").read_text()
+    for name in re.findall(r"NOTIFIER_TYPE\((\w+)\)\n", offered.split("\n", 1)[1]):
+        assert any(f"{name}_configs:" in text for text in yaml), f"{name}_configs has no example"
+
+    (python,) = [text for kind, text in blocks if kind == "python"]
+    functions = {}
+    exec(python, functions)  # as a reader would
+    verify, seen = functions["verify"], []
+    hook = lib.Webhook(lambda headers, body: seen.append((dict(headers), body)) or 200)
+    config.write_text(SERVICES + f'receivers: [{{name: ops, webhook_configs: [{{url: "http://127.0.0.1:{hook.port}/", secret: {SECRET}}}]}}]\n')
+    sent = lib.fettle("notify", "test", "ops", f"--config.file={config}")
+    assert sent.returncode == 0, sent
+    headers, body = seen[0]
+    headers = {name.lower(): value for name, value in headers.items()}
+    assert verify(SECRET, headers, body)
+    assert not verify(SECRET, headers, body + b" ")
+    assert not verify(SECRET, {**headers, "webhook-id": "msg_other"}, body)
+    assert not verify(SECRET, {**headers, "webhook-timestamp": "1"}, body)
+    assert not verify("whsec_" + "QUJD" * 8, headers, body)
+    print(f"{len(yaml)} examples are accepted, and the signature is verified")
