@@ -106,12 +106,15 @@ void Agent::look_at_loop() {
 }
 
 void Agent::look_at_state() {
+  const std::size_t damaged = state_->damage().files;
+  self_.state_damaged(damaged);
+  if (damaged != std::exchange(damaged_state_files_, damaged)) changed();
   if (state_->trouble() == state_trouble_) return;
   const bool was_durable = std::exchange(state_trouble_, state_->trouble()).empty();
   self_.state_durable(state_trouble_.empty());
   if (state_trouble_.empty()) log::info("the state is durable again", {{"folder", options_.storage_path}});
   else if (was_durable)
-    log::error("nothing is durable until this is mended: the agent probes and tells, and takes no recovery action",
+    log::error("nothing is durable until this is mended: the agent probes and tells, and makes few recoveries",
                {{"error", state_trouble_}});
   changed();
 }

@@ -136,7 +136,8 @@ class Agent final {
   base::WallTime started_;
   std::set<uid_t> strange_senders_;  // of heartbeats; told once each
   web::ConfigPage config_page_;
-  std::string state_trouble_;  // as it was logged last
+  std::string state_trouble_;            // as it was logged last
+  std::size_t damaged_state_files_ = 0;  // as pages show it
   bool ready_ = false;
   bool dirty_ = true;
   std::uint64_t published_ = 0;

@@ -55,6 +55,7 @@ void Agent::publish() {
   next->ready = ready_;
   next->config = config_page_;
   next->state_trouble = state_trouble_;
+  next->damaged_state_files = state_->damage().files;
   next->store_troubles = store_watch_.troubles();
   for (const recover::TrafficStatus& traffic : traffic_controller_->statuses())
     for (const recover::TrafficStatus::Place& place : traffic.places)

@@ -88,6 +88,8 @@ base::Result<> Agent::open_state() {
   if (!notice.empty()) log::error(notice);
   state_trouble_ = state_->trouble();
   self_.state_durable(state_trouble_.empty());
+  damaged_state_files_ = state_->damage().files;
+  self_.state_damaged(damaged_state_files_);
   return {};
 }
 

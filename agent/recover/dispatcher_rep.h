@@ -1,5 +1,5 @@
 // The inside of a Dispatcher: carries out the effects of its plans and keeps their lives. Included by dispatcher.cc
-// only.
+// and dispatcher_commit.cc only.
 #pragma once
 
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include "recover/orphaned_drains.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/explain.h"
+#include "recover/plan/forgotten.h"
 #include "recover/plan/guard.h"
 #include "recover/plan/maintenance.h"
 #include "recover/plan/node_slots.h"
@@ -22,6 +23,7 @@
 #include "recover/plan/run.h"
 #include "recover/plan/target_guard.h"
 #include "recover/plan/unit_guards.h"
+#include "recover/plan/unwritten_runs.h"
 #include "recover/recheck.h"
 #include "recover/recovery_store.h"
 #include "recover/unfinished_runs.h"
@@ -52,6 +54,7 @@ struct Dispatcher::Rep {
     std::optional<base::Instant> timer_at;
     std::map<std::string, base::Instant> good_runs;         // the latest of each probe
     std::uint64_t commit = 0;                               // number of the commit that durable() is told about
+    loop::Handle commit_limit;                              // of that commit
     std::function<void(base::Result<std::string>)> person;  // who started the run and waits for its intent
   };
 
@@ -70,6 +73,7 @@ struct Dispatcher::Rep {
         units(context.systemd, context.scheduler),
         reports(std::move(l), context.page),
         orphaned_drains(context, reports, random) {
+    note_forgotten(state, context.scheduler);
     slots.on_free([this, still = std::weak_ptr(alive)] {
       if (!still.expired()) wake_waiting();
     });
@@ -83,6 +87,9 @@ struct Dispatcher::Rep {
   base::Instant started;
   RecoveryStore store;
   NodeBudget node;
+  UnwrittenRuns unwritten_runs{context.scheduler, started};
+  std::map<std::string, std::vector<Change>> unwritten_closes{};  // of runs that ended, by service
+  loop::Handle closes_again;
   NodeSlots node_slots;
   Slots& slots;
   Maintenance maintenance;
@@ -189,7 +196,7 @@ struct Dispatcher::Rep {
   void carry_out(Active& a, Effect& effect) {
     switch (effect.kind) {
       case Effect::Kind::commit_intent: commit_intent(a); break;
-      case Effect::Kind::commit_close: commit(a, store.close(*a.plan)); break;
+      case Effect::Kind::commit_close: commit_close(a); break;
       case Effect::Kind::commit_progress: store.write(store.progress(*a.plan), "progress of a recovery"); break;
       case Effect::Kind::commit_budget: store.write(store.budget(*a.plan), "a budget"); break;
       case Effect::Kind::acquire_slot: acquire_slot(a); break;
@@ -206,38 +213,15 @@ struct Dispatcher::Rep {
     }
   }
 
-  void commit_intent(Active& a) {
-    std::vector<Change> changes = store.intent(*a.plan);
-    // A dry run takes nothing from those that act.
-    if (a.plan->acts() && a.plan->current_step().action->may_heal()) changes.push_back(node.spend(a.spec->service));
-    commit(a, std::move(changes));
-  }
-
-  // A commit that the plan waits for.
-  void commit(Active& a, std::vector<Change> changes) {
-    const std::uint64_t number = ++a.commit;
-    state.commit(std::move(changes), [this, still = std::weak_ptr(alive), service = a.spec->service,
-                                      number](base::Result<> result) {
-      if (still.expired()) return;
-      node.settle(service, result ? NodeBudget::Commit::kept : NodeBudget::Commit::lost);
-      Active* owner = find(service);
-      if (owner == nullptr || owner->commit != number) return;
-      Active& there = *owner;
-      if (!result)
-        base::log::error("recovery waits: its intent could not be written and nothing is done without it; trying again",
-                         {{"service", service}, {"error", result.error().text}});
-      const auto person = std::exchange(there.person, nullptr);
-      const std::string id = there.plan->run().report.id;
-      apply(there, there.plan->durable(result, input(there)));
-      if (!person) return;
-      const bool began = there.plan->running() && there.plan->phase() != Phase::closing;
-      if (result && !began) person(not_recovered(service, "it was stopped before it began"));
-      else if (result) person(fmt::format("recovery {} of {} has started", id, service));
-      else
-        person(base::fail(result.error().kind,
-                          "nothing was done: the intent could not be written: " + result.error().text));
-    });
-  }
+  // In dispatcher_commit.cc. A commit that the plan waits for.
+  void commit_intent(Active& a);
+  void commit_close(Active& a);
+  void commit(Active& a, std::vector<Change> changes);
+  void committed(Active& a, const base::Result<>& written);
+  void settle_commit(const std::string& service, std::uint64_t number, const base::Result<>& written);
+  base::Result<> go_on_unwritten(Active& a, const base::Error& why);
+  void write_closes();
+  static bool reboots(const PlanSpec& spec);
 
   SlotRequest request(const std::string& service, const std::string& recovery) const {
     return {service, recovery, kSlotTtl, context.scheduler.now() + Plan::kSlotLimit};
@@ -247,10 +231,7 @@ struct Dispatcher::Rep {
     const std::string service = a.spec->service;
     SlotRequest wanted = request(service, a.plan->run().report.id);
     wanted.by_person = a.plan->run().by_operator;
-    wanted.reboots = std::any_of(a.spec->steps.begin(), a.spec->steps.end(), [](const Step& step) {
-      const auto job = step.action->systemd_job();
-      return job && job->unit.empty() && job->verb == "reboot";
-    });
+    wanted.reboots = reboots(*a.spec);
     a.slot = slots.acquire(
         wanted,
         [this, service](const SlotAnswer& answer) {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "loop/scheduler.h"
+#include "recover/plan/forgotten.h"
 
 namespace recover {
 namespace {
@@ -37,7 +38,11 @@ bool RecoveryStore::is_dry_run(std::string_view key) { return key.starts_with(kD
 BudgetUsage RecoveryStore::usage(const PlanSpec& spec) const {
   const auto& table = state_.read(Table::budgets);
   const auto found = table.find(key_of(spec));
-  if (found == table.end()) return {};
+  if (found == table.end()) {
+    const auto forgotten = forgotten_at(state_, scheduler_);
+    if (!forgotten || spec.mode == RecoveryMode::dry_run) return {};
+    return all_but_one_used(spec.budget, *forgotten);
+  }
   const bool rehearses = spec.mode == RecoveryMode::dry_run;
   auto usage = parse_usage(found->second, scheduler_.now(), scheduler_.wall_now());
   if (usage && rehearses) *usage = acknowledged(*std::move(usage));  // older versions counted

@@ -32,7 +32,7 @@ class RecoveryStore {
   static std::string key_of(const PlanSpec& spec);
   static bool is_dry_run(std::string_view key);
 
-  // A record that cannot be read counts as used up.
+  // A record that cannot be read counts as used up; without one all is free, unless records were lost.
   BudgetUsage usage(const PlanSpec& spec) const;
   std::map<std::string, std::string> intents() const { return state_.read(state::Table::intents); }
   // Newest first.

@@ -106,6 +106,9 @@ inline constexpr Metric kStoreRefused{"fettle_store_refused_total",
 inline constexpr Metric kStateDurable{
     "fettle_state_durable",
     "1 while alerts, budgets, silences and notifications become durable in the state folder, 0 while they cannot."};
+inline constexpr Metric kStateDamaged{
+    "fettle_state_damaged_files",
+    "Damaged state files that were set aside and still lie in the state folder, as fettle.db.damaged-TIME."};
 inline constexpr Metric kStateCommit{"fettle_state_commit_seconds",
                                      "Time until a change of the durable state was on disk."};
 inline constexpr Metric kQueries{"prometheus_engine_queries",

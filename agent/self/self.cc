@@ -149,6 +149,7 @@ struct Self::Rep {
   Gauge& loop_stall = family<Gauge>(kLoopStall).Add({});
   Gauge& reload_ok = family<Gauge>(kReloadOk).Add({});
   Gauge& state_durable = family<Gauge>(kStateDurable).Add({});
+  Gauge& state_damaged = family<Gauge>(kStateDamaged).Add({});
   Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
   Gauge& store_max_series = family<Gauge>(kStoreMaxSeries).Add({});
@@ -283,6 +284,7 @@ void Self::store_counts(const StoreCounts& now) {
 }
 
 void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }
+void Self::state_damaged(std::size_t files) { rep_->state_damaged.Set(static_cast<double>(files)); }
 
 void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }
 

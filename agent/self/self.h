@@ -60,6 +60,7 @@ class Self {
   void config_refused();                  // the old one goes on
   void store_counts(const StoreCounts& now);
   void state_durable(bool is_so);
+  void state_damaged(std::size_t files);
   void state_committed(base::Duration took);
 
   // Series that a reload made meaningless; those of the others go on counting.

@@ -3,26 +3,32 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <array>
 #include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "base/number.h"
 #include "base/unique_fd.h"
+#include "base/version.h"
 
 namespace state {
 namespace {
 
 // What each format has that the one before it has not; the place in the list is the user_version of the file, from 1.
 // Lines are added, and never changed: files of every version are there.
-constexpr std::array<const char*, 2> kMigrations = {
+constexpr std::array<const char*, 3> kMigrations = {
     "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
     "PRIMARY KEY (kind, key)) WITHOUT ROWID",
     // Incidents: who waits for the outcome of a fault, and who was told. A fettle of format 1 would forget both, and so
     // it may not write into this file any more.
     "DELETE FROM records WHERE kind = 'incidents'",
+    // The audit trail. A fettle of format 2 would act without a word in it. From here on each migration has a row.
+    "CREATE TABLE migrations (format INTEGER PRIMARY KEY, at TEXT NOT NULL, version TEXT NOT NULL)",
 };
+constexpr std::size_t kFirstWithRow = 3;
 
 constexpr std::array kTables = {
     std::pair{Table::alerts, std::string_view("alerts")},
@@ -36,6 +42,7 @@ constexpr std::array kTables = {
     std::pair{Table::incidents, std::string_view("incidents")},
     std::pair{Table::fleet, std::string_view("fleet")},
     std::pair{Table::audit, std::string_view("audit")},
+    std::pair{Table::availability, std::string_view("availability")},
 };
 
 std::optional<Table> parse_table(std::string_view name) {
@@ -107,12 +114,45 @@ base::Result<> Database::prepare() {
   std::string verdict;
   TRY_VOID(answer("PRAGMA quick_check(1)", verdict));
   if (verdict != "ok") return base::fail(base::Kind::protocol, fmt::format("{} is damaged: {}", path_, verdict));
-  for (std::size_t at = *format; at < kMigrations.size(); ++at)  // each whole or not at all; also where a crash ends it
-    TRY_VOID(run(fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT", kMigrations[at], at + 1).c_str()));
+  if (*format < kMigrations.size()) TRY_VOID(migrate(*format));
   TRY(put_, compile("INSERT INTO records (kind, key, value) VALUES (?1, ?2, ?3) "
                     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"));
   TRY(remove_, compile("DELETE FROM records WHERE kind = ?1 AND key = ?2"));
   return {};
+}
+
+// Each migration whole or not at all; also where a crash ends it.
+base::Result<> Database::migrate(std::size_t from) {
+  const std::string copy = from > 0 ? copy_of_format(from) : "";
+  for (std::size_t format = from + 1; format <= kMigrations.size(); ++format) {
+    const std::string row =
+        format < kFirstWithRow
+            ? ""
+            : fmt::format("INSERT INTO migrations VALUES ({}, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), '{}'); ", format,
+                          base::version());
+    TRY_VOID(run(fmt::format("BEGIN IMMEDIATE; {}; {}PRAGMA user_version={}; COMMIT", kMigrations[format - 1], row,
+                             format)
+                     .c_str()));
+  }
+  if (from > 0)
+    base::log::info("the state file has a newer format now; older versions of fettle cannot use it",
+                    {{"file", path_},
+                     {"before", fmt::to_string(from)},
+                     {"now", fmt::to_string(kMigrations.size())},
+                     {"copy", copy.empty() ? "none" : copy}});
+  return {};
+}
+
+// For whoever has to go back to the version before: as it was, beside the file; "" if there is no room for it.
+std::string Database::copy_of_format(std::size_t format) {
+  const std::string copy = fmt::format("{}.format-{}", path_, format);
+  const base::UniqueFd made(::open(copy.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  const base::Result<Statement> vacuum = compile("VACUUM INTO ?1");
+  const bool copied = made && vacuum && bind_text(vacuum->get(), 1, copy) == SQLITE_OK &&
+                      sqlite3_step(vacuum->get()) == SQLITE_DONE;
+  if (copied) return copy;
+  ::unlink(copy.c_str());
+  return "";
 }
 
 base::Result<> Database::run(const char* sql) {

@@ -1,7 +1,8 @@
-// The file fettle.db: one table of records, WAL, every transaction on the disk before it counts. The only user of
+// The file fettle.db: a table of records and one of the migrations that it had, WAL, every transaction on the disk before it counts. The only user of
 // SQLite. One thread at a time; State opens it on the loop thread and then leaves it to its writer.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -41,6 +42,8 @@ class Database {
 
   Database(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
   base::Result<> prepare();
+  base::Result<> migrate(std::size_t from);
+  std::string copy_of_format(std::size_t format);
   base::Result<> run(const char* sql);
   base::Result<> answer(const char* sql, std::string& out);  // the first column of the first row
   base::Result<Statement> compile(const char* sql);

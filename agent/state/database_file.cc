@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -19,15 +20,17 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLost = "Alert states, budgets, silences and waiting notifications are lost";
 
-// With its -wal and -shm, so that sqlite3's .recover finds all there is.
-base::Result<std::string> set_aside(const std::string& path, base::WallTime now) {
-  std::string stamp = base::format_iso8601(now);
-  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
-  const std::string aside = fmt::format("{}.damaged-{}", path, stamp);
-  if (std::rename(path.c_str(), aside.c_str()) != 0)
-    return base::fail_errno(errno, fmt::format("cannot set the damaged {} aside", path));
-  for (const char* suffix : {"-wal", "-shm"}) (void)std::rename((path + suffix).c_str(), (aside + suffix).c_str());
-  return aside;
+// Damaged files that were set aside beside `path`, oldest first: their names end with the time.
+std::vector<std::string> damaged_beside(const std::string& path) {
+  const std::string prefix = fs::path(path).filename().string() + ".damaged-";
+  std::vector<std::string> out;
+  std::error_code code;
+  for (fs::directory_iterator it(fs::path(path).parent_path(), code), end; !code && it != end; it.increment(code)) {
+    const std::string name = it->path().filename().string();
+    if (name.starts_with(prefix) && !name.ends_with("-wal") && !name.ends_with("-shm")) out.push_back(it->path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 // A folder in memory or a temporary one, gone with this object; empty path if none can be made.
@@ -66,10 +69,25 @@ std::optional<DatabaseFile::Identity> DatabaseFile::identity() const {
   return Identity{status.st_dev, status.st_ino};
 }
 
+// With its -wal and -shm, so that sqlite3's .recover finds all there is.
+base::Result<std::string> DatabaseFile::set_aside(base::WallTime now) {
+  std::string stamp = base::format_iso8601(now);
+  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+  const std::string aside = fmt::format("{}.damaged-{}", path_, stamp);
+  if (std::rename(path_.c_str(), aside.c_str()) != 0)
+    return base::fail_errno(errno, fmt::format("cannot set the damaged {} aside", path_));
+  for (const char* suffix : {"-wal", "-shm"}) (void)std::rename((path_ + suffix).c_str(), (aside + suffix).c_str());
+  std::vector<std::string> kept = damaged_beside(path_);
+  for (; kept.size() > kKeepDamaged; kept.erase(kept.begin()))
+    for (const char* suffix : {"", "-wal", "-shm"}) (void)std::remove((kept.front() + suffix).c_str());
+  damage_.files = kept.size();
+  return aside;
+}
+
 base::Result<Database> DatabaseFile::open_or_set_aside(base::WallTime now, std::string& notice) {
   base::Result<Database> opened = Database::open(path_);
   if (opened || opened.error().kind != base::Kind::protocol) return opened;
-  TRY(const std::string aside, set_aside(path_, now));
+  TRY(const std::string aside, set_aside(now));
   notice = fmt::format("{}; it was moved to {}", opened.error().text, aside);
   return Database::open(path_);
 }
@@ -106,13 +124,18 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
   if (opened) loaded = load(*opened, each);
   if (opened && !loaded && loaded.error().kind == base::Kind::protocol) {  // a page that the check does not reach
     opened = base::Result<Database>(tl::unexpected<base::Error>(loaded.error()));
-    if (const auto aside = set_aside(path_, now)) {
+    if (const auto aside = set_aside(now)) {
       notice = fmt::format("{}; it was moved to {}", loaded.error().text, *aside);
       opened = Database::open(path_);
       loaded = {};
     }
   }
-  if (!notice.empty()) notice += fmt::format(". {}: the agent starts without them", kLost);
+  damage_ = {damaged_beside(path_).size(), !notice.empty() || empty};
+  if (!notice.empty())
+    notice += fmt::format(
+        ". {}: the agent starts without them, and with one attempt to recover each service until the time of its budget "
+        "is over",
+        kLost);
   else if (empty) notice = fmt::format("{} was empty. {}, if there were any", path_, kLost);
   if (opened && loaded) {
     database_.emplace(std::move(*opened));
@@ -123,10 +146,11 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
   trouble_ = why.text;
   const bool there = fs::exists(path_, code);
   const bool read = there && why.kind != base::Kind::invalid && load_copy(each).has_value();
+  damage_.forgotten = damage_.forgotten || (there && !read);
   if (!notice.empty()) notice += ". ";
   return notice + fmt::format(
-                      "{}. Nothing is durable until that is mended: the agent probes and tells, and takes no "
-                      "recovery action{}",
+                      "{}. Nothing is durable until that is mended: the agent probes and tells, and recovers within a "
+                      "small budget that it keeps in memory{}",
                       why.text,
                       read    ? "; what was durable before is known"
                       : there ? "; silences, maintenance and budgets of before are not known"
@@ -180,6 +204,7 @@ base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> c
 }
 
 void DatabaseFile::look() {
+  damage_.files = damaged_beside(path_).size();
   if (!database_ || identity() != identity_ || !lock_.held()) (void)apply({});
 }
 

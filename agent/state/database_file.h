@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -27,8 +28,11 @@ class DatabaseFile {
 
   DatabaseFile(std::string path, FolderLock lock);
 
+  // Damaged files that are kept; of more, the oldest go.
+  static constexpr std::size_t kKeepDamaged = 5;
+
   // Gives `each` every record. What a person must know of it, "" if there is nothing: a damaged file was set aside, a
-  // file was empty, or nothing can be written. A file that can be read only is read from a copy.
+  // file was empty, or nothing can be written. A file that can be read only is read from a copy. Once, at the start.
   std::string open(const Each& each, base::WallTime now);
 
   // All of it becomes durable, or nothing.
@@ -39,6 +43,8 @@ class DatabaseFile {
 
   // Why the last write did not get through, or why the file cannot be opened; "" while records become durable.
   const std::string& trouble() const { return trouble_; }
+  // As of the last open(), apply() that set a file aside, or look().
+  const Damage& damage() const { return damage_; }
 
  private:
   struct Identity {
@@ -52,6 +58,7 @@ class DatabaseFile {
   base::Result<Database> open_or_set_aside(base::WallTime now, std::string& notice);
   base::Result<> load(Database& database, const Each& each);
   base::Result<> load_copy(const Each& each);
+  base::Result<std::string> set_aside(base::WallTime now);
   void remember(std::span<const std::vector<Change>* const> calls);
 
   std::string path_;
@@ -60,6 +67,7 @@ class DatabaseFile {
   std::optional<Identity> identity_;  // of the file that `database_` has open
   std::map<std::pair<Table, std::string>, std::string> durable_;
   std::string trouble_;
+  Damage damage_;
 };
 
 }  // namespace state

@@ -1,5 +1,8 @@
 #include "state/state.h"
 
+#include <fmt/format.h>
+
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -30,6 +33,7 @@ class FileState final : public State {
         committed_(std::move(committed)),
         records_(std::move(records)),
         trouble_(file.trouble()),
+        damage_(file.damage()),
         writer_(
             std::move(file),
             [this, &loop, wanted = deliveries_.still_wanted()](std::vector<Call> calls) {
@@ -38,23 +42,44 @@ class FileState final : public State {
                   if (wanted()) settle(call);
               });
             },
-            [this, &loop, wanted = deliveries_.still_wanted()](std::string trouble) {
-              loop.post([this, wanted, trouble = std::move(trouble)] {
-                if (wanted()) trouble_ = trouble;
+            [this, &loop, wanted = deliveries_.still_wanted()](std::string trouble, std::size_t damaged_files) {
+              loop.post([this, wanted, trouble = std::move(trouble), damaged_files] {
+                if (!wanted()) return;
+                trouble_ = trouble;
+                damage_.files = damaged_files;
               });
             }) {}
 
   void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) override {
+    if (asked_.size() >= kMostWaiting) return refuse(std::move(durable));
     const std::uint64_t number = ++calls_;
     records_.begin(number, changes);
-    writer_.add({number, std::move(changes), std::move(durable), {}, loop_.now()});
+    asked_.push_back(loop_.now());
+    writer_.add({number, std::move(changes), std::move(durable), {}, asked_.back()});
   }
 
   const std::map<std::string, std::string>& read(Table table) const override { return records_.table(table); }
-  const std::string& trouble() const override { return trouble_; }
+  const std::string& trouble() const override {
+    static const std::string slow = fmt::format("the disk of the state folder has not answered for {} s or longer",
+                                                std::chrono::seconds(kSlow).count());
+    return trouble_.empty() && !asked_.empty() && loop_.now() - asked_.front() >= kSlow ? slow : trouble_;
+  }
+  Damage damage() const override { return damage_; }
 
  private:
+  // A disk that does not answer must not fill the memory.
+  static constexpr std::size_t kMostWaiting = 10'000;
+
+  void refuse(std::function<void(base::Result<>)> durable) {
+    if (!durable) return;
+    loop_.post([wanted = deliveries_.still_wanted(), durable = std::move(durable)] {
+      if (wanted())
+        durable(base::fail(base::Kind::limit, fmt::format("{} changes wait for the disk already", kMostWaiting)));
+    });
+  }
+
   void settle(Call& call) {
+    asked_.pop_front();
     trouble_ = call.result ? "" : call.result.error().text;
     if (call.result && committed_) committed_(loop_.now() - call.asked);
     if (call.result) records_.keep(call.number, call.changes);
@@ -66,7 +91,9 @@ class FileState final : public State {
   const std::function<void(base::Duration)> committed_;
   Records records_;
   std::string trouble_;
+  Damage damage_;
   std::uint64_t calls_ = 0;
+  std::deque<base::Instant> asked_;  // of the calls that wait, oldest first
   Deliveries deliveries_;
   Writer writer_;  // last: its thread ends before anything that it uses goes
 };

@@ -4,11 +4,12 @@
 
 namespace state {
 
-Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written,
-               std::function<void(std::string)> troubled)
+Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, Seen seen)
     : file_(std::move(file)),
       written_(std::move(written)),
-      troubled_(std::move(troubled)),
+      seen_(std::move(seen)),
+      trouble_(file_.trouble()),
+      damaged_files_(file_.damage().files),
       thread_([this] { run(); }) {}
 
 Writer::~Writer() {
@@ -35,21 +36,24 @@ void Writer::run() {
       std::unique_lock lock(mutex_);
       if (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_ || !waiting_.empty(); })) {
         lock.unlock();
-        look();
+        file_.look();
+        tell();
         continue;
       }
       if (waiting_.empty()) return;
       calls.swap(waiting_);
     }
     write(calls);
+    tell();
     written_(std::move(calls));
   }
 }
 
-void Writer::look() {
-  const std::string before = file_.trouble();
-  file_.look();
-  if (file_.trouble() != before) troubled_(file_.trouble());
+void Writer::tell() {
+  if (file_.trouble() == trouble_ && file_.damage().files == damaged_files_) return;
+  trouble_ = file_.trouble();
+  damaged_files_ = file_.damage().files;
+  seen_(trouble_, damaged_files_);
 }
 
 void Writer::write(std::vector<Call>& calls) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -31,9 +32,10 @@ class Writer {
  public:
   static constexpr std::chrono::seconds kLookEvery{2};
 
-  // `written` is called on the writer's thread with calls in the order of add(), `troubled` there, too, if a look found
-  // that DatabaseFile::trouble() is another one.
-  Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, std::function<void(std::string)> troubled);
+  // `written` is called on the writer's thread with calls in the order of add(), `seen` there, too, before it, if
+  // DatabaseFile::trouble() or the count of damaged files is another one.
+  using Seen = std::function<void(std::string trouble, std::size_t damaged_files)>;
+  Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, Seen seen);
   ~Writer();  // writes what waits, then ends the thread and closes the file
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -42,12 +44,14 @@ class Writer {
 
  private:
   void run();
-  void look();
+  void tell();
   void write(std::vector<Call>& calls);
 
   DatabaseFile file_;  // the thread's own while it runs
   const std::function<void(std::vector<Call>)> written_;
-  const std::function<void(std::string)> troubled_;
+  const Seen seen_;
+  std::string trouble_;  // as it was told last, and so the next
+  std::size_t damaged_files_;
   std::mutex mutex_;  // guards the two below
   std::vector<Call> waiting_;
   bool stopping_ = false;

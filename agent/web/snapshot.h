@@ -149,6 +149,7 @@ struct Snapshot {
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does
+  std::size_t damaged_state_files = 0;          // that were set aside and still lie in the state folder
   base::Millis retention{};                     // of the store
   std::vector<std::string> traffic_troubles{};  // places where traffic cannot be turned, a sentence each
   std::vector<std::string> store_troubles{};    // who has no room in the store, a sentence each

@@ -30,6 +30,7 @@ class FakeState final : public state::State {
   }
   const std::map<std::string, std::string>& read(state::Table table) const override { return seen_[table]; }
   const std::string& trouble() const override { return trouble_; }
+  state::Damage damage() const override { return damaged; }
 
   // Makes everything that waits durable, in order, or fails it.
   void sync() {
@@ -54,6 +55,7 @@ class FakeState final : public state::State {
   bool held = false;     // commits wait for sync()
   bool failing = false;  // the disk is full
   bool dead = false;     // the process is gone: nothing is written and nothing is answered
+  state::Damage damaged;
   int commits = 0;
   std::function<void()> on_commit, on_durable;
 

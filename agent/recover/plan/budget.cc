@@ -143,6 +143,12 @@ base::Result<BudgetUsage> parse_usage(const std::string& json, base::Instant now
   }
 }
 
+BudgetUsage all_but_one_used(const Budget& budget, base::Instant at) {
+  BudgetUsage usage;
+  usage.attempts.assign(static_cast<std::size_t>(std::max(0, budget.attempts - 1)), at);
+  return usage;
+}
+
 BudgetUsage all_used(const Budget& budget, base::Instant now) {
   BudgetUsage usage;
   usage.attempts.assign(static_cast<std::size_t>(std::max(0, budget.attempts)), now);

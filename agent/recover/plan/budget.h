@@ -54,6 +54,8 @@ BudgetUsage calmed(BudgetUsage usage);
 std::string to_json(const BudgetUsage& usage, base::Instant now, base::WallTime wall);
 // Instants in the future (the wall clock went back while the agent was down) become `now`.
 base::Result<BudgetUsage> parse_usage(const std::string& json, base::Instant now, base::WallTime wall);
+// For a service without a record whose earlier attempts are not known: all but one were used at `at`.
+BudgetUsage all_but_one_used(const Budget& budget, base::Instant at);
 // For a record that cannot be read: everything was used just now. A damaged record must not open the guard.
 BudgetUsage all_used(const Budget& budget, base::Instant now);
 

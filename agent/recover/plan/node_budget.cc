@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "loop/scheduler.h"
 #include "recover/plan/budget.h"
+#include "recover/plan/forgotten.h"
 #include "state/state.h"
 
 namespace recover {
@@ -30,7 +31,13 @@ BudgetUsage usage_of(std::vector<base::Instant> actions) {
 std::vector<base::Instant> load(const state::State& state, loop::Scheduler& scheduler, const NodeLimits& limits) {
   const auto& table = state.read(Table::budgets);
   const auto found = table.find(kKey);
-  if (found == table.end()) return {};
+  if (found == table.end()) {
+    const auto forgotten = forgotten_at(state, scheduler);
+    if (!forgotten) return {};
+    const int left = std::max(1, limits.actions_per_hour / 4);
+    return std::vector<base::Instant>(static_cast<std::size_t>(std::max(0, limits.actions_per_hour - left)),
+                                      *forgotten);
+  }
   auto usage = parse_usage(found->second, scheduler.now(), scheduler.wall_now());
   if (usage) return std::move(usage->attempts);
   base::log::error("the record of the node's actions is unreadable; they count as used up for an hour",

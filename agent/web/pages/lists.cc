@@ -161,8 +161,15 @@ std::string notices_part(const Snapshot& snapshot) {
   if (!snapshot.state_trouble.empty())
     out +=
         fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
-                    R"(not become durable; no recovery action is taken.</b><pre>{}</pre></div></div>)",
+                    R"(not become durable; recoveries are few: one an hour for each service.</b><pre>{}</pre></div></div>)",
                     state_badge("down", "State not durable"), escape(snapshot.state_trouble));
+  if (snapshot.damaged_state_files > 0)
+    out += fmt::format(
+        R"(<div class="notice down" role="alert">{}<div><b>The state was damaged and was moved aside: alert states, )"
+        R"(budgets, silences and waiting notifications of before are lost.</b> {} such file{} in the state folder, )"
+        R"(fettle.db.damaged-TIME. Check the disk, add silences again, then move the file away.</div></div>)",
+        state_badge("down", "State damaged"), snapshot.damaged_state_files,
+        snapshot.damaged_state_files == 1 ? " lies" : "s lie");
   for (const std::string& trouble : snapshot.traffic_troubles)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>A service cannot be drained there.</b>)"
                        R"(<pre>{}</pre></div></div>)",
