@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "net/time_wait.h"
 
 namespace app {
@@ -29,6 +30,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status&) {
     schedule_->service_started(spec.service, loop_.now() - (now - *start));
   const model::Health health = schedule_->service_health(spec.service);
   samples_.append_service(spec.service, health, now);
+  availability_->on_health(spec.service, health);
   if (const auto change = health_table_.update(run, health, loop_.now(), now)) {
     log::info(fmt::format("service is {}", model::to_string(health)),
               {{"service", spec.service}, {"text", change->text}});
@@ -76,6 +78,7 @@ void Agent::on_transitions(const std::vector<model::AlertTransition>& transition
 void Agent::on_report(const model::RecoveryReport& report) {
   incidents_->on_report(report);
   notifications_->on_recovery(report);
+  audit_report(report);
   if (!report.actions.empty() || report.ended) {
     const bool acted = !report.actions.empty();
     log::info("recovery", {{"service", report.service},
@@ -87,6 +90,30 @@ void Agent::on_report(const model::RecoveryReport& report) {
                            {"result", acted ? std::string(to_string(report.actions.back().result)) : ""}});
   }
   changed();
+}
+
+// A line for the begin of a run, for each action and for its end; a report comes more often.
+void Agent::audit_report(const model::RecoveryReport& report) {
+  std::string text;
+  if (report.ended)
+    text = fmt::format("{}{}", to_string(report.state), report.reason.empty() ? "" : ": " + report.reason);
+  else if (!report.actions.empty() && report.actions.back().result != model::ActionStatus::none)
+    text = fmt::format("{}: {}{}", report.actions.back().action, to_string(report.actions.back().result),
+                       report.actions.back().text.empty() ? "" : ": " + report.actions.back().text);
+  else
+    text = fmt::format("{}, for {}{}", to_string(report.state), report.trigger,
+                       report.reason.empty() ? "" : ": " + report.reason);
+  text = fmt::format("recovery {} ({}): {}", report.id, to_string(report.mode), text);
+  std::string& last = audited_[report.service];
+  if (last == text) return;
+  last = text;
+  audit_->add(model::AuditKind::recovery, "fettle", report.service, text);
+  if (report.ended) audited_.erase(report.service);
+}
+
+void Agent::audit_change(const web::Asked& asked, const base::Result<std::string>& answer) {
+  audit_->add(model::AuditKind::change, asked.by, asked.service,
+              answer ? asked.what : fmt::format("{}: refused: {}", asked.what, answer.error().text));
 }
 
 // ---- upkeep ----
@@ -102,6 +129,7 @@ void Agent::look_at_loop() {
   store_watch_.look(loop_.now());
   server_->look_at_files();
   service_view_.look(longest);
+  self_.log_lines_left_out(log::lines_left_out());
   look_at_state();
 }
 

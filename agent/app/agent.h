@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/availability.h"
 #include "app/backend.h"
 #include "app/blind_probes.h"
 #include "app/discoveries.h"
@@ -42,6 +43,7 @@
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "self/self.h"
+#include "state/audit_trail.h"
 #include "state/state.h"
 #include "store/store.h"
 #include "web/server/server.h"
@@ -77,6 +79,8 @@ class Agent final {
   void on_probe_change(const model::HealthChange& change, const probe::Run& run);
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
+  void audit_report(const model::RecoveryReport& report);
+  void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
   // A sentence about what of it has to wait for a restart, or "".
   base::Result<std::string> reload();
@@ -118,6 +122,7 @@ class Agent final {
   Samples samples_;
   StoreWatch store_watch_{store_};
   std::unique_ptr<state::State> state_;
+  std::unique_ptr<state::AuditTrail> audit_;
   std::unique_ptr<notify::Silences> silences_;
   std::unique_ptr<rules::Manager> rules_;
   std::unique_ptr<notify::Notifications> notifications_;
@@ -129,6 +134,7 @@ class Agent final {
   FleetLink fleet_{loop_, http_, [this] { changed(); }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<incident::Incidents> incidents_;
+  std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};
 
@@ -136,8 +142,9 @@ class Agent final {
   base::WallTime started_;
   std::set<uid_t> strange_senders_;  // of heartbeats; told once each
   web::ConfigPage config_page_;
-  std::string state_trouble_;            // as it was logged last
-  std::size_t damaged_state_files_ = 0;  // as pages show it
+  std::map<std::string, std::string> audited_;  // of recoveries under way, by service: what the trail has last
+  std::string state_trouble_;                   // as it was logged last
+  std::size_t damaged_state_files_ = 0;         // as pages show it
   bool ready_ = false;
   bool dirty_ = true;
   std::uint64_t published_ = 0;

@@ -183,6 +183,7 @@ void Agent::rediscover() {
     if (schedule_->service_health(service) == model::Health::unknown) {
       health_table_.forget(service, loop_.wall_now());
       fleet_.on_health(service, model::Health::unknown, loop_.wall_now());
+      availability_->on_health(service, model::Health::unknown);
     }
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
@@ -201,7 +202,10 @@ void Agent::forget_missing(const LoadedConfig& next) {
   for (const auto& [name, service] : next.config.services) services.insert(name);
   for (const notify::ReceiverSpec& receiver : next.notifications.receivers) receivers.insert(receiver.name);
   for (const auto& [name, health] : health_table_.all())
-    if (!services.contains(name)) self_.forget_service(name);
+    if (!services.contains(name)) {
+      self_.forget_service(name);
+      availability_->on_health(name, model::Health::unknown);
+    }
   for (const notify::ReceiverStatus& receiver : notifications_->statuses())
     if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);
 }

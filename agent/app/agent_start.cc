@@ -79,6 +79,7 @@ base::Result<> Agent::open_state() {
   if (options_.storage_path.empty()) {
     log::warn("nothing is durable: --storage.path is empty; budgets and alerts are lost at the next start");
     state_ = state::in_memory(loop_);
+    audit_ = std::make_unique<state::AuditTrail>(*state_, loop_);
     self_.state_durable(false);
     return {};
   }
@@ -86,6 +87,7 @@ base::Result<> Agent::open_state() {
   TRY(state_,
       state::open(options_.storage_path, loop_, notice, [this](base::Duration took) { self_.state_committed(took); }));
   if (!notice.empty()) log::error(notice);
+  audit_ = std::make_unique<state::AuditTrail>(*state_, loop_);
   state_trouble_ = state_->trouble();
   self_.state_durable(state_trouble_.empty());
   damaged_state_files_ = state_->damage().files;
@@ -129,10 +131,17 @@ void Agent::make_notifications() {
     self_.notifications_dropped(receiver, std::string(to_string(reason)), messages);
     changed();
   };
+  listener.on_decided = [this](const std::string& receiver, const std::string& group, const std::string& message) {
+    audit_->add(model::AuditKind::notification, "fettle", "",
+                fmt::format("message {} for {} about {}", message, receiver, group));
+  };
   listener.on_message = [this](const std::string& incident, const model::IncidentMessage& message) {
     incidents_->on_message(incident, message);
   };
-  listener.on_fate = [this](const std::string& message, std::string_view fate) { incidents_->on_fate(message, fate); };
+  listener.on_fate = [this](const std::string& message, std::string_view fate) {
+    audit_->add(model::AuditKind::notification, "fettle", "", fmt::format("message {}: {}", message, fate));
+    incidents_->on_fate(message, fate);
+  };
   notifications_ = std::make_unique<notify::Notifications>(
       notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
                       silences_.get(),
@@ -181,6 +190,8 @@ void Agent::make_incidents() {
   };
   incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
                                                      facts, std::move(callbacks));
+  availability_ = std::make_unique<Availability>(
+      *state_, loop_, [this](const std::string& service) { return dispatcher_->maintenance(service).has_value(); });
 }
 
 void Agent::make_schedule() {
@@ -195,7 +206,7 @@ void Agent::make_schedule() {
 
 base::Result<> Agent::open_sockets() {
   TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
-        if (signal == SIGHUP) (void)reload();  // the answer is in the log and on the page
+        if (signal == SIGHUP) audit_change({"signal SIGHUP", "", "reload"}, reload());
         else loop_.stop();
       }));
   handles_.push_back(std::move(signals));
@@ -246,9 +257,11 @@ base::Result<> Agent::open_server() {
     return {};
   };
   slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
-  backend_ =
-      std::make_unique<Backend>(LoopParts{loop_, store_, *admin_, probe_endpoint_, heartbeat,
-                                          [this] { return self_.collect(); }, [this] { return fleet_.shared(); }});
+  backend_ = std::make_unique<Backend>(LoopParts{
+      loop_, store_, *admin_, probe_endpoint_, heartbeat, [this] { return self_.collect(); },
+      [this] { return fleet_.shared(); },
+      [this](const web::Asked& asked, const base::Result<std::string>& answer) { audit_change(asked, answer); },
+      [this](const web::AuditQuestion& q) { return audit_->entries(q.limit, q.before, q.service); }});
   web::ServerOptions options;
   options.listen_address = options_.listen_address;
   options.web_config_file = options_.web_config_file;

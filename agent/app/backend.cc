@@ -50,8 +50,18 @@ void Backend::probe(const web::ProbeQuestion& question, std::function<void(base:
                                          std::move(done));
 }
 
-base::Result<std::string> Backend::change(Change what) {
-  return questions_.ask<std::string>([this, what = std::move(what)](const auto& done) { what(parts_.admin, done); });
+base::Result<std::string> Backend::change(const web::Asked& asked, Change what) {
+  return questions_.ask<std::string>([this, asked, what = std::move(what)](const auto& done) {
+    what(parts_.admin, [this, asked, done](base::Result<std::string> answer) {
+      parts_.note_change(asked, answer);
+      done(std::move(answer));
+    });
+  });
+}
+
+base::Result<std::vector<model::AuditEntry>> Backend::audit(const web::AuditQuestion& question) {
+  using Entries = std::vector<model::AuditEntry>;
+  return questions_.ask<Entries>([this, question](const auto& done) { done(parts_.audit(question)); });
 }
 
 }  // namespace app

@@ -28,6 +28,8 @@ struct LoopParts {
   std::function<base::Result<>(const std::string& service, bool failed, std::string text)> heartbeat;
   std::function<std::vector<model::MetricFamily>()> self_metrics;  // on any thread
   std::function<base::Result<std::string>()> fleet_entries;
+  std::function<void(const web::Asked&, const base::Result<std::string>&)> note_change;
+  std::function<std::vector<model::AuditEntry>(const web::AuditQuestion&)> audit;
 };
 
 class Backend final : public web::Backend {
@@ -48,7 +50,8 @@ class Backend final : public web::Backend {
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<std::string> fleet_entries() override;
   void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override;
-  base::Result<std::string> change(Change what) override;
+  base::Result<std::string> change(const web::Asked& asked, Change what) override;
+  base::Result<std::vector<model::AuditEntry>> audit(const web::AuditQuestion& question) override;
 
  private:
   const LoopParts parts_;

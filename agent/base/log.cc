@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/journal.h"
+#include "base/log_limit.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -62,14 +67,34 @@ std::string quote_logfmt(std::string_view text) {
   return out + '"';
 }
 
-void write(Level level, std::string_view message, Fields fields) {
-  if (!sink().should_log(to_spdlog(level))) return;
+std::mutex limit_mutex;
+LineLimit limit;
+
+bool to_journal() {
+  static const bool is = is_journal(std::getenv("JOURNAL_STREAM"), STDERR_FILENO);
+  return is;
+}
+
+void write_line(Level level, std::string_view message, Fields fields) {
   const Format format = active_format.load(std::memory_order_relaxed);
   const std::string now = format_iso8601(std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now()));
   std::string line = render(format, level, message, fields);
   if (format == Format::json) line.insert(1, fmt::format(R"("ts":"{}",)", now));
   else line.insert(0, fmt::format("ts={} ", now));
-  sink().log(to_spdlog(level), "{}", line);
+  sink().log(to_spdlog(level), "{}{}", to_journal() ? journal_priority(level) : "", line);
+}
+
+void write(Level level, std::string_view message, Fields fields) {
+  if (!sink().should_log(to_spdlog(level))) return;
+  LineLimit::Verdict verdict;
+  {
+    const std::lock_guard lock(limit_mutex);
+    verdict = limit.take(message, Clock::now());
+  }
+  for (const LineLimit::LeftOut& ended : verdict.ended)
+    write_line(Level::warn, "lines of one message were left out of the log: they came too fast",
+               {{"message", ended.message}, {"lines", fmt::format("{}", ended.lines)}});
+  if (verdict.write) write_line(level, message, fields);
 }
 
 }  // namespace
@@ -89,6 +114,11 @@ Result<Format> parse_format(std::string_view name) {
 void configure(Level level, Format format) {
   active_format.store(format, std::memory_order_relaxed);
   sink().set_level(to_spdlog(level));
+}
+
+std::uint64_t lines_left_out() {
+  const std::lock_guard lock(limit_mutex);
+  return limit.left_out();
 }
 
 std::string render(Format format, Level level, std::string_view message, Fields fields) {

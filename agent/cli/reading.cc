@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/audit_log.h"
 #include "cli/incidents.h"
 #include "cli/query.h"
 #include "cli/replay.h"
@@ -104,6 +105,7 @@ struct Reader {
   StatusOptions options;
   std::string output = "table", watch, name;
   std::vector<std::string> services;
+  std::size_t lines = 0;
 };
 using Run = int (*)(const Reader& reader);
 
@@ -171,6 +173,11 @@ void add_readers(CLI::App& top, Chosen& chosen) {
       .add("recoveries", "Runs of recovery plans, the newest first, with what they did",
            [](const Reader& reader) { return run_recoveries(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
+  CLI::App* log = readers.add(
+      "audit-log", "What people changed, recoveries did and receivers were sent; exit code 1 if entries were altered",
+      [](const Reader& reader) { return run_audit_log(reader.options, reader.name, reader.lines); });
+  log->add_option("SERVICE", line.name, "Only what is about this service; the chain is not checked then");
+  log->add_option("-n,--lines", line.lines, "Only so many, the newest; 0 for all")->capture_default_str();
 }
 
 }  // namespace

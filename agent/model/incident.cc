@@ -62,10 +62,18 @@ std::vector<const Alert*> Incident::own_alerts() const {
   return out;
 }
 
+// One that is refused as the one before it was is tried again and again, and is no news.
 std::size_t Incident::finished_runs() const {
-  return static_cast<std::size_t>(std::count_if(recoveries.begin(), recoveries.end(), [](const RecoveryReport& r) {
-    return r.ended && r.mode != RecoveryMode::dry_run;
-  }));
+  std::size_t count = 0;
+  std::string refused_before;
+  for (const RecoveryReport& run : recoveries) {
+    if (!run.ended || run.mode == RecoveryMode::dry_run) continue;
+    const bool refused = !run.actions.empty() && run.actions.back().result == ActionStatus::refused;
+    const std::string text = refused ? run.actions.back().action + run.actions.back().text : "";
+    if (text.empty() || text != refused_before) ++count;
+    refused_before = text;
+  }
+  return count;
 }
 
 std::string headline(const Incident& incident) {

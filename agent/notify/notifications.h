@@ -63,6 +63,8 @@ struct Options {
 struct Listener {
   // `target` is "" where no target has a part.
   std::function<void(const std::string& receiver, const std::string& target, SendResult)> on_result;
+  // A message about this group, or this incident, is to be sent: it is in the queue of the receiver.
+  std::function<void(const std::string& receiver, const std::string& group, const std::string& message)> on_decided;
   std::function<void(const std::string& receiver, DropReason, std::size_t messages)> on_dropped;
   // A message about an incident is in the queue; and of any message, by its id, that it is not there any more.
   std::function<void(const std::string& incident, const model::IncidentMessage&)> on_message = {};

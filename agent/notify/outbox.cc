@@ -94,19 +94,28 @@ void Outbox::push(const std::string& group, Message message, std::optional<Notif
   with.push_back(Change::put(Table::notifications, key(entry.number),
                              record.dump(-1, ' ', false, json::error_handler_t::replace)));
   const std::uint64_t number = entry.number;
+  if (events_.on_pushed) events_.on_pushed(group, entry.message.id);
   ++size_;
   lanes_[group].waiting.push_back(std::move(entry));
-  state_.commit(std::move(with), [this, still = std::weak_ptr(alive_), number, group](base::Result<> result) {
-    if (still.expired()) return;
-    // Better told and not kept than kept quiet.
-    if (!result && std::exchange(kept_, false))
-      base::log::error("notifications cannot be written down; they are sent all the same, and lost if the agent ends",
-                       {{"receiver", name_}, {"error", result.error().text}});
-    if (result) kept_ = true;
-    if (const auto lane = lanes_.find(group); lane != lanes_.end())
-      for (Waiting& each : lane->second.waiting) each.ready = each.ready || each.number == number;
-    pump();
+  writing_.emplace(number, context_.scheduler.after(kDiskPatience, [this, group, number] {
+    written(std::string(group), number, Written::late, "the disk does not answer");
+  }));
+  state_.commit(std::move(with), [this, still = std::weak_ptr(alive_), number, group](const base::Result<>& result) {
+    if (!still.expired())
+      written(group, number, result ? Written::yes : Written::no, result ? "" : result.error().text);
   });
+}
+
+// Better told and not kept than kept quiet.
+void Outbox::written(const std::string& group, std::uint64_t number, Written how, const std::string& error) {
+  const auto waited = writing_.extract(number);
+  if (how != Written::yes && std::exchange(kept_, false))
+    base::log::error("notifications cannot be written down; they are sent all the same, and lost if the agent ends",
+                     {{"receiver", name_}, {"error", error}});
+  if (how == Written::yes) kept_ = true;
+  if (const auto lane = lanes_.find(group); lane != lanes_.end())
+    for (Waiting& each : lane->second.waiting) each.ready = each.ready || each.number == number;
+  pump();
 }
 
 const Notified* Outbox::expected(const std::string& group) const {

@@ -37,10 +37,14 @@ class Outbox {
  public:
   static constexpr std::size_t kLimit = 1000, kLane = 16, kInFlight = 8, kRetrying = 4;
   static constexpr base::Millis kOldest{24LL * 3600 * 1000};
+  // A disk that has not answered for so long does not keep a message back.
+  static constexpr base::Millis kDiskPatience{2'000};
 
   struct Events {
     // The receiver knows this of the group now. Returns what is to become durable together with that.
     std::function<std::vector<state::Change>(const std::string& group, const Notified& known)> on_taken;
+    // A message was put into the queue. Not of those that a restart found there.
+    std::function<void(const std::string& group, const std::string& id)> on_pushed;
     // A message is not in the queue any more: it was sent, or it will not be.
     std::function<void(const std::string& id, bool sent)> on_left;
     // The group has fewer messages than before: there may be something to say that was not said.
@@ -103,6 +107,8 @@ class Outbox {
   std::string key(std::uint64_t number) const;
   void erase(const std::vector<Waiting>& gone);
   void remove_lane(Lanes::iterator lane);
+  enum class Written { yes, no, late };
+  void written(const std::string& group, std::uint64_t number, Written how, const std::string& error);
   void pump();
   bool start_one();
   void start(const std::string& group, Lane& lane);
@@ -122,10 +128,11 @@ class Outbox {
   Lanes lanes_;  // none is empty
   std::size_t size_ = 0, in_flight_ = 0, retrying_ = 0;
   std::uint64_t next_number_ = 1, taken_ = 0;
-  int streak_ = 0;                        // failures since the last one that was taken
-  int away_retries_ = 0;                  // in this streak
-  base::Instant next_retry_{}, quiet_{};  // a retry while it is away; anything at all (Retry-After)
-  bool kept_ = true;                      // the last message was written down
+  int streak_ = 0;                                 // failures since the last one that was taken
+  int away_retries_ = 0;                           // in this streak
+  base::Instant next_retry_{}, quiet_{};           // a retry while it is away; anything at all (Retry-After)
+  bool kept_ = true;                               // the last message was written down
+  std::map<std::uint64_t, loop::Handle> writing_;  // messages whose commit has not answered, and how long is waited
   loop::Handle wake_;
   Reach reach_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

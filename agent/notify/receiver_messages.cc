@@ -21,6 +21,9 @@ Outbox::Events Receiver::outbox_events() {
   Outbox::Events events;
   events.on_taken = [this](const std::string& key, const Notified& known) { return taken(key, known); };
   events.on_left = [this](const std::string& id, bool sent) { message_left(id, sent ? Left::sent : Left::dropped); };
+  events.on_pushed = [this](const std::string& key, const std::string& id) {
+    if (common_.listener.on_decided) common_.listener.on_decided(spec_.name, key, id);
+  };
   events.on_less = [this](const std::string& key) { look_again(key); };
   events.on_result = [this](SendResult what) {
     if (common_.listener.on_result) common_.listener.on_result(spec_.name, spec_.notifier->targets().front(), what);

@@ -63,8 +63,8 @@ void Dispatcher::Rep::committed(Active& a, const base::Result<>& written) {
   if (result && !began) person(not_recovered(service, "it was stopped before it began"));
   else if (result) person(fmt::format("recovery {} of {} has started", id, service));
   else
-    person(base::fail(result.error().kind,
-                      "nothing was done: the intent could not be written: " + result.error().text));
+    person(
+        base::fail(result.error().kind, "nothing was done: the intent could not be written: " + result.error().text));
 }
 
 // The end of a run is told in any case, and written later. Before an action it is asked whether that may be done
@@ -95,7 +95,11 @@ void Dispatcher::Rep::write_closes() {
   std::map<std::string, std::vector<Change>> closes = std::exchange(unwritten_closes, {});
   if (closes.empty()) return;
   std::vector<Change> changes;
-  for (const auto& [service, close] : closes) changes.insert(changes.end(), close.begin(), close.end());
+  for (const auto& [service, close] : closes) {
+    changes.insert(changes.end(), close.begin(), close.end());
+    if (const Active* there = find(service))  // and what has changed since
+      for (Change& change : store.budget(*there->plan)) changes.push_back(std::move(change));
+  }
   state.commit(std::move(changes), [this, still = std::weak_ptr(alive), closes](const base::Result<>& written) {
     if (still.expired() || written) return;
     for (const auto& [service, close] : closes) {

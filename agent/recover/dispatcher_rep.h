@@ -279,7 +279,11 @@ struct Dispatcher::Rep {
     if (a.plan->work_on_unit() == UnitWork::acting) units.action_begins(service);
     a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {
-                     if (Active* there = find(service))
+                     Active* there = find(service);
+                     if (there != nullptr && result.result == ActionStatus::refused && there->plan->acts() &&
+                         there->plan->current_step().action->may_heal())
+                       node.give_back();
+                     if (there != nullptr)
                        apply(*there, there->plan->action_done(std::move(result), took, input(*there)));
                      wake_waiting();
                    });

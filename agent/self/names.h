@@ -111,6 +111,9 @@ inline constexpr Metric kStateDamaged{
     "Damaged state files that were set aside and still lie in the state folder, as fettle.db.damaged-TIME."};
 inline constexpr Metric kStateCommit{"fettle_state_commit_seconds",
                                      "Time until a change of the durable state was on disk."};
+inline constexpr Metric kLogLinesLeftOut{
+    "fettle_log_lines_left_out_total",
+    "Lines that the log left out, because the same message came more than 500 times in 10 seconds."};
 inline constexpr Metric kQueries{"prometheus_engine_queries",
                                  "The current number of queries being executed or waiting."};
 inline constexpr Metric kQueriesMost{"prometheus_engine_queries_concurrent_max",

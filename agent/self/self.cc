@@ -150,6 +150,7 @@ struct Self::Rep {
   Gauge& reload_ok = family<Gauge>(kReloadOk).Add({});
   Gauge& state_durable = family<Gauge>(kStateDurable).Add({});
   Gauge& state_damaged = family<Gauge>(kStateDamaged).Add({});
+  Counter& log_left_out = family<Counter>(kLogLinesLeftOut).Add({});
   Gauge& reload_time = family<Gauge>(kReloadTime).Add({});
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
   Gauge& store_max_series = family<Gauge>(kStoreMaxSeries).Add({});
@@ -284,6 +285,7 @@ void Self::store_counts(const StoreCounts& now) {
 }
 
 void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }
+void Self::log_lines_left_out(std::uint64_t lines) { catch_up(lines)(rep_->log_left_out); }
 void Self::state_damaged(std::size_t files) { rep_->state_damaged.Set(static_cast<double>(files)); }
 
 void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(base::seconds(took)); }

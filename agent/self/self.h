@@ -61,6 +61,7 @@ class Self {
   void store_counts(const StoreCounts& now);
   void state_durable(bool is_so);
   void state_damaged(std::size_t files);
+  void log_lines_left_out(std::uint64_t lines);  // since the start
   void state_committed(base::Duration took);
 
   // Series that a reload made meaningless; those of the others go on counting.

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -84,14 +86,29 @@ tl::unexpected<base::Error> Database::failed(std::string_view doing) const {
   return base::fail(kind, std::move(text));
 }
 
+// A new file gets its name when it is whole: an empty one is taken for one that was lost.
+base::Result<> Database::create(const std::string& path) {
+  const std::string fresh = path + ".new";
+  for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((fresh + suffix).c_str());
+  TRY_VOID(open_file(fresh, path));
+  for (const char* suffix : {"-wal", "-shm"}) ::unlink((path + suffix).c_str());  // of a file that was removed
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::fail_errno(errno, fmt::format("cannot make {}", path));
+  return {};
+}
+
 base::Result<Database> Database::open(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) TRY_VOID(create(path));
+  return open_file(path, path);
+}
+
+base::Result<Database> Database::open_file(const std::string& path, const std::string& name) {
   // Made here and not by SQLite, which would let everybody read it; its -wal and -shm take over the mode.
   { const base::UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)); }
   sqlite3* raw = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  if (!raw) return base::fail(base::Kind::io, fmt::format("cannot open {}: out of memory", path));
-  Database database(Connection(raw), path);
+  if (!raw) return base::fail(base::Kind::io, fmt::format("cannot open {}: out of memory", name));
+  Database database(Connection(raw), name);
   if (code != SQLITE_OK) return database.failed("open");
   TRY_VOID(database.prepare());
   return database;
@@ -130,9 +147,9 @@ base::Result<> Database::migrate(std::size_t from) {
             ? ""
             : fmt::format("INSERT INTO migrations VALUES ({}, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), '{}'); ", format,
                           base::version());
-    TRY_VOID(run(fmt::format("BEGIN IMMEDIATE; {}; {}PRAGMA user_version={}; COMMIT", kMigrations[format - 1], row,
-                             format)
-                     .c_str()));
+    TRY_VOID(
+        run(fmt::format("BEGIN IMMEDIATE; {}; {}PRAGMA user_version={}; COMMIT", kMigrations[format - 1], row, format)
+                .c_str()));
   }
   if (from > 0)
     base::log::info("the state file has a newer format now; older versions of fettle cannot use it",
@@ -148,8 +165,8 @@ std::string Database::copy_of_format(std::size_t format) {
   const std::string copy = fmt::format("{}.format-{}", path_, format);
   const base::UniqueFd made(::open(copy.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   const base::Result<Statement> vacuum = compile("VACUUM INTO ?1");
-  const bool copied = made && vacuum && bind_text(vacuum->get(), 1, copy) == SQLITE_OK &&
-                      sqlite3_step(vacuum->get()) == SQLITE_DONE;
+  const bool copied =
+      made && vacuum && bind_text(vacuum->get(), 1, copy) == SQLITE_OK && sqlite3_step(vacuum->get()) == SQLITE_DONE;
   if (copied) return copy;
   ::unlink(copy.c_str());
   return "";
@@ -197,7 +214,16 @@ base::Result<> Database::write(const Change& change) {
   return result;
 }
 
+// On a full disk the log (-wal) may be what fills it: it is merged into the file and cut off, and then there is room.
 base::Result<> Database::apply(std::span<const std::vector<Change>* const> calls) {
+  base::Result<> result = apply_once(calls);
+  if (result || result.error().kind != base::Kind::limit) return result;
+  if (sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK)
+    return result;
+  return apply_once(calls);
+}
+
+base::Result<> Database::apply_once(std::span<const std::vector<Change>* const> calls) {
   if (sqlite3_exec(db_.get(), "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK) return failed("write to");
   const auto all = [&]() -> base::Result<> {
     for (const std::vector<Change>* changes : calls)

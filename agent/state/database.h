@@ -1,5 +1,6 @@
-// The file fettle.db: a table of records and one of the migrations that it had, WAL, every transaction on the disk before it counts. The only user of
-// SQLite. One thread at a time; State opens it on the loop thread and then leaves it to its writer.
+// The file fettle.db: a table of records and one of the migrations that it had, WAL, every transaction on the disk
+// before it counts. The only user of SQLite. One thread at a time; State opens it on the loop thread and then leaves it
+// to its writer.
 #pragma once
 
 #include <cstddef>
@@ -41,6 +42,9 @@ class Database {
   using Statement = std::unique_ptr<sqlite3_stmt, Closed>;
 
   Database(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
+  // `name`: of errors.
+  static base::Result<Database> open_file(const std::string& path, const std::string& name);
+  static base::Result<> create(const std::string& path);
   base::Result<> prepare();
   base::Result<> migrate(std::size_t from);
   std::string copy_of_format(std::size_t format);
@@ -48,6 +52,7 @@ class Database {
   base::Result<> answer(const char* sql, std::string& out);  // the first column of the first row
   base::Result<Statement> compile(const char* sql);
   base::Result<> write(const Change& change);
+  base::Result<> apply_once(std::span<const std::vector<Change>* const> calls);
   tl::unexpected<base::Error> failed(std::string_view doing) const;
 
   Connection db_;

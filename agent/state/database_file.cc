@@ -133,7 +133,8 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
   damage_ = {damaged_beside(path_).size(), !notice.empty() || empty};
   if (!notice.empty())
     notice += fmt::format(
-        ". {}: the agent starts without them, and with one attempt to recover each service until the time of its budget "
+        ". {}: the agent starts without them, and with one attempt to recover each service until the time of its "
+        "budget "
         "is over",
         kLost);
   else if (empty) notice = fmt::format("{} was empty. {}, if there were any", path_, kLost);

@@ -1,7 +1,8 @@
 // What must survive a crash: alert states, incidents, budgets, intents, maintenance, silences, the notification queue,
 // the traffic that was taken away, the lease in the fleet, the audit trail, the daily availability.
-// packaging/doc/durable-formats.md has every table and record. Small records by table and key in SQLite (WAL, synchronous=FULL), written by a thread of its own, so that the disk
-// never stalls the loop. The format of a record is its writer's (JSON); this module keeps bytes.
+// packaging/doc/durable-formats.md has every table and record. Small records by table and key in SQLite (WAL,
+// synchronous=FULL), written by a thread of its own, so that the disk never stalls the loop. The format of a record is
+// its writer's (JSON); this module keeps bytes.
 #pragma once
 
 #include <chrono>
@@ -61,8 +62,8 @@ class State {
   // Writes what waits. Callbacks that have not come by then never come. Loop thread.
   virtual ~State() = default;
   // All changes of one call become durable together or not at all. `durable` comes on the loop thread, in a later turn,
-  // after fsync; or with the error, and then nothing of this call is kept. Calls are kept in order. Kind::limit: so many
-  // calls wait for the disk that this one was refused.
+  // after fsync; or with the error, and then nothing of this call is kept. Calls are kept in order. Kind::limit: so
+  // many calls wait for the disk that this one was refused.
   virtual void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) = 0;
   // What was durable when the file was opened plus what was committed since, by key: a call shows at once, and is taken
   // back before its callback hears of an error. Loop thread.
@@ -77,10 +78,11 @@ class State {
 };
 
 // Opens or creates <folder>/fettle.db. Fails only if another agent has the folder. In every other case the agent starts
-// and `notice` says what is wrong: a damaged file was set aside as fettle.db.damaged-<time> (five are kept), or nothing can be written
-// (full or read-only disk, no permission, a newer format). Then read() has what could be read, every commit() fails,
-// and the file is opened again by later calls, as it is when it is removed while the agent runs. `committed` hears how
-// long each call took from commit() until it was known to be durable; loop thread, before its callback.
+// and `notice` says what is wrong: a damaged file was set aside as fettle.db.damaged-<time> (five are kept), or nothing
+// can be written (full or read-only disk, no permission, a newer format). Then read() has what could be read, every
+// commit() fails, and the file is opened again by later calls, as it is when it is removed while the agent runs.
+// `committed` hears how long each call took from commit() until it was known to be durable; loop thread, before its
+// callback.
 base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice,
                                           std::function<void(base::Duration)> committed = nullptr);
 

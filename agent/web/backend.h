@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "model/metric_family.h"
 #include "promql/parser.h"
 #include "promql/queryable.h"
@@ -50,6 +52,19 @@ class Asker {
   virtual base::Result<> admit(const Load& load) = 0;
 };
 
+// Who asked for a change, and for what: for the audit trail.
+struct Asked {
+  std::string by;       // "alice (uid 1000)"
+  std::string service;  // "": of none
+  std::string what;     // "maintenance/order on=true for=2h"
+};
+
+struct AuditQuestion {
+  std::size_t limit = 0;
+  std::optional<std::uint64_t> before;  // only entries with a smaller number
+  std::string service;                  // "": of all
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -80,7 +95,9 @@ class Backend {
   // Calls `what` on the loop's thread, over the admin socket only, and waits for what it passes to `done`. `what` owns
   // all that it needs: who asks may have left before it is called.
   using Change = std::function<void(AdminBackend& admin, AdminBackend::Done done)>;
-  virtual base::Result<std::string> change(Change what) = 0;
+  virtual base::Result<std::string> change(const Asked& asked, Change what) = 0;
+  // Of the audit trail, oldest first.
+  virtual base::Result<std::vector<model::AuditEntry>> audit(const AuditQuestion& question) = 0;
 };
 
 }  // namespace web

@@ -37,6 +37,8 @@ bool has_own_token(std::string_view path);  // some route to it is of Access::to
 
 // Why the request may change nothing, or has a comment that is too long; in api/admin.cc.
 std::optional<Response> admin_refusal(const Request& request, const Context& context);
+// For the audit trail; in api/admin.cc.
+Asked asked_by(const Request& request, const std::string& service = "");
 
 #define ROUTE(methods, pattern, access, lane, handler, help) \
   Response handler(const Request& request, const Context& context);

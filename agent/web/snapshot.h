@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "model/action_report.h"
 #include "model/alert.h"
+#include "model/availability.h"
 #include "model/health.h"
 #include "model/incident.h"
 #include "model/labels.h"
@@ -146,6 +147,7 @@ struct Snapshot {
   std::vector<model::RecoveryReport> recoveries;                  // newest first, up to 100
   std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
   std::vector<model::MetricFamily> metrics;  // all but the agent's own process counters, which the page adds
+  std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does

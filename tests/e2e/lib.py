@@ -180,6 +180,11 @@ class Shop(Process):
         subprocess.run([SHOP, "tell", str(self.where / f"{self.name}.ctl"), *words], check=True)
 
 
+def wall(text):
+    """Seconds since the epoch of a time as the agent writes it."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def percentiles(values):
     ordered = sorted(values)
     return {q: ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.9, 0.99)}
@@ -212,8 +217,8 @@ def application(page):
 
 
 class Webhook:
-    """A receiver of notifications. `answer` is given headers and body, and gives the HTTP status, or None to cut the
-    connection; without it every message is taken. `messages` are those that were taken, each as it was read."""
+    """A receiver of notifications. `answer` is given headers and body, and gives the HTTP status, that and headers, or None
+    to cut the connection; without it every message is taken. `messages` are those that were taken, each as it was read."""
 
     def __init__(self, answer=None, port=0):
         self.messages = []
@@ -224,13 +229,15 @@ class Webhook:
             def do_POST(handler):
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
                 status = answer(handler.headers, body) if answer else 200
+                status, more = status if isinstance(status, tuple) else (status, {})
                 if status == 200:
                     self.messages.append(json.loads(body))
                 if status is None:
                     handler.close_connection = True
                     return
                 handler.send_response(status)
-                handler.send_header("Content-Length", "0")
+                for name, value in {"Content-Length": "0", **more}.items():
+                    handler.send_header(name, value)
                 handler.end_headers()
 
             def handle(handler):

@@ -72,7 +72,19 @@ class FakeBackend final : public web::Backend {
     }
     for (const auto& done : held) done(web::ProbeAnswer{{}, false, "timeout", "", ""});
   }
-  base::Result<std::string> change(Change what) override {
+  std::vector<model::AuditEntry> trail;
+  base::Result<std::vector<model::AuditEntry>> audit(const web::AuditQuestion& question) override {
+    std::vector<model::AuditEntry> out;
+    for (const model::AuditEntry& entry : trail)
+      if ((!question.before || entry.number < *question.before) &&
+          (question.service.empty() || entry.service == question.service))
+        out.push_back(entry);
+    if (out.size() > question.limit) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(question.limit));
+    return out;
+  }
+  std::vector<web::Asked> asked;  // by change()
+  base::Result<std::string> change(const web::Asked& by, Change what) override {
+    asked.push_back(by);
     base::Result<std::string> answer = base::fail(base::Kind::unavailable, "nothing answered");
     what(admin_, [&](base::Result<std::string> told) { answer = std::move(told); });
     return answer;

@@ -15,7 +15,7 @@ LEVELS = {
     "os": ["base", "loop"],
     "net": ["base", "model", "config", "loop", "os"],
     "http": ["base", "model", "config", "loop", "net", "encoding"],
-    "state": ["base", "loop"],
+    "state": ["base", "crypto", "model", "loop"],
     "self": ["base", "model"],
     "go": ["base"],
     "promql": ["base", "model", "go"],
@@ -31,7 +31,7 @@ LEVELS = {
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "encoding", "probe",
             "discover", "recover", "cluster", "incident", "notify", "rules", "web"],
-    "cli": ["base", "model", "config", "loop", "net", "http", "promql", "encoding", "rules"],
+    "cli": ["base", "crypto", "model", "config", "loop", "net", "http", "promql", "encoding", "rules"],
 }
 
 # The one module (or file) that may name a library.

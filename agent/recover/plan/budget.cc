@@ -60,6 +60,13 @@ BudgetUsage with_recovery(BudgetUsage usage, base::Instant now) {
   return usage;
 }
 
+BudgetUsage with_refusal(BudgetUsage usage, const Budget& budget, base::Instant now, double chance) {
+  usage = without_attempt(std::move(usage));
+  ++usage.failures;
+  usage.not_before = now + backoff_delay(budget.backoff, usage.failures, chance);
+  return usage;
+}
+
 BudgetUsage with_failure(BudgetUsage usage, const Budget& budget, base::Instant now, double chance) {
   ++usage.failures;
   usage.not_before = now + backoff_delay(budget.backoff, usage.failures, chance);

@@ -35,6 +35,8 @@ BudgetUsage with_attempt(BudgetUsage usage, const Budget& budget, base::Instant 
 // The newest one was spent and nothing was done with it.
 BudgetUsage without_attempt(BudgetUsage usage);
 BudgetUsage with_recovery(BudgetUsage usage, base::Instant now);
+// Nothing could be tried: the attempt is given back. The next one waits as after a failure.
+BudgetUsage with_refusal(BudgetUsage usage, const Budget& budget, base::Instant now, double chance);
 // Latches exhaustion when no attempt is left.
 BudgetUsage with_failure(BudgetUsage usage, const Budget& budget, base::Instant now, double chance);
 

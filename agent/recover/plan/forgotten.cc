@@ -32,8 +32,7 @@ void note_forgotten(state::State& state, const loop::Scheduler& scheduler) {
   const std::string at = fmt::format("{}", base::to_ms(scheduler.wall_now()));
   state.commit({state::Change::put(state::Table::budgets, kKey, at)}, [](const base::Result<>& written) {
     if (!written)
-      base::log::error("could not write that earlier recoveries are not known",
-                       {{"error", written.error().text}});
+      base::log::error("could not write that earlier recoveries are not known", {{"error", written.error().text}});
   });
 }
 

@@ -77,6 +77,10 @@ Change NodeBudget::spend(const std::string& service) {
   return Change::put(Table::budgets, kKey, to_json(usage_of(counted()), now, scheduler_.wall_now()));
 }
 
+void NodeBudget::give_back() {
+  if (!actions_.empty()) actions_.pop_back();
+}
+
 void NodeBudget::settle(const std::string& service, Commit how) {
   const auto ended = under_way_.extract(service);
   if (!ended.empty() && how == Commit::kept) actions_.push_back(ended.mapped());

@@ -45,6 +45,8 @@ class NodeBudget {
   // The service's plan is about to write the intent of an action; the change belongs into that commit. Asked again for
   // the same intent it counts once, until settle() says how the commit ended.
   state::Change spend(const std::string& service);
+  // The action of the last intent was refused: it is as if it had not been asked for.
+  void give_back();
   enum class Commit { kept, lost };
   void settle(const std::string& service, Commit how);
 

@@ -81,6 +81,7 @@ Effects Plan::resolved(const PlanInput& input) {
   firing_ = was_down_ = remembered_ = rehearsed_ = false;
   forget_abort(out);
   if (waits_to_begin()) drop(input, out);
+  else if (phase_ == Phase::closing) out.push_back({Kind::commit_budget});  // what is being written says that it waits
   return out;
 }
 

@@ -230,6 +230,7 @@ class Plan {
   enum class After { step, last_step };
   void verify(const Verify& verify, After after, const PlanInput& input, Effects& out);
   void verify_failed(const PlanInput& input, Effects& out);
+  bool was_refused() const;
   void finish(RecoveryState outcome, const PlanInput& input, Effects& out);
   void finally_from(std::size_t step, const PlanInput& input, Effects& out);
   void close(const PlanInput& input, Effects& out);

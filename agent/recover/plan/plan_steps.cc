@@ -327,12 +327,21 @@ void Plan::finally_from(std::size_t step, const PlanInput& input, Effects& out) 
   else close(input, out);
 }
 
+// A script or a right is missing, say: no cure was tried.
+bool Plan::was_refused() const {
+  const auto& actions = run_.report.actions;
+  const auto refused = [](const model::ActionReport& a) { return a.result == ActionStatus::refused; };
+  const auto tried = [](const model::ActionReport& a) { return a.may_heal && a.result != ActionStatus::refused; };
+  return std::any_of(actions.begin(), actions.end(), refused) && std::none_of(actions.begin(), actions.end(), tried);
+}
+
 void Plan::close(const PlanInput& input, Effects& out) {
   enter(Phase::closing, {});
   if (run_.non_disruptive) pending_ = usage_;  // it did nothing that a budget or a cooldown would count
   else if (run_.outcome == RecoveryState::recovered) pending_ = with_recovery(usage_, input.now);
   else if (run_.outcome == RecoveryState::failed)
-    pending_ = with_failure(usage_, spec_->budget, input.now, random_->unit());
+    pending_ = was_refused() ? with_refusal(usage_, spec_->budget, input.now, random_->unit())
+                             : with_failure(usage_, spec_->budget, input.now, random_->unit());
   run_.report.state =
       run_.outcome == RecoveryState::failed && pending_.exhausted ? RecoveryState::exhausted : run_.outcome;
   run_.report.reason = run_.outcome == RecoveryState::aborted ? run_.stop : "";

@@ -1,6 +1,7 @@
 // From the alert to the first commit of a run, and back to rest: guards, budgets, people who are asked.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "recover/plan/plan.h"
@@ -35,9 +36,13 @@ void Plan::consider(const PlanInput& input, Effects& out) {
   const Guard* cause = guard != nullptr ? first_that_skips_disruption(*spec_, guards) : nullptr;
   if (guard != nullptr && cause == nullptr) {
     leave_slot(out);
-    if (guard->name == GuardName::budget) exhaust(input, out);
-    else block(*guard, input, out);
-    return;
+    if (guard->name != GuardName::budget) return block(*guard, input, out);
+    // Nobody is told that it gave up before it is known that something is wanted: after a restart, say.
+    const auto unknown = std::find_if(guards.begin(), guards.end(),
+                                      [](const Guard& g) { return g.name == GuardName::unknown && !g.open; });
+    if (unknown != guards.end()) return block(*unknown, input, out);
+    if (run_.was_down && input.health == model::Health::up) return drop(input, out);
+    return exhaust(input, out);
   }
   const bool heals = cause == nullptr && spec_->first_healing();
   if (phase_ != Phase::recheck && phase_ != Phase::acquiring && (heals || progress_.waited == Waited::yes))

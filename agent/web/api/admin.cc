@@ -42,8 +42,20 @@ std::optional<Response> admin_refusal(const Request& request, const Context& con
   return {};
 }
 
-Response reload_route(const Request&, const Context& context) {
-  const auto answer = context.backend.change([](AdminBackend& admin, auto done) { admin.reload(done); });
+// A person reads this: the path without what all paths have, and the fields as they were sent.
+Asked asked_by(const Request& request, const std::string& service) {
+  std::string_view path = request.path;
+  for (const std::string_view prefix : {"/api/v1/", "/-/"})
+    if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
+  std::string what = request.method == "DELETE" ? "delete " : "";
+  what += path;
+  for (const auto& [name, value] : request.params) what += fmt::format(" {}={}", name, value);
+  return {request.by, service, what};
+}
+
+Response reload_route(const Request& request, const Context& context) {
+  const auto answer =
+      context.backend.change(asked_by(request), [](AdminBackend& admin, auto done) { admin.reload(done); });
   return answer && !answer->empty() ? sentence(answer) : change_answer(answer);
 }
 
@@ -54,8 +66,9 @@ Response maintenance_route(const Request& request, const Context& context) {
   if (!yes && !no) return invalid_parameter("on", fmt::format("expected true or false, got \"{}\"", on));
   const std::string service = request.argument;
   if (no)
-    return change_answer(
-        context.backend.change([service](AdminBackend& admin, auto done) { admin.end_maintenance(service, done); }));
+    return change_answer(context.backend.change(asked_by(request, service), [service](AdminBackend& admin, auto done) {
+      admin.end_maintenance(service, done);
+    }));
   Lasting lasting;
   for (const auto& [name, length] : {std::pair{"for", &lasting.length}, {"until_healthy", &lasting.until_healthy}})
     if (const std::string text = request.param(name); !text.empty()) {
@@ -64,8 +77,8 @@ Response maintenance_route(const Request& request, const Context& context) {
         return invalid_parameter(name, fmt::format("expected a duration such as 2h, got \"{}\"", text));
       *length = *parsed;
     }
-  return sentence(
-      context.backend.change([service, lasting, comment = comment_of(request)](AdminBackend& admin, auto done) {
+  return sentence(context.backend.change(
+      asked_by(request, service), [service, lasting, comment = comment_of(request)](AdminBackend& admin, auto done) {
         admin.begin_maintenance(service, lasting, comment, done);
       }));
 }
@@ -73,20 +86,22 @@ Response maintenance_route(const Request& request, const Context& context) {
 Response recover_route(const Request& request, const Context& context) {
   const Rehearsal rehearsal = request.param("dry_run") == "true" ? Rehearsal::yes : Rehearsal::no;
   return sentence(context.backend.change(
+      asked_by(request, request.argument),
       [service = request.argument, rehearsal, comment = comment_of(request)](AdminBackend& admin, auto done) {
         admin.recover(service, rehearsal, comment, done);
       }));
 }
 
 Response abort_route(const Request& request, const Context& context) {
-  return sentence(context.backend.change([service = request.argument, comment = comment_of(request)](
+  return sentence(context.backend.change(asked_by(request, request.argument),
+                                         [service = request.argument, comment = comment_of(request)](
                                              AdminBackend& admin, auto done) { admin.abort(service, comment, done); }));
 }
 
 Response ack_route(const Request& request, const Context& context) {
-  return change_answer(
-      context.backend.change([service = request.argument, comment = comment_of(request)](
-                                 AdminBackend& admin, auto done) { admin.ack(service, comment, done); }));
+  return change_answer(context.backend.change(
+      asked_by(request, request.argument), [service = request.argument, comment = comment_of(request)](
+                                               AdminBackend& admin, auto done) { admin.ack(service, comment, done); }));
 }
 
 }  // namespace web

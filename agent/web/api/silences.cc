@@ -76,15 +76,15 @@ base::Result<model::SilenceRequest> request_of(const Request& request) {
 Response add_silence_route(const Request& request, const Context& context) {
   const auto wanted = request_of(request);
   if (!wanted) return change_answer(wanted);
-  const auto id =
-      context.backend.change([wanted = *wanted](AdminBackend& admin, auto done) { admin.add_silence(wanted, done); });
+  const auto id = context.backend.change(
+      asked_by(request), [wanted = *wanted](AdminBackend& admin, auto done) { admin.add_silence(wanted, done); });
   if (!id) return change_answer(id);
   return api_success([&](encoding::Json& json) { json.object([&] { json.key("silenceID").string(*id); }); });
 }
 
 Response expire_silence_route(const Request& request, const Context& context) {
   return change_answer(context.backend.change(
-      [id = request.argument](AdminBackend& admin, auto done) { admin.expire_silence(id, done); }));
+      asked_by(request), [id = request.argument](AdminBackend& admin, auto done) { admin.expire_silence(id, done); }));
 }
 
 Response api_silences(const Request&, const Context& context) {

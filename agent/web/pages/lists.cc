@@ -159,10 +159,10 @@ std::string notices_part(const Snapshot& snapshot) {
                        state_badge("down", "Bad targets"), source.since ? ", " + for_time(*source.since, snapshot) : "",
                        escape(source.mistakes));
   if (!snapshot.state_trouble.empty())
-    out +=
-        fmt::format(R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
-                    R"(not become durable; recoveries are few: one an hour for each service.</b><pre>{}</pre></div></div>)",
-                    state_badge("down", "State not durable"), escape(snapshot.state_trouble));
+    out += fmt::format(
+        R"(<div class="notice down" role="alert">{}<div><b>Alerts, budgets, silences and notifications do )"
+        R"(not become durable; recoveries are few: one an hour for each service.</b><pre>{}</pre></div></div>)",
+        state_badge("down", "State not durable"), escape(snapshot.state_trouble));
   if (snapshot.damaged_state_files > 0)
     out += fmt::format(
         R"(<div class="notice down" role="alert">{}<div><b>The state was damaged and was moved aside: alert states, )"

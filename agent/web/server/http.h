@@ -22,6 +22,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> params;
   std::string body;         // of POST
   bool admin = false;       // came over the admin socket, from a user who may change things
+  std::string by{};         // who that is: "alice (uid 1000)"; "" over TCP
   bool reads_only = false;  // came over the admin socket, from a user who may only read
   // True when the client has left; may be empty. For handlers that compute for long.
   std::function<bool()> abandoned{};

@@ -147,6 +147,7 @@ int Server::Rep::handle(mg_connection* connection) {
     return refused.status;
   }
   request.admin = exchange->admin && exchange->admin->right == AdminRight::change;
+  if (request.admin) request.by = fmt::format("{} (uid {})", user_name(exchange->admin->user), exchange->admin->user);
   request.reads_only = exchange->admin && !request.admin;
   request.abandoned = [exchange] { return exchange->left.load(); };
   // The front asks for name and password. It sees the path as it was sent; which one it is, is known here.

@@ -8,6 +8,7 @@
 
 #include "base/terminal.h"
 #include "cli/answer.h"
+#include "cli/audit_log.h"
 #include "cli/incidents.h"
 #include "cli/query.h"
 #include "cli/rule_debug.h"
@@ -70,6 +71,10 @@ const std::vector<std::string>& wrong_answers() {
           R"({"groups":[{"rules":[{"name":"Down","lastEvaluation":"2026-11-24T03:00:30Z"}]}]})",
           R"({"store":5,"groups":[]})",
           R"({"store":"etcd","groups":[{"members":[{"node":5}]}]})",
+          R"({"entries":{}})",
+          R"({"entries":[{}]})",
+          R"({"entries":[{"number":-1,"atMs":0,"kind":"change"}]})",
+          R"({"entries":[{"number":1,"atMs":0,"kind":"other"}]})",
           R"({"silences":{}})",
           R"({"silences":[{}]})",
           R"({"silences":[{"id":"a","status":[],"matchers":[]}]})",
@@ -133,6 +138,10 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
       {"incident", 3,
        [](const std::string& url) {
          return cli::run_incident({url, false}, "inc_1");
+       }},
+      {"audit-log", 3,
+       [](const std::string& url) {
+         return cli::run_audit_log({url, false}, "", 0);
        }},
       {"query", 3,
        [](const std::string& url) {

@@ -29,6 +29,22 @@ TEST_CASE("what is refused is tried again while it fires, in the usual time, wit
   }
 }
 
+TEST_CASE("a disk that does not answer keeps a message back for two seconds") {
+  Fixture f;
+  f.state.held = true;
+  f.tell("Down");
+  f.loop.advance(seconds{1});
+  CHECK(f.sent() == 0);
+  f.loop.advance(seconds{1});
+  REQUIRE(f.sent() == 1);
+  f.answer(200);
+  f.state.held = false;
+  f.state.sync();
+  f.loop.advance(seconds{10});
+  CHECK(f.sent() == 1);
+  CHECK(f.queued() == 0);
+}
+
 TEST_CASE("nobody hears that something ended of which he never heard that it began") {
   Fixture f;
   f.tell("Down");

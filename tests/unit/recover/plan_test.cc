@@ -19,7 +19,7 @@ TEST_CASE("a plan drains, restarts, verifies with every probe, undrains and is r
             {"run tcp up", "intent finally 0; report 1 acting"},
             {"durable", "start undrain; report 1 acting"},
             {"done ok", "ended ok; report 1 acting; close recovered"},
-            {"resolve", ""},
+            {"resolve", "budget"},
             {"durable", "report 1 recovered, ended"}});
   CHECK(p.plan().state() == model::PlanState::idle);
   CHECK(recover::attempts_left(p.plan().spec().budget, p.plan().usage(), p.now().now) == 2);
@@ -135,7 +135,7 @@ TEST_CASE("the last attempt that fails is exhausted: said once, latched, open ag
   Player p(std::move(spec));
   check(p, {{"fire", "intent step 0"},
             {"durable", "start restart; report 1 acting"},
-            {"done refused", "ended refused; close failed"},
+            {"done failed", "ended failed; close failed"},
             {"durable", "report 1 failed, ended; blocked backoff"},
             {"wait 5s", "probe"},
             {"run http down", "intent step 0"},
@@ -151,6 +151,41 @@ TEST_CASE("the last attempt that fails is exhausted: said once, latched, open ag
   check(p, {{"health down", ""}, {"fire", "intent step 0"}});
 }
 
+TEST_CASE("an alert that resolves while the end of its run is written waits for nothing after a crash") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.finally.clear();
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run tcp up", ""},
+            {"run http up", ""},
+            {"run tcp up", "close recovered"},
+            {"resolve", "budget"},
+            {"durable", "report 1 recovered, ended"}});
+}
+
+TEST_CASE("a step that is refused spends no attempt, and is tried again after the backoff") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.steps.pop_back();
+  spec.finally.clear();
+  spec.budget.attempts = 1;
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done refused", "ended refused; close failed"},
+            {"durable", "report 1 failed, ended; blocked backoff"}});
+  CHECK(p.plan().usage().attempts.empty());
+  CHECK_FALSE(p.plan().usage().exhausted);
+  check(p, {{"wait 5s", "probe"},
+            {"run http down", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done failed", "ended failed; exhausted; close exhausted"}});
+}
+
 TEST_CASE("a service that dies again after each recovery exhausts its budget, too") {
   recover::PlanSpec spec = usual_plan();
   spec.steps.erase(spec.steps.begin());
@@ -164,7 +199,7 @@ TEST_CASE("a service that dies again after each recovery exhausts its budget, to
             {"run tcp up", ""},
             {"run http up", ""},
             {"run tcp up", "close recovered"},
-            {"resolve", ""},
+            {"resolve", "budget"},
             {"durable", "report 1 recovered, ended"},
             {"wait 5m", ""},
             {"fire", "exhausted; budget; blocked exhausted; report 0 exhausted, ended"},

@@ -1,0 +1,61 @@
+// The availability of each service by days: how long it was up, down, and down in maintenance, in
+// state::Table::availability. Today's figures are written once a minute, so that a crash of the agent loses a minute,
+// which then counts as not known. Days are of UTC. Time runs on the clock that nobody sets; only the day is of the wall
+// clock. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "loop/handle.h"
+#include "model/availability.h"
+#include "model/health.h"
+#include "state/state.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace app {
+
+class Availability {
+ public:
+  static constexpr base::Millis kWriteEvery{60'000};
+
+  // `in_maintenance` is asked of services that are down. All outlive it.
+  using InMaintenance = std::function<bool(const std::string& service)>;
+  Availability(state::State& state, loop::Scheduler& scheduler, InMaintenance in_maintenance);
+
+  // The service's health is this one from now on. unknown: its time does not count.
+  void on_health(const std::string& service, model::Health health);
+
+  std::vector<model::ServiceAvailability> services();  // by name, as of now
+
+ private:
+  struct Service {
+    model::Health health = model::Health::unknown;
+    base::Instant since{};  // counted up to here
+    std::shared_ptr<const std::vector<model::AvailabilityDay>> before =
+        std::make_shared<const std::vector<model::AvailabilityDay>>();
+    model::AvailabilityDay today;
+    bool changed = false, before_changed = false;  // since it was written
+  };
+
+  void load();
+  std::int32_t day() const;
+  void count(const std::string& name, Service& service);
+  void begin_day(Service& service, std::int32_t day) const;
+  void write();
+
+  state::State& state_;
+  loop::Scheduler& scheduler_;
+  const InMaintenance in_maintenance_;
+  std::map<std::string, Service> services_;
+  loop::Handle timer_;
+};
+
+}  // namespace app

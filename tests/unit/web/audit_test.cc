@@ -1,0 +1,85 @@
+// The audit trail and the availability over the API, and who a change is by.
+#include <doctest/doctest.h>
+
+#include "unit/web/handlers.h"
+
+namespace {
+
+model::AuditEntry entry(std::uint64_t number, const std::string& service) {
+  return {number,
+          base::wall_from_ms(1'795'416'645'250),
+          model::AuditKind::change,
+          "alice (uid 1000)",
+          service,
+          "maintenance/order on=true",
+          "aa",
+          "bb"};
+}
+
+}  // namespace
+
+TEST_CASE("entries of the audit trail have all that their hash is over") {
+  Handlers handlers;
+  handlers.backend.trail = {entry(1, "order")};
+  CHECK(handlers.get("/api/v1/audit").body ==
+        R"({"status":"success","data":{"entries":[{"number":1,"at":"2026-11-23T06:50:45.25Z","atMs":1795416645250,)"
+        R"("kind":"change","by":"alice (uid 1000)","service":"order","text":"maintenance/order on=true",)"
+        R"("previous":"aa","hash":"bb"}]}})");
+}
+
+TEST_CASE("a part of the audit trail is asked for by limit, before and service") {
+  Handlers handlers;
+  for (std::uint64_t i = 1; i <= 250; ++i) handlers.backend.trail.push_back(entry(i, i % 2 == 0 ? "order" : "stock"));
+  const auto count = [&](const std::string& url) {
+    const std::string body = handlers.get(url).body;
+    std::size_t entries = 0;
+    for (std::size_t at = 0; (at = body.find("\"number\":", at)) != std::string::npos; ++at) ++entries;
+    return entries;
+  };
+  CHECK(count("/api/v1/audit") == 100);
+  CHECK(count("/api/v1/audit?limit=7") == 7);
+  CHECK(count("/api/v1/audit?limit=0") == 250);
+  CHECK(count("/api/v1/audit?limit=1000&before=11") == 10);
+  CHECK(count("/api/v1/audit?limit=1000&service=order") == 125);
+  CHECK(handlers.get("/api/v1/audit?before=x").status == 400);
+  CHECK(handlers.get("/api/v1/audit?limit=x").status == 400);
+}
+
+TEST_CASE("a change is asked for by name, with what was sent") {
+  const Handlers handlers;
+  web::Request request;
+  request.method = "PUT";
+  request.admin = true;
+  request.by = "alice (uid 1000)";
+  request.path = "/api/v1/maintenance/order";
+  request.params = {{"on", "true"}, {"for", "2h"}, {"comment", "new disks"}};
+  CHECK(handlers.answer(request).status == 200);
+  request.method = "DELETE";
+  request.path = "/api/v1/silence/a-b";
+  request.params.clear();
+  CHECK(handlers.answer(request).status == 200);
+  REQUIRE(handlers.backend.asked.size() == 2);
+  CHECK(handlers.backend.asked[0].by == "alice (uid 1000)");
+  CHECK(handlers.backend.asked[0].service == "order");
+  CHECK(handlers.backend.asked[0].what == "maintenance/order on=true for=2h comment=new disks");
+  CHECK(handlers.backend.asked[1].service == "");
+  CHECK(handlers.backend.asked[1].what == "delete silence/a-b");
+}
+
+TEST_CASE("availability by days, of all services or of one") {
+  Handlers handlers;
+  web::Snapshot snapshot = fakes::shop_snapshot();
+  const auto before = std::make_shared<const std::vector<model::AvailabilityDay>>(
+      std::vector<model::AvailabilityDay>{{20'779, 86'000'000, 400'000, 0}});
+  snapshot.availability = {{"order", before, {20'780, 1'500, 0, 500}},
+                           {"stock", std::make_shared<const std::vector<model::AvailabilityDay>>(), {20'780, 0, 0, 0}}};
+  handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
+  const std::string order =
+      R"("name":"order","days":[{"date":"2026-11-22","upSeconds":86000,"downSeconds":400,"plannedSeconds":0,)"
+      R"("availability":0.9953703703703703},{"date":"2026-11-23","upSeconds":1.5,"downSeconds":0,"plannedSeconds":0.5,)"
+      R"("availability":1}],"availability":0.99537)";
+  const std::string body = handlers.get("/api/v1/availability?service=order").body;
+  CHECK(body.find(order) != std::string::npos);
+  CHECK(body.find("stock") == std::string::npos);
+  CHECK(handlers.get("/api/v1/availability").body.find(R"("name":"stock")") != std::string::npos);
+}
