@@ -1,5 +1,5 @@
 // `fettle incidents` and `fettle incident ID`: what went wrong on the node, as a list and as a story. Exit code 0 if
-// nothing is wrong now, 1 if an incident is open, 2 if the agent does not answer.
+// nothing is wrong now, 1 if an incident is open, 3 if the agent does not answer.
 #pragma once
 
 #include <string>
