@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <optional>
+#include <string_view>
 
 #include "app/config_lint.h"
 #include "app/loaded_config.h"
@@ -24,6 +25,7 @@
 #include "os/folder_watch.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
+#include "promql/value.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/polkit.h"
 #include "recover/registry.h"
@@ -124,10 +126,6 @@ void print_outcome_as_json(const probe::Spec& spec, const model::Outcome& outcom
   });
   base::print(stdout, "{}\n", json.text());
 }
-
-}  // namespace
-
-namespace {
 
 // What a check of a configuration has to say.
 struct Checked {
