@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace base {
 namespace {
@@ -49,6 +50,9 @@ std::int64_t to_ms(WallTime t) { return t.time_since_epoch().count(); }
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 double seconds(WallTime t) { return static_cast<double>(to_ms(t)) / 1e3; }
 
+// As many as fit into Go's nanoseconds: 292 years.
+constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+
 Result<Millis> parse_duration(std::string_view text) {
   if (text == "0") return Millis{0};
   const char* at = text.data();
@@ -75,7 +79,8 @@ Result<Millis> parse_duration(std::string_view text) {
     while (unit < kUnits.size() && kUnits[unit].name != name) ++unit;
     if (unit == kUnits.size() || (fraction != 0 && unit_end != end)) return bad_duration(text);
     std::int64_t part = 0;
-    if (__builtin_mul_overflow(whole, kUnits[unit].ms, &part) || __builtin_add_overflow(total, part, &total))
+    if (__builtin_mul_overflow(whole, kUnits[unit].ms, &part) || __builtin_add_overflow(total, part, &total) ||
+        total > kLongest)
       return fail(Kind::invalid, fmt::format("duration '{}' is out of range", text));
     total += std::llround(fraction * static_cast<double>(kUnits[unit].ms));
     next_unit = unit + 1;

@@ -68,8 +68,8 @@ groups:
         expr: fettle_service_up + on () fettle_service_up
 """
 BOTH_HAVE = '{__name__=~"fettle_service.*|probe_success|tier:up:sum|ALERTS"}'
-# Fields that say when or how long; they must be there all the same.
-TIMING = {"evaluationTime", "lastEvaluation", "activeAt", "evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
+# Fields that say when or how long, or nothing; they must be there all the same.
+TIMING = {"groupNextToken", "evaluationTime", "lastEvaluation", "activeAt", "evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
           "execQueueTime", "execTotalTime", "peakSamples"}
 
 QUERIES = [
@@ -142,7 +142,9 @@ def newer_requests(t, start):
         yield "GET", "parse_query", {"query": query.replace("{t}", str(t))}
     for match in ('{severity="critical"}', '{tier="trading"}', '{severity=~"x"}', "sum("):
         yield "GET", "rules", {"match[]": match}
-    yield "GET", "rules", {"group_limit": 1}
+    yield "GET", "rules", {"group_limit": 1, "type": "alert"}
+    yield "GET", "rules", {"group_limit": 0}
+    yield "GET", "rules", {"group_limit": 1, "group_next_token": "abc"}
     yield "GET", "rules", {"group_limit": "abc"}
     yield "GET", "rules", {"group_limit": 5}
     yield "GET", "rules", {"group_next_token": "abc"}
@@ -168,6 +170,18 @@ def without_timing(value):
     return [without_timing(each) for each in value] if isinstance(value, list) else value
 
 
+def sort_alerts(value):
+    """Prometheus walks a Go map."""
+    if isinstance(value, dict):
+        if isinstance(value.get("alerts"), list):
+            value["alerts"].sort(key=lambda alert: json.dumps(alert, sort_keys=True))
+        for each in value.values():
+            sort_alerts(each)
+    elif isinstance(value, list):
+        for each in value:
+            sort_alerts(each)
+
+
 def comparable(answer, ordered=True):
     """`ordered`: 3.x gives series in the order in which it first saw them."""
     status, content_type, body = answer
@@ -175,8 +189,7 @@ def comparable(answer, ordered=True):
         tree = without_timing(json.loads(body))
     except ValueError:
         return [f"{status} {content_type}", body]
-    if isinstance(tree.get("data"), dict) and "alerts" in tree["data"]:
-        tree["data"]["alerts"].sort(key=lambda alert: json.dumps(alert, sort_keys=True))  # Prometheus walks a Go map
+    sort_alerts(tree)
     if not ordered:
         for owner, key in ((tree, "data"), (tree.get("data"), "result")):
             if isinstance(owner, dict) and isinstance(owner.get(key), list):

@@ -88,8 +88,9 @@ def echo(redirects):
         head = (await p.read_request(reader)).decode("latin-1")
         first, *lines = head.split("\r\n")
         method, path, _ = first.split(" ", 2)
-        if path.startswith("/to/"):
-            where, *headers = redirects[int(path[4:].split("?")[0])]
+        number = path[4:].split("?")[0]
+        if path.startswith("/to/") and number.isdigit():
+            where, *headers = redirects[int(number)]
             writer.write(p.answer(b"302 Found", b"", b"Location: " + where.encode(), *(each.encode() for each in headers)))
             return
         told = sorted(line for line in lines if line.lower().startswith(("host:", "cookie:", "authorization:", "content-length:")))

@@ -25,6 +25,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 # What is newer than the promtool of 3.x that we compare with, and stable in 3.14.
 NEWER = re.compile(r"first_over_time|experimental duration expression|unknown function with name \"(min_of|max_of)|"
                    r"function \"(now|toDuration|urlQueryEscape)\" not defined")
+# 2.42 takes a null for a name or an expression that is called so.
+NULL_NAME = re.compile(r"(alert|record|expr): *(~|null)")
 
 EXPRESSIONS = ["up == 0", "rate(http_requests_total[5m])", "sum by (job) (up)", "1", "vector(1)", "up offset 5m > 1", "up @ 100 > 0",
                "max_over_time(up[1h:5m])", "label_replace(up, 'a', '$1', 'b', '(.*)')", "absent(up{job=\"x\"})", "up{job=~\"a|b\"}",
@@ -211,7 +213,8 @@ def main():
                 theirs, said = verdict(promtool, "check", "rules", path)
                 ours, answer = verdict(os.environ["FETTLE"], "check", "rules", f"--promql.compat={compat}", path)
                 accepted += theirs
-                if theirs != ours and not (ours and compat == 3 and NEWER.search(said)):
+                excused = ours and NEWER.search(said) if compat == 3 else theirs and NULL_NAME.search(path.read_text(errors="replace"))
+                if theirs != ours and not excused:
                     bad.append(f"{path}: promtool for {compat} {'accepts' if theirs else 'refuses'}, we do not\n{said[-600:]}\n{answer[-600:]}")
         print("\n".join(bad))
         total = len(all_judges) * len(known + made)

@@ -1,6 +1,7 @@
 // GET /api/v1/parse_query: the tree of an expression, in the words of Prometheus 3.
 #include <array>
 
+#include "go/format.h"
 #include "promql/ast.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -112,7 +113,7 @@ void inside(const Expr& expr, Json& json) {
   switch (expr.kind) {
     case Expr::Kind::number:
       json.key("type").string("numberLiteral");
-      json.key("val").string(promql::format_value(as<promql::NumberExpr>(expr).value));
+      json.key("val").string(go::format_float(as<promql::NumberExpr>(expr).value, 'f', -1));
       break;
     case Expr::Kind::string:
       json.key("type").string("stringLiteral");

@@ -84,7 +84,7 @@ void write_target(const ServicePage& service, const ProbePage& probe, const Snap
 // An agent keeps no exemplars.
 Response api_query_exemplars(const Request& request, const Context& context) {
   const promql::Parsed parsed = promql::parse(request.param("query"), context.options.engine.compat);
-  if (!parsed.ok()) return invalid_query(parsed, request, context.options.engine.compat);
+  if (!parsed.ok()) return api_error(ErrorType::bad_data, parsed.error_text());
   return api_success([](Json& json) { json.array([] {}); });
 }
 

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <utility>
+#include <variant>
 
 #include "base/hash.h"
 #include "base/number.h"
+#include "go/format.h"
 #include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -34,10 +38,12 @@ void write_rule(const RulePage& rule, bool with_alerts, const Snapshot& snapshot
     if (alerting || !rule.labels.empty()) json.key("labels").labels(rule.labels);
     if (alerting) {
       json.key("annotations").labels(rule.annotations);
-      json.key("alerts").array([&] {
-        if (with_alerts)
+      json.key("alerts");
+      if (with_alerts)
+        json.array([&] {
           for (const model::Alert& alert : rule.alerts) write_alert(alert, snapshot, json);
-      });
+        });
+      else json.null();
     }
     json.key("health").string(to_string(rule.health));
     if (!rule.last_error.empty()) json.key("lastError").string(rule.last_error);
@@ -67,19 +73,25 @@ struct Paging {
   std::string token;      // of the group that comes first
 };
 
-base::Result<Paging> paging_of(const Request& request, const std::vector<RuleGroupPage>& groups) {
+// Or what is wrong with the parameters.
+std::variant<Paging, Response> paging_of(const Request& request, const std::vector<RuleGroupPage>& groups) {
   Paging out{0, request.param("group_next_token")};
-  if (const std::string text = request.param("group_limit"); !text.empty()) {
-    out.limit = base::read_number<std::size_t>(text).value_or(0);
-    if (out.limit == 0)
-      return base::fail(base::Kind::invalid, "group_limit needs to be a valid number, greater than 0: " + text);
+  const std::string text = request.param("group_limit");
+  if (text.empty() && !out.token.empty())
+    return invalid_parameter("group_next_token",
+                             "group_limit needs to be present in order to paginate over the groups");
+  if (!text.empty()) {
+    const auto limit = base::read_number<std::int32_t>(text);
+    if (!limit)
+      return invalid_parameter("group_limit", "group_limit needs to be a valid number: strconv.ParseInt: parsing " +
+                                                  go::quote(text) + ": invalid syntax");
+    if (*limit <= 0) return invalid_parameter("group_limit", "group_limit needs to be greater than 0");
+    out.limit = static_cast<std::size_t>(*limit);
   }
-  if (out.token.empty()) return out;
-  if (out.limit == 0)
-    return base::fail(base::Kind::invalid, "group_limit needs to be present in order to paginate over the groups");
-  if (std::none_of(groups.begin(), groups.end(), [&](const RuleGroupPage& g) { return token_of(g) == out.token; }))
-    return base::fail(base::Kind::invalid,
-                      fmt::format("invalid group_next_token '{}', were rule groups changed?", out.token));
+  const auto is_next = [&](const RuleGroupPage& group) { return token_of(group) == out.token; };
+  if (!out.token.empty() && std::none_of(groups.begin(), groups.end(), is_next))
+    return invalid_parameter("group_next_token",
+                             fmt::format("invalid group_next_token '{}'. were rule groups changed?", out.token));
   return out;
 }
 
@@ -99,11 +111,12 @@ Response api_rules(const Request& request, const Context& context) {
   std::vector<std::vector<model::Matcher>> matchers;
   for (const std::string& text : request.all_params("match[]")) {
     auto set = promql::parse_matchers(text, context.options.engine.compat);
-    if (!set) return invalid_parameter("match[]", set.error().text);
+    if (!set) return api_error(ErrorType::bad_data, set.error().text);
     matchers.push_back(*std::move(set));
   }
-  const auto paging = paging_of(request, snapshot->rule_groups);
-  if (!paging) return api_error(ErrorType::bad_data, paging.error().text);
+  auto wanted_page = paging_of(request, snapshot->rule_groups);
+  if (auto* refusal = std::get_if<Response>(&wanted_page)) return std::move(*refusal);
+  const Paging& paging = std::get<Paging>(wanted_page);
   // Prometheus 2 shows a group although none of its rules is of the type that was asked for.
   const bool keeps_empty_groups = context.options.engine.compat == promql::Compat::v2;
   const bool with_alerts = request.param("exclude_alerts") != "true";
@@ -111,10 +124,10 @@ Response api_rules(const Request& request, const Context& context) {
     json.object([&] {
       std::string next;
       std::size_t shown_groups = 0;
-      bool begun = paging->token.empty();
+      bool begun = paging.token.empty();
       json.key("groups").array([&] {
         for (const RuleGroupPage& group : snapshot->rule_groups) {
-          begun = begun || token_of(group) == paging->token;
+          begun = begun || token_of(group) == paging.token;
           if (!begun || !next.empty()) continue;
           if (!wanted(groups, group.name) || !wanted(files, group.file)) continue;
           const auto shown = [&](const RulePage& rule) {
@@ -122,7 +135,7 @@ Response api_rules(const Request& request, const Context& context) {
           };
           const bool some = std::any_of(group.rules.begin(), group.rules.end(), shown);
           if (!some && (!names.empty() || !matchers.empty() || (type && !keeps_empty_groups))) continue;
-          if (paging->limit > 0 && shown_groups++ == paging->limit) {
+          if (paging.limit > 0 && shown_groups++ == paging.limit) {
             next = token_of(group);
             continue;
           }

@@ -146,10 +146,9 @@ TEST_CASE("stats say how long each part took, and how many samples were looked a
     std::string url;
     int looked_at;
   };
-  for (const Row& row :
-       {Row{"/api/v1/query?query=1", 0}, Row{"/api/v1/query?query=load", 3},
-        Row{"/api/v1/query?query=rate(load[1m])%2Bload", 9}, Row{"/api/v1/query?query=load[1m]", 6},
-        Row{"/api/v1/query_range?query=load&step=1&start=" + start + "&end=" + end, 3}}) {
+  for (const Row& row : {Row{"/api/v1/query?query=1", 0}, Row{"/api/v1/query?query=load", 3},
+                         Row{"/api/v1/query?query=rate(load[1m])%2Bload", 9}, Row{"/api/v1/query?query=load[1m]", 6},
+                         Row{"/api/v1/query_range?query=load&step=1&start=" + start + "&end=" + end, 3}}) {
     CAPTURE(row.url);
     CHECK(handlers.get(row.url).body.find("stats") == std::string::npos);
     for (const char* wanted : {"all", "true"}) {
@@ -174,7 +173,8 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
   const std::string range = "/api/v1/query_range?query=up&";
   const Row rows[] = {
       {"/api/v1/query?query=", 400,
-       envelope("bad_data", R"(invalid parameter \"query\": unknown position: parse error: no expression found in input)")},
+       envelope("bad_data",
+                R"(invalid parameter \"query\": unknown position: parse error: no expression found in input)")},
       {"/api/v1/query?query=up&time=x", 400,
        envelope(
            "bad_data",
@@ -194,9 +194,10 @@ TEST_CASE("mistakes get Prometheus' codes and words") {
                 "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
                 "(?step=XX)")},
       {"/api/v1/query_range?query=up%5B5m%5D&start=0&end=1&step=1", 400,
-       envelope("bad_data",
-                R"(invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar )"
-                "or instant Vector")},
+       envelope(
+           "bad_data",
+           R"(invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar )"
+           "or instant Vector")},
       {"/api/v1/query_range?query=sum(&start=0&end=1&step=1", 400,
        envelope("bad_data", R"(invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis)")},
       {"/api/v1/series", 400, envelope("bad_data", "no match[] parameter provided")},
