@@ -24,6 +24,11 @@ class RuleFile {
 
   std::vector<RuleGroup> read(const Node& root) {
     if (root.is_null()) return {};
+    if (root.is_mapping() && root.find("groups").is_null() && root.find("spec").is_mapping()) {
+      errors_.add(root.find("spec").mark(), "spec",
+                  "this is a resource of Kubernetes, as PrometheusRule is: a rule file is what stands under its spec");
+      return {};
+    }
     detail::visit_mapping(root, {{"groups"}}, "", errors_, [&](std::size_t, const Node& groups) {
       each(groups, "groups", [&](const Node& node, const std::string& path) { group(node, path); });
     });

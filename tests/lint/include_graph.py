@@ -41,6 +41,7 @@ LIBRARIES = {
     r"curl/": ["http/"],
     r"ares\.h": ["net/"],
     r"stringprep\.h": ["crypto/"],
+    r"brotli/": ["encoding/"],
     r"openssl/": ["crypto/", "net/", "http/"],
     r"systemd/": ["os/systemd/"],
     r"re2/": ["base/regex.cc"],

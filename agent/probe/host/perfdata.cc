@@ -61,7 +61,9 @@ void parse_values(std::string_view rest, std::vector<PluginValue>& out) {
     if (!labelled) continue;
     std::string_view first = word.substr(0, word.find(';'));
     const auto number = base::take_number<double>(first);
-    if (!number || !std::isfinite(*number)) continue;
+    // A comma is no decimal point: 0,23 is no number, and not 0 of the unit ",23".
+    const bool broken = !first.empty() && (first[0] == ',' || first[0] == '.');
+    if (!number || !std::isfinite(*number) || broken) continue;
     value.value = *number;
     value.unit = first;
     for (const Unit& unit : kUnits) {

@@ -229,7 +229,8 @@ class HttpProbe final : public Probe {
     http::HttpRequest request = prepared_.request;
     request.answered = std::move(answered);
     request.deadline = deadline_;
-    if (!authorization_.empty() && !encoding::names_user(request.url)) request.headers.emplace_back("Authorization", authorization_);
+    if (!authorization_.empty() && !encoding::names_user(request.url))
+      request.headers.emplace_back("Authorization", authorization_);
     asking_ = context_.http.request(std::move(request), [this](http::HttpResponse r) { on_answer(std::move(r)); });
   }
 

@@ -217,9 +217,12 @@ void QueryResponse::on_end() {
   if (turn_ == turns_.size()) return;
   if (!heard_) return fail(Reason::closed_early, "closed the connection without a word");
   const SendExpect& turn = turns_[turn_];
+  if (step_ == Step::expect && !received_.empty())
+    return fail(Reason::body_mismatch, "no line matched " + base::shown(turn.expect.regex->pattern()) + "; the last, " +
+                                           base::shown(received_) + ", has no line end");
   if (step_ == Step::expect)
     return fail(Reason::body_mismatch, "no line matched " + base::shown(turn.expect.regex->pattern()) +
-                                           "; the last was " + base::shown(received_.empty() ? last_line_ : received_));
+                                           "; the last was " + base::shown(last_line_));
   if (turn.answer != nullptr)
     return fail(Reason::protocol_error, "sent no whole answer, but " + base::shown(received_));
   fail(Reason::body_mismatch,

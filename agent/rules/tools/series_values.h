@@ -13,8 +13,8 @@ namespace rules {
 // "a+bxN" a and N steps of b, "_xN" N gaps.
 struct SeriesValues {
   std::vector<std::optional<double>> values;
-  // There are native histograms among them ("{{}}", "{{schema:0 count:2}}x3"), which are no values here: nothing may read
-  // the series.
+  // There are native histograms among them ("{{}}", "{{schema:0 count:2}}x3"), which are no values here: nothing may
+  // read the series.
   bool native = false;
 };
 base::Result<SeriesValues> parse_series_values(std::string_view text);

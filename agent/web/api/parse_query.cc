@@ -1,7 +1,6 @@
 // GET /api/v1/parse_query: the tree of an expression, in the words of Prometheus 3.
 #include <array>
 
-#include "go/format.h"
 #include "promql/ast.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -111,10 +110,13 @@ void subquery(const promql::SubqueryExpr& expr, Json& json) {
 
 void inside(const Expr& expr, Json& json) {
   switch (expr.kind) {
-    case Expr::Kind::number:
+    case Expr::Kind::number: {
+      promql::NumberExpr plain;  // durations, too
+      plain.value = as<promql::NumberExpr>(expr).value;
       json.key("type").string("numberLiteral");
-      json.key("val").string(go::format_float(as<promql::NumberExpr>(expr).value, 'f', -1));
+      json.key("val").string(promql::print(plain));
       break;
+    }
     case Expr::Kind::string:
       json.key("type").string("stringLiteral");
       json.key("val").string(as<promql::StringExpr>(expr).value);

@@ -8,7 +8,6 @@
 
 #include "base/hash.h"
 #include "base/number.h"
-#include "go/format.h"
 #include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
@@ -83,8 +82,10 @@ std::variant<Paging, Response> paging_of(const Request& request, const std::vect
   if (!text.empty()) {
     const auto limit = base::read_number<std::int32_t>(text);
     if (!limit)
-      return invalid_parameter("group_limit", "group_limit needs to be a valid number: strconv.ParseInt: parsing " +
-                                                  go::quote(text) + ": invalid syntax");
+      return invalid_parameter(
+          "group_limit",
+          fmt::format("group_limit needs to be a valid number: strconv.ParseInt: parsing \"{}\": invalid syntax",
+                      text));
     if (*limit <= 0) return invalid_parameter("group_limit", "group_limit needs to be greater than 0");
     out.limit = static_cast<std::size_t>(*limit);
   }

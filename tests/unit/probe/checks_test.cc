@@ -232,6 +232,7 @@ TEST_CASE("plugin output is a line and values in base units") {
            Row{"X | 'a label'=5% 'it''s'=7c\n", "X", "a label=5 %; it's=7 c; "},
            Row{"X | load=U other=1.5\n", "X", "other=1.5 ; "},
            Row{"X | rubbish =5 =6 ok=-2\n", "X", "ok=-2 ; "},
+           Row{"X | load1=0,23;5 load5=1.2.3 ok=1.5\n", "X", "ok=1.5 ; "},
            Row{"X | a=1\nmore text | b=2\nc=3\n", "X", "a=1 ; b=2 ; c=3 ; "},
            Row{"", "", ""},
            Row{"|", "", ""},

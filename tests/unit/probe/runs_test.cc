@@ -173,6 +173,12 @@ TEST_CASE("a dialogue that fails says at which turn and what came instead") {
               p.fail(Reason::read_timeout, "no answer");
             },
             Reason::body_mismatch, "turn 1: no line matched 'PONG'; the last was 'LOADING'"},
+           {"a prompt without a line end", "[{expect: 'READY>'}]",
+            [](auto& p) {
+              p.say("READY>");
+              p.fail(Reason::read_timeout, "no answer");
+            },
+            Reason::body_mismatch, "turn 1: no line matched 'READY>'; the last, 'READY>', has no line end"},
            {"silence until the deadline", "[{expect: PONG}]",
             [](auto& p) { p.fail(Reason::read_timeout, "read from 10.0.0.1:6379: no answer"); }, Reason::read_timeout,
             "turn 1: read from 10.0.0.1:6379: no answer"},

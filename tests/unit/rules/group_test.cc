@@ -95,13 +95,17 @@ groups:
 }
 
 TEST_CASE("with a query offset the group looks back and writes at that time") {
-  Fixture f("groups: [{name: g, query_offset: 30s, rules: [{record: r, expr: 'time()'}, {alert: A, expr: 'm'}]}]");
+  Fixture f(
+      "groups: [{name: g, query_offset: 30s, rules: [{record: r, expr: 'time()'}, {alert: A, expr: 'm', annotations: "
+      "{at: '{{ query \"time()\" | first | value }}'}}]}]");
   f.sample({{"__name__", "m"}}, 30, 1);
   f.evaluate(40);
   f.evaluate(60);
   CHECK(f.written("r") == Lines{"{} 10@10", "{} 30@30"});
   REQUIRE(f.group->rules()[1].alerts.active() == 1);
-  CHECK(f.group->rules()[1].alerts.alerts().begin()->second.active_at == base::wall_from_ms(60'000));
+  const model::Alert& alert = f.group->rules()[1].alerts.alerts().begin()->second;
+  CHECK(alert.active_at == base::wall_from_ms(60'000));
+  CHECK(alert.annotations.get("at") == "60");  // a query in a template does not look back
 }
 
 TEST_CASE("what a rule cannot mean is its error, and the next rule goes on") {
