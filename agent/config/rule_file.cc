@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "config/schema.h"
 
@@ -144,7 +147,12 @@ class RuleFile {
     void whole_number(std::string_view key, int& out) const {
       const Node value = at(key);
       std::string why;
-      if (!value.is_null() && !config::read(value, out, why)) fail(key, why);
+      if (value.is_null() || config::read(value, out, why)) return;
+      // Go's decoder takes a number with a fraction for the whole one below it.
+      const auto fraction =
+          value.is_scalar() && !value.quoted() ? base::read_number<double>(value.scalar()) : std::nullopt;
+      if (!fraction || !(std::abs(*fraction) < std::numeric_limits<int>::max())) return fail(key, why);
+      out = static_cast<int>(*fraction);
     }
 
     void pairs(std::string_view key, Pairs& out, std::vector<Mark>* places, Except except) const {

@@ -47,6 +47,35 @@ DIFFERENCES = [
      "ours does not look up or ask what can be no target"),
 ]
 
+# Answers that servers give and no document has; a body of five bytes in each.
+ODD = {name: head + b"\r\n\r\nhello" for name, head in {
+    "no reason": b"HTTP/1.1 200\r\nContent-Length: 5",
+    "two blanks": b"HTTP/1.1  200 OK\r\nContent-Length: 5",
+    "a version in small letters": b"http/1.1 200 OK\r\nContent-Length: 5",
+    "another version": b"HTTP/1.2 200 OK\r\nContent-Length: 5",
+    "HTTP/2.0 as text": b"HTTP/2.0 200 OK\r\nContent-Length: 5",
+    "half a version": b"HTTP/1 200 OK\r\nContent-Length: 5",
+    "a status of two digits": b"HTTP/1.1 99 X\r\nContent-Length: 5",
+    "a status of four digits": b"HTTP/1.1 1000 X\r\nContent-Length: 5",
+    "a status of its own": b"HTTP/1.1 600 X\r\nContent-Length: 5",
+    "bytes in the reason": b"HTTP/1.1 200 \xe9\xff\r\nContent-Length: 5",
+    "a line end first": b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 5",
+    "a byte order mark": b"\xef\xbb\xbfHTTP/1.1 200 OK\r\nContent-Length: 5",
+    "one length twice": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5",
+    "an empty length": b"HTTP/1.1 200 OK\r\nContent-Length: ",
+    "a length that is too short": b"HTTP/1.1 200 OK\r\nContent-Length: 3",
+    "a blank in a name": b"HTTP/1.1 200 OK\r\nX Y: z\r\nContent-Length: 5",
+    "a blank before the colon": b"HTTP/1.1 200 OK\r\nX : z\r\nContent-Length: 5",
+    "a bare CR": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5",
+    "bytes in a name": b"HTTP/1.1 200 OK\r\nX\xe9: a\r\nContent-Length: 5",
+    "an older date": b"HTTP/1.1 200 OK\r\nLast-Modified: Wednesday, 21-Oct-15 07:28:00 GMT\r\nContent-Length: 5",
+    "C's date": b"HTTP/1.1 200 OK\r\nLast-Modified: Wed Oct 21 07:28:00 2015\r\nContent-Length: 5",
+    "no date": b"HTTP/1.1 200 OK\r\nLast-Modified: yesterday\r\nContent-Length: 5",
+    "a hint before": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5",
+    "chunked in capitals, with an extension": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: CHUNKED\r\n\r\n5;a=b\r\nhello\r\n0",
+    "a trailer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n5\r\nhello\r\n0\r\nX: y",
+}.items()}
+
 TIMES = re.compile(r"probe_(\w+_)?duration_seconds(\{.*\})?|probe_dns_lookup_time_seconds")
 
 
@@ -191,6 +220,7 @@ def cases(peers, dns_port):
         ("lines that end in LF alone", "http_2xx", at(L(p.http(p.answer().replace(b"\r", b""))))),
         ("an answer by hand", "http_2xx", at(L(p.http(b"HTTP/1.1 200 OK\n\nok")))),
         ("a folded header", "http_2xx", at(L(p.http(p.answer(b"200 OK", p.OK, b"X-Policy: a;\r\n  b"))))),
+        *((f"an odd answer: {name}", "http_2xx", at(L(p.http(raw)))) for name, raw in ODD.items()),
         ("a long head", "http_2xx", at(L(p.http(p.answer(b"200 OK", p.OK, b"X-Long: " + b"x" * 300_000))))),
         ("a long page", "http_2xx", at(big)),
         ("a redirect that sets a cookie", "http_2xx", at(L(p.consent))),

@@ -88,7 +88,8 @@ bool HttpAnswer::take_status_line() {
   std::string_view line;
   if (!take_line(line, kHeadLimit, "head")) return false;
   // HTTP/1.1 200 Reason
-  const bool versioned = line.size() > 9 && line.starts_with("HTTP/1.") && line[8] == ' ';
+  const bool versioned =
+      line.size() > 9 && base::is_digit(line[5]) && line[6] == '.' && base::is_digit(line[7]) && line[8] == ' ';
   std::string_view status = versioned ? line.substr(9) : std::string_view();
   while (status.starts_with(' ')) status.remove_prefix(1);
   const bool shaped = status.size() >= 3 && (status.size() == 3 || status[3] == ' ') &&
@@ -136,6 +137,7 @@ bool HttpAnswer::choose_framing() {
         return fail(Reason::protocol_error, "uses a transfer encoding that was not offered: " + base::shown(value));
       chunked = true;
     } else if (base::same_word(name, "Content-Length")) {
+      if (value.empty()) continue;  // as Go and curl have it: as good as none
       std::size_t length = 0;
       if (!number(std::string_view(value), length) || length > static_cast<std::size_t>(INT64_MAX))
         return fail(Reason::protocol_error, "sent a bad Content-Length: " + base::shown(value));

@@ -52,13 +52,16 @@ std::string protocol(const http::HttpResponse& response) {
   return "HTTP/" + response.version + (response.version.find('.') == std::string::npos ? ".0" : "");
 }
 
-// "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110, 5.6.7) in seconds since the epoch.
+// "Wed, 21 Oct 2015 07:28:00 GMT" or one of the older forms (RFC 9110, 5.6.7) in seconds since the epoch.
 std::optional<double> last_modified(const http::Headers& headers) {
   const std::string* text = http::find_header(headers, "Last-Modified");
-  std::tm parts{};
-  const char* end = text == nullptr ? nullptr : ::strptime(text->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return static_cast<double>(::timegm(&parts));
+  if (text == nullptr) return std::nullopt;
+  for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm parts{};
+    const char* end = ::strptime(text->c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') return static_cast<double>(::timegm(&parts));
+  }
+  return std::nullopt;
 }
 
 std::string in_words(base::Duration d) { return base::format_duration(std::chrono::ceil<base::Millis>(d)); }
