@@ -16,6 +16,9 @@ with lib.folder() as where:
     for text in yaml:
         # Rules of the package are those of the source here.
         text = text.replace("/etc/fettle/rules", f"{lib.TOP}/rules").replace("/usr/share/doc/fettle/examples", f"{lib.TOP}/rules")
+        for secret in set(re.findall(r"/etc/fettle/([\w.-]+)", text)):
+            (where / secret).write_text(SECRET + "\n")
+            text = text.replace(f"/etc/fettle/{secret}", str(where / secret))
         config.write_text(SERVICES + text)
         checked = lib.fettle("check", "config", config)
         assert checked.returncode == 0, f"{text}\n{checked.stderr}"

@@ -26,7 +26,7 @@ LEVELS = {
     "recover": ["base", "model", "config", "loop", "os", "net", "http", "encoding", "state"],
     "cluster": ["base", "model", "config", "loop", "http", "encoding"],
     "incident": ["base", "model", "loop", "state"],
-    "notify": ["base", "crypto", "model", "config", "loop", "os", "http", "state", "templates"],
+    "notify": ["base", "crypto", "model", "config", "loop", "os", "net", "encoding", "http", "state", "templates"],
     "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "encoding", "probe",
