@@ -86,7 +86,8 @@ base::Result<std::string> listed_maintenance(const Line& line) {
   TRY(const std::string answer, ask_admin(line.socket, "GET", "/api/v1/services"));
   Json shown = Json::array();
   Table table({"SERVICE", "MAINTENANCE"});
-  for (const Json& service : list_of(data_in(answer), "services")) {
+  const Json data = data_in(answer);
+  for (const Json& service : list_of(data, "services")) {
     const std::string why = text_of(service, "maintenance");
     if (!service.contains("maintenance") || service["maintenance"].is_null()) continue;
     shown.push_back({{"service", text_of(service, "name")}, {"maintenance", why}});
