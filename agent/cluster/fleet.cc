@@ -68,7 +68,7 @@ Fleet::Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, s
   lease_ = std::make_unique<Lease>(
       scheduler_, clock_, *store_, options_.ttl,
       Lease::Callbacks{[this] { lease_held(); }, [this](const std::string& why) { lease_lost(why); },
-                       [this] { callbacks_.changed(); }});
+                       [this] { lease_troubled(); }});
   lease_->begin(options_.lease);
 }
 
@@ -209,6 +209,7 @@ const WatchedGroup* Fleet::group_of(const Own& own) const {
 
 void Fleet::lease_held() {
   lease_since_ = scheduler_.wall_now();
+  if (std::exchange(troubled_, false)) joined_surely_ = scheduler_.now() + kRejoin;
   if (std::exchange(held_lease_, lease_->id()) != lease_->id()) to_give_back_.clear();  // all went with the old one
   callbacks_.keep_lease(lease_->id());
   base::log::info("the agent is in its fleet", {{"store", store_->name()}});
@@ -217,9 +218,25 @@ void Fleet::lease_held() {
   callbacks_.changed();
 }
 
+void Fleet::lease_troubled() {
+  if (lease_->trouble().empty()) {
+    for (auto& [name, group] : groups_) group->hurry();
+  } else if (!lease_->holds()) troubled_ = true;
+  callbacks_.changed();
+}
+
+// A store that was away has forgotten who is in the fleet: all join again, and who is first sees a group of one.
+std::optional<std::string> Fleet::bar_after_trouble() const {
+  if (scheduler_.now() >= joined_surely_) return std::nullopt;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(joined_surely_ - scheduler_.now());
+  return fmt::format("{} was away, and the other agents have {} more to join", store_->name(),
+                     base::format_duration(left));
+}
+
 // What was ours may still be so in the store; it is given back when what we have begun must be over.
 void Fleet::lease_lost(const std::string& why) {
   lease_since_ = scheduler_.wall_now();
+  troubled_ = true;
   base::log::warn("the agent is out of its fleet", {{"store", store_->name()}, {"why", why}});
   std::vector<std::function<void()>> told;
   for (auto& [service, slot] : slots_) {
@@ -265,7 +282,7 @@ loop::Handle Fleet::acquire(const SlotWish& wish, std::function<void(SlotReply)>
   slot->acquisition = std::make_unique<Acquisition>(
       scheduler_, random_, *store_, *lease_,
       Wish{own.member.who, own.group, wish.recovery, wish.by_person, wish.deadline},
-      [this, service = wish.service] { return !gives_back(service); },
+      [this, service = wish.service] { return !gives_back(service) && !bar_after_trouble(); },
       [this, group = own.group.group](const Reading& reading) {
         if (const auto found = groups_.find(group); found != groups_.end()) found->second->know(reading);
       },
@@ -343,6 +360,7 @@ std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service
   const auto own = own_.find(service);
   const WatchedGroup* group = own == own_.end() ? nullptr : group_of(*own->second);
   if (!store_->locks()) return "without a majority of the agents nothing is done";
+  if (auto bar = bar_after_trouble()) return bar;
   if (reboots) return "a node is not rebooted without the fleet";
   if (group == nullptr || !group->known()) return "this agent has never seen the group";
   if (!is_whole(group->group(), own->second->member.who)) return "when it last did, others were not up, or were acting";
@@ -356,6 +374,7 @@ std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service
 std::vector<Judgement> Fleet::seen(const std::string& service) const {
   const Own& own = *own_.at(service);
   const WatchedGroup* group = group_of(own);
+  if (const auto bar = bar_after_trouble(); bar && lease_->holds()) return {{Brake::unknown, false, *bar}};
   if (lease_->holds() && group != nullptr && group->known()) {
     std::vector<Judgement> all{{Brake::unknown, true, store_->name() + " answers"}};
     for (Judgement& each : judge(own.group, group->group(), own.member.who)) all.push_back(std::move(each));

@@ -73,6 +73,9 @@ class Fleet {
   // up and held no slot. An agent that has not read the group since its start gets none.
   static constexpr std::chrono::minutes kAloneEvery{30};
 
+  // After a store was away agents try every five seconds to have a lease again; by then all have joined.
+  static constexpr std::chrono::seconds kRejoin{10};
+
   Fleet(loop::Scheduler& scheduler, BootClock clock, base::Random random, std::unique_ptr<Store> store,
         FleetOptions options, FleetCallbacks callbacks);
   ~Fleet();
@@ -106,6 +109,8 @@ class Fleet {
   class Asked;
 
   void lease_held();
+  void lease_troubled();
+  std::optional<std::string> bar_after_trouble() const;
   void lease_lost(const std::string& why);
   void group_read(const WatchedGroup& group);
   void look_at_panic(const std::string& group);
@@ -136,6 +141,8 @@ class Fleet {
   };
   std::map<std::string, GiveBack> to_give_back_;
   std::optional<base::Instant> acted_alone_;
+  bool troubled_ = false;          // since it last had a lease
+  base::Instant joined_surely_{};  // when all others have had the time to join as well
   base::WallTime lease_since_{};
   std::uint64_t last_ = 0;
   std::string held_lease_;

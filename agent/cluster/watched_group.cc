@@ -20,7 +20,12 @@ void WatchedGroup::know(const Reading& reading) {
   known_ = true;
 }
 
+void WatchedGroup::hurry() {
+  if (failures_ > 0) pause_ = scheduler_.after(base::Millis(random_.below(500)), [this] { read(); });
+}
+
 void WatchedGroup::read() {
+  pause_.reset();
   pending_ = store_.read(group_prefix(name_), [this](const Answer<Reading>& answer) {
     if (answer.kind != Answered::yes) return again(answer.text);
     failures_ = 0;

@@ -60,6 +60,7 @@ struct World {
   int storm(const std::string& group);
   void cut_off(Node& node);
   void stand_still(Node& node);
+  void lose_leader();
   struct Watched {
     base::Instant until{};
     std::uint64_t revision = 0;  // that was seen
@@ -428,6 +429,14 @@ void World::cut_off(Node& node) {
   });
 }
 
+void World::lose_leader() {
+  const base::Millis time(1'000 + random.below(random.below(4) == 0 ? 240'000 : 20'000));
+  if (!settings.trace.empty())
+    fmt::print("  {:.2f} s: the store has no leader for {}\n", base::seconds(loop.now().time_since_epoch()),
+               base::format_duration(time));
+  store.lose_leader(time);
+}
+
 void World::stand_still(Node& node) {
   trace(node, "stands still");
   if (node.agent) node.agent->loop.pause();
@@ -453,9 +462,7 @@ void World::fault() {
     node.kill();
     node.starts = loop.after(base::Millis(500 + random.below(30'000)), [&node] { node.start(); });
   } else if (kind < 88) stand_still(node);
-  else if (kind < 92)
-    trace(node, "store without leader"),
-        store.lose_leader(base::Millis(1'000 + random.below(random.below(4) == 0 ? 240'000 : 20'000)));
+  else if (kind < 92) lose_leader();
   else if (kind < 95) count = storm(node.group);
   else if (kind < 98) count = slow_release(node.group);
   else count = bad_release(node.group);

@@ -322,6 +322,30 @@ TEST_CASE("without the store nothing begins if others were not well") {
   }
 }
 
+TEST_CASE("when a store comes back that has forgotten the fleet, nobody acts before all have had the time to join") {
+  World world({"g", 1, {}, 50}, 5);
+  for (const int i : {1, 2, 3, 4}) world[i].is(Health::down);
+  world.loop.advance(2s);
+  world.server.down = true;
+  world.loop.advance(100s);  // all leases end
+  world.server.down = false;
+  for (const int i : {2, 3, 4, 5}) world[i].store->cut_off = true;
+  while (!world[1].fleet->view().holds) world.loop.advance(100ms);
+  world.loop.advance(200ms);
+  CHECK(text_of(world[1].fleet->seen("order")) ==
+        "closed: the store was away, and the other agents have 10s more to join\n");
+  world.loop.advance(1s);
+  world[1].ask();
+  for (const int i : {2, 3, 4, 5}) world[i].store->cut_off = false;
+  world.loop.advance(8s);
+  CHECK_FALSE(world[1].reply);
+  world.loop.advance(1500ms);
+  REQUIRE(world[1].reply);
+  CHECK(world[1].reply->kind == Answered::no);
+  CHECK(world[1].reply->why.brake == Brake::panic);
+  CHECK(text_of(world[1].fleet->seen("order")).find("closed: 4 of 5 members of g are down") != std::string::npos);
+}
+
 TEST_CASE("a service that leaves its group is not counted any more") {
   World world;
   world[2].fleet->replace({});
