@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/number.h"
-#include "simulation/world.h"
+#include "simulation/simulation.h"
 
 namespace {
 

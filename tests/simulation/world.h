@@ -1,52 +1,95 @@
-// A fleet in virtual time: agents with their plans, slots and fleet clients, as the agent wires them, on loops of their
-// own, services that crash, and a judge that knows the truth. One seed, one thread.
+// The parts of a fleet in virtual time: nodes with their services, and what they share.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
-#include "base/time.h"
-#include "cluster/group.h"
+#include "cluster/store.h"
+#include "fakes/fake_agent_checks.h"
 #include "fakes/fake_loop.h"
 #include "fakes/fake_peers.h"
+#include "fakes/fake_state.h"
+#include "fakes/probe_world.h"
+#include "simulation/judge.h"
+#include "simulation/simulation.h"
 #include "simulation/store.h"
 
 namespace simulation {
 
-// What the wiring of a mutant leaves out. A mutant must be found.
-enum class Mutant {
-  none,
-  no_slots,        // plans act without a slot of the fleet
-  no_min_healthy,  // the agents do not know of min_healthy
-  no_panic,        // nor of the panic threshold
-  no_deadline,     // the clock of leases stands still: one that has ended is believed in
-  no_release,      // slots are never given back
+inline const std::string kService = "order";
+
+struct World;
+
+// One node: a service, and the agent that looks after it, if it runs.
+struct Node {
+  struct Agent;
+
+  Node(World& w, std::string n, std::string g, cluster::GroupSettings s);
+  ~Node();
+  void start();
+  void kill();
+  void crash();
+  void poke();  // its agent probes it soon
+
+  World& world;
+  const std::string name, group;
+  const cluster::GroupSettings settings;
+  bool up = true, slow = false, drained = false, cut_off = false;
+  base::Instant broken_until{};  // no restart helps before
+  bool acting = false;
+  loop::Handle end_of_action, reconnects, starts, resumes, crashes;
+  fakes::FakeState::Tables disk;
+  std::string lease;
+  std::unique_ptr<Agent> agent;
 };
 
-struct Settings {
-  std::uint64_t seed = 1;
-  int agents = 21;
-  int group_size = 7;
-  int faults = 200;                           // in all
-  base::Duration mean_pause{20'000'000'000};  // between two faults of the whole fleet
-  bool peers = false;                         // no store: the agents ask each other
-  Mutant mutant = Mutant::none;
-  std::string trace{};  // a group of which everything is printed
-};
+struct World {
+  explicit World(const Settings& s);
 
-struct Figures {
-  std::uint64_t events = 0, requests = 0;
-  int faults = 0, restarts = 0, alone = 0, panics = 0;
-  double rest_per_minute = 0, storm_per_minute = 0;  // requests of an agent
-  base::Duration virtual_time{};
-  std::vector<std::string> violations;  // the first few
-};
+  void trace(const Node& node, std::string_view what) const;
+  void fault();
+  int slow_release(const std::string& group);
+  int bad_release(const std::string& group);
+  int storm(const std::string& group);
+  void cut_off(Node& node);
+  void stand_still(Node& node);
+  void lose_leader();
+  struct Watched {
+    base::Instant until{};
+    std::uint64_t revision = 0;  // that was seen
+    int healthy = 0;
+  };
+  void look();
+  void look_at(const std::string& group, Watched& seen);
+  std::optional<cluster::Group> known(const std::string& group);  // as the store has it
+  cluster::Group truth(const std::string& group);                 // as the agents have it that run
+  const std::vector<Node*>& members(const std::string& group) const { return by_group.at(group); }
+  void next_fault();
+  void measure();
+  void finish();
+  Node& any() { return *nodes[random.below(nodes.size())]; }
 
-Figures simulate(const Settings& settings);
+  const Settings settings;
+  fakes::FakeLoop loop;
+  base::Random random;
+  StoreServer store;
+  fakes::PeerNetwork network{loop};
+  std::map<std::string, std::unique_ptr<const cluster::Settings>> peers;  // by group
+  fakes::FakeSystemd systemd{loop};
+  fakes::FakeSpawner spawner{loop};
+  fakes::FakeDialer dialer{loop};
+  fakes::FakeAgentChecks agent_checks;
+  Judge judge;
+  Figures figures;
+  std::map<std::string, Watched> watched;  // groups with a fault lately
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::map<std::string, std::vector<Node*>> by_group;
+  loop::Handle timer, tick;
+};
 
 }  // namespace simulation
