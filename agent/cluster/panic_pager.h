@@ -23,8 +23,8 @@ struct GroupFault {
 
 class PanicPager {
  public:
-  // Who has heard of a fault of the group already goes first; the others wait for kSpread at the longest. When nobody
-  // is known to tell people after kPatience, every service tells its own.
+  // An agent that has told people of a fault of its own goes first; the others wait for kHeadStart, and up to kSpread
+  // more. When no pager is known after kPatience, each agent tells people of its own services.
   static constexpr base::Millis kHeadStart{2'000}, kSpread{2'000}, kPatience{15'000};
   // Where the store is no lock two may take it at once, and find that out by now.
   static constexpr base::Millis kSettle{3'000};

@@ -122,7 +122,7 @@ struct FleetGroupPage {
   bool known = false;  // read at least once
   std::vector<FleetMemberPage> members;
   std::string panic{};  // why no member is recovered; "": the group is not beyond its panic threshold
-  std::string pager{};  // who tells people of it: "order on node3"; "": nobody is known to
+  std::string pager{};  // who tells people of it: "order on node3"; "": not known
 };
 struct FleetPage {
   std::string store;    // "": no fleet is configured

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Five agents on loopback without a store, one service each, all in one group with one slot: they ask each other before they
 act. Two services are killed at once: both are healed, one after the other. Three of five are killed: that is beyond the
-panic threshold, nobody restarts anything, and people get one page. With "full" also: three of five agents stand still, so
-the others are cut off from the majority and nobody acts; when they go on, the service is healed."""
+panic threshold: no agent restarts anything, and people get one page. With "full" also: three of five agents stand still, so
+the others are cut off from the majority and none acts; when they go on, the service is healed."""
 import contextlib
 import signal
 import sys
@@ -97,7 +97,7 @@ def panic(agents, people, top):
     assert fleets.by_trail(top / "trail") == before, "a restart beyond the panic threshold"
     shown = lib.fettle("fleet", "--url", agents[4].url)
     assert shown.returncode == 1 and "people are told by order on node" in shown.stdout, shown
-    print(f"three of five down: nobody restarts anything, one page: {[i['standing'] for i in found]}")
+    print(f"three of five down: no restart, one page: {[i['standing'] for i in found]}")
     (top / "broken").unlink()
     for agent in agents[:3]:
         agent.up.touch()
@@ -120,7 +120,7 @@ def cut_off(agents, trail):
     for agent in agents[2:]:
         agent.kill(signal.SIGCONT)
     lib.wait_for("it to be healed", lambda: agents[0].service("order")["health"] == "up", 120, lambda: fleets.fleet(agents[0]))
-    print("three of five agents stand still: nobody acts; when they go on: healed")
+    print("three of five agents stand still: none acts; when they go on: healed")
 
 
 def main():

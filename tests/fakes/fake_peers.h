@@ -25,7 +25,7 @@ struct PeerNetwork {
   FakeLoop& loop;
   // By node: what it answers, nothing for an agent that stands still. One that is not here refuses connections.
   std::map<std::string, std::function<std::optional<std::string>()>> shown;
-  std::set<std::pair<std::string, std::string>> gone;  // nobody hears what the first sends to the second
+  std::set<std::pair<std::string, std::string>> gone;  // what the first sends to the second is lost
   std::function<base::Duration()> delay = [] { return std::chrono::milliseconds{2}; };  // of each way
   int requests = 0;
 };

@@ -61,7 +61,7 @@ void World::look_at(const std::string& group, Watched& seen) {
 }
 
 // Groups in which something happened: whether they are beyond their threshold, and whether members fell ill. Beyond it
-// nobody restarts anything, so after a while people come and mend the group.
+// no agent restarts anything, so after a while people come and mend the group.
 void World::look() {
   const base::Instant now = loop.now();
   store.expire();

@@ -322,7 +322,7 @@ TEST_CASE("without the store nothing begins if others were not well") {
   }
 }
 
-TEST_CASE("when a store comes back that has forgotten the fleet, nobody acts before all have had the time to join") {
+TEST_CASE("when a store comes back that has forgotten the fleet, no agent acts before all have had the time to join") {
   World world({"g", 1, {}, 50}, 5);
   for (const int i : {1, 2, 3, 4}) world[i].is(Health::down);
   world.loop.advance(2s);
