@@ -63,39 +63,37 @@ Node::Agent::Agent(Node& n)
       http(n.world.network, loop, n.name),
       state(loop, n.disk),
       watched(slots, loop, n.world.settings) {
-  World& world = node.world;
+  World& all = node.world;
   const base::Instant born = loop.now();
-  const bool stands = world.settings.mutant == Mutant::no_deadline;
+  const bool stands = all.settings.mutant == Mutant::no_deadline;
   const auto clock = [this, born, stands] {
     return cluster::BootTime((stands ? born : loop.now()).time_since_epoch());
   };
   std::unique_ptr<cluster::Store> own;
-  if (world.settings.peers) own = world.peers.at(node.group)->make({loop, http, node.name, world.random.next()}, 2s);
-  else own = std::make_unique<Store>(world.store, loop, node.cut_off);
+  if (all.settings.peers) own = all.peers.at(node.group)->make({loop, http, node.name, all.random.next()}, 2s);
+  else own = std::make_unique<Store>(all.store, loop, node.cut_off);
   fleet = std::make_unique<cluster::Fleet>(
-      loop, clock, base::Random(world.random.next()), std::move(own),
-      cluster::FleetOptions{node.name, kTtl, node.lease},
+      loop, clock, base::Random(all.random.next()), std::move(own), cluster::FleetOptions{node.name, kTtl, node.lease},
       cluster::FleetCallbacks{[this] { slots.fleet_changed(); }, [this](const std::string& id) { node.lease = id; }});
-  world.network.shown[node.name] = [this]() -> std::optional<std::string> {
+  all.network.shown[node.name] = [this]() -> std::optional<std::string> {
     if (loop.paused()) return std::nullopt;
     return fleet->shared();
   };
   cluster::GroupSettings believed = node.settings;
-  if (world.settings.mutant == Mutant::no_min_healthy) believed.min_healthy = {};
-  if (world.settings.mutant == Mutant::no_panic) believed.panic_threshold = 100;
+  if (all.settings.mutant == Mutant::no_min_healthy) believed.min_healthy = {};
+  if (all.settings.mutant == Mutant::no_panic) believed.panic_threshold = 100;
   fleet->replace({{kService, believed}});
   slots.use(fleet.get());
   traffic = std::make_unique<recover::TrafficController>(
-      recover::TrafficContext{loop, world.systemd, world.spawner, world.dialer, world.agent_checks}, state);
+      recover::TrafficContext{loop, all.systemd, all.spawner, all.dialer, all.agent_checks}, state);
   dispatcher = std::make_unique<recover::Dispatcher>(
-      recover::Options{node.name, world.random.next(), {1, 1'000'000}, &watched},
-      recover::Context{loop, world.systemd, world.spawner, [](const std::string&, const std::string&) {},
-                       traffic.get()},
+      recover::Options{node.name, all.random.next(), {1, 1'000'000}, &watched},
+      recover::Context{loop, all.systemd, all.spawner, [](const std::string&, const std::string&) {}, traffic.get()},
       state, *this, recover::Callbacks{});
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   plans.push_back(plan_of(node));
   dispatcher->replace(std::move(plans));
-  tick = loop.after(base::Millis(200 + world.random.below(800)), [this] { probe(); });
+  tick = loop.after(base::Millis(200 + all.random.below(800)), [this] { probe(); });
 }
 
 void Node::Agent::probe() {
