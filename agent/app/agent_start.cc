@@ -167,7 +167,7 @@ void Agent::make_recovery() {
     notifications_->page(service, text, incidents_->on_demand(service, text) ? Place::in_incident : Place::alone);
   };
   traffic_controller_ = std::make_unique<recover::TrafficController>(
-      recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_}, *state_);
+      recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_, nullptr, &http_}, *state_);
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,

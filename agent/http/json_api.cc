@@ -28,7 +28,7 @@ base::Result<ApiAddress> parse_api_address(std::string_view text) {
 
 ApiAddress docker_on(std::string path) { return {"http://docker", std::move(path)}; }
 
-bool is_container(std::string_view name) {
+bool is_plain_name(std::string_view name) {
   constexpr std::size_t kLongest = 255;
   return name.size() >= 2 && name.size() <= kLongest && base::is_alphanumeric(name.front()) &&
          std::all_of(name.begin(), name.end(),

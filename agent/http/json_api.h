@@ -27,8 +27,9 @@ base::Result<ApiAddress> parse_api_address(std::string_view text);
 // Docker's engine, or a proxy of it, on a unix socket.
 ApiAddress docker_on(std::string path);
 inline constexpr const char* kDockerSocket = "/run/docker.sock";
-// Names and ids as the engine takes them; none of their characters means anything in a path.
-bool is_container(std::string_view name);
+// A name or id that may stand in a path as it is: a letter or digit, then letters, digits and _.-; two characters at
+// least. All names of containers are such.
+bool is_plain_name(std::string_view name);
 
 class JsonApi {
  public:

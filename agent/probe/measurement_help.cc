@@ -13,6 +13,8 @@ std::string_view help_of(std::string_view measurement) {
        "When the newest backup without an error ended, in seconds since the epoch."},
       {"probe_backup_locks", "Locks that are held on the repository."},
       {"probe_backup_median_size_bytes", "Median size of the data in the backups before the newest."},
+      {"probe_consul_checks", "Checks of the service, by status; those that fettle feeds are not counted."},
+      {"probe_consul_maintenance", "1 if the service or its node is in Consul's maintenance mode."},
       {"probe_container_exit_code", "Exit code of the container's last end; only while it does not run."},
       {"probe_container_health", "1 for the state of the container's health check; none if its image has none."},
       {"probe_container_oom_killed", "1 if the container's last end was for want of memory."},

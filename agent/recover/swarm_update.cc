@@ -70,6 +70,7 @@ class Change final : public loop::Registration {
     ask("POST", path, spec, [this, path, then](const http::HttpResponse& response) {
       if (http::is_good(response)) {
         changed_ = true;
+        sent_back_ = rolling_back_;
         return then();
       }
       // Somebody else has changed it since it was read: 500 with these words.
@@ -89,8 +90,8 @@ class Change final : public loop::Registration {
   void look() {
     const base::Instant now = context_.scheduler.now();
     if (!rolling_back_ && now >= proven_by_) return begin_rollback("its tasks did not come up in time");
-    if (now + kLook >= deadline_)
-      return end(ActionStatus::timeout, fmt::format("{}; the rollback has begun and is not over", why_));
+    if (now + kLook >= deadline_) return end(ActionStatus::timeout, fmt::format("{}; the rollback is not over", why_));
+    if (rolling_back_ && !sent_back_) return take_back();
     read([this](const SwarmService& service) { judge(service); });
   }
 
@@ -107,7 +108,7 @@ class Change final : public loop::Registration {
     if (begun && state == "paused") return begin_rollback("Swarm paused the update: " + service.update_message);
     if (begun && state.starts_with("rollback_") && settings_.change == SwarmChange::update) {
       // The service has failure_action: rollback of its own.
-      rolling_back_ = true;
+      rolling_back_ = sent_back_ = true;
       why_ = "Swarm itself rolls the update back: " + service.update_message;
       return look_later();
     }
@@ -151,8 +152,7 @@ class Change final : public loop::Registration {
     const std::string before = why_.empty() ? "" : why_ + "; ";
     const std::string where = fmt::format("{}{} {}: {}", before, method, path, said);
     // A look that failed is made again; the deadline ends that.
-    if (changed_ && !rolling_back_ && response.reason != model::Reason::agent_overloaded &&
-        context_.scheduler.now() + kLook < deadline_)
+    if (changed_ && std::string_view(method) == "GET" && context_.scheduler.now() + kLook < deadline_)
       return look_later();
     if (response.reason == model::Reason::agent_overloaded && !changed_) return end(ActionStatus::failed, where, true);
     if (response.reason == model::Reason::read_timeout) return end(ActionStatus::timeout, where);
@@ -182,7 +182,7 @@ class Change final : public loop::Registration {
   std::string began_before_;  // of the update before ours
   std::optional<std::uint64_t> wanted_;
   int tries_ = 0;
-  bool changed_ = false, rolling_back_ = false;
+  bool changed_ = false, rolling_back_ = false, sent_back_ = false;
   std::string why_;  // it is rolled back
   loop::Handle pending_;
 };
@@ -194,7 +194,7 @@ std::optional<SwarmService> read_service(std::string_view body) {
   const json& spec = member(document, "Spec");
   const auto version = number_of(member(member(document, "Version"), "Index"));
   SwarmService out{text_of(member(document, "ID")), version.value_or(0), "", std::nullopt, false, "", "", ""};
-  if (!http::is_container(out.id) || !version || !spec.is_object()) return std::nullopt;
+  if (!http::is_plain_name(out.id) || !version || !spec.is_object()) return std::nullopt;
   out.spec = spec.dump(-1, ' ', false, json::error_handler_t::replace);
   out.replicas = number_of(member(member(member(spec, "Mode"), "Replicated"), "Replicas"));
   out.has_previous = member(document, "PreviousSpec").is_object();

@@ -198,6 +198,7 @@ struct Surroundings {
   static std::string engine_path() {
     return (std::filesystem::temp_directory_path() / ("fettle-engine-" + std::to_string(::getpid()))).string();
   }
+  fakes::LocalServer consul{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[{\"Checks\": []}]"};
   fakes::UdpPeer echo{[](const std::string& datagram) { return datagram; }};
   fakes::UdpPeer mute{[](const std::string&) { return std::string(); }};
   fakes::LocalServer metrics{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na 1\n"};
@@ -294,6 +295,8 @@ struct Surroundings {
         {"borg",
          {{"/srv/backup", {"program=" + folder + "/tool"}}, Target{"/srv/backup", {"program=" + folder + "/hung"}}}},
         {"container", {{"order-1", {"socket=" + engine_path()}}, Target{"order-1", {"socket=" + silent.unix_path()}}}},
+        {"consul",
+         {{"order", {"server=127.0.0.1:" + std::to_string(consul.port())}}, Target{"order", {"server=" + hole}}}},
         {"redis", {{"127.0.0.1:" + std::to_string(redis.port()), {}}, Target{hole, {}}}},
     };
   }

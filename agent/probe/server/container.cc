@@ -150,6 +150,7 @@ class ContainerEvents final : public EventSource {
     http::JsonApi::Request request{.path = path(), .deadline = context_.scheduler.now() + kListen};
     request.enough = [](std::string_view body) { return body.find('\n') != std::string_view::npos; };
     active_ = true;
+    asked_at_ = context_.scheduler.now();
     listening_ = asked_.engine.ask(context_.http, context_.scheduler, std::move(request),
                                    [this](const http::HttpResponse& response) { heard(response); });
   }
@@ -171,6 +172,8 @@ class ContainerEvents final : public EventSource {
   }
 
   void try_later(const std::string& why) {
+    // A proxy may end long answers: that is no reason to wait longer and longer.
+    if (context_.scheduler.now() - asked_at_ >= kLongestPause) pause_ = kFirstPause;
     if (active_ && pause_ == kFirstPause)
       base::log::debug("no events of a container; its runs go on", {{"socket", asked_.settings.socket}, {"why", why}});
     active_ = false;
@@ -199,6 +202,7 @@ class ContainerEvents final : public EventSource {
   bool active_ = false;
   std::string cause_;  // of an end: what was asked of the engine, or happened, before it
   base::Duration pause_ = kFirstPause;
+  base::Instant asked_at_{};
   loop::Handle listening_;
 };
 
@@ -222,7 +226,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   ContainerSettings settings = schema().parse(node, path, errors);
   if (settings.container.empty()) settings.container = owner.service;
   if (settings.container.starts_with('/')) settings.container.erase(0, 1);  // as the engine writes names
-  if (!http::is_container(settings.container))
+  if (!http::is_plain_name(settings.container))
     errors.add(node.find("container").is_null() ? node.mark() : node.find("container").mark(), path + ".container",
                fmt::format("'{}' is no name of a container: letters, digits and _.- are", settings.container));
   return std::make_unique<Container>(std::move(settings));

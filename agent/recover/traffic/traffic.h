@@ -21,6 +21,10 @@ struct KeyReference;
 class Node;
 }  // namespace config
 
+namespace http {
+class HttpClient;
+}  // namespace http
+
 namespace loop {
 class Scheduler;
 }  // namespace loop
@@ -62,7 +66,8 @@ struct TrafficContext {
   os::Spawner& spawner;
   net::Dialer& dialer;
   net::AgentCheckServer& agent_checks;
-  traffic::Nginx* nginx = nullptr;  // the TrafficController brings its own: reloads of one nginx are done together
+  traffic::Nginx* nginx = nullptr;   // the TrafficController brings its own: reloads of one nginx are done together
+  http::HttpClient* http = nullptr;  // of single places; null only where a test does not use them
 };
 
 struct ApplyResult {

@@ -157,7 +157,7 @@ std::unique_ptr<const Action> parse(const config::Node& node, const std::string&
   if (!config::read_one_of(verb, verbs(), index, why)) errors.add(verb.mark(), path, why);
   if (settings.container.empty()) settings.container = owner.service;
   const config::Node container = node.is_mapping() ? node.find("container") : node;
-  if (!http::is_container(settings.container))
+  if (!http::is_plain_name(settings.container))
     errors.add(container.is_null() ? node.mark() : container.mark(), path,
                fmt::format("'{}' is no name of a container: letters, digits and _.- are", settings.container));
   if (errors.size() > before) return nullptr;

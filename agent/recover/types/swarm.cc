@@ -32,12 +32,13 @@ const auto& schema() {
           .optional("socket", &Keys::socket,
                     "Unix socket of a manager's engine, or better of a proxy that lets only GET of /services/NAME and "
                     "/tasks, and POST of /services/ID/update through.")
+          .shows({"update", "scale", "rollback"})
           .check([](const Keys& k, const config::Complain& complain) {
             const int named = (k.update.empty() ? 0 : 1) + (k.scale.empty() ? 0 : 1) + (k.rollback.empty() ? 0 : 1);
             if (named != 1) return complain("", "must have one of update, scale and rollback, with a service's name");
             for (const auto& [key, name] :
                  {std::pair{"update", &k.update}, {"scale", &k.scale}, {"rollback", &k.rollback}})
-              if (!name->empty() && !http::is_container(*name))
+              if (!name->empty() && !http::is_plain_name(*name))
                 complain(key, fmt::format("'{}' is no name of a service: letters, digits and _.- are", *name));
             if (k.force == k.update.empty())
               complain(k.force ? "force" : "update",

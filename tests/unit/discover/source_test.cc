@@ -76,6 +76,15 @@ TEST_CASE("what is wrong in an entry is said") {
                "f:1:41: sd.port: must be between 1 and 65535\nf:1:62: sd.refresh_interval: must be at least 1s\n"},
            Row{"docker_sd_configs", "{host: 'unix:///run/docker.sock', filters: [{name: label}]}",
                "f:1:45: sd.filters[0]: the required key 'values' is missing\n"},
+           Row{"consul_sd_configs", "{probe: {type: tcp}}", ""},
+           Row{"consul_sd_configs", "{server: 'a b', scheme: ftp}",
+               "f:1:10: sd.server: 'a b' must not contain white space or control characters\n"
+               "f:1:25: sd.scheme: must be http or https\n"},
+           Row{"consul_sd_configs", "{refresh_interval: 1h, path_prefix: consul}",
+               "f:1:20: sd.refresh_interval: must be between 1s and 10m\n"
+               "f:1:37: sd.path_prefix: must begin with a slash and end with none\n"},
+           Row{"consul_sd_configs", "{token: t, basic_auth: {username: u, password: p}}",
+               "f:1:9: sd.token: cannot stand beside another login\n"},
            Row{"static_configs", "{targets: [a:1], labels: {zone: eu}, probe: {type: tcp}}", ""},
            Row{"static_configs", "{labels: {}}", "f:1:1: sd: the required key 'targets' is missing\n"},
            Row{"static_configs", "{targets: ['']}", "f:1:11: sd.targets: has an empty one\n"},

@@ -198,6 +198,11 @@ TEST_CASE("an engine that tells no events is asked again, and runs say so") {
   CHECK(watched.desk().waiting() == 1);
   CHECK(watched.described(Reason::signal) == "x watched");
   CHECK(watched.told.empty());
+  // A proxy that ends long answers is asked again soon.
+  watched.trial.world.loop.advance(90s);
+  watched.desk().answer(broken(Reason::closed_early, "closed"));
+  watched.trial.world.loop.advance(1s);
+  CHECK(watched.desk().waiting() == 1);
   watched.source.reset();
   CHECK(watched.desk().waiting() == 0);
 }

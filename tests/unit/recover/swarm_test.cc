@@ -96,7 +96,9 @@ TEST_CASE("an update that Swarm pauses is rolled back") {
   Manager m(kForce);
   m.says(service(7));
   m.answer("POST", "/services/s1/update?version=7", answered(200));
+  m.answer("GET", "/services/order", answered(500, "busy"));  // it is looked at again
   m.says(service(9, update("paused", "now", "update paused due to failure of task t2")));
+  m.answer("GET", "/services/order", answered(500, "busy"));
   m.says(service(9, update("paused", "now")));
   m.answer("POST", "/services/s1/update?version=9&rollback=previous", answered(200));
   m.says(service(10, update("rollback_started", "later")));
