@@ -36,27 +36,36 @@ struct Preset {
 };
 
 // https://mesos.apache.org/documentation/latest/monitoring/: keys with slashes in one flat object.
-constexpr std::array<std::string_view, 17> kMesosMaster{"master/elected",
+constexpr std::array<std::string_view, 24> kMesosMaster{"master/elected",
                                                         "master/uptime_secs",
                                                         "master/slaves_active",
                                                         "master/slaves_inactive",
                                                         "master/slaves_connected",
                                                         "master/slaves_disconnected",
+                                                        "master/slave_removals",
                                                         "master/frameworks_active",
                                                         "master/frameworks_disconnected",
+                                                        "master/tasks_staging",
                                                         "master/tasks_running",
                                                         "master/tasks_failed",
                                                         "master/tasks_lost",
+                                                        "master/tasks_killed",
+                                                        "master/tasks_error",
                                                         "master/cpus_percent",
                                                         "master/mem_percent",
                                                         "master/disk_percent",
                                                         "master/event_queue_messages",
+                                                        "master/event_queue_dispatches",
+                                                        "master/event_queue_http_requests",
                                                         "system/load_1min",
-                                                        "registrar/state_store_ms"};
-constexpr std::array<std::string_view, 12> kMesosAgent{
-    "slave/registered",    "slave/uptime_secs",  "slave/executors_running", "slave/executors_terminated",
-    "slave/tasks_running", "slave/tasks_failed", "slave/tasks_lost",        "slave/cpus_percent",
-    "slave/mem_percent",   "slave/disk_percent", "slave/recovery_errors",   "system/load_1min"};
+                                                        "registrar/state_store_ms",
+                                                        "registrar/state_store_ms/p99"};
+constexpr std::array<std::string_view, 13> kMesosAgent{
+    "slave/registered",        "slave/uptime_secs",          "slave/recovery_errors",
+    "slave/executors_running", "slave/executors_terminated", "slave/tasks_running",
+    "slave/tasks_failed",      "slave/tasks_lost",           "slave/container_launch_errors",
+    "slave/cpus_percent",      "slave/mem_percent",          "slave/disk_percent",
+    "system/load_1min"};
 // https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-cluster-health
 constexpr std::array<std::string_view, 12> kElasticsearch{"status",
                                                           "timed_out",
