@@ -39,6 +39,9 @@ std::string audit_mistake(const std::vector<AuditEntry>& oldest_first, const Hex
   for (const AuditEntry& entry : oldest_first) {
     if (sha256(hashed_text(entry)) != entry.hash)
       return fmt::format("entry {} is not as it was written: its hash is not that of what it says", entry.number);
+    // What was before it could not be read; it says so, and a chain begins with it.
+    const bool begins = entry.kind == AuditKind::lost && entry.previous.empty();
+    if (begins && before != nullptr && before->number < entry.number) before = nullptr;
     if (before != nullptr && before->number + 1 != entry.number)
       return fmt::format("entries between {} and {} are missing", before->number, entry.number);
     if (before != nullptr && before->hash != entry.previous)

@@ -38,7 +38,7 @@ class Outbox {
   static constexpr std::size_t kLimit = 1000, kLane = 16, kInFlight = 8, kRetrying = 4;
   static constexpr base::Millis kOldest{24LL * 3600 * 1000};
   // A disk that has not answered for so long does not keep a message back.
-  static constexpr base::Millis kDiskPatience{2'000};
+  static constexpr base::Millis kDiskPatience{10'000};
 
   struct Events {
     // The receiver knows this of the group now. Returns what is to become durable together with that.

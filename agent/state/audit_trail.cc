@@ -67,6 +67,13 @@ bool is_entry(const std::string& key) { return !key.empty() && key.front() >= '0
 AuditTrail::AuditTrail(State& state, loop::Scheduler& scheduler) : state_(state), scheduler_(scheduler) { load(); }
 
 void AuditTrail::load() {
+  if (state_.damage().forgotten) {
+    // Entries may still stand in the file, and must not be written over: a number that is larger than all of theirs.
+    head_ = {static_cast<std::uint64_t>(base::to_ms(scheduler_.wall_now())), ""};
+    waiting_.push_back({scheduler_.wall_now(), model::AuditKind::lost, "fettle", "",
+                        "a chain begins: at the start of the agent the entries before could not be read"});
+    return write();
+  }
   const auto link = [&](const char* key) -> std::optional<Link> {
     const auto found = state_.read(Table::audit).find(key);
     if (found == state_.read(Table::audit).end()) return std::nullopt;
@@ -85,7 +92,8 @@ void AuditTrail::load() {
   const auto head = link(kHead), first = link(kBase);
   if (!all.empty()) head_ = {all.back().number, all.back().hash};
   const Link before = first.value_or(Link{});
-  if (mistake_.empty() && !all.empty() &&
+  const bool begins = !all.empty() && all.front().kind == model::AuditKind::lost && all.front().previous.empty();
+  if (mistake_.empty() && !all.empty() && !begins &&
       (before.number + 1 != all.front().number || before.hash != all.front().previous))
     mistake_ = fmt::format("entries before {} are missing", all.front().number);
   if (head && (head->number != head_.number || head->hash != head_.hash)) {

@@ -119,6 +119,7 @@ base::Result<> Database::prepare() {
   sqlite3_busy_timeout(db_.get(), 5000);  // a person looking into the file with sqlite3
   TRY_VOID(run("PRAGMA journal_mode=WAL"));
   TRY_VOID(run("PRAGMA synchronous=FULL"));
+  TRY_VOID(run("PRAGMA wal_autocheckpoint=250"));  // pages of 4 KiB: on a small disk the log must not be what fills it
   std::string version;
   TRY_VOID(answer("PRAGMA user_version", version));
   const auto format = base::leading_number<std::size_t>(version);

@@ -1,4 +1,4 @@
-/* To be preloaded: writes and syncs of files whose path has "fettle.db" in it fail, as many of a hundred as stand, as a number of
+/* To be preloaded: writes and syncs of files whose path has "/state/fettle.db" in it fail, as many of a hundred as stand, as a number of
  * eight bytes, in the file that FAIL_DISK_PART names: with EIO, and writes with ENOSPC in turn. It is mapped, so that a change holds
  * from the next call on. */
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ static int fails(int fd) {
   length = readlink(link, path, sizeof path - 1);
   if (length <= 0) return 0;
   path[length] = 0;
-  if (strstr(path, "fettle.db") == NULL) return 0;
+  if (strstr(path, "/state/fettle.db") == NULL) return 0;
   calls ^= calls << 13, calls ^= calls >> 17, calls ^= calls << 5;
   return (long long)(calls % 100) < *part;
 }

@@ -100,7 +100,7 @@ class Disk:
         self.folder, self.bad = where / "state", []
         self.folder.mkdir()
         if OWN_MOUNTS:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.folder], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", self.folder], check=True)
         self.part = where / "part"
         self.part.write_bytes(struct.pack("q", 0))
         with open(self.part, "r+b") as file:
@@ -209,7 +209,9 @@ with lib.folder() as where:
                      lambda: all((receiver.now(n) == "firing") == (n in down) for n in names) and not missing(), 150,
                      lambda: f"missing: {missing()}; now { {n: (receiver.now(n), n in down) for n in names} }")
         actions = {f"r{i}": len((where / f"done-r{i}").read_text().split()) if (where / f"done-r{i}").exists() else 0 for i in range(3)}
-        assert all(count <= ATTEMPTS for count in actions.values()), actions
+        # A start that finds its records unreadable leaves one attempt.
+        unread = agent.text().count("budgets of before are not known")
+        assert all(count <= ATTEMPTS + unread for count in actions.values()), (actions, unread)
         checked = lib.fettle("audit-log", f"--url={agent.url}")
         assert checked.returncode == 0, checked
     assert not receiver.mistakes, receiver.mistakes[:10]
@@ -220,4 +222,4 @@ with lib.folder() as where:
     if OWN_MOUNTS:
         subprocess.run(["umount", disk.folder], check=True)
     print(f"{KILLS} kills, {dict(happened)}: {sum(logged.values())} firings logged, {sum(map(receiver.firings, names))} told in {len(receiver.bodies)} messages, "
-          f"recovery actions {actions}, {checked.stdout.splitlines()[-1]}")
+          f"recovery actions {actions}, {unread} starts without records, {checked.stdout.splitlines()[-1]}")

@@ -73,7 +73,7 @@ const std::vector<std::string>& wrong_answers() {
           R"({"store":"etcd","groups":[{"members":[{"node":5}]}]})",
           R"({"entries":{}})",
           R"({"entries":[{}]})",
-          R"({"entries":[{"number":-1,"atMs":0,"kind":"change"}]})",
+          R"({"entries":[{"number":"x","atMs":0,"kind":"change"}]})",
           R"({"entries":[{"number":1,"atMs":0,"kind":"other"}]})",
           R"({"silences":{}})",
           R"({"silences":[{}]})",

@@ -29,11 +29,11 @@ TEST_CASE("what is refused is tried again while it fires, in the usual time, wit
   }
 }
 
-TEST_CASE("a disk that does not answer keeps a message back for two seconds") {
+TEST_CASE("a disk that does not answer keeps a message back for ten seconds") {
   Fixture f;
   f.state.held = true;
   f.tell("Down");
-  f.loop.advance(seconds{1});
+  f.loop.advance(seconds{9});
   CHECK(f.sent() == 0);
   f.loop.advance(seconds{1});
   REQUIRE(f.sent() == 1);

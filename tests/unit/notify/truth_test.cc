@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "desk.h"
+#include "notify/outbox.h"
 
 namespace {
 
@@ -130,6 +131,15 @@ struct Life {
     http.desk.answer(std::move(response));
   }
 
+  // The disk is slow, and not dead: what is told without it is forgotten by a crash, and told again in another order.
+  void pass(base::Duration time) {
+    if (state->held && loop.now() + time >= held_since + notify::Outbox::kDiskPatience) {
+      state->held = false;
+      state->sync();
+    }
+    loop.advance(time);
+  }
+
   void step() {
     switch (random.below(8)) {
       case 0:
@@ -137,9 +147,12 @@ struct Life {
         down[random.below(kAlerts)] ^= true;
         evaluate();
         break;
-      case 2: loop.advance(std::chrono::milliseconds{random.below(20'000)}); break;
+      case 2: pass(std::chrono::milliseconds{random.below(20'000)}); break;
       case 3:
-        if (random.below(4) == 0) state->held = !state->held;
+        if (random.below(4) == 0) {
+          state->held = !state->held;
+          held_since = loop.now();
+        }
         if (!state->held) state->sync();
         loop.run_due();
         break;
@@ -168,6 +181,7 @@ struct Life {
   fakes::FakeHttp http{loop};
   fakes::FakeSpawner spawner{loop};
   fakes::FakeDialer dialer{loop};
+  base::Instant held_since{};  // meaningful while it is held
   std::unique_ptr<fakes::FakeState> state;
   std::vector<std::unique_ptr<fakes::FakeState>> graves;
   std::unique_ptr<notify::Notifications> agent;

@@ -101,6 +101,36 @@ TEST_CASE("what waits for the disk is bounded, and how much was lost is an entry
   CHECK(model::audit_mistake(entries, sha256_hex) == "");
 }
 
+TEST_CASE("an agent that cannot read its records begins a chain, and writes over nothing") {
+  Site site;
+  {
+    AuditTrail trail(site.state, site.loop);
+    for (const char* text : {"one", "two"}) trail.add(AuditKind::change, "a", "", text);
+    site.loop.run_due();
+  }
+  const fakes::FakeState::Tables before = site.state.durable();
+  fakes::FakeState unread(site.loop);
+  unread.damaged.forgotten = true;
+  AuditTrail trail(unread, site.loop);
+  trail.add(AuditKind::change, "a", "", "three");
+  site.loop.run_due();
+  CHECK(trail.mistake() == "");
+  // As the file is in the end: what it had, and what was written later.
+  fakes::FakeState::Tables both = unread.durable();
+  for (const auto& entry : before.at(Table::audit)) both[Table::audit].insert(entry);
+  fakes::FakeState next(site.loop, both);
+  AuditTrail again(next, site.loop);
+  CHECK(again.mistake() == "");
+  again.add(AuditKind::change, "a", "", "four");
+  site.loop.run_due();
+  CHECK(Site::texts(all(again)) ==
+        std::vector<std::string>{
+            "1 one", "2 two",
+            "1700000000001 a chain begins: at the start of the agent the entries before could not be read",
+            "1700000000002 three", "1700000000003 four"});
+  CHECK(model::audit_mistake(all(again), sha256_hex) == "");
+}
+
 TEST_CASE("old entries go, and the chain that is left is whole") {
   Site site;
   {
