@@ -6,14 +6,11 @@
 
 #include "base/base64.h"
 #include "base/percent.h"
-#include "config/redact.h"
-#include "config/request.h"
 #include "discover/blocking_query.h"
 #include "discover/keyed_lists.h"
 #include "discover/registry.h"
 #include "encoding/json_value.h"
-#include "http/http_config.h"
-#include "http/json_api.h"
+#include "http/consul_server.h"
 #include "loop/scheduler.h"
 
 namespace discover {
@@ -25,38 +22,30 @@ using encoding::text_of;
 using namespace std::chrono_literals;
 
 struct ConsulKvSettings {
-  std::string server = "localhost:8500";
-  std::string scheme = "http";
+  http::ConsulServer consul;
   std::string prefix, datacenter;
   base::Millis refresh_interval{60'000};
-  http::HttpConfig http;
 };
 
 const config::Schema<ConsulKvSettings>& schema() {
   static const auto schema = [] {
     using Kv = ConsulKvSettings;
     auto keys = config::Schema<Kv>("consul_kv_configs")
-                    .optional("server", &Kv::server, "HOST:PORT of a Consul agent; that of this node is the right one.")
-                    .optional("scheme", &Kv::scheme, "http or https.")
                     .required("prefix", &Kv::prefix,
                               "Keys that begin so, such as shop/targets/: each has targets in Prometheus' file_sd "
                               "format, YAML or JSON. One with mistakes keeps what it said before.")
                     .optional("datacenter", &Kv::datacenter, "Datacenter to ask for; empty: that of the agent.")
                     .optional("refresh_interval", &Kv::refresh_interval,
                               "Ask for everything this often; changes come at once besides.")
-                    .inlined(&Kv::http, http::http_config_schema())
+                    .inlined(&Kv::consul, http::consul_server_schema())
                     .beside(config::target_template_schema())
                     .check([](const Kv& kv, const config::Complain& complain) {
-                      if (kv.scheme != "http" && kv.scheme != "https") complain("scheme", "must be http or https");
-                      const std::string url = "http://" + kv.server;
-                      if (const std::string why = config::url_complaint(url, "http://localhost:8500"); !why.empty())
-                        complain("server", fmt::format("'{}' {}", kv.server, why));
                       if (kv.prefix.empty() || kv.prefix.front() == '/')
                         complain("prefix", "must not be empty, nor begin with a slash: Consul's keys do not");
                       if (kv.refresh_interval < 1s || kv.refresh_interval > 10min)
                         complain("refresh_interval", "must be between 1s and 10m");
                     });
-    keys.shows({"server", "scheme", "prefix", "datacenter"});
+    keys.shows({"prefix", "datacenter"});
     return keys;
   }();
   return schema;
@@ -120,8 +109,7 @@ class ConsulKvEntry final : public Settings {
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   ConsulKvSettings settings = schema().parse(entry, path, errors);
-  http::ConfiguredClient client(settings.http, entry, path, errors);
-  http::JsonApi api({settings.scheme + "://" + settings.server, ""}, std::move(client), config::secrets_of(entry));
+  http::JsonApi api = http::consul_api(settings.consul, entry, path, errors);
   return std::make_unique<ConsulKvEntry>(std::move(settings), std::move(api));
 }
 

@@ -9,14 +9,11 @@
 
 #include "base/percent.h"
 #include "base/secret.h"
-#include "config/redact.h"
-#include "config/request.h"
 #include "discover/blocking_query.h"
 #include "discover/meta_labels.h"
 #include "discover/polled_list.h"
 #include "discover/registry.h"
-#include "http/http_config.h"
-#include "http/json_api.h"
+#include "http/consul_server.h"
 #include "loop/scheduler.h"
 
 namespace discover {
@@ -30,9 +27,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMostServices = 1000;  // a connection each
 
 struct ConsulSdSettings {
-  std::string server = "localhost:8500";
+  http::ConsulServer consul;
   std::string path_prefix;
-  std::string scheme = "http";
   base::Secret token;
   std::string datacenter, namespace_, partition;
   std::vector<std::string> services, tags;
@@ -41,20 +37,16 @@ struct ConsulSdSettings {
   std::string tag_separator = ",";
   bool allow_stale = true;
   base::Millis refresh_interval{30'000};
-  http::HttpConfig http;
 };
 
 void check(const ConsulSdSettings& sd, const config::Complain& complain) {
-  if (sd.scheme != "http" && sd.scheme != "https") complain("scheme", "must be http or https");
-  const std::string url = "http://" + sd.server;
-  if (const std::string why = config::url_complaint(url, "http://localhost:8500"); !why.empty())
-    complain("server", fmt::format("'{}' {}", sd.server, why));
   if (!sd.path_prefix.empty() && (sd.path_prefix.front() != '/' || sd.path_prefix.ends_with('/')))
     complain("path_prefix", "must begin with a slash and end with none");
   if (sd.refresh_interval < 1s || sd.refresh_interval > 10min)
     complain("refresh_interval", "must be between 1s and 10m");
   if (sd.services.size() > kMostServices) complain("services", fmt::format("may name {} at most", kMostServices));
-  if (!sd.token.reveal().empty() && (sd.http.authorization || sd.http.basic_auth || sd.http.oauth2))
+  if (!sd.token.reveal().empty() &&
+      (sd.consul.http.authorization || sd.consul.http.basic_auth || sd.consul.http.oauth2))
     complain("token", "cannot stand beside another login");
 }
 
@@ -63,9 +55,7 @@ const config::Schema<ConsulSdSettings>& schema() {
     using Sd = ConsulSdSettings;
     auto keys =
         config::Schema<Sd>("consul_sd_configs")
-            .optional("server", &Sd::server, "HOST:PORT of a Consul agent; that of this node is the right one.")
             .optional("path_prefix", &Sd::path_prefix, "Path in front of Consul's own, where a proxy adds one.")
-            .optional("scheme", &Sd::scheme, "http or https.")
             .optional("token", &Sd::token,
                       "Token of the access list; in a file: authorization: {credentials_file: PATH}.")
             .optional("datacenter", &Sd::datacenter, "Datacenter to ask for; empty: that of the agent.")
@@ -80,11 +70,11 @@ const config::Schema<ConsulSdSettings>& schema() {
                       "Any server may answer, not only the leader: less load, and an answer without a leader.")
             .optional("refresh_interval", &Sd::refresh_interval,
                       "Ask for everything this often; changes come at once besides.")
-            .inlined(&Sd::http, http::http_config_schema())
+            .inlined(&Sd::consul, http::consul_server_schema())
             .beside(config::target_template_schema())
             .check(check);
-    keys.shows({"server", "path_prefix", "scheme", "datacenter", "namespace", "partition", "services", "tags",
-                "node_meta", "filter", "tag_separator"});
+    keys.shows({"path_prefix", "datacenter", "namespace", "partition", "services", "tags", "node_meta", "filter",
+                "tag_separator"});
     return keys;
   }();
   return schema;
@@ -251,15 +241,13 @@ class ConsulSdEntry final : public Settings {
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   ConsulSdSettings settings = schema().parse(entry, path, errors);
-  http::HttpConfig http = settings.http;
+  http::ConsulServer consul = settings.consul;
   if (!settings.token.reveal().empty()) {
     http::HeaderValues values;
     values.secrets.push_back(settings.token);
-    http.http_headers.emplace_back("X-Consul-Token", std::move(values));
+    consul.http.http_headers.emplace_back("X-Consul-Token", std::move(values));
   }
-  http::ConfiguredClient client(std::move(http), entry, path, errors);
-  http::JsonApi api({settings.scheme + "://" + settings.server + settings.path_prefix, ""}, std::move(client),
-                    config::secrets_of(entry));
+  http::JsonApi api = http::consul_api(consul, entry, path, errors, settings.path_prefix);
   return std::make_unique<ConsulSdEntry>(std::move(settings), std::move(api));
 }
 

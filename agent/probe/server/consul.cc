@@ -6,11 +6,8 @@
 
 #include "base/percent.h"
 #include "base/text.h"
-#include "config/redact.h"
-#include "config/request.h"
 #include "encoding/json_value.h"
-#include "http/http_config.h"
-#include "http/json_api.h"
+#include "http/consul_server.h"
 #include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
 #include "probe/registry.h"
@@ -25,29 +22,18 @@ using model::Outcome;
 using model::Reason;
 
 struct ConsulSettings {
-  std::string server = "localhost:8500";
-  std::string scheme = "http";
+  http::ConsulServer consul;
   std::string service_name;
-  http::HttpConfig http;
 };
 
 const config::Schema<ConsulSettings>& schema() {
   static const auto schema = [] {
     auto keys = probe_schema<ConsulSettings>("consul")
-                    .optional("server", &ConsulSettings::server, "HOST:PORT of the Consul agent of this node.")
-                    .optional("scheme", &ConsulSettings::scheme, "http or https.")
                     .optional("service_name", &ConsulSettings::service_name,
                               "Name of the service in Consul; empty: the service's name.")
                     .reach(config::Reach::address)
-                    .inlined(&ConsulSettings::http, http::http_config_schema())
-                    .check([](const ConsulSettings& consul, const config::Complain& complain) {
-                      if (consul.scheme != "http" && consul.scheme != "https")
-                        complain("scheme", "must be http or https");
-                      const std::string url = "http://" + consul.server;
-                      if (const std::string why = config::url_complaint(url, "http://localhost:8500"); !why.empty())
-                        complain("server", fmt::format("'{}' {}", consul.server, why));
-                    });
-    keys.shows({"server", "scheme", "service_name"});
+                    .inlined(&ConsulSettings::consul, http::consul_server_schema());
+    keys.shows({"service_name"});
     return keys;
   }();
   return schema;
@@ -147,10 +133,9 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
                                       config::Errors& errors) {
   ConsulSettings settings = schema().parse(node, path, errors);
   if (settings.service_name.empty()) settings.service_name = owner.service;
-  http::ConfiguredClient client(std::move(settings.http), node, path, errors);
   return std::make_unique<PreparedSettings<ConsulProbe, Prepared>>(Prepared{
-      settings.service_name, fmt::format("service {} of Consul at {}", settings.service_name, settings.server),
-      http::JsonApi({settings.scheme + "://" + settings.server, ""}, std::move(client), config::secrets_of(node))});
+      settings.service_name, fmt::format("service {} of Consul at {}", settings.service_name, settings.consul.server),
+      http::consul_api(settings.consul, node, path, errors)});
 }
 
 }  // namespace

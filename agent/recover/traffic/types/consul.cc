@@ -8,12 +8,9 @@
 
 #include "base/percent.h"
 #include "base/text.h"
-#include "config/redact.h"
-#include "config/request.h"
 #include "config/schema.h"
 #include "encoding/json_value.h"
-#include "http/http_config.h"
-#include "http/json_api.h"
+#include "http/consul_server.h"
 #include "loop/scheduler.h"
 #include "recover/traffic/traffic.h"
 
@@ -28,30 +25,24 @@ using namespace std::chrono_literals;
 constexpr const char* kOurs = "fettle: ";  // in front of the reason of maintenance
 
 struct Settings {
-  std::string server = "localhost:8500";
-  std::string scheme = "http";
+  http::ConsulServer consul;
   std::string name, id, address;
   int port = 0;
   std::vector<std::string> tags;
   std::map<std::string, std::string> meta;
   base::Millis ttl{30'000};
   base::Millis deregister_critical_service_after{0};
-  http::HttpConfig http;
 };
 
 void check(const Settings& s, const config::Complain& complain) {
-  if (s.scheme != "http" && s.scheme != "https") complain("scheme", "must be http or https");
-  const std::string url = "http://" + s.server;
-  if (const std::string why = config::url_complaint(url, "http://localhost:8500"); !why.empty())
-    complain("server", fmt::format("'{}' {}", s.server, why));
   if (s.port < 0 || s.port > 65'535) complain("port", "must be between 1 and 65535");
   // What is drained is durable, with these settings in clear text.
   const auto held = [](const auto& login, auto secret) { return login && !((*login).*secret).reveal().empty(); };
-  if (held(s.http.authorization, &http::Authorization::credentials))
+  if (held(s.consul.http.authorization, &http::Authorization::credentials))
     complain("authorization", "needs credentials_file here: a token in a file of its own");
-  if (held(s.http.basic_auth, &http::BasicAuth::password)) complain("basic_auth", "needs password_file here");
-  if (held(s.http.oauth2, &http::OAuth2::client_secret)) complain("oauth2", "needs client_secret_file here");
-  for (const auto& [name, values] : s.http.http_headers)
+  if (held(s.consul.http.basic_auth, &http::BasicAuth::password)) complain("basic_auth", "needs password_file here");
+  if (held(s.consul.http.oauth2, &http::OAuth2::client_secret)) complain("oauth2", "needs client_secret_file here");
+  for (const auto& [name, values] : s.consul.http.http_headers)
     if (!values.secrets.empty()) complain("http_headers", "needs files in place of secrets here");
   if (s.ttl < 3s) complain("ttl", "must be at least 3s: it is renewed three times in that time");
   const base::Millis after = s.deregister_critical_service_after;
@@ -63,8 +54,6 @@ const config::Schema<Settings>& schema() {
   static const auto schema = [] {
     auto keys =
         config::Schema<Settings>("consul")
-            .optional("server", &Settings::server, "HOST:PORT of the Consul agent of this node.")
-            .optional("scheme", &Settings::scheme, "http or https.")
             .optional("name", &Settings::name, "Name in Consul; empty: the service's name.")
             .optional("id", &Settings::id,
                       "Id in Consul; empty: fettle-NAME. One that is registered already gets fettle's check beside "
@@ -79,9 +68,9 @@ const config::Schema<Settings>& schema() {
             .optional("deregister_critical_service_after", &Settings::deregister_critical_service_after,
                       "Consul takes the service out of its catalogue when the check was critical for so long, such as "
                       "after fettle was removed; 0s: never.")
-            .inlined(&Settings::http, http::http_config_schema())
+            .inlined(&Settings::consul, http::consul_server_schema())
             .check(check);
-    keys.shows({"server", "scheme", "name", "id", "address", "tags", "meta"});
+    keys.shows({"name", "id", "address", "tags", "meta"});
     return keys;
   }();
   return schema;
@@ -316,9 +305,8 @@ std::unique_ptr<const TrafficPlace> parse(const config::Node& node, const std::s
     if (!is_id(value))
       errors.add(node.find(key).mark(), path + "." + key,
                  fmt::format("'{}' must be letters, digits and _.- only", value));
-  http::ConfiguredClient client(settings.http, node, path, errors);
+  http::JsonApi api = http::consul_api(settings.consul, node, path, errors);
   if (errors.size() > before) return nullptr;
-  http::JsonApi api({settings.scheme + "://" + settings.server, ""}, std::move(client), config::secrets_of(node));
   return std::make_unique<ConsulPlace>(std::move(settings), std::move(api));
 }
 
