@@ -69,6 +69,8 @@ incident::Facts incident_facts(const std::string& service, const config::AgentCo
   facts.maintenance = dispatcher.maintenance(service).has_value();
   if (const auto plan = dispatcher.status(service)) {
     facts.answer = answer_of(*plan, now, wall_now);
+    // Just after a start its alert may go on before a probe has run: the plan may still have something to answer.
+    if (facts.health == model::Health::unknown && !schedule.statuses(service).empty()) facts.answer.wanted = true;
   }
   if (fleet != nullptr) facts.answer.group = panic_of(fleet->fault(service));
   for (const std::string& name : facts.depends_on)
