@@ -1,6 +1,6 @@
 // The availability of each service by days: how long it was up, down, and down in maintenance, in
 // state::Table::availability. Today's figures are written once a minute, so that a crash of the agent loses a minute,
-// which then counts as not known. Days are of UTC. Time runs on the clock that nobody sets; only the day is of the wall
+// which then counts as not known. Days are of UTC. Time runs on the monotonic clock; only the day is of the wall
 // clock. Loop thread.
 #pragma once
 

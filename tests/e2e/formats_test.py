@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The state file of an agent of format 2 (tests/golden/state): the agent of today knows its silences, its maintenance, its incidents
 and its recoveries, and keeps a copy for whoever has to go back. Then the file is damaged: the agent starts, moves it aside and is loud
-until somebody takes the damaged file away. In between, everything that people did stands in the audit trail, and a changed entry is found."""
+until a person takes the damaged file away. In between, everything that people did stands in the audit trail, and a changed entry is found."""
 import json
 import shutil
 import sqlite3

@@ -56,7 +56,7 @@ with lib.folder() as where:
             (where / f"s{(faults - 10) % SERVICES}").touch()  # what has no plan comes back by itself
             (where / f"s{service}").unlink(missing_ok=True)
             faults += 1
-            lib.get(f"{agent.url}/")  # somebody looks
+            lib.get(f"{agent.url}/")  # a person looks
             time.sleep(max(0, began + faults - time.monotonic()))
             samples.append(sample(agent))
         for i in range(SERVICES):

@@ -37,7 +37,7 @@ void Plan::consider(const PlanInput& input, Effects& out) {
   if (guard != nullptr && cause == nullptr) {
     leave_slot(out);
     if (guard->name != GuardName::budget) return block(*guard, input, out);
-    // Nobody is told that it gave up before it is known that something is wanted: after a restart, say.
+    // People are not told that it gave up before it is known that something is wanted: after a restart, say.
     const auto unknown = std::find_if(guards.begin(), guards.end(),
                                       [](const Guard& g) { return g.name == GuardName::unknown && !g.open; });
     if (unknown != guards.end()) return block(*unknown, input, out);
