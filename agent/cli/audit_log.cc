@@ -48,7 +48,7 @@ base::Result<Trail> read_trail(const StatusOptions& options, const std::string& 
   for (;;) {
     const std::size_t wanted = last == 0 ? kPage : std::min(kPage, last - trail.entries.size());
     TRY(const std::string body, get(options.agent, fmt::format("/api/v1/audit?limit={}&before={}&service={}", wanted,
-                                                             before, base::percent_encode(service))));
+                                                               before, base::percent_encode(service))));
     std::vector<model::AuditEntry> page;
     Json older = Json::array();
     const Json data = data_in(body);

@@ -81,8 +81,9 @@ const Schema<Global>& global_schema() {
         .optional("node", &Global::node, "Name of this node; empty means the host's name.")
         .optional("job", &Global::job, "Value of the label `job` on stored samples, as a scrape would add it.")
         .optional("instance", &Global::instance,
-                  "Value of the label `instance` on stored samples, which must be that of the scrape target in Prometheus, or "
-                    "alerts of both are two; empty means <node>:<port of --web.listen-address>.")
+                  "Value of the label `instance` on stored samples, which must be that of the scrape target in "
+                  "Prometheus, or "
+                  "alerts of both are two; empty means <node>:<port of --web.listen-address>.")
         .optional("probes_at_once", &Global::probes_at_once, probes_at_once_schema(),
                   "Runs of probes that may go on at the same time; the others wait for their turn, which "
                   "fettle_probes_waiting shows.")
@@ -388,8 +389,7 @@ std::vector<KeyReference> agent_config_reference(TargetsKeys targets_keys) {
   const Schema<Service> service = service_schema(targets_keys);
   std::vector<KeyReference> keys = agent_schema(service).reference();
   // Keys that are known so that a mistake says what to write in their place have no help.
-  for (KeyReference& key : keys)
-    std::erase_if(key.inner, [](const KeyReference& inner) { return inner.help.empty(); });
+  for (KeyReference& key : keys) std::erase_if(key.inner, [](const KeyReference& inner) { return inner.help.empty(); });
   return keys;
 }
 

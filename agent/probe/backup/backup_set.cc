@@ -39,7 +39,7 @@ Outcome verdict(const std::string& repository, const BackupSet& found, const Bac
                                        base::format_duration(std::chrono::floor<std::chrono::seconds>(age)));
   if (age > demands.max_age)
     return Outcome::failure(Reason::body_mismatch, fmt::format("{}; max_age is {}{}", text,
-                                                                  base::format_duration(demands.max_age), last_error));
+                                                               base::format_duration(demands.max_age), last_error));
   if (good.size() < static_cast<std::size_t>(demands.min_count))
     return Outcome::failure(Reason::body_mismatch, fmt::format("there are {} of the {} backups that {} must have{}",
                                                                good.size(), demands.min_count, repository, last_error));

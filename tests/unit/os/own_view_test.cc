@@ -131,8 +131,9 @@ TEST_CASE("an agent that may open too few files says so before it begins") {
   ::setrlimit(RLIMIT_NOFILE, &few);
   const std::string why = os::few_open_files();
   ::setrlimit(RLIMIT_NOFILE, &before);
-  CHECK(why == "only 24 files may be open at a time (RLIMIT_NOFILE), and the agent needs 32 without any probe: set "
-               "LimitNOFILE=1024 in the unit, or ulimit -n 1024");
+  CHECK(why ==
+        "only 24 files may be open at a time (RLIMIT_NOFILE), and the agent needs 32 without any probe: set "
+        "LimitNOFILE=1024 in the unit, or ulimit -n 1024");
 }
 
 TEST_CASE("without a local port left to a peer the agent is at fault, without an address it is the node's network") {

@@ -189,8 +189,7 @@ TEST_CASE("what happens while a slot is asked for is heeded when it is given") {
       {"alert resolved", [](Site& f) { f.alert("ServiceDown", model::AlertState::inactive); }, GuardName::none},
       {"healthy again", [](Site& f) { f.healthy(); }, GuardName::none},
       {"dependency down", [](Site& f) { f.service_view.health["redis"] = Health::down; }, GuardName::none, true},
-      {"maintenance", [](Site& f) { f.dispatcher->begin_maintenance("order", {}, "", {}); },
-       GuardName::maintenance},
+      {"maintenance", [](Site& f) { f.dispatcher->begin_maintenance("order", {}, "", {}); }, GuardName::maintenance},
       {"aborted", [](Site& f) { f.dispatcher->abort("order", "alice", {}); }, GuardName::aborted},
   };
   for (const Row& row : rows) {
