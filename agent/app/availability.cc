@@ -78,7 +78,7 @@ void Availability::count(const std::string& name, Service& service) {
   service.changed = true;
 }
 
-// A clock that was set back begins no day anew: its figures go on.
+// A clock that was set back begins no day again: its figures go on.
 void Availability::begin_day(Service& service, std::int32_t day) const {
   std::vector<AvailabilityDay> days = *service.before;
   if (has_some(service.today)) days.push_back(service.today);

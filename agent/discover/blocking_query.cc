@@ -60,7 +60,7 @@ void BlockingQuery::heard(const http::HttpResponse& response) {
   }
   pause_ = kFirstPause;
   const std::uint64_t index = text == nullptr ? 0 : encoding::number_of(*text).value_or(0);
-  // One that goes back is of a server that was set up anew.
+  // One that goes back is of a server that was set up again.
   index_ = index < index_ ? 0 : std::max<std::uint64_t>(index, 1);
   again(kGap);
   callbacks_.answered(nothing ? "" : response.body);

@@ -26,7 +26,7 @@ class PolledList {
              std::function<void()> ask);
 
   const TargetList& list() const { return list_; }
-  // In a later turn, beside the interval; a question that is under way begins anew.
+  // In a later turn, beside the interval; a question that is under way begins again.
   void ask_now();
   // Too many targets are a failed answer.
   void take(std::vector<Target> found);

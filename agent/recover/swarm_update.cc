@@ -73,7 +73,7 @@ class Change final : public loop::Registration {
         sent_back_ = rolling_back_;
         return then();
       }
-      // Somebody else has changed it since it was read: 500 with these words.
+      // Another client has changed it since it was read: 500 with these words.
       const bool late = response.status == 500 && response.body.find("out of sequence") != std::string::npos;
       if (!late || ++tries_ >= kMostTries) return broken("POST", path, response);
       pending_ = context_.scheduler.after(tries_ * 100ms, [this] {

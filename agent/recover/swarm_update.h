@@ -40,7 +40,7 @@ std::string changed_spec(const SwarmService& service, const SwarmSettings& setti
 // Of GET /tasks with those that should run: whether all of them run, and as many as there should be.
 bool all_run(std::string_view tasks, std::optional<std::uint64_t> wanted);
 
-// Reads the service, sends the changed spec with the version that was read (again if somebody else was faster), and
+// Reads the service, sends the changed spec with the version that was read (again if another client was faster), and
 // looks until Swarm calls the update complete and all tasks run. An update that Swarm pauses, or that is not proven
 // when three quarters of the time are over, is rolled back; the rest of the time is for that. `done` once, in a later
 // turn, at the latest soon after the deadline; dropping the Handle stops looking, and changes nothing.

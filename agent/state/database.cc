@@ -161,7 +161,7 @@ base::Result<> Database::migrate(std::size_t from) {
   return {};
 }
 
-// For whoever has to go back to the version before: as it was, beside the file; "" if there is no room for it.
+// For a way back to the version before: as it was, beside the file; "" if there is no room for it.
 std::string Database::copy_of_format(std::size_t format) {
   const std::string copy = fmt::format("{}.format-{}", path_, format);
   const base::UniqueFd made(::open(copy.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));

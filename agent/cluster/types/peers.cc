@@ -4,7 +4,7 @@
 //
 // A slot is announced on the own API first. After kAnnounce and a random time all others are asked again; of two that
 // have announced the one whose node's name comes first goes on, and one that acts goes before both. An answer is
-// used within kAnswer from when it was asked for, which is less than kAnnounce: whoever was not seen to have announced
+// used within kAnswer from when it was asked for, which is less than kAnnounce: an agent that was not seen to have announced
 // asks so late itself that it finds the other one acting.
 //
 // Without the answers of a majority nothing is decided. One that does not answer may act until its own lease has ended,
@@ -119,7 +119,7 @@ class Peers final : public Store {
     });
   }
   loop::Handle renew(const std::string& lease, std::function<void(Answer<Nothing>)> done) override {
-    if (lease != lease_) return later({Answered::no, {}, "this agent has started anew"}, std::move(done));
+    if (lease != lease_) return later({Answered::no, {}, "this agent has started again"}, std::move(done));
     return ask([done = std::move(done)](const std::optional<std::string>& trouble) {
       done({trouble ? Answered::unknown : Answered::yes, {}, trouble.value_or("")});
     });
@@ -163,7 +163,7 @@ class Peers final : public Store {
     if (found != own_.end() && !std::exchange(found->second.acts, true)) changed();
   }
 
-  // Questions find out what has changed, whoever asks them; the renewal of the lease is one.
+  // Questions find out what has changed, whichever agent asks them; the renewal of the lease is one.
   loop::Handle watch(const std::string&, std::uint64_t index, std::function<void(Answer<Nothing>)> done) override {
     struct Watching final : loop::Registration {
       ~Watching() override { peers->watchers_.erase(id); }

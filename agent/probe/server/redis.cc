@@ -214,7 +214,7 @@ class RedisProbe final : public StreamProbe {
     measure_field(role_ == "master" ? "master_repl_offset" : "slave_repl_offset",
                   "probe_redis_replication_offset_bytes");
     if (role_ == "master") {
-      // Told only where min-replicas-to-write is set, without which a master that nobody follows any more takes writes
+      // Told only where min-replicas-to-write is set, without which a master without a replica takes writes
       // that are lost when another one is made.
       measure_field("min_slaves_good_slaves", "probe_redis_good_replicas");
       measure_replicas(info);

@@ -46,7 +46,7 @@ const auto& schema() {
   return s;
 }
 
-// One verb: asks who owns the container, and acts if nobody does.
+// One verb: asks who owns the container, and acts if there is no owner.
 class ContainerVerb final : public loop::Registration {
  public:
   ContainerVerb(const Context& context, const http::JsonApi& engine, const Settings& settings, std::string what,

@@ -101,7 +101,7 @@ TEST_CASE("in a panic one agent tells people, and all others know who") {
     CHECK(world.most_telling(30s) == 1);
     CHECK(world.telling() == 1);
   }
-  SUBCASE("when the panic is over, none does, and the next one begins anew") {
+  SUBCASE("when the panic is over, none does, and the next one begins again") {
     for (const int i : {1, 3}) world[i].is(Health::up);
     world.loop.advance(5s);
     CHECK(world.telling() == 0);

@@ -249,7 +249,7 @@ TEST_CASE("at rest an agent asks each other one at most 12 times a minute") {
   MESSAGE("questions a minute for each pair, with the default ttl: " << each * 12 / 20);
 }
 
-TEST_CASE("whoever comes when, and however slow answers are, only one acts") {
+TEST_CASE("in whatever order they come, and however slow answers are, only one acts") {
   base::Random random(7);
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);

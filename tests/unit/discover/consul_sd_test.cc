@@ -145,7 +145,7 @@ TEST_CASE("a blocking query goes on with the index of its answer") {
   CHECK(next("17") == path + "&index=17&wait=32000ms");
   CHECK(consul.http.desk.last().deadline - consul.loop.now() == 39s);
   CHECK(next("18") == path + "&index=18&wait=32000ms");
-  CHECK(next("3") == path);  // set up anew
+  CHECK(next("3") == path);  // set up again
   CHECK(next("0") == path + "&index=1&wait=32000ms");
   CHECK(next("x") == path);
   CHECK(consul.changes == 1);

@@ -104,7 +104,7 @@ TEST_CASE("while the first way fails, a new fault waits as long before it goes t
   CHECK(w.last_mail()["incident"]["service"] == "payment");
 }
 
-TEST_CASE("an agent that starts anew goes on where the one before it was, and tells nothing twice") {
+TEST_CASE("an agent that starts again goes on where the one before it was, and tells nothing twice") {
   Ways w(kFirst, kOpsOnly);
   w.now(told());
   w.pass(seconds{130});

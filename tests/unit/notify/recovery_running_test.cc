@@ -90,7 +90,7 @@ TEST_CASE("people's receivers do not hear of it") {
   for (const http::HttpRequest& request : f.http.desk.asked()) CHECK(request.url == "http://am/api/v2/alerts");
 }
 
-TEST_CASE("an agent that starts anew does not end it early") {
+TEST_CASE("an agent that starts again does not end it early") {
   Posted f;
   f.now(held());
   (void)f.running();

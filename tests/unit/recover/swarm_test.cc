@@ -80,7 +80,7 @@ TEST_CASE("a forced update is done when Swarm calls it complete and all tasks ru
   CHECK(m.t.end() == "ok: swarm update --force order: done, 2 of 2 tasks run");
 }
 
-TEST_CASE("a service that somebody else changed is read again, five times at most") {
+TEST_CASE("a service that another client changed is read again, five times at most") {
   Manager m(kForce);
   const std::string late = R"({"message":"rpc error: code = Unknown desc = update out of sequence"})";
   for (int i = 0; i < 5; ++i) {

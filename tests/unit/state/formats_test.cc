@@ -62,7 +62,7 @@ TEST_CASE("the file of format 2 is opened and everything in it is there") {
   CHECK(asked(path, "PRAGMA user_version") == "3\n");
   CHECK(asked(path, "SELECT format FROM migrations") == "3\n");
   CHECK(asked(path, "PRAGMA integrity_check") == "ok\n");
-  // Whoever goes back to the version before finds what it had.
+  // The version before finds what it had.
   CHECK(asked(path + ".format-2", "PRAGMA user_version") == "2\n");
   CHECK(asked(path + ".format-2", "SELECT count(*) FROM records") == "23\n");
 }
