@@ -102,18 +102,18 @@ void Agent::make_rules() {
   options.external_labels = config_.global.external_labels;
   options.external_url = external_url();
   options.node = config_.global.node;
-  rules::Listener listener;
-  listener.append = [this](const model::Labels& labels, model::Sample sample) {
+  rules::Callbacks callbacks;
+  callbacks.append = [this](const model::Labels& labels, model::Sample sample) {
     return samples_.append_rule(labels, sample);
   };
-  listener.on_transitions = [this](const auto& transitions) { on_transitions(transitions); };
-  listener.on_evaluated = [this](const std::string& group, const std::string&, base::Duration took, bool ok) {
+  callbacks.on_transitions = [this](const auto& transitions) { on_transitions(transitions); };
+  callbacks.on_evaluated = [this](const std::string& group, const std::string&, base::Duration took, bool ok) {
     self_.rule_evaluated(group, took, ok);
     changed();
   };
-  listener.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
-  listener.on_clock_set = [this](base::Millis step) { store_.shift(step.count()); };
-  rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(listener));
+  callbacks.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
+  callbacks.on_clock_set = [this](base::Millis step) { store_.shift(step.count()); };
+  rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(callbacks));
 }
 
 void Agent::make_notifications() {
@@ -122,23 +122,23 @@ void Agent::make_notifications() {
     notifications_->on_silences();
     changed();
   });
-  notify::Listener listener;
-  listener.on_result = [this](const std::string& receiver, const std::string& target, notify::SendResult result) {
+  notify::Callbacks callbacks;
+  callbacks.on_result = [this](const std::string& receiver, const std::string& target, notify::SendResult result) {
     self_.notified(receiver, target, std::string(to_string(result)));
     changed();
   };
-  listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
+  callbacks.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
     self_.notifications_dropped(receiver, std::string(to_string(reason)), messages);
     changed();
   };
-  listener.on_decided = [this](const std::string& receiver, const std::string& group, const std::string& message) {
+  callbacks.on_decided = [this](const std::string& receiver, const std::string& group, const std::string& message) {
     audit_->add(model::AuditKind::notification, "fettle", "",
                 fmt::format("message {} for {} about {}", message, receiver, group));
   };
-  listener.on_message = [this](const std::string& incident, const model::IncidentMessage& message) {
+  callbacks.on_message = [this](const std::string& incident, const model::IncidentMessage& message) {
     incidents_->on_message(incident, message);
   };
-  listener.on_fate = [this](const std::string& message, std::string_view fate) {
+  callbacks.on_fate = [this](const std::string& message, std::string_view fate) {
     audit_->add(model::AuditKind::notification, "fettle", "", fmt::format("message {}: {}", message, fate));
     incidents_->on_fate(message, fate);
   };
@@ -146,7 +146,7 @@ void Agent::make_notifications() {
       notify::Options{config_.global.node, external_url(), config_.global.external_labels, base::Random::from_entropy(),
                       silences_.get(),
                       model::Labels{{"job", config_.global.job}, {"instance", config_.global.instance}}},
-      notify::Context{loop_, http_, spawner_, dialer_}, *state_, std::move(listener));
+      notify::Context{loop_, http_, spawner_, dialer_}, *state_, std::move(callbacks));
   settled_ = false;
 }
 
@@ -163,8 +163,8 @@ void Agent::make_recovery() {
     changed();
   };
   const auto page = [this](const std::string& service, const std::string& text) {
-    using Place = notify::Notifications::Place;
-    notifications_->page(service, text, incidents_->on_demand(service, text) ? Place::in_incident : Place::alone);
+    using Grouping = notify::Notifications::Grouping;
+    notifications_->page(service, text, incidents_->on_demand(service, text) ? Grouping::in_incident : Grouping::alone);
   };
   traffic_controller_ = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_, nullptr, &http_}, *state_);

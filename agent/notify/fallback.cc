@@ -86,7 +86,7 @@ void Fallbacks::look() {
     if (active && active_.insert(receiver).second) {
       base::log::warn("a receiver takes no notification; its fallback is told in its place",
                       {{"receiver", receiver}, {"fallback", way.to}, {"after", base::format_duration(way.after)}});
-      if (common_.listener.on_result) common_.listener.on_result(receiver, "", SendResult::fallback);
+      if (common_.callbacks.on_result) common_.callbacks.on_result(receiver, "", SendResult::fallback);
     }
     if (!active && active_.erase(receiver) > 0)
       base::log::info("nothing waits for a receiver any more; its fallback is not told in its place now",

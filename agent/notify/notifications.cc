@@ -29,9 +29,9 @@ std::string receiver_of(const std::string& id) { return id.ends_with(']') ? id.s
 }  // namespace
 
 struct Notifications::Rep {
-  Rep(Options o, Context c, state::State& s, Listener l) : common{std::move(o), c, s, std::move(l)} {
-    common.listener.on_result = [this, told = std::move(common.listener.on_result)](
-                                    const std::string& receiver, const std::string& target, SendResult result) {
+  Rep(Options o, Context c, state::State& s, Callbacks b) : common{std::move(o), c, s, std::move(b)} {
+    common.callbacks.on_result = [this, told = std::move(common.callbacks.on_result)](
+                                     const std::string& receiver, const std::string& target, SendResult result) {
       if (told) told(receiver, target, result);
       fallbacks.soon();
     };
@@ -150,14 +150,14 @@ struct Notifications::Rep {
     for (const auto& [name, messages] : lost) {
       base::log::warn("notifications were dropped: their receiver is not configured any more",
                       {{"receiver", name}, {"messages", std::to_string(messages)}});
-      if (common.listener.on_dropped) common.listener.on_dropped(name, DropReason::receiver_removed, messages);
+      if (common.callbacks.on_dropped) common.callbacks.on_dropped(name, DropReason::receiver_removed, messages);
     }
     if (!changes.empty()) common.state.commit(std::move(changes), [](base::Result<>) {});
   }
 };
 
-Notifications::Notifications(Options options, Context context, state::State& state, Listener listener)
-    : rep_(std::make_unique<Rep>(std::move(options), context, state, std::move(listener))) {}
+Notifications::Notifications(Options options, Context context, state::State& state, Callbacks callbacks)
+    : rep_(std::make_unique<Rep>(std::move(options), context, state, std::move(callbacks))) {}
 
 Notifications::~Notifications() = default;
 
@@ -222,7 +222,7 @@ void Notifications::on_incident(const model::Incident& incident) {
   rep_->look_each_minute();
 }
 
-void Notifications::page(const std::string& service, const std::string& text, Place place) {
+void Notifications::page(const std::string& service, const std::string& text, Grouping grouping) {
   model::Alert alert;
   alert.labels = Rep::page_labels(service);
   alert.annotations = model::Labels{{"summary", text}};
@@ -235,7 +235,7 @@ void Notifications::page(const std::string& service, const std::string& text, Pl
   // A page that matches nobody goes to everybody: it is too important for a routing mistake.
   const bool any = std::any_of(rep_->receivers.begin(), rep_->receivers.end(), wanted) || rep_->unwanted(alert.labels);
   for (auto& entry : rep_->receivers)
-    if ((!any || wanted(entry)) && !(place == Place::in_incident && entry.second->by_incident()))
+    if ((!any || wanted(entry)) && !(grouping == Grouping::in_incident && entry.second->by_incident()))
       entry.second->page(alert);
   if (rep_->receivers.empty())
     base::log::error("a page reaches nobody: no receiver is configured", {{"service", service}, {"text", text}});

@@ -60,7 +60,7 @@ struct Options {
 };
 
 // For counters.
-struct Listener {
+struct Callbacks {
   // `target` is "" where no target has a part.
   std::function<void(const std::string& receiver, const std::string& target, SendResult)> on_result;
   // A message about this group, or this incident, is to be sent: it is in the queue of the receiver.
@@ -81,7 +81,7 @@ struct ReceiverStatus {
 class Notifications {
  public:
   // Reads what was left from `state`. Nothing is sent before settle().
-  Notifications(Options options, Context context, state::State& state, Listener listener);
+  Notifications(Options options, Context context, state::State& state, Callbacks callbacks);
   ~Notifications();
 
   // What waits is tried at once, and what was set aside is said again: the receiver may have been mended.
@@ -94,8 +94,8 @@ class Notifications {
   void on_recovery(const model::RecoveryReport& report);
   // A message of its own, outside any rule (the alert action, exhaustion).
   // in_incident: receivers that hear of incidents hear of it there.
-  enum class Place { in_incident, alone };
-  void page(const std::string& service, const std::string& text, Place place = Place::alone);
+  enum class Grouping { in_incident, alone };
+  void page(const std::string& service, const std::string& text, Grouping grouping = Grouping::alone);
   // It is another than before. Those of `announced` ones are over, and what receivers knew of them is forgotten.
   void on_incident(const model::Incident& incident);
   // A silence began or ended: what it held back, and still fires, is told now.

@@ -177,14 +177,14 @@ Envelope Receiver::envelope(const std::string& route, const model::Labels& group
 }
 
 void Receiver::result(SendResult what) const {
-  if (common_.listener.on_result) common_.listener.on_result(spec_.name, "", what);
+  if (common_.callbacks.on_result) common_.callbacks.on_result(spec_.name, "", what);
 }
 
 void Receiver::dropped(DropReason reason, std::size_t messages) const {
   base::log::debug(
       "notifications are left out",
       {{"receiver", spec_.name}, {"reason", std::string(to_string(reason))}, {"messages", fmt::to_string(messages)}});
-  if (common_.listener.on_dropped) common_.listener.on_dropped(spec_.name, reason, messages);
+  if (common_.callbacks.on_dropped) common_.callbacks.on_dropped(spec_.name, reason, messages);
 }
 
 }  // namespace notify

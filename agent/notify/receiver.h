@@ -29,7 +29,7 @@ struct Common {
   Options options;
   Context context;
   state::State& state;
-  Listener listener;
+  Callbacks callbacks;
   std::map<std::string, std::deque<model::RecoveryReport>> recoveries{};  // by service, newest first
 
   std::shared_ptr<const Routing> routing = std::make_shared<Routing>();

@@ -24,7 +24,7 @@ void Receiver::open_feeds() {
     };
     events.on_told = [this, target = targets[i]](const std::vector<Feed::Told>& alerts) { told(target, alerts); };
     events.on_result = [this, target = targets[i]](SendResult what) {
-      if (common_.listener.on_result) common_.listener.on_result(spec_.name, target, what);
+      if (common_.callbacks.on_result) common_.callbacks.on_result(spec_.name, target, what);
     };
     feeds_.push_back(std::make_unique<Feed>(spec_.name, *spec_.notifier, i, spec_.timeout, common_.context,
                                             common_.options.random, std::move(events)));

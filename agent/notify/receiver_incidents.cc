@@ -107,12 +107,12 @@ std::string Receiver::render(const model::Incident& incident, News what) const {
 }
 
 void Receiver::said(const std::string& incident, model::IncidentMessage message) const {
-  if (common_.listener.on_message) common_.listener.on_message(incident, message);
+  if (common_.callbacks.on_message) common_.callbacks.on_message(incident, message);
 }
 
 // A message left the queue. One that nobody has got is no page: it is told anew with the next change.
 void Receiver::message_left(const std::string& id, Left how) {
-  if (common_.listener.on_fate) common_.listener.on_fate(id, how == Left::sent ? "sent" : "dropped");
+  if (common_.callbacks.on_fate) common_.callbacks.on_fate(id, how == Left::sent ? "sent" : "dropped");
   if (how == Left::sent) return;
   for (auto& [incident, heard] : heard_)
     if (heard.page == id) {

@@ -22,11 +22,11 @@ Outbox::Events Receiver::outbox_events() {
   events.on_taken = [this](const std::string& key, const Notified& known) { return taken(key, known); };
   events.on_left = [this](const std::string& id, bool sent) { message_left(id, sent ? Left::sent : Left::dropped); };
   events.on_pushed = [this](const std::string& key, const std::string& id) {
-    if (common_.listener.on_decided) common_.listener.on_decided(spec_.name, key, id);
+    if (common_.callbacks.on_decided) common_.callbacks.on_decided(spec_.name, key, id);
   };
   events.on_less = [this](const std::string& key) { look_again(key); };
   events.on_result = [this](SendResult what) {
-    if (common_.listener.on_result) common_.listener.on_result(spec_.name, spec_.notifier->targets().front(), what);
+    if (common_.callbacks.on_result) common_.callbacks.on_result(spec_.name, spec_.notifier->targets().front(), what);
   };
   events.on_dropped = [this](DropReason reason, std::size_t messages) { dropped(reason, messages); };
   return events;

@@ -35,9 +35,9 @@ struct ReceiverKeys {
 };
 
 // A receiver whose answers are told without what it was told: it may repeat headers, and errors name URLs.
-class Discreet final : public Notifier {
+class RedactingNotifier final : public Notifier {
  public:
-  Discreet(std::unique_ptr<const Notifier> inner, base::KnownSecrets secrets)
+  RedactingNotifier(std::unique_ptr<const Notifier> inner, base::KnownSecrets secrets)
       : inner_(std::move(inner)), secrets_(std::move(secrets)) {}
   std::string type() const override { return inner_->type(); }
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
@@ -198,7 +198,7 @@ std::optional<ReceiverSpec> parse_integration(const ReceiverKeys& receiver, cons
     spec.fallback_after = receiver.fallback->after;
   }
   spec.tell = messages ? receiver.tell.value_or(Tell::unhealed) : Tell::all;
-  spec.notifier = std::make_unique<Discreet>(std::move(spec.notifier), config::secrets_of(integration.node));
+  spec.notifier = std::make_unique<RedactingNotifier>(std::move(spec.notifier), config::secrets_of(integration.node));
   return spec;
 }
 

@@ -30,14 +30,14 @@ std::string refused_text(const LiveRule& live) {
 
 }  // namespace
 
-Group::Group(CompiledGroupPtr compiled, Surroundings around) : compiled_(std::move(compiled)), around_(around) {
+Group::Group(CompiledGroupPtr compiled, EvaluationContext context) : compiled_(std::move(compiled)), context_(context) {
   rules_.resize(compiled_->rules.size());
   for (std::size_t i = 0; i < rules_.size(); ++i) rules_[i].rule = &compiled_->rules[i];
 }
 
 base::Millis Group::interval() const {
   const base::Millis own = compiled_->source.interval;
-  return own.count() > 0 ? own : std::max(around_.options.evaluation_interval, base::Millis{1});
+  return own.count() > 0 ? own : std::max(context_.options.evaluation_interval, base::Millis{1});
 }
 
 Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant()>& clock, const OnRule& on_rule) {
@@ -49,7 +49,7 @@ Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant(
     if (written) {
       std::unordered_set<model::Labels, model::LabelsHash> now(written->begin(), written->end());
       for (const model::Labels& before : live.series)
-        if (!now.contains(before)) around_.append(before, {t, model::stale_marker()});
+        if (!now.contains(before)) context_.append(before, {t, model::stale_marker()});
       live.series = std::move(now);
     }
     if (!live.matched) look_for_series(live, at);
@@ -67,12 +67,12 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
   const CompiledRule& rule = *live.rule;
   const std::int64_t t = base::to_ms(at - compiled_->source.query_offset);
   const auto limit = static_cast<std::size_t>(std::max(compiled_->source.limit, 0));
-  TRY(promql::Vector samples, query_vector(around_.engine, around_.data, *rule.expr, t));
+  TRY(promql::Vector samples, query_vector(context_.engine, context_.data, *rule.expr, t));
   if (rule.alerting()) {
     const templates::TemplateContext context =
-        template_context(around_.engine, around_.data, around_.options.engine.compat, around_.options.external_url,
+        template_context(context_.engine, context_.data, context_.options.engine.compat, context_.options.external_url,
                          base::to_ms(at));  // without the offset, as in Prometheus
-    TRY(const std::vector<FoundAlert> found, found_alerts(rule, samples, around_.options.external_labels, context));
+    TRY(const std::vector<FoundAlert> found, found_alerts(rule, samples, context_.options.external_labels, context));
     for (const FoundAlert& one : found) std::erase(live.restored, one.labels);
     AlertChanges changes = live.alerts.evaluate(found, at, {rule.source.for_duration, rule.source.keep_firing_for},
                                                 [&](const model::Alert& alert) { return held(live, alert, at); });
@@ -102,7 +102,7 @@ base::Result<std::vector<model::Labels>> Group::evaluate_rule(LiveRule& live, ba
   written.reserve(samples.size());
   live.refused = 0;
   for (const promql::VectorSample& sample : samples) {
-    if (!around_.append(sample.labels, sample.sample)) ++live.refused;
+    if (!context_.append(sample.labels, sample.sample)) ++live.refused;
     written.push_back(sample.labels);
   }
   return written;
@@ -113,8 +113,9 @@ void Group::look_for_series(LiveRule& live, base::WallTime at) const {
   const auto& needs = live.rule->needs;
   if (!live.first_evaluation) live.first_evaluation = at;
   live.matched = needs.empty() || !live.series.empty() ||
-                 std::any_of(needs.begin(), needs.end(),
-                             [this](const promql::Needs& need) { return !around_.data.select(need.matchers).empty(); });
+                 std::any_of(needs.begin(), needs.end(), [this](const promql::Needs& need) {
+                   return !context_.data.select(need.matchers).empty();
+                 });
 }
 
 void Group::adopt(Group& old) {
@@ -169,9 +170,9 @@ bool Group::held(LiveRule& live, const model::Alert& alert, base::WallTime at) c
     return true;
   };
   const auto measured = [&](const promql::Needs& need) {
-    for (const promql::SeriesRef& series : around_.data.select(need.matchers)) {
+    for (const promql::SeriesRef& series : context_.data.select(need.matchers)) {
       model::Sample last;
-      if (belongs(series.labels) && around_.data.last_at(series.id, base::to_ms(data_since_), base::to_ms(at), last) &&
+      if (belongs(series.labels) && context_.data.last_at(series.id, base::to_ms(data_since_), base::to_ms(at), last) &&
           !model::is_stale(last.v))
         return true;
     }

@@ -19,7 +19,7 @@
 namespace rules {
 
 // What every group shares.
-struct Surroundings {
+struct EvaluationContext {
   const Options& options;
   promql::Engine& engine;
   const promql::Queryable& data;
@@ -49,7 +49,7 @@ struct Evaluation {
 
 class Group {
  public:
-  Group(CompiledGroupPtr compiled, Surroundings around);
+  Group(CompiledGroupPtr compiled, EvaluationContext context);
 
   // After a rule: its place in the group, how long it took by `clock`, and whether it went well.
   using OnRule = std::function<void(const LiveRule&, base::Duration took)>;
@@ -75,7 +75,7 @@ class Group {
   bool held(LiveRule& live, const model::Alert& alert, base::WallTime at) const;
 
   CompiledGroupPtr compiled_;
-  Surroundings around_;
+  EvaluationContext context_;
   std::vector<LiveRule> rules_;
   base::WallTime data_since_{}, hold_until_{};
 };

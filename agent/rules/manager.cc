@@ -50,13 +50,13 @@ struct Manager::Rep {
     }
   };
 
-  Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Listener l)
-      : options(std::move(o)), scheduler(s), records(st, s), data(d), listener(std::move(l)), engine(options.engine) {
+  Rep(Options o, loop::Scheduler& s, state::State& st, const promql::Queryable& d, Callbacks c)
+      : options(std::move(o)), scheduler(s), records(st, s), data(d), callbacks(std::move(c)), engine(options.engine) {
     wall_before = scheduler.wall_now();
     mono_before = scheduler.now();
   }
 
-  Surroundings around() { return {options, engine, data, listener.append}; }
+  EvaluationContext context() { return {options, engine, data, callbacks.append}; }
 
   // ---- time ----
 
@@ -72,7 +72,7 @@ struct Manager::Rep {
     if (std::chrono::abs(step) < kClockStep) return;
     log::warn("the wall clock was set; alerts and samples keep their ages",
               {{"by", fmt::format("{}ms", step.count())}});
-    if (listener.on_clock_set) listener.on_clock_set(step);
+    if (callbacks.on_clock_set) callbacks.on_clock_set(step);
     for (auto& one : groups) {
       one->group->shift(step);
       one->last_evaluation = std::min(one->last_evaluation + step, scheduler.wall_now());
@@ -125,12 +125,12 @@ struct Manager::Rep {
         [&](const LiveRule& live, base::Duration took) {
           ++one.evaluations;
           if (!live.error.empty()) ++one.failures;
-          if (listener.on_evaluated)
-            listener.on_evaluated(one.group->source().name, live.rule->name(), took, live.error.empty());
+          if (callbacks.on_evaluated)
+            callbacks.on_evaluated(one.group->source().name, live.rule->name(), took, live.error.empty());
         });
     one.last_evaluation = at;
     one.took = scheduler.now() - began;
-    if (listener.on_group_evaluated) listener.on_group_evaluated(one.took);
+    if (callbacks.on_group_evaluated) callbacks.on_group_evaluated(one.took);
     say_health(one);
     Changes changes;
     for (const auto& [live, touched] : evaluation.records) records.write(*one.group, *live, touched, changes);
@@ -139,9 +139,9 @@ struct Manager::Rep {
   }
 
   void tell(std::vector<model::AlertTransition> transitions) {
-    if (!listener.on_transitions) return;
+    if (!callbacks.on_transitions) return;
     for (model::AlertTransition& one : transitions) one.alert.generator_url = generator_url(one.alert);
-    listener.on_transitions(transitions);
+    callbacks.on_transitions(transitions);
   }
 
   std::string generator_url(const model::Alert& alert) const {
@@ -181,7 +181,7 @@ struct Manager::Rep {
   }
 
   void evaluate_waiting() {
-    // A listener may call replace(): then the list is another one, and the new groups wait for nothing.
+    // A callbacks may call replace(): then the list is another one, and the new groups wait for nothing.
     std::vector<Scheduled*> waiting;
     for (auto& one : groups)
       if (one->waiting) waiting.push_back(one.get());
@@ -269,7 +269,7 @@ struct Manager::Rep {
         groups.push_back(std::move(*same));
         continue;
       }
-      groups.push_back(std::make_unique<Scheduled>(std::make_unique<Group>(std::move(group), around())));
+      groups.push_back(std::make_unique<Scheduled>(std::make_unique<Group>(std::move(group), context())));
       fresh.push_back(groups.back().get());
     }
     std::erase(old, nullptr);
@@ -318,7 +318,7 @@ struct Manager::Rep {
     orphans.emplace(id, scheduler.after(2 * group.interval(), [this, id, series] {
       const std::int64_t now = base::to_ms(scheduler.wall_now());
       for (const model::Labels& one : series)
-        if (!is_written(one)) listener.append(one, {now, model::stale_marker()});
+        if (!is_written(one)) callbacks.append(one, {now, model::stale_marker()});
       orphans.erase(id);
     }));
   }
@@ -333,7 +333,7 @@ struct Manager::Rep {
   loop::Scheduler& scheduler;
   AlertRecords records;
   const promql::Queryable& data;
-  Listener listener;
+  Callbacks callbacks;
   promql::Engine engine;
   std::vector<std::unique_ptr<Scheduled>> groups;
   base::WallTime wall_before{};
@@ -346,8 +346,8 @@ struct Manager::Rep {
 };
 
 Manager::Manager(Options options, loop::Scheduler& scheduler, state::State& state, const promql::Queryable& data,
-                 Listener listener)
-    : rep_(std::make_unique<Rep>(std::move(options), scheduler, state, data, std::move(listener))) {}
+                 Callbacks callbacks)
+    : rep_(std::make_unique<Rep>(std::move(options), scheduler, state, data, std::move(callbacks))) {}
 Manager::~Manager() = default;
 
 void Manager::replace(std::vector<CompiledGroupPtr> groups, const Gone& gone) {

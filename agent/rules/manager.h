@@ -58,7 +58,7 @@ struct Options {
   std::string node;                        // phases of groups are hashed from it
 };
 
-struct Listener {
+struct Callbacks {
   // Stores one sample of ALERTS, ALERTS_FOR_STATE or a recording; stale markers too. False if the store refused it.
   std::function<bool(const model::Labels&, model::Sample)> append;
   // All changes of one evaluation of one group, in order of rules; after their samples were stored.
@@ -100,7 +100,7 @@ struct GroupStatus {
 class Manager {
  public:
   Manager(Options options, loop::Scheduler& scheduler, state::State& state, const promql::Queryable& data,
-          Listener listener);
+          Callbacks callbacks);
   ~Manager();
 
   // Unchanged groups (file, name, interval, limit, rules) go on as they are; changed ones keep the state of rules that
@@ -110,7 +110,7 @@ class Manager {
   using Gone = std::function<bool(const model::Labels& alert)>;
   void replace(std::vector<CompiledGroupPtr> groups, const Gone& gone = {});
   // Ends now the alerts whose rules the last replace() took away, instead of in the next turn: for a manager that goes
-  // before that. May call the listener.
+  // before that. May call the callbacks.
   void end_what_is_gone();
   // The samples of these series just changed outside their rhythm: groups that read one of them are evaluated in the
   // next turn.

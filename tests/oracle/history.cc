@@ -97,13 +97,13 @@ int main(int argc, char** argv) {
   options.engine.compat = promql::Compat::v2;  // as the installed promtool has it
   options.evaluation_interval = base::Millis{kStep * 1000};
   options.node = "node1";
-  rules::Listener listener;
-  listener.append = [&](const Labels& labels, model::Sample sample) {
+  rules::Callbacks callbacks;
+  callbacks.append = [&](const Labels& labels, model::Sample sample) {
     return store.append(labels, sample).has_value();
   };
-  listener.on_transitions = [](const auto&) {};
-  listener.on_evaluated = [](const std::string&, const std::string&, base::Duration, bool) {};
-  rules::Manager manager(options, loop, *state, queryable, listener);
+  callbacks.on_transitions = [](const auto&) {};
+  callbacks.on_evaluated = [](const std::string&, const std::string&, base::Duration, bool) {};
+  rules::Manager manager(options, loop, *state, queryable, callbacks);
   manager.replace(std::move(compiled));
 
   Json series = Json::array(), checks = Json::array();

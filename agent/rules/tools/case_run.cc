@@ -57,7 +57,7 @@ TestRun::TestRun(const TestFile& file, const TestGroup& test, std::vector<config
   std::stable_sort(groups.begin(), groups.end(),
                    [&](const auto& a, const auto& b) { return order(a.name) < order(b.name); });
   for (CompiledGroupPtr& group : compile(std::move(groups), options.compat, errors))
-    groups_.push_back(std::make_unique<Group>(std::move(group), Surroundings{options_, engine_, data_, append_}));
+    groups_.push_back(std::make_unique<Group>(std::move(group), EvaluationContext{options_, engine_, data_, append_}));
 }
 TestRun::~TestRun() = default;
 

@@ -40,7 +40,7 @@ class Replay {
     };
     for (CompiledGroupPtr& group : groups)
       groups_.push_back(
-          std::make_unique<Group>(std::move(group), Surroundings{options_.rules, engine_, data_, append_}));
+          std::make_unique<Group>(std::move(group), EvaluationContext{options_.rules, engine_, data_, append_}));
   }
 
   Replayed run() {

@@ -43,13 +43,13 @@ class Bench {
  public:
   Bench(base::Millis interval, std::int64_t start) : loop_(base::wall_from_ms(start)) {
     options_.evaluation_interval = interval;
-    rules::Listener listener;
-    listener.append = [this](const model::Labels& labels, model::Sample sample) {
+    rules::Callbacks callbacks;
+    callbacks.append = [this](const model::Labels& labels, model::Sample sample) {
       return store_.append(labels, sample).has_value();
     };
-    listener.on_transitions = [this](const auto& changes) { transitions_ += changes.size(); };
-    listener.on_evaluated = [this](const auto&, const auto&, base::Duration, bool ok) { ++(ok ? good_ : failed_); };
-    manager_ = std::make_unique<rules::Manager>(options_, loop_, *state_, data_, std::move(listener));
+    callbacks.on_transitions = [this](const auto& changes) { transitions_ += changes.size(); };
+    callbacks.on_evaluated = [this](const auto&, const auto&, base::Duration, bool ok) { ++(ok ? good_ : failed_); };
+    manager_ = std::make_unique<rules::Manager>(options_, loop_, *state_, data_, std::move(callbacks));
   }
 
   bool load(const std::string& path) {

@@ -48,20 +48,20 @@ struct Fixture {
       notifications->on_silences();
       loop.run_due();
     });
-    notify::Listener listener;
-    listener.on_result = [this](const std::string& receiver, const std::string&, notify::SendResult result) {
+    notify::Callbacks callbacks;
+    callbacks.on_result = [this](const std::string& receiver, const std::string&, notify::SendResult result) {
       results.push_back(receiver + " " + std::string(to_string(result)));
     };
-    listener.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
+    callbacks.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
       drops.push_back(receiver + " " + std::string(to_string(reason)) + " " + std::to_string(messages));
     };
-    listener.on_message = [this](const std::string& incident, const model::IncidentMessage& m) {
+    callbacks.on_message = [this](const std::string& incident, const model::IncidentMessage& m) {
       queued_and_left.push_back(incident + " " + m.receiver + " " + m.kind + " " + m.fate);
     };
-    listener.on_fate = [this](const std::string&, std::string_view fate) { queued_and_left.emplace_back(fate); };
+    callbacks.on_fate = [this](const std::string&, std::string_view fate) { queued_and_left.emplace_back(fate); };
     notifications = std::make_unique<notify::Notifications>(
         notify::Options{"node1", "http://node1:10911", {}, base::Random(seed), silences.get()},
-        notify::Context{loop, http, spawner, dialer}, state, listener);
+        notify::Context{loop, http, spawner, dialer}, state, callbacks);
     replace(receivers);
     notifications->settle(known);
     loop.run_due();

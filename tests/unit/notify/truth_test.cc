@@ -63,7 +63,7 @@ struct Life {
     state = std::make_unique<fakes::FakeState>(loop, graves.back()->durable());
     notify::Options options{"node1", "", {}, base::Random(random.next()), nullptr};
     agent = std::make_unique<notify::Notifications>(std::move(options), notify::Context{loop, http, spawner, dialer},
-                                                    *state, notify::Listener{});
+                                                    *state, notify::Callbacks{});
     config::Errors errors;
     agent->replace(fakes::notify_configuration(
         "receivers: [{name: ops, tell: all, webhook_configs: [{url: \"http://h/\"}]}]", errors));

@@ -28,19 +28,19 @@ struct Agent {
     rules::Options options;
     options.node = "n1";
     options.external_url = "http://n1:10911";
-    rules::Listener listener;
-    listener.append = [this](const model::Labels& labels, model::Sample sample) {
+    rules::Callbacks callbacks;
+    callbacks.append = [this](const model::Labels& labels, model::Sample sample) {
       data.append(labels, sample);
       return true;
     };
-    listener.on_transitions = [this](const std::vector<model::AlertTransition>& transitions) {
+    callbacks.on_transitions = [this](const std::vector<model::AlertTransition>& transitions) {
       for (const model::AlertTransition& one : transitions) {
         said.push_back(std::string(one.alert.service()) + " " + std::string(model::to_string(one.from)) + ">" +
                        std::string(model::to_string(one.alert.state)));
         last = one;
       }
     };
-    manager = std::make_unique<rules::Manager>(options, loop, s, data, std::move(listener));
+    manager = std::make_unique<rules::Manager>(options, loop, s, data, std::move(callbacks));
   }
 
   void load(const std::string& text, const rules::Manager::Gone& gone = {}) {
@@ -146,13 +146,13 @@ TEST_CASE("points of the grid that pass while the loop is busy are counted and n
   agent.load(kRules);
   int evaluations = 0;
   fakes::FakeLoop* const clock = &loop;
-  rules::Listener listener;
-  listener.append = [](const model::Labels&, model::Sample) { return true; };
-  listener.on_evaluated = [&](const std::string&, const std::string& rule, base::Duration, bool ok) {
+  rules::Callbacks callbacks;
+  callbacks.append = [](const model::Labels&, model::Sample) { return true; };
+  callbacks.on_evaluated = [&](const std::string&, const std::string& rule, base::Duration, bool ok) {
     CHECK(ok);
     if (rule == "Down" && ++evaluations == 1) clock->advance(seconds{35});
   };
-  rules::Manager slow({}, loop, *state, agent.data, listener);
+  rules::Manager slow({}, loop, *state, agent.data, callbacks);
   config::Errors errors;
   slow.replace(rules::compile(config::parse_rule_file(kRules, "r.yml", errors), promql::Compat::v3, errors));
   loop.advance(seconds{10});
@@ -347,9 +347,9 @@ TEST_CASE("a wall clock that is set is told once, and being late is not") {
   const auto state = state::in_memory(loop);
   const promql::MemoryQueryable data;
   std::vector<std::chrono::milliseconds> told;
-  rules::Listener listener;
-  listener.on_clock_set = [&](base::Millis step) { told.push_back(step); };
-  rules::Manager manager({}, loop, *state, data, listener);
+  rules::Callbacks callbacks;
+  callbacks.on_clock_set = [&](base::Millis step) { told.push_back(step); };
+  rules::Manager manager({}, loop, *state, data, callbacks);
   loop.advance(std::chrono::hours{1});
   manager.follow_clock();
   CHECK(told.empty());

@@ -72,9 +72,9 @@ const auto& schema() {
 using Text = base::Result<std::string>;
 
 // One command and its answer at a time, each over a connection of its own.
-class Conversation {
+class RuntimeSession {
  public:
-  Conversation(const Settings& settings, loop::Scheduler& scheduler, net::Dialer& dialer)
+  RuntimeSession(const Settings& settings, loop::Scheduler& scheduler, net::Dialer& dialer)
       : settings_(settings), scheduler_(scheduler), dialer_(dialer) {}
 
   // `then` once, in a later turn; a later command takes its place.
@@ -171,7 +171,7 @@ class Runtime final : public Adapter {
   // Beside a change that is under way.
   struct Question final : loop::Registration {
     explicit Question(const Runtime& r) : conversation(r.settings_, r.scheduler_, r.dialer_) {}
-    Conversation conversation;
+    RuntimeSession conversation;
   };
 
   // ---- one command
@@ -321,7 +321,7 @@ class Runtime final : public Adapter {
   base::Instant deadline_{}, leave_by_{};
   bool weighed_ = false;  // has a part of its weight, by us
   std::function<void(ApplyResult)> done_;
-  Conversation conversation_;
+  RuntimeSession conversation_;
   loop::Handle next_;
 };
 
