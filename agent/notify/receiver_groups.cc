@@ -125,7 +125,13 @@ void Receiver::look_or_wait(const std::string& key) {
 }
 
 void Receiver::flush(const std::string& key, Cause cause) {
-  groups_.at(key).flushed = common_.context.scheduler.now();
+  Watched& w = groups_.at(key);
+  const base::Instant now = common_.context.scheduler.now();
+  // Something has changed for which there is nothing to say, such as an inhibition that ended: what is due to be said
+  // once more at this time is said.
+  if (const auto repeat = repetition(key, w); cause == Cause::change && repeat && *repeat <= now) cause = Cause::repeat;
+  w.wait.reset();  // news that waited for this time
+  w.flushed = now;
   look(key, cause);
 }
 
