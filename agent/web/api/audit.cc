@@ -30,7 +30,7 @@ void write_entry(const model::AuditEntry& entry, encoding::Json& json) {
 
 Response api_audit(const Request& request, const Context& context) {
   const auto limit = limit_param(request);
-  if (!limit) return api_error(limit.error());
+  if (!limit) return invalid_parameter("limit", limit.error().text);
   AuditQuestion question{
       request.param("limit").empty() ? kUsual : std::min(*limit, kMost), {}, request.param("service")};
   if (const std::string before = request.param("before"); !before.empty()) {

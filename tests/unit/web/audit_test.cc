@@ -22,7 +22,7 @@ TEST_CASE("entries of the audit trail have all that their hash is over") {
   Handlers handlers;
   handlers.backend.trail = {entry(1, "order")};
   CHECK(handlers.get("/api/v1/audit").body ==
-        R"({"status":"success","data":{"entries":[{"number":1,"at":"2026-11-23T06:50:45.25Z","atMs":1795416645250,)"
+        R"({"status":"success","data":{"entries":[{"number":1,"at":"2026-11-23T06:50:45.250Z","atMs":1795416645250,)"
         R"x("kind":"change","by":"alice (uid 1000)","service":"order","text":"maintenance/order on=true",)x"
         R"("previous":"aa","hash":"bb"}]}})");
 }

@@ -132,7 +132,10 @@ class ConsulService final : public Adapter {
            std::function<void(const http::HttpResponse&)> then) {
     pending_ =
         api_.ask(http_, scheduler_, {.method = method, .path = path, .body = std::move(body), .deadline = deadline_},
-                 [then = std::move(then)](const http::HttpResponse& response) { then(response); });
+                 [this, then = std::move(then)](const http::HttpResponse& response) {
+                   const loop::Handle answered = std::move(pending_);  // the next request may follow
+                   then(response);
+                 });
   }
   void put(const std::string& path, const json& body, const std::function<void()>& then) {
     ask("PUT", path, body.is_null() ? "" : body.dump(-1, ' ', false, json::error_handler_t::replace),
