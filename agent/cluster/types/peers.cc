@@ -4,8 +4,8 @@
 //
 // A slot is announced on the own API first. After kAnnounce and a random time all others are asked again; of two that
 // have announced the one whose node's name comes first goes on, and one that acts goes before both. An answer is
-// used within kAnswer from when it was asked for, which is less than kAnnounce: an agent that was not seen to have announced
-// asks so late itself that it finds the other one acting.
+// used within kAnswer from when it was asked for, which is less than kAnnounce: an agent that was not seen to have
+// announced asks so late itself that it finds the other one acting.
 //
 // Without the answers of a majority nothing is decided. One that does not answer may act until its own lease has ended,
 // so for a ttl from the first question that it left open nothing is decided either; then it counts as gone. Two agents

@@ -10,7 +10,8 @@ struct Fixture {
     config::Errors errors;
     auto groups = rules::compile(config::parse_rule_file(text, "r.yml", errors), promql::Compat::v3, errors);
     REQUIRE_MESSAGE(errors.empty(), errors.text());
-    group = std::make_unique<rules::Group>(std::move(groups.at(0)), rules::EvaluationContext{options, engine, data, append});
+    group = std::make_unique<rules::Group>(std::move(groups.at(0)),
+                                           rules::EvaluationContext{options, engine, data, append});
   }
   rules::Evaluation evaluate(std::int64_t seconds) {
     return group->evaluate(base::wall_from_ms(seconds * 1000), [] { return base::Instant{}; }, {});
