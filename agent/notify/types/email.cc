@@ -121,9 +121,9 @@ class Email final : public Notifier {
         html_(texts.read("html", settings_.html)),
         text_(texts.read("text", settings_.text)) {
     headers_.emplace_back("Subject", texts.read("headers", "{{ template \"email.default.subject\" . }}"));
-    for (const auto& [name, value] : settings_.headers) {
-      std::erase_if(headers_, [&](const auto& header) { return base::same_word(header.first, name); });
-      headers_.emplace_back(name, texts.read("headers", value));
+    for (const auto& own : settings_.headers) {
+      std::erase_if(headers_, [&own](const auto& header) { return base::same_word(header.first, own.first); });
+      headers_.emplace_back(own.first, texts.read("headers", own.second));
     }
   }
 
