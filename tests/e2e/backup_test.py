@@ -155,6 +155,7 @@ def try_pgbackrest(where):
 
 
 with lib.folder() as where:
+    where.chmod(0o755)  # the user postgres goes through it
     for name in ("files", "postgres"):
         (where / name).mkdir()
     print("restic:")

@@ -45,6 +45,8 @@ def ways(where, agent):
     check(lib.fettle("status", socket), 0, "order", "payment")
     check(lib.fettle("explain", "payment", socket), 0, "It depends on order")
     check(lib.fettle("recoveries", socket), 0, "no plan has run yet")
+    # The newest sample is younger than the last step of a range that is asked for at once.
+    lib.wait_for("a sample of order", lambda: 'service="order"' in lib.fettle("query", "--start=-10s", "--step=1s", "fettle_service_up", socket).stdout)
     check(lib.fettle("query", "--start=-10s", "--step=1s", "fettle_service_up", socket), 0, 'service="order"')
     check(lib.fettle("status", f"--url={agent.url}"), 1, "HTTP 401", "--http.config.file")
     check(lib.fettle("status", f"--url={agent.url}", f"--http.config.file={where}/client.yml"), 0, "order")

@@ -37,10 +37,11 @@ with lib.folder() as where:
             alertmanager, f"--config.file={where}/am.yml", f"--storage.path={where}/am", f"--web.listen-address=127.0.0.1:{am_port}", "--cluster.listen-address="]):
         lib.wait_for("Alertmanager", lambda: lib.get(am + "/-/ready"))
         agent = lib.Agent(where, CONFIG.format(order=order.port, am=am_port, hold=HOLD))
-        # The shipped scrape configuration, with this agent's port and a shorter interval.
-        scrape = (lib.TOP / "packaging/prometheus/fettle.yml").read_text()
-        scrape = scrape.replace(":10911", f":{agent.port}").replace("15s", "1s").replace("[/etc/fettle/rules/*.yml]", f'["{where}/rules.yml"]')
-        (where / "prometheus.yml").write_text(f'global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{am_port}"]}}]}}]}}\n' + scrape)
+        # The shipped configuration, with this agent's port, this Alertmanager, these rules, and shorter intervals.
+        shipped = (lib.TOP / "packaging/prometheus/fettle.yml").read_text()
+        shipped = shipped.replace(":10911", f":{agent.port}").replace("15s", "1s").replace("127.0.0.1:9093", f"127.0.0.1:{am_port}")
+        assert "/usr/share/fettle/rules/*.yml" in shipped
+        (where / "prometheus.yml").write_text(shipped.replace("/usr/share/fettle/rules/*.yml", f"{where}/rules.yml"))
         with agent, lib.Process(where, "prometheus", [prometheus, f"--config.file={where}/prometheus.yml", f"--storage.tsdb.path={where}/tsdb",
                                                       f"--web.listen-address=127.0.0.1:{prom_port}"]):
             lib.wait_for("order to be up in Prometheus", lambda: lib.get_json(prom + "/api/v1/query?query=fettle_service_up==1")["data"]["result"])

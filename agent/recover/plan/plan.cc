@@ -78,10 +78,12 @@ Effects Plan::firing(const model::Alert& alert, const PlanInput& input) {
 
 Effects Plan::resolved(const PlanInput& input) {
   Effects out;
-  firing_ = was_down_ = remembered_ = rehearsed_ = false;
+  const bool fired = std::exchange(firing_, false);
+  was_down_ = remembered_ = rehearsed_ = false;
   forget_abort(out);
   if (waits_to_begin()) drop(input, out);
-  else if (phase_ == Phase::closing) out.push_back({Kind::commit_budget});  // what is being written says that it waits
+  // What was written at the end of the run, or is being written, says that the alert waits: a start would go by it.
+  else if (fired && (phase_ == Phase::closing || phase_ == Phase::idle)) out.push_back({Kind::commit_budget});
   return out;
 }
 

@@ -167,6 +167,23 @@ TEST_CASE("an alert that resolves while the end of its run is written waits for 
             {"durable", "report 1 recovered, ended"}});
 }
 
+TEST_CASE("an alert that resolves after the end of its run was written waits for nothing after a crash") {
+  recover::PlanSpec spec = usual_plan();
+  spec.steps.erase(spec.steps.begin());
+  spec.finally.clear();
+  Player p(std::move(spec));
+  check(p, {{"fire", "intent step 0"},
+            {"durable", "start restart; report 1 acting"},
+            {"done ok", "ended ok; probe; progress; report 1 verifying"},
+            {"run http up", ""},
+            {"run tcp up", ""},
+            {"run http up", ""},
+            {"run tcp up", "close recovered"},
+            {"durable", "report 1 recovered, ended"},
+            {"resolve", "budget"},
+            {"resolve", ""}});
+}
+
 TEST_CASE("a step that is refused spends no attempt, and is tried again after the backoff") {
   recover::PlanSpec spec = usual_plan();
   spec.steps.erase(spec.steps.begin());
