@@ -26,6 +26,13 @@ const model::RecoveryReport* in_vain(const model::Incident& incident, const Answ
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 
+// Its last run has brought it back. The rule says so at its next evaluation; what the plan could do then counts for
+// nothing, such as a budget that this run has used up.
+bool is_mended(const model::Incident& incident) {
+  return !incident.down && !incident.recoveries.empty() && incident.recoveries.back().ended &&
+         incident.recoveries.back().state == RecoveryState::recovered;
+}
+
 std::string outcome(const model::RecoveryReport& run) {
   const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
   return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
@@ -60,7 +67,7 @@ Decision decide(const model::Incident& incident, const Answer& answer, base::Wal
   const base::WallTime until = incident.hold_until ? std::min(own, *incident.hold_until) : own;
   if (now >= until)
     return page(fmt::format("it is not mended after {}", base::format_duration(until - incident.started)));
-  if (!answer.wanted) return {Act::hold, "it is up, and an alert of it still fires", until};
+  if (!answer.wanted || is_mended(incident)) return {Act::hold, "it is up, and an alert of it still fires", until};
   if (!answer.closed.empty() && answer.opens && *answer.opens >= until)
     return page("recovery comes too late: " + answer.closed);
   return {Act::hold, answer.closed.empty() ? "recovery is at work" : "recovery waits: " + answer.closed, until};

@@ -106,6 +106,22 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.wanted = false;
        },
        seconds{120}, Act::page, "it is not mended after 2m"},
+      {"healed by the last attempt that the budget had, before the rule is evaluated again",
+       [](auto& i, auto& a) {
+         i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};
+         i.down = false;
+         a.closed = "budget: 0 of 1 attempts left in 1h";
+         a.opens = kStart + seconds{3600};
+       },
+       seconds{1}, Act::hold, "it is up, and an alert of it still fires"},
+      {"down once more after that",
+       [](auto& i, auto& a) {
+         i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};
+         i.down = true;
+         a.closed = "budget: 0 of 1 attempts left in 1h";
+         a.opens = kStart + seconds{3600};
+       },
+       seconds{1}, Act::page, "recovery comes too late: budget: 0 of 1 attempts left in 1h"},
       {"mode ask, before it asked", [](auto&, auto& a) { a.mode = model::RecoveryMode::ask; }, seconds{1}, Act::hold,
        "recovery is at work"},
       {"a plan asks a person", [](auto& i, auto&) { i.demands = {"order: recovery waits for a person"}; }, seconds{1},
