@@ -345,9 +345,8 @@ def of_file(case):
     return scenario
 
 
-# The README's budget for order is small: its scenario comes before others have spent that.
-SCENARIOS = [installed, of_file(package_cases.readme), kill, hang, start_failure, crash_loop, dependency, stopped_by_operator,
-             stopped_at_once, refused, agent_killed, agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *package_cases.CASES])]
+SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
+             agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *package_cases.CASES])]
 
 
 # ---- the run

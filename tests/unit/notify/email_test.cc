@@ -1,4 +1,7 @@
 // Mail: the dialogue with the server word for word, what its refusals mean, and what a mail looks like.
+#include <memory>
+#include <string>
+
 #include "base/base64.h"
 #include "desk.h"
 #include "fakes/fake_stream.h"
@@ -106,17 +109,18 @@ TEST_CASE("a login is by what the server offers and the configuration has") {
 }
 
 TEST_CASE("port 465 is spoken to in TLS from the first byte, and then there is no STARTTLS") {
+  std::unique_ptr<fakes::Peer> peer;  // the stream in the fixture speaks to it to its end
   Fixture f("{name: ops, email_configs: [{to: a@b, from: c@d, smarthost: 'mail:465'}]}");
   f.tell("Down");
   CHECK(f.dialer.desk.last().tls != nullptr);
   CHECK(f.dialer.desk.last().port == 465);
-  fakes::Peer peer{f.loop};
+  peer.reset(new fakes::Peer{f.loop});
   net::Connected made;
-  made.stream = std::make_unique<fakes::FakeStream>(peer);
+  made.stream = std::make_unique<fakes::FakeStream>(*peer);
   f.dialer.desk.answer(std::move(made));
-  peer.say(kGreeting);
-  peer.say("250 x\r\n");
-  CHECK(peer.written.back() == "MAIL FROM:<c@d>\r\n");
+  peer->say(kGreeting);
+  peer->say("250 x\r\n");
+  CHECK(peer->written.back() == "MAIL FROM:<c@d>\r\n");
 }
 
 TEST_CASE("LOGIN is spoken over TLS") {

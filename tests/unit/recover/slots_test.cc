@@ -287,10 +287,10 @@ TEST_CASE("a lost slot: what has begun is ended and verified, nothing disruptive
 TEST_CASE("a run that has its slot restarts nothing more when its group gets beyond the panic threshold") {
   for (const bool by_person : {false, true}) {
     CAPTURE(by_person);
+    std::string said;  // also after the call
     Site f;
     if (by_person) {
       f.use_all();
-      std::string said;
       f.recover_by_hand(said);
     } else f.fire();
     f.answer(Answer::yes);
