@@ -159,7 +159,7 @@ void Agent::apply(LoadedConfig loaded) {
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
   samples_.keep_only(schedule_->statuses(), config_page_.loaded);
-  incidents_->settle(rules_->known_alerts());
+  incidents_->settle(rules_->known_alerts(), dispatcher_->reports());
   for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old

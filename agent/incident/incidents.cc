@@ -52,7 +52,8 @@ Incidents::Incidents(Options options, loop::Scheduler& scheduler, state::State& 
   std::sort(closed_.begin(), closed_.end(), [](const auto& a, const auto& b) { return a->started > b->started; });
 }
 
-void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
+void Incidents::settle(const std::map<model::Labels, model::Alert>& known,
+                       const std::vector<model::RecoveryReport>& runs) {
   if (std::exchange(settled_, true)) return tell_again();
   const base::WallTime now = scheduler_.wall_now();
   for (auto& [service, one] : open_) {
@@ -67,6 +68,11 @@ void Incidents::settle(const std::map<model::Labels, model::Alert>& known) {
     if (!facts.configured) one.incident.down = false;
     for (model::RecoveryReport& run : one.incident.recoveries) {
       if (run.ended || run.id == facts.answer.run || run.state == model::RecoveryState::blocked) continue;
+      const auto kept = std::find_if(runs.begin(), runs.end(), [&run](const auto& each) { return each.id == run.id; });
+      if (kept != runs.end() && kept->ended) {
+        run = *kept;
+        continue;
+      }
       run.ended = now;  // the agent that did it could not write down how it ended
       run.state = model::RecoveryState::aborted;
       run.reason = "the agent stopped";

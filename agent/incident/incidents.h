@@ -64,9 +64,10 @@ class Incidents {
   // Reads what was left. Nothing is looked at before settle().
   Incidents(Options options, loop::Scheduler& scheduler, state::State& state, View view, Callbacks callbacks);
 
-  // After the start: the alerts as the rules know them. After each new configuration: receivers are told all of it
-  // once more, for some of them may be new.
-  void settle(const std::map<model::Labels, model::Alert>& known);
+  // After the start: the alerts as the rules know them, and the runs as recovery does, which may know the end of one
+  // that an incident could not write down. After each new configuration: receivers are told all of it once more, for
+  // some of them may be new.
+  void settle(const std::map<model::Labels, model::Alert>& known, const std::vector<model::RecoveryReport>& runs);
   // Of a service as a whole. `first_failure`: when the first of the runs that made it so began.
   void on_health(const model::HealthChange& change, base::WallTime first_failure);
   void on_alerts(const std::vector<model::AlertTransition>& transitions);

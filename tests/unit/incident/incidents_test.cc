@@ -19,6 +19,7 @@ struct World {
   fakes::FakeState state;
   std::map<std::string, incident::Facts> facts;
   std::map<model::Labels, model::Alert> known;
+  std::vector<model::RecoveryReport> runs;  // that recovery has written down
   std::vector<std::string> told;  // "order held", "order told", "order healed" …: what on_changed says, once each
   std::vector<std::string> ended;
   std::unique_ptr<incident::Incidents> incidents;
@@ -53,7 +54,7 @@ struct World {
     incidents = std::make_unique<incident::Incidents>(
         incident::Options{base::Random(seed)}, loop, state, [this](const std::string& name) { return facts[name]; },
         callbacks);
-    incidents->settle(known);
+    incidents->settle(known, runs);
     loop.run_due();
   }
   void health(const std::string& name, Health to) {
@@ -249,6 +250,31 @@ TEST_CASE("an agent that restarts goes on with the same incident and the same de
   CHECK_FALSE(w.all().front().told);
   w.loop.advance(milliseconds{1});
   CHECK(w.all().front().told);
+}
+
+TEST_CASE("a run whose end the incident could not write down ends as recovery has written it") {
+  for (const bool written : {true, false}) {
+    CAPTURE(written);
+    World w;
+    w.fail("order");
+    w.run("order", model::RecoveryState::verifying, "r1", false);
+    w.incidents.reset();
+    if (written) {
+      model::RecoveryReport report;
+      report.id = "r1";
+      report.service = "order";
+      report.mode = model::RecoveryMode::enforce;
+      report.state = model::RecoveryState::recovered;
+      report.started = report.ended.emplace(w.loop.wall_now());
+      w.runs.push_back(report);
+    }
+    w.facts["order"].health = Health::unknown;
+    w.start(2);
+    REQUIRE(w.all().front().recoveries.size() == 1);
+    CHECK(w.all().front().recoveries.front().state ==
+          (written ? model::RecoveryState::recovered : model::RecoveryState::aborted));
+    CHECK(w.all().front().told.has_value() == !written);
+  }
 }
 
 TEST_CASE("an end that was durable and not told yet is told by the next agent, once") {
