@@ -13,7 +13,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import threading
 import time
 
 import lib
@@ -53,10 +52,10 @@ RULES = "groups: [{name: g, rules: [{alert: Down, expr: 'fettle_service_up == 0'
 ANSWERS = ["take", "take", "500", "429", "hang", "cut"]
 
 
-class Receiver:
+class Receiver(lib.ToldStory):
     def __init__(self):
-        self.bodies, self.story, self.mistakes = {}, collections.defaultdict(list), []
-        self.kind, self.lock = "any", threading.Lock()
+        super().__init__()
+        self.kind = "any"
         self.unwritten = lambda at: False  # whether the disk took nothing then
         self.hook = lib.Webhook(self.answer)
 
@@ -69,31 +68,12 @@ class Receiver:
             time.sleep(1.2)
         return {"take": 200, "500": 500, "429": (429, {"Retry-After": "1"})}.get(kind)
 
-    def take(self, ident, body):
-        known = self.bodies.setdefault(ident, body)
-        if known != body:
-            self.mistakes.append(f"two bodies of {ident}")
-        if known is not body:
-            return  # seen before, as Standard Webhooks has it
-        for alert in json.loads(body)["alerts"]:
-            story = self.story[alert["labels"]["service"]]
-            told = (alert["status"], alert["startsAt"].rstrip("Z"))
-            if told[0] == "resolved" and not story:
-                self.mistakes.append(f"resolved for what was never told: {told}")
-            # When the clock is set by an hour the times of alerts move with it, and a message of before may come after:
-            # those that lie nearer to each other are of one clock, and in order.
-            # What was told from memory while the disk took nothing is forgotten by a kill, and an older state goes on.
-            if story and 0 < lib.wall(story[-1][1] + "Z") - lib.wall(told[1] + "Z") < 1800 and not self.unwritten(lib.wall(story[-1][1] + "Z")):
-                self.mistakes.append(f"out of order: {told} after {story[-1]}")
-            if not story or story[-1] != told:
-                story.append(told)
-
-    def now(self, service):
-        with self.lock:
-            return self.story[service][-1][0] if self.story[service] else "resolved"
-
-    def firings(self, service):
-        return len({at for status, at in self.story[service] if status == "firing"})
+    def in_order(self, last, told):
+        # When the clock is set by an hour the times of alerts move with it, and a message of before may come after:
+        # those that lie nearer to each other are of one clock, and in order. What was told from memory while the disk took
+        # nothing is forgotten by a kill, and an older state goes on.
+        at = lib.wall(last[1] + "Z")
+        return not 0 < at - lib.wall(told[1] + "Z") < 1800 or self.unwritten(at)
 
 
 class Disk:

@@ -1,4 +1,5 @@
 """What the end-to-end tests share: real programs on free loopback ports, started here and stopped by pid."""
+import collections
 import contextlib
 import datetime
 import http.server
@@ -214,6 +215,42 @@ def application(page):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port
+
+
+class ToldStory:
+    """What a receiver was told of each service, and what is wrong with that: two bodies of one id, an end of what was never told,
+    news that is not in order."""
+
+    def __init__(self):
+        self.bodies, self.story, self.mistakes = {}, collections.defaultdict(list), []
+        self.lock = threading.Lock()
+
+    def in_order(self, last, told):
+        """Of two news (status, startsAt) of one service, in the order in which they came."""
+        return told[1] >= last[1] and not (last[0] == "resolved" and told == ("firing", last[1]))
+
+    def take(self, ident, body):
+        known = self.bodies.setdefault(ident, body)
+        if known != body:
+            self.mistakes.append(f"two bodies of {ident}")
+        if known is not body:
+            return  # seen before, as Standard Webhooks has it
+        for alert in json.loads(body)["alerts"]:
+            story = self.story[alert["labels"]["service"]]
+            told = (alert["status"], alert["startsAt"].rstrip("Z"))
+            if told[0] == "resolved" and not story:
+                self.mistakes.append(f"resolved for what was never told: {told}")
+            if story and not self.in_order(story[-1], told):
+                self.mistakes.append(f"out of order: {told} after {story[-1]}")
+            if not story or story[-1] != told:
+                story.append(told)
+
+    def now(self, service):
+        with self.lock:
+            return self.story[service][-1][0] if self.story[service] else "resolved"
+
+    def firings(self, service):
+        return len({at for status, at in self.story[service] if status == "firing"})
 
 
 class Webhook:

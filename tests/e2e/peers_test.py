@@ -12,23 +12,12 @@ import fleet_test as fleets
 import lib
 
 AGENTS = 5
-CONFIG = """
-global: {{interval: 200ms, timeout: 150ms, evaluation_interval: 200ms, node: {node}}}
-rule_files: [rules.yml]
-fleet: {{peers: {{urls: [{urls}]}}, ttl: 10s}}
-services:
-  order:
-    fleet: {{group: order, max_concurrent: 1, panic_threshold: 50%}}
-    probes: [{{name: up, type: exec, command: [/usr/bin/test, -e, {where}/up], failure_threshold: 1}}]
-    recovery:
-      when: {{alert: ServiceDown}}
-      mode: enforce
-      guards: {{min_uptime: 0s, cooldown: 0s, agent_uptime: 0s}}
-      budget: {{attempts: 20, within: 1h, backoff: {{initial: 1s}}}}
-      steps: [{{do: {{command: {{argv: ["{where}/restart"]}}}}, verify: {{success_threshold: 1, within: 10s}}}}]
-receivers:
+# That of a fleet with a store, but for the store.
+CONFIG = (fleets.CONFIG.replace("fleet: {{etcd: {{endpoints: [{endpoints}]}}", "fleet: {{peers: {{urls: [{urls}]}}")
+          .replace("panic_threshold: 100%", "panic_threshold: 50%") + """receivers:
   - {{name: people, webhook_configs: [{{url: "http://127.0.0.1:{people}/"}}]}}
-"""
+""")
+assert "peers:" in CONFIG and "50%" in CONFIG
 
 
 RESTART = """#!/bin/sh

@@ -2,11 +2,9 @@
 """kill -9 of the agent at random moments while services go up and down and two receivers answer 200, 503, nothing, or take a message
 and cut the connection: what the log said is told, each end too, in order, and no id comes with two bodies. The second receiver also
 refuses with 404: what it refused is replaced by what is true when something new happens, and nothing else is missing there."""
-import collections
 import json
 import random
 import sys
-import threading
 import time
 
 import lib
@@ -31,11 +29,11 @@ print(f"seed {seed}")
 rng = random.Random(seed)
 
 
-class Receiver:
+class Receiver(lib.ToldStory):
     def __init__(self, answers):
-        self.bodies, self.story, self.mistakes = {}, collections.defaultdict(list), []
+        super().__init__()
         self.refused = set()  # services of the messages that were answered with 404
-        self.kind, self.lock = "take", threading.Lock()
+        self.kind = "take"
         self.hook = lib.Webhook(lambda headers, body: self.answer(headers, body, answers))
 
     def answer(self, headers, body, answers):
@@ -48,29 +46,6 @@ class Receiver:
         if kind == "hang":
             time.sleep(1.5)
         return {"take": 200, "503": 503, "404": 404}.get(kind)
-
-    def take(self, ident, body):
-        known = self.bodies.setdefault(ident, body)
-        if known != body:
-            self.mistakes.append(f"two bodies of {ident}")
-        if known is not body:
-            return  # seen before, as Standard Webhooks has it
-        for alert in json.loads(body)["alerts"]:
-            story = self.story[alert["labels"]["service"]]
-            told = (alert["status"], alert["startsAt"].rstrip("Z"))
-            if told[0] == "resolved" and not story:
-                self.mistakes.append(f"resolved for what was never told: {told}")
-            if story and (told[1] < story[-1][1] or (story[-1][0] == "resolved" and told == ("firing", story[-1][1]))):
-                self.mistakes.append(f"out of order: {told} after {story[-1]}")
-            if not story or story[-1] != told:
-                story.append(told)
-
-    def now(self, service):
-        with self.lock:
-            return self.story[service][-1][0] if self.story[service] else "resolved"
-
-    def firings(self, service):
-        return len({at for status, at in self.story[service] if status == "firing"})
 
 
 with lib.folder() as where:

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -66,5 +67,20 @@ struct FakeHttp final : http::HttpClient {
   }
   Desk<http::HttpRequest, http::HttpResponse> desk;
 };
+
+// An answer of a server, and what there is in place of one.
+inline http::HttpResponse answered(int status, std::string body = "", http::Headers headers = {}) {
+  http::HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  response.headers = std::move(headers);
+  return response;
+}
+inline http::HttpResponse broken(model::Reason reason, std::string text) {
+  http::HttpResponse response;
+  response.reason = reason;
+  response.text = std::move(text);
+  return response;
+}
 
 }  // namespace fakes

@@ -4,56 +4,19 @@
 #include <string>
 
 #include "base/percent.h"
-#include "discover/registry.h"
-#include "fakes/probe_world.h"
+#include "source_site.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 
-struct NoFolders final : os::FolderWatcher {
-  base::Result<loop::Handle> watch(const std::string&, std::function<void()>) override {
-    return base::fail(base::Kind::not_found, "no such folder");
-  }
-};
-
-http::HttpResponse answered(int status, std::string body, const std::string& index = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  if (!index.empty()) response.headers.emplace_back("X-Consul-Index", index);
-  return response;
-}
-
-struct Catalogue {
-  explicit Catalogue(const std::string& keys) {
-    config::Errors errors;
-    const config::Node entry = config::Node::parse("{" + keys + "}", "f", errors);
-    settings = discover::consul_sd_source.parse(entry, "sd", {"edge", "/etc"}, errors);
-    REQUIRE(errors.text() == "");
-    sd = settings->make({loop, folders, http, resolver}, [this] { ++changes; });
-    CHECK(changes == 0);
-    loop.run_due();
-  }
+struct Catalogue : SourceSite {
+  explicit Catalogue(const std::string& keys) : SourceSite(discover::consul_sd_source, keys) {}
   // The oldest question that waits, without scheme and host.
   std::string asked() const {
     REQUIRE(http.desk.waiting() > 0);
     return base::percent_decode(http.desk.oldest().url.substr(std::string("http://localhost:8500").size()));
   }
-  const discover::TargetList& list() const { return *sd->lists().at(0); }
-  std::string addresses() const {
-    std::string out;
-    for (const discover::Target& target : list().targets) out += (out.empty() ? "" : " ") + target.address;
-    return out;
-  }
-
-  fakes::FakeLoop loop;
-  fakes::FakeHttp http{loop};
-  fakes::FakeResolver resolver{loop};
-  NoFolders folders;
-  int changes = 0;
-  std::unique_ptr<const discover::Settings> settings;
-  std::unique_ptr<discover::Source> sd;
 };
 
 // GET /v1/health/service/order, shapes of Consul 1.8, shortened.

@@ -5,37 +5,15 @@
 #include <string>
 
 #include "base/percent.h"
-#include "discover/registry.h"
-#include "fakes/probe_world.h"
+#include "source_site.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 
-struct NoFolders final : os::FolderWatcher {
-  base::Result<loop::Handle> watch(const std::string&, std::function<void()>) override {
-    return base::fail(base::Kind::not_found, "no such folder");
-  }
-};
-
-http::HttpResponse answered(int status, std::string body) {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
-struct Engine {
-  explicit Engine(const std::string& more = "") {
-    config::Errors errors;
-    const config::Node entry =
-        config::Node::parse("{host: 'unix:///run/proxy.sock', refresh_interval: 30s" + more + "}", "f", errors);
-    settings = discover::docker_sd_source.parse(entry, "sd", {"edge", "/etc"}, errors);
-    REQUIRE(errors.text() == "");
-    sd = settings->make({loop, folders, http, resolver}, [this] { ++changes; });
-    CHECK(changes == 0);
-    loop.run_due();
-  }
+struct Engine : SourceSite {
+  explicit Engine(const std::string& more = "")
+      : SourceSite(discover::docker_sd_source, "host: 'unix:///run/proxy.sock', refresh_interval: 30s" + more) {}
   // The two answers of one look.
   void answer(const std::string& networks, const std::string& containers) {
     REQUIRE(http.desk.last().url == "http://docker/networks");
@@ -43,20 +21,6 @@ struct Engine {
     REQUIRE(http.desk.last().url.starts_with("http://docker/containers/json"));
     http.desk.answer(answered(200, containers));
   }
-  const discover::TargetList& list() const { return *sd->lists().at(0); }
-  std::string addresses() const {
-    std::string out;
-    for (const discover::Target& target : list().targets) out += (out.empty() ? "" : " ") + target.address;
-    return out;
-  }
-
-  fakes::FakeLoop loop;
-  fakes::FakeHttp http{loop};
-  fakes::FakeResolver resolver{loop};
-  NoFolders folders;
-  int changes = 0;
-  std::unique_ptr<const discover::Settings> settings;
-  std::unique_ptr<discover::Source> sd;
 };
 
 // Shapes of engine 20.10, shortened.

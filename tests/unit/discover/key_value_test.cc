@@ -4,39 +4,16 @@
 #include <string>
 
 #include "base/base64.h"
-#include "discover/registry.h"
-#include "fakes/probe_world.h"
+#include "source_site.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 
-struct NoFolders final : os::FolderWatcher {
-  base::Result<loop::Handle> watch(const std::string&, std::function<void()>) override {
-    return base::fail(base::Kind::not_found, "no such folder");
-  }
-};
-
-http::HttpResponse answered(int status, std::string body, const std::string& index = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  if (!index.empty()) response.headers.emplace_back("X-Consul-Index", index);
-  return response;
-}
-
 using Texts = std::map<std::string, std::string>;
 
-struct Store {
-  Store(const discover::Type& type, const std::string& keys) {
-    config::Errors errors;
-    const config::Node entry = config::Node::parse("{" + keys + "}", "f", errors);
-    settings = type.parse(entry, "sd", {"edge", "/etc"}, errors);
-    REQUIRE(errors.text() == "");
-    sd = settings->make({loop, folders, http, resolver}, [this] { ++changes; });
-    CHECK(changes == 0);
-    loop.run_due();
-  }
+struct Store : SourceSite {
+  using SourceSite::SourceSite;
   // "NAME: a:1{…} b:2{} (error)", a list a line.
   std::string shown() const {
     std::string out;
@@ -47,13 +24,6 @@ struct Store {
     }
     return out;
   }
-  fakes::FakeLoop loop;
-  fakes::FakeHttp http{loop};
-  fakes::FakeResolver resolver{loop};
-  NoFolders folders;
-  int changes = 0;
-  std::unique_ptr<const discover::Settings> settings;
-  std::unique_ptr<discover::Source> sd;
 };
 
 std::string consul_answer(const Texts& texts) {

@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "config/redact.h"
 #include "discover/registry.h"
-#include "fakes/probe_world.h"
 #include "fakes/source_file.h"
+#include "source_site.h"
 
 namespace {
 
@@ -106,11 +106,7 @@ TEST_CASE("targets of the configuration itself have its labels, once each") {
   fakes::FakeLoop loop;
   fakes::FakeHttp http(loop);
   fakes::FakeResolver resolver(loop);
-  struct NoFolders final : os::FolderWatcher {
-    base::Result<loop::Handle> watch(const std::string&, std::function<void()>) override {
-      return base::fail(base::Kind::not_found, "none");
-    }
-  } folders;
+  NoFolders folders;
   config::Errors errors;
   const config::Node node = config::Node::parse("{targets: [a:1, b:2, a:1], labels: {zone: eu}}", "f", errors);
   const auto source = discover::static_configs_source.parse(node, "sd", {"edge", "/etc"}, errors)

@@ -1,12 +1,11 @@
 // Mail through the real Exim: in the clear and by STARTTLS, with and without a login, into a file.
 #include <doctest/doctest.h>
 
-#include <pwd.h>
-
 #include <fstream>
 #include <sstream>
 
 #include "fakes/certificate_kinds.h"
+#include "fakes/exim.h"
 #include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
 #include "fakes/temporary_folder.h"
@@ -15,27 +14,10 @@
 
 namespace {
 
-const char* const kUser = "nobody";
-
 void write_settings(const std::string& at) {
-  // Whoever starts it is its user: only that one may run it as a daemon, and it has no rights to become another.
-  const passwd* const owner = ::geteuid() == 0 ? ::getpwnam(kUser) : ::getpwuid(::geteuid());
-  REQUIRE(owner != nullptr);
-  std::ofstream(at + "/exim.conf") << R"(primary_hostname = mail.test
-exim_user = )" << owner->pw_uid << R"(
-exim_group = )" << owner->pw_gid << R"(
-never_users =
-spool_directory = )" << at << R"(/spool
-log_file_path = )" << at << R"(/log_%slog
-pid_file_path = )" << at << R"(/pid
-tls_advertise_hosts = *
-tls_certificate = )" << at << R"(/server.pem
-tls_privatekey = )" << at << R"(/server.key
-acl_smtp_rcpt = recipients
-host_lookup =
-rfc1413_hosts =
-keep_environment =
-begin acl
+  const passwd& owner = fakes::exim_owner();
+  fakes::write_exim_settings(at, "",
+                             R"(begin acl
 recipients:
   deny local_parts = gone
        message = no such user
@@ -49,9 +31,11 @@ all:
 begin transports
 file:
   driver = appendfile
-  file = )" << at << R"(/mail
-  user = )" << owner->pw_uid << R"(
-  group = )" << owner->pw_gid << R"(
+  file = )" + at + R"(/mail
+  user = )" + std::to_string(owner.pw_uid) +
+                                 R"(
+  group = )" + std::to_string(owner.pw_gid) +
+                                 R"(
 begin authenticators
 plain:
   driver = plaintext
@@ -63,7 +47,7 @@ cram:
   driver = cram_md5
   public_name = CRAM-MD5
   server_secret = ${if eq{$auth1}{fettle}{shared}fail}
-)";
+)");
 }
 
 struct Post {
@@ -110,13 +94,13 @@ TEST_CASE("mail goes through the real Exim") {
   const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const fakes::CertificateKinds kinds(at, 20 * 86'400);
-  fakes::give_all_to(at, kUser);
+  fakes::give_all_to(at, fakes::kEximUser);
   std::string plain;
   fakes::RealServer server([&](fakes::RealServer& s) {
     plain = std::to_string(fakes::TcpPeer::dead_port());
     write_settings(at);
-    fakes::give_to(at + "/exim.conf", kUser);
-    s.run({exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + plain}, at + "/output", kUser);
+    fakes::give_to(at + "/exim.conf", fakes::kEximUser);
+    s.run({exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + plain}, at + "/output", fakes::kEximUser);
   });
   Post post;
   const auto up = server.until_up([&] { return post.world.run("smtp", "127.0.0.1:" + plain, {}); });

@@ -9,12 +9,7 @@ namespace {
 
 using model::Reason;
 
-http::HttpResponse answered(int status, std::string body) {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
+using fakes::answered;
 
 std::string check(const std::string& id, const std::string& status, const std::string& output = "") {
   return R"({"CheckID":")" + id + R"(","Status":")" + status + R"(","Output":")" + output + R"("})";

@@ -13,19 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 using model::Reason;
 
-http::HttpResponse answered(int status, std::string body) {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
-http::HttpResponse broken(Reason reason, std::string text) {
-  http::HttpResponse response;
-  response.reason = reason;
-  response.text = std::move(text);
-  return response;
-}
+using fakes::answered;
+using fakes::broken;
 
 // `more` goes into State.
 std::string inspected(const std::string& status, int exit_code, const std::string& more = "", int restarts = 0) {

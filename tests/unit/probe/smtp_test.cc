@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "fakes/certificate_kinds.h"
+#include "fakes/exim.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 
@@ -296,29 +297,11 @@ TEST_CASE("smtp understands the real Exim") {
   const fakes::TemporaryFolder folder;
   const std::string at = folder.path();
   const fakes::CertificateKinds kinds(at, 20 * 86'400);
-  const char* const user = "nobody";
-  // Whoever starts it is its user: only that one may run it as a daemon, and it has no rights to become another.
-  const passwd* const owner = ::geteuid() == 0 ? ::getpwnam(user) : ::getpwuid(::geteuid());
-  REQUIRE(owner != nullptr);
   const auto write_settings = [&](const std::string& smtps) {
-    std::ofstream(at + "/exim.conf") << R"(primary_hostname = mail.test
-exim_user = )" << owner->pw_uid << R"(
-exim_group = )" << owner->pw_gid << R"(
-never_users =
-spool_directory = )" << at << R"(/spool
-log_file_path = )" << at << R"(/log_%slog
-pid_file_path = )" << at << R"(/pid
-tls_advertise_hosts = *
-tls_certificate = )" << at << R"(/server.pem
-tls_privatekey = )" << at << R"(/server.key
-tls_verify_certificates = )" << at << R"(/ca.pem
-tls_try_verify_hosts = *
-tls_on_connect_ports = )" << smtps << R"(
-acl_smtp_rcpt = recipients
-host_lookup =
-rfc1413_hosts =
-keep_environment =
-begin acl
+    fakes::write_exim_settings(at,
+                               "tls_verify_certificates = " + at + "/ca.pem\ntls_try_verify_hosts = *\n" +
+                                   "tls_on_connect_ports = " + smtps + "\n",
+                               R"(begin acl
 recipients:
   accept local_parts = orders
          domains = shop.test
@@ -334,10 +317,10 @@ plain:
   server_prompts = :
   server_condition = ${if and{{eq{$auth2}{probe}}{eq{$auth3}{open sesame}}}}
   server_advertise_condition = ${if def:tls_in_cipher}
-)";
+)");
   };
   std::ofstream(at + "/password") << "open sesame\n";
-  fakes::give_all_to(at, user);
+  fakes::give_all_to(at, fakes::kEximUser);
   std::string plain, encrypted;
   fakes::RealServer server([&](fakes::RealServer& s) {
     const std::string port = std::to_string(fakes::TcpPeer::dead_port());
@@ -345,9 +328,9 @@ plain:
     plain = "127.0.0.1:" + port;
     encrypted = "127.0.0.1:" + smtps;
     write_settings(smtps);
-    fakes::give_to(at + "/exim.conf", user);
+    fakes::give_to(at + "/exim.conf", fakes::kEximUser);
     s.run({exim, "-C", at + "/exim.conf", "-bdf", "-oX", "127.0.0.1." + port + " : 127.0.0.1." + smtps}, at + "/output",
-          user);
+          fakes::kEximUser);
   });
   fakes::RealProbes probes;
   const std::string trust = kinds.trusted();
@@ -419,7 +402,7 @@ plain:
   kinds.check(talk);
   kinds.check(look);
   kinds.expire();
-  fakes::give_all_to(at, user);
+  fakes::give_all_to(at, fakes::kEximUser);
   // Exim's daemon is told of the change, and reads the files again when it gets round to it.
   const auto patience = probes.loop.now() + std::chrono::seconds{20};
   while (talk({trust}).up && probes.loop.now() < patience) ::usleep(20'000);

@@ -18,12 +18,7 @@ using model::Health;
 using recover::DesiredState;
 using recover::Flow;
 
-http::HttpResponse answered(int status, std::string body = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
+using fakes::answered;
 
 const char* const kOurCheck = R"("fettle:fettle-order":{"CheckID":"fettle:fettle-order","Status":"passing"})";
 std::string maintenance(const std::string& notes) {

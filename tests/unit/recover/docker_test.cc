@@ -11,19 +11,8 @@
 
 namespace {
 
-http::HttpResponse answered(int status, std::string body = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
-http::HttpResponse broken(model::Reason reason, std::string text) {
-  http::HttpResponse response;
-  response.reason = reason;
-  response.text = std::move(text);
-  return response;
-}
+using fakes::answered;
+using fakes::broken;
 
 // What inspect says of a container with these labels.
 http::HttpResponse labelled(const std::string& labels) {

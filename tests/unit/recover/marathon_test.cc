@@ -8,12 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-http::HttpResponse answered(int status, std::string body = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
+using fakes::answered;
 
 struct Scheduler {
   explicit Scheduler(const std::string& keys = "restart: /shop/order") {

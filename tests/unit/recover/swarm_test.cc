@@ -9,12 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-http::HttpResponse answered(int status, std::string body = "") {
-  http::HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
+using fakes::answered;
 
 // GET /services/order; `update` is its UpdateStatus.
 std::string service(int version, const std::string& update = "", const std::string& previous = R"({"Name":"order"})") {

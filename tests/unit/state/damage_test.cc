@@ -8,29 +8,12 @@
 
 #include "base/file.h"
 #include "fakes/temporary_folder.h"
-#include "fakes/waiting_loop.h"
-#include "state/state.h"
+#include "opened_state.h"
 
 namespace {
 
 using state::Change;
 using state::Table;
-
-std::unique_ptr<state::State> open(const std::string& folder, loop::Scheduler& loop, std::string* notice = nullptr) {
-  std::string said;
-  auto opened = state::open(folder, loop, said);
-  REQUIRE_MESSAGE(opened.has_value(), opened.error().text);
-  if (notice) *notice = said;
-  else CHECK(said == "");
-  return std::move(*opened);
-}
-
-bool commit(state::State& state, fakes::WaitingLoop& loop, std::vector<Change> changes) {
-  std::string result;
-  state.commit(std::move(changes), [&](base::Result<> r) { result = r ? "durable" : r.error().text; });
-  while (result.empty()) REQUIRE(loop.run_one());
-  return result == "durable";
-}
 
 void damage(const std::string& folder) {
   REQUIRE(base::write_file_atomically(folder + "/fettle.db", std::string(5000, 'x')).has_value());
@@ -51,7 +34,7 @@ TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
     fakes::WaitingLoop loop;
     const std::string path = folder.path() + "/fettle.db";
     {
-      const auto state = open(folder.path(), loop);
+      const auto state = open_state(folder.path(), loop);
       for (int i = 0; i < 50; ++i)
         CHECK(commit(*state, loop, {Change::put(Table::audit, std::to_string(i), std::string(1000, 'a'))}));
     }
@@ -62,7 +45,7 @@ TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
     REQUIRE(base::write_file_atomically(path, content).has_value());
     std::string notice;
     {
-      const auto state = open(folder.path(), loop, &notice);
+      const auto state = open_state(folder.path(), loop, &notice);
       CHECK(state->read(Table::audit).empty());
       CHECK(commit(*state, loop, {Change::put(Table::audit, "new", "x")}));
     }
@@ -75,7 +58,7 @@ TEST_CASE("a damaged file is set aside and said so, and the agent starts") {
                          "lost: the agent starts without them, and with one attempt to recover each service until the "
                          "time of its budget is over"));
     CHECK(base::read_file(path + ".damaged-20261123T062945Z").value() == content);
-    CHECK(open(folder.path(), loop)->read(Table::audit).size() == 1);
+    CHECK(open_state(folder.path(), loop)->read(Table::audit).size() == 1);
   }
 }
 
@@ -84,17 +67,17 @@ TEST_CASE("damaged files count until a person takes them away, also after anothe
   fakes::WaitingLoop loop;
   std::string notice;
   {
-    const auto state = open(folder.path(), loop);
+    const auto state = open_state(folder.path(), loop);
     CHECK(state->damage().files == 0);
     CHECK_FALSE(state->damage().forgotten);
   }
   damage(folder.path());
   {
-    const auto state = open(folder.path(), loop, &notice);
+    const auto state = open_state(folder.path(), loop, &notice);
     CHECK(state->damage().files == 1);
     CHECK(state->damage().forgotten);
   }
-  const auto state = open(folder.path(), loop);
+  const auto state = open_state(folder.path(), loop);
   CHECK(state->damage().files == 1);
   CHECK_FALSE(state->damage().forgotten);  // at that start all of it was known
   std::filesystem::remove(folder.path() + "/fettle.db.damaged-20261123T062945Z");
@@ -111,7 +94,7 @@ TEST_CASE("five damaged files are kept, with what belongs to them, and the oldes
     }
   damage(folder.path());
   std::string notice;
-  const auto state = open(folder.path(), loop, &notice);
+  const auto state = open_state(folder.path(), loop, &notice);
   CHECK(state->damage().files == 5);
   std::vector<std::string> left;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
@@ -130,8 +113,8 @@ TEST_CASE("what was durable is not known after an empty file, and is after a fil
   fakes::WaitingLoop loop;
   REQUIRE(base::write_file_atomically(folder.path() + "/fettle.db", "").has_value());
   std::string notice;
-  CHECK(open(folder.path(), loop, &notice)->damage().forgotten);
-  CHECK_FALSE(open(folder.path(), loop)->damage().forgotten);
+  CHECK(open_state(folder.path(), loop, &notice)->damage().forgotten);
+  CHECK_FALSE(open_state(folder.path(), loop)->damage().forgotten);
 }
 
 TEST_CASE("an agent that is killed while it makes its first file leaves none, or a whole one") {
@@ -139,7 +122,7 @@ TEST_CASE("an agent that is killed while it makes its first file leaves none, or
   fakes::WaitingLoop loop;
   // As a crash leaves it: the file has not got its name yet.
   REQUIRE(base::write_file_atomically(folder.path() + "/fettle.db.new", "").has_value());
-  const auto state = open(folder.path(), loop);
+  const auto state = open_state(folder.path(), loop);
   CHECK_FALSE(state->damage().forgotten);
   CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
   CHECK_FALSE(std::filesystem::exists(folder.path() + "/fettle.db.new"));

@@ -15,29 +15,12 @@
 
 #include "base/file.h"
 #include "fakes/temporary_folder.h"
-#include "fakes/waiting_loop.h"
+#include "opened_state.h"
 
 namespace {
 
 using state::Change;
 using state::Table;
-
-std::unique_ptr<state::State> open(const std::string& folder, loop::Scheduler& loop, std::string* notice = nullptr) {
-  std::string said;
-  auto opened = state::open(folder, loop, said);
-  REQUIRE_MESSAGE(opened.has_value(), opened.error().text);
-  if (notice) *notice = said;
-  else CHECK(said == "");
-  return std::move(*opened);
-}
-
-// Waits until the call is settled; true if it is durable.
-bool commit(state::State& state, fakes::WaitingLoop& loop, std::vector<Change> changes) {
-  std::string result;
-  state.commit(std::move(changes), [&](base::Result<> r) { result = r ? "durable" : r.error().text; });
-  while (result.empty()) REQUIRE(loop.run_one());
-  return result == "durable";
-}
 
 // No file of this process may grow beyond `bytes`, as on a full disk.
 class FullDisk {
@@ -78,12 +61,12 @@ TEST_CASE("what was durable is there after the next start") {
   fakes::WaitingLoop loop;
   const std::string bytes("\0\xff{\"a\":1}\n", 10);
   {
-    const auto state = open(folder.path() + "/new/folder", loop);
+    const auto state = open_state(folder.path() + "/new/folder", loop);
     CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1"), Change::put(Table::audit, "1", bytes)}));
     CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "2"), Change::put(Table::budgets, "", "empty")}));
     CHECK(commit(*state, loop, {Change::remove(Table::audit, "none"), Change::put(Table::alerts, bytes, "")}));
   }
-  const auto state = open(folder.path() + "/new/folder", loop);
+  const auto state = open_state(folder.path() + "/new/folder", loop);
   using Map = std::map<std::string, std::string>;
   CHECK(state->read(Table::budgets) == Map{{"order", "2"}, {"", "empty"}});
   CHECK(state->read(Table::audit) == Map{{"1", bytes}});
@@ -96,7 +79,7 @@ TEST_CASE("what was durable is there after the next start") {
 TEST_CASE("callbacks come in order, in a later turn, on the thread of the loop") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  const auto state = open(folder.path(), loop);
+  const auto state = open_state(folder.path(), loop);
   std::vector<int> order;
   for (int i = 0; i < 200; ++i) {
     state->commit({Change::put(Table::budgets, std::to_string(i % 7), std::to_string(i))},
@@ -117,19 +100,19 @@ TEST_CASE("the end of a State writes what waits and silences its callbacks") {
   fakes::WaitingLoop loop;
   int called = 0;
   {
-    const auto state = open(folder.path(), loop);
+    const auto state = open_state(folder.path(), loop);
     for (int i = 0; i < 50; ++i)
       state->commit({Change::put(Table::audit, std::to_string(i), "x")}, [&](const base::Result<>&) { ++called; });
   }
   loop.run_posted();
   CHECK(called == 0);
-  CHECK(open(folder.path(), loop)->read(Table::audit).size() == 50);
+  CHECK(open_state(folder.path(), loop)->read(Table::audit).size() == 50);
 }
 
 TEST_CASE("a callback may end the State that calls it") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  auto state = open(folder.path(), loop);
+  auto state = open_state(folder.path(), loop);
   int called = 0;
   for (int i = 0; i < 3; ++i)
     state->commit({Change::put(Table::audit, std::to_string(i), "x")}, [&](const base::Result<>&) {
@@ -139,13 +122,13 @@ TEST_CASE("a callback may end the State that calls it") {
   while (state) REQUIRE(loop.run_one());
   loop.run_posted();
   CHECK(called == 1);
-  CHECK(open(folder.path(), loop)->read(Table::audit).size() == 3);
+  CHECK(open_state(folder.path(), loop)->read(Table::audit).size() == 3);
 }
 
 TEST_CASE("a second agent on the same folder is told who has it") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  auto first = open(folder.path(), loop);
+  auto first = open_state(folder.path(), loop);
   std::string notice;
   const auto second = state::open(folder.path(), loop, notice);
   REQUIRE_FALSE(second.has_value());
@@ -153,7 +136,7 @@ TEST_CASE("a second agent on the same folder is told who has it") {
   CHECK(second.error().text == "another agent (process " + std::to_string(::getpid()) + ") is using the state folder " +
                                    folder.path() + ": stop it, or give this one another --storage.path");
   first.reset();
-  (void)open(folder.path(), loop);
+  (void)open_state(folder.path(), loop);
 }
 
 TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothing") {
@@ -180,7 +163,7 @@ TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothi
     std::string trouble = row.trouble;
     if (const auto at = trouble.find("{}"); at != std::string::npos) trouble.replace(at, 2, folder);
     std::string notice;
-    const auto state = open(folder, loop, &notice);
+    const auto state = open_state(folder, loop, &notice);
     CHECK(notice.starts_with(trouble + ". Nothing is durable until that is mended: the agent probes and tells, and "
                                        "recovers within a small budget that it keeps in memory"));
     CHECK(state->trouble() == trouble);
@@ -196,25 +179,25 @@ TEST_CASE("a state that could not be written is durable as soon as it can be") {
   std::filesystem::create_directories(folder.path() + "/fettle.db");
   std::string notice;
   {
-    const auto state = open(folder.path(), loop, &notice);
+    const auto state = open_state(folder.path(), loop, &notice);
     CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
     std::filesystem::remove(folder.path() + "/fettle.db");
     CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "2")}));
     CHECK(state->trouble() == "");
   }
-  CHECK(open(folder.path(), loop)->read(Table::budgets).at("order") == "2");
+  CHECK(open_state(folder.path(), loop)->read(Table::budgets).at("order") == "2");
 }
 
 TEST_CASE("a file of a newer fettle is left as it is, and the agent starts without it") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  { (void)open(folder.path(), loop); }
+  { (void)open_state(folder.path(), loop); }
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open((folder.path() + "/fettle.db").c_str(), &db) == SQLITE_OK);
   REQUIRE(sqlite3_exec(db, "PRAGMA user_version=99", nullptr, nullptr, nullptr) == SQLITE_OK);
   sqlite3_close(db);
   std::string notice;
-  const auto state = open(folder.path(), loop, &notice);
+  const auto state = open_state(folder.path(), loop, &notice);
   CHECK(notice.find("has format 99") != std::string::npos);
   CHECK_FALSE(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
 }
@@ -240,12 +223,12 @@ TEST_CASE("a file of each format before this one is opened, and what it holds st
     sqlite3_close(db);
     {
       std::string notice;
-      const auto state = open(folder.path(), loop, &notice);
+      const auto state = open_state(folder.path(), loop, &notice);
       CHECK(notice == "");
       CHECK(state->read(Table::budgets).at("order") == "1");
       CHECK(commit(*state, loop, {Change::put(Table::incidents, "inc_1", "{}")}));
     }
-    CHECK(open(folder.path(), loop)->read(Table::incidents).at("inc_1") == "{}");
+    CHECK(open_state(folder.path(), loop)->read(Table::incidents).at("inc_1") == "{}");
   }
 }
 
@@ -277,13 +260,13 @@ TEST_CASE("what was durable is written again when the file was removed, replaced
     const std::string folder = parent.path() + "/state";
     fakes::WaitingLoop loop;
     {
-      const auto state = open(folder, loop);
+      const auto state = open_state(folder, loop);
       CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1"), Change::put(Table::silences, "s", "x")}));
       CHECK(commit(*state, loop, {Change::remove(Table::silences, "s")}));
       row.harm(folder);
       CHECK(commit(*state, loop, {Change::put(Table::audit, "1", "y")}));
     }
-    const auto state = open(folder, loop);
+    const auto state = open_state(folder, loop);
     using Map = std::map<std::string, std::string>;
     CHECK(state->read(Table::budgets) == Map{{"order", "1"}});
     CHECK(state->read(Table::silences).empty());
@@ -295,7 +278,7 @@ TEST_CASE("a folder that was removed is locked again with the next call") {
   const fakes::TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
-  const auto first = open(folder, loop);
+  const auto first = open_state(folder, loop);
   for (const char* gone : {"", "/fettle.lock"}) {
     CAPTURE(gone);
     std::filesystem::remove_all(folder + gone);
@@ -311,7 +294,7 @@ TEST_CASE("nothing is written into a folder that another agent has taken meanwhi
   const fakes::TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
-  auto first = open(folder, loop);
+  auto first = open_state(folder, loop);
   CHECK(commit(*first, loop, {Change::put(Table::budgets, "order", "1")}));
   std::unique_ptr<state::State> second;
   for (int tries = 0; !second && tries < 5; ++tries) {  // the first one may look, and take it again
@@ -326,7 +309,7 @@ TEST_CASE("nothing is written into a folder that another agent has taken meanwhi
   CHECK(commit(*second, loop, {Change::put(Table::budgets, "payment", "3")}));
   first.reset();
   second.reset();
-  const auto third = open(folder, loop);
+  const auto third = open_state(folder, loop);
   CHECK(third->read(Table::budgets) == std::map<std::string, std::string>{{"payment", "3"}});
 }
 
@@ -335,7 +318,7 @@ TEST_CASE("a folder that was removed is made again, or said to be lost, without 
   const std::string folder = parent.path() + "/state";
   fakes::WaitingLoop loop;
   {
-    const auto state = open(folder, loop);
+    const auto state = open_state(folder, loop);
     CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
     std::filesystem::remove_all(folder);
     REQUIRE(base::write_file_atomically(folder, "in the way").has_value());
@@ -345,7 +328,7 @@ TEST_CASE("a folder that was removed is made again, or said to be lost, without 
     REQUIRE(loop.run_one());
     CHECK(state->trouble() == "");
   }
-  CHECK(open(folder, loop)->read(Table::budgets) == std::map<std::string, std::string>{{"order", "1"}});
+  CHECK(open_state(folder, loop)->read(Table::budgets) == std::map<std::string, std::string>{{"order", "1"}});
 }
 
 TEST_CASE("an empty file is said to have been emptied") {
@@ -353,7 +336,7 @@ TEST_CASE("an empty file is said to have been emptied") {
   fakes::WaitingLoop loop;
   REQUIRE(base::write_file_atomically(folder.path() + "/fettle.db", "").has_value());
   std::string notice;
-  (void)open(folder.path(), loop, &notice);
+  (void)open_state(folder.path(), loop, &notice);
   CHECK(notice == folder.path() +
                       "/fettle.db was empty. Alert states, budgets, silences and waiting notifications are "
                       "lost, if there were any");
@@ -362,7 +345,7 @@ TEST_CASE("an empty file is said to have been emptied") {
 TEST_CASE("on a full disk only the calls that do not fit fail, and nothing of them is kept") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  const auto state = open(folder.path(), loop);
+  const auto state = open_state(folder.path(), loop);
   CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
   {
     const FullDisk full(300'000);
@@ -389,7 +372,7 @@ TEST_CASE("on a full disk only the calls that do not fit fail, and nothing of th
 TEST_CASE("the file is not for everybody's eyes") {
   const fakes::TemporaryFolder folder;
   fakes::WaitingLoop loop;
-  const auto state = open(folder.path(), loop);
+  const auto state = open_state(folder.path(), loop);
   CHECK(commit(*state, loop, {Change::put(Table::budgets, "order", "1")}));
   for (const char* name : {"/fettle.db", "/fettle.db-wal"}) {
     struct ::stat info {};
