@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "config/request.h"
 #include "loop/scheduler.h"
-#include "os/program_file.h"
 #include "probe/common/program.h"
 #include "probe/host/run_blocking.h"
 #include "probe/own_fault.h"
@@ -175,12 +174,7 @@ std::unique_ptr<const Settings> make_backup_probe(const config::Node& node, cons
                                                   config::Errors& errors) {
   if (settings.report_file.empty()) {
     const config::Node program = node.find("program");
-    const config::Mark at = program.is_null() ? node.mark() : program.mark();
-    if (const auto good = os::check_program(questions.program); !good) {
-      // What an administrator mends, before anything is run. That the agent cannot look is no mistake of the file.
-      if (good.error().kind == base::Kind::invalid) errors.add(at, path + ".program", good.error().text);
-      else errors.warn(at, path + ".program", good.error().text + "; until that is mended the probe is unknown");
-    }
+    check_program(questions.program, program.is_null() ? node.mark() : program.mark(), path + ".program", errors);
   }
   questions.repository = base::without_secrets(questions.repository);
   return std::make_unique<BackupTarget>(BackupTool{name_of(owner), std::move(settings), std::move(questions)});

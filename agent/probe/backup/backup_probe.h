@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -35,10 +36,22 @@ struct BackupQuestions {
   base::Result<BackupSet> (*read)(const std::vector<std::string>& answers, const std::string& repository);
 };
 
-// Warns of a program that cannot be run, complains of one that may not (os/program_file.h), as the probe `exec` does.
 std::unique_ptr<const Settings> make_backup_probe(const config::Node& node, const std::string& path, const Owner& owner,
                                                   BackupSettings settings, BackupQuestions questions,
                                                   config::Errors& errors);
+
+// Type::parse of a tool whose keys are `Keys`, with its BackupSettings as `backup`. Null after a mistake.
+template <typename Keys>
+std::unique_ptr<const Settings> parse_backup_probe(const config::Schema<Keys>& schema,
+                                                   BackupQuestions (*questions_of)(const Keys&),
+                                                   const config::Node& node, const std::string& path,
+                                                   const Owner& owner, config::Errors& errors) {
+  const std::size_t before = errors.size();
+  Keys keys = schema.parse(node, path, errors);
+  if (errors.size() > before) return nullptr;
+  BackupQuestions questions = questions_of(keys);
+  return make_backup_probe(node, path, owner, std::move(keys.backup), std::move(questions), errors);
+}
 
 // Runs of a tool at the same time, over all probes of its type: a repository may be far away and large.
 inline constexpr std::size_t kBackupToolsAtOnce = 2;

@@ -1,6 +1,4 @@
 // BorgBackup: the archives of a repository. Nothing is locked by asking.
-#include <fmt/format.h>
-
 #include <chrono>
 #include <string_view>
 #include <utility>
@@ -89,11 +87,7 @@ BackupQuestions questions_of(const BorgSettings& borg) {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
-  const std::size_t before = errors.size();
-  BorgSettings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  BackupQuestions questions = questions_of(settings);
-  return make_backup_probe(node, path, owner, std::move(settings.backup), std::move(questions), errors);
+  return parse_backup_probe(schema(), questions_of, node, path, owner, errors);
 }
 
 }  // namespace

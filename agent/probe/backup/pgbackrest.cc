@@ -76,18 +76,18 @@ base::Result<BackupSet> read(const std::vector<std::string>& answers, const std:
   return BackupSet{.trouble = "pgBackRest knows no stanza " + name};
 }
 
+BackupQuestions questions_of(const PgbackrestSettings& pgbackrest) {
+  return {.program = pgbackrest.program,
+          .arguments = {{"--config=" + pgbackrest.config_file, "--stanza=" + pgbackrest.stanza, "--log-level-file=off",
+                         "--output=json", "info"}},
+          .environment = {},
+          .repository = pgbackrest.stanza,
+          .read = read};
+}
+
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
-  const std::size_t before = errors.size();
-  PgbackrestSettings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  BackupQuestions questions{.program = settings.program,
-                            .arguments = {{"--config=" + settings.config_file, "--stanza=" + settings.stanza,
-                                           "--log-level-file=off", "--output=json", "info"}},
-                            .environment = {},
-                            .repository = settings.stanza,
-                            .read = read};
-  return make_backup_probe(node, path, owner, std::move(settings.backup), std::move(questions), errors);
+  return parse_backup_probe(schema(), questions_of, node, path, owner, errors);
 }
 
 }  // namespace

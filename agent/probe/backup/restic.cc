@@ -1,6 +1,4 @@
 // restic: the snapshots of a repository, and the locks that are left on it. Nothing is locked by asking.
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "base/ascii.h"
@@ -101,11 +99,7 @@ BackupQuestions questions_of(const ResticSettings& restic) {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,
                                       config::Errors& errors) {
-  const std::size_t before = errors.size();
-  ResticSettings settings = schema().parse(node, path, errors);
-  if (errors.size() > before) return nullptr;
-  BackupQuestions questions = questions_of(settings);
-  return make_backup_probe(node, path, owner, std::move(settings.backup), std::move(questions), errors);
+  return parse_backup_probe(schema(), questions_of, node, path, owner, errors);
 }
 
 }  // namespace

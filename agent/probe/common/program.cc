@@ -20,6 +20,14 @@ base::Error with(const char* before, base::Error error) {
 
 }  // namespace
 
+void check_program(const std::string& program, const config::Mark& at, const std::string& path,
+                   config::Errors& errors) {
+  const auto good = os::check_program(program);
+  if (good) return;
+  if (good.error().kind == base::Kind::invalid) errors.add(at, path, good.error().text);
+  else errors.warn(at, path, good.error().text + "; until that is mended the probe is unknown");
+}
+
 loop::Handle run_program(const Context& context, os::Command command, base::Instant deadline,
                          std::function<void(base::Result<os::Finished>)> done) {
   // It may have been changed since the configuration was loaded.

@@ -7,7 +7,6 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/request.h"
-#include "os/program_file.h"
 #include "os/subprocess.h"
 #include "probe/common/probe_schema.h"
 #include "probe/common/program.h"
@@ -135,12 +134,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   const std::size_t before = errors.size();
   ExecSettings settings = schema().parse(node, path, errors);
   if (errors.size() == before)
-    if (const auto good = os::check_program(settings.command.front()); !good) {
-      const config::Mark at = node.find("command").mark();
-      // What an administrator mends, before anything is run. That the agent cannot look is no mistake of the file.
-      if (good.error().kind == base::Kind::invalid) errors.add(at, path + ".command[0]", good.error().text);
-      else errors.warn(at, path + ".command[0]", good.error().text + "; until that is mended the probe is unknown");
-    }
+    check_program(settings.command.front(), node.find("command").mark(), path + ".command[0]", errors);
   return std::make_unique<Exec>(std::move(settings));
 }
 
