@@ -39,9 +39,9 @@ class Change final : public loop::Registration {
  private:
   void ask(const char* method, const std::string& path, std::string body,
            std::function<void(const http::HttpResponse&)> then) {
-    pending_ = engine_.ask(*context_.http, context_.scheduler,
-                           {.method = method, .path = path, .body = std::move(body), .deadline = deadline_},
-                           [then = std::move(then)](const http::HttpResponse& response) { then(response); });
+    pending_ =
+        engine_.ask(*context_.http, context_.scheduler,
+                    {.method = method, .path = path, .body = std::move(body), .deadline = deadline_}, std::move(then));
   }
 
   void read(std::function<void(const SwarmService&)> then) {

@@ -9,6 +9,7 @@
 #include "discover/blocking_query.h"
 #include "discover/keyed_lists.h"
 #include "discover/registry.h"
+#include "discover/served_settings.h"
 #include "encoding/json_value.h"
 #include "http/consul_server.h"
 #include "loop/scheduler.h"
@@ -94,23 +95,12 @@ class ConsulKv final : public Source {
   BlockingQuery query_;
 };
 
-class ConsulKvEntry final : public Settings {
- public:
-  ConsulKvEntry(ConsulKvSettings settings, http::JsonApi api) : settings_(std::move(settings)), api_(std::move(api)) {}
-  std::unique_ptr<Source> make(const Context& context, std::function<void()> changed) const override {
-    return std::make_unique<ConsulKv>(settings_, api_, context, std::move(changed));
-  }
-
- private:
-  ConsulKvSettings settings_;
-  http::JsonApi api_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   ConsulKvSettings settings = schema().parse(entry, path, errors);
   http::JsonApi api = http::consul_api(settings.consul, entry, path, errors);
-  return std::make_unique<ConsulKvEntry>(std::move(settings), std::move(api));
+  return std::make_unique<ServedSettings<ConsulKv, ConsulKvSettings, http::JsonApi>>(std::move(settings),
+                                                                                     std::move(api));
 }
 
 }  // namespace

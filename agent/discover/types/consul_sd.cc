@@ -13,6 +13,7 @@
 #include "discover/meta_labels.h"
 #include "discover/polled_list.h"
 #include "discover/registry.h"
+#include "discover/served_settings.h"
 #include "http/consul_server.h"
 #include "loop/scheduler.h"
 
@@ -226,18 +227,6 @@ class ConsulSd final : public Source {
   std::unique_ptr<BlockingQuery> catalogue_;
 };
 
-class ConsulSdEntry final : public Settings {
- public:
-  ConsulSdEntry(ConsulSdSettings settings, http::JsonApi api) : settings_(std::move(settings)), api_(std::move(api)) {}
-  std::unique_ptr<Source> make(const Context& context, std::function<void()> changed) const override {
-    return std::make_unique<ConsulSd>(settings_, api_, context, std::move(changed));
-  }
-
- private:
-  ConsulSdSettings settings_;
-  http::JsonApi api_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   ConsulSdSettings settings = schema().parse(entry, path, errors);
@@ -248,7 +237,8 @@ std::unique_ptr<const Settings> parse(const config::Node& entry, const std::stri
     consul.http.http_headers.emplace_back("X-Consul-Token", std::move(values));
   }
   http::JsonApi api = http::consul_api(consul, entry, path, errors, settings.path_prefix);
-  return std::make_unique<ConsulSdEntry>(std::move(settings), std::move(api));
+  return std::make_unique<ServedSettings<ConsulSd, ConsulSdSettings, http::JsonApi>>(std::move(settings),
+                                                                                     std::move(api));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "discover/meta_labels.h"
 #include "discover/polled_list.h"
 #include "discover/registry.h"
+#include "discover/served_settings.h"
 #include "encoding/json_value.h"
 #include "http/http_config.h"
 #include "http/json_api.h"
@@ -218,25 +219,14 @@ class DockerSd final : public Source {
   PolledList list_;
 };
 
-class DockerSdEntry final : public Settings {
- public:
-  DockerSdEntry(DockerSdSettings settings, http::JsonApi api) : settings_(std::move(settings)), api_(std::move(api)) {}
-  std::unique_ptr<Source> make(const Context& context, std::function<void()> changed) const override {
-    return std::make_unique<DockerSd>(settings_, api_, context, std::move(changed));
-  }
-
- private:
-  DockerSdSettings settings_;
-  http::JsonApi api_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   DockerSdSettings settings = schema().parse(entry, path, errors);
   http::ConfiguredClient client(settings.http, entry, path, errors);
   http::JsonApi api(http::parse_api_address(settings.host).value_or(http::ApiAddress{}), std::move(client),
                     config::secrets_of(entry));
-  return std::make_unique<DockerSdEntry>(std::move(settings), std::move(api));
+  return std::make_unique<ServedSettings<DockerSd, DockerSdSettings, http::JsonApi>>(std::move(settings),
+                                                                                     std::move(api));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "config/request.h"
 #include "discover/keyed_lists.h"
 #include "discover/registry.h"
+#include "discover/served_settings.h"
 #include "encoding/json_value.h"
 #include "http/http_config.h"
 #include "http/json_api.h"
@@ -128,19 +129,6 @@ class EtcdKv final : public Source {
   loop::Handle timer_, pending_;
 };
 
-class EtcdKvEntry final : public Settings {
- public:
-  EtcdKvEntry(EtcdKvSettings settings, std::vector<http::JsonApi> members)
-      : settings_(std::move(settings)), members_(std::move(members)) {}
-  std::unique_ptr<Source> make(const Context& context, std::function<void()> changed) const override {
-    return std::make_unique<EtcdKv>(settings_, members_, context, std::move(changed));
-  }
-
- private:
-  EtcdKvSettings settings_;
-  std::vector<http::JsonApi> members_;
-};
-
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   EtcdKvSettings settings = schema().parse(entry, path, errors);
@@ -150,7 +138,8 @@ std::unique_ptr<const Settings> parse(const config::Node& entry, const std::stri
     while (url.ends_with('/')) url.pop_back();
     members.emplace_back(http::ApiAddress{std::move(url), ""}, client, config::secrets_of(entry));
   }
-  return std::make_unique<EtcdKvEntry>(std::move(settings), std::move(members));
+  return std::make_unique<ServedSettings<EtcdKv, EtcdKvSettings, std::vector<http::JsonApi>>>(std::move(settings),
+                                                                                              std::move(members));
 }
 
 }  // namespace

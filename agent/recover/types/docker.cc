@@ -72,7 +72,7 @@ class ContainerVerb final : public loop::Registration {
  private:
   void ask(const char* method, const std::string& path, std::function<void(const http::HttpResponse&)> then) {
     pending_ = engine_.ask(*context_.http, context_.scheduler, {.method = method, .path = path, .deadline = deadline_},
-                           [then = std::move(then)](const http::HttpResponse& response) { then(response); });
+                           std::move(then));
   }
 
   void act() {

@@ -92,7 +92,7 @@ class Deployment final : public loop::Registration {
            std::function<void(const http::HttpResponse&)> then) {
     pending_ = marathon_.ask(*context_.http, context_.scheduler,
                              {.method = method, .path = path, .body = std::move(body), .deadline = deadline_},
-                             [then = std::move(then)](const http::HttpResponse& response) { then(response); });
+                             std::move(then));
   }
   // False if there is no time for it.
   bool later(std::function<void()> then) {
