@@ -59,7 +59,7 @@ struct HttpResponse {
   std::size_t body_size = 0;  // unpacked; more than `body` has where what is beyond the limit is only counted
   std::string effective_url;
   int redirects = 0;
-  std::vector<std::string> cookies;  // values that redirects set: whoever shows a text hides them
+  std::vector<std::string> cookies;  // values that redirects set; they are secrets
   bool without_credentials = false;  // a redirect led away from the origin that they were for
   std::int64_t content_length = -1;  // as declared; -1 unknown
   std::vector<model::Phase>

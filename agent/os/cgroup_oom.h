@@ -1,4 +1,4 @@
-// Kills for want of memory, told by a control group (cgroup v2, memory.events): by event and without a privilege.
+// Out-of-memory kills, told by a control group (cgroup v2, memory.events): by event and without a privilege.
 #pragma once
 
 #include <sys/types.h>

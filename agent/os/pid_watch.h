@@ -50,7 +50,7 @@ class PidWatcher {
   virtual ~PidWatcher() = default;
   // `gone` comes once, in a later turn. Fails if the process is already gone or is not the same any more.
   virtual base::Result<loop::Handle> watch(const Process& process, std::function<void(ProcessEnd)> gone) = 0;
-  // Kills for want of memory in the process' control group, which are those of a whole unit of systemd: `killed` comes
+  // Out-of-memory kills in the process' control group, which are those of a whole unit of systemd: `killed` comes
   // with their number, each time, in later turns. Fails where the kernel does not tell (cgroup v1).
   virtual base::Result<loop::Handle> watch_memory(const Process& process,
                                                   std::function<void(std::uint64_t)> killed) = 0;

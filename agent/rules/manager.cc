@@ -181,7 +181,7 @@ struct Manager::Rep {
   }
 
   void evaluate_waiting() {
-    // A callbacks may call replace(): then the list is another one, and the new groups wait for nothing.
+    // A callback may call replace(): then the list is another one, and the new groups wait for nothing.
     std::vector<Scheduled*> waiting;
     for (auto& one : groups)
       if (one->waiting) waiting.push_back(one.get());

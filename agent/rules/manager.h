@@ -110,7 +110,7 @@ class Manager {
   using Gone = std::function<bool(const model::Labels& alert)>;
   void replace(std::vector<CompiledGroupPtr> groups, const Gone& gone = {});
   // Ends now the alerts whose rules the last replace() took away, instead of in the next turn: for a manager that goes
-  // before that. May call the callbacks.
+  // before that. Callbacks may be called.
   void end_what_is_gone();
   // The samples of these series just changed outside their rhythm: groups that read one of them are evaluated in the
   // next turn.

@@ -44,7 +44,7 @@ inline constexpr Metric kRecoveryBlocked{
     "fettle_recovery_blocked_total", "Recoveries that a guard refused, by the guard's name.", {"service", "reason"}};
 inline constexpr Metric kIncidents{
     "fettle_incidents_total",
-    "Incidents that ended, by how: healed (by a recovery), person (somebody started it, or maintenance), itself, gone "
+    "Incidents that ended, by how: healed (by a recovery), person (a person started it, or maintenance), itself, gone "
     "(the service is not configured any more).",
     {"service", "end"}};
 inline constexpr Metric kIncidentDuration{"fettle_incident_duration_seconds",

@@ -33,7 +33,7 @@ bool is_literal(const std::string& text) {
 const config::Schema<ListenerSettings>& schema() {
   static const auto schema =
       probe_schema<ListenerSettings>("listener")
-          .required("port", &ListenerSettings::port, "TCP port that somebody must listen on.")
+          .required("port", &ListenerSettings::port, "TCP port that a process must listen on.")
           .optional("address", &ListenerSettings::address,
                     "Address of this node at which the port must be reachable. Empty: any.")
           .reach(config::Reach::listed, config::ValueFormat::host)

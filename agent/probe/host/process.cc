@@ -92,7 +92,7 @@ std::string_view cause_of(const Death& death) {
   return death.out_of_memory ? "oom" : death.end.signal ? "signal" : death.end.exit_code ? "exit" : "unknown";
 }
 
-// A kill for want of memory that comes this close to the end of a process of the same control group is its cause: the
+// An out-of-memory kill that comes this close to the end of a process of the same control group is its cause: the
 // two are told by different descriptors, in any order.
 constexpr base::Duration kSameMoment = std::chrono::seconds{2};
 
@@ -280,7 +280,7 @@ class ProcessEvents final : public EventSource {
   pid_t watched_ = 0;
   bool counting_ = false;                   // memory_ is there
   std::optional<Death> death_;              // of the last process that was watched
-  std::optional<base::Instant> killed_at_;  // somebody in its control group, for want of memory
+  std::optional<base::Instant> killed_at_;  // a process of its control group, by the out-of-memory killer
   loop::Handle watching_;
   loop::Handle memory_;
   loop::Handle unit_;

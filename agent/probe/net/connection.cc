@@ -132,7 +132,7 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
 const Type connection_type{
     .name = "connection",
     .summary =
-        "Holds a connection and notices its end by event; each run connects anew. Takes one of the server's "
+        "Holds a connection and notices its end by event; each run makes a new connection. Takes one of the server's "
         "connections.",
     .example = R"yaml(name: connection
 type: connection

@@ -38,7 +38,7 @@ const config::Schema<MysqlSettings>& schema() {
         .reach(config::Reach::listed)
         .optional("public_key_retrieval", &MysqlSettings::public_key_retrieval,
                   "Without TLS, take the server's public key for caching_sha2_password from the server itself. Only "
-                  "where nobody can stand in between.")
+                  "where no attacker can stand in between.")
         .optional("role", &MysqlSettings::role,
                   "What it must be: any, primary (takes writes), or replica (whose replication must run).")
         .reach(config::Reach::listed)
