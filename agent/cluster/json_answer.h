@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "base/secret.h"
 #include "encoding/json_value.h"
+#include "http/json_api.h"
 
 namespace cluster {
 
@@ -17,8 +17,7 @@ using encoding::text_of;
 // Bytes in base64; "" if it is none.
 std::string bytes_of(const json& value);
 
-// Why a store did not do what it was asked, as people may read it: one line of bounded length, without the secrets that
-// the store, or a proxy in front of it, may repeat.
-std::string fit_to_show(std::string text, const base::KnownSecrets& secrets);
+// Why a store did not do what it was asked goes through it.
+using http::fit_to_show;
 
 }  // namespace cluster

@@ -69,16 +69,20 @@ std::string JsonApi::complaint(const HttpResponse& response) const {
     const std::string words = said(response.body);
     text = fmt::format("HTTP status {}{}{}", response.status, words.empty() ? "" : ": ", words);
   }
-  constexpr std::size_t kLongest = 512;
   base::KnownSecrets all = learned();
   all.add(secrets_);
-  return base::foreign_text(base::without_secrets(all.blotted(std::move(text))), kLongest);
+  return fit_to_show(std::move(text), all);
 }
 
 base::KnownSecrets JsonApi::learned() const { return client_ ? client_->learned() : base::KnownSecrets(); }
 
 std::string JsonApi::name() const {
   return address_.unix_socket.empty() ? base::without_secrets(address_.url) : address_.unix_socket;
+}
+
+std::string fit_to_show(std::string text, const base::KnownSecrets& secrets) {
+  constexpr std::size_t kLongest = 512;
+  return base::foreign_text(base::without_secrets(secrets.blotted(std::move(text))), kLongest);
 }
 
 bool is_good(const HttpResponse& response) {

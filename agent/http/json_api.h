@@ -66,6 +66,9 @@ class JsonApi {
 
 // A complete answer of 2xx.
 bool is_good(const HttpResponse& response);
+// What a server says, as people may read it: one line of bounded length, without the secrets that it, or a proxy in
+// front of it, may repeat.
+std::string fit_to_show(std::string text, const base::KnownSecrets& secrets);
 // {"message": …}, {"error": …} or the first line, at most 200 bytes.
 std::string said(const std::string& body);
 

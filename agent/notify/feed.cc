@@ -39,6 +39,7 @@ void Feed::put(const std::string& group, const model::Alert& alert) {
   const auto [it, fresh] = entries_.try_emplace(alert.labels);
   Entry& entry = it->second;
   if (!fresh && same_picture(entry.alert, alert)) return;
+  if (!fresh && start_ms(entry.alert) != start_ms(alert)) entry.taken = false;
   entry.group = group;
   entry.alert = alert;
   entry.version = ++versions_;

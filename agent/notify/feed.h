@@ -60,8 +60,8 @@ class Feed {
     std::uint64_t version = 0;
     base::Instant due{};
     bool owed = true;
-    bool taken = false;  // as it is, or as it was before
-    int failures = 0;    // of posts with it that were not everybody's failure
+    bool taken = false;  // this firing of it, as it is or as it was before
+    int failures = 0;    // of posts with it, without those where the target failed
   };
   using Entries = std::map<model::Labels, Entry>;
   struct Posted {

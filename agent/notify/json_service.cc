@@ -22,9 +22,10 @@ Sent judge_service(const http::HttpResponse& response, base::WallTime now, const
   const bool ok = code.is_boolean() ? code.get<bool>() : code == 0;
   if (ok) return sent;
   const auto text = body.find(answer.text_key);
-  sent.text =
-      fmt::format("{} {}: {}", answer.code_key, code.dump(),
-                  base::foreign_text(text != body.end() && text->is_string() ? text->get<std::string>() : "", 1024));
+  sent.text = fmt::format("{} {}", answer.code_key, base::foreign_text(code.dump(), 64));
+  if (text != body.end() && text->is_string()) {
+    sent.text += ": " + base::foreign_text(text->get<std::string>(), 1024);
+  }
   const bool comes_later = (code.is_number_integer() && std::find(answer.later.begin(), answer.later.end(),
                                                                   code.get<std::int64_t>()) != answer.later.end()) ||
                            (text != body.end() && text->is_string() &&

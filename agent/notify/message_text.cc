@@ -175,17 +175,4 @@ std::string shortened(const std::string& text, std::size_t characters) {
   return text;
 }
 
-std::string shortened_to_bytes(const std::string& text, std::size_t bytes) {
-  constexpr std::string_view kEllipsis = "…";
-  if (text.size() <= bytes) return text;
-  std::size_t end = 0;
-  for (std::size_t at = 0; at + kEllipsis.size() <= bytes;) {
-    end = at;
-    std::size_t size = 0;
-    base::first_rune(std::string_view(text).substr(at), size);
-    at += size;
-  }
-  return text.substr(0, end) + std::string(kEllipsis);
-}
-
 }  // namespace notify

@@ -50,9 +50,7 @@ class TextReader {
 
 // The texts that are used where the configuration says nothing.
 const templates::Definitions& default_texts();
-// At most so many characters, the end replaced by "…".
+// At most so many characters, the end replaced by "…"; for bytes: base::shortened().
 std::string shortened(const std::string& text, std::size_t characters);
-// The same for bytes; no character is cut apart.
-std::string shortened_to_bytes(const std::string& text, std::size_t bytes);
 
 }  // namespace notify

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "loop/scheduler.h"
 #include "notify/fields.h"
 
@@ -28,7 +29,7 @@ class RobotNotifier final : public Notifier {
                      const Envelope& envelope) const override {
     const templates::Value data = message_data(alerts, envelope);
     return dump_json(robot_.body(shortened(title_.expand(data), kTitleLimit),
-                                 shortened_to_bytes(text_.expand(data), robot_.text_limit)));
+                                 base::shortened(text_.expand(data), robot_.text_limit)));
   }
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "go/format.h"
 #include "templates/object.h"
 #include "templates/print.h"
@@ -25,10 +26,7 @@ base::Result<std::string> Interpreter::run(const Value& data) {
   // Of a message that is too long, its beginning is told.
   const bool too_long = out_.size() > Template::kMaxOutput || steps_ > Template::kMaxSteps;
   if (tree_.dialect != Dialect::message || !too_long || out_.empty()) return tl::unexpected<base::Error>(flow.error());
-  out_.resize(std::min(out_.size(), Template::kMaxOutput));
-  while (!out_.empty() && (static_cast<unsigned char>(out_.back()) & 0xC0u) == 0x80u) out_.pop_back();
-  if (!out_.empty() && static_cast<unsigned char>(out_.back()) >= 0xC0u) out_.pop_back();
-  return out_ + "…";
+  return std::string(base::cut(out_, Template::kMaxOutput)) + "…";
 }
 
 tl::unexpected<base::Error> Interpreter::wrong(const std::string& what) const {

@@ -225,8 +225,7 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   server.tls_at_once = server.port == kSmtps;
   server.require_tls = settings.require_tls;
   server.hello = settings.hello;
-  const config::Node tls = node.find("tls_config");
-  server.tls = net::tls_context(settings.tls_config, tls.is_null() ? node : tls, path + ".tls_config", errors);
+  server.tls = net::tls_context(settings.tls_config, node, path, errors);
   if (errors.size() > before) return nullptr;
   auto made =
       std::make_unique<Email>(std::move(settings), std::move(server), TextReader(node, path, definitions, errors));

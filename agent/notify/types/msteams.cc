@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -62,7 +63,7 @@ class MsTeams final : public Notifier {
                             {"@type", "MessageCard"},
                             {"title", shortened(title_.expand(data), kTitleLimit)},
                             {"summary", shortened(summary_.expand(data), kTitleLimit)},
-                            {"text", shortened_to_bytes(text_.expand(data), kTextLimit)},
+                            {"text", base::shortened(text_.expand(data), kTextLimit)},
                             {"themeColor", firing ? "8C1A1A" : "2DC72D"}};
     return dump_json(body);
   }

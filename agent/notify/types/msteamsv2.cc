@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/text.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -62,7 +63,7 @@ class MsTeamsV2 final : public Notifier {
                              {"style", "heading"},
                              {"color", firing ? "attention" : "good"}};
     const ordered_json text{
-        {"type", "TextBlock"}, {"text", shortened_to_bytes(text_.expand(data), kTextLimit)}, {"wrap", true}};
+        {"type", "TextBlock"}, {"text", base::shortened(text_.expand(data), kTextLimit)}, {"wrap", true}};
     const ordered_json card{{"$schema", "http://adaptivecards.io/schemas/adaptive-card.json"},
                             {"type", "AdaptiveCard"},
                             {"version", "1.2"},

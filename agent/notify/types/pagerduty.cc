@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/text.h"
 #include "config/request.h"
 #include "config/schema.h"
 #include "crypto/digest.h"
@@ -172,7 +173,7 @@ class PagerDuty final : public Notifier {
     payload.erase("custom_details");
     for (const auto& [name, text] : details_)
       if (std::string value = text.expand(data); !value.empty())
-        payload["custom_details"][name] = shortened_to_bytes(value, limit);
+        payload["custom_details"][name] = base::shortened(value, limit);
   }
 
   // An event without a source, or with another severity, would be refused.

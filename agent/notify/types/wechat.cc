@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/percent.h"
+#include "base/text.h"
 #include "config/request.h"
 #include "config/schema.h"
+#include "encoding/json_value.h"
 #include "loop/scheduler.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -80,10 +83,9 @@ struct Token {
 };
 
 std::int64_t code_of(const http::HttpResponse& response) {
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  if (!body.is_object()) return 0;
-  const auto code = body.find("errcode");
-  return code != body.end() && code->is_number_integer() ? code->get<std::int64_t>() : 0;
+  const encoding::json body = encoding::read_json(response.body);
+  const encoding::json& code = encoding::member(body, "errcode");
+  return code.is_number_integer() ? code.get<std::int64_t>() : 0;
 }
 
 Sent judge_wechat(const http::HttpResponse& response, base::WallTime now) {
@@ -103,8 +105,7 @@ class Exchange final : public loop::Registration {
         body_(std::move(body)),
         deadline_(deadline),
         done_(std::move(done)) {
-    fetched_ = token_->text.empty() || token_->good_until <= context.scheduler.now();
-    if (fetched_) fetch();
+    if (token_->text.empty() || token_->good_until <= context.scheduler.now()) fetch();
     else send();
   }
 
@@ -123,10 +124,12 @@ class Exchange final : public loop::Registration {
     const base::WallTime now = context_.scheduler.wall_now();
     Sent sent = response ? judge_wechat(*response, now) : judge(response, now);
     if (sent.fate == Fate::taken) {
-      const auto body = nlohmann::json::parse(response->body, nullptr, false);
-      token_->text = body.is_object() ? body.value("access_token", "") : "";
+      const encoding::json body = encoding::read_json(response->body);
+      token_->text = encoding::text_of(encoding::member(body, "access_token"));
       if (!token_->text.empty()) {
-        token_->good_until = context_.scheduler.now() + std::chrono::seconds{body.value("expires_in", 7200)} - kMargin;
+        const auto said = encoding::number_of(encoding::member(body, "expires_in"));
+        const std::chrono::seconds lasts{std::min<std::uint64_t>(said.value_or(7200), 86'400)};
+        token_->good_until = context_.scheduler.now() + lasts - kMargin;
         return send();
       }
       sent.text = "the answer has no access_token";
@@ -204,7 +207,7 @@ class WeChat final : public Notifier {
                       {"agentid", agent_id_.expand(data)},
                       {"safe", "0"},
                       {"msgtype", settings_.message_type}};
-    body[settings_.message_type]["content"] = shortened_to_bytes(message_.expand(data), kTextLimit);
+    body[settings_.message_type]["content"] = base::shortened(message_.expand(data), kTextLimit);
     return dump_json(body);
   }
 
