@@ -121,30 +121,32 @@ void AuditTrail::add(model::AuditKind kind, std::string by, std::string service,
 // One call at a time: an entry names the hash of one that is durable, so that a call which fails leaves no gap.
 void AuditTrail::write() {
   if (writing_ > 0 || waiting_.empty() || again_) return;
-  if (const std::size_t lost = std::exchange(dropped_, 0); lost > 0)
-    waiting_.push_front({waiting_.front().at, model::AuditKind::lost, "fettle", "",
-                         fmt::format("{} entries before this one could not be written and are lost", lost)});
   std::vector<Change> changes;
   Link head = head_;
-  writing_ = std::min(waiting_.size(), kBatch);
-  for (std::size_t i = 0; i < writing_; ++i) {
-    const Waiting& one = waiting_[i];
+  const auto append = [&](const Waiting& one) {
     AuditEntry entry{head.number + 1, one.at, one.kind, one.by, one.service, one.text, head.hash, ""};
     entry.hash = sha256_hex(hashed_text(entry));
     head = {entry.number, entry.hash};
     changes.push_back(Change::put(Table::audit, key_of(entry.number), to_record(entry)));
-  }
+  };
+  telling_ = dropped_;
+  if (telling_ > 0)
+    append({waiting_.front().at, model::AuditKind::lost, "fettle", "",
+            fmt::format("{} entries before this one could not be written and are lost", telling_)});
+  writing_ = std::min(waiting_.size(), kBatch);
+  for (std::size_t i = 0; i < writing_; ++i) append(waiting_[i]);
   changes.push_back(Change::put(Table::audit, kHead, fmt::format("{} {}", head.number, head.hash)));
-  drop_old(writing_, scheduler_.wall_now(), changes);
+  drop_old(writing_ + (telling_ > 0 ? 1 : 0), scheduler_.wall_now(), changes);
   state_.commit(std::move(changes), [this, still = std::weak_ptr(alive_), head](const base::Result<>& result) {
-    if (!still.expired()) written(result, writing_, head);
+    if (!still.expired()) written(result, head);
   });
 }
 
-void AuditTrail::written(const base::Result<>& result, std::size_t entries, const Link& head) {
-  writing_ = 0;
+void AuditTrail::written(const base::Result<>& result, const Link& head) {
+  const std::size_t entries = std::exchange(writing_, 0);
   if (result) {
     head_ = head;
+    dropped_ -= telling_;
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(entries));
     return write();
   }
@@ -156,8 +158,7 @@ void AuditTrail::written(const base::Result<>& result, std::size_t entries, cons
 
 void AuditTrail::drop_old(std::size_t coming, base::WallTime now, std::vector<Change>& changes) const {
   const auto& table = state_.read(Table::audit);
-  std::size_t kept = 0;
-  for (const auto& [key, text] : table) kept += is_entry(key) ? 1 : 0;
+  std::size_t kept = table.size() - table.count(kHead) - table.count(kBase);
   std::optional<AuditEntry> last;
   for (const auto& [key, text] : table) {
     if (!is_entry(key)) continue;
@@ -166,7 +167,7 @@ void AuditTrail::drop_old(std::size_t coming, base::WallTime now, std::vector<Ch
     if (kept + coming <= kKeep && !old) break;
     changes.push_back(Change::remove(Table::audit, key));
     if (entry) last = entry;
-    if (kept > 0) --kept;
+    --kept;
   }
   if (last) changes.push_back(Change::put(Table::audit, kBase, fmt::format("{} {}", last->number, last->hash)));
 }

@@ -53,7 +53,7 @@ class AuditTrail {
 
   void load();
   void write();
-  void written(const base::Result<>& result, std::size_t entries, const Link& head);
+  void written(const base::Result<>& result, const Link& head);
   void drop_old(std::size_t coming, base::WallTime now, std::vector<Change>& changes) const;
 
   State& state_;
@@ -63,6 +63,7 @@ class AuditTrail {
   std::deque<Waiting> waiting_;
   std::size_t writing_ = 0;  // of the first that wait
   std::size_t dropped_ = 0;  // and not told of yet
+  std::size_t telling_ = 0;  // of them, in the call under way
   loop::Handle again_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -101,6 +101,24 @@ TEST_CASE("what waits for the disk is bounded, and how much was lost is an entry
   CHECK(model::audit_mistake(entries, sha256_hex) == "");
 }
 
+TEST_CASE("what is lost while the disk fails again and again is counted once") {
+  Site site;
+  AuditTrail trail(site.state, site.loop);
+  site.state.failing = true;
+  for (std::size_t i = 0; i < AuditTrail::kWaiting + 7; ++i) trail.add(AuditKind::change, "a", "", std::to_string(i));
+  for (int i = 0; i < 3; ++i) {
+    site.loop.advance(std::chrono::seconds{30});
+    trail.add(AuditKind::change, "a", "", "later");
+  }
+  site.state.failing = false;
+  site.loop.advance(std::chrono::seconds{30});
+  const std::vector<AuditEntry> entries = all(trail);
+  REQUIRE(entries.size() == AuditTrail::kWaiting + 1);
+  CHECK(entries[0].text == "10 entries before this one could not be written and are lost");
+  CHECK(entries[1].text == "10");
+  CHECK(model::audit_mistake(entries, sha256_hex) == "");
+}
+
 TEST_CASE("an agent that cannot read its records begins a chain, and writes over nothing") {
   Site site;
   {
