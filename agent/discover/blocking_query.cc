@@ -61,8 +61,8 @@ void BlockingQuery::heard(const http::HttpResponse& response) {
   pause_ = kFirstPause;
   const std::uint64_t index = text == nullptr ? 0 : encoding::number_of(*text).value_or(0);
   // One that goes back is of a server that was set up again.
-  index_ = index < index_ ? 0 : std::max<std::uint64_t>(index, 1);
-  again(kGap);
+  index_ = text == nullptr || index < index_ ? 0 : std::max<std::uint64_t>(index, 1);
+  again(text == nullptr ? base::Duration(wait_) : kGap);  // without an index the next answer would come at once
   callbacks_.answered(nothing ? "" : response.body);
 }
 

@@ -33,13 +33,11 @@ PolledList::PolledList(std::string name, base::Millis interval, loop::Scheduler&
 void PolledList::ask_now() { arm({}); }
 
 void PolledList::arm(base::Duration wait) {
-  timer_ = scheduler_.after(wait, [this] {
-    arm(interval_);
-    ask_();
-  });
+  timer_ = scheduler_.after(wait, [this] { ask_(); });
 }
 
 void PolledList::take(std::vector<Target> found) {
+  arm(interval_);
   if (const std::string why = too_many(found); !why.empty()) return keep(why);
   if (list_.take(std::move(found), scheduler_.wall_now())) changed_();
 }
@@ -50,6 +48,7 @@ void PolledList::keep(const std::string& path, const std::string& why, const htt
 }
 
 void PolledList::keep(const std::string& why) {
+  arm(interval_);
   if (list_.keep(list_.name + ": " + why, scheduler_.wall_now())) changed_();
 }
 

@@ -78,7 +78,6 @@ class EtcdKv final : public Source {
  private:
   void again(base::Duration wait) {
     timer_ = context_.scheduler.after(wait, [this] {
-      again(settings_.refresh_interval);
       tries_ = 0;
       ask();
     });
@@ -103,13 +102,16 @@ class EtcdKv final : public Source {
 
   void heard(const http::HttpResponse& response) {
     const json document = encoding::read_json(response.body);
-    if (http::is_good(response) && document.is_object() && member(document, "error").is_null())
+    if (http::is_good(response) && document.is_object() && member(document, "error").is_null()) {
+      again(settings_.refresh_interval);
       return take(member(document, "kvs"));
+    }
     const std::string why =
         members_[member_].name() + ": " +
         (http::is_good(response) ? "the answer is no JSON object" : members_[member_].complaint(response));
     member_ = (member_ + 1) % members_.size();
     if (++tries_ < members_.size()) return ask();
+    again(settings_.refresh_interval);
     lists_.keep(why);
   }
 

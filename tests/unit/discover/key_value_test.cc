@@ -101,3 +101,26 @@ TEST_CASE("keys of etcd below a prefix are lists of targets, and the next member
   store.http.desk.answer(answered(200, R"({"header":{}})"));  // no key is there
   CHECK(store.shown() == "http://e1.test:2379:\n");
 }
+
+TEST_CASE("a member of etcd that never answers is waited for, and the next one is asked") {
+  Store store(discover::etcd_kv_source, "endpoints: ['http://e1.test:2379', 'http://e2.test:2379'], prefix: /shop/");
+  store.loop.advance(60s);
+  REQUIRE(store.http.desk.asked().size() == 1);
+  REQUIRE(store.http.desk.waiting() == 1);
+  store.http.desk.answer(fakes::broken(model::Reason::read_timeout, "no answer in 10 s"));
+  CHECK(store.http.desk.last().url == "http://e2.test:2379/v3/kv/range");
+  store.http.desk.answer(answered(200, etcd_answer({{"/shop/a", "- targets: [a:1]\n"}})));
+  CHECK(store.shown().find("a:1{") != std::string::npos);
+  store.loop.advance(10s);
+  CHECK(store.http.desk.asked().size() == 3);
+}
+
+TEST_CASE("a server that gives no index is asked once in the time of a blocking query") {
+  Store store(discover::consul_kv_source, "prefix: shop/");
+  store.http.desk.answer(answered(200, "[]"));
+  store.loop.advance(59s);
+  CHECK(store.http.desk.asked().size() == 1);
+  store.loop.advance(2s);
+  REQUIRE(store.http.desk.asked().size() == 2);
+  CHECK(store.http.desk.last().url == "http://localhost:8500/v1/kv/shop/?recurse");
+}
