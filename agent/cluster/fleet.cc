@@ -101,9 +101,14 @@ void Fleet::replace(const std::vector<FleetService>& services) {
     return true;
   });
   std::erase_if(groups_, [&](const auto& entry) { return !groups.contains(entry.first); });
-  std::erase_if(pagers_, [&](const auto& entry) { return !groups.contains(entry.first); });
+  std::erase_if(pagers_, [&](const auto& entry) {
+    if (groups.contains(entry.first)) return false;
+    give_back("", pager_key(entry.first), clock_());  // the store refuses it if it is not ours
+    return true;
+  });
   for (const std::string& name : groups)
     if (!groups_.contains(name)) {
+      to_give_back_.erase(pager_key(name));
       pagers_[name] = std::make_unique<PanicPager>(scheduler_, random_, *store_, *lease_, name);
       groups_[name] = std::make_unique<WatchedGroup>(scheduler_, random_, *store_, name,
                                                      [this, name] { group_read(*groups_.at(name)); });

@@ -133,7 +133,9 @@ std::string member_key(const std::string& group, const Identity& who) {
   return fmt::format("{}/members/{}/{}", group, escaped(who.node), escaped(who.service));
 }
 std::string slot_key(const std::string& group, int slot) { return fmt::format("{}/slots/{}", group, slot); }
-bool is_slot_key(const std::string& key) { return key.find("/slots/") != std::string::npos; }
+bool is_slot_key(const std::string& key) {
+  return key.substr(std::min(key.find('/'), key.size())).starts_with("/slots/");
+}
 
 std::string member_value(const Member& member) {
   return json{{"node", member.who.node},

@@ -12,9 +12,8 @@
 #include "cluster/json_answer.h"
 #include "cluster/registry.h"
 #include "config/redact.h"
-#include "config/request.h"
-#include "config/schema.h"
 #include "http/configured_client.h"
+#include "http/consul_server.h"
 #include "http/http_client.h"
 #include "loop/scheduler.h"
 
@@ -23,30 +22,6 @@ namespace {
 
 constexpr std::string_view kRoot = "fettle/fleet/";
 constexpr std::size_t kBodyLimit = std::size_t{8} * 1024 * 1024;
-
-struct Keys {
-  std::string server = "localhost:8500";
-  std::string scheme = "http";
-  http::HttpConfig http;
-};
-
-const config::Schema<Keys>& schema() {
-  static const auto s = [] {
-    auto all = config::Schema<Keys>("consul")
-                   .optional("server", &Keys::server, "HOST:PORT of the agent of this node, as in consul_sd_configs.")
-                   .optional("scheme", &Keys::scheme, "http or https.")
-                   .inlined(&Keys::http, http::http_config_schema())
-                   .check([](const Keys& k, const config::Complain& complain) {
-                     if (k.scheme != "http" && k.scheme != "https") complain("scheme", "must be http or https");
-                     const std::string url = "http://" + k.server;
-                     if (const std::string why = config::url_complaint(url, "http://localhost:8500"); !why.empty())
-                       complain("server", fmt::format("'{}' {}", k.server, why));
-                   });
-    all.shows({"server", "scheme"});
-    return all;
-  }();
-  return s;
-}
 
 struct Reply {
   Answered kind = Answered::unknown;
@@ -218,7 +193,7 @@ class Consul final : public Store {
 
 class ConsulSettings final : public Settings {
  public:
-  ConsulSettings(Keys keys, const config::Node& node, const std::string& path, config::Errors& errors)
+  ConsulSettings(http::ConsulServer keys, const config::Node& node, const std::string& path, config::Errors& errors)
       : url_(keys.scheme + "://" + keys.server),
         client_(std::move(keys.http), node, path, errors),
         secrets_(config::secrets_of(node)) {}
@@ -234,7 +209,7 @@ class ConsulSettings final : public Settings {
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, config::Errors& errors) {
   const std::size_t before = errors.size();
-  Keys keys = schema().parse(node, path, errors);
+  http::ConsulServer keys = http::consul_server_schema().parse(node, path, errors);
   auto settings = std::make_unique<ConsulSettings>(std::move(keys), node, path, errors);
   if (errors.size() > before) return nullptr;
   return settings;
@@ -245,6 +220,6 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
 const StoreType consul_store{
     "consul", "Consul, through the agent of the node.",
     "{server: \"localhost:8500\", authorization: {credentials_file: /etc/fettle/consul.token}}", parse,
-    []() -> const std::vector<config::KeyReference>& { return schema().reference(); }};
+    []() -> const std::vector<config::KeyReference>& { return http::consul_server_schema().reference(); }};
 
 }  // namespace cluster

@@ -78,7 +78,8 @@ struct Peer {
   std::string node{}, instance{};  // as it last said; "": it has said nothing yet
   base::Millis ttl{kLongestTtl};   // the same
   std::vector<PeerEntry> entries{};
-  bool answers = false;  // the last question
+  bool answers = false;   // the last question
+  base::Instant asked{};  // the question that was answered last
   bool is_self = false;
   std::optional<base::Instant> silent_since{};  // when the first question was asked that it left open
   std::string trouble{};
@@ -265,6 +266,8 @@ class Peers final : public Store {
     auto answer = read_peer_answer(response->body);
     if (!answer) return silent(i, "its answer is none of an agent in a fleet of peers", sent);
     Peer& peer = peers_[i];
+    if (sent < peer.asked) return;  // a later question has been answered
+    peer.asked = sent;
     peer.is_self = answer->instance == instance_;
     const bool same = peer.node == answer->node && peer.instance == answer->instance && peer.entries == answer->entries;
     if (!same && !peer.is_self) changed();
@@ -279,6 +282,7 @@ class Peers final : public Store {
 
   void silent(std::size_t i, std::string why, base::Instant sent) {
     Peer& peer = peers_[i];
+    if (sent < peer.asked) return;
     peer.answers = false;
     if (!peer.silent_since) peer.silent_since = sent;
     base::KnownSecrets secrets = client_.learned();

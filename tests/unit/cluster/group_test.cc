@@ -86,6 +86,13 @@ TEST_CASE("what the store has of a group is read without trust") {
   CHECK(group.holders[0].fence == 6);
 }
 
+TEST_CASE("a slot is told by its place in the key, whatever a node is called") {
+  CHECK(cluster::is_slot_key(cluster::slot_key("g", 1)));
+  CHECK_FALSE(cluster::is_slot_key(cluster::member_key("g", {"slots", "order"})));
+  CHECK_FALSE(cluster::is_slot_key(cluster::member_key("slots", {"node1", "slots"})));
+  CHECK_FALSE(cluster::is_slot_key(""));
+}
+
 TEST_CASE("a group is whole when all others are up and nobody acts") {
   CHECK(is_whole(group_of({down, up, up}), kSelf));
   CHECK_FALSE(is_whole(group_of({up, up, unknown}), kSelf));

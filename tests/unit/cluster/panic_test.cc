@@ -111,6 +111,15 @@ TEST_CASE("in a panic one agent tells people, and all others know who") {
     CHECK(world.most_telling(30s) == 1);
     CHECK(world.telling() == 1);
   }
+  SUBCASE("when that agent has no service in the group any more, another one does at once") {
+    for (auto& agent : world.all)
+      if (agent->tells()) {
+        agent->fleet->replace({});
+        break;
+      }
+    world.loop.advance(5s);
+    CHECK(world.telling() == 1);
+  }
   SUBCASE("an agent that the store does not answer knows nothing of it, and tells people itself") {
     world[5].store->cut_off = true;
     world.loop.advance(20s);
