@@ -115,8 +115,10 @@ void Availability::write() {
     at = over ? services_.erase(at) : std::next(at);
   }
   if (!changes.empty())
-    state_.commit(std::move(changes), [](const base::Result<>& written) {
-      if (!written) base::log::debug("availability could not be written", {{"error", written.error().text}});
+    state_.commit(std::move(changes), [this, still = std::weak_ptr(alive_)](const base::Result<>& written) {
+      if (written || still.expired()) return;
+      base::log::debug("availability could not be written", {{"error", written.error().text}});
+      for (auto& [name, service] : services_) service.changed = service.before_changed = true;
     });
   timer_ = scheduler_.after(kWriteEvery, [this] { write(); });
 }

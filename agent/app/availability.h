@@ -56,6 +56,7 @@ class Availability {
   const InMaintenance in_maintenance_;
   std::map<std::string, Service> services_;
   loop::Handle timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace app

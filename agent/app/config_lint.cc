@@ -104,11 +104,11 @@ std::string pattern_hint(const std::string& pattern) {
   if (pattern.starts_with("~")) return "; ~ is no folder here: write the whole path";
   if (pattern.find("**") != std::string::npos) return "; ** is the same as *, and looks into one folder only";
   const fs::path folder = fs::path(pattern).parent_path();
-  if (folder.string().find_first_of("*?[") == std::string::npos && !fs::is_directory(folder))
+  std::error_code ignored;  // what this user may not look into is no folder here
+  if (folder.string().find_first_of("*?[") == std::string::npos && !fs::is_directory(folder, ignored))
     return fmt::format("; there is no folder {}", folder.string());
   static constexpr std::string_view kOthers[]{".yml", ".yaml"};
   const std::string extension = fs::path(pattern).extension().string();
-  std::error_code ignored;
   for (const std::string_view other : kOthers) {
     if (extension == other || (extension != ".yml" && extension != ".yaml")) continue;
     for (const auto& entry : fs::directory_iterator(folder, ignored))

@@ -47,10 +47,11 @@ class Inclusion {
     const std::string whole = (fs::path(file_).parent_path() / pattern.scalar()).string();
     const std::vector<std::string> files = base::glob(whole);
     const fs::path folder = fs::path(whole).parent_path();
+    std::error_code ignored;  // what this user may not look into is no folder here
     const auto is_pattern = [](const std::string& text) { return text.find_first_of("*?[") != std::string::npos; };
     if (files.empty() && !is_pattern(whole))
       errors_.add(pattern.mark(), path, fmt::format("there is no file {}", whole));
-    else if (files.empty() && !is_pattern(folder.string()) && !fs::is_directory(folder))
+    else if (files.empty() && !is_pattern(folder.string()) && !fs::is_directory(folder, ignored))
       errors_.warn(pattern.mark(), path, fmt::format("there is no folder {}", folder.string()));
     // Two patterns may find one file, and one may find the file that it stands in.
     for (const std::string& file : files)

@@ -42,7 +42,8 @@ Backup backup_of(const json& entry) {
   Backup out;
   out.id = encoding::text_of(encoding::member(entry, "label"));
   const auto stop = encoding::number_of(encoding::member(encoding::member(entry, "timestamp"), "stop"));
-  if (stop) out.ended = base::WallTime{std::chrono::seconds{*stop}};
+  constexpr std::uint64_t kLatest = 100'000'000'000;  // in the year 5138; a later one is a mistake
+  if (stop && *stop < kLatest) out.ended = base::WallTime{std::chrono::seconds{*stop}};
   else out.error = "pgBackRest tells no time of it";
   if (const auto bytes = encoding::number_of(encoding::member(encoding::member(entry, "info"), "size")))
     out.bytes = static_cast<double>(*bytes);

@@ -92,6 +92,20 @@ TEST_CASE("a crash loses a minute at most, and the day goes on") {
   CHECK(site.order().before->size() == 1);
 }
 
+TEST_CASE("what a full disk did not take is written when it takes again") {
+  Site site;
+  site.availability->on_health("order", Health::up);
+  site.loop.advance(hours{1});
+  site.state.failing = true;
+  site.availability->on_health("order", Health::unknown);
+  site.loop.advance(hours{24});
+  site.state.failing = false;
+  site.loop.advance(minutes{2});
+  site.start();
+  REQUIRE(site.order().before->size() == 1);
+  CHECK(site.order().before->front().up == kHour);
+}
+
 TEST_CASE("a service that is not configured any more is forgotten after 90 days") {
   Site site;
   site.availability->on_health("order", Health::up);
