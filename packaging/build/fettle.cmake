@@ -82,11 +82,30 @@ function(fettle_plugins variable macro)
   set(${variable} ${sources} PARENT_SCOPE)
 endfunction()
 
+# The program NAME of tests: compiled with less optimization than what it tests, which takes a third less time, and with
+# the headers that almost each of its files includes read once.
+function(fettle_test_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE fettle_flags)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # fettle_test(MODULE sources...): the doctest program unit_MODULE, one ctest entry, linked to the module it tests.
 function(fettle_test module)
-  add_executable(unit_${module} ${ARGN})
-  target_link_libraries(unit_${module} PRIVATE ${module} doctest_main fettle_flags)
-  target_include_directories(unit_${module} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  fettle_test_program(unit_${module} ${ARGN})
+  target_link_libraries(unit_${module} PRIVATE ${module} doctest_main)
+  if(FETTLE_PCH)
+    if(NOT TARGET test_headers)
+      file(CONFIGURE OUTPUT test_headers.cc CONTENT "")
+      fettle_test_program(test_headers ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc)
+      target_link_libraries(test_headers PRIVATE fmt::fmt doctest_main)
+      target_precompile_headers(test_headers PRIVATE <algorithm> <array> <charconv> <chrono> <cstdint> <functional>
+        <map> <memory> <optional> <set> <span> <string> <string_view> <utility> <vector> <fmt/format.h>
+        <doctest/doctest.h>)
+    endif()
+    target_precompile_headers(unit_${module} REUSE_FROM test_headers)
+  endif()
   add_test(NAME unit.${module} COMMAND unit_${module})
   set_tests_properties(unit.${module} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
