@@ -105,11 +105,14 @@ void Silences::end_where_healthy(const UpSince& up_since) {
   std::vector<std::string> over;
   for (const auto& [id, silence] : silences_) {
     if (silence.until_healthy <= base::Millis{0} || silence.state(now) != model::SilenceState::active) continue;
+    if (ending_.contains(id)) continue;
     const auto since = up_since(model::service_of(silence.matchers));
     if (since && std::max(*since, silence.starts_at) + silence.until_healthy <= now) over.push_back(id);
   }
+  ending_.insert(over.begin(), over.end());
   for (const std::string& id : over)
-    expire(id, [id](const base::Result<>& ended) {
+    expire(id, [this, id](const base::Result<>& ended) {
+      ending_.erase(id);
       if (ended) base::log::info("silence expired: its service has been healthy for long enough", {{"id", id}});
     });
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ class Silences {
   loop::Scheduler& scheduler_;
   base::Random random_;
   std::map<std::string, model::Silence> silences_;  // by id; durable
+  std::set<std::string> ending_;                    // because of health; not durable yet
   std::vector<std::string> active_;                 // when we last looked
   std::function<void()> on_change_;
   loop::Handle timer_;

@@ -221,6 +221,30 @@ TEST_CASE("a silence may end by health, once its service has been up for long en
         "a silence that ends when a service is healthy needs a matcher that names it, such as service=order");
 }
 
+TEST_CASE("a silence that health ends is written once, however long the disk takes") {
+  Fixture f;
+  model::SilenceRequest request = Fixture::request("service=order");
+  request.until_healthy = minutes{10};
+  REQUIRE(f.add(request));
+  f.loop.advance(minutes{10});
+  const int before = f.state.commits;
+  const auto look = [&] {
+    f.silences->end_where_healthy([&](const std::string&) { return f.loop.wall_now() - hours{1}; });
+  };
+  f.state.held = true;
+  for (int second = 0; second < 5; ++second) look();
+  f.state.failing = true;
+  f.state.sync();  // it did not take it
+  look();
+  look();
+  f.state.failing = false;
+  f.state.sync();
+  look();
+  f.state.sync();
+  CHECK(f.state.commits == before + 1);
+  CHECK_FALSE(f.silenced());
+}
+
 TEST_CASE("a silence that could not be made durable does not hold, and says so") {
   Fixture f;
   f.state.failing = true;
