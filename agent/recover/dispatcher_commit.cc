@@ -1,6 +1,7 @@
 // What of a plan must be durable before it goes on, and what becomes of it when the disk does not take it.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "recover/dispatcher_rep.h"
@@ -11,6 +12,7 @@ namespace {
 // A disk that has not answered for so long counts as one that cannot be written.
 constexpr std::chrono::seconds kCommitLimit{10};
 constexpr std::chrono::seconds kClosesAgain{5};
+constexpr std::size_t kUnwritten = 200;  // changes of one service; of more the oldest go
 
 }  // namespace
 
@@ -22,7 +24,6 @@ bool Dispatcher::Rep::reboots(const PlanSpec& spec) {
 }
 
 void Dispatcher::Rep::commit_intent(Active& a) {
-  unwritten_closes.erase(a.spec->service);
   std::vector<Change> changes = store.intent(*a.plan);
   // A dry run takes nothing from those that act.
   if (a.plan->acts() && a.plan->current_step().action->may_heal()) changes.push_back(node.spend(a.spec->service));
@@ -34,6 +35,9 @@ void Dispatcher::Rep::commit_close(Active& a) { commit(a, store.close(*a.plan));
 void Dispatcher::Rep::commit(Active& a, std::vector<Change> changes) {
   const std::uint64_t number = ++a.commit;
   const std::string service = a.spec->service;
+  // The ends of its earlier runs that are not written yet come first.
+  if (const auto left = unwritten_closes.find(service); left != unwritten_closes.end())
+    changes.insert(changes.begin(), left->second.begin(), left->second.end());
   a.commit_limit = context.scheduler.after(kCommitLimit, [this, service, number] {
     settle_commit(service, number, base::fail(base::Kind::timeout, "the disk does not answer"));
   });
@@ -54,7 +58,8 @@ void Dispatcher::Rep::settle_commit(const std::string& service, std::uint64_t nu
 void Dispatcher::Rep::committed(Active& a, const base::Result<>& written) {
   const std::string service = a.spec->service, id = a.plan->run().report.id;
   base::Result<> result = written;
-  if (!written) result = go_on_unwritten(a, written.error());
+  if (written) unwritten_closes.erase(service);
+  else result = go_on_unwritten(a, written.error());
   node.settle(service, result ? NodeBudget::Commit::kept : NodeBudget::Commit::lost);
   const auto person = std::exchange(a.person, nullptr);
   apply(a, a.plan->durable(result, input(a)));
@@ -72,7 +77,10 @@ void Dispatcher::Rep::committed(Active& a, const base::Result<>& written) {
 base::Result<> Dispatcher::Rep::go_on_unwritten(Active& a, const base::Error& why) {
   const Run& run = a.plan->run();
   if (a.plan->phase() == Phase::closing) {
-    unwritten_closes.insert_or_assign(a.spec->service, store.close(*a.plan));
+    std::vector<Change>& left = unwritten_closes[a.spec->service];
+    std::vector<Change> close = store.close(*a.plan);
+    left.insert(left.end(), std::make_move_iterator(close.begin()), std::make_move_iterator(close.end()));
+    if (left.size() > kUnwritten) left.erase(left.begin(), left.end() - kUnwritten);
     closes_again = context.scheduler.after(kClosesAgain, [this] { write_closes(); });
     return {};
   }
@@ -90,21 +98,27 @@ base::Result<> Dispatcher::Rep::go_on_unwritten(Active& a, const base::Error& wh
   return tl::unexpected<base::Error>(why);
 }
 
+// Not those of a service that has a run again: its next commit has them with it.
 void Dispatcher::Rep::write_closes() {
   const loop::Handle own = std::move(closes_again);
-  std::map<std::string, std::vector<Change>> closes = std::exchange(unwritten_closes, {});
-  if (closes.empty()) return;
+  std::map<std::string, std::vector<Change>> closes;
   std::vector<Change> changes;
-  for (const auto& [service, close] : closes) {
+  for (const auto& [service, close] : unwritten_closes) {
+    const Active* there = find(service);
+    if (there != nullptr && there->plan->running()) continue;
+    closes.emplace(service, close);
     changes.insert(changes.end(), close.begin(), close.end());
-    if (const Active* there = find(service))  // and what has changed since
-      for (Change& change : store.budget(*there->plan)) changes.push_back(std::move(change));
+    if (there == nullptr) continue;
+    for (Change& change : store.budget(*there->plan))
+      changes.push_back(std::move(change));  // and what has changed since
   }
+  if (closes.empty()) return;
+  for (const auto& [service, close] : closes) unwritten_closes.erase(service);
   state.commit(std::move(changes), [this, still = std::weak_ptr(alive), closes](const base::Result<>& written) {
     if (still.expired() || written) return;
     for (const auto& [service, close] : closes) {
-      const Active* there = find(service);
-      if (there == nullptr || !there->plan->running()) unwritten_closes.try_emplace(service, close);
+      std::vector<Change>& left = unwritten_closes[service];
+      left.insert(left.begin(), close.begin(), close.end());
     }
     closes_again = context.scheduler.after(kClosesAgain, [this] { write_closes(); });
   });

@@ -83,6 +83,42 @@ TEST_CASE("the end of a run whose intent was written is told with a full disk, a
   CHECK(f.table(state::Table::intents).empty());
 }
 
+TEST_CASE("the ends of several runs without the disk are all written when the disk takes them") {
+  Site f;
+  f.use(f.patient());
+  f.loop.advance(minutes{6});
+  f.state.failing = true;
+  const auto fails = [&] {
+    f.service_view.health["order"] = model::Health::down;
+    f.alert("ServiceDown");
+    f.suffer(seconds{1});
+  };
+  for (std::size_t run = 1; run <= 2; ++run) {
+    fails();
+    REQUIRE(f.restart.started.size() == run);
+    f.healthy();
+    f.loop.advance(seconds{1});
+    f.loop.advance(minutes{61});
+  }
+  CHECK(f.table(state::Table::recoveries).empty());
+  SUBCASE("by the end of the wait") {}
+  SUBCASE("with the intent of the next run") {
+    f.state.held = true;
+    f.state.failing = false;
+    fails();
+    f.state.held = false;
+    f.state.sync();
+    CHECK(f.table(state::Table::recoveries).size() >= 2);
+    f.loop.run_due();
+    CHECK(f.table(state::Table::intents).size() == 1);
+    return;
+  }
+  f.state.failing = false;
+  f.loop.advance(seconds{6});
+  CHECK(f.table(state::Table::recoveries).size() == 2);
+  CHECK(f.table(state::Table::intents).empty());
+}
+
 TEST_CASE("a disk that does not answer counts as full after ten seconds") {
   Site f;
   f.use(f.patient());
