@@ -25,7 +25,6 @@ from stress_peers import Peers
 REPLACEMENTS = int(os.environ.get("FETTLE_STRESS_REPLACEMENTS", "40"))
 PROBES = int(os.environ.get("FETTLE_STRESS_PROBES", "500"))
 SEED = int(os.environ.get("FETTLE_STRESS_SEED", "1"))
-WARM_UP = max(10, REPLACEMENTS // 3)  # at full size two minutes: samples are kept for one, and are looked through each minute
 DISCOVERED = PROBES // 10  # targets at a time, of three times as many
 SERVICES = 40
 PLANS = 10  # services with a plan, traffic, and a switch that takes them down
@@ -33,6 +32,9 @@ PROCESSES = 6
 SLACK_FDS = 8         # of something that looks now and then, such as a notification that is tried again
 SLACK_KB = 24 * 1024  # one probe with its run is 4 kB; if those of one replacement in ten stayed, 1,000 would be 30 MB
 MEMORY_COUNTS_FROM = 300
+# At full size some minutes: samples are kept for one and are looked through each minute, and after 600 replacements the audit
+# trail has its 5,000 entries.
+WARM_UP = REPLACEMENTS * 2 // 3 if REPLACEMENTS >= MEMORY_COUNTS_FROM else max(10, REPLACEMENTS // 3)
 
 # Share of each kind in the set: keys that change with a replacement have {v}.
 KINDS = [
