@@ -25,16 +25,21 @@ void take_doubles_out(std::vector<Target>& targets) {
 
 }  // namespace
 
-bool TargetList::take(std::vector<Target> found, base::WallTime now) {
+bool TargetList::take(std::vector<Target> found, base::WallTime now, std::string missing) {
   take_doubles_out(found);
+  const bool others = !refreshed || found != targets;
+  if (!missing.empty()) {
+    targets = std::move(found);
+    refreshed = now;
+    return keep(std::move(missing), now) || others;
+  }
   const bool was_broken = !error.empty();
-  const bool others = was_broken || !refreshed || found != targets;
   if (was_broken) base::log::info("a source of targets can be used again", {{"source", name}});
   targets = std::move(found);
   refreshed = now;
   error.clear();
   failing_since.reset();
-  return others;
+  return others || was_broken;
 }
 
 bool TargetList::keep(std::string why, base::WallTime now) {

@@ -20,7 +20,8 @@ struct TargetList {
 
   // A good answer, or a failed one: what it said before goes on. True if targets or error are others than before, which
   // the log then has.
-  bool take(std::vector<Target> found, base::WallTime now);
+  // `missing`: what a good answer does not have, a mistake a line.
+  bool take(std::vector<Target> found, base::WallTime now, std::string missing = "");
   bool keep(std::string why, base::WallTime now);
 };
 

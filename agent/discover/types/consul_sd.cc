@@ -151,7 +151,8 @@ class ConsulSd final : public Source {
  private:
   struct Watched {
     std::unique_ptr<BlockingQuery> query;
-    std::optional<std::vector<Target>> targets;  // none: it has not answered yet
+    std::optional<std::vector<Target>> targets;  // of its last good answer
+    std::string error;                           // of a later one; "": there is none
   };
 
   std::string query() const {
@@ -174,7 +175,11 @@ class ConsulSd final : public Source {
     services_[name].query = std::make_unique<BlockingQuery>(
         context_.http, context_.scheduler, api_, std::move(path), settings_.refresh_interval,
         BlockingQuery::Callbacks{[this, name](const std::string& body) { take_instances(name, body); },
-                                 [this](const std::string& why) { keep(why); }});
+                                 [this, name](const std::string& why) {
+                                   services_.at(name).error = why;
+                                   if (!list_.refreshed) take();
+                                   else if (list_.keep(errors(), context_.scheduler.wall_now())) changed_();
+                                 }});
   }
 
   // {"order": ["v1", "canary"], …}
@@ -197,22 +202,37 @@ class ConsulSd final : public Source {
 
   void take_instances(const std::string& name, const std::string& body) {
     const json instances = encoding::read_json(body);
-    if (!instances.is_array()) return keep("the answer about service " + name + " is no JSON list");
-    std::vector<Target> targets;
-    for (const json& instance : instances) targets.push_back(target_of(instance, settings_.tag_separator));
-    services_.at(name).targets = std::move(targets);
+    Watched& service = services_.at(name);
+    service.error.clear();
+    if (instances.is_array()) {
+      service.targets.emplace();
+      for (const json& instance : instances) service.targets->push_back(target_of(instance, settings_.tag_separator));
+    } else {
+      service.error = "the answer about service " + name + " is no JSON list";
+    }
     take();
   }
 
-  // Once all have answered: else a start would take away what a reload had.
+  // Once all have answered or failed: else a start would take away what a reload had. A service that fails keeps what
+  // it said before, and the others go on.
   void take() {
     std::vector<Target> all;
+    bool answered = services_.empty();
     for (const auto& [name, service] : services_) {
-      if (!service.targets) return;
+      if (!service.targets && service.error.empty()) return;
+      if (!service.targets) continue;
+      answered = true;
       all.insert(all.end(), service.targets->begin(), service.targets->end());
     }
+    const base::WallTime now = context_.scheduler.wall_now();
     if (const std::string why = too_many(all); !why.empty()) return keep(why);
-    if (list_.take(std::move(all), context_.scheduler.wall_now())) changed_();
+    if (answered ? list_.take(std::move(all), now, errors()) : list_.keep(errors(), now)) changed_();
+  }
+  std::string errors() const {
+    std::string out;
+    for (const auto& [name, service] : services_)
+      if (!service.error.empty()) out += list_.name + ": " + service.error + "\n";
+    return out;
   }
   void keep(const std::string& why) {
     if (list_.keep(list_.name + ": " + why, context_.scheduler.wall_now())) changed_();

@@ -142,3 +142,21 @@ TEST_CASE("a Consul that does not answer keeps what it said, and is asked later 
   consul.loop.run_due();
   CHECK(consul.asked() == "/v1/health/service/order?stale");
 }
+
+TEST_CASE("a service that Consul does not tell of costs the others nothing, and its error stays until it is told") {
+  Catalogue consul("services: [order, payment]");
+  REQUIRE(consul.http.desk.waiting() == 2);
+  consul.http.desk.answer(answered(403, "Permission denied"));
+  CHECK(consul.addresses() == "");
+  CHECK(consul.changes == 0);
+  consul.http.desk.answer(answered(200, "[" + instance("payment", "", 2) + "]", "17"));
+  CHECK(consul.addresses() == "10.0.0.7:2");
+  const std::string error =
+      "http://localhost:8500: GET /v1/health/service/order?stale: HTTP status 403: Permission denied";
+  CHECK(consul.list().error == error);
+  consul.loop.advance(100ms);
+  consul.http.desk.answer(answered(200, "[" + instance("payment", "", 3) + "]", "18"));
+  CHECK(consul.addresses() == "10.0.0.7:3");
+  CHECK(consul.list().error == error);
+  CHECK(consul.changes == 2);
+}
