@@ -89,6 +89,7 @@ class Agent final {
   std::vector<std::string> waiting_for_restart(const config::AgentConfig& next) const;
   void rediscover();
   void forget_missing(const LoadedConfig& next);
+  void forget_unprobed(const probe::Statuses& statuses);
   void look_at_loop();
   void look_at_state();
   void scrape_self();

@@ -158,14 +158,16 @@ void Agent::apply(LoadedConfig loaded) {
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
-  samples_.keep_only(schedule_->statuses(), config_page_.loaded);
+  const probe::Statuses statuses = schedule_->statuses();
+  samples_.keep_only(statuses, config_page_.loaded);
+  forget_unprobed(statuses);
   incidents_->settle(rules_->known_alerts(), dispatcher_->reports());
-  for (const probe::Status& status : schedule_->statuses()) self_.probe_added(status.spec->service, status.spec->name);
+  for (const probe::Status& status : statuses) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old
 }
 
-// Only the discovered probes change. A service that has none left is unknown again.
+// Only the discovered probes change.
 void Agent::rediscover() {
   std::vector<probe::Spec> specs = discoveries_.specs(probe_endpoint_.modules());
   std::set<std::pair<std::string, std::string>> gone;
@@ -179,15 +181,23 @@ void Agent::rediscover() {
   samples_.keep_only(statuses, loop_.wall_now());
   for (const probe::Status& status : statuses)
     if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
-  for (const auto& [service, name] : gone)
-    if (schedule_->service_health(service) == model::Health::unknown) {
-      health_table_.forget(service, loop_.wall_now());
-      fleet_.on_health(service, model::Health::unknown, loop_.wall_now());
-      availability_->on_health(service, model::Health::unknown);
-    }
+  forget_unprobed(statuses);
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
   publish();  // at once: a query sees the new labels from here on, and a list of probes must not be behind it
+}
+
+// A service without a probe is unknown again; one whose probes are new keeps its verdict until they have run.
+void Agent::forget_unprobed(const probe::Statuses& statuses) {
+  std::set<std::string> probed;
+  for (const probe::Status& status : statuses) probed.insert(status.spec->service);
+  const base::WallTime now = loop_.wall_now();
+  for (const auto& [service, known] : health_table_.all()) {
+    if (known.health == model::Health::unknown || probed.contains(service)) continue;
+    health_table_.forget(service, now);
+    fleet_.on_health(service, model::Health::unknown, now);
+    availability_->on_health(service, model::Health::unknown);
+  }
 }
 
 void Agent::forget_missing(const LoadedConfig& next) {

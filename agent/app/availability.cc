@@ -17,6 +17,8 @@ using nlohmann::json;
 using state::Change;
 using state::Table;
 
+// 2020-01-01. A clock that says less was not set yet, and begins no day.
+constexpr std::int32_t kFirstDay = 18'262;
 constexpr std::string_view kToday = "today/", kBefore = "before/";
 
 json to_array(const AvailabilityDay& day) { return json::array({day.day, day.up, day.down, day.planned}); }
@@ -68,7 +70,7 @@ void Availability::on_health(const std::string& service, model::Health health) {
 void Availability::count(const std::string& name, Service& service) {
   const base::Instant now = scheduler_.now();
   const auto gone = std::chrono::floor<base::Millis>(now - std::exchange(service.since, now));
-  if (const std::int32_t today = day(); service.today.day != today) begin_day(service, today);
+  if (const std::int32_t today = day(); service.today.day != today && today >= kFirstDay) begin_day(service, today);
   if (service.health == model::Health::unknown || gone <= base::Millis{0}) return;
   // What began yesterday counts for today from midnight on at most, and the clock may have been set.
   std::int64_t& into = service.health == model::Health::up ? service.today.up

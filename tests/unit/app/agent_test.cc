@@ -181,6 +181,19 @@ TEST_CASE("a reload brings services and takes them away, with their metrics") {
   CHECK(has(agent.get("/api/v1/query?query=probe_success{service=%22order%22}"), R"("result":[]})"));
 }
 
+TEST_CASE("a service that loses its probes at a reload is unknown again") {
+  const fakes::SilentServer order;
+  const Site site(watching("order", order.port()));
+  const Running agent(site);
+  REQUIRE(agent.error == "");
+  agent.until("/api/v1/services", R"("health":"up")");
+  site.write("fettle.yml", "global: {interval: 100ms, timeout: 90ms, node: edge}\nservices: {order: {}}\n");
+  CHECK(has(agent.admin("POST", "/-/reload"), R"({"status":"success","data":null})"));
+  const std::string services = agent.get("/api/v1/services");
+  CHECK(has(services, R"("name":"order")"));
+  CHECK(has(services, R"("health":"unknown")"));
+}
+
 TEST_CASE("a reload with mistakes names all of them and changes nothing") {
   const fakes::SilentServer order;
   const Site site(watching("order", order.port()));

@@ -128,3 +128,17 @@ TEST_CASE("a clock that is set back a day goes on with that day") {
   CHECK(site.order().today.day == 19'675);
   CHECK(site.order().today.up <= 3 * kHour + 60'000);
 }
+
+TEST_CASE("a clock that was not set yet takes nothing away") {
+  Site site;
+  site.availability->on_health("order", Health::up);
+  site.loop.advance(hours{72});
+  const auto before = site.order();
+  site.loop.jump_wall(-std::chrono::duration_cast<base::Millis>(site.loop.wall_now().time_since_epoch()));
+  site.start();
+  site.availability->on_health("order", Health::up);
+  site.loop.advance(hours{1});
+  REQUIRE(site.order().before->size() == before.before->size());
+  CHECK(site.order().before->back().up == 24 * kHour);
+  CHECK(site.order().today.day == before.today.day);
+}
