@@ -44,7 +44,8 @@ loop::Handle FleetSlots::acquire(const recover::SlotRequest& request, std::funct
   const auto ask_fleet = [this, at = asked.get(), request, done, lost](const SlotAnswer& answer) {
     if (answer.kind != SlotAnswer::Kind::yes || !is_in_group(request.service)) return done(answer);
     at->fleet = fleet_->acquire(
-        {request.service, request.recovery, request.reboots, request.by_person, request.deadline - kHeadStart},
+        {request.service, request.recovery, request.reboots, request.by_person, request.deadline - kHeadStart,
+         request.of_rollout},
         [done](const cluster::SlotReply& reply) {
           done({kind_of(reply.kind), guard_of(reply.why), reply.fence});
         },

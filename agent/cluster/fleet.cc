@@ -30,6 +30,7 @@ struct Fleet::Slot {
   bool held = false;
   bool alone = false;  // by the local budget
   bool reboots = false;
+  bool of_rollout = false;
   std::unique_ptr<Acquisition> acquisition;
   std::function<void(SlotReply)> done;
   std::function<void(Judgement)> lost;
@@ -279,6 +280,7 @@ loop::Handle Fleet::acquire(const SlotWish& wish, std::function<void(SlotReply)>
   slot = std::make_unique<Slot>();
   slot->number = ++last_;
   slot->reboots = wish.reboots;
+  slot->of_rollout = wish.of_rollout;
   slot->done = std::move(done);
   slot->lost = std::move(lost);
   Own& own = *own_.at(wish.service);
@@ -302,7 +304,7 @@ void Fleet::on_acquired(const std::string& service, Acquired acquired) {
   slot.key = std::move(acquired.key);
   slot.held = acquired.kind == Answered::yes;
   if (acquired.kind == Answered::unknown) {
-    if (const auto bar = bar_to_acting_alone(service, slot.reboots)) reply.why.text += "; " + *bar;
+    if (const auto bar = bar_to_acting_alone(service, &slot)) reply.why.text += "; " + *bar;
     else {
       acted_alone_ = scheduler_.now();
       slot.held = slot.alone = true;
@@ -361,12 +363,13 @@ void Fleet::try_give_back() {
 
 // ---- what is known without asking
 
-std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service, bool reboots) const {
+std::optional<std::string> Fleet::bar_to_acting_alone(const std::string& service, const Slot* wanted) const {
   const auto own = own_.find(service);
   const WatchedGroup* group = own == own_.end() ? nullptr : group_of(*own->second);
   if (!store_->locks()) return "without a majority of the agents nothing is done";
   if (auto bar = bar_after_trouble()) return bar;
-  if (reboots) return "a node is not rebooted without the fleet";
+  if (wanted != nullptr && wanted->reboots) return "a node is not rebooted without the fleet";
+  if (wanted != nullptr && wanted->of_rollout) return "a rollout does not go on without the fleet";
   if (group == nullptr || !group->known()) return "this agent has never seen the group";
   if (!is_whole(group->group(), own->second->member.who)) return "when it last did, others were not up, or were acting";
   for (const Judgement& each : judge(own->second->group, group->group(), own->second->member.who))
@@ -387,8 +390,43 @@ std::vector<Judgement> Fleet::seen(const std::string& service) const {
   }
   std::string why = lease_->holds() ? "the group was not read yet" : lease_->trouble();
   if (why.empty()) why = fmt::format("{} has not answered yet", store_->name());
-  const auto bar = bar_to_acting_alone(service, false);
+  const auto bar = bar_to_acting_alone(service, nullptr);
   return {{Brake::unknown, !bar, why + "; " + bar.value_or("one recovery may begin by the local budget")}};
+}
+
+// ---- rollouts
+
+const Group* Fleet::group(const std::string& name) const {
+  const auto found = groups_.find(name);
+  return found == groups_.end() || !found->second->known() ? nullptr : &found->second->group();
+}
+
+std::vector<std::string> Fleet::groups() const {
+  std::vector<std::string> out;
+  for (const auto& [name, group] : groups_) out.push_back(name);
+  return out;
+}
+
+std::vector<Identity> Fleet::own_members(const std::string& group) const {
+  std::vector<Identity> out;
+  for (const auto& [service, own] : own_)
+    if (own->group.group == group) out.push_back(own->member.who);
+  return out;
+}
+
+const GroupSettings* Fleet::settings(const std::string& service) const {
+  const auto found = own_.find(service);
+  return found == own_.end() ? nullptr : &found->second->group;
+}
+
+void Fleet::write(const std::string& group, const Rollout& rollout, std::function<void(Answer<Nothing>)> done) {
+  const WatchedGroup& watched = *groups_.at(group);
+  writing_[group] = store_->write(rollout_key(group), rollout_value(rollout), watched.group().rollout_revision,
+                                  [this, group, done = std::move(done)](const Answer<Nothing>& answer) {
+                                    if (const auto found = groups_.find(group); found != groups_.end())
+                                      found->second->refresh();
+                                    done(answer);
+                                  });
 }
 
 FleetView Fleet::view() const {

@@ -45,6 +45,7 @@ struct SlotWish {
   bool reboots = false;  // the node, too
   bool by_person = false;
   base::Instant deadline{};
+  bool of_rollout = false;  // which does not go on without the store
 };
 struct SlotReply {
   Answered kind = Answered::unknown;
@@ -100,6 +101,19 @@ class Fleet {
   // People have heard of the fault of a service of ours: who has, tells them of a panic as well.
   void told(const std::string& service, bool told);
 
+  // What the store last said of a group of ours; null: it is none, or nothing was read yet.
+  const Group* group(const std::string& name) const;
+  std::vector<std::string> groups() const;                            // that services of this agent are in
+  std::vector<Identity> own_members(const std::string& group) const;  // by service
+  const GroupSettings* settings(const std::string& service) const;    // null: it is in no group
+  // Whether what group() says is renewed: the agent has its lease.
+  bool joined() const { return lease_->holds(); }
+  bool keeps_records() const { return store_->locks(); }
+  std::string store_name() const { return store_->name(); }
+  // Over the revision of group(); whatever came of it, the group is read again. `done` once, in a later turn, unless
+  // this object is gone by then. One at a time for a group; an earlier one is not waited for any more.
+  void write(const std::string& group, const Rollout& rollout, std::function<void(Answer<Nothing>)> done);
+
   FleetView view() const;
   std::string shared() const { return store_->shared(); }  // as the store has it
 
@@ -116,7 +130,7 @@ class Fleet {
   void look_at_panic(const std::string& group);
   void publish(Own& own);
   void on_acquired(const std::string& service, Acquired acquired);
-  std::optional<std::string> bar_to_acting_alone(const std::string& service, bool reboots) const;
+  std::optional<std::string> bar_to_acting_alone(const std::string& service, const Slot* wanted) const;
   void give_back(const std::string& service, const std::string& key, BootTime from);
   void try_give_back();
   void watch_lease();
@@ -147,6 +161,7 @@ class Fleet {
   std::uint64_t last_ = 0;
   std::string held_lease_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // who asked may let go of its Handle later
+  std::map<std::string, loop::Handle> writing_;                 // records, by group
   loop::Handle giving_back_, next_give_back_, second_;
   std::unique_ptr<Lease> lease_;  // destroyed first, and without a call of its callbacks
 };

@@ -182,6 +182,11 @@ Group read_group(const std::string& group, const Reading& reading) {
       out.pager = Pager{who, since, entry.lease};
     }
   }
+  for (const Record& record : reading.records) {
+    if (record.key != rollout_key(group)) continue;
+    out.rollout = read_rollout(record.value);
+    out.rollout_revision = record.revision;
+  }
   return out;
 }
 

@@ -3,7 +3,7 @@
 //
 // Keys of a group: GROUP/members/NODE/SERVICE says how a service is, GROUP/slots/NUMBER who interrupts one, GROUP/pager
 // who tells people of a panic. All are JSON on the lease of the agent that wrote them, so what an agent said goes with
-// it.
+// it. GROUP/rollout, the record of a rollout, is under no lease.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cluster/identity.h"
+#include "cluster/rollout_record.h"
 #include "cluster/store.h"
 #include "config/schema.h"
 #include "model/health.h"
@@ -34,15 +36,6 @@ struct GroupSettings {
 };
 GroupSettings parse_group(const config::Node& node, const std::string& path, config::Errors& errors);
 const std::vector<config::KeyReference>& group_reference();
-
-// Who speaks: a service on a node.
-struct Identity {
-  std::string node, service;
-  bool operator==(const Identity&) const = default;
-};
-
-// "order on node3", for a person: other agents wrote it.
-std::string named(const Identity& who);
 
 struct Member {
   Identity who{};
@@ -70,6 +63,8 @@ struct Group {
   std::vector<Member> members;  // by node and service
   std::vector<Holder> holders;  // by slot
   std::optional<Pager> pager{};
+  std::optional<Rollout> rollout{};
+  std::uint64_t rollout_revision = 0;  // 0: there is no record
 };
 
 std::string group_prefix(const std::string& group);

@@ -49,9 +49,16 @@ struct Entry {
   std::uint64_t fence = 0;  // grows with each owner that a key has; of two the smaller one goes first
   bool announced = false;   // its owner does not act by it yet; only where a store is no lock
 };
+// What outlives its author: under no lease.
+struct Record {
+  std::string key;
+  std::string value;
+  std::uint64_t revision = 0;  // another one after each write
+};
 struct Reading {
-  std::vector<Entry> entries;  // by key; those without a lease are left out
-  std::uint64_t index = 0;     // where a watch goes on
+  std::vector<Entry> entries;     // by key
+  std::uint64_t index = 0;        // where a watch goes on
+  std::vector<Record> records{};  // by key
 };
 
 // Every call is one try on a connection of its own: it is answered in a later turn, after try_limit() at the latest,
@@ -80,14 +87,19 @@ class Store {
   virtual loop::Handle drop(const std::string& key, const std::string& lease,
                             std::function<void(Answer<Nothing>)> done) = 0;
 
+  // The record has this value: nobody has written it since `revision`, 0: it was not there.
+  // no: somebody has, or the store keeps no records.
+  virtual loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
+                             std::function<void(Answer<Nothing>)> done) = 0;
+
   // `done` when something below `prefix` may have changed after `index`, or after kWatch. Whoever hears of it reads:
   // a watch may be late, and may wake for nothing. unknown: it broke.
   static constexpr std::chrono::minutes kWatch{5};
   virtual loop::Handle watch(const std::string& prefix, std::uint64_t index,
                              std::function<void(Answer<Nothing>)> done) = 0;
 
-  // False: several may own an entry, which one goes first is found by reading once more, no fence counts outside, and
-  // nothing begins without the store.
+  // False: several may own an entry, which one goes first is found by reading once more, no fence counts outside,
+  // nothing begins without the store, and no record is kept.
   virtual bool locks() const { return true; }
   // The owner of the entry acts by it from now on. Called in the turn in which that is decided.
   virtual void acts(const std::string& key) { (void)key; }

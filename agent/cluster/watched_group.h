@@ -18,6 +18,8 @@ class WatchedGroup {
   WatchedGroup(loop::Scheduler& scheduler, base::Random& random, Store& store, std::string group,
                std::function<void()> changed);
 
+  // It was written, or should have been: it is read now.
+  void refresh() { read(); }
   // The store answers again: what is to be read once more is read soon.
   void hurry();
   // Somebody has read it.

@@ -38,6 +38,12 @@ struct Options {
   Slots* slots = nullptr;  // outlives the Dispatcher; null: those of the node alone, as limits.plans_at_once says
 };
 
+// Whether a rollout may begin its part now. later: a guard that is asked again. never: only people change that.
+struct Readiness {
+  Heed closed = Heed::no;
+  std::string text{};  // the guard, or what the plan lacks
+};
+
 class Dispatcher {
  public:
   // Reads budgets and unfinished intents from `state`: what was cut off in mid-action is probed first, then finished.
@@ -67,6 +73,12 @@ class Dispatcher {
   // (first_closed_to_person), "under way", not_found, or a disk that is full: then nothing was done.
   void recover(const std::string& service, Start how, const std::string& comment,
                std::function<void(base::Result<std::string>)> done);
+  // A part of a rollout: of the plan's steps the one that `word` means (PlanSpec::step_of), with those before it that
+  // heal nothing, its verification, and `finally`. Guards and budgets hold (first_closed_to_rollout), also in mode ask;
+  // in mode dry_run never. `trigger` is what its report says it is for; nothing is said of one that did not begin.
+  Readiness ready_for_rollout(const std::string& service, const std::string& word) const;
+  void roll_out(const std::string& service, const std::string& word, const std::string& trigger,
+                std::function<void(base::Result<std::string>)> done);
   // A person stops what is under way, in the same way, and what waits; nothing more is done for the alert that fires
   // until it has resolved, or recover(), or ack(). `done` after fsync, with a sentence about what still happens; or
   // not_found, or invalid: nothing is under way, or its end is.

@@ -85,9 +85,9 @@ base::Result<> Dispatcher::Rep::go_on_unwritten(Active& a, const base::Error& wh
     return {};
   }
   const base::Result<> may =
-      run.report.mode == RecoveryMode::dry_run
-          ? base::Result<>()
-          : unwritten_runs.let({a.spec->service, run.report.id, run.by_operator, reboots(*a.spec)});
+      run.report.mode == RecoveryMode::dry_run ? base::Result<>()
+      : run.only ? base::fail(base::Kind::unavailable, "a rollout does not go on without a record of it")
+                 : unwritten_runs.let({a.spec->service, run.report.id, run.by_operator, reboots(*a.spec)});
   if (may) {
     base::log::warn("recovery goes on although its intent could not be written; a crash of the agent would forget it",
                     {{"service", a.spec->service}, {"recovery", run.report.id}, {"error", why.text}});

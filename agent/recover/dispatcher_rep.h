@@ -230,7 +230,8 @@ struct Dispatcher::Rep {
   void acquire_slot(Active& a) {
     const std::string service = a.spec->service;
     SlotRequest wanted = request(service, a.plan->run().report.id);
-    wanted.by_person = a.plan->run().by_operator;
+    wanted.by_person = a.plan->run().by_person();
+    wanted.of_rollout = a.plan->run().only.has_value();
     wanted.reboots = reboots(*a.spec);
     a.slot = slots.acquire(
         wanted,

@@ -59,6 +59,7 @@ struct StoreServer {
   FakeLoop& loop;
   std::map<std::string, Lease> leases;
   std::map<std::string, cluster::Entry> entries;
+  std::map<std::string, cluster::Record> records;
   std::map<int, Watcher> watchers;
   std::uint64_t revision = 100;
   int last_lease = 0, last_watcher = 0, requests = 0;
@@ -101,6 +102,8 @@ class FakeStore final : public cluster::Store {
       cluster::Reading out{{}, server_.revision};
       for (const auto& [key, entry] : server_.entries)
         if (key.starts_with(prefix)) out.entries.push_back(entry);
+      for (const auto& [key, record] : server_.records)
+        if (key.starts_with(prefix)) out.records.push_back(record);
       return {Answered::yes, out, {}};
     });
   }
@@ -128,6 +131,18 @@ class FakeStore final : public cluster::Store {
       server_.erase(key);
       return {Answered::yes, {}, {}};
     });
+  }
+  loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
+                     Done<cluster::Nothing> done) override {
+    return answer<cluster::Nothing>(std::move(done),
+                                    [this, key, value, revision]() -> cluster::Answer<cluster::Nothing> {
+                                      const auto found = server_.records.find(key);
+                                      if ((found == server_.records.end() ? 0 : found->second.revision) != revision)
+                                        return {Answered::no, {}, "another has written it"};
+                                      server_.records[key] = {key, value, ++server_.revision};
+                                      server_.told(key);
+                                      return {Answered::yes, {}, {}};
+                                    });
   }
   loop::Handle watch(const std::string& prefix, std::uint64_t index, Done<cluster::Nothing> done) override {
     struct Watching final : loop::Registration {

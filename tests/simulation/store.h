@@ -159,6 +159,11 @@ class Store final : public cluster::Store {
       return {Answered::yes, {}, {}};
     });
   }
+  loop::Handle write(const std::string&, const std::string&, std::uint64_t, Done<Nothing> done) override {
+    return ask<Nothing>(std::move(done), []() -> cluster::Answer<Nothing> {
+      return {Answered::no, {}, "this one keeps no records"};
+    });
+  }
   loop::Handle watch(const std::string& prefix, std::uint64_t index, Done<Nothing> done) override {
     struct Watching final : loop::Registration {
       ~Watching() override {

@@ -75,8 +75,11 @@ class Consul final : public Store {
       if (r.kind == Answered::unknown || !index)
         return done({Answered::unknown, {}, r.text.empty() ? "its answer has no X-Consul-Index" : r.text});
       Answer<Reading> out{Answered::yes, {{}, *index}, {}};
-      for (const json& item : read_json(r.body))
-        if (Entry entry = entry_of(item); !entry.lease.empty()) out.value.entries.push_back(std::move(entry));
+      for (const json& item : read_json(r.body)) {
+        Entry entry = entry_of(item);
+        if (!entry.lease.empty()) out.value.entries.push_back(std::move(entry));
+        else if (!entry.key.empty()) out.value.records.push_back({entry.key, entry.value, entry.fence});
+      }
       done(std::move(out));
     });
   }
@@ -115,6 +118,16 @@ class Consul final : public Store {
     return put("/v1/txn", json::array({check, erase}).dump(), [done = std::move(done)](Reply r) {
       if (r.status == 409) r = {Answered::no, r.status, {}, {}, "it is not ours"};
       done({r.kind, {}, std::move(r.text)});
+    });
+  }
+
+  loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
+                     std::function<void(Answer<Nothing>)> done) override {
+    return put(fmt::format("{}?cas={}", path_of(key), revision), value, [done = std::move(done)](const Reply& r) {
+      if (r.kind != Answered::yes) return done({r.kind, {}, r.text});
+      if (r.body.starts_with("false")) return done({Answered::no, {}, "another agent has written it"});
+      if (!r.body.starts_with("true")) return done({Answered::unknown, {}, "it answered neither true nor false"});
+      done({Answered::yes});
     });
   }
 

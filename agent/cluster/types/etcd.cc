@@ -117,8 +117,12 @@ class Etcd final : public Store {
                  const auto revision = number_of(member(member(r.body, "header"), "revision"));
                  if (r.kind == Answered::yes && !revision) out = {Answered::unknown, {}, "its answer has no revision"};
                  out.value.index = revision.value_or(0);
-                 for (const json& kv : member(r.body, "kvs"))
-                   if (Entry entry = entry_of(kv); !entry.lease.empty()) out.value.entries.push_back(std::move(entry));
+                 for (const json& kv : member(r.body, "kvs")) {
+                   Entry entry = entry_of(kv);
+                   const auto modified = number_of(member(kv, "mod_revision")).value_or(0);
+                   if (!entry.lease.empty()) out.value.entries.push_back(std::move(entry));
+                   else if (!entry.key.empty()) out.value.records.push_back({entry.key, entry.value, modified});
+                 }
                  done(std::move(out));
                });
   }
@@ -154,6 +158,17 @@ class Etcd final : public Store {
     });
   }
 
+  loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
+                     std::function<void(Answer<Nothing>)> done) override {
+    const json put{{"request_put", {{"key", key64(key)}, {"value", text64(value)}}}};
+    const json body{{"compare", json::array({is_at(key, revision)})}, {"success", json::array({put})}};
+    return ask("/v3/kv/txn", body, [done = std::move(done)](const Reply& r) {
+      if (r.kind == Answered::yes && !member(r.body, "succeeded").is_boolean())
+        return done({Answered::no, {}, "another agent has written it"});  // false is left out
+      done({r.kind, {}, r.text});
+    });
+  }
+
   // Without the header a member that lost its leader keeps the stream open and silent for ever.
   loop::Handle watch(const std::string& prefix, std::uint64_t index,
                      std::function<void(Answer<Nothing>)> done) override {
@@ -178,6 +193,10 @@ class Etcd final : public Store {
   }
   static json is_of(const std::string& key, const std::string& lease) {
     return {{"key", key64(key)}, {"target", "LEASE"}, {"result", "EQUAL"}, {"lease", lease}};
+  }
+
+  static json is_at(const std::string& key, std::uint64_t revision) {
+    return {{"key", key64(key)}, {"target", "MOD"}, {"result", "EQUAL"}, {"mod_revision", fmt::to_string(revision)}};
   }
 
   static Entry entry_of(const json& kv) {

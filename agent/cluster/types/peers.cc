@@ -159,6 +159,11 @@ class Peers final : public Store {
     if (ours) changed();
     return later({ours ? Answered::yes : Answered::no, {}, ours ? "" : "it is not ours"}, std::move(done));
   }
+  // What lies nowhere but with its author would go with it.
+  loop::Handle write(const std::string&, const std::string&, std::uint64_t,
+                     std::function<void(Answer<Nothing>)> done) override {
+    return later({Answered::no, {}, "peers have no store that would keep it"}, std::move(done));
+  }
   void acts(const std::string& key) override {
     const auto found = own_.find(key);
     if (found != own_.end() && !std::exchange(found->second.acts, true)) changed();

@@ -192,6 +192,54 @@ const Guard* first_closed(const std::vector<Guard>& guards) {
   return nullptr;
 }
 
+Heed heed_of_rollout(GuardName name) {
+  switch (name) {
+    case GuardName::maintenance:
+    case GuardName::paused:
+    case GuardName::aborted:
+    case GuardName::exhausted:
+    case GuardName::flapping:
+    case GuardName::budget:
+    case GuardName::stopped_by_operator:
+    case GuardName::drained_by_operator:
+    case GuardName::unit_missing:
+    case GuardName::unit_masked:
+    case GuardName::fleet_panic: return Heed::never;
+    case GuardName::stall:
+    case GuardName::clock_jump:
+    case GuardName::agent_overloaded:
+    case GuardName::unknown:
+    case GuardName::unit_starting:
+    case GuardName::unit_job:
+    case GuardName::node_stopping:
+    case GuardName::dependencies:
+    case GuardName::node_busy:
+    case GuardName::fleet_unknown:
+    case GuardName::fleet_busy:
+    case GuardName::fleet_min_healthy:
+    case GuardName::node_budget:
+    case GuardName::target_busy:
+    case GuardName::state: return Heed::later;
+    case GuardName::none:
+    case GuardName::agent_uptime:
+    case GuardName::min_uptime:
+    case GuardName::cooldown:
+    case GuardName::backoff:
+    case GuardName::ask: break;
+  }
+  return Heed::no;
+}
+
+const Guard* first_closed_to_rollout(const std::vector<Guard>& guards) {
+  const Guard* first = nullptr;
+  for (const Guard& guard : guards) {
+    if (guard.open || heed_of_rollout(guard.name) == Heed::no) continue;
+    if (heed_of_rollout(guard.name) == Heed::never) return &guard;
+    if (first == nullptr) first = &guard;
+  }
+  return first;
+}
+
 const Guard* first_closed_to_person(const std::vector<Guard>& guards) {
   static constexpr GuardName kHeeded[]{GuardName::maintenance,      GuardName::paused,        GuardName::exhausted,
                                        GuardName::budget,           GuardName::unit_missing,  GuardName::unit_masked,

@@ -78,6 +78,11 @@ Guard overloaded(const PlanInput& input);
 // Maintenance or a pause file, if it is on: no step of a run follows then.
 std::optional<std::string> hands_off(const PlanInput& input);
 
+// What a rollout does with a closed guard: it is asked again, or only people open it and the rollout stops.
+enum class Heed { no, later, never };
+Heed heed_of_rollout(GuardName name);
+const Guard* first_closed_to_rollout(const std::vector<Guard>& guards);
+
 // The first closed guard, or null.
 const Guard* first_closed(const std::vector<Guard>& guards);
 // The first one that also holds back a person who starts the plan: maintenance, paused, exhausted, budget,

@@ -21,7 +21,7 @@ const Step* Plan::healing_step() const {
   // A run that a crash left may stand behind the end of a plan that was shortened since.
   const bool stands = running() && run_.part == Part::steps && run_.step < spec_->steps.size();
   if (stands && current_step().action->may_heal()) return &current_step();
-  const auto first = spec_->first_healing();
+  const auto first = first_to_heal();
   return first && (!running() || run_.step < *first) ? &spec_->steps[*first] : nullptr;
 }
 
@@ -85,28 +85,6 @@ Effects Plan::resolved(const PlanInput& input) {
   // What was written at the end of the run, or is being written, says that the alert waits: a start would go by it.
   else if (fired && (phase_ == Phase::closing || phase_ == Phase::idle)) out.push_back({Kind::commit_budget});
   return out;
-}
-
-Effects Plan::start(const std::string& trigger, const PlanInput& input) {
-  Effects out;
-  if (progress_.visible) {  // what waited is over: this run stands for it
-    run_.report.state = RecoveryState::aborted;
-    run_.report.reason = "started by a person instead";
-    run_.report.ended = input.wall;
-    say(Kind::report, out);
-  }
-  new_run(trigger, input);
-  run_.by_operator = true;
-  if (spec_->mode == RecoveryMode::ask) run_.report.mode = RecoveryMode::enforce;  // this is the approval
-  spend_attempt(input, out);
-  return out;
-}
-
-Effects Plan::approve(const std::string& who, const PlanInput& input) {
-  if (phase_ != Phase::asking) return {};
-  phase_ = Phase::acting;
-  phase_data_.deadline.reset();
-  return action_done({ActionStatus::ok, "approved by " + who}, input.wall - phase_data_.action_started, input);
 }
 
 Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
@@ -393,7 +371,8 @@ void Plan::reset_if_due(const PlanInput& input, Effects& out) {
 }
 
 // The step whose intent was durable may have run or not: it is not repeated. Probes say how the service is; if it is
-// not healthy within the step's time the run goes on with the next step. Its attempt was spent with the intent.
+// not healthy within the step's time the run goes on with the next step. Its attempt was spent with the intent. A part
+// of a rollout that has not come behind its step has failed: a service that is well would not show whether it was done.
 Effects Plan::resume(Run run, const PlanInput& input) {
   Effects out;
   run_ = std::move(run);
@@ -440,7 +419,8 @@ Effects Plan::resume(Run run, const PlanInput& input) {
     say_progress(out);
     return out;
   }
-  verify(current_step().verify.value_or(Verify{}), After::step, input, out);
+  if (run_.only && !(run_.step_done && run_.step == *run_.only)) finish(RecoveryState::failed, input, out);
+  else verify(current_step().verify.value_or(Verify{}), After::step, input, out);
   say(Kind::report, out);
   return out;
 }

@@ -30,7 +30,7 @@
 // - A plan is "recovered" only if every probe of the service said so after the last action that may have healed it.
 //
 // plan.cc has the inputs; what they lead to is in plan_wait.cc until the first commit, in plan_steps.cc from there on,
-// in plan_slot.cc around the slot, and in plan_stop.cc when people stop a run.
+// in plan_slot.cc around the slot, in plan_start.cc when people start a run, and in plan_stop.cc when they stop one.
 #pragma once
 
 #include <map>
@@ -118,8 +118,9 @@ class Plan {
   Effects health(const PlanInput& input);  // the service's health changed or is known for the first time
   Effects wake(const PlanInput& input);    // the time of wake_at() came, or something that guards ask for changed
   Effects resume(Run run, const PlanInput& input);  // what a crash left: once, before any other input
-  // A person starts a run now, while none is under_way() and first_closed_to_person() is null.
-  Effects start(const std::string& trigger, const PlanInput& input);
+  // A person starts a run now, while none is under_way() and first_closed_to_person() is null. Or a rollout does, of
+  // this step `only`, and first_closed_to_rollout() is null.
+  Effects start(const std::string& trigger, const PlanInput& input, std::optional<std::size_t> only = std::nullopt);
   // The run under way is not wanted any more, for the reason `why`: see the rules above.
   Effects halt(const std::string& why, const PlanInput& input);
   // A person says so: nothing more is done for the alert that fires, until it has resolved, or start(), or
@@ -195,6 +196,10 @@ class Plan {
     bool after_last_step = false;
   };
 
+  // plan_start.cc
+  std::optional<std::size_t> first_to_heal() const;  // in the run under way
+  std::size_t next_step(std::size_t from) const;
+  const Guard* closed_to_starter(const std::vector<Guard>& guards) const;
   // plan_wait.cc
   void begin(const PlanInput& input, Waited waited, Effects& out);
   void new_run(const std::string& trigger, const PlanInput& input);

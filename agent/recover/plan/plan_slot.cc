@@ -65,7 +65,7 @@ void Plan::slot_given(const PlanInput& input, Effects& out) {
     phase_data_.deadline.reset();
     if (!run_.by_operator) return consider(input, out);
     const std::vector<Guard> guards = evaluate_guards(*spec_, usage_, input);
-    if (const Guard* closed = first_closed_to_person(guards)) slot_refused(*closed, input, out);
+    if (const Guard* closed = closed_to_starter(guards)) slot_refused(*closed, input, out);
     else spend_attempt(input, out);
   } else if (phase_ == Phase::reacquiring && !stops(input, out)) {
     if (looks_before()) heal_unless_vetoed(input, out);

@@ -330,6 +330,24 @@ std::optional<std::size_t> PlanSpec::first_healing() const {
   return std::nullopt;
 }
 
+std::optional<std::size_t> PlanSpec::step_of(const std::string& word) const {
+  if (word.empty()) return first_healing();
+  const std::size_t colon = word.find(':');
+  const auto begins = [](std::string_view all, const std::string& with) {
+    return all == with || all.starts_with(with + " ");
+  };
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].action == nullptr || !steps[i].action->may_heal()) continue;
+    const std::string& shown = steps[i].text;
+    const std::size_t blank = shown.find(' ');
+    const bool named = colon != std::string::npos && begins(shown, word.substr(0, colon) + " " + word.substr(colon + 1));
+    const bool verb = colon == std::string::npos && blank != std::string::npos && !shown.starts_with("unit_hook ") &&
+                      begins(std::string_view(shown).substr(blank + 1), word);
+    if (named || verb) return i;
+  }
+  return std::nullopt;
+}
+
 const std::vector<config::KeyReference>& plan_reference() { return plan_schema().reference(); }
 
 std::vector<std::string> PlanSpec::units() const {

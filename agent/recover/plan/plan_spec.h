@@ -93,6 +93,9 @@ struct PlanSpec {
 
   // Which step is the first that may heal; nullopt if none does.
   std::optional<std::size_t> first_healing() const;
+  // The step that a rollout's word means: restart and reload are the verb of a step, unit_hook:X, command:/opt/x name
+  // one with its type; "": the first one that may heal. nullopt: the plan has none.
+  std::optional<std::size_t> step_of(const std::string& word) const;
   // What it works on: the service's unit first, if it has one, then those of its steps, hooks too.
   std::vector<std::string> units() const;
   // What the step works on, so that others leave it alone meanwhile: units, and the target of its action. Empty for a

@@ -12,7 +12,7 @@ namespace recover {
 using Kind = Effect::Kind;
 
 UnitWork Plan::work_on_unit() const {
-  const auto first = spec_->first_healing();
+  const auto first = first_to_heal();
   if (!acts() || run_.non_disruptive || !first) return UnitWork::none;
   if (phase_ == Phase::acting && current_step().action->may_heal()) return UnitWork::acting;
   if (run_.part == Part::finally)  // a run that was stopped leaves the unit to people
@@ -29,6 +29,7 @@ bool Plan::is_first_to_heal() const {
 
 bool Plan::looks_before() const {
   if (run_.part != Part::steps || run_.non_disruptive || !current_step().action->may_heal()) return false;
+  if (run_.only) return !run_.report.actions.empty();
   return !run_.by_operator || run_.step != spec_->first_healing();
 }
 
@@ -54,7 +55,7 @@ void Plan::enter_step(const PlanInput& input, Effects& out) {
   if (looks_before() && !progress_.cleared) return look_before_step(input, out);
   // A run that has not begun was asked before.
   if (const Guard guard = step_waits_for(input); running() && !guard.open) return wait_for(guard, input, out);
-  const bool heals = run_.part == Part::steps && !run_.by_operator && step.action->may_heal();
+  const bool heals = run_.part == Part::steps && !run_.by_person() && step.action->may_heal();
   if (heals && !input.node_budget.open) {
     refuse_step(to_string(input.node_budget), input, out);
     return step_failed(input, out);
@@ -99,7 +100,7 @@ std::optional<Guard> Plan::veto(const PlanInput& input) const {
     const bool of_unit = is_of_unit(guard.name);
     if (!guard.open && (of_unit || guard.name == GuardName::stopped_by_operator ||
                         ((guard.name == GuardName::drained_by_operator || guard.name == GuardName::fleet_panic) &&
-                         !run_.by_operator) ||
+                         !run_.by_person()) ||
                         guard.name == GuardName::target_busy || guard.name == GuardName::agent_overloaded ||
                         (first && guard.name == GuardName::dependencies)))
       return std::move(guard);
@@ -144,6 +145,11 @@ void Plan::hold_back(const Guard& guard, const PlanInput& input, Effects& out) {
 
 // What was written down last is the step before, or the intent of this one, which was not carried out.
 void Plan::wait_for(const Guard& guard, const PlanInput& input, Effects& out) {
+  if (run_.only) {
+    refuse_step(to_string(guard), input, out);
+    finish(RecoveryState::failed, input, out);
+    return say_progress(out);
+  }
   enter(Phase::waiting, {.next = input.now + kRetry, .watched = input.now});
   leave_slot(out);
   progress_.cleared = false;
@@ -208,14 +214,15 @@ void Plan::step_failed(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   // Nobody said yes: what it was asked for does not follow as an escalation.
   const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
-  if (step.on_failure == OnFailure::stop || refused) finish(RecoveryState::failed, input, out);
+  const bool last = run_.only && step.on_failure == OnFailure::escalate;
+  if (step.on_failure == OnFailure::stop || refused || last) finish(RecoveryState::failed, input, out);
   else advance(input, out);
 }
 
 void Plan::advance(const PlanInput& input, Effects& out) {
   if (run_.part == Part::finally) return finally_from(run_.step + 1, input, out);
-  if (run_.step + 1 < spec_->steps.size()) {
-    ++run_.step;
+  if (const std::size_t next = next_step(run_.step + 1); next < spec_->steps.size()) {
+    run_.step = next;
     pending_ = usage_;
     enter_step(input, out);
   } else if (run_.non_disruptive) {

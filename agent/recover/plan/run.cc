@@ -38,6 +38,7 @@ std::string to_json(const Run& run) {
                {"stop", run.stop},
                {"outcome", to_string(run.outcome)}};
   if (run.fence != 0) out_run["fence"] = run.fence;
+  if (run.only) out_run["only"] = *run.only;
   return dump(out_run);
 }
 
@@ -53,6 +54,7 @@ base::Result<Run> parse_run(const std::string& text) {
     run.by_operator = in.value("by_operator", false);  // records of older versions do not have it
     run.non_disruptive = in.value("mild", false);
     run.unverified = in.at("unverified");
+    if (in.contains("only")) run.only = in.at("only").get<std::size_t>();
     run.fence = in.value("fence", std::uint64_t{0});
     run.stop = in.value("stop", "");
     run.outcome = model::read_word(in, "outcome", model::parse_recovery_state);

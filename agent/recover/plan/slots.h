@@ -21,6 +21,7 @@ struct SlotRequest {
   base::Instant deadline{};  // for the answer
   bool by_person = false;    // a person started the run
   bool reboots = false;      // the plan may come to reboot the node
+  bool of_rollout = false;   // it is a part of a rollout
 };
 
 struct SlotAnswer {
