@@ -27,6 +27,7 @@
 #include "cli/exit_code.h"
 #include "cli/metrics_lint.h"
 #include "cli/reading.h"
+#include "cli/rollout.h"
 #include "cli/silence.h"
 #include "cli/usage.h"
 #include "loop/signals.h"
@@ -333,6 +334,7 @@ int main(int argc, char** argv) {
   add_notify(top, chosen);
   cli::add_reading_commands(top, chosen);
   cli::add_admin_commands(top, chosen);
+  cli::add_rollout_command(top, chosen);
   cli::add_silence_commands(top, chosen);
   add_version(top, chosen);
   add_complete(top, chosen);

@@ -66,6 +66,17 @@ class AdminHandlers final : public web::AdminBackend {
     context_.changed();
   }
 
+  void begin_rollout(const std::string& group, const web::RolloutRequest& request, Done done) override {
+    context_.rollouts.begin(group, {request.action, request.batch, request.deadline, by(request.comment)},
+                            shown(std::move(done)));
+  }
+  void resume_rollout(const std::string& group, const std::string&, Done done) override {
+    context_.rollouts.resume(group, shown(std::move(done)));
+  }
+  void abort_rollout(const std::string& group, const std::string& comment, Done done) override {
+    context_.rollouts.abort(group, by(comment), shown(std::move(done)));
+  }
+
   // The pages show it before it is answered: who adds a silence and then lists them finds it.
   void add_silence(const model::SilenceRequest& request, Done done) override {
     context_.silences.add(request, [this, done = std::move(done), request](base::Result<std::string> id) {
@@ -88,6 +99,14 @@ class AdminHandlers final : public web::AdminBackend {
   }
 
  private:
+  static std::string by(const std::string& comment) { return comment.empty() ? "operator" : "operator: " + comment; }
+  Done shown(Done done) const {
+    return [this, done = std::move(done)](base::Result<std::string> answer) {
+      context_.publish();
+      done(std::move(answer));
+    };
+  }
+
   base::Result<> knows(const std::string& service) const {
     if (context_.health_table.knows(service)) return {};
     return base::fail(base::Kind::not_found,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "app/rollouts.h"
 #include "app/service_health_table.h"
 #include "notify/silences.h"
 #include "recover/dispatcher.h"
@@ -17,6 +18,7 @@ namespace app {
 struct AdminContext {
   const ServiceHealthTable& health_table;
   recover::Dispatcher& dispatcher;
+  Rollouts& rollouts;
   notify::Silences& silences;
   const std::string& config_file;
   std::function<base::Result<std::string>()> reload;

@@ -79,6 +79,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
   incidents_->on_report(report);
   notifications_->on_recovery(report);
   audit_report(report);
+  rollouts_->look_soon();
   if (!report.actions.empty() || report.ended) {
     const bool acted = !report.actions.empty();
     log::info("recovery", {{"service", report.service},
@@ -109,6 +110,16 @@ void Agent::audit_report(const model::RecoveryReport& report) {
   last = text;
   audit_->add(model::AuditKind::recovery, "fettle", report.service, text);
   if (report.ended) audited_.erase(report.service);
+}
+
+void Agent::on_rollout(const std::string& group, const cluster::RolloutNews& news) {
+  self_.rollout_event(group, to_string(news.event));
+  audit_->add(model::AuditKind::recovery, "fettle", news.service,
+              fmt::format("rollout of {}: {}: {}", group, to_string(news.event), news.text));
+  const bool bad = news.event == cluster::RolloutEvent::stopped || news.event == cluster::RolloutEvent::part_failed;
+  (bad ? log::warn : log::info)("rollout",
+                                {{"group", group}, {"event", std::string(to_string(news.event))}, {"text", news.text}});
+  changed();
 }
 
 void Agent::audit_change(const web::Asked& asked, const base::Result<std::string>& answer) {

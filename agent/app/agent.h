@@ -17,6 +17,7 @@
 #include "app/options.h"
 #include "app/probe_endpoint.h"
 #include "app/queryable.h"
+#include "app/rollouts.h"
 #include "app/samples.h"
 #include "app/service_health_table.h"
 #include "app/service_view.h"
@@ -80,6 +81,7 @@ class Agent final {
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
   void audit_report(const model::RecoveryReport& report);
+  void on_rollout(const std::string& group, const cluster::RolloutNews& news);
   void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
   // A sentence about what of it has to wait for a restart, or "".
@@ -132,8 +134,12 @@ class Agent final {
   ServiceHealthTable health_table_;
   std::unique_ptr<probe::Schedule> schedule_;
   ServiceView service_view_{health_table_, loop_, schedule_};
-  FleetLink fleet_{loop_, http_, [this] { changed(); }};
+  FleetLink fleet_{loop_, http_, [this] {
+                     rollouts_->look_soon();
+                     changed();
+                   }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
+  std::unique_ptr<Rollouts> rollouts_;
   std::unique_ptr<incident::Incidents> incidents_;
   std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};

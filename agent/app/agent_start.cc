@@ -172,6 +172,9 @@ void Agent::make_recovery() {
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
       recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
       service_view_, std::move(callbacks));
+  rollouts_ = std::make_unique<Rollouts>(
+      loop_, base::Random::from_entropy(), fleet_, *dispatcher_,
+      [this](const std::string& group, const cluster::RolloutNews& news) { on_rollout(group, news); });
 }
 
 void Agent::make_incidents() {
@@ -247,7 +250,7 @@ void Agent::open_heartbeats() {
 }
 
 base::Result<> Agent::open_server() {
-  admin_ = make_admin_handlers({health_table_, *dispatcher_, *silences_, options_.config_file,
+  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *silences_, options_.config_file,
                                 [this] { return reload(); }, [this] { changed(); }, [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))

@@ -35,6 +35,11 @@ class FleetLink {
 
   FleetSlots& slots() { return slots_; }
   const cluster::Fleet* fleet() const { return fleet_.get(); }  // null: none is configured
+  // As Fleet::write; there is a fleet.
+  void write(const std::string& group, const cluster::Rollout& rollout,
+             std::function<void(cluster::Answer<cluster::Nothing>)> done) const {
+    fleet_->write(group, rollout, std::move(done));
+  }
   // What other agents ask this one for. Kind::not_found: they have a store to ask, or there is no fleet.
   base::Result<std::string> shared() const;
 

@@ -109,6 +109,17 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   if (facts.fleet) snapshot.fleet = fleet_page(*facts.fleet);
 }
 
+web::RolloutPage rollout_page(const cluster::Rollout& rollout) {
+  web::RolloutPage page{rollout.id,    rollout.action,
+                        rollout.by,    std::string(to_string(rollout.state)),
+                        rollout.why,   rollout.batch,
+                        rollout.round, rollout.started,
+                        rollout.since, {}};
+  for (const cluster::RolloutPart& part : rollout.parts)
+    page.parts.push_back({part.who.node, part.who.service, std::string(to_string(part.state)), part.text, part.since});
+  return page;
+}
+
 web::FleetPage fleet_page(const cluster::FleetView& view) {
   web::FleetPage page{view.store, view.trouble, view.holds, view.since, {}};
   for (const cluster::FleetGroupView& group : view.groups) {
@@ -116,6 +127,7 @@ web::FleetPage fleet_page(const cluster::FleetView& view) {
     shown.name = group.name;
     shown.known = group.known;
     shown.panic = group.panic;
+    if (group.group.rollout) shown.rollout = rollout_page(*group.group.rollout);
     if (group.group.pager) shown.pager = cluster::named(group.group.pager->who);
     const auto page_of = [&](const cluster::Identity& who) -> web::FleetMemberPage& {
       for (web::FleetMemberPage& each : shown.members)

@@ -43,6 +43,7 @@ struct SnapshotFacts {
 // The parts of `snapshot` that are made of facts.
 void fill(web::Snapshot& snapshot, SnapshotFacts facts);
 std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts);
+web::RolloutPage rollout_page(const cluster::Rollout& rollout);
 web::FleetPage fleet_page(const cluster::FleetView& view);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
 // Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. Without

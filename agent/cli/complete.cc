@@ -126,6 +126,7 @@ class Completion {
   std::vector<std::string> names_for(const std::string& positional) const {
     if (positional == "FILE" || positional == "RULES") return {kFiles};
     if (positional == "SERVICE") return lookup_(Names::services);
+    if (positional == "GROUP") return lookup_(Names::groups);
     if (positional == "ALERT") return lookup_(Names::alerts);
     if (positional == "TOPIC") return lookup_(Names::probe_types);
     if (positional == "ID") return lookup_(path_.starts_with("silence") ? Names::silences : Names::incidents);
@@ -197,6 +198,7 @@ Lookup ask_for_names(std::vector<std::string> probe_types) {
       case Names::silences: return names_in("/api/v1/silences", texts("silences", "id"));
       case Names::incidents: return names_in("/api/v1/incidents", texts("incidents", "id"));
       case Names::alerts: return names_in("/api/v1/rules?type=alert", alert_names);
+      case Names::groups: return names_in("/api/v1/fleet", texts("groups", "name"));
       case Names::probe_types: return types;
     }
     return {};

@@ -11,7 +11,7 @@
 namespace cli {
 
 // Names that only others know.
-enum class Names { services, probes, silences, incidents, alerts, probe_types };
+enum class Names { groups, services, probes, silences, incidents, alerts, probe_types };
 using Lookup = std::function<std::vector<std::string>(Names)>;
 
 // `words`: those behind "fettle"; the last one is not finished. The words that may stand in its place, each whole

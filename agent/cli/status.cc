@@ -142,6 +142,13 @@ int show_fleet(const StatusOptions& options, const Json& data) {
     if (const std::string panic = text_of(group, "panic"); !panic.empty())
       base::print(stdout, "{}; people are told by {}\n", base::foreign_text(panic, 500),
                   base::foreign_text(text_of(group, "toldBy").empty() ? "each agent" : text_of(group, "toldBy"), 500));
+  for (const Json& group : list_of(data, "groups")) {
+    if (!group.contains("rollout") || text_of(group["rollout"], "state") == "done") continue;
+    const std::string why = text_of(group["rollout"], "why"), name = base::foreign_text(text_of(group, "name"), 256);
+    base::print(stdout, "a rollout of {} is {}{}{}; fettle rollout {} --status\n", name,
+                base::foreign_text(text_of(group["rollout"], "state"), 16), why.empty() ? "" : ": ",
+                base::foreign_text(why, 500), name);
+  }
   base::print(stdout, "{}", table.render(colour_of_stdout()));
   return all_well ? 0 : 1;
 }

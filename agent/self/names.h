@@ -42,6 +42,11 @@ inline constexpr Metric kRecoveryActions{"fettle_recovery_actions_total",
                                          {"service", "action", "result", "mode"}};
 inline constexpr Metric kRecoveryBlocked{
     "fettle_recovery_blocked_total", "Recoveries that a guard refused, by the guard's name.", {"service", "reason"}};
+inline constexpr Metric kRolloutEvents{
+    "fettle_rollout_events_total",
+    "What this agent wrote into the record of a rollout: started, part_began, part_done, part_failed, stopped, "
+    "resumed, aborted, done.",
+    {"group", "event"}};
 inline constexpr Metric kIncidents{
     "fettle_incidents_total",
     "Incidents that ended, by how: healed (by a recovery), person (a person started it, or maintenance), itself, gone "

@@ -130,6 +130,7 @@ struct Self::Rep {
   Series<Histogram> detection_latency = series<Histogram>(kDetectionLatency);
   Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
+  Series<Counter> rollout_events = series<Counter>(kRolloutEvents);
   Series<Counter> incidents = series<Counter>(kIncidents);
   Histogram& incident_duration = family<Histogram>(kIncidentDuration).Add({}, kIncident);
   Series<Counter> notifications = series<Counter>(kNotifications);
@@ -221,6 +222,10 @@ void Self::recovery_added(std::string_view service, std::string_view action, mod
 
 void Self::recovery_blocked(std::string_view service, std::string_view guard) {
   rep_->recovery_blocked.with(values({service, guard}), increment);
+}
+
+void Self::rollout_event(std::string_view group, std::string_view event) {
+  rep_->rollout_events.with(values({group, event}), increment);
 }
 
 void Self::incidents_added(std::string_view service) {

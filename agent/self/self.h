@@ -42,6 +42,7 @@ class Self {
   void recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
                        model::RecoveryMode mode);
   void recovery_blocked(std::string_view service, std::string_view guard);
+  void rollout_event(std::string_view group, std::string_view event);
   // Shows the ends of incidents of a service with zeros before the first one.
   void incidents_added(std::string_view service);
   void incident_ended(std::string_view service, std::string_view end, base::Duration lasted);

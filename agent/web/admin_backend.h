@@ -17,6 +17,13 @@ struct Lasting {
   base::Millis length{0}, until_healthy{0};
 };
 
+// As people ask for a rollout: cluster::RolloutWish.
+struct RolloutRequest {
+  std::string action, batch;
+  base::Millis deadline{0};
+  std::string comment;
+};
+
 class AdminBackend {
  public:
   // Called once, after the change is durable: a sentence for a person, or "", or why nothing was changed.
@@ -34,6 +41,10 @@ class AdminBackend {
   virtual void abort(const std::string& service, const std::string& comment, Done done) = 0;
   // Opens the latch of an exhausted plan.
   virtual void ack(const std::string& service, const std::string& comment, Done done) = 0;
+  // A rollout of a group, over all its nodes: once the fleet's store has taken it. The error is why it has not.
+  virtual void begin_rollout(const std::string& group, const RolloutRequest& request, Done done) = 0;
+  virtual void resume_rollout(const std::string& group, const std::string& comment, Done done) = 0;
+  virtual void abort_rollout(const std::string& group, const std::string& comment, Done done) = 0;
   // Answers with the id of the new silence.
   virtual void add_silence(const model::SilenceRequest& request, Done done) = 0;
   virtual void expire_silence(const std::string& id, Done done) = 0;

@@ -117,12 +117,24 @@ struct FleetMemberPage {
   std::string recovery{};                                 // that acts
   std::uint64_t fence = 0;                                // of its slot; 0: nothing fences
 };
+// Of a group, as its record in the store has it; see cluster/rollout.h.
+struct RolloutPartPage {
+  std::string node, service, state, text;
+  base::WallTime since{};
+};
+struct RolloutPage {
+  std::string id, action, by, state, why;
+  int batch = 1, round = 1;
+  base::WallTime started{}, since{};
+  std::vector<RolloutPartPage> parts;
+};
 struct FleetGroupPage {
   std::string name;
   bool known = false;  // read at least once
   std::vector<FleetMemberPage> members;
-  std::string panic{};  // why no member is recovered; "": the group is not beyond its panic threshold
-  std::string pager{};  // who tells people of it: "order on node3"; "": not known
+  std::string panic{};                   // why no member is recovered; "": the group is not beyond its panic threshold
+  std::optional<RolloutPage> rollout{};  // the last one
+  std::string pager{};                   // who tells people of it: "order on node3"; "": not known
 };
 struct FleetPage {
   std::string store;    // "": no fleet is configured

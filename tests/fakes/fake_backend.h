@@ -125,6 +125,17 @@ class FakeBackend final : public web::Backend {
     void ack(const std::string& service, const std::string& comment, Done done) override {
       answer("ack " + service + " " + comment, "", done);
     }
+    void begin_rollout(const std::string& group, const web::RolloutRequest& request, Done done) override {
+      answer(fmt::format("rollout {} {} {} {} {}", group, request.action, request.batch,
+                         base::format_duration(request.deadline), request.comment),
+             "rollout 1 of " + group + " has begun", done);
+    }
+    void resume_rollout(const std::string& group, const std::string& comment, Done done) override {
+      answer("resume " + group + " " + comment, "rollout 1 of " + group + " goes on", done);
+    }
+    void abort_rollout(const std::string& group, const std::string& comment, Done done) override {
+      answer("abort rollout " + group + " " + comment, "rollout 1 of " + group + " is aborted", done);
+    }
     void add_silence(const model::SilenceRequest& request, Done done) override {
       std::string call =
           "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);

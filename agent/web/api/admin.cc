@@ -98,6 +98,37 @@ Response abort_route(const Request& request, const Context& context) {
                                              AdminBackend& admin, auto done) { admin.abort(service, comment, done); }));
 }
 
+Response rollout_route(const Request& request, const Context& context) {
+  RolloutRequest wish{request.param("action"), request.param("batch"), base::Millis{0}, comment_of(request)};
+  if (wish.batch.empty()) wish.batch = "1";
+  const std::string deadline = request.param("deadline").empty() ? "5m" : request.param("deadline");
+  const auto parsed = base::parse_duration(deadline);
+  if (!parsed || *parsed <= base::Millis{0} || *parsed > base::Millis(std::chrono::hours{24}))
+    return invalid_parameter("deadline",
+                             fmt::format("expected a duration up to 24h, such as 5m, got \"{}\"", deadline));
+  wish.deadline = *parsed;
+  constexpr std::size_t kLongest = 256;
+  if (wish.action.size() > kLongest || base::foreign_text(wish.action, kLongest) != wish.action)
+    return invalid_parameter("action", "expected restart, reload or unit_hook:NAME");
+  return sentence(context.backend.change(
+      asked_by(request),
+      [group = request.argument, wish](AdminBackend& admin, auto done) { admin.begin_rollout(group, wish, done); }));
+}
+
+Response resume_rollout_route(const Request& request, const Context& context) {
+  return sentence(context.backend.change(
+      asked_by(request), [group = request.argument, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.resume_rollout(group, comment, done);
+      }));
+}
+
+Response abort_rollout_route(const Request& request, const Context& context) {
+  return sentence(context.backend.change(
+      asked_by(request), [group = request.argument, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.abort_rollout(group, comment, done);
+      }));
+}
+
 Response ack_route(const Request& request, const Context& context) {
   return change_answer(context.backend.change(
       asked_by(request, request.argument), [service = request.argument, comment = comment_of(request)](

@@ -19,6 +19,30 @@ void write_member(const FleetMemberPage& member, encoding::Json& json) {
   });
 }
 
+void write_rollout(const RolloutPage& rollout, encoding::Json& json) {
+  json.object([&] {
+    json.key("id").string(rollout.id);
+    json.key("state").string(rollout.state);
+    if (!rollout.why.empty()) json.key("why").string(rollout.why);
+    json.key("since").time(rollout.since);
+    json.key("started").time(rollout.started);
+    json.key("by").string(rollout.by);
+    json.key("action").string(rollout.action);
+    json.key("batch").integer(rollout.batch);
+    json.key("round").integer(rollout.round);
+    json.key("parts").array([&] {
+      for (const RolloutPartPage& part : rollout.parts)
+        json.object([&] {
+          json.key("node").string(part.node);
+          json.key("service").string(part.service);
+          json.key("state").string(part.state);
+          json.key("since").time(part.since);
+          if (!part.text.empty()) json.key("text").string(part.text);
+        });
+    });
+  });
+}
+
 }  // namespace
 
 Response api_fleet(const Request&, const Context& context) {
@@ -38,6 +62,10 @@ Response api_fleet(const Request&, const Context& context) {
             json.key("known").boolean(group.known);
             if (!group.panic.empty()) json.key("panic").string(group.panic);
             if (!group.pager.empty()) json.key("toldBy").string(group.pager);
+            if (group.rollout) {
+              json.key("rollout");
+              write_rollout(*group.rollout, json);
+            }
             json.key("members").array([&] {
               for (const FleetMemberPage& member : group.members) write_member(member, json);
             });

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
 
@@ -30,6 +32,16 @@ std::string panic_of(const FleetGroupPage& group) {
                      group.pager.empty() ? "" : "; people are told by " + escape(group.pager));
 }
 
+std::string rollout_of(const FleetGroupPage& group) {
+  if (!group.rollout || group.rollout->state == "done") return "";
+  const RolloutPage& rollout = *group.rollout;
+  const auto done = std::count_if(rollout.parts.begin(), rollout.parts.end(),
+                                  [](const RolloutPartPage& part) { return part.state == "done"; });
+  return fmt::format(R"(<p class="why"><b class="reason">{}</b> rollout {} is {}: {} of {} members are done{}</p>)",
+                     escape(group.name), escape(rollout.id), escape(rollout.state), done, rollout.parts.size(),
+                     rollout.why.empty() ? "" : "; " + escape(rollout.why));
+}
+
 }  // namespace
 
 std::string fleet_part(const Snapshot& snapshot) {
@@ -39,7 +51,7 @@ std::string fleet_part(const Snapshot& snapshot) {
   for (const FleetGroupPage& group : fleet.groups) {
     members += group.members.size();
     rows += rows_of(group, snapshot);
-    notes += panic_of(group);
+    notes += panic_of(group) + rollout_of(group);
   }
   std::string out = heading("Fleet", members);
   out += fmt::format(R"(<p>{} <span class="mono">{}</span> <span class="mut">{}</span></p>)",

@@ -10,6 +10,7 @@
 
 #include "cli/admin.h"
 #include "cli/reading.h"
+#include "cli/rollout.h"
 #include "cli/silence.h"
 #include "cli/usage.h"
 
@@ -24,6 +25,7 @@ struct Program {
     top.require_subcommand(1);
     cli::add_reading_commands(top, chosen);
     cli::add_admin_commands(top, chosen);
+    cli::add_rollout_command(top, chosen);
     cli::add_silence_commands(top, chosen);
     top.add_subcommand("complete", "not for people")->group("");
     cli::add_examples(top);
