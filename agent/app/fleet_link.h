@@ -35,7 +35,8 @@ class FleetLink {
 
   FleetSlots& slots() { return slots_; }
   const cluster::Fleet* fleet() const { return fleet_.get(); }  // null: none is configured
-  // As Fleet::write; there is a fleet.
+  // As Fleet has them; there is a fleet.
+  void refresh(const std::string& group) const { fleet_->refresh(group); }
   void write(const std::string& group, const cluster::Rollout& rollout,
              std::function<void(cluster::Answer<cluster::Nothing>)> done) const {
     fleet_->write(group, rollout, std::move(done));

@@ -16,7 +16,8 @@ using cluster::Answered;
 
 constexpr int kTries = 5;  // others write as well
 constexpr base::Duration kReadBy = 2s;
-constexpr base::Duration kEvery = 1s;  // guards that wait, and deadlines
+constexpr base::Duration kChange = 10s;  // for the store to answer who asked for one
+constexpr base::Duration kEvery = 1s;    // guards that wait, and deadlines
 
 std::string text_of(const model::RecoveryReport& report) {
   for (const model::ActionReport& action : report.actions) {
@@ -57,7 +58,7 @@ void Rollouts::look() {
 // True: time alone may bring something to do.
 bool Rollouts::look_at(const std::string& group, Known& known) {
   const cluster::Group* now = seen_->group(group);
-  if (now == nullptr) return !known.changes.empty();
+  if (now == nullptr) return false;  // changes are asked for once it is there
   if (std::exchange(known.revision, now->rollout_revision) != now->rollout_revision) {
     known.first_seen = scheduler_.now();
     known.again = {};
@@ -181,9 +182,12 @@ void Rollouts::ask(const std::string& group, Change change) {
     scheduler_.post([done = std::move(change.done), error = may.error()] { done(tl::unexpected<base::Error>(error)); });
     return;
   }
-  look_soon();
   if (link_.fleet() != seen_) look();
+  change.after = seen_->readings(group);
+  change.deadline = scheduler_.now() + kChange;
   groups_[group].changes.push_back(std::move(change));
+  link_.refresh(group);
+  look_soon();
 }
 
 void Rollouts::begin(const std::string& group, cluster::RolloutWish wish, Done done) {
@@ -252,6 +256,11 @@ bool Rollouts::carry_out_change(const std::string& group, Known& known) {
     own.changes.pop_front();
     over.done(std::move(answer));
   };
+  if (scheduler_.now() >= change.deadline) {
+    end(base::fail(base::Kind::unavailable, fmt::format("fleet_unknown: {} does not answer", seen_->store_name())));
+    return true;
+  }
+  if (seen_->readings(group) <= change.after) return true;
   const auto next = change.make(*seen_->group(group));
   if (!next) {
     end(tl::unexpected<base::Error>(next.error()));

@@ -41,6 +41,8 @@ class Rollouts {
     cluster::RolloutNews news;
     std::function<std::string(const cluster::Rollout& written)> sentence;
     Done done;
+    std::uint64_t after = 0;  // readings of the group: it is made of a later one
+    base::Instant deadline{};
     int tries = 0;
   };
   // Of a group.

@@ -103,6 +103,8 @@ class Fleet {
 
   // What the store last said of a group of ours; null: it is none, or nothing was read yet.
   const Group* group(const std::string& name) const;
+  std::uint64_t readings(const std::string& name) const { return groups_.at(name)->readings(); }  // of one of groups()
+  void refresh(const std::string& name) { groups_.at(name)->refresh(); }
   std::vector<std::string> groups() const;                            // that services of this agent are in
   std::vector<Identity> own_members(const std::string& group) const;  // by service
   const GroupSettings* settings(const std::string& service) const;    // null: it is in no group

@@ -18,6 +18,7 @@ WatchedGroup::WatchedGroup(loop::Scheduler& scheduler, base::Random& random, Sto
 void WatchedGroup::know(const Reading& reading) {
   group_ = read_group(name_, reading);
   known_ = true;
+  ++readings_;
 }
 
 void WatchedGroup::hurry() {

@@ -2,6 +2,7 @@
 // every five minutes. Agents that are woken together read a little apart. Loop thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -18,7 +19,7 @@ class WatchedGroup {
   WatchedGroup(loop::Scheduler& scheduler, base::Random& random, Store& store, std::string group,
                std::function<void()> changed);
 
-  // It was written, or should have been: it is read now.
+  // It is read now: it was written, or people want to know how it is.
   void refresh() { read(); }
   // The store answers again: what is to be read once more is read soon.
   void hurry();
@@ -26,6 +27,7 @@ class WatchedGroup {
   void know(const Reading& reading);
   bool known() const { return known_; }  // once at least
   const Group& group() const { return group_; }
+  std::uint64_t readings() const { return readings_; }  // so far
   const std::string& name() const { return name_; }
 
  private:
@@ -39,7 +41,7 @@ class WatchedGroup {
   std::string name_;
   std::function<void()> changed_;
   Group group_;
-  std::uint64_t index_ = 0;
+  std::uint64_t index_ = 0, readings_ = 0;
   bool known_ = false;
   int failures_ = 0;
   loop::Handle pending_, pause_;

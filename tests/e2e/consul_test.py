@@ -138,18 +138,23 @@ def check_discovery(consul, agent, port):
     lib.wait_for("the target to be gone", lambda: found() == {})
 
 
-with lib.folder() as where:
-    lib.need("consul")
-    (where / "token").write_text(TOKEN + "\n")
-    login = f"authorization: {{credentials_file: {where}/token}}"
-    with Consul(where) as real, lib.Shop(where, "order") as shop:
-        real.ask("PUT", "/v1/agent/service/register", {"Name": "disk", "Check": {"CheckID": "space", "Name": "space", "TTL": "1h", "Status": "passing"}})
-        with lib.Agent(where, CONFIG.format(order=shop.port, consul=real.port, login=login)) as agent:
-            lib.wait_for("order to be up", lambda: agent.service("order")["health"] == "up")
-            lib.wait_for("disk to be up", lambda: agent.service("disk")["health"] == "up")
-            check_registration(real, agent, shop)
-            check_maintenance(real, agent)
-            check_probe(real, agent)
-            check_discovery(real, agent, shop.port)
-            check_keys(real, agent, shop.port)
-            check_memory(real, agent)
+def main():
+    with lib.folder() as where:
+        lib.need("consul")
+        (where / "token").write_text(TOKEN + "\n")
+        login = f"authorization: {{credentials_file: {where}/token}}"
+        with Consul(where) as real, lib.Shop(where, "order") as shop:
+            real.ask("PUT", "/v1/agent/service/register", {"Name": "disk", "Check": {"CheckID": "space", "Name": "space", "TTL": "1h", "Status": "passing"}})
+            with lib.Agent(where, CONFIG.format(order=shop.port, consul=real.port, login=login)) as agent:
+                lib.wait_for("order to be up", lambda: agent.service("order")["health"] == "up")
+                lib.wait_for("disk to be up", lambda: agent.service("disk")["health"] == "up")
+                check_registration(real, agent, shop)
+                check_maintenance(real, agent)
+                check_probe(real, agent)
+                check_discovery(real, agent, shop.port)
+                check_keys(real, agent, shop.port)
+                check_memory(real, agent)
+
+
+if __name__ == "__main__":
+    main()
