@@ -63,6 +63,10 @@ bool Rollouts::look_at(const std::string& group, Known& known) {
     known.first_seen = scheduler_.now();
     known.again = {};
   }
+  // What was known before the agent lost its lease may be over.
+  if (!seen_->joined()) known.fresh_after = seen_->readings(group);
+  known.joined = seen_->joined() && seen_->readings(group) > known.fresh_after;
+  if (seen_->joined() && !known.joined) link_.refresh(group);
   if (known.writes) return false;
   if (scheduler_.now() < known.again) return true;
   if (!known.changes.empty() && carry_out_change(group, known)) return true;
@@ -78,7 +82,7 @@ bool Rollouts::look_at(const std::string& group, Known& known) {
 void Rollouts::look_at_part(const std::string& group, Known& known, const cluster::Identity& who) {
   const cluster::Group& now = *seen_->group(group);
   const cluster::Rollout& rollout = *now.rollout;
-  const cluster::PartView view{who, run_of(rollout, who.service), gate_of(rollout, who.service), seen_->joined(),
+  const cluster::PartView view{who, run_of(rollout, who.service), gate_of(rollout, who.service), known.joined,
                                scheduler_.now() - known.first_seen};
   cluster::RolloutTodo todo = cluster::decide(now, view, scheduler_.wall_now());
   switch (todo.kind) {
@@ -117,8 +121,7 @@ cluster::PartRun Rollouts::run_of(const cluster::Rollout& rollout, const std::st
     if (!report.ended) return {State::under_way, ""};
     if (report.state == model::RecoveryState::recovered) return {State::recovered, ""};
     const std::string why = report.reason.empty() ? text_of(report) : report.reason;
-    return {State::failed,
-            fmt::format("recovery {} {}{}{}", report.id, to_string(report.state), why.empty() ? "" : ": ", why)};
+    return {State::failed, why.empty() ? fmt::format("recovery {}: {}", report.id, to_string(report.state)) : why};
   }
   return {};
 }

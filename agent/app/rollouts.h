@@ -50,7 +50,9 @@ class Rollouts {
     std::uint64_t revision = 0;
     base::Instant first_seen{};  // of the revision
     bool writes = false;
-    base::Instant again{};  // a record that was just written may not have been read yet
+    bool joined = false;            // and the group was read since
+    std::uint64_t fresh_after = 0;  // readings of the group
+    base::Instant again{};          // a record that was just written may not have been read yet
     std::deque<Change> changes{};
   };
 

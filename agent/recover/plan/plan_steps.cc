@@ -214,6 +214,8 @@ void Plan::step_failed(const PlanInput& input, Effects& out) {
   const Step& step = current_step();
   // Nobody said yes: what it was asked for does not follow as an escalation.
   const bool refused = step.on_failure == OnFailure::escalate && step.action->waits_for_person();
+  // A load balancer that finds it down itself takes no drain: there is no traffic to lose.
+  if (run_.only && step.action->moves_traffic() && input.health == model::Health::down) return advance(input, out);
   const bool last = run_.only && step.on_failure == OnFailure::escalate;
   if (step.on_failure == OnFailure::stop || refused || last) finish(RecoveryState::failed, input, out);
   else advance(input, out);

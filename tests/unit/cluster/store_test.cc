@@ -122,6 +122,25 @@ void keeps_its_word(World& world, cluster::Store& store, const std::string& one)
       world.loop, [&] { return told.has_value(); }, 30s));
   CHECK(*told == Answered::yes);
 
+  // A record is under no lease, and is written over the revision that was read only.
+  const auto write = [&](const std::string& value, std::uint64_t revision) {
+    return world.ask<cluster::Nothing>([&](auto done) { return store.write("g/rollout", value, revision, done); }).kind;
+  };
+  const auto record = [&] {
+    const auto all = world.read(store, "g/").value.records;
+    return all.size() == 1 ? all[0] : cluster::Record{};
+  };
+  CHECK(record().revision == 0);
+  CHECK(write("{}", 7) == Answered::no);
+  CHECK(write("{\"a\":1}", 0) == Answered::yes);
+  CHECK(write("{}", 0) == Answered::no);
+  const cluster::Record first_record = record();
+  CHECK(first_record.key == "g/rollout");
+  CHECK(first_record.value == "{\"a\":1}");
+  CHECK(write("{\"a\":2}", first_record.revision) == Answered::yes);
+  CHECK(write("{\"a\":3}", first_record.revision) == Answered::no);
+  CHECK(record().value == "{\"a\":2}");
+
   const auto next = world.take(store, "g/slots/0", two);
   REQUIRE(next.kind == Answered::yes);
   CHECK(next.value > reading.value.entries[0].fence);
@@ -130,6 +149,7 @@ void keeps_its_word(World& world, cluster::Store& store, const std::string& one)
   CHECK(world.renew(store, two) == Answered::no);
   CHECK(world.take(store, "g/slots/1", two).kind == Answered::no);
   CHECK(world.read(store, "g/").value.entries.empty());  // they went with the lease
+  CHECK(record().value == "{\"a\":2}");                  // and this did not
 }
 
 // Three members on loopback.
