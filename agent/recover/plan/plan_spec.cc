@@ -340,7 +340,8 @@ std::optional<std::size_t> PlanSpec::step_of(const std::string& word) const {
     if (steps[i].action == nullptr || !steps[i].action->may_heal()) continue;
     const std::string& shown = steps[i].text;
     const std::size_t blank = shown.find(' ');
-    const bool named = colon != std::string::npos && begins(shown, word.substr(0, colon) + " " + word.substr(colon + 1));
+    const bool named =
+        colon != std::string::npos && begins(shown, word.substr(0, colon) + " " + word.substr(colon + 1));
     const bool verb = colon == std::string::npos && blank != std::string::npos && !shown.starts_with("unit_hook ") &&
                       begins(std::string_view(shown).substr(blank + 1), word);
     if (named || verb) return i;
