@@ -259,6 +259,10 @@ bool Rollouts::carry_out_change(const std::string& group, Known& known) {
     own.changes.pop_front();
     over.done(std::move(answer));
   };
+  if (!change.written.empty()) {
+    end(std::string(change.written));
+    return false;
+  }
   if (scheduler_.now() >= change.deadline) {
     end(base::fail(base::Kind::unavailable, fmt::format("fleet_unknown: {} does not answer", seen_->store_name())));
     return true;
@@ -273,7 +277,8 @@ bool Rollouts::carry_out_change(const std::string& group, Known& known) {
     Change& asked = groups_.at(group).changes.front();
     if (answer.kind == Answered::yes) {
       news_(group, asked.news);
-      return end(asked.sentence(written));
+      asked.written = asked.sentence(written);
+      return;
     }
     if (answer.kind == Answered::no && ++asked.tries < kTries) return;
     end(base::fail(base::Kind::unavailable,

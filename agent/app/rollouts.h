@@ -44,6 +44,7 @@ class Rollouts {
     std::uint64_t after = 0;  // readings of the group: it is made of a later one
     base::Instant deadline{};
     int tries = 0;
+    std::string written{};  // the sentence: it is told when the group was read again, so that pages show it
   };
   // Of a group.
   struct Known {

@@ -116,11 +116,18 @@ class Node:
         self.port = port
 
     def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
         self.backend = lib.Process(self.where, "first", self.start_backend.split())
         self.backend.start()
         lib.wait_for("the backend", lambda: (self.where / "pid").exists() and lib.get(f"http://127.0.0.1:{self.port}/healthz"), 30)
         self.agent.start()
-        return self
 
     def __exit__(self, *_):
         if self.agent.child is not None:
@@ -178,11 +185,12 @@ class Shop:
     def begin(self, node, *words):
         began = self.nodes[node - 1].rollout("order", *words)
         assert began.returncode == 0 and "has begun: 4 members" in began.stdout, began
+        self.id = began.stdout.split()[1]
         return time.monotonic()
 
     def wait_until(self, state, node=1, seconds=120):
         one = self.nodes[node - 1]
-        lib.wait_for(f"the rollout to be {state}", lambda: one.record()["state"] == state, seconds, one.record)
+        lib.wait_for(f"the rollout to be {state}", lambda: (one.record().get("id"), one.record()["state"]) == (self.id, state), seconds, one.record)
         return one.record()
 
 
@@ -310,6 +318,7 @@ def held_back(shop):
     lib.wait_for("it to be away", lambda: len(fleet_test.members(shop.nodes[0].agent)) == 3, 60)
     began = shop.nodes[0].rollout("order", "--deadline=4s")
     assert "has begun: 3 members" in began.stdout, began  # who is away when it begins has no part in it
+    shop.id = began.stdout.split()[1]
     shop.wait_until("done")
     three.agent.start()
     lib.wait_for("it to be back", lambda: fleet_test.healths(shop.nodes[0].agent) == ["up"] * NODES, 60)
