@@ -346,7 +346,7 @@ def written_down(shop):
         assert f"rollout of order: {words}" in trail, (words, trail)
     metrics = "\n".join(lib.get(node.agent.url + "/metrics") for node in shop.nodes)
     for event in ["started", "part_began", "part_done", "part_failed", "stopped", "resumed", "aborted", "done"]:
-        assert f'fettle_rollout_events_total{{group="order",event="{event}"}}' in metrics, event
+        assert f'fettle_rollout_events_total{{event="{event}",group="order"}}' in metrics, event
 
 
 def without_store(top):
@@ -368,10 +368,10 @@ def main():
         starter_dies(shop)
         bad_release(shop)
         abort(shop)
+        written_down(shop)
         held_back(shop)
         never_two_at_once(shop)
         good_release(shop, "v9", "50%")
-        written_down(shop)
         without_store(top)
     if shutil.which("consul") is None:
         print("skipped: the same with Consul, which is not installed")
