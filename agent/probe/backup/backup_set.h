@@ -1,27 +1,16 @@
 // The backups that a tool says a repository has, and whether they are enough. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/time.h"
+#include "encoding/backup_list.h"
 #include "model/outcome.h"
 
 namespace probe {
 
-struct Backup {
-  std::string id;  // as the tool calls it
-  base::WallTime ended{};
-  std::optional<double> bytes{};  // of the data that it holds, whatever was stored of it
-  std::string error{};            // why it cannot be relied on
-};
-
-struct BackupSet {
-  std::string trouble{};               // of the repository itself, as its tool says it; "": none
-  std::vector<Backup> backups{};       // in any order
-  std::optional<std::size_t> locks{};  // that are held on the repository, where the tool tells
-};
+using encoding::Backup;
+using encoding::BackupSet;
 
 struct BackupDemands {
   base::Millis max_age{26 * 3'600'000};  // of the newest: a day, and two hours in which the next may be made

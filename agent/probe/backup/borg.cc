@@ -1,18 +1,14 @@
 // BorgBackup: the archives of a repository. Nothing is locked by asking.
-#include <chrono>
 #include <string_view>
 #include <utility>
 
-#include "base/time_zone.h"
-#include "encoding/json_value.h"
+#include "encoding/backup_list.h"
 #include "probe/backup/backup_probe.h"
 #include "probe/common/probe_schema.h"
 #include "probe/registry.h"
 
 namespace probe {
 namespace {
-
-using nlohmann::json;
 
 struct BorgSettings {
   std::string program = "/usr/bin/borg";
@@ -40,37 +36,6 @@ const config::Schema<BorgSettings>& schema() {
   return schema;
 }
 
-// borg 1.2 writes "2026-11-29T18:40:00.000000", by the clock of the zone in which it ran.
-base::WallTime time_of(const std::string& text) {
-  const auto utc = base::parse_iso8601(text + "Z");
-  if (!utc) return base::parse_iso8601(text).value_or(base::WallTime{});
-  const auto day = std::chrono::floor<std::chrono::days>(*utc);
-  const auto minute = std::chrono::floor<std::chrono::minutes>(*utc - day);
-  return base::TimeZone().first(day, static_cast<int>(minute.count())) + (*utc - day - minute);
-}
-
-Backup backup_of(const json& archive) {
-  Backup out;
-  out.id = encoding::text_of(encoding::member(archive, "name"));
-  out.ended = time_of(encoding::text_of(encoding::member(archive, "end")));
-  if (out.ended == base::WallTime{}) out.error = "borg tells no time of it";
-  if (const auto bytes = encoding::number_of(encoding::member(encoding::member(archive, "stats"), "original_size")))
-    out.bytes = static_cast<double>(*bytes);
-  // What it calls a checkpoint is the part of a backup that was interrupted.
-  if (out.id.find(".checkpoint") != std::string::npos) out.error = "it was interrupted";
-  return out;
-}
-
-base::Result<BackupSet> read(const std::vector<std::string>& answers, const std::string& repository) {
-  const json answer = encoding::read_json(answers[0]);
-  const json& archives = encoding::member(answer, "archives");
-  if (!archives.is_array())
-    return base::fail(base::Kind::protocol, "no list of archives came from borg for " + repository);
-  BackupSet out;
-  for (const json& each : archives) out.backups.push_back(backup_of(each));
-  return out;
-}
-
 BackupQuestions questions_of(const BorgSettings& borg) {
   std::map<std::string, std::string> environment{{"BORG_REPO", borg.repository},
                                                  // For what it keeps of repositories: the unit's RuntimeDirectory=.
@@ -82,7 +47,9 @@ BackupQuestions questions_of(const BorgSettings& borg) {
           .arguments = {{"--bypass-lock", "info", "--json", "--last", "20"}},
           .environment = std::move(environment),
           .repository = borg.repository,
-          .read = read};
+          .read = [](const std::vector<std::string>& answers, const std::string& repository) {
+            return encoding::read_borg_info(answers[0], repository);
+          }};
 }
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,

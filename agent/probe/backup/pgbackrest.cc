@@ -1,18 +1,14 @@
 // pgBackRest: the backups of a stanza. Its exit code is 0 even when the repository is gone; what it says counts.
-#include <fmt/format.h>
 
-#include <chrono>
 #include <utility>
 
-#include "encoding/json_value.h"
+#include "encoding/backup_list.h"
 #include "probe/backup/backup_probe.h"
 #include "probe/common/probe_schema.h"
 #include "probe/registry.h"
 
 namespace probe {
 namespace {
-
-using nlohmann::json;
 
 struct PgbackrestSettings {
   std::string program = "/usr/bin/pgbackrest";
@@ -38,52 +34,15 @@ const config::Schema<PgbackrestSettings>& schema() {
   return schema;
 }
 
-Backup backup_of(const json& entry) {
-  Backup out;
-  out.id = encoding::text_of(encoding::member(entry, "label"));
-  const auto stop = encoding::number_of(encoding::member(encoding::member(entry, "timestamp"), "stop"));
-  constexpr std::uint64_t kLatest = 100'000'000'000;  // in the year 5138; a later one is a mistake
-  if (stop && *stop < kLatest) out.ended = base::WallTime{std::chrono::seconds{*stop}};
-  else out.error = "pgBackRest tells no time of it";
-  if (const auto bytes = encoding::number_of(encoding::member(encoding::member(entry, "info"), "size")))
-    out.bytes = static_cast<double>(*bytes);
-  // Pages with wrong checksums.
-  if (const json& error = encoding::member(entry, "error"); error.is_boolean() && error.get<bool>())
-    out.error = "pages with wrong checksums were found in it";
-  return out;
-}
-
-// "" for a stanza that is well.
-std::string trouble_of(const json& stanza, const std::string& name) {
-  const json& status = encoding::member(stanza, "status");
-  const auto code = encoding::number_of(encoding::member(status, "code"));
-  constexpr std::uint64_t kNoValidBackups = 2;  // said by the count of them
-  if (code == 0 || code == kNoValidBackups) return "";
-  return fmt::format("pgBackRest says of stanza {}: {}", name,
-                     code ? fmt::format("{} (code {})", encoding::text_of(encoding::member(status, "message")), *code)
-                          : std::string("nothing about its status"));
-}
-
-base::Result<BackupSet> read(const std::vector<std::string>& answers, const std::string& name) {
-  const json stanzas = encoding::read_json(answers[0]);
-  if (!stanzas.is_array())
-    return base::fail(base::Kind::protocol, "no list of stanzas came from pgBackRest for " + name);
-  for (const json& stanza : stanzas) {
-    if (encoding::text_of(encoding::member(stanza, "name")) != name) continue;
-    BackupSet out{.trouble = trouble_of(stanza, name)};
-    for (const json& each : encoding::member(stanza, "backup")) out.backups.push_back(backup_of(each));
-    return out;
-  }
-  return BackupSet{.trouble = "pgBackRest knows no stanza " + name};
-}
-
 BackupQuestions questions_of(const PgbackrestSettings& pgbackrest) {
   return {.program = pgbackrest.program,
           .arguments = {{"--config=" + pgbackrest.config_file, "--stanza=" + pgbackrest.stanza, "--log-level-file=off",
                          "--output=json", "info"}},
           .environment = {},
           .repository = pgbackrest.stanza,
-          .read = read};
+          .read = [](const std::vector<std::string>& answers, const std::string& name) {
+            return encoding::read_pgbackrest_info(answers[0], name);
+          }};
 }
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,

@@ -1,16 +1,13 @@
 // restic: the snapshots of a repository, and the locks that are left on it. Nothing is locked by asking.
 #include <utility>
 
-#include "base/ascii.h"
-#include "encoding/json_value.h"
+#include "encoding/backup_list.h"
 #include "probe/backup/backup_probe.h"
 #include "probe/common/probe_schema.h"
 #include "probe/registry.h"
 
 namespace probe {
 namespace {
-
-using nlohmann::json;
 
 struct ResticSettings {
   std::string program = "/usr/bin/restic";
@@ -49,27 +46,8 @@ const config::Schema<ResticSettings>& schema() {
   return schema;
 }
 
-// restic 0.17 says when a backup ended and what it holds; before, the time is that of its beginning.
-Backup backup_of(const json& snapshot) {
-  Backup out;
-  out.id = encoding::text_of(encoding::member(snapshot, "short_id"));
-  const json& summary = encoding::member(snapshot, "summary");
-  for (const json* time : {&encoding::member(summary, "backup_end"), &encoding::member(snapshot, "time")})
-    if (const auto at = base::parse_iso8601(encoding::text_of(*time)); at && out.ended == base::WallTime{})
-      out.ended = *at;
-  if (const auto bytes = encoding::number_of(encoding::member(summary, "total_bytes_processed")))
-    out.bytes = static_cast<double>(*bytes);
-  if (out.ended == base::WallTime{}) out.error = "restic tells no time of it";
-  return out;
-}
-
 base::Result<BackupSet> read(const std::vector<std::string>& answers, const std::string& repository) {
-  const json snapshots = encoding::read_json(answers[0]);
-  const bool none = base::trim(answers[0], " \t\r\n") == "null";  // what some versions print for an empty list
-  if (!snapshots.is_array() && !none)
-    return base::fail(base::Kind::protocol, "no list of snapshots came from restic for " + repository);
-  BackupSet out;
-  for (const json& each : snapshots) out.backups.push_back(backup_of(each));
+  TRY(BackupSet out, encoding::read_restic_snapshots(answers[0], repository));
   if (answers.size() < 2) return out;
   std::size_t locks = 0;  // a line each
   for (const char c : answers[1]) locks += c == '\n' ? 1 : 0;
