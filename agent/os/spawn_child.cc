@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,8 +34,13 @@ struct Prepared {
   std::array<int, 3> descriptors;
   const Resource* resources;
   std::size_t resource_count;
+  Priority priority;
+  pid_t parent;
   int failed;  // errno; the child writes into our memory
 };
+
+constexpr int kNice = 19;
+constexpr int kWhoProcess = 1, kIdleClass = 3 << 13;  // ioprio_set(2), which has no header
 
 // Runs in our memory on a stack of its own. What it returns is an exit status; a successful exec does not return.
 __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(void* argument) {
@@ -56,6 +63,13 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(voi
   for (std::size_t i = 0; i < start.resource_count; ++i)
     if (::prlimit(0, static_cast<__rlimit_resource>(start.resources[i].which), &start.resources[i].value, nullptr) != 0)
       return fail();
+  if (start.priority == Priority::background) {
+    // What may not be lowered runs as it is.
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+    ::syscall(SYS_ioprio_set, kWhoProcess, 0, kIdleClass);
+    if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) return fail();
+    if (::getppid() != start.parent) return 127;  // it died before that
+  }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -105,6 +119,8 @@ int spawn_child(const ChildStart& start, pid_t& pid) {
                     {start.in, start.out, start.err},
                     resources.data(),
                     resources.size(),
+                    start.priority,
+                    ::getpid(),
                     0};
   // On our stack: this thread does not return from clone before the child has left it.
   alignas(16) std::array<char, 32 * 1024> stack;

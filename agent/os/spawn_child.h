@@ -1,8 +1,8 @@
 // The start of a child process as posix_spawn(3) does it, at the same cost: the child borrows this process's memory and
 // this thread waits until it has called exec, so nothing is copied however large the agent is. Home-made for one
-// reason: posix_spawn has no attribute for resource limits. Set in the parent they would hit the agent's own threads;
-// set from outside after the start they would come too late for what the program forks first; a helper program in
-// between costs a second exec. Used inside os/ only.
+// reason: posix_spawn has no attribute for resource limits and priorities. Set in the parent they would hit the agent's
+// own threads; set from outside after the start they would come too late for what the program forks first; a helper
+// program in between costs a second exec. Used inside os/ only.
 #pragma once
 
 #include <sys/types.h>
@@ -22,6 +22,7 @@ struct ChildStart {
   std::string directory;
   int in, out, err;  // become 0, 1 and 2; nothing else stays open
   const Limits& limits;
+  Priority priority = Priority::normal;
 };
 
 // 0 and the child, which leads a session of its own, has no signal blocked or ignored and runs the program; or the

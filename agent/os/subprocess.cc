@@ -231,7 +231,8 @@ base::Result<> Program::start() {
                          in.read.value(),
                          out.write.value(),
                          err.write.value(),
-                         command_.limits};
+                         command_.limits,
+                         command_.priority};
   if (const int code = spawn_child(start, pid_); code != 0)
     return base::fail_errno(code, fmt::format("cannot start {} in {}", path, command_.directory));
 

@@ -41,6 +41,10 @@ struct Limits {
   std::uint64_t memory_bytes = 0;  // address space of each process
 };
 
+// background: nice 19 and the idle class of ioprio_set(2), for work that may wait; and since nobody would end it,
+// SIGTERM to the program itself when the agent dies.
+enum class Priority { normal, background };
+
 struct Command {
   std::vector<std::string> argv{};                   // argv[0] is an absolute path or is looked up in the fixed PATH
   std::map<std::string, std::string> environment{};  // all of it: nothing is inherited
@@ -51,6 +55,7 @@ struct Command {
   std::size_t output_limit = 64 * 1024;  // of each of stdout and stderr: head and tail are kept
   Leftovers leftovers = Leftovers::killed;
   Limits limits{};
+  Priority priority = Priority::normal;
 };
 
 struct Finished {
