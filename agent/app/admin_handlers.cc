@@ -76,6 +76,12 @@ class AdminHandlers final : public web::AdminBackend {
   void abort_rollout(const std::string& group, const std::string& comment, Done done) override {
     context_.rollouts.abort(group, by(comment), shown(std::move(done)));
   }
+  void run_drill(const std::string& name, const std::string& comment, Done done) override {
+    log::info("drill asked for", {{"drill", name}, {"comment", comment}});
+    auto begun = context_.drills.run(name);
+    context_.publish();
+    done(std::move(begun));
+  }
 
   // The pages show it before it is answered: who adds a silence and then lists them finds it.
   void add_silence(const model::SilenceRequest& request, Done done) override {

@@ -10,6 +10,7 @@
 #include "app/service_health_table.h"
 #include "notify/silences.h"
 #include "recover/dispatcher.h"
+#include "recover/drill/drills.h"
 #include "web/admin_backend.h"
 
 namespace app {
@@ -19,6 +20,7 @@ struct AdminContext {
   const ServiceHealthTable& health_table;
   recover::Dispatcher& dispatcher;
   Rollouts& rollouts;
+  recover::Drills& drills;
   notify::Silences& silences;
   const std::string& config_file;
   std::function<base::Result<std::string>()> reload;

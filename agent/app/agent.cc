@@ -80,6 +80,8 @@ void Agent::on_report(const model::RecoveryReport& report) {
   notifications_->on_recovery(report);
   audit_report(report);
   rollouts_->look_soon();
+  if (!report.ended && report.mode != model::RecoveryMode::dry_run)
+    drills_->interrupt(fmt::format("the recovery of {} began", report.service));
   if (!report.actions.empty() || report.ended) {
     const bool acted = !report.actions.empty();
     log::info("recovery", {{"service", report.service},
@@ -119,6 +121,17 @@ void Agent::on_rollout(const std::string& group, const cluster::RolloutNews& new
   const bool bad = news.event == cluster::RolloutEvent::stopped || news.event == cluster::RolloutEvent::part_failed;
   (bad ? log::warn : log::info)("rollout",
                                 {{"group", group}, {"event", std::string(to_string(news.event))}, {"text", news.text}});
+  changed();
+}
+
+void Agent::on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report) {
+  const std::string text = fmt::format("{}: {}", to_string(report.result), report.text);
+  audit_->add(model::AuditKind::recovery, "fettle", drill.service, fmt::format("drill {}: {}", drill.name, text));
+  using Result = recover::DrillResult;
+  const bool calm = report.result == Result::verified || report.result == Result::interrupted;
+  (calm ? log::info : log::warn)(
+      "drill has ended",
+      {{"drill", drill.name}, {"service", drill.service}, {"backup", report.backup}, {"text", text}});
   changed();
 }
 

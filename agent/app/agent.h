@@ -41,6 +41,7 @@
 #include "probe/heartbeats.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
+#include "recover/drill/drills.h"
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "self/self.h"
@@ -72,6 +73,7 @@ class Agent final {
   void make_rules();
   void make_notifications();
   void make_recovery();
+  void make_drills();
   void make_incidents();
   void make_schedule();
 
@@ -82,6 +84,7 @@ class Agent final {
   void on_report(const model::RecoveryReport& report);
   void audit_report(const model::RecoveryReport& report);
   void on_rollout(const std::string& group, const cluster::RolloutNews& news);
+  void on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report);
   void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
   // A sentence about what of it has to wait for a restart, or "".
@@ -140,6 +143,7 @@ class Agent final {
                    }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<Rollouts> rollouts_;
+  std::unique_ptr<recover::Drills> drills_;
   std::unique_ptr<incident::Incidents> incidents_;
   std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};

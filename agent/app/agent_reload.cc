@@ -151,6 +151,7 @@ void Agent::apply(LoadedConfig loaded) {
     fleet_.on_health(name, known.health, known.since);
   }
   dispatcher_->replace(std::move(loaded.plans));
+  drills_->replace(std::move(loaded.drills));
   rules_->replace(std::move(loaded.groups), gone_from(config_, loaded.probes));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());

@@ -91,6 +91,7 @@ SnapshotFacts Agent::facts() const {
   facts.wall_now = loop_.wall_now();
   add_silences(facts, *silences_);
   facts.receivers = notifications_->statuses();
+  facts.drills = drills_->statuses();
   if (fleet_.fleet() != nullptr) facts.fleet = fleet_.fleet()->view();
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);

@@ -64,6 +64,7 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedCo
   agent->make_rules();
   agent->make_notifications();
   agent->make_recovery();
+  agent->make_drills();
   agent->make_schedule();
   agent->make_incidents();
   TRY_VOID(agent->open_sockets());
@@ -177,6 +178,20 @@ void Agent::make_recovery() {
       [this](const std::string& group, const cluster::RolloutNews& news) { on_rollout(group, news); });
 }
 
+void Agent::make_drills() {
+  recover::DrillCallbacks callbacks;
+  callbacks.busy = [this]() -> std::string {
+    for (const recover::PlanStatus& plan : dispatcher_->statuses())
+      if (!plan.recovery.empty() && plan.mode != model::RecoveryMode::dry_run)
+        return fmt::format("the recovery of {} is under way; drills wait for its end", plan.service);
+    return "";
+  };
+  callbacks.on_report = [this](const auto& drill, const auto& report) { on_drill(drill, report); };
+  callbacks.on_change = [this] { changed(); };
+  drills_ = std::make_unique<recover::Drills>(recover::DrillContext{loop_, spawner_, blocking_pool_}, *state_,
+                                              std::move(callbacks));
+}
+
 void Agent::make_incidents() {
   const auto facts = [this](const std::string& service) {
     return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, fleet_.fleet(), loop_.now(),
@@ -250,7 +265,7 @@ void Agent::open_heartbeats() {
 }
 
 base::Result<> Agent::open_server() {
-  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *silences_, options_.config_file,
+  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *silences_, options_.config_file,
                                 [this] { return reload(); }, [this] { changed(); }, [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))

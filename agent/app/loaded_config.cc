@@ -146,6 +146,13 @@ LoadedConfig load(const std::string& file, config::Errors& errors, const std::st
     loaded.modules =
         probe::BlackboxModules::load((std::filesystem::path(file).parent_path() / modules).string(), errors);
   loaded.fleet = cluster::parse_fleet(loaded.config.fleet, errors);
+  loaded.drills = recover::parse_drills(
+      loaded.config.drills,
+      [&](const std::string& wanted) {
+        return std::any_of(loaded.config.services.begin(), loaded.config.services.end(),
+                           [&](const auto& service) { return service.first == wanted; });
+      },
+      errors);
   loaded.notifications = notify::parse_settings(loaded.config, errors);
   std::vector<config::RuleGroup> groups =
       load_rule_files(loaded.config, file, rules::format_of(compat_of(loaded.config)), errors);
@@ -168,6 +175,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.plans, [&](const auto& plan) { return plan->service == name; });
     std::erase_if(loaded.traffic, [&](const auto& traffic) { return traffic->service == name; });
     std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
+    std::erase_if(loaded.drills, [&](const recover::Drill& drill) { return drill->service == name; });
     return true;
   });
   // Without the store it is not known whether others act: services that share one are watched and not recovered.
@@ -183,6 +191,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
   // One with mistakes is not among the receivers that were read; without a route every receiver hears everything.
   for (const char* key : {"receivers", "route", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"})
     errors.take_out(key);
+  errors.take_out("drills");            // one with mistakes was not read
   errors.take_out("include");           // a file that is not there, or cannot be read
   errors.take_out("rule_files");        // the same
   errors.take_out("blackbox.targets");  // a pattern that is none fits nothing

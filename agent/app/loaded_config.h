@@ -17,6 +17,7 @@
 #include "probe/schedule.h"
 #include "probe/spec.h"
 #include "promql/engine.h"
+#include "recover/drill/drill_spec.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/traffic/traffic.h"
 #include "rules/manager.h"
@@ -33,6 +34,7 @@ struct LoadedConfig {
   std::vector<std::unique_ptr<const recover::TrafficSpec>> traffic;
   notify::Configuration notifications;
   cluster::FleetSettings fleet;
+  std::vector<recover::Drill> drills;
   std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;
   std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each

@@ -14,6 +14,7 @@
 #include "notify/notifications.h"
 #include "notify/registry.h"
 #include "probe/registry.h"
+#include "recover/drill/drill_spec.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/registry.h"
 
@@ -55,6 +56,14 @@ std::vector<config::ReferenceSection> reference_sections() {
         type->reference != nullptr ? type->reference() : std::vector<config::KeyReference>{});
   for (const recover::TrafficType* type : recover::traffic_types())
     add("traffic", type->name, type->summary, type->example, type->reference());
+  add("drills.NAME", "drills", "A backup that is restored on trial, by itself, to prove that it can be.",
+      R"yaml(service: order
+windows: "Sun 02:00-05:00"
+scratch: /var/lib/fettle-drills/order
+restic: {repository: /srv/backup/order, password_file: /etc/fettle/restic.password}
+verify: {manifest: var/lib/order/SHA256SUMS}
+)yaml",
+      recover::drill_reference());
   sections.push_back({"fleet", "The store that the agents of all nodes share.", cluster::fleet_reference()});
   for (const cluster::StoreType* type : cluster::store_types())
     add("store of the fleet", type->name, type->summary, type->example, type->reference());

@@ -56,6 +56,11 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
     recover::TrafficStatus& status = facts.traffic.emplace_back(recover::TrafficStatus{traffic->service, {}, {}, {}});
     for (const auto& place : traffic->places) status.places.push_back({place->text(), ""});
   }
+  for (const recover::Drill& drill : loaded.drills) {
+    recover::DrillStatus& status = facts.drills.emplace_back(recover::DrillStatus{drill, {}, "", {}, {}});
+    status.record.proven.emplace().data_age = base::Millis{0};
+    status.record.succeeded = true;
+  }
   for (const Discovery& discovery : loaded.discoveries) {
     SourceStatus& status = facts.sources.emplace_back(SourceStatus{discovery.probe.service(), ""});
     status.refreshed = base::WallTime{};

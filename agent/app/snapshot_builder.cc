@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "app/drill_view.h"
 #include "app/families.h"
 #include "app/rule_metrics.h"
 #include "app/samples.h"
@@ -58,6 +59,7 @@ void add_service(Families& families, const std::string& name, const config::Serv
   for (const std::string& other : service.depends_on)
     families.add("fettle_service_dependency", "Always 1: the service depends on the other one.",
                  labels.with("depends_on", other), 1);
+  add_objectives(families, name, service.objectives);
 }
 
 void add_plan(Families& families, const recover::PlanStatus& plan) {
@@ -106,6 +108,7 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.silenced_by = std::move(facts.silenced_by);
   snapshot.rule_groups = rule_group_pages(std::move(facts.groups));
   snapshot.recoveries = std::move(facts.recoveries);
+  snapshot.drills = drill_pages(facts.drills);
   if (facts.fleet) snapshot.fleet = fleet_page(*facts.fleet);
 }
 
@@ -169,6 +172,8 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
     page.labels = service.labels;
     page.unit = service.unit;
     page.depends_on = service.depends_on;
+    page.rpo = service.objectives.rpo;
+    page.rto = service.objectives.rto;
     if (const auto health = facts.services.find(name); health != facts.services.end()) {
       page.health = health->second.health;
       page.since = health->second.since;
@@ -258,6 +263,7 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
                    "1 if the service can be taken out of its load balancer there and put back, 0 if that is known not "
                    "to work.",
                    {{"service", traffic.service}, {"place", place.name}}, place.trouble.empty() ? 1 : 0);
+  add_drills(families, facts.drills);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];

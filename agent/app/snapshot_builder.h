@@ -12,6 +12,7 @@
 #include "notify/notifications.h"
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
+#include "recover/drill/drills.h"
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "web/snapshot.h"
@@ -38,6 +39,7 @@ struct SnapshotFacts {
   std::vector<notify::ReceiverStatus> receivers{};
   std::optional<cluster::FleetView> fleet{};
   std::vector<recover::TrafficStatus> traffic{};
+  std::vector<recover::DrillStatus> drills{};
 };
 
 // The parts of `snapshot` that are made of facts.

@@ -136,6 +136,12 @@ int run_ack(const Line& line) {
       fmt::format("{} may be recovered again, with its whole budget", line.service)));
 }
 
+int run_drill(const Line& line) {
+  if (const auto wrong = wrong_comment(line)) return *wrong;
+  return report(told(line, fmt::format("/api/v1/drills/{}/run?comment={}", base::percent_encode(line.service),
+                                       base::percent_encode(line.comment))));
+}
+
 void add_service(CLI::App* command, Line& line) { command->add_option("SERVICE", line.service, "Service")->required(); }
 
 void add_output(CLI::App* command, Line& line) {
@@ -201,6 +207,16 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
     if (line->service.empty()) throw CLI::RequiredError("SERVICE");
     run();
   });
+
+  CLI::App* drill = top.add_subcommand("drill", "Start a restore drill by hand");
+  drill->require_subcommand(1);
+  CLI::App* run_now =
+      drill->add_subcommand("run", "Restore a backup on trial now; fettle drills shows what came of it");
+  run_now->add_option("DRILL", line->service, "Name of the drill")->required();
+  add_comment(run_now, *line);
+  add_socket(run_now, *line);
+  add_output(run_now, *line);
+  run_now->callback(choose(run_drill));
 
   CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
   add_service(ack, *line);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/audit_log.h"
+#include "cli/drills.h"
 #include "cli/incidents.h"
 #include "cli/query.h"
 #include "cli/replay.h"
@@ -173,6 +174,14 @@ void add_readers(CLI::App& top, Chosen& chosen) {
       .add("recoveries", "Runs of recovery plans, the newest first, with what they did",
            [](const Reader& reader) { return run_recoveries(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
+  readers
+      .add("drills", "Restore drills, and what came of them; exit code 1 if the last run of one proved no restore",
+           [](const Reader& reader) { return run_drills(reader.options, reader.name); })
+      ->add_option("SERVICE", line.name, "Only those of this service");
+  readers.add("dr",
+              "What a disaster would cost each service, as drills have measured it, beside its objectives; exit code 1 "
+              "if one is missed or no restore is proven",
+              [](const Reader& reader) { return run_dr(reader.options); });
   CLI::App* log = readers.add(
       "audit-log", "What people changed, recoveries did and receivers were sent; exit code 1 if entries were altered",
       [](const Reader& reader) { return run_audit_log(reader.options, reader.name, reader.lines); });

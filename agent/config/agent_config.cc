@@ -35,7 +35,7 @@ struct Draft {
   Node route, inhibit_rules, time_intervals, mute_time_intervals;
   std::vector<std::string> templates;
   std::vector<Node> receivers;
-  Node fleet;
+  Node fleet, drills;
 };
 
 const Schema<NodeRecovery>& node_recovery_schema() {
@@ -168,6 +168,17 @@ void check_healthy_when(const Service& service, const Complain& complain) {
                                          service.healthy_probes, service.probes.size()));
 }
 
+const Schema<Objectives>& objectives_schema() {
+  static const auto s = Schema<Objectives>("objectives")
+                            .optional("rpo", &Objectives::rpo, "How old the newest data of a restored backup may be.")
+                            .optional("rto", &Objectives::rto, "How long it may take until restored data can be used.")
+                            .check([](const Objectives& o, const Complain& complain) {
+                              if (o.rpo && o.rpo->count() <= 0) complain("rpo", "must be longer than 0s");
+                              if (o.rto && o.rto->count() <= 0) complain("rto", "must be longer than 0s");
+                            });
+  return s;
+}
+
 Schema<Service> service_schema(TargetsKeys targets_keys) {
   auto s =
       Schema<Service>("service")
@@ -183,6 +194,8 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
           .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
           .optional("fleet", &Service::fleet,
                     "The group over all nodes of which few services may be recovered at a time; see fleet.")
+          .optional("objectives", &Service::objectives, objectives_schema(),
+                    "What its restore drills are judged by; see drills.")
           .optional(
               "allow_reboot", &Service::allow_reboot,
               "Whether the recovery of this service may reboot the node; without it the action reboot is a mistake.")
@@ -237,6 +250,7 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
                 "Files with {{ define }}s for the texts of receivers; shell patterns, relative to this file's folder.")
       .optional("receivers", &Draft::receivers, "Where notifications go; see receivers.")
       .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.")
+      .optional("drills", &Draft::drills, "Backups that are restored on trial, by name; see drills.")
       .shows({"templates", "include"});
 }
 
@@ -373,6 +387,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.templates = std::move(draft.templates);
   out.receivers = std::move(draft.receivers);
   out.fleet = std::move(draft.fleet);
+  out.drills = std::move(draft.drills);
   return out;
 }
 

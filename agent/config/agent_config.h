@@ -42,6 +42,11 @@ struct TargetsKey {
 };
 using TargetsKeys = std::span<const TargetsKey>;
 
+// What people want of a service after a disaster.
+struct Objectives {
+  std::optional<base::Millis> rpo, rto;  // data that may be lost, as the time in which it came; until it is back
+};
+
 struct Service {
   std::string unit;  // systemd unit; "": not under systemd
   model::Labels labels;
@@ -52,7 +57,8 @@ struct Service {
   Node traffic;                    // null if absent
   Node recovery;                   // for recover::parse_plan; null if absent
   Node fleet;                      // for cluster::parse_group; null if absent
-  bool allow_reboot = false;       // a plan of this service may reboot the node
+  Objectives objectives{};
+  bool allow_reboot = false;  // a plan of this service may reboot the node
   Node place;
 };
 
@@ -70,8 +76,9 @@ struct AgentConfig {
   Node route, inhibit_rules, time_intervals, mute_time_intervals;
   std::vector<std::string> templates;  // patterns of files
   std::vector<Node> receivers;
-  Node fleet;  // for cluster::parse_fleet; null if absent
-  Node root;   // the file as read, with the services of those that it includes, for shown_config()
+  Node fleet;   // for cluster::parse_fleet; null if absent
+  Node drills;  // for recover::parse_drills; null if absent
+  Node root;    // the file as read, with the services of those that it includes, for shown_config()
 };
 
 // Reads and checks everything that config itself knows; the rest is left to the Nodes. Mistakes go to `errors`.

@@ -53,6 +53,7 @@ struct ServicePage {
   model::Labels labels;
   std::string unit;
   std::vector<std::string> depends_on;
+  std::optional<base::Millis> rpo, rto;  // its objectives
   model::Health health = model::Health::unknown;
   base::WallTime since{};
   model::Reason reason = model::Reason::none;  // of the first probe that is down
@@ -144,6 +145,25 @@ struct FleetPage {
   std::vector<FleetGroupPage> groups;
 };
 
+// A restore drill.
+struct DrillPage {
+  struct Proof {
+    base::WallTime at{};
+    std::string backup;
+    double restore_seconds = 0;
+    std::optional<double> data_age_seconds;
+    std::uint64_t files = 0, bytes = 0;
+  };
+  std::string name, service;
+  std::string backup;                 // what is restored: "restic /srv/backup/order"
+  std::string doing;                  // "": it does not run
+  std::string result, text;           // of the last run; "" before the first
+  base::WallTime began{}, ended{};    // of the last run
+  std::optional<base::WallTime> due;  // when it may run next
+  base::WallTime must_be_proven_by{};
+  std::optional<Proof> proof;  // the last restore that was proven
+};
+
 struct Snapshot {
   std::uint64_t number = 0;  // counts up; id of the event stream
   base::WallTime at{};
@@ -160,6 +180,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
   std::vector<model::MetricFamily> metrics;  // all but the agent's own process counters, which the page adds
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
+  std::vector<DrillPage> drills{};                       // by name
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does

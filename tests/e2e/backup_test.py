@@ -3,13 +3,12 @@
 password, a repository that is gone, a lock that was left behind."""
 import json
 import os
-import pathlib
-import pwd
 import re
 import shutil
 import subprocess
 
 import lib
+from postgres_backup import Postgres
 
 restic, borg, pgbackrest = lib.need("restic", "borg", "pgbackrest")
 
@@ -86,50 +85,6 @@ def try_borg(where):
     (where / "borg.wrong").write_text("hunter3\n")
     code, text = probe("borg", repository, f"passphrase_file={where}/borg.wrong", settings[1])
     assert code == 2 and "passphrase" in text and "hunter3" not in text, text
-
-
-class Postgres:
-    """A cluster with pgBackRest behind it; as the user postgres when the test runs as root."""
-
-    def __init__(self, where):
-        self.where = where
-        self.bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")).parent
-        self.port = lib.free_ports(1)[0]
-        self.config = where / "pgbackrest.conf"
-        self.config.write_text(f"""[global]
-repo1-path={where}/repo
-log-path={where}
-lock-path={where}
-spool-path={where}
-compress-level=1
-start-fast=y
-[shop]
-pg1-path={where}/data
-pg1-port={self.port}
-pg1-socket-path={where}
-""")
-
-    def as_owner(self, *words):
-        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        done = subprocess.run([*user, *map(str, words)], capture_output=True, text=True, cwd="/")
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-
-    def __enter__(self):
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam("postgres")
-            os.chown(self.where, owner.pw_uid, owner.pw_gid)
-        self.as_owner(self.bin / "initdb", "--no-sync", "-A", "trust", "-D", self.where / "data")
-        with open(self.where / "data/postgresql.conf", "a") as out:
-            out.write(f"listen_addresses = ''\nport = {self.port}\nunix_socket_directories = '{self.where}'\nfsync = off\n"
-                      f"archive_mode = on\narchive_command = 'pgbackrest --config={self.config} --stanza=shop archive-push %p'\n")
-        self.as_owner(self.bin / "pg_ctl", "-w", "-l", self.where / "log", "-D", self.where / "data", "start")
-        return self
-
-    def __exit__(self, *_):
-        self.as_owner(self.bin / "pg_ctl", "-m", "immediate", "-D", self.where / "data", "stop")
-
-    def pgbackrest(self, *words):
-        self.as_owner(pgbackrest, f"--config={self.config}", "--stanza=shop", *words)
 
 
 def try_pgbackrest(where):

@@ -136,6 +136,9 @@ class FakeBackend final : public web::Backend {
     void abort_rollout(const std::string& group, const std::string& comment, Done done) override {
       answer("abort rollout " + group + " " + comment, "rollout 1 of " + group + " is aborted", done);
     }
+    void run_drill(const std::string& name, const std::string& comment, Done done) override {
+      answer("drill " + name + " " + comment, "the drill " + name + " has begun", done);
+    }
     void add_silence(const model::SilenceRequest& request, Done done) override {
       std::string call =
           "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);

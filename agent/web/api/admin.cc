@@ -129,6 +129,13 @@ Response abort_rollout_route(const Request& request, const Context& context) {
       }));
 }
 
+Response run_drill_route(const Request& request, const Context& context) {
+  return sentence(context.backend.change(
+      asked_by(request), [name = request.argument, comment = comment_of(request)](AdminBackend& admin, auto done) {
+        admin.run_drill(name, comment, done);
+      }));
+}
+
 Response ack_route(const Request& request, const Context& context) {
   return change_answer(context.backend.change(
       asked_by(request, request.argument), [service = request.argument, comment = comment_of(request)](

@@ -33,6 +33,9 @@ std::string page_title(const Snapshot& snapshot);
 // In incidents.cc.
 std::string incidents_part(const Snapshot& snapshot);
 
+// In drills.cc.
+std::string drills_part(const Snapshot& snapshot);
+
 // In fleet.cc.
 std::string fleet_part(const Snapshot& snapshot);
 

@@ -40,6 +40,7 @@ std::vector<Fragment> page_fragments(const Snapshot& snapshot) {
   out.push_back({"incidents", incidents_part(snapshot)});
   out.push_back({"alerts", alerts_part(snapshot)});
   out.push_back({"recoveries", recoveries_part(snapshot)});
+  if (!snapshot.drills.empty()) out.push_back({"drills", drills_part(snapshot)});
   if (!snapshot.fleet.store.empty()) out.push_back({"fleet", fleet_part(snapshot)});
   out.push_back({"rules", rules_part(snapshot)});
   out.push_back({"agent", config_part(snapshot)});

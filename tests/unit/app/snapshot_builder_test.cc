@@ -120,3 +120,51 @@ TEST_CASE("a page shows the service with its plan and its maintenance") {
   CHECK(pages[1].maintenance == "alice: upgrade");
   CHECK(pages[1].health == model::Health::unknown);
 }
+
+TEST_CASE("drills and objectives are metrics; what was not proven has no time") {
+  config::AgentConfig config = shop();
+  config.services[0].second.objectives = {std::chrono::minutes{5}, {}};
+  auto spec = std::make_shared<recover::DrillSpec>();
+  spec->name = "db";
+  spec->service = "order";
+  struct Tool final : recover::RestoreTool {
+    std::string text() const override { return "restic /srv/r"; }
+    std::vector<std::string> list(const recover::Scratch&) const override { return {}; }
+    base::Result<encoding::BackupSet> read(const std::string&) const override { return encoding::BackupSet{}; }
+    std::vector<std::string> restore(const std::string&, const recover::Scratch&) const override { return {}; }
+    std::map<std::string, std::string> environment(const recover::Scratch&) const override { return {}; }
+  };
+  spec->tool = std::make_unique<Tool>();
+  recover::DrillStatus status{spec, {}, "restoring", {}, base::wall_from_ms(60'000)};
+  const std::map<std::string, app::ServiceHealth> none;
+  app::SnapshotFacts facts = facts_of(config, none);
+  facts.drills = {status};
+  auto families = app::metric_families(facts);
+  const auto value = [&families](std::string_view name) {
+    const auto* found = family(families, name);
+    return found == nullptr ? -1 : found->points.at(0).value;
+  };
+  CHECK(value("fettle_restore_due_timestamp_seconds") == 60);
+  CHECK(value("fettle_restore_drill_running") == 1);
+  CHECK(value("fettle_restore_verified_timestamp_seconds") == -1);
+  CHECK(value("fettle_restore_drill_success") == -1);
+  CHECK(value("fettle_service_objective_seconds") == 300);
+  CHECK(family(families, "fettle_service_objective_seconds")->points[0].labels ==
+        Labels{{"service", "order"}, {"objective", "rpo"}});
+  facts.drills[0].record.succeeded = true;
+  recover::DrillReport& proven = facts.drills[0].record.proven.emplace();
+  proven.ended = base::wall_from_ms(50'000);
+  proven.restore = base::Millis{1'500};
+  proven.data_age = base::Millis{9'000};
+  families = app::metric_families(facts);
+  CHECK(value("fettle_restore_verified_timestamp_seconds") == 50);
+  CHECK(value("fettle_restore_duration_seconds") == 1.5);
+  CHECK(value("fettle_restore_data_age_seconds") == 9);
+  CHECK(value("fettle_restore_drill_success") == 1);
+  web::Snapshot snapshot;
+  app::fill(snapshot, std::move(facts));
+  REQUIRE(snapshot.drills.size() == 1);
+  CHECK(snapshot.drills[0].backup == "restic /srv/r");
+  CHECK(snapshot.drills[0].proof->restore_seconds == 1.5);
+  CHECK(snapshot.services[0].rpo == std::chrono::minutes{5});
+}

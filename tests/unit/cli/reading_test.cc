@@ -59,6 +59,8 @@ TEST_CASE("--url is asked as --http.config.file says, and its password is told t
                                                 {"incident", "a"},
                                                 {"recoveries"},
                                                 {"fleet"},
+                                                {"drills"},
+                                                {"dr"},
                                                 {"query", "up"},
                                                 {"rules", "debug", "Down"},
                                                 {"explain", "order"}}) {
@@ -107,6 +109,32 @@ TEST_CASE("recoveries are a table, the newest first") {
         "drain: ok (0.0 s), verify: under way (2.2 s)\n"
         "51be  order    2026-11-23T04:20:45Z  -       dry_run  blocked: dependencies  alert ServiceDown  -\n");
   CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/recoveries?service=order"});
+}
+
+TEST_CASE("drills and what they say of services are tables, with exit code 1 where something is to be done") {
+  const std::string proof =
+      R"("proof":{"at":"2026-11-23T02:01:00Z","backup":"4f3c","restoreSeconds":61.5,"dataAgeSeconds":7200,"files":3,"bytes":9})";
+  const fakes::LocalServer server(success(
+      R"({"drills":[{"name":"db","service":"order","backup":"pgbackrest order","doing":"","result":"verified","text":"3 files",)" +
+      proof +
+      R"(},{"name":"files","service":"order","backup":"restic /srv/r","doing":"","result":"empty","text":"no file","proof":null}]})"));
+  const Printed list = captured([&] { return fettle({"drills", "order", "--url", url_of(server)}); });
+  CHECK(list.code == 1);
+  CHECK(list.out ==
+        "DRILL  SERVICE  STATE     LAST PROVEN           RESTORE  DATA AGE  WHAT\n"
+        "db     order    verified  2026-11-23T02:01:00Z  1m1s     2h        3 files\n"
+        "files  order    empty     never                 -        -         no file\n");
+  CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/drills?service=order"});
+
+  const fakes::LocalServer other(success(
+      R"({"services":[{"service":"order","rpoWanted":300,"drill":"db","backup":"pgbackrest order",)" + proof +
+      R"(,"lastResult":"verified","lastText":"","findings":["rpo_missed"]},{"service":"redis","findings":[]}]})"));
+  const Printed rows = captured([&] { return fettle({"dr", "--url", url_of(other)}); });
+  CHECK(rows.code == 1);
+  CHECK(rows.out ==
+        "SERVICE  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
+        "order    pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  rpo_missed\n"
+        "redis    -                 -                     -         -     -\n");
 }
 
 TEST_CASE("--watch shows again and again, and ends with the last exit code") {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "unit/web/handlers.h"
+#include "web/pages/parts.h"
 
 namespace {
 
@@ -82,4 +83,40 @@ TEST_CASE("availability by days, of all services or of one") {
   CHECK(body.find(order) != std::string::npos);
   CHECK(body.find("stock") == std::string::npos);
   CHECK(handlers.get("/api/v1/availability").body.find(R"("name":"stock")") != std::string::npos);
+}
+
+TEST_CASE("what a disaster would cost: over the API and on the page, for services with a drill and without") {
+  Handlers handlers;
+  web::Snapshot snapshot = fakes::shop_snapshot();
+  snapshot.services[0].rpo = std::chrono::minutes{5};
+  snapshot.services[0].rto = std::chrono::hours{1};
+  snapshot.services[1].rpo = std::chrono::minutes{5};
+  web::DrillPage& drill = snapshot.drills.emplace_back();
+  drill.name = "db";
+  drill.service = snapshot.services[0].name;
+  drill.backup = "restic /srv/<r>";
+  drill.result = "verified";
+  drill.must_be_proven_by = snapshot.at + std::chrono::hours{1};
+  drill.proof = web::DrillPage::Proof{fakes::before(7'200'000), "4f3c", 61.5, 600, 3, 9};
+  const std::string second = snapshot.services[1].name;
+  snapshot.drills.push_back(drill);
+  snapshot.drills[1].name = "files";
+  snapshot.drills[1].result = "empty";
+  snapshot.drills[1].text = "restored no file";
+  snapshot.drills[1].must_be_proven_by = snapshot.at - std::chrono::hours{1};
+  snapshot.drills[1].proof.reset();
+  const std::string page = web::drills_part(snapshot);
+  handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
+  const std::string all = handlers.get("/api/v1/dr").body;
+  CHECK(all.find(R"("rpoWanted":300,"rtoWanted":3600,"drill":"db","backup":"restic /srv/<r>","proof":{"at":)") !=
+        std::string::npos);
+  CHECK(all.find(R"("findings":["rpo_missed"])") != std::string::npos);
+  CHECK(all.find(R"("findings":["last_drill_failed","overdue","never_proven"])") != std::string::npos);
+  CHECK(all.find("{\"service\":\"" + second + R"(","rpoWanted":300,"findings":["no_drill"]})") != std::string::npos);
+  CHECK(handlers.get("/api/v1/drills?service=none").body == R"({"status":"success","data":{"drills":[]}})");
+  CHECK(handlers.get("/api/v1/drills").body.find(R"("result":"empty","text":"restored no file")") != std::string::npos);
+  CHECK(page.find("restic /srv/&lt;r&gt;") != std::string::npos);
+  CHECK(page.find("rpo_missed") != std::string::npos);
+  CHECK(page.find(R"(<span class="mut">of 5m</span>)") != std::string::npos);
+  CHECK(page.find("restored no file") != std::string::npos);
 }

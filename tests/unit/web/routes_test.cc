@@ -48,6 +48,7 @@ TEST_CASE("paths, methods and codes") {
       {"POST", "/api/v1/recover/order", 403, ""},
       {"POST", "/api/v1/recover/order/abort", 403, ""},
       {"POST", "/api/v1/ack/order", 403, ""},
+      {"POST", "/api/v1/drills/db/run", 403, ""},
       {"POST", "/heartbeat/order", 404, ""},
   };
   const Handlers handlers;
@@ -114,9 +115,9 @@ TEST_CASE("who asks for something else is told what there is") {
       handlers.get("/api/v1/nothing").body ==
       R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
-      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, explain/{service}, recoveries, incidents, incidents/{id}, availability, audit, silences, fleet, fleet/entries, events; )"
+      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, explain/{service}, recoveries, incidents, incidents/{id}, availability, drills, dr, audit, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
-      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, ack/{service}, silences, )"
+      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, ack/{service}, silences, )"
       R"(silence/{id}"})");
 }
 
@@ -290,9 +291,12 @@ TEST_CASE("changes over the admin socket") {
   request.path = "/api/v1/ack/order";
   request.params = {{"comment", "mended"}};
   CHECK(handlers.answer(request).status == 200);
+  request.path = "/api/v1/drills/db/run";
+  request.params = {{"comment", "alice"}};
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":"the drill db has begun"})");
   CHECK(handlers.backend.calls() == std::vector<std::string>{"reload", "maintenance order on new disk",
                                                              "recover order dry try it", "abort order alice",
-                                                             "ack order mended"});
+                                                             "ack order mended", "drill db alice"});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
   CHECK(handlers.answer(request).status == 400);

@@ -1,0 +1,96 @@
+#include "cli/drills.h"
+
+#include <fmt/format.h>
+
+#include "base/percent.h"
+#include "base/terminal.h"
+#include "base/time.h"
+#include "cli/answer.h"
+#include "cli/table.h"
+
+namespace cli {
+namespace {
+
+// "2m3s"; "-" for what is not there.
+std::string length_of(const Json& object, const char* key) {
+  if (!object.contains(key)) return "-";
+  const base::Millis length{milliseconds_of(number_of(object, key))};
+  return base::format_duration(length < base::Millis{10'000} ? length
+                                                             : std::chrono::floor<std::chrono::seconds>(length));
+}
+
+const Json& proof_of(const Json& drill) {
+  static const Json none = Json::object();
+  return drill.contains("proof") && !drill["proof"].is_null() ? mapping_of(drill, "proof") : none;
+}
+
+std::string or_never(const std::string& time) { return time.empty() ? "never" : time; }
+
+Cell state_of(const Json& drill) {
+  const std::string doing = text_of(drill, "doing"), result = text_of(drill, "result");
+  if (!doing.empty()) return {doing, Tone::warn};
+  if (result.empty()) return {"not run yet", Tone::plain};
+  return {result, result == "verified" ? Tone::good : result == "interrupted" ? Tone::warn : Tone::bad};
+}
+
+bool failed(const Json& drill) {
+  const std::string result = text_of(drill, "result");
+  return !result.empty() && result != "verified" && result != "interrupted";
+}
+
+int show_drills(const StatusOptions& options, const Json& data) {
+  const Json& drills = list_of(data, "drills");
+  Table table({"DRILL", "SERVICE", "STATE", "LAST PROVEN", "RESTORE", "DATA AGE", "WHAT"});
+  bool any_failed = false;
+  for (const Json& drill : drills) {
+    any_failed = any_failed || failed(drill);
+    const Json& proof = proof_of(drill);
+    const std::string text = text_of(drill, "text");
+    table.add({text_of(drill, "name"), text_of(drill, "service"), state_of(drill), or_never(text_of(proof, "at")),
+               length_of(proof, "restoreSeconds"), length_of(proof, "dataAgeSeconds"),
+               text.empty() ? text_of(drill, "backup") : text});
+  }
+  if (options.json) return any_failed ? 1 : 0;
+  if (drills.empty()) base::print(stdout, "no drill is configured\n");
+  else base::print(stdout, "{}", table.render(colour_of_stdout()));
+  return any_failed ? 1 : 0;
+}
+
+// "4m10s of 5m"
+std::string against(const Json& row, const char* wanted, const Json& proof, const char* measured) {
+  const std::string have = length_of(proof, measured), want = length_of(row, wanted);
+  return want == "-" ? have : have + " of " + want;
+}
+
+int show_dr(const StatusOptions& options, const Json& data) {
+  Table table({"SERVICE", "BACKUP", "LAST PROVEN", "RPO", "RTO", "FINDINGS"});
+  bool any = false;
+  for (const Json& row : list_of(data, "services")) {
+    const Json& proof = proof_of(row);
+    std::string findings;
+    for (const Json& each : list_of(row, "findings"))
+      findings += (findings.empty() ? "" : ", ") + each.get<std::string>();
+    any = any || !findings.empty();
+    const std::string backup = text_of(row, "backup");
+    const bool drilled = !backup.empty();
+    table.add({text_of(row, "service"), drilled ? backup : "-", drilled ? or_never(text_of(proof, "at")) : "-",
+               against(row, "rpoWanted", proof, "dataAgeSeconds"), against(row, "rtoWanted", proof, "restoreSeconds"),
+               findings.empty() ? Cell{drilled ? "none" : "-", drilled ? Tone::good : Tone::plain}
+                                : Cell{findings, Tone::bad}});
+  }
+  if (!options.json) base::print(stdout, "{}", table.render(colour_of_stdout()));
+  return any ? 1 : 0;
+}
+
+}  // namespace
+
+int run_drills(const StatusOptions& options, const std::string& service) {
+  const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
+  return ask(options, "/api/v1/drills" + only, [&](const Json& data) { return show_drills(options, data); });
+}
+
+int run_dr(const StatusOptions& options) {
+  return ask(options, "/api/v1/dr", [&](const Json& data) { return show_dr(options, data); });
+}
+
+}  // namespace cli

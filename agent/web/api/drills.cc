@@ -1,0 +1,96 @@
+// Restore drills, and what they say of each service: how much a disaster would cost, beside what is wanted.
+#include <utility>
+
+#include "web/api/answer.h"
+#include "web/drill_findings.h"
+#include "web/routes.h"
+
+namespace web {
+namespace {
+
+void write_proof(const DrillPage& drill, encoding::Json& json) {
+  json.key("proof");
+  if (!drill.proof) return void(json.null());
+  const DrillPage::Proof& proof = *drill.proof;
+  json.object([&] {
+    json.key("at").time(proof.at);
+    json.key("backup").string(proof.backup);
+    json.key("restoreSeconds").number(proof.restore_seconds);
+    if (proof.data_age_seconds) json.key("dataAgeSeconds").number(*proof.data_age_seconds);
+    json.key("files").integer(static_cast<std::int64_t>(proof.files));
+    json.key("bytes").integer(static_cast<std::int64_t>(proof.bytes));
+  });
+}
+
+void write_drill(const DrillPage& drill, encoding::Json& json) {
+  json.object([&] {
+    json.key("name").string(drill.name);
+    json.key("service").string(drill.service);
+    json.key("backup").string(drill.backup);
+    json.key("doing").string(drill.doing);
+    json.key("result").string(drill.result);
+    json.key("text").string(drill.text);
+    if (!drill.result.empty()) {
+      json.key("began").time(drill.began);
+      json.key("ended").time(drill.ended);
+    }
+    if (drill.due) json.key("due").time(*drill.due);
+    json.key("mustBeProvenBy").time(drill.must_be_proven_by);
+    write_proof(drill, json);
+  });
+}
+
+void write_row(const ServicePage& service, const DrillPage* drill, base::WallTime now, encoding::Json& json) {
+  json.object([&] {
+    json.key("service").string(service.name);
+    for (const auto& [name, wanted] : {std::pair{"rpoWanted", &service.rpo}, std::pair{"rtoWanted", &service.rto}})
+      if (*wanted) json.key(name).number(base::seconds(**wanted));
+    if (drill != nullptr) {
+      json.key("drill").string(drill->name);
+      json.key("backup").string(drill->backup);
+      write_proof(*drill, json);
+      json.key("lastResult").string(drill->result);
+      json.key("lastText").string(drill->text);
+    }
+    json.key("findings").array([&] {
+      for (const std::string& each : drill_findings(service, drill, now)) json.string(each);
+    });
+  });
+}
+
+}  // namespace
+
+Response api_drills(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const std::string only = request.param("service");
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("drills").array([&] {
+        for (const DrillPage& drill : snapshot->drills)
+          if (only.empty() || drill.service == only) write_drill(drill, json);
+      });
+    });
+  });
+}
+
+// A row for each drill, and for each service that has none.
+Response api_dr(const Request&, const Context& context) {
+  const auto snapshot = context.slot.load();
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("services").array([&] {
+        for (const ServicePage& service : snapshot->services) {
+          bool has_drill = false;
+          for (const DrillPage& drill : snapshot->drills) {
+            if (drill.service != service.name) continue;
+            has_drill = true;
+            write_row(service, &drill, snapshot->at, json);
+          }
+          if (!has_drill) write_row(service, nullptr, snapshot->at, json);
+        }
+      });
+    });
+  });
+}
+
+}  // namespace web
