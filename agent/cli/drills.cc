@@ -63,7 +63,7 @@ std::string against(const Json& row, const char* wanted, const Json& proof, cons
 }
 
 int show_dr(const StatusOptions& options, const Json& data) {
-  Table table({"SERVICE", "BACKUP", "LAST PROVEN", "RPO", "RTO", "FINDINGS"});
+  Table table({"SERVICE", "DRILL", "BACKUP", "LAST PROVEN", "RPO", "RTO", "FINDINGS"});
   bool any = false;
   for (const Json& row : list_of(data, "services")) {
     const Json& proof = proof_of(row);
@@ -73,8 +73,9 @@ int show_dr(const StatusOptions& options, const Json& data) {
     any = any || !findings.empty();
     const std::string backup = text_of(row, "backup");
     const bool drilled = !backup.empty();
-    table.add({text_of(row, "service"), drilled ? backup : "-", drilled ? or_never(text_of(proof, "at")) : "-",
-               against(row, "rpoWanted", proof, "dataAgeSeconds"), against(row, "rtoWanted", proof, "restoreSeconds"),
+    table.add({text_of(row, "service"), drilled ? text_of(row, "drill") : "-", drilled ? backup : "-",
+               drilled ? or_never(text_of(proof, "at")) : "-", against(row, "rpoWanted", proof, "dataAgeSeconds"),
+               against(row, "rtoWanted", proof, "restoreSeconds"),
                findings.empty() ? Cell{drilled ? "none" : "-", drilled ? Tone::good : Tone::plain}
                                 : Cell{findings, Tone::bad}});
   }

@@ -67,7 +67,8 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(voi
     // What may not be lowered runs as it is.
     ::setpriority(PRIO_PROCESS, 0, kNice);
     ::syscall(SYS_ioprio_set, kWhoProcess, 0, kIdleClass);
-    if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) return fail();
+    // Not SIGTERM, with which a PostgreSQL would wait for its clients.
+    if (::prctl(PR_SET_PDEATHSIG, SIGINT) != 0) return fail();
     if (::getppid() != start.parent) return 127;  // it died before that
   }
   sigset_t none;

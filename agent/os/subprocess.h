@@ -42,7 +42,7 @@ struct Limits {
 };
 
 // background: nice 19 and the idle class of ioprio_set(2), for work that may wait; and since nobody would end it,
-// SIGTERM to the program itself when the agent dies.
+// SIGINT to the program itself when the agent dies.
 enum class Priority { normal, background };
 
 struct Command {

@@ -230,9 +230,9 @@ def try_all(agent, where, postgres, mounted):
     assert table.returncode == 1 and "last_drill_failed" in table.stdout and "of 1h" in table.stdout, table.stdout + table.stderr
     print(table.stdout)
     for name in ("fettle_restore_verified_timestamp_seconds", "fettle_restore_duration_seconds", "fettle_restore_data_age_seconds"):
-        assert lib.metric(agent, f'{name}{{service="order",drill="pg"}}') > 0, name
-    assert lib.metric(agent, 'fettle_restore_drill_success{service="order",drill="damaged"}') == 0
-    assert lib.metric(agent, 'fettle_service_objective_seconds{service="order",objective="rpo"}') == 86400
+        assert lib.metric(agent, f'{name}{{drill="pg",service="order"}}') > 0, name
+    assert lib.metric(agent, 'fettle_restore_drill_success{drill="damaged",service="order"}') == 0
+    assert lib.metric(agent, 'fettle_service_objective_seconds{objective="rpo",service="order"}') == 86400
     assert "drill pg: verified" in agent.cli("audit-log").stdout
 
 
@@ -248,7 +248,7 @@ def try_kills(agent, where):
         restored = (scratch / "data/restored")
         child = [int(restored.read_text())] if restored.exists() else processes_about(scratch)
         assert child
-        proof = lib.metric(agent, 'fettle_restore_verified_timestamp_seconds{service="order",drill="pg"}')
+        proof = lib.metric(agent, 'fettle_restore_verified_timestamp_seconds{drill="pg",service="order"}')
         agent.kill(signal.SIGKILL)
         lib.wait_for("its programs to end", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in child)
                      and not processes_about(scratch), 30)
@@ -258,7 +258,7 @@ def try_kills(agent, where):
         left = agent.drill(name)
         assert left["result"] == "interrupted" and "the agent ended" in left["text"], left
         assert agent.logged("what an earlier drill left was removed", name)
-        assert lib.metric(agent, 'fettle_restore_verified_timestamp_seconds{service="order",drill="pg"}') == proof
+        assert lib.metric(agent, 'fettle_restore_verified_timestamp_seconds{drill="pg",service="order"}') == proof
         print(f"  {name}: removed at the next start", flush=True)
     # An agent that is stopped removes it itself.
     assert agent.cli("drill", "run", "killed").returncode == 0

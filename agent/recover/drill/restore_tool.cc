@@ -97,12 +97,12 @@ struct Pgbackrest : PgbackrestKeys {
   // Into the scratch folder and nowhere else: neither the data directory of the stanza nor its tablespaces; and what
   // starts from it archives nothing.
   Words restore(const std::string& id, const Scratch& scratch) const {
-    return words(scratch,
-                 {"--set=" + id, "--pg1-path=" + scratch.data(),
-                  "--tablespace-map-all=" + scratch.run() + "/tablespaces", "--archive-mode=off",
-                  "--lock-path=" + scratch.run(), "--spool-path=" + scratch.run(), "--process-max=1", "restore"});
+    return words(scratch, {"--set=" + id, "--pg1-path=" + scratch.data(),
+                           "--tablespace-map-all=" + scratch.run() + "/tablespaces", "--archive-mode=off",
+                           "--lock-path=" + scratch.run(), "--process-max=1", "restore"});
   }
-  static Variables variables(const Scratch&) { return {}; }
+  // Nothing is fetched ahead into a folder that the live server uses, too.
+  static Variables variables(const Scratch&) { return {{"PGBACKREST_ARCHIVE_ASYNC", "n"}}; }
   static bool restores_postgres() { return true; }
 
  private:

@@ -132,9 +132,9 @@ TEST_CASE("drills and what they say of services are tables, with exit code 1 whe
   const Printed rows = captured([&] { return fettle({"dr", "--url", url_of(other)}); });
   CHECK(rows.code == 1);
   CHECK(rows.out ==
-        "SERVICE  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
-        "order    pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  rpo_missed\n"
-        "redis    -                 -                     -         -     -\n");
+        "SERVICE  DRILL  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
+        "order    db     pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  rpo_missed\n"
+        "redis    -      -                 -                     -         -     -\n");
 }
 
 TEST_CASE("--watch shows again and again, and ends with the last exit code") {
