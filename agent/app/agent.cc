@@ -80,7 +80,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
   notifications_->on_recovery(report);
   audit_report(report);
   rollouts_->look_soon();
-  if (!report.ended && report.mode != model::RecoveryMode::dry_run)
+  if (!report.ended && report.state != model::RecoveryState::blocked && report.mode != model::RecoveryMode::dry_run)
     drills_->interrupt(fmt::format("the recovery of {} began", report.service));
   if (!report.actions.empty() || report.ended) {
     const bool acted = !report.actions.empty();

@@ -41,6 +41,13 @@ void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period
   });
 }
 
+// It acts, or waits for a person or for what it did; one that a guard holds back is not.
+bool is_under_way(const recover::PlanStatus& plan) {
+  using State = model::PlanState;
+  return plan.mode != model::RecoveryMode::dry_run && (plan.state == State::acting || plan.state == State::asking ||
+                                                       plan.state == State::holding || plan.state == State::verifying);
+}
+
 }  // namespace
 
 Agent::Agent(AgentOptions options, config::AgentConfig config)
@@ -182,7 +189,7 @@ void Agent::make_drills() {
   recover::DrillCallbacks callbacks;
   callbacks.busy = [this]() -> std::string {
     for (const recover::PlanStatus& plan : dispatcher_->statuses())
-      if (!plan.recovery.empty() && plan.mode != model::RecoveryMode::dry_run)
+      if (is_under_way(plan))
         return fmt::format("the recovery of {} is under way; drills wait for its end", plan.service);
     return "";
   };

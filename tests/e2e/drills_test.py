@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -65,6 +66,14 @@ def run(*words, **environment):
     return done
 
 
+def damage(file):
+    """Another byte in the middle."""
+    file.chmod(0o644)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
 class Repositories:
     """Restic repositories: good, of nothing, damaged; each with the same password."""
 
@@ -99,18 +108,34 @@ class Repositories:
         # One byte in the middle of each pack.
         for pack in (where / "damaged/data").rglob("*"):
             if pack.is_file():
-                pack.chmod(0o644)
-                content = bytearray(pack.read_bytes())
-                content[len(content) // 2] ^= 1
-                pack.write_bytes(content)
+                damage(pack)
         self.below = str(data)[1:]  # restic restores the whole path
+        self.try_cache()
+        self.borg = shutil.which("borg")
+        if self.borg:
+            keys = {"BORG_REPO": str(where / "borg"), "BORG_PASSPHRASE": "hunter2", "BORG_BASE_DIR": str(where / "base")}
+            run(self.borg, "init", "-e", "repokey", **keys)
+            run(self.borg, "create", "::one", str(data), **keys)
+
+    def try_cache(self):
+        """A repository whose lists of files are damaged, which restic does not see while they are in its cache."""
+        shutil.copytree(self.where / "good", self.where / "lists")
+        for cached in (self.where / "cache").glob("*/data/*/*"):
+            pack = self.where / "lists/data" / cached.name[:2] / cached.name
+            if pack.exists():
+                damage(pack)
+        done = subprocess.run([restic, "-q", "restore", "latest", "--verify", "--target", self.where / "lie"], capture_output=True,
+                              env={**os.environ, "RESTIC_REPOSITORY": str(self.where / "lists"), "RESTIC_PASSWORD_FILE": str(self.password),
+                                   "RESTIC_CACHE_DIR": str(self.where / "cache")})
+        print(f"restic restore --verify of damaged lists with a warm cache: exit code {done.returncode}")
 
     def call(self, name, *words):
         run(restic, "-q", *words, RESTIC_REPOSITORY=str(self.where / name), RESTIC_PASSWORD_FILE=str(self.password),
             RESTIC_CACHE_DIR=str(self.where / "cache"))
 
     def keys(self, name, password="restic.password"):
-        return f"restic: {{repository: {self.where}/{name}, password_file: {self.where}/{password}}}"
+        return (f"restic: {{repository: {self.where}/{name}, password_file: {self.where}/{password}, "
+                f"environment: {{RESTIC_CACHE_DIR: {self.where}/cache}}}}")
 
 
 def drill(name, keys, where, verify="", more=""):
@@ -137,6 +162,7 @@ def config(where, repositories, postgres):
         drill("gone", repositories.keys("not-there"), where),
         drill("none", repositories.keys("none"), where),
         drill("empty", repositories.keys("empty"), where),
+        drill("lists", repositories.keys("lists"), where),
         drill("damaged", repositories.keys("damaged"), where, verified),
         drill("bounded", good, where, more="max_bytes: 1000000"),
         drill("tmpfs", good, where).replace("/scratch/tmpfs", "/tmpfs/scratch"),
@@ -148,6 +174,10 @@ def config(where, repositories, postgres):
         drill("killed", f"command: {{argv: [{restore}]}}", where),
         drill("late", f"command: {{argv: [{restore}]}}", where, more="timeout: 1s"),
     ]
+    if repositories.borg:
+        keys = f"borg: {{repository: {where}/borg, passphrase_file: {where}/restic.password}}"
+        drills.append(drill("borg", keys, where, verified))
+        drills.append(drill("borg-password", keys.replace("restic.password", "wrong.password"), where))
     return f"""
 services:
   order:
@@ -190,7 +220,7 @@ def expect(agent, name, result, *words):
     return came
 
 
-def try_all(agent, where, postgres, mounted):
+def try_all(agent, where, repositories, postgres, mounted):
     scratch = where / "scratch"
 
     def nothing_left():
@@ -207,12 +237,16 @@ def try_all(agent, where, postgres, mounted):
     expect(agent, "none", "no_backup", "there is no backup in restic")
     expect(agent, "empty", "empty", "restored no file")
     expect(agent, "damaged", "restore_failed", "restic")
+    expect(agent, "lists", "restore_failed", "restic")
     expect(agent, "bounded", "scratch_full", "max_bytes is 1000000")
     if mounted:
         expect(agent, "tmpfs", "scratch_full")
         assert list((where / "tmpfs").iterdir()) == []
     else:
         print("  tmpfs: not tried: mount is refused here")
+    if repositories.borg:
+        expect(agent, "borg", "verified")
+        expect(agent, "borg-password", "unreadable", "borg")
     expect(agent, "foreign", "scratch", "is not empty")
     assert (where / "foreign/keep").read_text() == "mine"
     expect(agent, "late", "timeout", "took longer than 1s")
@@ -257,7 +291,7 @@ def try_kills(agent, where):
         lib.wait_for("what it left to be removed", lambda: not scratch.exists(), 30)
         left = agent.drill(name)
         assert left["result"] == "interrupted" and "the agent ended" in left["text"], left
-        assert agent.logged("what an earlier drill left was removed", name)
+        lib.wait_for("the log of that", lambda: agent.logged("what an earlier drill left was removed", name))
         assert lib.metric(agent, 'fettle_restore_verified_timestamp_seconds{drill="pg",service="order"}') == proof
         print(f"  {name}: removed at the next start", flush=True)
     # An agent that is stopped removes it itself.
@@ -277,16 +311,26 @@ def try_broken_postgres(agent, where, postgres):
     repo = where / "postgres/repo"
     shutil.copytree(repo, where / "repo.kept")
     for file in (repo / "backup/shop").rglob("*.gz"):
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        file.write_bytes(content)
+        damage(file)
     expect(agent, "pg", "restore_failed", "pgbackrest")
     shutil.rmtree(repo)
     expect(agent, "pg", "unreadable", "missing stanza path")
     assert list((where / "scratch").iterdir()) == []
 
 
+def try_documents(where):
+    """The example of the package, and those of the page, as an operator would use them."""
+    page = (lib.TOP / "packaging/doc/restore-drills.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    assert blocks
+    for text in [(lib.TOP / "packaging/drills/drills.yml").read_text(), *blocks]:
+        (where / "example.yml").write_text(text)
+        checked = lib.fettle("check", "config", where / "example.yml")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 with lib.folder() as where:
+    try_documents(where)
     where.chmod(0o755)
     for name in ("postgres", "scratch", "foreign"):
         (where / name).mkdir()
@@ -301,10 +345,11 @@ with lib.folder() as where:
         postgres.pgbackrest("--type=full", "backup")
         repositories = Repositories(where, postgres)
         if os.geteuid() == 0:
-            run("chown", "-R", "postgres:", *(where / name for name in ("good", "empty", "none", "damaged", "restic.password", "wrong.password")))
+            names = ("good", "empty", "none", "damaged", "lists", "borg", "cache", "restic.password", "wrong.password")
+            run("chown", "-R", "postgres:", *(where / name for name in names if (where / name).exists()))
         agent = OwnedAgent(where, config(where, repositories, postgres))
         with agent:
-            try_all(agent, where, postgres, mounted)
+            try_all(agent, where, repositories, postgres, mounted)
             try_kills(agent, where)
             try_broken_postgres(agent, where, postgres)
     (where / "source/closed").chmod(0o755)

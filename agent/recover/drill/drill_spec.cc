@@ -56,7 +56,7 @@ const config::Schema<PostgresCheck>& postgres_schema() {
           .optional("newest", &PostgresCheck::newest,
                     "Query of the time of the newest row, such as SELECT max(created_at) FROM orders; empty: the last "
                     "commit that was replayed, or else the end of the backup.")
-          .shows({"data", "dump", "database", "user", "bin_dir"})
+          .shows({"data", "dump", "database", "user", "bin_dir", "queries", "newest"})
           .check([](const PostgresCheck& check, const config::Complain& complain) {
             if (!is_inside(check.data)) complain("data", "must be a path below what was restored");
             if (!is_inside(check.dump)) complain("dump", "must be a path below what was restored");

@@ -1,6 +1,7 @@
 #include "recover/drill/drills.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <utility>
@@ -18,6 +19,7 @@ using state::Table;
 
 constexpr std::string_view kPrefix = "drill/";
 constexpr auto kLookEvery = 10s;
+constexpr int kLastTries = 20, kLastPause = 20;  // milliseconds
 constexpr base::Millis kAfterFailure{86'400'000};
 constexpr base::Millis kAfterInterruption{600'000};
 // With a window: how much earlier than after `every` it may begin, so that a run which began late in it, or a change of
@@ -41,8 +43,13 @@ Drills::Drills(DrillContext context, state::State& state, DrillCallbacks callbac
 
 Drills::~Drills() {
   if (!run_) return;
-  run_.reset();  // its programs are killed
-  if (const auto gone = remove(scratch_); !gone)
+  run_.reset();  // its programs are killed, and may write until they are gone
+  base::Result<bool> gone = remove(scratch_);
+  for (int tries = 0; !gone && tries < kLastTries; ++tries) {
+    ::poll(nullptr, 0, kLastPause);
+    gone = remove(scratch_);
+  }
+  if (!gone)
     base::log::warn("what a drill restored is removed at the next start",
                     {{"drill", running_}, {"error", gone.error().text}});
 }
@@ -167,7 +174,8 @@ base::Result<std::string> Drills::run(const std::string& name) {
   if (run_)
     return base::fail(base::Kind::unavailable, fmt::format("the drill {} is under way; one runs at a time", running_));
   if (const std::string why = callbacks_.busy(); !why.empty()) return base::fail(base::Kind::unavailable, why);
-  found->second.cleaning.reset();
+  if (found->second.cleaning)
+    return base::fail(base::Kind::unavailable, "what an earlier drill left is being removed; try again in a moment");
   begin(found->second);
   return fmt::format("the drill {} has begun: {} is restored into {}; fettle drills shows what came of it", name,
                      found->second.spec->tool->text(), found->second.spec->scratch.folder);
