@@ -48,7 +48,7 @@ loop::Handle JsonApi::ask(HttpClient& client, loop::Scheduler& scheduler, Reques
   request.body_limit = asked.body_limit;
   request.max_redirects = 0;
   request.enough = std::move(asked.enough);
-  if (!asked.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  if (!asked.body.empty()) request.headers.emplace_back("Content-Type", asked.content_type);
   request.body = std::move(asked.body);
   if (!client_) return client.request(std::move(request), std::move(done));
   return client_->request(client, scheduler, std::move(request),

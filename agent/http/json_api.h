@@ -39,8 +39,9 @@ class JsonApi {
 
   struct Request {
     const char* method = "GET";
-    std::string path{};  // from the slash on, with its query
-    std::string body{};  // JSON
+    std::string path{};                             // from the slash on, with its query
+    std::string body{};                             // JSON
+    const char* content_type = "application/json";  // of the body: a patch has another one
     base::Instant deadline{};
     std::size_t body_limit = std::size_t{8} * 1024 * 1024;
     std::function<bool(std::string_view)> enough{};  // as HttpRequest has it

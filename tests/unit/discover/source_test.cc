@@ -76,6 +76,17 @@ TEST_CASE("what is wrong in an entry is said") {
                "f:1:41: sd.port: must be between 1 and 65535\nf:1:62: sd.refresh_interval: must be at least 1s\n"},
            Row{"docker_sd_configs", "{host: 'unix:///run/docker.sock', filters: [{name: label}]}",
                "f:1:45: sd.filters[0]: the required key 'values' is missing\n"},
+           Row{"kubernetes_sd_configs", "{role: pod, probe: {type: tcp}}", ""},
+           Row{"kubernetes_sd_configs", "{probe: {}}", "f:1:1: sd: the required key 'role' is missing\n"},
+           Row{"kubernetes_sd_configs", "{role: node, api_server: 'k', namespaces: {names: [A]}}",
+               "f:1:51: sd.namespaces.names: 'A' is no namespace\n"},
+           Row{"kubernetes_sd_configs", "{role: node, api_server: k}",
+               "f:1:8: sd.role: must be pod: other roles are not known\n"
+               "f:1:26: sd.api_server: must be http:// or https:// and a host, such as https://10.0.0.7:6443\n"},
+           Row{"kubernetes_sd_configs", "{role: pod, selectors: [{role: pod}, {role: pod}]}",
+               "f:1:24: sd.selectors: has more than one of role pod\n"},
+           Row{"kubernetes_sd_configs", "{role: pod, selectors: [{role: node, label: a=b}]}",
+               "f:1:32: sd.selectors[0].role: must be pod: other roles are not known\n"},
            Row{"consul_sd_configs", "{probe: {type: tcp}}", ""},
            Row{"consul_sd_configs", "{server: 'a b', scheme: ftp}",
                "f:1:10: sd.server: 'a b' must not contain white space or control characters\n"
