@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """A real etcd with lists of targets below a prefix: they come, change, break and go, and what is in them sets nothing that only
 the configuration may."""
-import base64
 import json
-import urllib.request
 
 import lib
+from real_etcd import Etcd
 
 CONFIG = """
 global: {{interval: 200ms, timeout: 200ms}}
@@ -20,44 +19,25 @@ services:
 """
 
 
-class Etcd(lib.Process):
-    def __init__(self, where):
-        self.client, peer = lib.free_ports(2)
-        url, peers = f"http://127.0.0.1:{self.client}", f"http://127.0.0.1:{peer}"
-        super().__init__(where, "etcd", [
-            lib.need("etcd"), "--name=e1", f"--data-dir={where}/etcd", f"--listen-client-urls={url}", f"--advertise-client-urls={url}",
-            f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=e1={peers}", "--log-level=error"])
-
-    def start(self):
-        super().start()
-        lib.wait_for("etcd", lambda: self.ask("range", key="/"), 60)
-
-    def ask(self, what, **keys):
-        body = json.dumps({name: base64.b64encode(value.encode()).decode() for name, value in keys.items()})
-        request = urllib.request.Request(f"http://127.0.0.1:{self.client}/v3/kv/{what}", data=body.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.loads(answer.read())
-
-
 with lib.folder() as where, Etcd(where) as etcd:
     target = f"127.0.0.1:{etcd.client}"
-    etcd.ask("put", key="/shop/targets/a", value=json.dumps([{"targets": [target], "labels": {"zone": "eu"}}]))
+    etcd.ask("kv/put", key="/shop/targets/a", value=json.dumps([{"targets": [target], "labels": {"zone": "eu"}}]))
     with lib.Agent(where, CONFIG.format(client=etcd.client, closed=lib.free_ports(1)[0])) as agent:
 
         def found(zone):
             return agent.query(f'probe_success{{service="edge",zone="{zone}"}} == 1')
 
         lib.wait_for("the target", lambda: found("eu"))
-        etcd.ask("put", key="/shop/targets/a", value=f"- targets: ['{target}']\n  labels: {{zone: us}}\n")
+        etcd.ask("kv/put", key="/shop/targets/a", value=f"- targets: ['{target}']\n  labels: {{zone: us}}\n")
         lib.wait_for("the other label", lambda: found("us"))
-        etcd.ask("put", key="/shop/targets/a", value=f"- target: ['{target}']\n")
+        etcd.ask("kv/put", key="/shop/targets/a", value=f"- target: ['{target}']\n")
         lib.wait_for("the mistake", lambda: "/shop/targets/a:1:3: [0].target: unknown key" in agent.text())
         assert found("us"), "what was good before does not go on"
         pwned = where / "pwned"
         steal = {"targets": ["steal:1"], "labels": {"__probe_type": "exec", "__probe_command": f"[/usr/bin/touch, {pwned}]"}}
-        etcd.ask("put", key="/shop/targets/a", value=json.dumps([steal, {"targets": [target], "labels": {"zone": "asia"}}]))
+        etcd.ask("kv/put", key="/shop/targets/a", value=json.dumps([steal, {"targets": [target], "labels": {"zone": "asia"}}]))
         lib.wait_for("the refusal", lambda: "a target is not probed" in agent.text() and found("asia"))
         assert not pwned.exists()
-        etcd.ask("deleterange", key="/shop/targets/a")
+        etcd.ask("kv/deleterange", key="/shop/targets/a")
         lib.wait_for("the targets to be gone", lambda: not agent.service("edge")["probes"])
 print("lists in etcd came, changed, broke and went")

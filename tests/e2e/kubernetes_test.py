@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""A real API server of Kubernetes over a real etcd, with the shipped roles and no more: pods of the own node are found, followed
+while they come and go, over a restart of the server, a compacted store and a token that is replaced; what annotations may not
+say is refused."""
+import http.server
+import os
+import signal
+import threading
+
+import lib
+from kube_cluster import ApiServer
+from real_etcd import Etcd
+
+CONFIG = """
+global: {{interval: 200ms, timeout: 200ms, evaluation_interval: 1s}}
+services:
+  pods:
+    healthy_when: any
+    kubernetes_sd_configs:
+      - role: pod
+        {server}
+        selectors: [{{role: pod, label: fettle.probe=http}}]
+        probe: {{type: http, labels: {{pod: "${{__meta_kubernetes_pod_name}}"}}}}
+"""
+SERVER = """api_server: {url}
+        authorization: {{credentials_file: {token}}}
+        tls_config: {{ca_file: {ca}}}"""
+
+
+class Application:
+    """What runs in the pods: its /ready says yes."""
+
+    def __init__(self):
+        self.paths = set()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(handler):
+                self.paths.add(handler.path)
+                handler.send_response(200)
+                handler.end_headers()
+
+            def log_message(handler, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.port = server.server_port
+
+
+def discovery(where, etcd, server):
+    app, token = Application(), where / "token"
+    token.write_text(server.token_of("fettle") + "\n")
+    marked = {"fettle.probe": "http"}
+
+    def add(name, node="n1", labels=marked, **more):
+        server.add_pod(name, node, [app.port], labels=labels, **more)
+
+    add("order-1", probe={"httpGet": {"path": "/ready", "port": app.port}})
+    add("order-2", node="n2")
+    add("order-3", labels={})
+    config = CONFIG.format(server=SERVER.format(url=server.url, token=token, ca=server.ca))
+    with lib.Agent(where, config) as agent:
+
+        def found():
+            return sorted(series["metric"]["pod"] for series in agent.query('probe_success{service="pods"} == 1'))
+
+        def wait_for(*names, seconds=60):
+            lib.wait_for(f"the pods {names}", lambda: found() == list(names), seconds, lambda: f"{found()}\n{agent.text()[-2000:]}")
+
+        def fails():
+            lines = lib.get(f"{agent.url}/metrics").splitlines()
+            return any(line.startswith("fettle_sd_last_refresh_successful{") and line.endswith(" 0") for line in lines)
+
+        wait_for("order-1")
+        assert app.paths == {"/ready"}, app.paths
+        add("order-4")
+        wait_for("order-1", "order-4")
+        server.ask("DELETE", "/api/v1/namespaces/shop/pods/order-1")  # told to end, and still there
+        assert server.ending() == ["order-1"]
+        wait_for("order-4")
+        server.end_pod("order-1")
+        print("pods of the own node came and went")
+
+        add("order-5", annotations={"fettle/type": "exec", "fettle/command": "[/usr/bin/touch, /tmp/x]"})
+        add("order-6", annotations={"fettle/interval": "1s", "fettle/valid_status_codes": "[200, 204]"})
+        wait_for("order-4", "order-6")
+        lib.wait_for("the refusal", lambda: "a target is not probed" in agent.text())
+        server.end_pod("order-5")
+        print("an annotation set the interval, and no program")
+
+        server.stop()
+        lib.wait_for("the failure to be said", fails, 60)
+        assert found() == ["order-4", "order-6"], found()
+        server.start()
+        # What the watch had seen is not there any more.
+        revision = etcd.ask("kv/range", key="/")["header"]["revision"]
+        add("order-7")
+        etcd.ask("kv/compaction", revision=int(revision), physical=True)
+        wait_for("order-4", "order-6", "order-7")
+        lib.wait_for("the failure to be over", lambda: not fails(), 60)
+        print("over a restart of the server the pods stayed, and were followed again")
+
+        token.write_text("no token\n")
+        agent.kill(signal.SIGHUP)  # a reload asks anew
+        lib.wait_for("the refusal of the token", lambda: "the token is not valid" in agent.text(), 60, agent.text)
+        assert found() == ["order-4", "order-6", "order-7"], found()
+        token.write_text(server.token_of("fettle") + "\n")
+        add("order-8")
+        wait_for("order-4", "order-6", "order-7", "order-8")
+        print("a new token in the file was taken without a reload")
+        server.unbind("fettle-discovery")
+        agent.kill(signal.SIGHUP)
+        lib.wait_for("the missing role", lambda: "a role must allow list and watch" in agent.text(), 60, agent.text)
+        print("without the role the text says what is missing")
+
+
+os.environ["NODE_NAME"] = "n1"
+with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as server:
+    server.apply("fettle.yaml", "rbac-discovery.yaml")
+    server.add_namespace("shop")
+    server.add_node("n1")
+    server.add_node("n2")
+    discovery(where, etcd, server)
