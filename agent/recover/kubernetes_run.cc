@@ -1,0 +1,108 @@
+#include "recover/kubernetes_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "loop/scheduler.h"
+
+namespace recover {
+namespace {
+
+using encoding::json;
+using encoding::member;
+using encoding::number_of;
+using namespace std::chrono_literals;
+
+// Of one request: behind one address there may be several servers, and one of them hangs.
+constexpr base::Duration kPatience = 10s;
+constexpr base::Duration kLook = 1s;
+constexpr int kMostTries = 5;  // against others who change the same
+constexpr int kMostRefusedTokens = 3;
+
+bool has_status(const http::HttpResponse& response, int status) {
+  return response.reason == model::Reason::none && response.status == status;
+}
+
+}  // namespace
+
+KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, std::string what, base::Instant deadline,
+                             std::function<void(ActionResult)> done)
+    : context_(context), api_(api), what_(std::move(what)), deadline_(deadline), done_(std::move(done)) {}
+
+base::Duration KubernetesRun::left() const { return deadline_ - context_.scheduler.now(); }
+
+bool KubernetesRun::later(base::Duration wait, std::function<void()> then) {
+  if (wait >= left()) return false;
+  pending_ = context_.scheduler.after(wait, std::move(then));
+  return true;
+}
+
+void KubernetesRun::ask(Call call, Answered then) {
+  http::JsonApi::Request request{.method = call.method,
+                                 .path = call.path,
+                                 .body = call.body,
+                                 .content_type = call.content_type,
+                                 .deadline = std::min(deadline_, context_.scheduler.now() + kPatience)};
+  pending_ = api_.ask(*context_.http, context_.scheduler, std::move(request),
+                      [this, call = std::move(call), then = std::move(then)](const http::HttpResponse& response) {
+                        answered(call, then, response);
+                      });
+}
+
+void KubernetesRun::answered(const Call& call, const Answered& then, const http::HttpResponse& response) {
+  const bool own = response.reason == model::Reason::agent_overloaded;
+  const bool reads = std::string_view(call.method) == "GET";
+  const bool unknown = response.reason != model::Reason::none || response.status == 429 || response.status >= 500;
+  const bool token = has_status(response, 401) && ++refused_tokens_ <= kMostRefusedTokens;
+  if (token || (reads && unknown && !(own && !changed_)))
+    if (later(asked_to_wait(response, kLook), [this, call, then] { ask(call, then); })) return;
+  then(response);
+}
+
+void KubernetesRun::read(const std::string& path, std::function<void(const json&)> then, std::function<void()> gone) {
+  const Call call{.path = path};
+  ask(call, [this, call, then = std::move(then), gone = std::move(gone)](const http::HttpResponse& response) {
+    if (gone && has_status(response, 404)) return gone();
+    if (!http::is_good(response)) return broken(call, response);
+    const json object = encoding::read_json(response.body);
+    if (!object.is_object())
+      return end(ActionStatus::failed, fmt::format("GET {}: the answer is no object", call.path));
+    then(object);
+  });
+}
+
+bool KubernetesRun::again(const http::HttpResponse& response, const std::function<void()>& then) {
+  const bool unknown = response.reason != model::Reason::none || response.status == 429 || response.status >= 500;
+  const bool own = response.reason == model::Reason::agent_overloaded;
+  if (own || !(unknown || has_status(response, 409)) || ++tries_ >= kMostTries) return false;
+  return later(asked_to_wait(response, tries_ * 200ms), then);
+}
+
+void KubernetesRun::broken(const Call& call, const http::HttpResponse& response) {
+  const std::string text = fmt::format("{} {}: {}", call.method, call.path, api_.complaint(response));
+  if (response.reason == model::Reason::agent_overloaded) return end(ActionStatus::failed, text, !changed_);
+  if (response.reason == model::Reason::read_timeout) return end(ActionStatus::timeout, text);
+  if (has_status(response, 401)) return end(ActionStatus::refused, text + "; the token is not valid, or not any more");
+  if (has_status(response, 403)) return end(ActionStatus::refused, text + "; a role must allow it to the agent");
+  end(ActionStatus::failed, text);
+}
+
+void KubernetesRun::end(ActionStatus status, const std::string& text, bool own_want) {
+  const auto done = std::exchange(done_, nullptr);
+  const std::string before = status == ActionStatus::ok ? "" : before_failure_;
+  if (done) done({status, what_ + ": " + before + text, own_want});
+}
+
+base::Duration asked_to_wait(const http::HttpResponse& response, base::Duration otherwise) {
+  if (response.reason != model::Reason::none || response.status < 400) return otherwise;
+  const std::string* header = http::find_header(response.headers, "Retry-After");
+  auto seconds = header == nullptr ? std::nullopt : number_of(json(*header));
+  if (!seconds) seconds = number_of(member(member(encoding::read_json(response.body), "details"), "retryAfterSeconds"));
+  if (!seconds || *seconds == 0) return otherwise;
+  return std::chrono::seconds(std::min<std::uint64_t>(*seconds, 30));
+}
+
+}  // namespace recover

@@ -1,0 +1,66 @@
+// What all changes by the API server of Kubernetes have in common: requests, when one is made again, and how a refusal
+// is told. Of recover/ only. Loop thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "encoding/json_value.h"
+#include "http/json_api.h"
+#include "loop/handle.h"
+#include "recover/action.h"
+
+namespace recover {
+
+inline constexpr const char* kMergePatch = "application/merge-patch+json";
+
+class KubernetesRun : public loop::Registration {
+ protected:
+  using Answered = std::function<void(const http::HttpResponse&)>;
+  struct Call {
+    const char* method = "GET";
+    std::string path{};
+    std::string body{};
+    const char* content_type = "application/json";
+  };
+
+  KubernetesRun(const Context& context, const http::JsonApi& api, std::string what, base::Instant deadline,
+                std::function<void(ActionResult)> done);
+
+  // `then` gets what the server answers to it; a GET that has no good answer for now (no connection, 429, 5xx) and a
+  // token that is just being replaced (401, a few times) are asked again until the deadline.
+  void ask(Call call, Answered then);
+  // The object of a GET. What is not there is `gone`; without one that is a failure, as all else is.
+  void read(const std::string& path, std::function<void(const encoding::json&)> then, std::function<void()> gone = {});
+  // False if there is no time for it.
+  bool later(base::Duration wait, std::function<void()> then);
+  // For a change that was made too late (409), or whose answer did not come: reads again by `then`, a few times. False:
+  // it is no such answer, or enough were made.
+  bool again(const http::HttpResponse& response, const std::function<void()>& then);
+  base::Duration left() const;
+
+  // As the server refused it; nothing for the reader is left to guess.
+  void broken(const Call& call, const http::HttpResponse& response);
+  // Destroys this object, as a rule.
+  void end(ActionStatus status, const std::string& text, bool own_want = false);
+  // What stands in front of each failure's text: what was done before.
+  std::string before_failure_;
+  bool changed_ = false;  // something was changed
+
+  const Context& context_;
+  const http::JsonApi& api_;
+
+ private:
+  void answered(const Call& call, const Answered& then, const http::HttpResponse& response);
+
+  std::string what_;
+  base::Instant deadline_;
+  std::function<void(ActionResult)> done_;
+  int refused_tokens_ = 0, tries_ = 0;
+  loop::Handle pending_;
+};
+
+// How long the server asks to wait: Retry-After, or details.retryAfterSeconds; else `otherwise`. At most 30 s.
+base::Duration asked_to_wait(const http::HttpResponse& response, base::Duration otherwise);
+
+}  // namespace recover

@@ -1,0 +1,143 @@
+// Rollout_restart and scale.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "http/kubernetes_server.h"
+#include "loop/scheduler.h"
+#include "recover/kubernetes_change.h"
+#include "recover/kubernetes_run.h"
+
+namespace recover {
+namespace {
+
+using encoding::json;
+using encoding::member;
+using encoding::number_of;
+using encoding::text_of;
+using namespace std::chrono_literals;
+
+constexpr base::Duration kLook = 1s;
+
+// What a controller has reached of what was asked of it.
+struct Progress {
+  bool seen = false;  // it knows of the change
+  std::uint64_t wanted = 0, updated = 0, available = 0, all = 0;
+  std::string trouble;  // it has given up
+
+  bool done() const { return seen && updated == wanted && available == wanted && all == wanted; }
+};
+
+Progress progress_of(const json& object, const std::string& kind) {
+  const json &status = member(object, "status"), &spec = member(object, "spec");
+  const auto count = [&status](const char* name) { return number_of(member(status, name)).value_or(0); };
+  Progress out;
+  out.seen = count("observedGeneration") >= number_of(member(member(object, "metadata"), "generation")).value_or(0);
+  if (kind == "daemonset") {
+    out.wanted = count("desiredNumberScheduled");
+    out.updated = count("updatedNumberScheduled");
+    out.available = count("numberAvailable");
+    out.all = out.wanted;
+    return out;
+  }
+  out.wanted = number_of(member(spec, "replicas")).value_or(1);
+  out.updated = count("updatedReplicas");
+  // Old servers do not say of a StatefulSet which are available.
+  out.available = count(kind == "statefulset" ? "readyReplicas" : "availableReplicas");
+  out.all = count("replicas");
+  for (const json& condition : member(status, "conditions"))
+    if (text_of(member(condition, "reason")) == "ProgressDeadlineExceeded")
+      out.trouble = base::foreign_text(text_of(member(condition, "message")), 200);
+  return out;
+}
+
+class WorkloadChange final : public KubernetesRun {
+ public:
+  WorkloadChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings, std::string what,
+                 base::Instant deadline, std::function<void(ActionResult)> done)
+      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+        settings_(settings),
+        path_(fmt::format("/apis/apps/v1/namespaces/{}/{}s/{}", settings.name.space, settings.name.kind,
+                          settings.name.name)) {
+    settings_.verb == KubernetesVerb::scale ? scale() : restart();
+  }
+
+ private:
+  void restart() {
+    read(path_, [this](const json& object) {
+      const json& paused = member(member(object, "spec"), "paused");
+      if (paused.is_boolean() && paused.get<bool>())
+        return end(ActionStatus::refused, "its rollout is paused; see: kubectl rollout resume");
+      const std::string now =
+          base::format_iso8601(std::chrono::floor<std::chrono::seconds>(context_.scheduler.wall_now()));
+      const json patch{
+          {"metadata", {{"resourceVersion", text_of(member(member(object, "metadata"), "resourceVersion"))}}},
+          {"spec", {{"template", {{"metadata", {{"annotations", {{"kubectl.kubernetes.io/restartedAt", now}}}}}}}}}};
+      send({"PATCH", path_, patch.dump(-1, ' ', false, json::error_handler_t::replace), kMergePatch},
+           [this] { restart(); });
+    });
+  }
+
+  void scale() {
+    send({"PATCH", path_ + "/scale", json{{"spec", {{"replicas", settings_.replicas}}}}.dump(), kMergePatch},
+         [this] { scale(); });
+  }
+
+  void send(const Call& call, const std::function<void()>& retry) {
+    ask(call, [this, call, retry](const http::HttpResponse& response) {
+      if (http::is_good(response)) {
+        changed_ = true;
+        return look();
+      }
+      if (!again(response, retry)) broken(call, response);
+    });
+  }
+
+  void look() {
+    read(path_, [this](const json& object) {
+      const Progress now = progress_of(object, settings_.name.kind);
+      const bool scales = settings_.verb == KubernetesVerb::scale;
+      const std::string text = fmt::format("{} of {} pods are {}", std::min(now.updated, now.available), now.wanted,
+                                           scales ? "available" : "new and available");
+      if (scales && now.seen && now.wanted != settings_.replicas)
+        return end(ActionStatus::failed, fmt::format("others have scaled it to {}", now.wanted));
+      if (now.done()) return end(ActionStatus::ok, "done, " + text);
+      if (now.seen && !now.trouble.empty()) return end(ActionStatus::failed, text + "; " + now.trouble);
+      if (!later(kLook, [this] { look(); }))
+        end(ActionStatus::timeout, text + (now.seen ? "; it goes on" : "; its controller has not seen the change"));
+    });
+  }
+
+  const KubernetesSettings& settings_;
+  std::string path_;
+};
+
+}  // namespace
+
+loop::Handle change_workload(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
+                             std::string what, base::Instant deadline, std::function<void(ActionResult)> done) {
+  return loop::Handle(
+      std::make_unique<WorkloadChange>(context, api, settings, std::move(what), deadline, std::move(done)));
+}
+
+std::optional<KubernetesName> parse_pod_name(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  KubernetesName out{std::string(text.substr(0, slash)), "", std::string(text.substr(slash + 1))};
+  if (!http::is_kubernetes_name(out.space) || !http::is_kubernetes_name(out.name)) return std::nullopt;
+  return out;
+}
+
+std::optional<KubernetesName> parse_workload_name(std::string_view text) {
+  const std::size_t first = text.find('/'), second = text.find('/', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+  KubernetesName out{std::string(text.substr(0, first)), std::string(text.substr(first + 1, second - first - 1)),
+                     std::string(text.substr(second + 1))};
+  const bool known = out.kind == "deployment" || out.kind == "statefulset" || out.kind == "daemonset";
+  if (!known || !http::is_kubernetes_name(out.space) || !http::is_kubernetes_name(out.name)) return std::nullopt;
+  return out;
+}
+
+}  // namespace recover
