@@ -4,7 +4,10 @@ while they come and go, over a restart of the server, a compacted store and a to
 say is refused."""
 import http.server
 import os
+import re
+import shutil
 import signal
+import textwrap
 import threading
 
 import lib
@@ -45,6 +48,20 @@ class Application:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.port = server.server_port
+
+
+def documented(where):
+    """The examples of the page, and the configuration of the DaemonSet."""
+    page = (lib.TOP / "packaging/doc/kubernetes.md").read_text()
+    manifest = (lib.TOP / "packaging/kubernetes/fettle.yaml").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    examples.append(textwrap.dedent(re.search(r"^  fettle.yml: \|\n(.*?)^---$", manifest, re.M | re.S)[1]))
+    config = where / "example.yml"
+    for text in examples:
+        config.write_text(text)
+        checked = lib.fettle("check", "config", config)
+        assert checked.returncode == 0, f"{text}\n{checked.stdout}{checked.stderr}"
+    print(f"{len(examples)} examples are accepted")
 
 
 def discovery(where, etcd, server):
@@ -114,10 +131,34 @@ def discovery(where, etcd, server):
         print("without the role the text says what is missing")
 
 
+def in_pod(where, server):
+    """With what the kubelet gives a pod in place of keys: a mount of the service account, and two variables."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return print("not shown: credentials of a pod, for which this test must be root and have unshare")
+    account = where / "account"
+    account.mkdir()
+    shutil.copy(server.ca, account / "ca.crt")
+    (account / "token").write_text("no token yet")
+    os.environ.update(KUBERNETES_SERVICE_HOST="127.0.0.1", KUBERNETES_SERVICE_PORT=str(server.port))
+    agent = lib.Agent(where, CONFIG.format(server=""))
+    mounts = """mount -t tmpfs none /run && cd /run && mkdir -p secrets/kubernetes.io/serviceaccount &&
+                mount --bind "$0" secrets/kubernetes.io/serviceaccount && exec "$@\""""
+    agent.argv = ["unshare", "--mount", "sh", "-c", mounts, str(account), *agent.argv]
+    with agent:
+        lib.wait_for("the refusal of the token", lambda: "the token is not valid" in agent.text(), 60, agent.text)
+        (account / "token").write_text(server.token_of("fettle"))
+        lib.wait_for("a pod", lambda: agent.query('probe_success{service="pods",pod="order-4"} == 1'), 60, agent.text)
+    print("in a pod the server, the authority and the token are those of its service account")
+
+
 os.environ["NODE_NAME"] = "n1"
+with lib.folder() as where:
+    documented(where)
 with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as server:
     server.apply("fettle.yaml", "rbac-discovery.yaml")
     server.add_namespace("shop")
     server.add_node("n1")
     server.add_node("n2")
     discovery(where, etcd, server)
+    server.apply("rbac-discovery.yaml")
+    in_pod(where, server)
