@@ -18,8 +18,8 @@ constexpr Owner kOwners[] = {
      "it is a task of Swarm service {0}, which starts another one in its place; update the service: "
      "{{swarm: {{update: {0}, force: true}}}}"},
     {"io.kubernetes.pod.uid", "io.kubernetes.pod.name",
-     "it belongs to pod {0} of Kubernetes, whose kubelet restarts it; delete the pod, or restart its workload: kubectl "
-     "rollout restart"},
+     "it belongs to pod {0} of Kubernetes, whose kubelet restarts it; evict the pod, or restart its workload: "
+     "{{kubernetes: {{rollout_restart: …}}}}"},
     {"com.hashicorp.nomad.alloc_id", nullptr,
      "it belongs to allocation {0} of Nomad, which restarts it; nomad alloc restart {0}"},
     {"com.amazonaws.ecs.task-arn", nullptr,

@@ -21,7 +21,8 @@ using encoding::member;
 using encoding::text_of;
 using namespace std::chrono_literals;
 
-constexpr base::Duration kLook = 1s;
+// Looks at the pods become rarer: in a large cluster each one costs the store a lot.
+constexpr base::Duration kFirstLook = 1s, kRarestLook = 5s;
 // After a refusal that names no time.
 constexpr base::Duration kFirstWait = 5s, kLongestWait = 30s;
 constexpr std::size_t kMostNamed = 5;
@@ -42,7 +43,8 @@ class NodeChange final : public KubernetesRun {
       : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
         settings_(settings),
         service_(trigger.service),
-        path_("/api/v1/nodes/" + settings.node) {
+        path_("/api/v1/nodes/" + settings.node),
+        began_(context.scheduler.now()) {
     if (settings_.verb == KubernetesVerb::uncordon) uncordon();
     else if (settings_.verb == KubernetesVerb::drain) look([this] { begin_drain(); });
     else cordon([this](const std::string& text) { end(ActionStatus::ok, text); });
@@ -150,7 +152,8 @@ class NodeChange final : public KubernetesRun {
     const bool only_loose = std::all_of(guests_.begin(), guests_.end(), [](const auto& each) {
       return !each.second.pod.is_owned && !each.second.pod.ends;
     });
-    if (only_loose || !later(kLook, [this] { look([this] { pass(); }); }))
+    const base::Duration wait = std::clamp((now - began_) / 10, kFirstLook, kRarestLook);
+    if (only_loose || !later(wait, [this] { look([this] { pass(); }); }))
       end(only_loose ? ActionStatus::failed : ActionStatus::timeout, rest());
   }
 
@@ -199,6 +202,7 @@ class NodeChange final : public KubernetesRun {
 
   const KubernetesSettings& settings_;
   std::string service_, path_, version_, cordoned_;
+  base::Instant began_;
   std::map<std::string, Guest> guests_;
   std::size_t gone_ = 0;
 };

@@ -109,11 +109,18 @@ std::string selectors_query(const std::vector<Selector>& selectors) {
   return out;
 }
 
-// Labels and annotations. The whole manifest that kubectl leaves in one is left out.
+// One pod may not use up what all pods of the list have: the length of its annotations, and its targets.
+constexpr std::size_t kMostDescribed = std::size_t{8} * 1024;
+constexpr std::size_t kMostPorts = 100;
+
+// Labels and annotations. Those that do not fit are left out, and so is the manifest that kubectl leaves in one.
 void add_described(const json& described, const std::string& kind, LabelMap& labels) {
   if (!described.is_object()) return;
+  std::size_t room = kMostDescribed;
   for (const auto& [name, value] : described.items()) {
-    if (name == "kubectl.kubernetes.io/last-applied-configuration") continue;
+    const std::size_t size = name.size() + text_of(value).size();
+    if (name == "kubectl.kubernetes.io/last-applied-configuration" || size > room) continue;
+    room -= size;
     const std::string word = encoding::as_label_name(name);
     labels["__meta_kubernetes_pod_" + kind + "_" + word] = text_of(value);
     labels["__meta_kubernetes_pod_" + kind + "present_" + word] = "true";
@@ -166,8 +173,9 @@ void add_own_probe(const json& container, const json& port, LabelMap& labels) {
     const json& wanted = member(http, "port");
     if (!http.is_object() || wanted.is_null()) continue;
     if (wanted != member(port, "containerPort") && (!wanted.is_string() || wanted != member(port, "name"))) continue;
+    // A path with a query is none that a target may say (probe/discovered.h).
     const std::string path = text_of(member(http, "path"));
-    labels["__metrics_path__"] = path.empty() ? "/" : path;
+    if (path.find_first_of("?#%") == std::string::npos) labels["__metrics_path__"] = path.empty() ? "/" : path;
     labels["__scheme__"] = text_of(member(http, "scheme")) == "HTTPS" ? "https" : "http";
     return;
   }
@@ -209,7 +217,7 @@ class Pod {
     const LabelMap labels = labels_of_container(container, init, statuses);
     for (const json& port : member(container, "ports")) {
       const auto number = number_of(member(port, "containerPort"));
-      if (!number) continue;
+      if (!number || targets_.size() >= kMostPorts) continue;
       LabelMap of_port = labels;
       const std::string protocol = text_of(member(port, "protocol"));
       of_port["__meta_kubernetes_pod_container_port_name"] = text_of(member(port, "name"));

@@ -112,6 +112,24 @@ TEST_CASE("a pod is a target for each port that its containers declare, with Pro
   CHECK_FALSE(cluster.list().targets[1].labels.has("__metrics_path__"));
 }
 
+TEST_CASE("one pod takes no room from the others, and says no path with a query") {
+  std::string ports;
+  for (int i = 1; i <= 150; ++i)
+    ports += (i > 1 ? "," : "") + std::string(R"({"containerPort":)") + std::to_string(i) + "}";
+  Cluster cluster;
+  cluster.answer(R"({"metadata":{"name":"a","namespace":"shop","annotations":{"a":"1","b":")" + std::string(9000, 'x') +
+                 R"(","c":"3"}},"spec":{"containers":[{"name":"app","ports":[)" + ports +
+                 R"(],"readinessProbe":{"httpGet":{"path":"/ready?full=1","port":1,"scheme":"HTTP"}}}]},)" +
+                 R"("status":{"podIP":"10.1.0.2","phase":"Running"}},)" + pod("b", "91", "10.1.0.3"));
+  REQUIRE(cluster.list().targets.size() == 101);
+  const model::Labels& labels = cluster.list().targets[0].labels;
+  CHECK(labels.has("__meta_kubernetes_pod_annotation_a"));
+  CHECK_FALSE(labels.has("__meta_kubernetes_pod_annotation_b"));
+  CHECK(labels.has("__meta_kubernetes_pod_annotation_c"));
+  CHECK(labels.get("__scheme__") == "http");
+  CHECK_FALSE(labels.has("__metrics_path__"));
+}
+
 TEST_CASE("which pods are asked for") {
   struct Row {
     const char *keys, *want;

@@ -165,9 +165,8 @@ TEST_CASE("a container that has an owner, or whose owner is not known, is left a
        "refused: docker restart order-1: it is a task of Swarm service order, which starts another one in its place; "
        "update the service: {swarm: {update: order, force: true}}"},
       {labelled(R"("io.kubernetes.pod.uid":"u1","io.kubernetes.pod.name":"order-7f")"),
-       "refused: docker restart order-1: it belongs to pod order-7f of Kubernetes, whose kubelet restarts it; delete "
-       "the "
-       "pod, or restart its workload: kubectl rollout restart"},
+       "refused: docker restart order-1: it belongs to pod order-7f of Kubernetes, whose kubelet restarts it; evict "
+       "the pod, or restart its workload: {kubernetes: {rollout_restart: …}}"},
       {labelled(R"("com.hashicorp.nomad.alloc_id":"a1")"),
        "refused: docker restart order-1: it belongs to allocation a1 of Nomad, which restarts it; nomad alloc restart "
        "a1"},
