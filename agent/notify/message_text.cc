@@ -131,6 +131,8 @@ const templates::Definitions& default_texts() {
 {{ define "pagerduty.default.instances" }}{{ template "fettle.alerts" . }}{{ end }}
 {{ define "telegram.default.message" }}{{ template "fettle.title" . }}
 {{ template "fettle.text" . }}{{ end }}
+{{ define "zabbix.default.value" }}{{ template "fettle.title" . }}
+{{ template "fettle.text" . }}{{ end }}
 {{ define "email.default.subject" }}{{ template "fettle.title" . }}{{ end }}
 {{ define "email.default.text" }}{{ template "fettle.title" . }}
 
