@@ -17,6 +17,7 @@ import sys
 
 import lib
 from postgres_backup import Postgres
+from postgres_cluster import BIN
 
 restic, _, _ = lib.need("restic", "pgbackrest", "setpriv")
 if not list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
@@ -95,9 +96,9 @@ class Repositories:
         closed.mkdir()
         (closed / "file").write_text("x")
         closed.chmod(0o555)
-        postgres.as_owner(postgres.bin / "pg_dump", "-h", postgres.where, "-p", postgres.port, "-Fc", "-f", postgres.where / "orders.dump", "postgres")
+        postgres.as_owner(BIN / "pg_dump", "-h", postgres.where, "-p", postgres.port, "-Fc", "-f", postgres.where / "orders.dump", "postgres")
         shutil.copy(postgres.where / "orders.dump", data / "orders.dump")
-        postgres.as_owner(postgres.bin / "pg_dump", "-h", postgres.where, "-p", postgres.port, "-f", postgres.where / "orders.sql", "postgres")
+        postgres.as_owner(BIN / "pg_dump", "-h", postgres.where, "-p", postgres.port, "-f", postgres.where / "orders.sql", "postgres")
         shutil.copy(postgres.where / "orders.sql", data / "orders.sql")
         (where / "nothing").mkdir()
         for name in ("good", "empty", "none"):

@@ -12,8 +12,8 @@ import lib
 import zabbix_server
 
 zabbix_server.need()
-TEMPLATE = lib.TOP / "packaging/zabbix/fettle.yaml"
-EXAMPLE = lib.TOP / "packaging/zabbix/fettle.yml"
+TEMPLATE = lib.TOP / "packaging/zabbix/zabbix-template.yaml"
+EXAMPLE = lib.TOP / "packaging/zabbix/zabbix-receiver.yml"
 CONFIG = """
 global: {{interval: 500ms, timeout: 300ms, evaluation_interval: 500ms}}
 rule_files: [rules.yml, "{top}/rules/optional/watchdog.yml"]

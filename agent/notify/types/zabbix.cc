@@ -136,8 +136,7 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   if (errors.size() > before) return nullptr;
   ZabbixServer server;
   (void)read_nodes(settings, server.nodes);
-  if (settings.tls_config)
-    server.tls = net::tls_context(*settings.tls_config, node.find("tls_config"), path + ".tls_config", errors);
+  if (settings.tls_config) server.tls = net::tls_context(*settings.tls_config, node, path, errors);
   auto made = std::make_unique<Zabbix>(settings, std::move(server), TextReader(node, path, definitions, errors));
   if (errors.size() > before) return nullptr;
   return made;
