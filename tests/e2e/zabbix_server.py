@@ -116,7 +116,9 @@ CacheUpdateFrequency=1
         shutil.copytree(FRONTEND, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("assets", "audio", "img", "locale", "fonts"))
         config = out / "zabbix.conf.php"
         place = out / "include/classes/core/CConfigFile.php"
-        place.write_text(place.read_text().replace(CONFIG_FILE, str(config)))
+        code = place.read_text()
+        assert CONFIG_FILE in code, f"{place} has its configuration elsewhere"
+        place.write_text(code.replace(CONFIG_FILE, str(config)))
         config.write_text(f"""<?php
 $DB['TYPE'] = 'POSTGRESQL';
 $DB['SERVER'] = '{self.database.where}';

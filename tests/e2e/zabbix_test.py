@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A real Zabbix server with PostgreSQL and its API, from an empty folder: the shipped template is imported, discovers services
 and probes, brings values, a trigger fires when a service is killed and is over when it is back, and nothing is told twice. What
-fettle says of incidents comes to the trapper item, in the clear and over TLS. A host that Zabbix does not know is an error in
+fettle says of incidents comes to the trapper item, in the clear, over TLS with a certificate and with a pre-shared key. A host that Zabbix does not know is an error in
 words. An agent that is gone is seen."""
-import pathlib
+import json
 import socket
+import struct
 import subprocess
 import time
 
@@ -32,6 +33,7 @@ groups:
   rules:
   - {alert: ServiceDown, expr: 'fettle_service_up == 0', labels: {severity: page}, annotations: {summary: "{{ $labels.service }} is down"}}
 """
+KEY = "0123456789abcdef" * 4
 began = time.monotonic()
 
 
@@ -54,6 +56,20 @@ def certificates(where):
         (where / f"{name}.key").chmod(0o644)  # the user zabbix reads it
 
 
+def value_of(host, key, value, clock):
+    data = json.dumps({"request": "sender data", "data": [{"host": host, "key": key, "value": value, "clock": clock, "ns": 7}]}).encode()
+    return b"ZBXD\x01" + struct.pack("<II", len(data), 0) + data
+
+
+def exchange(port, packet):
+    with socket.create_connection(("127.0.0.1", port), 5) as server:
+        server.sendall(packet)
+        answer = b""
+        while more := server.recv(4096):
+            answer += more
+    return answer[13:].decode()
+
+
 with lib.folder() as where:
     where.chmod(0o755)  # other users go through it
     certificates(where)
@@ -61,10 +77,13 @@ with lib.folder() as where:
     with zabbix_server.Zabbix(where, tls) as zabbix, lib.Shop(where, "order") as shop:
         say("database, server and API are up", began)
         (where / "rules.yml").write_text(RULES)
+        (where / "psk").write_text(KEY + "\n")
         rest = EXAMPLE.read_text().replace("zabbix.shop.example", f"127.0.0.1:{zabbix.port}")
         rest += f"""
   - name: secure
     zabbix_configs: [{{server: "127.0.0.1:{zabbix.port}", tls_config: {{ca_file: {where}/ca.pem, cert_file: {where}/fettle.pem, key_file: {where}/fettle.key}}}}]
+  - name: keyed
+    zabbix_configs: [{{server: "127.0.0.1:{zabbix.port}", tls_psk_identity: fettle, tls_psk_file: {where}/psk}}]
   - name: unknown
     zabbix_configs: [{{server: "127.0.0.1:{zabbix.port}", host: not-there}}]
 """
@@ -78,7 +97,7 @@ with lib.folder() as where:
             group = zabbix.call("hostgroup.get", filter={"name": "Linux servers"})[0]["groupid"]
             macros = {"{$FETTLE.PORT}": str(agent.port), "{$FETTLE.INTERVAL}": "1s", "{$FETTLE.AWAY.FOR}": "30s", "{$FETTLE.HEARTBEAT}": "1"}
             host = zabbix.call("host.create", host=socket.gethostname(), groups=[{"groupid": group}], templates=[{"templateid": template}],
-                               tls_accept=5, macros=[{"macro": name, "value": value} for name, value in macros.items()],
+                               tls_accept=7, tls_psk_identity="fettle", tls_psk=KEY, macros=[{"macro": name, "value": value} for name, value in macros.items()],
                                interfaces=[{"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": "10050"}])["hostids"][0]
 
             def values(**wanted):
@@ -118,16 +137,27 @@ with lib.folder() as where:
             code, text = test_message("unknown")
             assert code == 1 and "did not take the value (processed: 0; failed: 1; total: 1" in text, text
             # In the clear and over TLS, then over TLS only.
-            code, text = test_message("secure")
-            assert code == 0, text
-            zabbix.call("host.update", hostid=host, tls_accept=4)
+            for receiver in ("secure", "keyed"):
+                code, text = test_message(receiver)
+                assert code == 0, text
+            zabbix.call("host.update", hostid=host, tls_accept=6)
             lib.wait_for("values in the clear to be refused", lambda: test_message("zabbix")[0] == 1)
-            code, text = test_message("secure")
-            assert code == 0, text
-            zabbix.call("host.update", hostid=host, tls_accept=5)
+            for receiver in ("secure", "keyed"):
+                code, text = test_message(receiver)
+                assert code == 0, text
+            (where / "psk").write_text("ff" * 32)
+            code, text = test_message("keyed")
+            assert code == 1 and "TLS handshake" in text, text
+            zabbix.call("host.update", hostid=host, tls_accept=7)
+            # The same value twice, as after an answer that was lost, is one in the history.
+            packet = value_of(socket.gethostname(), "fettle.incident", "twice", int(time.time()))
+            lib.wait_for("a value to be taken", lambda: "failed: 0" in exchange(zabbix.port, packet))
+            assert "failed: 0" in exchange(zabbix.port, packet)
+            lib.wait_for("the value in the history", lambda: "twice" in zabbix.history(host, "fettle.incident"))
             at = time.monotonic()
             lib.wait_for("the incident's end", lambda: any("[RESOLVED] order was down" in text for text in zabbix.history(host, "fettle.incident")), 60)
             say("waited for the incident's end", at)
+            assert zabbix.history(host, "fettle.incident").count("twice") == 1
             told = [text.split("\n")[0] for text in zabbix.history(host, "fettle.incident")]
             assert len([line for line in told if line.startswith("[PAGE] order")]) == 1, told
             assert any("Watchdog" in text for text in zabbix.history(host, "fettle.heartbeat"))

@@ -13,6 +13,7 @@
 #include "net/tls/certificate_verifier.h"
 #include "net/tls/ocsp_staple.h"
 #include "net/tls/pem.h"
+#include "net/tls/pre_shared_key.h"
 #include "net/tls/tls_sessions.h"
 
 namespace net {
@@ -92,7 +93,10 @@ base::Result<Context> make_context(const TlsSettings& settings, std::string& tro
   if (has_cert != (!settings.key.empty() || !settings.key_file.empty()))
     return base::fail(base::Kind::invalid, "a client certificate needs both cert_file and key_file");
   TRY_VOID(load_inline(native, settings));
-  const base::Result<> loaded = load_files(native, settings);
+  const bool has_psk = !settings.psk_identity.empty();
+  if (has_psk) TRY_VOID(use_pre_shared_key(native, settings.psk_identity, settings.psk));
+  // Who asks for a key trusts no certificate that comes in its place.
+  const base::Result<> loaded = has_psk ? base::Result<>() : load_files(native, settings);
   trouble = loaded ? "" : loaded.error().text;
   // A resumed session shows no certificates: each connection is to tell when they expire, unless asked otherwise. Nor
   // does it bring a staple.

@@ -26,6 +26,9 @@ struct TlsSettings {
   bool session_reuse = false;         // by Streams: resume the session of an earlier connection (tls_sessions.h)
   bool require_ocsp_staple = false;
   bool ask_ocsp_staple = false;  // described and not required; no key of a configuration
+  // A key that both sides know, in hexadecimal digits, in place of all certificates; no keys of tls_config.
+  std::string psk_identity{};
+  base::Secret psk{};
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 

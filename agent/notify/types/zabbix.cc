@@ -10,6 +10,7 @@
 #include "config/schema.h"
 #include "net/tls/tls_config.h"
 #include "notify/fields.h"
+#include "notify/json_service.h"
 #include "notify/message_text.h"
 #include "notify/notifier.h"
 #include "notify/zabbix/sender_session.h"
@@ -29,6 +30,8 @@ struct Settings {
   std::string key = "fettle.incident";
   std::string value = "{{ template \"zabbix.default.value\" . }}";
   std::optional<net::TlsSettings> tls_config;
+  std::string tls_psk_identity;
+  SecretOrFile tls_psk;
 };
 
 // HOST, HOST:PORT, or several with semicolons between, into the nodes. Empty: it is good.
@@ -62,6 +65,10 @@ void check(const Settings& settings, const config::Complain& complain) {
   if (settings.port < 1 || settings.port > 65'535) complain("port", "must be from 1 to 65535");
   for (const auto& [key, value] : {std::pair{"host", &settings.host}, {"key", &settings.key}})
     if (value->empty()) complain(key, "must not be empty");
+  if (settings.tls_psk_identity.empty() != settings.tls_psk.empty())
+    complain("", "tls_psk_identity and tls_psk_file need each other");
+  if (settings.tls_config && !settings.tls_psk_identity.empty())
+    complain("tls_psk_identity", "cannot stand beside tls_config");
 }
 
 const auto& schema() {
@@ -77,10 +84,13 @@ const auto& schema() {
                   "templates.")
         .optional("key", &Settings::key, "Key of the item, which is of type Zabbix trapper.")
         .optional("value", &Settings::value, "The value.")
-        .optional("tls_config", &Settings::tls_config, net::tls_schema(),
-                  "Speak TLS, with a certificate on both sides (TLSAccept=cert). Without it all goes in the clear.")
-        .check(check)
-        .shows({"server", "host", "key", "value"});
+        .optional(
+            "tls_config", &Settings::tls_config, net::tls_schema(),
+            "Speak TLS with a certificate on both sides. Without it and without a key below all goes in the clear.")
+        .optional("tls_psk_identity", &Settings::tls_psk_identity,
+                  "Speak TLS with a pre-shared key: its identity, as the host in Zabbix has it.");
+    add_secret(all, "tls_psk", "tls_psk_file", &Settings::tls_psk, "The key, in hexadecimal digits.", Needed::no);
+    all.check(check).shows({"server", "host", "key", "value", "tls_psk_identity"});
     return all;
   }();
   return s;
@@ -90,6 +100,8 @@ class Zabbix final : public Notifier {
  public:
   Zabbix(const Settings& settings, ZabbixServer server, const TextReader& texts)
       : server_(std::move(server)),
+        psk_identity_(settings.tls_psk_identity),
+        psk_(settings.tls_psk),
         host_(texts.read("host", settings.host)),
         key_(texts.read("key", settings.key)),
         value_(texts.read("value", settings.value)) {}
@@ -121,11 +133,28 @@ class Zabbix final : public Notifier {
 
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
-    return send_to_zabbix(context, server_, message.body, deadline, std::move(done));
+    ZabbixServer server = server_;
+    if (!psk_identity_.empty()) {
+      auto tls = with_key();
+      if (!tls) return cannot_send(context, tls.error(), std::move(done));
+      server.tls = *std::move(tls);
+    }
+    return send_to_zabbix(context, server, message.body, deadline, std::move(done));
+  }
+
+  // For TLS with the key as it is now.
+  base::Result<std::shared_ptr<net::TlsContext>> with_key() const {
+    TRY(std::string key, psk_.read());
+    net::TlsSettings settings;
+    settings.psk_identity = psk_identity_;
+    settings.psk = base::Secret(std::move(key));
+    return net::TlsContext::get(settings);
   }
 
  private:
   ZabbixServer server_;
+  std::string psk_identity_;
+  SecretOrFile psk_;
   MessageText host_, key_, value_;
 };
 
@@ -138,6 +167,10 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   (void)read_nodes(settings, server.nodes);
   if (settings.tls_config) server.tls = net::tls_context(*settings.tls_config, node, path, errors);
   auto made = std::make_unique<Zabbix>(settings, std::move(server), TextReader(node, path, definitions, errors));
+  // A file may be written later; what stands in the configuration is right or wrong now.
+  if (!settings.tls_psk.secret.empty())
+    if (const auto good = made->with_key(); !good)
+      errors.add(node.find("tls_psk").mark(), path + ".tls_psk", good.error().text);
   if (errors.size() > before) return nullptr;
   return made;
 }

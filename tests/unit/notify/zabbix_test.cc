@@ -4,6 +4,8 @@
 
 #include "desk.h"
 #include "fakes/fake_stream.h"
+#include "fakes/temporary_folder.h"
+#include "net/tls/tls.h"
 #include "notify/registry.h"
 #include "notify/zabbix/sender_protocol.h"
 
@@ -194,4 +196,33 @@ TEST_CASE("where a Zabbix server is, and what is wrong with that") {
 TEST_CASE("with tls_config it is spoken to in TLS") {
   Trapper zabbix("server: zabbix, tls_config: {insecure_skip_verify: true}");
   CHECK(zabbix.f.dialer.desk.last().tls != nullptr);
+  CHECK(mistakes("{server: a, tls_config: {cert: x}}").find("r.tls_config.cert_file: ") != std::string::npos);
+}
+
+TEST_CASE("with a pre-shared key, too; it is read for each message") {
+  const std::string digits = "0123456789abcdef0123456789ABCDEF";
+  fakes::TemporaryFolder folder;
+  const std::string file = folder.write("psk", digits + "\n");
+  Trapper zabbix("server: zabbix, tls_psk_identity: fettle, tls_psk_file: " + file);
+  REQUIRE(zabbix.f.dialer.desk.last().tls != nullptr);
+  CHECK(zabbix.f.dialer.desk.last().tls->settings().psk_identity == "fettle");
+  CHECK(zabbix.f.dialer.desk.last().tls->settings().psk.reveal() == digits);
+  folder.write("psk", "0123\n");
+  zabbix.refuse_connection();
+  zabbix.f.loop.advance(seconds{5});
+  CHECK(zabbix.f.results.size() > 1);
+  CHECK(zabbix.error() == "the pre-shared key must be 32 to 512 hexadecimal digits");
+
+  const std::string key = "tls_psk: " + digits;
+  CHECK(mistakes("{server: a, tls_psk_identity: f, " + key + "}").empty());
+  CHECK(mistakes("{server: a, tls_psk_identity: f}") ==
+        "r.yml:1:1: r: tls_psk_identity and tls_psk_file need each other\n");
+  CHECK(mistakes("{server: a, " + key + "}") == "r.yml:1:1: r: tls_psk_identity and tls_psk_file need each other\n");
+  CHECK(mistakes("{server: a, tls_psk_identity: f, tls_config: {}, " + key + "}")
+            .find("r.tls_psk_identity: cannot stand beside tls_config") != std::string::npos);
+  for (const std::string wrong : {"0123", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef0"})
+    CHECK(mistakes("{server: a, tls_psk_identity: f, tls_psk: '" + wrong + "'}") ==
+          "r.yml:1:43: r.tls_psk: the pre-shared key must be 32 to 512 hexadecimal digits\n");
+  CHECK(mistakes("{server: a, tls_psk_identity: " + std::string(129, 'f') + ", " + key + "}")
+            .find("the identity of a pre-shared key must have 1 to 128 bytes") != std::string::npos);
 }
