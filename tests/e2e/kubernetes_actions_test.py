@@ -59,11 +59,15 @@ class Plans:
     def __init__(self, agent):
         self.agent, self.runs = agent, {}
 
-    def run(self, service):
-        """The actions of one run of the plan, to its end."""
-        done = lib.fettle("recover", service, f"--admin.socket={self.agent.admin}")
+    def tell(self, *words):
+        done = lib.fettle("recover", *words, f"--admin.socket={self.agent.admin}")
         assert done.returncode == 0, done
+
+    def run(self, service, meanwhile=lambda: None):
+        """The actions of one run of the plan, to its end."""
+        self.tell(service)
         self.runs[service] = self.runs.get(service, 0) + 1
+        meanwhile()
 
         def ended():
             runs = lib.get_json(f"{self.agent.url}/api/v1/recoveries?service={service}")["data"]["recoveries"]
@@ -172,6 +176,13 @@ def budgets_are_kept(cluster, plans):
     print(plans.ends("short", "timeout", "the node stays cordoned", "2 are left", "disruption budget order"))
     assert cluster.server.pods() == there and cluster.node() == FREE, (cluster.server.pods(), cluster.node())
     print("a drain that its budget does not allow took no pod, and left no node cordoned")
+
+    def stop():
+        lib.wait_for("the cordon", lambda: cluster.node() == (True, "short"))
+        plans.tell("abort", "short", "--comment", "test")
+    steps = plans.run("short", stop)
+    assert steps[-1]["action"] == "kubernetes uncordon n3" and steps[-1]["result"] == "ok" and cluster.node() == FREE, steps
+    print("a drain that people stopped left no node cordoned")
     opened = threading.Timer(3, cluster.budget, [2])
     opened.start()
     print(plans.ends("drain", "ok", "2 pods went"))
