@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "config/request.h"
@@ -118,16 +119,20 @@ class Zabbix final : public Notifier {
   }
 
   // The same bytes at each attempt, with the time of the message: a server that has the value already finds the same
-  // item, second and nanosecond in its history.
+  // item, second and nanosecond in its history, and leaves it at that. So would it with another message of the same
+  // millisecond; below that the nanoseconds tell messages from each other.
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>&,
                      const Envelope& envelope) const override {
     const templates::Value data = message_data(alerts, envelope);
     const std::int64_t at = base::to_ms(envelope.at);
+    const std::string text = base::shortened(value_.expand(data), kValueLimit);
+    const auto below =
+        static_cast<std::int64_t>(base::spread(base::fnv1a(envelope.group_key + '\n' + text)) % 1'000'000);
     ordered_json value{{"host", host_.expand(data)},
                        {"key", key_.expand(data)},
-                       {"value", base::shortened(value_.expand(data), kValueLimit)},
+                       {"value", text},
                        {"clock", at / 1000},
-                       {"ns", at % 1000 * 1'000'000}};
+                       {"ns", at % 1000 * 1'000'000 + below}};
     return dump_json(ordered_json{{"request", "sender data"}, {"data", ordered_json::array({std::move(value)})}});
   }
 
