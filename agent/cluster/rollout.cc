@@ -148,13 +148,14 @@ class Decision {
   void look_at_time() {
     if (view_.unchanged < rollout_.deadline) return;
     const bool others_too = view_.unchanged >= rollout_.deadline + kDeadlineOfOthers;
+    const bool goes_on = cluster::at_work(now_, rollout_) != nullptr;  // who waits, waits for that one
     for (const RolloutPart* part : turn_of(rollout_)) {
       const bool away = !is_there(now_, part->who);
       const bool waits = part->state == PartState::waiting;
       if (away && (waits || part->state == PartState::working))
         return stop(fmt::format("{} is away{}: its agent has not been in the fleet for {}", named(part->who),
                                 waits ? "" : " in the middle of its part", base::format_duration(rollout_.deadline)));
-      if (!waits || !(others_too || part->who == view_.self)) continue;
+      if (!waits || goes_on || !(others_too || part->who == view_.self)) continue;
       if (const Member* down = down_since(now_, rollout_))
         return stop(fmt::format("{} went down after its part", named(down->who)));
       return stop(late(part->who == view_.self ? view_.gate.text : "its agent does not say why", part->who));

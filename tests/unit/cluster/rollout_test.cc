@@ -137,6 +137,7 @@ TEST_CASE("what a member does now") {
            {"for too long", "Wwww", 1, running, Run::none, Gate::later, 60s, Kind::write, "wwww", stopped,
             "order on node1 has not begun within 1m: fleet_busy"},
            {"it acts", "Wwww", 1, running, Run::under_way, Gate::later, 1h, Kind::nothing, "Wwww", running, ""},
+           {"one waits for it", "Wwww", 2, running, Run::none, Gate::later, 1h, Kind::nothing, "Wwww", running, ""},
            {"it is well", "WWww", 1, running, Run::recovered, Gate::open, 0s, Kind::write, "dWww", running, ""},
            {"the last one", "dddW", 4, running, Run::recovered, Gate::open, 0s, Kind::write, "dddd", over, ""},
            {"it failed", "WWww", 1, running, Run::failed, Gate::open, 0s, Kind::write, "fWww", stopped,
