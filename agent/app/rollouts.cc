@@ -257,6 +257,7 @@ bool Rollouts::carry_out_change(const std::string& group, Known& known) {
     Known& own = groups_.at(group);
     const Change over = std::move(own.changes.front());
     own.changes.pop_front();
+    if (!own.changes.empty()) look_soon();
     over.done(std::move(answer));
   };
   if (!change.written.empty()) {

@@ -1,6 +1,8 @@
 // A web::Backend without an agent: data in memory, and what it was asked to do.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>

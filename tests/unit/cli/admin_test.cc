@@ -104,6 +104,36 @@ TEST_CASE("each command asks for one change and says what is so now") {
        "\"the drill order-db has begun\"",
        "POST /api/v1/drills/order-db/run?comment=alice",
        "the drill order-db has begun\n"},
+      {{"rollout", "order"},
+       "\"rollout 4f2a of order has begun\"",
+       "POST /api/v1/rollout/order?action=&batch=1&deadline=5m&comment=",
+       "rollout 4f2a of order has begun\n"},
+      {{"rollout", "order", "--action", "unit_hook:x", "--batch", "25%", "--deadline=1m", "--comment", "alice: 4.2"},
+       "\"rollout 4f2a of order has begun\"",
+       "POST /api/v1/rollout/order?action=unit_hook%3Ax&batch=25%25&deadline=1m&comment=alice%3A%204.2",
+       "rollout 4f2a of order has begun\n"},
+      {{"rollout", "order", "--resume", "-o", "json"},
+       "\"it goes on\"",
+       "POST /api/v1/rollout/order/resume?comment=",
+       "{\"status\":\"success\",\"data\":\"it goes on\"}\n"},
+      {{"rollout", "order", "--abort", "--comment", "no"},
+       "\"it is aborted\"",
+       "POST /api/v1/rollout/order/abort?comment=no",
+       "it is aborted\n"},
+      {{"rollout", "order", "--status"},
+       R"({"groups":[{"name":"order","members":[]}]})",
+       "GET /api/v1/fleet",
+       "there was no rollout of order\n"},
+      {{"rollout", "order", "--status"},
+       R"({"groups":[{"name":"order","rollout":{"id":"4f2a","state":"running","since":"12:00","started":"12:00",)"
+       R"("by":"alice","action":"","batch":1,"round":1,"parts":[{"node":"n1","service":"order","state":"done","since":)"
+       R"("12:01"},{"node":"n2","service":"order","state":"waiting","since":"12:00"}]}}]})",
+       "GET /api/v1/fleet",
+       "rollout 4f2a of order is running since 12:00\n"
+       "1 of 2 members are done, 1 at a time, by the first step that restarts them; begun 12:00 by alice\n"
+       "NODE  SERVICE  STATE    SINCE  TEXT\n"
+       "n1    order    done     12:01  \n"
+       "n2    order    waiting         \n"},
       {{"silence", "add", "service=order", "severity!=page", "-a", "alice", "-c", "INC-7"},
        R"({"silenceID":"a-b-c"})",
        "POST "
@@ -132,7 +162,8 @@ TEST_CASE("a refusal is told in the agent's words, with exit code 1") {
   const Agent agent(refusal, "403 Forbidden");
   for (const std::vector<std::string>& words :
        {Lines{"reload"}, Lines{"maintenance", "on", "order"}, Lines{"maintenance", "off", "order"},
-        Lines{"recover", "order"}, Lines{"recover", "abort", "order"}, Lines{"ack", "order"},
+        Lines{"recover", "order"}, Lines{"recover", "abort", "order"}, Lines{"ack", "order"}, Lines{"rollout", "order"},
+        Lines{"rollout", "order", "--resume"}, Lines{"rollout", "order", "--status"},
         Lines{"silence", "add", "a=b", "-c", "x"}, Lines{"silence", "list"}, Lines{"silence", "expire", "a"}}) {
     CAPTURE(words[0]);
     const Printed refused = agent.run(words);
@@ -161,6 +192,10 @@ TEST_CASE("a line that is wrong asks for nothing") {
       {{"ack"}, 2, ""},
       {{"drill"}, 2, ""},
       {{"drill", "run"}, 2, ""},
+      {{"rollout"}, 2, ""},
+      {{"rollout", "order", "--resume", "--abort"}, 2, ""},
+      {{"rollout", "order", "--resume", "--batch", "2"}, 2, ""},
+      {{"rollout", "order", "--comment", long_comment}, 2, too_long},
       {{"silence"}, 2, ""},
       {{"silence", "add", "a=b"}, 2, ""},
       {{"silence", "add", "a=b", "-c", "x", "-d", "1h", "--end", "5"}, 2, ""},

@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "cli/admin.h"
 #include "cli/reading.h"
+#include "cli/rollout.h"
 #include "cli/silence.h"
 
 struct Printed {
@@ -61,6 +62,7 @@ inline int fettle(std::vector<std::string> words) {
   cli::Chosen chosen;
   cli::add_reading_commands(top, chosen);
   cli::add_admin_commands(top, chosen);
+  cli::add_rollout_command(top, chosen);
   cli::add_silence_commands(top, chosen);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {

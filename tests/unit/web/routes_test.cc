@@ -49,6 +49,9 @@ TEST_CASE("paths, methods and codes") {
       {"POST", "/api/v1/recover/order/abort", 403, ""},
       {"POST", "/api/v1/ack/order", 403, ""},
       {"POST", "/api/v1/drills/db/run", 403, ""},
+      {"POST", "/api/v1/rollout/order", 403, ""},
+      {"POST", "/api/v1/rollout/order/resume", 403, ""},
+      {"POST", "/api/v1/rollout/order/abort", 403, ""},
       {"POST", "/heartbeat/order", 404, ""},
   };
   const Handlers handlers;
@@ -294,9 +297,22 @@ TEST_CASE("changes over the admin socket") {
   request.path = "/api/v1/drills/db/run";
   request.params = {{"comment", "alice"}};
   CHECK(handlers.answer(request).body == R"({"status":"success","data":"the drill db has begun"})");
-  CHECK(handlers.backend.calls() == std::vector<std::string>{"reload", "maintenance order on new disk",
-                                                             "recover order dry try it", "abort order alice",
-                                                             "ack order mended", "drill db alice"});
+  request.path = "/api/v1/rollout/order";
+  request.params = {{"batch", "25%"}, {"comment", "4.2"}};
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":"rollout 1 of order has begun"})");
+  request.params = {{"deadline", "0s"}};
+  CHECK(handlers.answer(request).status == 400);
+  request.params = {{"action", "a\nb"}};
+  CHECK(handlers.answer(request).status == 400);
+  request.path = "/api/v1/rollout/order/resume";
+  request.params = {};
+  CHECK(handlers.answer(request).status == 200);
+  request.path = "/api/v1/rollout/order/abort";
+  CHECK(handlers.answer(request).status == 200);
+  CHECK(handlers.backend.calls() ==
+        std::vector<std::string>{"reload", "maintenance order on new disk", "recover order dry try it",
+                                 "abort order alice", "ack order mended", "drill db alice", "rollout order  25% 5m 4.2",
+                                 "resume order ", "abort rollout order "});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
   CHECK(handlers.answer(request).status == 400);
