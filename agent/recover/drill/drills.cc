@@ -110,7 +110,7 @@ void Drills::look() {
         [this, gone, name = name](const base::Result<>& ran) {
           const auto at = drills_.find(name);
           if (at == drills_.end()) return;
-          at->second.cleaned = ran && *gone;
+          at->second.cleaned = ran.has_value();  // what stays is the failure of the next run
           if (ran && *gone && **gone)
             base::log::warn("what an earlier drill left was removed",
                             {{"drill", name}, {"folder", at->second.spec->scratch.folder}});
@@ -118,6 +118,7 @@ void Drills::look() {
             base::log::error("what an earlier drill left cannot be removed",
                              {{"drill", name}, {"error", gone->error().text}});
           at->second.cleaning.reset();
+          if (at->second.cleaned) timer_ = context_.scheduler.after({}, [this] { look(); });
         });
   }
   if (run_ || !callbacks_.busy().empty()) return;

@@ -72,6 +72,16 @@ base::Result<> write_new(const std::string& path, std::string_view content) {
   return base::write_file_atomically(path, content);
 }
 
+// Whether the link leads to something below `folder`, which is canonical and ends in a slash; also one whose target is
+// not there, or not yet.
+bool leads_into(const std::string& folder, const fs::path& link) {
+  std::error_code failed;
+  const fs::path from = fs::canonical(link.parent_path(), failed);
+  const fs::path to = (from / fs::read_symlink(link, failed)).lexically_normal();
+  const auto is_inside = [&](const fs::path& path) { return !failed && path.string().starts_with(folder); };
+  return is_inside(to) && is_inside(fs::weakly_canonical(to, failed));
+}
+
 base::Result<> check_owner(const std::string& folder) {
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0) return base::fail_errno(errno, folder);
@@ -192,8 +202,7 @@ base::Result<> prepare_cluster(const Scratch& scratch, const std::string& cluste
   const std::string inside = fs::canonical(scratch.folder, failed).string() + "/";
   TRY_VOID(walk(cluster, [&](FTSENT& entry) -> base::Result<> {
     if (entry.fts_info != FTS_SL && entry.fts_info != FTS_SLNONE) return {};
-    std::error_code broken;
-    if (fs::weakly_canonical(entry.fts_path, broken).string().starts_with(inside)) return {};
+    if (leads_into(inside, entry.fts_path)) return {};
     return base::fail(base::Kind::invalid,
                       fmt::format("{} is a link out of the scratch folder, and a server would write there",
                                   std::string_view(entry.fts_path).substr(scratch.folder.size() + 1)));
