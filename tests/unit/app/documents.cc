@@ -145,6 +145,7 @@ std::vector<Metric> agent_metrics() {
   std::map<std::string, Metric> found;
   add_from("agent/self/names.h", "Metric k[A-Za-z]+\\{", found);
   add_from("agent/app/snapshot_builder.cc", "add\\(", found);
+  add_from("agent/app/drill_view.cc", "add\\(", found);
   add_from("agent/app/rule_metrics.cc", "add\\(", found);
   std::vector<Metric> out;
   for (auto& [name, metric] : found) out.push_back(std::move(metric));
