@@ -53,7 +53,8 @@ def try_restic(where):
     # What a backup that was killed leaves behind; its name is the digest of what is in it, as restic writes it.
     holder = subprocess.Popen([restic, "backup", "--stdin"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env={**os.environ, **keys})
-    lib.wait_for("the lock of a backup", lambda: any((repository / "locks").iterdir()))
+    # Until it has its name, a file of restic is no lock.
+    lib.wait_for("the lock of a backup", lambda: any("-tmp-" not in lock.name for lock in (repository / "locks").iterdir()))
     holder.kill()
     holder.wait()
     code, text = probe("restic", repository, settings)

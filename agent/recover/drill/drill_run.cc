@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kAnswerLimit = 512UL * 1024;
-constexpr std::size_t kShown = 300;
+constexpr std::size_t kShown = 300, kLongest = 1000;
 constexpr auto kMeasureEvery = 2s;
 // Killed programs may write a last file into a folder that is being removed.
 constexpr auto kCleanAgain = 200ms;
@@ -252,7 +252,8 @@ void DrillRun::stop(DrillResult result, std::string why) { end(result, std::move
 void DrillRun::end(DrillResult result, std::string text) {
   if (std::exchange(ending_, true)) return;
   report_.result = result;
-  report_.text = drill_->secrets.blotted(std::move(text));
+  // Most of it is what others said.
+  report_.text = drill_->secrets.blotted(base::foreign_text(text, kLongest));
   doing_ = "removing what was restored";
   for (loop::Handle* each : {&limit_, &size_timer_, &size_look_}) each->reset();
   // In a later turn: this may run inside the callback of what is dropped here.
