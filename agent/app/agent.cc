@@ -16,11 +16,12 @@ namespace log = base::log;
 
 // ---- the walk of one probe result ----
 
-void Agent::on_run(const probe::Run& run, const probe::Status&) {
+void Agent::on_run(const probe::Run& run, const probe::Status& status) {
   const probe::Spec& spec = *run.spec;
   rules_->follow_clock();
   const base::WallTime now = loop_.wall_now();
   samples_.append_run(run);
+  blocks_.follow(status);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   if (options_.run_duration_histogram) self_.probe_took(spec.service, spec.name, run.outcome.took);
   if (run.outcome.left_out > 0) self_.probe_samples_left_out(spec.service, spec.name, run.outcome.left_out);

@@ -49,6 +49,7 @@
 #include "state/state.h"
 #include "store/store.h"
 #include "web/server/server.h"
+#include "web/slot.h"
 
 namespace app {
 
@@ -100,6 +101,7 @@ class Agent final {
   void scrape_self();
   void changed();
   void publish();
+  void publish_metrics();
   SnapshotFacts facts() const;
   std::string external_url() const;
 
@@ -162,7 +164,9 @@ class Agent final {
   base::Instant good_until_{};
   BlindProbes blind_probes_;
 
+  MetricBlocks blocks_;
   web::SnapshotSlot slot_;
+  web::Slot<model::MetricPage> metrics_slot_;
   std::unique_ptr<web::AdminBackend> admin_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<web::Server> server_;

@@ -29,13 +29,16 @@ void add_silences(SnapshotFacts& facts, const notify::Silences& silences) {
 
 void Agent::scrape_self() {
   rules_->follow_clock();
-  std::vector<model::MetricFamily> page = metric_families(facts(), Outcomes::left_out);
-  for (model::MetricFamily& family : self_.collect()) page.push_back(std::move(family));
+  model::MetricPage page = metric_page(facts(), blocks_);
+  const model::MetricPage own = self_.collect();
+  page.families.insert(page.families.end(), own.families.begin(), own.families.end());
+  page.blocks.insert(page.blocks.end(), own.blocks.begin(), own.blocks.end());
   samples_.append_page(page, loop_.wall_now());
 }
 
 // The last snapshot is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.
 void Agent::changed() {
+  metrics_slot_.outdate();
   if (dirty_) return;
   dirty_ = true;
   slot_.outdate();
@@ -71,7 +74,17 @@ void Agent::publish() {
   const base::Instant drawn = loop_.now();
   good_until_ = drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare);
   slot_.store(std::move(next), good_until_);
+  metrics_slot_.expire();  // nobody sees a page of metrics that is behind this snapshot
   dirty_ = false;
+}
+
+// Not a part of the snapshot: who scrapes thousands of probes needs nothing of their pages.
+void Agent::publish_metrics() {
+  const base::Instant began = loop_.now();
+  auto next = std::make_shared<const model::MetricPage>(metric_page(facts(), blocks_));
+  const base::Instant drawn = loop_.now();
+  metrics_slot_.store(std::move(next),
+                      drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare));
 }
 
 SnapshotFacts Agent::facts() const {

@@ -62,6 +62,7 @@ Agent::Agent(AgentOptions options, config::AgentConfig config)
 Agent::~Agent() {
   if (backend_) backend_->close();
   slot_.close();
+  metrics_slot_.close();
   server_.reset();
 }
 
@@ -282,8 +283,12 @@ base::Result<> Agent::open_server() {
     return {};
   };
   slot_.on_wanted([this] { loop_.post([this] { publish(); }); });
+  metrics_slot_.on_wanted([this] { loop_.post([this] { publish_metrics(); }); });
   backend_ = std::make_unique<Backend>(LoopParts{
-      loop_, store_, *admin_, probe_endpoint_, heartbeat, [this] { return self_.collect(); },
+      loop_, store_, *admin_, probe_endpoint_, heartbeat,
+      [this] {
+        return web::Metrics{self_.collect(), metrics_slot_.load()};
+      },
       [this] { return fleet_.shared(); },
       [this](const web::Asked& asked, const base::Result<std::string>& answer) { audit_change(asked, answer); },
       [this](const web::AuditQuestion& q) { return audit_->entries(q.limit, q.before, q.service); }});

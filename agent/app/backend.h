@@ -26,7 +26,7 @@ struct LoopParts {
   web::AdminBackend& admin;
   ProbeEndpoint& probes;
   std::function<base::Result<>(const std::string& service, bool failed, std::string text)> heartbeat;
-  std::function<std::vector<model::MetricFamily>()> self_metrics;  // on any thread
+  std::function<web::Metrics()> metrics;  // on any thread but the loop's
   std::function<base::Result<std::string>()> fleet_entries;
   std::function<void(const web::Asked&, const base::Result<std::string>&)> note_change;
   std::function<std::vector<model::AuditEntry>(const web::AuditQuestion&)> audit;
@@ -46,7 +46,7 @@ class Backend final : public web::Backend {
   base::Result<std::vector<model::Labels>> select_series(const std::vector<std::vector<model::Matcher>>& sets,
                                                          std::int64_t start, std::int64_t end,
                                                          web::Asker& asker) override;
-  std::vector<model::MetricFamily> self_metrics() override { return parts_.self_metrics(); }
+  web::Metrics metrics() override { return parts_.metrics(); }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override;
   base::Result<std::string> fleet_entries() override;
   void probe(const web::ProbeQuestion& question, std::function<void(base::Result<web::ProbeAnswer>)> done) override;

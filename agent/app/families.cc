@@ -43,19 +43,19 @@ ScrapedName split(std::string_view name, MetricType type) {
 
 }  // namespace
 
+MeasuredName name_of(const model::Measurement& m) {
+  if (m.name.starts_with("probe_")) return {m.name, "", probe::help_of(m.name), MetricType::gauge};
+  // An application's own numbers (the prometheus type): what they are was said at their source.
+  const ScrapedName of = split(m.name, m.type);
+  return {of.family, of.suffix, "As scraped from the service.", of.type};
+}
+
 void add_outcome(Families& families, const model::Outcome& outcome, const model::Labels& labels) {
-  families.add("probe_success", "1 if the last run of the probe found its target working.", labels, outcome.up ? 1 : 0);
-  families.add("probe_duration_seconds", "How long the last run of the probe took.", labels,
-               base::seconds(outcome.took));
+  families.add("probe_success", kSuccessHelp, labels, outcome.up ? 1 : 0);
+  families.add("probe_duration_seconds", kDurationHelp, labels, base::seconds(outcome.took));
   for (const model::Measurement& m : outcome.measurements) {
-    const model::Labels all = with_own_renamed(labels, m.labels);
-    // An application's own numbers (the prometheus type): what they are was said at their source.
-    if (m.name.starts_with("probe_")) {
-      families.add(m.name, probe::help_of(m.name), all, m.value);
-      continue;
-    }
-    const ScrapedName of = split(m.name, m.type);
-    families.add(of.family, "As scraped from the service.", all, m.value, of.type, of.suffix);
+    const MeasuredName name = name_of(m);
+    families.add(name.family, name.help, with_own_renamed(labels, m.labels), m.value, name.type, name.suffix);
   }
 }
 

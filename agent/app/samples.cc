@@ -1,6 +1,7 @@
 #include "app/samples.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <utility>
@@ -111,22 +112,23 @@ void Samples::append_service(const std::string& service, model::Health health, b
       values, base::to_ms(at));
 }
 
-void Samples::append_page(const std::vector<model::MetricFamily>& families, base::WallTime at) {
-  std::vector<std::string> names;  // outlives `values`, which point into it
+void Samples::append_page(const model::MetricPage& page, base::WallTime at) {
+  std::deque<std::string> names;  // outlive `values`, which point into them
   std::vector<Value> values;
-  std::size_t points = 0;
-  for (const model::MetricFamily& family : families) points += family.points.size();
-  names.reserve(points);
-  values.reserve(points);
-  for (const model::MetricFamily& family : families) {
-    for (const model::MetricPoint& point : family.points) {
-      if (written_by_runs(family.name, point.labels)) continue;
-      names.push_back(family.name + point.suffix);
-      // What is told of each probe is as much as what the probes measure, and has room where they have.
-      const store::Writer writer = point.labels.has("probe") ? page_writer_ : store::kAgent;
-      values.push_back({names.back(), &point.labels, point.value, writer});
+  const auto add = [&](const std::string& family, std::string_view suffix, const model::Labels& labels, double value) {
+    if (written_by_runs(family, labels)) return;
+    // What is told of each probe is as much as what the probes measure, and has room where they have.
+    const store::Writer writer = labels.has("probe") ? page_writer_ : store::kAgent;
+    const std::string_view name = suffix.empty() ? family : names.emplace_back(family + std::string(suffix));
+    values.push_back({name, &labels, value, writer});
+  };
+  for (const model::MetricFamily& family : page.families)
+    for (const model::MetricPoint& point : family.points) add(family.name, point.suffix, point.labels, point.value);
+  for (const auto& block : page.blocks)
+    for (std::size_t i = 0; i < block->own; ++i) {
+      const model::MetricSeries& series = (*block->series)[i];
+      if (!model::is_stale(block->values[i])) add(series.family->name, series.suffix, series.labels, block->values[i]);
     }
-  }
   append_all(
       page_, [] { return kNoLabels; }, values, base::to_ms(at));
 }

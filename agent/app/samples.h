@@ -28,7 +28,7 @@ class Samples {
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
   // What a scrape of our own page would bring, but for the series that the two above write.
-  void append_page(const std::vector<model::MetricFamily>& families, base::WallTime at);
+  void append_page(const model::MetricPage& page, base::WallTime at);
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);

@@ -95,7 +95,7 @@ rules::SeriesSources series_sources(const LoadedConfig& loaded) {
   for (const model::MetricFamily& family : whole_page(loaded)) {
     if (family.name.starts_with("probe_")) continue;  // the probes' own, above
     for (const model::MetricPoint& point : family.points) {
-      rules::SeriesSource source{rules::SeriesSource::Names::listed, {family.name + point.suffix}, own};
+      rules::SeriesSource source{rules::SeriesSource::Names::listed, {family.name + std::string(point.suffix)}, own};
       for (const char* label : {"service", "probe"}) source.labels[label] = {std::string(point.labels.get(label))};
       sources.add(std::move(source));
     }

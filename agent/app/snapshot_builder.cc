@@ -6,7 +6,6 @@
 #include "app/drill_view.h"
 #include "app/families.h"
 #include "app/rule_metrics.h"
-#include "app/samples.h"
 #include "base/secret.h"
 
 namespace app {
@@ -31,35 +30,6 @@ web::ProbePage probe_page(const probe::Status& status) {
   page.took_seconds = base::seconds(outcome.took);
   for (const model::Phase& phase : outcome.phases) page.phases.emplace_back(phase.name, base::seconds(phase.took));
   return page;
-}
-
-void add_probe(Families& families, const probe::Status& status, Outcomes outcomes) {
-  const model::Labels labels = probe_labels(*status.spec);
-  families.add("fettle_probe_interval_seconds", "Configured time between two runs of the probe.", labels,
-               base::seconds(status.spec->interval));
-  if (!status.last) return;
-  families.add("fettle_probe_last_run_timestamp_seconds",
-               "Start of the last run of the probe, in seconds since the epoch.", labels,
-               base::seconds(status.last->started));
-  if (status.health != model::Health::unknown)
-    families.add("fettle_probe_up", "The probe's health after its thresholds: 1 up, 0 down; absent while unknown.",
-                 labels, status.health == model::Health::up ? 1 : 0);
-  if (outcomes == Outcomes::shown) add_outcome(families, status.last->outcome, labels);
-}
-
-void add_service(Families& families, const std::string& name, const config::Service& service,
-                 const ServiceHealth& health) {
-  const model::Labels labels{{"service", name}};
-  if (health.health != model::Health::unknown)
-    families.add("fettle_service_up",
-                 "The service's health over all of its probes: 1 up, 0 down; absent while unknown.", labels,
-                 health.health == model::Health::up ? 1 : 0);
-  families.add("fettle_service", "Always 1; the labels are the service's own.", labels.merged(service.labels), 1,
-               model::MetricType::info, "_info");
-  for (const std::string& other : service.depends_on)
-    families.add("fettle_service_dependency", "Always 1: the service depends on the other one.",
-                 labels.with("depends_on", other), 1);
-  add_objectives(families, name, service.objectives);
 }
 
 void add_plan(Families& families, const recover::PlanStatus& plan) {
@@ -102,7 +72,6 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.at = facts.wall_now;
   snapshot.node = facts.config.global.node;
   snapshot.services = service_pages(facts);
-  snapshot.metrics = metric_families(facts);
   snapshot.alerts = std::move(facts.alerts);
   snapshot.silences = std::move(facts.silences);
   snapshot.silenced_by = std::move(facts.silenced_by);
@@ -230,15 +199,13 @@ std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus>
   return pages;
 }
 
-std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Outcomes outcomes) {
+std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts) {
+  MetricBlocks blocks;
+  return model::families_of(metric_page(facts, blocks));
+}
+
+model::MetricPage metric_page(const SnapshotFacts& facts, MetricBlocks& blocks) {
   Families families;
-  for (const probe::Status& status : facts.probes) add_probe(families, status, outcomes);
-  for (const auto& [name, service] : facts.config.services) {
-    const auto health = facts.services.find(name);
-    add_service(families, name, service, health == facts.services.end() ? ServiceHealth{} : health->second);
-    families.add("fettle_maintenance", "1 while the service is in maintenance: nothing is done to it.",
-                 model::Labels{{"service", name}}, facts.maintenance.contains(name) ? 1 : 0);
-  }
   for (const recover::PlanStatus& plan : facts.plans) add_plan(families, plan);
   if (!facts.plans.empty())
     families.add("fettle_recovery_node_actions_left",
@@ -264,6 +231,7 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
                    "to work.",
                    {{"service", traffic.service}, {"place", place.name}}, place.trouble.empty() ? 1 : 0);
   add_drills(families, facts.drills);
+  for (const auto& [name, service] : facts.config.services) add_objectives(families, name, service.objectives);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};
   for (const model::Alert& alert : facts.alerts) ++states[model::to_string(alert.state)];
@@ -278,7 +246,9 @@ std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Out
                static_cast<double>(std::count_if(facts.alerts.begin(), facts.alerts.end(), [&](const auto& alert) {
                  return alert.state == model::AlertState::firing && facts.silenced_by.contains(alert.labels);
                })));
-  return families.take();
+  model::MetricPage page{families.take(), blocks.probes(facts.probes)};
+  page.blocks.push_back(blocks.services(facts.config.services, facts.services, facts.maintenance));
+  return page;
 }
 
 }  // namespace app

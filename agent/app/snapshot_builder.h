@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/loaded_config.h"
+#include "app/metric_blocks.h"
 #include "app/service_health_table.h"
 #include "cluster/fleet.h"
 #include "notify/notifications.h"
@@ -28,7 +29,7 @@ struct SnapshotFacts {
   std::vector<model::RecoveryReport> recoveries;
   std::vector<rules::GroupStatus> groups;
   std::vector<model::Alert> alerts;
-  std::map<std::string, std::string> maintenance{};  // comment by service
+  Maintenance maintenance{};
   probe::Load load{};
   std::vector<SourceStatus> sources{};
   int node_actions_left = 0;
@@ -48,9 +49,9 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts);
 web::RolloutPage rollout_page(const cluster::Rollout& rollout);
 web::FleetPage fleet_page(const cluster::FleetView& view);
 std::vector<web::RuleGroupPage> rule_group_pages(std::vector<rules::GroupStatus> groups);
-// Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. Without
-// the outcomes for a reader who has each already when its run ends.
-enum class Outcomes { shown, left_out };
-std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts, Outcomes outcomes = Outcomes::shown);
+// Probe results under the blackbox exporter's names, and fettle_… about services, recoveries and dependencies. `blocks`
+// has what was made for the page before.
+model::MetricPage metric_page(const SnapshotFacts& facts, MetricBlocks& blocks);
+std::vector<model::MetricFamily> metric_families(const SnapshotFacts& facts);
 
 }  // namespace app

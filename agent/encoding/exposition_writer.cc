@@ -1,19 +1,72 @@
 #include "encoding/exposition_writer.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
+#include <cstring>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <set>
-#include <unordered_set>
+#include <tuple>
+#include <unordered_map>
+
+#include "base/hash.h"
+#include "encoding/shortest_number.h"
+#include "model/sample.h"
 
 namespace encoding {
 namespace {
 
 using model::MetricFamily;
-using model::MetricPoint;
 using model::MetricType;
+
+// A point where it lies: nothing of it is copied until it is text.
+struct Point {
+  std::string_view suffix;
+  const model::Labels* labels;
+  double value;
+};
+
+struct Family {
+  std::string_view name, help;
+  MetricType type = MetricType::gauge;
+  std::vector<Point> points;
+};
+
+// The text in the making. Who writes a line asks for room once. Room is made in small steps within what is expected, so
+// that no memory is touched before it is written to.
+class Text {
+ public:
+  explicit Text(std::size_t expected) { out_.reserve(expected); }
+  void room(std::size_t wanted) {
+    if (out_.size() - at_ < wanted) out_.resize(at_ + wanted + kStep);
+  }
+  // Within the room.
+  void put(std::string_view part) {
+    std::memcpy(out_.data() + at_, part.data(), part.size());
+    at_ += part.size();
+  }
+  void put(char c) { out_[at_++] = c; }
+  void put(double v) {
+    if (std::isnan(v)) return put("NaN");
+    if (std::isinf(v)) return put(v > 0 ? "+Inf" : "-Inf");
+    at_ = static_cast<std::size_t>(write_shortest(out_.data() + at_, v) - out_.data());
+  }
+  // Anywhere.
+  void add(std::string_view part) {
+    room(part.size());
+    put(part);
+  }
+  std::string take() {
+    out_.resize(at_);
+    return std::move(out_);
+  }
+
+ private:
+  static constexpr std::size_t kStep = 1 << 15;
+  std::string out_;  // beyond at_: room
+  std::size_t at_ = 0;
+};
 
 bool valid_name(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -22,22 +75,14 @@ bool valid_name(std::string_view name) {
   });
 }
 
-void write_number(double v, std::string& out) {
-  if (std::isnan(v)) out += "NaN";
-  else if (std::isinf(v)) out += v > 0 ? "+Inf" : "-Inf";
-  else {
-    std::array<char, 32> text{};
-    out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), v).ptr);
-  }
-}
-
 // In HELP the text format knows \\ and \n, OpenMetrics \" besides; label values have all three in both.
-void write_escaped(std::string_view text, bool quotes, std::string& out) {
+void write_escaped(std::string_view text, bool quotes, Text& out) {
+  out.room(2 * text.size());
   for (const char c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '"' && quotes) out += "\\\"";
-    else out += c;
+    if (c == '\\') out.put("\\\\");
+    else if (c == '\n') out.put("\\n");
+    else if (c == '"' && quotes) out.put("\\\"");
+    else out.put(c);
   }
 }
 
@@ -54,10 +99,11 @@ std::string_view type_name(MetricType type, Exposition format) {
 }
 
 // The text format names counters and infos as their samples are named; OpenMetrics leaves the suffix off.
-std::string shown_name(const MetricFamily& family, Exposition format) {
-  if (format == Exposition::text && family.type == MetricType::counter) return family.name + "_total";
-  if (format == Exposition::text && family.type == MetricType::info) return family.name + "_info";
-  return family.name;
+std::string shown_name(const Family& family, Exposition format) {
+  std::string name(family.name);
+  if (format == Exposition::text && family.type == MetricType::counter) name += "_total";
+  if (format == Exposition::text && family.type == MetricType::info) name += "_info";
+  return name;
 }
 
 // OpenMetrics wants le and quantile as floats in canonical form: "1.0", not "1".
@@ -67,46 +113,47 @@ std::string canonical(std::string_view number, Exposition format) {
   return text;
 }
 
-void write_point(const MetricFamily& family, const MetricPoint& point, Exposition format, std::string& out) {
-  out += family.name;
-  out += point.suffix;
+// The label of a family's type that has a number as its value.
+std::string_view number_label(MetricType type) {
+  if (type == MetricType::histogram) return "le";
+  return type == MetricType::summary ? "quantile" : "";
+}
+
+// Label by label: where a value is to be escaped, or may be written in another way.
+void write_labels(const Family& family, const model::Labels& labels, Exposition format, Text& out) {
   bool first = true;
-  for (const model::Label label : point.labels) {
+  for (const model::Label label : labels) {
     if (label.name == model::kMetricName) continue;
-    out += first ? '{' : ',';
+    out.add(first ? "{" : ",");
     first = false;
-    out += label.name;
-    out += "=\"";
-    const bool number = (family.type == MetricType::histogram && label.name == "le") ||
-                        (family.type == MetricType::summary && label.name == "quantile");
-    if (number) out += canonical(label.value, format);
+    out.add(label.name);
+    out.add("=\"");
+    if (label.name == number_label(family.type)) out.add(canonical(label.value, format));
     else write_escaped(label.value, true, out);
-    out += '"';
+    out.add("\"");
   }
-  if (!first) out += '}';
-  out += ' ';
-  write_number(point.value, out);
-  out += '\n';
+  if (!first) out.add("}");
 }
 
-void write_family(const MetricFamily& family, Exposition format, std::string& out) {
-  const std::string name = shown_name(family, format);
-  if (!family.help.empty()) {
-    out += "# HELP " + name + ' ';
-    write_escaped(family.help, format == Exposition::openmetrics, out);
-    out += '\n';
+void write_point(const Family& family, const Point& point, Exposition format, Text& out) {
+  const auto labels = point.labels->page_text();
+  const bool as_kept = labels && (format == Exposition::text || number_label(family.type).empty());
+  constexpr std::size_t kAround = 4;  // braces, blank, end of line
+  out.room(family.name.size() + point.suffix.size() + (as_kept ? labels->size() : 0) + kAround + kMostOfNumber);
+  out.put(family.name);
+  out.put(point.suffix);
+  if (!as_kept) {
+    write_labels(family, *point.labels, format, out);
+    out.room(kAround + kMostOfNumber);
+  } else if (!labels->empty()) {
+    out.put('{');
+    out.put(*labels);
+    out.put('}');
   }
-  out += "# TYPE " + name + ' ';
-  out += type_name(family.type, format);
-  out += '\n';
-  for (const MetricPoint& point : family.points) write_point(family, point, format, out);
+  out.put(' ');
+  out.put(point.value);
+  out.put('\n');
 }
-
-struct SeriesHash {
-  std::size_t operator()(const std::pair<std::string_view, model::Labels>& key) const {
-    return key.second.hash() ^ std::hash<std::string_view>{}(key.first);
-  }
-};
 
 // The suffixes that samples of a family of that type have.
 std::vector<std::string_view> suffixes_of(MetricType type) {
@@ -119,14 +166,20 @@ std::vector<std::string_view> suffixes_of(MetricType type) {
   }
 }
 
+// Families that settled() made, and the names that it gave them.
+struct MovedFamilies {
+  std::deque<std::string> names;
+  std::vector<Family> families;
+};
+
 // Families as they stand on one page, where a name has one type: of several that were said the first counts (the
 // agent's own come first). Samples of another, and those of which nothing was said, go where their whole name belongs,
 // or are of no type. No sample is lost, and nothing is copied where nobody disagrees, as on pages without a service's
 // own metrics.
-const std::vector<MetricFamily>& settled(const std::vector<MetricFamily>& families, std::vector<MetricFamily>& out) {
+const std::vector<Family>& settled(const std::vector<Family>& families, MovedFamilies& out) {
   std::map<std::string_view, MetricType> types;
   bool agreed = true;
-  for (const MetricFamily& family : families) {
+  for (const Family& family : families) {
     const bool said = family.type != MetricType::unknown;
     if (said && !family.points.empty()) types.emplace(family.name, family.type);
     const auto known = types.find(family.name);
@@ -135,8 +188,10 @@ const std::vector<MetricFamily>& settled(const std::vector<MetricFamily>& famili
   if (agreed) return families;
   // A sample of a family's bare name that has no place in it takes the family's type away.
   std::set<std::string> whole_names;
-  for (const MetricFamily& family : families)
-    for (const MetricPoint& point : family.points) whole_names.insert(family.name + point.suffix);
+  for (const Family& family : families)
+    for (std::size_t i = 0; i < family.points.size(); ++i)
+      if (i == 0 || family.points[i].suffix != family.points[i - 1].suffix)
+        whole_names.insert(std::string(family.name) + std::string(family.points[i].suffix));
   std::erase_if(types, [&](const auto& each) {
     const auto suffixes = suffixes_of(each.second);
     return std::find(suffixes.begin(), suffixes.end(), "") == suffixes.end() &&
@@ -146,35 +201,124 @@ const std::vector<MetricFamily>& settled(const std::vector<MetricFamily>& famili
   for (const auto& [name, type] : types)
     for (const std::string_view suffix : suffixes_of(type))
       homes.emplace(std::string(name) + std::string(suffix), std::pair{name, suffix});
-  for (const MetricFamily& family : families) {
+  for (const Family& family : families) {
     const auto said = types.find(family.name);
     if (family.type != MetricType::unknown && said != types.end() && said->second == family.type) {
-      out.push_back(family);
+      out.families.push_back(family);
       continue;
     }
-    for (const MetricPoint& point : family.points) {
-      const std::string whole = family.name + point.suffix;
-      const auto home = homes.find(whole);
-      const std::string name = home == homes.end() ? whole : std::string(home->second.first);
-      const MetricType type = home == homes.end() ? MetricType::unknown : types.at(home->second.first);
-      if (out.empty() || out.back().name != name || out.back().type != type)
-        out.push_back({name, family.help, type, {}});
-      out.back().points.push_back(
-          {home == homes.end() ? "" : std::string(home->second.second), point.labels, point.value});
+    const Point* last = nullptr;  // points of one suffix stand together and go to one place
+    std::string_view suffix;
+    for (const Point& point : family.points) {
+      if (last == nullptr || last->suffix != point.suffix) {
+        std::string whole = std::string(family.name) + std::string(point.suffix);
+        const auto home = homes.find(whole);
+        suffix = home == homes.end() ? "" : home->second.second;
+        if (home != homes.end())
+          out.families.push_back({home->second.first, family.help, types.at(home->second.first), {}});
+        else out.families.push_back({out.names.emplace_back(std::move(whole)), family.help, MetricType::unknown, {}});
+      }
+      last = &point;
+      out.families.back().points.push_back({suffix, point.labels, point.value});
     }
   }
-  return out;
+  return out.families;
 }
 
-// The points of several families of one name, each series once: Prometheus refuses a whole page for one duplicate.
-MetricFamily merged(const std::vector<const MetricFamily*>& parts) {
-  MetricFamily out{parts[0]->name, parts[0]->help, parts[0]->type, {}};
-  std::unordered_set<std::pair<std::string_view, model::Labels>, SeriesHash> seen;
-  for (const MetricFamily* part : parts) {
-    for (const MetricPoint& point : part->points)
-      if (seen.emplace(point.suffix, point.labels).second) out.points.push_back(point);
+// Finds out whether a series was there before: a table of places in the order of hashes, kept from family to family.
+class SeenPoints {
+ public:
+  void begin(std::size_t points) {
+    std::size_t size = 16;
+    while (size < 2 * points) size *= 2;
+    table_.assign(size, nullptr);
   }
-  return out;
+  // `point` stays where it is until the next begin().
+  bool insert(const Point& point) {
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t i = base::spread(point.labels->hash() + point.suffix.size()) & mask;; i = (i + 1) & mask) {
+      const Point*& place = table_[i];
+      if (place == nullptr) return place = &point, true;
+      if (place->suffix == point.suffix && *place->labels == *point.labels) return false;
+    }
+  }
+
+ private:
+  std::vector<const Point*> table_;
+};
+
+// The points of several families of one name, each series once: Prometheus refuses a whole page for one duplicate.
+void write_family(const std::vector<const Family*>& parts, Exposition format, SeenPoints& seen, Text& out) {
+  const Family& first = *parts[0];
+  const std::string name = shown_name(first, format);
+  if (!first.help.empty()) {
+    out.add("# HELP " + name + ' ');
+    write_escaped(first.help, format == Exposition::openmetrics, out);
+    out.add("\n");
+  }
+  out.add("# TYPE " + name + ' ');
+  out.add(type_name(first.type, format));
+  out.add("\n");
+  std::size_t points = 0;
+  for (const Family* part : parts) points += part->points.size();
+  seen.begin(points);
+  for (const Family* part : parts)
+    for (const Point& point : part->points)
+      if (seen.insert(point)) write_point(first, point, format, out);
+}
+
+// The series of all blocks by their families, sorted as those are. Blocks mostly have the same families in the same
+// order: the place that the block before had for its i-th series is tried first.
+void add_blocks(const std::vector<std::shared_ptr<const model::MetricBlock>>& blocks, std::vector<Family>& out) {
+  std::unordered_map<const MetricFamily*, std::size_t> places;
+  std::vector<std::pair<const MetricFamily*, std::size_t>> guesses;
+  std::vector<Family> found;
+  for (const auto& block : blocks) {
+    const std::vector<model::MetricSeries>& all = *block->series;
+    if (guesses.size() < all.size()) guesses.resize(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const MetricFamily* const family = all[i].family.get();
+      if (guesses[i].first != family) {
+        const auto [at, is_new] = places.try_emplace(family, found.size());
+        if (is_new) {
+          found.push_back({family->name, family->help, family->type, {}});
+          found.back().points.reserve(blocks.size());
+        }
+        guesses[i] = *at;
+      }
+      if (!model::is_stale(block->values[i]))
+        found[guesses[i].second].points.push_back({all[i].suffix, &all[i].labels, block->values[i]});
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Family& a, const Family& b) {
+    return std::tie(a.name, a.type) < std::tie(b.name, b.type);
+  });
+  std::move(found.begin(), found.end(), std::back_inserter(out));
+}
+
+void add_families(const std::vector<MetricFamily>& families, std::vector<Family>& out) {
+  for (const MetricFamily& family : families) {
+    std::vector<Point>& points = out.emplace_back(Family{family.name, family.help, family.type, {}}).points;
+    points.reserve(family.points.size());
+    for (const model::MetricPoint& point : family.points) points.push_back({point.suffix, &point.labels, point.value});
+  }
+}
+
+constexpr std::size_t kLongLabelsAndValue = 96;
+
+std::string write_page(const std::vector<Family>& families, Exposition format) {
+  std::map<std::pair<std::string_view, MetricType>, std::vector<const Family*>> by_name;
+  MovedFamilies moved;
+  for (const Family& family : settled(families, moved))
+    if (valid_name(family.name) && !family.points.empty()) by_name[{family.name, family.type}].push_back(&family);
+  std::size_t expected = 0;
+  for (const auto& [name, parts] : by_name)
+    for (const Family* part : parts) expected += part->points.size() * (name.first.size() + kLongLabelsAndValue);
+  Text out(expected);
+  SeenPoints seen;
+  for (const auto& [name, parts] : by_name) write_family(parts, format, seen, out);
+  if (format == Exposition::openmetrics) out.add("# EOF\n");
+  return out.take();
 }
 
 }  // namespace
@@ -184,15 +328,19 @@ std::string_view content_type(Exposition format) {
                                            : "text/plain; version=0.0.4; charset=utf-8";
 }
 
+std::string expose(const model::MetricPage& first, const model::MetricPage& second, Exposition format) {
+  std::vector<Family> all;
+  for (const model::MetricPage* page : {&first, &second}) {
+    add_families(page->families, all);
+    add_blocks(page->blocks, all);
+  }
+  return write_page(all, format);
+}
+
 std::string expose(const std::vector<MetricFamily>& families, Exposition format) {
-  std::map<std::pair<std::string, MetricType>, std::vector<const MetricFamily*>> by_name;
-  std::vector<MetricFamily> moved;
-  for (const MetricFamily& family : settled(families, moved))
-    if (valid_name(family.name) && !family.points.empty()) by_name[{family.name, family.type}].push_back(&family);
-  std::string out;
-  for (const auto& [name, parts] : by_name) write_family(merged(parts), format, out);
-  if (format == Exposition::openmetrics) out += "# EOF\n";
-  return out;
+  std::vector<Family> all;
+  add_families(families, all);
+  return write_page(all, format);
 }
 
 }  // namespace encoding

@@ -1,25 +1,30 @@
 #include "encoding/gzip.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
+
+#include <memory>
 
 #include "base/check.h"
 
 namespace encoding {
+namespace {
+
+// The lowest level: it costs a third of zlib's level 4 and makes metrics smaller than that, a twelfth of what they
+// were.
+constexpr int kLevel = 1;
+
+}  // namespace
 
 std::string gzip(std::string_view text) {
-  z_stream stream{};
-  // 16 + 15: a gzip header and the whole window. Level 4 costs half of level 6 and metrics shrink to a tenth anyway.
-  CHECK(deflateInit2(&stream, 4, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
-  // zlib's interface predates const.
-  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(kLevel), libdeflate_free_compressor);
+  CHECK(compressor);
+  // Not a string of that size: its zeros would touch memory that the answer does not need.
+  const std::size_t most = libdeflate_gzip_compress_bound(compressor.get(), text.size());
+  const std::unique_ptr<char[]> out(new char[most]);
+  const std::size_t size = libdeflate_gzip_compress(compressor.get(), text.data(), text.size(), out.get(), most);
+  CHECK(size > 0);
+  return {out.get(), size};
 }
 
 }  // namespace encoding

@@ -14,13 +14,14 @@
 
 namespace model {
 
-// One block: this header, `count` spans, then the characters of all names and values.
+// One block: this header, `count` spans, then all names and values, a="1",b="2", as they stand on a metrics page.
 struct Labels::Rep {
   struct Span {
     std::uint32_t name_at, name_size, value_at, value_size;
   };
   mutable std::atomic<std::uint32_t> references;
-  std::uint32_t count;
+  std::uint32_t count : 31;
+  std::uint32_t is_page_text : 1;  // nothing is to be escaped, and there is no metric name
   std::uint64_t hash;
 
   const Span* spans() const { return reinterpret_cast<const Span*>(this + 1); }
@@ -33,6 +34,13 @@ struct Labels::Rep {
 };
 
 namespace {
+
+constexpr std::size_t kAroundLabel = 4;  // ="", and a comma before all but the first
+
+bool is_escaped(std::string_view value) {
+  const auto has = [&](char c) { return value.find(c) != std::string_view::npos; };
+  return has('\\') || has('"') || has('\n');
+}
 
 // Sorted by name, empty values gone, the later of two equal names kept.
 void normalise(std::vector<Label>& labels) {
@@ -58,9 +66,9 @@ void repair(std::vector<Label>& labels, std::deque<std::string>& repaired) {
 const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   if (sorted_unique.empty()) return nullptr;
   std::size_t characters = 0;
-  for (const Label& label : sorted_unique) characters += label.name.size() + label.value.size();
+  for (const Label& label : sorted_unique) characters += label.name.size() + label.value.size() + kAroundLabel;
   void* block = ::operator new(sizeof(Rep) + sorted_unique.size() * sizeof(Rep::Span) + characters);
-  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()), 0};
+  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()) & 0x7fffffff, 1, 0};
   auto* span = reinterpret_cast<Rep::Span*>(rep + 1);
   char* const text = reinterpret_cast<char*>(span + rep->count);
   std::uint32_t at = 0;
@@ -68,15 +76,22 @@ const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   const auto put = [&](std::string_view part) {
     if (!part.empty()) std::memcpy(text + at, part.data(), part.size());
     at += static_cast<std::uint32_t>(part.size());
+  };
+  const auto put_hashed = [&](std::string_view part) {
+    put(part);
     hash = base::fnv1a("\xff", base::fnv1a(part, hash));  // Prometheus' fingerprint: name 0xff value 0xff
   };
   for (const Label& label : sorted_unique) {
+    if (label.name == kMetricName || is_escaped(label.value)) rep->is_page_text = 0;
+    if (at > 0) put(",");
     span->name_at = at;
     span->name_size = static_cast<std::uint32_t>(label.name.size());
-    put(label.name);
+    put_hashed(label.name);
+    put("=\"");
     span->value_at = at;
     span->value_size = static_cast<std::uint32_t>(label.value.size());
-    put(label.value);
+    put_hashed(label.value);
+    put("\"");
     ++span;
   }
   rep->hash = hash;
@@ -134,6 +149,13 @@ Labels Labels::merged(const Labels& over) const {
   std::vector<Label> labels(begin(), end());
   labels.insert(labels.end(), over.begin(), over.end());
   return Labels(std::move(labels));
+}
+
+std::optional<std::string_view> Labels::page_text() const {
+  if (!rep_) return "";
+  if (!rep_->is_page_text) return std::nullopt;
+  const Rep::Span& last = rep_->spans()[rep_->count - 1];
+  return std::string_view(rep_->text(), last.value_at + last.value_size + 1);
 }
 
 std::string Labels::to_string() const {

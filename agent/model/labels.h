@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,10 @@ class Labels {
   Labels without(std::string_view name) const;
   Labels without_metric_name() const { return without(kMetricName); }
   Labels merged(const Labels& over) const;  // `over` wins where both have a name
+
+  // a="1",b="2": what stands between the braces of a metrics page, as it is kept anyway. Nothing where a value must be
+  // escaped or there is a metric name. Lives as long as these labels.
+  std::optional<std::string_view> page_text() const;
 
   // {a="1", b="x\"y"} with the metric name in front if there is one: the way Prometheus writes a series.
   std::string to_string() const;

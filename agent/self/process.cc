@@ -20,12 +20,12 @@ using model::MetricType;
 
 MetricFamily single(const Metric& metric, MetricType type, double value) {
   std::string name = metric.name;
-  std::string suffix;
+  std::string_view suffix;
   if (type == MetricType::counter) {
     suffix = "_total";
     name.resize(name.size() - suffix.size());
   }
-  return {std::move(name), metric.help, type, {{std::move(suffix), {}, value}}};
+  return {std::move(name), metric.help, type, {{suffix, {}, value}}};
 }
 
 // Field `number` of /proc/PID/stat as proc(5) counts them, from 1. The name in parentheses may hold anything.

@@ -24,37 +24,25 @@ using prometheus::Counter;
 using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Summary;
-using Buckets = Histogram::BucketBoundaries;
+using Bounds = std::vector<double>;
 
 // From a tenth of a millisecond to ten seconds: what the agent does is mostly far below a millisecond, and what hurts
 // starts at tens of them.
-const Buckets kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+const Bounds kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 // Of a run of a probe: few, because each probe has all of them.
-const Buckets kRun{0.01, 0.1, 1, 10};
-const Buckets kIncident{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400};
-const Buckets kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+const Bounds kRun{0.01, 0.1, 1, 10};
+const Bounds kIncident{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400};
+const Bounds kDetection{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
 // What Prometheus shows of its rules, with the errors that its client library allows itself.
 const Summary::Quantiles kRuleQuantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
 const Summary::Quantiles kGroupQuantiles{{0.01, 0.001}, {0.05, 0.005}, {0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
 constexpr std::chrono::minutes kQuantileWindow{10};
 
-std::string number(double value) {
-  if (std::isinf(value)) return "+Inf";
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
-
 model::Labels labels_of(const std::vector<prometheus::ClientMetric::Label>& labels) {
   std::vector<model::Label> out;
   for (const auto& label : labels) out.push_back({label.name, label.value});
   return model::Labels(std::move(out));
-}
-
-std::string without(std::string name, std::string_view suffix) {
-  if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
-  return name;
 }
 
 model::MetricFamily family_of(const prometheus::MetricFamily& from) {
@@ -63,7 +51,7 @@ model::MetricFamily family_of(const prometheus::MetricFamily& from) {
     const model::Labels labels = labels_of(metric.label);
     if (from.type == prometheus::MetricType::Counter) {
       to.type = model::MetricType::counter;
-      to.name = without(from.name, "_total");
+      if (to.name.ends_with("_total")) to.name.resize(to.name.size() - std::string_view("_total").size());
       to.points.push_back({"_total", labels, metric.counter.value});
     } else if (from.type == prometheus::MetricType::Histogram) {
       to.type = model::MetricType::histogram;
@@ -78,10 +66,6 @@ model::MetricFamily family_of(const prometheus::MetricFamily& from) {
         to.points.push_back({"", labels.with("quantile", number(each.quantile)), each.value});
       to.points.push_back({"_sum", labels, metric.summary.sample_sum});
       to.points.push_back({"_count", labels, static_cast<double>(metric.summary.sample_count)});
-    } else if (from.name == kBuildInfo.name) {
-      to.type = model::MetricType::info;
-      to.name = without(from.name, "_info");
-      to.points.push_back({"_info", labels, metric.gauge.value});
     } else {
       to.points.push_back({"", labels, metric.gauge.value});
     }
@@ -98,9 +82,13 @@ auto catch_up(std::uint64_t total) {
 }  // namespace
 
 struct Self::Rep {
-  prometheus::Registry registry;
+  prometheus::Registry registry;  // of what has no labels
+  std::vector<const AnySeries*> with_labels;
   std::vector<std::string> names;
 
+  void add_names(const Metric& metric, std::initializer_list<const char*> suffixes) {
+    for (const char* suffix : suffixes) names.push_back(std::string(metric.name) + suffix);
+  }
   template <typename T>
   prometheus::Family<T>& family(const Metric& metric) {
     using Builder = std::conditional_t<
@@ -108,26 +96,24 @@ struct Self::Rep {
         std::conditional_t<std::is_same_v<T, Gauge>, decltype(prometheus::BuildGauge()),
                            std::conditional_t<std::is_same_v<T, Summary>, decltype(prometheus::BuildSummary()),
                                               decltype(prometheus::BuildHistogram())>>>;
-    if (std::is_same_v<T, Histogram>) {
-      for (const char* suffix : {"_bucket", "_sum", "_count"}) names.push_back(std::string(metric.name) + suffix);
-    } else {
-      names.emplace_back(metric.name);
-      if (std::is_same_v<T, Summary>)
-        for (const char* suffix : {"_sum", "_count"}) names.push_back(std::string(metric.name) + suffix);
-    }
+    if (std::is_same_v<T, Histogram>) add_names(metric, {"_bucket", "_sum", "_count"});
+    else if (std::is_same_v<T, Summary>) add_names(metric, {"", "_sum", "_count"});
+    else add_names(metric, {""});
     return Builder{}.Name(metric.name).Help(metric.help).Register(registry);
   }
   template <typename T>
   Series<T> series(const Metric& metric) {
-    return Series<T>(family<T>(metric), metric);
+    if (std::is_same_v<T, Buckets>) add_names(metric, {"_bucket", "_sum", "_count"});
+    else add_names(metric, {""});
+    return Series<T>(metric, with_labels);
   }
 
   Series<Counter> probe_runs = series<Counter>(kProbeRuns);
-  Series<Histogram> run_duration = series<Histogram>(kRunDuration);
+  Series<Buckets> run_duration = series<Buckets>(kRunDuration);
   Series<Counter> probe_failures = series<Counter>(kProbeFailures);
   Series<Counter> probe_overruns = series<Counter>(kProbeOverruns);
   Series<Counter> probe_samples_left_out = series<Counter>(kProbeSamplesLeftOut);
-  Series<Histogram> detection_latency = series<Histogram>(kDetectionLatency);
+  Series<Buckets> detection_latency = series<Buckets>(kDetectionLatency);
   Series<Counter> recovery_actions = series<Counter>(kRecoveryActions);
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
   Series<Counter> rollout_events = series<Counter>(kRolloutEvents);
@@ -136,7 +122,7 @@ struct Self::Rep {
   Series<Counter> notifications = series<Counter>(kNotifications);
   Series<Counter> notification_requests = series<Counter>(kNotificationRequests);
   Series<Counter> notifications_dropped = series<Counter>(kNotificationsDropped);
-  Series<Histogram> rule_duration = series<Histogram>(kRuleDuration);
+  Series<Buckets> rule_duration = series<Buckets>(kRuleDuration);
   Series<Counter> rule_failures = series<Counter>(kRuleFailures);
   Series<Counter> store_refused = series<Counter>(kStoreRefused);
   Series<Gauge> build_info = series<Gauge>(kBuildInfo);
@@ -187,7 +173,7 @@ void Self::probe_finished(std::string_view service, std::string_view probe, mode
 
 void Self::probe_took(std::string_view service, std::string_view probe, base::Duration took) {
   rep_->run_duration.with(
-      values({service, probe}), [&](Histogram& h) { h.Observe(base::seconds(took)); }, kRun);
+      values({service, probe}), [&](Buckets& b) { b.observe(base::seconds(took)); }, kRun);
 }
 
 void Self::probe_overrun(std::string_view service, std::string_view probe) {
@@ -203,7 +189,7 @@ void Self::probe_lag(base::Duration late) { rep_->scheduler_lag.Observe(base::se
 
 void Self::detected(std::string_view source, base::Duration latency) {
   rep_->detection_latency.with(
-      values({source}), [&](Histogram& h) { h.Observe(base::seconds(latency)); }, kDetection);
+      values({source}), [&](Buckets& b) { b.observe(base::seconds(latency)); }, kDetection);
 }
 
 void Self::recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
@@ -251,7 +237,7 @@ void Self::notifications_dropped(std::string_view receiver, std::string_view rea
 
 void Self::rule_evaluated(std::string_view group, base::Duration took, bool ok) {
   rep_->rule_duration.with(
-      values({group}), [&](Histogram& h) { h.Observe(base::seconds(took)); }, kFast);
+      values({group}), [&](Buckets& b) { b.observe(base::seconds(took)); }, kFast);
   rep_->rule_quantiles.Observe(base::seconds(took));
   rep_->rule_failures.with(values({group}), [&](Counter& c) { c.Increment(ok ? 0 : 1); });
 }
@@ -323,15 +309,16 @@ void Self::forget_group(std::string_view group) {
 std::vector<std::string> Self::series_names() const {
   std::vector<std::string> out = rep_->names;
   for (const model::MetricFamily& family : process_metrics())
-    for (const model::MetricPoint& point : family.points) out.push_back(family.name + point.suffix);
+    for (const model::MetricPoint& point : family.points) out.push_back(family.name + std::string(point.suffix));
   return out;
 }
 
-std::vector<model::MetricFamily> Self::collect() const {
-  std::vector<model::MetricFamily> out;
+model::MetricPage Self::collect() const {
+  model::MetricPage out;
   for (const prometheus::MetricFamily& family : rep_->registry.Collect())
-    if (!family.metric.empty()) out.push_back(family_of(family));
-  for (model::MetricFamily& family : process_metrics()) out.push_back(std::move(family));
+    if (!family.metric.empty()) out.families.push_back(family_of(family));
+  for (model::MetricFamily& family : process_metrics()) out.families.push_back(std::move(family));
+  for (const AnySeries* each : rep_->with_labels) each->collect(out.blocks);
   return out;
 }
 

@@ -74,7 +74,7 @@ class Self {
   // The names of all series that collect() can give, whether there are any yet or not.
   std::vector<std::string> series_names() const;
   // All of it, and the process's own figures as /proc has them now.
-  std::vector<model::MetricFamily> collect() const;
+  model::MetricPage collect() const;
 
  private:
   struct Rep;

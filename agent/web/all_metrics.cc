@@ -4,9 +4,9 @@
 
 namespace web {
 
-std::vector<model::MetricFamily> all_metrics(const Context& context) {
-  const auto snapshot = context.slot.load();
-  std::vector<model::MetricFamily> families = context.backend.self_metrics();
+Metrics all_metrics(const Context& context) {
+  Metrics all = context.backend.metrics();
+  std::vector<model::MetricFamily>& families = all.own.families;
   if (context.event_streams)
     families.push_back({self::kEventStreams.name,
                         self::kEventStreams.help,
@@ -46,8 +46,7 @@ std::vector<model::MetricFamily> all_metrics(const Context& context) {
     ended.points.push_back({"_total", model::Labels{{"result", QueryGate::kEnds[i]}},
                             static_cast<double>(gate.ended_so_far(static_cast<QueryGate::End>(i)))});
   families.push_back(std::move(ended));
-  families.insert(families.end(), snapshot->metrics.begin(), snapshot->metrics.end());
-  return families;
+  return all;
 }
 
 }  // namespace web

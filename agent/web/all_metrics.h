@@ -1,14 +1,12 @@
-// Every metric family that /metrics shows: the agent's own, the server's, and what the probes and rules found. Any
-// thread.
+// All metrics that /metrics shows: the agent's own and the server's, and what the probes and rules found. Any thread
+// but the loop's.
 #pragma once
 
-#include <vector>
-
-#include "model/metric_family.h"
+#include "web/backend.h"
 #include "web/context.h"
 
 namespace web {
 
-std::vector<model::MetricFamily> all_metrics(const Context& context);
+Metrics all_metrics(const Context& context);
 
 }  // namespace web

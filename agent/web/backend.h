@@ -59,6 +59,12 @@ struct Asked {
   std::string what;     // "maintenance/order on=true for=2h"
 };
 
+// All metrics but the server's.
+struct Metrics {
+  model::MetricPage own;                           // what the agent counts of itself
+  std::shared_ptr<const model::MetricPage> found;  // of probes, services, recoveries and rules
+};
+
 struct AuditQuestion {
   std::size_t limit = 0;
   std::optional<std::uint64_t> before;  // only entries with a smaller number
@@ -78,8 +84,8 @@ class Backend {
   virtual base::Result<std::vector<model::Labels>> select_series(const std::vector<std::vector<model::Matcher>>& sets,
                                                                  std::int64_t start, std::int64_t end,
                                                                  Asker& asker) = 0;
-  // The agent's own counters (prometheus-cpp), any thread.
-  virtual std::vector<model::MetricFamily> self_metrics() = 0;
+  // Asks the loop for a new page and waits for it, as a snapshot is asked for. Any thread but the loop's.
+  virtual Metrics metrics() = 0;
   // POST /heartbeat/<service>, after the token was checked.
   virtual base::Result<> heartbeat(const std::string& service, bool failed, std::string text) = 0;
 

@@ -1,13 +1,10 @@
 // The immutable state that pages read: drawn by the loop thread when a client wants to look, swapped into a slot,
-// held by the worker that renders it. Plain values only; no pointer into live state.
+// held by the worker that renders it. Plain values only; no pointer into live state. A snapshot costs what its
+// thousands of values cost, so none is drawn while no client looks.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
-#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,10 +16,10 @@
 #include "model/health.h"
 #include "model/incident.h"
 #include "model/labels.h"
-#include "model/metric_family.h"
 #include "model/outcome.h"
 #include "model/rule.h"
 #include "model/silence.h"
+#include "web/slot.h"
 
 namespace web {
 
@@ -178,7 +175,6 @@ struct Snapshot {
   std::vector<RuleGroupPage> rule_groups;
   std::vector<model::RecoveryReport> recoveries;                  // newest first, up to 100
   std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
-  std::vector<model::MetricFamily> metrics;  // all but the agent's own process counters, which the page adds
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   std::vector<DrillPage> drills{};                       // by name
   FleetPage fleet{};
@@ -191,37 +187,6 @@ struct Snapshot {
   std::string heartbeat_token_file{};           // "": POST /heartbeat is not offered
 };
 
-// The one place where threads meet over it: a mutex held for a pointer copy. A snapshot costs what its thousands of
-// values cost, so none is drawn while no client looks.
-class SnapshotSlot {
- public:
-  // How long a page waits for a new snapshot. A loop that is too busy to draw one leaves it the old one.
-  static constexpr std::chrono::milliseconds kPatience{1000};
-
-  // The newest snapshot; where it is out of date, a new one is asked for and waited for. Any thread but the loop's.
-  std::shared_ptr<const Snapshot> load() const;
-  // The newest there is, without waiting: for what stands in every snapshot from the turn on in which it changed.
-  std::shared_ptr<const Snapshot> latest() const;
-
-  // Loop thread. The snapshot counts as new until `good_until`, whatever changes, and from then on until outdate().
-  void store(std::shared_ptr<const Snapshot> next, base::Instant good_until = {});
-  void outdate();  // something in the current snapshot is not so any more
-  // There will be no other snapshot: waiting for one ends, now and later.
-  void close();
-  // How to ask for a snapshot; called from any thread, once for each snapshot. Before the first load().
-  void on_wanted(std::function<void()> draw) { draw_ = std::move(draw); }
-
- private:
-  bool is_good() const { return closed_ || !outdated_ || base::Clock::now() < good_until_; }
-
-  mutable std::mutex mutex_;
-  mutable std::condition_variable drawn_;
-  std::shared_ptr<const Snapshot> current_ = std::make_shared<const Snapshot>();
-  bool outdated_ = false;
-  bool closed_ = false;
-  base::Instant good_until_{};
-  mutable bool asked_ = false;
-  std::function<void()> draw_;
-};
+using SnapshotSlot = Slot<Snapshot>;
 
 }  // namespace web

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/metric_family.h"
 #include "web/snapshot.h"
 
 namespace fakes {
@@ -247,6 +248,17 @@ inline void add_incidents(web::Snapshot& shop) {
   shop.incidents = {std::make_shared<const model::Incident>(open), std::make_shared<const model::Incident>(told)};
 }
 
+inline std::vector<model::MetricFamily> shop_metrics() {
+  return {{"fettle_service_up",
+           "1 if the service is up, 0 if it is down.",
+           model::MetricType::gauge,
+           {{"", {{"service", "gateway"}}, 1}, {"", {{"service", "order"}}, 0}, {"", {{"service", "redis"}}, 1}}},
+          {"probe_duration_seconds",
+           "How long the last run took.",
+           model::MetricType::gauge,
+           {{"", {{"service", "gateway"}, {"probe", "https"}}, 0.0123}}}};
+}
+
 inline web::Snapshot shop_snapshot() {
   web::Snapshot shop = shop_services();
   shop.number = 42;
@@ -258,15 +270,6 @@ inline web::Snapshot shop_snapshot() {
   add_alerts(shop);
   add_recoveries(shop);
   add_incidents(shop);
-  shop.metrics = {
-      {"fettle_service_up",
-       "1 if the service is up, 0 if it is down.",
-       model::MetricType::gauge,
-       {{"", {{"service", "gateway"}}, 1}, {"", {{"service", "order"}}, 0}, {"", {{"service", "redis"}}, 1}}},
-      {"probe_duration_seconds",
-       "How long the last run took.",
-       model::MetricType::gauge,
-       {{"", {{"service", "gateway"}, {"probe", "https"}}, 0.0123}}}};
   shop.config = {
       "/etc/fettle/fettle.yml", "global:\n  interval: 5s\nreceivers:\n  - {name: ops, secret: <secret>}\n",
       before(7'400'000), false,

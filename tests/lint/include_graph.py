@@ -42,6 +42,7 @@ LIBRARIES = {
     r"ares\.h": ["net/"],
     r"stringprep\.h": ["crypto/"],
     r"brotli/": ["encoding/"],
+    r"libdeflate\.h": ["encoding/"],
     r"openssl/": ["crypto/", "net/", "http/"],
     r"systemd/": ["os/systemd/"],
     r"re2/": ["base/regex.cc"],

@@ -32,8 +32,10 @@ Response api_metadata(const Request& request, const Context& context) {
   }
   // By the family's name, without _total and _info: so they stand in OpenMetrics, which is what Prometheus scrapes.
   std::map<std::string, model::MetricFamily> families;
-  for (model::MetricFamily& family : all_metrics(context))
-    if (only.empty() || only == family.name) families.try_emplace(family.name, std::move(family));
+  const Metrics metrics = all_metrics(context);
+  for (const model::MetricPage* page : {&metrics.own, metrics.found.get()})
+    for (model::MetricFamily& family : model::families_of(*page))
+      if (only.empty() || only == family.name) families.try_emplace(family.name, std::move(family));
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       for (const auto& [name, family] : families) {

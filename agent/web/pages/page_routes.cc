@@ -68,7 +68,8 @@ Response metrics_route(const Request& request, const Context& context) {
   Response response;
   response.content_type = encoding::content_type(format);
   response.headers.emplace_back("Vary", "Accept, Accept-Encoding");
-  response.body = encoding::expose(all_metrics(context), format);
+  const Metrics metrics = all_metrics(context);
+  response.body = encoding::expose(metrics.own, *metrics.found, format);
   return response;
 }
 

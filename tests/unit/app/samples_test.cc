@@ -133,7 +133,7 @@ TEST_CASE("the agent's own page is stored but for what runs store themselves") {
   const std::vector<model::MetricFamily> page{
       {"fettle_probe_runs", "", model::MetricType::counter, {{"_total", Labels{{"service", "order"}}, 7}}},
       {"probe_success", "", model::MetricType::gauge, {{"", Labels{{"service", "order"}}, 1}}}};
-  shop.samples.append_page(page, base::wall_from_ms(1000));
+  shop.samples.append_page({page, {}}, base::wall_from_ms(1000));
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_probe_runs_total"}, {"service", "order"}})) == "1000=7");
   CHECK(shop.store.select({model::Matcher::equal("__name__", "probe_success")}).empty());
 }
@@ -163,7 +163,7 @@ TEST_CASE("what was scraped from a service is written by its run, and not by the
   model::MetricFamily theirs{"process_open_fds", "", model::MetricType::gauge, {}};
   theirs.points.push_back({"", Labels{{"service", "order"}, {"probe", "http"}}, 8});
   theirs.points.push_back({"", {}, 9});
-  shop.samples.append_page({theirs}, base::wall_from_ms(1500));
+  shop.samples.append_page({{theirs}, {}}, base::wall_from_ms(1500));
   CHECK(shop.series(of_probe("process_open_fds")) == "1000=7");
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "process_open_fds"}})) == "1500=9");
 }

@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 
 #include "encoding/exposition_families.h"
 #include "fakes/golden.h"
 #include "fakes/shop_snapshot.h"
+#include "model/sample.h"
 
 using encoding::Exposition;
 using model::MetricFamily;
@@ -19,7 +21,7 @@ namespace {
 std::vector<MetricFamily> all_kinds() {
   const double inf = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  std::vector<MetricFamily> out = fakes::shop_snapshot().metrics;
+  std::vector<MetricFamily> out = fakes::shop_metrics();
   out.push_back({"fettle_build", "What this is.", MetricType::info, {{"_info", {{"version", "0.1.0"}}, 1}}});
   out.push_back({"jobs",
                  "Jobs\nthat ran \\ \"well\".",
@@ -112,4 +114,49 @@ TEST_CASE("one name has one type on a page, and no sample is lost for it") {
     CHECK(page.find(want) != std::string::npos);
   }
   CHECK(encoding::expose(families, encoding::Exposition::openmetrics).ends_with("# EOF\n"));
+}
+
+TEST_CASE("blocks stand on a page as families do") {
+  const auto family = [](const char* name, MetricType type) {
+    return std::make_shared<const MetricFamily>(MetricFamily{name, "Help.", type, {}});
+  };
+  const auto up = family("up", MetricType::gauge), took = family("took", MetricType::histogram);
+  const auto block = [](std::vector<model::MetricSeries> series, std::vector<double> values) {
+    return std::make_shared<const model::MetricBlock>(model::MetricBlock{
+        std::make_shared<const std::vector<model::MetricSeries>>(std::move(series)), std::move(values)});
+  };
+  const model::Labels a{{"service", "a"}}, b{{"service", "b\n\"\\"}}, c{{"service", "c"}};
+  model::MetricPage page;
+  page.blocks = {
+      block({{up, "", a}, {took, "_bucket", a.with("le", "1")}, {took, "_count", a}}, {1, 2, 3}),
+      block({{took, "_bucket", b.with("le", "1")}, {up, "", b}}, {4, 0}),
+      block({{up, "", c}, {up, "", a}}, {model::stale_marker(), 9}),  // absent, and one that was there
+  };
+  const std::vector<MetricFamily> own{{"up", "Ours.", MetricType::gauge, {{"", {}, 7}}}};
+  CHECK(encoding::expose({own, {}}, page, Exposition::text) == R"(# HELP took Help.
+# TYPE took histogram
+took_bucket{le="1",service="a"} 2
+took_count{service="a"} 3
+took_bucket{le="1",service="b\n\"\\"} 4
+# HELP up Ours.
+# TYPE up gauge
+up 7
+up{service="a"} 1
+up{service="b\n\"\\"} 0
+)");
+  CHECK(encoding::expose({own, {}}, page, Exposition::openmetrics) == R"(# HELP took Help.
+# TYPE took histogram
+took_bucket{le="1.0",service="a"} 2
+took_count{service="a"} 3
+took_bucket{le="1.0",service="b\n\"\\"} 4
+# HELP up Ours.
+# TYPE up gauge
+up 7
+up{service="a"} 1
+up{service="b\n\"\\"} 0
+# EOF
+)");
+  std::vector<MetricFamily> all = own;
+  for (MetricFamily& each : model::families_of(page)) all.push_back(std::move(each));
+  CHECK(encoding::expose(all, Exposition::text) == encoding::expose({own, {}}, page, Exposition::text));
 }

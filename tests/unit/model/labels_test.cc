@@ -51,3 +51,25 @@ TEST_CASE("the hash is Alertmanager's fingerprint") {
   const Labels labels{{"alertname", "Down"}, {"instance", "n1"}, {"severity", "page"}};
   CHECK(labels.hash() == 0x4491b11ec607f56eu);
 }
+
+TEST_CASE("the text of a page is kept as it stands there, unless something of it is to be escaped or left out") {
+  struct Row {
+    Labels labels;
+    std::optional<std::string_view> want;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {{}, ""},
+           {{{"service", "order"}}, R"(service="order")"},
+           {{{"service", "order"}, {"probe", "http"}}, R"(probe="http",service="order")"},
+           {{{"path", R"(C:\x)"}}, std::nullopt},
+           {{{"path", R"(say "x")"}, {"service", "order"}}, std::nullopt},
+           {{{"path", "a\nb"}}, std::nullopt},
+           {{{"__name__", "up"}, {"service", "order"}}, std::nullopt},
+       }) {
+    CAPTURE(row.labels.to_string());
+    CHECK(row.labels.page_text() == row.want);
+  }
+  const Labels changed = Labels{{"path", "a\nb"}}.with("path", "ab").with("zone", "eu");
+  CHECK(changed.page_text() == R"(path="ab",zone="eu")");
+  CHECK(changed.get("zone") == "eu");
+}

@@ -15,10 +15,10 @@ namespace {
 // "name{labels} value" of every point whose name starts with `prefix`, sorted.
 std::vector<std::string> points(const self::Self& self, const std::string& prefix) {
   std::vector<std::string> out;
-  for (const model::MetricFamily& family : self.collect())
+  for (const model::MetricFamily& family : model::families_of(self.collect()))
     for (const model::MetricPoint& point : family.points)
-      if ((family.name + point.suffix).starts_with(prefix))
-        out.push_back(family.name + point.suffix + point.labels.to_string() + " " + std::to_string(point.value));
+      if (const std::string name = family.name + std::string(point.suffix); name.starts_with(prefix))
+        out.push_back(name + point.labels.to_string() + " " + std::to_string(point.value));
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -165,7 +165,7 @@ TEST_CASE("build information is an info, and histograms end with +Inf, sum and c
   self::Self self("1.2.3", "abc");
   self.detected("event", 4ms);
   bool seen_build = false, seen_latency = false;
-  for (const model::MetricFamily& family : self.collect()) {
+  for (const model::MetricFamily& family : model::families_of(self.collect())) {
     if (family.name == "fettle_build") {
       seen_build = true;
       CHECK(family.type == model::MetricType::info);
@@ -188,7 +188,7 @@ TEST_CASE("build information is an info, and histograms end with +Inf, sum and c
 TEST_CASE("the process's own figures are there and have sense") {
   const self::Self self("1.2.3", "abc");
   std::set<std::string> names;
-  for (const model::MetricFamily& family : self.collect())
+  for (const model::MetricFamily& family : model::families_of(self.collect()))
     if (family.name.starts_with("process_")) {
       CAPTURE(family.name);
       names.insert(family.name);

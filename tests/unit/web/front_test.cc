@@ -140,11 +140,9 @@ TEST_CASE("/probe waits for its targets without a worker, and is answered when t
 TEST_CASE("a client that does not take its answer holds no worker, and the others have theirs") {
   Running running;
   REQUIRE_MESSAGE(running.server, running.error);
-  web::Snapshot big = fakes::shop_snapshot();
   model::MetricFamily family{"big", "Much.", model::MetricType::gauge, {}};
   for (int i = 0; i < 20'000; ++i) family.points.push_back({"", model::Labels{{"number", std::to_string(i)}}, 1});
-  big.metrics.push_back(std::move(family));
-  running.publish(std::move(big));
+  running.backend.found.push_back(std::move(family));
   std::vector<base::UniqueFd> lazy;
   for (int i = 0; i < 12; ++i) {
     lazy.push_back(running.connect());

@@ -18,7 +18,10 @@ struct Handlers {
                        nullptr, [] { return std::size_t{2}; },
                        gate,    memory};
 
-  Handlers() { slot.store(std::make_shared<web::Snapshot>(fakes::shop_snapshot())); }
+  Handlers() {
+    slot.store(std::make_shared<web::Snapshot>(fakes::shop_snapshot()));
+    backend.found = fakes::shop_metrics();
+  }
 
   // GET with the part after ? decoded, as the server hands it over.
   web::Response get(const std::string& url) const { return ask("GET", url); }

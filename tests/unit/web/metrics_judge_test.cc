@@ -39,7 +39,9 @@ std::string page(const std::string& accept) {
   self.store_counts({.series = 3, .samples = 20, .bytes = 400, .refused_old = 5, .refused_limit = 0});
   self.state_committed(500us);
   Handlers handlers;
-  handlers.backend.own = self.collect();
+  const model::MetricPage own = self.collect();
+  handlers.backend.own = own.families;
+  handlers.backend.own_blocks = own.blocks;
   web::Request request;
   request.path = "/metrics";
   request.headers = {{"Accept", accept}};
