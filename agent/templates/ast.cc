@@ -32,7 +32,7 @@ std::string Node::to_string() const {
     case NodeKind::action: return "{{" + children[0]->to_string() + "}}";
     case NodeKind::pipe: {
       std::string out;
-      for (const std::string& name : variables) out += (out.empty() ? "" : ", ") + name;
+      for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
       if (!out.empty()) out += " := ";
       return out + join(children, " | ");
     }

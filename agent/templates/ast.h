@@ -14,11 +14,11 @@
 
 namespace templates {
 
-enum class NodeKind {
+enum class NodeKind : std::uint8_t {
   list,         // children
   text,         // text
   action,       // children: pipe
-  pipe,         // variables, assigns; children: commands
+  pipe,         // names of variables, assigns; children: commands
   command,      // children: operands
   dot,          //
   nil,          //
@@ -48,13 +48,13 @@ struct Node;
 using NodePtr = std::unique_ptr<Node>;
 
 struct Node {
-  Node(NodeKind k, std::size_t at) : kind(k), pos(at) {}
+  Node(NodeKind k, std::size_t at) : kind(k), pos(static_cast<std::uint32_t>(at)) {}
   NodeKind kind;
-  std::size_t pos;  // in the text, the preamble included: what Go's errors show
-  std::string text, value;
-  std::vector<std::string> names, variables;
   bool assigns = false;
-  Number number;
+  std::uint32_t pos;  // in the text, the preamble included: what Go's errors show
+  std::string text, value;
+  std::vector<std::string> names;
+  std::unique_ptr<const Number> number;  // of a number; most nodes are none
   std::vector<NodePtr> children;
 
   // As Go prints it, for the "at <…>" of run-time errors.
@@ -62,7 +62,8 @@ struct Node {
 };
 
 struct Tree {
-  std::string text;  // with the preamble
+  std::string text;              // with the preamble
+  const Tree* before = nullptr;  // what is walked before the root: the preamble's, which is one for all
   NodePtr root;
   std::map<std::string, NodePtr, std::less<>> definitions;  // {{define}} and {{block}}
   Dialect dialect = Dialect::rule;

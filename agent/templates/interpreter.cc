@@ -21,7 +21,8 @@ bool absent(const Value& v) { return v.is<Missing>(); }
 base::Result<std::string> Interpreter::run(const Value& data) {
   template_ = name_;
   variables_.emplace_back("$", data);
-  const auto flow = walk(data, *tree_.root);
+  auto flow = tree_.before ? walk(data, *tree_.before->root) : base::Result<Flow>(Flow::on);
+  if (flow) flow = walk(data, *tree_.root);
   if (flow) return std::move(out_);
   // Of a message that is too long, its beginning is told.
   const bool too_long = out_.size() > Template::kMaxOutput || steps_ > Template::kMaxSteps;
@@ -72,7 +73,7 @@ base::Result<Interpreter::Flow> Interpreter::walk(const Value& dot, const Node& 
     case NodeKind::action: {
       TRY(const Value value, pipeline(dot, *node.children[0]));
       at_ = &node;
-      if (node.children[0]->variables.empty()) TRY_VOID(print(value));
+      if (node.children[0]->names.empty()) TRY_VOID(print(value));
       return Flow::on;
     }
     case NodeKind::branch_if:
@@ -100,7 +101,7 @@ base::Result<Interpreter::Flow> Interpreter::branch(const Value& dot, const Node
 
 base::Result<Interpreter::Flow> Interpreter::one_iteration(const Node& node, const Value& index, const Value& element) {
   const std::size_t mark = variables_.size();
-  const std::size_t declared = node.children[0]->variables.size();
+  const std::size_t declared = node.children[0]->names.size();
   if (declared > 0) variables_[mark - 1].second = element;
   if (declared > 1) variables_[mark - 2].second = index;
   TRY(const Flow flow, walk(element, *node.children[1]));
@@ -121,7 +122,7 @@ base::Result<Interpreter::Flow> Interpreter::range(const Value& dot, const Node&
   } else if (const auto* list = over.as<Arguments>()) {
     for (const Value& v : list->list) elements.emplace_back(fmt::format("arg{}", elements.size()), v);
   } else if (const auto* count = over.as<std::int64_t>(); count != nullptr && context_.compat == promql::Compat::v3) {
-    if (node.children[0]->variables.size() > 1)
+    if (node.children[0]->names.size() > 1)
       return wrong(fmt::format("can't use {} to iterate over more than one variable", *count));
     if (*count > static_cast<std::int64_t>(Template::kMaxSteps)) return wrong("range over too large a number");
     for (std::int64_t i = 0; i < *count; ++i) elements.emplace_back(i, i);
@@ -181,7 +182,7 @@ Interpreter::Answer Interpreter::pipeline(const Value& dot, const Node& pipe) {
   for (const NodePtr& one : pipe.children) {
     TRY(value, command(dot, *one, value));
   }
-  for (const std::string& name : pipe.variables) {
+  for (const std::string& name : pipe.names) {
     if (!pipe.assigns) {
       variables_.emplace_back(name, value);
       continue;
@@ -238,8 +239,8 @@ Interpreter::Answer Interpreter::constant(const Node& node) {
   const bool hex = node.text.size() > 1 && node.text[0] == '0' && (node.text[1] | 0x20) == 'x';
   const bool rune = node.text[0] == '\'';
   const bool real = node.text.find_first_of(hex ? "pP" : ".eEpP") != std::string::npos;
-  if (real && !rune) return Value(node.number.real);
-  return Value(node.number.integer);
+  if (real && !rune) return Value(node.number->real);
+  return Value(node.number->integer);
 }
 
 Interpreter::Answer Interpreter::variable(const Node& node, bool has_arguments) {

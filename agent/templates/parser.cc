@@ -275,7 +275,12 @@ NodePtr Parser::block(Tree& tree) {
 
 base::Result<Tree> parse_template(std::string_view text, Dialect dialect) {
   const std::string whole = std::string(kPreamble) + std::string(text);
-  return Parser(whole, dialect).run(whole);
+  TRY(Tree tree, Parser(whole, dialect).run(whole));
+  static const base::Result<Tree> kParsedPreamble = Parser(kPreamble, Dialect::rule).run(kPreamble);
+  tree.before = &*kParsedPreamble;
+  std::erase_if(tree.root->children, [](const NodePtr& node) { return node->pos < kPreamble.size(); });
+  tree.root->children.shrink_to_fit();
+  return tree;
 }
 
 base::Result<Tree> parse_message_template(std::string_view text) { return Parser(text, Dialect::message).run(text); }

@@ -20,7 +20,7 @@ bool Parser::declarations(Node& pipe, std::string_view context) {
     if (after.kind == TokenKind::assign || after.kind == TokenKind::declare) {
       pipe.assigns = after.kind == TokenKind::assign;
       next();
-      pipe.variables.push_back(variable.text);
+      pipe.names.push_back(variable.text);
       if (pipe.assigns && !known(variable.text)) return fail_bool(undefined(variable.text));
       declared_.push_back(variable.text);
       return true;
@@ -30,9 +30,9 @@ bool Parser::declarations(Node& pipe, std::string_view context) {
       return true;
     }
     next();
-    pipe.variables.push_back(variable.text);
+    pipe.names.push_back(variable.text);
     declared_.push_back(variable.text);
-    if (context != "range" || pipe.variables.size() >= 2)
+    if (context != "range" || pipe.names.size() >= 2)
       return fail_bool(fmt::format("too many declarations in {}", context));
     const TokenKind then = peek_word().kind;
     if (then != TokenKind::variable && then != TokenKind::right_delimiter && then != TokenKind::right_paren)
@@ -121,7 +121,7 @@ NodePtr Parser::command() {
 NodePtr Parser::operand() {
   NodePtr node = term();
   if (!node || peek().kind != TokenKind::field) return node;
-  const std::size_t pos = peek().pos;
+  const auto pos = static_cast<std::uint32_t>(peek().pos);
   std::vector<std::string> names;
   while (peek().kind == TokenKind::field) names.push_back(next().text.substr(1));
   switch (node->kind) {
@@ -172,8 +172,9 @@ NodePtr Parser::term() {
     }
     case TokenKind::number: {
       NodePtr node = plain(NodeKind::number);
-      if (!parse_number(token.text, node->number))
-        return fail(fmt::format("bad number syntax: {}", go::quote(token.text)));
+      Number number;
+      if (!parse_number(token.text, number)) return fail(fmt::format("bad number syntax: {}", go::quote(token.text)));
+      node->number = std::make_unique<const Number>(number);
       return node;
     }
     case TokenKind::character_constant: {
@@ -181,9 +182,9 @@ NodePtr Parser::term() {
       const auto text = go::unquote(token.text);
       std::size_t bytes = 0;
       if (!text || text->empty()) return fail(fmt::format("malformed character constant: {}", token.text));
-      node->number = {true, true, static_cast<std::int64_t>(base::first_rune(*text, bytes)), 0};
+      const std::int64_t rune = base::first_rune(*text, bytes);
       if (bytes != text->size()) return fail(fmt::format("malformed character constant: {}", token.text));
-      node->number.real = static_cast<double>(node->number.integer);
+      node->number = std::make_unique<const Number>(Number{true, true, rune, static_cast<double>(rune)});
       return node;
     }
     case TokenKind::string:
