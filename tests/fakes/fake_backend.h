@@ -18,7 +18,7 @@ namespace fakes {
 class FakeBackend final : public web::Backend {
  public:
   std::vector<promql::MemoryQueryable::Entry> series;
-  std::vector<model::MetricFamily> own, found;
+  std::vector<model::MetricFamily> own, shown;
   std::vector<std::shared_ptr<const model::MetricBlock>> own_blocks;
   base::Result<> next_answer;  // of the calls that change something
   std::string black_hole;      // a target of /probe that does not answer by itself
@@ -48,7 +48,7 @@ class FakeBackend final : public web::Backend {
     return found;
   }
   web::Metrics metrics() override {
-    return {{own, own_blocks}, std::make_shared<const model::MetricPage>(model::MetricPage{found, {}})};
+    return {{own, own_blocks}, std::make_shared<const model::MetricPage>(model::MetricPage{shown, {}})};
   }
   base::Result<> heartbeat(const std::string& service, bool failed, std::string text) override {
     return heard("heartbeat " + service + (failed ? " fail " : " ok ") + text);

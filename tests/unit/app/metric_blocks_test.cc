@@ -103,7 +103,8 @@ TEST_CASE("the series of a probe go with it, and so does their memory") {
   shop.run({{"probe_x", 1, {}}});
   std::weak_ptr<const std::vector<model::MetricSeries>> series = shop.blocks.probes({shop.status})[0]->series;
   std::weak_ptr<const model::MetricFamily> family = series.lock()->back().family;
-  probe::Spec other_spec = shop.spec;
+  probe::Spec other_spec;
+  other_spec.service = "order";
   other_spec.name = "tcp";
   probe::Status other;
   other.spec = &other_spec;

@@ -142,7 +142,7 @@ TEST_CASE("a client that does not take its answer holds no worker, and the other
   REQUIRE_MESSAGE(running.server, running.error);
   model::MetricFamily family{"big", "Much.", model::MetricType::gauge, {}};
   for (int i = 0; i < 20'000; ++i) family.points.push_back({"", model::Labels{{"number", std::to_string(i)}}, 1});
-  running.backend.found.push_back(std::move(family));
+  running.backend.shown.push_back(std::move(family));
   std::vector<base::UniqueFd> lazy;
   for (int i = 0; i < 12; ++i) {
     lazy.push_back(running.connect());

@@ -20,7 +20,7 @@ struct Handlers {
 
   Handlers() {
     slot.store(std::make_shared<web::Snapshot>(fakes::shop_snapshot()));
-    backend.found = fakes::shop_metrics();
+    backend.shown = fakes::shop_metrics();
   }
 
   // GET with the part after ? decoded, as the server hands it over.

@@ -34,7 +34,7 @@ struct Running {
 
   explicit Running(web::ServerOptions options = {}) {
     publish(fakes::shop_snapshot());
-    backend.found = fakes::shop_metrics();
+    backend.shown = fakes::shop_metrics();
     if (options.listen_address == ":10911") options.listen_address = "127.0.0.1:0";
     auto started = web::Server::start(std::move(options), slot, backend);
     if (started) server = *std::move(started);
