@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/edit_distance.h"
+
 namespace web {
 namespace {
 
@@ -46,11 +48,6 @@ std::string recovery_sentence(const ServicePage& service) {
   return fmt::format("{}; state {}, {} attempts left in its budget.", mode, state, service.attempts_left);
 }
 
-bool concerns(const model::Incident& incident, const std::string& service) {
-  const auto& others = incident.dependents;
-  return incident.service == service || std::find(others.begin(), others.end(), service) != others.end();
-}
-
 // The plan: what is next, every guard with its value, every step.
 void add_plan(const ServicePage& service, std::vector<std::string>& out) {
   if (!service.recovery_next.empty()) out.push_back(fmt::format("Next: {}.", service.recovery_next));
@@ -61,6 +58,19 @@ void add_plan(const ServicePage& service, std::vector<std::string>& out) {
 }
 
 }  // namespace
+
+bool concerns(const model::Incident& incident, const std::string& service) {
+  const auto& others = incident.dependents;
+  return incident.service == service || std::find(others.begin(), others.end(), service) != others.end();
+}
+
+std::string no_service_text(const std::string& name, const Snapshot& snapshot) {
+  std::vector<std::string> known;
+  for (const ServicePage& service : snapshot.services) known.push_back(service.name);
+  const std::string near = base::nearest(name, known);
+  return fmt::format("There is no service \"{}\" here; {}", name,
+                     near.empty() ? "see /api/v1/services." : "did you mean \"" + near + "\"?");
+}
 
 std::string rough_duration(base::Millis d) {
   const auto s = std::max<std::int64_t>(0, d.count() / 1000);

@@ -77,8 +77,10 @@ inline constexpr const char* kTruncated = "results truncated due to limit";  // 
 std::string api_timestamp(std::int64_t ms);
 
 void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json);
-void write_recovery(const model::RecoveryReport& report, encoding::Json& json);    // in services.cc
-void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json);  // or null
+void write_recovery(const model::RecoveryReport& report, encoding::Json& json);            // in services.cc
+void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json);          // or null
+void write_availability(const model::ServiceAvailability& service, encoding::Json& json);  // in availability.cc
+void write_incident_summary(const model::Incident& incident, encoding::Json& json);        // in incidents.cc
 std::string alert_value(double value);  // 1e+00, as strconv.FormatFloat(v, 'e', -1, 64)
 
 }  // namespace web

@@ -25,7 +25,9 @@ void write_day(const model::AvailabilityDay& day, encoding::Json& json) {
   });
 }
 
-void write_service(const model::ServiceAvailability& service, encoding::Json& json) {
+}  // namespace
+
+void write_availability(const model::ServiceAvailability& service, encoding::Json& json) {
   model::AvailabilityDay all = service.today;
   json.object([&] {
     json.key("name").string(service.service);
@@ -41,8 +43,6 @@ void write_service(const model::ServiceAvailability& service, encoding::Json& js
   });
 }
 
-}  // namespace
-
 Response api_availability(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const std::string only = request.param("service");
@@ -50,7 +50,7 @@ Response api_availability(const Request& request, const Context& context) {
     json.object([&] {
       json.key("services").array([&] {
         for (const model::ServiceAvailability& service : snapshot->availability)
-          if (only.empty() || service.service == only) write_service(service, json);
+          if (only.empty() || service.service == only) write_availability(service, json);
       });
     });
   });

@@ -22,8 +22,23 @@ void write_cause(const model::IncidentCause& cause, encoding::Json& json) {
   });
 }
 
+void write_messages(const model::Incident& incident, encoding::Json& json) {
+  json.key("notifications").array([&] {
+    for (const model::IncidentMessage& message : incident.messages)
+      json.object([&] {
+        json.key("id").string(message.id);
+        json.key("receiver").string(message.receiver);
+        json.key("kind").string(message.kind);
+        json.key("fate").string(message.fate);
+        json.key("at").time(message.at);
+      });
+  });
+}
+
+}  // namespace
+
 // Of the list as of the one.
-void write_summary(const model::Incident& incident, encoding::Json& json) {
+void write_incident_summary(const model::Incident& incident, encoding::Json& json) {
   json.key("id").string(incident.id);
   json.key("service").string(incident.service);
   json.key("started").time(incident.started);
@@ -46,21 +61,6 @@ void write_summary(const model::Incident& incident, encoding::Json& json) {
   });
 }
 
-void write_messages(const model::Incident& incident, encoding::Json& json) {
-  json.key("notifications").array([&] {
-    for (const model::IncidentMessage& message : incident.messages)
-      json.object([&] {
-        json.key("id").string(message.id);
-        json.key("receiver").string(message.receiver);
-        json.key("kind").string(message.kind);
-        json.key("fate").string(message.fate);
-        json.key("at").time(message.at);
-      });
-  });
-}
-
-}  // namespace
-
 Response api_incidents(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const std::string only = request.param("service");
@@ -68,7 +68,7 @@ Response api_incidents(const Request& request, const Context& context) {
     json.object([&] {
       json.key("incidents").array([&] {
         for (const auto& incident : snapshot->incidents)
-          if (only.empty() || incident->service == only) json.object([&] { write_summary(*incident, json); });
+          if (only.empty() || incident->service == only) json.object([&] { write_incident_summary(*incident, json); });
       });
     });
   });
@@ -85,7 +85,7 @@ Response api_incident(const Request& request, const Context& context) {
   const model::Incident& incident = **found;
   return api_success([&](encoding::Json& json) {
     json.object([&] {
-      write_summary(incident, json);
+      write_incident_summary(incident, json);
       json.key("alerts").array([&] {
         for (const model::Alert& alert : incident.alerts) write_alert(alert, *snapshot, json);
       });

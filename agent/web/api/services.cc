@@ -4,6 +4,7 @@
 
 #include "web/api/answer.h"
 #include "web/explain.h"
+#include "web/pages/service_page.h"
 #include "web/routes.h"
 
 namespace web {
@@ -131,6 +132,35 @@ Response api_recoveries(const Request& request, const Context& context) {
         for (const model::RecoveryReport& report : snapshot->recoveries)
           if (only.empty() || report.service == only) write_recovery(report, json);
       });
+    });
+  });
+}
+
+Response api_service(const Request& request, const Context& context) {
+  const std::string& name = request.argument;
+  const auto snapshot = context.slot.load();
+  const auto service = std::find_if(snapshot->services.begin(), snapshot->services.end(),
+                                    [&](const ServicePage& s) { return s.name == name; });
+  if (service == snapshot->services.end()) return api_error(ErrorType::not_found, no_service_text(name, *snapshot));
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("service").object([&] { write_service_fields(*service, json); });
+      json.key("explanation").array([&] {
+        for (const std::string& sentence : explain(*service, *snapshot)) json.string(sentence);
+      });
+      json.key("plan");
+      if (!service->recovery_mode) json.null();
+      else write_plan(*service, json);
+      json.key("availability");
+      const auto found = std::find_if(snapshot->availability.begin(), snapshot->availability.end(),
+                                      [&](const auto& each) { return each.service == name; });
+      if (found == snapshot->availability.end()) json.null();
+      else write_availability(*found, json);
+      json.key("incidents").array([&] {
+        for (const auto& incident : snapshot->incidents)
+          if (concerns(*incident, name)) json.object([&] { write_incident_summary(*incident, json); });
+      });
+      json.key("yaml").string(config_of(name, snapshot->config.redacted_text));
     });
   });
 }

@@ -1,5 +1,6 @@
 // The page behind a service's name: why it is in its state, every guard of its plan with its value, what would happen
-// next. It loads itself again; no script. A view of now, like everything that pages show.
+// next. A view of now, like everything that pages show; a part of the
+// service's own page.
 #pragma once
 
 #include <string>

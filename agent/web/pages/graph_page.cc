@@ -6,7 +6,7 @@
 
 #include "base/percent.h"
 #include "model/labels.h"
-#include "web/pages/assets.h"
+#include "web/pages/frame.h"
 #include "web/pages/html.h"
 
 namespace web {
@@ -51,29 +51,24 @@ std::string result_part(const std::string& answer) {
                        escape(parsed.value("error", "")));
   const std::string table = rows(parsed.at("data"));
   if (table.empty()) return "<p>The result is empty: no series fits now.</p>";
-  return "<table><thead><tr><th>Series</th><th>Value</th></tr></thead><tbody>" + table + "</tbody></table>";
+  return R"(<div class="wide"><table class="rules keep"><thead><tr><th scope="col">Series</th><th scope="col">Value</th>)"
+         R"(</tr></thead><tbody>)" +
+         table + "</tbody></table></div>";
 }
 
 }  // namespace
 
 std::string graph_page(const std::string& expression, const std::string& answer, const Snapshot& snapshot) {
-  std::string out = fmt::format(
-      R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Query · {0} · fettle</title>
-<link rel="icon" href="assets/icon.svg?{1}"><link rel="stylesheet" href="assets/style.css?{2}"></head>
-<body>
-<header class="top"><h1><span>Query</span></h1><p class="live">as of {3}</p></header>
-<main>
-<section class="panel"><form method="get" action="graph"><p><textarea name="g0.expr" rows="3" cols="80" )"
-      R"(aria-label="Expression">{4}</textarea></p><p><button>Evaluate</button></p></form>{5}</section>
-</main>
-<footer class="bottom"><nav aria-label="Machine-readable"><a href=".">all services</a> )",
-      escape(snapshot.node), find_asset("icon.svg")->tag, find_asset("style.css")->tag,
-      base::format_iso8601(snapshot.at), escape(expression), result_part(answer));
-  if (!expression.empty())
-    out += fmt::format(R"(<a href="api/v1/query?query={}">this as JSON</a>)", base::form_encode(expression));
-  return out + "</nav></footer>\n</body></html>\n";
+  const Frame frame{"Query", "./", false};
+  const std::string link = expression.empty() ? ""
+                                              : fmt::format(R"(<a href="api/v1/query?query={}">this as JSON</a>)",
+                                                            base::form_encode(expression));
+  return page_start(frame, snapshot) +
+         fmt::format(R"(<section class="panel" id="query"><h2>Query</h2><form method="get" action="graph">)"
+                     R"(<p><textarea name="g0.expr" rows="3" cols="80" aria-label="Expression">{}</textarea></p>)"
+                     R"(<p><button>Evaluate</button></p></form>{}</section>)",
+                     escape(expression), result_part(answer)) +
+         "\n" + page_end(frame, link);
 }
 
 }  // namespace web

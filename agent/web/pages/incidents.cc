@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kShown = 8;
 
-std::string badge(const model::Incident& incident) {
+}  // namespace
+
+std::string incident_badge(const model::Incident& incident) {
   switch (incident.end) {
     case model::IncidentEnd::open:
       if (incident.calm_since) return state_badge("busy", "Settling");
@@ -21,22 +23,20 @@ std::string badge(const model::Incident& incident) {
   return state_badge("unknown", "Gone");
 }
 
-std::string item(const model::Incident& incident, const Snapshot& snapshot) {
-  std::string out = fmt::format(
-      R"(<li><p>{} <b>{}</b> <span class="mut">{}</span> <a class="mono" href="api/v1/incidents/{}">{}</a></p>)",
-      badge(incident), escape(incident.service), ago(incident.started, snapshot), escape(incident.id),
-      escape(incident.id));
+std::string incident_item(const model::Incident& incident, const Snapshot& snapshot, std::string_view root) {
+  std::string out =
+      fmt::format(R"(<li><p>{} <b>{}</b> <span class="mut">{}</span> <a class="mono" href="{}incidents/{}">{}</a></p>)",
+                  incident_badge(incident), service_link(incident.service, root), ago(incident.started, snapshot), root,
+                  escape(incident.id), escape(incident.id));
   out += R"(<p class="say">)" + escape(model::headline(incident)) + "</p>";
   if (const std::string tried = model::tried(incident); !tried.empty())
     out += R"(<p class="mut">Tried: )" + escape(tried) + "</p>";
   return out + R"(<p class="mut">)" + escape(model::standing(incident)) + "</p></li>";
 }
 
-}  // namespace
-
 std::string incidents_part(const Snapshot& snapshot) {
-  return newest_part({"Incidents", "Nothing has gone wrong yet.", "api/v1/incidents", kShown},
-                     snapshot.incidents.size(), [&](std::size_t i) { return item(*snapshot.incidents[i], snapshot); });
+  return newest_part({"Incidents", "Nothing has gone wrong yet.", "incidents", kShown}, snapshot.incidents.size(),
+                     [&](std::size_t i) { return incident_item(*snapshot.incidents[i], snapshot, ""); });
 }
 
 }  // namespace web

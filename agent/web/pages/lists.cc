@@ -14,6 +14,7 @@ using model::ActionStatus;
 using model::RecoveryState;
 
 constexpr std::size_t kRecoveriesShown = 12;
+constexpr std::size_t kAlertsShown = 30;
 // After a start the first runs of all probes have to come in before "no series" means anything.
 constexpr base::Millis kPatience{60'000};
 
@@ -56,11 +57,11 @@ std::string step(const model::ActionReport& action, const model::RecoveryReport&
 
 std::string recovery_item(const model::RecoveryReport& report, const Snapshot& snapshot) {
   std::string out =
-      fmt::format(R"(<li class="recovery"><p>{} <a href="#s-{}"><b>{}</b></a> <span class="mut">by</span> {} )"
+      fmt::format(R"(<li class="recovery"><p>{} <b>{}</b> <span class="mut">by</span> {} )"
                   R"(<span class="chip mode-{}"><b>mode</b> {}</span> <span class="chip"><b>attempt</b> {}</span> {})",
-                  state_badge(kind_of_recovery(report), words_of(to_string(report.state))), escape(report.service),
-                  escape(report.service), escape(report.trigger), to_string(report.mode), to_string(report.mode),
-                  report.attempt, ago(report.started, snapshot));
+                  state_badge(kind_of_recovery(report), words_of(to_string(report.state))),
+                  service_link(report.service, ""), escape(report.trigger), to_string(report.mode),
+                  to_string(report.mode), report.attempt, ago(report.started, snapshot));
   if (report.ended)
     out += fmt::format(R"( <span class="mut">done in {}</span>)",
                        precise_duration(base::seconds(*report.ended - report.started)));
@@ -192,7 +193,8 @@ std::string alerts_part(const Snapshot& snapshot) {
   for (const model::Alert& alert : snapshot.alerts) sorted.push_back(&alert);
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->state > b->state; });
   out += R"(<ul class="list">)";
-  for (const model::Alert* alert : sorted) {
+  for (std::size_t i = 0; i < std::min(sorted.size(), kAlertsShown); ++i) {
+    const model::Alert* alert = sorted[i];
     const bool firing = alert->state == model::AlertState::firing;
     out += fmt::format(R"(<li><p>{} <b>{}</b> <span class="mut">{}</span> {}</p>)",
                        state_badge(firing ? "down" : "warn", firing ? "Firing" : "Pending"), escape(alert->name()),
@@ -203,7 +205,10 @@ std::string alerts_part(const Snapshot& snapshot) {
       out += R"(<p class="say">)" + text + "</p>";
     out += "</li>";
   }
-  return out + "</ul>" + silences_list(snapshot);
+  out += "</ul>";
+  if (sorted.size() > kAlertsShown)
+    out += fmt::format(R"(<p class="mut"><a href="api/v1/alerts">{} more</a></p>)", sorted.size() - kAlertsShown);
+  return out + silences_list(snapshot);
 }
 
 std::string recoveries_part(const Snapshot& snapshot) {

@@ -1,10 +1,19 @@
 // What people and Prometheus look at: the pages, their assets, the metrics, and whether the agent is healthy and ready.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/edit_distance.h"
 #include "encoding/accept.h"
 #include "encoding/exposition_writer.h"
 #include "web/all_metrics.h"
+#include "web/explain.h"
 #include "web/pages/assets.h"
 #include "web/pages/explain_page.h"
 #include "web/pages/graph_page.h"
+#include "web/pages/incident_pages.h"
+#include "web/pages/measured.h"
+#include "web/pages/service_page.h"
 #include "web/pages/status_page.h"
 #include "web/routes.h"
 
@@ -20,15 +29,55 @@ Response page(std::string body) {
   return response;
 }
 
+const ServicePage* find_service(const std::string& name, const Snapshot& snapshot) {
+  const auto found = std::find_if(snapshot.services.begin(), snapshot.services.end(),
+                                  [&](const ServicePage& s) { return s.name == name; });
+  return found == snapshot.services.end() ? nullptr : &*found;
+}
+
+Response no_service(const std::string& name, const Snapshot& snapshot) {
+  return text_response(404, no_service_text(name, snapshot));
+}
+
 }  // namespace
 
-Response status_page_route(const Request&, const Context& context) { return page(status_page(*context.slot.load())); }
+Response status_page_route(const Request& request, const Context& context) {
+  return page(status_page(*context.slot.load(), view_of(request)));
+}
 
 Response explain_page_route(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
-  for (const ServicePage& service : snapshot->services)
-    if (service.name == request.argument) return page(explain_page(service, *snapshot));
-  return text_response(404, "There is no such service here; see /api/v1/services.");
+  const ServicePage* service = find_service(request.argument, *snapshot);
+  return service ? page(explain_page(*service, *snapshot)) : no_service(request.argument, *snapshot);
+}
+
+Response service_page_route(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const ServicePage* service = find_service(request.argument, *snapshot);
+  if (!service) return no_service(request.argument, *snapshot);
+  const Measured history = measured(*service, request.param("range"), *snapshot, request, context);
+  return page(service_page(*service, history, *snapshot));
+}
+
+Response incidents_page_route(const Request& request, const Context& context) {
+  return page(incidents_page(request.param("service"), *context.slot.load()));
+}
+
+Response incident_page_route(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  for (const auto& incident : snapshot->incidents)
+    if (incident->id == request.argument) return page(incident_page(*incident, *snapshot));
+  return text_response(
+      404, fmt::format("There is no incident \"{}\" here; /incidents lists those that are kept.", request.argument));
+}
+
+Response badge_route(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  const ServicePage* service = find_service(request.argument, *snapshot);
+  if (!service) return no_service(request.argument, *snapshot);
+  Response response = page(service_badge(*service));
+  response.content_type = "image/svg+xml";
+  return response;
 }
 
 Response graph_page_route(const Request& request, const Context& context) {
@@ -39,11 +88,7 @@ Response graph_page_route(const Request& request, const Context& context) {
     question.params = {{"query", expression}};
     answer = api_query(question, context).body;
   }
-  Response response = page(graph_page(expression, answer, *context.slot.load()));
-  for (auto& [name, value] : response.headers)
-    if (const std::size_t at = value.find("form-action 'none'"); at != std::string::npos)
-      value.replace(at, std::string_view("form-action 'none'").size(), "form-action 'self'");
-  return response;
+  return page(graph_page(expression, answer, *context.slot.load()));
 }
 
 Response asset_route(const Request& request, const Context&) {

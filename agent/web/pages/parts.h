@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "web/pages/overview.h"
 #include "web/snapshot.h"
 
 namespace web {
@@ -19,6 +20,9 @@ std::string_view word_of(model::Health health);
 std::string ago(base::WallTime t, const Snapshot& snapshot);
 std::string for_time(base::WallTime since, const Snapshot& snapshot);  // "for 3 min"
 std::string precise_duration(double seconds);                          // "0.4 ms", "12 ms", "1.25 s"
+// To the page of a service; `root` leads from the page to the status page, as in Frame.
+std::string service_href(std::string_view name, std::string_view root);
+std::string service_link(std::string_view name, std::string_view root);
 std::string label_chips(const model::Labels& labels, const std::vector<std::string_view>& without = {});
 
 // In graphics.cc.
@@ -27,10 +31,16 @@ std::string phases_graphic(const std::vector<std::pair<std::string, double>>& ph
 
 // In services.cc.
 std::string summary_part(const Snapshot& snapshot);
-std::string service_part(const ServicePage& service, const Snapshot& snapshot);
+std::string service_part(const ServicePage& service, const Snapshot& snapshot, std::string_view root = "");
 std::string page_title(const Snapshot& snapshot);
 
+// In overview_parts.cc.
+std::string group_part(const OverviewGroup& group, const View& view, const Snapshot& snapshot);
+std::string search_part(const Overview& overview, const View& view);
+
 // In incidents.cc.
+std::string incident_badge(const model::Incident& incident);
+std::string incident_item(const model::Incident& incident, const Snapshot& snapshot, std::string_view root);
 std::string incidents_part(const Snapshot& snapshot);
 
 // In drills.cc.

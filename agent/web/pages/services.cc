@@ -39,7 +39,7 @@ Counts count(const Snapshot& snapshot) {
   return n;
 }
 
-// "order, payment and 3 more", each a link to its card.
+// "order, payment and 3 more", each a link to its page.
 std::string links(const Snapshot& snapshot, Health health) {
   std::string out;
   std::size_t shown = 0, left = 0;
@@ -49,8 +49,7 @@ std::string links(const Snapshot& snapshot, Health health) {
       ++left;
       continue;
     }
-    out += fmt::format(R"({}<a href="#s-{}">{}</a>)", shown++ == 0 ? "" : ", ", escape(service.name),
-                       escape(service.name));
+    out += (shown++ == 0 ? "" : ", ") + service_link(service.name, "");
   }
   if (left > 0) out += fmt::format(" and {} more", left);
   return out;
@@ -138,16 +137,16 @@ std::string recovery_line(const ServicePage& service, const Snapshot& snapshot) 
   return out + "</p>";
 }
 
-std::string dependencies(const ServicePage& service, const Snapshot& snapshot) {
+std::string dependencies(const ServicePage& service, const Snapshot& snapshot, std::string_view root) {
   if (service.depends_on.empty()) return "";
   std::string out = R"(<span class="deps"><span class="mut">needs</span> )";
   for (const std::string& name : service.depends_on) {
     const auto found = std::find_if(snapshot.services.begin(), snapshot.services.end(),
                                     [&](const ServicePage& s) { return s.name == name; });
     const Health health = found == snapshot.services.end() ? Health::unknown : found->health;
-    out += fmt::format(R"(<a class="dep {0}" href="#s-{1}" title="{1} is {2}">)"
+    out += fmt::format(R"(<a class="dep {0}" href="{3}" title="{1} is {2}">)"
                        R"(<svg class="g" viewBox="0 0 16 16" aria-hidden="true"><use href="#g-{0}"/></svg>{1}</a> )",
-                       kind_of(health), escape(name), model::to_string(health));
+                       kind_of(health), escape(name), model::to_string(health), service_href(name, root));
   }
   return out + "</span>";
 }
@@ -182,13 +181,14 @@ std::string summary_part(const Snapshot& snapshot) {
   return out + "</dl>";
 }
 
-std::string service_part(const ServicePage& service, const Snapshot& snapshot) {
+std::string service_part(const ServicePage& service, const Snapshot& snapshot, std::string_view root) {
   const std::string_view kind = kind_of(service.health);
+  // On its own page it needs no link to that, and is a part of the page itself.
+  const std::string name =
+      root.empty() ? "<h3>" + service_link(service.name, root) + "</h3>" : "<h2>" + escape(service.name) + "</h2>";
   std::string out = fmt::format(
-      R"(<article class="card {}"><header>{}<h3><a href="explain/{}" title="Why, and what would happen next">{}</a></h3>)"
-      R"(<span class="mut">{}</span><span class="chips">{}</span></header>)",
-      kind, state_badge(kind, word_of(service.health)), escape(service.name), escape(service.name),
-      for_time(service.since, snapshot), label_chips(service.labels));
+      R"(<article class="card {}"><header>{}{}<span class="mut">{}</span><span class="chips">{}</span></header>)", kind,
+      state_badge(kind, word_of(service.health)), name, for_time(service.since, snapshot), label_chips(service.labels));
   if (service.maintenance)
     out += fmt::format(R"(<p class="note busy">{} {}</p>)", state_badge("calm", "Maintenance"),
                        escape(*service.maintenance));
@@ -201,7 +201,7 @@ std::string service_part(const ServicePage& service, const Snapshot& snapshot) {
     for (const ProbePage& probe : service.probes) out += probe_item(probe);
     out += "</ul>";
   }
-  std::string foot = dependencies(service, snapshot);
+  std::string foot = dependencies(service, snapshot, root);
   if (!service.unit.empty()) foot += fmt::format(R"(<span class="mut mono">{}</span>)", escape(service.unit));
   if (!foot.empty()) out += "<footer>" + foot + "</footer>";
   return out + "</article>";

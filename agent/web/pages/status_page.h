@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "web/pages/overview.h"
 #include "web/snapshot.h"
 
 namespace web {
@@ -14,10 +15,14 @@ namespace web {
 struct Fragment {
   std::string id;
   std::string html;
+  std::string_view list{};  // the element that it stands in with others, which come and go: "cards" or "groups"
+  // Set where the content changes with each run, though its words do not: what people must hear of at once.
+  std::string state{};
 };
 
-std::string status_page(const Snapshot& snapshot);
-std::vector<Fragment> page_fragments(const Snapshot& snapshot);
+std::string status_page(const Snapshot& snapshot, const View& view = {});
+// In the order of the page.
+std::vector<Fragment> page_fragments(const Snapshot& snapshot, const View& view = {});
 
 // Nothing from elsewhere, no inline script or style: what a service prints in its answer stays text.
 std::string_view page_content_security_policy();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "web/explain.h"
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
@@ -49,6 +50,14 @@ std::string precise_duration(double seconds) {
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
   if (seconds < 10) return fmt::format("{:.2f} s", seconds);
   return fmt::format("{:.0f} s", seconds);
+}
+
+std::string service_href(std::string_view name, std::string_view root) {
+  return fmt::format("{}services/{}", root, base::percent_encode(name));
+}
+
+std::string service_link(std::string_view name, std::string_view root) {
+  return fmt::format(R"(<a href="{}">{}</a>)", service_href(name, root), escape(name));
 }
 
 std::string label_chips(const model::Labels& labels, const std::vector<std::string_view>& without) {

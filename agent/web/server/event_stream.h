@@ -7,8 +7,10 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "base/time.h"
+#include "web/pages/overview.h"
 #include "web/snapshot.h"
 
 namespace web {
@@ -42,19 +44,28 @@ class EventStreams {
 // What one page was told already.
 class EventWriter {
  public:
-  // Longest time without a word: proxies and the page give up on a silent stream.
-  static constexpr std::chrono::seconds kHeartbeat{15};
+  // Longest time without a word: the page says so of an agent that is silent for three.
+  static constexpr std::chrono::seconds kHeartbeat{1};
+  // How long what a run measured may wait; what changes in words never does.
+  static constexpr std::chrono::seconds kMeasurements{5};
+
+  explicit EventWriter(View view = {}) : view_(std::move(view)) {}
 
   static std::string greeting();  // how long to wait before trying again
   // What to send now: the fragments that changed, or after kHeartbeat without any a heartbeat, or nothing.
   std::string news(const Snapshot& snapshot, base::Instant now);
 
  private:
+  struct Told {
+    std::uint64_t html = 0, state = 0;  // hashes
+    base::Instant at{};
+  };
   // The fragments that differ from the last ones, as one event; "" if none does.
-  std::string patch(const Snapshot& snapshot);
+  std::string patch(const Snapshot& snapshot, base::Instant now);
 
   base::Instant spoke_{};
-  std::map<std::string, std::uint64_t> told_;  // fragment to hash
+  std::map<std::string, Told> told_;  // by fragment
+  View view_;
 };
 
 }  // namespace web

@@ -194,7 +194,7 @@ void Server::Rep::stream(mg_connection* connection, const Request& request, Exch
     full.status = 204;
     return send_response(connection, request, full, &exchange);
   }
-  EventWriter writer;
+  EventWriter writer(view_of(request));
   std::uint64_t seen = 0;
   bool connected = send_bytes(connection,
                               "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"

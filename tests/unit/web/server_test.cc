@@ -148,12 +148,13 @@ TEST_CASE("a page's stream: everything first, then what changed, and 204 when al
 
   web::Snapshot next = fakes::shop_snapshot();
   next.number = 43;
-  next.services[4].probes[0].text = "+PONG again";
+  next.services[4].maintenance = "anna: a new disk";
   running.publish(next);
   const std::string patch = fakes::receive(first, "}}\n\n");
   CHECK(has(patch, "id: 43\nevent: patch\n"));
-  CHECK(has(patch, "+PONG again"));
-  CHECK_FALSE(has(patch, "s-order"));
+  CHECK(has(patch, "\"s-redis\":\""));
+  CHECK(has(patch, "a new disk"));
+  CHECK_FALSE(has(patch, "\"s-order\":\""));
 
   std::vector<base::UniqueFd> others;
   for (int i = 0; i < 7; ++i) {

@@ -2,24 +2,53 @@
 
 namespace web {
 
-// The page is complete without it. It replaces fragments as the event stream brings them, keeps "3 min ago" true, and
-// says so when nothing comes any more. Where all streams are taken (204) it asks for the page now and then.
+// Pages are complete without it. It replaces fragments as the event stream brings them, keeps "3 min ago" true, and
+// says so within three seconds when nothing comes any more. A page without a stream, or when all streams are taken
+// (204), is asked for now and then, and every second whether the agent is there.
 const std::string_view kScript = R"js('use strict';
 const live = document.getElementById('live');
+const root = document.body.dataset.root;
+const stream = document.body.dataset.events;
 const seen = new Map();
-const places = () => document.querySelectorAll('main > section.panel, #summary, .cards > div');
+const kinds = {cards: 'div', groups: 'details'};
 let skew = Date.now() - Date.parse(document.body.dataset.at);
 let heard = Date.now();
-let polling = 0;
+let asking = 0;
+let waiting = false;
+
+const plain = (html) => html.replace(/(data-ago="[a-z]*">)[^<]*/g, '$1');
 
 function replace(id, html) {
-  if (seen.get(id) === html) return;
   const place = document.getElementById(id);
   if (!place) return location.reload();
-  seen.set(id, html);
+  if ((seen.get(id) ?? plain(place.innerHTML)) === plain(html)) return;
+  seen.set(id, plain(html));
+  const open = [...place.querySelectorAll('details')].map((each) => each.open);
   place.innerHTML = html;
+  place.querySelectorAll('details').forEach((each, i) => { each.open = open[i]; });
   const verdict = id === 'summary' && place.querySelector('[data-title]');
   if (verdict) document.title = verdict.dataset.title;
+}
+
+function arrange(lists) {
+  for (const [id, wanted] of Object.entries(lists)) {
+    const list = document.getElementById(id);
+    if (!list) return location.reload();
+    for (const old of [...list.children]) {
+      if (wanted.includes(old.id)) continue;
+      seen.delete(old.id);
+      old.remove();
+    }
+    wanted.forEach((name, i) => {
+      let place = document.getElementById(name);
+      if (!place) {
+        place = document.createElement(kinds[id]);
+        place.id = name;
+        if (id === 'groups') place.open = true;
+      }
+      if (list.children[i] !== place) list.insertBefore(place, list.children[i] || null);
+    });
+  }
 }
 
 function rough(seconds) {
@@ -36,47 +65,67 @@ function tick() {
     const words = time.dataset.ago === 'for' ? 'for ' + text : text + ' ago';
     if (time.textContent !== words) time.textContent = words;
   }
-  const silent = Math.round((Date.now() - heard) / 1000);
-  const state = silent > 40 ? 'stale' : polling ? 'slow' : 'on';
+  const silent = Date.now() - heard;
+  const state = silent >= 2500 ? 'stale' : asking && stream ? 'slow' : 'on';
   live.className = 'live ' + state;
-  const words = state === 'stale' ? 'No word from the agent for ' + rough(silent) : state === 'slow' ? 'No live updates (other pages have them all), asking every 10 s' : 'Live';
+  const words = state === 'stale' ? 'No word from the agent for ' + rough(Math.round(silent / 1000)) : state === 'slow' ? 'No live updates (other pages have them all), asking every 10 s' : 'Live';
   if (live.textContent !== words) live.textContent = words;
+}
+
+async function fetched(path) {
+  const answer = await fetch(path, {cache: 'no-store', signal: AbortSignal.timeout(4000)});
+  if (!answer.ok) throw new Error(answer.status);
+  heard = Date.now();
+  return answer.text();
+}
+
+async function beat() {
+  if (waiting) return;
+  waiting = true;
+  try { await fetched(root + '-/healthy'); } catch (e) { /* shown by tick() as silence */ }
+  waiting = false;
 }
 
 async function poll() {
   try {
-    const answer = await fetch(location.pathname, {cache: 'no-store'});
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    heard = Date.now();
-    skew = heard - Date.parse(page.body.dataset.at);
-    for (const place of places()) {
-      const next = page.getElementById(place.id);
-      if (!next) return location.reload();
-      replace(place.id, next.innerHTML);
+    const page = new DOMParser().parseFromString(await fetched(location.href), 'text/html');
+    skew = Date.now() - Date.parse(page.body.dataset.at);
+    const lists = {};
+    for (const id of Object.keys(kinds)) {
+      const list = page.getElementById(id);
+      if (list) lists[id] = [...list.children].map((each) => each.id);
     }
-  } catch (e) { /* shown by tick() as silence */ }
+    arrange(lists);
+    for (const next of page.querySelectorAll('main > section[id]:not(#services), #cards > *, #groups > *'))
+      replace(next.id, next.innerHTML);
+  } catch (e) { /* as above */ }
+}
+
+function ask(every) {
+  if (!asking) asking = [setInterval(poll, every), setInterval(beat, 1000)];
 }
 
 function listen() {
-  const events = new EventSource(document.body.dataset.events);
+  const events = new EventSource(stream);
   events.addEventListener('patch', (event) => {
     heard = Date.now();
     const patch = JSON.parse(event.data);
     skew = heard - Date.parse(patch.at);
-    if (patch.places !== places().length) return location.reload();
+    arrange(patch.lists);
     for (const [id, html] of Object.entries(patch.fragments)) replace(id, html);
-    if (polling) polling = clearInterval(polling) || 0;
+    if (asking) asking = asking.forEach(clearInterval) || 0;
   });
   events.addEventListener('alive', () => { heard = Date.now(); });
   events.onerror = () => {
     if (events.readyState !== EventSource.CLOSED) return;
-    if (!polling) polling = setInterval(poll, 10000);
+    ask(10000);
     setTimeout(listen, 60000);
   };
 }
 
-listen();
-setInterval(tick, 1000);
+if (stream) listen();
+else ask(5000);
+setInterval(tick, 500);
 tick();
 )js";
 

@@ -23,7 +23,7 @@ body { margin: 0; background: var(--bg); color: var(--fg); font: 15px/1.5 system
 a { color: inherit; text-decoration-color: var(--line); text-underline-offset: .2em; }
 a:hover { text-decoration-color: currentColor; }
 h1, h2, h3, p, ol, ul, dl, dd { margin: 0; padding: 0; }
-main, .top, .bottom { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem; }
+main, .top, .bottom { max-width: 100rem; margin: 0 auto; padding: 0 1.25rem; }
 .vh { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: absolute; left: -99rem; } .skip:focus { left: 1rem; background: var(--card); padding: .5rem; }
 .mono { font: .86em/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; overflow-wrap: anywhere; }
@@ -63,7 +63,7 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 .card:target, div:target > .card { outline: 2px solid var(--link); }
 .card.down { background: linear-gradient(var(--down-bg), var(--card) 7rem); }
 .card > header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .2rem .65rem; }
-.card h3 { font-size: 1.1rem; overflow-wrap: anywhere; } .card h3 a { text-decoration: none; } .card h3 a:hover { text-decoration: underline; }
+.card h3, .card h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; } .card h3 a { text-decoration: none; } .card h3 a:hover { text-decoration: underline; }
 .chips { margin-left: auto; display: flex; flex-wrap: wrap; gap: .3rem; }
 .why { margin-top: .45rem; overflow-wrap: anywhere; } .note { margin-top: .4rem; } .rec { margin-top: .45rem; font-size: .92rem; display: flex; flex-wrap: wrap; gap: .2rem .6rem; align-items: baseline; }
 .now { color: var(--busy); font-weight: 600; } .now::before { content: "→ "; }
@@ -81,6 +81,20 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 .card > footer { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem; border-top: 1px solid var(--line); padding-top: .5rem; margin-top: .1rem; }
 .dep { display: inline-flex; align-items: center; gap: .3rem; font-size: .87rem; margin-right: .4rem; } .dep .g { font-size: .8rem; }
 
+.home { display: flex; gap: .55rem; align-items: center; text-decoration: none; }
+.tools { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; align-items: baseline; justify-content: space-between; margin-bottom: .9rem; }
+.search { display: flex; flex-wrap: wrap; gap: .5rem; align-items: baseline; flex: 1 1 20rem; }
+input, button, textarea { font: inherit; color: var(--fg); background: var(--card); border: 1px solid var(--mut); border-radius: .45rem; padding: .3rem .7rem; max-width: 100%; }
+.search input { flex: 1 1 12rem; max-width: 26rem; min-width: 0; } ::placeholder { color: var(--mut); opacity: 1; } button { cursor: pointer; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+.ranges { display: flex; flex-wrap: wrap; gap: .2rem .9rem; align-items: baseline; font-size: .92rem; margin-bottom: .6rem; } .tools .ranges { margin: 0; }
+.ranges b { border-bottom: 2px solid var(--link); }
+#groups > details { margin-top: 1rem; } summary { cursor: pointer; } #groups summary { margin-bottom: .45rem; overflow-wrap: anywhere; } #groups summary b { font-size: 1.02rem; }
+.lines { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .3rem .6rem; }
+.lines li { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .22rem .7rem; display: flex; gap: .6rem; align-items: baseline; min-width: 0; }
+.lines .st { font-size: .85rem; } .lines a { overflow-wrap: anywhere; font-weight: 600; text-decoration: none; } .lines a:hover { text-decoration: underline; } .lines time { margin-left: auto; color: var(--mut); font-size: .82rem; white-space: nowrap; }
+.more { margin-top: .4rem; }
+
 .panel { margin-top: 1.6rem; } .panel:empty { display: none; } #notices { margin: 0; }
 .panel h2 { font-size: 1.1rem; margin-bottom: .5rem; } .panel h2 small { font-size: .8em; margin-left: .2rem; }
 .notice { display: flex; gap: .9rem; background: var(--cb); border: 1px solid var(--c); border-radius: .7rem; padding: .8rem 1rem; margin-bottom: .75rem; align-items: baseline; }
@@ -95,13 +109,24 @@ h1 svg { width: 1.9rem; height: 1.9rem; flex: none; background: #0f766e; border-
 .wide { overflow-x: auto; } .rules { width: 100%; border-collapse: collapse; } .rules th, .rules td { text-align: left; padding: .5rem 1rem; vertical-align: baseline; }
 .rules thead th { color: var(--mut); font-weight: 500; font-size: .85rem; } .rules tbody tr { border-top: 1px solid var(--line); } .rules th .mut { display: block; font-weight: 400; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; padding: .8rem 1rem; } .facts dt { color: var(--mut); }
+.panel h3 { font-size: 1rem; margin: 1.1rem 0 .4rem; } .lead { font-size: 1.08rem; margin: .3rem 0; overflow-wrap: anywhere; } #why p { overflow-wrap: anywhere; margin: .15rem 0; }
+.bars { display: block; width: 100%; height: 34px; } .bars .ok { fill: var(--bar); } .bars .part { fill: var(--warn); } .bars .bad { fill: var(--down); } .bars .plan { fill: var(--busy); } .bars .none { fill: var(--line); }
+.uptime { margin-bottom: 1rem; } .uptime dd { font-size: 1.5rem; white-space: nowrap; } .uptime .more { font-size: .82rem; white-space: normal; }
+.axis { display: flex; justify-content: space-between; color: var(--mut); font-size: .82rem; font-variant-numeric: tabular-nums; margin: .2rem 0 .5rem; }
+.graph { display: grid; grid-template-columns: max-content 1fr; gap: .6rem; } .scale { display: flex; flex-direction: column; justify-content: space-between; color: var(--mut); font-size: .82rem; text-align: right; line-height: 1; font-variant-numeric: tabular-nums; } .graph + .axis { margin-bottom: .8rem; }
+.curve { display: block; width: 100%; height: 150px; overflow: visible; } .curve path { fill: none; vector-effect: non-scaling-stroke; } .grid { stroke: var(--line); } .line[class*=" l"] { stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.l0 { stroke: var(--p0); } .l1 { stroke: var(--p1); stroke-dasharray: 7 4; } .l2 { stroke: var(--p2); stroke-dasharray: 2 4; } .l3 { stroke: var(--p3); stroke-dasharray: 10 3 2 3; } .l4 { stroke: var(--p4); stroke-dasharray: 4 2; } .l5 { stroke: var(--p5); stroke-dasharray: 1 5; }
+.plain { margin: .5rem 0 0; padding-left: 1.3rem; } .plain.list { padding: .3rem 1rem .3rem 2.2rem; list-style: decimal; } .plain.list > li { padding: .25rem 0; border: 0; }
+.code { margin: 0; padding: .8rem 1rem; overflow-x: auto; white-space: pre; overflow-wrap: normal; }
+.story time, .wide time { color: var(--mut); font-size: .87rem; font-variant-numeric: tabular-nums; white-space: nowrap; } .facts dd { overflow-wrap: anywhere; min-width: 0; } .panel p + .facts, form + * { margin-top: .7rem; } form p + p { margin-top: .5rem; }
 .bottom { padding-top: 1.5rem; padding-bottom: 2.5rem; color: var(--mut); font-size: .87rem; } .bottom nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
 
 @media (max-width: 44rem) {
   main, .top, .bottom { padding-left: .8rem; padding-right: .8rem; }
-  .tiles { grid-template-columns: 1fr 1fr; } .hero h2 { font-size: 1.2rem; }
+  .tiles { grid-template-columns: 1fr 1fr; } .uptime dd { font-size: 1.2rem; } .lines { grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); } .lines time { display: none; }
+   .hero h2 { font-size: 1.2rem; }
   .line .mono, .line .mut { order: 1; } .notice { flex-direction: column; gap: .3rem; } .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
-  .steps .mut { margin-left: 0; } .rules thead { display: none; } .rules tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules th, .rules td { padding: .1rem 1rem; }
+  .steps .mut { margin-left: 0; } .rules:not(.keep) thead { display: none; } .rules:not(.keep) tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules:not(.keep) th, .rules:not(.keep) td { padding: .1rem 1rem; } .rules.keep th, .rules.keep td { padding: .4rem .6rem; } .story .say { flex-basis: 100%; }
 }
 @media (prefers-reduced-motion: no-preference) { .st.busy .g { animation: beat 1.6s ease-in-out infinite; } @keyframes beat { 50% { opacity: .35; } } }
 @media print { body { background: #fff; } .bottom { display: none; } }

@@ -1,0 +1,229 @@
+#include "web/pages/history_graphics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "web/explain.h"
+#include "web/pages/html.h"
+#include "web/pages/parts.h"
+
+namespace web {
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::size_t kDownDaysShown = 10;
+constexpr int kWidth = 720, kHeight = 150;  // of the graph of durations, in its own units
+constexpr int kColours = 6;
+
+std::string date_of(std::int32_t day) { return base::format_iso8601(base::wall_from_ms(day * kDayMs)).substr(0, 10); }
+
+std::string clock_of(std::int64_t ms) { return base::format_iso8601(base::wall_from_ms(ms)).substr(11, 8); }
+
+// Taller where it was worse: seen without colours too.
+std::string bar(std::size_t place, std::string_view kind, const std::string& words) {
+  const int top = kind == "bad" ? 0 : kind == "part" ? 4 : kind == "none" ? 26 : 8;
+  return fmt::format(R"(<rect class="{}" x="{}" y="{}" width="4" height="{}"><title>{}</title></rect>)", kind,
+                     place * 5, top, (kind == "none" ? 30 : 34) - top, escape(words));
+}
+
+std::string_view kind_of_ratio(double ratio) {
+  if (ratio >= 1) return "ok";
+  return ratio >= 0.95 ? "part" : "bad";
+}
+
+std::string bars(std::size_t count, const std::string& words, const std::string& rects) {
+  return fmt::format(
+      R"(<svg class="bars" viewBox="0 0 {} 34" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>)",
+      count * 5 - 1, escape(words), rects);
+}
+
+std::string axis(const std::string& left, const std::string& right) {
+  return fmt::format(R"(<p class="axis"><span>{}</span><span>{}</span></p>)", left, right);
+}
+
+std::string down_words(const model::AvailabilityDay& day) {
+  std::string out = fmt::format("down for {}", rough_duration(base::Millis(day.down)));
+  if (day.planned > 0) out += fmt::format(", in maintenance for {} more", rough_duration(base::Millis(day.planned)));
+  return out;
+}
+
+std::string words_of_day(const model::AvailabilityDay& day) {
+  const std::string date = date_of(day.day);
+  const auto ratio = day.ratio();
+  if (!ratio) return date + (day.planned > 0 ? ": in maintenance" : ": not known");
+  return fmt::format("{}: {} up{}", date, percent_text(*ratio), day.down > 0 ? ", " + down_words(day) : "");
+}
+
+std::vector<model::AvailabilityDay> days_of(const model::ServiceAvailability& availability) {
+  std::vector<model::AvailabilityDay> days;
+  if (availability.before) days = *availability.before;
+  days.push_back(availability.today);
+  return days;
+}
+
+// M and L commands; a gap where samples are missing.
+std::string path_of(const MeasuredLine& line, const Measured& measured, double top) {
+  std::string out;
+  std::int64_t last = 0;
+  const double span = static_cast<double>(std::max<std::int64_t>(1, measured.end - measured.start));
+  for (const auto& [t, value] : line.samples) {
+    if (!std::isfinite(value)) continue;
+    const double x = static_cast<double>(t - measured.start) / span * kWidth;
+    const double y = kHeight - std::clamp(value / top, 0.0, 1.0) * kHeight;
+    // A run without neighbours is a dot.
+    out += t - last <= measured.step * 3 / 2 ? fmt::format("L{:.1f} {:.1f}", x, y)
+                                             : fmt::format("M{:.1f} {:.1f}h.1", x, y);
+    last = t;
+  }
+  return out;
+}
+
+// 1, 2 or 5 of a power of ten, so that the words beside the graph are short.
+double round_up(double value) {
+  if (value <= 0) return 0.001;
+  const double power = std::pow(10, std::floor(std::log10(value)));
+  for (const double factor : {1.0, 2.0, 5.0})
+    if (value <= factor * power) return factor * power;
+  return 10 * power;
+}
+
+std::string row_of(const MeasuredLine& line, std::size_t number) {
+  double least = line.samples.front().second, most = least, sum = 0;
+  for (const auto& [t, value] : line.samples) {
+    least = std::min(least, value);
+    most = std::max(most, value);
+    sum += value;
+  }
+  return fmt::format(
+      R"(<tr><th scope="row"><i class="k p{}"></i>{}</th><td class="num">{}</td><td class="num">{}</td><td class="num">{}</td></tr>)",
+      number % kColours, escape(line.name), precise_duration(least),
+      precise_duration(sum / static_cast<double>(line.samples.size())), precise_duration(most));
+}
+
+}  // namespace
+
+std::string percent_text(double ratio) {
+  if (ratio >= 1) return "100 %";
+  return fmt::format("{:.3f} %", std::floor(ratio * 100'000) / 1000);
+}
+
+std::string day_bars(const model::ServiceAvailability& availability) {
+  const std::vector<model::AvailabilityDay> days = days_of(availability);
+  const std::int32_t today = availability.today.day;
+  const auto most = static_cast<std::int32_t>(model::ServiceAvailability::kDays);
+  std::string rects, items;
+  std::size_t known = 0, down = 0;
+  auto next = days.begin();
+  for (std::int32_t place = 0; place < most; ++place) {
+    const std::int32_t date = today - most + 1 + place;
+    while (next != days.end() && next->day < date) ++next;
+    const bool there = next != days.end() && next->day == date;
+    const model::AvailabilityDay day = there ? *next : model::AvailabilityDay{date};
+    const auto ratio = day.ratio();
+    known += ratio ? 1 : 0;
+    down += day.down > 0 ? 1 : 0;
+    rects += bar(static_cast<std::size_t>(place),
+                 ratio             ? kind_of_ratio(*ratio)
+                 : day.planned > 0 ? "plan"
+                                   : "none",
+                 words_of_day(day));
+  }
+  std::size_t shown = 0;
+  for (auto day = days.rbegin(); day != days.rend() && shown < kDownDaysShown; ++day)
+    if (day->down > 0) {
+      ++shown;
+      items += fmt::format("<li>{}</li>", words_of_day(*day));
+    }
+  std::string out = bars(static_cast<std::size_t>(most),
+                         fmt::format("Last 90 days: {} are known, on {} of them it was down", known, down), rects) +
+                    axis(date_of(today - most + 1), "today");
+  if (!items.empty())
+    out +=
+        fmt::format(R"(<details><summary>Days on which it was down: {}</summary><ul class="plain">{}</ul></details>)",
+                    down > shown ? fmt::format("the last {} of {}", shown, down) : std::to_string(down), items);
+  return out;
+}
+
+std::string uptime_tiles(const model::ServiceAvailability& availability) {
+  const std::vector<model::AvailabilityDay> days = days_of(availability);
+  std::string out = R"(<dl class="tiles uptime">)";
+  struct Span {
+    std::string_view words;
+    std::int32_t days;
+  };
+  for (const Span& span : {Span{"Today", 1}, Span{"7 days", 7}, Span{"30 days", 30}, Span{"90 days", 90}}) {
+    model::AvailabilityDay sum;
+    for (const model::AvailabilityDay& day : days)
+      if (day.day > availability.today.day - span.days) {
+        sum.up += day.up;
+        sum.down += day.down;
+        sum.planned += day.planned;
+      }
+    const auto ratio = sum.ratio();
+    out += fmt::format(R"(<div class="tile"><dt>{}</dt><dd>{}</dd><dd class="more">{}</dd></div>)", span.words,
+                       ratio ? percent_text(*ratio) : "–",
+                       sum.down > 0 ? down_words(sum)
+                       : ratio      ? "never down"
+                                    : "not known");
+  }
+  return out + "</dl>";
+}
+
+std::string step_bars(const Measured& measured) {
+  std::string rects;
+  std::size_t down = 0, known = 0;
+  auto next = measured.up.begin();
+  for (std::size_t i = 0; i < Measured::kSteps; ++i) {
+    const std::int64_t t = measured.start + static_cast<std::int64_t>(i) * measured.step;
+    while (next != measured.up.end() && next->first < t) ++next;
+    if (next == measured.up.end() || next->first != t) {
+      rects += bar(i, "none", clock_of(t) + ": not known");
+      continue;
+    }
+    ++known;
+    const bool bad = next->second < 1;
+    down += bad ? 1 : 0;
+    rects += bar(i,
+                 next->second >= 1    ? "ok"
+                 : next->second > 0.5 ? "part"
+                                      : "bad",
+                 clock_of(t) + (bad ? ": down" : ": up"));
+  }
+  const std::string words = fmt::format("Last {}: of {} steps of {} that are known it was down in {}", measured.range,
+                                        known, base::format_duration(base::Millis(measured.step)), down);
+  return bars(Measured::kSteps, words, rects) +
+         axis(clock_of(measured.start) + " UTC", clock_of(measured.end) + " UTC");
+}
+
+std::string duration_graphic(const Measured& measured) {
+  double most = 0;
+  for (const MeasuredLine& line : measured.durations)
+    for (const auto& [t, value] : line.samples)
+      if (std::isfinite(value)) most = std::max(most, value);
+  const double top = round_up(most);
+  std::string paths, rows;
+  std::size_t number = 0;
+  for (const MeasuredLine& line : measured.durations) {
+    if (line.samples.empty()) continue;
+    paths += fmt::format(R"(<path class="line l{}" d="{}"/>)", number % kColours, path_of(line, measured, top));
+    rows += row_of(line, number++);
+  }
+  if (rows.empty()) return R"(<p class="empty">The store has no run of it over this time.</p>)";
+  std::string grid;
+  for (const int y : {0, kHeight / 2, kHeight}) grid += fmt::format("M0 {}H{}", y, kWidth);
+  return fmt::format(
+             R"(<div class="graph"><p class="scale" aria-hidden="true"><span>{}</span><span>{}</span><span>0</span></p>)"
+             R"(<svg class="curve" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="How long the )"
+             R"(probes took over the last {}, up to {}; the table below has the numbers"><path class="grid" d="{}"/>{}</svg></div>)",
+             precise_duration(top), precise_duration(top / 2), kWidth, kHeight, measured.range, precise_duration(top),
+             grid, paths) +
+         axis(clock_of(measured.start) + " UTC", clock_of(measured.end) + " UTC") +
+         R"(<div class="wide"><table class="rules keep"><thead><tr><th scope="col">Probe</th><th scope="col">Least</th>)"
+         R"(<th scope="col">Mean</th><th scope="col">Greatest</th></tr></thead><tbody>)" +
+         rows + "</tbody></table></div>";
+}
+
+}  // namespace web

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The pages in a real Chromium: a service dies, and the page shows it without being loaded again, with its incident and the
+timeline of it; the agent stands still, and the page says so within three seconds; every page fits phones, tablets and screens in
+both themes. The events of a page of 40 services are counted. SHOTS=FOLDER keeps pictures, AXE=axe.min.js checks accessibility."""
+import os
+import pathlib
+import signal
+import socket
+import time
+
+import browser
+import lib
+
+SERVICES = 40
+BYTES = 100_000  # of events in ten seconds
+RULES = "groups: [{name: g, rules: [{alert: ServiceDown, expr: 'fettle_service_up == 0', labels: {severity: page}, annotations: {summary: 'it is down'}}]}]\n"
+CONFIG = """
+global: {{interval: 500ms, timeout: 400ms, evaluation_interval: 500ms}}
+rule_files: ["{where}/rules.yml"]
+services:
+  order:
+    labels: {{tier: trading, team: "<b>core</b>"}}
+    depends_on: [cache-01]
+    probes:
+      - {{name: http, type: http, url: "http://127.0.0.1:{shop}/healthz", interval: 100ms, timeout: 90ms, failure_threshold: 2}}
+      - {{name: tcp, type: tcp, host: 127.0.0.1, port: {shop}}}
+    recovery: {{when: {{alert: ServiceDown}}, steps: [{{do: {{command: {{argv: [/bin/true]}}}}}}]}}
+"""
+OTHER = """  cache-{number:02}:
+    labels: {{tier: {tier}, team: core}}
+    probes: [{{name: tcp, type: tcp, host: 127.0.0.1, port: {port}}}]
+"""
+SIZES = {"phone": (360, 740), "tablet": (820, 1100), "screen": (1600, 1000)}
+WATCH = """
+window.marker = true;
+window.seen = {};
+new MutationObserver(() => {
+  const card = document.querySelector('#cards > [id="s-order"] > .card.down');
+  if (card && !window.seen.down) window.seen.down = Date.now();
+  const live = document.getElementById('live');
+  if (live.className.includes('stale') && !window.seen.stale) window.seen.stale = live.textContent;
+}).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+"""
+
+
+def events(agent, seconds):
+    """What a page is sent in this time, after its first event."""
+    with socket.create_connection(("127.0.0.1", agent.port), timeout=5) as stream:
+        stream.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = b""
+        while b"\r\n\r\n" not in first or not first.endswith(b"\n\n"):
+            first += stream.recv(65536)
+        end, rest = time.monotonic() + seconds, b""
+        while time.monotonic() < end:
+            rest += stream.recv(65536)
+        return len(first), rest
+
+
+def broken(page):
+    """What is wrong with a page as it is shown now."""
+    wide = page.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    small = page.run("""return [...document.querySelectorAll('main p, main dd, main li, main td, main h2')]
+        .filter((e) => e.getClientRects().length && e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX === 'visible')
+        .map((e) => e.outerHTML.slice(0, 120))""")
+    return ([f"is {wide} px too wide"] if wide > 0 else []) + [f"is wider than its place: {each}" for each in small]
+
+
+def findings_of_axe(page):
+    if not page.run("return Boolean(window.axe)"):
+        page.run(pathlib.Path(os.environ["AXE"]).read_text())
+    found = page.run_async("axe.run().then((r) => arguments[0](r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 100)).join(' | '))))")
+    return [f"axe: {each}" for each in found]
+
+
+with lib.folder() as where:
+    peer = lib.Webhook()
+    (where / "rules.yml").write_text(RULES)
+    shop = lib.Shop(where, "inventory")
+    config = CONFIG.format(where=where, shop=shop.port)
+    config += "".join(OTHER.format(number=i, tier="data" if i % 3 else "web", port=peer.port) for i in range(1, SERVICES))
+    with browser.Browser(where) as page, shop, lib.Agent(where, config) as agent:
+        lib.wait_for("all to be up", lambda: all(s["health"] == "up" for s in lib.get_json(f"{agent.url}/api/v1/services")["data"]["services"]))
+        first, rest = events(agent, 10)
+        assert b"alive" in rest, rest
+        assert len(rest) <= BYTES, f"{len(rest)} bytes of events in 10 s, at most {BYTES} are wanted"
+        size = len(lib.get(agent.url + "/"))
+
+        page.open(agent.url + "/")
+        state = lambda: page.run("return document.getElementById('live').textContent")
+        lib.wait_for("the page to be live", lambda: state() == "Live")
+        assert page.run("return document.querySelectorAll('.lines li').length") == SERVICES
+        page.run(WATCH)
+        shop.kill()
+        seen = lib.wait_for("the page to show it", lambda: page.run("return window.seen.down"))
+        since = lib.wait_for("the agent to see it", lambda: agent.service("order")["health"] == "down" and agent.service("order")["since"])
+        shown_after = seen / 1000 - lib.wall(since)
+        lib.wait_for("its incident on the page", lambda: page.run("return document.querySelector('#incidents a[href^=incidents]') !== null"))
+        assert page.run("return window.marker"), "the page was loaded again"
+        assert "1 service is down" in page.run("return document.querySelector('#summary h2').textContent")
+        assert page.run("return document.title").startswith("1 down")
+        incident = page.run("return document.querySelector('#incidents a[href^=incidents]').href")
+
+        wrong, checked = [], 0
+        shots = pathlib.Path(os.environ["SHOTS"]) if "SHOTS" in os.environ else None
+        pages = {"status": "/", "service": "/services/order", "up": "/services/cache-01", "incidents": "/incidents", "explain": "/explain/order",
+                 "graph": "/graph?g0.expr=fettle_service_up", "search": "/?q=tier%3Dweb", "incident": incident.removeprefix(agent.url)}
+        for name, path in pages.items():
+            page.open(agent.url + path)
+            for width, theme in ((w, t) for w in SIZES for t in ("light", "dark")):
+                page.look(*SIZES[width], theme)
+                checked += 1
+                found = broken(page) + (findings_of_axe(page) if "AXE" in os.environ else [])
+                wrong += [f"{path} on a {width}, {theme}: {each}" for each in found]
+                if shots:
+                    page.shot(shots / f"{name}-{width}-{theme}.png")
+        wrong += page.complaints()
+        assert "order is down" in page.run("return document.querySelector('#timeline').textContent")
+        assert not wrong, "\n".join(wrong)
+
+        page.open(agent.url + "/")
+        lib.wait_for("the page to be live", lambda: state() == "Live")
+        page.run(WATCH)
+        agent.kill(signal.SIGSTOP)
+        words = lib.wait_for("the page to say that the agent is silent", lambda: page.run("return window.seen.stale"))
+        agent.kill(signal.SIGCONT)
+        assert words in ("No word from the agent for 2 s", "No word from the agent for 3 s"), words
+        lib.wait_for("the page to be live again", lambda: state() == "Live")
+        agent.stop()
+        lib.wait_for("the page to say that the agent is gone", lambda: state().startswith("No word"))
+print(f"shown {shown_after * 1000:.0f} ms after the verdict; {words!r}; page of {SERVICES} services {size} bytes, first event {first}, "
+      f"{len(rest)} bytes in the 10 s after it; {checked} views fit" + (", axe finds nothing" if "AXE" in os.environ else ", AXE is not set: axe was not run"))
