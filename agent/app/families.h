@@ -32,8 +32,12 @@ class Families {
   std::map<std::pair<std::string, model::MetricType>, model::MetricFamily> by_name_;
 };
 
-inline constexpr std::string_view kSuccessHelp = "1 if the last run of the probe found its target working.";
-inline constexpr std::string_view kDurationHelp = "How long the last run of the probe took.";
+// What every probe has.
+struct Described {
+  std::string_view name, help;
+};
+inline constexpr Described kSuccess{"probe_success", "1 if the last run of the probe found its target working."};
+inline constexpr Described kDuration{"probe_duration_seconds", "How long the last run of the probe took."};
 
 // Where a measurement stands on a page; views into it and literals.
 struct MeasuredName {

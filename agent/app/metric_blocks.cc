@@ -135,8 +135,8 @@ void MetricBlocks::make_series(Probe& probe, const probe::Status& status) {
   add("fettle_probe_interval_seconds", "Configured time between two runs of the probe.");
   add("fettle_probe_last_run_timestamp_seconds", "Start of the last run of the probe, in seconds since the epoch.");
   add("fettle_probe_up", "The probe's health after its thresholds: 1 up, 0 down; absent while unknown.");
-  add("probe_success", kSuccessHelp);
-  add("probe_duration_seconds", kDurationHelp);
+  add(kSuccess.name, kSuccess.help);
+  add(kDuration.name, kDuration.help);
   if (status.last) {
     probe.measured.reserve(measurements);
     for (const model::Measurement& m : status.last->outcome.measurements) {

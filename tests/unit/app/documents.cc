@@ -128,7 +128,7 @@ std::string probe_types() {
 
 std::vector<Metric> probe_metrics() {
   std::map<std::string, Metric> found;
-  add_from("agent/app/families.cc", "add\\(", found);
+  add_from("agent/app/families.h", "Described k[A-Za-z]+\\{", found);
   for (const probe::Type* type : probe::types()) {
     for (const std::string_view name : type->measurements)
       found[std::string(name)] = {std::string(name), std::string(probe::help_of(name)), ""};
@@ -144,6 +144,7 @@ std::vector<Metric> probe_metrics() {
 std::vector<Metric> agent_metrics() {
   std::map<std::string, Metric> found;
   add_from("agent/self/names.h", "Metric k[A-Za-z]+\\{", found);
+  add_from("agent/app/metric_blocks.cc", "add\\(", found);
   add_from("agent/app/snapshot_builder.cc", "add\\(", found);
   add_from("agent/app/drill_view.cc", "add\\(", found);
   add_from("agent/app/rule_metrics.cc", "add\\(", found);
