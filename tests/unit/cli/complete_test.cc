@@ -36,6 +36,7 @@ Words offered(const Words& words) {
   Program program;
   return cli::completions(program.top, words, [](cli::Names names) -> Words {
     switch (names) {
+      case cli::Names::groups: return {"order", "shop"};
       case cli::Names::services: return {"order", "payment"};
       case cli::Names::silences: return {"5-6"};
       case cli::Names::incidents: return {"inc-1"};

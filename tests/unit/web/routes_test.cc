@@ -421,7 +421,7 @@ TEST_CASE("a panic of a group is in the answer and on the page, with who tells p
                 "",
                 true,
                 since,
-                {{"shop", true, {acts, waits}, "2 of 2 members of shop are down", "order on node2"}}};
+                {{"shop", true, {acts, waits}, "2 of 2 members of shop are down", {}, "order on node2"}}};
   handlers.slot.store(std::make_shared<web::Snapshot>(shop));
   const std::string answer = handlers.get("/api/v1/fleet").body;
   CHECK(answer.find(R"("known":true,"panic":"2 of 2 members of shop are down","toldBy":"order on node2","members")") !=
