@@ -175,7 +175,6 @@ TEST_CASE("no wrong answer is taken for a change that was made") {
       {"abort", 3, changes({"recover", "abort", "order"})},
       {"ack", 3, changes({"ack", "order"}), false},
       {"rollout", 3, changes({"rollout", "order"})},
-      {"rollout status", 3, changes({"rollout", "order", "--status"})},
       {"silence add", 3, changes({"silence", "add", "a=b", "--comment", "why"})},
       {"silence list", 3, changes({"silence", "list"})},
       {"silence expire", 3, changes({"silence", "expire", "id"}), false},

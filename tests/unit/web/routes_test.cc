@@ -120,7 +120,8 @@ TEST_CASE("who asks for something else is told what there is") {
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
       R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, recoveries, incidents, incidents/{id}, availability, drills, dr, audit, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
-      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, ack/{service}, silences, )"
+      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, ack/{service}, rollout/{group}, )"
+      R"(rollout/{group}/resume, rollout/{group}/abort, silences, )"
       R"(silence/{id}"})");
 }
 
