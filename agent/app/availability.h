@@ -1,7 +1,7 @@
-// The availability of each service by days: how long it was up, down, and down in maintenance, in
-// state::Table::availability. Today's figures are written once a minute, so that a crash of the agent loses a minute,
-// which then counts as not known. Days are of UTC. Time runs on the monotonic clock; only the day is of the wall
-// clock. Loop thread.
+// The availability of each service by days and hours: how long it was up, down, and down in maintenance, in
+// state::Table::availability. The figures of today and of this hour are written once a minute, so that a crash of the
+// agent loses a minute, which then counts as not known. Days are of UTC. Time runs on the monotonic clock; only the day
+// and the hour are of the wall clock. Loop thread.
 #pragma once
 
 #include <functional>
@@ -36,19 +36,21 @@ class Availability {
   std::vector<model::ServiceAvailability> services();  // by name, as of now
 
  private:
+  using Spans = std::vector<model::AvailabilitySpan>;
+  // Days or hours: those before, and the one that goes on.
+  struct Ledger {
+    std::shared_ptr<const Spans> before = std::make_shared<const Spans>();
+    model::AvailabilitySpan now;
+    bool changed = false, before_changed = false;  // since it was written
+  };
   struct Service {
     model::Health health = model::Health::unknown;
     base::Instant since{};  // counted up to here
-    std::shared_ptr<const std::vector<model::AvailabilityDay>> before =
-        std::make_shared<const std::vector<model::AvailabilityDay>>();
-    model::AvailabilityDay today;
-    bool changed = false, before_changed = false;  // since it was written
+    Ledger days, hours;
   };
 
   void load();
-  std::int32_t day() const;
   void count(const std::string& name, Service& service);
-  void begin_day(Service& service, std::int32_t day) const;
   void write();
 
   state::State& state_;

@@ -1,4 +1,4 @@
-// How long a service was up and down on each day, for 90 days. Plain values.
+// How long a service was up and down, by days for 90 days and by hours for a day. Plain values.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,10 @@
 
 namespace model {
 
-struct AvailabilityDay {
-  std::int32_t day = 0;  // since 1 January 1970, UTC
-  // Milliseconds. planned: down while in maintenance. What is missing to the whole day is not known: no verdict, or no
+// A day or an hour.
+struct AvailabilitySpan {
+  std::int32_t number = 0;  // of days or hours since 1 January 1970, UTC
+  // Milliseconds. planned: down while in maintenance. What is missing to the whole is not known: no verdict, or no
   // agent that ran.
   std::int64_t up = 0, down = 0, planned = 0;
 
@@ -23,11 +24,13 @@ struct AvailabilityDay {
 };
 
 struct ServiceAvailability {
-  static constexpr std::size_t kDays = 90;  // with today
+  static constexpr std::size_t kDays = 90, kHours = 24;  // with today, with this hour
 
   std::string service;
-  std::shared_ptr<const std::vector<AvailabilityDay>> before;  // oldest first, without today
-  AvailabilityDay today;
+  std::shared_ptr<const std::vector<AvailabilitySpan>> before;  // oldest first, without today
+  AvailabilitySpan today;
+  std::shared_ptr<const std::vector<AvailabilitySpan>> hours_before{};  // oldest first, without this one
+  AvailabilitySpan this_hour{};
 };
 
 }  // namespace model

@@ -169,7 +169,7 @@ scrape_configs: [{{job_name: fettle, scrape_interval: 1s, static_configs: [{{tar
         own = lib.fettle("check", "metrics", input=page.decode())
         assert own.returncode == 0, own
         assert max(len(line) for line in page.splitlines()) < 3 * 4096, "a label that is too long"
-        for path in ("/", "/api/v1/services", "/api/v1/status/config", "/api/v1/silences", "/api/v1/incidents", "/api/v1/alerts", "/explain/escape", "/api/v1/explain/escape",
+        for path in ("/", "/api/v1/services", "/api/v1/status/config", "/api/v1/silences", "/api/v1/incidents", "/api/v1/alerts", "/explain/escape", "/services/escape", "/incidents", "/api/v1/services/escape", "/api/v1/explain/escape",
                      "/explain/override", "/api/v1/query?query=" + urllib.parse.quote('{__name__=~".+",service!=""}')):
             clean(path, fetch(agent.url + path))
         assert '"comment"' in lib.get(agent.url + "/api/v1/silences")

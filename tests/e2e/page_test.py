@@ -12,6 +12,7 @@ import browser
 import lib
 
 SERVICES = 40
+TABS = 8
 BYTES = 100_000  # of events in ten seconds
 RULES = "groups: [{name: g, rules: [{alert: ServiceDown, expr: 'fettle_service_up == 0', labels: {severity: page}, annotations: {summary: 'it is down'}}]}]\n"
 CONFIG = """
@@ -119,6 +120,14 @@ with lib.folder() as where:
 
         page.open(agent.url + "/")
         lib.wait_for("the page to be live", lambda: state() == "Live")
+        first_tab = page.call("/window", method="GET")
+        for number in range(2, TABS + 1):  # a browser has six connections to a server
+            page.call("/window", {"handle": page.call("/window/new", {"type": "tab"})["handle"]})
+            page.open(agent.url + "/")
+            lib.wait_for(f"tab {number} to be live", lambda: state() == "Live" and page.run("return document.querySelectorAll('#cards .card').length == 1"))
+        assert lib.metric(agent, "fettle_event_streams") == 1
+        page.call("/window", {"handle": first_tab})
+        lib.wait_for("the first tab to be live still", lambda: state() == "Live")
         page.run(WATCH)
         agent.kill(signal.SIGSTOP)
         words = lib.wait_for("the page to say that the agent is silent", lambda: page.run("return window.seen.stale"))
@@ -128,4 +137,4 @@ with lib.folder() as where:
         agent.stop()
         lib.wait_for("the page to say that the agent is gone", lambda: state().startswith("No word"))
 print(f"shown {shown_after * 1000:.0f} ms after the verdict; {words!r}; page of {SERVICES} services {size} bytes, first event {first}, "
-      f"{len(rest)} bytes in the 10 s after it; {checked} views fit" + (", axe finds nothing" if "AXE" in os.environ else ", AXE is not set: axe was not run"))
+      f"{len(rest)} bytes in the 10 s after it; {checked} views fit, {TABS} tabs are live" + (", axe finds nothing" if "AXE" in os.environ else ", AXE is not set: axe was not run"))

@@ -189,7 +189,7 @@ with lib.folder() as where:
         lib.wait_for("each probe to run twice", lambda: len(agent.query("fettle_probe_runs_total >= 2")) >= probes, 60)
         lib.wait_for("the hook's end", lambda: agent.logged("recovery action did not work"), 60)
         lib.wait_for("each receiver to be missed", lambda: len(agent.logged("notifications do not get through; they are kept and tried again")) >= 3, 60)
-        paths = ["/", "/metrics", "/explain/echo", "/explain/listed", "/api/v1/services", "/api/v1/explain/echo", "/api/v1/status/config",
+        paths = ["/", "/metrics", "/explain/echo", "/services/echo", "/services/listed", "/api/v1/services/echo", "/incidents", "/explain/listed", "/api/v1/services", "/api/v1/explain/echo", "/api/v1/status/config",
                  "/api/v1/status/flags", "/api/v1/status/runtimeinfo", "/api/v1/alerts", "/api/v1/rules", "/api/v1/silences", "/api/v1/targets",
                  "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/incidents", "/api/v1/fleet", "/api/v1/notifications"]
         for module in ("echo", "dialogue", "http_2xx"):

@@ -18,6 +18,7 @@ Asset make(std::string_view name, std::string_view type, std::string_view text) 
 const std::vector<Asset>& assets() {
   static const std::vector<Asset> all{make("style.css", "text/css; charset=utf-8", kStyleSheet),
                                       make("app.js", "text/javascript; charset=utf-8", kScript),
+                                      make("stream.js", "text/javascript; charset=utf-8", kStreamWorker),
                                       make("icon.svg", "image/svg+xml", kIcon)};
   return all;
 }

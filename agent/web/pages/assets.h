@@ -1,4 +1,4 @@
-// Style sheet, script and icon of the status page, compiled in.
+// Style sheet, scripts and icon of the pages, compiled in.
 #pragma once
 
 #include <string>
@@ -20,6 +20,7 @@ const Asset* find_asset(std::string_view name);  // null if there is none
 // In assets/*.cc.
 extern const std::string_view kStyleSheet;
 extern const std::string_view kScript;
+extern const std::string_view kStreamWorker;
 extern const std::string_view kIcon;
 
 }  // namespace web

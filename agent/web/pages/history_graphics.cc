@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <functional>
 
 #include "web/explain.h"
 #include "web/pages/html.h"
@@ -13,7 +13,7 @@
 namespace web {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kHourMs = 3'600'000, kDayMs = 24 * kHourMs;
 constexpr std::size_t kDownDaysShown = 10;
 constexpr int kWidth = 720, kHeight = 150;  // of the graph of durations, in its own units
 constexpr int kColours = 6;
@@ -44,21 +44,48 @@ std::string axis(const std::string& left, const std::string& right) {
   return fmt::format(R"(<p class="axis"><span>{}</span><span>{}</span></p>)", left, right);
 }
 
-std::string down_words(const model::AvailabilityDay& day) {
+std::string down_words(const model::AvailabilitySpan& day) {
   std::string out = fmt::format("down for {}", rough_duration(base::Millis(day.down)));
   if (day.planned > 0) out += fmt::format(", in maintenance for {} more", rough_duration(base::Millis(day.planned)));
   return out;
 }
 
-std::string words_of_day(const model::AvailabilityDay& day) {
-  const std::string date = date_of(day.day);
-  const auto ratio = day.ratio();
-  if (!ratio) return date + (day.planned > 0 ? ": in maintenance" : ": not known");
-  return fmt::format("{}: {} up{}", date, percent_text(*ratio), day.down > 0 ? ", " + down_words(day) : "");
+std::string words_of(const std::string& when, const model::AvailabilitySpan& span) {
+  const auto ratio = span.ratio();
+  if (!ratio) return when + (span.planned > 0 ? ": in maintenance" : ": not known");
+  return fmt::format("{}: {} up{}", when, percent_text(*ratio), span.down > 0 ? ", " + down_words(span) : "");
 }
 
-std::vector<model::AvailabilityDay> days_of(const model::ServiceAvailability& availability) {
-  std::vector<model::AvailabilityDay> days;
+// Of days or hours, the last of which is `last`; `words` has the unit and `name` says which one it is.
+std::string span_bars(const std::vector<model::AvailabilitySpan>& spans, std::int32_t last, std::int32_t most,
+                      std::string_view words, const std::function<std::string(std::int32_t)>& name) {
+  std::string rects;
+  std::size_t known = 0, down = 0;
+  auto next = spans.begin();
+  for (std::int32_t place = 0; place < most; ++place) {
+    const std::int32_t number = last - most + 1 + place;
+    while (next != spans.end() && next->number < number) ++next;
+    const bool there = next != spans.end() && next->number == number;
+    const model::AvailabilitySpan span = there ? *next : model::AvailabilitySpan{number};
+    const auto ratio = span.ratio();
+    known += ratio ? 1 : 0;
+    down += span.down > 0 ? 1 : 0;
+    rects += bar(static_cast<std::size_t>(place),
+                 ratio              ? kind_of_ratio(*ratio)
+                 : span.planned > 0 ? "plan"
+                                    : "none",
+                 words_of(name(number), span));
+  }
+  return bars(static_cast<std::size_t>(most),
+              fmt::format("Last {} {}: {} are known, in {} of them it was down", most, words, known, down), rects);
+}
+
+std::string hour_of(std::int32_t hour) {
+  return base::format_iso8601(base::wall_from_ms(hour * kHourMs)).substr(11, 5);
+}
+
+std::vector<model::AvailabilitySpan> days_of(const model::ServiceAvailability& availability) {
+  std::vector<model::AvailabilitySpan> days;
   if (availability.before) days = *availability.before;
   days.push_back(availability.today);
   return days;
@@ -110,36 +137,27 @@ std::string percent_text(double ratio) {
   return fmt::format("{:.3f} %", std::floor(ratio * 100'000) / 1000);
 }
 
+std::string hour_bars(const model::ServiceAvailability& availability) {
+  if (!availability.hours_before) return "";
+  std::vector<model::AvailabilitySpan> hours = *availability.hours_before;
+  hours.push_back(availability.this_hour);
+  const std::int32_t now = availability.this_hour.number;
+  constexpr auto kMost = static_cast<std::int32_t>(model::ServiceAvailability::kHours);
+  return span_bars(hours, now, kMost, "hours", hour_of) + axis(hour_of(now - kMost + 1) + " UTC", "this hour");
+}
+
 std::string day_bars(const model::ServiceAvailability& availability) {
-  const std::vector<model::AvailabilityDay> days = days_of(availability);
-  const std::int32_t today = availability.today.day;
-  const auto most = static_cast<std::int32_t>(model::ServiceAvailability::kDays);
-  std::string rects, items;
-  std::size_t known = 0, down = 0;
-  auto next = days.begin();
-  for (std::int32_t place = 0; place < most; ++place) {
-    const std::int32_t date = today - most + 1 + place;
-    while (next != days.end() && next->day < date) ++next;
-    const bool there = next != days.end() && next->day == date;
-    const model::AvailabilityDay day = there ? *next : model::AvailabilityDay{date};
-    const auto ratio = day.ratio();
-    known += ratio ? 1 : 0;
-    down += day.down > 0 ? 1 : 0;
-    rects += bar(static_cast<std::size_t>(place),
-                 ratio             ? kind_of_ratio(*ratio)
-                 : day.planned > 0 ? "plan"
-                                   : "none",
-                 words_of_day(day));
-  }
-  std::size_t shown = 0;
-  for (auto day = days.rbegin(); day != days.rend() && shown < kDownDaysShown; ++day)
-    if (day->down > 0) {
+  const std::vector<model::AvailabilitySpan> days = days_of(availability);
+  const std::int32_t today = availability.today.number;
+  constexpr auto kMost = static_cast<std::int32_t>(model::ServiceAvailability::kDays);
+  std::string items;
+  std::size_t shown = 0, down = 0;
+  for (auto day = days.rbegin(); day != days.rend(); ++day)
+    if (day->down > 0 && down++ < kDownDaysShown) {
       ++shown;
-      items += fmt::format("<li>{}</li>", words_of_day(*day));
+      items += fmt::format("<li>{}</li>", words_of(date_of(day->number), *day));
     }
-  std::string out = bars(static_cast<std::size_t>(most),
-                         fmt::format("Last 90 days: {} are known, on {} of them it was down", known, down), rects) +
-                    axis(date_of(today - most + 1), "today");
+  std::string out = span_bars(days, today, kMost, "days", date_of) + axis(date_of(today - kMost + 1), "today");
   if (!items.empty())
     out +=
         fmt::format(R"(<details><summary>Days on which it was down: {}</summary><ul class="plain">{}</ul></details>)",
@@ -148,16 +166,16 @@ std::string day_bars(const model::ServiceAvailability& availability) {
 }
 
 std::string uptime_tiles(const model::ServiceAvailability& availability) {
-  const std::vector<model::AvailabilityDay> days = days_of(availability);
+  const std::vector<model::AvailabilitySpan> days = days_of(availability);
   std::string out = R"(<dl class="tiles uptime">)";
   struct Span {
     std::string_view words;
     std::int32_t days;
   };
   for (const Span& span : {Span{"Today", 1}, Span{"7 days", 7}, Span{"30 days", 30}, Span{"90 days", 90}}) {
-    model::AvailabilityDay sum;
-    for (const model::AvailabilityDay& day : days)
-      if (day.day > availability.today.day - span.days) {
+    model::AvailabilitySpan sum;
+    for (const model::AvailabilitySpan& day : days)
+      if (day.number > availability.today.number - span.days) {
         sum.up += day.up;
         sum.down += day.down;
         sum.planned += day.planned;

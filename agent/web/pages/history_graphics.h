@@ -12,7 +12,9 @@ namespace web {
 // "100 %" only if it was never down; else rounded down: "99.984 %".
 std::string percent_text(double ratio);
 
-// A bar for each of the last 90 days, the newest on the right; below it the days on which it was down.
+// A bar for each of the last 24 hours, the newest on the right.
+std::string hour_bars(const model::ServiceAvailability& availability);
+// The same of the last 90 days; below it the days on which it was down.
 std::string day_bars(const model::ServiceAvailability& availability);
 // How long it was up over the last day, week, month and 90 days, today among them.
 std::string uptime_tiles(const model::ServiceAvailability& availability);

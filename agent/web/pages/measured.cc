@@ -59,8 +59,9 @@ Measured measured(const ServicePage& service, const std::string& range, const Sn
   if (out.ranges.empty()) return out;
   const auto wanted =
       std::find_if(out.ranges.begin(), out.ranges.end(), [&](const auto& r) { return r.first == range; });
-  const auto usual =
-      std::find_if(out.ranges.begin(), out.ranges.end(), [](const auto& r) { return r.second == kHour; });
+  // Of an hour, or of a quarter while the agent has run for less.
+  const base::Millis fit = context.now() - snapshot.started < kHour / 4 ? base::Millis(kHour / 4) : kHour;
+  const auto usual = std::find_if(out.ranges.begin(), out.ranges.end(), [&](const auto& r) { return r.second == fit; });
   const auto& chosen = wanted != out.ranges.end() ? *wanted : usual != out.ranges.end() ? *usual : out.ranges.back();
   out.range = chosen.first;
   out.step = std::max<std::int64_t>(1000, chosen.second.count() / Measured::kSteps);

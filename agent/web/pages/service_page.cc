@@ -57,7 +57,9 @@ std::string availability_part(const ServicePage& service, const Snapshot& snapsh
   const auto found = std::find_if(snapshot.availability.begin(), snapshot.availability.end(),
                                   [&](const auto& each) { return each.service == service.name; });
   if (found == snapshot.availability.end()) return R"(<p class="empty">Nothing is known yet.</p>)";
-  return uptime_tiles(*found) + day_bars(*found);
+  const std::string hours = hour_bars(*found);
+  return uptime_tiles(*found) + (hours.empty() ? "" : "<h3>24 hours</h3>" + hours) + "<h3>90 days</h3>" +
+         day_bars(*found);
 }
 
 std::string incidents_of(const ServicePage& service, const Snapshot& snapshot) {

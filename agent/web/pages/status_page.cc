@@ -73,7 +73,7 @@ std::string status_page(const Snapshot& snapshot, const View& view) {
 <meta name="color-scheme" content="light dark"><title>{}</title>
 <link rel="icon" href="assets/icon.svg?{}"><link rel="stylesheet" href="assets/style.css?{}">
 <noscript><meta http-equiv="refresh" content="10"></noscript><script src="assets/app.js?{}" defer></script></head>
-<body data-at="{}" data-root="./" data-events="api/v1/events{}">
+<body data-at="{}" data-root="./" data-events="api/v1/events{}" data-worker="assets/stream.js?{}">
 {}
 <header class="top"><a class="skip" href="#services">Skip to the services</a><h1><svg viewBox="0 0 24 24" aria-hidden="true">)"
       R"(<path d="M2 13h5l2.2-6.5 4 12L16.4 11l1.3 2H22"/></svg><span>{}</span></h1>)"
@@ -81,8 +81,8 @@ std::string status_page(const Snapshot& snapshot, const View& view) {
 <main>
 )",
       escape(page_title(snapshot)), icon->tag, style->tag, script->tag, base::format_iso8601(snapshot.at),
-      escape(view.query()), state_glyphs(), escape(snapshot.node.empty() ? "fettle" : snapshot.node),
-      as_of(snapshot.at));
+      escape(view.query()), find_asset("stream.js")->tag, state_glyphs(),
+      escape(snapshot.node.empty() ? "fettle" : snapshot.node), as_of(snapshot.at));
   std::string cards, groups, rest;
   for (const Fragment& fragment : page_fragments(snapshot, view)) {
     if (fragment.list == kCards) cards += slot(fragment, "div");

@@ -52,8 +52,8 @@ TEST_CASE("time with a verdict counts, time without one does not, and planned ti
   site.maintenance = true;
   site.availability->on_health("order", Health::down);
   site.loop.advance(minutes{5});
-  const model::AvailabilityDay today = site.order().today;
-  CHECK(today.day == 19'675);
+  const model::AvailabilitySpan today = site.order().today;
+  CHECK(today.number == 19'675);
   CHECK(today.up == kHour / 2);
   CHECK(today.down == kHour / 6);
   CHECK(today.planned == kHour / 12);
@@ -66,7 +66,7 @@ TEST_CASE("a day ends at midnight of UTC, to the minute, and 90 days are kept") 
   site.loop.advance(hours{24});
   model::ServiceAvailability order = site.order();
   REQUIRE(order.before->size() == 1);
-  CHECK(order.before->front().day == 19'675);
+  CHECK(order.before->front().number == 19'675);
   CHECK(order.before->front().up >= 6'400'000 - 60'000);
   CHECK(order.before->front().up <= 6'400'000);
   CHECK(order.before->front().up + order.today.up == 24 * kHour);
@@ -74,7 +74,21 @@ TEST_CASE("a day ends at midnight of UTC, to the minute, and 90 days are kept") 
   order = site.order();
   CHECK(order.before->size() == 89);
   CHECK(order.before->back().up == 24 * kHour);
-  CHECK(order.before->back().day + 1 == order.today.day);
+  CHECK(order.before->back().number + 1 == order.today.number);
+}
+
+TEST_CASE("the last 24 hours are kept by hours, over a start") {
+  Site site;
+  site.availability->on_health("order", Health::up);
+  site.loop.advance(hours{30});
+  site.availability->on_health("order", Health::down);
+  site.loop.advance(minutes{10});
+  site.start();
+  const model::ServiceAvailability order = site.order();
+  REQUIRE(order.hours_before->size() == 23);
+  CHECK(order.hours_before->back().up == kHour);
+  CHECK(order.hours_before->back().number + 1 == order.this_hour.number);
+  CHECK(order.this_hour.down == kHour / 6);
 }
 
 TEST_CASE("a crash loses a minute at most, and the day goes on") {
@@ -125,7 +139,7 @@ TEST_CASE("a clock that is set back a day goes on with that day") {
   site.loop.jump_wall(std::chrono::duration_cast<base::Millis>(-hours{24}));
   site.loop.advance(minutes{1});
   CHECK(site.order().before->empty());
-  CHECK(site.order().today.day == 19'675);
+  CHECK(site.order().today.number == 19'675);
   CHECK(site.order().today.up <= 3 * kHour + 60'000);
 }
 
@@ -140,5 +154,5 @@ TEST_CASE("a clock that was not set yet takes nothing away") {
   site.loop.advance(hours{1});
   REQUIRE(site.order().before->size() == before.before->size());
   CHECK(site.order().before->back().up == 24 * kHour);
-  CHECK(site.order().today.day == before.today.day);
+  CHECK(site.order().today.number == before.today.number);
 }

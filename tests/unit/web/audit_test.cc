@@ -70,10 +70,11 @@ TEST_CASE("a change is asked for by name, with what was sent") {
 TEST_CASE("availability by days, of all services or of one") {
   Handlers handlers;
   web::Snapshot snapshot = fakes::shop_snapshot();
-  const auto before = std::make_shared<const std::vector<model::AvailabilityDay>>(
-      std::vector<model::AvailabilityDay>{{20'779, 86'000'000, 400'000, 0}});
-  snapshot.availability = {{"order", before, {20'780, 1'500, 0, 500}},
-                           {"stock", std::make_shared<const std::vector<model::AvailabilityDay>>(), {20'780, 0, 0, 0}}};
+  const auto before = std::make_shared<const std::vector<model::AvailabilitySpan>>(
+      std::vector<model::AvailabilitySpan>{{20'779, 86'000'000, 400'000, 0}});
+  snapshot.availability = {
+      {"order", before, {20'780, 1'500, 0, 500}},
+      {"stock", std::make_shared<const std::vector<model::AvailabilitySpan>>(), {20'780, 0, 0, 0}}};
   handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
   const std::string order =
       R"("name":"order","days":[{"date":"2026-11-22","upSeconds":86000,"downSeconds":400,"plannedSeconds":0,)"

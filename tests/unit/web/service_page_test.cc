@@ -17,9 +17,13 @@ constexpr std::int64_t kHour = 3'600'000;
 model::ServiceAvailability of_order() {
   model::ServiceAvailability out;
   out.service = "order";
-  out.before = std::make_shared<const std::vector<model::AvailabilityDay>>(std::vector<model::AvailabilityDay>{
+  out.before = std::make_shared<const std::vector<model::AvailabilitySpan>>(std::vector<model::AvailabilitySpan>{
       {kToday - 40, 24 * kHour, 0, 0}, {kToday - 2, 23 * kHour, kHour, 0}, {kToday - 1, 0, 0, 24 * kHour}});
   out.today = {kToday, 6 * kHour, 3'600, 0};
+  const auto hour = static_cast<std::int32_t>(fakes::kShopNow / kHour);
+  out.hours_before = std::make_shared<const std::vector<model::AvailabilitySpan>>(
+      std::vector<model::AvailabilitySpan>{{hour - 3, kHour, 0, 0}, {hour - 1, kHour / 2, kHour / 2, 0}});
+  out.this_hour = {hour, kHour / 2, 0, 0};
   return out;
 }
 
@@ -58,7 +62,8 @@ TEST_CASE(
   CHECK(response.content_type == "text/html; charset=utf-8");
   CHECK(has(header(response, "Content-Security-Policy"), "default-src 'none'"));
   for (const std::string_view part :
-       {"process_gone", "on 2 of them it was down", "95.833 %", "in maintenance", "Last 1h: of 120 steps of 30s",
+       {"process_gone", "Last 24 hours: 3 are known, in 1 of them it was down", "05:00: 50.000 % up, down for 30 min",
+        "in 2 of them it was down", "95.833 %", "in maintenance", "Last 1h: of 120 steps of 30s",
         "<path class=\"line l0\"", "4.0 ms", "href=\"../incidents/inc_5e1f\"", "min_uptime",
         "systemd restart order.service", "name: &lt;http&gt;", "?range=2h", "../api/v1/services/order",
         "../badge/order.svg", "href=\"../services/redis\""}) {
@@ -90,6 +95,7 @@ TEST_CASE("one service as JSON") {
   CHECK(data.at("service").at("health") == "down");
   CHECK(data.at("plan").at("guards").size() == 3);
   CHECK(data.at("availability").at("days").size() == 4);
+  CHECK(data.at("availability").at("hours").at(1).at("start") == "2026-11-23T05:00:00.000Z");
   CHECK(data.at("incidents").at(0).at("id") == "inc_5e1f");
   CHECK(data.at("yaml") == "order:\n  unit: order.service\n  probes:\n    -\n      name: <http>\n");
 }
@@ -125,7 +131,7 @@ TEST_CASE("availability in words is never rounded up") {
   CHECK(web::percent_text(0.5) == "50.000 %");
   CHECK(web::percent_text(0) == "0.000 %");
   const std::string bars = web::day_bars(of_order());
-  CHECK(has(bars, "Last 90 days: 3 are known, on 2 of them it was down"));
+  CHECK(has(bars, "Last 90 days: 3 are known, in 2 of them it was down"));
   CHECK(has(bars, "down for 1 h"));
 }
 

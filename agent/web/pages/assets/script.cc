@@ -105,22 +105,41 @@ function ask(every) {
   if (!asking) asking = [setInterval(poll, every), setInterval(beat, 1000)];
 }
 
-function listen() {
-  const events = new EventSource(stream);
-  events.addEventListener('patch', (event) => {
-    heard = Date.now();
-    const patch = JSON.parse(event.data);
-    skew = heard - Date.parse(patch.at);
-    arrange(patch.lists);
-    for (const [id, html] of Object.entries(patch.fragments)) replace(id, html);
-    if (asking) asking = asking.forEach(clearInterval) || 0;
-  });
-  events.addEventListener('alive', () => { heard = Date.now(); });
-  events.onerror = () => {
-    if (events.readyState !== EventSource.CLOSED) return;
+function hear(kind, data) {
+  if (kind === 'full') {
     ask(10000);
-    setTimeout(listen, 60000);
-  };
+    return setTimeout(listen, 60000);
+  }
+  heard = Date.now();
+  if (kind === 'alive') return;
+  const patch = JSON.parse(data);
+  skew = heard - Date.parse(patch.at);
+  arrange(patch.lists);
+  for (const [id, html] of Object.entries(patch.fragments)) replace(id, html);
+  if (asking) asking = asking.forEach(clearInterval) || 0;
+}
+
+function listenAlone() {
+  const events = new EventSource(stream);
+  events.addEventListener('patch', (event) => hear('patch', event.data));
+  events.addEventListener('alive', () => hear('alive'));
+  events.onerror = () => { if (events.readyState === EventSource.CLOSED) hear('full'); };
+}
+
+let worker = null;
+const join = () => worker.port.postMessage({open: new URL(stream, location.href).href});
+
+// With the other pages of this browser, where it can.
+function listen() {
+  if (!window.SharedWorker) return listenAlone();
+  if (!worker) {
+    worker = new SharedWorker(document.body.dataset.worker);
+    worker.onerror = listenAlone;
+    worker.port.onmessage = (message) => hear(message.data.kind, message.data.data);
+    addEventListener('pagehide', () => worker.port.postMessage({}));
+    addEventListener('pageshow', (event) => { if (event.persisted) join(); });
+  }
+  join();
 }
 
 if (stream) listen();
