@@ -74,7 +74,7 @@ void Agent::publish() {
   const base::Instant drawn = loop_.now();
   good_until_ = drawn + std::max<base::Duration>(kPublishEvery, (drawn - began) * kDrawingShare);
   slot_.store(std::move(next), good_until_);
-  metrics_slot_.expire();  // nobody sees a page of metrics that is behind this snapshot
+  metrics_slot_.expire();  // no client sees a page of metrics that is behind this snapshot
   dirty_ = false;
 }
 

@@ -47,7 +47,7 @@ void Rollouts::look() {
     seen_ = link_.fleet();
     for (auto& [name, known] : std::exchange(groups_, {}))
       for (Change& change : known.changes)
-        change.done(base::fail(base::Kind::unavailable, "the fleet was configured anew meanwhile"));
+        change.done(base::fail(base::Kind::unavailable, "the fleet was configured again meanwhile"));
   }
   if (seen_ == nullptr) return;
   bool waits = false;

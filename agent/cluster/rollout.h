@@ -8,7 +8,7 @@
 //
 // Rules that hold throughout:
 // - A member begins only after the record says so, and the record says so only while it is running and all batches
-//   before are done: never more than a batch acts at once, and after a failure nobody begins.
+//   before are done: never more than a batch acts at once, and after a failure no member begins.
 // - The record is written over the revision that was read. Of two agents that write at once one reads again.
 // - Time is counted from when an agent saw the revision first: the clocks of nodes are not compared.
 #pragma once

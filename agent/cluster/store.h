@@ -87,8 +87,8 @@ class Store {
   virtual loop::Handle drop(const std::string& key, const std::string& lease,
                             std::function<void(Answer<Nothing>)> done) = 0;
 
-  // The record has this value: nobody has written it since `revision`, 0: it was not there.
-  // no: somebody has, or the store keeps no records.
+  // The record has this value: no agent has written it since `revision`, 0: it was not there.
+  // no: another agent has, or the store keeps no records.
   virtual loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
                              std::function<void(Answer<Nothing>)> done) = 0;
 

@@ -41,7 +41,7 @@ struct Limits {
   std::uint64_t memory_bytes = 0;  // address space of each process
 };
 
-// background: nice 19 and the idle class of ioprio_set(2), for work that may wait; and since nobody would end it,
+// background: nice 19 and the idle class of ioprio_set(2), for work that may wait; and since nothing else would end it,
 // SIGINT to the program itself when the agent dies.
 enum class Priority { normal, background };
 

@@ -118,7 +118,7 @@ def discovery(where, etcd, server):
         print("over a restart of the server the pods stayed, and were followed again")
 
         token.write_text("no token\n")
-        agent.kill(signal.SIGHUP)  # a reload asks anew
+        agent.kill(signal.SIGHUP)  # a reload asks again
         lib.wait_for("the refusal of the token", lambda: "the token is not valid" in agent.text(), 60, agent.text)
         assert found() == ["order-4", "order-6", "order-7"], found()
         token.write_text(server.token_of("fettle") + "\n")

@@ -180,7 +180,7 @@ class Shop:
         return [line.split(",")[1] for line in answer.splitlines() if ",DRAIN" in line or ",MAINT" in line]
 
     def all_given_back(self):
-        lib.wait_for("nobody to be drained", lambda: self.drained() == [], 30, self.drained)
+        lib.wait_for("no node to be drained", lambda: self.drained() == [], 30, self.drained)
 
     def begin(self, node, *words):
         began = self.nodes[node - 1].rollout("order", *words)
@@ -296,7 +296,7 @@ def abort(shop):
     assert shop.nodes[0].rollout("order", "--resume").returncode == 0
     shop.wait_until("done")
     assert shop.begun("v5") == ["node1", "node1", "node2", "node3", "node4"], shop.trail()
-    print("aborted in the middle of a step: traffic given back, nobody follows; resumed: all done")
+    print("aborted in the middle of a step: traffic given back, no member follows; resumed: all done")
 
 
 def held_back(shop):

@@ -45,31 +45,6 @@ const encoding::Backup* newest_of(const encoding::BackupSet& found) {
 
 }  // namespace
 
-std::string complaint_in(const std::string& text) {
-  std::string first;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = base::trim(rest.substr(0, end), " \t\r");
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.empty()) continue;
-    const std::string lower = base::lower_case(line);
-    for (const char* word : {"fatal", "error", "no space"})
-      if (lower.find(word) != std::string::npos) return base::foreign_text(line, kShown);
-    if (first.empty()) first = base::foreign_text(line, kShown);
-  }
-  return first;
-}
-
-std::string failure_of(const std::string& name, const base::Result<os::Finished>& finished) {
-  if (!finished) return fmt::format("{}: {}", name, finished.error().text);
-  if (finished->exit_code == 0 && !finished->timed_out) return "";
-  const std::string said = complaint_in(finished->err.empty() ? finished->out : finished->err);
-  const std::string words = said.empty() ? "" : ": " + said;
-  if (finished->timed_out) return name + " was still running at its limit" + words;
-  if (finished->signal != 0) return fmt::format("{} was ended by signal {}{}", name, finished->signal, words);
-  return fmt::format("{} ended with exit code {}{}", name, finished->exit_code, words);
-}
-
 DrillRun::DrillRun(DrillContext context, Drill drill, std::function<void(DrillReport)> done)
     : context_(context), drill_(std::move(drill)), done_(std::move(done)) {
   report_.started = context_.scheduler.wall_now();
@@ -221,8 +196,7 @@ void DrillRun::start_postgres() {
   if (!drill_->postgres) return conclude();
   doing_ = "starting a throw-away PostgreSQL";
   postgres_ = std::make_unique<ThrowawayPostgres>(
-      ThrowawayContext{context_.scheduler, context_.spawner, context_.blocking_pool}, drill_->scratch,
-      *drill_->postgres, drill_->tool->environment(drill_->scratch), deadline_,
+      context_, drill_->scratch, *drill_->postgres, drill_->tool->environment(drill_->scratch), deadline_,
       [this](std::string what) { doing_ = std::move(what); },
       [this](base::Result<PostgresRows> rows) { on_rows(std::move(rows)); });
 }

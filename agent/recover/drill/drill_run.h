@@ -7,23 +7,13 @@
 #include <memory>
 #include <string>
 
-#include "loop/blocking_pool.h"
-#include "os/subprocess.h"
+#include "loop/handle.h"
+#include "recover/drill/drill_program.h"
 #include "recover/drill/drill_record.h"
 #include "recover/drill/drill_spec.h"
 #include "recover/drill/throwaway_postgres.h"
 
-namespace loop {
-class Scheduler;
-}  // namespace loop
-
 namespace recover {
-
-struct DrillContext {
-  loop::Scheduler& scheduler;
-  os::Spawner& spawner;
-  loop::BlockingPool& blocking_pool;
-};
 
 class DrillRun {
  public:
@@ -70,10 +60,5 @@ class DrillRun {
   std::unique_ptr<ThrowawayPostgres> postgres_;
   loop::Handle work_, limit_, size_timer_, size_look_;
 };
-
-// The line of what a program printed that says what went wrong, or its first.
-std::string complaint_in(const std::string& text);
-// How a program ended that should have ended well: "restic ended with exit code 1: wrong password"; "" if it did.
-std::string failure_of(const std::string& name, const base::Result<os::Finished>& finished);
 
 }  // namespace recover

@@ -12,7 +12,6 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "loop/scheduler.h"
-#include "recover/drill/drill_run.h"
 
 namespace recover {
 namespace {
@@ -54,7 +53,7 @@ std::string row_complaint(const std::string& query, const std::string& restored,
                      restored, *live, tolerance * 100);
 }
 
-ThrowawayPostgres::ThrowawayPostgres(ThrowawayContext context, Scratch scratch, PostgresCheck check,
+ThrowawayPostgres::ThrowawayPostgres(DrillContext context, Scratch scratch, PostgresCheck check,
                                      std::map<std::string, std::string> environment, base::Instant deadline,
                                      std::function<void(std::string)> doing, Done done)
     : context_(context),

@@ -10,22 +10,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "loop/blocking_pool.h"
 #include "loop/handle.h"
-#include "os/subprocess.h"
+#include "recover/drill/drill_program.h"
 #include "recover/drill/drill_spec.h"
 
-namespace loop {
-class Scheduler;
-}  // namespace loop
-
 namespace recover {
-
-struct ThrowawayContext {
-  loop::Scheduler& scheduler;
-  os::Spawner& spawner;
-  loop::BlockingPool& blocking_pool;
-};
 
 struct PostgresRows {
   base::Instant usable_at{};             // when it took queries, with a dump loaded
@@ -38,7 +27,7 @@ class ThrowawayPostgres {
   using Done = std::function<void(base::Result<PostgresRows>)>;
   // Begins at once. `environment` is for all of its programs: the server runs the tool's restore_command. `doing` hears
   // what goes on. `done` comes once, in a later turn; the error says what did not work.
-  ThrowawayPostgres(ThrowawayContext context, Scratch scratch, PostgresCheck check,
+  ThrowawayPostgres(DrillContext context, Scratch scratch, PostgresCheck check,
                     std::map<std::string, std::string> environment, base::Instant deadline,
                     std::function<void(std::string)> doing, Done done);
 
@@ -65,7 +54,7 @@ class ThrowawayPostgres {
   std::string own(const std::string& database) const;
   os::Command command(std::vector<std::string> argv) const;
 
-  ThrowawayContext context_;
+  DrillContext context_;
   Scratch scratch_;
   PostgresCheck check_;
   std::map<std::string, std::string> environment_;

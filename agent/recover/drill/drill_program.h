@@ -1,0 +1,27 @@
+// The programs that a drill runs: with what they are run, and what their ends mean.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "loop/blocking_pool.h"
+#include "os/subprocess.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace recover {
+
+struct DrillContext {
+  loop::Scheduler& scheduler;
+  os::Spawner& spawner;
+  loop::BlockingPool& blocking_pool;
+};
+
+// The line of what a program printed that says what went wrong, or its first.
+std::string complaint_in(const std::string& text);
+// How a program ended that should have ended well: "restic ended with exit code 1: wrong password"; "" if it did.
+std::string failure_of(const std::string& name, const base::Result<os::Finished>& finished);
+
+}  // namespace recover
