@@ -20,13 +20,14 @@ std::vector<web::DrillPage> drill_pages(const std::vector<recover::DrillStatus>&
     page.due = drill.due;
     page.must_be_proven_by = drill.must_be_proven_by;
     if (!record.proven) continue;
-    web::DrillPage::Proof& proof = page.proof.emplace();
+    web::DrillPage::Proof proof;
     proof.at = record.proven->ended;
     proof.backup = record.proven->backup;
     proof.restore_seconds = base::seconds(record.proven->restore);
     if (record.proven->data_age) proof.data_age_seconds = base::seconds(*record.proven->data_age);
     proof.files = record.proven->files;
     proof.bytes = record.proven->bytes;
+    page.proof = std::move(proof);
   }
   return out;
 }

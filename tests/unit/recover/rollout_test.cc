@@ -188,21 +188,24 @@ TEST_CASE("a panic after the drain leaves the step out, and traffic comes back")
 }
 
 TEST_CASE("an agent that ends in the middle of the step does not know whether it was done: the part has failed") {
-  for (const auto& [after, outcome] :
-       std::vector<std::pair<base::Duration, std::string>>{{std::chrono::milliseconds{20}, "failed"},   // the drain
-                                                           {std::chrono::milliseconds{120}, "failed"},  // the restart
-                                                           {seconds{1}, "recovered"}}) {  // its verification
-    CAPTURE(outcome);
+  struct Row {
+    base::Duration after;
+    const char* outcome;
+  };
+  for (const Row& row : {Row{std::chrono::milliseconds{20}, "failed"},   // the drain
+                         Row{std::chrono::milliseconds{120}, "failed"},  // the restart
+                         Row{seconds{1}, "recovered"}}) {                // its verification
+    CAPTURE(row.outcome);
     Site site;
     site.use_all();
     site.restart.takes = std::chrono::milliseconds{200};
     site.roll_out();
-    site.loop.advance(after);
+    site.loop.advance(row.after);
     site.start();
     site.use_all();
     site.let_it_end(true);
     REQUIRE_FALSE(site.dispatcher->reports().empty());
-    CHECK(to_string(site.dispatcher->reports().front().state) == outcome);
+    CHECK(to_string(site.dispatcher->reports().front().state) == row.outcome);
     CHECK(site.dispatcher->reports().front().trigger == "rollout 4f2a");
     CHECK(site.undrain.started.size() >= 1);
     CHECK(site.restart.started.size() <= 1);
