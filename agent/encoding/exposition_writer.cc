@@ -43,7 +43,7 @@ class Text {
   }
   // Within the room.
   void put(std::string_view part) {
-    std::memcpy(out_.data() + at_, part.data(), part.size());
+    if (!part.empty()) std::memcpy(out_.data() + at_, part.data(), part.size());
     at_ += part.size();
   }
   void put(char c) { out_[at_++] = c; }
