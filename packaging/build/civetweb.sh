@@ -8,73 +8,30 @@
 # Once it is there, the script needs no network. packaging/build/civetweb.cmake builds what it finds.
 set -eu
 
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+title=CivetWeb
 version='1.16+dfsg-2+deb13u1'
 release=trixie
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 target=${1:-$top/build/deps/civetweb}
-say() { printf 'civetweb.sh: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
+unavailable=1
+# shellcheck source=packaging/build/debian-source.sh
+. "$top/packaging/build/debian-source.sh"
 
-if [ "$(cat "$target/.fettle-version" 2>/dev/null)" = "$version" ]; then
-  say "CivetWeb $version is in $target already"
-  exit 0
-fi
-for tool in apt-get patch xz tar; do
-  command -v "$tool" >/dev/null || fail "needs $tool: apt-get install patch xz-utils tar (apt-get exists on Debian only)"
-done
-[ -r "$keyring" ] || fail "needs $keyring to check what it downloads: apt-get install debian-archive-keyring"
-
-mkdir -p "$(dirname -- "$target")"
-parent=$(CDPATH='' cd -- "$(dirname -- "$target")" && pwd)
-target=$parent/$(basename -- "$target")
-work=$(mktemp -d "$parent/.civetweb.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/source"
-
-# The mirror of the Debian archive that this system uses, whatever it is called; not the security or a third-party one.
-mirrors=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-  sed -n 's/^Debian|Debian|//p' | awk '!seen[$0]++')
-[ -n "$mirrors" ] || fail "apt knows no Debian mirror here: run 'apt-get update' (see /etc/apt/sources.list) and try again"
-
-# Hooks of the system's apt belong to the system's own updates. The download user of apt may not read below a home.
-cat >"$work/apt.conf" <<'EOF'
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::Retries "3";
-EOF
-private_apt() {
-  apt-get -q -c "$work/apt.conf" -o Dir::State="$work/state" -o Dir::Cache="$work/cache" \
-    -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- "$@" >>"$work/log" 2>&1
+# The two archives without the .dsc: apt checks each against the signed index, and some mirrors drop .dsc files.
+download() {
+  private_apt source --download-only --tar-only "civetweb=$version" &&
+    private_apt source --download-only --diff-only "civetweb=$version"
 }
 
-fetched=
-for mirror in $mirrors; do
-  say "fetching CivetWeb $version from $mirror"
-  printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$release" >"$work/sources.list"
-  # The two archives without the .dsc: apt checks each against the signed index, and some mirrors drop .dsc files.
-  if private_apt update && cd "$work" &&
-    private_apt source --download-only --tar-only "civetweb=$version" &&
-    private_apt source --download-only --diff-only "civetweb=$version"; then
-    fetched=yes
-    break
-  fi
-  tail -n 5 "$work/log" >&2
-done
-[ -n "$fetched" ] || fail "could not fetch it; is the mirror reachable, and does it carry Debian $release?"
-
+end_if_there
+need_tools apt-get patch xz tar
+make_work_folder
+fetch deb-src download
+mkdir "$work/source"
 tar -C "$work/source" --strip-components=1 -xf "$work"/civetweb_*.orig.tar.xz
 tar -C "$work/source" -xf "$work"/civetweb_*.debian.tar.xz
 sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$work/source/debian/patches/series" | while read -r name; do
   patch -s -d "$work/source" -p1 <"$work/source/debian/patches/$name" || fail "Debian's patch $name does not apply"
 done
-printf '%s\n' "$version" >"$work/source/.fettle-version"
-# Two of us at once: the one that comes last finds the same source in place.
-rm -rf "$target"
-mv -T "$work/source" "$target" || [ -f "$target/.fettle-version" ]
+put_in_place "$work/source"
 say "CivetWeb $version is in $target"

@@ -9,68 +9,26 @@
 # Once it is there, the script needs no network. It ends with 3 if the source cannot be had.
 set -eu
 
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+title=kube-apiserver
 version='1.20.5+really1.20.2-1.1+deb12u1'
 release=bookworm
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 target=${1:-$top/build/deps/kubernetes}
-say() { printf 'kube-apiserver.sh: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
-missing() { say "$*"; exit 3; }
+unavailable=3
+# shellcheck source=packaging/build/debian-source.sh
+. "$top/packaging/build/debian-source.sh"
 
-if [ "$(cat "$target/.fettle-version" 2>/dev/null)" = "$version" ]; then
-  say "kube-apiserver $version is in $target already"
-  exit 0
-fi
-for tool in apt-get dpkg tar xz; do
-  command -v "$tool" >/dev/null || missing "needs $tool: apt-get install xz-utils tar (apt-get exists on Debian only)"
-done
-[ -r "$keyring" ] || missing "needs $keyring to check what it downloads: apt-get install debian-archive-keyring"
-
-mkdir -p "$(dirname -- "$target")"
-parent=$(CDPATH='' cd -- "$(dirname -- "$target")" && pwd)
-target=$parent/$(basename -- "$target")
-work=$(mktemp -d "$parent/.kubernetes.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/unpacked" "$work/go/src/k8s.io/kubernetes"
-
-# The mirror of the Debian archive that this system uses, whatever it is called; not the security or a third-party one.
-mirrors=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-  sed -n 's/^Debian|Debian|//p' | awk '!seen[$0]++')
-[ -n "$mirrors" ] || missing "apt knows no Debian mirror here: run 'apt-get update' (see /etc/apt/sources.list) and try again"
-
-# Hooks of the system's apt belong to the system's own updates. The download user of apt may not read below a home.
-cat >"$work/apt.conf" <<'CONF'
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::Retries "3";
-CONF
-private_apt() {
-  apt-get -q -c "$work/apt.conf" -o Dir::State="$work/state" -o Dir::Cache="$work/cache" \
-    -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- "$@" >>"$work/log" 2>&1
+# The archive without the .dsc: apt checks it against the signed index, and some mirrors drop .dsc files.
+download() {
+  private_apt source --download-only --tar-only "kubernetes=$version" &&
+    private_apt download golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev
 }
 
-fetched=
-cd "$work"
-for mirror in $mirrors; do
-  say "fetching Kubernetes $version from $mirror"
-  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$release" >"$work/sources.list"
-  printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$release" >>"$work/sources.list"
-  # The archive without the .dsc: apt checks it against the signed index, and some mirrors drop .dsc files.
-  if private_apt update && private_apt source --download-only --tar-only "kubernetes=$version" &&
-    private_apt download golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev; then
-    fetched=yes
-    break
-  fi
-  tail -n 5 "$work/log" >&2
-done
-[ -n "$fetched" ] || missing "could not fetch it; is the mirror reachable, and does it carry the sources of Debian $release?"
-
+end_if_there
+need_tools apt-get dpkg tar xz
+make_work_folder
+fetch 'deb deb-src' download
+mkdir -p "$work/unpacked" "$work/go/src/k8s.io/kubernetes"
 began=$(date +%s)
 for package in ./*.deb; do dpkg -x "$package" "$work/unpacked"; done
 source=$work/go/src/k8s.io/kubernetes
@@ -107,9 +65,6 @@ say "building it"
 mkdir -p "$work/target"
 nice go build -p "${FETTLE_JOBS:-2}" -tags providerless,dockerless -trimpath -ldflags '-s -w' -o "$work/target/kube-apiserver" \
   k8s.io/kubernetes/cmd/kube-apiserver >>"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; fail "it does not build"; }
-printf '%s\n' "$version" >"$work/target/.fettle-version"
-# Two of us at once: the one that comes last finds the same program in place.
-rm -rf "$target"
-mv -T "$work/target" "$target" || [ -f "$target/.fettle-version" ]
+put_in_place "$work/target"
 chmod -R u+w "$work"
 say "kube-apiserver $version is in $target, built in $(($(date +%s) - began))s"
