@@ -16,7 +16,7 @@ if [ -z "${FETTLE_SHARED-}" ] && [ -d "$top/../shared" ]; then
   export FETTLE_SHARED
 fi
 
-# The packages of the named sections of debian-packages.txt.
+# The packages of the named sections of debian-packages.txt, each with the command that it is wanted for, if any.
 packages_of() { # SECTION...
   awk -v wanted=" $* " '/^#/ || !NF {next} /^\[/ {on = index(wanted, " " substr($0, 2, length($0) - 2) " "); next} on' \
     "$top/packaging/debian-packages.txt"
@@ -26,12 +26,13 @@ packages_of() { # SECTION...
 # the scripts start their own, on ports of their own.
 install_packages() { # SECTION...
   local -a missing=() as_root=()
-  local package
+  local package wanted_for
   command -v apt-get >/dev/null ||
     fail "this system has no apt; install the counterparts of packaging/debian-packages.txt and use --no-install"
-  for package in $(packages_of "$@"); do
+  while read -r package wanted_for; do
+    [ -z "$wanted_for" ] || ! command -v "$wanted_for" >/dev/null || continue
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-  done
+  done < <(packages_of "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null ||
