@@ -29,11 +29,13 @@ struct World {
   net::StreamDialer dialer{loop, resolver};
 
   std::unique_ptr<net::Stream> dial(const TcpPeer& peer, base::Duration limit = 10s) {
-    std::unique_ptr<net::Stream> stream;
+    std::optional<net::Connected> came;
     const auto handle = dialer.connect({.host = "127.0.0.1", .port = peer.port(), .deadline = loop.now() + limit},
-                                       [&](net::Connected connected) { stream = std::move(connected.stream); });
-    REQUIRE(fakes::run_until(loop, [&] { return stream != nullptr; }));
-    return stream;
+                                       [&](net::Connected connected) { came = std::move(connected); });
+    REQUIRE(fakes::run_until(loop, [&] { return came.has_value(); }));
+    INFO(came->failure.text);
+    REQUIRE(came->stream != nullptr);
+    return std::move(came->stream);
   }
 };
 
@@ -139,7 +141,12 @@ TEST_CASE("an upgrade ends where clear text was slipped in, and where the clear 
                  ::poll(&reset, 1, -1);
                },
                Reason::send_timeout, ": timed out"},
-           Row{"a peer that resets", "", 64'000'000, [](PeerSocket& socket) { socket.reset(); }, Reason::reset, ""},
+           Row{"a peer that resets", "", 64'000'000,
+               [](PeerSocket& socket) {
+                 socket.read_until("x");
+                 socket.reset();
+               },
+               Reason::reset, ""},
        }) {
     CAPTURE(row.name);
     TcpPeer peer([&](PeerSocket& socket) { row.serve(socket); });
