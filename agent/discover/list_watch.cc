@@ -73,7 +73,7 @@ void ListWatch::list() {
 
 void ListWatch::take_list(const http::HttpResponse& response) {
   if (!http::is_good(response)) return fail(response, api_.complaint(response));
-  const json document = encoding::read_json(response.body);
+  json document = encoding::read_json(response.body);
   const json& items = member(document, "items");
   const std::string version = text_of(member(member(document, "metadata"), "resourceVersion"));
   if (version.empty() || !(items.is_array() || items.is_null())) return fail(response, "the answer is no list");
@@ -83,7 +83,8 @@ void ListWatch::take_list(const http::HttpResponse& response) {
   listed_ = scheduler_.now();
   events_.clear();
   timer_ = scheduler_.after({}, [this] { watch(); });
-  callbacks_.listed(items.is_array() ? items.get<std::vector<json>>() : std::vector<json>());
+  // Moved: they may be most of 64 MiB.
+  callbacks_.listed(items.is_array() ? std::move(document["items"].get_ref<json::array_t&>()) : json::array_t());
 }
 
 void ListWatch::watch() {
@@ -113,7 +114,7 @@ bool ListWatch::read_lines(std::string_view body) {
     if (type.empty() || version.empty()) continue;
     version_ = version;
     cut_ = false;
-    if (type != "BOOKMARK") events_.push_back({type == "DELETED", object});
+    if (type != "BOOKMARK") events_.push_back({type == "DELETED", std::move(event["object"])});
   }
   if (!events_.empty() && !delivery_) delivery_ = scheduler_.after(kGather, [this] { deliver(); });
   return false;
@@ -142,16 +143,15 @@ void ListWatch::watch_ended(const http::HttpResponse& response) {
 }
 
 void ListWatch::fail(const http::HttpResponse& response, const std::string& why) {
-  const bool unknown = response.reason == model::Reason::none && response.status == 401;
-  const bool refused = response.reason == model::Reason::none && response.status == 403;
-  fresh_ = response.reason == model::Reason::none && response.status == 410;
+  fresh_ = http::has_status(response, 410);
   version_.clear();
   timer_ = scheduler_.after(pause_, [this] { list(); });
   pause_ = std::min(2 * pause_, kLongestPause);
   callbacks_.failed(fmt::format("GET {}: {}{}", path_, why,
-                                unknown   ? "; the token is not valid, or not any more"
-                                : refused ? "; a role must allow list and watch of it to the agent"
-                                          : ""));
+                                http::has_status(response, 401) ? "; the token is not valid, or not any more"
+                                : http::has_status(response, 403)
+                                    ? "; a role must allow list and watch of it to the agent"
+                                    : ""));
 }
 
 }  // namespace discover

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "http/json_api.h"
 #include "loop/scheduler.h"
 
 namespace discover {
@@ -43,7 +44,7 @@ void PolledList::take(std::vector<Target> found) {
 }
 
 void PolledList::keep(const std::string& path, const std::string& why, const http::HttpResponse& response) {
-  const bool refused = response.reason == model::Reason::none && (response.status == 401 || response.status == 403);
+  const bool refused = http::has_status(response, 401) || http::has_status(response, 403);
   keep(fmt::format("GET {}: {}{}", path, why, refused ? "; it must allow this path to the agent" : ""));
 }
 

@@ -89,6 +89,10 @@ bool is_good(const HttpResponse& response) {
   return response.reason == model::Reason::none && response.status / 100 == 2;
 }
 
+bool has_status(const HttpResponse& response, int status) {
+  return response.reason == model::Reason::none && response.status == status;
+}
+
 std::string said(const std::string& body) {
   const encoding::json document = encoding::read_json(body);
   for (const char* name : {"message", "error"})

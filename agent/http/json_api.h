@@ -65,8 +65,9 @@ class JsonApi {
   base::KnownSecrets secrets_;
 };
 
-// A complete answer of 2xx.
+// A complete answer of 2xx, or of this status.
 bool is_good(const HttpResponse& response);
+bool has_status(const HttpResponse& response, int status);
 // What a server says, as people may read it: one line of bounded length, without the secrets that it, or a proxy in
 // front of it, may repeat.
 std::string fit_to_show(std::string text, const base::KnownSecrets& secrets);

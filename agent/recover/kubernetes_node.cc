@@ -165,16 +165,15 @@ class NodeChange final : public KubernetesRun {
       const auto at = guests_.find(key);
       if (at == guests_.end()) return pass();
       Guest& asked = at->second;
-      const bool answered = response.reason == model::Reason::none;
       // 409: another pod has the name now.
-      const bool gone = answered && (response.status == 404 || response.status == 409);
+      const bool gone = http::has_status(response, 404) || http::has_status(response, 409);
       if (http::is_good(response) || gone) {
         changed_ = true;
         asked.pod.ends = true;
         asked.why = "it was told to end";
         return pass();
       }
-      if (answered && (response.status == 401 || response.status == 403)) {
+      if (http::has_status(response, 401) || http::has_status(response, 403)) {
         before_failure_ = rest() + "; ";
         return broken(call, response);
       }

@@ -58,7 +58,7 @@ class PodRemoval final : public KubernetesRun {
   void evict() {
     const Call call{"POST", path_ + "/eviction", eviction_of(pod_, version_)};
     ask(call, [this, call](const http::HttpResponse& response) {
-      if (response.reason != model::Reason::none || response.status != 429) return sent(call, response);
+      if (!http::has_status(response, 429)) return sent(call, response);
       why_ = budget_of(response);
       if (why_.empty()) why_ = api_.complaint(response);
       const base::Duration wait = asked_to_wait(response, wait_);
@@ -76,8 +76,7 @@ class PodRemoval final : public KubernetesRun {
   }
 
   void sent(const Call& call, const http::HttpResponse& response) {
-    const bool gone = response.reason == model::Reason::none && response.status == 404;
-    if (http::is_good(response) || gone) {
+    if (http::is_good(response) || http::has_status(response, 404)) {
       changed_ = true;
       return wait();
     }

@@ -22,8 +22,9 @@ constexpr base::Duration kLook = 1s;
 constexpr int kMostTries = 5;  // against others who change the same
 constexpr int kMostRefusedTokens = 3;
 
-bool has_status(const http::HttpResponse& response, int status) {
-  return response.reason == model::Reason::none && response.status == status;
+// Whether the server did it is not known, or it will do it later.
+bool is_unknown(const http::HttpResponse& response) {
+  return response.reason != model::Reason::none || response.status == 429 || response.status >= 500;
 }
 
 }  // namespace
@@ -32,10 +33,8 @@ KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, s
                              std::function<void(ActionResult)> done)
     : context_(context), api_(api), what_(std::move(what)), deadline_(deadline), done_(std::move(done)) {}
 
-base::Duration KubernetesRun::left() const { return deadline_ - context_.scheduler.now(); }
-
 bool KubernetesRun::later(base::Duration wait, std::function<void()> then) {
-  if (wait >= left()) return false;
+  if (wait >= deadline_ - context_.scheduler.now()) return false;
   pending_ = context_.scheduler.after(wait, std::move(then));
   return true;
 }
@@ -55,9 +54,8 @@ void KubernetesRun::ask(Call call, Answered then) {
 void KubernetesRun::answered(const Call& call, const Answered& then, const http::HttpResponse& response) {
   const bool own = response.reason == model::Reason::agent_overloaded;
   const bool reads = std::string_view(call.method) == "GET";
-  const bool unknown = response.reason != model::Reason::none || response.status == 429 || response.status >= 500;
-  const bool token = has_status(response, 401) && ++refused_tokens_ <= kMostRefusedTokens;
-  if (token || (reads && unknown && !(own && !changed_)))
+  const bool token = http::has_status(response, 401) && ++refused_tokens_ <= kMostRefusedTokens;
+  if (token || (reads && is_unknown(response) && !(own && !changed_)))
     if (later(asked_to_wait(response, kLook), [this, call, then] { ask(call, then); })) return;
   then(response);
 }
@@ -65,7 +63,7 @@ void KubernetesRun::answered(const Call& call, const Answered& then, const http:
 void KubernetesRun::read(const std::string& path, std::function<void(const json&)> then, std::function<void()> gone) {
   const Call call{.path = path};
   ask(call, [this, call, then = std::move(then), gone = std::move(gone)](const http::HttpResponse& response) {
-    if (gone && has_status(response, 404)) return gone();
+    if (gone && http::has_status(response, 404)) return gone();
     if (!http::is_good(response)) return broken(call, response);
     const json object = encoding::read_json(response.body);
     if (!object.is_object())
@@ -75,9 +73,8 @@ void KubernetesRun::read(const std::string& path, std::function<void(const json&
 }
 
 bool KubernetesRun::again(const http::HttpResponse& response, const std::function<void()>& then) {
-  const bool unknown = response.reason != model::Reason::none || response.status == 429 || response.status >= 500;
   const bool own = response.reason == model::Reason::agent_overloaded;
-  if (own || !(unknown || has_status(response, 409)) || ++tries_ >= kMostTries) return false;
+  if (own || !(is_unknown(response) || http::has_status(response, 409)) || ++tries_ >= kMostTries) return false;
   return later(asked_to_wait(response, tries_ * 200ms), then);
 }
 
@@ -85,8 +82,9 @@ void KubernetesRun::broken(const Call& call, const http::HttpResponse& response)
   const std::string text = fmt::format("{} {}: {}", call.method, call.path, api_.complaint(response));
   if (response.reason == model::Reason::agent_overloaded) return end(ActionStatus::failed, text, !changed_);
   if (response.reason == model::Reason::read_timeout) return end(ActionStatus::timeout, text);
-  if (has_status(response, 401)) return end(ActionStatus::refused, text + "; the token is not valid, or not any more");
-  if (has_status(response, 403)) return end(ActionStatus::refused, text + "; a role must allow it to the agent");
+  if (http::has_status(response, 401))
+    return end(ActionStatus::refused, text + "; the token is not valid, or not any more");
+  if (http::has_status(response, 403)) return end(ActionStatus::refused, text + "; a role must allow it to the agent");
   end(ActionStatus::failed, text);
 }
 

@@ -37,7 +37,6 @@ class KubernetesRun : public loop::Registration {
   // For a change that was made too late (409), or whose answer did not come: reads again by `then`, a few times. False:
   // it is no such answer, or enough were made.
   bool again(const http::HttpResponse& response, const std::function<void()>& then);
-  base::Duration left() const;
 
   // As the server refused it; nothing for the reader is left to guess.
   void broken(const Call& call, const http::HttpResponse& response);

@@ -80,10 +80,9 @@ class ContainerVerb final : public loop::Registration {
     const auto limit = std::chrono::ceil<std::chrono::seconds>(settings_.stop_timeout).count();
     const std::string path = fmt::format("/containers/{}/{}", settings_.container, settings_.verb);
     ask("POST", path + (stops ? fmt::format("?t={}", limit) : ""), [this, path](const http::HttpResponse& response) {
-      if (response.reason == model::Reason::none && response.status == 204) return end(ActionStatus::ok, "done");
+      if (http::has_status(response, 204)) return end(ActionStatus::ok, "done");
       // It is stopped, or started, already.
-      if (response.reason == model::Reason::none && response.status == 304)
-        return end(ActionStatus::ok, "done; it was so already");
+      if (http::has_status(response, 304)) return end(ActionStatus::ok, "done; it was so already");
       broken("POST", path, response, true);
     });
   }

@@ -109,7 +109,7 @@ class Deployment final : public loop::Registration {
   }
 
   void sent(const std::string& path, const http::HttpResponse& response) {
-    if (response.reason == model::Reason::none && response.status == 409) {
+    if (http::has_status(response, 409)) {
       if (later([this] { send(); })) return;
       return end(ActionStatus::failed, "another deployment holds the app: " + marathon_.complaint(response));
     }
