@@ -100,7 +100,10 @@ class FileSd final : public Source {
   }
 
   void watch_folders() {
-    std::erase_if(watches_, [](const auto& watch) { return !std::filesystem::is_directory(watch.first); });
+    std::erase_if(watches_, [](const auto& watch) {
+      std::error_code ignored;  // what this user may not look into is no folder here
+      return !std::filesystem::is_directory(watch.first, ignored);
+    });
     for (const std::string& pattern : settings_.files) {
       const std::string folder = std::filesystem::path(pattern).parent_path().string();
       if (watches_.contains(folder)) continue;

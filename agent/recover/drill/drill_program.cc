@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "loop/scheduler.h"
 
 namespace recover {
 namespace {
@@ -15,12 +18,22 @@ constexpr std::size_t kShown = 300;
 
 }  // namespace
 
+os::Command drill_command(const DrillContext& context, const Scratch& scratch, base::Instant deadline,
+                          std::map<std::string, std::string> environment, std::vector<std::string> argv) {
+  os::Command out;
+  out.argv = std::move(argv);
+  out.environment = std::move(environment);
+  out.directory = scratch.run();
+  out.limit = std::max(std::chrono::floor<base::Millis>(deadline - context.scheduler.now()), base::Millis{1});
+  out.priority = os::Priority::background;
+  out.limits.file_bytes = scratch.max_bytes;
+  return out;
+}
+
 std::string complaint_in(const std::string& text) {
   std::string first;
   for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = base::trim(rest.substr(0, end), " \t\r");
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view line = base::trim(base::take_line(rest), " \t\r");
     if (line.empty()) continue;
     const std::string lower = base::lower_case(line);
     for (const char* word : {"fatal", "error", "no space"})

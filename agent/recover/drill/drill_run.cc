@@ -71,14 +71,10 @@ void DrillRun::elsewhere(std::function<base::Result<T>()> work, std::function<vo
 
 void DrillRun::program(std::vector<std::string> argv, std::string directory,
                        std::function<void(const Finished&)> done) {
-  os::Command command;
-  command.environment = drill_->tool->environment(drill_->scratch);
-  command.argv = std::move(argv);
+  os::Command command =
+      drill_command(context_, drill_->scratch, deadline_, drill_->tool->environment(drill_->scratch), std::move(argv));
   command.directory = std::move(directory);
-  command.limit = std::max(std::chrono::floor<base::Millis>(deadline_ - context_.scheduler.now()), base::Millis{1});
   command.output_limit = kAnswerLimit;
-  command.priority = os::Priority::background;
-  command.limits.file_bytes = drill_->scratch.max_bytes;
   work_ = context_.spawner.spawn(std::move(command), std::move(done));
 }
 

@@ -83,14 +83,6 @@ const config::Schema<Verify>& verify_schema() {
   return s;
 }
 
-void read_windows(const config::Node& node, Settings& drill, const std::string& path, config::Errors& errors) {
-  const std::vector<config::Node> items = node.is_sequence() ? node.items() : std::vector{node};
-  for (const config::Node& item : items) {
-    if (auto window = MaintenanceWindow::parse(item.scalar())) drill.windows.push_back(*std::move(window));
-    else errors.add(item.mark(), path, window.error().text);
-  }
-}
-
 const config::Schema<Settings>& drill_schema() {
   static const auto s =
       config::Schema<Settings>("drill")
@@ -100,7 +92,10 @@ const config::Schema<Settings>& drill_schema() {
                     "day at the latest.")
           .custom("windows",
                   "Times of the week in which it may begin: \"Sun 02:00-05:00\", or a list of such. None: at any time.",
-                  "[]", read_windows)
+                  "[]",
+                  [](const config::Node& node, Settings& drill, const std::string& path, config::Errors& errors) {
+                    drill.windows = read_windows(node, path, errors);
+                  })
           .optional("timeout", &Settings::timeout, "How long a run may take; then all of it is ended.")
           .optional("max_age", &Settings::max_age,
                     "Longest time since a restore was proven before an alert says so; 0s: a day more than every.")

@@ -121,7 +121,7 @@ void Drills::look() {
           if (at->second.cleaned) timer_ = context_.scheduler.after({}, [this] { look(); });
         });
   }
-  if (run_ || !callbacks_.busy().empty()) return;
+  if (run_) return;
   const base::WallTime now = context_.scheduler.wall_now();
   Known* first = nullptr;
   for (auto& [name, known] : drills_) {
@@ -129,7 +129,7 @@ void Drills::look() {
     if (may && (first == nullptr || due_at(*known.spec, known.record) < due_at(*first->spec, first->record)))
       first = &known;
   }
-  if (first != nullptr) begin(*first);
+  if (first != nullptr && callbacks_.busy().empty()) begin(*first);
 }
 
 void Drills::begin(Known& known) {

@@ -173,9 +173,7 @@ base::Result<> check_manifest(const Scratch& scratch, const std::string& manifes
   TRY(const std::string text, base::read_file(real, kManifestLimit));
   std::size_t names = 0;
   for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view line = base::take_line(rest);
     if (line.empty()) continue;
     const std::size_t blank = line.find(' ');
     const fs::path name = blank + 2 < line.size() ? fs::path(line.substr(blank + 2)) : fs::path();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -28,11 +27,7 @@ std::string without_semicolon(const std::string& query) { return std::string(bas
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> out;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    out.emplace_back(base::trim(rest.substr(0, end), " \t\r"));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  for (std::string_view rest = text; !rest.empty();) out.emplace_back(base::trim(base::take_line(rest), " \t\r"));
   return out;
 }
 
@@ -258,14 +253,7 @@ void ThrowawayPostgres::stop(std::function<void()> stopped) {
 }
 
 os::Command ThrowawayPostgres::command(std::vector<std::string> argv) const {
-  os::Command out;
-  out.argv = std::move(argv);
-  out.environment = environment_;
-  out.directory = scratch_.run();
-  out.limit = std::max(std::chrono::floor<base::Millis>(deadline_ - context_.scheduler.now()), base::Millis{1});
-  out.priority = os::Priority::background;
-  out.limits.file_bytes = scratch_.max_bytes;
-  return out;
+  return drill_command(context_, scratch_, deadline_, environment_, std::move(argv));
 }
 
 void ThrowawayPostgres::run(std::vector<std::string> argv, std::function<void(const Finished&)> done) {

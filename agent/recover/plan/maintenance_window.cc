@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "config/node.h"
 
 namespace recover {
 namespace {
@@ -80,6 +81,18 @@ std::optional<base::WallTime> MaintenanceWindow::open_until(base::WallTime now, 
     if (now >= zone.first(day, from_) && now < end) return end;
   }
   return std::nullopt;
+}
+
+std::vector<MaintenanceWindow> read_windows(const config::Node& node, const std::string& path, config::Errors& errors) {
+  std::vector<MaintenanceWindow> out;
+  const auto read = [&](const config::Node& item, const std::string& item_path) {
+    if (auto window = MaintenanceWindow::parse(item.scalar())) out.push_back(*std::move(window));
+    else errors.add(item.mark(), item_path, window.error().text);
+  };
+  if (!node.is_sequence()) return read(node, path), out;
+  std::size_t index = 0;
+  for (const config::Node& item : node.items()) read(item, fmt::format("{}[{}]", path, index++));
+  return out;
 }
 
 }  // namespace recover

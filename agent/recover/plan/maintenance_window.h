@@ -12,6 +12,11 @@
 #include "base/result.h"
 #include "base/time_zone.h"
 
+namespace config {
+class Errors;
+class Node;
+}  // namespace config
+
 namespace recover {
 
 class MaintenanceWindow {
@@ -28,5 +33,8 @@ class MaintenanceWindow {
   std::bitset<7> days_;    // Sunday is 0
   int from_ = 0, to_ = 0;  // minutes since midnight; to_ may be of the next day
 };
+
+// Those that a list says, or one by itself; mistakes go to `errors`, each with its place.
+std::vector<MaintenanceWindow> read_windows(const config::Node& node, const std::string& path, config::Errors& errors);
 
 }  // namespace recover

@@ -161,12 +161,10 @@ const auto& guards_schema() {
   return s;
 }
 
-void read_windows(const config::Node& node, MaintenanceTimes& times, const std::string& path, config::Errors& errors) {
+void read_list_of_windows(const config::Node& node, MaintenanceTimes& times, const std::string& path,
+                          config::Errors& errors) {
   if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list of windows", node));
-  for (const config::Node& item : node.items()) {
-    if (auto window = MaintenanceWindow::parse(item.scalar())) times.windows.push_back(*std::move(window));
-    else errors.add(item.mark(), fmt::format("{}[{}]", path, times.windows.size()), window.error().text);
-  }
+  times.windows = read_windows(node, path, errors);
 }
 
 void read_zone(const config::Node& node, MaintenanceTimes& times, const std::string& path, config::Errors& errors) {
@@ -181,7 +179,7 @@ const auto& maintenance_schema() {
           .custom("windows",
                   "Times of the week in which nothing starts: \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\", or "
                   "\"02:00-04:00\" for every day.",
-                  "[]", read_windows)
+                  "[]", read_list_of_windows)
           .custom("time_zone", "Of the windows, such as Europe/Berlin; default: the machine's.", "", read_zone)
           .optional("pause_file", &MaintenanceTimes::pause_file,
                     "While this file exists nothing starts; default: /run/fettle/pause.d/SERVICE.");

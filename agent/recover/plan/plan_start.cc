@@ -1,8 +1,6 @@
 // Runs that people start or let go on: by hand, or as a part of a rollout. The latter does the steps that heal nothing
 // and come before its one step, such as drain, that step with its verification, and `finally`. It does not escalate,
 // and does not wait in the middle: it fails, and the rollout stops.
-#include <algorithm>
-#include <utility>
 
 #include "recover/plan/plan.h"
 

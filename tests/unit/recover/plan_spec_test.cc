@@ -149,6 +149,12 @@ TEST_CASE("each mistake is named with its place and what to write") {
        "fettle.yml:1:44: services.order.recovery.maintenance.windows[0]: 'Sunday' is no window; write days and times "
        "as "
        "in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\" or \"02:00-04:00\""},
+      {"{when: {alert: D}, maintenance: {windows: [Sun, \"Sun 02:00-04:00\", Mon]}, steps: [{do: {alert: page}}]}",
+       "o.service",
+       "fettle.yml:1:44: services.order.recovery.maintenance.windows[0]: 'Sun' is no window; write days and times as "
+       "in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\" or \"02:00-04:00\"\n"
+       "fettle.yml:1:68: services.order.recovery.maintenance.windows[2]: 'Mon' is no window; write days and times as "
+       "in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-06:00\" or \"02:00-04:00\""},
       {"{when: {alert: D}, maintenance: {time_zone: Mars/Utopia}, steps: [{do: {alert: page}}]}", "o.service",
        "fettle.yml:1:45: services.order.recovery.maintenance.time_zone: there is no time zone 'Mars/Utopia' in "
        "/usr/share/zoneinfo"},
