@@ -34,6 +34,7 @@ void FleetLink::replace(const cluster::FleetSettings& settings, const std::vecto
     if (fleet_ != nullptr) fleet_->leave("the fleet is configured anew");
     slots_.use(nullptr);
     fleet_.reset();
+    ++generation_;
     settings_ = settings.store;
     identity_ = identity;
     if (settings_ != nullptr) {

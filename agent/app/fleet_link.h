@@ -35,6 +35,8 @@ class FleetLink {
 
   FleetSlots& slots() { return slots_; }
   const cluster::Fleet* fleet() const { return fleet_.get(); }  // null: none is configured
+  // Which one it is: another number when another fleet, or none, took its place. Its address may be that of the last.
+  std::uint64_t generation() const { return generation_; }
   // As Fleet has them; there is a fleet.
   void refresh(const std::string& group) const { fleet_->refresh(group); }
   void write(const std::string& group, const cluster::Rollout& rollout,
@@ -52,6 +54,7 @@ class FleetLink {
   std::string identity_;
   std::shared_ptr<const cluster::Settings> settings_;
   std::unique_ptr<cluster::Fleet> fleet_;
+  std::uint64_t generation_ = 0;
 };
 
 }  // namespace app

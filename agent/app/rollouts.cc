@@ -43,12 +43,11 @@ void Rollouts::look_soon() {
 void Rollouts::look() {
   const loop::Handle own = std::move(look_);
   tick_.reset();
-  if (link_.fleet() != seen_) {
-    seen_ = link_.fleet();
+  seen_ = link_.fleet();
+  if (std::exchange(generation_, link_.generation()) != link_.generation())
     for (auto& [name, known] : std::exchange(groups_, {}))
       for (Change& change : known.changes)
         change.done(base::fail(base::Kind::unavailable, "the fleet was configured again meanwhile"));
-  }
   if (seen_ == nullptr) return;
   bool waits = false;
   for (const std::string& group : seen_->groups()) waits = look_at(group, groups_[group]) || waits;
@@ -71,12 +70,15 @@ bool Rollouts::look_at(const std::string& group, Known& known) {
   if (scheduler_.now() < known.again) return true;
   if (!known.changes.empty() && carry_out_change(group, known)) return true;
   if (!now->rollout) return false;
+  const auto& parts = now->rollout->parts;
+  const bool is_live = now->rollout->state == cluster::RolloutState::running ||
+                       std::any_of(parts.begin(), parts.end(), [](const cluster::RolloutPart& p) {
+                         return p.state == cluster::PartState::working;
+                       });
+  if (!is_live) return false;
   for (const cluster::Identity& who : seen_->own_members(group))
     if (!known.writes) look_at_part(group, known, who);
-  const auto& parts = now->rollout->parts;
-  return now->rollout->state == cluster::RolloutState::running ||
-         std::any_of(parts.begin(), parts.end(),
-                     [](const cluster::RolloutPart& p) { return p.state == cluster::PartState::working; });
+  return true;
 }
 
 void Rollouts::look_at_part(const std::string& group, Known& known, const cluster::Identity& who) {
@@ -185,7 +187,7 @@ void Rollouts::ask(const std::string& group, Change change) {
     scheduler_.post([done = std::move(change.done), error = may.error()] { done(tl::unexpected<base::Error>(error)); });
     return;
   }
-  if (link_.fleet() != seen_) look();
+  if (link_.generation() != generation_) look();
   change.after = seen_->readings(group);
   change.deadline = scheduler_.now() + kChange;
   groups_[group].changes.push_back(std::move(change));

@@ -75,7 +75,8 @@ class Rollouts {
   const FleetLink& link_;
   recover::Dispatcher& dispatcher_;
   std::function<void(const std::string&, const cluster::RolloutNews&)> news_;
-  const cluster::Fleet* seen_ = nullptr;  // whose records these are
+  const cluster::Fleet* seen_ = nullptr;  // the fleet of the last look
+  std::uint64_t generation_ = 0;          // of it: whose records these are
   std::map<std::string, Known> groups_;
   std::set<std::string> starting_;                 // services whose run was asked for
   std::map<std::string, std::string> abort_told_;  // by service: the run that was told to end

@@ -26,10 +26,6 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-base::WallTime time_of(const json& value) {
-  return base::wall_from_ms(value.is_number_integer() ? value.get<std::int64_t>() : 0);
-}
-
 void read_share(const config::Node& node, GroupSettings& settings, const std::string& path, config::Errors& errors) {
   std::string_view text = node.scalar();
   const bool percent = text.ends_with('%');

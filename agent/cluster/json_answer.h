@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/time.h"
 #include "encoding/json_value.h"
 #include "http/json_api.h"
 
@@ -16,6 +17,9 @@ using encoding::text_of;
 
 // Bytes in base64; "" if it is none.
 std::string bytes_of(const json& value);
+
+// Milliseconds since the epoch; the epoch if it is no whole number.
+base::WallTime time_of(const json& value);
 
 // Why a store did not do what it was asked goes through it.
 using http::fit_to_show;

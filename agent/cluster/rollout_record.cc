@@ -2,39 +2,36 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
+#include <utility>
 
+#include "base/enum_names.h"
 #include "base/text.h"
 #include "cluster/json_answer.h"
 
 namespace cluster {
 namespace {
 
-constexpr std::array<std::string_view, 4> kPartStates{"waiting", "working", "done", "failed"};
-constexpr std::array<std::string_view, 4> kStates{"running", "stopped", "aborted", "done"};
+constexpr std::array kPartStates{std::pair{PartState::waiting, std::string_view("waiting")},
+                                 std::pair{PartState::working, std::string_view("working")},
+                                 std::pair{PartState::done, std::string_view("done")},
+                                 std::pair{PartState::failed, std::string_view("failed")}};
+constexpr std::array kStates{std::pair{RolloutState::running, std::string_view("running")},
+                             std::pair{RolloutState::stopped, std::string_view("stopped")},
+                             std::pair{RolloutState::aborted, std::string_view("aborted")},
+                             std::pair{RolloutState::done, std::string_view("done")}};
 constexpr std::size_t kLongest = 500;  // of a text that another agent wrote
-
-template <typename State>
-std::optional<State> state_in(const std::array<std::string_view, 4>& words, const json& value) {
-  const auto found = std::find(words.begin(), words.end(), text_of(value));
-  if (found == words.end()) return std::nullopt;
-  return static_cast<State>(found - words.begin());
-}
 
 std::string text_in(const json& object, const char* name) {
   return base::foreign_text(text_of(member(object, name)), kLongest);
 }
 
-base::WallTime time_in(const json& object, const char* name) {
-  const json& value = member(object, name);
-  return base::wall_from_ms(value.is_number_integer() ? value.get<std::int64_t>() : 0);
-}
+base::WallTime time_in(const json& object, const char* name) { return time_of(member(object, name)); }
 
 }  // namespace
 
-std::string_view to_string(PartState state) { return kPartStates[static_cast<std::size_t>(state)]; }
-std::string_view to_string(RolloutState state) { return kStates[static_cast<std::size_t>(state)]; }
+std::string_view to_string(PartState state) { return base::name_in(kPartStates, state); }
+std::string_view to_string(RolloutState state) { return base::name_in(kStates, state); }
 
 std::string trigger_of(const Rollout& rollout) {
   return fmt::format("rollout {}{}", rollout.id,
@@ -67,7 +64,7 @@ std::string rollout_value(const Rollout& rollout) {
 
 std::optional<Rollout> read_rollout(const std::string& value) {
   const json in = read_json(value);
-  const auto state = state_in<RolloutState>(kStates, member(in, "state"));
+  const auto state = base::value_in(kStates, text_of(member(in, "state")));
   const auto round = number_of(member(in, "round")), batch = number_of(member(in, "batch")),
              deadline = number_of(member(in, "deadline"));
   constexpr std::uint64_t kMost = 1'000'000'000;
@@ -77,7 +74,7 @@ std::optional<Rollout> read_rollout(const std::string& value) {
               base::Millis(*deadline), text_in(in, "by"),        time_in(in, "started"), *state,
               text_in(in, "why"),      time_in(in, "since")};
   for (const json& part : member(in, "parts")) {
-    const auto of = state_in<PartState>(kPartStates, member(part, "state"));
+    const auto of = base::value_in(kPartStates, text_of(member(part, "state")));
     if (!of) return std::nullopt;
     out.parts.push_back({{text_of(member(part, "node")), text_of(member(part, "service"))},
                          *of,
