@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "app/agent.h"
@@ -30,9 +31,9 @@ void add_silences(SnapshotFacts& facts, const notify::Silences& silences) {
 void Agent::scrape_self() {
   rules_->follow_clock();
   model::MetricPage page = metric_page(facts(), blocks_);
-  const model::MetricPage own = self_.collect();
-  page.families.insert(page.families.end(), own.families.begin(), own.families.end());
-  page.blocks.insert(page.blocks.end(), own.blocks.begin(), own.blocks.end());
+  model::MetricPage own = self_.collect();
+  std::move(own.families.begin(), own.families.end(), std::back_inserter(page.families));
+  std::move(own.blocks.begin(), own.blocks.end(), std::back_inserter(page.blocks));
   samples_.append_page(page, loop_.wall_now());
 }
 

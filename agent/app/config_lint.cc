@@ -79,7 +79,8 @@ void warn_of_what_matches_nothing(const LoadedConfig& loaded, config::Errors& er
 }
 
 std::vector<std::string> unit_folders() {
-  if (!fs::is_directory("/run/systemd/system")) return {};
+  std::error_code ignored;
+  if (!fs::is_directory("/run/systemd/system", ignored)) return {};
   return {"/etc/systemd/system.control",   "/run/systemd/system.control",  "/run/systemd/transient",
           "/run/systemd/generator.early",  "/etc/systemd/system",          "/etc/systemd/system.attached",
           "/run/systemd/system",           "/run/systemd/system.attached", "/run/systemd/generator",

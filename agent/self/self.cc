@@ -7,11 +7,8 @@
 #include <prometheus/summary.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <charconv>
-#include <cmath>
-#include <limits>
+#include <utility>
 
 #include "self/names.h"
 #include "self/process.h"

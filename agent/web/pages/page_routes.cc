@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/edit_distance.h"
 #include "encoding/accept.h"
 #include "encoding/exposition_writer.h"
 #include "web/all_metrics.h"

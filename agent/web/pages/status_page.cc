@@ -37,10 +37,7 @@ std::string slot(const Fragment& fragment, std::string_view tag, std::string_vie
   return fmt::format("<{0} id=\"{1}\"{2}>{3}</{0}>\n", tag, escape(fragment.id), attributes, fragment.html);
 }
 
-}  // namespace
-
-std::vector<Fragment> page_fragments(const Snapshot& snapshot, const View& view) {
-  const Overview services = overview(snapshot, view);
+std::vector<Fragment> fragments_of(const Overview& services, const Snapshot& snapshot, const View& view) {
   std::vector<Fragment> out;
   out.push_back({"notices", notices_part(snapshot)});
   out.push_back({"summary", summary_part(snapshot)});
@@ -56,6 +53,12 @@ std::vector<Fragment> page_fragments(const Snapshot& snapshot, const View& view)
   out.push_back({"rules", rules_part(snapshot), "", state_of_rules(snapshot)});
   out.push_back({"agent", config_part(snapshot)});
   return out;
+}
+
+}  // namespace
+
+std::vector<Fragment> page_fragments(const Snapshot& snapshot, const View& view) {
+  return fragments_of(overview(snapshot, view), snapshot, view);
 }
 
 std::string_view page_content_security_policy() {
@@ -83,8 +86,9 @@ std::string status_page(const Snapshot& snapshot, const View& view) {
       escape(page_title(snapshot)), icon->tag, style->tag, script->tag, base::format_iso8601(snapshot.at),
       escape(view.query()), find_asset("stream.js")->tag, state_glyphs(),
       escape(snapshot.node.empty() ? "fettle" : snapshot.node), as_of(snapshot.at));
+  const Overview services = overview(snapshot, view);
   std::string cards, groups, rest;
-  for (const Fragment& fragment : page_fragments(snapshot, view)) {
+  for (const Fragment& fragment : fragments_of(services, snapshot, view)) {
     if (fragment.list == kCards) cards += slot(fragment, "div");
     else if (fragment.list == kGroups) groups += slot(fragment, "details", " open");
     else if (fragment.id == "summary") out += slot(fragment, "section", R"( aria-live="polite" aria-label="Summary")");
@@ -94,7 +98,7 @@ std::string status_page(const Snapshot& snapshot, const View& view) {
       "<section id=\"services\" aria-label=\"Services\"><div class=\"tools\">{}</div>\n<div id=\"cards\" "
       "class=\"cards\">\n{}</div>\n"
       "<div id=\"groups\">\n{}</div>\n{}</section>\n",
-      search_part(overview(snapshot, view), view), cards, groups,
+      search_part(services, view), cards, groups,
       cards.empty() && groups.empty() && !view.search.empty() ? R"(<p class="empty">No service has these words.</p>)"
                                                               : "");
   out += rest;

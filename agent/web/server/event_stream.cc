@@ -14,14 +14,12 @@ namespace {
 // The page counts on by itself how long ago something was.
 std::uint64_t hash_without_ages(std::string_view html) {
   constexpr std::string_view kMark = "data-ago=\"";
-  std::string kept;
-  kept.reserve(html.size());
+  std::uint64_t hash = base::kFnvOffset;
   for (std::size_t at = html.find(kMark); at != std::string_view::npos; at = html.find(kMark)) {
-    kept += html.substr(0, at);
+    hash = base::fnv1a(html.substr(0, at), hash);
     html.remove_prefix(std::min(html.find('<', at), html.size()));
   }
-  kept += html;
-  return base::fnv1a(kept);
+  return base::fnv1a(html, hash);
 }
 
 }  // namespace
