@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <optional>
 
 namespace store {
 namespace {
 
-// Times are subtracted and added without sign: any two 64-bit times have a difference, modulo 2^64.
+// Times and whole numbers are subtracted and added without sign: any two have a difference, modulo 2^64.
 std::uint64_t zigzag(std::uint64_t d) { return (d << 1) ^ (d >> 63 ? ~std::uint64_t{0} : 0); }
 std::uint64_t unzigzag(std::uint64_t z) { return (z >> 1) ^ (z & 1 ? ~std::uint64_t{0} : 0); }
 
@@ -15,25 +17,73 @@ struct TimeCode {
 };
 constexpr TimeCode kTimeCodes[] = {{0b10, 2, 7}, {0b110, 3, 12}, {0b1110, 4, 20}, {0b1111, 4, 64}};
 
+constexpr double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+constexpr unsigned kMostExponent = 12;
+constexpr double kExact =
+    9007199254740992;              // 2^53: whole numbers below it are doubles, and their quotients rounded once
+constexpr unsigned kMostOnes = 8;  // of rice()
+
+std::uint64_t bits_of(std::uint64_t m, unsigned exponent) {
+  return std::bit_cast<std::uint64_t>(static_cast<double>(static_cast<std::int64_t>(m)) / kPowers[exponent]);
+}
+
+struct Decimal {
+  std::uint64_t m;
+  unsigned exponent;
+};
+
+// The same value as m / 10^exponent with the smallest exponent from `least` on, if it is one to the last bit.
+std::optional<Decimal> decimal_of(std::uint64_t bits, unsigned least) {
+  const double v = std::bit_cast<double>(bits);
+  for (unsigned exponent = least; exponent <= kMostExponent; ++exponent) {
+    const double scaled = v * kPowers[exponent];
+    if (!(std::abs(scaled) < kExact)) return std::nullopt;
+    const auto m = static_cast<std::uint64_t>(std::llrint(scaled));
+    if (bits_of(m, exponent) == bits) return Decimal{m, exponent};
+  }
+  return std::nullopt;
+}
+
+unsigned rice_bits(std::uint64_t mean) {
+  return mean == 0 ? 0 : std::min(static_cast<unsigned>(std::bit_width(mean)) - 1, 50u);
+}
+
+// One that is far from the others must not make the next ones dear.
+void learn(std::uint64_t& mean, std::uint64_t z) {
+  if (mean == 0) mean = z;
+  else mean = mean - mean / 8 + std::min(z / 8, mean > 1 ? mean * 2 : 2);
+}
+
 class Reader {
  public:
   Reader(const Chunk& chunk, const std::uint64_t* words)
-      : words_(words), left_(chunk.count), t_(static_cast<std::uint64_t>(chunk.first_t)), bits_(chunk.first_bits) {}
+      : words_(words), end_(chunk.bit_count), left_(chunk.count), track_(chunk.first()) {}
 
   bool next(model::Sample& out) {
     if (left_ == 0) return false;
-    if (!first_) {
-      read_time();
-      read_value();
-    }
-    first_ = false;
     --left_;
-    out = {static_cast<std::int64_t>(t_), std::bit_cast<double>(bits_)};
+    if (!started_) {
+      started_ = true;
+    } else if (row_ > 0) {
+      --row_;
+      track_.go_on();
+    } else if (at_ == end_) {
+      track_.go_on();
+    } else if (!take_bit()) {
+      row_ = take_gamma() - 1;
+      track_.go_on();
+    } else {
+      const std::uint64_t expected = track_.expected_bits();
+      read_time();
+      track_.is_decimal ? read_decimal(expected) : read_difference();
+    }
+    out = {static_cast<std::int64_t>(track_.t), std::bit_cast<double>(track_.bits)};
     return true;
   }
 
  private:
   std::uint64_t take(unsigned width) {
+    if (width == 0) return 0;
     const unsigned used = at_ % 64;
     const std::uint64_t* word = words_ + at_ / 64;
     std::uint64_t value = (*word << used) >> (64 - width);
@@ -42,35 +92,71 @@ class Reader {
     return value;
   }
   bool take_bit() { return take(1) != 0; }
-
-  void read_time() {
-    if (take_bit()) {
-      unsigned code = 0;
-      while (code < 3 && take_bit()) ++code;
-      delta_ += unzigzag(take(kTimeCodes[code].width));
-    }
-    t_ += delta_;
+  unsigned take_ones(unsigned most) {
+    unsigned ones = 0;
+    while (ones < most && take_bit()) ++ones;
+    return ones;
+  }
+  std::uint64_t take_number() { return take(static_cast<unsigned>(take(6)) + 1); }
+  std::uint64_t take_gamma() {
+    unsigned further = 0;
+    while (!take_bit()) ++further;
+    return (std::uint64_t{1} << further) | take(further);
+  }
+  std::uint64_t take_rice() {
+    const unsigned k = rice_bits(track_.mean);
+    const unsigned ones = take_ones(kMostOnes);
+    const std::uint64_t z = ones == kMostOnes ? take_number() : (std::uint64_t{ones} << k) | take(k);
+    learn(track_.mean, z);
+    return z;
   }
 
-  void read_value() {
+  void read_time() {
+    if (take_bit()) track_.step += unzigzag(take(kTimeCodes[take_ones(3)].width));
+    track_.t += track_.step;
+  }
+
+  void read_decimal(std::uint64_t expected) {
+    switch (take_ones(3)) {
+      case 0:
+        track_.rise = unzigzag(take_rice());
+        track_.m += track_.rise;
+        break;
+      case 1:
+        if (!track_.is_odd) track_.m += track_.rise;
+        track_.bits = expected;
+        return;
+      case 2:
+        track_.exponent = static_cast<std::uint8_t>(take(4));
+        track_.m = unzigzag(take_number());
+        track_.rise = 0;
+        break;
+      default:
+        track_.bits = take(64);
+        track_.is_decimal = !take_bit();
+        track_.is_odd = true;
+        return;
+    }
+    track_.is_odd = false;
+    track_.bits = bits_of(track_.m, track_.exponent);
+  }
+
+  void read_difference() {
     if (!take_bit()) return;
     if (take_bit()) {
-      const auto lead = static_cast<unsigned>(take(5));
-      width_ = static_cast<unsigned>(take(6)) + 1;
-      shift_ = 64 - lead - width_;
+      track_.lead = static_cast<std::uint8_t>(take(5));
+      track_.width = static_cast<std::uint8_t>(take(6) + 1);
     }
-    bits_ ^= take(width_) << shift_;
+    track_.bits ^= take(track_.width) << (64 - track_.lead - track_.width);
   }
 
   const std::uint64_t* words_;
   std::size_t at_ = 0;
+  std::size_t end_;
   std::uint32_t left_;
-  bool first_ = true;
-  std::uint64_t t_;
-  std::uint64_t delta_ = 0;
-  std::uint64_t bits_;
-  unsigned width_ = 0;
-  unsigned shift_ = 0;
+  bool started_ = false;
+  std::uint64_t row_ = 0;
+  Track track_;
 };
 
 void read_span(Reader reader, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) {
@@ -87,10 +173,49 @@ model::Sample read_last(Reader reader, std::int64_t at) {
 
 }  // namespace
 
+std::uint64_t Track::expected_bits() const {
+  return is_decimal && !is_odd && rise != 0 ? bits_of(m + rise, exponent) : bits;
+}
+
+void Track::go_on() {
+  t += step;
+  if (!is_decimal || is_odd || rise == 0) return;
+  m += rise;
+  bits = bits_of(m, exponent);
+}
+
+Track Chunk::first() const {
+  Track out;
+  out.t = static_cast<std::uint64_t>(first_t);
+  out.step = first_step;
+  out.bits = first_bits;
+  if (!std::isfinite(std::bit_cast<double>(first_bits))) {
+    out.is_odd = true;
+  } else if (const auto decimal = decimal_of(first_bits, 0)) {
+    out.m = decimal->m;
+    out.exponent = static_cast<std::uint8_t>(decimal->exponent);
+    out.rise = static_cast<std::uint64_t>(std::int64_t{first_rise});
+  } else {
+    out.is_decimal = false;
+  }
+  return out;
+}
+
 void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
   read_span(Reader(*this, words.get()), from, to, out);
 }
 model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*this, words.get()), at); }
+
+std::uint32_t Chunk::shorten(std::int64_t cutoff) {
+  if (bit_count > 0 || first_t >= cutoff || first_step == 0) return 0;
+  const Track at = first();
+  const std::uint64_t before = static_cast<std::uint64_t>(cutoff) - static_cast<std::uint64_t>(first_t);
+  const auto gone = std::min<std::uint64_t>((before + first_step - 1) / first_step, count - 1);
+  first_t += static_cast<std::int64_t>(gone * first_step);
+  count -= static_cast<std::uint32_t>(gone);
+  if (first_rise != 0) first_bits = bits_of(at.m + gone * at.rise, 0);
+  return static_cast<std::uint32_t>(gone);
+}
 
 void ChunkWriter::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
   read_span(Reader(head_, words_.data()), from, to, out);
@@ -99,7 +224,7 @@ model::Sample ChunkWriter::last_at(std::int64_t at) const { return read_last(Rea
 
 Chunk ChunkWriter::sealed() const {
   Chunk out = head_;
-  out.word_count = static_cast<std::uint32_t>(words_.size());
+  if (words_.empty()) return out;
   const auto words = std::make_shared_for_overwrite<std::uint64_t[]>(words_.size());
   std::copy(words_.begin(), words_.end(), words.get());
   out.words = words;
@@ -109,46 +234,94 @@ Chunk ChunkWriter::sealed() const {
 void ChunkWriter::shift(std::int64_t by) {
   head_.first_t += by;
   head_.last_t += by;
+  track_.t += static_cast<std::uint64_t>(by);
 }
 
 void ChunkWriter::start(model::Sample first) {
   words_.clear();
-  delta_ = 0;
-  lead_ = width_ = free_ = 0;
-  bits_ = std::bit_cast<std::uint64_t>(first.v);
+  row_ = 0;
   head_ = {};
   head_.first_t = head_.last_t = first.t;
-  head_.first_bits = bits_;
+  head_.first_bits = std::bit_cast<std::uint64_t>(first.v);
   head_.count = 1;
+  track_ = head_.first();
+}
+
+bool ChunkWriter::expects(model::Sample next) const {
+  return track_.t + track_.step == static_cast<std::uint64_t>(next.t) &&
+         track_.expected_bits() == std::bit_cast<std::uint64_t>(next.v);
 }
 
 void ChunkWriter::append(model::Sample sample) {
-  write_time(sample.t);
-  write_value(std::bit_cast<std::uint64_t>(sample.v));
+  const std::uint64_t bits = std::bit_cast<std::uint64_t>(sample.v);
+  const auto t = static_cast<std::uint64_t>(sample.t);
+  if (head_.count == 1) note_second(t, bits);
   ++head_.count;
+  head_.last_t = sample.t;
+  if (expects(sample)) {
+    ++row_;
+    return track_.go_on();
+  }
+  write_row();
+  write(1, 1);
+  const bool is_value_expected = track_.expected_bits() == bits;
+  write_time(t);
+  if (is_value_expected) {
+    write(track_.is_decimal ? 0b10 : 0, track_.is_decimal ? 2 : 1);
+    if (track_.is_decimal && !track_.is_odd) track_.m += track_.rise;
+  } else if (track_.is_decimal) {
+    write_decimal(bits);
+  } else {
+    write_difference(bits);
+  }
+  track_.bits = bits;
+}
+
+// What the head can hold of the way from the first sample to the second is expected of all.
+void ChunkWriter::note_second(std::uint64_t t, std::uint64_t bits) {
+  if ((t - track_.t) >> 32 == 0) head_.first_step = static_cast<std::uint32_t>(t - track_.t);
+  if (track_.is_decimal && !track_.is_odd && track_.exponent == 0) {
+    const auto second = decimal_of(bits, 0);
+    const auto rise = second ? static_cast<std::int64_t>(second->m - track_.m) : 0;
+    if (second && second->exponent == 0 && rise == static_cast<std::int32_t>(rise))
+      head_.first_rise = static_cast<std::int32_t>(rise);
+  }
+  track_ = head_.first();
 }
 
 void ChunkWriter::write(std::uint64_t value, unsigned width) {
-  if (free_ == 0) {
-    words_.push_back(0);
-    free_ = 64;
+  if (width == 0) return;
+  const unsigned free = static_cast<unsigned>(words_.size() * 64 - head_.bit_count);
+  head_.bit_count += width;
+  if (free == 0) {
+    words_.push_back(value << (64 - width));
+  } else if (width <= free) {
+    words_.back() |= value << (free - width);
+  } else {
+    words_.back() |= value >> (width - free);
+    words_.push_back(value << (64 - (width - free)));
   }
-  if (width <= free_) {
-    free_ -= width;
-    words_.back() |= value << free_;
-    return;
-  }
-  const unsigned rest = width - free_;
-  words_.back() |= value >> rest;
-  free_ = 64 - rest;
-  words_.push_back(value << free_);
 }
 
-void ChunkWriter::write_time(std::int64_t t) {
-  const std::uint64_t delta = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(head_.last_t);
-  const std::uint64_t z = zigzag(delta - delta_);
-  delta_ = delta;
-  head_.last_t = t;
+void ChunkWriter::write_number(std::uint64_t z) {
+  const unsigned width = std::max(static_cast<unsigned>(std::bit_width(z)), 1u);
+  write(width - 1, 6);
+  write(z, width);
+}
+
+void ChunkWriter::write_row() {
+  if (row_ == 0) return;
+  const auto width = static_cast<unsigned>(std::bit_width(row_));
+  write(0, width);  // the mark of a row, and the zeros of gamma
+  write(row_, width);
+  row_ = 0;
+}
+
+void ChunkWriter::write_time(std::uint64_t t) {
+  const std::uint64_t step = t - track_.t;
+  const std::uint64_t z = zigzag(step - track_.step);
+  track_.step = step;
+  track_.t = t;
   if (z == 0) return write(0, 1);
   const auto fits = [z](const TimeCode& code) { return code.width == 64 || z >> code.width == 0; };
   const TimeCode& code = *std::find_if(std::begin(kTimeCodes), std::end(kTimeCodes), fits);
@@ -156,22 +329,75 @@ void ChunkWriter::write_time(std::int64_t t) {
   write(z, code.width);
 }
 
-void ChunkWriter::write_value(std::uint64_t bits) {
-  const std::uint64_t x = bits ^ bits_;
-  bits_ = bits;
-  if (x == 0) return write(0, 1);
-  const unsigned lead = std::min(static_cast<unsigned>(std::countl_zero(x)), 31u);
+void ChunkWriter::write_decimal(std::uint64_t bits) {
+  const bool is_finite = std::isfinite(std::bit_cast<double>(bits));
+  const auto decimal = is_finite ? decimal_of(bits, track_.exponent) : std::nullopt;
+  if (!decimal) {
+    write(0b111, 3);
+    write(bits, 64);
+    write(is_finite ? 1 : 0, 1);
+    track_.is_decimal = !is_finite;
+    track_.is_odd = true;
+    return;
+  }
+  track_.is_odd = false;
+  if (decimal->exponent == track_.exponent) {
+    track_.rise = decimal->m - track_.m;
+    write(0, 1);
+    write_rice(zigzag(track_.rise));
+  } else {
+    write(0b110, 3);
+    write(decimal->exponent, 4);
+    write_number(zigzag(decimal->m));
+    track_.exponent = static_cast<std::uint8_t>(decimal->exponent);
+    track_.rise = 0;
+  }
+  track_.m = decimal->m;
+}
+
+void ChunkWriter::write_rice(std::uint64_t z) {
+  const unsigned k = rice_bits(track_.mean);
+  const std::uint64_t ones = z >> k;
+  if (ones < kMostOnes) {
+    write((std::uint64_t{1} << (ones + 1)) - 2, static_cast<unsigned>(ones) + 1);
+    write(z & ((std::uint64_t{1} << k) - 1), k);
+  } else {
+    write((1u << kMostOnes) - 1, kMostOnes);
+    write_number(z);
+  }
+  learn(track_.mean, z);
+}
+
+void ChunkWriter::write_difference(std::uint64_t bits) {
+  const std::uint64_t x = bits ^ track_.bits;
+  const auto lead = static_cast<unsigned>(std::min(std::countl_zero(x), 31));
   const auto trail = static_cast<unsigned>(std::countr_zero(x));
-  if (width_ != 0 && lead >= lead_ && trail >= 64 - lead_ - width_) {
+  if (track_.width != 0 && lead >= track_.lead && trail >= 64u - track_.lead - track_.width) {
     write(0b10, 2);
   } else {
-    lead_ = lead;
-    width_ = 64 - lead - trail;
+    track_.lead = static_cast<std::uint8_t>(lead);
+    track_.width = static_cast<std::uint8_t>(64 - lead - trail);
     write(0b11, 2);
-    write(lead_, 5);
-    write(width_ - 1, 6);
+    write(track_.lead, 5);
+    write(track_.width - 1u, 6);
   }
-  write(x >> (64 - lead_ - width_), width_);
+  write(x >> (64u - track_.lead - track_.width), track_.width);
+}
+
+std::uint32_t ChunkWriter::shorten(std::int64_t cutoff) {
+  const std::uint32_t gone = head_.shorten(cutoff);
+  row_ -= gone;
+  return gone;
+}
+
+void ChunkWriter::replace_last(double value) {
+  // Bits cannot be taken back: all is written again.
+  std::vector<model::Sample> samples;
+  samples.reserve(head_.count);
+  read(head_.first_t, head_.last_t, samples);
+  samples.back().v = value;
+  start(samples.front());
+  for (std::size_t i = 1; i < samples.size(); ++i) append(samples[i]);
 }
 
 }  // namespace store

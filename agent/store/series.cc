@@ -4,11 +4,13 @@
 
 namespace store {
 namespace {
-constexpr std::uint32_t kChunkSamples = 120;
+constexpr std::size_t kChunkBits =
+    3968;  // with the last sample it fits into 64 words, which are read within microseconds
 }
 
 Series::Series(model::Labels labels) : labels_(std::move(labels)) {
-  for (const model::Label& label : labels_) label_bytes_ += label.name.size() + label.value.size() + 16;
+  for (const model::Label& label : labels_)
+    label_bytes_ += static_cast<std::uint32_t>(label.name.size() + label.value.size() + 16);
 }
 
 std::size_t Series::bytes() const {
@@ -22,9 +24,10 @@ void Series::append(model::Sample sample, std::int64_t longest) {
   ++samples_;
   if (!open_.empty()) {
     const auto span = static_cast<std::uint64_t>(sample.t) - static_cast<std::uint64_t>(open_.first_t());
-    if (open_.count() < kChunkSamples && span < static_cast<std::uint64_t>(longest)) return open_.append(sample);
+    const bool is_full = open_.bit_count() >= kChunkBits || span >= static_cast<std::uint64_t>(longest);
+    if (!is_full || (open_.bit_count() == 0 && open_.expects(sample))) return open_.append(sample);
     sealed_.push_back(open_.sealed());
-    sealed_bytes_ += sealed_.back().bytes();
+    sealed_bytes_ += static_cast<std::uint32_t>(sealed_.back().bytes());
   }
   open_.start(sample);
 }
@@ -32,13 +35,7 @@ void Series::append(model::Sample sample, std::int64_t longest) {
 void Series::replace_newest(double value) {
   model::Sample& newest = recent_[(next_ + kRecent - 1) % kRecent];
   newest.v = value;
-  // Bits cannot be taken back: the open chunk is written anew.
-  std::vector<model::Sample> samples;
-  samples.reserve(open_.count());
-  open_.read(open_.first_t(), newest.t, samples);
-  samples.back() = newest;
-  open_.start(samples.front());
-  for (std::size_t i = 1; i < samples.size(); ++i) open_.append(samples[i]);
+  open_.replace_last(value);
 }
 
 std::vector<Chunk>::const_iterator Series::first_from(std::int64_t from) const {
@@ -110,14 +107,18 @@ std::size_t Series::expire(std::int64_t cutoff) {
   std::size_t gone = 0;
   for (auto chunk = sealed_.cbegin(); chunk != kept; ++chunk) {
     gone += chunk->count;
-    sealed_bytes_ -= chunk->bytes();
+    sealed_bytes_ -= static_cast<std::uint32_t>(chunk->bytes());
   }
   sealed_.erase(sealed_.cbegin(), kept);
-  if (!open_.empty() && open_.last_t() < cutoff) {
+  if (!sealed_.empty()) {
+    gone += sealed_.front().shorten(cutoff);
+  } else if (!open_.empty() && open_.last_t() < cutoff) {
     gone += open_.count();
     open_.clear();
+  } else if (!open_.empty()) {
+    gone += open_.shorten(cutoff);
   }
-  samples_ -= gone;
+  samples_ -= static_cast<std::uint32_t>(gone);
   return gone;
 }
 

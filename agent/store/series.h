@@ -1,4 +1,4 @@
-// The samples of one series: sealed chunks, one that is being filled, and the newest few as they are, because most
+// The samples of one series: sealed chunks, one that is being filled, and the newest two as they are, because most
 // questions are about now. Loop thread only.
 #pragma once
 
@@ -23,7 +23,8 @@ class Series {
   bool empty() const { return samples_ == 0; }
   model::Sample newest() const { return recent_[(next_ + kRecent - 1) % kRecent]; }  // unless empty()
 
-  // `sample` is newer than newest(). A chunk is closed after 120 samples or when it spans `longest` milliseconds.
+  // `sample` is newer than newest(). A chunk is closed when it is full or spans `longest` milliseconds. A row of
+  // samples that are all as expected stays one chunk, however long it is.
   void append(model::Sample sample, std::int64_t longest);
   // Gives the newest sample another value.
   void replace_newest(double value);
@@ -38,11 +39,12 @@ class Series {
   Extent extent(std::int64_t from, std::int64_t to) const;
   // Moves all samples in time.
   void shift(std::int64_t by);
-  // Drops the chunks whose samples are all older than `cutoff`. Returns how many samples went.
+  // Drops the chunks whose samples are all older than `cutoff`, and what is older of a chunk that is one row. Returns
+  // how many samples went.
   std::size_t expire(std::int64_t cutoff);
 
  private:
-  static constexpr std::size_t kRecent = 8;
+  static constexpr std::size_t kRecent = 2;
   std::vector<Chunk>::const_iterator first_from(std::int64_t from) const;
   std::size_t recent_count() const { return samples_ < kRecent ? samples_ : kRecent; }
   const model::Sample& recent(std::size_t age) const { return recent_[(next_ + 2 * kRecent - 1 - age) % kRecent]; }
@@ -50,11 +52,11 @@ class Series {
   model::Labels labels_;
   std::vector<Chunk> sealed_;  // oldest first
   ChunkWriter open_;           // the newest; empty only in an empty series
-  std::size_t samples_ = 0;
-  std::size_t label_bytes_ = 0;
-  std::size_t sealed_bytes_ = 0;
+  std::uint32_t samples_ = 0;
+  std::uint32_t label_bytes_ = 0;
+  std::uint32_t sealed_bytes_ = 0;
+  std::uint32_t next_ = 0;
   std::array<model::Sample, kRecent> recent_{};
-  std::size_t next_ = 0;
 };
 
 }  // namespace store

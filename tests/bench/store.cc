@@ -1,5 +1,5 @@
-// What a sample costs in memory and in time, for the series that an agent has: probe_success (constant), durations
-// (noise in milliseconds), counters and values without any pattern. Prints a table; judges nothing.
+// What a sample costs in memory and in time, for the kinds of series that an agent has, and what a whole http probe
+// costs with its 31 series once the retention has gone round. One JSON line for each; judges nothing.
 #include "store/store.h"
 
 #include <chrono>
@@ -12,13 +12,28 @@
 
 namespace {
 
-constexpr int kSeries = 1000;
-constexpr int kSamples = 1440;  // two hours at 5 s
+constexpr int kInterval = 5000;
+constexpr int kRetention = 7'200'000;
+constexpr int kSamples = 2 * kRetention / kInterval;  // the store is full after half of them
+constexpr std::int64_t kStart = 1'700'000'000'000;
 
-double value_of(const std::string& kind, double before, base::Random& random) {
-  if (kind == "constant") return 1;
-  if (kind == "duration") return std::round(3e6 + 2e5 * random.unit()) / 1e9;
-  if (kind == "counter") return before + static_cast<double>(random.below(20));
+enum class Kind { constant, duration, sum, counter, small_counter, random };
+
+struct Kinds {
+  const char* name;
+  Kind kind;
+};
+
+double value_of(Kind kind, double before, base::Random& random) {
+  switch (kind) {
+    case Kind::constant: return 1;
+    // About 0.8 ms in microseconds, with a long tail, as durations of probes are.
+    case Kind::duration: return std::round(600 + 100 * random.unit() - 80 * std::log(1 - random.unit())) / 1e6;
+    case Kind::sum: return std::round((before + value_of(Kind::duration, 0, random)) * 1e6) / 1e6;
+    case Kind::counter: return before + 1;
+    case Kind::small_counter: return before + static_cast<double>(random.below(20));
+    case Kind::random: break;
+  }
   return random.unit();
 }
 
@@ -26,42 +41,70 @@ double nanoseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
 }
 
-void measure(const std::string& kind) {
+// `copies` series of each of `kinds`, which take their samples together, as the series of a probe do.
+void measure(const char* name, const std::vector<Kind>& kinds, int copies, std::uint64_t late_ms) {
   base::Random random(1);
-  store::Store store({.retention = base::Millis{7'200'000}, .max_series = 20'000});
+  const std::size_t count = kinds.size() * static_cast<std::size_t>(copies);
+  store::Store store({.retention = base::Millis{kRetention}, .max_series = 2 * count + 100});
   std::vector<store::SeriesId> ids;
-  std::vector<double> values(kSeries);
-  for (int i = 0; i < kSeries; ++i)
-    ids.push_back(*store.series({{"__name__", kind}, {"service", "order"}, {"probe", std::to_string(i)}}));
+  std::vector<double> values(count);
+  for (std::size_t i = 0; i < count; ++i)
+    ids.push_back(*store.series({{"__name__", "probe_http_duration_seconds_" + std::to_string(i % kinds.size())},
+                                 {"service", "order"},
+                                 {"probe", "p" + std::to_string(i / kinds.size())}}));
   const auto writing = std::chrono::steady_clock::now();
-  for (int n = 0; n < kSamples; ++n)
-    for (std::size_t i = 0; i < kSeries; ++i) {
-      values[i] = value_of(kind, values[i], random);
-      const auto late = static_cast<std::int64_t>(random.below(3));
-      (void)store.append(ids[i], {1'700'000'000'000 + n * 5000 + late, values[i]});
+  std::int64_t now = kStart;
+  for (int n = 0; n < kSamples; ++n) {
+    now = kStart + std::int64_t{n} * kInterval;
+    std::int64_t t = now;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i % kinds.size() == 0 && late_ms > 0) t = now + static_cast<std::int64_t>(random.below(late_ms));
+      values[i] = value_of(kinds[i % kinds.size()], values[i], random);
+      (void)store.append(ids[i], {t, values[i]});
     }
-  const double write_ns = nanoseconds_since(writing) / (kSeries * kSamples);
+    if (n % 12 == 0) store.expire(now);
+  }
+  const double appends = static_cast<double>(count) * kSamples;
+  const double write_ns = nanoseconds_since(writing) / appends;
 
-  const std::int64_t now = 1'700'000'000'000 + kSamples * 5000;
   std::vector<model::Sample> out;
+  std::size_t samples = 0;
   const auto reading = std::chrono::steady_clock::now();
   for (const store::SeriesId id : ids) {
     out.clear();
-    store.read(id, 0, now, out);
+    store.read(id, 0, now + kInterval, out);
+    samples += out.size();
   }
-  const double read_ns = nanoseconds_since(reading) / (kSeries * kSamples);
+  const double read_ns = nanoseconds_since(reading) / static_cast<double>(samples);
   const auto asking = std::chrono::steady_clock::now();
   model::Sample last;
   for (int n = 0; n < 100; ++n)
-    for (const store::SeriesId id : ids) (void)store.last_at(id, 0, now, last);
-  const double last_ns = nanoseconds_since(asking) / (kSeries * 100);
+    for (const store::SeriesId id : ids) (void)store.last_at(id, 0, now + kInterval, last);
+  const double last_ns = nanoseconds_since(asking) / static_cast<double>(ids.size() * 100);
   const store::Stats stats = store.stats();
-  std::printf("%-10s %8.2f bytes/sample %8.1f ns/append %8.1f ns/read sample %8.1f ns/last\n", kind.c_str(),
-              static_cast<double>(stats.bytes) / static_cast<double>(stats.samples), write_ns, read_ns, last_ns);
+  std::printf(
+      "{\"bench\": \"store\", \"series\": \"%s\", \"late_ms\": %d, \"bytes_per_sample\": %.2f, \"kib_per_set\": %.1f, "
+      "\"ns_per_append\": %.1f, \"ns_per_sample_read\": %.1f, \"ns_per_newest\": %.1f}\n",
+      name, static_cast<int>(late_ms), static_cast<double>(stats.bytes) / static_cast<double>(stats.samples),
+      static_cast<double>(stats.bytes) / 1024 / copies, write_ns, read_ns, last_ns);
+}
+
+// Those of a http probe on the metrics page: 16 that hardly ever change, 8 counters of runs, 6 durations and a sum.
+std::vector<Kind> http_probe() {
+  std::vector<Kind> kinds(16, Kind::constant);
+  kinds.insert(kinds.end(), 8, Kind::counter);
+  kinds.insert(kinds.end(), 6, Kind::duration);
+  kinds.push_back(Kind::sum);
+  return kinds;
 }
 
 }  // namespace
 
 int main() {
-  for (const char* kind : {"constant", "duration", "counter", "random"}) measure(kind);
+  for (const auto& [name, kind] : {Kinds{"constant", Kind::constant}, Kinds{"counter of runs", Kind::counter},
+                                   Kinds{"counter", Kind::small_counter}, Kinds{"duration", Kind::duration},
+                                   Kinds{"sum of durations", Kind::sum}, Kinds{"random", Kind::random}})
+    measure(name, {kind}, 500, 0);
+  measure("http probe", http_probe(), 50, 0);
+  measure("http probe", http_probe(), 50, 3);
 }

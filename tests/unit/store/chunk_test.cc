@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -65,15 +66,21 @@ TEST_CASE("times come back whatever lies between them") {
 
 TEST_CASE("random samples come back, from every starting bit") {
   base::Random random(42);
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 900; ++round) {
     std::vector<Sample> samples;
     std::int64_t t = static_cast<std::int64_t>(random.next() >> 20);
     double v = 0;
     for (std::uint64_t n = 1 + random.below(200); n > 0; --n) {
-      t += 1 + static_cast<std::int64_t>(random.next() >> (1 + random.below(63)) & 0xffff'ffffff);
-      switch (random.below(6)) {
+      if (round % 2 == 0) t += 1 + static_cast<std::int64_t>(random.next() >> (1 + random.below(63)) & 0xffff'ffffff);
+      else t += random.below(10) == 0 ? 4999 : 5000;
+      switch (random.below(round % 3 == 0 ? 6 : 9)) {
         case 0: break;
         case 1: v += 1; break;
+        case 6: v = static_cast<double>(random.below(10'000'000)) / 1e9; break;
+        case 7:
+          v = static_cast<double>(random.below(100'000)) / std::pow(10, static_cast<double>(random.below(14)));
+          break;
+        case 8: v = -std::floor(static_cast<double>(random.next() >> random.below(64))); break;
         case 2: v = random.unit(); break;
         case 3: v = std::bit_cast<double>(random.next()); break;
         case 4:
@@ -88,11 +95,89 @@ TEST_CASE("random samples come back, from every starting bit") {
   }
 }
 
-TEST_CASE("a regular series of one value takes two bits a sample") {
+TEST_CASE("samples that are as expected take no bits at the end of a chunk, and few before") {
   std::vector<Sample> samples;
-  for (int i = 0; i < 120; ++i) samples.push_back({1'700'000'000'000 + i * 5000, 1});
+  for (int i = 0; i < 1000; ++i) samples.push_back({1'700'000'000'000 + i * 5000, 1});
+  CHECK(chunk_of(samples).bit_count == 0);
+  samples.push_back({1'700'000'000'000 + 1000 * 5000, 0});
   const store::Chunk chunk = chunk_of(samples);
-  CHECK(chunk.word_count <= 5);  // 118 * 2 bits and the first delta
+  CHECK(chunk.bit_count < 40);
+  CHECK(read_back(chunk) == bits(samples));
+}
+
+TEST_CASE("a counter that grows evenly is as expected after its second sample") {
+  for (const double step : {1.0, 1000.0, -3.0, 0.25}) {
+    std::vector<Sample> samples;
+    for (int i = 0; i < 1000; ++i) samples.push_back({i * 15'000, 5.0 + i * step});
+    store::Chunk chunk = chunk_of(samples);
+    CAPTURE(step);
+    CHECK(chunk.bit_count < (step == 0.25 ? 60 : 1));
+    CHECK(read_back(chunk) == bits(samples));
+    CHECK(chunk.shorten(3'000'000) == (step == 0.25 ? 0 : 200));
+    samples.erase(samples.begin(), samples.begin() + (step == 0.25 ? 0 : 200));
+    CHECK(read_back(chunk) == bits(samples));
+  }
+}
+
+TEST_CASE("durations in nanoseconds take what their noise takes") {
+  base::Random random(7);
+  std::vector<Sample> samples;
+  for (int i = 0; i < 200; ++i)
+    samples.push_back({i * 1000, static_cast<double>(800'000 + random.below(1024)) / 1e9});  // 10 bits
+  const store::Chunk chunk = chunk_of(samples);
+  CHECK(chunk.bit_count < 200 * 15);
+  CHECK(read_back(chunk) == bits(samples));
+}
+
+TEST_CASE("one row loses what is too old without being written again") {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 100; ++i) samples.push_back({1000 + i * 10, 3});
+  store::Chunk chunk = chunk_of(samples);
+  struct Row {
+    std::int64_t cutoff;
+    std::uint32_t gone;
+    std::int64_t first;
+  };
+  for (const Row& row : {Row{900, 0, 1000}, Row{1000, 0, 1000}, Row{1001, 1, 1010}, Row{1500, 49, 1500},
+                         Row{1509, 1, 1510}, Row{5000, 48, 1990}}) {
+    CAPTURE(row.cutoff);
+    CHECK(chunk.shorten(row.cutoff) == row.gone);
+    CHECK(chunk.first_t == row.first);
+    CHECK(chunk.last_t == 1990);
+    std::vector<Sample> out;
+    chunk.read(0, 9999, out);
+    CHECK(out.size() == chunk.count);
+    CHECK(out.front().t == row.first);
+    CHECK(out.back().t == 1990);
+  }
+  samples.push_back({5000, 4});
+  store::Chunk other = chunk_of(samples);
+  CHECK(other.shorten(1500) == 0);
+
+  store::ChunkWriter writer;
+  writer.start({1000, 3});
+  for (std::size_t i = 1; i < 100; ++i) writer.append(samples[i]);
+  CHECK(writer.shorten(1500) == 50);
+  writer.append(samples.back());
+  CHECK(read_back(writer.sealed()) == bits({samples.begin() + 50, samples.end()}));
+}
+
+TEST_CASE("the last sample gets another value, wherever it stands") {
+  const std::vector<double> values = {1, 1, 1, 2, 3, 4, 0.25, model::stale_marker(), 1, 1};
+  for (std::size_t length = 1; length <= values.size(); ++length)
+    for (const double other : {1.0, 5.0, 0.125, model::stale_marker()}) {
+      std::vector<Sample> samples;
+      for (std::size_t i = 0; i < length; ++i) samples.push_back({static_cast<std::int64_t>(i * 10), values[i]});
+      store::ChunkWriter writer;
+      writer.start(samples.front());
+      for (std::size_t i = 1; i < length; ++i) writer.append(samples[i]);
+      writer.replace_last(other);
+      samples.back().v = other;
+      writer.append({1000, 7});
+      samples.push_back({1000, 7});
+      CAPTURE(length);
+      CHECK(read_back(writer.sealed()) == bits(samples));
+    }
 }
 
 TEST_CASE("a part of a chunk is read with both ends included") {
