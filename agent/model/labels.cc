@@ -14,28 +14,31 @@
 
 namespace model {
 
-// One block: this header, `count` spans, then all names and values, a="1",b="2", as they stand on a metrics page.
+constexpr std::uint32_t kAfterName = 2;   // ="
+constexpr std::uint32_t kAfterValue = 2;  // ",
+
+// One block: this header, `count` places and that of the end, then all names and values, a="1",b="2", as they stand on
+// a metrics page.
 struct Labels::Rep {
-  struct Span {
-    std::uint32_t name_at, name_size, value_at, value_size;
+  struct Place {
+    std::uint32_t name, value;  // of the end: what would be the next name, if there was one
   };
   mutable std::atomic<std::uint32_t> references;
   std::uint32_t count : 31;
   std::uint32_t is_page_text : 1;  // nothing is to be escaped, and there is no metric name
   std::uint64_t hash;
 
-  const Span* spans() const { return reinterpret_cast<const Span*>(this + 1); }
-  const char* text() const { return reinterpret_cast<const char*>(spans() + count); }
+  const Place* places() const { return reinterpret_cast<const Place*>(this + 1); }
+  const char* text() const { return reinterpret_cast<const char*>(places() + count + 1); }
   Label at(std::size_t i) const {
-    const Span& s = spans()[i];
-    return {{text() + s.name_at, s.name_size},
-            s.value_size > 0 ? std::string_view{text() + s.value_at, s.value_size} : kEmptyText};
+    const Place& here = places()[i];
+    const std::size_t size = places()[i + 1].name - kAfterValue - here.value;
+    return {{text() + here.name, here.value - here.name - kAfterName},
+            size > 0 ? std::string_view{text() + here.value, size} : kEmptyText};
   }
 };
 
 namespace {
-
-constexpr std::size_t kAroundLabel = 4;  // ="", and a comma before all but the first
 
 bool is_escaped(std::string_view value) {
   const auto has = [&](char c) { return value.find(c) != std::string_view::npos; };
@@ -66,11 +69,12 @@ void repair(std::vector<Label>& labels, std::deque<std::string>& repaired) {
 const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   if (sorted_unique.empty()) return nullptr;
   std::size_t characters = 0;
-  for (const Label& label : sorted_unique) characters += label.name.size() + label.value.size() + kAroundLabel;
-  void* block = ::operator new(sizeof(Rep) + sorted_unique.size() * sizeof(Rep::Span) + characters);
+  for (const Label& label : sorted_unique)
+    characters += label.name.size() + label.value.size() + kAfterName + kAfterValue;
+  void* block = ::operator new(sizeof(Rep) + (sorted_unique.size() + 1) * sizeof(Rep::Place) + characters);
   Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()) & 0x7fffffff, 1, 0};
-  auto* span = reinterpret_cast<Rep::Span*>(rep + 1);
-  char* const text = reinterpret_cast<char*>(span + rep->count);
+  auto* place = reinterpret_cast<Rep::Place*>(rep + 1);
+  char* const text = reinterpret_cast<char*>(place + rep->count + 1);
   std::uint32_t at = 0;
   std::uint64_t hash = base::kFnvOffset;
   const auto put = [&](std::string_view part) {
@@ -83,17 +87,15 @@ const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   };
   for (const Label& label : sorted_unique) {
     if (label.name == kMetricName || is_escaped(label.value)) rep->is_page_text = 0;
-    if (at > 0) put(",");
-    span->name_at = at;
-    span->name_size = static_cast<std::uint32_t>(label.name.size());
+    place->name = at;
     put_hashed(label.name);
     put("=\"");
-    span->value_at = at;
-    span->value_size = static_cast<std::uint32_t>(label.value.size());
+    place->value = at;
     put_hashed(label.value);
-    put("\"");
-    ++span;
+    put("\",");
+    ++place;
   }
+  *place = {at, at};
   rep->hash = hash;
   return rep;
 }
@@ -154,8 +156,7 @@ Labels Labels::merged(const Labels& over) const {
 std::optional<std::string_view> Labels::page_text() const {
   if (!rep_) return "";
   if (!rep_->is_page_text) return std::nullopt;
-  const Rep::Span& last = rep_->spans()[rep_->count - 1];
-  return std::string_view(rep_->text(), last.value_at + last.value_size + 1);
+  return std::string_view(rep_->text(), rep_->places()[rep_->count].name - 1);  // without the last comma
 }
 
 std::string Labels::to_string() const {
