@@ -170,7 +170,7 @@ void Self::probe_finished(std::string_view service, std::string_view probe, mode
 
 void Self::probe_took(std::string_view service, std::string_view probe, base::Duration took) {
   rep_->run_duration.with(
-      values({service, probe}), [&](Buckets& b) { b.observe(base::seconds(took)); }, kRun);
+      values({service, probe}), [&](Buckets& b) { b.observe(took); }, kRun);
 }
 
 void Self::probe_overrun(std::string_view service, std::string_view probe) {
@@ -186,7 +186,7 @@ void Self::probe_lag(base::Duration late) { rep_->scheduler_lag.Observe(base::se
 
 void Self::detected(std::string_view source, base::Duration latency) {
   rep_->detection_latency.with(
-      values({source}), [&](Buckets& b) { b.observe(base::seconds(latency)); }, kDetection);
+      values({source}), [&](Buckets& b) { b.observe(latency); }, kDetection);
 }
 
 void Self::recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
@@ -234,7 +234,7 @@ void Self::notifications_dropped(std::string_view receiver, std::string_view rea
 
 void Self::rule_evaluated(std::string_view group, base::Duration took, bool ok) {
   rep_->rule_duration.with(
-      values({group}), [&](Buckets& b) { b.observe(base::seconds(took)); }, kFast);
+      values({group}), [&](Buckets& b) { b.observe(took); }, kFast);
   rep_->rule_quantiles.Observe(base::seconds(took));
   rep_->rule_failures.with(values({group}), [&](Counter& c) { c.Increment(ok ? 0 : 1); });
 }

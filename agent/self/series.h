@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
 #include "model/metric_family.h"
 #include "self/names.h"
 
@@ -26,20 +27,21 @@ using LabelValues = std::vector<std::string>;
 // Observations by size. Not to be used by several threads at a time.
 class Buckets {
  public:
-  // `bounds` outlive it: upper ones, sorted, without +Inf.
+  // `bounds` outlive it: upper ones in seconds, sorted, without +Inf.
   explicit Buckets(const std::vector<double>& bounds) : bounds_(&bounds), counts_(bounds.size() + 1) {}
-  void observe(double value) {
+  void observe(base::Duration took) {
+    const double value = base::seconds(took);
     ++counts_[static_cast<std::size_t>(std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin())];
-    sum_ += value;
+    sum_ += took;
   }
   const std::vector<double>& bounds() const { return *bounds_; }
   const std::vector<std::uint64_t>& counts() const { return counts_; }  // the last is above all bounds
-  double sum() const { return sum_; }
+  double sum() const { return base::seconds(sum_); }
 
  private:
   const std::vector<double>* bounds_;
   std::vector<std::uint64_t> counts_;
-  double sum_ = 0;
+  base::Duration sum_{};  // not in doubles, which round: a sum of many would have no last decimal place
 };
 
 // What is to be known of each kind: its type, the suffixes and labels of its series, and their values in the same
