@@ -23,7 +23,8 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
   samples_.append_run(run);
   blocks_.follow(status);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
-  if (options_.run_duration_histogram) self_.probe_took(spec.service, spec.name, run.outcome.took);
+  if (options_.run_duration_histogram)
+    self_.probe_took(spec.service, spec.name, std::chrono::round<std::chrono::microseconds>(run.outcome.took));
   if (run.outcome.left_out > 0) self_.probe_samples_left_out(spec.service, spec.name, run.outcome.left_out);
   self_.probe_lag(run.lateness);
   blind_probes_.saw(spec, run.outcome, loop_.now());

@@ -98,7 +98,7 @@ class Agent final {
   void forget_unprobed(const probe::Statuses& statuses);
   void look_at_loop();
   void look_at_state();
-  void scrape_self();
+  void scrape_self(base::Millis every);  // how often it is called
   void changed();
   void publish();
   void publish_metrics();

@@ -28,13 +28,13 @@ void add_silences(SnapshotFacts& facts, const notify::Silences& silences) {
 
 }  // namespace
 
-void Agent::scrape_self() {
+void Agent::scrape_self(base::Millis every) {
   rules_->follow_clock();
   model::MetricPage page = metric_page(facts(), blocks_);
   model::MetricPage own = self_.collect();
   std::move(own.families.begin(), own.families.end(), std::back_inserter(page.families));
   std::move(own.blocks.begin(), own.blocks.end(), std::back_inserter(page.blocks));
-  samples_.append_page(page, loop_.wall_now());
+  samples_.append_page(page, loop_.wall_now(), every);
 }
 
 // The last snapshot is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.

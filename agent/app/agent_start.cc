@@ -30,7 +30,7 @@ constexpr auto kHeartbeatsAgain = 5s;
 constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
 // Probes' results are in the store as they come. This is for the agent's own counters, twenty for each probe, which no
 // Prometheus would ask for more often.
-constexpr base::Duration kOwnPageEvery = 10s;
+constexpr base::Millis kOwnPageEvery = 10s;
 constexpr base::Duration kOwnPageFirst = 1s;
 
 // Runs `task` every `period` for as long as `slot` is held.
@@ -306,10 +306,9 @@ base::Result<> Agent::open_server() {
 }
 
 void Agent::start_timers() {
-  scrape_timer_ = loop_.after(kOwnPageFirst, [this] {
-    scrape_self();
-    every(loop_, scrape_timer_, std::max<base::Duration>(config_.global.interval, kOwnPageEvery),
-          [this] { scrape_self(); });
+  scrape_timer_ = loop_.after(kOwnPageFirst, [this, own = std::max(config_.global.interval, kOwnPageEvery)] {
+    scrape_self(own);
+    every(loop_, scrape_timer_, own, [this, own] { scrape_self(own); });
   });
   every(loop_, second_timer_, model::SelfCheck::kEvery, [this] {
     look_at_loop();

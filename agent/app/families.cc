@@ -52,7 +52,7 @@ MeasuredName name_of(const model::Measurement& m) {
 
 void add_outcome(Families& families, const model::Outcome& outcome, const model::Labels& labels) {
   families.add(kSuccess.name, kSuccess.help, labels, outcome.up ? 1 : 0);
-  families.add(kDuration.name, kDuration.help, labels, base::seconds(outcome.took));
+  families.add(kDuration.name, kDuration.help, labels, model::duration_value(outcome.took));
   for (const model::Measurement& m : outcome.measurements) {
     const MeasuredName name = name_of(m);
     families.add(name.family, name.help, with_own_renamed(labels, m.labels), m.value, name.type, name.suffix);

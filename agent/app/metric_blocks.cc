@@ -28,7 +28,7 @@ std::vector<double> values_of(const probe::Status& status) {
   values[1] = base::seconds(status.last->started);
   if (status.health != model::Health::unknown) values[2] = status.health == model::Health::up ? 1 : 0;
   values[3] = outcome.up ? 1 : 0;
-  values[4] = base::seconds(outcome.took);
+  values[4] = model::duration_value(outcome.took);
   values.reserve(values.size() + outcome.measurements.size());
   for (const model::Measurement& m : outcome.measurements) values.push_back(m.value);
   return values;

@@ -48,6 +48,11 @@ model::Labels probe_labels(const probe::Spec& spec) {
   return spec.labels.merged(model::Labels{{"service", spec.service}, {"probe", spec.name}});
 }
 
+std::int64_t aligned(std::int64_t last, base::Millis every, std::int64_t at) {
+  const std::int64_t late = at - last - every.count();
+  return late >= 0 && late <= 2 && late * 100 <= every.count() ? at - late : at;
+}
+
 template <typename CommonLabels>
 void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values,
                          std::int64_t at) {
@@ -93,11 +98,12 @@ void Samples::append_run(const probe::Run& run) {
   ProbeSeries& series = probes_[{run.spec->service, run.spec->name}];
   if (series.entries.empty()) series.common = probe_labels(*run.spec);
   if (series.writer == store::kAgent) series.writer = store_.add_writer(run.spec->service + "/" + run.spec->name);
-  values.push_back({"probe_duration_seconds", &kNoLabels, base::seconds(outcome.took), series.writer});
+  series.last = aligned(series.last, run.spec->interval, base::to_ms(run.started));
+  values.push_back({"probe_duration_seconds", &kNoLabels, model::duration_value(outcome.took), series.writer});
   for (const model::Measurement& m : outcome.measurements)
     values.push_back({m.name, &m.labels, m.value, series.writer});
   append_all(
-      series.entries, [&] { return series.common; }, values, base::to_ms(run.started));
+      series.entries, [&] { return series.common; }, values, series.last);
 }
 
 void Samples::append_service(const std::string& service, model::Health health, base::WallTime at) {
@@ -112,7 +118,7 @@ void Samples::append_service(const std::string& service, model::Health health, b
       values, base::to_ms(at));
 }
 
-void Samples::append_page(const model::MetricPage& page, base::WallTime at) {
+void Samples::append_page(const model::MetricPage& page, base::WallTime at, base::Millis every) {
   std::deque<std::string> names;  // outlive `values`, which point into them
   std::vector<Value> values;
   const auto add = [&](const std::string& family, std::string_view suffix, const model::Labels& labels, double value) {
@@ -129,8 +135,9 @@ void Samples::append_page(const model::MetricPage& page, base::WallTime at) {
       const model::MetricSeries& series = (*block->series)[i];
       if (!model::is_stale(block->values[i])) add(series.family->name, series.suffix, series.labels, block->values[i]);
     }
+  page_last_ = aligned(page_last_, every, base::to_ms(at));
   append_all(
-      page_, [] { return kNoLabels; }, values, base::to_ms(at));
+      page_, [] { return kNoLabels; }, values, page_last_);
 }
 
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {

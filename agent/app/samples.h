@@ -1,5 +1,5 @@
-// From outcomes to series: stamps the labels that a scrape would add, appends to the store at the time the run started,
-// and ends series that a run no longer has with a stale marker. Loop thread.
+// From outcomes to series: stamps the labels that a scrape would add, appends to the store at the time the run started
+// (see aligned), and ends series that a run no longer has with a stale marker. Loop thread.
 #pragma once
 
 #include <map>
@@ -27,8 +27,9 @@ class Samples {
   void append_run(const probe::Run& run);
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
-  // What a scrape of our own page would bring, but for the series that the two above write.
-  void append_page(const model::MetricPage& page, base::WallTime at);
+  // What a scrape of our own page would bring, but for the series that the two above write. `every`: how often it is
+  // called.
+  void append_page(const model::MetricPage& page, base::WallTime at, base::Millis every);
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
@@ -51,7 +52,8 @@ class Samples {
     std::uint64_t generation = 0;  // 0: not asked for yet
   };
   struct ProbeSeries {
-    model::Labels common;  // probe_labels() when they were stamped
+    model::Labels common;   // probe_labels() when they were stamped
+    std::int64_t last = 0;  // time of the last samples
     std::vector<Entry> entries;
     store::Writer writer = store::kAgent;  // until it is added
   };
@@ -73,6 +75,7 @@ class Samples {
   std::map<std::pair<std::string, std::string>, ProbeSeries> probes_;  // by service and probe
   std::map<std::string, std::vector<Entry>> services_;
   std::vector<Entry> page_;
+  std::int64_t page_last_ = 0;  // time of its last samples
   store::Writer page_writer_;
 };
 
@@ -83,5 +86,10 @@ model::Labels probe_labels(const probe::Spec& spec);
 // `own` are of a measurement: what a service, a database or a peer said. They stand beside `ours` and take the place of
 // none: one of the same name becomes exported_NAME, as when Prometheus scrapes, and __name__ is left out.
 model::Labels with_own_renamed(const model::Labels& ours, const model::Labels& own);
+
+// The time of samples that came at `at`, milliseconds since the epoch: `every` after those before, `last`, if they are
+// at most 2 ms and a hundredth of `every` late, as Prometheus has it for scrapes. Never later than `at`: a rule that is
+// evaluated now shall find them. A store takes hardly a bit for times that are evenly apart.
+std::int64_t aligned(std::int64_t last, base::Millis every, std::int64_t at);
 
 }  // namespace app

@@ -116,4 +116,8 @@ Outcome Outcome::failure(Reason reason, std::string text) {
   return outcome;
 }
 
+double duration_value(base::Duration took) {
+  return static_cast<double>(std::chrono::round<std::chrono::microseconds>(took).count()) / 1e6;
+}
+
 }  // namespace model

@@ -49,6 +49,10 @@ std::optional<Reason> parse_reason(std::string_view name);
 const std::vector<Reason>& all_reasons();  // without none
 
 // A value that a probe measured besides up or down, named as the blackbox exporter names it (probe_http_status_code …).
+// Seconds of a duration that a probe measured, rounded to a microsecond: what is below is the noise of the clock and
+// the scheduler, and would be most of what a sample takes in the store.
+double duration_value(base::Duration took);
+
 struct Measurement {
   std::string name;
   double value = 0;

@@ -122,7 +122,8 @@ void measure_address(const std::string& address, const std::vector<model::Phase>
   }
   if (const auto hash = address_hash(address)) out.push_back({"probe_ip_addr_hash", *hash, {}});
   if (!address.empty()) out.push_back({"probe_ip_protocol", address.find(':') == std::string::npos ? 4.0 : 6.0, {}});
-  if (resolved || !address.empty()) out.push_back({"probe_dns_lookup_time_seconds", base::seconds(looked_up), {}});
+  if (resolved || !address.empty())
+    out.push_back({"probe_dns_lookup_time_seconds", model::duration_value(looked_up), {}});
 }
 
 std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view target) {

@@ -272,7 +272,8 @@ class HttpProbe final : public Probe {
   void end(Outcome outcome) {
     if (tokens()) {
       outcome.phases.insert(outcome.phases.begin(), {"token", token_took_});
-      outcome.measurements.push_back({"probe_http_duration_seconds", base::seconds(token_took_), {{"phase", "token"}}});
+      outcome.measurements.push_back(
+          {"probe_http_duration_seconds", model::duration_value(token_took_), {{"phase", "token"}}});
     }
     std::exchange(done_, nullptr)(std::move(outcome));
   }

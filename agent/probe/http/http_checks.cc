@@ -156,7 +156,7 @@ void measure_http(const http::HttpResponse& response, Reason reason, Measurement
     base::Duration took{};
     for (const model::Phase& phase : response.phases)
       if (phase.name == name) took += phase.took;
-    out.push_back({"probe_http_duration_seconds", base::seconds(took), labels});
+    out.push_back({"probe_http_duration_seconds", model::duration_value(took), labels});
   }
   out.push_back({"probe_http_status_code", static_cast<double>(response.status), {}});
   // Without an answer it has no length, not even an unknown one.

@@ -314,7 +314,7 @@ class JourneyProbe final : public Probe {
     const model::Labels labels{{"step", step().name}};
     measured_.push_back({"probe_journey_step_success", outcome.up ? 1.0 : 0.0, labels});
     measured_.push_back(
-        {"probe_journey_step_duration_seconds", base::seconds(context_.scheduler.now() - step_began_), labels});
+        {"probe_journey_step_duration_seconds", model::duration_value(context_.scheduler.now() - step_began_), labels});
     measured_.push_back({"probe_journey_step_status_code", static_cast<double>(last_status_), labels});
     if (!outcome.up) {
       const std::string text = "step " + step().name + " (" + std::to_string(at_ + 1) + " of " +

@@ -242,7 +242,7 @@ class DnsProbe final : public StreamProbe {
       for (const model::Phase& each : outcome.phases)
         if (each.name == phase || (each.name == "processing" && std::string_view(phase) == "request"))
           took += each.took;
-      outcome.measurements.push_back({"probe_dns_duration_seconds", base::seconds(took), {{"phase", phase}}});
+      outcome.measurements.push_back({"probe_dns_duration_seconds", model::duration_value(took), {{"phase", phase}}});
     }
     tell("probe_dns_query_succeeded", message_ ? 1 : 0);
     tell("probe_dns_answer_rrs", message_ ? static_cast<double>(message_->answer.size()) : 0);

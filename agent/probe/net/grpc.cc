@@ -126,8 +126,8 @@ class GrpcProbe final : public Probe {
     const auto tell = [&](const char* name, double value, model::Labels labels = {}) {
       outcome.measurements.push_back({name, value, std::move(labels)});
     };
-    tell("probe_grpc_duration_seconds", base::seconds(resolve), {{"phase", "resolve"}});
-    tell("probe_grpc_duration_seconds", base::seconds(check), {{"phase", "check"}});
+    tell("probe_grpc_duration_seconds", model::duration_value(resolve), {{"phase", "resolve"}});
+    tell("probe_grpc_duration_seconds", model::duration_value(check), {{"phase", "check"}});
     tell("probe_grpc_status_code", static_cast<double>(status_));
     for (const Serving each : kServing)
       tell("probe_grpc_healthcheck_response", serving_ == each ? 1 : 0, {{"serving_status", name_of(each)}});

@@ -71,7 +71,7 @@ class IcmpProbe final : public Probe {
       base::Duration took{};
       for (const model::Phase& each : pinged.phases)
         if (each.name == phase) took += each.took;
-      outcome.measurements.push_back({"probe_icmp_duration_seconds", base::seconds(took), {{"phase", phase}}});
+      outcome.measurements.push_back({"probe_icmp_duration_seconds", model::duration_value(took), {{"phase", phase}}});
     }
     if (pinged.hop_limit)
       outcome.measurements.push_back({"probe_icmp_reply_hop_limit", static_cast<double>(*pinged.hop_limit), {}});

@@ -85,7 +85,7 @@ class UdpProbe final : public StreamProbe {
       for (const model::Phase& each : outcome.phases)
         if (each.name == phase || (each.name == "processing" && std::string_view(phase) == "request"))
           took += each.took;
-      outcome.measurements.push_back({"probe_udp_duration_seconds", base::seconds(took), {{"phase", phase}}});
+      outcome.measurements.push_back({"probe_udp_duration_seconds", model::duration_value(took), {{"phase", phase}}});
     }
     outcome.measurements.push_back({"probe_failed_due_to_regex", by_regex_ ? 1.0 : 0.0, {}});
     outcome.measurements.push_back({"probe_failed_due_to_bytes", by_bytes_ ? 1.0 : 0.0, {}});

@@ -289,8 +289,8 @@ class WebsocketProbe final : public StreamProbe {
       outcome.measurements.push_back({name, value, std::move(labels)});
     };
     const base::Duration talked = upgraded_ ? scheduler_.now() - began_ : base::Duration{};
-    tell("probe_websocket_duration_seconds", base::seconds(upgrade_took_), {{"phase", "upgrade"}});
-    tell("probe_websocket_duration_seconds", base::seconds(talked), {{"phase", "message"}});
+    tell("probe_websocket_duration_seconds", model::duration_value(upgrade_took_), {{"phase", "upgrade"}});
+    tell("probe_websocket_duration_seconds", model::duration_value(talked), {{"phase", "message"}});
     tell("probe_websocket_status_code", status_);
     tell("probe_websocket_connection_upgraded", upgraded_ ? 1 : 0);
     tell("probe_websocket_failed_due_to_regex", mismatch ? 1 : 0);

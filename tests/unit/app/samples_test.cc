@@ -52,6 +52,26 @@ TEST_CASE("a run is stored at the time it started, under the labels that a scrap
   CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=0");
 }
 
+TEST_CASE("samples are evenly apart while runs are hardly late, and never from later than now") {
+  struct Row {
+    std::int64_t last;
+    int every;
+    std::int64_t at, want;
+  };
+  for (const Row& row :
+       {Row{1000, 5000, 6000, 6000}, Row{1000, 5000, 6001, 6000}, Row{1000, 5000, 6002, 6000},
+        Row{1000, 5000, 6003, 6003}, Row{1000, 5000, 5999, 5999}, Row{1000, 200, 1202, 1200},
+        Row{1000, 100, 1101, 1100}, Row{1000, 100, 1102, 1102}, Row{0, 5000, 1'796'005'788'957, 1'796'005'788'957},
+        Row{1000, 5000, 16'000, 16'000}, Row{9000, 5000, 4000, 4000}}) {
+    CAPTURE(row.at);
+    CHECK(app::aligned(row.last, base::Millis{row.every}, row.at) == row.want);
+  }
+  Shop shop;
+  shop.spec.interval = base::Millis{1000};
+  for (const std::int64_t t : {1000, 2001, 3002, 4000, 5003, 6003}) shop.run(t, model::Outcome::success("fine"));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=1 3000=1 4000=1 5003=1 6003=1");
+}
+
 TEST_CASE("labels that a service, a database or a peer named stand beside ours and take the place of none") {
   const Labels ours{{"service", "order"}, {"probe", "sql"}, {"zone", "eu"}};
   struct Row {
@@ -133,7 +153,7 @@ TEST_CASE("the agent's own page is stored but for what runs store themselves") {
   const std::vector<model::MetricFamily> page{
       {"fettle_probe_runs", "", model::MetricType::counter, {{"_total", Labels{{"service", "order"}}, 7}}},
       {"probe_success", "", model::MetricType::gauge, {{"", Labels{{"service", "order"}}, 1}}}};
-  shop.samples.append_page({page, {}}, base::wall_from_ms(1000));
+  shop.samples.append_page({page, {}}, base::wall_from_ms(1000), base::Millis{1000});
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_probe_runs_total"}, {"service", "order"}})) == "1000=7");
   CHECK(shop.store.select({model::Matcher::equal("__name__", "probe_success")}).empty());
 }
@@ -163,7 +183,7 @@ TEST_CASE("what was scraped from a service is written by its run, and not by the
   model::MetricFamily theirs{"process_open_fds", "", model::MetricType::gauge, {}};
   theirs.points.push_back({"", Labels{{"service", "order"}, {"probe", "http"}}, 8});
   theirs.points.push_back({"", {}, 9});
-  shop.samples.append_page({{theirs}, {}}, base::wall_from_ms(1500));
+  shop.samples.append_page({{theirs}, {}}, base::wall_from_ms(1500), base::Millis{1000});
   CHECK(shop.series(of_probe("process_open_fds")) == "1000=7");
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "process_open_fds"}})) == "1500=9");
 }
