@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace store {
@@ -77,9 +78,24 @@ class Reader {
       read_time();
       track_.is_decimal ? read_decimal(expected) : read_difference();
     }
-    out = {static_cast<std::int64_t>(track_.t), std::bit_cast<double>(track_.bits)};
+    out = current();
     return true;
   }
+
+  // Goes on within a row as long as the next sample is before `time` too. False if there is nothing to go over.
+  bool skip_row(std::int64_t time) {
+    const std::uint64_t most = !started_ ? 0 : row_ > 0 ? row_ : at_ == end_ ? left_ : 0;
+    const auto t = static_cast<std::int64_t>(track_.t);
+    if (most == 0 || t >= time || track_.step == 0) return false;
+    const std::uint64_t ahead = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(t);
+    const std::uint64_t count = std::min(most, (ahead - 1) / track_.step);
+    if (count == 0) return false;
+    if (row_ > 0) row_ -= count;
+    left_ -= static_cast<std::uint32_t>(count);
+    track_.go_on(count);
+    return true;
+  }
+  model::Sample current() const { return {static_cast<std::int64_t>(track_.t), std::bit_cast<double>(track_.bits)}; }
 
  private:
   std::uint64_t take(unsigned width) {
@@ -160,14 +176,16 @@ class Reader {
 };
 
 void read_span(Reader reader, std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) {
-  model::Sample sample;
-  while (reader.next(sample) && sample.t <= to)
+  for (model::Sample sample; reader.next(sample) && sample.t <= to; reader.skip_row(from))
     if (sample.t >= from) out.push_back(sample);
 }
 
 model::Sample read_last(Reader reader, std::int64_t at) {
   model::Sample found;
-  for (model::Sample sample; reader.next(sample) && sample.t <= at;) found = sample;
+  for (model::Sample sample; reader.next(sample) && sample.t <= at;) {
+    const bool skipped = at < std::numeric_limits<std::int64_t>::max() && reader.skip_row(at + 1);
+    found = skipped ? reader.current() : sample;
+  }
   return found;
 }
 
@@ -177,10 +195,10 @@ std::uint64_t Track::expected_bits() const {
   return is_decimal && !is_odd && rise != 0 ? bits_of(m + rise, exponent) : bits;
 }
 
-void Track::go_on() {
-  t += step;
+void Track::go_on(std::uint64_t count) {
+  t += count * step;
   if (!is_decimal || is_odd || rise == 0) return;
-  m += rise;
+  m += count * rise;
   bits = bits_of(m, exponent);
 }
 
@@ -205,6 +223,14 @@ void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>&
   read_span(Reader(*this, words.get()), from, to, out);
 }
 model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*this, words.get()), at); }
+
+std::size_t Chunk::count_between(std::int64_t from, std::int64_t to) const {
+  Chunk part = *this;
+  part.shorten(from);
+  if (bit_count > 0 || first_step == 0 || part.first_t > to) return part.count;
+  const std::uint64_t span = static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(part.first_t);
+  return std::min<std::size_t>(part.count, span / first_step + 1);
+}
 
 std::uint32_t Chunk::shorten(std::int64_t cutoff) {
   if (bit_count > 0 || first_t >= cutoff || first_step == 0) return 0;

@@ -45,7 +45,7 @@ struct Track {
   bool is_odd = false;               // this value is none, in a decimal chunk
 
   std::uint64_t expected_bits() const;
-  void go_on();  // by one sample that is as expected
+  void go_on(std::uint64_t count = 1);  // by samples that are as expected
 };
 
 struct Chunk {
@@ -65,6 +65,8 @@ struct Chunk {
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   // The newest sample with t <= at; at >= first_t.
   model::Sample last_at(std::int64_t at) const;
+  // How many samples a read of [from, to] may give: exactly, if the chunk is one row.
+  std::size_t count_between(std::int64_t from, std::int64_t to) const;
   // Drops the samples before `cutoff` of a chunk that is one row, of which at least one is kept. Returns how many went.
   std::uint32_t shorten(std::int64_t cutoff);
 };
@@ -83,6 +85,7 @@ class ChunkWriter {
   std::size_t bit_count() const { return head_.bit_count; }
   std::size_t bytes() const { return words_.capacity() * sizeof(std::uint64_t); }
   bool expects(model::Sample next) const;  // it would cost nothing
+  std::size_t count_between(std::int64_t from, std::int64_t to) const { return head_.count_between(from, to); }
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   model::Sample last_at(std::int64_t at) const;  // as Chunk's
   Chunk sealed() const;                          // a copy of what is there

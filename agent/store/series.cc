@@ -82,11 +82,11 @@ std::vector<Chunk> Series::chunks(std::int64_t from, std::int64_t to) const {
 Series::Extent Series::extent(std::int64_t from, std::int64_t to) const {
   Extent out;
   for (auto chunk = first_from(from); chunk != sealed_.end() && chunk->first_t <= to; ++chunk) {
-    out.samples += chunk->count;
+    out.samples += chunk->count_between(from, to);
     out.bytes += sizeof(Chunk);  // the bits are shared
   }
   if (!open_.empty() && open_.first_t() <= to && open_.last_t() >= from) {
-    out.samples += open_.count();
+    out.samples += open_.count_between(from, to);
     out.bytes += sizeof(Chunk) + open_.bytes();
   }
   return out;

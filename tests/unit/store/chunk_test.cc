@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -160,6 +161,31 @@ TEST_CASE("one row loses what is too old without being written again") {
   CHECK(writer.shorten(1500) == 50);
   writer.append(samples.back());
   CHECK(read_back(writer.sealed()) == bits({samples.begin() + 50, samples.end()}));
+}
+
+TEST_CASE("a part of a long row is found by counting, before, within and behind it") {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 50; ++i) samples.push_back({100 + i * 10, static_cast<double>(i * 3)});
+  for (int i = 50; i < 70; ++i) samples.push_back({100 + i * 10, 0.5});
+  samples.push_back({850, model::stale_marker()});
+  for (int i = 0; i < 30; ++i) samples.push_back({900 + i * 7, 12});
+  for (const std::size_t length : {samples.size(), std::size_t{50}, std::size_t{1}}) {
+    const std::vector<Sample> all(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(length));
+    const store::Chunk chunk = chunk_of(all);
+    for (std::int64_t from = 90; from < 1120; from += 3) {
+      for (const std::int64_t to : {from, from + 1, from + 9, from + 200, std::numeric_limits<std::int64_t>::max()}) {
+        std::vector<Sample> want, got;
+        for (const Sample& s : all)
+          if (s.t >= from && s.t <= to) want.push_back(s);
+        chunk.read(from, to, got);
+        REQUIRE(bits(got) == bits(want));
+        if (length == 50 && !want.empty()) CHECK(chunk.count_between(from, to) == want.size());
+        if (to < 100) continue;
+        const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Sample& s) { return s.t <= to; });
+        REQUIRE(bits({chunk.last_at(to)}) == bits({*last}));
+      }
+    }
+  }
 }
 
 TEST_CASE("the last sample gets another value, wherever it stands") {
