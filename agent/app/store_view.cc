@@ -41,7 +41,7 @@ void StoreView::read(std::uint64_t id, std::int64_t from, std::int64_t to, std::
       std::partition_point(chunks.begin(), chunks.end(), [&](const store::Chunk& c) { return c.last_t < from; });
   const auto last = std::partition_point(first, chunks.end(), [&](const store::Chunk& c) { return c.first_t <= to; });
   std::size_t most = out.size();
-  for (auto chunk = first; chunk != last; ++chunk) most += chunk->count;
+  for (auto chunk = first; chunk != last; ++chunk) most += chunk->count_between(from, to);
   out.reserve(most);
   for (auto chunk = first; chunk != last; ++chunk) chunk->read(from, to, out);
 }
