@@ -13,7 +13,7 @@ bool ListeningSocket::takes(const std::string& literal) const {
 }
 
 base::Result<std::vector<ListeningSocket>> tcp_listening_sockets(std::uint16_t port) {
-  TRY(std::vector<TcpSocket> sockets, tcp_sockets(TcpState::listening, port));
+  TRY(std::vector<TcpSocket> sockets, tcp_sockets(TcpState::listen, port));
   std::vector<ListeningSocket> found;
   for (TcpSocket& each : sockets)
     found.push_back({std::move(each.address), each.port, each.receive_queue, each.send_queue, each.v6_only});

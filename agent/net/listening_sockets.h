@@ -17,6 +17,9 @@ struct ListeningSocket {
   std::uint32_t limit = 0;    // of listen(); the kernel takes one more
   bool v6_only = false;       // of an IPv6 socket: takes no IPv4
 
+  // The kernel queues one connection more than listen() was told.
+  std::uint64_t places() const { return std::uint64_t{limit} + 1; }
+  double fill() const { return static_cast<double>(waiting) / static_cast<double>(places()); }  // part of the places
   // Whether a connection to `literal` ("10.0.0.1", "::1") reaches it.
   bool takes(const std::string& literal) const;
 };

@@ -4,11 +4,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "net/tcp_dump.h"
 
 namespace net {
 
@@ -25,9 +25,8 @@ struct TcpSocket {
   bool v6_only = false;
 };
 
-enum class TcpState { listening, established };
-
-// `port` of their own; 0: all. Errors: the kernel does not offer sock_diag, or has no memory.
+// Those in one state, with this port of their own; 0: all. Errors: the kernel does not offer sock_diag, or has no
+// memory.
 base::Result<std::vector<TcpSocket>> tcp_sockets(TcpState state, std::uint16_t port = 0);
 
 }  // namespace net

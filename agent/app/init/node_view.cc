@@ -208,7 +208,7 @@ NodeView look_at_node() {
   node.units_by_cgroup = os::units_by_cgroup();
   node.own_units = units_of_administrator();
   for (const auto& [state, sockets] :
-       {std::pair{net::TcpState::listening, &node.listening}, {net::TcpState::established, &node.established}}) {
+       {std::pair{net::TcpState::listen, &node.listening}, {net::TcpState::established, &node.established}}) {
     auto found = net::tcp_sockets(state);
     if (found) *sockets = std::move(*found);
     else if (node.unseen.empty()) node.unseen.push_back(found.error().text + ": no ports and connections are known");

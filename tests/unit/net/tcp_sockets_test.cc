@@ -13,7 +13,7 @@ TEST_CASE("a socket that listens and the two ends of a connection are there, wit
   const base::UniqueFd listener = fakes::listen_on_loopback(port);
   struct stat status {};
   REQUIRE(::fstat(listener.value(), &status) == 0);
-  const auto listening = net::tcp_sockets(net::TcpState::listening, static_cast<std::uint16_t>(port));
+  const auto listening = net::tcp_sockets(net::TcpState::listen, static_cast<std::uint16_t>(port));
   REQUIRE(listening.has_value());
   REQUIRE(listening->size() == 1);
   const net::TcpSocket& socket = listening->front();
