@@ -38,6 +38,7 @@ constexpr std::array kNames{
     std::pair{Reason::unit_failed, "unit_failed"},
     std::pair{Reason::heartbeat_missed, "heartbeat_missed"},
     std::pair{Reason::queue_saturated, "queue_saturated"},
+    std::pair{Reason::requests_stalled, "requests_stalled"},
     std::pair{Reason::agent_overloaded, "agent_overloaded"},
 };
 

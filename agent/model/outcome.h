@@ -41,6 +41,7 @@ enum class Reason {
   unit_failed,
   heartbeat_missed,
   queue_saturated,
+  requests_stalled,
   agent_overloaded,
 };
 

@@ -121,7 +121,7 @@ base::Result<DumpPart> read_dump(std::string_view datagram, const TakeSocket& ta
     }
     if (header.nlmsg_type == NLMSG_ERROR) {
       TRY_VOID(read_errno(body));
-    } else if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+    } else if (header.nlmsg_type == TCPDIAG_GETSOCK) {
       DiagSocket socket;
       if (!read_socket(body, socket)) return cut_short();
       take(socket);
@@ -153,39 +153,32 @@ std::vector<char> port_filter(const std::vector<std::uint16_t>& ports) {
   return out;
 }
 
-base::Result<TcpDump> TcpDump::open(Question question) {
+// The older of the two requests: it has both families at once. The newer one has to be made for each, and each walks
+// through the whole table of the kernel, which has hundreds of thousands of places on a large machine.
+base::Result<TcpDump> TcpDump::open(const Question& question) {
   base::UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!fd) return base::fail_errno(errno, kWhat);
-  TcpDump dump(std::move(fd), std::move(question));
-  dump.families_ = {AF_INET6};
-  TRY_VOID(dump.ask(AF_INET));
-  return dump;
-}
-
-base::Result<> TcpDump::ask(int family) {
-  inet_diag_req_v2 body{};
-  body.sdiag_family = static_cast<std::uint8_t>(family);
-  body.sdiag_protocol = IPPROTO_TCP;
-  if (question_.counts) body.idiag_ext = 1U << (INET_DIAG_INFO - 1);
-  for (const TcpState state : question_.states) body.idiag_states |= 1U << static_cast<unsigned>(state);
+  inet_diag_req body{};
+  if (question.counts) body.idiag_ext = 1U << (INET_DIAG_INFO - 1);
+  for (const TcpState state : question.states) body.idiag_states |= 1U << static_cast<unsigned>(state);
   std::vector<char> filter;
-  if (question_.ports.size() == 1) body.id.idiag_sport = htons(question_.ports.front());
-  else filter = port_filter(question_.ports);
+  if (question.ports.size() == 1) body.id.idiag_sport = htons(question.ports.front());
+  else filter = port_filter(question.ports);
 
-  std::vector<char> message;
-  nlmsghdr header{};
-  header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   const std::size_t attribute = filter.empty() ? 0 : sizeof(rtattr) + filter.size();
+  nlmsghdr header{};
+  header.nlmsg_type = TCPDIAG_GETSOCK;
+  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + sizeof body + attribute);
+  std::vector<char> message;
   put(message, header);
   put(message, body);
   if (!filter.empty()) {
     put(message, rtattr{.rta_len = static_cast<unsigned short>(attribute), .rta_type = INET_DIAG_REQ_BYTECODE});
     message.insert(message.end(), filter.begin(), filter.end());
   }
-  if (::send(fd_.value(), message.data(), message.size(), 0) < 0) return base::fail_errno(errno, kWhat);
-  return {};
+  if (::send(fd.value(), message.data(), message.size(), 0) < 0) return base::fail_errno(errno, kWhat);
+  return TcpDump(std::move(fd));
 }
 
 base::Result<DumpPart> TcpDump::read(std::size_t datagrams, const TakeSocket& take) {
@@ -197,10 +190,7 @@ base::Result<DumpPart> TcpDump::read(std::size_t datagrams, const TakeSocket& ta
     if (static_cast<std::size_t>(size) > buffer.size()) return cut_short();
     --datagrams;
     TRY(const DumpPart part, read_dump({buffer.data(), static_cast<std::size_t>(size)}, take));
-    if (part == DumpPart::more) continue;
-    if (families_.empty()) return DumpPart::last;
-    TRY_VOID(ask(families_.back()));
-    families_.pop_back();
+    if (part == DumpPart::last) return part;
   }
   return DumpPart::more;
 }

@@ -85,19 +85,16 @@ class TcpDump {
     bool counts = false;
   };
   // Errors: the kernel does not offer sock_diag, the sandbox forbids AF_NETLINK, descriptors or memory are used up.
-  static base::Result<TcpDump> open(Question question);
+  static base::Result<TcpDump> open(const Question& question);
 
   // Reads at most this many datagrams, of some 90 connections with their counts each: 0.1 ms. Does not wait: the kernel
   // writes a datagram when it is read.
   base::Result<DumpPart> read(std::size_t datagrams, const TakeSocket& take);
 
  private:
-  TcpDump(base::UniqueFd fd, Question question) : fd_(std::move(fd)), question_(std::move(question)) {}
-  base::Result<> ask(int family);
+  explicit TcpDump(base::UniqueFd fd) : fd_(std::move(fd)) {}
 
   base::UniqueFd fd_;
-  Question question_;
-  std::vector<int> families_{};  // that are still to be asked
 };
 
 }  // namespace net

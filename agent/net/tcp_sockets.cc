@@ -7,7 +7,7 @@ namespace net {
 base::Result<std::vector<TcpSocket>> tcp_sockets(TcpState state, std::uint16_t port) {
   TcpDump::Question question{.states = {state}};
   if (port != 0) question.ports = {port};
-  TRY(TcpDump dump, TcpDump::open(std::move(question)));
+  TRY(TcpDump dump, TcpDump::open(question));
   std::vector<TcpSocket> found;
   const auto take = [&found](const DiagSocket& each) {
     found.push_back({.address = each.address_text(),

@@ -258,6 +258,7 @@ struct Surroundings {
         {"heartbeat", {{"order", {"every=1h"}}, std::nullopt}},
         {"tls", {{tls_server.address(), {"tls_config.insecure_skip_verify=true"}}, Target{hole, {}}}},
         {"listener", {{answering, {}}, std::nullopt}},
+        {"sockets", {{std::to_string(server.port()), {}}, std::nullopt}},
         {"connection", {{answering, {}}, std::nullopt}},
         {"file", {{folder + "/self.pid", {}}, std::nullopt}},
         {"disk", {{"/", {"min_available_percent=0", "min_inodes_percent=0", "writable=false"}}, std::nullopt}},

@@ -62,6 +62,7 @@ with lib.folder() as where, lib.Process(where, "sleeper", ["sleep", "600"]) as s
         "exec": "type: exec, command: [/bin/true]",
         "node": "type: node, min_memory_percent: 0",
         "listener": f"type: listener, port: {port}",
+        "sockets": f"type: sockets, ports: [{port}]",
         "pattern": f"type: file, path: '{where}/du*'",
     }
     config = f"global: {{interval: 300ms, timeout: 250ms, evaluation_interval: 300ms}}\nrule_files: [{where}/rules.yml]\nservices:\n"

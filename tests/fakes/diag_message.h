@@ -5,7 +5,6 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 
 #include <cstddef>
@@ -38,7 +37,7 @@ inline std::string netlink_message(std::uint16_t type, std::string_view body) {
 }
 
 inline std::string socket_message(const inet_diag_msg& message, std::string_view attributes = "") {
-  return netlink_message(SOCK_DIAG_BY_FAMILY, bytes_of(message) + std::string(attributes));
+  return netlink_message(TCPDIAG_GETSOCK, bytes_of(message) + std::string(attributes));
 }
 
 // The end of a dump, or with a negative errno why it ended.

@@ -2,14 +2,13 @@
 // to a hung server goes on working until its queue is full, and each such probe fills it.
 #include <arpa/inet.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "loop/scheduler.h"
 #include "net/listening_sockets.h"
 #include "probe/common/probe_schema.h"
 #include "probe/common/values.h"
+#include "probe/host/accept_queue.h"
 #include "probe/registry.h"
 
 namespace probe {
@@ -48,18 +47,6 @@ const config::Schema<ListenerSettings>& schema() {
   return schema;
 }
 
-// The kernel queues one connection more than listen() was told.
-std::uint64_t places(const ListeningSocket& listener) { return std::uint64_t{listener.limit} + 1; }
-double fill(const ListeningSocket& listener) {
-  return static_cast<double>(listener.waiting) / static_cast<double>(places(listener));
-}
-
-std::string percent(double part) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f %%", part * 100);
-  return text;
-}
-
 Outcome judge(const ListenerSettings& settings, const std::string& target, std::vector<ListeningSocket> all) {
   std::string others;
   for (const ListeningSocket& listener : all)
@@ -72,23 +59,17 @@ Outcome judge(const ListenerSettings& settings, const std::string& target, std::
     outcome.measurements.push_back({"probe_listener_sockets", 0, {}});
     return outcome;
   }
-  // Each socket has a queue of its own (SO_REUSEPORT): one worker that hangs loses its share of the customers.
-  const ListeningSocket& worst = *std::max_element(
-      all.begin(), all.end(), [](const ListeningSocket& a, const ListeningSocket& b) { return fill(a) < fill(b); });
+  const ListeningSocket& worst = *fullest(all);
   std::uint64_t waiting = 0;
   std::uint64_t limit = 0;
   for (const ListeningSocket& listener : all) waiting += listener.waiting, limit += listener.limit;
-  const std::string queue =
-      std::to_string(worst.waiting) + " of " + std::to_string(places(worst)) + " places of its queue";
-  Outcome outcome = Outcome::success(written(worst.address, worst.port) + " is listened on, " + queue + " are taken");
-  if (fill(worst) >= settings.max_fill)
-    outcome = Outcome::failure(Reason::queue_saturated, written(worst.address, worst.port) +
-                                                            " does not accept fast enough: " + queue +
-                                                            " are taken, max_fill is " + percent(settings.max_fill));
+  Outcome outcome = Outcome::success(written(worst.address, worst.port) + " is listened on, " + places_text(worst));
+  if (worst.fill() >= settings.max_fill)
+    outcome = Outcome::failure(Reason::queue_saturated, saturated_text(worst, settings.max_fill));
   outcome.measurements.push_back({"probe_listener_sockets", static_cast<double>(all.size()), {}});
   outcome.measurements.push_back({"probe_listener_queue_length", static_cast<double>(waiting), {}});
   outcome.measurements.push_back({"probe_listener_queue_limit", static_cast<double>(limit), {}});
-  outcome.measurements.push_back({"probe_listener_queue_fill_ratio", fill(worst), {}});
+  outcome.measurements.push_back({"probe_listener_queue_fill_ratio", worst.fill(), {}});
   return outcome;
 }
 

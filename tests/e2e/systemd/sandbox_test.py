@@ -50,6 +50,7 @@ PROBES = {
     "tcp": ("host: 127.0.0.1, port: 8070", "refused"),
     "unix": ("path: /run/front.sock", "refused"),
     "listener": ("port: 8070", "refused"),
+    "sockets": ("ports: [8070, 8443]", "refused"),
     "connection": ("host: 127.0.0.1, port: 8070", "refused"),
     "exec": ("command: [/usr/bin/test, -e, /srv/data/flag]", "exit_code"),
     "file": ("path: '/srv/data/*.dump', max_age: 1h", "body_mismatch"),
