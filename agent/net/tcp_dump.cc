@@ -90,8 +90,9 @@ bool read_socket(std::string_view body, DiagSocket& socket) {
 // Of an error, and of the end of a dump: 0 or a negative errno.
 base::Result<> read_errno(std::string_view body) {
   const auto code = taken<std::int32_t>(body);
-  if (code < 0) return base::fail_errno(-code, kWhat);
-  return {};
+  if (code >= 0) return {};
+  constexpr int kMostErrno = 4095;
+  return base::fail_errno(code >= -kMostErrno ? -code : EPROTO, kWhat);
 }
 
 template <typename T>

@@ -65,7 +65,7 @@ services:
       - {{name: sockets, type: sockets, ports: [{server.port}], stalled_after: {STALLED_AFTER}s, failure_threshold: 1}}
 """
     with lib.folder() as where, lib.Agent(where, config) as agent:
-        lib.wait_for("health", lambda: probe(agent, "order")["state"] == "up")
+        lib.wait_for("health", lambda: probe(agent, "order")["health"] == "up")
         # One waits on a connection that was answered before, two on fresh ones.
         clients = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(3)]
         idle = http.client.HTTPConnection("127.0.0.1", server.port)
@@ -85,11 +85,11 @@ services:
         assert text.startswith("3 of ") and f" connections to :{server.port} wait for an answer, the oldest, from 127.0.0.1:" in text, text
         assert late >= 0, late
         assert late <= 1, late
-        assert probe(agent, "order", "http")["state"] == "up", agent.service("order")
+        assert probe(agent, "order", "http")["health"] == "up", agent.service("order")
         server.lock.set()
         for connection in clients:
             assert connection.getresponse().read() == b"ok"
-        lib.wait_for("health again", lambda: probe(agent, "order")["state"] == "up")
+        lib.wait_for("health again", lambda: probe(agent, "order")["health"] == "up")
         for connection in [*clients, idle]:
             connection.close()
 

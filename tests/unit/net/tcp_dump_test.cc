@@ -159,6 +159,7 @@ TEST_CASE("what the kernel says instead of sockets, and what is cut short") {
     CHECK(refused.part.error().kind == row.kind);
   }
   CHECK_FALSE(Read(fakes::end_message(-EINVAL)).part.has_value());
+  CHECK_FALSE(Read(fakes::end_message(std::numeric_limits<std::int32_t>::min())).part.has_value());
   CHECK(Read(fakes::netlink_message(NLMSG_NOOP, "")).part == DumpPart::more);
   CHECK(Read("").part == DumpPart::more);
 }
