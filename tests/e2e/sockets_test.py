@@ -4,6 +4,7 @@ connections, names a queue that nobody empties, and keeps quiet about kept conne
 import contextlib
 import http.client
 import http.server
+import re
 import shutil
 import signal
 import socket
@@ -114,10 +115,10 @@ services:
                 client.sendall(b"PING\r\n")
             lib.wait_for("the full queue", lambda: probe(agent, "redis")["reason"] == "queue_saturated")
             # And those in it wait for an answer, too.
-            text = lib.wait_for("the stalled requests", lambda: (lambda t: "wait for an answer" in t and t)(probe(agent, "redis")["text"]))
+            text = lib.wait_for("the stalled requests", lambda: (lambda t: "8 are not accepted" in t and t)(probe(agent, "redis")["text"]))
             print(text)
             assert f"127.0.0.1:{port} does not accept fast enough: 8 of 9 places of its queue are taken" in text, text
-            assert "8 are not accepted" in text, text
+            assert "8 of 8 connections to" in text and "wait for an answer" in text, text
             server.kill(signal.SIGCONT)
             lib.wait_for("health again", lambda: agent.service("redis")["health"] == "up")
 
@@ -217,6 +218,17 @@ def no_false_alarms():
                 connection.close()
 
 
+def documented():
+    """The example of packaging/doc/probes.md."""
+    section = (lib.TOP / "packaging/doc/probes.md").read_text().split("## Real connections\n")[1].split("\n## ")[0]
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", section, re.M | re.S)
+    with lib.folder() as where:
+        (where / "fettle.yml").write_text(example)
+        checked = lib.fettle("check", "config", where / "fettle.yml")
+        assert checked.returncode == 0, checked
+
+
+documented()
 half_hung()
 full_queue()
 no_false_alarms()

@@ -18,7 +18,7 @@ namespace {
 using model::Outcome;
 using model::Reason;
 
-// In one turn of the loop, of some 90 connections each: a millisecond.
+// In one turn of the loop, of some 90 connections each: a millisecond or two.
 constexpr std::size_t kDatagramsPerTurn = 8;
 constexpr std::size_t kMostPorts = 16;
 
