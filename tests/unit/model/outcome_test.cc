@@ -12,7 +12,7 @@ TEST_CASE("every reason has a name of its own that reads back") {
     CHECK(!model::to_string(reason).empty());
     CHECK(model::parse_reason(model::to_string(reason)) == reason);
   }
-  CHECK(model::all_reasons().size() == 27);
+  CHECK(model::all_reasons().size() == 28);
   CHECK_FALSE(model::parse_reason("banana").has_value());
 }
 
