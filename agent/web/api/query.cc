@@ -6,6 +6,7 @@
 #include "promql/engine.h"
 #include "web/api/answer.h"
 #include "web/api/query_stats.h"
+#include "web/api/query_value.h"
 #include "web/routes.h"
 
 namespace web {
@@ -180,7 +181,7 @@ class QueryAsker final : public Asker {
  private:
   static constexpr double kSampleBytes = 24;
   static constexpr double kMostTrials = 50e6;
-  const promql::EngineOptions& options_;
+  promql::EngineOptions options_;
   promql::Price price_;
   double steps_;
   promql::ValueType type_;
@@ -226,64 +227,86 @@ base::Result<Response> query_answer(promql::Value value, const promql::Annotatio
   return response;
 }
 
-// What a query evaluates, and when.
+// What a query evaluates, and when; without a step once, at its end.
 struct Question {
   const promql::Expr& expr;
-  std::int64_t start, end, step;
+  QuerySpan span;
 };
 
-// One query from its price to its end, which is counted. `evaluate` has the engine and the samples.
-template <typename Evaluate>
-Response answer_query(promql::EngineOptions options, const Question& question, const Request& request,
-                      const Context& context, Evaluate evaluate) {
+// A value with its permit and its bytes, which are given back with it.
+struct Evaluated {
+  promql::Value value;
+  promql::Annotations annotations;
+  QueryStats stats;
+  std::unique_ptr<QueryAsker> asker;
+};
+
+// Of a query that fails; it is counted.
+base::Error ended(base::Error error, const Context& context) {
+  using End = QueryGate::End;
+  context.gate.ended(error.kind == base::Kind::timeout     ? End::timeout
+                     : error.kind == base::Kind::cancelled ? End::canceled
+                                                           : End::error);
+  return error;
+}
+
+base::Result<promql::Value> run_engine(promql::Engine& engine, const promql::Queryable& data,
+                                       const Question& question) {
+  const QuerySpan& span = question.span;
+  if (span.step == 0) return engine.instant(question.expr, data, span.end);
+  TRY(promql::Matrix matrix, engine.range(question.expr, data, span.start, span.end, span.step));
+  return promql::Value(std::move(matrix));
+}
+
+base::Result<Evaluated> evaluate(const promql::EngineOptions& options, const Question& question, const Request& request,
+                                 const Context& context) {
+  const QuerySpan& span = question.span;
+  const promql::Price price = promql::price_of(question.expr, span.start, span.end, span.step, options);
+  TRY_VOID(promql::check_price(price, options));
+  const double steps = static_cast<double>((span.end - span.start) / std::max<std::int64_t>(span.step, 1) + 1);
+  const std::vector<promql::Needs> needs =
+      promql::needs(question.expr, options.lookback_ms, {span.step, span.end - span.start});
+  Evaluated out;
+  out.asker =
+      std::make_unique<QueryAsker>(options, price, steps, promql::type_of(question.expr), needs.size(), context);
+  QueryAsker& asker = *out.asker;
+  std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
+  if (needs.empty()) {
+    TRY_VOID(asker.admit({}));
+  } else {
+    TRY(data, context.backend.read_samples(needs, span.start, span.end, asker));
+  }
+  QueryStats& stats = out.stats;
+  stats.queued = asker.queued();
+  stats.prepared = asker.elapsed() - stats.queued;
+  promql::EngineOptions own = options;
+  own.timeout = std::chrono::duration_cast<base::Millis>(asker.deadline() - base::Clock::now());
+  own.reserve = [&asker](std::size_t bytes) { return asker.reserve(bytes); };
+  promql::Engine engine(std::move(own));
+  TRY(out.value, run_engine(engine, *data, question));
+  stats.whole = asker.elapsed() - stats.queued;
+  stats.evaluated = stats.whole - stats.prepared;
+  stats.samples = engine.sample_counts();
+  out.annotations = promql::format_annotations(engine.annotations(), request.param("query"));
+  return out;
+}
+
+// One query from its price to its end, which is counted.
+Response answer_query(const promql::EngineOptions& options, const Question& question, const Request& request,
+                      const Context& context) {
   std::size_t limit = ~std::size_t{0};
   if (options.compat == promql::Compat::v3) {
     const auto wanted = limit_param(request);
     if (!wanted) return invalid_parameter("limit", wanted.error().text);
     limit = *wanted;
   }
-  const auto end = [&](const base::Error& error) {
-    using End = QueryGate::End;
-    context.gate.ended(error.kind == base::Kind::timeout     ? End::timeout
-                       : error.kind == base::Kind::cancelled ? End::canceled
-                                                             : End::error);
-    return api_error(error);
-  };
-  const promql::Price price = promql::price_of(question.expr, question.start, question.end, question.step, options);
-  if (const auto payable = promql::check_price(price, options); !payable) return end(payable.error());
-  const double steps =
-      static_cast<double>((question.end - question.start) / std::max<std::int64_t>(question.step, 1) + 1);
-  const std::vector<promql::Needs> needs =
-      promql::needs(question.expr, options.lookback_ms, {question.step, question.end - question.start});
-  QueryAsker asker(options, price, steps, promql::type_of(question.expr), needs.size(), context);
-  promql::Annotations annotations;
-  QueryStats stats;
-  const auto run = [&]() -> base::Result<promql::Value> {
-    std::unique_ptr<promql::Queryable> data = std::make_unique<promql::MemoryQueryable>();
-    if (needs.empty()) {
-      TRY_VOID(asker.admit({}));
-    } else {
-      TRY(data, context.backend.read_samples(needs, question.start, question.end, asker));
-    }
-    stats.queued = asker.queued();
-    stats.prepared = asker.elapsed() - stats.queued;
-    promql::EngineOptions own = options;
-    own.timeout = std::chrono::duration_cast<base::Millis>(asker.deadline() - base::Clock::now());
-    own.reserve = [&asker](std::size_t bytes) { return asker.reserve(bytes); };
-    promql::Engine engine(std::move(own));
-    TRY(promql::Value value, evaluate(engine, *data));
-    stats.whole = asker.elapsed() - stats.queued;
-    stats.evaluated = stats.whole - stats.prepared;
-    stats.samples = engine.sample_counts();
-    annotations = promql::format_annotations(engine.annotations(), request.param("query"));
-    return value;
-  };
-  base::Result<promql::Value> value = run();
-  if (!value) return end(value.error());
-  if (truncate(*value, limit)) annotations.warnings.emplace_back(kTruncated);
+  base::Result<Evaluated> found = evaluate(options, question, request, context);
+  if (!found) return api_error(ended(found.error(), context));
+  if (truncate(found->value, limit)) found->annotations.warnings.emplace_back(kTruncated);
   base::Result<Response> response =
-      query_answer(*std::move(value), annotations, request.param("stats").empty() ? nullptr : &stats, asker.share());
-  if (!response) return end(response.error());
+      query_answer(std::move(found->value), found->annotations,
+                   request.param("stats").empty() ? nullptr : &found->stats, found->asker->share());
+  if (!response) return api_error(ended(response.error(), context));
   context.gate.ended(QueryGate::End::success);
   return *std::move(response);
 }
@@ -297,9 +320,7 @@ Response api_query(const Request& request, const Context& context) {
   if (!options) return invalid_parameter("timeout", options.error().text);
   const promql::Parsed parsed = promql::parse(request.param("query"), options->compat);
   if (!parsed.ok()) return invalid_query(parsed, request, options->compat);
-  return answer_query(
-      *options, {*parsed.expr, *time, *time, 0}, request, context,
-      [&](promql::Engine& engine, const promql::Queryable& data) { return engine.instant(*parsed.expr, data, *time); });
+  return answer_query(*options, {*parsed.expr, {*time, *time, 0}}, request, context);
 }
 
 Response api_query_range(const Request& request, const Context& context) {
@@ -331,11 +352,20 @@ Response api_query_range(const Request& request, const Context& context) {
                     type == promql::ValueType::matrix ? "range vector" : "string");
     return names_parameter ? invalid_parameter("query", text) : api_error(ErrorType::bad_data, text);
   }
-  return answer_query(*options, {*parsed.expr, *start, *end, *step}, request, context,
-                      [&](promql::Engine& engine, const promql::Queryable& data) -> base::Result<promql::Value> {
-                        TRY(promql::Matrix matrix, engine.range(*parsed.expr, data, *start, *end, *step));
-                        return promql::Value(std::move(matrix));
-                      });
+  return answer_query(*options, {*parsed.expr, {*start, *end, *step}}, request, context);
+}
+
+base::Result<QueryValue> query_value(const promql::Expr& expr, const QuerySpan& span, std::size_t most,
+                                     const Request& request, const Context& context) {
+  TRY(const promql::EngineOptions options, engine_options(request, context));
+  base::Result<Evaluated> found = evaluate(options, {expr, span}, request, context);
+  if (!found) return tl::unexpected<base::Error>(ended(found.error(), context));
+  context.gate.ended(QueryGate::End::success);
+  QueryValue out{std::move(found->value), 0, std::move(found->annotations.warnings)};
+  if (const auto* vector = std::get_if<promql::Vector>(&out.value)) out.series = vector->size();
+  if (const auto* matrix = std::get_if<promql::Matrix>(&out.value)) out.series = matrix->size();
+  truncate(out.value, most);
+  return out;
 }
 
 Response api_format_query(const Request& request, const Context& context) {
