@@ -1,9 +1,13 @@
-"""A Chromium without a window, driven over WebDriver."""
+"""A Chromium without a window, driven over WebDriver. SHOTS=FOLDER keeps pictures, AXE=axe.min.js checks accessibility."""
 import json
 import base64
+import os
+import pathlib
 import urllib.request
 
 import lib
+
+SIZES = {"phone": (360, 740), "tablet": (820, 1100), "screen": (1600, 1000)}
 
 
 class Browser(lib.Process):
@@ -59,6 +63,33 @@ class Browser(lib.Process):
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 6000), "scale": 1}
         picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(picture["data"]))
+
+    def views(self, name):
+        """The page in each size and theme, by words, with what is wrong there."""
+        for width, theme in ((w, t) for w in SIZES for t in ("light", "dark")):
+            self.look(*SIZES[width], theme)
+            yield f"{width}, {theme}", self.broken() + (self.findings_of_axe() if "AXE" in os.environ else [])
+            if "SHOTS" in os.environ:
+                self.shot(pathlib.Path(os.environ["SHOTS"]) / f"{name}-{width}-{theme}.png")
+
+    def broken(self):
+        """What is wrong with a page as it is shown now."""
+        wide = self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        small = self.run("""return [...document.querySelectorAll('main p, main dd, main li, main td, main h2')]
+            .filter((e) => e.getClientRects().length && e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX === 'visible')
+            .map((e) => e.outerHTML.slice(0, 120))""")
+        return ([f"is {wide} px too wide"] if wide > 0 else []) + [f"is wider than its place: {each}" for each in small]
+
+    def findings_of_axe(self):
+        if not self.run("return Boolean(window.axe)"):
+            self.run(pathlib.Path(os.environ["AXE"]).read_text())
+        found = self.run_async("axe.run().then((r) => arguments[0](r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 100)).join(' | '))))")
+        return [f"axe: {each}" for each in found]
+
+    def press(self, *keys):
+        """Keys one after the other, wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
     def complaints(self):
         """What the browser has written to its console since it was asked last."""

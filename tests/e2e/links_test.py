@@ -89,7 +89,7 @@ def followed(base, first):
         if plain not in pages:
             pages[plain] = fetch(plain)
             status, page, text = pages[plain]
-            if status == 200:
+            if status == 200 and "g0.end_input=" not in plain:  # from there it goes on to what was before, without an end
                 todo += [(urllib.parse.urljoin(plain, link), plain) for link in page.links]
                 todo += [(found, plain) for found in own_urls(base, text)]
         status, page, _ = pages[plain]

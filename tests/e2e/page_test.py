@@ -3,7 +3,6 @@
 timeline of it; the agent stands still, and the page says so within three seconds; every page fits phones, tablets and screens in
 both themes. The events of a page of 40 services are counted. SHOTS=FOLDER keeps pictures, AXE=axe.min.js checks accessibility."""
 import os
-import pathlib
 import signal
 import socket
 import time
@@ -31,7 +30,6 @@ OTHER = """  cache-{number:02}:
     labels: {{tier: {tier}, team: core}}
     probes: [{{name: tcp, type: tcp, host: 127.0.0.1, port: {port}}}]
 """
-SIZES = {"phone": (360, 740), "tablet": (820, 1100), "screen": (1600, 1000)}
 WATCH = """
 window.marker = true;
 window.seen = {};
@@ -55,22 +53,6 @@ def events(agent, seconds):
         while time.monotonic() < end:
             rest += stream.recv(65536)
         return len(first), rest
-
-
-def broken(page):
-    """What is wrong with a page as it is shown now."""
-    wide = page.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    small = page.run("""return [...document.querySelectorAll('main p, main dd, main li, main td, main h2')]
-        .filter((e) => e.getClientRects().length && e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX === 'visible')
-        .map((e) => e.outerHTML.slice(0, 120))""")
-    return ([f"is {wide} px too wide"] if wide > 0 else []) + [f"is wider than its place: {each}" for each in small]
-
-
-def findings_of_axe(page):
-    if not page.run("return Boolean(window.axe)"):
-        page.run(pathlib.Path(os.environ["AXE"]).read_text())
-    found = page.run_async("axe.run().then((r) => arguments[0](r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 100)).join(' | '))))")
-    return [f"axe: {each}" for each in found]
 
 
 with lib.folder() as where:
@@ -102,18 +84,13 @@ with lib.folder() as where:
         incident = page.run("return document.querySelector('#incidents a[href^=incidents]').href")
 
         wrong, checked = [], 0
-        shots = pathlib.Path(os.environ["SHOTS"]) if "SHOTS" in os.environ else None
         pages = {"status": "/", "service": "/services/order", "up": "/services/cache-01", "incidents": "/incidents", "explain": "/explain/order",
                  "graph": "/graph?g0.expr=fettle_service_up", "search": "/?q=tier%3Dweb", "incident": incident.removeprefix(agent.url)}
         for name, path in pages.items():
             page.open(agent.url + path)
-            for width, theme in ((w, t) for w in SIZES for t in ("light", "dark")):
-                page.look(*SIZES[width], theme)
+            for view, found in page.views(name):
                 checked += 1
-                found = broken(page) + (findings_of_axe(page) if "AXE" in os.environ else [])
-                wrong += [f"{path} on a {width}, {theme}: {each}" for each in found]
-                if shots:
-                    page.shot(shots / f"{name}-{width}-{theme}.png")
+                wrong += [f"{path} on a {view}: {each}" for each in found]
         wrong += page.complaints()
         assert "order is down" in page.run("return document.querySelector('#timeline').textContent")
         assert not wrong, "\n".join(wrong)

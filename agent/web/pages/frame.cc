@@ -50,7 +50,7 @@ std::string page_start(const Frame& frame, const Snapshot& snapshot) {
 
 std::string page_end(const Frame& frame, std::string_view links) {
   return fmt::format(R"(</main>
-<footer class="bottom"><nav aria-label="More"><a href="{0}">all services</a> <a href="{0}incidents">incidents</a> {1}</nav></footer>
+<footer class="bottom"><nav aria-label="More"><a href="{0}">all services</a> <a href="{0}incidents">incidents</a> <a href="{0}graph">query</a> {1}</nav></footer>
 </body></html>
 )",
                      frame.root, links);

@@ -1,13 +1,18 @@
-// GET /graph: what an expression has now, in a table. The Source of an alert leads here, as it does with Prometheus.
+// GET /graph: an expression over a span of time, drawn. The Source of an alert leads here, as it does with Prometheus.
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "web/pages/graph_query.h"
 #include "web/snapshot.h"
 
 namespace web {
 
-// `answer` is that of /api/v1/query for `expression`; "" while nothing is asked.
-std::string graph_page(const std::string& expression, const std::string& answer, const Snapshot& snapshot);
+std::string graph_page(const GraphQuery& query, const Snapshot& snapshot);
+
+// To this page, from one with `root` as in Frame; without an end up to now. To be escaped in HTML.
+std::string graph_href(std::string_view expression, std::string_view range, std::string_view root,
+                       std::string_view end = "");
 
 }  // namespace web

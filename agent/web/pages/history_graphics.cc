@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000, kDayMs = 24 * kHourMs;
 constexpr std::size_t kDownDaysShown = 10;
-constexpr int kWidth = 720, kHeight = 150;  // of the graph of durations, in its own units
-constexpr int kColours = 6;
 
 std::string date_of(std::int32_t day) { return base::format_iso8601(base::wall_from_ms(day * kDayMs)).substr(0, 10); }
 
@@ -89,45 +87,6 @@ std::vector<model::AvailabilitySpan> days_of(const model::ServiceAvailability& a
   if (availability.before) days = *availability.before;
   days.push_back(availability.today);
   return days;
-}
-
-// M and L commands; a gap where samples are missing.
-std::string path_of(const MeasuredLine& line, const Measured& measured, double top) {
-  std::string out;
-  std::int64_t last = 0;
-  const double span = static_cast<double>(std::max<std::int64_t>(1, measured.end - measured.start));
-  for (const auto& [t, value] : line.samples) {
-    if (!std::isfinite(value)) continue;
-    const double x = static_cast<double>(t - measured.start) / span * kWidth;
-    const double y = kHeight - std::clamp(value / top, 0.0, 1.0) * kHeight;
-    // A run without neighbours is a dot.
-    out += t - last <= measured.step * 3 / 2 ? fmt::format("L{:.1f} {:.1f}", x, y)
-                                             : fmt::format("M{:.1f} {:.1f}h.1", x, y);
-    last = t;
-  }
-  return out;
-}
-
-// 1, 2 or 5 of a power of ten, so that the words beside the graph are short.
-double round_up(double value) {
-  if (value <= 0) return 0.001;
-  const double power = std::pow(10, std::floor(std::log10(value)));
-  for (const double factor : {1.0, 2.0, 5.0})
-    if (value <= factor * power) return factor * power;
-  return 10 * power;
-}
-
-std::string row_of(const MeasuredLine& line, std::size_t number) {
-  double least = line.samples.front().second, most = least, sum = 0;
-  for (const auto& [t, value] : line.samples) {
-    least = std::min(least, value);
-    most = std::max(most, value);
-    sum += value;
-  }
-  return fmt::format(
-      R"(<tr><th scope="row"><i class="k p{}"></i>{}</th><td class="num">{}</td><td class="num">{}</td><td class="num">{}</td></tr>)",
-      number % kColours, escape(line.name), precise_duration(least),
-      precise_duration(sum / static_cast<double>(line.samples.size())), precise_duration(most));
 }
 
 }  // namespace
@@ -217,31 +176,16 @@ std::string step_bars(const Measured& measured) {
 }
 
 std::string duration_graphic(const Measured& measured) {
-  double most = 0;
-  for (const MeasuredLine& line : measured.durations)
-    for (const auto& [t, value] : line.samples)
-      if (std::isfinite(value)) most = std::max(most, value);
-  const double top = round_up(most);
-  std::string paths, rows;
-  std::size_t number = 0;
-  for (const MeasuredLine& line : measured.durations) {
-    if (line.samples.empty()) continue;
-    paths += fmt::format(R"(<path class="line l{}" d="{}"/>)", number % kColours, path_of(line, measured, top));
-    rows += row_of(line, number++);
-  }
-  if (rows.empty()) return R"(<p class="empty">The store has no run of it over this time.</p>)";
-  std::string grid;
-  for (const int y : {0, kHeight / 2, kHeight}) grid += fmt::format("M0 {}H{}", y, kWidth);
-  return fmt::format(
-             R"(<div class="graph"><p class="scale" aria-hidden="true"><span>{}</span><span>{}</span><span>0</span></p>)"
-             R"(<svg class="curve" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="How long the )"
-             R"(probes took over the last {}, up to {}; the table below has the numbers"><path class="grid" d="{}"/>{}</svg></div>)",
-             precise_duration(top), precise_duration(top / 2), kWidth, kHeight, measured.range, precise_duration(top),
-             grid, paths) +
-         axis(clock_of(measured.start) + " UTC", clock_of(measured.end) + " UTC") +
-         R"(<div class="wide"><table class="rules keep"><thead><tr><th scope="col">Probe</th><th scope="col">Least</th>)"
-         R"(<th scope="col">Mean</th><th scope="col">Greatest</th></tr></thead><tbody>)" +
-         rows + "</tbody></table></div>";
+  LineGraphic graphic{measured.start,
+                      measured.end,
+                      measured.step,
+                      measured.durations,
+                      "How long the probes took over the last " + measured.range,
+                      "Probe",
+                      precise_duration};
+  graphic.tick_words = [](double tick, double) { return tick == 0 ? "0" : precise_duration(tick); };
+  const std::string out = line_graphic(graphic);
+  return out.empty() ? R"(<p class="empty">The store has no run of it over this time.</p>)" : out;
 }
 
 }  // namespace web

@@ -3,20 +3,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "model/labels.h"
-#include "web/routes.h"
+#include "web/api/query_value.h"
 
 namespace web {
 namespace {
 
-using nlohmann::json;
-
 constexpr base::Millis kHour{3'600'000}, kDay{24 * kHour};
 
-// What the store keeps, in spans that people ask for.
+// The series of an expression of ours, by the label `probe`; `trouble` if it was refused.
+std::vector<GraphicLine> ask(const std::string& query, const Measured& span, const Request& request,
+                             const Context& context, std::string& trouble) {
+  Request question = request;
+  question.params = {{"query", query}};
+  const promql::Parsed parsed = promql::parse(query, context.options.engine.compat);
+  CHECK(parsed.ok());
+  const auto answer = query_value(*parsed.expr, {span.start, span.end, span.step}, kMostLines, question, context);
+  std::vector<GraphicLine> out;
+  if (!answer) {
+    trouble = answer.error().text;
+    return out;
+  }
+  for (const promql::Series& series : std::get<promql::Matrix>(answer->value)) {
+    GraphicLine& line = out.emplace_back(GraphicLine{std::string(series.labels.get("probe")), {}});
+    for (const model::Sample& sample : series.samples) line.samples.emplace_back(sample.t, sample.v);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, base::Millis>> ranges_within(base::Millis retention) {
   std::vector<std::pair<std::string, base::Millis>> out;
   const base::Millis most = std::min(retention, kDay);
@@ -26,31 +44,6 @@ std::vector<std::pair<std::string, base::Millis>> ranges_within(base::Millis ret
     out.emplace_back(base::format_duration(most), most);
   return out;
 }
-
-// The series of a range query, by the label `probe`; `trouble` if it was refused.
-std::vector<MeasuredLine> ask(const std::string& query, const Measured& span, const Request& request,
-                              const Context& context, std::string& trouble) {
-  Request question = request;
-  const auto seconds = [](std::int64_t ms) { return fmt::format("{:.3f}", static_cast<double>(ms) / 1000); };
-  question.params = {
-      {"query", query}, {"start", seconds(span.start)}, {"end", seconds(span.end)}, {"step", seconds(span.step)}};
-  const json answer = json::parse(api_query_range(question, context).body, nullptr, false);
-  std::vector<MeasuredLine> out;
-  if (!answer.is_object() || answer.value("status", "") != "success") {
-    trouble = answer.is_object() ? answer.value("error", "no answer") : "no answer";
-    return out;
-  }
-  for (const json& series : answer.at("data").at("result")) {
-    MeasuredLine& line = out.emplace_back();
-    line.name = series.at("metric").value("probe", "");
-    for (const json& sample : series.at("values"))
-      line.samples.emplace_back(static_cast<std::int64_t>(sample.at(0).get<double>() * 1000 + 0.5),
-                                std::strtod(sample.at(1).get_ref<const std::string&>().c_str(), nullptr));
-  }
-  return out;
-}
-
-}  // namespace
 
 Measured measured(const ServicePage& service, const std::string& range, const Snapshot& snapshot,
                   const Request& request, const Context& context) {
@@ -72,11 +65,11 @@ Measured measured(const ServicePage& service, const std::string& range, const Sn
   base::Millis slowest{0};  // a window that is shorter than the interval would have gaps
   for (const ProbePage& probe : service.probes) slowest = std::max(slowest, probe.interval);
   const std::string window = base::format_duration(base::Millis(std::max(out.step, slowest.count() * 3 / 2)));
-  for (MeasuredLine& line : ask(fmt::format("min(avg_over_time(fettle_service_up{}[{}]))", labels, window), out,
-                                request, context, out.trouble))
+  for (GraphicLine& line : ask(fmt::format("min(avg_over_time(fettle_service_up{}[{}]))", labels, window), out, request,
+                               context, out.trouble))
     out.up = std::move(line.samples);
-  out.durations = ask(fmt::format("max by (probe) (max_over_time(probe_duration_seconds{}[{}]))", labels, window), out,
-                      request, context, out.trouble);
+  out.durations_query = fmt::format("max by (probe) (max_over_time(probe_duration_seconds{}[{}]))", labels, window);
+  out.durations = ask(out.durations_query, out, request, context, out.trouble);
   return out;
 }
 

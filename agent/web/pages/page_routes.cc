@@ -80,14 +80,7 @@ Response badge_route(const Request& request, const Context& context) {
 }
 
 Response graph_page_route(const Request& request, const Context& context) {
-  const std::string expression = request.param("g0.expr");
-  std::string answer;
-  if (!expression.empty()) {
-    Request question = request;
-    question.params = {{"query", expression}};
-    answer = api_query(question, context).body;
-  }
-  return page(graph_page(expression, answer, *context.slot.load()));
+  return page(graph_page(graph_query(request, context), *context.slot.load()));
 }
 
 Response asset_route(const Request& request, const Context&) {

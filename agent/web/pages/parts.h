@@ -20,6 +20,7 @@ std::string_view word_of(model::Health health);
 std::string ago(base::WallTime t, const Snapshot& snapshot);
 std::string for_time(base::WallTime since, const Snapshot& snapshot);  // "for 3 min"
 std::string precise_duration(double seconds);                          // "0.4 ms", "12 ms", "1.25 s"
+std::string date_and_clock(std::int64_t ms);                           // of UTC: "2026-11-23 06:30:00"
 // To the page of a service; `root` leads from the page to the status page, as in Frame.
 std::string service_href(std::string_view name, std::string_view root);
 std::string service_link(std::string_view name, std::string_view root);

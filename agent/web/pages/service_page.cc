@@ -7,6 +7,7 @@
 #include "base/percent.h"
 #include "web/explain.h"
 #include "web/pages/frame.h"
+#include "web/pages/graph_page.h"
 #include "web/pages/history_graphics.h"
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
@@ -50,7 +51,9 @@ std::string recent_part(const Measured& measured) {
   out += "</nav>";
   if (!measured.trouble.empty())
     return out + R"(<p class="empty">The store gave no answer: )" + escape(measured.trouble) + "</p>";
-  return out + step_bars(measured) + "<h3>How long its probes took</h3>" + duration_graphic(measured);
+  return out + step_bars(measured) + "<h3>How long its probes took</h3>" + duration_graphic(measured) +
+         fmt::format(R"(<p class="more"><a href="{}">as a query</a></p>)",
+                     escape(graph_href(measured.durations_query, measured.range, kRoot)));
 }
 
 std::string availability_part(const ServicePage& service, const Snapshot& snapshot) {

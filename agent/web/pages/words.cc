@@ -52,6 +52,12 @@ std::string precise_duration(double seconds) {
   return fmt::format("{:.0f} s", seconds);
 }
 
+std::string date_and_clock(std::int64_t ms) {
+  std::string text = base::format_iso8601(base::wall_from_ms(ms)).substr(0, 19);
+  text[10] = ' ';
+  return text;
+}
+
 std::string service_href(std::string_view name, std::string_view root) {
   return fmt::format("{}services/{}", root, base::percent_encode(name));
 }

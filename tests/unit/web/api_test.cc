@@ -304,19 +304,6 @@ TEST_CASE("pages of others may read the API, and nothing but the API") {
   CHECK(ask("OPTIONS", "/").status == 405);
 }
 
-TEST_CASE("the link of an alert shows its expression and what it has now") {
-  Handlers handlers;
-  fill(handlers.backend);
-  const web::Response page = handlers.get("/graph?g0.expr=fettle_service_up+%3C+1&g0.tab=1");
-  CHECK(page.status == 200);
-  CHECK(page.body.find(">fettle_service_up &lt; 1</textarea>") != std::string::npos);
-  CHECK(page.body.find("service=&quot;order&quot;") != std::string::npos);
-  CHECK(header(page, "Content-Security-Policy").find("form-action 'self'") != std::string::npos);
-  CHECK(handlers.get("/graph").status == 200);
-  CHECK(handlers.get("/graph?g0.expr=sum(").body.find("parse error") != std::string::npos);
-  CHECK(handlers.get("/graph?g0.expr=time()").body.find("1795416645") != std::string::npos);
-}
-
 TEST_CASE("values of a label with any name of UTF-8 can be asked for, as in Prometheus 3") {
   Handlers handlers;
   handlers.backend.series.push_back({{{"__name__", "x"}, {"svc.name", "shop"}}, {{fakes::kShopNow, 1}}});

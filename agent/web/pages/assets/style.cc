@@ -7,14 +7,14 @@ const std::string_view kStyleSheet = R"css(:root {
   --bg: #f4f6f8; --card: #fff; --fg: #17202a; --mut: #56616d; --line: #dde3e9; --soft: #eef2f5; --link: #0b5cad;
   --up: #14804a; --down: #c4232b; --warn: #96600a; --unknown: #65707c; --busy: #1a63c4; --calm: #5d6b79;
   --up-bg: #e6f5ec; --down-bg: #fdebec; --warn-bg: #fdf3dc; --unknown-bg: #eef1f4; --busy-bg: #e7f0fd; --calm-bg: #eef1f4;
-  --bar: #35a06c; --p0: #7c8cff; --p1: #3ba7a0; --p2: #c084d8; --p3: #e0a030; --p4: #5aa9e6; --p5: #98a2ad;
+  --bar: #35a06c; --p0: #5a6bea; --p1: #1f857e; --p2: #a457c2; --p3: #ad7410; --p4: #2b85c7; --p5: #76818c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --bg: #0d1218; --card: #151c24; --fg: #e4eaf0; --mut: #93a0ad; --line: #27313c; --soft: #1b242e; --link: #6cb2ff;
     --up: #4cc38a; --down: #ff6b6b; --warn: #e6b04a; --unknown: #98a4b0; --busy: #6aa9ff; --calm: #98a4b0;
     --up-bg: #11291f; --down-bg: #331a1d; --warn-bg: #2e2513; --unknown-bg: #1d2630; --busy-bg: #14263f; --calm-bg: #1d2630;
-    --bar: #2f8f62;
+    --bar: #2f8f62; --p0: #7c8cff; --p1: #3ba7a0; --p2: #c084d8; --p3: #e0a030; --p4: #5aa9e6; --p5: #98a2ad;
   }
 }
 * { box-sizing: border-box; }
@@ -113,9 +113,11 @@ input, button, textarea { font: inherit; color: var(--fg); background: var(--car
 .bars { display: block; width: 100%; height: 34px; } .bars .ok { fill: var(--bar); } .bars .part { fill: var(--warn); } .bars .bad { fill: var(--down); } .bars .plan { fill: var(--busy); } .bars .none { fill: var(--line); }
 .uptime { margin-bottom: 1rem; } .uptime dd { font-size: 1.5rem; white-space: nowrap; } .uptime .more { font-size: .82rem; white-space: normal; }
 .axis { display: flex; justify-content: space-between; color: var(--mut); font-size: .82rem; font-variant-numeric: tabular-nums; margin: .2rem 0 .5rem; }
-.graph { display: grid; grid-template-columns: max-content 1fr; gap: .6rem; } .scale { display: flex; flex-direction: column; justify-content: space-between; color: var(--mut); font-size: .82rem; text-align: right; line-height: 1; font-variant-numeric: tabular-nums; } .graph + .axis { margin-bottom: .8rem; }
-.curve { display: block; width: 100%; height: 150px; overflow: visible; } .curve path { fill: none; vector-effect: non-scaling-stroke; } .grid { stroke: var(--line); } .line[class*=" l"] { stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.l0 { stroke: var(--p0); } .l1 { stroke: var(--p1); stroke-dasharray: 7 4; } .l2 { stroke: var(--p2); stroke-dasharray: 2 4; } .l3 { stroke: var(--p3); stroke-dasharray: 10 3 2 3; } .l4 { stroke: var(--p4); stroke-dasharray: 4 2; } .l5 { stroke: var(--p5); stroke-dasharray: 1 5; }
+.graph { display: grid; grid-template-columns: max-content 1fr; gap: .6rem; } .scale { height: 200px; display: flex; flex-direction: column; justify-content: space-between; color: var(--mut); font-size: .82rem; text-align: right; line-height: 0; font-variant-numeric: tabular-nums; white-space: nowrap; } .graph + .axis { margin-bottom: .8rem; }
+.graph, .curve { min-width: 0; overflow: visible; } .curve { display: block; width: 100%; height: 224px; } .curve svg { overflow: visible; } .curve text { fill: var(--mut); font-size: .82rem; font-variant-numeric: tabular-nums; } .curve path, .key path { fill: none; vector-effect: non-scaling-stroke; } .grid { stroke: var(--line); } .line[class*=" l"] { stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.l0 { stroke: var(--p0); } .l1 { stroke: var(--p1); } .l2 { stroke: var(--p2); } .l3 { stroke: var(--p3); } .l4 { stroke: var(--p4); } .l5 { stroke: var(--p5); } .d1 { stroke-dasharray: 7 4; } .d2 { stroke-dasharray: 2 4; } .d3 { stroke-dasharray: 10 3 2 3; } .d4 { stroke-dasharray: 4 2; } .d5 { stroke-dasharray: 1 5; }
+.key { width: 26px; height: 4px; margin-right: .5rem; vertical-align: middle; }
+#query label { color: var(--mut); font-size: .87rem; } textarea { display: block; width: 100%; } #query input { margin-left: .3rem; } .fields { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; align-items: baseline; } #query .ranges { margin: .8rem 0 0; } .notice + .notice { margin-top: 0; }
 .plain { margin: .5rem 0 0; padding-left: 1.3rem; } .plain.list { padding: .3rem 1rem .3rem 2.2rem; list-style: decimal; } .plain.list > li { padding: .25rem 0; border: 0; }
 .code { margin: 0; padding: .8rem 1rem; overflow-x: auto; white-space: pre; overflow-wrap: normal; }
 .story time, .wide time { color: var(--mut); font-size: .87rem; font-variant-numeric: tabular-nums; white-space: nowrap; } .facts dd { overflow-wrap: anywhere; min-width: 0; } .panel p + .facts, form + * { margin-top: .7rem; } form p + p { margin-top: .5rem; }
@@ -126,7 +128,7 @@ input, button, textarea { font: inherit; color: var(--fg); background: var(--car
   .tiles { grid-template-columns: 1fr 1fr; } .uptime dd { font-size: 1.2rem; } .lines { grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); } .lines time { display: none; }
    .hero h2 { font-size: 1.2rem; }
   .line .mono, .line .mut { order: 1; } .notice { flex-direction: column; gap: .3rem; } .chips { margin-left: 0; } .facts { grid-template-columns: 1fr; } .facts dd { margin-bottom: .4rem; }
-  .steps .mut { margin-left: 0; } .rules:not(.keep) thead { display: none; } .rules:not(.keep) tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules:not(.keep) th, .rules:not(.keep) td { padding: .1rem 1rem; } .rules.keep th, .rules.keep td { padding: .4rem .6rem; } .story .say { flex-basis: 100%; }
+  .steps .mut { margin-left: 0; } .rules:not(.keep) thead { display: none; } .rules:not(.keep) tr { display: grid; grid-template-columns: auto auto 1fr; padding: .4rem 0; } .rules th, .rules tr td:last-child { grid-column: 1 / -1; } .rules:not(.keep) th, .rules:not(.keep) td { padding: .1rem 1rem; } .rules.keep th, .rules.keep td { padding: .4rem .6rem; } .rules.values tr { grid-template-columns: 1fr 1fr; } .rules.values td:last-child { grid-column: auto; } .values td::before { content: attr(data-of) " "; color: var(--mut); font-size: .82rem; } .story .say { flex-basis: 100%; }
 }
 @media (prefers-reduced-motion: no-preference) { .st.busy .g { animation: beat 1.6s ease-in-out infinite; } @keyframes beat { 50% { opacity: .35; } } }
 @media print { body { background: #fff; } .bottom { display: none; } }
