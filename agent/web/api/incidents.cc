@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "web/api/answer.h"
+#include "web/explain.h"
 #include "web/routes.h"
 
 namespace web {
@@ -68,7 +69,7 @@ Response api_incidents(const Request& request, const Context& context) {
     json.object([&] {
       json.key("incidents").array([&] {
         for (const auto& incident : snapshot->incidents)
-          if (only.empty() || incident->service == only) json.object([&] { write_incident_summary(*incident, json); });
+          if (only.empty() || concerns(*incident, only)) json.object([&] { write_incident_summary(*incident, json); });
       });
     });
   });

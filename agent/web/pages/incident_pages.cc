@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/percent.h"
+#include "web/explain.h"
 #include "web/pages/frame.h"
 #include "web/pages/html.h"
 #include "web/pages/parts.h"
@@ -69,7 +70,7 @@ std::string incidents_page(const std::string& service, const Snapshot& snapshot)
   const Frame frame{service.empty() ? "Incidents" : "Incidents of " + service, "./", true};
   std::vector<const model::Incident*> shown;
   for (const auto& incident : snapshot.incidents)
-    if (service.empty() || incident->service == service) shown.push_back(incident.get());
+    if (service.empty() || concerns(*incident, service)) shown.push_back(incident.get());
   const std::string query = service.empty() ? "" : "?service=" + base::form_encode(service);
   std::string out = page_start(frame, snapshot) + R"(<section class="panel" id="incidents">)";
   out += newest_part({frame.title, service.empty() ? "Nothing has gone wrong yet." : "Nothing has gone wrong with it.",

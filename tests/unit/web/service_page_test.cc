@@ -142,6 +142,11 @@ TEST_CASE("incidents have a page, and each has one with its timeline") {
   CHECK(has(list.body, "href=\"./incidents/inc_5e1f\""));
   CHECK(has(list.body, "href=\"./incidents/inc_0a77\""));
   CHECK_FALSE(has(shop.get("/incidents?service=order").body, "inc_0a77"));
+  // A service that depends on the one that is down is concerned, as on its own page.
+  CHECK(has(shop.get("/services/gateway").body, "inc_5e1f"));
+  CHECK(has(shop.get("/incidents?service=gateway").body, "inc_5e1f"));
+  CHECK(has(shop.get("/api/v1/incidents?service=gateway").body, "inc_5e1f"));
+  CHECK_FALSE(has(shop.get("/api/v1/incidents?service=order").body, "inc_0a77"));
   const web::Response one = shop.get("/incidents/inc_5e1f");
   CHECK(one.status == 200);
   for (const std::string_view part : {"Timeline", "gateway depends on it", "href=\"../services/order\"",
