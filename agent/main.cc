@@ -26,6 +26,7 @@
 #include "cli/complete.h"
 #include "cli/exit_code.h"
 #include "cli/metrics_lint.h"
+#include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/rollout.h"
 #include "cli/silence.h"
@@ -75,12 +76,8 @@ int run_agent(const app::AgentOptions& options, const std::string& level, const 
 
 using cli::Chosen;
 
-void add_output(CLI::App* command, std::string& output) {
-  command->add_option("-o,--output", output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-}
-app::Form form_of(const std::string& output) { return output == "json" ? app::Form::json : app::Form::text; }
+using cli::add_output;
+using cli::form_of;
 
 // `fettle help rules debug` is `fettle rules debug --help`.
 void add_help(CLI::App& top, Chosen& chosen) {
@@ -198,7 +195,7 @@ struct LintFlags {
 };
 
 void add_check(CLI::App& top, Chosen& chosen) {
-  static std::string file, config_file;
+  static std::string file, config_file, output = "text";
   static std::vector<std::string> files;
   static bool polkit = false, reference = false;
   static LintFlags flags;
@@ -211,7 +208,6 @@ void add_check(CLI::App& top, Chosen& chosen) {
   config->add_flag("--print-reference", reference,
                    "Print every key that a configuration can have, or those of a topic");
   flags.add_to(config);
-  static std::string output = "text";
   add_output(config, output);
   config->callback([&chosen] {
     if (!reference && file.empty()) throw CLI::RequiredError("FILE");
@@ -230,21 +226,24 @@ void add_check(CLI::App& top, Chosen& chosen) {
                    "2 or 3: whose PromQL and rule files; without it that of --config.file, or 3")
       ->check(CLI::IsMember({2, 3}));
   flags.add_to(rules);
+  add_output(rules, output);
   rules->callback([&chosen] {
     options = flags.options();
+    options.form = form_of(output);
     chosen = [] {
       const auto wanted = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
       return app::check_rules(files, config_file, options, compat == 0 ? std::nullopt : std::optional(wanted));
     };
   });
   CLI::App* metrics = check->add_subcommand("metrics", "Lint a metrics page on standard input");
-  metrics->callback([&chosen] { chosen = [] { return cli::lint_standard_input(); }; });
+  add_output(metrics, output);
+  metrics->callback([&chosen] { chosen = [] { return cli::lint_standard_input(form_of(output)); }; });
 }
 
 void add_test(CLI::App& top, Chosen& chosen) {
   static std::vector<std::string> files;
   static int compat = 3;
-  static std::string colour = "auto";
+  static std::string colour = "auto", output = "text";
   static bool debug = false;
   static rules::UnitTestOptions options;
   CLI::App* test = top.add_subcommand("test", "Run unit tests")->require_subcommand(1);
@@ -258,7 +257,9 @@ void add_test(CLI::App& top, Chosen& chosen) {
       ->check(CLI::IsMember({2, 3}))
       ->capture_default_str();
   add_colour(rules, colour);
+  add_output(rules, output);
   rules->callback([&chosen] {
+    options.form = form_of(output);
     options.compat = compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
     options.trace = debug ? rules::Trace::debug : rules::Trace::none;
     options.colour = base::colour_of(colour);
@@ -269,13 +270,18 @@ void add_test(CLI::App& top, Chosen& chosen) {
 
 void add_init(CLI::App& top, Chosen& chosen) {
   static app::InitOptions options;
+  static std::string output = "text";
   CLI::App* init = top.add_subcommand(
       "init", "Write a first configuration: what runs on this node, probed, with all plans in dry_run");
   init->add_option("FILE", options.file, "File to write; - for standard output")->capture_default_str();
   init->add_flag("--force", options.force, "Replace the file if it is there, and keep it as FILE.old");
   init->add_flag("--no-connect{false}", options.ask,
                  "Do not connect to ports to find out what speaks there: choose probes by program and port");
-  init->callback([&chosen] { chosen = [] { return app::init(options); }; });
+  add_output(init, output);
+  init->callback([&chosen] {
+    options.form = form_of(output);
+    chosen = [] { return app::init(options); };
+  });
 }
 
 void add_probe(CLI::App& top, Chosen& chosen) {
@@ -291,7 +297,7 @@ void add_probe(CLI::App& top, Chosen& chosen) {
 }
 
 void add_notify(CLI::App& top, Chosen& chosen) {
-  static std::string file(model::kConfigFile), receiver;
+  static std::string file(model::kConfigFile), receiver, output = "text";
   CLI::App* notify = top.add_subcommand("notify", "Notifications");
   notify->require_subcommand(1);
   CLI::App* test = notify->add_subcommand(
@@ -300,7 +306,8 @@ void add_notify(CLI::App& top, Chosen& chosen) {
       "taken");
   test->add_option("RECEIVER", receiver, "Name of the receiver")->required();
   test->add_option("--config.file", file, "Configuration file")->capture_default_str();
-  test->callback([&chosen] { chosen = [] { return app::notify_test(file, receiver); }; });
+  add_output(test, output);
+  test->callback([&chosen] { chosen = [] { return app::notify_test(file, receiver, form_of(output)); }; });
 }
 
 // --flag= means an empty value here, as it does for Prometheus' programs; CLI11 reads it as none.

@@ -40,10 +40,11 @@ std::string count(std::size_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
-bool loaded_well(const std::string& file, LoadedConfig& out) {
-  config::Errors errors;
+bool loaded_well(const std::string& file, LoadedConfig& out, config::Errors& errors,
+                 base::OutputForm form = base::OutputForm::text) {
   out = load(file, errors);
   warn_of_units(out, unit_folders(), errors);
+  if (form == base::OutputForm::json) return errors.empty();
   for (const std::string& warning : errors.warnings()) base::print(stderr, "{} (warning)\n", warning);
   if (errors.empty()) return true;
   base::print(stderr, "{}", errors.text());
@@ -181,8 +182,7 @@ void print_text(const std::string& file, const Checked& found, base::Colour colo
   for (const rules::Finding& finding : found.findings) base::print(stdout, "{}\n", rules::painted(finding, colour));
 }
 
-void print_json(const std::string& file, const Checked& found) {
-  encoding::Json json;
+void write_json(const std::string& file, const Checked& found, encoding::Json& json) {
   const auto list = [&](const char* key, const std::vector<std::string>& texts) {
     json.key(key).array([&] {
       for (const std::string& text : texts) json.string(text);
@@ -198,15 +198,30 @@ void print_json(const std::string& file, const Checked& found) {
     list("warnings", warnings);
     list("findings", findings);
   });
+}
+
+// What `check rules` says where it does not get to the rules.
+int print_broken_config(const std::string& file, const config::Errors& errors) {
+  encoding::Json json;
+  json.object([&] {
+    json.key("ok").boolean(false);
+    json.key("files").array([&] { write_json(file, {errors.warnings(), errors.lines(), "", "", {}}, json); });
+  });
   base::print(stdout, "{}\n", json.text());
+  return 1;
 }
 
 }  // namespace
 
-int check_config(const std::string& file, const rules::CheckOptions& options, Form form) {
+int check_config(const std::string& file, const rules::CheckOptions& options, base::OutputForm form) {
   const Checked found = checked(file, options);
-  if (form == Form::json) print_json(file, found);
-  else print_text(file, found, options.colour);
+  if (form == base::OutputForm::json) {
+    encoding::Json json;
+    write_json(file, found, json);
+    base::print(stdout, "{}\n", json.text());
+  } else {
+    print_text(file, found, options.colour);
+  }
   if (!found.mistakes.empty()) return 1;
   return options.verdict == rules::LintVerdict::fatal && !found.findings.empty() ? rules::kLintFailed : 0;
 }
@@ -216,7 +231,9 @@ int check_rules(const std::vector<std::string>& files, const std::string& config
   options.compat = compat.value_or(options.compat);
   if (config_file.empty()) return rules::check_rules(files, options, stdout, stderr);
   LoadedConfig loaded;
-  if (!loaded_well(config_file, loaded)) return 1;
+  config::Errors errors;
+  if (!loaded_well(config_file, loaded, errors, options.form))
+    return options.form == base::OutputForm::json ? print_broken_config(config_file, errors) : 1;
   const rules::SeriesSources sources = series_sources(loaded);
   options.sources = &sources;
   options.compat = compat.value_or(compat_of(loaded.config));
@@ -225,7 +242,8 @@ int check_rules(const std::vector<std::string>& files, const std::string& config
 
 int print_polkit(const std::string& file) {
   LoadedConfig loaded;
-  if (!loaded_well(file, loaded)) return 1;
+  config::Errors errors;
+  if (!loaded_well(file, loaded, errors)) return 1;
   std::vector<recover::SystemdJob> jobs;
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
@@ -238,7 +256,7 @@ int print_polkit(const std::string& file) {
   return 0;
 }
 
-int probe_once(const std::string& config_file, const std::vector<std::string>& arguments, Form form) {
+int probe_once(const std::string& config_file, const std::vector<std::string>& arguments, base::OutputForm form) {
   auto spec = find_spec(config_file, arguments);
   if (!spec) {
     base::print(stderr, "fettle probe: {}\n", spec.error().text);
@@ -251,7 +269,7 @@ int probe_once(const std::string& config_file, const std::vector<std::string>& a
     surroundings.loop.stop();
   });
   surroundings.loop.run();
-  if (form == Form::json) print_outcome_as_json(*spec, *outcome);
+  if (form == base::OutputForm::json) print_outcome_as_json(*spec, *outcome);
   else print_outcome(*spec, *outcome);
   return probe::nagios_exit_code(*outcome);
 }

@@ -14,6 +14,7 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/table.h"
 #include "model/agent_defaults.h"
 
@@ -93,7 +94,7 @@ base::Result<std::string> listed_maintenance(const Line& line) {
     shown.push_back({{"service", text_of(service, "name")}, {"maintenance", why}});
     table.add({text_of(service, "name"), why});
   }
-  if (line.output == "json") return shown.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (line.output == "json") return printed(shown);
   if (shown.empty()) return std::string("no service is in maintenance");
   std::string text = table.render(colour_of_stdout());
   while (text.ends_with('\n')) text.pop_back();
@@ -144,12 +145,6 @@ int run_drill(const Line& line) {
 
 void add_service(CLI::App* command, Line& line) { command->add_option("SERVICE", line.service, "Service")->required(); }
 
-void add_output(CLI::App* command, Line& line) {
-  command->add_option("-o,--output", line.output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-}
-
 void add_comment(CLI::App* command, Line& line) {
   command->add_option("--comment", line.comment, "Who and why, for the others");
 }
@@ -168,7 +163,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
 
   CLI::App* reload = top.add_subcommand("reload", "Load the configuration again");
   add_socket(reload, *line);
-  add_output(reload, *line);
+  add_output(reload, line->output);
   reload->callback(choose(run_reload));
 
   CLI::App* maintenance = top.add_subcommand("maintenance", "Keep fettle from acting on a service, or end that");
@@ -181,7 +176,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   maintenance->add_option("--until-healthy", line->healthy,
                           "It ends by itself when the service has been healthy for so long, such as 10m");
   add_comment(maintenance, *line);
-  add_output(maintenance, *line);
+  add_output(maintenance, line->output);
   add_socket(maintenance, *line);
   maintenance->callback([run = choose(run_maintenance), line] {
     if (line->state != "list" && line->service.empty()) throw CLI::RequiredError("SERVICE");
@@ -191,7 +186,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
 
   CLI::App* recover = top.add_subcommand("recover", "Start a service's recovery plan by hand, or stop it");
   recover->add_option("SERVICE", line->service, "Service");
-  add_output(recover, *line);
+  add_output(recover, line->output);
   recover->add_flag("--dry-run", line->dry_run, "Go through the plan and touch nothing");
   add_comment(recover, *line);
   add_socket(recover, *line);
@@ -200,7 +195,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_service(abort, *line);
   add_comment(abort, *line);
   add_socket(abort, *line);
-  add_output(abort, *line);
+  add_output(abort, line->output);
   abort->callback(choose(run_abort));
   recover->callback([run = choose(run_recover), line, abort] {
     if (abort->parsed()) return;
@@ -215,14 +210,14 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   run_now->add_option("DRILL", line->service, "Name of the drill")->required();
   add_comment(run_now, *line);
   add_socket(run_now, *line);
-  add_output(run_now, *line);
+  add_output(run_now, line->output);
   run_now->callback(choose(run_drill));
 
   CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
   add_service(ack, *line);
   add_comment(ack, *line);
   add_socket(ack, *line);
-  add_output(ack, *line);
+  add_output(ack, line->output);
   ack->callback(choose(run_ack));
 }
 

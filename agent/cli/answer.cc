@@ -15,6 +15,8 @@ const Json* find(const Json& object, const char* key) {
 
 }  // namespace
 
+std::string printed(const Json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
 base::Error not_an_agent(const std::string& where) {
   return {
       base::Kind::protocol,

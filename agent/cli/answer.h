@@ -34,6 +34,9 @@ nlohmann::ordered_json data_in(const std::string& body);
 
 using Json = nlohmann::ordered_json;
 
+// As a command prints it; U+FFFD in the place of what is no UTF-8.
+std::string printed(const Json& json);
+
 // "" for what is not there or null; anything else must be a text.
 std::string text_of(const Json& object, const char* key);
 double number_of(const Json& object, const char* key);  // 0 for what is not there

@@ -9,6 +9,7 @@
 #include "cli/audit_log.h"
 #include "cli/drills.h"
 #include "cli/incidents.h"
+#include "cli/output.h"
 #include "cli/query.h"
 #include "cli/replay.h"
 #include "cli/rule_debug.h"
@@ -25,11 +26,7 @@ void add_agent(CLI::App* command, AgentAddress& agent) {
   command->add_option("--admin.socket", agent.socket, "Admin socket of the agent")->capture_default_str();
 }
 
-void add_output(CLI::App* command, std::string& output, std::vector<std::string> words = {"table", "json"}) {
-  command->add_option("-o,--output", output, words.size() == 2 ? "table or json" : "table, openmetrics or json")
-      ->check(CLI::IsMember(std::move(words)))
-      ->capture_default_str();
-}
+const std::vector<std::string> kTableOrJson{"table", "json"};
 
 void add_compat(CLI::App* command, int& compat, const char* help) {
   command->add_option("--promql.compat", compat, help)->check(CLI::IsMember({2, 3}))->capture_default_str();
@@ -52,7 +49,7 @@ void add_query(CLI::App& top, Chosen& chosen) {
   query->add_option("--end", options.end, "End of a range query; default: now")->needs(start);
   query->add_option("--step", options.step, "Step of a range query; default: 1m")->needs(start);
   add_compat(query, options.compat, "2 or 3, with --openmetrics");
-  add_output(query, line->output);
+  add_output(query, line->output, kTableOrJson);
   query->callback([&chosen, line] {
     line->options.output = line->output == "json" ? Output::json : Output::table;
     chosen = [line] { return run_query(line->options); };
@@ -89,7 +86,7 @@ void add_replay(CLI::App* rules, Chosen& chosen) {
 void add_rules(CLI::App& top, Chosen& chosen) {
   struct Line {
     AgentAddress agent;
-    std::string alert;
+    std::string alert, output = "text";
   };
   const auto line = std::make_shared<Line>();
   CLI::App* rules = top.add_subcommand("rules", "Try rules on the past, or ask why an alert is in its state");
@@ -98,7 +95,9 @@ void add_rules(CLI::App& top, Chosen& chosen) {
   CLI::App* debug = rules->add_subcommand("debug", "Why an alert of the running agent is in its state");
   debug->add_option("ALERT", line->alert, "Name of the alert")->required();
   add_agent(debug, line->agent);
-  debug->callback([&chosen, line] { chosen = [line] { return run_rule_debug(line->agent, line->alert); }; });
+  add_output(debug, line->output);
+  debug->callback(
+      [&chosen, line] { chosen = [line] { return run_rule_debug(line->agent, line->alert, form_of(line->output)); }; });
 }
 
 // What the commands below have in common; a line has one of them.
@@ -117,7 +116,7 @@ class Readers {
   CLI::App* add(const char* name, const char* help, Run run) {
     CLI::App* command = top_.add_subcommand(name, help);
     add_agent(command, reader_->options.agent);
-    add_output(command, reader_->output);
+    add_output(command, reader_->output, kTableOrJson);
     command->add_flag("--watch{2s}", reader_->watch, "Show it again every 2s, or as often as --watch=10s says");
     command->callback([&chosen = chosen_, reader = reader_, run] { choose(chosen, reader, run); });
     return command;

@@ -16,6 +16,7 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/table.h"
 #include "model/agent_defaults.h"
 
@@ -105,9 +106,7 @@ int run_status(const Line& line) {
       names.push_back(text_of(group, "name"));
       if (names.back() != line.group) continue;
       if (line.output != "json") return show(line, group);
-      base::print(stdout, "{}\n",
-                  (group.contains("rollout") ? group["rollout"] : Json())
-                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      base::print(stdout, "{}\n", printed(group.contains("rollout") ? group["rollout"] : Json()));
       return 0;
     }
     const std::string near = base::nearest(line.group, names);
@@ -142,9 +141,7 @@ void add_rollout_command(CLI::App& top, Chosen& chosen) {
   for (CLI::Option* verb : {resume, abort, status})
     for (const char* of_begin : {"--action", "--batch", "--deadline"}) verb->excludes(rollout->get_option(of_begin));
   rollout->add_option("--comment", line->comment, "Who and why, for the others");
-  rollout->add_option("-o,--output", line->output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
+  add_output(rollout, line->output);
   rollout->add_option("--admin.socket", line->socket, "Admin socket of the agent")->capture_default_str();
   rollout->callback(
       [&chosen, line] { chosen = [line] { return line->status ? run_status(*line) : run_change(*line); }; });

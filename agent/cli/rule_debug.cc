@@ -90,18 +90,33 @@ void describe_alerts(const Json& rule, base::WallTime evaluated, base::Colour co
   }
 }
 
-void describe_expression(const Json& rule, const Ask& ask, const std::string& evaluated, std::string& out) {
+// What each part of the expression had at the last evaluation, and at which part it ended.
+struct Found {
+  std::string values;
+  std::vector<std::string> reasons;
+};
+
+// Nothing of a rule that was not evaluated yet.
+Found found_by(const Json& rule, const Ask& ask) {
+  const auto evaluated = base::parse_iso8601(text_of(rule, "lastEvaluation"));
   const promql::Parsed parsed = promql::parse(text_of(rule, "query"));
-  if (!parsed.ok()) return;
-  ExpressionValues values([&](const std::string& expr) { return query(ask, expr, evaluated); });
-  out += fmt::format("\nvalues at the last evaluation\n{}", values.tree(*parsed.expr));
-  const auto reasons = values.why_empty(*parsed.expr);
-  if (reasons.empty()) return;
-  out += "\nwhy nothing is found\n";
-  for (const std::string& reason : reasons) out += "  " + reason + "\n";
+  if (!evaluated || model::parse_rule_health(text_of(rule, "health")) == model::RuleHealth::unknown || !parsed.ok())
+    return {};
+  ExpressionValues values([&](const std::string& expr) { return query(ask, expr, base::format_iso8601(*evaluated)); });
+  Found out{values.tree(*parsed.expr), {}};
+  out.reasons = values.why_empty(*parsed.expr);
+  return out;
 }
 
-std::string describe(const Json& group, const Json& rule, const Ask& ask, base::Colour colour) {
+void describe_expression(const Found& found, std::string& out) {
+  if (found.values.empty()) return;
+  out += fmt::format("\nvalues at the last evaluation\n{}", found.values);
+  if (found.reasons.empty()) return;
+  out += "\nwhy nothing is found\n";
+  for (const std::string& reason : found.reasons) out += "  " + reason + "\n";
+}
+
+std::string describe(const Json& group, const Json& rule, const Found& found, base::Colour colour) {
   const std::string error = text_of(rule, "lastError");
   const auto state = state_of(rule);
   const auto health = model::parse_rule_health(text_of(rule, "health"));
@@ -120,7 +135,7 @@ std::string describe(const Json& group, const Json& rule, const Ask& ask, base::
       base::format_duration(span(group, "interval")), number_of(rule, "evaluationTime") * 1e3,
       health == model::RuleHealth::ok ? "without an error" : base::paint("with an error: " + error, Tone::bad, colour));
   describe_alerts(rule, *evaluated, colour, out);
-  describe_expression(rule, ask, base::format_iso8601(*evaluated), out);
+  describe_expression(found, out);
   return out;
 }
 
@@ -131,6 +146,7 @@ namespace {
 base::Result<RuleDebug> debugged(const std::string& alert, const Ask& ask, base::Colour colour) {
   TRY(const Json data, ask_json(ask, "/api/v1/rules?type=alert"));
   RuleDebug out;
+  Json rules = Json::array();
   std::vector<std::string> known;
   for (const Json& group : list_of(data, "groups"))
     for (const Json& rule : list_of(group, "rules")) {
@@ -138,11 +154,20 @@ base::Result<RuleDebug> debugged(const std::string& alert, const Ask& ask, base:
       if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
       if (name != alert) continue;
       if (!out.text.empty()) out.text += "\n";
-      out.text += describe(group, rule, ask, colour);
+      const Found found = found_by(rule, ask);
+      out.text += describe(group, rule, found, colour);
+      rules.push_back({{"group", text_of(group, "name")},
+                       {"file", text_of(group, "file")},
+                       {"rule", rule},
+                       {"values", found.values},
+                       {"reasons", found.reasons}});
       out.bad = out.bad || state_of(rule) == AlertState::firing ||
                 model::parse_rule_health(text_of(rule, "health")) == model::RuleHealth::err;
     }
-  if (!out.text.empty()) return out;
+  if (!out.text.empty()) {
+    out.json = printed({{"alert", alert}, {"rules", std::move(rules)}});
+    return out;
+  }
   const std::string near = base::nearest(alert, known);
   return base::fail(base::Kind::not_found,
                     fmt::format("the agent has no alert {}; {}", alert,
@@ -157,14 +182,15 @@ base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, bas
   return read_answer("what was asked", [&] { return debugged(alert, ask, colour); });
 }
 
-int run_rule_debug(const AgentAddress& agent, const std::string& alert) {
+int run_rule_debug(const AgentAddress& agent, const std::string& alert, base::OutputForm form) {
   const auto found = debug_rule(
       alert, [&](const std::string& path) { return get(agent, path); }, base::colour_of_stdout());
   if (!found) {
     base::print(stderr, "fettle rules debug: {}\n", found.error().text);
     return found.error().kind == base::Kind::not_found ? kUsage : exit_code_of(found.error());
   }
-  base::print(stdout, "{}", found->text);
+  if (form == base::OutputForm::json) base::print(stdout, "{}\n", found->json);
+  else base::print(stdout, "{}", found->text);
   return found->bad ? 1 : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "base/output_form.h"
 #include "base/result.h"
 #include "base/terminal.h"
 #include "cli/client.h"
@@ -14,6 +15,7 @@ namespace cli {
 
 struct RuleDebug {
   std::string text;
+  std::string json;  // {"alert","rules":[{"group","file","rule","values","reasons"}]}: `rule` as in the API
   bool bad = false;  // firing, or the rule fails
 };
 
@@ -24,6 +26,6 @@ using Ask = std::function<base::Result<std::string>(const std::string& path_and_
 base::Result<RuleDebug> debug_rule(const std::string& alert, const Ask& ask, base::Colour colour);
 
 // 0: quiet or pending; 1: firing, or the rule fails; 2: no such alert; 3: no answer.
-int run_rule_debug(const AgentAddress& agent, const std::string& alert);
+int run_rule_debug(const AgentAddress& agent, const std::string& alert, base::OutputForm form);
 
 }  // namespace cli

@@ -19,6 +19,7 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/samples_file.h"
 #include "cli/table.h"
 #include "model/agent_defaults.h"
@@ -78,8 +79,7 @@ std::string listed(const Json& data, const SilenceListing& listing) {
   Json shown = Json::array();
   for (const Json& silence : list_of(data, "silences"))
     if ((state_of(silence) == model::SilenceState::expired) == listing.expired) shown.push_back(silence);
-  if (listing.output == SilenceOutput::json)
-    return shown.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (listing.output == SilenceOutput::json) return printed(shown) + "\n";
   Table table({"ID", "MATCHERS", "STATE", "STARTS AT", "ENDS AT", "CREATED BY", "COMMENT"});
   std::string ids;
   for (const Json& silence : shown) {
@@ -132,16 +132,21 @@ int run_silence_list(const std::string& socket, const SilenceListing& listing) {
   return 0;
 }
 
-int run_silence_expire(const std::string& socket, const std::vector<std::string>& ids) {
+int run_silence_expire(const std::string& socket, const std::vector<std::string>& ids, base::OutputForm form) {
   int code = 0;
+  Json silences = Json::array();
   for (const std::string& id : ids) {
     const auto expired = read_answer(socket, [&]() -> base::Result<> {
       TRY(const std::string answer, ask_admin(socket, "DELETE", "/api/v1/silence/" + base::percent_encode(id)));
       (void)success_in(answer);
       return {};
     });
-    if (!expired) code = std::max(code, complain(expired.error()));
+    silences.push_back({{"id", id}, {"expired", expired.has_value()}, {"error", expired ? "" : expired.error().text}});
+    if (!expired)
+      code = std::max(code, form == base::OutputForm::json ? exit_code_of(expired.error()) : complain(expired.error()));
   }
+  if (form == base::OutputForm::json)
+    base::print(stdout, "{}\n", printed(Json{{"ok", code == 0}, {"silences", std::move(silences)}}));
   return code;
 }
 
@@ -182,10 +187,7 @@ void add_silence_commands(CLI::App& top, Chosen& chosen) {
   CLI::App* list = silence->add_subcommand("list", "Active silences, and those to come");
   list->add_flag("--expired", line->expired, "Those that expired in the last five days instead");
   list->add_flag("-q,--quiet", line->quiet, "Ids only");
-  for (CLI::App* command : {add, list})
-    command->add_option("-o,--output", line->output, "table or json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->capture_default_str();
+  for (CLI::App* command : {add, list}) add_output(command, line->output, {"table", "json"});
   list->callback([&chosen, line] {
     const SilenceOutput output = line->quiet              ? SilenceOutput::ids
                                  : line->output == "json" ? SilenceOutput::json
@@ -195,7 +197,10 @@ void add_silence_commands(CLI::App& top, Chosen& chosen) {
 
   CLI::App* expire = silence->add_subcommand("expire", "End silences now");
   expire->add_option("ID", line->ids, "Silences, as fettle silence list names them")->required();
-  expire->callback([&chosen, line] { chosen = [line] { return run_silence_expire(line->socket, line->ids); }; });
+  add_output(expire, line->output, {"table", "json"});
+  expire->callback([&chosen, line] {
+    chosen = [line] { return run_silence_expire(line->socket, line->ids, form_of(line->output)); };
+  });
   for (CLI::App* command : {add, list, expire})
     command->add_option("--admin.socket", line->socket, "Admin socket of the agent")->capture_default_str();
 }

@@ -62,6 +62,35 @@ def ways(where, agent):
     assert run["up"] and run["probe"] == "exec", run
 
 
+def as_json(where, agent):
+    """One document on standard output and nothing beside it, with the exit code of the words for people."""
+    good, bad, tests = where / "good.yml", where / "bad.yml", where / "tests.yml"
+    good.write_text("groups: [{name: g, rules: [{alert: Away, expr: 'absent(fettle_service_up)'}]}]\n")
+    bad.write_text("groups: [{name: g, rules: [{alert: Away, expr: 'sum('}]}]\n")
+    tests.write_text("rule_files: [good.yml]\ntests: [{name: away, alert_rule_test: [{eval_time: 1m, alertname: Away, exp_alerts: []}]}]\n")
+    (where / "silent.yml").write_text(CONFIG.replace("include: [services.d/*.yml]", "route: {receiver: ops}\nreceivers: [{name: ops}]"))
+    (where / "wrong.yml").write_text("services: {order: {probe: []}}\n")
+    socket = f"--admin.socket={agent.admin}"
+    quiet = {"input": "# TYPE x counter\nx 1\n"}
+    for code, words, holds, options in (
+            (0, ("check", "rules", good), lambda d: d["ok"] and d["files"][0]["rules"] == 1, {}),
+            (1, ("check", "rules", good, bad), lambda d: not d["ok"] and "parse error" in d["files"][1]["mistakes"][0], {}),
+            (1, ("check", "rules", good, f"--config.file={where}/wrong.yml"), lambda d: "probe" in d["files"][0]["mistakes"][0], {}),
+            (1, ("check", "metrics"), lambda d: not d["ok"] and "x" in d["findings"][0], quiet),
+            (1, ("check", "metrics"), lambda d: d["mistakes"], {"input": "x{ 1\n"}),
+            (1, ("test", "rules", tests), lambda d: d["files"][0]["tests"][0]["name"] == "away" and d["files"][0]["tests"][0]["failures"], {}),
+            (0, ("notify", "test", "ops", f"--config.file={where}/silent.yml"), lambda d: d["ok"] and d["messages"] == [], {}),
+            (1, ("notify", "test", "oops", f"--config.file={where}/silent.yml"), lambda d: "there are: ops" in d["mistakes"][0], {}),
+            (1, ("silence", "expire", "none", socket), lambda d: not d["silences"][0]["expired"] and d["silences"][0]["error"], {}),
+            (0, ("silence", "list", socket), lambda d: d == [], {}),
+            (0, ("init", "-"), lambda d: d["text"].startswith("# Written by") and isinstance(d["services"], list), {})):
+        done = lib.fettle(*words, "-o", "json", **options)
+        assert done.returncode == code and done.stderr == "", (words, done.returncode, done.stdout, done.stderr)
+        assert holds(json.loads(done.stdout)), (words, done.stdout)
+        people = lib.fettle(*words, **options)
+        assert people.returncode == code, (words, people.returncode, people.stdout, people.stderr)
+
+
 def included(where, agent):
     """A name that stands twice refuses the reload, with both places; the old configuration goes on."""
     socket = f"--admin.socket={agent.admin}"
@@ -131,6 +160,7 @@ def first_file(where):
 with lib.folder() as where:
     with agent_of(where) as agent:
         ways(where, agent)
+        as_json(where, agent)
         included(where, agent)
         completions(where)
         first_file(where)

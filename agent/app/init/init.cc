@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/terminal.h"
+#include "encoding/json.h"
 
 namespace app {
 namespace {
@@ -63,6 +64,26 @@ base::Result<> write(const InitOptions& options, const std::string& text) {
 
 }  // namespace
 
+namespace {
+
+int print_json(const InitOptions& options, const Draft& draft, const std::string& text) {
+  encoding::Json json;
+  json.object([&] {
+    json.key("file").string(options.file);
+    json.key("services").array([&] {
+      for (const auto& service : draft.services) json.string(service.found.name);
+    });
+    json.key("notes").array([&] {
+      for (const std::string& note : draft.notes) json.string(note);
+    });
+    if (options.file == "-") json.key("text").string(text);
+  });
+  base::print(stdout, "{}\n", json.text());
+  return 0;
+}
+
+}  // namespace
+
 int init(const InitOptions& options) {
   base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // no word about each probe
   const bool to_file = options.file != "-";
@@ -76,15 +97,19 @@ int init(const InitOptions& options) {
               with_probes(std::move(found.services), options.ask), std::move(found.left_out)};
   draft.notes.insert(draft.notes.end(), node.unseen.begin(), node.unseen.end());
   const std::string text = draft_text(draft);
+  const bool as_json = options.form == base::OutputForm::json;
   if (!to_file) {
+    if (as_json) return print_json(options, draft, text);
     base::print(stdout, "{}", text);
     return 0;
   }
   if (const auto written = write(options, text); !written) return complain(written.error().text);
-  for (const std::string& note : draft.notes) base::print(stderr, "fettle init: {}\n", note);
+  if (!as_json)
+    for (const std::string& note : draft.notes) base::print(stderr, "fettle init: {}\n", note);
   config::Errors errors;
   (void)load(options.file, errors);
   if (!errors.empty()) return complain("what was written has mistakes:\n" + errors.text());
+  if (as_json) return print_json(options, draft, text);
   base::print(stdout,
               "{}: {} {} and fettle itself, all plans in dry_run; next: look through it, then\n"
               "  fettle check config {} && systemctl reload fettle\n",

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/regex.h"
 #include "base/terminal.h"
+#include "encoding/json.h"
 #include "rules/compiled.h"
 #include "rules/tools/case_run.h"
 #include "rules/tools/junit.h"
@@ -27,7 +28,7 @@ class Runner {
       : options_(options), run_(std::move(run)), out_(out), err_(err) {}
 
   bool run_file(const std::string& path) {
-    base::print(out_, "Unit Testing:  {}\n", path);
+    if (as_text()) base::print(out_, "Unit Testing:  {}\n", path);
     JunitSuite& suite = suites_.emplace_back(JunitSuite{path, options_.started, {}});
     config::Errors errors;
     const TestFile file = load_test_file(path, errors);
@@ -38,13 +39,53 @@ class Runner {
     if (errors.empty()) compile(groups, options_.compat, errors);
     if (errors.empty()) run_tests(file, groups, suite);
     else suite.cases.push_back({"unknown", {}, text_of(errors)});  // as promtool calls it
-    return print_result(suite);
+    return as_text() ? print_result(suite) : passed(suite);
   }
 
   std::size_t tests_run() const { return tests_run_; }
   std::string junit() const { return junit_xml(suites_); }
 
+  void print_json() const {
+    encoding::Json json;
+    json.object([&] {
+      json.key("ok").boolean(std::all_of(suites_.begin(), suites_.end(), passed));
+      json.key("files").array([&] {
+        for (const JunitSuite& suite : suites_) write(suite, json);
+      });
+    });
+    base::print(out_, "{}\n", json.text());
+  }
+
  private:
+  bool as_text() const { return options_.form == base::OutputForm::text; }
+
+  static bool passed(const JunitSuite& suite) {
+    return std::all_of(suite.cases.begin(), suite.cases.end(),
+                       [](const JunitCase& one) { return one.failures.empty() && one.error.empty(); });
+  }
+
+  static void write(const JunitSuite& suite, encoding::Json& json) {
+    std::string error;
+    json.object([&] {
+      json.key("file").string(suite.name);
+      json.key("ok").boolean(passed(suite));
+      json.key("tests").array([&] {
+        for (const JunitCase& one : suite.cases) {
+          error += one.error;
+          if (!one.error.empty()) continue;  // it is the file's
+          json.object([&] {
+            json.key("name").string(one.name);
+            json.key("ok").boolean(one.failures.empty());
+            json.key("failures").array([&] {
+              for (const std::string& text : one.failures) json.string(painted(text, base::Colour::never));
+            });
+          });
+        }
+      });
+      json.key("error").string(error);
+    });
+  }
+
   bool selected(const TestGroup& test) const {
     return run_.empty() ||
            std::any_of(run_.begin(), run_.end(), [&](const base::Regex& one) { return one.found_in(test.name); });
@@ -56,15 +97,17 @@ class Runner {
       if (!selected(test)) continue;
       ++tests_run_;
       const std::string name = test.name.empty() ? fmt::format("unnamed#{}", i) : test.name;
-      const TestRunOptions options{options_.compat, options_.trace == Trace::debug ? out_ : nullptr, name};
+      const TestRunOptions options{options_.compat,
+                                   options_.trace == Trace::none ? nullptr
+                                   : as_text()                   ? out_
+                                                                 : err_,
+                                   name};
       suite.cases.push_back({name, TestRun(file, test, groups, options).run(), ""});
     }
   }
 
   bool print_result(const JunitSuite& suite) const {
-    const bool good = std::all_of(suite.cases.begin(), suite.cases.end(),
-                                  [](const JunitCase& one) { return one.failures.empty() && one.error.empty(); });
-    if (good) {
+    if (passed(suite)) {
       base::print(out_, "{}\n\n", base::paint("  SUCCESS", base::Tone::good, options_.colour));
       return true;
     }
@@ -106,6 +149,7 @@ int run_unit_tests(const std::vector<std::string>& files, const UnitTestOptions&
   Runner runner(options, std::move(run), out, err);
   bool good = true;
   for (const std::string& file : files) good = runner.run_file(file) && good;
+  if (options.form == base::OutputForm::json) runner.print_json();
   if (good && runner.tests_run() == 0 && !options.run.empty())
     base::print(err, "no test ran: no test group has a name in which --run {} is found\n",
                 fmt::join(options.run, " or "));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/output_form.h"
 #include "base/terminal.h"
 #include "rules/tools/rule_lint.h"
 
@@ -20,6 +21,7 @@ struct CheckOptions {
   std::set<Lint> lint{Lint::duplicate_rules, Lint::never_fires};
   LintVerdict verdict = LintVerdict::warning;
   base::Colour colour = base::Colour::never;
+  base::OutputForm form = base::OutputForm::text;
   // What can exist, besides what the files themselves write. Null: not known, and never_fires is left out.
   const SeriesSources* sources = nullptr;
 };
@@ -29,7 +31,8 @@ std::vector<Finding> lint(const std::vector<std::vector<CompiledGroupPtr>>& file
 std::string painted(const Finding& finding, base::Colour colour);
 
 // Files that load go to `out`, with their findings; mistakes go to `err`. 0: good; 1: a mistake; 2: no file;
-// kLintFailed: only findings, and they are fatal.
+// kLintFailed: only findings, and they are fatal. As JSON all goes to `out`:
+// {"ok","files":[{"file","ok","rules","mistakes","warnings","findings"}]}.
 int check_rules(const std::vector<std::string>& files, const CheckOptions& options, std::FILE* out, std::FILE* err);
 
 }  // namespace rules

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/client.h"
 #include "cli/expression_values.h"
@@ -94,6 +95,20 @@ TEST_CASE("a firing alert that is only kept says until when, and an error of the
   const Answers failing{rule("up == 0", "inactive", "", R"("health":"err","lastError":"many-to-many")"), {}};
   CHECK(cli::debug_rule("Down", failing, base::Colour::never)->text.find("with an error: many-to-many\n") !=
         std::string::npos);
+}
+
+TEST_CASE("as JSON a rule is as in the API, with what was found") {
+  const Answers answers{rule("up == 0", "inactive", ""), {{"up", vector_of(kPayment)}}};
+  const auto found = cli::debug_rule("Down", answers, base::Colour::never);
+  REQUIRE(found.has_value());
+  const auto json = nlohmann::json::parse(found->json);
+  CHECK(json.at("alert") == "Down");
+  const auto& one = json.at("rules").at(0);
+  CHECK(one.at("group") == "shop");
+  CHECK(one.at("file") == "/r.yml");
+  CHECK(one.at("rule").at("query") == "up == 0");
+  CHECK(one.at("values").get<std::string>().find("payment") != std::string::npos);
+  CHECK_FALSE(one.at("reasons").empty());
 }
 
 TEST_CASE("an alert that is not there is answered with the nearest name") {

@@ -238,3 +238,21 @@ TEST_CASE("JUnit XML escapes what XML cannot hold") {
         "    <testcase name=\"&#34;x&#34;&amp;\xEF\xBF\xBD\"><failure>1&#xA;2</failure></testcase>\n"
         "  </testsuite>\n</testsuites>\n");
 }
+
+TEST_CASE("as JSON the results are one document, with the same exit codes") {
+  Site site;
+  CHECK(site.run({.form = base::OutputForm::json}) == 1);
+  CHECK(site.printed.starts_with(
+      R"({"ok":false,"files":[{"file":"tests.yml","ok":false,"tests":[{"name":"order goes down","ok":false,"failures":[")"));
+  CHECK(site.printed.ends_with("\"error\":\"\"}]}\n"));
+  site.write("tests.yml", "rule_files: [rules.yml]\ntests: [{name: none}]\n");
+  CHECK(site.run({.form = base::OutputForm::json}) == 0);
+  CHECK(
+      site.printed ==
+      R"({"ok":true,"files":[{"file":"tests.yml","ok":true,"tests":[{"name":"none","ok":true,"failures":[]}],"error":""}]})"
+      "\n");
+  site.write("tests.yml", "rule_files: [none.yml]\ntests: []\n");
+  CHECK(site.run({.form = base::OutputForm::json}) == 1);
+  CHECK(site.printed.starts_with(
+      R"({"ok":false,"files":[{"file":"tests.yml","ok":false,"tests":[],"error":"tests.yml:)"));
+}

@@ -198,3 +198,20 @@ TEST_CASE("without Prometheus there is no up, and the hint says what there is") 
   CHECK(sources.hint({model::Matcher::equal("__name__", "probe_sucess")}) == "; did you mean probe_success?");
   CHECK(sources.hint({model::Matcher::equal("__name__", "entirely_else")}) == "");
 }
+
+TEST_CASE("as JSON a check is one document, with the same exit codes") {
+  Site site;
+  const char* twice = "groups: [{name: g, rules: [{record: a, expr: '1'}, {record: a, expr: '1'}]}]\n";
+  site.write("good.yml", twice);
+  rules::CheckOptions options{.form = base::OutputForm::json};
+  CHECK(site.check(options) == 0);
+  CHECK(site.printed.starts_with(
+      R"({"ok":true,"files":[{"file":"good.yml","ok":true,"rules":2,"mistakes":[],"warnings":[],"findings":["good.yml:)"));
+  options.verdict = rules::LintVerdict::fatal;
+  CHECK(site.check(options) == rules::kLintFailed);
+  site.write("bad.yml", "groups: [{name: g, rules: [{record: a, expr: 'sum('}]}]\n");
+  CHECK(site.check(options) == 1);
+  CHECK(site.printed.starts_with(R"({"ok":false,"files":[{"file":"good.yml","ok":true,)"));
+  CHECK(site.printed.find(R"({"file":"bad.yml","ok":false,"rules":0,"mistakes":["bad.yml:1:)") != std::string::npos);
+  CHECK(site.printed.ends_with("\"warnings\":[],\"findings\":[]}]}\n"));
+}
