@@ -27,7 +27,7 @@ LEVELS = {
     "cluster": ["base", "model", "config", "loop", "http", "encoding"],
     "incident": ["base", "model", "loop", "state"],
     "notify": ["base", "crypto", "model", "config", "loop", "os", "net", "encoding", "http", "state", "templates"],
-    "rules": ["base", "model", "config", "loop", "state", "go", "promql", "templates"],
+    "rules": ["base", "model", "config", "loop", "state", "go", "promql", "encoding", "templates"],
     "web": ["base", "crypto", "model", "config", "loop", "net", "self", "promql", "encoding"],
     "app": ["base", "model", "config", "store", "loop", "os", "net", "http", "state", "self", "promql", "encoding", "probe",
             "discover", "recover", "cluster", "incident", "notify", "rules", "web"],
