@@ -14,6 +14,7 @@
 #include "cli/replay.h"
 #include "cli/rule_debug.h"
 #include "cli/status.h"
+#include "cli/top.h"
 #include "cli/watch.h"
 
 namespace cli {
@@ -188,12 +189,25 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   log->add_option("-n,--lines", line.lines, "Only so many, the newest; 0 for all")->capture_default_str();
 }
 
+void add_top(CLI::App& top, Chosen& chosen) {
+  struct Line {
+    AgentAddress agent;
+    bool once = false;
+  };
+  const auto line = std::make_shared<Line>();
+  CLI::App* command = top.add_subcommand("top", "Services and alerts on the whole terminal, again every second");
+  add_agent(command, line->agent);
+  command->add_flag("--once", line->once, "Print it once; exit code 1 if a service is down");
+  command->callback([&chosen, line] { chosen = [line] { return run_top(line->agent, line->once); }; });
+}
+
 }  // namespace
 
 void add_reading_commands(CLI::App& top, Chosen& chosen) {
   add_query(top, chosen);
   add_rules(top, chosen);
   add_readers(top, chosen);
+  add_top(top, chosen);
 }
 
 }  // namespace cli

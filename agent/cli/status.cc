@@ -23,20 +23,6 @@ namespace {
 
 bool is_down(const std::string& health) { return model::parse_health(health) == model::Health::down; }
 
-Tone tone_of(const std::string& health) {
-  if (is_down(health)) return Tone::bad;
-  return model::parse_health(health) == model::Health::up ? Tone::good : Tone::warn;
-}
-
-// "enforce: acting (dependencies)": what recovery does, in one cell.
-std::string recovery_of(const Json& service) {
-  const Json& recovery = mapping_of(service, "recovery");
-  const std::string mode = text_of(recovery, "mode"), state = text_of(recovery, "state"),
-                    reason = text_of(recovery, "reason");
-  if (mode.empty()) return "-";
-  return mode + ": " + state + (reason.empty() || reason == state ? "" : " (" + reason + ")");
-}
-
 std::string labels_of(const Json& labels) {
   std::string out;
   for (const auto& [name, value] : labels.items())
@@ -154,6 +140,19 @@ int show_fleet(const StatusOptions& options, const Json& data) {
 }
 
 }  // namespace
+
+Tone tone_of(const std::string& health) {
+  if (is_down(health)) return Tone::bad;
+  return model::parse_health(health) == model::Health::up ? Tone::good : Tone::warn;
+}
+
+std::string recovery_of(const Json& service) {
+  const Json& recovery = mapping_of(service, "recovery");
+  const std::string mode = text_of(recovery, "mode"), state = text_of(recovery, "state"),
+                    reason = text_of(recovery, "reason");
+  if (mode.empty()) return "-";
+  return mode + ": " + state + (reason.empty() || reason == state ? "" : " (" + reason + ")");
+}
 
 int ask(const StatusOptions& options, const std::string& path, const std::function<int(const Json& data)>& show) {
   const auto code = read_answer(options.agent.shown() + path, [&]() -> base::Result<int> {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/terminal.h"
 #include "cli/client.h"
 
 namespace cli {
@@ -19,6 +20,10 @@ struct StatusOptions {
 // What `show` makes of the data of the agent's answer, an exit code; or 2 or 3, with a complaint on standard error.
 int ask(const StatusOptions& options, const std::string& path,
         const std::function<int(const nlohmann::ordered_json& data)>& show);
+
+// "enforce: acting (dependencies)": what the recovery of a service does, in one cell.
+std::string recovery_of(const nlohmann::ordered_json& service);
+base::Tone tone_of(const std::string& health);
 
 // Of the named services; of all, if none is named. A name that the agent does not know is a mistake of the line (2).
 int run_status(const StatusOptions& options, const std::vector<std::string>& services);

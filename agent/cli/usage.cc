@@ -40,6 +40,7 @@ constexpr Example kExamples[] = {
     {"status", "fettle status --watch"},
     {"status", "fettle status order -o json"},
     {"status", "fettle status --url=https://node2:10911 --http.config.file=/etc/fettle/client.yml"},
+    {"top", "fettle top"},
     {"alerts", "fettle alerts"},
     {"fleet", "fettle fleet --watch=5s"},
     {"explain", "fettle explain order"},
