@@ -1,5 +1,6 @@
 // Writes every board as classic dashboard JSON: generate.ts FOLDER. Grafana 10.4 to 13 read it.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { disasterRecovery } from './disaster-recovery';
 import { overview } from './overview';
 
 const folder = process.argv[2] ?? 'boards';
@@ -22,7 +23,7 @@ function finish(board: any) {
 }
 
 mkdirSync(folder, { recursive: true });
-for (const builder of [overview]) {
+for (const builder of [overview, disasterRecovery]) {
   const board = finish(builder.build());
   writeFileSync(`${folder}/${board.uid}.json`, `${JSON.stringify(board, null, 2)}\n`);
   console.log(`${folder}/${board.uid}.json: ${board.panels.length} panels`);

@@ -1,20 +1,20 @@
 // The fleet at a glance: is anything down, since when, what did the agents do about it, and are they well themselves.
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
 import * as table from '@grafana/grafana-foundation-sdk/table';
-import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import {
   board,
+  counts,
   dataSource,
   from,
   legendBelow,
   legendBeside,
+  lines,
   node,
+  number,
   query,
   service,
-  Step,
   tableQuery,
   thresholds,
 } from './parts';
@@ -25,42 +25,6 @@ const upOrDown = [
     options: { '0': { text: 'down', color: 'red', index: 0 }, '1': { text: 'up', color: 'green', index: 1 } },
   } as unknown as dashboard.ValueMapping,
 ];
-
-const number = (title: string, description: string, expr: string, unit: string, steps: Step[]) =>
-  new stat.PanelBuilder()
-    .title(title)
-    .description(description)
-    .datasource(dataSource)
-    .unit(unit)
-    .height(4)
-    .span(4)
-    .withTarget(query(expr, title))
-    .thresholds(thresholds(steps))
-    .colorMode(common.BigValueColorMode.Background)
-    .graphMode(common.BigValueGraphMode.Area)
-    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
-
-const lines = (title: string, description: string, unit: string, expr: string, legend: string) =>
-  new timeseries.PanelBuilder()
-    .title(title)
-    .description(description)
-    .datasource(dataSource)
-    .unit(unit)
-    .min(0)
-    .height(8)
-    .span(12)
-    .lineWidth(1)
-    .fillOpacity(10)
-    .legend(legendBelow())
-    .withTarget(query(expr, legend));
-
-// Counts of events: a bar per step, stacked.
-const counts = (title: string, description: string, expr: string, legend: string) =>
-  lines(title, description, 'short', expr, legend)
-    .span(8)
-    .drawStyle(common.GraphDrawStyle.Bars)
-    .fillOpacity(70)
-    .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
 
 const nodes = new table.PanelBuilder()
   .title('Nodes')
@@ -212,6 +176,14 @@ export const overview = board(
     ).legend(legendBeside()),
   )
   .withRow(new dashboard.RowBuilder('Recovery and notification'))
+  .withPanel(
+    counts(
+      'Incidents',
+      'Incidents that ended, by how: healed by a recovery, ended by a person, or by itself.',
+      `sum by (service, end) (increase(fettle_incidents_total{${service}}[$__rate_interval]))`,
+      '{{service}}: {{end}}',
+    ),
+  )
   .withPanel(
     counts(
       'Actions by result',

@@ -2,6 +2,8 @@
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as prometheus from '@grafana/grafana-foundation-sdk/prometheus';
+import * as stat from '@grafana/grafana-foundation-sdk/stat';
+import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 
 export const dataSource = { type: 'prometheus', uid: '${datasource}' };
 // Every selector of every query carries these; the second also follows the choice of services.
@@ -112,3 +114,39 @@ export const legendBeside = () =>
     .placement(common.LegendPlacement.Right)
     .showLegend(true)
     .calcs(['max', 'lastNotNull']);
+
+export const number = (title: string, description: string, expr: string, unit: string, steps: Step[]) =>
+  new stat.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(dataSource)
+    .unit(unit)
+    .height(4)
+    .span(4)
+    .withTarget(query(expr, title))
+    .thresholds(thresholds(steps))
+    .colorMode(common.BigValueColorMode.Background)
+    .graphMode(common.BigValueGraphMode.Area)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
+
+export const lines = (title: string, description: string, unit: string, expr: string, legend: string) =>
+  new timeseries.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(dataSource)
+    .unit(unit)
+    .min(0)
+    .height(8)
+    .span(12)
+    .lineWidth(1)
+    .fillOpacity(10)
+    .legend(legendBelow())
+    .withTarget(query(expr, legend));
+
+// Counts of events: a bar per step, stacked.
+export const counts = (title: string, description: string, expr: string, legend: string) =>
+  lines(title, description, 'short', expr, legend)
+    .span(6)
+    .drawStyle(common.GraphDrawStyle.Bars)
+    .fillOpacity(70)
+    .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));

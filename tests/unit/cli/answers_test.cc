@@ -152,10 +152,7 @@ TEST_CASE("no wrong answer ends a command that reads in anything but its exit co
          return cli::run_recoveries({url, false}, "");
        }},
       {"rules debug", 3,
-       [](const std::string& url) {
-         return cli::run_rule_debug(url, "Down", base::OutputForm::text);
-       },
-       true, true},
+       [](const std::string& url) { return cli::run_rule_debug(url, "Down", base::OutputForm::text); }, true, true},
   };
   for (const std::string& answer : wrong_answers()) {
     CAPTURE(answer);
