@@ -223,10 +223,11 @@ class ToldStory:
 
     def __init__(self):
         self.bodies, self.story, self.mistakes = {}, collections.defaultdict(list), []
+        self.last = {}  # of each alert, by its labels
         self.lock = threading.Lock()
 
     def in_order(self, last, told):
-        """Of two news (status, startsAt) of one service, in the order in which they came."""
+        """Of two news (status, startsAt) of one alert, in the order in which they came."""
         return told[1] >= last[1] and not (last[0] == "resolved" and told == ("firing", last[1]))
 
     def take(self, ident, body):
@@ -236,14 +237,16 @@ class ToldStory:
         if known is not body:
             return  # seen before, as Standard Webhooks has it
         for alert in json.loads(body)["alerts"]:
-            story = self.story[alert["labels"]["service"]]
-            told = (alert["status"], alert["startsAt"].rstrip("Z"))
-            if told[0] == "resolved" and not story:
-                self.mistakes.append(f"resolved for what was never told: {told}")
-            if story and not self.in_order(story[-1], told):
-                self.mistakes.append(f"out of order: {told} after {story[-1]}")
-            if not story or story[-1] != told:
-                story.append(told)
+            labels = alert["labels"]
+            told, last = (alert["status"], alert["startsAt"].rstrip("Z")), self.last.get(frozenset(labels.items()))
+            if told[0] == "resolved" and not last:
+                self.mistakes.append(f"resolved for what was never told: {told} of {labels}")
+            if last and not self.in_order(last, told):
+                self.mistakes.append(f"out of order: {told} after {last} of {labels}")
+            self.last[frozenset(labels.items())] = told
+            # A page of a plan that gave up is an alert beside that of the service, with a time of its own.
+            if last != told and labels["alertname"] != "FettlePage":
+                self.story[labels["service"]].append(told)
 
     def now(self, service):
         with self.lock:
