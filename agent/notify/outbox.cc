@@ -75,7 +75,7 @@ void Outbox::restore(const std::string& record_key, const std::string& record) {
     events_.on_dropped(DropReason::unreadable, 1);
     return;
   }
-  entry.ready = entry.tried = entry.perhaps = true;  // the run before may have sent it
+  entry.ready = entry.kept = entry.tried = entry.perhaps = true;  // the run before may have sent it
   next_number_ = std::max(next_number_, entry.number + 1);
   ++size_;
   lanes_[group].waiting.push_back(std::move(entry));
@@ -86,17 +86,14 @@ void Outbox::push(const std::string& group, Message message, std::optional<Notif
   entry.number = next_number_++;
   entry.message = std::move(message);
   entry.known = std::move(known);
-  json record{{"id", entry.message.id},
-              {"body", entry.message.body},
-              {"group", group},
-              {"created_ms", base::to_ms(entry.message.created)}};
-  if (entry.known) record["known"] = to_json(*entry.known);
-  with.push_back(Change::put(Table::notifications, key(entry.number),
-                             record.dump(-1, ' ', false, json::error_handler_t::replace)));
   const std::uint64_t number = entry.number;
   if (events_.on_pushed) events_.on_pushed(group, entry.message.id);
   ++size_;
-  lanes_[group].waiting.push_back(std::move(entry));
+  std::deque<Waiting>& lane = lanes_[group].waiting;
+  lane.push_back(std::move(entry));
+  // With those before it that are not durable: after a restart it must not be the first that is heard of the group.
+  for (const Waiting& each : lane)
+    if (!each.kept) with.push_back(record(group, each));
   writing_.emplace(number, context_.scheduler.after(kDiskPatience, [this, group, number] {
     written(std::string(group), number, Written::late, "the disk does not answer");
   }));
@@ -104,6 +101,15 @@ void Outbox::push(const std::string& group, Message message, std::optional<Notif
     if (!still.expired())
       written(group, number, result ? Written::yes : Written::no, result ? "" : result.error().text);
   });
+}
+
+Change Outbox::record(const std::string& group, const Waiting& entry) const {
+  json out{{"id", entry.message.id},
+           {"body", entry.message.body},
+           {"group", group},
+           {"created_ms", base::to_ms(entry.message.created)}};
+  if (entry.known) out["known"] = to_json(*entry.known);
+  return Change::put(Table::notifications, key(entry.number), out.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 // Better told and not kept than kept quiet.
@@ -114,7 +120,10 @@ void Outbox::written(const std::string& group, std::uint64_t number, Written how
                      {{"receiver", name_}, {"error", error}});
   if (how == Written::yes) kept_ = true;
   if (const auto lane = lanes_.find(group); lane != lanes_.end())
-    for (Waiting& each : lane->second.waiting) each.ready = each.ready || each.number == number;
+    for (Waiting& each : lane->second.waiting) {
+      each.ready = each.ready || each.number == number;
+      each.kept = each.kept || (how == Written::yes && each.number <= number);
+    }
   pump();
 }
 

@@ -89,6 +89,7 @@ class Outbox {
     Message message;
     std::optional<Notified> known;
     bool ready = false;  // it is durable, or that failed
+    bool kept = false;   // it is durable
     bool tried = false;
     bool perhaps = false;  // the receiver may have it
   };
@@ -105,6 +106,7 @@ class Outbox {
   using Lanes = std::map<std::string, Lane>;
 
   std::string key(std::uint64_t number) const;
+  state::Change record(const std::string& group, const Waiting& entry) const;
   void erase(const std::vector<Waiting>& gone);
   void remove_lane(Lanes::iterator lane);
   enum class Written { yes, no, late };

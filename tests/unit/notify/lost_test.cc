@@ -45,6 +45,24 @@ TEST_CASE("a disk that does not answer keeps a message back for ten seconds") {
   CHECK(f.queued() == 0);
 }
 
+TEST_CASE("an end is not all that a start finds of a fault that began on a full disk") {
+  Fixture f;
+  f.state.failing = true;
+  f.tell("Down");
+  f.answer(500);  // it may have been taken
+  f.state.failing = false;
+  f.tell("Down", AlertState::inactive);
+  CHECK(f.queued() == 2);
+  const std::size_t before = f.sent();
+  f.start("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
+  REQUIRE(f.sent() == before + 1);
+  CHECK(f.body()["status"] == "firing");
+  f.answer(200);
+  CHECK(f.body()["status"] == "resolved");
+  f.answer(200);
+  CHECK(f.queued() == 0);
+}
+
 TEST_CASE("nobody hears that something ended of which he never heard that it began") {
   Fixture f;
   f.tell("Down");
