@@ -110,8 +110,9 @@ void KnownSecrets::add(const KnownSecrets& others) {
 }
 
 void KnownSecrets::add_path(std::string_view url) {
+  url = trim(url, kBlanks);
   const std::size_t host = url.find("://");
-  if (host == std::string_view::npos) return;
+  if (host == std::string_view::npos || url.find_first_of(kBlanks) != std::string_view::npos) return;
   const std::size_t begin = url.find_first_of("/?#", host + 3);
   if (begin == std::string_view::npos) return;
   url.remove_prefix(begin);
@@ -144,6 +145,7 @@ std::vector<std::string> KnownSecrets::codings() const {
       const std::string_view line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(line.size() + 1, rest.size()));
       all.add(line);
+      all.add_path(line);
     }
   }
   for (const Login& login : logins_) {

@@ -79,7 +79,7 @@ class Word {
     const std::size_t end = word_.find_last_not_of("\"',;)}]");
     if (quote == std::string::npos || end == std::string::npos || end < quote) return false;
     const bool field = before.ends_with("\":") || before.ends_with("':");
-    const bool option = before.starts_with("-") && before.find('=') == std::string_view::npos;
+    const bool option = before.starts_with("-") && before.find_first_of("=<") == std::string_view::npos;
     static constexpr std::array<std::string_view, 4> kShort{"-p", "-P", "-a", "-w"};
     const bool short_option =
         std::find(kShort.begin(), kShort.end(), before) != kShort.end() && !is_number(word_) && word_[0] != '/';
@@ -202,30 +202,114 @@ std::string scrub(std::string_view text, std::vector<std::string>& found) {
   return out;
 }
 
-// mysql and its relatives take the password behind -p without a blank.
-bool takes_password_with_p(std::string_view program) {
-  program.remove_prefix(program.rfind('/') == std::string_view::npos ? 0 : program.rfind('/') + 1);
-  for (const std::string_view name : {"mysql", "maria", "mongo", "sshpass", "7z"})
-    if (program.starts_with(name)) return true;
-  return false;
-}
+// A command line, word by word: what a program is told, and what a shell is told to run.
+class Command {
+ public:
+  explicit Command(std::vector<std::string>& found) : found_(found) {}
+
+  std::string next(const std::string& word) {
+    const bool one_word = word.find_first_of(kBlanks) == std::string::npos;
+    std::string out;
+    if (!one_word && before_.starts_with("-") && names_secret(before_)) out = hidden(word);
+    else out = one_word ? shown(word) : line(without_header(word));
+    before_ = word;
+    return out;
+  }
+
+ private:
+  std::string hidden(const std::string& value) {
+    found_.push_back(value);
+    return std::string(kHidden);
+  }
+
+  std::string line(std::string_view text) {
+    std::string out;
+    before_.clear();
+    while (!text.empty()) {
+      const std::size_t blanks = std::min(text.find_first_not_of(kBlanks), text.size());
+      out += text.substr(0, blanks);
+      text.remove_prefix(blanks);
+      const std::string word(text.substr(0, text.find_first_of(kBlanks)));
+      text.remove_prefix(word.size());
+      out += shown(word);
+      before_ = word;
+    }
+    return out;
+  }
+
+  std::string shown(const std::string& word) {
+    if (const std::string_view of_program = password_options(word); !of_program.empty()) options_ = of_program;
+    const auto is_option = [this](std::string_view text) {
+      return text.size() >= 2 && text[0] == '-' && options_.find(text[1]) != std::string_view::npos;
+    };
+    if (word.size() > 2 && is_option(word)) return word.substr(0, 2) + hidden(word.substr(2));
+    if (before_.size() == 2 && is_option(before_) && before_ != "-p" && word[0] != '-') return hidden(word);
+    if (const std::size_t colon = login_in(word); colon != std::string::npos)
+      return word.substr(0, colon + 1) + hidden(word.substr(colon + 1));
+    const std::string rest = without_header(word);
+    return Word(rest, found_).shown(before_);
+  }
+
+  // Programs that take a password, or the name of a community, behind an option of one letter.
+  static std::string_view password_options(std::string_view program) {
+    struct Known {
+      std::string_view name, options;
+    };
+    static constexpr std::array<Known, 7> kKnown{{{"mysql", "p"},
+                                                  {"maria", "p"},
+                                                  {"mongo", "p"},
+                                                  {"sshpass", "p"},
+                                                  {"7z", "p"},
+                                                  {"snmp", "cAX"},
+                                                  {"check_snmp", "CAX"}}};
+    program.remove_prefix(program.rfind('/') == std::string_view::npos ? 0 : program.rfind('/') + 1);
+    for (const Known& each : kKnown)
+      if (program.starts_with(each.name)) return each.options;
+    return {};
+  }
+
+  // Where the user ends in what -u (curl) and -U (smbclient) are given; npos: there is no password.
+  std::size_t login_in(std::string_view word) const {
+    static constexpr std::array<std::string_view, 5> kOptions{"-u", "-U", "--user", "--proxy-user", "--http-user"};
+    const bool attached = word.starts_with("-u") || word.starts_with("-U");
+    if (!attached && std::find(kOptions.begin(), kOptions.end(), before_) == kOptions.end())
+      return std::string_view::npos;
+    const std::size_t mark = word.find_first_of(":%", attached ? 3 : 1);
+    if (mark == std::string_view::npos || mark + 1 == word.size() || word.substr(mark).starts_with("://") ||
+        is_number(word.substr(mark + 1)))
+      return std::string_view::npos;
+    return mark;
+  }
+
+  // A header: X-Api-Key: abc, to the end of its quotes.
+  std::string without_header(std::string text) {
+    const auto in_name = [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; };
+    for (std::size_t mark = text.find(':'); mark != std::string::npos; mark = text.find(':', mark + 1)) {
+      std::size_t begin = mark;
+      while (begin > 0 && in_name(text[begin - 1])) --begin;
+      if (!names_secret(std::string_view(text).substr(begin, mark - begin))) continue;
+      const std::size_t value = std::min(text.find_first_not_of(kBlanks, mark + 1), text.size());
+      const char quote = begin > 0 && (text[begin - 1] == '"' || text[begin - 1] == '\'') ? text[begin - 1] : '\0';
+      const std::size_t end = quote == '\0' ? text.size() : std::min(text.find(quote, value), text.size());
+      const std::string hide = text.substr(value, end - value);
+      if (hide.empty() || hide.starts_with("//") || hide.find("${") != std::string::npos || hide == kHidden) continue;
+      found_.push_back(hide);
+      if (const std::size_t blank = hide.find_last_of(kBlanks); blank != std::string::npos)
+        found_.push_back(hide.substr(blank + 1));
+      text.replace(value, hide.size(), kHidden);
+    }
+    return text;
+  }
+
+  std::vector<std::string>& found_;
+  std::string before_;
+  std::string_view options_;  // those of the program that was named last
+};
 
 std::vector<std::string> scrub(const std::vector<std::string>& command, std::vector<std::string>& found) {
+  Command line(found);
   std::vector<std::string> out;
-  for (std::size_t i = 0; i < command.size(); ++i) {
-    const std::string& word = command[i];
-    const std::string_view before = i == 0 ? std::string_view() : std::string_view(command[i - 1]);
-    const bool one_word = word.find_first_of(kBlanks) == std::string::npos;
-    if (word.size() > 2 && word.starts_with("-p") && takes_password_with_p(command[0]) && one_word) {
-      found.push_back(word.substr(2));
-      out.push_back("-p" + std::string(kHidden));
-    } else if (!one_word && before.starts_with("-") && names_secret(before)) {
-      found.push_back(word);
-      out.emplace_back(kHidden);
-    } else {
-      out.push_back(one_word ? Word(word, found).shown(before) : scrub(word, found));
-    }
-  }
+  for (const std::string& word : command) out.push_back(line.next(word));
   return out;
 }
 

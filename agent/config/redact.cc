@@ -32,6 +32,11 @@ bool is_public_name(std::string_view name, std::string_view mapping) {
          (mapping == "environment" && base::is_public_variable(name));
 }
 
+// Headers of a mail are texts for everybody, but for one that is a key of the gateway.
+bool is_secret_header(std::string_view name, std::string_view mapping) {
+  return mapping == "headers" && base::names_secret(name);
+}
+
 std::string shown_scalar(const Node& node) {
   switch (node.exposure()) {
     case Exposure::shown: return base::without_secrets(node.scalar());
@@ -53,8 +58,11 @@ std::vector<std::string> texts_of(const std::vector<Node>& items) {
   return out;
 }
 
+// An address in a file is there for the token in it: url_file, api_url_file.
 bool holds_secret_file(std::string_view key) {
-  return key.ends_with("_file") && base::names_secret(key.substr(0, key.size() - 5));
+  if (!key.ends_with("_file")) return false;
+  key.remove_suffix(5);
+  return key.ends_with("url") || base::names_secret(key);
 }
 
 // A secret in the place of a path.
@@ -103,7 +111,8 @@ void write(const Node& node, std::string_view key, std::size_t indent, std::stri
         out.append(indent, ' ');
         if (is_long_key(text)) out.append("? ").append(text).append("\n").append(indent, ' ') += ':';
         else out.append(text) += ':';
-        if (value.is_scalar() && is_public_name(name.scalar(), key))
+        if (value.is_scalar() && is_secret_header(name.scalar(), key)) out.append(" ").append(base::kHidden) += '\n';
+        else if (value.is_scalar() && is_public_name(name.scalar(), key))
           out.append(" ").append(as_yaml(base::without_secrets(value.scalar()), value.quoted())) += '\n';
         else write_value(value, name.scalar(), indent + 2, out);
       }
@@ -127,9 +136,11 @@ void collect(const Node& node, std::string_view key, std::string_view mapping, b
     if (key != "key_file" && holds_secret_file(key)) out.add_file(text);
     if (is_misplaced(key, mapping, text)) out.add(text);
     if (mapping == "variable_files") out.add_file(text);
-    if (base::names_secret(key) && node.exposure() != Exposure::shown) out.add(text);
-    if (node.exposure() == Exposure::origin) out.add_path(text);
-    if (node.exposure() == Exposure::withheld && !is_public_name(key, mapping)) out.add_text(text);
+    if ((base::names_secret(key) && node.exposure() != Exposure::shown) || is_secret_header(key, mapping))
+      out.add(text);
+    const bool withheld = node.exposure() == Exposure::withheld && !is_public_name(key, mapping);
+    if (withheld) out.add_text(text);
+    if (withheld || node.exposure() == Exposure::origin) out.add_path(text);
   }
   if (node.is_mapping()) collect_login(node, out);
   if (key == "http_headers")

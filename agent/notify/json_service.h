@@ -49,6 +49,7 @@ void add_secret(config::Schema<Settings>& schema, const char* key, const char* f
   };
   schema.custom(key, help, needed == Needed::yes ? file_key : "none", reader(&SecretOrFile::secret))
       .custom(file_key, "A file with that; read for each message.", "none", reader(&SecretOrFile::file))
+      .withholds({key})
       .check([=](const Settings& settings, const config::Complain& complain) {
         const SecretOrFile& one = settings.*member;
         if (needed == Needed::yes && one.empty()) complain("", std::string("write ") + key + " or " + file_key);

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Marked secrets in every place of a configuration that may hold one, and peers that repeat whatever they are told: no page, no
 answer of the API, no metric, no line of the log and no output of a command has one of them."""
-import http.server
 import json
 import socket
 import subprocess
 import threading
-import time
 
 import lib
+from echo_peers import PATHS, Echo, Leaks, Server, answer_datagrams, echo, events_of, paths_of, redis, serve
 
 CONFIG = """
 global: {{interval: 500ms, timeout: 400ms, node: node1}}
@@ -75,69 +74,6 @@ SECRETS = {"token": "SEKRET5", "password": "SEKRET14", "variable": "SEKRET26"}
 TARGETS = [{"targets": ["http://127.0.0.1:%d/?token=SEKRET33"], "labels": {"team": "a"}}]
 
 
-class Echo(http.server.BaseHTTPRequestHandler):
-    """Says in status line, header and body all that it was told."""
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
-        told = {"authorization": self.headers.get("Authorization"), "path": self.path, "body": body, "all": " ".join(self.headers.values())}
-        line = (self.path + " " + " ".join(self.headers.values()) + " " + body).replace("\r", " ").replace("\n", " ")[:3000]
-        if self.path == "/metrics":
-            content = "told{said=%s} 1\n" % json.dumps(line)
-        else:
-            content = json.dumps(told)
-        self.send_response(403 if any(word in self.path for word in ("refuse", "services", "/v1/")) else 200, line.encode("ascii", "replace").decode())
-        self.send_header("Content-Type", "text/plain" if self.path == "/metrics" else "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content.encode())
-
-    do_GET = do_POST = do_HEAD = do_PUT = answer
-
-    def log_message(self, *_):
-        pass
-
-
-def serve(listener, talk):
-    def accept():
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=guarded, args=(connection,), daemon=True).start()
-
-    def guarded(connection):
-        with connection:
-            try:
-                talk(connection)
-            except OSError:
-                pass
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()
-
-
-def echo(connection):
-    while got := connection.recv(65536):
-        connection.sendall(got)
-
-
-def redis(connection):
-    while got := connection.recv(65536):
-        words = " ".join(w for w in got.decode(errors="replace").split("\r\n") if w and w[0] not in "*$")
-        connection.sendall(f"-ERR you said {words}\r\n".encode())
-
-
-def answer_datagrams(udp):
-    while True:
-        got, peer = udp.recvfrom(65536)
-        udp.sendto(got, peer)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, *_):
-        pass  # the agent resets what it has done with
-
-
 web = Server(("127.0.0.1", 0), Echo)
 threading.Thread(target=web.serve_forever, daemon=True).start()
 echo_port = serve(socket.create_server(("127.0.0.1", 0), backlog=128), echo)[1]
@@ -145,16 +81,8 @@ redis_port = serve(socket.create_server(("127.0.0.1", 0), backlog=128), redis)[1
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind(("127.0.0.1", 0))
 threading.Thread(target=answer_datagrams, args=(udp,), daemon=True).start()
-leaks = []
-
-
-def look(where, text):
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
-    for at in range(len(text)):
-        if text.startswith("SEKRET", at):
-            leaks.append((where, text[max(0, at - 120):at + 20]))
-            return
-
+leaks = Leaks()
+look = leaks.look
 
 with lib.folder() as where:
     unix = socket.socket(socket.AF_UNIX)
@@ -189,28 +117,12 @@ with lib.folder() as where:
         lib.wait_for("each probe to run twice", lambda: len(agent.query("fettle_probe_runs_total >= 2")) >= probes, 60)
         lib.wait_for("the hook's end", lambda: agent.logged("recovery action did not work"), 60)
         lib.wait_for("each receiver to be missed", lambda: len(agent.logged("notifications do not get through; they are kept and tried again")) >= 3, 60)
-        paths = ["/", "/metrics", "/explain/echo", "/services/echo", "/services/listed", "/api/v1/services/echo", "/incidents", "/explain/listed", "/api/v1/services", "/api/v1/explain/echo", "/api/v1/status/config",
-                 "/api/v1/status/flags", "/api/v1/status/runtimeinfo", "/api/v1/alerts", "/api/v1/rules", "/api/v1/silences", "/api/v1/targets",
-                 "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D", "/api/v1/query?query=%7B__name__=~%22.%2B%22%7D", "/api/v1/recoveries", "/api/v1/incidents", "/api/v1/fleet", "/api/v1/notifications"]
+        paths = [*PATHS, *paths_of("echo"), *paths_of("listed")]
         for module in ("echo", "dialogue", "http_2xx"):
             target = f"bob:SEKRET43@127.0.0.1:{web.server_port}" if module == "echo" else f"127.0.0.1:{echo_port}"
             paths += [f"/probe?module={module}&target={target}&debug=true", f"/probe?module={module}&target={target}"]
-        pages = {}
-        for path in paths:
-            try:
-                pages[path] = lib.get(agent.url + path, 20)
-            except lib.urllib.error.HTTPError as error:
-                pages[path] = error.read().decode()
-            look(path.replace("SEKRET43", ""), pages[path])
-        with socket.create_connection(("127.0.0.1", agent.port)) as events:
-            events.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
-            events.settimeout(0.5)
-            said, end = b"", time.monotonic() + 5
-            while time.monotonic() < end and len(said) < 20_000:
-                try:
-                    said += events.recv(65536)
-                except TimeoutError:
-                    pass
+        pages = {path: leaks.look_at(agent, path) for path in paths}
+        said = events_of(agent)
         look("/api/v1/events", said)
         assert b"echo" in said, said[:300]
 
@@ -244,7 +156,4 @@ with lib.folder() as where:
         agent.config.write_text(config.replace("password: SEKRET4}", "password: [SEKRET4]}"))
         look("a reload that is refused", lib.fettle("reload", f"--admin.socket={agent.admin}").stderr)
     look("the log", (where / "agent.log").read_bytes())
-for what, text in leaks:
-    print(f"{what}: …{text}…")
-assert not leaks, f"{len(leaks)} outputs have a secret in them"
-print("no output has a secret in it")
+leaks.judge()

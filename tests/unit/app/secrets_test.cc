@@ -142,7 +142,17 @@ TEST_CASE("no receiver shows a secret") {
         "{X-Any: SEKR3T4}}]}",
         "{name: a, webhook: SEKR3T1}", "{name: a, webhook_configs: [{url: \"ftp://u:SEKR3T1@h/SEKR3T2\"}]}",
         "{name: a, alertmanager_configs: [{urls: [\"http://bob:SEKR3T1@h\", \"http://h/?token=SEKR3T2\"]}]}",
-        "{name: a, alertmanager_configs: [{urls: \"http://bob:SEKR3T1@h\"}]}"}) {
+        "{name: a, alertmanager_configs: [{urls: \"http://bob:SEKR3T1@h\"}]}",
+        "{name: a, slack_configs: [{api_url: \"https://hooks.slack.test/services/SEKR3T1\"}]}",
+        "{name: a, msteams_configs: [{webhook_url: \"https://h/webhookb2/SEKR3T1\"}]}",
+        "{name: a, wecom_robot_configs: [{url: \"https://h/cgi-bin/webhook/send?key=SEKR3T1\"}]}",
+        "{name: a, dingtalk_configs: [{url: \"https://h/robot/SEKR3T1\", secret: SEKR3T2}]}",
+        "{name: a, feishu_configs: [{url: \"https://open.feishu.test/open-apis/bot/v2/hook/SEKR3T1\"}]}",
+        "{name: a, telegram_configs: [{bot_token: \"1:SEKR3T1\", chat_id: 1}]}",
+        "{name: a, pagerduty_configs: [{routing_key: SEKR3T1}]}",
+        "{name: a, email_configs: [{to: a@h, from: b@h, smarthost: \"h:25\", auth_username: u, auth_password: "
+        "SEKR3T1}]}",
+        "{name: a, exec_configs: [{argv: [/bin/true, -u, \"bob:SEKR3T1\"], environment: {KEY: SEKR3T2}}]}"}) {
     CAPTURE(receiver);
     config::Errors errors;
     const Node node = Node::parse(receiver, "f.yml", errors);

@@ -60,7 +60,54 @@ TEST_CASE("a command is shown word by word") {
   CHECK(base::without_secrets(Words{"find", "-print"}) == Words{"find", "-print"});
   CHECK(base::without_secrets(Words{"check", "--token", "two words"}) == Words{"check", "--token", "<secret>"});
   CHECK(base::without_secrets(Words{"sh", "-c", "curl -H 'X-Api-Key: k' http://u:p@h/"}) ==
-        Words{"sh", "-c", "curl -H 'X-Api-Key: k' http://<secret>@h/"});
+        Words{"sh", "-c", "curl -H 'X-Api-Key: <secret>' http://<secret>@h/"});
+}
+
+TEST_CASE("passwords of the programs that probes and plans run are found on their command lines") {
+  using Words = std::vector<std::string>;
+  struct Row {
+    Words command, want, found;
+  };
+  for (const Row& row : {
+           Row{{"curl", "-u", "bob:hunter2", "http://h/"}, {"curl", "-u", "bob:<secret>", "http://h/"}, {"hunter2"}},
+           Row{{"curl", "-ubob:hunter2", "http://h/"}, {"curl", "-ubob:<secret>", "http://h/"}, {"hunter2"}},
+           Row{{"curl", "--user", "bob:a:b"}, {"curl", "--user", "bob:<secret>"}, {"a:b"}},
+           Row{{"curl", "-H", "Authorization: Token abc", "-H", "Accept: text/html"},
+               {"curl", "-H", "Authorization: <secret>", "-H", "Accept: text/html"},
+               {"Token abc", "abc"}},
+           Row{{"curl", "-HX-Auth-Token:abc"}, {"curl", "-HX-Auth-Token:<secret>"}, {"abc"}},
+           Row{{"smbclient", "-U", "bob%hunter2", "//h/s"}, {"smbclient", "-U", "bob%<secret>", "//h/s"}, {"hunter2"}},
+           Row{{"snmpget", "-v", "2c", "-c", "comm", "h"}, {"snmpget", "-v", "2c", "-c", "<secret>", "h"}, {"comm"}},
+           Row{{"/usr/lib/nagios/plugins/check_snmp", "-C", "comm", "-c", "90"},
+               {"/usr/lib/nagios/plugins/check_snmp", "-C", "<secret>", "-c", "90"},
+               {"comm"}},
+           Row{{"timeout", "5", "mariadb-admin", "-phunter2", "-P", "3306"},
+               {"timeout", "5", "mariadb-admin", "-p<secret>", "-P", "3306"},
+               {"hunter2"}},
+           Row{{"sh", "-c", "mysql -phunter2 -e 'select 1' | grep -q 1"},
+               {"sh", "-c", "mysql -p<secret> -e 'select 1' | grep -q 1"},
+               {"hunter2"}},
+           Row{{"sh", "-c", "redis-cli -a hunter2 ping"}, {"sh", "-c", "redis-cli -a <secret> ping"}, {"hunter2"}},
+           // Nothing of these is one.
+           Row{{"docker", "exec", "-u", "1000:1000", "order", "true"},
+               {"docker", "exec", "-u", "1000:1000", "order", "true"},
+               {}},
+           Row{{"find", "-print", "-user", "bob"}, {"find", "-print", "-user", "bob"}, {}},
+           Row{{"check_load", "-w", "5,4,3", "-c", "10,8,6"}, {"check_load", "-w", "5,4,3", "-c", "10,8,6"}, {}},
+           Row{{"runuser", "-u", "postgres", "--", "pg_isready"},
+               {"runuser", "-u", "postgres", "--", "pg_isready"},
+               {}},
+           Row{{"curl", "-H", "X-Api-Key: ${key}"}, {"curl", "-H", "X-Api-Key: ${key}"}, {}},
+       }) {
+    const auto joined = [](const Words& words) {
+      std::string out;
+      for (const std::string& word : words) out += "[" + word + "]";
+      return out;
+    };
+    CHECK(joined(base::without_secrets(row.command)) == joined(row.want));
+    CHECK(joined(base::without_secrets(row.want)) == joined(row.want));
+    CHECK(joined(base::secrets_in(row.command)) == joined(row.found));
+  }
 }
 
 TEST_CASE("known secrets are found in what a peer says, short ones only as a word") {
