@@ -7,15 +7,36 @@
 
 namespace encoding {
 
+JsonShape shape_of(std::string_view text) {
+  JsonShape out;
+  std::size_t depth = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+      case '"':
+        for (++at; at < text.size() && text[at] != '"'; ++at)
+          if (text[at] == '\\') ++at;
+        break;
+      case '[':
+      case '{':
+        out.depth = std::max(out.depth, ++depth);
+        ++out.values;
+        break;
+      case ']':
+      case '}': depth -= depth > 0 ? 1 : 0; break;
+      case ',': ++out.values; break;
+      default: break;
+    }
+  }
+  return out;
+}
+
+// Not by a callback of the library's parser: that looks at all siblings of a value at its end.
 json read_json(std::string_view text) {
-  constexpr int kDeepest = 32;
-  bool deep = false;
-  const auto keep = [&](int depth, json::parse_event_t, json&) {
-    deep = deep || depth > kDeepest;
-    return !deep;
-  };
-  json value = json::parse(text, keep, false);
-  return value.is_discarded() || deep ? json() : value;
+  constexpr std::size_t kDeepest = 32;
+  const JsonShape shape = shape_of(text);
+  if (shape.depth > kDeepest || shape.values > kMostValues) return {};
+  json value = json::parse(text, nullptr, false);
+  return value.is_discarded() ? json() : value;
 }
 
 const json& member(const json& object, const char* name) {

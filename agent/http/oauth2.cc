@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/percent.h"
 #include "config/request.h"
+#include "encoding/json_value.h"
 #include "http/authorization.h"
 #include "loop/scheduler.h"
 #include "net/tls/tls_config.h"
@@ -109,7 +110,7 @@ base::Result<> TokenSource::take(const HttpResponse& response, base::Instant now
   if (response.reason != model::Reason::none)
     return base::fail(response.reason == model::Reason::agent_overloaded ? base::Kind::limit : base::Kind::unavailable,
                       response.text);
-  const json document = json::parse(response.body, nullptr, false);
+  const json document = encoding::read_json(response.body);
   const bool readable = document.is_object();
   if (response.status / 100 != 2) {
     const std::string error = readable ? text_of(document, "error") : "";

@@ -7,6 +7,7 @@
 
 #include "base/credential.h"
 #include "base/text.h"
+#include "encoding/json_value.h"
 #include "loop/scheduler.h"
 #include "notify/fields.h"
 #include "notify/retry.h"
@@ -16,7 +17,7 @@ namespace notify {
 Sent judge_service(const http::HttpResponse& response, base::WallTime now, const ServiceAnswer& answer) {
   Sent sent = judge(response, now);
   if (sent.fate != Fate::taken) return sent;
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  const encoding::json body = encoding::read_json(response.body);
   if (!body.is_object() || !body.contains(answer.code_key)) return sent;
   const nlohmann::json& code = body[answer.code_key];
   const bool ok = code.is_boolean() ? code.get<bool>() : code == 0;

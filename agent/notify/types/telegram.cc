@@ -6,6 +6,7 @@
 
 #include "config/request.h"
 #include "config/schema.h"
+#include "encoding/json_value.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
 #include "notify/message_text.h"
@@ -62,7 +63,7 @@ const auto& schema() {
 Sent judge_answer(const http::HttpResponse& response, base::WallTime now) {
   Sent sent = judge_service(response, now, {"ok", "description", {}});
   if (response.status != 429) return sent;
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  const encoding::json body = encoding::read_json(response.body);
   if (body.is_object())
     if (const auto after = body.find("parameters"); after != body.end() && after->is_object())
       if (const auto seconds = after->find("retry_after"); seconds != after->end() && seconds->is_number_unsigned())

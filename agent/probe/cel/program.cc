@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "encoding/json.h"
+#include "encoding/json_value.h"
 #include "probe/cel/expression.h"
 #include "probe/cel/functions.h"
 
@@ -270,6 +271,8 @@ tl::expected<Program, ParseError> Program::compile(std::string text) {
 }
 
 Answer Program::evaluate(std::string_view json_body) const {
+  if (encoding::shape_of(json_body).values > encoding::kMostValues)
+    return {std::nullopt, "error: the body has too many values"};
   const nlohmann::json json = nlohmann::json::parse(encoding::readable_json(json_body), nullptr, false);
   if (json.is_discarded()) return {std::nullopt, "error: the body is no JSON"};
   Memory memory;

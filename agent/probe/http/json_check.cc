@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "encoding/json.h"
+#include "encoding/json_value.h"
 
 namespace probe {
 namespace {
@@ -15,17 +16,16 @@ using nlohmann::json;
 constexpr std::size_t kShown = 80;
 
 // The library writes a value by recursion, and a service may nest brackets until the stack is used up.
-constexpr int kDeepest = 1'000;
+constexpr std::size_t kDeepest = 1'000;
 
 base::Result<json> document_of(std::string_view body) {
-  bool too_deep = false;
-  const auto keep = [&](int depth, json::parse_event_t, json&) {
-    too_deep = too_deep || depth > kDeepest;
-    return !too_deep;
-  };
-  json document = json::parse(encoding::readable_json(body), keep, false);
-  if (too_deep)
+  const encoding::JsonShape shape = encoding::shape_of(body);
+  if (shape.depth > kDeepest)
     return base::fail(base::Kind::protocol, "the body is nested more than " + std::to_string(kDeepest) + " deep");
+  if (shape.values > encoding::kMostValues)
+    return base::fail(base::Kind::protocol,
+                      "the body has more than " + std::to_string(encoding::kMostValues) + " values");
+  json document = json::parse(encoding::readable_json(body), nullptr, false);
   if (document.is_discarded()) return base::fail(base::Kind::protocol, "the body is no JSON");
   return document;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "encoding/json_value.h"
 #include "web/pages/html.h"
 #include "web/server/http.h"
 
@@ -93,4 +94,37 @@ TEST_CASE("JSON of others is made readable, and nothing else of it is changed") 
     CAPTURE(row.first);
     CHECK(encoding::readable_json(row.first) == row.second);
   }
+}
+
+TEST_CASE("the shape of a text of JSON is known before it is read") {
+  struct Row {
+    std::string text;
+    std::size_t depth, values;
+  };
+  for (const Row& row : {
+           Row{"1", 0, 1},
+           Row{"[]", 1, 2},
+           Row{R"({"a":[1,2,{"b":{}}]})", 4, 7},
+           Row{R"(["[[[[,,,,\"[[",1])", 1, 3},
+           Row{"]]]][", 1, 2},
+           Row{"\"[[", 0, 1},
+           Row{"\"\\", 0, 1},
+       }) {
+    CAPTURE(row.text);
+    CHECK(encoding::shape_of(row.text).depth == row.depth);
+    CHECK(encoding::shape_of(row.text).values == row.values);
+  }
+}
+
+TEST_CASE("JSON of others takes time by its length, and none that is little else than brackets") {
+  const auto list = [](std::size_t size, const char* item) {
+    std::string out = "[0";
+    for (std::size_t i = 1; i < size; ++i) out.append(",").append(item);
+    return out + "]";
+  };
+  CHECK(encoding::read_json(list(400'000, "{}")).size() == 400'000);
+  CHECK(encoding::read_json(list(encoding::kMostValues, "0")).is_null());
+  CHECK(encoding::read_json(std::string(32, '[') + std::string(32, ']')).is_array());
+  CHECK(encoding::read_json(std::string(33, '[') + std::string(33, ']')).is_null());
+  CHECK(encoding::read_json(std::string(1'000'000, '[')).is_null());
 }

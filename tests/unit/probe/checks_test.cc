@@ -203,6 +203,11 @@ TEST_CASE("JSON assertions say what they found") {
   CHECK(probe::find_json("$", nested(1'000))->text == nested(1'000));
   for (const std::size_t depth : {1'002u, 1'000'000u})
     CHECK(probe::failed_json_check({}, nested(depth)) == "the body is nested more than 1000 deep");
+  std::string many = "[{}";
+  for (int i = 1; i < 300'000; ++i) many += ",{}";
+  CHECK(probe::failed_json_check({}, many + "]") == "");
+  CHECK(probe::failed_json_check({}, many + std::string(500'000, ',') + "]") ==
+        "the body has more than 1000000 values");
   CHECK(probe::failed_json_check({}, "{\"name\": \"caf\xe9\"}") == "");
 }
 
