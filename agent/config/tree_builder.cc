@@ -98,7 +98,7 @@ TreeBuilder::TreeBuilder(std::string_view text, const std::string& file, Errors&
 }
 
 Node TreeBuilder::build() {
-  if (!is_clean_text()) return {};
+  if (!is_clean_text() || !is_bounded()) return {};
   try {
     std::istringstream in{std::string(text_)};
     YAML::Parser parser(in);
@@ -116,6 +116,26 @@ Node TreeBuilder::build() {
     return {};
   }
   return Node(std::shared_ptr<const Rep>(document_, root_));
+}
+
+// yaml-cpp keeps some hundred bytes for each bracket, comma and line before it says anything about them: a file of a
+// few megabytes that is little else would take all memory that the agent may have. What may stand in quotes counts,
+// too; no text has half as many.
+bool TreeBuilder::is_bounded() {
+  constexpr std::size_t kDeepest = 1'000;
+  const auto refused = [&](std::string what) {
+    errors_.add({file_, 1, 1}, "", std::move(what));
+    return false;
+  };
+  std::size_t depth = 0, marks = 0;
+  for (const char c : text_) {
+    const bool opens = c == '[' || c == '{';
+    if (opens && ++depth > kDeepest) return refused("nested too deeply");
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    if ((opens || c == ',' || c == '\n') && ++marks > 2 * kMostValues)
+      return refused("has more than " + std::to_string(kMostValues) + " values");
+  }
+  return true;
 }
 
 // yaml-cpp also ends a document silently where its text goes on with something that does not belong to it, and then

@@ -58,6 +58,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void refuse(const YAML::Exception& e);
   bool is_clean_text();
+  bool is_bounded();
   bool quote_is_closed(const Mark& text) const;
   Rep& make(Node::Type type, const YAML::Mark& mark, YAML::anchor_t anchor);
   void place(Rep& rep);

@@ -2,6 +2,7 @@
 #include "config/flow_text.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <string>
@@ -85,6 +86,25 @@ TEST_CASE("a bomb of aliases is refused") {
 
 TEST_CASE("deep nesting is refused, not overflowed") {
   CHECK(mistakes_of(std::string(100'000, '[')) == "f.yml:1:1: nested too deeply\n");
+}
+
+TEST_CASE("a file that is little else than brackets, commas or lines takes no memory") {
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const auto times = [](std::size_t count, const char* text) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += text;
+    return out;
+  };
+  const long before = peak_kib();
+  CHECK(mistakes_of(std::string(4'000'000, '[')) == "f.yml:1:1: nested too deeply\n");
+  CHECK(mistakes_of("'\"'\n" + std::string(4'000'000, '{')) == "f.yml:1:1: nested too deeply\n");
+  for (const char* item : {"{},", "- a\n", ",", "[],"})
+    CHECK(mistakes_of("[" + times(1'000'000, item)) == "f.yml:1:1: has more than 200000 values\n");
+  CHECK(peak_kib() - before < 100 * 1024);
 }
 
 TEST_CASE("a node knows its place and keeps its document alive") {
