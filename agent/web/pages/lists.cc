@@ -121,7 +121,7 @@ std::string unmatched_rules(const RuleGroupPage& group, const Snapshot& snapshot
 }  // namespace
 
 std::string heading(std::string_view text, std::size_t count) {
-  return fmt::format("<h2>{} <small>{}</small></h2>", text, count);
+  return fmt::format("<h2>{} <small>{}</small></h2>", escape(text), count);
 }
 
 std::string newest_part(const NewestList& list, std::size_t count,
@@ -133,7 +133,7 @@ std::string newest_part(const NewestList& list, std::size_t count,
   for (std::size_t i = 0; i < shown; ++i) out += item(i);
   out += "</ul>";
   if (shown < count)
-    out += fmt::format(R"(<p class="mut"><a href="{}">{} earlier ones</a></p>)", list.link, count - shown);
+    out += fmt::format(R"(<p class="mut"><a href="{}">{} earlier ones</a></p>)", escape(list.link), count - shown);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/percent.h"
 #include "unit/web/handlers.h"
 #include "web/pages/history_graphics.h"
 #include "web/pages/service_page.h"
@@ -186,5 +187,16 @@ TEST_CASE("nothing foreign reaches these pages unescaped") {
                                   handlers.get("/incidents/inc_5e1f").body}) {
     CHECK_FALSE(has(each, "<img"));
     CHECK_FALSE(has(each, "\"'>"));
+  }
+  // What stands in the address of a page.
+  const std::string said = base::percent_encode(evil);
+  for (const std::string& path :
+       {"/incidents?service=" + said, "/incidents/" + evil, "/services/" + evil, "/services/order?range=" + said,
+        "/explain/" + evil, "/graph?g0.expr=" + said, "/graph?g0.expr=up&g0.tab=" + said, "/badge/" + evil + ".svg"}) {
+    CAPTURE(path);
+    const web::Response answer = handlers.get(path);
+    if (answer.content_type.starts_with("text/plain")) continue;
+    CHECK_FALSE(has(answer.body, "<img"));
+    CHECK_FALSE(has(answer.body, "\"'>"));
   }
 }
