@@ -23,7 +23,7 @@ enum class DrillResult {
   scratch,         // the scratch folder cannot be used
   scratch_full,    // or has no room
   timeout,
-  interrupted  // by a recovery, a reload, the end of the agent: says nothing about the backup
+  interrupted  // by a recovery, a reload, the end of the agent, a want of its own: says nothing about the backup
 };
 std::string_view to_string(DrillResult result);
 

@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/text.h"
 #include "loop/scheduler.h"
+#include "os/own_view.h"
 
 namespace recover {
 namespace {
@@ -33,6 +34,12 @@ bool says_full(const std::string& text) {
 std::string name_of(const RestoreTool& tool) {
   const std::string text = tool.text();
   return text.substr(0, text.find(' '));
+}
+
+// What the agent lacks at this moment says nothing about a backup. Tools that it starts fail by the same.
+std::string own_want() {
+  std::string out = os::own_want();
+  return out.empty() ? os::task_want() : out;
 }
 
 // The newest that counts; null if there is none.
@@ -75,7 +82,11 @@ void DrillRun::program(std::vector<std::string> argv, std::string directory,
       drill_command(context_, drill_->scratch, deadline_, drill_->tool->environment(drill_->scratch), std::move(argv));
   command.directory = std::move(directory);
   command.output_limit = kAnswerLimit;
-  work_ = context_.spawner.spawn(std::move(command), std::move(done));
+  work_ = context_.spawner.spawn(std::move(command), [this, done = std::move(done)](const Finished& finished) {
+    if (!finished && finished.error().kind == base::Kind::limit)
+      return end(DrillResult::interrupted, finished.error().text);
+    done(finished);
+  });
 }
 
 void DrillRun::prepare() {
@@ -221,6 +232,11 @@ void DrillRun::stop(DrillResult result, std::string why) { end(result, std::move
 
 void DrillRun::end(DrillResult result, std::string text) {
   if (std::exchange(ending_, true)) return;
+  if (result != DrillResult::verified && result != DrillResult::interrupted)
+    if (std::string want = own_want(); !want.empty()) {
+      result = DrillResult::interrupted;
+      text = std::move(want) + "; " + text;
+    }
   report_.result = result;
   // Most of it is what others said.
   report_.text = drill_->secrets.blotted(base::foreign_text(text, kLongest));

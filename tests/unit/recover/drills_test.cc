@@ -2,6 +2,7 @@
 #include "recover/drill/drills.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -170,6 +171,34 @@ TEST_CASE("each way in which a restore proves nothing has its name") {
     CHECK_FALSE(site.status().record.proven);
     // Tried again after a day.
     for (int halves = 0; halves < 49 && site.spawner.desk.waiting() == 0; ++halves) site.loop.advance(30min);
+    CHECK(site.spawner.desk.waiting() == 1);
+  }
+}
+
+TEST_CASE("what the agent lacks is no fault of a backup") {
+  for (const bool began : {false, true}) {
+    CAPTURE(began);
+    Site site;
+    site.start();
+    if (began) {
+      // The tool was started, and fails by what the agent and its children lack.
+      rlimit before{};
+      REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+      const rlimit none{0, before.rlim_max};
+      ::setrlimit(RLIMIT_NOFILE, &none);
+      site.answer("snapshots", ended(1, "", "Fatal: open /srv/r/config: too many open files\n"));
+      ::setrlimit(RLIMIT_NOFILE, &before);
+      site.loop.advance(5s);
+    } else {
+      site.spawner.desk.answer_where([](const os::Command&) { return true; },
+                                     base::fail(base::Kind::limit, "cannot make a pipe: Too many open files"));
+      site.loop.run_due();
+    }
+    REQUIRE(site.reports.size() == 1);
+    CHECK(site.reports[0].starts_with("interrupted: "));
+    CHECK(site.reports[0].find("oo many open files") != std::string::npos);
+    CHECK_FALSE(site.status().record.succeeded);
+    site.loop.advance(11min);
     CHECK(site.spawner.desk.waiting() == 1);
   }
 }
