@@ -6,6 +6,7 @@
 #include "base/credential.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "encoding/redis_reply.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
@@ -16,6 +17,7 @@
 namespace probe {
 namespace {
 
+using encoding::RedisReply;
 using model::Outcome;
 using model::Reason;
 
@@ -61,52 +63,6 @@ const config::Schema<RedisSettings>& schema() {
   return schema;
 }
 
-// One answer in Redis' protocol (RESP2): +text, -error, :integer or $bulk.
-struct Reply {
-  char kind = 0;
-  std::string text;
-};
-
-// Takes the first answer off `bytes`; none: it is not complete. `broken`: this is not Redis' protocol.
-std::optional<Reply> take_reply(std::string& bytes, bool& broken) {
-  if (bytes.empty()) return std::nullopt;
-  broken = std::string_view("+-:$").find(bytes[0]) == std::string_view::npos;
-  const std::size_t end = bytes.find("\r\n");
-  if (broken || end == std::string::npos) return std::nullopt;
-  Reply reply{bytes[0], bytes.substr(1, end - 1)};
-  std::size_t used = end + 2;
-  if (reply.kind == '$') {
-    const long size = base::read_number<long>(reply.text).value_or(-2);
-    broken = size < -1 || size > 1'000'000;
-    if (broken) return std::nullopt;
-    if (size >= 0) {
-      if (bytes.size() < used + static_cast<std::size_t>(size) + 2) return std::nullopt;
-      reply.text = bytes.substr(used, static_cast<std::size_t>(size));
-      used += static_cast<std::size_t>(size) + 2;
-    }
-  }
-  bytes.erase(0, used);
-  return reply;
-}
-
-std::string command(const std::vector<std::string>& words) {
-  std::string out = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string& word : words) out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
-  return out;
-}
-
-// The value of `key` in what INFO answered; "" if it is not there.
-std::string_view field(std::string_view info, const std::string& key) {
-  for (std::size_t at = 0; at < info.size();) {
-    const std::size_t end = std::min(info.find("\r\n", at), info.size());
-    const std::string_view line = info.substr(at, end - at);
-    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ':')
-      return line.substr(key.size() + 1);
-    at = end + 2;
-  }
-  return "";
-}
-
 constexpr int kMostReplicas = 100;  // that are measured
 
 std::optional<std::int64_t> number(std::string_view text) { return base::read_number<std::int64_t>(text); }
@@ -147,7 +103,7 @@ class RedisProbe final : public StreamProbe {
   void connected() override {
     std::string all;
     const auto ask = [&](const std::vector<std::string>& words) {
-      all += command(words);
+      all += encoding::redis_command(words);
       questions_.push_back(words);
     };
     const auto password = base::credential(settings_.password, settings_.password_file);
@@ -155,7 +111,7 @@ class RedisProbe final : public StreamProbe {
     if (!password->empty()) {
       std::vector<std::string> words{"AUTH", *password};
       if (!settings_.username.empty()) words.insert(words.begin() + 1, settings_.username);
-      all += command(words);
+      all += encoding::redis_command(words);
       questions_.push_back({"AUTH"});  // a password is not kept for texts
     }
     ask({"PING"});
@@ -169,8 +125,9 @@ class RedisProbe final : public StreamProbe {
   void received(std::string& bytes) override {
     bool broken = false;
     while (answered_ < questions_.size()) {
-      const std::optional<Reply> reply = take_reply(bytes, broken);
-      if (broken) return finish(Outcome::failure(Reason::protocol_error, target_ + " does not speak Redis' protocol"));
+      const std::optional<RedisReply> reply = encoding::take_redis_reply(bytes, broken);
+      if (broken || (reply && reply->kind == '*'))
+        return finish(Outcome::failure(Reason::protocol_error, target_ + " does not speak Redis' protocol"));
       if (!reply) return;
       judge(questions_[answered_++], *reply);
       // Nothing better can follow a refused login or a server that is not ready.
@@ -183,7 +140,7 @@ class RedisProbe final : public StreamProbe {
     finish(Outcome::success(target_ + " is " + (role_.empty() ? "there" : "a " + role_)));
   }
 
-  void judge(const std::vector<std::string>& question, const Reply& reply) {
+  void judge(const std::vector<std::string>& question, const RedisReply& reply) {
     const std::string& word = question[0];
     if (reply.kind == '-') {
       loading_ = loading_ || reply.text.starts_with("LOADING");
@@ -200,10 +157,11 @@ class RedisProbe final : public StreamProbe {
   }
 
   void judge_replication(std::string_view info) {
-    role_ = field(info, "role") == "slave" ? "replica" : std::string(field(info, "role"));
+    role_ =
+        encoding::redis_field(info, "role") == "slave" ? "replica" : std::string(encoding::redis_field(info, "role"));
     if (role_.empty()) return fail(Outcome::failure(Reason::protocol_error, "does not tell its role"));
     const auto measure_field = [&](const char* key, const char* name) {
-      const auto value = number(field(info, key));
+      const auto value = number(encoding::redis_field(info, key));
       if (value && *value >= 0) learnt_.push_back({name, static_cast<double>(*value), {}});
       return value;
     };
@@ -225,11 +183,12 @@ class RedisProbe final : public StreamProbe {
       return;
     }
     measure_field("master_sync_in_progress", "probe_redis_replication_sync_in_progress");
-    const bool link_up = field(info, "master_link_status") == "up";
+    const bool link_up = encoding::redis_field(info, "master_link_status") == "up";
     learnt_.push_back({"probe_redis_replication_link_up", link_up ? 1.0 : 0.0, {}});
     const auto last_io = measure_field("master_last_io_seconds_ago", "probe_redis_replication_last_io_seconds");
-    const std::string master = std::string(field(info, "master_host")) + ":" + std::string(field(info, "master_port"));
-    const auto down_for = number(field(info, "master_link_down_since_seconds"));
+    const std::string master = std::string(encoding::redis_field(info, "master_host")) + ":" +
+                               std::string(encoding::redis_field(info, "master_port"));
+    const auto down_for = number(encoding::redis_field(info, "master_link_down_since_seconds"));
     if (!link_up && (settings_.role == "replica" || settings_.max_last_io.count() > 0))
       return fail(Outcome::failure(
           Reason::status_mismatch,
@@ -244,9 +203,9 @@ class RedisProbe final : public StreamProbe {
 
   // slave0:ip=127.0.0.1,port=6380,state=online,offset=56,lag=0
   void measure_replicas(std::string_view info) {
-    const auto own = number(field(info, "master_repl_offset"));
+    const auto own = number(encoding::redis_field(info, "master_repl_offset"));
     for (int i = 0; i < kMostReplicas; ++i) {
-      const std::string_view line = field(info, "slave" + std::to_string(i));
+      const std::string_view line = encoding::redis_field(info, "slave" + std::to_string(i));
       if (line.empty()) return;
       const std::string replica = std::string(part(line, "ip")) + ":" + std::string(part(line, "port"));
       learnt_.push_back(
@@ -259,7 +218,7 @@ class RedisProbe final : public StreamProbe {
     }
   }
 
-  void judge_length(const std::string& kind, const std::string& key, const Reply& reply) {
+  void judge_length(const std::string& kind, const std::string& key, const RedisReply& reply) {
     const auto length = number(reply.text);
     if (!length) return fail(Outcome::failure(Reason::protocol_error, "does not tell the length of " + key));
     learnt_.push_back({"probe_redis_" + kind + "_length", static_cast<double>(*length), {{"key", key}}});
