@@ -83,6 +83,11 @@ class AdminHandlers final : public web::AdminBackend {
     done(std::move(begun));
   }
 
+  void approve_standby(const std::string& service, const std::string& comment, Done done) override {
+    log::info("standby approved", {{"service", service}, {"comment", comment}});
+    done(context_.standbys.approve(service));
+  }
+
   // The pages show it before it is answered: who adds a silence and then lists them finds it.
   void add_silence(const model::SilenceRequest& request, Done done) override {
     context_.silences.add(request, [this, done = std::move(done), request](base::Result<std::string> id) {

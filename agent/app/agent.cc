@@ -137,6 +137,11 @@ void Agent::on_drill(const recover::DrillSpec& drill, const recover::DrillReport
   changed();
 }
 
+void Agent::on_standby(const std::string& service, const std::string& text) {
+  audit_->add(model::AuditKind::recovery, "fettle", service, "standby: " + text);
+  changed();
+}
+
 void Agent::audit_change(const web::Asked& asked, const base::Result<std::string>& answer) {
   audit_->add(model::AuditKind::change, asked.by, asked.service,
               answer ? asked.what : fmt::format("{}: refused: {}", asked.what, answer.error().text));

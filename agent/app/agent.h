@@ -22,6 +22,7 @@
 #include "app/service_health_table.h"
 #include "app/service_view.h"
 #include "app/snapshot_builder.h"
+#include "app/standby_election.h"
 #include "app/store_watch.h"
 #include "base/result.h"
 #include "base/version.h"
@@ -42,6 +43,7 @@
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
 #include "recover/drill/drills.h"
+#include "recover/standby/standbys.h"
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
 #include "self/self.h"
@@ -75,6 +77,7 @@ class Agent final {
   void make_notifications();
   void make_recovery();
   void make_drills();
+  void make_standbys();
   void make_incidents();
   void make_schedule();
 
@@ -86,6 +89,7 @@ class Agent final {
   void audit_report(const model::RecoveryReport& report);
   void on_rollout(const std::string& group, const cluster::RolloutNews& news);
   void on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report);
+  void on_standby(const std::string& service, const std::string& text);
   void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
   // A sentence about what of it has to wait for a restart, or "".
@@ -141,11 +145,14 @@ class Agent final {
   ServiceView service_view_{health_table_, loop_, schedule_};
   FleetLink fleet_{loop_, http_, [this] {
                      rollouts_->look_soon();
+                     standbys_->on_lease();
                      changed();
                    }};
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<Rollouts> rollouts_;
   std::unique_ptr<recover::Drills> drills_;
+  StandbyElection election_{loop_, fleet_};
+  std::unique_ptr<recover::Standbys> standbys_;
   std::unique_ptr<incident::Incidents> incidents_;
   std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};

@@ -145,6 +145,7 @@ void Agent::apply(LoadedConfig loaded) {
                       config_.global.recovery.pause_file});
   traffic_controller_->replace(std::move(loaded.traffic));
   fleet_.slots().change(config_.global.recovery.plans_at_once);
+  standbys_->pause();  // another store may take the place of the one that it waits for
   fleet_.replace(loaded.fleet, loaded.fleet_services, config_.global.node, *state_);
   for (const auto& [name, known] : health_table_.all()) {
     traffic_controller_->on_health(name, known.health, known.text);
@@ -152,6 +153,7 @@ void Agent::apply(LoadedConfig loaded) {
   }
   dispatcher_->replace(std::move(loaded.plans));
   drills_->replace(std::move(loaded.drills));
+  standbys_->replace(std::move(loaded.standbys));
   rules_->replace(std::move(loaded.groups), gone_from(config_, loaded.probes));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());

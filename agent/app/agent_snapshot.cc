@@ -106,6 +106,7 @@ SnapshotFacts Agent::facts() const {
   add_silences(facts, *silences_);
   facts.receivers = notifications_->statuses();
   facts.drills = drills_->statuses();
+  facts.standbys = standbys_->statuses();
   if (fleet_.fleet() != nullptr) facts.fleet = fleet_.fleet()->view();
   for (const auto& [name, service] : config_.services)
     if (auto comment = dispatcher_->maintenance(name)) facts.maintenance.emplace(name, *comment);

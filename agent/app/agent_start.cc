@@ -73,6 +73,7 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedCo
   agent->make_notifications();
   agent->make_recovery();
   agent->make_drills();
+  agent->make_standbys();
   agent->make_schedule();
   agent->make_incidents();
   TRY_VOID(agent->open_sockets());
@@ -200,6 +201,18 @@ void Agent::make_drills() {
                                               std::move(callbacks));
 }
 
+void Agent::make_standbys() {
+  recover::StandbyCallbacks callbacks;
+  callbacks.health = [this](const std::string& service) {
+    const auto found = health_table_.all().find(service);
+    return found == health_table_.all().end() ? model::Health::unknown : found->second.health;
+  };
+  callbacks.on_event = [this](const std::string& service, const std::string& text) { on_standby(service, text); };
+  callbacks.on_change = [this] { changed(); };
+  standbys_ = std::make_unique<recover::Standbys>(recover::StandbyContext{loop_, dialer_, spawner_, election_},
+                                                  config_.global.node, std::move(callbacks));
+}
+
 void Agent::make_incidents() {
   const auto facts = [this](const std::string& service) {
     return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, fleet_.fleet(), loop_.now(),
@@ -273,8 +286,9 @@ void Agent::open_heartbeats() {
 }
 
 base::Result<> Agent::open_server() {
-  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *silences_, options_.config_file,
-                                [this] { return reload(); }, [this] { changed(); }, [this] { publish(); }});
+  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *standbys_, *silences_,
+                                options_.config_file, [this] { return reload(); }, [this] { changed(); },
+                                [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))
       return base::fail(base::Kind::not_found,

@@ -43,6 +43,7 @@ class FleetLink {
              std::function<void(cluster::Answer<cluster::Nothing>)> done) const {
     fleet_->write(group, rollout, std::move(done));
   }
+  cluster::Store* store() const { return fleet_ == nullptr ? nullptr : &fleet_->store(); }  // null: none is configured
   // What other agents ask this one for. Kind::not_found: they have a store to ask, or there is no fleet.
   base::Result<std::string> shared() const;
 

@@ -132,6 +132,8 @@ LoadedConfig load(const std::string& file, config::Errors& errors, const std::st
       loaded.traffic.push_back(std::move(traffic));
     }
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
+    if (auto standby = recover::parse_standby(name, service, loaded.config.global.node, loaded.config.fleet, errors))
+      loaded.standbys.push_back(std::move(standby));
     const std::string fleet = config::service_path(name) + ".fleet";
     if (service.fleet.is_null()) continue;
     if (loaded.config.fleet.is_null())
@@ -175,6 +177,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.plans, [&](const auto& plan) { return plan->service == name; });
     std::erase_if(loaded.traffic, [&](const auto& traffic) { return traffic->service == name; });
     std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
+    std::erase_if(loaded.standbys, [&](const recover::Standby& standby) { return standby->service == name; });
     std::erase_if(loaded.drills, [&](const recover::Drill& drill) { return drill->service == name; });
     return true;
   });
@@ -186,6 +189,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     };
     std::erase_if(loaded.plans, [&](const auto& plan) { return in_group(plan->service); });
     loaded.fleet_services.clear();
+    loaded.standbys.clear();
     loaded.fleet = {};
   }
   // One with mistakes is not among the receivers that were read; without a route every receiver hears everything.

@@ -19,6 +19,7 @@
 #include "promql/engine.h"
 #include "recover/drill/drill_spec.h"
 #include "recover/plan/plan_spec.h"
+#include "recover/standby/standby_spec.h"
 #include "recover/traffic/traffic.h"
 #include "rules/manager.h"
 
@@ -35,6 +36,7 @@ struct LoadedConfig {
   notify::Configuration notifications;
   cluster::FleetSettings fleet;
   std::vector<recover::Drill> drills;
+  std::vector<recover::Standby> standbys;
   std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;
   std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each

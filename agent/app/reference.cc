@@ -17,6 +17,7 @@
 #include "recover/drill/drill_spec.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/registry.h"
+#include "recover/standby/standby_spec.h"
 
 namespace app {
 namespace {
@@ -64,6 +65,12 @@ restic: {repository: /srv/backup/order, password_file: /etc/fettle/restic.passwo
 verify: {manifest: var/lib/order/SHA256SUMS}
 )yaml",
       recover::drill_reference());
+  add("services.NAME", "standby", "A hot standby: which servers hold the data, and when another one is promoted.",
+      R"yaml(kind: redis
+members: {a: "10.0.0.1:6379", b: "10.0.0.2:6379"}
+mode: ask
+)yaml",
+      recover::standby_reference());
   sections.push_back({"fleet", "The store that the agents of all nodes share.", cluster::fleet_reference()});
   for (const cluster::StoreType* type : cluster::store_types())
     add("store of the fleet", type->name, type->summary, type->example, type->reference());

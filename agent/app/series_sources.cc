@@ -61,6 +61,8 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
     status.record.proven.emplace().data_age = base::Millis{0};
     status.record.succeeded = true;
   }
+  for (const recover::Standby& standby : loaded.standbys)
+    facts.standbys.push_back({standby, recover::StandbyFacts{*standby, loaded.config.global.node}, {}, 0, 0, {}});
   for (const Discovery& discovery : loaded.discoveries) {
     SourceStatus& status = facts.sources.emplace_back(SourceStatus{discovery.probe.service(), ""});
     status.refreshed = base::WallTime{};

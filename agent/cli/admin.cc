@@ -143,6 +143,12 @@ int run_drill(const Line& line) {
                                        base::percent_encode(line.comment))));
 }
 
+int run_approve(const Line& line) {
+  if (const auto wrong = wrong_comment(line)) return *wrong;
+  return report(told(line, fmt::format("/api/v1/standbys/{}/approve?comment={}", base::percent_encode(line.service),
+                                       base::percent_encode(line.comment))));
+}
+
 void add_service(CLI::App* command, Line& line) { command->add_option("SERVICE", line.service, "Service")->required(); }
 
 void add_comment(CLI::App* command, Line& line) {
@@ -212,6 +218,16 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_socket(run_now, *line);
   add_output(run_now, line->output);
   run_now->callback(choose(run_drill));
+
+  CLI::App* standby = top.add_subcommand("standby", "Let what of a hot standby waits for a person begin");
+  standby->require_subcommand(1);
+  CLI::App* approve = standby->add_subcommand(
+      "approve", "The promotion or the rejoin on this node may begin; fettle standbys shows what waits");
+  add_service(approve, *line);
+  add_comment(approve, *line);
+  add_socket(approve, *line);
+  add_output(approve, *line);
+  approve->callback(choose(run_approve));
 
   CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");
   add_service(ack, *line);

@@ -13,6 +13,7 @@
 #include "cli/query.h"
 #include "cli/replay.h"
 #include "cli/rule_debug.h"
+#include "cli/standbys.h"
 #include "cli/status.h"
 #include "cli/top.h"
 #include "cli/watch.h"
@@ -178,6 +179,10 @@ void add_readers(CLI::App& top, Chosen& chosen) {
       .add("drills", "Restore drills, and what came of them; exit code 1 if the last run of one proved no restore",
            [](const Reader& reader) { return run_drills(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
+  readers
+      .add("standbys", "Hot standbys: who is the primary, and why no other one is; exit code 1 if one is refused",
+           [](const Reader& reader) { return run_standbys(reader.options, reader.name); })
+      ->add_option("SERVICE", line.name, "Only that of this service");
   readers.add("dr",
               "What a disaster would cost each service, as drills have measured it, beside its objectives; exit code 1 "
               "if one is missed or no restore is proven",

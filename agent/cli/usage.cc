@@ -50,6 +50,8 @@ constexpr Example kExamples[] = {
     {"drills", "fettle drills order"},
     {"dr", "fettle dr -o json"},
     {"drill run", "fettle drill run order-db --comment \"alice: new disk\""},
+    {"standbys", "fettle standbys order"},
+    {"standby approve", "fettle standby approve order --comment \"alice: node1 is gone\""},
     {"reload", "fettle reload"},
     {"maintenance", "fettle maintenance on order --for 2h --comment \"alice: upgrade\""},
     {"maintenance", "fettle maintenance on order --until-healthy 10m"},

@@ -110,6 +110,10 @@ class Fleet {
   const GroupSettings* settings(const std::string& service) const;    // null: it is in no group
   // Whether what group() says is renewed: the agent has its lease.
   bool joined() const { return lease_->holds(); }
+  // For elections, which stand beside the groups: the store, which lives as long as this, and the lease.
+  Store& store() { return *store_; }
+  const std::string& lease() const { return lease_->id(); }
+  const std::string& node() const { return options_.node; }
   bool keeps_records() const { return store_->locks(); }
   std::string store_name() const { return store_->name(); }
   // Over the revision of group(); whatever came of it, the group is read again. `done` once, in a later turn, unless

@@ -194,6 +194,8 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
           .optional("recovery", &Service::recovery, "What to do when an alert of the service fires.")
           .optional("fleet", &Service::fleet,
                     "The group over all nodes of which few services may be recovered at a time; see fleet.")
+          .optional("standby", &Service::standby,
+                    "Other servers that hold the same data, of which one may become the primary; see standby.")
           .optional("objectives", &Service::objectives, objectives_schema(),
                     "What its restore drills are judged by; see drills.")
           .optional(

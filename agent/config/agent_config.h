@@ -57,6 +57,7 @@ struct Service {
   Node traffic;                    // null if absent
   Node recovery;                   // for recover::parse_plan; null if absent
   Node fleet;                      // for cluster::parse_group; null if absent
+  Node standby;                    // for recover::parse_standby; null if absent
   Objectives objectives{};
   bool allow_reboot = false;  // a plan of this service may reboot the node
   Node place;

@@ -47,6 +47,8 @@ class AdminBackend {
   virtual void abort_rollout(const std::string& group, const std::string& comment, Done done) = 0;
   // Restores a backup on trial; the sentence says that it has begun.
   virtual void run_drill(const std::string& name, const std::string& comment, Done done) = 0;
+  // Lets go on what of a standby waits for a person. The error is why nothing does.
+  virtual void approve_standby(const std::string& service, const std::string& comment, Done done) = 0;
   // Answers with the id of the new silence.
   virtual void add_silence(const model::SilenceRequest& request, Done done) = 0;
   virtual void expire_silence(const std::string& id, Done done) = 0;

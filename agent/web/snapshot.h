@@ -161,6 +161,28 @@ struct DrillPage {
   std::optional<Proof> proof;  // the last restore that was proven
 };
 
+// A hot standby, as this agent sees it.
+struct StandbyPage {
+  struct Member {
+    std::string node, address, state, text;
+    std::int64_t offset = 0;
+  };
+  struct Gate {
+    std::string name;
+    bool open = false;
+    std::string text;
+  };
+  std::string service, mode;
+  std::string is;           // what the server here is or does
+  std::string move;         // what is done next; "none": nothing
+  std::string primary;      // node, by the record; "": none was ever elected
+  std::string holder;       // node that has the right now; "": none, or it is not known
+  std::uint64_t fence = 0;  // of the right
+  std::vector<std::string> must_rejoin{};
+  std::vector<Member> members{};
+  std::vector<Gate> gates{};  // the first that is not open is why nothing is done
+};
+
 struct Snapshot {
   std::uint64_t number = 0;  // counts up; id of the event stream
   base::WallTime at{};
@@ -177,6 +199,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   std::vector<DrillPage> drills{};                       // by name
+  std::vector<StandbyPage> standbys{};                   // by service
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does

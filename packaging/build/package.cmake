@@ -37,7 +37,7 @@ install(DIRECTORY ${packaging}/doc DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${packaging}/polkit/60-fettle.rules ${packaging}/alertmanager/alertmanager.yml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${packaging}/prometheus/fettle.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME prometheus.yml)
-install(DIRECTORY ${packaging}/haproxy/ ${packaging}/keepalived/ ${packaging}/consul/ ${packaging}/drills/ ${packaging}/zabbix/
+install(DIRECTORY ${packaging}/haproxy/ ${packaging}/keepalived/ ${packaging}/consul/ ${packaging}/drills/ ${packaging}/standby/ ${packaging}/zabbix/
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY ${packaging}/kubernetes DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fettle/dashboards

@@ -141,6 +141,9 @@ class FakeBackend final : public web::Backend {
     void abort_rollout(const std::string& group, const std::string& comment, Done done) override {
       answer("abort rollout " + group + " " + comment, "rollout 1 of " + group + " is aborted", done);
     }
+    void approve_standby(const std::string& service, const std::string& comment, Done done) override {
+      answer("approve " + service + " " + comment, service + " may go on within 1m", done);
+    }
     void run_drill(const std::string& name, const std::string& comment, Done done) override {
       answer("drill " + name + " " + comment, "the drill " + name + " has begun", done);
     }

@@ -136,6 +136,13 @@ Response run_drill_route(const Request& request, const Context& context) {
       }));
 }
 
+Response approve_standby_route(const Request& request, const Context& context) {
+  return sentence(
+      context.backend.change(asked_by(request, request.argument),
+                             [service = request.argument, comment = comment_of(request)](
+                                 AdminBackend& admin, auto done) { admin.approve_standby(service, comment, done); }));
+}
+
 Response ack_route(const Request& request, const Context& context) {
   return change_answer(context.backend.change(
       asked_by(request, request.argument), [service = request.argument, comment = comment_of(request)](

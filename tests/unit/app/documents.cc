@@ -147,6 +147,7 @@ std::vector<Metric> agent_metrics() {
   add_from("agent/app/metric_blocks.cc", "add\\(", found);
   add_from("agent/app/snapshot_builder.cc", "add\\(", found);
   add_from("agent/app/drill_view.cc", "add\\(", found);
+  add_from("agent/app/standby_view.cc", "add\\(", found);
   add_from("agent/app/rule_metrics.cc", "add\\(", found);
   std::vector<Metric> out;
   for (auto& [name, metric] : found) out.push_back(std::move(metric));

@@ -41,8 +41,7 @@ TEST_CASE("answers are taken one by one, and only when they are complete") {
 }
 
 TEST_CASE("a command is sent as an array of strings") {
-  CHECK(encoding::redis_command({"REPLICAOF", "NO", "ONE"}) ==
-        "*3\r\n$9\r\nREPLICAOF\r\n$2\r\nNO\r\n$3\r\nONE\r\n");
+  CHECK(encoding::redis_command({"REPLICAOF", "NO", "ONE"}) == "*3\r\n$9\r\nREPLICAOF\r\n$2\r\nNO\r\n$3\r\nONE\r\n");
 }
 
 TEST_CASE("a field of INFO is found by its whole name") {

@@ -42,8 +42,8 @@ void add_own_metrics(std::set<std::string>& out) {
 std::set<std::string> metrics_of_the_agent() {
   std::set<std::string> out;
   add_own_metrics(out);
-  for (const char* file : {"agent/app/drill_view.cc", "agent/app/families.cc", "agent/app/families.h",
-                           "agent/app/metric_blocks.cc", "agent/app/snapshot_builder.cc"})
+  for (const char* file : {"agent/app/drill_view.cc", "agent/app/standby_view.cc", "agent/app/families.cc",
+                           "agent/app/families.h", "agent/app/metric_blocks.cc", "agent/app/snapshot_builder.cc"})
     add_matches(source(kTop + file), R"re((add\(|Described k\w+\{)\s*"(\w+)")re", 2, out);
   for (const std::string& file : base::glob(kTop + "agent/probe/*/*.cc"))
     add_matches(source(file), R"re("(probe_\w+)")re", 1, out);

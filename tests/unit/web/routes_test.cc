@@ -49,6 +49,7 @@ TEST_CASE("paths, methods and codes") {
       {"POST", "/api/v1/recover/order/abort", 403, ""},
       {"POST", "/api/v1/ack/order", 403, ""},
       {"POST", "/api/v1/drills/db/run", 403, ""},
+      {"POST", "/api/v1/standbys/order/approve", 403, ""},
       {"POST", "/api/v1/rollout/order", 403, ""},
       {"POST", "/api/v1/rollout/order/resume", 403, ""},
       {"POST", "/api/v1/rollout/order/abort", 403, ""},
@@ -118,9 +119,9 @@ TEST_CASE("who asks for something else is told what there is") {
       handlers.get("/api/v1/nothing").body ==
       R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
-      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, recoveries, incidents, incidents/{id}, availability, drills, dr, audit, silences, fleet, fleet/entries, events; )"
+      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, recoveries, incidents, incidents/{id}, availability, drills, dr, standbys, audit, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
-      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, ack/{service}, rollout/{group}, )"
+      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, standbys/{service}/approve, ack/{service}, rollout/{group}, )"
       R"(rollout/{group}/resume, rollout/{group}/abort, silences, )"
       R"(silence/{id}"})");
 }
@@ -298,6 +299,8 @@ TEST_CASE("changes over the admin socket") {
   request.path = "/api/v1/drills/db/run";
   request.params = {{"comment", "alice"}};
   CHECK(handlers.answer(request).body == R"({"status":"success","data":"the drill db has begun"})");
+  request.path = "/api/v1/standbys/order/approve";
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":"order may go on within 1m"})");
   request.path = "/api/v1/rollout/order";
   request.params = {{"batch", "25%"}, {"comment", "4.2"}};
   CHECK(handlers.answer(request).body == R"({"status":"success","data":"rollout 1 of order has begun"})");
@@ -312,7 +315,7 @@ TEST_CASE("changes over the admin socket") {
   CHECK(handlers.answer(request).status == 200);
   CHECK(handlers.backend.calls() ==
         std::vector<std::string>{"reload", "maintenance order on new disk", "recover order dry try it",
-                                 "abort order alice", "ack order mended", "drill db alice", "rollout order  25% 5m 4.2",
+                                 "abort order alice", "ack order mended", "drill db alice", "approve order alice", "rollout order  25% 5m 4.2",
                                  "resume order ", "abort rollout order "});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";

@@ -1,0 +1,52 @@
+// A hot standby as it is configured: which servers hold the same data, and under what conditions another one of them
+// becomes the primary. The same text stands on all nodes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "config/agent_config.h"
+#include "config/schema.h"
+#include "model/action_report.h"
+
+namespace recover {
+
+struct StandbyMember {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string text() const { return host + ":" + std::to_string(port); }
+  bool operator==(const StandbyMember&) const = default;
+};
+
+// How the agent logs in at every member.
+struct StandbyLogin {
+  std::string username;
+  base::Secret password;
+  std::string password_file;
+};
+
+struct StandbySpec {
+  std::string service;
+  std::map<std::string, StandbyMember> members;  // by node; this one is among them
+  model::RecoveryMode mode = model::RecoveryMode::ask;
+  std::int64_t max_lag = 1'048'576;  // bytes that a candidate may lack
+  base::Millis cooldown{600'000};    // after a promotion
+  std::vector<std::string> fence;    // argv; empty: none
+  std::vector<std::string> move_traffic;
+  StandbyLogin login;
+};
+using Standby = std::shared_ptr<const StandbySpec>;
+
+const std::vector<config::KeyReference>& standby_reference();
+
+// `standby` of a service; null if there is none or it has mistakes. `fleet`: the agent's own, whose store elects.
+Standby parse_standby(const std::string& service, const config::Service& keys, const std::string& node,
+                      const config::Node& fleet, config::Errors& errors);
+
+}  // namespace recover

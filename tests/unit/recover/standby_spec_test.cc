@@ -1,0 +1,70 @@
+#include "recover/standby/standby_spec.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace {
+
+constexpr const char* kEtcd = "{etcd: {endpoints: [\"http://127.0.0.1:2379\"]}}";
+constexpr const char* kProbe = "{type: redis, password_file: /etc/fettle/redis.password}";
+
+recover::Standby parse(const std::string& yaml, config::Errors& errors, const std::string& fleet = kEtcd,
+                       const std::string& probe = kProbe) {
+  config::Service service;
+  service.probes = {config::Node::parse(probe, "fettle.yml", errors)};
+  service.standby = config::Node::parse(yaml, "fettle.yml", errors);
+  return recover::parse_standby("order", service, "a", config::Node::parse(fleet, "fettle.yml", errors), errors);
+}
+
+std::string mistakes(const std::string& yaml, const std::string& fleet = kEtcd, const std::string& probe = kProbe) {
+  config::Errors errors;
+  CHECK(parse(yaml, errors, fleet, probe) == nullptr);
+  return errors.text();
+}
+
+}  // namespace
+
+TEST_CASE("kind and members are enough; what is dangerous asks") {
+  config::Errors errors;
+  const auto standby = parse("{kind: redis, members: {a: \"10.0.0.1:6379\", b: \"[::1]:6380\"}}", errors);
+  CHECK(errors.text() == "");
+  REQUIRE(standby != nullptr);
+  CHECK(standby->mode == model::RecoveryMode::ask);
+  CHECK(standby->members.at("a") == recover::StandbyMember{"10.0.0.1", 6379});
+  CHECK(standby->members.at("b") == recover::StandbyMember{"::1", 6380});
+  CHECK(standby->login.password_file == "/etc/fettle/redis.password");
+  CHECK(standby->fence.empty());
+  CHECK(standby->cooldown == base::Millis{600'000});
+}
+
+TEST_CASE("mistakes of a standby") {
+  const std::string good = "{kind: redis, members: {a: \"h:1\", b: \"h:2\"}}";
+  CHECK(mistakes("{kind: postgresql, members: {a: \"h:1\", b: \"h:2\"}}") ==
+        "fettle.yml:1:8: services.order.standby.kind: fettle promotes no PostgreSQL yet; keep Patroni, repmgr or "
+        "Pacemaker in charge of it, which probes and rules watch\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\"}}") ==
+        "fettle.yml:1:24: services.order.standby.members: must have 2 to 9 servers\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: h}}") ==
+        "fettle.yml:1:38: services.order.standby.members.b: expected HOST:PORT, such as 10.0.0.1:6379\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:1\"}}") ==
+        "fettle.yml:1:38: services.order.standby.members.b: is the server of a, too\n");
+  CHECK(mistakes("{kind: redis, members: {x: \"h:1\", b: \"h:2\"}}") ==
+        "fettle.yml:1:24: services.order.standby.members: this node is a (global.node), which is not among them\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, mode: yes, fence: [kill]}") ==
+        "fettle.yml:1:52: services.order.standby.mode: expected dry_run, ask or enforce, got \"yes\"\n"
+        "fettle.yml:1:64: services.order.standby.fence: must begin with the absolute path of a program\n");
+  CHECK(
+      mistakes(good, "") ==
+      "fettle.yml:1:1: services.order.standby: there is no store to elect a primary by: write fleet: {etcd: {...}} or "
+      "{consul: {...}} beside services\n");
+  CHECK(mistakes(good, "{peers: {urls: []}}") ==
+        "fettle.yml:1:1: services.order.standby: fleet.peers cannot elect a primary: two halves of a network would "
+        "each find one; it needs fleet.etcd or fleet.consul\n");
+  CHECK(mistakes(good, kEtcd, "{type: tcp}") ==
+        "fettle.yml:1:1: services.order.standby: the service has no probe of type redis, which says how it is and how "
+        "the agent logs in; add one\n");
+  CHECK(mistakes(good, kEtcd, "{type: redis, tls: true}") ==
+        "fettle.yml:1:20: services.order.standby: the service's probe speaks TLS, which a standby does not speak "
+        "yet\n");
+}
