@@ -29,7 +29,8 @@ StandbyMemberRun::StandbyMemberRun(const StandbyContext& context, const std::str
       node_(node),
       callbacks_(callbacks),
       spec_(std::move(spec)),
-      servers_(context.scheduler, context.dialer) {
+      servers_(context.scheduler, context.dialer),
+      started_(context.scheduler.now()) {
   next(0s);
 }
 
@@ -84,6 +85,7 @@ const ServerLook& StandbyMemberRun::own() const {
 StandbyFacts StandbyMemberRun::facts() const {
   StandbyFacts facts{*spec_, node_};
   facts.lease = context_.election.holds();
+  facts.settling = !had_lease_ && context_.scheduler.now() < started_ + kSettle;
   facts.seen = seen_;
   facts.looks = looks_;
   facts.memory = memory_;
@@ -120,6 +122,7 @@ base::Result<std::string> StandbyMemberRun::approve() {
 // ---- what is done
 
 void StandbyMemberRun::act() {
+  had_lease_ = had_lease_ || context_.election.holds();
   StandbyFacts now = facts();
   remember(memory_, now);
   now.memory = memory_;
@@ -212,7 +215,8 @@ StandbyMemberRun::Commands StandbyMemberRun::closing() const {
 
 // The lease is lost: what of a move is under way must not open the server behind this.
 void StandbyMemberRun::on_lease() {
-  if (context_.election.holds() || spec_->mode == model::RecoveryMode::dry_run) return;
+  if (context_.election.holds()) had_lease_ = true;
+  if (context_.election.holds() || !had_lease_ || spec_->mode == model::RecoveryMode::dry_run) return;
   if (!may_be_open_ || !seen_.record || seen_.record->primary != node_) return;
   pause();
   close();

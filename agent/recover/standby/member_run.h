@@ -15,6 +15,8 @@ class StandbyMemberRun {
  public:
   static constexpr std::chrono::milliseconds kEvery{500};   // between looks at which nothing is to be done
   static constexpr std::chrono::milliseconds kAgain{1000};  // after a move that failed
+  // For a lease after the start: no server is closed before, since no promotion waits for that.
+  static constexpr std::chrono::seconds kSettle{5};
 
   // All live longer.
   StandbyMemberRun(const StandbyContext& context, const std::string& node, const StandbyCallbacks& callbacks,
@@ -75,6 +77,8 @@ class StandbyMemberRun {
   StandbyMemory memory_;
   StandbyDecision decision_;
   base::Instant approved_until_{};
+  base::Instant started_{};
+  bool had_lease_ = false;
   bool may_be_open_ = false;  // the own server
   std::uint64_t promotions_ = 0;
   std::map<std::string, std::uint64_t> refusals_;

@@ -392,7 +392,7 @@ StandbyDecision decide(const StandbyFacts& facts) {
         : !facts.lease        ? "this agent has no lease in the store; a primary without one takes no writes"
                               : "the store does not say who has the right: " + facts.seen.trouble);
     // Before the first record nothing is fettle's to close.
-    if (!facts.lease && record && takes_writes(own(facts))) out.move = Move::close;
+    if (!facts.lease && !facts.settling && record && takes_writes(own(facts))) out.move = Move::close;
     return out;
   }
   if (!record) return decide_first(facts);

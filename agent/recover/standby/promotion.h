@@ -63,6 +63,7 @@ struct StandbyFacts {
   const StandbySpec& spec;
   std::string node;
   bool lease = false;
+  bool settling = false;  // the agent has just started and has had no lease yet: one may be on its way
   ElectionView seen{};
   std::map<std::string, ServerLook> looks{};  // by member
   StandbyMemory memory{};

@@ -76,8 +76,9 @@ class Exchange final : public loop::Registration {
     end();
   }
 
-  // May destroy this object.
+  // May destroy this object. Where it is kept, nothing of the connection comes any more.
   void end() {
+    stream_.reset();
     const auto done = std::move(done_);
     done(std::move(answer_));
   }

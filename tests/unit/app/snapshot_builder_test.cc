@@ -121,6 +121,44 @@ TEST_CASE("a page shows the service with its plan and its maintenance") {
   CHECK(pages[1].health == model::Health::unknown);
 }
 
+TEST_CASE("standbys are metrics: who is the primary, how many take writes, what is refused") {
+  auto spec = std::make_shared<recover::StandbySpec>();
+  spec->service = "order";
+  spec->members = {{"a", {"10.0.0.1", 6379}}, {"b", {"10.0.0.2", 6379}}};
+  recover::StandbyStatus status{spec, recover::StandbyFacts{*spec, "a"}, {}, 2, 3, {}};
+  status.facts.seen.known = true;
+  status.facts.seen.right = recover::StandbyRight{"a", true, 7, 0};
+  status.facts.seen.record.emplace().primary = "a";
+  status.facts.seen.record->must_rejoin = {"b"};
+  recover::ServerLook replica;
+  replica.answers = replica.closed = replica.link_up = true;
+  status.facts.looks = {{"b", replica}};
+  status.decision.text = "primary";
+  status.decision.judgements = {{recover::StandbyGate::cooldown, false, "9m are left"},
+                                {recover::StandbyGate::primary_lease_alive, false, "it is"}};
+  const config::AgentConfig config = shop();
+  const std::map<std::string, app::ServiceHealth> services{{"order", {}}, {"redis", {}}};
+  app::SnapshotFacts facts = facts_of(config, services);
+  facts.standbys.push_back(status);
+  const auto families = app::metric_families(facts);
+  const auto value = [&families](std::string_view name) {
+    const auto* found = family(families, name);
+    return found == nullptr || found->points.size() != 1 ? -1 : found->points[0].value;
+  };
+  CHECK(value("fettle_standby_primary") == 1);
+  CHECK(value("fettle_standby_servers_taking_writes") == 2);
+  CHECK(value("fettle_standby_ready_replicas") == 1);
+  CHECK(value("fettle_standby_must_rejoin") == 0);
+  CHECK(value("fettle_standby_refused") == 1);
+  CHECK(family(families, "fettle_standby_refused")->points[0].labels ==
+        Labels{{"service", "order"}, {"reason", "cooldown"}});
+  web::Snapshot snapshot;
+  app::fill(snapshot, std::move(facts));
+  REQUIRE(snapshot.standbys.size() == 1);
+  CHECK(snapshot.standbys[0].members[1].state == "replica");
+  CHECK(snapshot.standbys[0].holder == "a");
+}
+
 TEST_CASE("drills and objectives are metrics; what was not proven has no time") {
   config::AgentConfig config = shop();
   config.services[0].second.objectives = {std::chrono::minutes{5}, {}};

@@ -61,6 +61,7 @@ TEST_CASE("--url is asked as --http.config.file says, and its password is told t
                                                 {"fleet"},
                                                 {"drills"},
                                                 {"dr"},
+                                                {"standbys"},
                                                 {"query", "up"},
                                                 {"rules", "debug", "Down"},
                                                 {"explain", "order"}}) {
@@ -135,6 +136,30 @@ TEST_CASE("drills and what they say of services are tables, with exit code 1 whe
         "SERVICE  DRILL  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
         "order    db     pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  rpo_missed\n"
         "redis    -      -                 -                     -         -     -\n");
+}
+
+TEST_CASE("standbys are a table of their primaries and one of their servers, with exit code 1 where one is refused") {
+  const std::string members =
+      R"("members":[{"node":"a","address":"10.0.0.1:6379","state":"primary","offset":12,"text":""}])";
+  const auto standby = [&](const std::string& gates) {
+    return success(
+        R"({"standbys":[{"service":"order","mode":"ask","is":"candidate","move":"none","primary":"a","holder":"","fence":0,)"
+        R"("mustRejoin":[],)" +
+        members + R"(,"gates":[)" + gates + "]}]}");
+  };
+  const fakes::LocalServer refused(standby(R"({"name":"cooldown","open":false,"text":"9m are left"})"));
+  const Printed list = captured([&] { return fettle({"standbys", "order", "--url", url_of(refused)}); });
+  CHECK(list.code == 1);
+  CHECK(list.out ==
+        "SERVICE  MODE  PRIMARY  SERVER HERE  WHAT\n"
+        "order    ask   a        candidate    cooldown: 9m are left\n"
+        "\n"
+        "SERVICE  NODE  ADDRESS        STATE    OFFSET\n"
+        "order    a     10.0.0.1:6379  primary  12\n");
+  CHECK(refused.requests() == std::vector<std::string>{"GET /api/v1/standbys?service=order"});
+  // That another one is the primary is no refusal.
+  const fakes::LocalServer calm(standby(R"({"name":"primary_lease_alive","open":false,"text":"a has the right"})"));
+  CHECK(captured([&] { return fettle({"standbys", "--url", url_of(calm)}); }).code == 0);
 }
 
 TEST_CASE("--watch shows again and again, and ends with the last exit code") {

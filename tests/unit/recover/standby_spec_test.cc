@@ -51,9 +51,10 @@ TEST_CASE("mistakes of a standby") {
         "fettle.yml:1:38: services.order.standby.members.b: is the server of a, too\n");
   CHECK(mistakes("{kind: redis, members: {x: \"h:1\", b: \"h:2\"}}") ==
         "fettle.yml:1:24: services.order.standby.members: this node is a (global.node), which is not among them\n");
-  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, mode: yes, fence: [kill]}") ==
-        "fettle.yml:1:52: services.order.standby.mode: expected dry_run, ask or enforce, got \"yes\"\n"
-        "fettle.yml:1:64: services.order.standby.fence: must begin with the absolute path of a program\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, mode: yes}") ==
+        "fettle.yml:1:52: services.order.standby.mode: expected one of dry_run, ask, enforce, got 'yes'\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, fence: [kill]}") ==
+        "fettle.yml:1:53: services.order.standby.fence: must begin with the absolute path of a program\n");
   CHECK(
       mistakes(good, "") ==
       "fettle.yml:1:1: services.order.standby: there is no store to elect a primary by: write fleet: {etcd: {...}} or "

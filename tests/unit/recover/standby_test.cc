@@ -148,8 +148,8 @@ TEST_CASE("a server that may take writes is fenced before: by itself, by its age
   CHECK(shown(lost) == "none: fence_not_proven");
   StandbySpec fenced = kSpec;
   fenced.fence = {"/bin/fence"};
-  StandbyFacts by_program{fenced,      lost.node,   lost.lease, lost.seen,    lost.looks,
-                          lost.memory, lost.health, lost.now,   lost.wall_now};
+  StandbyFacts by_program{fenced,     lost.node,   lost.lease,  false,    lost.seen,
+                          lost.looks, lost.memory, lost.health, lost.now, lost.wall_now};
   CHECK(shown(by_program) == "take");
   // It answers, closed by its agent before that lost its lease: it can be made a replica.
   CHECK(shown(lost, [](StandbyFacts& f) {
@@ -167,8 +167,8 @@ TEST_CASE("in mode ask a person lets a promotion begin") {
   StandbySpec ask = kSpec;
   ask.mode = model::RecoveryMode::ask;
   const StandbyFacts base = given_up();
-  StandbyFacts facts{ask,         base.node,   base.lease, base.seen,    base.looks,
-                     base.memory, base.health, base.now,   base.wall_now};
+  StandbyFacts facts{ask,        base.node,   base.lease,  false,    base.seen,
+                     base.looks, base.memory, base.health, base.now, base.wall_now};
   CHECK(shown(facts) == "none: not_approved");
   facts.approved = true;
   CHECK(shown(facts) == "take");
@@ -202,7 +202,8 @@ TEST_CASE("a primary that loses its right takes no writes, and takes them again 
   using F = StandbyFacts;
   const auto with = [](const std::function<void(F&)>& change) { return shown(calm("a"), change); };
   CHECK(with([](F& f) { f.lease = false; }) == "close: store_unknown");
-  CHECK(with([](F& f) { f.seen.known = false; }) == "none: store_unknown");  // the lease counts
+  CHECK(with([](F& f) { f.lease = false, f.settling = true; }) == "none: store_unknown");  // it has just started
+  CHECK(with([](F& f) { f.seen.known = false; }) == "none: store_unknown");                // the lease counts
   CHECK(with([](F& f) { f.seen.right.reset(); }) == "take");
   CHECK(with([](F& f) { f.seen.right->fence = 8; }) == "adopt");
   CHECK(with([](F& f) { f.seen.right->mine = false; }) == "none: primary_lease_alive");  // of the agent before
@@ -251,8 +252,8 @@ TEST_CASE("the old primary rejoins when a person lets it, the others follow by t
   CHECK(shown(facts) == "follow: primary_lease_alive");
   StandbySpec ask = kSpec;
   ask.mode = model::RecoveryMode::ask;
-  StandbyFacts asked{ask,          facts.node,   facts.lease, facts.seen,    facts.looks,
-                     facts.memory, facts.health, facts.now,   facts.wall_now};
+  StandbyFacts asked{ask,         facts.node,   facts.lease,  false,     facts.seen,
+                     facts.looks, facts.memory, facts.health, facts.now, facts.wall_now};
   CHECK(shown(asked) == "none: primary_lease_alive not_approved");
   asked.approved = true;
   CHECK(shown(asked) == "follow: primary_lease_alive");
@@ -260,6 +261,7 @@ TEST_CASE("the old primary rejoins when a person lets it, the others follow by t
   asked.approved = false;
   CHECK(shown(asked) == "follow: primary_lease_alive");
   facts.looks["a"] = replica("a2", 5);
+  facts.memory.run_id = "a2";
   facts.looks["a"].follows = "10.0.0.2:6379";
   CHECK(shown(facts) == "rejoined: primary_lease_alive");
   facts.looks["a"].link_up = false;
