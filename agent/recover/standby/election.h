@@ -15,8 +15,8 @@
 
 namespace recover {
 
-// promoting: it was elected, and may be open. held: it takes writes. released: its agent has proven that it takes none,
-// and has given the right back.
+// promoting: it was elected, and has taken no write yet. held: it takes writes. released: its agent has proven that it
+// takes none, and has given the right back.
 enum class StandbyState { promoting, held, released };
 std::string_view to_string(StandbyState state);
 

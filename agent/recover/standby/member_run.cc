@@ -326,6 +326,7 @@ void StandbyMemberRun::open() {
       [this](const RedisAnswer& answer) {
         if (!context_.election.holds()) return close();
         if (!answer.trouble.empty()) return failed("the server here does not take a write: " + answer.trouble);
+        move_traffic();
         done(fmt::format("the server here takes writes, fence {}", seen_.right->fence));
       });
 }
@@ -337,8 +338,7 @@ void StandbyMemberRun::complete() {
     if (answer.kind != Elected::yes) return after(std::move(answer), "record the end of the promotion");
     ++promotions_;
     approved_until_ = {};
-    move_traffic();
-    done("the promotion is complete");
+    done("the promotion is complete, the server here is opened next");
   });
 }
 

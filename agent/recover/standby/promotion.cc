@@ -152,7 +152,10 @@ void judge_data(Judgements& all, const StandbyFacts& facts, const StandbyRecord&
                   : "how far the server here is behind is not known");
   Judgements others;
   for (const auto& [member, address] : facts.spec.members) {
-    if (member == facts.node || member == record.primary) continue;
+    const auto& rejoin = record.must_rejoin;  // what those have is lost already
+    if (member == facts.node || member == record.primary ||
+        std::find(rejoin.begin(), rejoin.end(), member) != rejoin.end())
+      continue;
     const ServerLook& other = look_at(facts, member);
     if (!other.answers)
       say(others, Gate::member_unknown, false,
@@ -274,7 +277,7 @@ StandbyDecision decide_as_primary(const StandbyFacts& facts, const StandbyRecord
   }
   if (record.state == StandbyState::promoting) {
     if (!look.primary) return {look.gate ? Move::make_primary : Move::close, "is being promoted"};
-    return {look.closed ? Move::open : Move::complete, "is being promoted"};
+    return {Move::complete, "is being promoted"};  // and opened behind that
   }
   if (!look.primary) return decide_to_give_up(facts, record, "primary that others made a replica");
   if (look.run_id != record.run_id) {
@@ -365,10 +368,15 @@ void remember(StandbyMemory& memory, const StandbyFacts& facts) {
   if (facts.seen.known && facts.seen.right) memory.right_seen = facts.now;
   if (!facts.seen.record) return;
   const std::string& primary = facts.seen.record->primary;
-  if (memory.primary != primary) {
+  // One that is being promoted has taken no write: what is known of the primary before it still holds.
+  const bool opened = facts.seen.record->state != StandbyState::promoting;
+  if (memory.primary != primary || (opened && !memory.opened)) {
+    if (opened) {
+      memory.offset = 0;
+      memory.seen = memory.synced = {};
+    }
     memory.primary = primary;
-    memory.offset = 0;
-    memory.seen = memory.synced = {};
+    memory.opened = opened;
   }
   const ServerLook& look = look_at(facts, primary);
   if (look.answers && look.primary && look.run_id == facts.seen.record->run_id) {

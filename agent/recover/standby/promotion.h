@@ -1,7 +1,8 @@
 // What an agent does for its member of a standby: a pure decision from what it sees now. Everything that is not known
 // is a refusal, and each refusal has a name. The order of a promotion is: the right is taken, the server that may still
-// be open is proven closed, the record names the new primary, its server becomes a primary that is closed, and only
-// then it is opened. So no command that is late can open a server that has lost its right: one alone never does.
+// be open is proven closed, the record names the new primary, its server becomes a primary that is closed, the record
+// says that it holds, and only then it is opened. So no command that is late can open a server that has lost its right:
+// one alone never does.
 #pragma once
 
 #include <chrono>
@@ -57,6 +58,8 @@ struct StandbyMemory {
   std::string run_id{};          // of the own server's process that was looked at first
   bool started_closed = false;   // as it was found then
   base::Instant fence_failed{};  // when the last proof failed; 0: none did
+  bool opened =
+      false;  // the record has said that the primary holds the right: from then on only what was seen of it counts
 };
 
 struct StandbyFacts {
@@ -81,8 +84,8 @@ enum class StandbyMove {
   drop,          // give the right back
   prove_fence,   // prove that the server that was the primary takes no write, then write the record
   make_primary,  // of the own replica, closed
+  complete,      // record that the promotion is done
   open,          // the own server takes writes
-  complete,      // record that it does
   give_up,       // prove that the own server takes no write, record that, give the right back
   follow,        // the own server becomes a replica of the primary
   rejoined       // it is one: it need not be kept in mind any more

@@ -63,8 +63,10 @@ const config::Schema<Settings>& schema() {
                     "Program, and its arguments, that makes sure that the server of another node, or a frozen one of "
                     "this node, takes no write any more, and exits 0 only if that is so. FETTLE_NODE and "
                     "FETTLE_ADDRESS say which server.")
-          .optional("move_traffic", &Settings::move_traffic,
-                    "Program, and its arguments, that is run on the node of the new primary once it takes writes.")
+          .optional(
+              "move_traffic", &Settings::move_traffic,
+              "Program, and its arguments, that is run on the node of the primary each time that it begins to take "
+              "writes.")
           .shows({"kind", "members", "fence", "move_traffic"})
           .check([](const Settings& in, const config::Complain& complain) {
             if (in.kind == "postgresql" || in.kind == "postgres")

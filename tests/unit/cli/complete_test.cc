@@ -55,7 +55,7 @@ bool has(const Words& words, const std::string& word) {
 }  // namespace
 
 TEST_CASE("completions come from the commands, and from what the agent knows") {
-  CHECK(offered({"sta"}) == Words{"status"});
+  CHECK(offered({"stat"}) == Words{"status"});
   CHECK(has(offered({""}), "silence"));
   CHECK_FALSE(has(offered({""}), "complete"));
   CHECK(offered({"status", "o"}) == Words{"order"});

@@ -122,7 +122,7 @@ TEST_CASE("a promotion needs every condition, and says which one is not met") {
   CHECK(with([](F& f) { f.health = model::Health::unknown; }) == "none: candidate_not_ready");
   CHECK(with([](F& f) { f.looks["b"].syncing = true; }) == "none: candidate_not_ready");
   CHECK(with([](F& f) { f.memory.started_closed = false; }) == "none: starts_open");
-  CHECK(with([](F& f) { f.memory = {{}, 0, {}, {}, {}, "b1", true, {}}; }).starts_with("none: not_in_sync"));
+  CHECK(with([](F& f) { f.memory = {{}, 0, {}, {}, {}, "b1", true, {}, false}; }).starts_with("none: not_in_sync"));
   CHECK(with([](F& f) { f.memory.synced -= 31s; }) == "none: not_in_sync");
   CHECK(with([](F& f) { f.looks["b"].offset = 1; }) == "none: candidate_lag another_is_ahead");
   CHECK(with([](F& f) { f.looks["b"].offset = 950; }) == "none: another_is_ahead");
@@ -182,7 +182,7 @@ TEST_CASE("a promotion goes from the right to the fence, the record, a closed pr
   CHECK(shown(facts, [](StandbyFacts& f) { f.looks["a"] = primary(); }) == "drop: primary_answers");
   CHECK(shown(facts, [](StandbyFacts& f) { f.health = model::Health::unknown; }) == "none: candidate_not_ready");
   // What it knew when it was elected counts for an agent that was restarted.
-  CHECK(shown(facts, [](StandbyFacts& f) { f.memory = {{}, 0, {}, {}, {}, "b1", true, {}}; }) == "fence");
+  CHECK(shown(facts, [](StandbyFacts& f) { f.memory = {{}, 0, {}, {}, {}, "b1", true, {}, false}; }) == "fence");
   facts.seen.record = held_by_a();
   facts.seen.record->primary = "b";
   facts.seen.record->state = StandbyState::promoting;
@@ -191,11 +191,29 @@ TEST_CASE("a promotion goes from the right to the fence, the record, a closed pr
   CHECK(shown(facts) == "promote");
   CHECK(shown(facts, [](StandbyFacts& f) { f.looks["b"].gate = false; }) == "close");
   facts.looks["b"].primary = true;
-  CHECK(shown(facts) == "open");
-  facts.looks["b"].closed = facts.looks["b"].gate = false;
   CHECK(shown(facts) == "complete");
   facts.seen.record->state = StandbyState::held;
+  CHECK(shown(facts) == "open");
+  facts.looks["b"].closed = facts.looks["b"].gate = false;
   CHECK(shown(facts) == "none");
+}
+
+TEST_CASE("another one goes on where a candidate was lost in the middle, since that has taken no write") {
+  StandbyFacts facts = calm("c");
+  facts.looks["a"] = gone();
+  facts.seen.right.reset();
+  facts.seen.record->primary = "b";
+  facts.seen.record->state = StandbyState::promoting;
+  facts.seen.record->run_id = "b1";
+  facts.seen.record->must_rejoin = {"a"};
+  remember(facts.memory, facts);
+  CHECK(shown(facts) == "take");
+  facts.looks["b"] = gone();  // and nothing says that it stays closed
+  CHECK(shown(facts) == "none: fence_not_proven");
+  facts.looks["b"] = replica("b1", 1000);
+  facts.seen.record->state = StandbyState::held;  // it may have taken some
+  remember(facts.memory, facts);
+  CHECK(shown(facts).starts_with("none: not_in_sync"));
 }
 
 TEST_CASE("a primary that loses its right takes no writes, and takes them again if it is still the primary") {
