@@ -160,7 +160,7 @@ void judge_data(Judgements& all, const StandbyFacts& facts, const StandbyRecord&
     if (!other.answers)
       say(others, Gate::member_unknown, false,
           fmt::format("the server of {} does not say what it has: {}", member, other.trouble));
-    else if (!other.primary && (other.offset > look.offset || (other.offset == look.offset && member < facts.node)))
+    else if (!other.primary && other.offset > look.offset)
       say(others, Gate::another_is_ahead, false,
           fmt::format("the server of {} goes first: it has {} bytes, the one here {}", member, other.offset,
                       look.offset));
@@ -199,7 +199,8 @@ Judgements judge_resume(const StandbyFacts& facts, const StandbyRecord& record) 
     if (member != facts.node && takes_writes(other))
       say(all, Gate::two_primaries, false, fmt::format("the server of {} takes writes", member));
   const ServerLook& look = own(facts);
-  say(all, Gate::not_in_sync, look.answers && look.primary,
+  if (!look.answers) return all;
+  say(all, Gate::not_in_sync, look.primary,
       look.primary ? "the server here is the last primary" : "the server here was made a replica by others");
   const bool same = look.run_id == record.run_id;
   say(all, Gate::restarted_without_aof, same || look.durable,

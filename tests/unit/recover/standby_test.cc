@@ -126,7 +126,7 @@ TEST_CASE("a promotion needs every condition, and says which one is not met") {
   CHECK(with([](F& f) { f.memory.synced -= 31s; }) == "none: not_in_sync");
   CHECK(with([](F& f) { f.looks["b"].offset = 1; }) == "none: candidate_lag another_is_ahead");
   CHECK(with([](F& f) { f.looks["b"].offset = 950; }) == "none: another_is_ahead");
-  CHECK(with([](F& f) { f.looks["c"].offset = 1000; }) == "take");  // b goes first of two that have as much
+  CHECK(with([](F& f) { f.looks["c"].offset = 1000; }) == "take");  // of two that have as much the store elects one
   CHECK(with([](F& f) { f.seen.record->offset = 1101; }) == "none: candidate_lag");
   CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now - 9min; }) == "none: cooldown");
   CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now - 11min; }) == "take");

@@ -315,8 +315,8 @@ TEST_CASE("changes over the admin socket") {
   CHECK(handlers.answer(request).status == 200);
   CHECK(handlers.backend.calls() ==
         std::vector<std::string>{"reload", "maintenance order on new disk", "recover order dry try it",
-                                 "abort order alice", "ack order mended", "drill db alice", "approve order alice", "rollout order  25% 5m 4.2",
-                                 "resume order ", "abort rollout order "});
+                                 "abort order alice", "ack order mended", "drill db alice", "approve order alice",
+                                 "rollout order  25% 5m 4.2", "resume order ", "abort rollout order "});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
   CHECK(handlers.answer(request).status == 400);
