@@ -39,6 +39,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
     traffic_controller_->on_health(spec.service, health, change->text);
     fleet_.on_health(spec.service, health, now);
     incidents_->on_health(*change, health_table_.first_failure(spec.service, loop_.now(), now));
+    if (health == model::Health::down) recorder_->begin(spec.service, "");
     dispatcher_->on_health(*change);
   }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
@@ -95,6 +96,24 @@ void Agent::on_report(const model::RecoveryReport& report) {
                            {"result", acted ? std::string(to_string(report.actions.back().result)) : ""}});
   }
   changed();
+}
+
+void Agent::on_evidence(model::Evidence evidence) {
+  const std::string service = evidence.service, text = evidence.headline();
+  log::info("evidence of a fault", {{"service", service},
+                                    {"incident", evidence.incident},
+                                    {"fault", text},
+                                    {"took_seconds", fmt::format("{:.3f}", base::seconds(evidence.took))}});
+  evidence_->add(std::move(evidence));
+  incidents_->on_evidence(service, text);
+  follow_evidence();
+  changed();
+}
+
+// Incidents go when they are old, and become a part of another one.
+void Agent::follow_evidence() {
+  evidence_->follow([this](const std::string& incident) { return incidents_->keeps(incident); },
+                    [this](const std::string& service) { return incidents_->incident_of(service); });
 }
 
 // A line for the begin of a run, for each action and for its end; a report comes more often.

@@ -13,6 +13,7 @@
 #include "app/blind_probes.h"
 #include "app/discoveries.h"
 #include "app/fleet_link.h"
+#include "app/flight_recorder.h"
 #include "app/loaded_config.h"
 #include "app/options.h"
 #include "app/probe_endpoint.h"
@@ -27,6 +28,7 @@
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
+#include "incident/evidence_store.h"
 #include "incident/incidents.h"
 #include "loop/blocking_pool.h"
 #include "loop/event_loop.h"
@@ -86,6 +88,8 @@ class Agent final {
   void on_probe_change(const model::HealthChange& change, const probe::Run& run);
   void on_transitions(const std::vector<model::AlertTransition>& transitions);
   void on_report(const model::RecoveryReport& report);
+  void on_evidence(model::Evidence evidence);
+  void follow_evidence();
   void audit_report(const model::RecoveryReport& report);
   void on_rollout(const std::string& group, const cluster::RolloutNews& news);
   void on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report);
@@ -148,12 +152,14 @@ class Agent final {
                      standbys_->on_lease();
                      changed();
                    }};
+  std::unique_ptr<FlightRecorder> recorder_;
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<Rollouts> rollouts_;
   std::unique_ptr<recover::Drills> drills_;
   StandbyElection election_{loop_, fleet_};
   std::unique_ptr<recover::Standbys> standbys_;
   std::unique_ptr<incident::Incidents> incidents_;
+  std::unique_ptr<incident::EvidenceStore> evidence_;
   std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};

@@ -141,6 +141,7 @@ void Agent::apply(LoadedConfig loaded) {
   for (const auto& plan : loaded.plans)
     for (const auto* steps : {&plan->steps, &plan->finally})
       for (const recover::Step& step : *steps) self_.recovery_added(plan->service, action_label(step.text), plan->mode);
+  recorder_->configure(config_.evidence, config_.services);
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
   traffic_controller_->replace(std::move(loaded.traffic));
@@ -165,6 +166,7 @@ void Agent::apply(LoadedConfig loaded) {
   samples_.keep_only(statuses, config_page_.loaded);
   forget_unprobed(statuses);
   incidents_->settle(rules_->known_alerts(), dispatcher_->reports());
+  follow_evidence();
   for (const probe::Status& status : statuses) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old

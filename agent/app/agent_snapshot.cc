@@ -66,6 +66,7 @@ void Agent::publish() {
       if (!place.trouble.empty())
         next->traffic_troubles.push_back(fmt::format("{}: {}: {}", traffic.service, place.name, place.trouble));
   next->incidents = incidents_->newest_first();
+  next->evidence = evidence_->all();
   next->availability = availability_->services();
   next->heartbeat_token_file = config_.heartbeat_token_file;
   for (const SourceStatus& each : discoveries_.statuses())

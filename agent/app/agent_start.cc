@@ -178,10 +178,15 @@ void Agent::make_recovery() {
   };
   traffic_controller_ = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop_, systemd_, spawner_, dialer_, agent_checks_, nullptr, &http_}, *state_);
+  recorder_ = std::make_unique<FlightRecorder>(
+      FlightRecorder::Context{loop_, blocking_pool_, spawner_, systemd_}, schedule_,
+      FlightRecorder::Callbacks{[this](const std::string& service) { return incidents_->incident_of(service); },
+                                [this](model::Evidence evidence) { on_evidence(std::move(evidence)); }});
   dispatcher_ = std::make_unique<recover::Dispatcher>(
       recover::Options{config_.global.node, base::Random::from_entropy().next(), {}, &fleet_.slots()},
-      recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_}, *state_,
-      service_view_, std::move(callbacks));
+      recover::Context{loop_, systemd_, spawner_, page, traffic_controller_.get(), &http_, &pids_, &logind_,
+                       recorder_.get()},
+      *state_, service_view_, std::move(callbacks));
   rollouts_ = std::make_unique<Rollouts>(
       loop_, base::Random::from_entropy(), fleet_, *dispatcher_,
       [this](const std::string& group, const cluster::RolloutNews& news) { on_rollout(group, news); });
@@ -229,6 +234,7 @@ void Agent::make_incidents() {
   };
   incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
                                                      facts, std::move(callbacks));
+  evidence_ = std::make_unique<incident::EvidenceStore>(*state_);
   availability_ = std::make_unique<Availability>(
       *state_, loop_, [this](const std::string& service) { return dispatcher_->maintenance(service).has_value(); });
 }

@@ -63,6 +63,27 @@ int show_story(const StatusOptions& options, const Json& incident) {
   return open ? 1 : 0;
 }
 
+int show_evidence(const StatusOptions& options, const Json& data) {
+  const Json& all = list_of(data, "evidence");
+  if (options.json) return all.empty() ? 1 : 0;
+  std::string out;
+  for (const Json& evidence : all) {
+    out += fmt::format("{}\n{} at {}, gathered in {:.3f} s\n", one_line(text_of(evidence, "headline")),
+                       one_line(text_of(evidence, "service")), one_line(text_of(evidence, "at")),
+                       number_of(evidence, "took"));
+    for (const Json& section : list_of(evidence, "sections")) {
+      out += fmt::format("\n{}\n", one_line(text_of(section, "name")));
+      for (const Json& line : list_of(section, "lines"))
+        if (line.is_string()) out += "  " + one_line(line.get<std::string>()) + "\n";
+      if (const std::string missing = text_of(section, "missing"); !missing.empty())
+        out += "  (" + one_line(missing) + ")\n";
+    }
+    out += "\n";
+  }
+  base::print(stdout, "{}", all.empty() ? "no evidence was gathered for this incident\n" : out);
+  return all.empty() ? 1 : 0;
+}
+
 Tone tone_of_run(const std::string& word) {
   using model::RecoveryState;
   const auto state = model::parse_recovery_state(word);
@@ -122,6 +143,12 @@ int run_incident(const StatusOptions& options, const std::string& begin) {
   const auto id = read_answer(options.agent.shown(), [&] { return full_id(options, begin); });
   return ask(options, "/api/v1/incidents/" + base::percent_encode(id.value_or(begin)),
              [&](const Json& data) { return show_story(options, data); });
+}
+
+int run_evidence(const StatusOptions& options, const std::string& begin) {
+  const auto id = read_answer(options.agent.shown(), [&] { return full_id(options, begin); });
+  return ask(options, "/api/v1/incidents/" + base::percent_encode(id.value_or(begin)) + "/evidence",
+             [&](const Json& data) { return show_evidence(options, data); });
 }
 
 int run_recoveries(const StatusOptions& options, const std::string& service) {

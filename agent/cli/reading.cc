@@ -108,6 +108,7 @@ struct Reader {
   std::string output = "table", watch, name;
   std::vector<std::string> services;
   std::size_t lines = 0;
+  bool evidence = false;
 };
 using Run = int (*)(const Reader& reader);
 
@@ -166,11 +167,12 @@ void add_readers(CLI::App& top, Chosen& chosen) {
       .add("incidents", "What went wrong here; exit code 1 if an incident is open",
            [](const Reader& reader) { return run_incidents(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
-  readers
-      .add("incident", "One incident: why, what was tried, who was told, how it ended",
-           [](const Reader& reader) { return run_incident(reader.options, reader.name); })
-      ->add_option("ID", line.name, "Its id, or the beginning of it")
-      ->required();
+  CLI::App* incident = readers.add(
+      "incident", "One incident: why, what was tried, who was told, how it ended", [](const Reader& reader) {
+        return reader.evidence ? run_evidence(reader.options, reader.name) : run_incident(reader.options, reader.name);
+      });
+  incident->add_option("ID", line.name, "Its id, or the beginning of it")->required();
+  incident->add_flag("--evidence", line.evidence, "What was gathered of its faults before anything was done");
   readers
       .add("recoveries", "Runs of recovery plans, the newest first, with what they did",
            [](const Reader& reader) { return run_recoveries(reader.options, reader.name); })

@@ -9,6 +9,7 @@
 
 #include "base/edit_distance.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "config/include.h"
 #include "config/schema.h"
 #include "config/variables.h"
@@ -29,6 +30,7 @@ struct Draft {
   std::vector<std::string> rule_files;
   int promql_compat = 3;
   Storage storage;
+  Evidence evidence;
   Heartbeat heartbeat;
   Blackbox blackbox;
   std::vector<std::pair<std::string, Service>> services;
@@ -112,6 +114,34 @@ const Schema<Storage>& storage_schema() {
           .check([](const Storage& v, const Complain& complain) {
             if (v.retention <= base::Millis{0}) complain("retention", "must be longer than 0s");
             if (v.max_series == 0) complain("max_series", "must be at least 1");
+          });
+  return s;
+}
+
+// "1MiB", "256KiB", or bytes.
+std::optional<std::size_t> bytes_in(std::string_view text) {
+  const auto number = base::take_number<std::size_t>(text);
+  const std::size_t unit = text.empty() ? 1 : text == "KiB" ? 1024 : text == "MiB" ? 1024 * 1024 : 0;
+  constexpr std::size_t kMost = 16 * 1024 * 1024;
+  if (!number || unit == 0 || *number > kMost / unit) return std::nullopt;
+  return *number * unit;
+}
+
+void read_max_size(const Node& node, Evidence& out, const std::string& path, Errors& errors) {
+  const auto bytes = node.is_scalar() ? bytes_in(node.scalar()) : std::nullopt;
+  if (bytes && *bytes >= 1024) out.max_size = *bytes;
+  else errors.add(node.mark(), path, expected("a size such as 256KiB or 1MiB, from 1KiB to 16MiB", node));
+}
+
+const Schema<Evidence>& evidence_schema() {
+  static const auto s =
+      Schema<Evidence>("evidence")
+          .optional("budget", &Evidence::budget,
+                    "So long the first action of a recovery waits, at the longest, until the states of the service's "
+                    "threads, its limits, sockets and journal lines are gathered. 0s: nothing is gathered.")
+          .custom("max_size", "How large the evidence of one fault may be: 256KiB, 1MiB.", "1MiB", read_max_size)
+          .check([](const Evidence& v, const Complain& complain) {
+            if (v.budget > base::Millis{5'000}) complain("budget", "must not be longer than 5s: the cure waits for it");
           });
   return s;
 }
@@ -234,6 +264,8 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
                 if (!why.empty()) errors.add(node.mark(), path, why);
               })
       .optional("storage", &Draft::storage, storage_schema(), "The samples in memory.")
+      .optional("evidence", &Draft::evidence, evidence_schema(),
+                "What is gathered of a fault before anything is done about it; see `fettle incident ID --evidence`.")
       .optional("heartbeat", &Draft::heartbeat, heartbeat_schema(), "How services may send heartbeats.")
       .optional("blackbox", &Draft::blackbox, blackbox_schema(),
                 "GET /probe?module=&target=, as the blackbox exporter answers it.")
@@ -380,6 +412,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.rule_files = std::move(draft.rule_files);
   out.promql_compat = draft.promql_compat;
   out.storage = draft.storage;
+  out.evidence = draft.evidence;
   out.blackbox = std::move(draft.blackbox);
   out.services = std::move(draft.services);
   out.route = std::move(draft.route);

@@ -42,6 +42,12 @@ struct TargetsKey {
 };
 using TargetsKeys = std::span<const TargetsKey>;
 
+// What is gathered of a fault before anything is done about it.
+struct Evidence {
+  base::Millis budget{300};            // that an action waits for it at the longest; 0: nothing is gathered
+  std::size_t max_size = 1024 * 1024;  // bytes
+};
+
 // What people want of a service after a disaster.
 struct Objectives {
   std::optional<base::Millis> rpo, rto;  // data that may be lost, as the time in which it came; until it is back
@@ -69,6 +75,7 @@ struct AgentConfig {
   std::vector<std::string> rule_files;  // patterns, relative to the configuration file's folder
   int promql_compat = 3;                // 2 or 3
   Storage storage;
+  Evidence evidence;
   std::string heartbeat_socket;      // unix datagram socket for heartbeats; "": none
   std::string heartbeat_token_file;  // with the token of POST /heartbeat/<service>; "": not offered
   Blackbox blackbox;

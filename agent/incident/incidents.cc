@@ -154,6 +154,15 @@ bool Incidents::on_demand(const std::string& service, const std::string& text) {
   return true;
 }
 
+void Incidents::on_evidence(const std::string& service, const std::string& text) {
+  model::Incident* incident = find(service);
+  if (incident == nullptr) return;
+  const std::string whose = incident->service == service ? "" : " of " + service;
+  add_note(*incident, scheduler_.wall_now(), fmt::format("evidence{}: {}", whose, text));
+  mark(*incident);
+  look_again();
+}
+
 void Incidents::on_message(const std::string& id, const model::IncidentMessage& message) {
   for (auto& [service, one] : open_) {
     if (one.incident.id != id) continue;
@@ -366,6 +375,16 @@ void Incidents::arm() {
   }
   timer_.reset();
   if (next) timer_ = scheduler_.after(*next, [this] { look_again(); });
+}
+
+std::string Incidents::incident_of(const std::string& service) const {
+  const model::Incident* there = const_cast<Incidents*>(this)->find(service);  // NOLINT: it only looks
+  return there == nullptr ? "" : there->id;
+}
+
+bool Incidents::keeps(const std::string& id) const {
+  return std::any_of(open_.begin(), open_.end(), [&](const auto& one) { return one.second.incident.id == id; }) ||
+         std::any_of(closed_.begin(), closed_.end(), [&](const auto& one) { return one->id == id; });
 }
 
 std::vector<std::shared_ptr<const model::Incident>> Incidents::newest_first() const {

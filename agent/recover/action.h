@@ -39,6 +39,7 @@ namespace recover {
 
 using model::ActionStatus;
 
+class Recorder;
 class TrafficController;
 
 struct Context {
@@ -51,6 +52,7 @@ struct Context {
   http::HttpClient* http = nullptr;
   os::PidWatcher* pids = nullptr;
   os::Logind* logind = nullptr;
+  Recorder* recorder = nullptr;  // null: no evidence is gathered
 };
 
 // What the action is told about the recovery that it is a part of.

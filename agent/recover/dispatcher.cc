@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "loop/scheduler.h"
 #include "recover/dispatcher_rep.h"
+#include "recover/recorder.h"
 
 namespace recover {
 
@@ -33,6 +34,14 @@ bool Dispatcher::Rep::must_wait(const Active& a) const {
     const auto& spec = *other.second->spec;
     return !target_guard(wanted, {{{}, {}, {}, spec.targets(other.second->plan->current_step())}}).open;
   });
+}
+
+bool Dispatcher::Rep::waits_for_evidence(Active& a) {
+  if (context.recorder == nullptr || !a.plan->acts() || !a.plan->current_step().action->may_heal()) return false;
+  a.turn = context.recorder->wait(a.spec->service, [this, service = a.spec->service] {
+    if (Active* there = find(service); there != nullptr && there->plan->phase() == Phase::acting) start_action(*there);
+  });
+  return static_cast<bool>(a.turn);
 }
 
 Dispatcher::Dispatcher(Options options, Context context, state::State& state, ServiceView& service_view,

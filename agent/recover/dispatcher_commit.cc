@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "recover/dispatcher_rep.h"
+#include "recover/recorder.h"
 
 namespace recover {
 namespace {
@@ -24,6 +25,7 @@ bool Dispatcher::Rep::reboots(const PlanSpec& spec) {
 }
 
 void Dispatcher::Rep::commit_intent(Active& a) {
+  if (context.recorder != nullptr) context.recorder->begin(a.spec->service, a.plan->run().report.id);
   std::vector<Change> changes = store.intent(*a.plan);
   // A dry run takes nothing from those that act.
   if (a.plan->acts() && a.plan->current_step().action->may_heal()) changes.push_back(node.spend(a.spec->service));

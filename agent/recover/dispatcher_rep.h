@@ -133,6 +133,8 @@ struct Dispatcher::Rep {
   std::vector<TargetUse> used_by_others(const Active& a) const;
   // Guards have asked whether another action works on its target; steps of `finally` have none.
   bool must_wait(const Active& a) const;
+  // What an action that may heal would change is still being gathered; then it begins by itself.
+  bool waits_for_evidence(Active& a);
 
   // The service's own unit, and the one that the step which comes works on.
   void look_at_units(const Active& a, PlanInput& s) const {
@@ -277,6 +279,7 @@ struct Dispatcher::Rep {
       });
       return;
     }
+    if (waits_for_evidence(a)) return;
     if (a.plan->work_on_unit() == UnitWork::acting) units.action_begins(service);
     a.action.start(context, *a.plan, options.node, service_view.service_health(service),
                    [this, service](ActionResult result, base::Duration took) {

@@ -45,6 +45,7 @@ constexpr std::array kTables = {
     std::pair{Table::fleet, std::string_view("fleet")},
     std::pair{Table::audit, std::string_view("audit")},
     std::pair{Table::availability, std::string_view("availability")},
+    std::pair{Table::evidence, std::string_view("evidence")},
 };
 
 std::optional<Table> parse_table(std::string_view name) {

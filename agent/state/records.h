@@ -38,7 +38,7 @@ class Records {
   static constexpr std::size_t index(Table table) { return static_cast<std::size_t>(table); }
   void show(Table table, const std::string& key, const Value& value);
 
-  static constexpr std::size_t kTables = static_cast<std::size_t>(Table::availability) + 1;
+  static constexpr std::size_t kTables = static_cast<std::size_t>(Table::evidence) + 1;
   std::array<Map, kTables> shown_;
   std::array<std::map<std::string, Pending>, kTables> pending_;  // only keys with calls on their way
 };

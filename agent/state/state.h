@@ -1,8 +1,8 @@
 // What must survive a crash: alert states, incidents, budgets, intents, maintenance, silences, the notification queue,
-// the traffic that was taken away, the lease in the fleet, the audit trail, the daily availability.
-// packaging/doc/durable-formats.md has every table and record. Small records by table and key in SQLite (WAL,
-// synchronous=FULL), written by a thread of its own, so that the disk never stalls the loop. The format of a record is
-// its writer's (JSON); this module keeps bytes.
+// the traffic that was taken away, the lease in the fleet, the audit trail, the daily availability, the evidence of
+// incidents. packaging/doc/durable-formats.md has every table and record. Small records by table and key in SQLite
+// (WAL, synchronous=FULL), written by a thread of its own, so that the disk never stalls the loop. The format of a
+// record is its writer's (JSON); this module keeps bytes.
 #pragma once
 
 #include <chrono>
@@ -35,7 +35,8 @@ enum class Table {
   incidents,
   fleet,
   audit,
-  availability
+  availability,
+  evidence
 };
 
 struct Change {

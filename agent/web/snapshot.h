@@ -13,6 +13,7 @@
 #include "model/action_report.h"
 #include "model/alert.h"
 #include "model/availability.h"
+#include "model/evidence.h"
 #include "model/health.h"
 #include "model/incident.h"
 #include "model/labels.h"
@@ -195,8 +196,9 @@ struct Snapshot {
   // The ids of the silences that keep an alert from receivers, by its labels; those under none are not here.
   std::map<model::Labels, std::vector<std::string>> silenced_by;
   std::vector<RuleGroupPage> rule_groups;
-  std::vector<model::RecoveryReport> recoveries;                  // newest first, up to 100
-  std::vector<std::shared_ptr<const model::Incident>> incidents;  // newest first: the open ones, the last that ended
+  std::vector<model::RecoveryReport> recoveries;                   // newest first, up to 100
+  std::vector<std::shared_ptr<const model::Incident>> incidents;   // newest first: the open ones, the last that ended
+  std::vector<std::shared_ptr<const model::Evidence>> evidence{};  // of incidents that are kept, oldest first
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   std::vector<DrillPage> drills{};                       // by name
   std::vector<StandbyPage> standbys{};                   // by service

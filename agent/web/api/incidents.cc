@@ -36,6 +36,38 @@ void write_messages(const model::Incident& incident, encoding::Json& json) {
   });
 }
 
+void write_evidence(const model::Evidence& evidence, encoding::Json& json) {
+  json.object([&] {
+    json.key("service").string(evidence.service);
+    json.key("recovery").string(evidence.recovery);
+    json.key("at").time(evidence.at);
+    json.key("took").number(base::seconds(evidence.took));
+    json.key("kind").string(model::to_string(evidence.fault.kind));
+    json.key("headline").string(evidence.headline());
+    json.key("sections").array([&] {
+      for (const model::EvidenceSection& section : evidence.sections)
+        json.object([&] {
+          json.key("name").string(section.name);
+          json.key("lines").array([&] {
+            for (const std::string& line : section.lines) json.string(line);
+          });
+          json.key("missing").string(section.missing);
+        });
+    });
+  });
+}
+
+const model::Incident* find_incident(const std::string& id, const Snapshot& snapshot) {
+  const auto found = std::find_if(snapshot.incidents.begin(), snapshot.incidents.end(),
+                                  [&](const auto& incident) { return incident->id == id; });
+  return found == snapshot.incidents.end() ? nullptr : found->get();
+}
+
+Response no_incident(const std::string& id) {
+  return api_error(ErrorType::not_found,
+                   fmt::format("no incident \"{}\" here; /api/v1/incidents lists those that are kept", id));
+}
+
 }  // namespace
 
 // Of the list as of the one.
@@ -76,14 +108,10 @@ Response api_incidents(const Request& request, const Context& context) {
 }
 
 Response api_incident(const Request& request, const Context& context) {
-  const std::string& id = request.argument;
   const auto snapshot = context.slot.load();
-  const auto found = std::find_if(snapshot->incidents.begin(), snapshot->incidents.end(),
-                                  [&](const auto& incident) { return incident->id == id; });
-  if (found == snapshot->incidents.end())
-    return api_error(ErrorType::not_found,
-                     fmt::format("no incident \"{}\" here; /api/v1/incidents lists those that are kept", id));
-  const model::Incident& incident = **found;
+  const model::Incident* found = find_incident(request.argument, *snapshot);
+  if (found == nullptr) return no_incident(request.argument);
+  const model::Incident& incident = *found;
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       write_incident_summary(incident, json);
@@ -100,6 +128,20 @@ Response api_incident(const Request& request, const Context& context) {
             json.key("at").time(line.at);
             json.key("text").string(line.text);
           });
+      });
+    });
+  });
+}
+
+Response api_evidence(const Request& request, const Context& context) {
+  const auto snapshot = context.slot.load();
+  if (find_incident(request.argument, *snapshot) == nullptr) return no_incident(request.argument);
+  return api_success([&](encoding::Json& json) {
+    json.object([&] {
+      json.key("incident").string(request.argument);
+      json.key("evidence").array([&] {
+        for (const auto& evidence : snapshot->evidence)
+          if (evidence->incident == request.argument) write_evidence(*evidence, json);
       });
     });
   });

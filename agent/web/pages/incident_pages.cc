@@ -53,6 +53,25 @@ std::string timeline_of(const model::Incident& incident) {
   return R"(<ol class="steps story">)" + out + "</ol>";
 }
 
+// The newest is open; one before it was the first.
+std::string evidence_of(const model::Incident& incident, const Snapshot& snapshot) {
+  std::string out;
+  for (const auto& each : snapshot.evidence) {
+    if (each->incident != incident.id) continue;
+    std::string sections;
+    for (const model::EvidenceSection& section : each->sections) {
+      std::string lines;
+      for (const std::string& line : section.lines) lines += escape(line) + "\n";
+      sections += fmt::format("<h3>{}</h3>", escape(section.name));
+      if (!lines.empty()) sections += "<pre>" + lines + "</pre>";
+      if (!section.missing.empty()) sections += R"(<p class="mut">)" + escape(section.missing) + "</p>";
+    }
+    out += fmt::format(R"(<details><summary><b>{}</b> {} at {}</summary>{}</details>)", escape(each->headline()),
+                       escape(each->service), time_of(each->at), sections);
+  }
+  return out.empty() ? R"(<p class="empty">Nothing was gathered.</p>)" : out;
+}
+
 std::string messages_of(const model::Incident& incident) {
   if (incident.messages.empty()) return R"(<p class="empty">No receiver was told.</p>)";
   std::string rows;
@@ -88,10 +107,12 @@ std::string incident_page(const model::Incident& incident, const Snapshot& snaps
   out += fmt::format(
       R"(<section class="panel" id="incident"><h2>{} Incident <span class="mono">{}</span></h2><p class="lead">{}</p><p>{}</p>{}</section>
 <section class="panel" id="timeline"><h2>Timeline</h2>{}</section>
+<section class="panel" id="evidence"><h2>Evidence</h2>{}</section>
 <section class="panel" id="messages"><h2>Messages</h2>{}</section>
 )",
       incident_badge(incident), escape(incident.id), escape(model::headline(incident)),
-      escape(model::standing(incident)), facts_of(incident, snapshot), timeline_of(incident), messages_of(incident));
+      escape(model::standing(incident)), facts_of(incident, snapshot), timeline_of(incident),
+      evidence_of(incident, snapshot), messages_of(incident));
   return out +
          page_end(frame, fmt::format(R"(<a href="../api/v1/incidents/{}">this as JSON</a>)", escape(incident.id)));
 }
