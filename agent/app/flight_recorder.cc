@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "base/ascii.h"
@@ -240,7 +241,7 @@ void FlightRecorder::close(Gathering& gathering) {
   const auto own = open_.extract(gathering.service).mapped();
   const loop::Handle limit = std::move(own->limit), unit = std::move(own->unit), processes = std::move(own->processes),
                      journal = std::move(own->journal);
-  own->evidence.took = context_.scheduler.now() - own->began;
+  own->evidence.took = std::chrono::duration_cast<base::Millis>(context_.scheduler.now() - own->began);
   for (const std::string& part : own->parts)
     own->evidence.sections.push_back(
         {part, {}, fmt::format("did not answer within {}", base::format_duration(limits_.budget))});

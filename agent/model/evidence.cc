@@ -99,6 +99,8 @@ FaultName name_fault(const FaultSigns& signs) {
   if (!signs.process && !signs.death.empty()) return {FaultKind::crash, signs.death};
   if (signs.reason == Reason::process_gone || (signs.looked && !signs.process && signs.reason == Reason::refused))
     return {FaultKind::crash, "no process of it is there"};
+  if (!signs.process && signs.reason == Reason::refused)
+    return {FaultKind::crash, "nothing listens where it is probed"};
   if (signs.reason == Reason::queue_saturated) return {FaultKind::queue, "its queue is longer than it may be"};
   if (is_silent(signs.reason) && (signs.process || signs.accept_queue > 0)) return name_hang(signs);
   if (!signs.death.empty()) return {FaultKind::crash, signs.death};

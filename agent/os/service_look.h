@@ -24,7 +24,7 @@ struct ServiceQuestion {
 };
 
 // A thread that ran between two looks waits for nothing.
-inline constexpr std::chrono::milliseconds kApart{40};
+inline constexpr std::chrono::milliseconds kApart{20};
 
 struct ServiceLook {
   std::vector<model::EvidenceSection>

@@ -1,15 +1,15 @@
 #include "os/socket_table.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
 #include <optional>
-#include <sstream>
 
+#include "base/ascii.h"
 #include "base/number.h"
 
 namespace os {
@@ -19,6 +19,8 @@ namespace {
 constexpr std::array<std::string_view, 13> kStates{"?",         "ESTABLISHED", "SYN_SENT",    "SYN_RECV",   "FIN_WAIT1",
                                                    "FIN_WAIT2", "TIME_WAIT",   "CLOSE",       "CLOSE_WAIT", "LAST_ACK",
                                                    "LISTEN",    "CLOSING",     "NEW_SYN_RECV"};
+
+constexpr std::size_t kTimeWait = 6;
 
 // "0100007F", or 32 digits: words of four bytes, each in the order of this processor.
 std::string address_in(std::string_view hex) {
@@ -34,22 +36,37 @@ std::string address_in(std::string_view hex) {
   return ::inet_ntop(AF_INET, count == 4 ? &words[3] : words.data(), text.data(), text.size());
 }
 
-std::optional<TcpSocket> read_row(const std::string& row) {
-  std::istringstream words(row);
-  std::string number, local, remote, state, queues, timer, retransmits;
-  std::uint64_t timeout = 0;
+std::string_view next_word(std::string_view& row) {
+  row.remove_prefix(std::min(row.find_first_not_of(' '), row.size()));
+  return base::take_until(row, ' ');
+}
+
+template <typename N>
+N hex(std::string_view text) {
+  return base::leading_number<N>(text, 16).value_or(0);
+}
+
+std::optional<TcpSocket> read_row(std::string_view row) {
+  next_word(row);  // its number
+  std::string_view local = next_word(row), remote = next_word(row), queues;
+  const auto state = hex<std::size_t>(next_word(row));
+  if (state == kTimeWait) return {};
+  queues = next_word(row);
+  next_word(row);  // timer
+  next_word(row);  // retransmits
   TcpSocket out;
-  words >> number >> local >> remote >> state >> queues >> timer >> retransmits >> out.user >> timeout >> out.inode;
-  const std::size_t at = local.find(':'), there = remote.find(':'), colon = queues.find(':');
-  if (!words || at == std::string::npos || there == std::string::npos || colon == std::string::npos) return {};
-  out.address = address_in(std::string_view(local).substr(0, at));
-  out.port = base::leading_number<std::uint16_t>(std::string_view(local).substr(at + 1), 16).value_or(0);
-  out.peer = address_in(std::string_view(remote).substr(0, there));
-  out.peer_port = base::leading_number<std::uint16_t>(std::string_view(remote).substr(there + 1), 16).value_or(0);
-  const auto index = base::leading_number<std::size_t>(state, 16).value_or(0);
-  out.state = kStates[index < kStates.size() ? index : 0];
-  out.to_send = base::leading_number<std::uint64_t>(queues, 16).value_or(0);
-  out.to_read = base::leading_number<std::uint64_t>(std::string_view(queues).substr(colon + 1), 16).value_or(0);
+  out.user = base::leading_number<uid_t>(next_word(row)).value_or(0);
+  next_word(row);  // timeout
+  const auto inode = base::leading_number<std::uint64_t>(next_word(row));
+  if (!inode) return {};
+  out.inode = *inode;
+  out.address = address_in(base::take_until(local, ':'));
+  out.port = hex<std::uint16_t>(local);
+  out.peer = address_in(base::take_until(remote, ':'));
+  out.peer_port = hex<std::uint16_t>(remote);
+  out.state = kStates[state < kStates.size() ? state : 0];
+  out.to_send = hex<std::uint64_t>(base::take_until(queues, ':'));
+  out.to_read = hex<std::uint64_t>(queues);
   return out;
 }
 

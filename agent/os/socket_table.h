@@ -1,5 +1,5 @@
 // The TCP sockets of the node, as /proc/net/tcp and tcp6 list them (proc(5)): for everybody to read, without the
-// process that owns one. Blocking, a microsecond or two a socket.
+// process that owns one. Blocking, a microsecond a socket.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +26,8 @@ struct TcpSocket {
   bool listens() const { return state == "LISTEN"; }
 };
 
-// At most `most` of each family: a node with a million sockets shows the first of them.
+// Without those in TIME_WAIT, which are no process's any more. At most `most` rows of each family are read: of a node
+// with a million sockets the first ones.
 std::vector<TcpSocket> tcp_sockets(const KernelFiles& files = {}, std::size_t most = 20'000);
 
 }  // namespace os

@@ -43,7 +43,11 @@ class Faulty:
         cure = where / f"cure-{name}"
         cure.write_text(f"#!/bin/sh\ntouch {self.wish}\n")
         cure.chmod(0o755)
+        self.start()
+
+    def start(self):
         self.process.start()
+        lib.wait_for(f"{self.name} to listen", lambda: "listens" in self.process.text())
 
     def config(self, attempts=1, threshold=2):
         return SERVICE.format(name=self.name, port=self.port, where=self.where, attempts=attempts, threshold=threshold,
@@ -61,7 +65,8 @@ class Faulty:
         self.wish.unlink()
         self.fault.unlink(missing_ok=True)
         self.process.stop()
-        self.process.start()
+        self.process.log.unlink()
+        self.start()
 
 
 def evidence_of(agent, service):
@@ -83,7 +88,7 @@ def seven_kinds(where):
     services["dependent"] = Faulty(where, "dependent", database)
     crowd = []
     try:
-        with lib.Agent(where, config([database, *services.values()], "{}")) as agent:
+        with lib.Agent(where, config([database, *services.values()], "{budget: 5s}")) as agent:
             lib.wait_for("all to be up", lambda: all(agent.service(s.name)["health"] == "up" for s in services.values()))
             for kind, service in services.items():
                 (database if kind == "dependent" else service).fail("crash" if kind == "dependent" else kind)
@@ -126,14 +131,15 @@ def time_to_action(where, evidence, rounds=12):
     out = []
     try:
         with lib.Agent(where, config([service], evidence, attempts=100)) as agent:
-            for _ in range(rounds):
+            for done in range(rounds):
                 lib.wait_for("it to be up", lambda: agent.service("hung")["health"] == "up")
                 service.fail("stop")
                 lib.wait_for("its cure", service.wish.exists, 20)
                 down, began = agent.logged("service is down")[-1], agent.logged("recovery action started")[-1]
                 out.append((began - down) * 1000)
                 service.cure()
-            kept = sum(len(evidence_of(agent, "hung")) for _ in range(1))
+                lib.wait_for("the end of the run", lambda: len(agent.logged("recovery", "state=recovered")) > done, 20)
+            kept = len(evidence_of(agent, "hung"))
             incidents = len(lib.get_json(f"{agent.url}/api/v1/incidents")["data"]["incidents"])
             assert kept <= 2 * incidents, f"{kept} pieces of evidence in {incidents} incidents"
         rows = sqlite3.connect(f"file:{where}/fettle.db?mode=ro", uri=True).execute(

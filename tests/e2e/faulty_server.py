@@ -47,6 +47,7 @@ server = socket.socket()
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 server.bind(("127.0.0.1", port))
 server.listen(1)
+print("listens", flush=True)
 while True:
     client = server.accept()[0]
     if fault.exists():

@@ -58,6 +58,8 @@ const std::vector<Row> kRows = {
      [](FaultSigns& s) { s.process = false, s.reason = Reason::refused, s.death = "killed by SIGSEGV"; }, "SIGSEGV"},
     {"nothing listens", FaultKind::crash, [](FaultSigns& s) { s.process = false, s.reason = Reason::refused; },
      "no process"},
+    {"nothing listens, and nobody has looked", FaultKind::crash,
+     [](FaultSigns& s) { s.process = s.looked = false, s.reason = Reason::refused; }, "nothing listens"},
     {"it refuses, and is there", FaultKind::unknown, [](FaultSigns& s) { s.reason = Reason::refused; }, "no sign"},
     {"it answers with an error", FaultKind::unknown,
      [](FaultSigns& s) { s.reason = Reason::status_mismatch, put(s, Wait::io, 3); }, "no sign"},
