@@ -27,6 +27,10 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
     self_.probe_took(spec.service, spec.name, std::chrono::round<std::chrono::microseconds>(run.outcome.took));
   if (run.outcome.left_out > 0) self_.probe_samples_left_out(spec.service, spec.name, run.outcome.left_out);
   self_.probe_lag(run.lateness);
+  changes_->note_certificate(run);
+  // Before the thresholds are reached, so that the first message can say what was changed.
+  if (!run.outcome.up && status.consecutive_failures == 1 && status.health == model::Health::up)
+    look_for_changes(spec.service);
   blind_probes_.saw(spec, run.outcome, loop_.now());
   if (const auto start = health_table_.new_start(run))
     schedule_->service_started(spec.service, loop_.now() - (now - *start));
@@ -39,7 +43,11 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
     traffic_controller_->on_health(spec.service, health, change->text);
     fleet_.on_health(spec.service, health, now);
     incidents_->on_health(*change, health_table_.first_failure(spec.service, loop_.now(), now));
-    if (health == model::Health::down) recorder_->begin(spec.service, "");
+    if (health == model::Health::down) {
+      recorder_->begin(spec.service, "");
+      note_changes(spec.service);
+      look_for_changes(spec.service);
+    }
     dispatcher_->on_health(*change);
   }
   dispatcher_->on_run(spec.service, spec.name, run.outcome.up);
@@ -104,10 +112,27 @@ void Agent::on_evidence(model::Evidence evidence) {
                                     {"incident", evidence.incident},
                                     {"fault", text},
                                     {"took_seconds", fmt::format("{:.3f}", base::seconds(evidence.took))}});
+  model::EvidenceSection changes{"changes", {}, ""};
+  for (const model::NodeChange& change : changes_->before(service, evidence.at))
+    changes.lines.push_back(
+        fmt::format("{} {}: {}", base::format_iso8601(change.at), to_string(change.kind), change.what));
+  if (changes.lines.empty()) changes.missing = "nothing was changed in the hour before";
+  evidence.sections.push_back(std::move(changes));
   evidence_->add(std::move(evidence));
   incidents_->on_evidence(service, text);
   follow_evidence();
   changed();
+}
+
+void Agent::look_for_changes(const std::string& service) {
+  changes_->look([this, service] { note_changes(service); });
+}
+
+void Agent::note_changes(const std::string& service) {
+  const auto started = incidents_->started(service);
+  if (!started) return;
+  if (const std::string text = model::changed_text(changes_->before(service, *started), *started); !text.empty())
+    incidents_->on_changes(service, text);
 }
 
 // Incidents go when they are old, and become a part of another one.

@@ -11,6 +11,7 @@
 #include "app/availability.h"
 #include "app/backend.h"
 #include "app/blind_probes.h"
+#include "app/change_watch.h"
 #include "app/discoveries.h"
 #include "app/fleet_link.h"
 #include "app/flight_recorder.h"
@@ -90,6 +91,8 @@ class Agent final {
   void on_report(const model::RecoveryReport& report);
   void on_evidence(model::Evidence evidence);
   void follow_evidence();
+  void look_for_changes(const std::string& service);
+  void note_changes(const std::string& service);
   void audit_report(const model::RecoveryReport& report);
   void on_rollout(const std::string& group, const cluster::RolloutNews& news);
   void on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report);
@@ -160,6 +163,7 @@ class Agent final {
   std::unique_ptr<recover::Standbys> standbys_;
   std::unique_ptr<incident::Incidents> incidents_;
   std::unique_ptr<incident::EvidenceStore> evidence_;
+  std::unique_ptr<ChangeWatch> changes_;
   std::unique_ptr<Availability> availability_;
   ProbeEndpoint probe_endpoint_{probe_context_};
   Discoveries discoveries_{{loop_, folders_, http_, resolver_}, [this] { rediscover(); }};

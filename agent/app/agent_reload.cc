@@ -79,6 +79,7 @@ base::Result<std::string> Agent::reload() {
   }
   config_page_.waiting_for_restart = waiting;
   apply(std::move(loaded));
+  changes_->add({loop_.wall_now(), "", model::ChangeKind::reload, options_.config_file + " was loaded"});
   log::info("the configuration was loaded", {{"file", options_.config_file}});
   if (!waiting.empty())
     log::warn("a part of the new configuration counts after the next start only",
@@ -167,6 +168,7 @@ void Agent::apply(LoadedConfig loaded) {
   forget_unprobed(statuses);
   incidents_->settle(rules_->known_alerts(), dispatcher_->reports());
   follow_evidence();
+  changes_->configure(config_.services, *schedule_);
   for (const probe::Status& status : statuses) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old

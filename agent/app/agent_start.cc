@@ -122,7 +122,12 @@ void Agent::make_rules() {
     changed();
   };
   callbacks.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
-  callbacks.on_clock_set = [this](base::Millis step) { store_.shift(step.count()); };
+  callbacks.on_clock_set = [this](base::Millis step) {
+    store_.shift(step.count());
+    if (changes_ && std::chrono::abs(step) >= 1s)
+      changes_->add({loop_.wall_now(), "", model::ChangeKind::clock,
+                     fmt::format("the clock was set by {:.1f} s", base::seconds(step))});
+  };
   rules_ = std::make_unique<rules::Manager>(std::move(options), loop_, *state_, queryable_, std::move(callbacks));
 }
 
@@ -235,6 +240,7 @@ void Agent::make_incidents() {
   incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
                                                      facts, std::move(callbacks));
   evidence_ = std::make_unique<incident::EvidenceStore>(*state_);
+  changes_ = std::make_unique<ChangeWatch>(ChangeWatch::Context{loop_, blocking_pool_, *state_});
   availability_ = std::make_unique<Availability>(
       *state_, loop_, [this](const std::string& service) { return dispatcher_->maintenance(service).has_value(); });
 }

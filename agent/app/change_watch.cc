@@ -200,8 +200,8 @@ void ChangeWatch::looked(const Found& found) {
   }
   for (const NodeChange& change : found.packages) add(change);
   looked_until_ = found.at;
-  context_.state.commit(
-      {Change::put(Table::evidence, std::string(kUntil), std::to_string(base::to_ms(looked_until_)))}, kept);
+  context_.state.commit({Change::put(Table::evidence, std::string(kUntil), std::to_string(base::to_ms(looked_until_)))},
+                        kept);
 }
 
 std::vector<NodeChange> ChangeWatch::before(const std::string& service, base::WallTime started) const {

@@ -1,7 +1,7 @@
 // The journal of what was changed on the node: files of services (os/service_files), packages, certificates, reloads of
-// the agent, boots and steps of the clock. It looks every kEvery and whenever a service goes down; so that it knows what
-// was there before, also after a restart, it keeps its last look. Durable in state::Table::evidence, beside the evidence,
-// the newest kKept. Loop thread; files are read on threads of the blocking pool.
+// the agent, boots and steps of the clock. It looks every kEvery and whenever a service goes down; so that it knows
+// what was there before, also after a restart, it keeps its last look. Durable in state::Table::evidence, beside the
+// evidence, the newest kKept. Loop thread; files are read on threads of the blocking pool.
 #pragma once
 
 #include <functional>
@@ -66,7 +66,7 @@ class ChangeWatch {
   std::map<std::string, std::map<std::string, int>> restless_;  // service, path: looks in a row at which it had changed
   std::map<std::pair<std::string, std::string>, double> certificates_;  // service, probe: end of its certificate
   std::vector<model::NodeChange> changes_;                              // oldest first
-  base::WallTime looked_until_{};  // the epoch: never
+  base::WallTime looked_until_{};                                       // the epoch: never
   std::vector<std::function<void()>> waiting_;
   loop::Handle look_, timer_;
 };

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <set>
 
+#include "app/local_port.h"
 #include "base/ascii.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "loop/blocking_pool.h"
@@ -24,22 +24,6 @@ using model::EvidenceSection;
 
 constexpr std::size_t kLineLimit = 512, kMeasured = 20;
 constexpr const char *kUnit = "unit", *kProcesses = "processes", *kJournal = "journal";
-
-// Of this node, where a probe connects: 8081 of "http://127.0.0.1:8081/healthz". 0: another node, or no port.
-std::uint16_t local_port(std::string_view target) {
-  std::uint16_t port = 0;
-  if (const std::size_t scheme = target.find("://"); scheme != std::string_view::npos) {
-    port = target.starts_with("https") ? 443 : 80;
-    target.remove_prefix(scheme + 3);
-  }
-  std::string_view authority = target.substr(0, target.find_first_of("/? "));
-  if (const std::size_t user = authority.rfind('@'); user != std::string_view::npos) authority.remove_prefix(user + 1);
-  const std::size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && !authority.ends_with("]"))
-    port = base::read_number<std::uint16_t>(authority.substr(colon + 1)).value_or(0);
-  const std::string_view host = authority.substr(0, colon == std::string_view::npos ? authority.size() : colon);
-  return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "::1" ? port : std::uint16_t{0};
-}
 
 std::string run_text(const probe::Run& run) {
   const model::Outcome& outcome = run.outcome;

@@ -54,6 +54,7 @@ int show_story(const StatusOptions& options, const Json& incident) {
   if (options.json) return open ? 1 : 0;
   std::string out = one_line(text_of(incident, "headline")) + "\n";
   out += one_line(text_of(incident, "standing")) + "\n";
+  if (const std::string changed = text_of(incident, "changed"); !changed.empty()) out += one_line(changed) + "\n";
   if (const std::string tried = text_of(incident, "tried"); !tried.empty()) out += "tried: " + one_line(tried) + "\n";
   out += fmt::format("incident {} of {}, since {}\n\n", one_line(text_of(incident, "id")),
                      one_line(text_of(incident, "service")), one_line(text_of(incident, "started")));

@@ -163,6 +163,15 @@ void Incidents::on_evidence(const std::string& service, const std::string& text)
   look_again();
 }
 
+void Incidents::on_changes(const std::string& service, const std::string& text) {
+  model::Incident* incident = find(service);
+  if (incident == nullptr || incident->service != service || incident->changed == text) return;
+  incident->changed = text;
+  add_note(*incident, incident->started, text);
+  mark(*incident);
+  look_again();
+}
+
 void Incidents::on_message(const std::string& id, const model::IncidentMessage& message) {
   for (auto& [service, one] : open_) {
     if (one.incident.id != id) continue;
@@ -380,6 +389,12 @@ void Incidents::arm() {
 std::string Incidents::incident_of(const std::string& service) const {
   const model::Incident* there = const_cast<Incidents*>(this)->find(service);  // NOLINT: it only looks
   return there == nullptr ? "" : there->id;
+}
+
+std::optional<base::WallTime> Incidents::started(const std::string& service) const {
+  const auto own = open_.find(service);
+  if (own == open_.end()) return std::nullopt;
+  return own->second.incident.started;
 }
 
 bool Incidents::keeps(const std::string& id) const {

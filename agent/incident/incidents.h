@@ -77,12 +77,16 @@ class Incidents {
   bool on_demand(const std::string& service, const std::string& text);
   // What kind of fault the evidence says it is.
   void on_evidence(const std::string& service, const std::string& text);
+  // What was changed on the node before the fault, as people are told it.
+  void on_changes(const std::string& service, const std::string& text);
   // A message about it is in a queue; and what became of one, by its id.
   void on_message(const std::string& incident, const model::IncidentMessage& message);
   void on_fate(const std::string& message, std::string_view fate);
 
   // The open one in which the service's fault stands; "": none.
   std::string incident_of(const std::string& service) const;
+  // When that began.
+  std::optional<base::WallTime> started(const std::string& service) const;
   bool keeps(const std::string& id) const;
   // Those that ended are shared with who holds them; the open ones are copies.
   std::vector<std::shared_ptr<const model::Incident>> newest_first() const;

@@ -45,6 +45,7 @@ std::string to_json(const model::Incident& incident) {
            {"last_down_ms", base::to_ms(incident.last_down)},
            {"end", model::to_string(incident.end)},
            {"cause", cause_out(incident.cause)},
+           {"changed", incident.changed},
            {"dependents", incident.dependents},
            {"maintenance", incident.maintenance},
            {"alerts", std::move(alerts)},
@@ -74,6 +75,7 @@ base::Result<model::Incident> parse_incident(const std::string& text) {
     if (!end) return base::fail(base::Kind::invalid, "an incident cannot be read: its end is unknown");
     incident.end = *end;
     incident.cause = cause_in(in.at("cause"));
+    incident.changed = in.value("changed", "");  // records of 0.1.0 before it have none
     incident.dependents = in.at("dependents").get<std::vector<std::string>>();
     incident.maintenance = in.at("maintenance");
     for (const json& each : in.at("alerts")) incident.alerts.push_back(model::read_alert_record(each));

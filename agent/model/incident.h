@@ -54,6 +54,7 @@ struct Incident {
   std::optional<base::WallTime> ended;       // calm_since, once it has lasted; "nothing of it comes back"
   IncidentEnd end = IncidentEnd::open;
   IncidentCause cause;
+  std::string changed;                  // what was changed on the node before it, the likeliest; "": nothing
   std::vector<std::string> dependents;  // services whose alerts stand here, because they depend on this one
   bool maintenance = false;             // the service was in maintenance during it
   std::vector<Alert> alerts;            // also of dependents; those that fire, and resolved ones

@@ -49,7 +49,8 @@ std::vector<NodeChange> changes_between(const std::string& service, const std::v
     const bool changed = known != nullptr ? !same_file(*known, stamp) : stamp.exists && stamp.changed > since;
     if (!changed) continue;
     const bool dated = stamp.exists && stamp.changed <= now;
-    out.push_back({dated ? stamp.changed : now, service, stamp.kind, stamp.path + (stamp.exists ? "" : " was removed")});
+    out.push_back(
+        {dated ? stamp.changed : now, service, stamp.kind, stamp.path + (stamp.exists ? "" : " was removed")});
   }
   return out;
 }

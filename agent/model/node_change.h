@@ -38,9 +38,9 @@ struct FileStamp {
 std::vector<NodeChange> changes_between(const std::string& service, const std::vector<FileStamp>& before,
                                         const std::vector<FileStamp>& after, base::WallTime since, base::WallTime now);
 
-// The changes that may have caused a fault of the service that began at `started`, the likeliest first: those of its own
-// files, then those of what it depends on, then those of the node; of each the newest. Not those that are older than
-// kSuspected, nor those of other services.
+// The changes that may have caused a fault of the service that began at `started`, the likeliest first: those of its
+// own files, then those of what it depends on, then those of the node; of each the newest. Not those that are older
+// than kSuspected, nor those of other services.
 inline constexpr base::Millis kSuspected{3'600'000};
 std::vector<NodeChange> suspects(const std::vector<NodeChange>& changes, const std::string& service,
                                  const std::vector<std::string>& depends_on, base::WallTime started);

@@ -43,6 +43,7 @@ Value incident_value(const Envelope& envelope) {
                                                     {"News", std::string(envelope.news)},
                                                     {"Service", incident.service},
                                                     {"Title", model::headline(incident)},
+                                                    {"Changed", incident.changed},
                                                     {"Tried", model::tried(incident)},
                                                     {"Standing", model::standing(incident)},
                                                     {"Text", text},

@@ -47,6 +47,7 @@ ordered_json incident_object(const model::Incident& incident, const Envelope& en
                      {"text", cause.text},
                      {"address", cause.address},
                      {"death", cause.death}}},
+                   {"changed", incident.changed},
                    {"dependents", incident.dependents},
                    {"startedAt", rfc3339_milliseconds(incident.started)}};
   out["cause"]["status"] = cause.status == 0 ? ordered_json(nullptr) : ordered_json(cause.status);

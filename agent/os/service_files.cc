@@ -136,9 +136,8 @@ std::map<std::string, std::vector<FileStamp>> stamps_of(const std::map<std::stri
     if (!question.unit.empty()) add_unit_files(question.unit, unit_folders, found);
     const auto there = question.port == 0 ? listening.end() : listening.find(question.port);
     for (const RunningProcess& process : processes) {
-      const bool listens = there != listening.end() && std::any_of(there->second.begin(), there->second.end(), [&](auto i) {
-                             return process.sockets.contains(i);
-                           });
+      const bool listens = there != listening.end() && std::any_of(there->second.begin(), there->second.end(),
+                                                                   [&](auto i) { return process.sockets.contains(i); });
       const bool own = question.unit.empty() ? listens : process.unit == question.unit;
       if (!own) continue;
       const std::string line =

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A service that fails in the way its file says: `faulty_server.py PORT FILE [DEPENDENCY_PORT]`. Until FILE is there it answers 200.
+"""A service that fails in the way its file says: `faulty_server.py PORT FILE [DEPENDENCY_PORT] [--config=FILE]`. Until FILE is there it answers 200.
 evidence_test.py writes into FILE: lock, fifo, leak or queue. It has one thread that answers, as many small services have."""
 import os
 import pathlib
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-port, fault, dependency = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
+port, fault, dependency = int(sys.argv[1]), pathlib.Path(sys.argv[2]), [word for word in sys.argv[3:] if word.isdigit()]
 lock, held = threading.Lock(), []
 lock.acquire()
 

@@ -12,7 +12,7 @@ LEVELS = {
     "config": ["base", "model"],
     "store": ["base", "model"],
     "loop": ["base"],
-    "os": ["base", "loop"],
+    "os": ["base", "model", "loop"],
     "net": ["base", "model", "config", "loop", "os"],
     "http": ["base", "model", "config", "loop", "net", "encoding"],
     "state": ["base", "crypto", "model", "loop"],

@@ -57,6 +57,7 @@ base::Result<Heard> parse_heard(const std::string& text) {
 
 std::string incident_text(const model::Incident& incident) {
   std::string out = model::headline(incident);
+  if (!incident.changed.empty()) out += "\nBefore it: " + incident.changed;
   const std::string tried = model::tried(incident);
   out += "\nTried: " + (tried.empty() ? "nothing" : tried);
   out += fmt::format("\n{}: {}", incident.is_open() ? "Now" : "Outcome", model::standing(incident));

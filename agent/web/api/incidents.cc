@@ -83,6 +83,7 @@ void write_incident_summary(const model::Incident& incident, encoding::Json& jso
   json.key("headline").string(model::headline(incident));
   json.key("standing").string(model::standing(incident));
   json.key("tried").string(model::tried(incident));
+  json.key("changed").string(incident.changed);
   json.key("cause");
   write_cause(incident.cause, json);
   json.key("heldUntil");

@@ -38,6 +38,7 @@ std::string facts_of(const model::Incident& incident, const Snapshot& snapshot) 
   out += fact("Reason", escape(cause.reason));
   out += fact("It said", escape(cause.text));
   out += fact("Seen by the event source", escape(cause.death));
+  out += fact("Before it", escape(incident.changed));
   out += fact("Also affected", service_links(incident.dependents));
   out += fact("Tried", escape(model::tried(incident)));
   if (incident.told) out += fact("People were told", time_of(*incident.told));

@@ -40,7 +40,8 @@ TEST_CASE("evidence comes back from its record as it was, and from the state of 
 
   fakes::FakeLoop loop;
   fakes::FakeState state(
-      loop, {{state::Table::evidence, {{"fault/1/order", incident::to_json(sample("inc_1", 5))}, {"fault/2/x", "{"}, {"change/3", "{}"}}}});
+      loop, {{state::Table::evidence,
+              {{"fault/1/order", incident::to_json(sample("inc_1", 5))}, {"fault/2/x", "{"}, {"change/3", "{}"}}}});
   CHECK(times(incident::EvidenceStore(state)) == std::vector<std::int64_t>{5});
 }
 
