@@ -79,7 +79,7 @@ def evidence_of(agent, service):
 
 
 def config(services, evidence, **options):
-    return f"evidence: {evidence}\nservices:\n" + "".join(s.config(**options) for s in services)
+    return f"global: {{recovery: {{actions_per_hour: 1000}}}}\nevidence: {evidence}\nservices:\n" + "".join(s.config(**options) for s in services)
 
 
 def seven_kinds(where):
@@ -138,12 +138,12 @@ def time_to_action(where, evidence, rounds=12):
                 down, began = agent.logged("service is down")[-1], agent.logged("recovery action started")[-1]
                 out.append((began - down) * 1000)
                 service.cure()
-                lib.wait_for("the end of the run", lambda: len(agent.logged("recovery", "state=recovered")) > done, 20)
+                lib.wait_for("the end of the run", lambda: agent.text().count("state=recovered") > done, 20)
             kept = len(evidence_of(agent, "hung"))
             incidents = len(lib.get_json(f"{agent.url}/api/v1/incidents")["data"]["incidents"])
             assert kept <= 2 * incidents, f"{kept} pieces of evidence in {incidents} incidents"
         rows = sqlite3.connect(f"file:{where}/fettle.db?mode=ro", uri=True).execute(
-            "SELECT count(*), coalesce(sum(length(value)), 0) FROM records WHERE kind = 'evidence'").fetchone()
+            "SELECT count(*), coalesce(sum(length(value)), 0) FROM records WHERE kind = 'evidence' AND key LIKE 'fault/%'").fetchone()
         print(f"evidence {evidence}: {rows[0]} records of {rows[1]} bytes after {rounds} faults in {incidents} incidents")
         assert rows[0] <= 2 * incidents and rows[1] <= rows[0] * 2 * 1024 * 1024, rows
     finally:
