@@ -135,10 +135,10 @@ def time_to_action(where, evidence, rounds=12):
                 lib.wait_for("it to be up", lambda: agent.service("hung")["health"] == "up")
                 service.fail("stop")
                 lib.wait_for("its cure", service.wish.exists, 20)
-                down, began = agent.logged("service is down")[-1], agent.logged("recovery action started")[-1]
-                out.append((began - down) * 1000)
                 service.cure()
                 lib.wait_for("the end of the run", lambda: agent.text().count("state=recovered") > done, 20)
+                down, began = agent.logged("service is down")[-1], agent.logged("recovery action started")[-1]
+                out.append((began - down) * 1000)
             kept = len(evidence_of(agent, "hung"))
             incidents = len(lib.get_json(f"{agent.url}/api/v1/incidents")["data"]["incidents"])
             assert kept <= 2 * incidents, f"{kept} pieces of evidence in {incidents} incidents"
