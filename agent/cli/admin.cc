@@ -226,7 +226,7 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_service(approve, *line);
   add_comment(approve, *line);
   add_socket(approve, *line);
-  add_output(approve, *line);
+  add_output(approve, line->output);
   approve->callback(choose(run_approve));
 
   CLI::App* ack = top.add_subcommand("ack", "The cause is mended: let an exhausted recovery plan act again");

@@ -70,6 +70,7 @@ std::string alerts_table(const Json& alerts, base::Colour colour) {
 std::string cut(std::string_view line, std::size_t columns) {
   std::string out;
   std::size_t width = 0;
+  bool is_shown = false;  // the character of this byte
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == '\x1b') {
       const std::size_t end = std::min(line.find('m', i), line.size() - 1);
@@ -78,9 +79,10 @@ std::string cut(std::string_view line, std::size_t columns) {
       continue;
     }
     const bool begins = (static_cast<unsigned char>(line[i]) & 0xC0) != 0x80;
-    if (begins && width == columns) continue;  // the colours behind it still count
+    if (begins) is_shown = width < columns;  // the colours behind it still count
+    if (!is_shown) continue;
     if (begins) ++width;
-    if (width <= columns && (begins || !out.empty())) out += line[i];
+    out += line[i];
   }
   return out;
 }

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/text.h"
+
 namespace {
 
 cli::TopView shop() {
@@ -45,6 +47,16 @@ TEST_CASE("no line is wider than the terminal, no more lines than it has, and th
   }
   CHECK(lines == 4);
   CHECK(text.find("ServiceDown") != std::string::npos);
+}
+
+TEST_CASE("a character is shown whole or not at all") {
+  cli::TopView view;
+  view.trouble = "für „order“";
+  for (std::size_t columns = 40; columns < 70; ++columns) {
+    std::size_t first = 0;
+    const std::string text = cli::top_screen(view, {columns, 2}, first, base::Colour::never);
+    CHECK(base::valid_utf8_prefix(text) == text.size());
+  }
 }
 
 TEST_CASE("without an answer it says so, and shows what was said before") {
