@@ -29,10 +29,12 @@ std::string path_of(const GraphicLine& line, const LineGraphic& graphic, double 
   std::string out;
   std::int64_t last = graphic.start - 2 * graphic.step;
   const auto span = static_cast<double>(std::max<std::int64_t>(1, graphic.end - graphic.start));
+  const double height = high / 2 - low / 2;  // the whole may be beyond a double
   for (const auto& [t, value] : line.samples) {
     if (!std::isfinite(value)) continue;
     const double x = static_cast<double>(t - graphic.start) / span * kWidth;
-    const double y = kHeight - std::clamp((value - low) / (high - low), 0.0, 1.0) * kHeight;
+    const double part = height > 0 ? (value / 2 - low / 2) / height : 0.5;
+    const double y = kHeight - std::clamp(part, 0.0, 1.0) * kHeight;
     // A sample without neighbours is a dot.
     out += 2 * (t - last) <= 3 * graphic.step ? fmt::format("L{:.1f} {:.1f}", x, y)
                                               : fmt::format("M{:.1f} {:.1f}h.1", x, y);
@@ -145,10 +147,13 @@ std::vector<double> value_ticks(double least, double greatest) {
   const double first = std::floor(low / step), last = std::ceil(high / step);
   // Of steps that a double cannot tell apart at this height, or that lie beyond it, only the ends are left.
   if (step == 0 || !std::isfinite(first * step) || !std::isfinite(last * step) ||
-      !(last - first >= 2 && last - first <= 6) || first + 1 == first)
+      !(last - first >= 2 && last - first <= 6) || std::max(std::abs(first), std::abs(last)) > 1e15)
     return {low, low / 2 + high / 2, high};
   std::vector<double> out;
-  for (double i = first; i <= last; ++i) out.push_back(i == 0 ? 0 : i * step);
+  for (int i = 0; i <= static_cast<int>(last - first); ++i) {
+    const double at = first + i;
+    out.push_back(at == 0 ? 0 : at * step);
+  }
   return out;
 }
 

@@ -172,6 +172,9 @@ TEST_CASE("ticks of values are round and enclose them") {
                                         {kMost, kMost},
                                         {0.0, kSmall},
                                         {1e17, 1e17 + 16},
+                                        {9007199254740990.0, 9007199254740994.0},
+                                        {0.3, 0.30000000000000004},
+                                        {0.7, 0.7000000000000001},
                                         {1795416600.0, 1795416645.0},
                                         {3.0, 1e300}}) {
     const std::vector<double> ticks = web::value_ticks(least, greatest);
