@@ -116,7 +116,7 @@ class Reader {
   std::uint64_t take_number() { return take(static_cast<unsigned>(take(6)) + 1); }
   std::uint64_t take_gamma() {
     unsigned further = 0;
-    while (!take_bit()) ++further;
+    while (further < 63 && !take_bit()) ++further;
     return (std::uint64_t{1} << further) | take(further);
   }
   std::uint64_t take_rice() {
@@ -227,7 +227,8 @@ model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*t
 std::size_t Chunk::count_between(std::int64_t from, std::int64_t to) const {
   Chunk part = *this;
   part.shorten(from);
-  if (bit_count > 0 || first_step == 0 || part.first_t > to) return part.count;
+  if (bit_count > 0 || first_step == 0) return part.count;
+  if (part.first_t > to) return 0;
   const std::uint64_t span = static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(part.first_t);
   return std::min<std::size_t>(part.count, span / first_step + 1);
 }
@@ -237,9 +238,13 @@ std::uint32_t Chunk::shorten(std::int64_t cutoff) {
   const Track at = first();
   const std::uint64_t before = static_cast<std::uint64_t>(cutoff) - static_cast<std::uint64_t>(first_t);
   const auto gone = std::min<std::uint64_t>((before + first_step - 1) / first_step, count - 1);
+  if (first_rise != 0) {
+    const std::uint64_t bits = bits_of(at.m + gone * at.rise, 0);
+    if (!decimal_of(bits, 0)) return 0;  // beyond 2^53: a chunk that began there would not be decimal
+    first_bits = bits;
+  }
   first_t += static_cast<std::int64_t>(gone * first_step);
   count -= static_cast<std::uint32_t>(gone);
-  if (first_rise != 0) first_bits = bits_of(at.m + gone * at.rise, 0);
   return static_cast<std::uint32_t>(gone);
 }
 
