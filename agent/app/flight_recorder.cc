@@ -72,6 +72,7 @@ struct FlightRecorder::Gathering {
   std::string unit_name;
   std::uint16_t port = 0;
   std::size_t max_size = 0;
+  bool process_ended = false;  // an action destroys nothing that could be seen, and waits for nothing
   base::KnownSecrets secrets;
   std::vector<std::weak_ptr<std::function<void()>>> waiting;
 };
@@ -120,6 +121,8 @@ void FlightRecorder::begin(const std::string& service, const std::string& recove
   gathering->limit =
       context_.scheduler.after(limits_.budget, [this, gathering = gathering.get()] { close(*gathering); });
   note_probes(*gathering, known->second);
+  const model::Reason reason = gathering->signs.reason;
+  gathering->process_ended = reason == model::Reason::process_gone || reason == model::Reason::unit_failed;
   gathering->parts = {kProcesses};
   if (gathering->unit_name.empty()) return look(*gathering, 0);
   gathering->parts.insert({kUnit, kJournal});
@@ -166,12 +169,18 @@ void FlightRecorder::ask_systemd(Gathering& gathering) {
           section.missing = unit.error().text;
         }
         gathering.evidence.sections.push_back(std::move(section));
+        if (unit && unit->main_pid == 0) gathering.process_ended = true;
         look(gathering, unit ? unit->main_pid : 0);
         done(gathering, kUnit);
       });
 }
 
 void FlightRecorder::look(Gathering& gathering, int main_pid) {
+  if (gathering.process_ended) {
+    gathering.evidence.sections.push_back({kProcesses, {}, "its process had ended"});
+    go_on(gathering);
+    return done(gathering, kProcesses);
+  }
   const auto found = std::make_shared<os::ServiceLook>();
   gathering.processes = context_.pool.run(
       {gathering.service + "/evidence", "/proc"},
@@ -230,9 +239,13 @@ void FlightRecorder::close(Gathering& gathering) {
     own->evidence.sections.push_back(
         {part, {}, fmt::format("did not answer within {}", base::format_duration(limits_.budget))});
   told_[own->service] = own;
-  for (const auto& each : std::exchange(own->waiting, {}))
-    if (const auto go_on = each.lock()) (*go_on)();
+  go_on(*own);
   make_fit(own);
+}
+
+void FlightRecorder::go_on(Gathering& gathering) {
+  for (const auto& each : std::exchange(gathering.waiting, {}))
+    if (const auto done = each.lock()) (*done)();
 }
 
 void FlightRecorder::make_fit(std::shared_ptr<Gathering> gathering) {
@@ -269,7 +282,7 @@ class Waiting final : public loop::Registration {
 
 loop::Handle FlightRecorder::wait(const std::string& service, std::function<void()> done) {
   const auto there = open_.find(service);
-  if (there == open_.end()) return {};
+  if (there == open_.end() || there->second->process_ended) return {};
   auto kept = std::make_shared<std::function<void()>>(std::move(done));
   there->second->waiting.push_back(kept);
   return loop::Handle(std::make_unique<Waiting>(std::move(kept)));

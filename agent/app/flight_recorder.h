@@ -1,7 +1,8 @@
 // Gathers the evidence of a fault: what its probes and dependencies said, what systemd says of its unit, what the
 // kernel tells of its processes (os/service_look), and the unit's last journal lines. Begun when a service goes down
 // and again before a run of its plan; beside everything else, and not beyond the budget. What is not there by then is
-// named as missing. Loop thread; what reads files does it on threads of the blocking pool.
+// named as missing. Where the process has ended an action can destroy nothing that could be seen, and does not wait.
+// Loop thread; what reads files does it on threads of the blocking pool.
 #pragma once
 
 #include <functional>
@@ -70,6 +71,7 @@ class FlightRecorder final : public recover::Recorder {
   void read_journal(Gathering& gathering);
   void done(Gathering& gathering, const char* part);
   void close(Gathering& gathering);
+  void go_on(Gathering& gathering);  // who waits
   void make_fit(std::shared_ptr<Gathering> gathering);
 
   Context context_;
