@@ -14,7 +14,7 @@ import time
 import fleet_test
 import lib
 
-DRILLS = int(os.environ.get("STANDBY_DRILLS", "2"))
+DRILLS = int(os.environ.get("STANDBY_DRILLS", "1"))
 PASSWORD = "standby-secret"
 TTL = 10
 EVERY = 0.02  # seconds between the writes of a writer
