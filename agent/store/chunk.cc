@@ -225,9 +225,10 @@ void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>&
 model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*this, words.get()), at); }
 
 std::size_t Chunk::count_between(std::int64_t from, std::int64_t to) const {
+  if (last_t < from || first_t > to) return 0;
+  if (bit_count > 0 || first_step == 0) return count;
   Chunk part = *this;
   part.shorten(from);
-  if (bit_count > 0 || first_step == 0) return part.count;
   if (part.first_t > to) return 0;
   const std::uint64_t span = static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(part.first_t);
   return std::min<std::size_t>(part.count, span / first_step + 1);
