@@ -167,9 +167,20 @@ void ChangeWatch::look(std::function<void()> done) {
       [this, found](const base::Result<>& result) {
         const loop::Handle own = std::move(look_);
         if (result) looked(*found);
-        for (const auto& each : std::exchange(waiting_, {})) each();
-        look_later();
+        go_on();
       });
+  limit_ = context_.scheduler.after(kLimit, [this] {
+    base::log::warn("files of services cannot be looked at: one does not answer; changes are not known",
+                    {{"within", base::format_duration(kLimit)}});
+    look_.reset();
+    go_on();
+  });
+}
+
+void ChangeWatch::go_on() {
+  const loop::Handle limit = std::move(limit_);
+  for (const auto& each : std::exchange(waiting_, {})) each();
+  look_later();
 }
 
 void ChangeWatch::look_later() {

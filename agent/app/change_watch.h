@@ -39,6 +39,7 @@ class ChangeWatch {
     std::string boot_id = "/proc/sys/kernel/random/boot_id";
   };
   static constexpr base::Millis kEvery{60'000};
+  static constexpr base::Millis kLimit{10'000};  // a file of a share that is away may never answer
   static constexpr std::size_t kKept = 500;
 
   // Reads what was left.
@@ -58,6 +59,7 @@ class ChangeWatch {
  private:
   struct Found;
   void looked(const Found& found);
+  void go_on();
   void look_later();
 
   Context context_;
@@ -68,7 +70,7 @@ class ChangeWatch {
   std::vector<model::NodeChange> changes_;                              // oldest first
   base::WallTime looked_until_{};                                       // the epoch: never
   std::vector<std::function<void()>> waiting_;
-  loop::Handle look_, timer_;
+  loop::Handle look_, limit_, timer_;
 };
 
 }  // namespace app

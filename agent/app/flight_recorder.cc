@@ -121,8 +121,6 @@ void FlightRecorder::begin(const std::string& service, const std::string& recove
   gathering->limit =
       context_.scheduler.after(limits_.budget, [this, gathering = gathering.get()] { close(*gathering); });
   note_probes(*gathering, known->second);
-  const model::Reason reason = gathering->signs.reason;
-  gathering->process_ended = reason == model::Reason::process_gone || reason == model::Reason::unit_failed;
   gathering->parts = {kProcesses};
   if (gathering->unit_name.empty()) return look(*gathering, 0);
   gathering->parts.insert({kUnit, kJournal});
@@ -169,7 +167,9 @@ void FlightRecorder::ask_systemd(Gathering& gathering) {
           section.missing = unit.error().text;
         }
         gathering.evidence.sections.push_back(std::move(section));
-        if (unit && unit->main_pid == 0) gathering.process_ended = true;
+        // One that is active has processes even without a main one.
+        gathering.process_ended =
+            unit && unit->main_pid == 0 && unit->active != "active" && unit->active != "reloading";
         look(gathering, unit ? unit->main_pid : 0);
         done(gathering, kUnit);
       });

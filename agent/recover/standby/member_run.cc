@@ -134,12 +134,15 @@ void StandbyMemberRun::act() {
   const bool managed =
       !decision_.judgements.empty() && (decision_.judgements[0].gate == StandbyGate::managed_by_sentinel ||
                                         decision_.judgements[0].gate == StandbyGate::managed_by_cluster);
+  // What opened it did not come to that: its answer was late, or there was a reload.
+  if (decision_.move == Move::none && traffic_due_ && may_be_open_ && decision_.closed() == nullptr) move_traffic();
   switch (decision_.move) {
     case Move::none: return next(kEvery);
     case Move::close: return close();
     case Move::take: return take();
     case Move::adopt: return adopt();
-    case Move::drop: return may_be_open_ && !managed ? close() : drop();
+    case Move::drop:
+      return may_be_open_ && !managed && seen_.record ? close() : drop();  // without a record it is not ours
     case Move::prove_fence: return prove_fence();
     case Move::make_primary: return make_primary();
     case Move::open: return open();
@@ -185,7 +188,9 @@ void StandbyMemberRun::write(StandbyRecord record, const std::string& text) {
 }
 
 void StandbyMemberRun::tell(const std::string& member, Commands commands, std::function<void(RedisAnswer)> then) {
-  step_ = servers_.ask(spec_->members.at(member), spec_->login, std::move(commands), std::move(then));
+  const auto address = spec_->members.find(member);
+  if (address == spec_->members.end()) return failed(member + " is no member in this agent's configuration");
+  step_ = servers_.ask(address->second, spec_->login, std::move(commands), std::move(then));
 }
 
 void StandbyMemberRun::look_again(const std::string& member, std::function<void(const ServerLook&)> then) {
@@ -209,8 +214,11 @@ void StandbyMemberRun::run_fence(const std::string& member, std::function<void(s
 
 // With what its file has, so that an agent that is started later knows it.
 StandbyMemberRun::Commands StandbyMemberRun::closing() const {
-  if (memory_.run_id == own().run_id && memory_.started_closed) return {set_replicas(kClosedReplicas)};
-  return {{"CONFIG", "SET", "min-replicas-max-lag", "10"}, set_replicas(kClosedByAgent)};
+  Commands out{{"CONFIG", "SET", "min-replicas-max-lag", "10"}};
+  if (own().answers && !own().primary) out.push_back({"CONFIG", "SET", "replica-read-only", "yes"});
+  out.push_back(
+      set_replicas(memory_.run_id == own().run_id && memory_.started_closed ? kClosedReplicas : kClosedByAgent));
+  return out;
 }
 
 // The lease is lost: what of a move is under way must not open the server behind this.
@@ -225,8 +233,12 @@ void StandbyMemberRun::on_lease() {
 void StandbyMemberRun::close() {
   tell(node_, closing(), [this](const RedisAnswer& answer) {
     if (!answer.trouble.empty()) return failed("the server here could not be closed to writes: " + answer.trouble);
-    may_be_open_ = false;
-    done("the server here is closed to writes");
+    look_again(node_, [this](const ServerLook& look) {
+      if (!look.answers || !look.closed)
+        return failed("the server here was told to take no writes and does not say so: " + look.trouble);
+      may_be_open_ = false;
+      done("the server here is closed to writes");
+    });
   });
 }
 
@@ -320,6 +332,7 @@ void StandbyMemberRun::make_primary() {
 void StandbyMemberRun::open() {
   if (!context_.election.holds()) return failed("the lease was lost before the server was opened");
   may_be_open_ = true;
+  traffic_due_ = !spec_->move_traffic.empty();
   tell(
       node_,
       {set_replicas(0), {"SET", "fettle:standby:" + spec_->service, fmt::to_string(seen_.right->fence), "PX", "60000"}},
@@ -343,7 +356,8 @@ void StandbyMemberRun::complete() {
 }
 
 void StandbyMemberRun::move_traffic() {
-  if (spec_->move_traffic.empty()) return;
+  traffic_due_ = false;
+  if (spec_->move_traffic.empty() || !seen_.right) return;
   os::Command command;
   command.argv = spec_->move_traffic;
   command.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -392,7 +406,7 @@ void StandbyMemberRun::released(const std::string& how) {
 }
 
 void StandbyMemberRun::follow() {
-  const StandbyMember& primary = spec_->members.at(seen_.record->primary);
+  const StandbyMember& primary = spec_->members.at(seen_.record->primary);  // decide() has seen that it is one
   Commands commands;
   if (!own().gate) commands = closing();
   commands.push_back({"REPLICAOF", primary.host, std::to_string(primary.port)});

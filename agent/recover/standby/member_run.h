@@ -27,6 +27,7 @@ class StandbyMemberRun {
   void on_lease();
   base::Result<std::string> approve();
   StandbyStatus status() const;
+  bool has_right() const { return seen_.right && seen_.right->mine; }  // by the last look
 
  private:
   using Commands = std::vector<std::vector<std::string>>;
@@ -80,6 +81,7 @@ class StandbyMemberRun {
   base::Instant started_{};
   bool had_lease_ = false;
   bool may_be_open_ = false;  // the own server
+  bool traffic_due_ = false;  // it was opened, and traffic was not moved yet
   std::uint64_t promotions_ = 0;
   std::map<std::string, std::uint64_t> refusals_;
   std::string refused_;  // as it was told last

@@ -106,7 +106,9 @@ void judge_own(Judgements& all, const StandbyFacts& facts) {
 
 void judge_cooldown(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record) {
   const base::Duration left = record.promoted + facts.spec.cooldown - facts.wall_now;
-  const bool over = record.promoted == base::WallTime{} || left <= base::Duration{0};
+  // A promotion that is to come was written by a clock that was ahead.
+  const bool over = record.promoted == base::WallTime{} || left <= base::Duration{0} ||
+                    left > 2 * base::Duration(facts.spec.cooldown);
   say(all, Gate::cooldown, over,
       over ? "no promotion was within the cooldown"
            : fmt::format("the last promotion was less than {} ago; {} are left",
@@ -304,6 +306,11 @@ StandbyDecision decide_to_follow(const StandbyFacts& facts, const StandbyRecord&
     return out;
   }
   if (!look.closed) return {Move::close, "takes writes without a right to", out.judgements};
+  if (address(facts, record.primary).empty()) {
+    say(out.judgements, Gate::member_unknown, false,
+        fmt::format("{} is the primary and no member in this agent's configuration", record.primary));
+    return out;
+  }
   if (facts.seen.right->node != record.primary || record.state != StandbyState::held) return out;
   if (!look.primary && look.follows == address(facts, record.primary)) {
     if (marked && look.link_up && !look.syncing) out.move = Move::rejoined;
@@ -371,12 +378,14 @@ void remember(StandbyMemory& memory, const StandbyFacts& facts) {
   const std::string& primary = facts.seen.record->primary;
   // One that is being promoted has taken no write: what is known of the primary before it still holds.
   const bool opened = facts.seen.record->state != StandbyState::promoting;
-  if (memory.primary != primary || (opened && !memory.opened)) {
+  const bool restarted = opened && memory.primary_run != facts.seen.record->run_id;
+  if (memory.primary != primary || (opened && !memory.opened) || restarted) {
     if (opened) {
       memory.offset = 0;
       memory.seen = memory.synced = {};
     }
     memory.primary = primary;
+    memory.primary_run = facts.seen.record->run_id;
     memory.opened = opened;
   }
   const ServerLook& look = look_at(facts, primary);

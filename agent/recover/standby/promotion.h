@@ -58,8 +58,9 @@ struct StandbyMemory {
   std::string run_id{};          // of the own server's process that was looked at first
   bool started_closed = false;   // as it was found then
   base::Instant fence_failed{};  // when the last proof failed; 0: none did
-  bool opened =
-      false;  // the record has said that the primary holds the right: from then on only what was seen of it counts
+  // The record has said that the primary holds the right: from then on only what was seen of it counts.
+  bool opened = false;
+  std::string primary_run{};  // the primary's process by the record, which counts its offset
 };
 
 struct StandbyFacts {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "recover/standby/member_run.h"
 
 namespace recover {
@@ -15,13 +16,26 @@ Standbys::Standbys(StandbyContext context, std::string node, StandbyCallbacks ca
 Standbys::~Standbys() = default;
 
 void Standbys::pause() {
+  leaving_.clear();
   for (auto& [service, run] : runs_) run->pause();
 }
 
 void Standbys::replace(std::vector<Standby> standbys) {
+  std::erase_if(standbys, [&](const Standby& each) {
+    if (each->members.contains(node_)) return false;
+    base::log::warn(
+        "a standby is left out: its members do not name this node; restart the agent if the node has another "
+        "name now",
+        {{"service", each->service}, {"node", node_}});
+    return true;
+  });
+  leaving_.clear();
   std::erase_if(runs_, [&](const auto& entry) {
-    return std::none_of(standbys.begin(), standbys.end(),
-                        [&](const Standby& each) { return each->service == entry.first; });
+    const std::string& service = entry.first;
+    if (std::any_of(standbys.begin(), standbys.end(), [&](const Standby& each) { return each->service == service; }))
+      return false;
+    if (entry.second->has_right()) leaving_[service] = context_.election.drop(service, [](const ElectionAnswer&) {});
+    return true;
   });
   for (Standby& spec : standbys) {
     std::unique_ptr<StandbyMemberRun>& run = runs_[spec->service];

@@ -47,6 +47,8 @@ class Standbys {
 
   // Before the store of the election is another one: nothing waits for its answers any more.
   void pause();
+  // One that is not there any more gives its right back. One whose members do not name this node is left out: the node
+  // got another name by a reload, which counts from the next start.
   void replace(std::vector<Standby> standbys);
   // The agent has its lease, or has lost it: a server that may not take writes any more is closed in this turn.
   void on_lease();
@@ -62,6 +64,7 @@ class Standbys {
   std::string node_;
   StandbyCallbacks callbacks_;
   std::map<std::string, std::unique_ptr<StandbyMemberRun>> runs_;
+  std::map<std::string, loop::Handle> leaving_;  // by service: its right is given back
 };
 
 }  // namespace recover

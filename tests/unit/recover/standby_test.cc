@@ -130,6 +130,8 @@ TEST_CASE("a promotion needs every condition, and says which one is not met") {
   CHECK(with([](F& f) { f.seen.record->offset = 1101; }) == "none: candidate_lag");
   CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now - 9min; }) == "none: cooldown");
   CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now - 11min; }) == "take");
+  CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now + 5min; }) == "none: cooldown");
+  CHECK(with([](F& f) { f.seen.record->promoted = f.wall_now + 24h; }) == "take");  // by a clock that was ahead
   CHECK(with([](F& f) { f.memory.fence_failed = f.now - 9s; }) == "none: fence_not_proven");
 }
 
@@ -284,6 +286,27 @@ TEST_CASE("the old primary rejoins when a person lets it, the others follow by t
   CHECK(shown(facts) == "rejoined: primary_lease_alive");
   facts.looks["a"].link_up = false;
   CHECK(shown(facts) == "none: primary_lease_alive");
+}
+
+TEST_CASE("a primary that is no member in this agent's configuration is not followed") {
+  StandbyFacts facts = calm("b");
+  facts.seen.record->primary = "d";
+  facts.seen.right = StandbyRight{"d", false, 9, 1};
+  CHECK(shown(facts) == "none: primary_lease_alive member_unknown");
+  facts.looks["b"].closed = false;
+  CHECK(shown(facts) == "close: primary_lease_alive");
+}
+
+TEST_CASE("how far a primary had come counts for the process that has come so far") {
+  StandbyFacts facts = calm("b");
+  CHECK(facts.memory.offset == 1000);
+  facts.seen.record->run_id = facts.looks["a"].run_id = "a2";  // restarted with its append-only file
+  facts.looks["a"].offset = 20;
+  remember(facts.memory, facts);
+  CHECK(facts.memory.offset == 20);
+  facts.looks["a"].offset = 15;
+  remember(facts.memory, facts);
+  CHECK(facts.memory.offset == 20);
 }
 
 TEST_CASE("the first primary is the only one there is, and every server says so") {
