@@ -119,7 +119,7 @@ def completions(where):
         assert done.returncode == 0 and not done.stderr, done.stderr
         return done.stdout.split()
 
-    assert offered("sta") == ["status"], offered("sta")
+    assert offered("stat") == ["status"], offered("stat")
     assert offered("status", "--output", "=", "j") == ["json"], offered("status", "--output", "=", "j")
     assert offered("silence", "l") == ["list"]
     assert "http" in offered("probe", "ht")
