@@ -56,10 +56,7 @@ DrillRun::DrillRun(DrillContext context, Drill drill, std::function<void(DrillRe
     : context_(context), drill_(std::move(drill)), done_(std::move(done)) {
   report_.started = context_.scheduler.wall_now();
   deadline_ = context_.scheduler.now() + drill_->timeout;
-  limit_ = context_.scheduler.at(deadline_, [this] {
-    stop(DrillResult::timeout,
-         fmt::format("it took longer than {}, while {}", base::format_duration(drill_->timeout), doing_));
-  });
+  limit_ = context_.scheduler.at(deadline_, [this] { end(DrillResult::timeout, ""); });
   prepare();
 }
 
@@ -232,11 +229,16 @@ void DrillRun::stop(DrillResult result, std::string why) { end(result, std::move
 
 void DrillRun::end(DrillResult result, std::string text) {
   if (std::exchange(ending_, true)) return;
-  if (result != DrillResult::verified && result != DrillResult::interrupted)
+  if (result != DrillResult::verified && result != DrillResult::interrupted) {
     if (std::string want = own_want(); !want.empty()) {
       result = DrillResult::interrupted;
       text = std::move(want) + "; " + text;
+    } else if (context_.scheduler.now() + base::Millis{1} >= deadline_) {
+      // Whichever sees it first: programs have this limit, too, in whole milliseconds.
+      result = DrillResult::timeout;
+      text = fmt::format("it took longer than {}, while {}", base::format_duration(drill_->timeout), doing_);
     }
+  }
   report_.result = result;
   // Most of it is what others said.
   report_.text = drill_->secrets.blotted(base::foreign_text(text, kLongest));

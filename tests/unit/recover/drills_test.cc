@@ -153,6 +153,14 @@ TEST_CASE("each way in which a restore proves nothing has its name") {
          s.answer("restore", ended(0));
        },
        "empty: restic /srv/r restored no file"},
+      {"too long, as its program sees it",
+       [](Site& s) {
+         s.loop.advance(1h - 500us);
+         os::Finished late = ended(-1);
+         late.timed_out = true;
+         s.answer("snapshots", std::move(late));
+       },
+       "timeout: it took longer than 1h, while asking for the newest backup"},
       {"too long", [](Site& s) { s.loop.advance(1h); },
        "timeout: it took longer than 1h, while asking for the newest backup"},
   };
