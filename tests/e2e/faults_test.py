@@ -192,7 +192,10 @@ with lib.folder() as where:
         assert not missing, missing
         lib.wait_for("no alert in Alertmanager", lambda: lib.get_json(f"http://127.0.0.1:{am_port}/api/v2/alerts?filter=alertname=ServiceDown") == [], 60)
         assert "damaged" not in agent.text()
-        unexpected = [n for n in names if kinds[n] == "healed" and "page" in [i["news"] for _, i in paged[n]]]
+        # One whose action a kill has cut short may still be down at its deadline, and then it is told, as it must be.
+        told = [n for n in names if kinds[n] == "healed" and "page" in [i["news"] for _, i in paged[n]]]
+        unexpected = [n for n in told if paged[n][0][0] < lib.wall(paged[n][0][1]["startedAt"]) + HOLD_S - 0.1]
+        assert len(told) <= len(restarts) // 2, told
         counts = collections.Counter(kinds.values())
         updates = sum(i["news"] == "update" for said in paged.values() for _, i in said)
         print(f"{FAULTS} faults ({dict(counts)}), {len(restarts)} kills: {len(incidents)} incidents kept, {sum(map(len, noted.values()))} notes, "
