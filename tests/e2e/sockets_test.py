@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Customers who wait while /healthz is green: the probe type sockets sees requests without an answer in the kernel's table of
-connections, names a queue that nobody empties, and keeps quiet about kept connections, TLS, PostgreSQL and Redis."""
+connections, names an accept queue that the service does not empty, and keeps quiet about kept connections, TLS, PostgreSQL and Redis."""
 import contextlib
 import http.client
 import http.server

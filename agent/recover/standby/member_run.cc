@@ -328,7 +328,7 @@ void StandbyMemberRun::make_primary() {
   });
 }
 
-// The write is the proof: whoever reads the key sees by which right it was made.
+// The write proves that the server is open; its value is the fence of the right by which it was made.
 void StandbyMemberRun::open() {
   if (!context_.election.holds()) return failed("the lease was lost before the server was opened");
   may_be_open_ = true;

@@ -212,7 +212,7 @@ Judgements judge_resume(const StandbyFacts& facts, const StandbyRecord& record) 
   return all;
 }
 
-// Without a record nobody knows who was the primary: there must be exactly one, and every server must say so.
+// Without a record it is not known which server was the primary: there must be exactly one, by the word of all servers.
 StandbyDecision decide_first(const StandbyFacts& facts) {
   Judgements all;
   const bool mine = facts.seen.right && facts.seen.right->mine;

@@ -53,7 +53,7 @@ struct StandbyMemory {
   std::string primary{};
   std::int64_t offset = 0;
   base::Instant seen{};
-  base::Instant right_seen{};    // somebody had the right
+  base::Instant right_seen{};    // when a member had the right
   base::Instant synced{};        // the own server had its link to that primary, and was not taking over its data
   std::string run_id{};          // of the own server's process that was looked at first
   bool started_closed = false;   // as it was found then

@@ -20,7 +20,7 @@ struct ServerLook {
   bool refused = false;       // no process listens there
   std::string trouble{};      // why it does not answer
   bool primary = false;       // it has no master
-  bool closed = false;        // no client's write is taken: as a replica, or for want of replicas
+  bool closed = false;        // it refuses the writes of clients: as a replica, or because it has too few replicas
   bool gate = false;          // of that: it stays closed when it is made a primary
   bool gate_of_file = false;  // and it has that from its file, not from an agent
   bool link_up = false;       // of a replica

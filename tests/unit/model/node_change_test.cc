@@ -35,7 +35,7 @@ TEST_CASE("a file was changed when its time, size or number are others, or it is
   const auto found = model::changes_between("order", before, after, at(40), at(70));
   CHECK(said(found) == Words{"/b", "/c was removed", "/d", "/new"});
   CHECK(found[0].at == at(50));
-  CHECK(found[1].at == at(70));  // nobody knows when
+  CHECK(found[1].at == at(70));  // the time of the change is not known
   CHECK(found[2].at == at(60));
   // A file from a node whose clock is ahead has no time that could be believed.
   CHECK(model::changes_between("order", before, {file("/b", 2, 500)}, at(40), at(70)).at(0).at == at(70));

@@ -160,7 +160,7 @@ TEST_CASE("a server that may take writes is fenced before: by itself, by its age
         }) == "take");
   // One that takes writes when it is started could do so behind any of these proofs.
   CHECK(shown(given_up(), [](StandbyFacts& f) { f.seen.record->starts_closed = false; }) == "none: fence_not_proven");
-  // Long ago: nobody knows what it wrote since.
+  // Long ago: what it wrote since is not known.
   by_program.memory.right_seen = by_program.memory.seen + 31s;
   CHECK(shown(by_program).starts_with("none: not_in_sync"));
 }
