@@ -188,18 +188,28 @@ class Word {
   std::vector<std::string>& found_;
 };
 
-std::string scrub(std::string_view text, std::vector<std::string>& found) {
-  std::string out, before;
+// A text with each of its words as `shown` has it; what is between them stays.
+template <typename Shown>
+std::string by_words(std::string_view text, Shown shown) {
+  std::string out;
   while (!text.empty()) {
     const std::size_t blanks = std::min(text.find_first_not_of(kBlanks), text.size());
     out += text.substr(0, blanks);
     text.remove_prefix(blanks);
     const std::string word(text.substr(0, text.find_first_of(kBlanks)));
     text.remove_prefix(word.size());
-    out += Word(word, found).shown(before);
-    before = word;
+    out += shown(word);
   }
   return out;
+}
+
+std::string scrub(std::string_view text, std::vector<std::string>& found) {
+  std::string before;
+  return by_words(text, [&](const std::string& word) {
+    const std::string out = Word(word, found).shown(before);
+    before = word;
+    return out;
+  });
 }
 
 // A command line, word by word: what a program is told, and what a shell is told to run.
@@ -223,18 +233,12 @@ class Command {
   }
 
   std::string line(std::string_view text) {
-    std::string out;
     before_.clear();
-    while (!text.empty()) {
-      const std::size_t blanks = std::min(text.find_first_not_of(kBlanks), text.size());
-      out += text.substr(0, blanks);
-      text.remove_prefix(blanks);
-      const std::string word(text.substr(0, text.find_first_of(kBlanks)));
-      text.remove_prefix(word.size());
-      out += shown(word);
+    return by_words(text, [this](const std::string& word) {
+      const std::string out = shown(word);
       before_ = word;
-    }
-    return out;
+      return out;
+    });
   }
 
   std::string shown(const std::string& word) {
