@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -54,6 +55,12 @@ class Child {
     if (entry && (::setgid(entry->pw_gid) != 0 || ::setuid(entry->pw_uid) != 0)) ::_exit(126);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
+  }
+  // A copy of this process that does this, and ends.
+  explicit Child(const std::function<void()>& does) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    does();
+    ::_exit(0);
   }
   ~Child() {
     ::kill(pid_, SIGKILL);

@@ -5,40 +5,20 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
-#include <functional>
 #include <string>
 
+#include "fakes/child.h"
 #include "fakes/kernel_tree.h"
 #include "os/socket_table.h"
 #include "os/thread_wait.h"
 
 namespace {
 
+using fakes::Child;
 using model::Wait;
-
-// A child of the test's own, which is killed at the end.
-class Child {
- public:
-  explicit Child(const std::function<void()>& does) : pid_(::fork()) {
-    if (pid_ != 0) return;
-    does();
-    ::_exit(0);
-  }
-  ~Child() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_;
-};
 
 // As soon as the child has come to where it stays.
 Wait wait_of_child(const Child& child, Wait expected) {
