@@ -18,17 +18,10 @@
 #include "crypto/hmac.h"
 #include "fakes/certificates.h"
 #include "fakes/local_server.h"
+#include "fakes/probe_side.h"
 #include "fakes/run_until.h"
 #include "fakes/udp_peer.h"
-#include "http/http_client.h"
-#include "loop/blocking_pool.h"
-#include "net/resolver.h"
-#include "net/stream.h"
 #include "net/tls/tls.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
-#include "probe/heartbeats.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
 
@@ -70,18 +63,7 @@ class LocalSystemd final : public os::Systemd {
   loop::Scheduler& scheduler_;
 };
 
-struct World {
-  loop::EventLoop loop;
-  net::AresResolver resolver{loop};
-  http::CurlHttpClient http{loop, resolver};
-  net::StreamDialer dialer{loop, resolver};
-  os::Subprocesses spawner{loop};
-  os::PidWatch pids{loop};
-  LocalSystemd systemd{loop};
-  probe::Heartbeats heartbeats{loop};
-  loop::ThreadedBlockingPool blocking_pool{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
-
+struct World : fakes::ProbeSide<LocalSystemd> {
   void run_for(base::Duration d) {
     const auto end = loop.now() + d;
     fakes::run_until(loop, [&] { return loop.now() >= end; });

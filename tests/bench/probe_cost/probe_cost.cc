@@ -31,16 +31,8 @@
 #include "bench/probe_cost/bare_loop.h"
 #include "bench/probe_cost/exporter.h"
 #include "bench/probe_cost/target.h"
-#include "http/http_client.h"
-#include "loop/blocking_pool.h"
-#include "loop/event_loop.h"
-#include "net/resolver.h"
-#include "net/stream.h"
+#include "fakes/probe_side.h"
 #include "net/tls/tls.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
-#include "probe/heartbeats.h"
 #include "probe/schedule.h"
 
 namespace {
@@ -100,6 +92,7 @@ double bare_cost(const std::function<void()>& bare, const Options& options, int 
 
 // No probe of this comparison asks systemd.
 struct NoSystemd final : os::Systemd {
+  explicit NoSystemd(loop::Scheduler&) {}
   loop::Handle watch_unit(const std::string&, std::function<void(const base::Result<os::UnitState>&)>) override {
     return {};
   }
@@ -112,19 +105,7 @@ struct NoSystemd final : os::Systemd {
   }
 };
 
-// The agent's side, as app/ puts it together.
-struct Agent {
-  loop::EventLoop loop;
-  net::AresResolver resolver{loop};
-  http::CurlHttpClient http{loop, resolver};
-  net::StreamDialer dialer{loop, resolver};
-  os::Subprocesses spawner{loop};
-  os::PidWatch pids{loop};
-  NoSystemd systemd;
-  probe::Heartbeats heartbeats{loop};
-  loop::ThreadedBlockingPool blocking_pool{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
-};
+using Agent = fakes::ProbeSide<NoSystemd>;
 
 double our_cost(Agent& agent, const Kind& kind, const Options& options, int rate, Children children) {
   int runs = 0;

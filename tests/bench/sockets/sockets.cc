@@ -25,15 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "http/http_client.h"
-#include "loop/blocking_pool.h"
-#include "loop/event_loop.h"
-#include "net/resolver.h"
-#include "net/stream.h"
-#include "os/pid_watch.h"
-#include "os/subprocess.h"
-#include "os/systemd/systemd.h"
-#include "probe/heartbeats.h"
+#include "fakes/probe_side.h"
 #include "probe/run_once.h"
 
 namespace {
@@ -121,18 +113,7 @@ double own_cpu_seconds() {
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
-struct Agent {
-  loop::EventLoop loop;
-  net::AresResolver resolver{loop};
-  http::CurlHttpClient http{loop, resolver};
-  net::StreamDialer dialer{loop, resolver};
-  os::Subprocesses spawner{loop};
-  os::PidWatch pids{loop};
-  os::SdBusSystemd systemd{loop};
-  probe::Heartbeats heartbeats{loop};
-  loop::ThreadedBlockingPool blocking_pool{loop};
-  probe::Context context{loop, http, dialer, resolver, spawner, pids, systemd, heartbeats, blocking_pool};
-};
+using Agent = fakes::ProbeSide<os::SdBusSystemd>;
 
 double thread_cpu_seconds() {
   timespec used{};
