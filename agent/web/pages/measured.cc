@@ -58,8 +58,9 @@ Measured measured(const ServicePage& service, const std::string& range, const Sn
   const auto& chosen = wanted != out.ranges.end() ? *wanted : usual != out.ranges.end() ? *usual : out.ranges.back();
   out.range = chosen.first;
   out.step = std::max<std::int64_t>(1000, chosen.second.count() / Measured::kSteps);
-  // On the grid of the steps, so that the graphic does not tremble while one looks at it.
-  out.end = base::to_ms(context.now()) / out.step * out.step;
+  // On the grid of the steps, so that the graphic does not tremble while one looks at it. The step that runs now is
+  // there as far as it has come: of a day it is twelve minutes long, and a fault of five is what one looks for.
+  out.end = (base::to_ms(context.now()) + out.step - 1) / out.step * out.step;
   out.start = out.end - (Measured::kSteps - 1) * out.step;
   const std::string labels = model::Labels{{"service", service.name}}.to_string();
   base::Millis slowest{0};  // a window that is shorter than the interval would have gaps

@@ -77,6 +77,14 @@ TEST_CASE(
   CHECK(has(shop.get("/services/order?range=9y").body, "<b aria-current=\"true\">1h</b>"));
 }
 
+TEST_CASE("what the step that runs now has seen is drawn") {
+  MeasuredShop shop;
+  shop.backend.series.clear();
+  shop.backend.series.push_back({{{"__name__", "fettle_service_up"}, {"service", "order"}},
+                                 {{fakes::kShopNow - 10'000, 0}, {fakes::kShopNow - 5'000, 0}}});
+  CHECK(has(shop.get("/services/order?range=2h").body, "06:51:00: down"));
+}
+
 TEST_CASE("a service that is not there is 404, with the nearest name") {
   const Handlers shop;
   for (const std::string path : {"/services/ordr", "/explain/ordr", "/badge/ordr.svg", "/api/v1/services/ordr"}) {
