@@ -149,7 +149,7 @@ class Agent final {
   std::unique_ptr<recover::TrafficController> traffic_controller_;
   ServiceHealthTable health_table_;
   std::unique_ptr<probe::Schedule> schedule_;
-  ServiceView service_view_{health_table_, loop_, schedule_};
+  ServiceView service_view_{health_table_, loop_, schedule_, changes_};
   FleetLink fleet_{loop_, http_, [this] {
                      rollouts_->look_soon();
                      standbys_->on_lease();

@@ -221,4 +221,8 @@ std::vector<NodeChange> ChangeWatch::before(const std::string& service, base::Wa
                          started);
 }
 
+std::optional<NodeChange> ChangeWatch::recent(const std::string& service) const {
+  return model::recent_change(changes_, service, context_.scheduler.wall_now());
+}
+
 }  // namespace app

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,8 @@ class ChangeWatch {
   void look(std::function<void()> done);
   // What may have caused a fault of the service that began then, the likeliest first.
   std::vector<model::NodeChange> before(const std::string& service, base::WallTime started) const;
+  // The newest change of the service's unit, program or configuration that would be among them now.
+  std::optional<model::NodeChange> recent(const std::string& service) const;
 
  private:
   struct Found;

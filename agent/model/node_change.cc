@@ -72,6 +72,18 @@ std::vector<NodeChange> suspects(const std::vector<NodeChange>& changes, const s
   return out;
 }
 
+std::optional<NodeChange> recent_change(const std::vector<NodeChange>& changes, const std::string& service,
+                                        base::WallTime now) {
+  const NodeChange* newest = nullptr;
+  for (const NodeChange& change : changes) {
+    const bool deployed = change.kind == ChangeKind::unit || change.kind == ChangeKind::program ||
+                          change.kind == ChangeKind::configuration;
+    if (!deployed || change.service != service || change.at < now - kSuspected) continue;
+    if (newest == nullptr || change.at >= newest->at) newest = &change;
+  }
+  return newest == nullptr ? std::nullopt : std::optional(*newest);
+}
+
 std::string changed_text(const std::vector<NodeChange>& suspects, base::WallTime started) {
   if (suspects.empty()) return "";
   const NodeChange& first = suspects.front();

@@ -45,6 +45,10 @@ inline constexpr base::Millis kSuspected{3'600'000};
 std::vector<NodeChange> suspects(const std::vector<NodeChange>& changes, const std::string& service,
                                  const std::vector<std::string>& depends_on, base::WallTime started);
 
+// Of its unit, program and configuration alone, the newest of the last kSuspected.
+std::optional<NodeChange> recent_change(const std::vector<NodeChange>& changes, const std::string& service,
+                                        base::WallTime now);
+
 // "changed 94 s before: /etc/order.yml (configuration)"; "" for none.
 std::string changed_text(const std::vector<NodeChange>& suspects, base::WallTime started);
 

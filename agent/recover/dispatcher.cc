@@ -221,14 +221,17 @@ void Dispatcher::ack(const std::string& service, const std::string& comment, std
   if (found == rep_->active.end())
     return refuse(base::Kind::not_found, fmt::format("service '{}' has no recovery plan", service));
   Rep::Active& a = *found->second;
-  const int left = attempts_left(a.spec->budget, a.plan->usage(), rep_->context.scheduler.now());
-  const bool flapping = a.spec->flapping && a.plan->usage().flapping;
-  if (a.plan->running() && !(flapping && a.plan->phase() == Phase::holding))
+  const std::vector<Guard> guards = evaluate_guards(*a.spec, a.plan->usage(), rep_->input(a));
+  const bool closed =
+      std::any_of(guards.begin(), guards.end(), [](const Guard& g) { return !g.open && opens_by_ack(g.name); });
+  if (a.plan->running() && !(closed && a.plan->phase() == Phase::holding))
     return refuse(base::Kind::unavailable, fmt::format("recovery {} of {} is under way: {}", a.plan->run().report.id,
                                                        service, to_string(a.plan->state())));
-  if (!a.plan->usage().exhausted && a.plan->usage().aborted.empty() && !flapping && left > 0)
+  if (!closed)
     return refuse(base::Kind::invalid,
-                  fmt::format("{} is not exhausted: {} of {} attempts left", service, left, a.spec->budget.attempts));
+                  fmt::format("{} is not exhausted: {} of {} attempts left", service,
+                              attempts_left(a.spec->budget, a.plan->usage(), rep_->context.scheduler.now()),
+                              a.spec->budget.attempts));
   a.plan->acknowledge();
   rep_->state.commit(rep_->store.budget(*a.plan), [service, comment, done = std::move(done)](base::Result<> result) {
     if (result) base::log::info("an exhausted recovery is acknowledged", {{"service", service}, {"comment", comment}});

@@ -118,6 +118,7 @@ struct Dispatcher::Rep {
     s.uptime = service_view.service_uptime(a.spec->service);
     for (const std::string& name : a.spec->depends_on)
       s.dependencies.push_back({name, service_view.service_health(name), service_view.latest(name)});
+    s.changed = service_view.changed(a.spec->service);
     s.maintenance = maintenance.hold(a.spec->service, &a.spec->maintenance);
     s.paused = maintenance.pause(node.pause_file(), a.spec->maintenance);
     look_at_units(a, s);

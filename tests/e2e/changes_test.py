@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What was changed before a fault. Real services with a configuration file each are killed. Where one's file was changed before, among
 changes of another service's file and a reload of the agent, its incident names that file first, in the story, the page and the evidence;
-also when it was changed while the agent was away. Where nothing was changed nothing is named."""
+also when it was changed while the agent was away. Where nothing was changed nothing is named. A service that crashes again and again after
+a change is restarted once; then people are told which file it was."""
 import pathlib
 import signal
 import sqlite3
@@ -24,6 +25,20 @@ class Service:
         lib.wait_for(f"{name} to listen", lambda: "listens" in self.process.text())
 
 
+# Its plan starts it again; it crashes again as soon as it has answered well, as its new configuration has it.
+LOOP = """  loop:
+    probes: [{{name: http, type: http, url: "http://127.0.0.1:{port}/", interval: 200ms, failure_threshold: 1, success_threshold: 1}}]
+    recovery:
+      mode: enforce
+      when: {{state: down}}
+      guards: {{agent_uptime: 0s, min_uptime: 0s, cooldown: 0s}}
+      budget: {{attempts: 10, backoff: {{initial: 100ms, max: 100ms}}}}
+      steps:
+        - do: {{command: {{argv: ["{command}"]}}}}
+          verify: {{success_threshold: 1, within: 10s}}
+"""
+
+
 def changed(agent, service):
     """What the service's newest incident says; nothing while there is none."""
     for incident in lib.get_json(f"{agent.url}/api/v1/incidents?service={service}")["data"]["incidents"]:
@@ -40,7 +55,12 @@ def files_known(where, service):
 with lib.folder() as where:
     services = {name: Service(where, name) for name in ("calm", "noise", "order", "away")}
     hook = lib.Webhook()
+    loop = Service(where, "loop")
+    restarts, command = where / "restarts", where / "restart-loop"
+    command.write_text(f"#!/bin/sh\necho restarted >> {restarts}\n")
+    command.chmod(0o755)
     config = "services:\n" + "".join(SERVICE.format(name=s.name, port=s.port) for s in services.values())
+    config += LOOP.format(port=loop.port, command=command)
     config += f"receivers: [{{name: ops, webhook_configs: [{{url: 'http://127.0.0.1:{hook.port}/'}}]}}]\n"
     config += "rule_files: [rules.yml]\n"
     (where / "rules.yml").write_text("groups: [{name: g, rules: [{alert: ServiceDown, expr: 'fettle_service_up == 0'}]}]\n")
@@ -74,6 +94,28 @@ with lib.folder() as where:
             evidence = lib.fettle("incident", ident, "--evidence", f"--url={agent.url}").stdout
             assert "noise.conf" not in evidence, evidence
 
+            count = lambda: len(restarts.read_text().splitlines()) if restarts.exists() else 0
+            def crash():
+                lib.wait_for("loop to be up", lambda: agent.service("loop")["health"] == "up")
+                loop.process.kill()
+            crash()
+            lib.wait_for("a restart before any change", lambda: count() == 1)
+            loop.process.start()
+            loop.file.write_text("workers: many\n")
+            lib.wait_for("the change to be seen", lambda: agent.logged("something was changed", "loop.conf"), 90)
+            crash()
+            lib.wait_for("a restart after the change", lambda: count() == 2)
+            loop.process.start()
+            crash()
+            reason = lambda: lib.fettle("explain", "loop", f"--url={agent.url}").stdout
+            lib.wait_for("the guard", lambda: "changed_recently" in reason().split("next", 1)[0] and "fettle ack loop" in reason(), 20, reason)
+            lib.wait_for("a message about it", lambda: next((m for m in list(hook.messages) if "loop.conf" in str(m) and "fettle ack loop" in str(m)), None))
+            assert count() == 2, count()
+            print(lib.fettle("ack", "loop", "--comment=alice: rolled back", f"--admin.socket={where}/admin.sock").stdout)
+            lib.wait_for("a restart after the ack", lambda: count() == 3)
+            loop.process.start()
+            lib.wait_for("loop to be up", lambda: agent.service("loop")["health"] == "up")
+
             agent.kill()
             services["away"].file.write_text("workers: none\n")
             agent.start()
@@ -82,6 +124,6 @@ with lib.folder() as where:
             lib.wait_for("the change in the incident", lambda: (changed(agent, "away") or ["", ""])[1], 20, lambda: changed(agent, "away"))
             assert "away.conf (configuration)" in changed(agent, "away")[1], changed(agent, "away")
     finally:
-        for service in services.values():
+        for service in [*services.values(), loop]:
             service.process.stop()
     print("ok")

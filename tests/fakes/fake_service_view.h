@@ -21,6 +21,7 @@ struct FakeServiceView final : recover::ServiceView {
     return found == last_runs.end() ? service_health(service) : found->second;
   }
   std::optional<base::Duration> service_uptime(const std::string&) const override { return uptime; }
+  std::optional<model::NodeChange> changed(const std::string&) const override { return change; }
   std::vector<std::string> probe_now(const std::string& service) override {
     probed.push_back(service);
     return probes[service];
@@ -30,6 +31,7 @@ struct FakeServiceView final : recover::ServiceView {
   std::map<std::string, model::Health> health, last_runs;
   std::map<std::string, std::vector<std::string>> probes;  // that answer when their service is probed
   std::optional<base::Duration> uptime;
+  std::optional<model::NodeChange> change;
   std::vector<model::Impairment> held;
   std::vector<std::string> probed;
 };

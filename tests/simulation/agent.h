@@ -57,6 +57,7 @@ struct Node::Agent final : recover::ServiceView {
   model::Health service_health(const std::string&) const override { return health; }
   model::Health latest(const std::string&) const override { return node.up ? model::Health::up : model::Health::down; }
   std::optional<base::Duration> service_uptime(const std::string&) const override { return std::nullopt; }
+  std::optional<model::NodeChange> changed(const std::string&) const override { return std::nullopt; }
   std::vector<std::string> probe_now(const std::string&) override {
     asked = loop.after(base::Millis{50}, [this] { probe(); });
     return {"http"};

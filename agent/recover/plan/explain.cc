@@ -47,8 +47,10 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
 const Guard* PlanStatus::waits_for() const {
   static const Guard no_state{GuardName::state, false, "nothing can be written down, and nothing is done without it"};
   if (reason == GuardName::state) return &no_state;
-  if (!recovery.empty() || state == model::PlanState::recovered) return nullptr;
-  return first_closed(guards);
+  const Guard* closed = first_closed(guards);
+  // What is held because a restart would not help is the work of people, unless the cause mends by itself.
+  if (state == model::PlanState::holding && closed != nullptr && is_for_person(closed->name)) return closed;
+  return recovery.empty() && state != model::PlanState::recovered ? closed : nullptr;
 }
 
 std::string stop_text(const Plan& plan) {

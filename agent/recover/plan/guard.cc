@@ -114,6 +114,19 @@ Guard flapping(const PlanSpec& plan, const BudgetUsage& usage) {
       calm_at(*plan.flapping, usage)};
 }
 
+Guard changed_recently(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input) {
+  if (!input.changed) return {GuardName::changed_recently, true, "no"};
+  const model::NodeChange& change = *input.changed;
+  const base::Duration ago = std::max(base::Duration{}, base::Duration(input.wall - change.at));
+  const std::string what = fmt::format("{} ({}) was changed {} ago", change.what, to_string(change.kind), text_of(ago));
+  if (std::none_of(usage.attempts.begin(), usage.attempts.end(),
+                   [&](base::Instant attempt) { return attempt > input.now - ago; }))
+    return {GuardName::changed_recently, true, what};
+  return {GuardName::changed_recently, false,
+          fmt::format("{}, and a recovery since then did not last: undo the change, or: fettle ack {}; or {} to go",
+                      what, plan.service, text_of(model::kSuspected - ago))};
+}
+
 Guard budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
   const int left = attempts_left(plan.budget, usage, now);
   return {GuardName::budget, left > 0,
@@ -134,6 +147,7 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   if (!usage.aborted.empty()) guards.push_back(aborted(plan, usage));
   guards.push_back(exhausted(plan, usage));
   if (plan.flapping) guards.push_back(flapping(plan, usage));
+  if (plan.first_healing()) guards.push_back(changed_recently(plan, usage, input));
   guards.push_back(budget(plan, usage, now));
   guards.push_back(until(GuardName::agent_uptime, input.agent_started + plan.guards.agent_uptime, now,
                          fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
@@ -170,7 +184,8 @@ const Guard* first_that_skips_disruption(const PlanSpec& plan, const std::vector
   const Guard* cause = nullptr;
   for (const Guard& guard : guards) {
     if (guard.open) continue;
-    if (guard.name == GuardName::dependencies || guard.name == GuardName::flapping)
+    if (guard.name == GuardName::dependencies || guard.name == GuardName::flapping ||
+        guard.name == GuardName::changed_recently)
       cause = cause == nullptr ? &guard : cause;
     else if (std::find(std::begin(kPassing), std::end(kPassing), guard.name) == std::end(kPassing)) return nullptr;
   }
@@ -221,6 +236,7 @@ Heed heed_of_rollout(GuardName name) {
     case GuardName::target_busy:
     case GuardName::state: return Heed::later;
     case GuardName::none:
+    case GuardName::changed_recently:
     case GuardName::agent_uptime:
     case GuardName::min_uptime:
     case GuardName::cooldown:

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "model/health.h"
+#include "model/node_change.h"
 #include "model/self_check.h"
 #include "recover/plan/budget.h"
 #include "recover/plan/guard_name.h"
@@ -50,6 +51,8 @@ struct PlanInput {
   std::optional<std::string> stopped;          // that a person stopped the unit or the container
   std::optional<std::string> drained;          // that a person took it out of its load balancer
   std::optional<base::Instant> asked_again;    // when what was asked about these two does not count any more
+  // The newest change of the service's unit, program or configuration, if it may be the cause of its faults.
+  std::optional<model::NodeChange> changed;
   // Of the service's unit and of the one that the step that comes works on; unit_guards has them. Empty: no unit.
   std::vector<Guard> unit;
   std::vector<Guard> slots{{GuardName::node_busy, true, "no"}};  // as Slots has seen them: who holds them
@@ -65,11 +68,13 @@ struct PlanInput {
 // unknown does not: unknown is not down. Cooldown follows a run that recovered, backoff one that failed. A service
 // without a known process has no uptime that would hold anything back. One that has not been ready since its process
 // started may just need longer: it gets twice the time after each failed run, and where min_uptime is not configured
-// at least what systemd gives its start.
+// at least what systemd gives its start. Of what broke by a change, one run of the plan is enough to know that it is no
+// cure.
 std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput& input);
 
-// The guard that says that a restart would not help (dependencies, flapping), if it and only passing ones are closed
-// and the plan begins with steps that heal nothing, such as drain: then those are done, and the rest waits. Else null.
+// The guard that says that a restart would not help (dependencies, flapping, changed_recently), if it and only passing
+// ones are closed and the plan begins with steps that heal nothing, such as drain: then those are done, and the rest
+// waits. Else null.
 const Guard* first_that_skips_disruption(const PlanSpec& plan, const std::vector<Guard>& guards);
 
 // agent_overloaded: whether the agent itself has descriptors and tasks for an action.

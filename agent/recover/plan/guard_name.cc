@@ -14,6 +14,7 @@ constexpr std::array kNames{
     std::pair{GuardName::aborted, "aborted"},
     std::pair{GuardName::exhausted, "exhausted"},
     std::pair{GuardName::flapping, "flapping"},
+    std::pair{GuardName::changed_recently, "changed_recently"},
     std::pair{GuardName::budget, "budget"},
     std::pair{GuardName::agent_uptime, "agent_uptime"},
     std::pair{GuardName::stall, "stall"},
@@ -63,11 +64,23 @@ bool is_for_person(GuardName name) {
     case GuardName::aborted:
     case GuardName::exhausted:
     case GuardName::flapping:
+    case GuardName::changed_recently:
     case GuardName::stopped_by_operator:
     case GuardName::unit_missing:
     case GuardName::unit_masked:
     case GuardName::ask:
     case GuardName::state: return true;
+    default: return false;
+  }
+}
+
+bool opens_by_ack(GuardName name) {
+  switch (name) {
+    case GuardName::aborted:
+    case GuardName::exhausted:
+    case GuardName::flapping:
+    case GuardName::changed_recently:
+    case GuardName::budget: return true;
     default: return false;
   }
 }

@@ -15,6 +15,7 @@ enum class GuardName {
   aborted,
   exhausted,
   flapping,
+  changed_recently,
   budget,
   agent_uptime,
   stall,
@@ -49,6 +50,8 @@ const std::vector<GuardName>& all_guard_names();  // without none
 
 // Only people open it, whatever time it is.
 bool is_for_person(GuardName name);
+// fettle ack opens it: a person has seen to the cause.
+bool opens_by_ack(GuardName name);
 // Of what systemd does with the unit: unit_guards has them.
 bool is_of_unit(GuardName name);
 // Of what the plans of a node share.

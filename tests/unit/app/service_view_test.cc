@@ -10,7 +10,8 @@ TEST_CASE("while the agent can open no descriptor it does not trust itself to ac
   const app::ServiceHealthTable health_table;
   const fakes::FakeLoop loop;
   const std::unique_ptr<probe::Schedule> schedule;
-  const app::ServiceView view(health_table, loop, schedule);
+  const std::unique_ptr<app::ChangeWatch> changes;
+  const app::ServiceView view(health_table, loop, schedule, changes);
   CHECK(view.impairments().empty());
 
   rlimit before{};

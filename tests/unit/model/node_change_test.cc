@@ -41,6 +41,17 @@ TEST_CASE("a file was changed when its time, size or number are others, or it is
   CHECK(model::changes_between("order", before, {file("/b", 2, 500)}, at(40), at(70)).at(0).at == at(70));
 }
 
+TEST_CASE("what was deployed lately is the service's own unit, program or configuration, of one hour") {
+  const std::vector<NodeChange> changes{
+      {at(-4000), "order", ChangeKind::unit, "/old"},         {at(20), "order", ChangeKind::program, "/usr/bin/order"},
+      {at(30), "order", ChangeKind::certificate, "https"},    {at(40), "other", ChangeKind::program, "/usr/bin/other"},
+      {at(10), "order", ChangeKind::configuration, "/older"}, {at(50), "", ChangeKind::package, "upgrade openssl"}};
+  CHECK(model::recent_change(changes, "order", at(60)).value().what == "/usr/bin/order");
+  CHECK(model::recent_change(changes, "order", at(3620)).has_value());
+  CHECK_FALSE(model::recent_change(changes, "order", at(3621)).has_value());
+  CHECK_FALSE(model::recent_change(changes, "redis", at(60)).has_value());
+}
+
 TEST_CASE("own files are suspected first, then those of dependencies, then the node; others and old ones never") {
   const std::vector<NodeChange> changes{
       {at(-4000), "order", ChangeKind::configuration, "/old"},

@@ -56,7 +56,7 @@ TEST_CASE("a unit that was stopped cleanly stays stopped, until somebody starts 
   f.unit("deactivating", "success");
   f.alert("ServiceDown");
   CHECK(f.status().reason == GuardName::stopped_by_operator);
-  CHECK(f.status().guards.at(9).text == "order.service is being stopped");
+  CHECK(f.status().guards.at(10).text == "order.service is being stopped");
   f.unit("inactive", "success");
   f.minute();
   CHECK(f.restart.started.empty());
@@ -156,7 +156,7 @@ TEST_CASE("the end of a process overtakes systemd's word that somebody stopped t
     f.loop.run_due();
     CHECK(f.restart.started.empty());
     CHECK(f.status().reason == GuardName::stopped_by_operator);
-    CHECK(f.status().guards.at(9).text == row.text);
+    CHECK(f.status().guards.at(10).text == row.text);
     f.unit("inactive", "success");
     f.signal();
     f.minute();

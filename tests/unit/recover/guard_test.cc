@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "fakes/scripted_action.h"
+
 using model::Health;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -13,6 +15,7 @@ namespace {
 const base::Instant kNow{std::chrono::hours{10}};
 
 struct Case {
+  fakes::ActionScript restart;
   recover::PlanSpec plan;
   recover::BudgetUsage usage;
   recover::PlanInput input;
@@ -21,6 +24,7 @@ struct Case {
     plan.service = "order";
     plan.unit = "order.service";
     plan.probes = {"http"};
+    plan.steps.push_back(fakes::scripted_step("systemd restart order.service", restart));
     input.now = kNow;
     input.agent_started = kNow - minutes{5};
     input.health = Health::down;
@@ -55,6 +59,25 @@ TEST_CASE("the first closed guard is the reason, with a text and the time at whi
        [](Case& c) { c.usage.exhausted = true; },
        "exhausted",
        "gave up after 3 attempts within 15m; after the repair: fettle ack order; or 10m of health",
+       {}},
+      {"changed, and run since",
+       [](Case& c) {
+         c.input.changed =
+             model::NodeChange{c.input.wall - minutes{20}, "order", model::ChangeKind::configuration, "/etc/order.yml"};
+         c.usage.attempts = {kNow - minutes{30}, kNow - minutes{19}};
+       },
+       "changed_recently",
+       "/etc/order.yml (configuration) was changed 20m ago, and a recovery since then did not last: undo the change, "
+       "or: fettle ack order; or 40m to go",
+       {}},
+      {"changed, and run before only",
+       [](Case& c) {
+         c.input.changed =
+             model::NodeChange{c.input.wall - minutes{20}, "order", model::ChangeKind::program, "/usr/bin/order"};
+         c.usage.attempts = {kNow - minutes{30}, kNow - minutes{21}};
+       },
+       "",
+       "",
        {}},
       {"window full",
        [](Case& c) {
@@ -193,6 +216,7 @@ TEST_CASE("explain gets every guard with its value") {
         "maintenance: off\n"
         "paused: no\n"
         "exhausted: not latched\n"
+        "changed_recently: no\n"
         "budget: 3 of 3 attempts left in 15m\n"
         "agent_uptime: the agent started 5m ago\n"
         "stall: no\n"
@@ -206,5 +230,6 @@ TEST_CASE("explain gets every guard with its value") {
         "cooldown: no recovery before\n"
         "backoff: none\n"
         "node_busy: no\n"
+        "node_budget: not limited\n"
         "target_busy: no\n");
 }

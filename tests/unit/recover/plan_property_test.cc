@@ -114,7 +114,7 @@ class Site {
       case 8:
       case 9: probe(); break;
       case 10: health(std::array{Health::up, Health::down, Health::down, Health::unknown}[chance(4)]); break;
-      case 11: guards(chance(9)); break;
+      case 11: guards(chance(10)); break;
       case 12:
       case 13: wait(std::array<base::Millis, 4>{seconds{1}, seconds{11}, minutes{1}, minutes{6}}[chance(4)]); break;
       case 14: person(chance(5)); break;
@@ -139,6 +139,7 @@ class Site {
     now_.slots[0].open = now_.node_budget.open = true;
     now_.dependencies = {{"redis", Health::up, Health::up}};
     now_.stopped.reset();
+    now_.changed.reset();
     now_.unit.clear();
     health(Health::up);
     resolve();
@@ -238,6 +239,9 @@ class Site {
       case 8:
         if (now_.unit.empty()) now_.unit = {{recover::GuardName::unit_starting, false, "order.service is activating"}};
         else now_.unit.clear();
+        break;
+      case 9:
+        now_.changed = model::NodeChange{now_.wall, "order", model::ChangeKind::program, "/usr/bin/order"};
         break;
       case 5: now_.paused = now_.paused ? std::nullopt : std::optional(recover::Hold{"paused"}); break;
     }

@@ -22,7 +22,7 @@ struct Asking final : recover::Action {
 };
 
 struct Site : fakes::RecoverySite {
-  fakes::ActionScript drain{.heals = false}, undrain{.heals = false};
+  fakes::ActionScript drain{.heals = false}, undrain{.heals = false}, second;
 
   std::unique_ptr<recover::PlanSpec> draining(model::RecoveryMode mode = model::RecoveryMode::enforce) {
     auto spec = plan(mode);
@@ -181,6 +181,76 @@ TEST_CASE("a service that flaps is drained and not restarted until a person says
   f.dispatcher->ack("order", "new disk", nullptr);
   f.pass(seconds{2});
   CHECK(f.restart.started.size() == 1);
+}
+
+namespace {
+
+// The service crashes again a minute after each restart, and a minute later its alert fires.
+void crash(Site& f) {
+  f.turn("order", Health::up);
+  f.alert("ServiceDown", model::AlertState::inactive);
+  f.pass(minutes{1});
+  f.turn("order", Health::down);
+  f.alert("ServiceDown");
+  f.pass(minutes{1});
+}
+
+model::NodeChange upgraded(const Site& f) {
+  return {f.loop.wall_now(), "order", model::ChangeKind::program, "/usr/bin/order"};
+}
+
+}  // namespace
+
+TEST_CASE("a service that was changed and crashes is restarted once, then drained until a person has seen to it") {
+  Site f;
+  auto spec = f.draining();
+  spec->guards.min_uptime = base::Millis{0};
+  spec->guards.cooldown = base::Millis{0};
+  f.use(std::move(spec));
+  f.turn("order", Health::up);
+  f.service_view.change = upgraded(f);
+  f.pass(seconds{30});
+  for (int i = 0; i < 3; ++i) crash(f);
+  CHECK(f.restart.started.size() == 1);
+  CHECK(f.drain.started.size() >= 2);
+  CHECK(f.status().state == model::PlanState::holding);
+  REQUIRE(f.status().waits_for() != nullptr);
+  CHECK(f.status().waits_for()->name == GuardName::changed_recently);
+  CHECK(is_for_person(f.status().waits_for()->name));
+
+  f.dispatcher->ack("order", "alice: looked at it", nullptr);
+  f.pass(seconds{2});
+  CHECK(f.restart.started.size() == 2);
+  crash(f);
+  CHECK(f.restart.started.size() == 2);
+  // The old version comes back: that is another change.
+  f.service_view.change = upgraded(f);
+  f.pass(seconds{2});
+  CHECK(f.restart.started.size() == 3);
+}
+
+TEST_CASE("without a change a crash loop has the whole budget") {
+  Site f;
+  auto spec = f.plan();
+  spec->guards.min_uptime = base::Millis{0};
+  spec->guards.cooldown = base::Millis{0};
+  f.use(std::move(spec));
+  f.turn("order", Health::up);
+  for (int i = 0; i < 3; ++i) crash(f);
+  CHECK(f.restart.started.size() == 3);
+}
+
+TEST_CASE("a plan of a service that was changed goes on with its own next step") {
+  Site f;
+  auto spec = f.plan();
+  spec->steps.push_back(fakes::scripted_step("command roll-back", f.second));
+  f.use(std::move(spec));
+  f.service_view.change = upgraded(f);
+  f.pass(seconds{30});
+  f.alert("ServiceDown");
+  f.pass(minutes{2});
+  CHECK(f.restart.started.size() == 1);
+  CHECK(f.second.started.size() == 1);
 }
 
 TEST_CASE("calm opens the latch of flapping") {
