@@ -12,8 +12,13 @@ import lib
 PORTS = {"order": 8081, "payment": 8082, "inventory": 8083, "gateway": 8084, "catalog": 8085, "checkout-a": 8086,
          "checkout-b": 8087, "stranger": 8088, "hooks": 8089, "front": 8090}
 ROLES = {"catalog": "payment", "checkout-a": "payment", "checkout-b": "payment", "stranger": "payment"}
+NO_START = "/run/no-start"  # while it is there, gateway cannot start
+SHORT_LIFE = "/run/short-life"  # while it is there, payment ends 0.2 s after each start
 HOLD = "/run/hold"  # while it is there, checkout-a does not get ready
 
+BEFORE = {"checkout-a": f"ExecStartPre=/bin/sh -c 'while [ -e {HOLD} ]; do sleep 0.05; done'\n",
+          "gateway": f"ExecStartPre=/bin/sh -c '! test -e {NO_START}'\n"}
+SHELL = {"payment": f"test ! -e {SHORT_LIFE} || {{ sleep 0.2; exit 1; }}; exec "}
 UNIT = """\
 [Unit]
 Description=demo shop, {name}
@@ -21,7 +26,7 @@ After=network.target
 StartLimitIntervalSec=0
 [Service]
 Type=exec
-{before}ExecStart=/usr/bin/fettle-shop {role} --listen=127.0.0.1:{port} --run=/run/{name}{options}
+{before}ExecStart={shell}/usr/bin/fettle-shop {role} --listen=127.0.0.1:{port} --run=/run/{name}{options}{end}
 User=shop
 RuntimeDirectory={name}
 [Install]
@@ -137,9 +142,10 @@ class Node:
         for name in PORTS:
             if name == "front":
                 continue
-            before = f"ExecStartPre=/bin/sh -c 'while [ -e {HOLD} ]; do sleep 0.05; done'\n" if name == "checkout-a" else ""
+            shell, end = ("/bin/sh -c '", "'") if name in SHELL else ("", "")
             self.machine.write(f"/etc/systemd/system/{name}.service", UNIT.format(
-                name=name, role=ROLES.get(name, name), port=PORTS[name], options=options.get(name, ""), before=before))
+                name=name, role=ROLES.get(name, name), port=PORTS[name], options=options.get(name, ""), before=BEFORE.get(name, ""),
+                shell=shell + SHELL.get(name, ""), end=end))
         self.set_up_nginx()
         units = [f"{name}.service" for name in PORTS if name != "front"]
         self.machine.run("systemctl", "daemon-reload")

@@ -22,7 +22,7 @@ import lib
 import node as shop
 import operator_cases
 import package_cases
-from node import HOLD
+from node import HOLD, NO_START, SHORT_LIFE
 
 BUILD = pathlib.Path(os.environ.get("FETTLE_BUILD", lib.TOP / "build/release")).resolve()
 CACHE = BUILD / "e2e-systemd"
@@ -135,7 +135,7 @@ def start_failure(node):
     machine = node.machine
     with Scene(node, "unit cannot start: exhausted, pages", "gateway") as scene:
         machine.run("fettle", "ack", "gateway", check=False)
-        node.drop_in("gateway.service", "ExecStartPre=/bin/false\n")
+        machine.write(NO_START, "")
         scene.broken("SIGKILL to gateway, which cannot start again",
                      node.machine.signal("gateway.service", signal.SIGKILL))
         last = node.recovery("gateway", scene.fault, "exhausted")
@@ -148,9 +148,9 @@ def start_failure(node):
         scene.notes.append((pages[0]["received"], "a signed webhook pages: " + page_text(pages[0])))
         told = machine.run("fettle", "explain", "gateway", check=False).stdout
         assert "exhausted" in told, told
-        node.mend("gateway.service")
+        machine.file(NO_START).unlink()
         machine.run("systemctl", "start", "gateway.service")
-        scene.note("an operator mends the unit and starts it")
+        scene.note("an operator mends the cause and starts it")
         node.health("gateway", "up")
         machine.run("fettle", "ack", "gateway")
         lib.wait_for("the whole budget", lambda: node.services()["gateway"]["recovery"]["attemptsLeft"] == 3)
@@ -168,7 +168,7 @@ def crash_loop(node):
         if "exhausted" in node.services()["payment"]["recovery"]["state"]:
             machine.run("fettle", "ack", "payment")
         before = node.services()["payment"]["recovery"]["attemptsLeft"]
-        node.drop_in("payment.service", "ExecStart=\nExecStart=/bin/sh -c 'sleep 0.2; exit 1'\n")
+        machine.write(SHORT_LIFE, "")
         scene.broken("SIGKILL to payment; from now on it ends 0.2 s after each start",
                      machine.signal("payment.service", signal.SIGKILL))
         node.recovery("payment", scene.fault, "exhausted", 90)
@@ -181,12 +181,31 @@ def crash_loop(node):
         starts = node.starts("payment.service", scene.fault) - 1
         assert starts == before and len(node.actions("payment", scene.fault)) == before, (starts, before)
         assert node.services()["payment"]["recovery"]["state"] == "exhausted", node.services()["payment"]
-        node.mend("payment.service")
+        machine.file(SHORT_LIFE).unlink()
         machine.run("fettle", "ack", "payment")
-        scene.note("an operator mends the unit: fettle ack payment")
+        scene.note("an operator mends the cause: fettle ack payment")
         node.recovery("payment", scene.fault, "recovered")
         node.health("payment", "up")
         assert len(node.actions("payment", scene.fault)) == before + 1, node.recoveries("payment")
+
+
+def bad_upgrade(node):
+    """A unit that was changed, and crashes since: one restart, then people are told which file it was."""
+    machine = node.machine
+    with Scene(node, "bad upgrade: one restart, then people", "payment") as scene:
+        machine.run("fettle", "ack", "payment", check=False)
+        node.drop_in("payment.service", "ExecStart=\nExecStart=/bin/sh -c 'sleep 0.2; exit 1'\n")
+        scene.broken("SIGKILL to payment, whose unit has a bad drop-in", machine.signal("payment.service", signal.SIGKILL))
+        node.waits("payment", "changed_recently")
+        told = machine.run("fettle", "explain", "payment", check=False).stdout
+        assert "/run/systemd/system/payment.service.d/bad.conf (unit) was changed" in told and "fettle ack payment" in told, told
+        scene.note("restarted once; explain names the drop-in")
+        assert len(node.actions("payment", scene.fault)) == 1, node.recoveries("payment")
+        node.mend("payment.service")
+        machine.run("systemctl", "start", "payment.service")
+        scene.note("an operator takes the drop-in away and starts it")
+        node.health("payment", "up")
+        assert len(node.actions("payment", scene.fault)) == 1, node.recoveries("payment")
 
 
 def dependency(node):
@@ -345,7 +364,7 @@ def of_file(case):
     return scenario
 
 
-SCENARIOS = [installed, kill, hang, start_failure, crash_loop, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
+SCENARIOS = [installed, kill, hang, start_failure, crash_loop, bad_upgrade, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
              agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *package_cases.CASES])]
 
 
