@@ -240,9 +240,7 @@ class Site {
         if (now_.unit.empty()) now_.unit = {{recover::GuardName::unit_starting, false, "order.service is activating"}};
         else now_.unit.clear();
         break;
-      case 9:
-        now_.changed = model::NodeChange{now_.wall, "order", model::ChangeKind::program, "/usr/bin/order"};
-        break;
+      case 9: now_.changed = model::NodeChange{now_.wall, "order", model::ChangeKind::program, "/usr/bin/order"}; break;
       case 5: now_.paused = now_.paused ? std::nullopt : std::optional(recover::Hold{"paused"}); break;
     }
     carry(plan_->wake(now_));
