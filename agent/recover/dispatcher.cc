@@ -38,9 +38,7 @@ bool Dispatcher::Rep::must_wait(const Active& a) const {
 
 bool Dispatcher::Rep::waits_for_evidence(Active& a) {
   if (context.recorder == nullptr || !a.plan->acts() || !a.plan->current_step().action->may_heal()) return false;
-  a.turn = context.recorder->wait(a.spec->service, [this, service = a.spec->service] {
-    if (Active* there = find(service); there != nullptr && there->plan->phase() == Phase::acting) start_action(*there);
-  });
+  a.turn = context.recorder->wait(a.spec->service, [this, service = a.spec->service] { turn_came(service); });
   return static_cast<bool>(a.turn);
 }
 

@@ -271,13 +271,14 @@ struct Dispatcher::Rep {
     return base::fail(base::Kind::unavailable, fmt::format("{} is not recovered: {}", service, why));
   }
 
+  void turn_came(const std::string& service) {
+    if (Active* there = find(service)) apply(*there, there->plan->turn_came(input(*there)));
+  }
+
   void start_action(Active& a) {
     const std::string service = a.spec->service;
     if (must_wait(a)) {
-      a.turn = context.scheduler.after(Plan::kRetry, [this, service] {
-        if (Active* there = find(service); there != nullptr && there->plan->phase() == Phase::acting)
-          start_action(*there);
-      });
+      a.turn = context.scheduler.after(Plan::kRetry, [this, service] { turn_came(service); });
       return;
     }
     if (waits_for_evidence(a)) return;

@@ -164,6 +164,28 @@ Effects Plan::durable(const base::Result<>& result, const PlanInput& input) {
   return out;
 }
 
+Effects Plan::turn_came(const PlanInput& input) {
+  Effects out;
+  if (phase_ != Phase::acting) return out;
+  if (run_.part == Part::steps) {
+    const auto why = stop_reason(input);
+    const bool is_well = !firing_ && run_.was_down && input.health == model::Health::up;
+    if (why || is_well) {
+      run_.stop = why.value_or("it recovered before the action");
+      if (!progress_.acted) usage_ = without_attempt(std::move(usage_));
+      finish(RecoveryState::aborted, input, out);
+      say_progress(out);
+      return out;
+    }
+    if (const auto guard = looks_before() ? veto(input) : std::nullopt) {
+      hold_back(*guard, input, out);
+      return out;
+    }
+  }
+  out.push_back({Kind::start_action});
+  return out;
+}
+
 Effects Plan::action_done(ActionResult result, base::Duration took, const PlanInput& input) {
   Effects out;
   if (phase_ != Phase::acting) return out;

@@ -110,6 +110,9 @@ class Plan {
   Effects firing(const model::Alert& alert, const PlanInput& input);
   Effects resolved(const PlanInput& input);
   Effects durable(const base::Result<>& result, const PlanInput& input);  // the answer to a commit_intent or _close
+  // The action that durable() has begun had to wait for its turn, which came: it starts, unless something speaks
+  // against it by now.
+  Effects turn_came(const PlanInput& input);
   Effects action_done(ActionResult result, base::Duration took, const PlanInput& input);
   Effects probe_ran(const std::string& probe, bool up, const PlanInput& input);
   Effects looked(const PlanInput& input);                          // the answer to a look: the input has what it found

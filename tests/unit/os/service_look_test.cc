@@ -7,8 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "fakes/child.h"
 #include "fakes/kernel_tree.h"
@@ -20,11 +22,14 @@ namespace {
 using fakes::Child;
 using model::Wait;
 
-// As soon as the child has come to where it stays.
+// As soon as the child has come to where it stays; what it is after ten seconds, else.
 Wait wait_of_child(const Child& child, Wait expected) {
   model::FaultSigns signs;
-  for (int looks = 0; looks < 200 && signs.main != expected; ++looks)
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (signs.main != expected && std::chrono::steady_clock::now() < end) {
     signs = os::look_at_service({"", child.pid(), 0}).signs;
+    std::this_thread::yield();
+  }
   return signs.main.value_or(Wait::runs);
 }
 

@@ -91,6 +91,42 @@ const Way kWays[] = {
 
 }  // namespace
 
+TEST_CASE("what people say while evidence is gathered comes before the action") {
+  struct Slow final : recover::Recorder {
+    explicit Slow(loop::Scheduler& all) : scheduler(all) {}
+    void begin(const std::string&, const std::string&) override { until = scheduler.now() + base::Millis{300}; }
+    loop::Handle wait(const std::string&, std::function<void()> done) override {
+      return scheduler.now() < until ? scheduler.at(until, std::move(done)) : loop::Handle{};
+    }
+    loop::Scheduler& scheduler;
+    base::Instant until{};
+  };
+  std::vector<Way> ways(std::begin(kWays), std::end(kWays));
+  ways.push_back({"nothing", [](Site&) {}, ""});
+  ways.push_back({"a dependency fails", [](Site& f) { f.service_view.health["redis"] = Health::down; }, ""});
+  ways.push_back({"it is well again", [](Site& f) { f.healthy(); }, ""});
+  for (const Way& way : ways) {
+    CAPTURE(way.name);
+    Site f;
+    Slow recorder(f.loop);
+    f.recorder = &recorder;
+    f.start();
+    f.use(f.long_plan());
+    f.dispatcher->on_run("order", "http", false);
+    f.alert("ServiceDown");
+    for (int i = 0; i < 20; ++i) f.loop.advance(base::Millis{10});
+    REQUIRE(f.drain.started.size() == 1);
+    REQUIRE(f.restart.started.empty());
+    way.stop(f);
+    f.loop.run_due();
+    for (int i = 0; i < 40; ++i) f.loop.advance(base::Millis{10});
+    const bool goes_on = std::string_view(way.name) == "nothing";
+    CHECK(f.restart.started.size() == (goes_on ? 1 : 0));
+    const bool waits = std::string_view(way.name) == "a dependency fails";
+    CHECK(f.undrain.started.size() == (goes_on || waits ? 0 : 1));
+  }
+}
+
 TEST_CASE("stopped while an action runs: it ends by itself, what was drained comes back, nothing else follows") {
   for (const Way& way : kWays) {
     CAPTURE(way.name);
