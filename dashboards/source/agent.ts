@@ -135,7 +135,7 @@ export const agent = board(
         },
       ],
     )
-      .height(7)
+      .height(6)
       .sortBy(descending('Memory')),
   )
   .withRow(new dashboard.RowBuilder('Does it keep up'))

@@ -113,7 +113,7 @@ export const certificates = board(
         },
       ],
     )
-      .height(9)
+      .height(8)
       .sortBy(ascending('Days left')),
   )
   .withRow(new dashboard.RowBuilder('Over time'))

@@ -31,7 +31,7 @@ const plan = [
   ['acting', 'acting', 'blue'],
   ['verifying', 'verifying', 'light-blue'],
   ['backoff', 'waits for its next run', 'yellow'],
-  ['holding', 'holds, because the service is unstable', 'yellow'],
+  ['holding', 'waits for what it cannot mend', 'yellow'],
   ['blocked', 'blocked by a guard', 'orange'],
   ['asking', 'asks a person', 'purple'],
   ['exhausted', 'gave up, needs a person', 'red'],

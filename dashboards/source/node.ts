@@ -192,5 +192,5 @@ export const nodeBoard = board(
           show: worded(words([0, 'read and write', 'green'], [1, 'read only', 'red']), 'color-text'),
         },
       ],
-    ).height(7),
+    ).height(6),
   );

@@ -225,7 +225,7 @@ export const states = (
 
 type Property = { id: string; value: unknown };
 type Link = ReturnType<typeof toService>;
-export type Key = { label: string; title: string; link?: Link };
+export type Key = { label: string; title: string; link?: Link; width?: number };
 export type Column = { title: string; expr: string; show?: Property[] };
 
 export const unit = (name: string, decimals?: number): Property[] => [
@@ -243,7 +243,7 @@ export const worded = (mappings: dashboard.ValueMapping[], how: 'color-text' | '
 export const wide = (pixels: number): Property => ({ id: 'custom.width', value: pixels });
 
 export const serviceKey: Key = { label: 'service', title: 'Service', link: toService('${__data.fields.Service}') };
-export const nodeKey: Key = { label: 'instance', title: 'Node', link: toNode('${__data.fields.Node}') };
+export const nodeKey: Key = { label: 'instance', title: 'Node', link: toNode('${__data.fields.Node}'), width: 130 };
 
 // A row for each set of keys, a column for each question.
 export function rows(title: string, description: string, keys: Key[], columns: Column[]) {
@@ -273,7 +273,11 @@ export function rows(title: string, description: string, keys: Key[], columns: C
       },
     });
   columns.forEach(({ expr }, index) => (panel = panel.withTarget(tableQuery(expr, refId(index)))));
-  for (const key of keys) if (key.link) panel = panel.overrideByName(key.title, [{ id: 'links', value: [key.link] }]);
+  for (const { title, link, width } of keys)
+    panel = panel.overrideByName(title, [
+      ...(link ? [{ id: 'links', value: [link] }] : []),
+      ...(width ? [{ id: 'custom.width', value: width }] : []),
+    ]);
   for (const { title, show } of columns) if (show) panel = panel.overrideByName(title, show);
   return panel;
 }

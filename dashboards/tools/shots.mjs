@@ -54,11 +54,15 @@ async function draw(browser, port, board, theme) {
   const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}${from}${chosen[board.uid] ?? ''}`;
   await page.goto(url, { waitUntil: 'networkidle2', timeout: 60000 });
   // Variables are asked for first, then panels, then annotations, and each needs a moment to be drawn.
-  const queries = board.panels.flatMap((panel) => panel.targets ?? []).length;
+  const queries = [...board.panels.flatMap((panel) => panel.targets ?? []), ...board.annotations.list].length;
   const answered = (count) => window.askedOfPrometheus?.length >= count;
   await page.waitForFunction(answered, { timeout: 30000 }, queries).catch(() => problems.add('queries without answer'));
-  await new Promise((drawn) => setTimeout(drawn, 1500));
-  const found = await page.evaluate(inspect);
+  let found;
+  for (let tries = 0; tries < 10; tries++) {
+    await new Promise((drawn) => setTimeout(drawn, 500));
+    found = await page.evaluate(inspect);
+    if (tries > 0 && !found.empty.length && !found.unpainted.length) break;
+  }
   const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
   if (found.count !== wanted) problems.add(`${found.count} panels drawn, the board has ${wanted}`);
   for (const name of found.empty) if (!mayBeEmpty.has(name)) problems.add(`no data: ${name}`);

@@ -48,7 +48,7 @@ export function StateTimeline({ data, width, height, options, timeRange }: Panel
   if (!rows.length) return <NoData />;
 
   const legendHeight = options.legend?.showLegend === false ? 0 : 30;
-  const left = Math.min(width * 0.4, 8 + 6.5 * Math.max(...rows.map((row) => row.name.length)));
+  const left = Math.min(width * 0.4, 12 + 7 * Math.max(...rows.map((row) => row.name.length)));
   const rowHeight = (height - axisHeight - legendHeight) / rows.length;
   const barHeight = rowHeight * (options.rowHeight ?? 0.9);
   const x = (at: number) => left + ((at - from) / (to - from)) * (width - left - 8);
