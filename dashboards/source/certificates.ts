@@ -16,7 +16,6 @@ import {
   unit,
   wide,
   words,
-  worded,
 } from './parts';
 
 // When it ends: of the chain that was verified where there is one, as in the rule CertificateExpiring.

@@ -6,6 +6,7 @@ import {
   counts,
   dataLinks,
   events,
+  fleet,
   from,
   legendBeside,
   node,
@@ -66,8 +67,8 @@ export const overview = board(
   .withPanel(
     number(
       'Firing alerts',
-      'Alerts that fire right now.',
-      `count(ALERTS{alertstate="firing",${service}}) or vector(0)`,
+      'Alerts that fire right now, also those about all nodes together.',
+      `count(ALERTS{alertstate="firing",${service}} or ALERTS{alertstate="firing",${fleet}}) or vector(0)`,
       'short',
       from('green', [1, 'orange'], [5, 'red']),
     ),

@@ -16,13 +16,13 @@ const rowPixels = 38; // 30 and a gap of 8
 function inspect() {
   const panels = [...document.querySelectorAll('[data-viz-panel-key]')];
   const title = (element) => element.closest('[data-viz-panel-key]')?.querySelector('h2')?.textContent;
-  const painted = (panel) => {
-    const content = panel.querySelector('[data-testid="data-testid panel content"]');
-    return content?.querySelector('canvas,svg,table,[role=grid],span,p');
-  };
+  const contentOf = (panel) => panel.querySelector('[data-testid="data-testid panel content"]');
+  const painted = (panel) => contentOf(panel)?.querySelector('canvas,svg,table,[role=grid],span,p');
+  // A number that there is none of says so.
+  const isEmpty = (panel) => /^(No data|NaN)$/.test(contentOf(panel)?.innerText.trim());
   return {
     count: panels.length,
-    empty: [...document.querySelectorAll('.panel-empty')].map(title),
+    empty: panels.filter(isEmpty).map(title),
     failed: [...document.querySelectorAll('[data-testid*="Panel status error"], [aria-label="Panel status"]')].map(
       title,
     ),
@@ -52,7 +52,7 @@ async function draw(browser, port, board, theme) {
   const rows = Math.max(...board.panels.map((panel) => panel.gridPos.y + panel.gridPos.h));
   await page.setViewport({ width: 1600, height: rows * rowPixels + 160 });
   const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}${from}${chosen[board.uid] ?? ''}`;
-  await page.goto(url, { waitUntil: 'networkidle2', timeout: 60000 });
+  await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 60000 });
   // Variables are asked for first, then panels, then annotations, and each needs a moment to be drawn.
   const queries = [...board.panels.flatMap((panel) => panel.targets ?? []), ...board.annotations.list].length;
   const answered = (count) => window.askedOfPrometheus?.length >= count;
