@@ -35,7 +35,32 @@ function inspect() {
   };
 }
 
-async function draw(browser, port, board, theme) {
+const isDrawn = (panel) => panel.type !== 'row';
+
+// Waits until the board is drawn, looks at it, and keeps a picture.
+async function shoot(page, board, theme, problems) {
+  const say = (text) => problems.add(`${theme}: ${text}`);
+  // Variables are asked for first, then panels, then annotations, and each needs a moment to be drawn.
+  const queries = [...board.panels.flatMap((panel) => panel.targets ?? []), ...board.annotations.list].length;
+  const answered = (count) => window.askedOfPrometheus?.length >= count;
+  await page.waitForFunction(answered, { timeout: 30000 }, queries).catch(() => say('queries without answer'));
+  let found;
+  for (let tries = 0; tries < 10; tries++) {
+    await new Promise((drawn) => setTimeout(drawn, 500));
+    found = await page.evaluate(inspect);
+    if (tries > 0 && !found.empty.length && !found.unpainted.length) break;
+  }
+  const wanted = board.panels.filter(isDrawn).length;
+  if (found.count !== wanted) say(`${found.count} panels drawn, the board has ${wanted}`);
+  for (const name of found.empty) if (!mayBeEmpty.has(name)) say(`no data: ${name}`);
+  for (const name of found.failed) say(`error: ${name}`);
+  for (const name of found.unpainted) if (!found.empty.includes(name)) say(`nothing painted: ${name}`);
+  for (const url of found.links) say(`link: ${url}`);
+  for (const text of found.queries) say(`query: ${text}`);
+  await page.screenshot({ path: `${folder}/${board.uid}-${theme}.png` });
+}
+
+async function draw(browser, port, board) {
   const page = await browser.newPage();
   const problems = new Set();
   page.on('pageerror', (error) => problems.add(`script: ${error.stack ?? error}`));
@@ -51,28 +76,16 @@ async function draw(browser, port, board, theme) {
   // Taller than the board: a full-page shot would resize the page and blank the grid.
   const rows = Math.max(...board.panels.map((panel) => panel.gridPos.y + panel.gridPos.h));
   await page.setViewport({ width: 1600, height: rows * rowPixels + 160 });
-  const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=${theme}${from}${chosen[board.uid] ?? ''}`;
+  const url = `http://127.0.0.1:${port}/?uid=${board.uid}&theme=dark${from}${chosen[board.uid] ?? ''}`;
   await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 60000 });
-  // Variables are asked for first, then panels, then annotations, and each needs a moment to be drawn.
-  const queries = [...board.panels.flatMap((panel) => panel.targets ?? []), ...board.annotations.list].length;
-  const answered = (count) => window.askedOfPrometheus?.length >= count;
-  await page.waitForFunction(answered, { timeout: 30000 }, queries).catch(() => problems.add('queries without answer'));
-  let found;
-  for (let tries = 0; tries < 10; tries++) {
-    await new Promise((drawn) => setTimeout(drawn, 500));
-    found = await page.evaluate(inspect);
-    if (tries > 0 && !found.empty.length && !found.unpainted.length) break;
-  }
-  const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
-  if (found.count !== wanted) problems.add(`${found.count} panels drawn, the board has ${wanted}`);
-  for (const name of found.empty) if (!mayBeEmpty.has(name)) problems.add(`no data: ${name}`);
-  for (const name of found.failed) problems.add(`error: ${name}`);
-  for (const name of found.unpainted) if (!found.empty.includes(name)) problems.add(`nothing painted: ${name}`);
-  for (const url of found.links) problems.add(`link: ${url}`);
-  for (const text of found.queries) problems.add(`query: ${text}`);
-  await page.screenshot({ path: `${folder}/${board.uid}-${theme}.png` });
+  await shoot(page, board, 'dark', problems);
+  await page.evaluate(() => {
+    window.askedOfPrometheus.length = 0;
+    window.drawIn('light');
+  });
+  await shoot(page, board, 'light', problems);
   await page.close();
-  console.log(`shots: ${board.uid}-${theme}.png, ${found.count} panels, ${problems.size} findings`);
+  console.log(`shots: ${board.uid}, ${board.panels.filter(isDrawn).length} panels, ${problems.size} findings`);
   for (const problem of problems) console.log(`  ${problem}`);
   return problems.size;
 }
@@ -85,9 +98,9 @@ const browser = await puppeteer.launch({
 });
 // Two at a time: each waits for answers more than it draws.
 let findings = 0;
-const open = readBoards().flatMap((board) => ['dark', 'light'].map((theme) => [board, theme]));
+const open = readBoards();
 async function drawOpen() {
-  while (open.length) findings += await draw(browser, server.address().port, ...open.shift());
+  while (open.length) findings += await draw(browser, server.address().port, open.shift());
 }
 await Promise.all([drawOpen(), drawOpen()]);
 await browser.close();
