@@ -15,6 +15,7 @@ import {
   rows,
   service,
   states,
+  toBoard,
   toService,
   unit,
   upOrDown,
@@ -44,7 +45,7 @@ export const overview = board(
       `count(up{${node}} == 0) or vector(0)`,
       'short',
       from('green', [1, 'red']),
-    ),
+    ).dataLinks(dataLinks(toBoard('fettle-agent', 'The agents'))),
   )
   .withPanel(
     number(
@@ -71,7 +72,7 @@ export const overview = board(
       `count(ALERTS{alertstate="firing",${service}} or ALERTS{alertstate="firing",${fleet}}) or vector(0)`,
       'short',
       from('green', [1, 'orange'], [5, 'red']),
-    ),
+    ).dataLinks(dataLinks(toBoard('fettle-incidents', 'Incidents and recoveries'))),
   )
   .withPanel(
     number(
@@ -80,7 +81,9 @@ export const overview = board(
       `sum(increase(fettle_recovery_actions_total{mode="enforce",${service}}[$__range])) or vector(0)`,
       'short',
       from('blue'),
-    ).decimals(0),
+    )
+      .decimals(0)
+      .dataLinks(dataLinks(toBoard('fettle-incidents', 'Incidents and recoveries'))),
   )
   .withRow(new dashboard.RowBuilder('Services'))
   .withPanel(

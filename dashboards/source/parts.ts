@@ -106,6 +106,10 @@ export const toNode = (name: string) => ({
   title: 'This node',
   url: `/d/fettle-node?${kept}&var-instance=${name}`,
 });
+export const toBoard = (uid: string, title: string) => ({
+  title,
+  url: `/d/${uid}?${kept}&\${instance:queryparam}&\${service:queryparam}`,
+});
 // As a panel's builder takes them; its own type is of links that a board has.
 export const dataLinks = (...links: Array<ReturnType<typeof toService>>) =>
   links.map((each) => ({ build: () => each as unknown as dashboard.DashboardLink }));
