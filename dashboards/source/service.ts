@@ -37,9 +37,6 @@ const burnt = [
   ...coloured('color-text', from('green', [1, 'yellow'], [6, 'orange'], [14.4, 'red'])),
 ];
 
-const quantile = (q: number) =>
-  `histogram_quantile(${q}, sum by (le) (rate(probe_run_duration_seconds_bucket{${service}}[$__rate_interval])))`;
-
 // How what it depends on is, where it runs.
 const dependencies =
   `max by (service, depends_on, instance) (fettle_service_dependency{${service}} * on (job, instance, depends_on) ` +
@@ -193,14 +190,11 @@ export const serviceBoard = board(
   .withPanel(
     lines(
       'Duration of runs',
-      'Quantiles of all runs of its probes, whatever they found.',
+      'How long the last run of each probe took; of several nodes the longest.',
       's',
-      quantile(0.5),
-      'half of the runs',
-    )
-      .span(6)
-      .withTarget(query(quantile(0.95), '95 %', 'B'))
-      .withTarget(query(quantile(0.99), '99 %', 'C')),
+      `max by (service, probe) (probe_duration_seconds{${service}})`,
+      '{{service}} {{probe}}',
+    ).span(6),
   )
   .withPanel(
     lines(
