@@ -1,6 +1,7 @@
 // Draws every board in Chromium, dark and light, into ../build/dashboard-shots/. Fails on a script error, an HTTP error,
 // a panel with an error or without data, a panel that painted nothing, a query that failed.
-// PROMETHEUS=http://127.0.0.1:9090 FROM=now-5m node tools/shots.mjs
+// PROMETHEUS=http://127.0.0.1:9090 FROM=now-5m node tools/shots.mjs [UID]...
+// With UIDs only these boards.
 import { mkdirSync } from 'node:fs';
 import puppeteer from 'puppeteer-core';
 import { mayBeEmpty, readBoards } from './boards.mjs';
@@ -98,7 +99,8 @@ const browser = await puppeteer.launch({
 });
 // Two at a time: each waits for answers more than it draws.
 let findings = 0;
-const open = readBoards();
+const only = process.argv.slice(2);
+const open = readBoards().filter((board) => !only.length || only.includes(board.uid));
 async function drawOpen() {
   while (open.length) findings += await draw(browser, server.address().port, open.shift());
 }
