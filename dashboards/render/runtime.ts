@@ -37,8 +37,13 @@ import {
 import { panels } from './panels';
 import { Prometheus } from './prometheus';
 
-const light = new URLSearchParams(location.search).get('theme') === 'light';
-export const theme = createTheme({ colors: { mode: light ? 'light' : 'dark' } });
+export type Mode = 'dark' | 'light';
+// What is drawn from now on is in these colours.
+export function takeColours(mode: Mode) {
+  const theme = createTheme({ colors: { mode } });
+  config.theme2 = theme as never;
+  return theme;
+}
 
 const nothing = () => null;
 const editorIds =
@@ -129,7 +134,6 @@ function runRequest(source: DataSourceApi, request: DataQueryRequest, query?: an
 }
 
 export function boot() {
-  config.theme2 = theme as never;
   (config as any).bootData = { user: { timezone: 'browser', locale: 'en-US' }, settings: config, navTree: [] };
   registerEditors();
   registerTransformations();

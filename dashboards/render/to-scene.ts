@@ -24,7 +24,10 @@ import {
 } from '@grafana/scenes';
 import { defaultColor } from './panels';
 
+const asked = new URLSearchParams(location.search);
+
 function toVariable(v: any): SceneVariable {
+  const chosen = asked.getAll(`var-${v.name}`);
   const common = { name: v.name, label: v.label, description: v.description, hide: v.hide };
   switch (v.type) {
     case 'datasource':
@@ -35,8 +38,8 @@ function toVariable(v: any): SceneVariable {
         isMulti: v.multi,
         includeAll: v.includeAll,
         allValue: v.allValue,
-        value: v.current?.value ?? '',
-        text: v.current?.text ?? '',
+        value: chosen.length ? chosen : (v.current?.value ?? ''),
+        text: chosen.length ? chosen : (v.current?.text ?? ''),
         query: v.query,
         datasource: v.datasource,
         regex: v.regex ?? '',
@@ -78,7 +81,6 @@ function toGridItem(p: any) {
 }
 
 export function toScene(board: any) {
-  const asked = new URLSearchParams(location.search);
   const children: Array<SceneGridItem | SceneGridRow> = [];
   let row: SceneGridRow | null = null;
   for (const p of board.panels) {

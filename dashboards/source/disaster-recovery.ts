@@ -1,71 +1,51 @@
 // Whether the services could be brought back after a disaster: what restore drills have proven, and what is wanted.
-import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
-import * as table from '@grafana/grafana-foundation-sdk/table';
-import { board, dataSource, from, legendBelow, lines, number, query, service, tableQuery, thresholds } from './parts';
+import {
+  board,
+  dataLinks,
+  from,
+  lines,
+  nodeKey,
+  number,
+  query,
+  rows,
+  service,
+  serviceKey,
+  states,
+  toService,
+  unit,
+  words,
+  worded,
+} from './parts';
 
-const proven = [
-  {
-    type: 'value',
-    options: {
-      '0': { text: 'not proven', color: 'red', index: 0 },
-      '1': { text: 'proven', color: 'green', index: 1 },
-    },
-  } as unknown as dashboard.ValueMapping,
-];
+const proven = words([0, 'not proven', 'red'], [1, 'proven', 'green']);
 
 // What a drill measured, where it is above what its service wants.
 const missed = (measured: string, objective: string) =>
   `count(${measured}{${service}} > on (instance, service) group_left () ` +
   `fettle_service_objective_seconds{objective="${objective}",${service}}) or vector(0)`;
 
-const seconds = (name: string) => ({ matcher: name, unit: { id: 'unit', value: 's' } });
-const columns: Array<[string, string, string]> = [
-  ['A', 'Last run', `max by (service, drill, instance) (fettle_restore_drill_success{${service}})`],
+const of = (expr: string) => `max by (service, drill, instance) (${expr})`;
+const drills = rows(
+  'Drills',
+  'The last run of each drill, and what the last proven restore took, lost and brought back.',
+  [serviceKey, { label: 'drill', title: 'Drill' }, nodeKey],
   [
-    'B',
-    'Proven before',
-    `time() - max by (service, drill, instance) (fettle_restore_verified_timestamp_seconds{${service}})`,
-  ],
-  ['C', 'RTO', `max by (service, drill, instance) (fettle_restore_duration_seconds{${service}})`],
-  ['D', 'RPO', `max by (service, drill, instance) (fettle_restore_data_age_seconds{${service}})`],
-  ['E', 'Size', `max by (service, drill, instance) (fettle_restore_size_bytes{${service}})`],
-];
-
-let drills = new table.PanelBuilder()
-  .title('Drills')
-  .description('The last run of each drill, and what the last proven restore took, lost and brought back.')
-  .datasource(dataSource)
-  .height(8)
-  .span(24)
-  .withTransformation({ id: 'merge', options: {} })
-  .withTransformation({
-    id: 'organize',
-    options: {
-      excludeByName: { Time: true },
-      indexByName: Object.fromEntries([
-        ['service', 0],
-        ['drill', 1],
-        ['instance', 2],
-        ...columns.map(([refId], i) => [`Value #${refId}`, i + 3]),
-      ]),
-      renameByName: Object.fromEntries([
-        ['service', 'Service'],
-        ['drill', 'Drill'],
-        ['instance', 'Node'],
-        ...columns.map(([refId, title]) => [`Value #${refId}`, title]),
-      ]),
+    {
+      title: 'Last run',
+      expr: of(`fettle_restore_drill_success{${service}}`),
+      show: worded(proven, 'color-background'),
     },
-  })
-  .overrideByName('Last run', [
-    { id: 'mappings', value: proven },
-    { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } },
-  ])
-  .overrideByName('Size', [{ id: 'unit', value: 'bytes' }]);
-for (const [refId, , expr] of columns) drills = drills.withTarget(tableQuery(expr, refId));
-for (const each of ['Proven before', 'RTO', 'RPO'].map(seconds))
-  drills = drills.overrideByName(each.matcher, [each.unit]);
+    {
+      title: 'Proven before',
+      expr: of(`time() - fettle_restore_verified_timestamp_seconds{${service}}`),
+      show: unit('s'),
+    },
+    { title: 'RTO', expr: of(`fettle_restore_duration_seconds{${service}}`), show: unit('s') },
+    { title: 'RPO', expr: of(`fettle_restore_data_age_seconds{${service}}`), show: unit('s') },
+    { title: 'Size', expr: of(`fettle_restore_size_bytes{${service}}`), show: unit('bytes') },
+  ],
+).height(6);
 
 // A line for what was measured, and one for what is wanted.
 const beside = (title: string, description: string, measured: string, objective: string) =>
@@ -146,19 +126,15 @@ export const disasterRecovery = board(
   .withRow(new dashboard.RowBuilder('Restores'))
   .withPanel(drills)
   .withPanel(
-    new statetimeline.PanelBuilder()
-      .title('Proven restores')
-      .description('Whether the last run of each drill proved a restore, over time.')
-      .datasource(dataSource)
+    states(
+      'Proven restores',
+      'Whether the last run of each drill proved a restore, over time.',
+      proven,
+      `fettle_restore_drill_success{${service}}`,
+      '{{service}} {{drill}} {{instance}}',
+    )
       .height(6)
-      .span(24)
-      .mappings(proven)
-      .thresholds(thresholds(from('text')))
-      .mergeValues(true)
-      .showValue(common.VisibilityMode.Never)
-      .rowHeight(0.85)
-      .legend(legendBelow())
-      .withTarget(query(`fettle_restore_drill_success{${service}}`, '{{service}} {{drill}} {{instance}}')),
+      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
   )
   .withRow(new dashboard.RowBuilder('Measured and wanted'))
   .withPanel(

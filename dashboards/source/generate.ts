@@ -1,7 +1,14 @@
 // Writes every board as classic dashboard JSON: generate.ts FOLDER. Grafana 10.4 to 13 read it.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { agent } from './agent';
+import { certificates } from './certificates';
 import { disasterRecovery } from './disaster-recovery';
+import { incidents } from './incidents';
+import { journeys } from './journeys';
+import { nodeBoard } from './node';
 import { overview } from './overview';
+import { serviceBoard } from './service';
+import { traffic } from './traffic';
 
 const folder = process.argv[2] ?? 'boards';
 
@@ -23,7 +30,17 @@ function finish(board: any) {
 }
 
 mkdirSync(folder, { recursive: true });
-for (const builder of [overview, disasterRecovery]) {
+for (const builder of [
+  overview,
+  nodeBoard,
+  serviceBoard,
+  incidents,
+  traffic,
+  journeys,
+  certificates,
+  agent,
+  disasterRecovery,
+]) {
   const board = finish(builder.build());
   writeFileSync(`${folder}/${board.uid}.json`, `${JSON.stringify(board, null, 2)}\n`);
   console.log(`${folder}/${board.uid}.json: ${board.panels.length} panels`);

@@ -1,90 +1,32 @@
-// The fleet at a glance: is anything down, since when, what did the agents do about it, and are they well themselves.
-import * as common from '@grafana/grafana-foundation-sdk/common';
+// The fleet at a glance: is anything down, since when, what did the agents do about it, and on which node to look.
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
-import * as table from '@grafana/grafana-foundation-sdk/table';
 import {
   board,
+  coloured,
   counts,
-  dataSource,
+  dataLinks,
+  events,
+  fleet,
   from,
-  legendBelow,
   legendBeside,
-  lines,
   node,
+  nodeKey,
   number,
-  query,
+  rows,
   service,
-  tableQuery,
-  thresholds,
+  states,
+  toBoard,
+  toService,
+  unit,
+  upOrDown,
+  words,
+  worded,
 } from './parts';
-
-const upOrDown = [
-  {
-    type: 'value',
-    options: { '0': { text: 'down', color: 'red', index: 0 }, '1': { text: 'up', color: 'green', index: 1 } },
-  } as unknown as dashboard.ValueMapping,
-];
-
-const nodes = new table.PanelBuilder()
-  .title('Nodes')
-  .description('One row per agent: the worst service, the mean success of its probes, and how the agent itself is.')
-  .datasource(dataSource)
-  .height(8)
-  .span(24)
-  .withTarget(tableQuery(`min by (instance) (fettle_service_up{${service}})`, 'A'))
-  .withTarget(tableQuery(`avg by (instance) (avg_over_time(probe_success{${service}}[$__range]))`, 'B'))
-  .withTarget(tableQuery(`max by (instance) (fettle_loop_stall_seconds{${node}})`, 'C'))
-  .withTarget(tableQuery(`min by (instance) (fettle_config_last_reload_successful{${node}})`, 'D'))
-  .withTransformation({ id: 'merge', options: {} })
-  .withTransformation({
-    id: 'organize',
-    options: {
-      excludeByName: { Time: true },
-      indexByName: { instance: 0, 'Value #A': 1, 'Value #B': 2, 'Value #C': 3, 'Value #D': 4 },
-      renameByName: {
-        instance: 'Node',
-        'Value #A': 'Worst service',
-        'Value #B': 'Availability',
-        'Value #C': 'Longest turn',
-        'Value #D': 'Configuration',
-      },
-    },
-  })
-  .overrideByName('Worst service', [
-    { id: 'mappings', value: upOrDown },
-    { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } },
-  ])
-  .overrideByName('Availability', [
-    { id: 'unit', value: 'percentunit' },
-    { id: 'decimals', value: 2 },
-    { id: 'min', value: 0.9 },
-    { id: 'max', value: 1 },
-    { id: 'thresholds', value: { mode: 'absolute', steps: from('red', [0.99, 'yellow'], [0.999, 'green']) } },
-    { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic' } },
-  ])
-  .overrideByName('Longest turn', [
-    { id: 'unit', value: 's' },
-    { id: 'custom.cellOptions', value: { type: 'color-text' } },
-    { id: 'thresholds', value: { mode: 'absolute', steps: from('green', [0.1, 'orange'], [0.5, 'red']) } },
-  ])
-  .overrideByName('Configuration', [
-    {
-      id: 'mappings',
-      value: [
-        {
-          type: 'value',
-          options: { '0': { text: 'reload failed', color: 'red' }, '1': { text: 'as in the file', color: 'green' } },
-        },
-      ],
-    },
-    { id: 'custom.cellOptions', value: { type: 'color-text' } },
-  ]);
 
 export const overview = board(
   'fettle-overview',
   'fettle / Fleet overview',
-  'Every node and service that the agents look after: health, alerts, recoveries, notifications.',
+  'Every node and service that the agents look after: what is down, since when, and what was done about it.',
 )
   .withRow(new dashboard.RowBuilder('Now'))
   .withPanel(
@@ -95,6 +37,15 @@ export const overview = board(
       'short',
       from('red', [1, 'green']),
     ),
+  )
+  .withPanel(
+    number(
+      'Nodes silent',
+      'Agents that did not answer the last scrape: nothing is known of their services.',
+      `count(up{${node}} == 0) or vector(0)`,
+      'short',
+      from('green', [1, 'red']),
+    ).dataLinks(dataLinks(toBoard('fettle-agent', 'The agents'))),
   )
   .withPanel(
     number(
@@ -117,20 +68,11 @@ export const overview = board(
   .withPanel(
     number(
       'Firing alerts',
-      'Alerts that fire right now.',
-      `count(ALERTS{alertstate="firing",${service}}) or vector(0)`,
+      'Alerts that fire right now, also those about all nodes together.',
+      `count(ALERTS{alertstate="firing",${service}} or ALERTS{alertstate="firing",${fleet}}) or vector(0)`,
       'short',
       from('green', [1, 'orange'], [5, 'red']),
-    ),
-  )
-  .withPanel(
-    number(
-      'Slowest probe',
-      'The longest last run of all probes.',
-      `max(probe_duration_seconds{${service}})`,
-      's',
-      from('green', [0.25, 'yellow'], [1, 'red']),
-    ),
+    ).dataLinks(dataLinks(toBoard('fettle-incidents', 'Incidents and recoveries'))),
   )
   .withPanel(
     number(
@@ -139,74 +81,85 @@ export const overview = board(
       `sum(increase(fettle_recovery_actions_total{mode="enforce",${service}}[$__range])) or vector(0)`,
       'short',
       from('blue'),
-    ).decimals(0),
+    )
+      .decimals(0)
+      .dataLinks(dataLinks(toBoard('fettle-incidents', 'Incidents and recoveries'))),
   )
   .withRow(new dashboard.RowBuilder('Services'))
   .withPanel(
-    new statetimeline.PanelBuilder()
-      .title('Service health')
-      .description('Each service on each node over time; a gap is a time in which nothing was known.')
-      .datasource(dataSource)
-      .height(9)
-      .span(24)
-      .mappings(upOrDown)
-      .thresholds(thresholds(from('text')))
-      .mergeValues(true)
-      .showValue(common.VisibilityMode.Never)
-      .rowHeight(0.85)
-      .legend(legendBelow())
-      .withTarget(query(`fettle_service_up{${service}}`, '{{service}} {{instance}}')),
+    states(
+      'Service health',
+      'Each service on each node over time; a gap is a time in which nothing was known.',
+      upOrDown,
+      `fettle_service_up{${service}}`,
+      '{{service}} {{instance}}',
+    )
+      .height(11)
+      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
   )
   .withPanel(
-    lines(
-      'Probe duration',
-      'The slowest probe of each service.',
-      's',
-      `max by (service) (probe_duration_seconds{${service}})`,
-      '{{service}}',
-    ).legend(legendBeside()),
-  )
-  .withPanel(
-    lines(
+    counts(
       'Failed probe runs',
-      'Failures per second by reason, before thresholds: what is about to go wrong shows here first.',
-      'ops',
-      `sum by (service, reason) (rate(fettle_probe_failures_total{${service}}[$__rate_interval]))`,
+      'Probe runs that failed, by reason, before thresholds: what is about to go wrong shows here first.',
+      events('service, reason', `fettle_probe_failures_total{${service}}`),
       '{{service}} {{reason}}',
-    ).legend(legendBeside()),
-  )
-  .withRow(new dashboard.RowBuilder('Recovery and notification'))
-  .withPanel(
-    counts(
-      'Incidents',
-      'Incidents that ended, by how: healed by a recovery, ended by a person, or by itself.',
-      `sum by (service, end) (increase(fettle_incidents_total{${service}}[$__rate_interval]))`,
-      '{{service}}: {{end}}',
-    ),
+    )
+      .span(12)
+      .legend(legendBeside())
+      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
   )
   .withPanel(
     counts(
-      'Actions by result',
-      'Recovery actions, dry runs included.',
-      `sum by (service, action, result) (increase(fettle_recovery_actions_total{${service}}[$__rate_interval]))`,
+      'Recovery actions by result',
+      'What the agents did, dry runs included.',
+      events('service, action, result', `fettle_recovery_actions_total{${service}}`),
       '{{service}}: {{action}} {{result}}',
-    ),
+    )
+      .span(12)
+      .legend(legendBeside()),
   )
+  .withRow(new dashboard.RowBuilder('Nodes'))
   .withPanel(
-    counts(
-      'Refused recoveries',
-      'Recoveries that a guard refused, by the name of the guard.',
-      `sum by (service, reason) (increase(fettle_recovery_blocked_total{${service}}[$__rate_interval]))`,
-      '{{service}}: {{reason}}',
-    ),
-  )
-  .withPanel(
-    counts(
-      'Notifications',
-      'Messages by receiver and result.',
-      `sum by (receiver, result) (increase(fettle_notifications_total{${node}}[$__rate_interval]))`,
-      '{{receiver}} {{result}}',
-    ),
-  )
-  .withRow(new dashboard.RowBuilder('Agents'))
-  .withPanel(nodes);
+    rows(
+      'Nodes in the fleet',
+      'One row per agent: how many of its services are down, the mean success of its probes, and how the agent is.',
+      [nodeKey],
+      [
+        {
+          title: 'Services',
+          expr: `count by (instance) (fettle_service_up{${service}})`,
+          show: unit('short'),
+        },
+        {
+          title: 'Down',
+          expr: `sum by (instance) (fettle_service_up{${service}} == bool 0)`,
+          show: [...unit('short'), ...coloured('color-background', from('green', [1, 'red']))],
+        },
+        {
+          title: 'Availability',
+          expr: `avg by (instance) (avg_over_time(probe_success{${service}}[$__range]))`,
+          show: [
+            ...unit('percentunit', 2),
+            { id: 'min', value: 0 },
+            { id: 'max', value: 1 },
+            ...coloured('gauge', from('red', [0.99, 'yellow'], [0.999, 'green'])),
+          ],
+        },
+        {
+          title: 'Actions left',
+          expr: `min by (instance) (fettle_recovery_node_actions_left{${node}})`,
+          show: [...unit('short'), ...coloured('color-text', from('red', [1, 'orange'], [3, 'green']))],
+        },
+        {
+          title: 'Configuration',
+          expr: `min by (instance) (fettle_config_last_reload_successful{${node}})`,
+          show: worded(words([0, 'reload failed', 'red'], [1, 'as in the file', 'green']), 'color-text'),
+        },
+        {
+          title: 'Longest turn',
+          expr: `max by (instance) (fettle_loop_stall_seconds{${node}})`,
+          show: [...unit('s'), ...coloured('color-text', from('green', [0.1, 'orange'], [0.5, 'red']))],
+        },
+      ],
+    ).height(7),
+  );

@@ -3,12 +3,16 @@ import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as prometheus from '@grafana/grafana-foundation-sdk/prometheus';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
+import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
+import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 
 export const dataSource = { type: 'prometheus', uid: '${datasource}' };
 // Every selector of every query carries these; the second also follows the choice of services.
 export const node = 'job=~"$job",instance=~"$instance"';
 export const service = `${node},service=~"$service"`;
+// Alerts about all nodes together have no instance.
+export const fleet = 'job=~"$job",instance=""';
 const tag = 'fettle';
 
 const manyOf = (name: string, label: string, query: string, description: string) =>
@@ -36,8 +40,10 @@ const annotation = (name: string, color: string, expr: string) =>
     .textFormat('{{service}} on {{instance}}')
     .step('10s');
 
-export function board(uid: string, title: string, description: string) {
-  return new dashboard.DashboardBuilder(title)
+// One that is about the agents themselves has no choice of services.
+export function board(uid: string, title: string, description: string, about: 'services' | 'agents' = 'services') {
+  const chosen = about === 'services' ? service : node;
+  const made = new dashboard.DashboardBuilder(title)
     .uid(uid)
     .description(description)
     .tags([tag])
@@ -53,9 +59,6 @@ export function board(uid: string, title: string, description: string) {
     )
     .withVariable(manyOf('job', 'Job', 'label_values(fettle_build_info, job)', 'Scrape job of the agents'))
     .withVariable(manyOf('instance', 'Instance', 'label_values(fettle_build_info{job=~"$job"}, instance)', 'Node'))
-    .withVariable(
-      manyOf('service', 'Service', `label_values(fettle_service_info{${node}}, service)`, 'Watched service'),
-    )
     .link(
       new dashboard.DashboardLinkBuilder('fettle')
         .type(dashboard.DashboardLinkType.Dashboards)
@@ -67,20 +70,49 @@ export function board(uid: string, title: string, description: string) {
         .tooltip('The other boards of this set'),
     )
     .annotation(
-      annotation('Alerts', 'red', `ALERTS{alertstate="firing",${service}}`)
+      // Their begin: one that lasts would colour the whole time.
+      annotation(
+        'Alerts',
+        'red',
+        `ALERTS{alertstate="firing",${chosen}} unless ALERTS{alertstate="firing",${chosen}} offset $__rate_interval`,
+      )
         .titleFormat('{{alertname}}')
         .tagKeys('alertname,severity,service'),
     )
     .annotation(
-      annotation(
-        'Recovery actions',
-        'blue',
-        `increase(fettle_recovery_actions_total{${service}}[$__rate_interval]) > 0`,
-      )
+      annotation('Recovery actions', 'blue', `increase(fettle_recovery_actions_total{${chosen}}[$__rate_interval]) > 0`)
         .titleFormat('{{action}} {{result}}')
         .tagKeys('action,result'),
+    )
+    .annotation(
+      annotation('Incidents ended', 'green', `increase(fettle_incidents_total{${chosen}}[$__rate_interval]) > 0`)
+        .titleFormat('incident ended: {{end}}')
+        .tagKeys('end,service'),
     );
+  if (about === 'agents') return made;
+  return made.withVariable(
+    manyOf('service', 'Service', `label_values(fettle_service_info{${node}}, service)`, 'Watched service'),
+  );
 }
+
+// Links to another board of the set, with the time range and the variables that it does not set itself. A node is shown
+// with all of its services.
+const kept = '${datasource:queryparam}&${job:queryparam}&${__url_time_range}';
+export const toService = (name: string) => ({
+  title: 'This service',
+  url: `/d/fettle-service?${kept}&\${instance:queryparam}&var-service=${name}`,
+});
+export const toNode = (name: string) => ({
+  title: 'This node',
+  url: `/d/fettle-node?${kept}&var-instance=${name}`,
+});
+export const toBoard = (uid: string, title: string) => ({
+  title,
+  url: `/d/${uid}?${kept}&\${instance:queryparam}&\${service:queryparam}`,
+});
+// As a panel's builder takes them; its own type is of links that a board has.
+export const dataLinks = (...links: Array<ReturnType<typeof toService>>) =>
+  links.map((each) => ({ build: () => each as unknown as dashboard.DashboardLink }));
 
 export const query = (expr: string, legend: string, refId = 'A') =>
   new prometheus.DataqueryBuilder().expr(expr).legendFormat(legend).refId(refId).range().datasource(dataSource);
@@ -143,10 +175,119 @@ export const lines = (title: string, description: string, unit: string, expr: st
     .legend(legendBelow())
     .withTarget(query(expr, legend));
 
+// Events of the last interval by labels. Prometheus' increase() misses the event that a counter is born with.
+export const events = (by: string, counter: string) =>
+  `sum by (${by}) (increase(${counter}[$__rate_interval]) > 0 or ` +
+  `(${counter} == 1 unless ${counter} offset $__rate_interval))`;
+
 // Counts of events: a bar per step, stacked.
 export const counts = (title: string, description: string, expr: string, legend: string) =>
   lines(title, description, 'short', expr, legend)
     .span(6)
+    .decimals(0)
+    .noValue('None in this time')
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(70)
     .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
+
+export const upOrDown = [
+  {
+    type: 'value',
+    options: { '0': { text: 'down', color: 'red', index: 0 }, '1': { text: 'up', color: 'green', index: 1 } },
+  } as unknown as dashboard.ValueMapping,
+];
+
+// Words for numbers: words([0, 'no', 'red'], [1, 'yes', 'green']).
+export const words = (...all: Array<[number, string, string]>) => [
+  {
+    type: 'value',
+    options: Object.fromEntries(all.map(([value, text, color], index) => [String(value), { text, color, index }])),
+  } as unknown as dashboard.ValueMapping,
+];
+
+// A row of bars for each series, coloured by what the values mean.
+export const states = (
+  title: string,
+  description: string,
+  mappings: dashboard.ValueMapping[],
+  expr: string,
+  legend: string,
+) =>
+  new statetimeline.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(dataSource)
+    .height(8)
+    .span(24)
+    .mappings(mappings)
+    .thresholds(thresholds(from('text')))
+    .mergeValues(true)
+    .showValue(common.VisibilityMode.Never)
+    .rowHeight(0.85)
+    .legend(legendBelow())
+    .withTarget(query(expr, legend));
+
+type Property = { id: string; value: unknown };
+type Link = ReturnType<typeof toService>;
+export type Key = { label: string; title: string; link?: Link; width?: number };
+export type Column = { title: string; expr: string; show?: Property[] };
+
+export const unit = (name: string, decimals?: number): Property[] => [
+  { id: 'unit', value: name },
+  ...(decimals === undefined ? [] : [{ id: 'decimals', value: decimals }]),
+];
+export const coloured = (how: 'color-text' | 'color-background' | 'gauge', steps: Step[]): Property[] => [
+  { id: 'custom.cellOptions', value: how === 'color-text' ? { type: how } : { type: how, mode: 'basic' } },
+  { id: 'thresholds', value: { mode: 'absolute', steps } },
+];
+export const worded = (mappings: dashboard.ValueMapping[], how: 'color-text' | 'color-background'): Property[] => [
+  { id: 'mappings', value: mappings },
+  { id: 'custom.cellOptions', value: how === 'color-text' ? { type: how } : { type: how, mode: 'basic' } },
+];
+export const wide = (pixels: number): Property => ({ id: 'custom.width', value: pixels });
+
+export const serviceKey: Key = { label: 'service', title: 'Service', link: toService('${__data.fields.Service}') };
+export const nodeKey: Key = { label: 'instance', title: 'Node', link: toNode('${__data.fields.Node}'), width: 130 };
+
+// A row for each set of keys, a column for each question.
+export function rows(title: string, description: string, keys: Key[], columns: Column[]) {
+  const refId = (index: number) => String.fromCharCode(65 + index);
+  // A lone query calls its column Value.
+  const field = (index: number) => (columns.length === 1 ? 'Value' : `Value #${refId(index)}`);
+  let panel = new table.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(dataSource)
+    .height(8)
+    .span(24)
+    .minWidth(70)
+    .withTransformation({ id: 'merge', options: {} })
+    .withTransformation({
+      id: 'organize',
+      options: {
+        excludeByName: { Time: true },
+        indexByName: Object.fromEntries([
+          ...keys.map(({ label }, index) => [label, index]),
+          ...columns.map((_, index) => [field(index), keys.length + index]),
+        ]),
+        renameByName: Object.fromEntries([
+          ...keys.map(({ label, title }) => [label, title]),
+          ...columns.map(({ title }, index) => [field(index), title]),
+        ]),
+      },
+    });
+  columns.forEach(({ expr }, index) => (panel = panel.withTarget(tableQuery(expr, refId(index)))));
+  for (const { title, link, width } of keys)
+    panel = panel.overrideByName(title, [
+      ...(link ? [{ id: 'links', value: [link] }] : []),
+      ...(width ? [{ id: 'custom.width', value: width }] : []),
+    ]);
+  for (const { title, show } of columns) if (show) panel = panel.overrideByName(title, show);
+  return panel;
+}
+
+const sortedBy = (title: string, desc: boolean) => [
+  new common.TableSortByFieldStateBuilder().displayName(title).desc(desc),
+];
+export const descending = (title: string) => sortedBy(title, true);
+export const ascending = (title: string) => sortedBy(title, false);

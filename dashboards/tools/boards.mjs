@@ -11,9 +11,12 @@ export const readBoards = () =>
 // Titles of panels where nothing to show is good news, or needs a fault that nobody injected: MAY_BE_EMPTY=One,Another
 export const mayBeEmpty = new Set((process.env.MAY_BE_EMPTY ?? '').split(','));
 
-// With Grafana's variables and ours replaced: `known` by name, all others by `other`.
+// With Grafana's variables and ours replaced: `known` by name, all others by `other`. $1 is of label_replace.
 export const substitute = (text, known, other) =>
-  text.replace(/\$\{(\w+)(?::\w+)?\}|\$(\w+)/g, (_, braced, bare) => known[braced ?? bare] ?? other(braced ?? bare));
+  text.replace(
+    /\$\{(\w+)(?::\w+)?\}|\$([a-z_]\w*)/gi,
+    (_, braced, bare) => known[braced ?? bare] ?? other(braced ?? bare),
+  );
 
 // Every PromQL expression of a board: {where, expr, mayBeEmpty}.
 export function expressions(board) {

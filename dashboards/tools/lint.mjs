@@ -64,18 +64,25 @@ function callAround(node, text) {
   return call?.name === 'FunctionCall' ? text.slice(call.firstChild.from, call.firstChild.to) : '';
 }
 
+// A recording whose name says that it is of a service over all nodes, or a selector that asks for just such series.
+const hasNoInstance = (selector) => /^service(_probe)?:/.test(selector) || selector.includes('instance=""');
+
 function lintQuery(where, expr) {
   const text = substitute(expr, ranges, (name) => `VAR_${name}`);
+  // What parts.ts adds for the event that a counter is born with.
+  const born = [...text.matchAll(/\((\w+_total\{[^}]*\}) == 1 unless \1 offset 4242s\)/g)];
+  const isOfBirth = (node) => born.some((found) => node.from > found.index && node.to < found.index + found[0].length);
   parser.parse(text).iterate({
     enter(node) {
       const part = text.slice(node.from, node.to);
       if (node.type.isError) finding(where, `PromQL: cannot be parsed at ${node.from}: ${text}`);
       if (node.name === 'VectorSelector') {
         for (const label of ['job', 'instance'])
-          if (!part.includes(`${label}=~"VAR_${label}"`)) finding(where, `no ${label}=~"$${label}" in ${part}`);
+          if (!part.includes(`${label}=~"VAR_${label}"`) && !(label === 'instance' && hasNoInstance(part)))
+            finding(where, `no ${label}=~"$${label}" in ${part}`);
         const matrix = node.node.parent;
         const around = matrix?.name === 'MatrixSelector' ? callAround(matrix.parent, text) : '';
-        if (/^\w+_total\b/.test(part) && !/^(rate|irate|increase)$/.test(around))
+        if (/^\w+_total\b/.test(part) && !isOfBirth(node) && !/^(rate|irate|increase)$/.test(around))
           finding(where, `a counter outside of rate, irate and increase: ${part}`);
       }
       if (node.name === 'MatrixSelector' && /^i?rate$/.test(callAround(node.node.parent, text)))
@@ -83,6 +90,21 @@ function lintQuery(where, expr) {
           finding(where, `a rate over another range than $__rate_interval: ${part}`);
     },
   });
+}
+
+// A link to another board leads to one that there is, and keeps the data source, the job and the time.
+function lintLinks(where, panel) {
+  const overrides = (panel.fieldConfig?.overrides ?? []).flatMap((o) => o.properties);
+  const inCells = overrides.filter((o) => o.id === 'links').flatMap((o) => o.value);
+  for (const { title, url } of [...(panel.fieldConfig?.defaults?.links ?? []), ...inCells]) {
+    const target = boards.find((board) => url.startsWith(`/d/${board.uid}?`));
+    if (!target) finding(where, `link ${title}: no board has this uid: ${url}`);
+    for (const part of ['${datasource:queryparam}', '${job:queryparam}', '${__url_time_range}'])
+      if (!url.includes(part)) finding(where, `link ${title}: no ${part}`);
+    for (const [, name] of url.matchAll(/\bvar-(\w+)=/g))
+      if (!target?.templating.list.some((variable) => variable.name === name))
+        finding(where, `link ${title}: the board has no variable ${name}`);
+  }
 }
 
 function lintPanels(board) {
@@ -101,6 +123,7 @@ function lintPanels(board) {
     if (!ours(panel.datasource)) finding(where, 'another data source');
     if (!panel.targets?.length) finding(where, 'no query');
     lintUnits(where, panel);
+    lintLinks(where, panel);
     for (const target of panel.targets ?? []) {
       if (!ours(target.datasource)) finding(where, `query ${target.refId}: another data source`);
       if (panel.type === 'timeseries' && !target.legendFormat) finding(where, `query ${target.refId}: no legend`);

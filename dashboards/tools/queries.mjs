@@ -1,5 +1,5 @@
 // Asks a live Prometheus every question of every board: PROMETHEUS=http://127.0.0.1:9090 node tools/queries.mjs
-// promtool checks syntax and types; an answer must not be empty, except where emptiness is good news.
+// promtool checks syntax and types; an answer must not be empty or NaN alone, except where emptiness is good news.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,12 +28,13 @@ try {
   rmSync(work, { recursive: true });
 }
 
+const hasNumber = (series) => series.values.some(([, value]) => Number.isFinite(Number(value)));
 const end = Date.now() / 1000;
 for (const { where, expr, mayBeEmpty } of all) {
   const body = new URLSearchParams({ query: expr, start: end - 600, end, step: 15 });
   const answer = await (await fetch(`${prometheus}/api/v1/query_range`, { method: 'POST', body })).json();
   if (answer.status !== 'success') say(`${where}: ${answer.error}: ${expr}`);
-  else if (!answer.data.result.length && !mayBeEmpty) say(`${where}: no answer: ${expr}`);
+  else if (!answer.data.result.some(hasNumber) && !mayBeEmpty) say(`${where}: no answer: ${expr}`);
 }
 console.log(`queries: ${all.length} asked, ${bad} findings`);
 process.exit(bad ? 1 : 0);

@@ -1,9 +1,4 @@
-// tools/shots.mjs takes the class for a finding.
+// tools/shots.mjs takes this text for a finding.
 export const NoData = () => (
-  <div
-    className="panel-empty"
-    style={{ display: 'flex', height: '100%', alignItems: 'center', justifyContent: 'center' }}
-  >
-    No data
-  </div>
+  <div style={{ display: 'flex', height: '100%', alignItems: 'center', justifyContent: 'center' }}>No data</div>
 );

@@ -47,8 +47,8 @@ export function StateTimeline({ data, width, height, options, timeRange }: Panel
   const rows = toRows(data.series, to);
   if (!rows.length) return <NoData />;
 
-  const legendHeight = options.legend?.showLegend === false ? 0 : 24;
-  const left = Math.min(width * 0.25, 8 + 7.5 * Math.max(...rows.map((row) => row.name.length)));
+  const legendHeight = options.legend?.showLegend === false ? 0 : 30;
+  const left = Math.min(width * 0.4, 12 + 7 * Math.max(...rows.map((row) => row.name.length)));
   const rowHeight = (height - axisHeight - legendHeight) / rows.length;
   const barHeight = rowHeight * (options.rowHeight ?? 0.9);
   const x = (at: number) => left + ((at - from) / (to - from)) * (width - left - 8);

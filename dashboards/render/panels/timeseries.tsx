@@ -50,12 +50,20 @@ function Tooltip({ plot, indexes, series }: { plot: any; indexes: Array<number |
   return <div style={{ padding: 8, fontSize: 12 }}>{`${plot.series[series].label}: ${plot.data[series][index]}`}</div>;
 }
 
+// NaN and infinity are not drawn, and would leave the axis without a range.
+const finite = (frame: DataFrame): DataFrame => ({
+  ...frame,
+  fields: frame.fields.map((field) =>
+    field.type === FieldType.number
+      ? { ...field, values: field.values.map((value) => (Number.isFinite(value) ? value : null)) }
+      : field,
+  ),
+});
+const hasValues = (frame: DataFrame) =>
+  frame.fields.some((field) => field.type === FieldType.number && field.values.some((value) => value !== null));
+
 export function Timeseries({ data, width, height, options, timeRange, timeZone }: PanelProps<any>) {
-  const frames = useMemo(
-    () =>
-      data.series.filter((frame) => frame.length > 0 && frame.fields.some((field) => field.type === FieldType.number)),
-    [data.series],
-  );
+  const frames = useMemo(() => data.series.map(finite).filter(hasValues), [data.series]);
   if (!frames.length) return <NoData />;
   return (
     <TimeSeries
