@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "app/init/node_view.h"
-#include "app/init/probe_choice.h"
+#include "app/node/node_view.h"
+#include "app/node/probe_choice.h"
 
 namespace app {
 

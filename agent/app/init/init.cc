@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "app/init/draft.h"
-#include "app/init/node_view.h"
-#include "app/init/probe_choice.h"
+#include "app/node/node_view.h"
+#include "app/node/probe_choice.h"
 #include "app/loaded_config.h"
 #include "base/file.h"
 #include "base/log.h"

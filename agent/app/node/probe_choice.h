@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/init/node_view.h"
+#include "app/node/node_view.h"
 
 namespace app {
 

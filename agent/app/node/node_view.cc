@@ -1,4 +1,4 @@
-#include "app/init/node_view.h"
+#include "app/node/node_view.h"
 
 #include <fmt/format.h>
 
