@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "app/init/draft.h"
+#include "app/init/first_services.h"
 #include "app/init/init.h"
+#include "app/loaded_config.h"
+#include "app/node/found_services.h"
 #include "app/node/node_view.h"
 #include "app/node/probe_choice.h"
-#include "app/loaded_config.h"
 #include "base/file.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
@@ -64,14 +66,11 @@ app::NodeView shop() {
 }
 
 app::Draft draft_of(const app::NodeView& node) {
-  const app::FoundServices found = app::find_services(node);
-  app::Draft draft{"shop1", "/etc/fettle/fettle.yml", {}, found.left_out};
-  for (const app::FoundService& service : found.services) {
-    std::vector<app::ChosenProbe> probes;
-    for (const app::FoundPort& port : service.ports) probes.push_back(app::guess(service.program, port));
-    draft.services.push_back({service, std::move(probes)});
-  }
-  return draft;
+  app::FirstServices first = app::first_services(app::find_services(node));
+  for (app::DraftService& service : first.services)
+    for (const app::FoundPort& port : service.found.ports)
+      service.probes.push_back(app::guess(service.found.program, port));
+  return {"shop1", "/etc/fettle/fettle.yml", std::move(first.services), std::move(first.left_out)};
 }
 
 }  // namespace
@@ -92,10 +91,10 @@ TEST_CASE("services are the units that listen, the administrator's own, and port
 }
 
 TEST_CASE("who is connected to whom is who depends on whom, and never in a circle") {
-  const app::FoundServices found = app::find_services(shop());
-  CHECK(found.services[1].depends_on == Names{"order"});
-  CHECK(found.services[2].depends_on == Names{"redis-server"});
-  CHECK(found.left_out ==
+  const app::FirstServices first = app::first_services(app::find_services(shop()));
+  CHECK(first.services[1].depends_on == Names{"order"});
+  CHECK(first.services[2].depends_on == Names{"redis-server"});
+  CHECK(first.left_out ==
         Names{"units that run, listen on no TCP port and came with the system: cron.service",
               "order has connections to nginx too; services must not depend on each other in a circle"});
 }
