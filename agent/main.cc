@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/agent.h"
+#include "app/audit/audit.h"
 #include "app/check.h"
 #include "app/config_lint.h"
 #include "app/init/init.h"
@@ -284,6 +285,24 @@ void add_init(CLI::App& top, Chosen& chosen) {
   });
 }
 
+void add_audit(CLI::App& top, Chosen& chosen) {
+  static app::AuditOptions options;
+  static std::string output = "text";
+  CLI::App* audit = top.add_subcommand(
+      "audit",
+      "What runs on this node and no service watches, what no plan mends, which alerts reach nobody; exit code 1 if "
+      "something is found");
+  audit->add_option("--config.file", options.file, "Configuration file")->capture_default_str();
+  audit->add_option("--skip", options.skip, "Gaps that are not told; repeatable")
+      ->expected(1)
+      ->check(CLI::IsMember(app::gap_names()));
+  add_output(audit, output);
+  audit->callback([&chosen] {
+    options.form = form_of(output);
+    chosen = [] { return app::audit(options); };
+  });
+}
+
 void add_probe(CLI::App& top, Chosen& chosen) {
   static std::string file;
   static std::vector<std::string> arguments;
@@ -337,6 +356,7 @@ int main(int argc, char** argv) {
   add_check(top, chosen);
   add_test(top, chosen);
   add_init(top, chosen);
+  add_audit(top, chosen);
   add_probe(top, chosen);
   add_notify(top, chosen);
   cli::add_reading_commands(top, chosen);

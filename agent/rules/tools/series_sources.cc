@@ -69,6 +69,18 @@ void SeriesSources::add_rules(const std::vector<CompiledGroupPtr>& groups) {
     }
 }
 
+SeriesSources SeriesSources::narrowed(const std::string& label, const std::string& value) const {
+  SeriesSources out;
+  for (const SeriesSource& source : sources_) {
+    const auto known = source.labels.find(label);
+    if (known != source.labels.end() && !known->second.contains(value)) continue;
+    SeriesSource one = source;
+    one.labels[label] = {value};
+    out.add(std::move(one));
+  }
+  return out;
+}
+
 bool SeriesSources::can_make(const Matchers& selector) const {
   return std::any_of(sources_.begin(), sources_.end(), [&](const SeriesSource& source) {
     return names_fit(source, selector) && labels_fit(source, selector);

@@ -29,6 +29,9 @@ class SeriesSources {
   // What these rules write: ALERTS and ALERTS_FOR_STATE by alertname, and recordings.
   void add_rules(const std::vector<CompiledGroupPtr>& groups);
 
+  // Those whose series can have this value of the label.
+  SeriesSources narrowed(const std::string& label, const std::string& value) const;
+
   bool can_make(const std::vector<model::Matcher>& selector) const;
   // For a selector that nothing can make: the name or the label at fault and the nearest word that exists; "" if there
   // is nothing to say.
