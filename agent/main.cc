@@ -288,10 +288,10 @@ void add_init(CLI::App& top, Chosen& chosen) {
 void add_audit(CLI::App& top, Chosen& chosen) {
   static app::AuditOptions options;
   static std::string output = "text";
-  CLI::App* audit = top.add_subcommand(
-      "audit",
-      "What runs on this node and no service watches, what no plan mends, which alerts reach nobody; exit code 1 if "
-      "something is found");
+  CLI::App* audit = top.add_subcommand("audit",
+                                       "What runs on this node and no service watches, what no plan mends, which "
+                                       "alerts reach no receiver; exit code 1 if "
+                                       "something is found");
   audit->add_option("--config.file", options.file, "Configuration file")->capture_default_str();
   audit->add_option("--skip", options.skip, "Gaps that are not told; repeatable")
       ->expected(1)

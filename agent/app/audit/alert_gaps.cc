@@ -59,11 +59,11 @@ class AlertAudit {
     if (rules::has_alert(loaded_.groups)) look_for_rules();
     else
       add(Severity::critical, Gap::no_rule, key_mark("rule_files"), "rule_files",
-          "no alert is among the rules: nobody is told that a service is down",
+          "no alert is among the rules: no person is told that a service is down",
           "rule_files: [/etc/fettle/rules/*.yml]");
     if (hearing_.empty()) {
       add(Severity::critical, Gap::no_receiver, key_mark("receivers"), "receivers",
-          fmt::format("no receiver is told of faults: {}", alerts_text()),
+          "no receiver is told of faults" + alerts_text(),
           "receivers: [{name: ops, webhook_configs: [{url: \"https://…\"}]}]");
     } else if (!loaded_.config.route.is_null()) {
       look_at_routes();
@@ -134,7 +134,7 @@ class AlertAudit {
   std::string alerts_text() const {
     std::set<std::string> names;
     for (const Ahead& alert : alerts_) names.insert(alert.name);
-    return names.empty() ? "what plans say is lost" : few(names) + (names.size() == 1 ? " is lost" : " are lost");
+    return names.empty() ? "" : fmt::format(": {} {} lost", few(names), names.size() == 1 ? "is" : "are");
   }
 
   // Without probes there is nothing to tell, which is said elsewhere.
@@ -145,7 +145,7 @@ class AlertAudit {
     for (const auto& [name, service] : loaded_.config.services) {
       if (spoken.contains(name) || !probed.contains(name)) continue;
       add(Severity::critical, Gap::no_rule, service.place.mark(), config::service_path(name),
-          fmt::format("no alert of rule_files can be about {}: nobody is told that it is down", name),
+          fmt::format("no alert of rule_files can be about {}: no person is told that it is down", name),
           fmt::format("a rule such as {{alert: ServiceDown, expr: fettle_service_up{{service=\"{}\"}} == 0}}", name));
     }
   }
@@ -158,7 +158,6 @@ class AlertAudit {
 
   struct Lost {
     std::set<std::string> names, services;
-    std::size_t all = 0;  // services of which these alerts can be
     std::string receiver;
     const notify::RouteSettings* route = nullptr;
   };
@@ -192,7 +191,9 @@ class AlertAudit {
   }
 
   void add_lost(Severity severity, const std::string& path, const Lost& lost) {
-    const bool of_all = lost.services.size() == services_.size() || lost.services.empty();
+    const bool of_all = lost.services.empty() || std::all_of(services_.begin(), services_.end(), [&](const auto& name) {
+                          return lost.services.contains(name);
+                        });
     const bool notes = fallbacks_.contains(lost.receiver) || has_integration(lost.receiver);
     const bool one = lost.names.size() == 1;
     add(severity, Gap::no_receiver, lost.route->place.mark(), path,
@@ -200,7 +201,14 @@ class AlertAudit {
                     of_all ? "" : " of " + few(lost.services), one ? "reaches" : "reach", lost.receiver,
                     notes ? "is told of what was healed only" : "has no integration"),
         fmt::format("routes: [{{matchers: ['alertname=~\"{}\"'], receiver: {}}}]", fmt::join(lost.names, "|"),
-                    yaml_text(*hearing_.begin())));
+                    yaml_text(one_that_hears())));
+  }
+  // One that a route leads to already, if there is one.
+  std::string one_that_hears() const {
+    const auto led = std::find_if(hearing_.begin(), hearing_.end(), [&](const std::string& name) {
+      return loaded_.notifications.routing->leads_to(name);
+    });
+    return led == hearing_.end() ? *hearing_.begin() : *led;
   }
   bool has_integration(const std::string& receiver) const {
     const auto& all = loaded_.notifications.receivers;

@@ -1,4 +1,4 @@
-// Services of which no alert speaks, alerts that nobody is told of, receivers that hear nothing. Pure.
+// Services of which no alert speaks, alerts that reach no receiver, receivers that hear nothing. Pure.
 #pragma once
 
 #include <vector>

@@ -16,7 +16,7 @@ enum class Gap {
   no_service,   // a unit or a port of the node that no service has
   no_probe,     // a service, or a port of one, without a probe
   no_rule,      // a service of which no alert speaks
-  no_receiver,  // alerts that nobody is told of
+  no_receiver,  // alerts that reach no receiver that is told of faults
   no_dependency,
   no_plan,
   no_drain,      // a plan that cannot take the service out of the load balancer that sends to it

@@ -10,7 +10,7 @@
 namespace app {
 
 // Not reported: ssh, systemd's own units, fettle itself, ports of the loopback with a number that the kernel gave and
-// to which no service is connected, and whoever is only a client.
+// to which no service is connected, and processes that are clients only.
 std::vector<Finding> node_gaps(const NodeView& node, const LoadedConfig& loaded);
 
 }  // namespace app

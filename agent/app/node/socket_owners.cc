@@ -14,6 +14,7 @@ bool is_own_program(const std::string& program) { return program == kOwnProgram;
 SocketOwners::SocketOwners(const NodeView& node) : node_(node) {
   for (const os::RunningProcess& process : node.processes) {
     for (const std::uint64_t inode : process.sockets) by_inode_.emplace(inode, &process);
+    parents_[process.pid] = process.parent;
     if (process.unit.empty() || is_of_system(process.unit)) continue;
     units_of_user_[process.user].insert(process.unit);
     programs_[process.unit].emplace(process.program);
@@ -36,16 +37,18 @@ void SocketOwners::join_processes() {
       }
     if (first == 0) continue;
     first_[process.pid] = first;
-    first_by_program_[process.program].insert(first);
   }
 }
 
-// One that listens on nothing belongs to the only server of its program, if there is one: a worker that has closed its
-// parent's sockets.
+// One that listens on nothing is a worker of the process above it that does, if there is one.
 pid_t SocketOwners::first_of(const os::RunningProcess& process) const {
-  if (const auto found = first_.find(process.pid); found != first_.end()) return found->second;
-  const auto same = first_by_program_.find(process.program);
-  return same != first_by_program_.end() && same->second.size() == 1 ? *same->second.begin() : process.pid;
+  std::set<pid_t> seen;
+  for (pid_t pid = process.pid; pid != 0 && seen.insert(pid).second;) {
+    if (const auto found = first_.find(pid); found != first_.end()) return found->second;
+    const auto above = parents_.find(pid);
+    pid = above == parents_.end() ? 0 : above->second;
+  }
+  return process.pid;
 }
 
 SocketOwner SocketOwners::of(const net::TcpSocket& socket) const {

@@ -36,13 +36,13 @@ class SocketOwners {
   std::map<std::uint64_t, const os::RunningProcess*> by_inode_;
   std::map<uid_t, std::set<std::string>> units_of_user_;
   std::map<std::string, std::set<std::string>> programs_;
+  std::map<pid_t, pid_t> parents_;
   std::map<pid_t, pid_t> first_;  // of processes without a unit that listen
-  std::map<std::string, std::set<pid_t>> first_by_program_;
 };
 
 // systemd's own units, which it watches itself, and fettle's.
 bool is_of_system(const std::string& unit);
-// A process of fettle, whoever started it.
+// A process of fettle, also one that runs under no unit.
 bool is_own_program(const std::string& program);
 
 }  // namespace app

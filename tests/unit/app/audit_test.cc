@@ -214,7 +214,7 @@ const std::vector<Planted>& planted() {
        "has "
        "no traffic",
        {{"    traffic: {file: {path: DIR/payment.down}}\n", ""}}},
-      {"critical no-rule services.postgres: no alert of rule_files can be about postgres: nobody is told that it is "
+      {"critical no-rule services.postgres: no alert of rule_files can be about postgres: no person is told that it is "
        "down",
        {{"fettle_service_up == 0", "'fettle_service_up{service!=\"postgres\"} == 0'"}}},
       {"warning no-receiver route: HeartbeatMissed of order reaches no receiver: the route leads to void, which has no "
@@ -296,7 +296,7 @@ TEST_CASE("fixes are what the configuration takes") {
 }
 
 TEST_CASE("without rules or receivers there is one finding, not one for each service") {
-  CHECK(other_than({"critical no-rule rule_files: no alert is among the rules: nobody is told that a "
+  CHECK(other_than({"critical no-rule rule_files: no alert is among the rules: no person is told that a "
                     "service is down",
                     "warning unreachable receivers[2]: dba hears of no alert: none of rule_files takes a "
                     "route to it"},
@@ -323,7 +323,7 @@ TEST_CASE("of a circle of connections the other half is no gap") {
   CHECK(other_than({}, lines(found(node, {}))) == "");
 }
 
-TEST_CASE("a port of the loopback with a number of the kernel's counts once somebody is connected to it") {
+TEST_CASE("a port of the loopback with a number of the kernel's counts once a service is connected to it") {
   app::NodeView node = ten_services();
   node.processes[2].sockets.insert(303);
   node.established.push_back(connected(303, "127.0.0.1", 41'001));
@@ -336,16 +336,19 @@ TEST_CASE("a port of the loopback with a number of the kernel's counts once some
             lines(found(node, {}))) == "");
 }
 
-// Three servers of one program, none under systemd; the sockets of a worker are those of its parent.
+// Two servers of one program, none under systemd, and a worker of one that listens on nothing. A client of the same
+// program is no service.
 TEST_CASE("without systemd a service is who its probes ask, a front before it is another one") {
   app::NodeView node;
-  node.processes = {process(10, "nginx", 0, "", {1}), process(11, "nginx", 0, "", {1, 11}),
-                    process(20, "shop", 1000, "", {2, 21}), process(30, "shop", 1000, "", {3}),
+  node.processes = {process(10, "nginx", 0, "", {1}),          process(11, "nginx", 0, "", {1, 11}),
+                    process(20, "shop", 1000, "", {2}),        process(21, "shop", 1000, "", {21}),
+                    process(30, "shop", 1000, "", {3}),        process(31, "shop", 1000, "", {31}),
                     process(40, "redis-server", 1000, "", {4})};
+  node.processes[3].parent = 20;
   node.listening = {listening("127.0.0.1", 8080, 1), listening("127.0.0.1", 8081, 2), listening("127.0.0.1", 8082, 3),
                     listening("127.0.0.1", 6379, 4)};
   node.established = {connected(11, "127.0.0.1", 8081), connected(21, "127.0.0.1", 6379),
-                      connected(21, "127.0.0.1", 8082)};
+                      connected(21, "127.0.0.1", 8082), connected(31, "127.0.0.1", 6379)};
   constexpr char kText[] = R"(
 rule_files: [rules.yml]
 services:

@@ -16,7 +16,7 @@ namespace nodes {
 
 inline os::RunningProcess process(int pid, const std::string& program, uid_t user, const std::string& unit,
                                   std::set<std::uint64_t> sockets = {}) {
-  return {pid, program, user, unit, std::move(sockets), false};
+  return {pid, program, user, unit, std::move(sockets), false, 0};
 }
 
 inline net::TcpSocket listening(const std::string& address, std::uint16_t port, std::uint64_t inode, uid_t user = 0,
