@@ -251,7 +251,7 @@ void add_test(CLI::App& top, Chosen& chosen) {
   CLI::App* rules = test->add_subcommand("rules", "Unit tests of rule files, in promtool's format");
   rules->add_option("FILE", files, "Test files")->required();
   rules->add_option("--run", options.run, "Only test groups with a name that this regular expression finds; repeatable")
-      ->expected(1);
+      ->allow_extra_args(false);
   rules->add_flag("--debug", debug, "Print what was evaluated when, and all samples at the end of each test");
   rules->add_option("--junit", options.junit_file, "Write the results to this file as JUnit XML");
   rules->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
@@ -294,7 +294,7 @@ void add_audit(CLI::App& top, Chosen& chosen) {
                                        "something is found");
   audit->add_option("--config.file", options.file, "Configuration file")->capture_default_str();
   audit->add_option("--skip", options.skip, "Gaps that are not told; repeatable")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(app::gap_names()));
   add_output(audit, output);
   audit->callback([&chosen] {

@@ -121,11 +121,11 @@ class NodeAudit {
     return names.empty() ? found.name : names.front();
   }
 
-  // Without those that the kernel gave a number and to which no service is connected.
+  // Without those that the kernel gave a number, that no probe asks and to which no service is connected.
   std::vector<FoundPort> ports_of(const FoundService& found) const {
     std::vector<FoundPort> out;
     for (const FoundPort& port : found.ports)
-      if (!port.ephemeral || !clients_of(found, port.port).empty()) out.push_back(port);
+      if (!port.ephemeral || watch_.probes(port) || !clients_of(found, port.port).empty()) out.push_back(port);
     return out;
   }
 
@@ -137,8 +137,7 @@ class NodeAudit {
     const Names& names = watch_.services_of(found);
     if (!names.empty()) return look_at_ports(found, names, open);
     const bool probed = open.size() < ports.size();
-    const bool known = !ports.empty() || (found.by_administrator && found.ports.empty());
-    if (!probed && known) add_service(found, ports);
+    if (!probed && (!ports.empty() || found.by_administrator)) add_service(found, ports);
   }
 
   void look_at_ports(const FoundService& found, const Names& names, const std::vector<FoundPort>& open) {

@@ -336,6 +336,16 @@ TEST_CASE("a port of the loopback with a number of the kernel's counts once a se
             lines(found(node, {}))) == "");
 }
 
+TEST_CASE("an administrator's unit counts, whatever it listens on; another one only with a port") {
+  app::NodeView node = ten_services();
+  node.processes.push_back(process(91, "bridge", 1009, "bridge.service", {901}));
+  node.listening.push_back(listening("127.0.0.1", 41'003, 901));
+  CHECK(other_than({}, lines(found(node, {}))) == "");
+  node.own_units.insert("bridge.service");
+  CHECK(other_than({"warning no-service services: bridge.service runs: no service has it, and no probe"},
+                   lines(found(node, {}))) == "");
+}
+
 // Two servers of one program, none under systemd, and a worker of one that listens on nothing. A client of the same
 // program is no service.
 TEST_CASE("without systemd a service is who its probes ask, a front before it is another one") {
