@@ -1,6 +1,7 @@
 #include "rules/tools/possible_alerts.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "rules/compiled.h"
@@ -42,9 +43,7 @@ std::optional<std::string> PossibleAlert::label(std::string_view name) const {
 
 std::vector<PossibleAlert> possible_alerts(const std::vector<CompiledGroupPtr>& groups, const SeriesSources& sources,
                                            const std::vector<std::string>& services, const model::Labels& target) {
-  std::vector<std::pair<std::string, SeriesSources>> narrowed;
-  narrowed.reserve(services.size());
-  for (const std::string& service : services) narrowed.emplace_back(service, sources.narrowed("service", service));
+  const std::map<std::string, SeriesSources> narrowed = sources.narrowed("service", services);
   std::vector<PossibleAlert> out;
   for (const CompiledGroupPtr& group : groups)
     for (const CompiledRule& rule : group->rules) {

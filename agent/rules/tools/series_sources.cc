@@ -69,14 +69,24 @@ void SeriesSources::add_rules(const std::vector<CompiledGroupPtr>& groups) {
     }
 }
 
-SeriesSources SeriesSources::narrowed(const std::string& label, const std::string& value) const {
-  SeriesSources out;
+std::map<std::string, SeriesSources> SeriesSources::narrowed(const std::string& label,
+                                                             const std::vector<std::string>& values) const {
+  std::map<std::string, SeriesSources> out;
+  for (const std::string& value : values) out[value];
   for (const SeriesSource& source : sources_) {
-    const auto known = source.labels.find(label);
-    if (known != source.labels.end() && !known->second.contains(value)) continue;
-    SeriesSource one = source;
-    one.labels[label] = {value};
-    out.add(std::move(one));
+    SeriesSource one{source.kind, source.names, {}};
+    for (const auto& each : source.labels)
+      if (each.first != label) one.labels.insert(each);
+    const auto add_to = [&](const std::string& value, SeriesSources& sources) {
+      one.labels[label] = {value};
+      sources.add(one);
+    };
+    if (const auto known = source.labels.find(label); known != source.labels.end()) {
+      for (const std::string& value : known->second)
+        if (const auto wanted = out.find(value); wanted != out.end()) add_to(value, wanted->second);
+    } else {
+      for (auto& [value, sources] : out) add_to(value, sources);
+    }
   }
   return out;
 }
