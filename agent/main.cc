@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/agent.h"
+#include "app/audit/audit.h"
 #include "app/check.h"
 #include "app/config_lint.h"
 #include "app/init/init.h"
@@ -250,7 +251,7 @@ void add_test(CLI::App& top, Chosen& chosen) {
   CLI::App* rules = test->add_subcommand("rules", "Unit tests of rule files, in promtool's format");
   rules->add_option("FILE", files, "Test files")->required();
   rules->add_option("--run", options.run, "Only test groups with a name that this regular expression finds; repeatable")
-      ->expected(1);
+      ->allow_extra_args(false);
   rules->add_flag("--debug", debug, "Print what was evaluated when, and all samples at the end of each test");
   rules->add_option("--junit", options.junit_file, "Write the results to this file as JUnit XML");
   rules->add_option("--promql.compat", compat, "2 or 3: whose PromQL")
@@ -281,6 +282,24 @@ void add_init(CLI::App& top, Chosen& chosen) {
   init->callback([&chosen] {
     options.form = form_of(output);
     chosen = [] { return app::init(options); };
+  });
+}
+
+void add_audit(CLI::App& top, Chosen& chosen) {
+  static app::AuditOptions options;
+  static std::string output = "text";
+  CLI::App* audit = top.add_subcommand("audit",
+                                       "What runs on this node and no service watches, what no plan mends, which "
+                                       "alerts reach no receiver; exit code 1 if "
+                                       "something is found");
+  audit->add_option("--config.file", options.file, "Configuration file")->capture_default_str();
+  audit->add_option("--skip", options.skip, "Gaps that are not told; repeatable")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(app::gap_names()));
+  add_output(audit, output);
+  audit->callback([&chosen] {
+    options.form = form_of(output);
+    chosen = [] { return app::audit(options); };
   });
 }
 
@@ -337,6 +356,7 @@ int main(int argc, char** argv) {
   add_check(top, chosen);
   add_test(top, chosen);
   add_init(top, chosen);
+  add_audit(top, chosen);
   add_probe(top, chosen);
   add_notify(top, chosen);
   cli::add_reading_commands(top, chosen);

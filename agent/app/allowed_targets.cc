@@ -41,16 +41,6 @@ bool has_dot_segments(const std::string& rest) {
 
 std::string without_fragment(std::string_view url) { return std::string(url.substr(0, url.find('#'))); }
 
-// Of a probe of ours, whose URL may carry user information; nothing if it is no place on a network.
-base::Result<Destination> own_destination(std::string text) {
-  const std::size_t scheme = text.find("://");
-  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
-  const std::size_t end = std::min(text.find_first_of("/?#", host), text.size());
-  if (const std::size_t at = text.rfind('@', end); at != std::string::npos && at >= host && host > 0)
-    text.erase(host, at + 1 - host);
-  return read_destination(without_fragment(text));
-}
-
 bool same_place(const Destination& a, const Destination& b) {
   return a.socket == b.socket && a.host == b.host && a.port == b.port;
 }
@@ -271,7 +261,7 @@ void AllowedTargets::replace_own(const std::set<std::string>& configured, const 
   next.patterns = lists_->patterns;
   const auto add = [&](const std::set<std::string>& targets) {
     for (const std::string& each : targets)
-      if (auto place = own_destination(each); next.own_texts.insert(each).second && place)
+      if (auto place = read_own_destination(each); next.own_texts.insert(each).second && place)
         next.own.push_back(*std::move(place));
   };
   add(configured);
@@ -289,7 +279,7 @@ base::Result<std::shared_ptr<const net::Boundary>> AllowedTargets::boundary(cons
     return base::fail(base::Kind::permission, fmt::format("target \"{}\" is not allowed: {}", target, why));
   };
   const bool own_text = lists->own_texts.contains(target);
-  auto asked = own_text ? own_destination(target) : read_destination(target);
+  auto asked = own_text ? read_own_destination(target) : read_destination(target);
   if (!asked) return refuse(asked.error().text);
   const bool own_place = asked->scheme.empty() && asked->rest.empty() && lists->has_own(*asked);
   if (!own_text && !own_place && !lists->fits(*asked))

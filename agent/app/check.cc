@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "app/config_lint.h"
+#include "app/discovered_now.h"
 #include "app/loaded_config.h"
 #include "app/probe_surroundings.h"
 #include "app/series_sources.h"
@@ -16,13 +17,8 @@
 #include "base/secret.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "discover/registry.h"
 #include "encoding/json.h"
-#include "http/http_client.h"
-#include "loop/event_loop.h"
 #include "model/agent_defaults.h"
-#include "net/resolver.h"
-#include "os/folder_watch.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
 #include "promql/value.h"
@@ -49,23 +45,6 @@ bool loaded_well(const std::string& file, LoadedConfig& out, config::Errors& err
   if (errors.empty()) return true;
   base::print(stderr, "{}", errors.text());
   return false;
-}
-
-// What the lists of targets say now, as the agent would probe it. The errors of the lists, a line each.
-std::string add_discovered(LoadedConfig& loaded) {
-  base::log::configure(base::log::Level::error, base::log::Format::logfmt);  // what is wrong is returned
-  loop::EventLoop loop;
-  os::FolderWatch folders(loop);
-  net::AresResolver resolver(loop);
-  http::CurlHttpClient http(loop, resolver);
-  Discoveries discoveries({loop, folders, http, resolver}, [] {});
-  discoveries.replace(std::move(loaded.discoveries), loaded.probes);
-  std::string errors;
-  const auto add = [&](const std::string& text) { errors += text + (text.ends_with('\n') ? "" : "\n"); };
-  for (probe::Spec& spec : discoveries.specs(loaded.modules, add)) loaded.probes.push_back(std::move(spec));
-  for (const SourceStatus& each : discoveries.statuses())
-    if (!each.of_target && !each.error.empty()) add(each.error);
-  return errors;
 }
 
 // "order/http" in the file, "edge/http@10.0.0.7:8081" of a list of targets, or a probe put together from the words of

@@ -183,6 +183,15 @@ base::Result<Destination> read_destination(std::string_view text) {
   return out;
 }
 
+base::Result<Destination> read_own_destination(std::string text) {
+  const std::size_t scheme = text.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t end = std::min(text.find_first_of("/?#", host), text.size());
+  if (const std::size_t at = text.rfind('@', end); at != std::string::npos && at >= host && host > 0)
+    text.erase(host, at + 1 - host);
+  return read_destination(text.substr(0, text.find('#')));
+}
+
 std::string kept_back(const net::Address& address) {
   const in_addr* v4 = v4_of(address.storage);
   const in6_addr* v6 = v6_of(address.storage);

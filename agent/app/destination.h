@@ -33,6 +33,8 @@ struct Destination {
 // SCHEME://HOST:PORT/PATH, HOST:PORT, HOST, or the path of a socket. invalid: user information, control characters,
 // backslashes and whatever else hides a host.
 base::Result<Destination> read_destination(std::string_view text);
+// The same of a probe's target, whose URL may carry user information and a fragment; these are left out.
+base::Result<Destination> read_own_destination(std::string text);
 
 // Of http, https, ws and wss; 0 for others.
 std::uint16_t usual_port(std::string_view scheme);

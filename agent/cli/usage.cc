@@ -23,6 +23,8 @@ constexpr Example kExamples[] = {
     {"agent", "fettle agent --config.file=fettle.yml --web.listen-address=127.0.0.1:10911 --storage.path="},
     {"init", "fettle init -                        print it, write nothing"},
     {"init", "fettle init --force                  replace /etc/fettle/fettle.yml, which is kept as fettle.yml.old"},
+    {"audit", "fettle audit                         what runs here and is not watched, not mended, not told"},
+    {"audit", "fettle audit --skip no-plan --config.file=fettle.yml"},
     {"check config", "fettle check config /etc/fettle/fettle.yml"},
     {"check config", "fettle check config --print-reference http"},
     {"check config",

@@ -46,6 +46,16 @@ std::string unit_of_text(std::string_view text) {
   return "";
 }
 
+// Of the text of /proc/PID/status.
+pid_t parent_of_text(std::string_view text) {
+  constexpr std::string_view kBegin = "PPid:\t";
+  while (!text.empty()) {
+    const std::string_view line = base::take_line(text);
+    if (line.starts_with(kBegin)) return base::read_number<pid_t>(line.substr(kBegin.size())).value_or(0);
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string unit_of_cgroup(std::string_view path) {
@@ -73,6 +83,7 @@ std::vector<RunningProcess> running_processes(const KernelFiles& files) {
     process.program = base::read_file((entry->path() / "comm").string(), kMostText).value_or("");
     if (process.program.ends_with('\n')) process.program.pop_back();
     process.unit = unit_of_text(base::read_file((entry->path() / "cgroup").string(), kMostText).value_or(""));
+    process.parent = parent_of_text(base::read_file((entry->path() / "status").string(), kMostText).value_or(""));
     add_sockets(entry->path() / "fd", process);
     found.push_back(std::move(process));
   }

@@ -23,6 +23,7 @@ struct RunningProcess {
   std::string unit;                 // "order.service"; "": none of the system manager's
   std::set<std::uint64_t> sockets;  // inodes
   bool hides_sockets = false;       // its descriptors belong to another user
+  pid_t parent = 0;                 // 0: none, or not known
 };
 
 std::vector<RunningProcess> running_processes(const KernelFiles& files = {});

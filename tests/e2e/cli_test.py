@@ -79,6 +79,9 @@ def as_json(where, agent):
             (1, ("check", "metrics"), lambda d: not d["ok"] and "x" in d["findings"][0], quiet),
             (1, ("check", "metrics"), lambda d: d["mistakes"], {"input": "x{ 1\n"}),
             (1, ("test", "rules", tests), lambda d: d["files"][0]["tests"][0]["name"] == "away" and d["files"][0]["tests"][0]["failures"], {}),
+            (1, ("test", "rules", "--run", "other", "--run", "away", tests), lambda d: [t["name"] for t in d["files"][0]["tests"]] == ["away"], {}),
+            (1, ("audit", f"--config.file={where}/silent.yml"), lambda d: "no-rule" in [f["gap"] for f in d["findings"]] and d["notes"], {}),
+            (1, ("audit", f"--config.file={where}/wrong.yml"), lambda d: not d["ok"] and "probe" in d["mistakes"][0], {}),
             (0, ("notify", "test", "ops", f"--config.file={where}/silent.yml"), lambda d: d["ok"] and d["messages"] == [], {}),
             (1, ("notify", "test", "oops", f"--config.file={where}/silent.yml"), lambda d: "there are: ops" in d["mistakes"][0], {}),
             (1, ("silence", "expire", "none", socket), lambda d: not d["silences"][0]["expired"] and d["silences"][0]["error"], {}),
@@ -122,6 +125,7 @@ def completions(where):
     assert offered("stat") == ["status"], offered("stat")
     assert offered("status", "--output", "=", "j") == ["json"], offered("status", "--output", "=", "j")
     assert offered("silence", "l") == ["list"]
+    assert offered("audit", "--skip", "no-pl") == ["no-plan"], offered("audit", "--skip", "no-pl")
     assert "http" in offered("probe", "ht")
     assert offered("check", "config", "fettle.y") == ["fettle.yml"], offered("check", "config", "fettle.y")
 

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string_view>
 
+#include "app/node/probe_text.h"
 #include "base/text.h"
 
 namespace app {
@@ -41,41 +41,21 @@ constexpr std::string_view kRecovery = R"(    recovery:
         - {do: {systemd: restart}, timeout: 60s, verify: {success_threshold: 3, within: 30s}}
 )";
 
-// Plain where YAML takes it for the same text, a list as it stands, else in double quotes.
-std::string as_yaml(const std::string& text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("._-/").find(c) != std::string_view::npos;
-  });
-  if (plain || (text.starts_with('[') && text.ends_with(']'))) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
-std::string probe_line(const ChosenProbe& probe, const std::string& name) {
-  std::string out = fmt::format("      - {{name: {}, type: {}", as_yaml(name), probe.type);
-  for (const auto& [key, value] : probe.keys) out += fmt::format(", {}: {}", key, as_yaml(value));
-  return out + "}\n";
-}
-
 std::string service_text(const DraftService& service) {
   const FoundService& found = service.found;
-  std::string out = fmt::format("\n  {}:\n", as_yaml(found.name));
-  if (!found.unit.empty()) out += fmt::format("    unit: {}\n", as_yaml(found.unit));
-  if (!found.depends_on.empty()) {
+  std::string out = fmt::format("\n  {}:\n", yaml_text(found.name));
+  if (!found.unit.empty()) out += fmt::format("    unit: {}\n", yaml_text(found.unit));
+  if (!service.depends_on.empty()) {
     std::string names;
-    for (const std::string& name : found.depends_on) names += (names.empty() ? "" : ", ") + as_yaml(name);
+    for (const std::string& name : service.depends_on) names += (names.empty() ? "" : ", ") + yaml_text(name);
     out += fmt::format("    depends_on: [{}]\n", names);
   }
   out += "    probes:\n";
   for (std::size_t i = 0; i < service.probes.size(); ++i) {
     const ChosenProbe& probe = service.probes[i];
-    out += probe_line(probe,
-                      service.probes.size() == 1 ? probe.type : fmt::format("{}-{}", probe.type, found.ports[i].port));
+    const std::string name =
+        service.probes.size() == 1 ? probe.type : fmt::format("{}-{}", probe.type, found.ports[i].port);
+    out += fmt::format("      - {}\n", probe_text(probe, name));
   }
   if (found.unit.empty()) return out;
   out += "      - {name: process, type: process}   # its end is seen at once\n";

@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "app/init/node_view.h"
-#include "app/init/probe_choice.h"
+#include "app/node/found_services.h"
+#include "app/node/probe_choice.h"
 
 namespace app {
 
 struct DraftService {
   FoundService found;
+  std::vector<std::string> depends_on;
   std::vector<ChosenProbe> probes;  // of its ports
 };
 

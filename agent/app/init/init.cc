@@ -1,17 +1,17 @@
 #include "app/init/init.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
 
 #include "app/init/draft.h"
-#include "app/init/node_view.h"
-#include "app/init/probe_choice.h"
+#include "app/init/first_services.h"
 #include "app/loaded_config.h"
+#include "app/node/found_services.h"
+#include "app/node/node_view.h"
+#include "app/node/probe_choice.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/terminal.h"
@@ -27,27 +27,21 @@ int complain(const std::string& text) {
   return 1;
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this node";
-}
-
-std::vector<DraftService> with_probes(std::vector<FoundService> services, bool ask) {
+// The probes of its ports.
+void choose_probes(std::vector<DraftService>& services, bool ask) {
   std::vector<PortOfProgram> ports;
-  for (const FoundService& service : services)
-    for (const FoundPort& port : service.ports) ports.push_back({service.program, port});
+  for (const DraftService& service : services)
+    for (const FoundPort& port : service.found.ports) ports.push_back({service.found.program, port});
   std::vector<ChosenProbe> probes;
   if (ask) probes = choose_by_asking(ports);
   else
     for (const PortOfProgram& each : ports) probes.push_back(guess(each.program, each.port));
-  std::vector<DraftService> out;
   auto next = probes.begin();
-  for (FoundService& service : services) {
-    const auto count = static_cast<std::ptrdiff_t>(service.ports.size());
-    out.push_back({std::move(service), {next, next + count}});
+  for (DraftService& service : services) {
+    const auto count = static_cast<std::ptrdiff_t>(service.found.ports.size());
+    service.probes.assign(next, next + count);
     next += count;
   }
-  return out;
 }
 
 // The old file stays beside it.
@@ -92,9 +86,10 @@ int init(const InitOptions& options) {
     return complain(fmt::format("{} is there already: --force replaces it and keeps it as {}.old; fettle init - prints",
                                 options.file, options.file));
   const NodeView node = look_at_node();
-  FoundServices found = find_services(node);
-  Draft draft{host_name(), to_file ? options.file : model::kConfigFile,
-              with_probes(std::move(found.services), options.ask), std::move(found.left_out)};
+  FirstServices first = first_services(find_services(node));
+  choose_probes(first.services, options.ask);
+  Draft draft{node.host_name.empty() ? "this node" : node.host_name, to_file ? options.file : model::kConfigFile,
+              std::move(first.services), std::move(first.left_out)};
   draft.notes.insert(draft.notes.end(), node.unseen.begin(), node.unseen.end());
   const std::string text = draft_text(draft);
   const bool as_json = options.form == base::OutputForm::json;

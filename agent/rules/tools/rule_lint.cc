@@ -54,9 +54,10 @@ class Reading {
  public:
   Reading(const CompiledRule& rule, const SeriesSources& sources) : rule_(rule), sources_(sources) {}
 
+  bool can_fire() const { return !always_empty(*rule_.expr); }
+
   std::vector<Finding> findings() {
-    const bool dead = always_empty(*rule_.expr);
-    collect(*rule_.expr, dead ? Role::whole : Role::part);
+    collect(*rule_.expr, can_fire() ? Role::part : Role::whole);
     return std::move(findings_);
   }
 
@@ -167,6 +168,8 @@ std::vector<Finding> never_fires(const std::vector<CompiledGroupPtr>& groups, co
       for (Finding& finding : Reading(rule, sources).findings()) out.push_back(std::move(finding));
   return out;
 }
+
+bool can_fire(const CompiledRule& rule, const SeriesSources& sources) { return Reading(rule, sources).can_fire(); }
 
 void sort(std::vector<Finding>& findings) {
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {

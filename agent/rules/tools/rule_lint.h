@@ -13,6 +13,8 @@
 
 namespace rules {
 
+struct CompiledRule;
+
 enum class Lint {
   duplicate_rules,  // two rules write the same series (promtool's)
   never_fires,      // nothing in this configuration makes what the rule reads, or a part of it
@@ -36,6 +38,8 @@ std::vector<Finding> duplicate_rules(const std::vector<CompiledGroupPtr>& groups
 // Selectors that nothing can ever find: of the whole rule, which then can never fire; of a part of it, which is then
 // always empty; or below absent(), which then always holds.
 std::vector<Finding> never_fires(const std::vector<CompiledGroupPtr>& groups, const SeriesSources& sources);
+// Whether the rule's expression can ever have a result: never_fires() names what keeps it from that.
+bool can_fire(const CompiledRule& rule, const SeriesSources& sources);
 
 // In order of file and place.
 void sort(std::vector<Finding>& findings);

@@ -69,6 +69,28 @@ void SeriesSources::add_rules(const std::vector<CompiledGroupPtr>& groups) {
     }
 }
 
+std::map<std::string, SeriesSources> SeriesSources::narrowed(const std::string& label,
+                                                             const std::vector<std::string>& values) const {
+  std::map<std::string, SeriesSources> out;
+  for (const std::string& value : values) out[value];
+  for (const SeriesSource& source : sources_) {
+    SeriesSource one{source.kind, source.names, {}};
+    for (const auto& each : source.labels)
+      if (each.first != label) one.labels.insert(each);
+    const auto add_to = [&](const std::string& value, SeriesSources& sources) {
+      one.labels[label] = {value};
+      sources.add(one);
+    };
+    if (const auto known = source.labels.find(label); known != source.labels.end()) {
+      for (const std::string& value : known->second)
+        if (const auto wanted = out.find(value); wanted != out.end()) add_to(value, wanted->second);
+    } else {
+      for (auto& [value, sources] : out) add_to(value, sources);
+    }
+  }
+  return out;
+}
+
 bool SeriesSources::can_make(const Matchers& selector) const {
   return std::any_of(sources_.begin(), sources_.end(), [&](const SeriesSource& source) {
     return names_fit(source, selector) && labels_fit(source, selector);

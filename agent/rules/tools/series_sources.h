@@ -29,6 +29,9 @@ class SeriesSources {
   // What these rules write: ALERTS and ALERTS_FOR_STATE by alertname, and recordings.
   void add_rules(const std::vector<CompiledGroupPtr>& groups);
 
+  // For each of these values of the label: those whose series can have it.
+  std::map<std::string, SeriesSources> narrowed(const std::string& label, const std::vector<std::string>& values) const;
+
   bool can_make(const std::vector<model::Matcher>& selector) const;
   // For a selector that nothing can make: the name or the label at fault and the nearest word that exists; "" if there
   // is nothing to say.

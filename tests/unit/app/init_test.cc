@@ -5,79 +5,25 @@
 #include <vector>
 
 #include "app/init/draft.h"
+#include "app/init/first_services.h"
 #include "app/init/init.h"
-#include "app/init/node_view.h"
-#include "app/init/probe_choice.h"
 #include "app/loaded_config.h"
+#include "app/node/found_services.h"
+#include "app/node/node_view.h"
+#include "app/node/probe_choice.h"
 #include "base/file.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
+#include "unit/app/nodes.h"
 
 namespace {
 
 using Names = std::vector<std::string>;
 
-os::RunningProcess process(int pid, const std::string& program, uid_t user, const std::string& unit,
-                           std::set<std::uint64_t> sockets = {}) {
-  return {pid, program, user, unit, std::move(sockets), false};
-}
-
-net::TcpSocket listening(const std::string& address, std::uint16_t port, std::uint64_t inode, uid_t user = 0,
-                         std::uint64_t cgroup = 0) {
-  net::TcpSocket socket;
-  socket.address = address;
-  socket.port = port;
-  socket.inode = inode;
-  socket.user = user;
-  socket.cgroup = cgroup;
-  return socket;
-}
-
-net::TcpSocket connected(std::uint64_t inode, const std::string& peer, std::uint16_t port) {
-  net::TcpSocket socket = listening("127.0.0.1", 40'000, inode);
-  socket.peer = peer;
-  socket.peer_port = port;
-  return socket;
-}
-
-// nginx in front of order, which asks redis; order's descriptors are those of another user.
-app::NodeView shop() {
-  app::NodeView node;
-  node.processes = {process(10, "nginx", 0, "nginx.service", {1, 11}),
-                    process(20, "java", 1001, "order.service", {12}),
-                    process(30, "redis-server", 1002, "redis-server.service"),
-                    process(40, "cron", 0, "cron.service"),
-                    process(50, "worker", 1003, "billing@eu.service"),
-                    process(60, "python3", 1000, "", {5}),
-                    process(70, "systemd-resolve", 101, "systemd-resolved.service", {6}),
-                    process(80, "fettle", 105, "fettle.service", {7}),
-                    process(90, "fettle", 1000, "", {8})};
-  node.units_by_cgroup = {{900, "order.service"}};
-  node.listening = {
-      listening("0.0.0.0", 80, 1),           listening("::", 80, 1),         listening("::", 8081, 2, 1001, 900),
-      listening("127.0.0.1", 6379, 3, 1002), listening("10.0.0.5", 9000, 5), listening("127.0.0.53", 53, 6),
-      listening("0.0.0.0", 10911, 7),        listening("0.0.0.0", 4711, 99), listening("127.0.0.1", 10912, 8)};
-  node.established = {connected(11, "127.0.0.1", 8081), connected(12, "::ffff:127.0.0.1", 6379),
-                      connected(12, "127.0.0.1", 80), connected(12, "192.0.2.1", 443)};
-  node.own_units = {"billing@.service"};
-  return node;
-}
-
-app::Draft draft_of(const app::NodeView& node) {
-  const app::FoundServices found = app::find_services(node);
-  app::Draft draft{"shop1", "/etc/fettle/fettle.yml", {}, found.left_out};
-  for (const app::FoundService& service : found.services) {
-    std::vector<app::ChosenProbe> probes;
-    for (const app::FoundPort& port : service.ports) probes.push_back(app::guess(service.program, port));
-    draft.services.push_back({service, std::move(probes)});
-  }
-  return draft;
-}
-
 }  // namespace
 
 TEST_CASE("services are the units that listen, the administrator's own, and ports without a unit") {
-  const app::FoundServices found = app::find_services(shop());
+  const app::FoundServices found = app::find_services(nodes::shop());
   Names names, units;
   for (const app::FoundService& service : found.services) {
     names.push_back(service.name);
@@ -92,10 +38,10 @@ TEST_CASE("services are the units that listen, the administrator's own, and port
 }
 
 TEST_CASE("who is connected to whom is who depends on whom, and never in a circle") {
-  const app::FoundServices found = app::find_services(shop());
-  CHECK(found.services[1].depends_on == Names{"order"});
-  CHECK(found.services[2].depends_on == Names{"redis-server"});
-  CHECK(found.left_out ==
+  const app::FirstServices first = app::first_services(app::find_services(nodes::shop()));
+  CHECK(first.services[1].depends_on == Names{"order"});
+  CHECK(first.services[2].depends_on == Names{"redis-server"});
+  CHECK(first.left_out ==
         Names{"units that run, listen on no TCP port and came with the system: cron.service",
               "order has connections to nginx too; services must not depend on each other in a circle"});
 }
@@ -139,7 +85,7 @@ TEST_CASE("a port is asked what it speaks") {
 
 TEST_CASE("what is written is loaded without a mistake, watches what was found, and acts on nothing") {
   const fakes::TemporaryFolder folder;
-  const std::string text = app::draft_text(draft_of(shop()));
+  const std::string text = app::draft_text(nodes::draft_of(nodes::shop()));
   CHECK(text.find("\n  order:\n    unit: order.service\n    depends_on: [redis-server]\n    probes:\n"
                   "      - {name: tcp, type: tcp, host: 127.0.0.1, port: 8081}\n"
                   "      - {name: process, type: process}   # its end is seen at once\n    recovery:\n") !=

@@ -1,8 +1,12 @@
 // The tree of routes, inhibition and the references between the parts, as Alertmanager has them.
 #include <doctest/doctest.h>
 
+#include <map>
+#include <optional>
+
 #include "fakes/notify_configuration.h"
 #include "model/matcher_text.h"
+#include "notify/route/possible_routes.h"
 
 namespace {
 
@@ -203,4 +207,31 @@ TEST_CASE("two sources with equal labels: the alert is kept back until both have
   CHECK(inhibitor.inhibits(labels("alertname=C,node=a")));
   inhibitor.ended(labels("alertname=B,kind=cause,node=a"));
   CHECK_FALSE(inhibitor.inhibits(labels("alertname=C,node=a")));
+}
+
+TEST_CASE("of an alert that is not known in full all routes are found that it may take") {
+  const auto possible = [](const char* text, const std::map<std::string, std::string>& known) {
+    config::Errors errors;
+    const notify::RouteSettings root = notify::parse_route(config::Node::parse(text, "f", errors), "route", errors);
+    REQUIRE(errors.text() == "");
+    std::string out;
+    for (const auto& each : notify::possible_routes(root, [&](const std::string& name) -> std::optional<std::string> {
+           const auto found = known.find(name);
+           return found == known.end() ? std::nullopt : std::optional(found->second);
+         }))
+      out += (out.empty() ? "" : " ") + each.route->path + "=" + each.receiver;
+    return out;
+  };
+  constexpr char kText[] =
+      "{receiver: root, routes: [{receiver: a, matchers: ['team=\"a\"'], continue: true, routes: [{matchers: "
+      "['tier=\"x\"']}]}, {receiver: b, matchers: ['severity=\"page\"']}, {receiver: c}]}";
+  CHECK(possible(kText, {{"team", ""}, {"severity", ""}}) == "route.routes[2]=c");
+  CHECK(possible(kText, {{"team", "b"}, {"severity", "page"}}) == "route.routes[1]=b");
+  CHECK(possible(kText, {{"team", "a"}, {"tier", ""}, {"severity", "page"}}) == "route.routes[0]=a route.routes[1]=b");
+  CHECK(possible(kText, {{"team", "a"}, {"tier", "x"}, {"severity", "page"}}) ==
+        "route.routes[0].routes[0]=a route.routes[1]=b");
+  CHECK(possible(kText, {{"tier", ""}, {"severity", ""}}) == "route.routes[0]=a route.routes[2]=c");
+  CHECK(possible(kText, {}) == "route.routes[0].routes[0]=a route.routes[0]=a route.routes[1]=b route.routes[2]=c");
+  CHECK(possible("{receiver: root, routes: [{receiver: a, matchers: ['team=\"a\"']}]}", {}) ==
+        "route.routes[0]=a route=root");
 }

@@ -27,10 +27,13 @@ TEST_CASE("processes are read with their units") {
   kernel.process(10, "0::/system.slice/order.service/worker");
   kernel.process(11, "0::/user.slice/session-1.scope");
   std::ofstream(kernel.files().proc + "/10/comm") << "java\n";
+  std::ofstream(kernel.files().proc + "/10/status") << "Name:\tjava\nPid:\t10\nPPid:\t11\nUid:\t0\n";
   const auto found = os::running_processes(kernel.files());
   REQUIRE(found.size() == 2);
   CHECK(found[0].pid == 10);
   CHECK(found[0].program == "java");
+  CHECK(found[0].parent == 11);
+  CHECK(found[1].parent == 0);
   CHECK(found[0].unit == "order.service");
   CHECK(found[0].user == ::getuid());
   CHECK(found[1].unit.empty());
@@ -55,6 +58,7 @@ TEST_CASE("this process has the sockets that it opened") {
   const auto all = os::running_processes();
   const auto self = std::find_if(all.begin(), all.end(), [](const auto& each) { return each.pid == ::getpid(); });
   REQUIRE(self != all.end());
+  CHECK(self->parent == ::getppid());
   CHECK(self->sockets.contains(status.st_ino));
   CHECK_FALSE(self->hides_sockets);
 }

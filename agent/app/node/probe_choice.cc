@@ -1,4 +1,4 @@
-#include "app/init/probe_choice.h"
+#include "app/node/probe_choice.h"
 
 #include <fmt/format.h>
 

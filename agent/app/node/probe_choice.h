@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/init/node_view.h"
+#include "app/node/found_services.h"
 
 namespace app {
 
