@@ -116,7 +116,7 @@ std::string_view help_of(std::string_view measurement) {
       {"probe_node_memory_available_percent", "Share of the memory that programs can still get."},
       {"probe_node_memory_size_bytes", "Memory of the node."},
       {"probe_node_pressure_percent",
-       "Share of the time that tasks waited for the resource (PSI), by resource and window."},
+       "Share of the time that tasks waited for the resource (PSI), by resource and kind (some or all of them)."},
       {"probe_node_pressure_waiting_seconds", "Time that tasks have waited for the resource since boot (PSI)."},
       {"probe_node_swap_used_bytes", "Swap space that is taken."},
       {"probe_postgres_inactive_slots", "Replication slots that no standby uses; they keep WAL."},

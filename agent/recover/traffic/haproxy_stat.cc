@@ -35,7 +35,7 @@ int number(const std::string& text) {
 
 }  // namespace
 
-base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv) {
+base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv, std::string_view backend) {
   std::istringstream lines(csv);
   std::string line;
   std::getline(lines, line);
@@ -45,15 +45,15 @@ base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv) {
   const auto column = [&](std::string_view name) {
     return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   };
-  const std::size_t name = column("svname"), status = column("status"), weight = column("weight"),
-                    sessions = column("scur");
-  const std::size_t last = std::max({name, status, weight, sessions});
+  const std::size_t proxy = column("pxname"), name = column("svname"), status = column("status"),
+                    weight = column("weight"), sessions = column("scur");
+  const std::size_t last = std::max({proxy, name, status, weight, sessions});
   if (last >= names.size())
-    return base::fail(base::Kind::protocol, "statistics without svname, status, weight and scur");
+    return base::fail(base::Kind::protocol, "statistics without pxname, svname, status, weight and scur");
   std::vector<BackendServer> out;
   while (std::getline(lines, line)) {
     const std::vector<std::string> fields = fields_of(line);
-    if (fields.size() > last)
+    if (fields.size() > last && fields[proxy] == backend)
       out.push_back({fields[name], fields[status], number(fields[weight]), number(fields[sessions])});
   }
   return out;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -20,9 +21,9 @@ struct BackendServer {
   bool is_usable() const { return (status.starts_with("UP") || status == "no check") && weight > 0; }
 };
 
-// From `show stat BACKEND 4 -1`. Columns are found by the names in the first line, so that it does not matter which
-// HAProxy it is.
-base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv);
+// The servers of one backend from `show stat -1 4 -1`: asked by its name, HAProxy would answer for a frontend that has
+// the same one. Columns are found by the names in the first line, so that it does not matter which HAProxy it is.
+base::Result<std::vector<BackendServer>> parse_stat(const std::string& csv, std::string_view backend);
 
 // What commands, and nothing else, have made of a server; not what checks or a tracked server make of it.
 enum class AdminState { ready, drain, maintenance };

@@ -47,7 +47,7 @@ class RealHaproxy {
     folder = ::mkdtemp(pattern.data());
     const std::string text = "global\n  stats socket " + admin() + " mode 600 level admin\ndefaults\n  mode http\n" +
                              "  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n" +
-                             "frontend front\n  bind unix@" + folder + "/front.sock\n  default_backend order\n" +
+                             "frontend order\n  bind unix@" + folder + "/front.sock\n  default_backend order\n" +
                              "backend order\n  server a 127.0.0.1:1 weight 100\n  server b 127.0.0.1:1 weight 100\n";
     REQUIRE(base::write_file_atomically(folder + "/haproxy.cfg", text));
     start();
@@ -135,7 +135,7 @@ class RealHaproxy {
   }
   // "UP 100": status and weight of server a.
   std::string server_a() {
-    const auto servers = recover::traffic::parse_stat(tell("show stat order 4 -1"));
+    const auto servers = recover::traffic::parse_stat(tell("show stat -1 4 -1"), "order");
     if (!servers || servers->empty()) return "none";
     return servers->front().status + " " + std::to_string(servers->front().weight);
   }

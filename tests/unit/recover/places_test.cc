@@ -180,32 +180,34 @@ TEST_CASE("HAProxy's statistics are read by the names of their columns") {
   const auto servers = recover::traffic::parse_stat(
       "# pxname,svname,scur,status,last_chk,weight\norder,a,3,UP,\"L7OK, \"\"fine\"\"\",100\norder,b,0,DRAIN "
       "(agent),,0\n"
-      "order,c,0,no check,,1\norder,d,1,MAINT (via x/y),,1\norder,e,0,UP 1/3,,0\norder,f,0,DOWN,,9\n\n");
+      "order,c,0,no check,,1\norder,d,1,MAINT (via x/y),,1\norder,e,0,UP "
+      "1/3,,0\nother,a,0,UP,,1\norder,f,0,DOWN,,9\n\n",
+      "order");
   REQUIRE(servers.has_value());
   REQUIRE(servers->size() == 6);
   std::string seen;
   for (const auto& s : *servers) seen += s.name + (s.is_usable() ? "+" : "-") + (s.is_out() ? "o " : " ");
   CHECK(seen == "a+ b-o c+ d-o e- f- ");
   CHECK((*servers)[0].sessions == 3);
-  CHECK(recover::traffic::parse_stat("No such proxy.\n").error().text == "no statistics but: No such proxy.");
-  CHECK_FALSE(recover::traffic::parse_stat("# a,b\nc,d\n").has_value());
+  CHECK(recover::traffic::parse_stat("No such proxy.\n", "order").error().text == "no statistics but: No such proxy.");
+  CHECK_FALSE(recover::traffic::parse_stat("# a,b\nc,d\n", "order").has_value());
 }
 
 TEST_CASE("a drain over HAProxy's runtime API is over when the server drains and has no session left") {
   Site s("{haproxy: {socket: /run/haproxy/admin.sock, backend: order, server: a}}");
   s.begin(kDrained);
   CHECK(s.dialer.desk.last().unix_path == "/run/haproxy/admin.sock");
-  s.answers("show stat order 4 -1", stat("7,UP,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("7,UP,100", "0,UP,100"));
   s.answers("set server order/a state drain", "\n");
-  s.answers("show stat order 4 -1", stat("2,DRAIN,100", "9,UP,100"));
+  s.answers("show stat -1 4 -1", stat("2,DRAIN,100", "9,UP,100"));
   CHECK(s.said == "");
   s.loop.advance(std::chrono::milliseconds{50});
-  s.answers("show stat order 4 -1", stat("0,DRAIN,100", "9,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,DRAIN,100", "9,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is out; 1 of 2 servers usable");
   s.begin(kUp);
-  s.answers("show stat order 4 -1", stat("0,DRAIN,100", "9,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,DRAIN,100", "9,UP,100"));
   s.answers("set server order/a state ready", "\n");
-  s.answers("show stat order 4 -1", stat("0,UP,100", "9,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "9,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is in (UP); 2 of 2 servers usable");
 }
 
@@ -213,41 +215,41 @@ TEST_CASE("HAProxy: the last usable server stays, what others took out is theirs
   Site s("{haproxy: {socket: '127.0.0.1:9999', backend: order, server: a, in_flight: 1s}}");
   s.begin(kDrained);
   CHECK(s.dialer.desk.last().port == 9999);
-  s.answers("show stat order 4 -1", stat("0,UP,100", "0,DOWN,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "0,DOWN,100"));
   CHECK(s.said == "refused: 0 of 2 servers of backend order would be usable and there must be 1; a stays in");
   s.begin(kDrained);
-  s.answers("show stat order 4 -1", stat("0,MAINT,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,MAINT,100", "0,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is out already; 1 of 2 servers usable");
   CHECK(s.externally_drained);
   s.begin(kDrained);
-  s.answers("show stat order 4 -1", stat("0,UP,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "0,UP,100"));
   s.answers("set server order/a state drain", "Permission denied\n\n");
   s.answers("set server order/a state ready", "Permission denied\n\n");
   CHECK(s.said == "failed: haproxy order/a: Permission denied; and it could not be put back: Permission denied");
   s.begin(kDrained);
-  s.answers("show stat order 4 -1", stat("0,UP,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "0,UP,100"));
   s.answers("set server order/a state drain", "\n");
-  s.answers("show stat order 4 -1", stat("0,UP,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "0,UP,100"));
   s.answers("set server order/a state ready", "\n");
   CHECK(s.said == "failed: haproxy order/a: HAProxy took the drain, and a is UP all the same; it is in as before");
   s.begin(kDrained);
-  s.answers("show stat order 4 -1", "# pxname,svname,scur,status,weight\norder,x,0,UP,1\n\n");
+  s.answers("show stat -1 4 -1", "# pxname,svname,scur,status,weight\norder,x,0,UP,1\n\n");
   CHECK(s.said == "failed: haproxy order/a: backend order has no server a; there are: x");
 }
 
 TEST_CASE("HAProxy: a share is set as a weight before the server is back, and the whole weight at the end") {
   Site s("{haproxy: {socket: /h, backend: order, server: a}}");
   s.begin({.share = 10, .health = Health::up});
-  s.answers("show stat order 4 -1", stat("0,DRAIN,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,DRAIN,100", "0,UP,100"));
   s.answers("set server order/a weight 10%", "\n");
   s.answers("set server order/a state ready", "\n");
-  s.answers("show stat order 4 -1", stat("0,UP,10", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,10", "0,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is in with 10 % of its weight (UP); 2 of 2 servers usable");
   s.begin(kUp);
-  s.answers("show stat order 4 -1", stat("0,UP,10", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,10", "0,UP,100"));
   s.answers("set server order/a weight 100%", "\n");
   s.answers("set server order/a state ready", "\n");
-  s.answers("show stat order 4 -1", stat("0,UP,100", "0,UP,100"));
+  s.answers("show stat -1 4 -1", stat("0,UP,100", "0,UP,100"));
   CHECK(s.said == "ok: haproxy order/a is in (UP); 2 of 2 servers usable");
 }
 

@@ -19,6 +19,8 @@
 namespace recover {
 namespace {
 
+constexpr const char* kServers = "show stat -1 4 -1";  // of all backends: see traffic::parse_stat
+
 constexpr base::Millis kLook{50};  // at sessions that are to end
 constexpr std::size_t kLargest = 4 * 1024 * 1024;
 
@@ -134,12 +136,11 @@ class Runtime final : public Adapter {
   bool can_forget() const override { return true; }
   loop::Handle look(base::Instant deadline, std::function<void(std::string)> done) override {
     auto question = std::make_unique<Question>(*this);
-    question->conversation.ask(fmt::format("show stat {} 4 -1", settings_.backend), deadline,
-                               [this, done = std::move(done)](const Text& text) {
-                                 const auto servers = text ? traffic::parse_stat(*text) : text_error(text.error());
-                                 if (!servers) return done(servers.error().text);
-                                 done(self(*servers) == nullptr ? no_server(*servers) : "");
-                               });
+    question->conversation.ask(kServers, deadline, [this, done = std::move(done)](const Text& text) {
+      const auto servers = text ? traffic::parse_stat(*text, settings_.backend) : text_error(text.error());
+      if (!servers) return done(servers.error().text);
+      done(self(*servers) == nullptr ? no_server(*servers) : "");
+    });
     return loop::Handle(std::move(question));
   }
   loop::Handle ask_drained(Flow ours, base::Instant deadline, std::function<void(std::string)> done) override {
@@ -191,9 +192,9 @@ class Runtime final : public Adapter {
   }
 
   void look(std::function<void(const Servers&)> then) {
-    ask(fmt::format("show stat {} 4 -1", settings_.backend), [this, then = std::move(then)](Text text) {
+    ask(kServers, [this, then = std::move(then)](Text text) {
       if (!text) return failed(text.error().text);
-      const auto servers = traffic::parse_stat(*text);
+      const auto servers = traffic::parse_stat(*text, settings_.backend);
       if (!servers) return failed(servers.error().text);
       if (self(*servers) == nullptr) return failed(no_server(*servers));
       then(*servers);
