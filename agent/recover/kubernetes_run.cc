@@ -91,7 +91,8 @@ void KubernetesRun::broken(const Call& call, const http::HttpResponse& response)
 void KubernetesRun::end(ActionStatus status, const std::string& text, bool own_want) {
   const auto done = std::exchange(done_, nullptr);
   const std::string before = status == ActionStatus::ok ? "" : before_failure_;
-  if (done) done({status, what_ + ": " + before + text, own_want});
+  // Names and texts are the server's: the secrets of a kubeconfig file are known to the API alone.
+  if (done) done({status, what_ + ": " + api_.fit(before + text), own_want});
 }
 
 base::Duration asked_to_wait(const http::HttpResponse& response, base::Duration otherwise) {

@@ -86,6 +86,23 @@ class ApiServer(lib.Process):
         return subprocess.run([lib.need("kubectl"), "--kubeconfig=/dev/null", f"--server={self.url}", f"--certificate-authority={self.ca}",
                                f"--token={ADMIN}", f"--cache-dir={self.where}/kubectl", *words], capture_output=True, text=True, **options)
 
+    def sign(self, name):
+        """A client certificate of this user: the paths of it and of its key."""
+        openssl = lib.need("openssl")
+        for words in (["req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"],
+                      ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                       "-out", f"{name}.crt"]):
+            subprocess.run([openssl, *words], cwd=self.where, check=True, capture_output=True)
+        return self.where / f"{name}.crt", self.where / f"{name}.key"
+
+    def write_kubeconfig(self, file, *credentials):
+        """By kubectl itself; `credentials` as its set-credentials takes them."""
+        for words in (["set-cluster", "shop", f"--server={self.url}", f"--certificate-authority={self.ca}", "--embed-certs"],
+                      ["set-credentials", "fettle", *credentials], ["set-context", "fettle", "--cluster=shop", "--user=fettle"],
+                      ["use-context", "fettle"]):
+            subprocess.run([lib.need("kubectl"), "config", f"--kubeconfig={file}", *words], check=True, capture_output=True)
+        return file
+
     def apply(self, *files):
         for file in files:
             done = self.kubectl("apply", "-f", str(lib.TOP / "packaging/kubernetes" / file))

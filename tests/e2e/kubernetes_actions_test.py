@@ -149,9 +149,12 @@ def configuration(where, server):
             ("restart", "rollout_restart: shop/deployment/order", "20s", ""),
             ("scale", "scale: shop/deployment/order, replicas: 3", "20s", ""),
             ("lost", "rollout_restart: shop/deployment/none", "20s", ""), ("dry", "drain: n3", "20s", "")]
+    file = server.write_kubeconfig(where / "kubeconfig", f"--token={token.read_text()}")
+    rows = [(name, action, timeout, more, access) for name, action, timeout, more in rows]
+    rows.append(("outside", "cordon: n3", "20s", "", f"kubeconfig_file: {file}"))
     return "global: {interval: 1s, timeout: 500ms}\nservices:\n" + "".join(
         PLAN.format(name=name, action=action, timeout=timeout, access=access, more=more, mode="dry_run" if name == "dry" else "enforce")
-        for name, action, timeout, more in rows)
+        for name, action, timeout, more, access in rows)
 
 
 def roles_are_enough_and_not_more(cluster, plans):
@@ -207,6 +210,16 @@ def what_is_of_others_stays(cluster, plans):
     plans.ends("lost", "failed", "404", "not found")
 
 
+def by_kubeconfig(where, cluster, plans):
+    plans.ends("outside", "ok")
+    assert cluster.node() == (True, "outside"), cluster.node()
+    cluster.server.patch("/api/v1/nodes/n3", {"metadata": {"annotations": {"fettle/cordoned-by": None}}, "spec": {"unschedulable": None}})
+    cluster.server.write_kubeconfig(where / "kubeconfig", "--token=n0-t0ken-of-the-server")
+    refused = plans.ends("outside", "refused", "401", "the token is not valid")
+    assert "n0-t0ken" not in refused and cluster.node() == FREE
+    print("a kubeconfig file is taken, and again when it has changed")
+
+
 with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as server:
     server.apply("fettle.yaml")
     cluster, controllers = Cluster(server), Controllers(server)
@@ -217,4 +230,5 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
             cluster.grant(role, verbs)
         budgets_are_kept(cluster, plans)
         what_is_of_others_stays(cluster, plans)
+        by_kubeconfig(where, cluster, plans)
     controllers.stop()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real API server of Kubernetes over a real etcd, with the shipped roles and no more: pods of the own node are found, followed
 while they come and go, over a restart of the server, a compacted store and a token that is replaced; what annotations may not
-say is refused."""
+say is refused. The same by a kubeconfig file that kubectl has written."""
 import http.server
 import os
 import re
@@ -151,6 +151,30 @@ def in_pod(where, server):
     print("in a pod the server, the authority and the token are those of its service account")
 
 
+def by_kubeconfig(where, server):
+    """From outside of the cluster, as a user with a client certificate that the role is bound to."""
+    server.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+        "metadata": {"name": "outside"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "fettle-discovery"},
+        "subjects": [{"kind": "User", "name": "outside"}]})
+    certificate, key = server.sign("outside")
+    file = server.write_kubeconfig(where / "kubeconfig", "--token=n0-t0ken-of-the-server")
+    os.chmod(file, 0o600)
+    with lib.Agent(where, CONFIG.format(server=f"kubeconfig_file: {file}")) as agent:
+        lib.wait_for("the refusal of the token", lambda: "the token is not valid" in agent.text(), 60, agent.text)
+        os.unlink(file)
+        server.write_kubeconfig(file, f"--client-certificate={certificate}", f"--client-key={key}", "--embed-certs")
+        lib.wait_for("a pod", lambda: agent.query('probe_success{service="pods",pod="order-4"} == 1'), 60, agent.text)
+        shown = agent.text() + lib.get(f"{agent.url}/api/v1/status/config")
+        assert "n0-t0ken" not in shown and "kubeconfig_file" in shown
+        print("a kubeconfig file that kubectl wrote was taken, and again when it had changed, without a reload")
+    server.write_kubeconfig(file, "--exec-command=/usr/bin/cloud", "--exec-api-version=client.authentication.k8s.io/v1beta1")
+    config = where / "exec.yml"
+    config.write_text(CONFIG.format(server=f"kubeconfig_file: {file}"))
+    checked = lib.fettle("check", "config", config)
+    assert checked.returncode == 1 and re.search(rf"{file}:\d+:\d+: .*user\.exec: names a program", checked.stdout + checked.stderr), checked
+    print("an exec plugin is refused at its line")
+
+
 os.environ["NODE_NAME"] = "n1"
 with lib.folder() as where:
     documented(where)
@@ -161,4 +185,5 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
     server.add_node("n2")
     discovery(where, etcd, server)
     server.apply("rbac-discovery.yaml")
+    by_kubeconfig(where, server)
     in_pod(where, server)
