@@ -22,7 +22,7 @@ services:
     kubernetes_sd_configs:
       - role: pod
         {server}
-        selectors: [{{role: pod, label: fettle.probe=http}}]
+        selectors: [{{role: pod, label: "fettle.probe in (http),!old", field: status.phase!=Unknown}}]
         probe: {{type: http, labels: {{pod: "${{__meta_kubernetes_pod_name}}"}}}}
 """
 SERVER = """api_server: {url}
@@ -75,6 +75,7 @@ def discovery(where, etcd, server):
     add("order-1", probe={"httpGet": {"path": "/ready", "port": app.port}})
     add("order-2", node="n2")
     add("order-3", labels={})
+    add("order-9", labels={**marked, "old": "yes"})
     config = CONFIG.format(server=SERVER.format(url=server.url, token=token, ca=server.ca))
     with lib.Agent(where, config) as agent:
 

@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/percent.h"
 #include "config/redact.h"
+#include "discover/kubernetes_selector.h"
 #include "discover/list_watch.h"
 #include "discover/meta_labels.h"
 #include "discover/polled_list.h"
@@ -51,12 +52,15 @@ const config::Schema<Selector>& selector_schema() {
           .required("role", &Selector::role, "The role that it is for: pod.")
           .optional("label", &Selector::label, "Label selector, as in kubectl get pods -l.")
           .optional("field", &Selector::field,
-                    "Field selector in place of spec.nodeName=$(NODE_NAME), which stands for the agent's own node; "
-                    "empty: pods of all nodes.")
+                    "Field selector. One that says nothing of spec.nodeName is for pods of the agent's own node, which "
+                    "$(NODE_NAME) stands for; empty: pods of all nodes.")
           .fallback("spec.nodeName=$(NODE_NAME)")
           .shows({"role", "label", "field"})
           .check([](const Selector& selector, const config::Complain& complain) {
             if (selector.role != "pod") complain("role", "must be pod: other roles are not known");
+            if (const std::string why = label_selector_complaint(selector.label); !why.empty()) complain("label", why);
+            if (const std::string why = field_selector_complaint(selector.field.value_or("")); !why.empty())
+              complain("field", why);
           });
   return schema;
 }
@@ -80,8 +84,8 @@ const config::Schema<KubernetesSdSettings>& schema() {
                     .required("role", &Sd::role, "What is listed: pod.")
                     .optional("namespaces", &Sd::namespaces, namespaces_schema(), "Only these namespaces.")
                     .list("selectors", &Sd::selectors, selector_schema(),
-                          "Only pods that fit; one selector of role pod. Without a field selector only those of the "
-                          "agent's own node: NODE_NAME of its environment, else the host's name.")
+                          "Only pods that fit; one selector of role pod. Those of the agent's own node, unless its "
+                          "field says otherwise: NODE_NAME of the environment, else the host's name.")
                     .inlined(&Sd::kubernetes, http::kubernetes_server_schema())
                     .beside(config::target_template_schema())
                     .check([](const Sd& sd, const config::Complain& complain) {
@@ -96,10 +100,12 @@ const config::Schema<KubernetesSdSettings>& schema() {
 
 // name=value&…, for the query.
 std::string selectors_query(const std::vector<Selector>& selectors) {
-  std::string label, field = fmt::format("spec.nodeName={}", http::kOwnNode);
+  const std::string own_node = fmt::format("spec.nodeName={}", http::kOwnNode);
+  std::string label, field = own_node;
   if (!selectors.empty()) {
     label = selectors.front().label;
-    field = selectors.front().field.value_or(field);
+    field = selectors.front().field.value_or(own_node);
+    if (!field.empty() && !selects_field(field, "spec.nodeName")) field += "," + own_node;
   }
   if (const std::size_t at = field.find(http::kOwnNode); at != std::string::npos)
     field.replace(at, http::kOwnNode.size(), http::own_kubernetes_node());
