@@ -123,8 +123,9 @@ class ApiServer(lib.Process):
         self.ask("POST", "/api/v1/nodes", {"metadata": {"name": name}})
 
     def add_pod(self, name, node, ports=(), owner="ReplicaSet", labels=None, annotations=None, probe=None, phase="Running"):
-        """In namespace shop, as running and ready, at 127.0.0.1."""
-        container = {"name": "app", "image": "shop:1", "ports": [{"containerPort": port} for port in ports]}
+        """In namespace shop, as running and ready, at 127.0.0.1. A port is a number, or has a name, too."""
+        container = {"name": "app", "image": "shop:1",
+                     "ports": [port if isinstance(port, dict) else {"containerPort": port} for port in ports]}
         if probe:
             container["readinessProbe"] = probe
         owners = [{"apiVersion": "apps/v1", "kind": owner, "name": "owner", "uid": "0b0e6d5e-0000-4000-8000-000000000000", "controller": True}]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A real API server of Kubernetes over a real etcd, with the shipped roles and no more: pods of the own node are found, followed
 while they come and go, over a restart of the server, a compacted store and a token that is replaced; what annotations may not
-say is refused. The same by a kubeconfig file that kubectl has written."""
+say is refused. Pods are asked as their own probes say. The
+same by a kubeconfig file that kubectl has written."""
 import http.server
 import os
 import re
@@ -34,11 +35,12 @@ class Application:
     """What runs in the pods: its /ready says yes."""
 
     def __init__(self):
-        self.paths = set()
+        self.paths, self.hosts = set(), set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(handler):
                 self.paths.add(handler.path)
+                self.hosts.add(handler.headers["Host"])
                 handler.send_response(200)
                 handler.end_headers()
 
@@ -46,6 +48,7 @@ class Application:
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.handle_error = lambda *_: None  # a probe of type tcp says nothing, and resets
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.port = server.server_port
 
@@ -152,6 +155,44 @@ def in_pod(where, server):
     print("in a pod the server, the authority and the token are those of its service account")
 
 
+OWN = """
+global: {{interval: 200ms, timeout: 200ms, evaluation_interval: 1s}}
+services:
+  pods:
+    healthy_when: any
+    kubernetes_sd_configs:
+      - role: pod
+        {server}
+        selectors: [{{role: pod, label: fettle.probe=own}}]
+        allow_labels: [headers]
+        probe: {{labels: {{pod: "${{__meta_kubernetes_pod_name}}"}}}}
+"""
+
+
+def own_probes(where, server):
+    """Without a type in the template pods are asked as the kubelet would, by what the real server has of them."""
+    app, token, closed = Application(), where / "token", lib.free_ports(1)[0]
+    token.write_text(server.token_of("fettle"))
+    web, once = {"name": "web", "containerPort": app.port}, {"periodSeconds": 1, "failureThreshold": 1}
+    headers = [{"name": "Host", "value": "shop.test"}]
+    for name, probe in (("own-http", {"httpGet": {"path": "/own?full=1", "port": "web", "httpHeaders": headers}, **once}),
+                        ("own-tcp", {"tcpSocket": {"port": "web", "host": "127.0.0.1"}, **once}),
+                        ("own-down", {"tcpSocket": {"port": closed}, **once}),
+                        ("own-exec", {"exec": {"command": ["/bin/true"]}}), ("own-none", None)):
+        server.add_pod(name, "n1", [web], labels={"fettle.probe": "own"}, probe=probe)
+    with lib.Agent(where, OWN.format(server=SERVER.format(url=server.url, token=token, ca=server.ca))) as agent:
+
+        def found(value):
+            return sorted(series["metric"]["probe"].split("@")[0] + " " + series["metric"]["pod"]
+                          for series in agent.query(f'probe_success{{service="pods"}} == {value}'))
+
+        lib.wait_for("the probes of the pods", lambda: (found(1), found(0)) == (["http own-http", "tcp own-tcp"], ["tcp own-down"]), 60,
+                     lambda: f"{found(1)} {found(0)}\n{agent.text()[-2000:]}")
+        assert app.paths == {"/own?full=1"} and app.hosts == {"shop.test"}, (app.paths, app.hosts)
+        lib.wait_for("what cannot be asked", lambda: "the readinessProbe of container app is exec" in agent.text())
+    print("pods were asked as their own probes say, and one that has a program for it was named")
+
+
 def by_kubeconfig(where, server):
     """From outside of the cluster, as a user with a client certificate that the role is bound to."""
     server.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
@@ -186,5 +227,6 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
     server.add_node("n2")
     discovery(where, etcd, server)
     server.apply("rbac-discovery.yaml")
+    own_probes(where, server)
     by_kubeconfig(where, server)
     in_pod(where, server)
