@@ -210,6 +210,28 @@ def what_is_of_others_stays(cluster, plans):
     plans.ends("lost", "failed", "404", "not found")
 
 
+def events_are_written(cluster, plans):
+    def written():
+        items = cluster.server.ask("GET", "/api/v1/events")["items"]
+        return sorted((one["involvedObject"]["kind"], one["type"], one["message"].split(" (")[0]) for one in items
+                      if one.get("source", {}).get("component") == "fettle")
+    assert written() == [], written()
+    cluster.grant("events", [("", "events", "create")])
+    cluster.grant("cordon", [])
+    plans.ends("cordon", "ok")
+    cluster.add_pods()
+    cluster.budget(2)
+    plans.ends("evict", "ok")
+    plans.ends("restart", "ok")
+    assert written() == [
+        ("Deployment", "Normal", "kubernetes rollout_restart shop/deployment/order: done, 3 of 3 pods are new and available"),
+        ("Node", "Normal", "kubernetes cordon n3: cordoned"), ("Node", "Normal", "kubernetes uncordon n3: uncordoned"),
+        ("Pod", "Normal", "kubernetes evict shop/order-0: gone")], written()
+    shown = cluster.server.kubectl("describe", "node", "n3").stdout
+    assert "RecoveryAction" in shown and "kubernetes uncordon n3: uncordoned" in shown, shown
+    print("with its role the agent writes events, and kubectl describe shows them")
+
+
 def by_kubeconfig(where, cluster, plans):
     plans.ends("outside", "ok")
     assert cluster.node() == (True, "outside"), cluster.node()
@@ -230,5 +252,6 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
             cluster.grant(role, verbs)
         budgets_are_kept(cluster, plans)
         what_is_of_others_stays(cluster, plans)
+        events_are_written(cluster, plans)
         by_kubeconfig(where, cluster, plans)
     controllers.stop()
