@@ -4,6 +4,7 @@
 
 #include "encoding/json_value.h"
 #include "fakes/action_trial.h"
+#include "fakes/temporary_folder.h"
 
 namespace {
 
@@ -125,6 +126,23 @@ TEST_CASE("a change is an event of what was changed, whether or not the server t
   others.node(R"({"unschedulable":true})");
   CHECK(others.end() == "ok: kubernetes cordon n1: others had cordoned it");
   CHECK(others.event_path.empty());
+}
+
+TEST_CASE("what a kubeconfig file keeps secret is in no result") {
+  fakes::TemporaryFolder folder;
+  const std::string file = folder.write("config", R"(current-context: a
+contexts: [{name: a, context: {cluster: a, user: a}}]
+clusters: [{name: a, cluster: {server: 'https://k.test'}}]
+users: [{name: a, user: {token: t0ken-of-the-file}}]
+)");
+  fakes::ActionTrial t;
+  const auto action = t.parse("kubernetes", "{kubeconfig_file: " + file + ", evict: shop/order-0}");
+  t.run(*action);
+  CHECK(t.http.desk.last().headers == http::Headers{{"Authorization", "Bearer t0ken-of-the-file"}});
+  t.http.desk.answer(answered(403, R"({"message":"not with t0ken-of-the-file"})"));
+  CHECK(t.end() ==
+        "refused: kubernetes evict shop/order-0: GET /api/v1/namespaces/shop/pods/order-0: HTTP status 403: "
+        "not with <secret>; a role must allow it to the agent");
 }
 
 TEST_CASE("a cordon that others made is theirs") {
