@@ -65,7 +65,7 @@ std::vector<probe::Spec> Discoveries::specs(const probe::BlackboxModules& module
   std::map<std::pair<std::string, std::string>, std::vector<Twin>> listed;  // by service and name
   const auto add_list = [&](const probe::ProbeTemplate& probe, const discover::TargetList& list) {
     for (const discover::Target& target : list.targets) {
-      auto spec = probe.spec(list.name, target.address, target.labels, modules);
+      auto spec = probe.spec(list.name, target.address, target.labels, modules, target.probe);
       std::string why = spec ? "" : spec.error().text;
       if (spec) number_twin(*spec, target, listed, taken);
       if (spec && !taken.emplace(spec->service, spec->name).second)

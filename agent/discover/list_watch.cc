@@ -135,7 +135,7 @@ void ListWatch::watch_ended(const http::HttpResponse& response) {
     timer_ = scheduler_.after(kGap, [this] { list(); });
     return;
   }
-  if (!said_.empty()) return fail(response, "the watch ended: " + said_);
+  if (!said_.empty()) return fail(response, "the watch ended: " + api_.fit(said_));
   if (answered && response.status != 200) return fail(response, api_.complaint(response));
   if (!answered && std::exchange(cut_, true)) return fail(response, api_.complaint(response));
   const bool by_list = scheduler_.now() - listed_ >= kListAgain;

@@ -25,6 +25,8 @@ Entry parse_entry(const Type& type, const config::Node& entry, const std::string
                      [&key = key](const config::KeyReference& known) { return known.key == key.scalar(); });
     if (own) out.identity += " " + config::quoted(key.scalar()) + ": " + config::flow_text(value);
   }
+  // Some sources know the type then.
+  if (entry.find("probe").find("type").is_null()) out.identity += " without a type";
   return out;
 }
 

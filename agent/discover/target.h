@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "config/schema.h"
+#include "config/target_template.h"
 #include "model/labels.h"
 
 namespace discover {
 
 struct Target {
-  std::string address;   // as listed: HOST:PORT, a URL, a path
-  model::Labels labels;  // of its group, those with __ in front included, and __meta_… of its source
+  std::string address;            // as listed: HOST:PORT, a URL, a path
+  model::Labels labels;           // of its group, those with __ in front included, and __meta_… of its source
+  config::DeclaredProbe probe{};  // where the source knows it
   friend bool operator==(const Target&, const Target&) = default;
 };
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "config/request.h"
 #include "encoding/json_value.h"
+#include "loop/scheduler.h"
 
 namespace http {
 
@@ -36,31 +37,41 @@ bool is_plain_name(std::string_view name) {
 }
 
 JsonApi::JsonApi(ApiAddress address, std::optional<ConfiguredClient> client, base::KnownSecrets secrets)
-    : address_(std::move(address)), client_(std::move(client)), secrets_(std::move(secrets)) {}
+    : JsonApi([server = ApiServer{std::move(address), std::move(client), std::move(secrets)}]() -> const ApiServer& {
+        return server;
+      }) {}
 
 loop::Handle JsonApi::ask(HttpClient& client, loop::Scheduler& scheduler, Request asked,
                           std::function<void(HttpResponse)> done) const {
+  const ApiServer& server = server_();
+  if (!server.trouble.empty())
+    return scheduler.after({}, [done = std::move(done), why = server.trouble] {
+      HttpResponse none;
+      none.reason = model::Reason::agent_overloaded;
+      none.text = why;
+      done(std::move(none));
+    });
   HttpRequest request;
   request.method = asked.method;
-  request.url = address_.url + asked.path;
-  request.unix_socket = address_.unix_socket;
+  request.url = server.address.url + asked.path;
+  request.unix_socket = server.address.unix_socket;
   request.deadline = asked.deadline;
   request.body_limit = asked.body_limit;
   request.max_redirects = 0;
   request.enough = std::move(asked.enough);
   if (!asked.body.empty()) request.headers.emplace_back("Content-Type", asked.content_type);
   request.body = std::move(asked.body);
-  if (!client_) return client.request(std::move(request), std::move(done));
-  return client_->request(client, scheduler, std::move(request),
-                          [done = std::move(done)](base::Result<HttpResponse> response) {
-                            if (response) return done(*std::move(response));
-                            const base::Kind kind = response.error().kind;
-                            const bool own = kind == base::Kind::limit || kind == base::Kind::permission;
-                            HttpResponse none;
-                            none.reason = own ? model::Reason::agent_overloaded : model::Reason::auth_failed;
-                            none.text = response.error().text;
-                            done(std::move(none));
-                          });
+  if (!server.client) return client.request(std::move(request), std::move(done));
+  return server.client->request(client, scheduler, std::move(request),
+                                [done = std::move(done)](base::Result<HttpResponse> response) {
+                                  if (response) return done(*std::move(response));
+                                  const base::Kind kind = response.error().kind;
+                                  const bool own = kind == base::Kind::limit || kind == base::Kind::permission;
+                                  HttpResponse none;
+                                  none.reason = own ? model::Reason::agent_overloaded : model::Reason::auth_failed;
+                                  none.text = response.error().text;
+                                  done(std::move(none));
+                                });
 }
 
 std::string JsonApi::complaint(const HttpResponse& response) const {
@@ -69,15 +80,23 @@ std::string JsonApi::complaint(const HttpResponse& response) const {
     const std::string words = said(response.body);
     text = fmt::format("HTTP status {}{}{}", response.status, words.empty() ? "" : ": ", words);
   }
+  return fit(std::move(text));
+}
+
+std::string JsonApi::fit(std::string text) const {
   base::KnownSecrets all = learned();
-  all.add(secrets_);
+  all.add(server_().secrets);
   return fit_to_show(std::move(text), all);
 }
 
-base::KnownSecrets JsonApi::learned() const { return client_ ? client_->learned() : base::KnownSecrets(); }
+base::KnownSecrets JsonApi::learned() const {
+  const ApiServer& server = server_();
+  return server.client ? server.client->learned() : base::KnownSecrets();
+}
 
 std::string JsonApi::name() const {
-  return address_.unix_socket.empty() ? base::without_secrets(address_.url) : address_.unix_socket;
+  const ApiAddress& address = server_().address;
+  return address.unix_socket.empty() ? base::without_secrets(address.url) : address.unix_socket;
 }
 
 std::string fit_to_show(std::string text, const base::KnownSecrets& secrets) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "base/secret.h"
@@ -31,11 +32,20 @@ inline constexpr const char* kDockerSocket = "/run/docker.sock";
 // least. All names of containers are such.
 bool is_plain_name(std::string_view name);
 
+// Such a server, and how it is asked.
+struct ApiServer {
+  ApiAddress address{};
+  std::optional<ConfiguredClient> client{};  // without one nothing is sent but the request itself
+  base::KnownSecrets secrets{};
+  std::string trouble{};  // why it cannot be asked, such as a file that is not there; "" if it can
+};
+
 class JsonApi {
  public:
-  // Without a client nothing is sent but the request itself.
   explicit JsonApi(ApiAddress address, std::optional<ConfiguredClient> client = std::nullopt,
                    base::KnownSecrets secrets = {});
+  // A server that a file describes, which may change: asked for at each use, and valid until the next call.
+  explicit JsonApi(std::function<const ApiServer&()> server) : server_(std::move(server)) {}
 
   struct Request {
     const char* method = "GET";
@@ -53,16 +63,16 @@ class JsonApi {
   // Why it is no answer of 2xx, for people: one line of bounded length, without secrets. With the server's own
   // {"message": …}, {"error": …} or first line.
   std::string complaint(const HttpResponse& response) const;
+  // What the server says beside that, in the same way.
+  std::string fit(std::string text) const;
   // Secrets that do not stand in the configuration: tokens that were fetched.
   base::KnownSecrets learned() const;
   // Where it is, for people.
   std::string name() const;
-  const ApiAddress& address() const { return address_; }
+  const ApiAddress& address() const { return server_().address; }
 
  private:
-  ApiAddress address_;
-  std::optional<ConfiguredClient> client_;
-  base::KnownSecrets secrets_;
+  std::function<const ApiServer&()> server_;
 };
 
 // A complete answer of 2xx, or of this status.

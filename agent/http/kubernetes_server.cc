@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "config/redact.h"
 #include "config/request.h"
 #include "config/variables.h"
+#include "http/kubeconfig.h"
 
 namespace http {
 namespace {
@@ -27,14 +29,33 @@ std::string server_of_pod() {
   return config::url_complaint(url, "").empty() ? url : "https://kubernetes.default.svc";
 }
 
+// As for Prometheus, the file has no key beside it.
+JsonApi api_of_file(const std::string& file, const config::Node& node, const std::string& path,
+                    config::Errors& errors) {
+  const config::Node place = node.find("kubeconfig_file");
+  const std::string where = path + ".kubeconfig_file";
+  const auto refuse = [&](const std::string& key) {
+    if (const config::Node beside = node.find(key); !beside.is_null())
+      errors.add(beside.mark(), path + "." + key, "cannot stand beside kubeconfig_file, which says that");
+  };
+  refuse("api_server");
+  for (const config::KeyReference& key : http_config_schema().reference()) refuse(key.key);
+  auto kubeconfig = std::make_shared<KubeconfigFile>(file, place, where, errors);
+  return JsonApi([kubeconfig]() -> const ApiServer& { return kubeconfig->server(); });
+}
+
 }  // namespace
 
 const config::Schema<KubernetesServer>& kubernetes_server_schema() {
   static const auto schema = [] {
     auto keys = config::Schema<KubernetesServer>("kubernetes_server")
                     .optional("api_server", &KubernetesServer::api_server,
-                              "URL of the API server. Without it the agent runs in a pod of the cluster, and takes the "
-                              "server, the token and the authority from there.")
+                              "URL of the API server. Without it and kubeconfig_file the agent runs in a pod of the "
+                              "cluster, and takes the server, the token and the authority from there.")
+                    .fallback("none")
+                    .optional("kubeconfig_file", &KubernetesServer::kubeconfig_file,
+                              "kubeconfig file, of whose current-context the server and the user are taken. Read again "
+                              "when it changes. Stands alone: all that says how the server is asked is in the file.")
                     .fallback("none")
                     .inlined(&KubernetesServer::http, http_config_schema())
                     .check([](const KubernetesServer& kubernetes, const config::Complain& complain) {
@@ -43,7 +64,7 @@ const config::Schema<KubernetesServer>& kubernetes_server_schema() {
                           !why.empty())
                         complain("api_server", why);
                     });
-    keys.shows({"api_server"});
+    keys.shows({"api_server", "kubeconfig_file"});
     return keys;
   }();
   return schema;
@@ -51,6 +72,7 @@ const config::Schema<KubernetesServer>& kubernetes_server_schema() {
 
 JsonApi kubernetes_api(KubernetesServer kubernetes, const config::Node& node, const std::string& path,
                        config::Errors& errors) {
+  if (!kubernetes.kubeconfig_file.empty()) return api_of_file(kubernetes.kubeconfig_file, node, path, errors);
   HttpConfig& http = kubernetes.http;
   std::string url = kubernetes.api_server;
   if (url.empty()) {

@@ -1,5 +1,5 @@
 // Where the API server of Kubernetes is and how it is asked: the keys that everything about Kubernetes has. Without
-// api_server the agent runs in a pod, and what the kubelet has put there says it
+// api_server and kubeconfig_file the agent runs in a pod, and what the kubelet has put there says it
 // (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/): KUBERNETES_SERVICE_HOST and _PORT, and of
 // the pod's service account the token, which is read at each request, for it is replaced every hour, and ca.crt.
 #pragma once
@@ -14,7 +14,7 @@
 namespace http {
 
 struct KubernetesServer {
-  std::string api_server;
+  std::string api_server, kubeconfig_file;
   HttpConfig http;
 };
 

@@ -16,6 +16,7 @@
 #include "probe/common/probe_schema.h"
 #include "probe/http/template.h"
 #include "probe/registry.h"
+#include "probe/target_draft.h"
 
 namespace probe {
 namespace {
@@ -33,79 +34,6 @@ constexpr std::string_view kModule = "module";  // what allow_labels calls it
 constexpr base::Millis kShortest = 1s;
 constexpr base::Millis kLongest = 1h;
 constexpr std::size_t kLongestShown = 100;
-
-base::Result<std::string> refuse(std::string why) { return base::fail(base::Kind::invalid, std::move(why)); }
-
-// A word that YAML reads as itself, without quotes: a number must have none.
-std::string plain_or_quoted(std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_not_of(
-                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789._") == std::string_view::npos;
-  return plain ? std::string(value) : config::quoted(value);
-}
-
-// The template's own value with what ${target} and ${LABEL} stand for, as YAML.
-base::Result<std::string> filled(const Node& node, ValueFormat format, const config::ValueOf& value_of) {
-  if (node.is_sequence()) {
-    std::string out;
-    for (const Node& item : node.items()) {
-      // The program itself is written in the template, and checked when that is read.
-      const bool program = format == ValueFormat::arguments && out.empty();
-      TRY(const std::string one,
-          program ? base::Result<std::string>(config::flow_text(item)) : filled(item, format, value_of));
-      out += (out.empty() ? "" : ", ") + one;
-    }
-    return "[" + out + "]";
-  }
-  if (node.is_mapping()) {
-    std::string out;
-    for (const auto& [key, value] : node.entries()) {
-      TRY(const std::string one, filled(value, format, value_of));
-      out += (out.empty() ? "" : ", ") + config::quoted(key.scalar()) + ": " + one;
-    }
-    return "{" + out + "}";
-  }
-  if (!node.is_scalar() || node.scalar().find("${") == std::string::npos) return config::flow_text(node);
-  TRY(const std::string text, config::filled_in(node.scalar(), format, value_of));
-  return node.quoted() ? config::quoted(text) : plain_or_quoted(text);
-}
-
-// A whole value that a label or an address sets, as YAML: one word or number; for a label also a list or a mapping of
-// them, which is parsed by itself, so that no bracket of it can close one of ours.
-base::Result<std::string> whole_value(std::string_view value, ValueFormat format) {
-  const ValueFormat held = format == ValueFormat::word || format == ValueFormat::arguments ? ValueFormat::text : format;
-  if (value.starts_with('[') || value.starts_with('{')) {
-    Errors errors;
-    const Node node = Node::parse(std::string(value), "label", errors);
-    if (!errors.empty() || !(node.is_sequence() || node.is_mapping())) return refuse("is no list and no mapping");
-    const auto fits = [&](const Node& item) {
-      return item.is_scalar() && config::foreign_complaint(item.scalar(), held).empty();
-    };
-    for (const Node& item : node.items())
-      if (!fits(item)) return refuse("has something else than single values in its list");
-    for (const auto& [key, item] : node.entries())
-      if (!fits(key) || !fits(item)) return refuse("has something else than single values in its mapping");
-    return config::flow_text(node);
-  }
-  if (const std::string why = config::foreign_complaint(value, held); !why.empty()) return refuse(why);
-  return plain_or_quoted(value);
-}
-
-// One probe as it is written: keys with their values in YAML. What is set later counts.
-class Draft {
- public:
-  void set(std::string_view key, std::string yaml) { values_.insert_or_assign(std::string(key), std::move(yaml)); }
-  void erase(std::string_view key) { values_.erase(std::string(key)); }
-  bool has(std::string_view key) const { return values_.contains(std::string(key)); }
-  Node parse(const std::string& origin, Errors& errors) const {
-    std::string text;
-    for (const auto& [key, value] : values_) text += (text.empty() ? "" : ", ") + config::quoted(key) + ": " + value;
-    return Node::parse("{" + text + "}", origin, errors);
-  }
-
- private:
-  std::map<std::string, std::string> values_;
-};
 
 // What the schema says of a key; null if there is no such key. Without a type only the common ones are known.
 const config::KeyReference* find_key(const Type* type, std::string_view key) {
@@ -142,7 +70,8 @@ std::string named(std::string_view label, std::string_view value) {
 }
 
 // The keys that a bare target stands for; an address becomes a URL where the type wants one.
-base::Result<> write_target(const Type& type, const std::string& address, const model::Labels& labels, Draft& draft) {
+base::Result<> write_target(const Type& type, const std::string& address, const model::Labels& labels,
+                            TargetDraft& draft) {
   if (!type.keys_of_target) return {};
   std::string target = address;
   const auto wanted = type.keys_of_target(target);
@@ -158,7 +87,7 @@ base::Result<> write_target(const Type& type, const std::string& address, const 
       auto whole = config::filled_in("http://host/${path}", ValueFormat::url, [&](std::string_view) {
         return std::optional<std::string_view>(std::string_view(path).substr(1));
       });
-      if (path.front() != '/') whole = refuse("must begin with /");
+      if (path.front() != '/') whole = base::fail(base::Kind::invalid, "must begin with /");
       if (path != "/" && !whole)
         return base::fail(base::Kind::invalid, named("__metrics_path__", path) + " is no path: " + whole.error().text);
     }
@@ -195,6 +124,30 @@ base::Result<model::Labels> labels_of(const Node& in_template, const std::string
     views.push_back({name, value});
   }
   return model::Labels(std::move(views));
+}
+
+// What a source knows of the probe of a target, where the template does not say otherwise.
+base::Result<> write_declared(const Type& type, const config::DeclaredProbe& declared, TargetDraft& draft) {
+  static constexpr std::string_view kTimes[] = {"interval", "timeout", "fast_interval"};
+  const auto is_time = [](std::string_view key) {
+    return std::find(std::begin(kTimes), std::end(kTimes), key) != std::end(kTimes);
+  };
+  const bool own_times =
+      std::any_of(std::begin(kTimes), std::end(kTimes), [&](std::string_view key) { return draft.has(key); });
+  draft.set("type", plain_or_quoted(type.name));
+  if (declared.any_certificate) draft.set("tls_config", "{insecure_skip_verify: true}");
+  for (const auto& [key, value] : declared.keys) {
+    if (is_time(key) ? own_times : draft.has(key)) continue;
+    const config::KeyReference* known = find_key(&type, key);
+    if (known == nullptr || known->reach < Reach::listed)
+      return base::fail(base::Kind::invalid, fmt::format("its own probe would set {}, which it may not", key));
+    auto yaml = whole_value(value, known->format);
+    if (!yaml)
+      return base::fail(base::Kind::invalid,
+                        fmt::format("its own probe: the {} '{}' {}", key, value, yaml.error().text));
+    draft.set(key, *std::move(yaml));
+  }
+  return {};
 }
 
 // The key that an entry of allow_labels is about: `method` and `__probe_method` are the same.
@@ -236,7 +189,7 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
       allowed_.insert(key);
       continue;
     }
-    const config::KeyReference* known = find_key(type(), key);
+    const config::KeyReference* known = find_allowed(key);
     if (known == nullptr)
       errors.add(own.place.find("allow_labels").mark(), path + ".allow_labels",
                  fmt::format("there is no key {} in a probe {}", key,
@@ -248,6 +201,15 @@ ProbeTemplate::ProbeTemplate(std::string service, const config::Service& setting
                              key));
     else allowed_.insert(key);
   }
+}
+
+// Without a type of the template's own it may be of any: a source may know the type.
+const config::KeyReference* ProbeTemplate::find_allowed(std::string_view key) const {
+  const config::KeyReference* found = find_key(type(), key);
+  if (type() != nullptr || found != nullptr) return found;
+  for (const Type* each : types())
+    if (found = find_key(each, key); found != nullptr) return found;
+  return nullptr;
 }
 
 const Type* ProbeTemplate::type() const {
@@ -317,8 +279,9 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
 }
 
 base::Result<Spec> ProbeTemplate::spec(const std::string& source, const std::string& address,
-                                       const model::Labels& labels, const BlackboxModules& modules) const {
-  auto made = made_of(source, address, labels, modules);
+                                       const model::Labels& labels, const BlackboxModules& modules,
+                                       const config::DeclaredProbe& declared) const {
+  auto made = made_of(source, address, labels, modules, declared);
   if (made) return made;
   // Mistakes that a schema found have their place in front already, and are a line each; all else is one line.
   const std::string& text = made.error().text;
@@ -330,7 +293,8 @@ base::Result<Spec> ProbeTemplate::spec(const std::string& source, const std::str
 }
 
 base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::string& address,
-                                          const model::Labels& labels, const BlackboxModules& modules) const {
+                                          const model::Labels& labels, const BlackboxModules& modules,
+                                          const config::DeclaredProbe& declared) const {
   if (const std::string why = config::foreign_complaint(address, ValueFormat::text); !why.empty())
     return base::fail(base::Kind::invalid, "the address " + why);
   const std::string module(labels.get(kParamModule)), hostname(labels.get("__param_hostname"));
@@ -344,8 +308,11 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
             " means something to a module only, and there is no label __param_module; add one, write the "
             "name into the template (headers: {Host: …}, tls_config: {server_name: …}), or take the label "
             "away");
-  TRY_VOID(check_module(module, modules));
-  const Type* type = module.empty() ? this->type() : nullptr;
+  if (this->type() == nullptr && !declared.impossible.empty())
+    return base::fail(base::Kind::invalid, declared.impossible);
+  const Type* known = this->type() == nullptr && module.empty() ? types().find(declared.type) : nullptr;
+  if (known == nullptr) TRY_VOID(check_module(module, modules));
+  const Type* type = !module.empty() ? nullptr : known != nullptr ? known : this->type();
   std::string missing;  // a name in the template that the target has nothing for
   const config::ValueOf value_of = [&](std::string_view name) -> std::optional<std::string_view> {
     if (name == "target") return address;
@@ -360,7 +327,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
                                   "target, or take it out of the template",
                                   key, missing, missing));
   };
-  Draft draft;
+  TargetDraft draft;
   for (const auto& [key, value] : probe_.entries()) {
     if ((!module.empty() && !is_common_key(key.scalar())) || key.scalar() == "labels") continue;
     auto yaml = filled(value, format_of(this->type(), key.scalar()), value_of);
@@ -368,6 +335,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
     if (!missing.empty()) return lacks(key.scalar());
     draft.set(key.scalar(), *std::move(yaml));
   }
+  if (known != nullptr) TRY_VOID(write_declared(*known, declared, draft));
   TRY_VOID(
       write_labels(labels, type, [&](std::string_view key, std::string yaml) { draft.set(key, std::move(yaml)); }));
   TRY(model::Labels own_labels, labels_of(probe_.find("labels"), address, labels, value_of));
@@ -383,7 +351,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
   if (type) {
     TRY_VOID(write_target(*type, address, labels, draft));
   } else {
-    Draft unused;  // the module reads the address itself; what it may be is the same
+    TargetDraft unused;  // the module reads the address itself; what it may be is the same
     TRY_VOID(write_target(*modules.type(module), address, {}, unused));
   }
   if (!type) draft.erase("type");

@@ -34,18 +34,20 @@ class ProbeTemplate {
 
   // The probe of one target. Its name is NAME@ADDRESS, where NAME is the template's name or type, unless __probe_name
   // says another; its labels are the template's, the target's without those that begin with __, and target="ADDRESS".
+  // `declared` is the probe that the source knows for it, where the template has no type.
   // Errors: the target or its labels do not fit, with `source` (the file, the address of a catalogue), the target, the
   // label and what to do.
   base::Result<Spec> spec(const std::string& source, const std::string& address, const model::Labels& labels,
-                          const BlackboxModules& modules) const;
+                          const BlackboxModules& modules, const config::DeclaredProbe& declared = {}) const;
   const std::string& service() const { return service_; }
-  // As ordinary probes have it; null if a module must be named.
+  // As ordinary probes have it; null if a module must be named, or the source knows it.
   const Type* type() const;
 
  private:
   base::Result<Spec> made_of(const std::string& source, const std::string& address, const model::Labels& labels,
-                             const BlackboxModules& modules) const;
+                             const BlackboxModules& modules, const config::DeclaredProbe& declared) const;
   base::Result<> check_module(const std::string& module, const BlackboxModules& modules) const;
+  const config::KeyReference* find_allowed(std::string_view key) const;
   base::Result<> write_labels(const model::Labels& labels, const Type* type,
                               const std::function<void(std::string_view, std::string)>& set) const;
 

@@ -40,11 +40,12 @@ class NodeChange final : public KubernetesRun {
  public:
   NodeChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
              const Trigger& trigger, std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
-      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+      : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         settings_(settings),
-        service_(trigger.service),
         path_("/api/v1/nodes/" + settings.node),
         began_(context.scheduler.now()) {
+    // As the kubelet writes its own, which is what kubectl looks for.
+    about_ = {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", settings.node}, {"uid", settings.node}};
     if (settings_.verb == KubernetesVerb::uncordon) uncordon();
     else if (settings_.verb == KubernetesVerb::drain) look([this] { begin_drain(); });
     else cordon([this](const std::string& text) { end(ActionStatus::ok, text); });
@@ -97,7 +98,12 @@ class NodeChange final : public KubernetesRun {
         return end(ActionStatus::refused,
                    fmt::format("the plan of {} has cordoned it, and it stays so", base::foreign_text(by, 100)));
       set(
-          node, json(), json(), [this] { end(ActionStatus::ok, "uncordoned"); }, [this] { uncordon(); });
+          node, json(), json(),
+          [this] {
+            changed_ = true;
+            end(ActionStatus::ok, "uncordoned");
+          },
+          [this] { uncordon(); });
     });
   }
 
@@ -200,7 +206,7 @@ class NodeChange final : public KubernetesRun {
   }
 
   const KubernetesSettings& settings_;
-  std::string service_, path_, version_, cordoned_;
+  std::string path_, version_, cordoned_;
   base::Instant began_;
   std::map<std::string, Guest> guests_;
   std::size_t gone_ = 0;

@@ -22,10 +22,12 @@ constexpr base::Duration kFirstWait = 5s, kLongestWait = 30s;
 
 class PodRemoval final : public KubernetesRun {
  public:
-  PodRemoval(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings, std::string what,
-             base::Instant deadline, std::function<void(ActionResult)> done)
-      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+  PodRemoval(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
+             const Trigger& trigger, std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
+      : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         evicts_(settings.verb == KubernetesVerb::evict),
+        space_(settings.name.space),
+        name_(settings.name.name),
         path_(pod_path(settings.name.space + "/" + settings.name.name)) {
     look([this] { begin(); });
   }
@@ -40,6 +42,7 @@ class PodRemoval final : public KubernetesRun {
           if (!pod) return end(ActionStatus::failed, "the answer is no description of a pod");
           if (!pod_.uid.empty() && pod->uid != pod_.uid) return end(ActionStatus::ok, "gone, and there is a new one");
           pod_ = *pod;
+          about_ = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"namespace", space_}, {"name", name_}, {"uid", pod_.uid}};
           there();
         },
         [this] { end(ActionStatus::ok, pod_.uid.empty() ? "it was gone already" : "gone"); });
@@ -89,7 +92,7 @@ class PodRemoval final : public KubernetesRun {
   }
 
   bool evicts_;
-  std::string path_, version_, why_;
+  std::string space_, name_, path_, version_, why_;
   KubernetesPod pod_;
   base::Duration wait_ = kFirstWait;
 };
@@ -97,8 +100,10 @@ class PodRemoval final : public KubernetesRun {
 }  // namespace
 
 loop::Handle remove_pod(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
-                        std::string what, base::Instant deadline, std::function<void(ActionResult)> done) {
-  return loop::Handle(std::make_unique<PodRemoval>(context, api, settings, std::move(what), deadline, std::move(done)));
+                        const Trigger& trigger, std::string what, base::Instant deadline,
+                        std::function<void(ActionResult)> done) {
+  return loop::Handle(
+      std::make_unique<PodRemoval>(context, api, settings, trigger, std::move(what), deadline, std::move(done)));
 }
 
 }  // namespace recover

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
+#include "base/time.h"
 #include "loop/scheduler.h"
 
 namespace recover {
@@ -14,11 +16,13 @@ namespace {
 using encoding::json;
 using encoding::member;
 using encoding::number_of;
+using encoding::text_of;
 using namespace std::chrono_literals;
 
 // Of one request: behind one address there may be several servers, and one of them hangs.
 constexpr base::Duration kPatience = 10s;
 constexpr base::Duration kLook = 1s;
+constexpr base::Duration kEventPatience = 2s;
 constexpr int kMostTries = 5;  // against others who change the same
 constexpr int kMostRefusedTokens = 3;
 
@@ -29,9 +33,16 @@ bool is_unknown(const http::HttpResponse& response) {
 
 }  // namespace
 
-KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, std::string what, base::Instant deadline,
-                             std::function<void(ActionResult)> done)
-    : context_(context), api_(api), what_(std::move(what)), deadline_(deadline), done_(std::move(done)) {}
+KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, const Trigger& trigger, std::string what,
+                             base::Instant deadline, std::function<void(ActionResult)> done)
+    : context_(context),
+      api_(api),
+      service_(trigger.service),
+      recovery_(trigger.recovery_id),
+      node_(trigger.node),
+      what_(std::move(what)),
+      deadline_(deadline),
+      done_(std::move(done)) {}
 
 bool KubernetesRun::later(base::Duration wait, std::function<void()> then) {
   if (wait >= deadline_ - context_.scheduler.now()) return false;
@@ -89,9 +100,38 @@ void KubernetesRun::broken(const Call& call, const http::HttpResponse& response)
 }
 
 void KubernetesRun::end(ActionStatus status, const std::string& text, bool own_want) {
-  const auto done = std::exchange(done_, nullptr);
   const std::string before = status == ActionStatus::ok ? "" : before_failure_;
-  if (done) done({status, what_ + ": " + before + text, own_want});
+  // Names and texts are the server's: the secrets of a kubeconfig file are known to the API alone.
+  ActionResult result{status, what_ + ": " + api_.fit(before + text), own_want};
+  if (changed_ && about_.is_object() && context_.scheduler.now() < deadline_) return write_event(std::move(result));
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(result));
+}
+
+// For those who look by kubectl describe. It decides nothing: one that the server does not take is not written.
+void KubernetesRun::write_event(ActionResult result) {
+  const std::string space = text_of(member(about_, "namespace")).empty() ? "default" : text_of(about_["namespace"]);
+  const bool good = result.result == ActionStatus::ok;
+  const std::string now = base::format_iso8601(std::chrono::floor<std::chrono::seconds>(context_.scheduler.wall_now()));
+  const json event{
+      {"apiVersion", "v1"},
+      {"kind", "Event"},
+      {"metadata", {{"generateName", "fettle-"}, {"namespace", space}}},
+      {"involvedObject", about_},
+      {"type", good ? "Normal" : "Warning"},
+      {"reason", good ? "RecoveryAction" : "RecoveryActionFailed"},
+      {"message", base::shortened(fmt::format("{} (service {}, recovery {})", result.text, service_, recovery_), 1000)},
+      {"source", {{"component", "fettle"}, {"host", node_}}},
+      {"firstTimestamp", now},
+      {"lastTimestamp", now},
+      {"count", 1}};
+  pending_ = api_.ask(*context_.http, context_.scheduler,
+                      {.method = "POST",
+                       .path = fmt::format("/api/v1/namespaces/{}/events", space),
+                       .body = event.dump(-1, ' ', false, json::error_handler_t::replace),
+                       .deadline = std::min(deadline_, context_.scheduler.now() + kEventPatience)},
+                      [this, result = std::move(result)](const http::HttpResponse&) {
+                        if (const auto done = std::exchange(done_, nullptr)) done(result);
+                      });
 }
 
 base::Duration asked_to_wait(const http::HttpResponse& response, base::Duration otherwise) {

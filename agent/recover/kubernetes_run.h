@@ -24,8 +24,8 @@ class KubernetesRun : public loop::Registration {
     const char* content_type = "application/json";
   };
 
-  KubernetesRun(const Context& context, const http::JsonApi& api, std::string what, base::Instant deadline,
-                std::function<void(ActionResult)> done);
+  KubernetesRun(const Context& context, const http::JsonApi& api, const Trigger& trigger, std::string what,
+                base::Instant deadline, std::function<void(ActionResult)> done);
 
   // `then` gets what the server answers to it; a GET that has no good answer for now (no connection, 429, 5xx) and a
   // token that is just being replaced (401, a few times) are asked again until the deadline.
@@ -40,18 +40,23 @@ class KubernetesRun : public loop::Registration {
 
   // As the server refused it; nothing for the reader is left to guess.
   void broken(const Call& call, const http::HttpResponse& response);
-  // Destroys this object, as a rule.
+  // After a change first an event of `about_` is written, where a role allows it. Destroys this object, as a rule.
   void end(ActionStatus status, const std::string& text, bool own_want = false);
   // What stands in front of each failure's text: what was done before.
   std::string before_failure_;
   bool changed_ = false;  // something was changed
+  // What is worked on, as the involvedObject of an event: of kind, name, uid, and namespace but for a node.
+  encoding::json about_;
 
   const Context& context_;
   const http::JsonApi& api_;
+  std::string service_;  // whose plan it is
 
  private:
   void answered(const Call& call, const Answered& then, const http::HttpResponse& response);
+  void write_event(ActionResult result);
 
+  std::string recovery_, node_;  // of the trigger
   std::string what_;
   base::Instant deadline_;
   std::function<void(ActionResult)> done_;

@@ -53,11 +53,17 @@ Progress progress_of(const json& object, const std::string& kind) {
   return out;
 }
 
+// As objects write it.
+const char* kind_of(const std::string& kind) {
+  return kind == "deployment" ? "Deployment" : kind == "statefulset" ? "StatefulSet" : "DaemonSet";
+}
+
 class WorkloadChange final : public KubernetesRun {
  public:
-  WorkloadChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings, std::string what,
-                 base::Instant deadline, std::function<void(ActionResult)> done)
-      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+  WorkloadChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
+                 const Trigger& trigger, std::string what, base::Instant deadline,
+                 std::function<void(ActionResult)> done)
+      : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         settings_(settings),
         path_(fmt::format("/apis/apps/v1/namespaces/{}/{}s/{}", settings.name.space, settings.name.kind,
                           settings.name.name)) {
@@ -98,6 +104,11 @@ class WorkloadChange final : public KubernetesRun {
   void look() {
     read(path_, [this](const json& object) {
       const Progress now = progress_of(object, settings_.name.kind);
+      about_ = {{"apiVersion", "apps/v1"},
+                {"kind", kind_of(settings_.name.kind)},
+                {"namespace", settings_.name.space},
+                {"name", settings_.name.name},
+                {"uid", text_of(member(member(object, "metadata"), "uid"))}};
       const bool scales = settings_.verb == KubernetesVerb::scale;
       const std::string text = fmt::format("{} of {} pods are {}", std::min(now.updated, now.available), now.wanted,
                                            scales ? "available" : "new and available");
@@ -117,9 +128,10 @@ class WorkloadChange final : public KubernetesRun {
 }  // namespace
 
 loop::Handle change_workload(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
-                             std::string what, base::Instant deadline, std::function<void(ActionResult)> done) {
+                             const Trigger& trigger, std::string what, base::Instant deadline,
+                             std::function<void(ActionResult)> done) {
   return loop::Handle(
-      std::make_unique<WorkloadChange>(context, api, settings, std::move(what), deadline, std::move(done)));
+      std::make_unique<WorkloadChange>(context, api, settings, trigger, std::move(what), deadline, std::move(done)));
 }
 
 std::optional<KubernetesName> parse_pod_name(std::string_view text) {

@@ -86,6 +86,23 @@ class ApiServer(lib.Process):
         return subprocess.run([lib.need("kubectl"), "--kubeconfig=/dev/null", f"--server={self.url}", f"--certificate-authority={self.ca}",
                                f"--token={ADMIN}", f"--cache-dir={self.where}/kubectl", *words], capture_output=True, text=True, **options)
 
+    def sign(self, name):
+        """A client certificate of this user: the paths of it and of its key."""
+        openssl = lib.need("openssl")
+        for words in (["req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"],
+                      ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                       "-out", f"{name}.crt"]):
+            subprocess.run([openssl, *words], cwd=self.where, check=True, capture_output=True)
+        return self.where / f"{name}.crt", self.where / f"{name}.key"
+
+    def write_kubeconfig(self, file, *credentials):
+        """By kubectl itself; `credentials` as its set-credentials takes them."""
+        for words in (["set-cluster", "shop", f"--server={self.url}", f"--certificate-authority={self.ca}", "--embed-certs"],
+                      ["set-credentials", "fettle", *credentials], ["set-context", "fettle", "--cluster=shop", "--user=fettle"],
+                      ["use-context", "fettle"]):
+            subprocess.run([lib.need("kubectl"), "config", f"--kubeconfig={file}", *words], check=True, capture_output=True)
+        return file
+
     def apply(self, *files):
         for file in files:
             done = self.kubectl("apply", "-f", str(lib.TOP / "packaging/kubernetes" / file))
@@ -106,8 +123,9 @@ class ApiServer(lib.Process):
         self.ask("POST", "/api/v1/nodes", {"metadata": {"name": name}})
 
     def add_pod(self, name, node, ports=(), owner="ReplicaSet", labels=None, annotations=None, probe=None, phase="Running"):
-        """In namespace shop, as running and ready, at 127.0.0.1."""
-        container = {"name": "app", "image": "shop:1", "ports": [{"containerPort": port} for port in ports]}
+        """In namespace shop, as running and ready, at 127.0.0.1. A port is a number, or has a name, too."""
+        container = {"name": "app", "image": "shop:1",
+                     "ports": [port if isinstance(port, dict) else {"containerPort": port} for port in ports]}
         if probe:
             container["readinessProbe"] = probe
         owners = [{"apiVersion": "apps/v1", "kind": owner, "name": "owner", "uid": "0b0e6d5e-0000-4000-8000-000000000000", "controller": True}]

@@ -149,9 +149,12 @@ def configuration(where, server):
             ("restart", "rollout_restart: shop/deployment/order", "20s", ""),
             ("scale", "scale: shop/deployment/order, replicas: 3", "20s", ""),
             ("lost", "rollout_restart: shop/deployment/none", "20s", ""), ("dry", "drain: n3", "20s", "")]
+    file = server.write_kubeconfig(where / "kubeconfig", f"--token={token.read_text()}")
+    rows = [(name, action, timeout, more, access) for name, action, timeout, more in rows]
+    rows.append(("outside", "cordon: n3", "20s", "", f"kubeconfig_file: {file}"))
     return "global: {interval: 1s, timeout: 500ms}\nservices:\n" + "".join(
         PLAN.format(name=name, action=action, timeout=timeout, access=access, more=more, mode="dry_run" if name == "dry" else "enforce")
-        for name, action, timeout, more in rows)
+        for name, action, timeout, more, access in rows)
 
 
 def roles_are_enough_and_not_more(cluster, plans):
@@ -207,6 +210,38 @@ def what_is_of_others_stays(cluster, plans):
     plans.ends("lost", "failed", "404", "not found")
 
 
+def events_are_written(cluster, plans):
+    def written():
+        items = cluster.server.ask("GET", "/api/v1/events")["items"]
+        return sorted((one["involvedObject"]["kind"], one["type"], one["message"].split(" (")[0]) for one in items
+                      if one.get("source", {}).get("component") == "fettle")
+    assert written() == [], written()
+    cluster.grant("events", [("", "events", "create")])
+    cluster.grant("cordon", [])
+    plans.ends("cordon", "ok")
+    cluster.add_pods()
+    cluster.budget(2)
+    plans.ends("evict", "ok")
+    plans.ends("restart", "ok")
+    assert written() == [
+        ("Deployment", "Normal", "kubernetes rollout_restart shop/deployment/order: done, 3 of 3 pods are new and available"),
+        ("Node", "Normal", "kubernetes cordon n3: cordoned"), ("Node", "Normal", "kubernetes uncordon n3: uncordoned"),
+        ("Pod", "Normal", "kubernetes evict shop/order-0: gone")], written()
+    shown = cluster.server.kubectl("describe", "node", "n3").stdout
+    assert "RecoveryAction" in shown and "kubernetes uncordon n3: uncordoned" in shown, shown
+    print("with its role the agent writes events, and kubectl describe shows them")
+
+
+def by_kubeconfig(where, cluster, plans):
+    plans.ends("outside", "ok")
+    assert cluster.node() == (True, "outside"), cluster.node()
+    cluster.server.patch("/api/v1/nodes/n3", {"metadata": {"annotations": {"fettle/cordoned-by": None}}, "spec": {"unschedulable": None}})
+    cluster.server.write_kubeconfig(where / "kubeconfig", "--token=n0-t0ken-of-the-server")
+    refused = plans.ends("outside", "refused", "401", "the token is not valid")
+    assert "n0-t0ken" not in refused and cluster.node() == FREE
+    print("a kubeconfig file is taken, and again when it has changed")
+
+
 with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as server:
     server.apply("fettle.yaml")
     cluster, controllers = Cluster(server), Controllers(server)
@@ -217,4 +252,6 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
             cluster.grant(role, verbs)
         budgets_are_kept(cluster, plans)
         what_is_of_others_stays(cluster, plans)
+        events_are_written(cluster, plans)
+        by_kubeconfig(where, cluster, plans)
     controllers.stop()

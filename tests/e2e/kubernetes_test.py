@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A real API server of Kubernetes over a real etcd, with the shipped roles and no more: pods of the own node are found, followed
 while they come and go, over a restart of the server, a compacted store and a token that is replaced; what annotations may not
-say is refused."""
+say is refused. Pods are asked as their own probes say. The
+same by a kubeconfig file that kubectl has written."""
 import http.server
 import os
 import re
@@ -22,7 +23,7 @@ services:
     kubernetes_sd_configs:
       - role: pod
         {server}
-        selectors: [{{role: pod, label: fettle.probe=http}}]
+        selectors: [{{role: pod, label: "fettle.probe in (http),!old", field: status.phase!=Unknown}}]
         probe: {{type: http, labels: {{pod: "${{__meta_kubernetes_pod_name}}"}}}}
 """
 SERVER = """api_server: {url}
@@ -34,11 +35,12 @@ class Application:
     """What runs in the pods: its /ready says yes."""
 
     def __init__(self):
-        self.paths = set()
+        self.paths, self.hosts = set(), set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(handler):
                 self.paths.add(handler.path)
+                self.hosts.add(handler.headers["Host"])
                 handler.send_response(200)
                 handler.end_headers()
 
@@ -46,6 +48,7 @@ class Application:
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.handle_error = lambda *_: None  # a probe of type tcp says nothing, and resets
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.port = server.server_port
 
@@ -75,6 +78,7 @@ def discovery(where, etcd, server):
     add("order-1", probe={"httpGet": {"path": "/ready", "port": app.port}})
     add("order-2", node="n2")
     add("order-3", labels={})
+    add("order-9", labels={**marked, "old": "yes"})
     config = CONFIG.format(server=SERVER.format(url=server.url, token=token, ca=server.ca))
     with lib.Agent(where, config) as agent:
 
@@ -151,6 +155,68 @@ def in_pod(where, server):
     print("in a pod the server, the authority and the token are those of its service account")
 
 
+OWN = """
+global: {{interval: 200ms, timeout: 200ms, evaluation_interval: 1s}}
+services:
+  pods:
+    healthy_when: any
+    kubernetes_sd_configs:
+      - role: pod
+        {server}
+        selectors: [{{role: pod, label: fettle.probe=own}}]
+        allow_labels: [headers]
+        probe: {{labels: {{pod: "${{__meta_kubernetes_pod_name}}"}}}}
+"""
+
+
+def own_probes(where, server):
+    """Without a type in the template pods are asked as the kubelet would, by what the real server has of them."""
+    app, token, closed = Application(), where / "token", lib.free_ports(1)[0]
+    token.write_text(server.token_of("fettle"))
+    web, once = {"name": "web", "containerPort": app.port}, {"periodSeconds": 1, "failureThreshold": 1}
+    headers = [{"name": "Host", "value": "shop.test"}]
+    for name, probe in (("own-http", {"httpGet": {"path": "/own?full=1", "port": "web", "httpHeaders": headers}, **once}),
+                        ("own-tcp", {"tcpSocket": {"port": "web", "host": "127.0.0.1"}, **once}),
+                        ("own-down", {"tcpSocket": {"port": closed}, **once}),
+                        ("own-exec", {"exec": {"command": ["/bin/true"]}}), ("own-none", None)):
+        server.add_pod(name, "n1", [web], labels={"fettle.probe": "own"}, probe=probe)
+    with lib.Agent(where, OWN.format(server=SERVER.format(url=server.url, token=token, ca=server.ca))) as agent:
+
+        def found(value):
+            return sorted(series["metric"]["probe"].split("@")[0] + " " + series["metric"]["pod"]
+                          for series in agent.query(f'probe_success{{service="pods"}} == {value}'))
+
+        lib.wait_for("the probes of the pods", lambda: (found(1), found(0)) == (["http own-http", "tcp own-tcp"], ["tcp own-down"]), 60,
+                     lambda: f"{found(1)} {found(0)}\n{agent.text()[-2000:]}")
+        assert app.paths == {"/own?full=1"} and app.hosts == {"shop.test"}, (app.paths, app.hosts)
+        lib.wait_for("what cannot be asked", lambda: "the readinessProbe of container app is exec" in agent.text())
+    print("pods were asked as their own probes say, and one that has a program for it was named")
+
+
+def by_kubeconfig(where, server):
+    """From outside of the cluster, as a user with a client certificate that the role is bound to."""
+    server.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+        "metadata": {"name": "outside"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "fettle-discovery"},
+        "subjects": [{"kind": "User", "name": "outside"}]})
+    certificate, key = server.sign("outside")
+    file = server.write_kubeconfig(where / "kubeconfig", "--token=n0-t0ken-of-the-server")
+    os.chmod(file, 0o600)
+    with lib.Agent(where, CONFIG.format(server=f"kubeconfig_file: {file}")) as agent:
+        lib.wait_for("the refusal of the token", lambda: "the token is not valid" in agent.text(), 60, agent.text)
+        os.unlink(file)
+        server.write_kubeconfig(file, f"--client-certificate={certificate}", f"--client-key={key}", "--embed-certs")
+        lib.wait_for("a pod", lambda: agent.query('probe_success{service="pods",pod="order-4"} == 1'), 60, agent.text)
+        shown = agent.text() + lib.get(f"{agent.url}/api/v1/status/config")
+        assert "n0-t0ken" not in shown and "kubeconfig_file" in shown
+        print("a kubeconfig file that kubectl wrote was taken, and again when it had changed, without a reload")
+    server.write_kubeconfig(file, "--exec-command=/usr/bin/cloud", "--exec-api-version=client.authentication.k8s.io/v1beta1")
+    config = where / "exec.yml"
+    config.write_text(CONFIG.format(server=f"kubeconfig_file: {file}"))
+    checked = lib.fettle("check", "config", config)
+    assert checked.returncode == 1 and re.search(rf"{file}:\d+:\d+: .*user\.exec: names a program", checked.stdout + checked.stderr), checked
+    print("an exec plugin is refused at its line")
+
+
 os.environ["NODE_NAME"] = "n1"
 with lib.folder() as where:
     documented(where)
@@ -161,4 +227,6 @@ with lib.folder() as where, Etcd(where) as etcd, ApiServer(where, etcd) as serve
     server.add_node("n2")
     discovery(where, etcd, server)
     server.apply("rbac-discovery.yaml")
+    own_probes(where, server)
+    by_kubeconfig(where, server)
     in_pod(where, server)

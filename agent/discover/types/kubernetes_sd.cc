@@ -1,6 +1,7 @@
 // Targets that Kubernetes runs, as Prometheus' kubernetes_sd_configs finds them with role pod: a target for each port
 // that a container of a pod declares, with the same __meta_kubernetes_ labels. Of the own node only, if no selector
 // says otherwise. Pods that have ended or are told to end are left out: there is no relabelling that would drop them.
+// Where the template has no type, a target for each container that has a probe of its own, which is then made.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include "base/ascii.h"
 #include "base/percent.h"
 #include "config/redact.h"
+#include "discover/kubernetes_probe.h"
+#include "discover/kubernetes_selector.h"
 #include "discover/list_watch.h"
 #include "discover/meta_labels.h"
 #include "discover/polled_list.h"
@@ -43,6 +46,7 @@ struct KubernetesSdSettings {
   std::string role;
   Namespaces namespaces;
   std::vector<Selector> selectors;
+  bool own_probes = false;  // those that the containers have
 };
 
 const config::Schema<Selector>& selector_schema() {
@@ -51,12 +55,15 @@ const config::Schema<Selector>& selector_schema() {
           .required("role", &Selector::role, "The role that it is for: pod.")
           .optional("label", &Selector::label, "Label selector, as in kubectl get pods -l.")
           .optional("field", &Selector::field,
-                    "Field selector in place of spec.nodeName=$(NODE_NAME), which stands for the agent's own node; "
-                    "empty: pods of all nodes.")
+                    "Field selector. One that says nothing of spec.nodeName is for pods of the agent's own node, which "
+                    "$(NODE_NAME) stands for; empty: pods of all nodes.")
           .fallback("spec.nodeName=$(NODE_NAME)")
           .shows({"role", "label", "field"})
           .check([](const Selector& selector, const config::Complain& complain) {
             if (selector.role != "pod") complain("role", "must be pod: other roles are not known");
+            if (const std::string why = label_selector_complaint(selector.label); !why.empty()) complain("label", why);
+            if (const std::string why = field_selector_complaint(selector.field.value_or("")); !why.empty())
+              complain("field", why);
           });
   return schema;
 }
@@ -80,8 +87,8 @@ const config::Schema<KubernetesSdSettings>& schema() {
                     .required("role", &Sd::role, "What is listed: pod.")
                     .optional("namespaces", &Sd::namespaces, namespaces_schema(), "Only these namespaces.")
                     .list("selectors", &Sd::selectors, selector_schema(),
-                          "Only pods that fit; one selector of role pod. Without a field selector only those of the "
-                          "agent's own node: NODE_NAME of its environment, else the host's name.")
+                          "Only pods that fit; one selector of role pod. Those of the agent's own node, unless its "
+                          "field says otherwise: NODE_NAME of the environment, else the host's name.")
                     .inlined(&Sd::kubernetes, http::kubernetes_server_schema())
                     .beside(config::target_template_schema())
                     .check([](const Sd& sd, const config::Complain& complain) {
@@ -96,10 +103,12 @@ const config::Schema<KubernetesSdSettings>& schema() {
 
 // name=value&…, for the query.
 std::string selectors_query(const std::vector<Selector>& selectors) {
-  std::string label, field = fmt::format("spec.nodeName={}", http::kOwnNode);
+  const std::string own_node = fmt::format("spec.nodeName={}", http::kOwnNode);
+  std::string label, field = own_node;
   if (!selectors.empty()) {
     label = selectors.front().label;
-    field = selectors.front().field.value_or(field);
+    field = selectors.front().field.value_or(own_node);
+    if (!field.empty() && !selects_field(field, "spec.nodeName")) field += "," + own_node;
   }
   if (const std::size_t at = field.find(http::kOwnNode); at != std::string::npos)
     field.replace(at, http::kOwnNode.size(), http::own_kubernetes_node());
@@ -181,36 +190,56 @@ void add_own_probe(const json& container, const json& port, LabelMap& labels) {
   }
 }
 
+// One that the kubelet would not ask yet.
+struct LaterTarget {
+  Target target;
+  base::WallTime from{};
+};
+
 class Pod {
  public:
-  explicit Pod(const json& pod) : common_(labels_of(pod)), ip_(common_["__meta_kubernetes_pod_ip"]) {
+  Pod(const json& pod, bool own_probes) : common_(labels_of(pod)), ip_(common_["__meta_kubernetes_pod_ip"]) {
     const std::string& phase = common_["__meta_kubernetes_pod_phase"];
     const bool over = phase == "Succeeded" || phase == "Failed" ||
                       !text_of(member(member(pod, "metadata"), "deletionTimestamp")).empty();
     if (ip_.empty() || over) return;
     const json &spec = member(pod, "spec"), &status = member(pod, "status");
+    if (own_probes) {
+      for (const json& container : member(spec, "containers")) add_own(container, member(status, "containerStatuses"));
+      return;
+    }
     for (const json& container : member(spec, "containers")) add(container, false, member(status, "containerStatuses"));
     for (const json& container : member(spec, "initContainers"))
       add(container, true, member(status, "initContainerStatuses"));
     if (!targets_.empty()) return;
     for (const json& container : member(spec, "containers")) {
       const LabelMap labels = labels_of_container(container, false, member(status, "containerStatuses"));
-      targets_.push_back({ip_, as_labels(labels)});
+      targets_.push_back({{ip_, as_labels(labels)}});
       break;
     }
   }
-  std::vector<Target> targets() && { return std::move(targets_); }
+  std::vector<LaterTarget> targets() && { return std::move(targets_); }
 
  private:
+  static const json& status_of(const std::string& container, const json& statuses) {
+    static const json none;
+    for (const json& status : statuses)
+      if (text_of(member(status, "name")) == container) return status;
+    return none;
+  }
+  static void add_port(const json& port, std::uint64_t number, LabelMap& labels) {
+    const std::string protocol = text_of(member(port, "protocol"));
+    labels["__meta_kubernetes_pod_container_port_name"] = text_of(member(port, "name"));
+    labels["__meta_kubernetes_pod_container_port_number"] = std::to_string(number);
+    labels["__meta_kubernetes_pod_container_port_protocol"] = protocol.empty() ? "TCP" : protocol;
+  }
   LabelMap labels_of_container(const json& container, bool init, const json& statuses) const {
     LabelMap labels = common_;
     const std::string name = text_of(member(container, "name"));
     labels["__meta_kubernetes_pod_container_name"] = name;
     labels["__meta_kubernetes_pod_container_image"] = text_of(member(container, "image"));
     labels["__meta_kubernetes_pod_container_init"] = init ? "true" : "false";
-    for (const json& status : statuses)
-      if (text_of(member(status, "name")) == name)
-        labels["__meta_kubernetes_pod_container_id"] = text_of(member(status, "containerID"));
+    labels["__meta_kubernetes_pod_container_id"] = text_of(member(status_of(name, statuses), "containerID"));
     return labels;
   }
   void add(const json& container, bool init, const json& statuses) {
@@ -219,18 +248,27 @@ class Pod {
       const auto number = number_of(member(port, "containerPort"));
       if (!number || targets_.size() >= kMostPorts) continue;
       LabelMap of_port = labels;
-      const std::string protocol = text_of(member(port, "protocol"));
-      of_port["__meta_kubernetes_pod_container_port_name"] = text_of(member(port, "name"));
-      of_port["__meta_kubernetes_pod_container_port_number"] = std::to_string(*number);
-      of_port["__meta_kubernetes_pod_container_port_protocol"] = protocol.empty() ? "TCP" : protocol;
+      add_port(port, *number, of_port);
       add_own_probe(container, port, of_port);
-      targets_.push_back({host_and_port(ip_, *number), as_labels(of_port)});
+      targets_.push_back({{host_and_port(ip_, *number), as_labels(of_port)}});
     }
+  }
+  void add_own(const json& container, const json& statuses) {
+    if (targets_.size() >= kMostPorts) return;
+    const json& status = status_of(text_of(member(container, "name")), statuses);
+    auto own = probe_of_container(container, status, ip_);
+    if (!own) return;
+    LabelMap labels = labels_of_container(container, false, statuses);
+    for (const json& port : member(container, "ports"))
+      if (const auto number = number_of(member(port, "containerPort")))
+        if (host_and_port(ip_, *number) == own->address) add_port(port, *number, labels);
+    labels.try_emplace("__probe_headers", own->headers);  // as far as allow_labels goes
+    targets_.push_back({{own->address, as_labels(labels), std::move(own->probe)}, own->from});
   }
 
   LabelMap common_;
   std::string ip_;
-  std::vector<Target> targets_;
+  std::vector<LaterTarget> targets_;
 };
 
 // NAMESPACE/NAME.
@@ -242,9 +280,10 @@ std::string key_of(const json& object) {
 // The pods of one namespace, or of all.
 class Pods {
  public:
-  Pods(const http::JsonApi& api, const std::string& path, const std::string& selectors, const Context& context,
-       std::function<void()> changed)
-      : scheduler_(context.scheduler),
+  Pods(const http::JsonApi& api, const std::string& path, const std::string& selectors, bool own_probes,
+       const Context& context, std::function<void()> changed)
+      : own_probes_(own_probes),
+        scheduler_(context.scheduler),
         changed_(std::move(changed)),
         list_{api.name() + path},
         watch_(context.http, context.scheduler, api, path, selectors,
@@ -258,19 +297,27 @@ class Pods {
  private:
   void listed(const std::vector<json>& pods) {
     pods_.clear();
-    for (const json& pod : pods) pods_[key_of(pod)] = Pod(pod).targets();
+    for (const json& pod : pods) pods_[key_of(pod)] = Pod(pod, own_probes_).targets();
     take();
   }
   void heard(const std::vector<ListWatch::Event>& events) {
     for (const auto& [gone, pod] : events) {
       if (gone) pods_.erase(key_of(pod));
-      else pods_[key_of(pod)] = Pod(pod).targets();
+      else pods_[key_of(pod)] = Pod(pod, own_probes_).targets();
     }
     take();
   }
   void take() {
+    const base::WallTime now = scheduler_.wall_now();
+    std::optional<base::WallTime> next;
     std::vector<Target> all;
-    for (const auto& [key, targets] : pods_) all.insert(all.end(), targets.begin(), targets.end());
+    for (const auto& [key, targets] : pods_)
+      for (const LaterTarget& each : targets) {
+        if (each.from <= now) all.push_back(each.target);
+        else next = std::min(next.value_or(each.from), each.from);
+      }
+    later_.reset();
+    if (next) later_ = scheduler_.after(*next - now, [this] { take(); });
     if (const std::string why = too_many(all); !why.empty()) return keep(why);
     if (list_.take(std::move(all), scheduler_.wall_now())) changed_();
   }
@@ -278,10 +325,12 @@ class Pods {
     if (list_.keep(list_.name + ": " + why, scheduler_.wall_now())) changed_();
   }
 
+  bool own_probes_;
   loop::Scheduler& scheduler_;
   std::function<void()> changed_;
   TargetList list_;
-  std::map<std::string, std::vector<Target>> pods_;  // by key
+  std::map<std::string, std::vector<LaterTarget>> pods_;  // by key
+  loop::Handle later_;
   ListWatch watch_;
 };
 
@@ -295,7 +344,7 @@ class KubernetesSd final : public Source {
     if (paths.empty()) paths.emplace_back("/api/v1/pods");
     const std::string selectors = selectors_query(settings.selectors);
     for (const std::string& path : paths)
-      pods_.push_back(std::make_unique<Pods>(api_, path, selectors, context, changed));
+      pods_.push_back(std::make_unique<Pods>(api_, path, selectors, settings.own_probes, context, changed));
   }
 
   std::vector<const TargetList*> lists() const override {
@@ -315,6 +364,8 @@ class KubernetesSd final : public Source {
 std::unique_ptr<const Settings> parse(const config::Node& entry, const std::string& path, const Owner&,
                                       config::Errors& errors) {
   KubernetesSdSettings settings = schema().parse(entry, path, errors);
+  const config::Node probe = entry.find("probe");
+  settings.own_probes = probe.is_mapping() && probe.find("type").is_null();
   http::JsonApi api = http::kubernetes_api(settings.kubernetes, entry, path, errors);
   return std::make_unique<ServedSettings<KubernetesSd, KubernetesSdSettings, http::JsonApi>>(std::move(settings),
                                                                                              std::move(api));
@@ -324,7 +375,9 @@ std::unique_ptr<const Settings> parse(const config::Node& entry, const std::stri
 
 const Type kubernetes_sd_source{
     .key = "kubernetes_sd_configs",
-    .summary = "More probes, one for each port of the pods of the own node, as in Prometheus.",
+    .summary =
+        "More probes, one for each port of the pods of the own node, as in Prometheus; those that the pods declare "
+        "for the kubelet, where the template has no type.",
     .example = R"(kubernetes_sd_configs:
   - role: pod
     namespaces: {names: [shop]}

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_version.h"
 #include "base/log.h"
 #include "net/tls/certificate_verifier.h"
 #include "net/tls/ocsp_staple.h"
@@ -111,26 +111,16 @@ base::Result<Context> make_context(const TlsSettings& settings, std::string& tro
   return context;
 }
 
-// What tells a file from the one that stood there before: a rotation that renames changes the inode, one that writes
-// the time or the size.
-struct Stamp {
-  ino_t inode = 0;
-  std::int64_t modified_ns = 0;
-  off_t size = -1;  // no such file
-  friend bool operator==(const Stamp&, const Stamp&) = default;
-};
-using Stamps = std::array<Stamp, 3>;
+using FileVersions = std::array<base::FileVersion, 3>;
 
-Stamps stamps_of(const TlsSettings& settings) {
-  Stamps stamps;
+FileVersions versions_of(const TlsSettings& settings) {
+  FileVersions versions;
   std::size_t at = 0;
   for (const std::string* file : {&settings.ca_file, &settings.cert_file, &settings.key_file}) {
-    struct stat now {};
-    if (!file->empty() && ::stat(file->c_str(), &now) == 0)
-      stamps[at] = {now.st_ino, now.st_mtim.tv_sec * 1'000'000'000LL + now.st_mtim.tv_nsec, now.st_size};
+    if (!file->empty()) versions[at] = base::version_of(*file);
     ++at;
   }
-  return stamps;
+  return versions;
 }
 
 }  // namespace
@@ -139,13 +129,13 @@ struct TlsContext::Rep {
   TlsSettings settings;
   std::uint64_t id = 0;
   Context context;
-  Stamps tried;         // of the files when they were read last, for better or worse
+  FileVersions tried;   // of the files when they were read last, for better or worse
   std::string trouble;  // of the files that `context` was made of
 
   // A certificate and its key are two files that no rotation changes at once: between the two they do not fit, and the
   // old pair goes on.
   void read_what_changed() {
-    const Stamps now = stamps_of(settings);
+    const FileVersions now = versions_of(settings);
     if (now == tried) return;
     tried = now;
     std::string wrong;
@@ -176,7 +166,7 @@ base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& set
   std::shared_ptr<TlsContext> context(new TlsContext);
   context->rep_->settings = settings;
   context->rep_->id = ++last_id;
-  context->rep_->tried = stamps_of(settings);  // before they are read: a change meanwhile is seen by the next look
+  context->rep_->tried = versions_of(settings);  // before they are read: a change meanwhile is seen by the next look
   TRY(context->rep_->context, make_context(settings, context->rep_->trouble));
   made.push_back(context);
   return context;

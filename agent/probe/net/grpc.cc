@@ -37,6 +37,7 @@ const config::Schema<GrpcSettings>& schema() {
   static const auto schema =
       probe_schema<GrpcSettings>("grpc")
           .optional("host", &GrpcSettings::host, "Name or address to connect to.")
+          .reach(config::Reach::address, config::ValueFormat::host)
           .optional("port", &GrpcSettings::port, "Port to connect to.")
           .optional("unix_socket", &GrpcSettings::unix_socket, "Unix socket to connect to, instead of host and port.")
           .reach(config::Reach::file, config::ValueFormat::path)

@@ -98,8 +98,8 @@ class Kubernetes final : public Action {
     if (is_of_node(settings_.verb))
       return change_node(context, api_, settings_, trigger, text(), deadline, std::move(done));
     if (is_of_workload(settings_.verb))
-      return change_workload(context, api_, settings_, text(), deadline, std::move(done));
-    return remove_pod(context, api_, settings_, text(), deadline, std::move(done));
+      return change_workload(context, api_, settings_, trigger, text(), deadline, std::move(done));
+    return remove_pod(context, api_, settings_, trigger, text(), deadline, std::move(done));
   }
   std::string text() const override {
     const std::string before = "kubernetes " + word_ + " " + what_;

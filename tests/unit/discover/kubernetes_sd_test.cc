@@ -142,11 +142,34 @@ TEST_CASE("which pods are asked for") {
            Row{", selectors: [{role: pod, field: ''}]", "pods?resourceVersion=0"},
            Row{", selectors: [{role: pod, field: 'status.phase=Running,spec.nodeName=$(NODE_NAME)'}]",
                "pods?resourceVersion=0&fieldSelector=status.phase=Running,spec.nodeName=n1.shop"},
+           Row{", selectors: [{role: pod, field: 'status.phase=Running'}]",
+               "pods?resourceVersion=0&fieldSelector=status.phase=Running,spec.nodeName=n1.shop"},
+           Row{", selectors: [{role: pod, field: 'metadata.name!=a,spec.nodeName!=n2', label: '!old'}]",
+               "pods?resourceVersion=0&fieldSelector=metadata.name!=a,spec.nodeName!=n2&labelSelector=!old"},
            Row{", namespaces: {names: [shop]}",
                "namespaces/shop/pods?resourceVersion=0&fieldSelector=spec.nodeName=n1.shop"},
        })
     CHECK(Cluster(row.keys).path() == row.want);
   ::unsetenv("NODE_NAME");
+}
+
+TEST_CASE("a selector that the server would refuse is a mistake") {
+  const auto mistakes = [](const std::string& selector) {
+    config::Errors errors;
+    const std::string keys = "{role: pod, api_server: 'https://k.test', selectors: [{role: pod, " + selector + "}]}";
+    (void)discover::kubernetes_sd_source.parse(config::Node::parse(keys, "f", errors), "sd", {"edge", "/etc"}, errors);
+    return errors.text();
+  };
+  for (const char* good : {"app", "'!app'", "app=a", "app==a", "app = a", "app!=a",
+                           "app=", "'app in (a, b),x/y.z notin ()'", "n > 3", "'a.test/b in (c),d'", "''"})
+    CHECK(mistakes("label: " + std::string(good)) == "");
+  for (const char* bad :
+       {"a=b=c", "'app in a'", "'app in (a'", "'-a'", "'a,,b'", "'a b'", "n > x", "'/a'", "'app in (a b)'", "'!'"})
+    CHECK(mistakes("label: " + std::string(bad)).find("sd.selectors[0].label: has '") != std::string::npos);
+  for (const char* good : {"''", "a=b", "a==b", "a!=b", "'a=b,c=d'", R"('a=b\,c')"})
+    CHECK(mistakes("field: " + std::string(good)) == "");
+  for (const char* bad : {"a", "'a=b,c'", "'=b'", "a!b", "'a=b,'"})
+    CHECK(mistakes("field: " + std::string(bad)).find("sd.selectors[0].field: has '") != std::string::npos);
 }
 
 TEST_CASE("pods that have no address, have ended or are told to end are no targets") {

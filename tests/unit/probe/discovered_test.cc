@@ -364,3 +364,42 @@ TEST_CASE("mistakes of a template are told when the file is read") {
         "fettle.yml:1:2: sd.probe.valid_status_codes: needs a type; without one each target names a module by "
         "__param_module\n");
 }
+
+TEST_CASE("a template without a type takes the probe that the source knows") {
+  const auto text = [](const Made& made, const config::DeclaredProbe& declared, const model::Labels& labels = {}) {
+    const auto spec = made.made->spec("k8s", "10.1.0.2:81", labels, probe::BlackboxModules(), declared);
+    return spec ? spec->name + " " + std::string(spec->type->name) + " " + base::format_duration(spec->interval) + " " +
+                      base::format_duration(spec->timeout) + " " + std::to_string(spec->failure_threshold) + " " +
+                      spec->settings_text
+                : spec.error().text;
+  };
+  const config::DeclaredProbe tcp{.type = "tcp",
+                                  .keys = {{"interval", "20s"}, {"timeout", "4s"}, {"failure_threshold", "5"}}};
+  const Made own("{}");
+  CHECK(own.errors.text() == "");
+  CHECK(text(own, tcp) == "tcp@10.1.0.2:81 tcp 20s 4s 5 \"host\": 10.1.0.2, \"port\": 81, ");
+  // The template goes before it, times as a whole; and what a label may set goes before both.
+  CHECK(text(Made("{interval: 3s, failure_threshold: 1, name: pod}"), tcp).starts_with("pod@10.1.0.2:81 tcp 3s 2s 1 "));
+  CHECK(text(own, tcp, {{"__probe_interval", "7s"}}).starts_with("tcp@10.1.0.2:81 tcp 7s 4s 5 "));
+  // A type in the template, or a module, is what it was.
+  CHECK(text(Made("{type: http}"), tcp).starts_with("http@10.1.0.2:81 http 10s 2s 3 "));
+  CHECK(text(own, tcp, {{"__param_module", "http_2xx"}}).starts_with("http_2xx@10.1.0.2:81 http 10s 2s 3 "));
+  CHECK(text(own, {}).find("the template names no type") != std::string::npos);
+  CHECK(text(own, {.impossible = "it is exec"}) == "k8s: target 10.1.0.2:81: it is exec");
+  CHECK(text(own, {.type = "grpc", .keys = {{"service", "shop.Order"}}}).find("\"service\": shop.Order") !=
+        std::string::npos);
+
+  config::DeclaredProbe http{
+      .type = "http", .keys = {{"url", "https://10.1.0.2:81/ready?x=1"}}, .any_certificate = true};
+  CHECK(text(own, http).find("insecure_skip_verify") != std::string::npos);
+  CHECK(text(own, http, {{"__probe_headers", "{Host: a}"}}).find("add allow_labels: [headers] beside probe") !=
+        std::string::npos);
+  CHECK(text(Made("{}", {"headers"}), http, {{"__probe_headers", "{Host: shop.test}"}}).find("shop.test") !=
+        std::string::npos);
+  for (const char* url : {"https://user:pw@10.1.0.2/", "file:///etc/shadow", "http://a/../b", "https://10.1.0.2/a b"}) {
+    http.keys = {{"url", url}};
+    CHECK(text(own, http).find("its own probe: the url '") != std::string::npos);
+  }
+  http.keys = {{"unix_socket", "/run/docker.sock"}};
+  CHECK(text(own, http).find("its own probe would set unix_socket, which it may not") != std::string::npos);
+}

@@ -67,6 +67,7 @@ class Cluster {
     if (request.method == "DELETE") violated_ = true;
     if (path == "/api/v1")
       return answered(200, R"({"resources":[{"name":"pods/eviction","group":"policy","version":"v1"}]})");
+    if (path == "/api/v1/namespaces/default/events") return answered(201, "{}");
     if (path.starts_with("/api/v1/pods?")) return list();
     if (path == "/api/v1/nodes/n1") return request.method == "GET" ? node() : patch(request.body);
     const std::string name = path.substr(std::string("/api/v1/namespaces/shop/pods/").size());

@@ -4,6 +4,7 @@
 
 #include "encoding/json_value.h"
 #include "fakes/action_trial.h"
+#include "fakes/temporary_folder.h"
 
 namespace {
 
@@ -46,8 +47,23 @@ struct Cluster {
                std::string(version) + R"("}]})");
   }
 
+  bool writes_event() const { return t.http.desk.waiting() == 1 && t.http.desk.last().url.ends_with("/events"); }
+  bool is_over() const { return !t.results.empty() || writes_event(); }
+  // How it ends, once the event of a change is written.
+  std::string end() {
+    t.loop.run_due();
+    if (writes_event()) {
+      event_path = next();
+      event = encoding::read_json(body());
+      t.http.desk.answer(answered(201, "{}"));
+    }
+    return t.end();
+  }
+
   fakes::ActionTrial t;
   std::unique_ptr<const recover::Action> action;
+  std::string event_path;
+  encoding::json event;
 };
 
 std::string pod(const std::string& name, const std::string& kind = "ReplicaSet", const std::string& more = "") {
@@ -80,13 +96,59 @@ TEST_CASE("a node is cordoned, marked and by no version that others have changed
   cluster.answer("PATCH /api/v1/nodes/n1", 500, "");
   cluster.node("{}", "{}", 400ms);
   cluster.answer("PATCH /api/v1/nodes/n1", 200, "{}");
-  CHECK(cluster.t.end() == "ok: kubernetes cordon n1: cordoned");
+  CHECK(cluster.end() == "ok: kubernetes cordon n1: cordoned");
+}
+
+TEST_CASE("a change is an event of what was changed, whether or not the server takes it") {
+  Cluster cordon("cordon: n1");
+  cordon.node("{}");
+  cordon.answer("PATCH /api/v1/nodes/n1", 200, "{}");
+  CHECK(cordon.end() == "ok: kubernetes cordon n1: cordoned");
+  CHECK(cordon.event_path == "POST /api/v1/namespaces/default/events");
+  CHECK(member(cordon.event, "involvedObject") ==
+        encoding::json{{"apiVersion", "v1"}, {"kind", "Node"}, {"name", "n1"}, {"uid", "n1"}});
+  CHECK(text_of(member(cordon.event, "type")) == "Normal");
+  CHECK(text_of(member(cordon.event, "reason")) == "RecoveryAction");
+  CHECK(text_of(member(cordon.event, "message")) ==
+        "kubernetes cordon n1: cordoned (service order, recovery 0123abcd)");
+  for (const int status : {403, 500, 0}) {
+    Cluster refused("cordon: n1");
+    refused.node("{}");
+    refused.answer("PATCH /api/v1/nodes/n1", 200, "{}");
+    CHECK(refused.next() == "POST /api/v1/namespaces/default/events");
+    CHECK(refused.t.http.desk.last().deadline == refused.t.loop.now() + 2s);
+    refused.t.http.desk.answer(status == 0 ? fakes::broken(model::Reason::read_timeout, "no answer")
+                                           : answered(status, "{}"));
+    CHECK(refused.t.end() == "ok: kubernetes cordon n1: cordoned");
+  }
+  // What was not changed is no event.
+  Cluster others("cordon: n1");
+  others.node(R"({"unschedulable":true})");
+  CHECK(others.end() == "ok: kubernetes cordon n1: others had cordoned it");
+  CHECK(others.event_path.empty());
+}
+
+TEST_CASE("what a kubeconfig file keeps secret is in no result") {
+  fakes::TemporaryFolder folder;
+  const std::string file = folder.write("config", R"(current-context: a
+contexts: [{name: a, context: {cluster: a, user: a}}]
+clusters: [{name: a, cluster: {server: 'https://k.test'}}]
+users: [{name: a, user: {token: t0ken-of-the-file}}]
+)");
+  fakes::ActionTrial t;
+  const auto action = t.parse("kubernetes", "{kubeconfig_file: " + file + ", evict: shop/order-0}");
+  t.run(*action);
+  CHECK(t.http.desk.last().headers == http::Headers{{"Authorization", "Bearer t0ken-of-the-file"}});
+  t.http.desk.answer(answered(403, R"({"message":"not with t0ken-of-the-file"})"));
+  CHECK(t.end() ==
+        "refused: kubernetes evict shop/order-0: GET /api/v1/namespaces/shop/pods/order-0: HTTP status 403: "
+        "not with <secret>; a role must allow it to the agent");
 }
 
 TEST_CASE("a cordon that others made is theirs") {
   Cluster cordon("cordon: n1");
   cordon.node(R"({"unschedulable":true})");
-  CHECK(cordon.t.end() == "ok: kubernetes cordon n1: others had cordoned it");
+  CHECK(cordon.end() == "ok: kubernetes cordon n1: others had cordoned it");
   struct Row {
     const char *spec, *annotations, *end;
   };
@@ -100,7 +162,7 @@ TEST_CASE("a cordon that others made is theirs") {
     Cluster uncordon("uncordon: n1");
     CHECK(uncordon.action->moves_traffic());
     uncordon.node(row.spec, row.annotations);
-    CHECK(uncordon.t.end() == row.end);
+    CHECK(uncordon.end() == row.end);
   }
   Cluster ours("uncordon: n1");
   ours.node(R"({"unschedulable":true})", R"({"fettle/cordoned-by":"order"})");
@@ -108,7 +170,7 @@ TEST_CASE("a cordon that others made is theirs") {
   CHECK(ours.body() == R"({"metadata":{"annotations":{"fettle/cordoned-by":null},"resourceVersion":"7"},)"
                        R"("spec":{"unschedulable":null}})");
   ours.answer("PATCH /api/v1/nodes/n1", 200, "{}");
-  CHECK(ours.t.end() == "ok: kubernetes uncordon n1: uncordoned");
+  CHECK(ours.end() == "ok: kubernetes uncordon n1: uncordoned");
 }
 
 TEST_CASE("a drain evicts all but what is of the node, and waits until it is gone") {
@@ -132,7 +194,7 @@ TEST_CASE("a drain evicts all but what is of the node, and waits until it is gon
   cluster.answer("POST /api/v1/namespaces/shop/pods/b/eviction", 404, "{}");
   cluster.pods(pod("a", "ReplicaSet", R"(,"deletionTimestamp":"2026-11-29T00:00:00Z")") + "," + stay, 1s);
   cluster.pods(stay, 1s);
-  CHECK(cluster.t.end() == "ok: kubernetes drain n1: drained, 2 pods went; cordoned");
+  CHECK(cluster.end() == "ok: kubernetes drain n1: drained, 2 pods went; cordoned");
 }
 
 TEST_CASE("a disruption budget is waited for, as long as the server says, and never gone around") {
@@ -149,20 +211,20 @@ TEST_CASE("a disruption budget is waited for, as long as the server says, and ne
     cluster.pods(pod("a"), 1s);
     cluster.answer(evict, 201, "{}");
     cluster.pods("", 1s);
-    CHECK(cluster.t.end() == "ok: kubernetes drain n1: drained, 1 pods went; cordoned");
+    CHECK(cluster.end() == "ok: kubernetes drain n1: drained, 1 pods went; cordoned");
   }
   SUBCASE("until the deadline") {
     cluster.answer(evict, 429, kBudget);
     int asked = 1;
-    for (int i = 0; i < 10 && cluster.t.results.empty(); ++i) {
+    for (int i = 0; i < 10 && !cluster.is_over(); ++i) {
       cluster.pods(pod("a"), 1s);
-      if (!cluster.t.results.empty() || cluster.t.http.desk.waiting() == 0) continue;
+      if (cluster.is_over() || cluster.t.http.desk.waiting() == 0) continue;
       if (cluster.next() != evict) continue;
       cluster.answer(evict, 429, kBudget);
       ++asked;
     }
     CHECK(asked == 2);
-    CHECK(cluster.t.end() ==
+    CHECK(cluster.end() ==
           "timeout: kubernetes drain n1: the node stays cordoned; 0 pods went, 1 is left: shop/a (The disruption "
           "budget order needs 2 healthy pods and has 2 currently)");
   }
@@ -171,7 +233,7 @@ TEST_CASE("a disruption budget is waited for, as long as the server says, and ne
 TEST_CASE("a pod that nothing would start again keeps a drain from beginning") {
   Cluster cluster("drain: n1");
   cluster.pods(pod("a") + "," + pod("loose", ""));
-  CHECK(cluster.t.end() ==
+  CHECK(cluster.end() ==
         "refused: kubernetes drain n1: no controller would start shop/loose again; nothing was changed");
 }
 
@@ -183,7 +245,7 @@ TEST_CASE("a missing right ends a drain, and what is left is said") {
   cluster.answer("PATCH /api/v1/nodes/n1", 200, "{}");
   cluster.pods(pod("a"));
   cluster.answer("POST /api/v1/namespaces/shop/pods/a/eviction", 403, R"({"message":"pods \"a\" is forbidden"})");
-  CHECK(cluster.t.end() ==
+  CHECK(cluster.end() ==
         "refused: kubernetes drain n1: the node stays cordoned; 0 pods went, 1 is left: shop/a; POST "
         "/api/v1/namespaces/shop/pods/a/eviction: HTTP status 403: pods \"a\" is forbidden; a role must allow it to "
         "the agent");
@@ -201,18 +263,18 @@ TEST_CASE("a pod is evicted, and another one of its name is none of ours") {
     cluster.answer(path, 200, pod("order-0", "StatefulSet", R"(,"deletionTimestamp":"2026-11-29T00:00:00Z")"), 1s);
     cluster.answer(path, 200,
                    R"({"metadata":{"namespace":"shop","name":"order-0","uid":"other","ownerReferences":[]}})", 1s);
-    CHECK(cluster.t.end() == "ok: kubernetes evict shop/order-0: gone, and there is a new one");
+    CHECK(cluster.end() == "ok: kubernetes evict shop/order-0: gone, and there is a new one");
   }
   SUBCASE("refused for a while") {
     cluster.answer(evict, 429, kBudget, 0s, {{"Retry-After", "3"}});
     cluster.answer(path, 200, pod("order-0", "StatefulSet"), 3s);
     cluster.answer(evict, 201, "{}");
     cluster.answer(path, 404, "{}", 1s);
-    CHECK(cluster.t.end() == "ok: kubernetes evict shop/order-0: gone");
+    CHECK(cluster.end() == "ok: kubernetes evict shop/order-0: gone");
   }
   SUBCASE("refused for longer than there is time") {
     cluster.answer(evict, 429, kBudget, 0s, {{"Retry-After", "20"}});
-    CHECK(cluster.t.end() ==
+    CHECK(cluster.end() ==
           "timeout: kubernetes evict shop/order-0: it may not go: The disruption budget order needs 2 healthy pods and "
           "has 2 currently");
   }
@@ -226,15 +288,15 @@ TEST_CASE("delete_pod asks no budget, and needs a controller all the same") {
   CHECK(cluster.body() == R"({"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"uid-order-0"}})");
   cluster.answer(std::string("DELETE ") + path, 200, "{}");
   cluster.answer(std::string("GET ") + path, 404, "{}", 1s);
-  CHECK(cluster.t.end() == "ok: kubernetes delete_pod shop/order-0: gone");
+  CHECK(cluster.end() == "ok: kubernetes delete_pod shop/order-0: gone");
 
   Cluster loose("delete_pod: shop/order-0");
   loose.answer(std::string("GET ") + path, 200, pod("order-0", ""));
-  CHECK(loose.t.end() == "refused: kubernetes delete_pod shop/order-0: no controller would start it again");
+  CHECK(loose.end() == "refused: kubernetes delete_pod shop/order-0: no controller would start it again");
 
   Cluster gone("delete_pod: shop/order-0");
   gone.answer(std::string("GET ") + path, 404, "{}");
-  CHECK(gone.t.end() == "ok: kubernetes delete_pod shop/order-0: it was gone already");
+  CHECK(gone.end() == "ok: kubernetes delete_pod shop/order-0: it was gone already");
 }
 
 namespace {
@@ -268,7 +330,7 @@ TEST_CASE("a rollout is followed until all pods are new and available") {
                    workload(R"({"replicas":2})",
                             R"({"observedGeneration":2,"replicas":2,"updatedReplicas":2,"availableReplicas":2})"),
                    1s);
-    CHECK(cluster.t.end() ==
+    CHECK(cluster.end() ==
           "ok: kubernetes rollout_restart shop/deployment/order: done, 2 of 2 pods are new and available");
   }
   SUBCASE("that its controller gives up") {
@@ -278,14 +340,13 @@ TEST_CASE("a rollout is followed until all pods are new and available") {
                             R"("conditions":[{"type":"Progressing","reason":"ProgressDeadlineExceeded",)"
                             R"("message":"ReplicaSet has timed out progressing."}]})"),
                    1s);
-    CHECK(cluster.t.end() ==
+    CHECK(cluster.end() ==
           "failed: kubernetes rollout_restart shop/deployment/order: 1 of 2 pods are new and available; ReplicaSet has "
           "timed out progressing.");
   }
   SUBCASE("that nobody sees") {
-    for (int i = 0; i < 10 && cluster.t.results.empty(); ++i)
-      cluster.answer(get, 200, workload(R"({"replicas":2})", old), 1s);
-    CHECK(cluster.t.end() ==
+    for (int i = 0; i < 10 && !cluster.is_over(); ++i) cluster.answer(get, 200, workload(R"({"replicas":2})", old), 1s);
+    CHECK(cluster.end() ==
           "timeout: kubernetes rollout_restart shop/deployment/order: 2 of 2 pods are new and available; its "
           "controller has not seen the change");
   }
@@ -294,7 +355,7 @@ TEST_CASE("a rollout is followed until all pods are new and available") {
 TEST_CASE("a paused rollout is not restarted") {
   Cluster cluster("rollout_restart: shop/deployment/order");
   cluster.answer("GET /apis/apps/v1/namespaces/shop/deployments/order", 200, workload(R"({"paused":true})", "{}"));
-  CHECK(cluster.t.end() ==
+  CHECK(cluster.end() ==
         "refused: kubernetes rollout_restart shop/deployment/order: its rollout is paused; see: kubectl rollout "
         "resume");
 }
@@ -308,11 +369,11 @@ TEST_CASE("scale asks for a number of pods") {
   const std::string there = R"({"observedGeneration":2,"replicas":3,"updatedReplicas":3,"readyReplicas":3})";
   SUBCASE("done") {
     cluster.answer("GET " + std::string(path), 200, workload(R"({"replicas":3})", there));
-    CHECK(cluster.t.end() == "ok: kubernetes scale shop/statefulset/db to 3: done, 3 of 3 pods are available");
+    CHECK(cluster.end() == "ok: kubernetes scale shop/statefulset/db to 3: done, 3 of 3 pods are available");
   }
   SUBCASE("others") {
     cluster.answer("GET " + std::string(path), 200, workload(R"({"replicas":1})", there));
-    CHECK(cluster.t.end() == "failed: kubernetes scale shop/statefulset/db to 3: others have scaled it to 1");
+    CHECK(cluster.end() == "failed: kubernetes scale shop/statefulset/db to 3: others have scaled it to 1");
   }
 }
 
@@ -320,18 +381,18 @@ TEST_CASE("a token that is just being replaced is read again, one that is refuse
   Cluster cluster("cordon: n1");
   const char* unauthorized = R"({"kind":"Status","message":"Unauthorized","code":401})";
   for (int i = 0; i < 4; ++i) cluster.answer("GET /api/v1/nodes/n1", 401, unauthorized, i == 0 ? 0s : 1s);
-  CHECK(cluster.t.end() ==
+  CHECK(cluster.end() ==
         "refused: kubernetes cordon n1: GET /api/v1/nodes/n1: HTTP status 401: Unauthorized; the token is not valid, "
         "or not any more");
 }
 
 TEST_CASE("a server that does not answer is asked until the deadline") {
   Cluster cluster("cordon: n1");
-  for (int i = 0; i < 20 && cluster.t.results.empty(); ++i) {
+  for (int i = 0; i < 20 && !cluster.is_over(); ++i) {
     CHECK(cluster.next(i == 0 ? 0s : 1s) == "GET /api/v1/nodes/n1");
     cluster.t.http.desk.answer(fakes::broken(model::Reason::refused, "connection refused"));
   }
-  CHECK(cluster.t.end() == "failed: kubernetes cordon n1: GET /api/v1/nodes/n1: connection refused");
+  CHECK(cluster.end() == "failed: kubernetes cordon n1: GET /api/v1/nodes/n1: connection refused");
 }
 
 TEST_CASE("mistakes in a kubernetes action are named") {

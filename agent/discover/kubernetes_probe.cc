@@ -1,0 +1,144 @@
+#include "discover/kubernetes_probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+#include <utility>
+
+#include "base/ascii.h"
+#include "config/flow_text.h"
+#include "discover/meta_labels.h"
+
+namespace discover {
+namespace {
+
+using encoding::json;
+using encoding::member;
+using encoding::number_of;
+using encoding::text_of;
+
+constexpr std::uint64_t kLongest = 3600;  // seconds of anything
+constexpr std::uint64_t kMostInARow = 1000;
+
+// With Kubernetes' default for what is not there, or is no such number.
+std::uint64_t positive(const json& probe, const char* key, std::uint64_t otherwise, std::uint64_t most) {
+  const std::uint64_t number = number_of(member(probe, key)).value_or(0);
+  return number == 0 ? otherwise : std::min(number, most);
+}
+
+// "2026-11-29T00:00:00Z"
+std::optional<base::WallTime> time_of(const std::string& text) {
+  std::tm parts{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return base::wall_from_ms(std::int64_t{::timegm(&parts)} * 1000);
+}
+
+// A number, or the name of one of the container's ports; as for the kubelet a name may also be digits.
+std::optional<std::uint64_t> port_of(const json& wanted, const json& container) {
+  const std::string name = wanted.is_string() ? text_of(wanted) : "";
+  std::optional<std::uint64_t> port = number_of(wanted);
+  if (!name.empty())
+    for (const json& each : member(container, "ports"))
+      if (text_of(member(each, "name")) == name) port = number_of(member(each, "containerPort"));
+  return port && *port >= 1 && *port <= 65535 ? port : std::nullopt;
+}
+
+std::string headers_of(const json& http) {
+  std::map<std::string, std::string> all;
+  for (const json& header : member(http, "httpHeaders")) {
+    std::string& value = all[text_of(member(header, "name"))];
+    value += (value.empty() ? "" : ", ") + text_of(member(header, "value"));
+  }
+  std::string out;
+  for (const auto& [name, value] : all)
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", config::quoted(name), config::quoted(value));
+  return out.empty() ? "" : "{" + out + "}";
+}
+
+// How often it is asked and what counts.
+void add_numbers(const json& probe, config::DeclaredProbe& out) {
+  const std::uint64_t period = positive(probe, "periodSeconds", 10, kLongest);
+  const std::uint64_t timeout = std::min(positive(probe, "timeoutSeconds", 1, kLongest), period);
+  out.keys.emplace_back("interval", fmt::format("{}s", period));
+  out.keys.emplace_back("fast_interval", fmt::format("{}s", period));  // the kubelet has one period
+  out.keys.emplace_back("timeout", fmt::format("{}s", timeout));
+  for (const auto& [key, name, otherwise] :
+       {std::tuple{"failure_threshold", "failureThreshold", 3}, {"success_threshold", "successThreshold", 1}})
+    out.keys.emplace_back(key,
+                          std::to_string(positive(probe, name, static_cast<std::uint64_t>(otherwise), kMostInARow)));
+  out.keys.emplace_back("fatal_reasons", "[]");  // failureThreshold counts for all
+}
+
+KubernetesProbe impossible(const std::string& ip, std::string why) {
+  KubernetesProbe out{.address = ip, .headers = ""};
+  out.probe.impossible = std::move(why);
+  return out;
+}
+
+// `what` is "the readinessProbe of container app".
+KubernetesProbe made_of(const json& probe, const json& container, const std::string& ip, const std::string& what) {
+  const json &http = member(probe, "httpGet"), &tcp = member(probe, "tcpSocket"), &grpc = member(probe, "grpc");
+  if (member(probe, "exec").is_object())
+    return impossible(ip, what +
+                              " is exec: it runs a program inside the container, which the kubelet alone can; select "
+                              "other pods, or give the container an httpGet, tcpSocket or grpc");
+  const json& handler = http.is_object() ? http : tcp.is_object() ? tcp : grpc;
+  if (!handler.is_object()) return impossible(ip, what + " is none of httpGet, tcpSocket and grpc");
+  const auto port = port_of(member(handler, "port"), container);
+  if (!port) {
+    const json& wanted = member(handler, "port");
+    return impossible(ip, fmt::format("{} has the port '{}', which is no port of the container", what,
+                                      wanted.is_string() ? text_of(wanted) : wanted.dump()));
+  }
+  const std::string host = text_of(member(handler, "host"));
+  KubernetesProbe out{.address = host_and_port(host.empty() ? ip : host, *port), .headers = ""};
+  add_numbers(probe, out.probe);
+  if (tcp.is_object() && !http.is_object()) {
+    out.probe.type = "tcp";
+  } else if (grpc.is_object() && !http.is_object()) {
+    out.probe.type = "grpc";
+    if (const std::string service = text_of(member(grpc, "service")); !service.empty())
+      out.probe.keys.emplace_back("service", service);
+  } else {
+    const bool tls = base::same_word(text_of(member(http, "scheme")), "https");
+    const std::string path = text_of(member(http, "path"));
+    out.probe.type = "http";
+    out.probe.any_certificate = tls;
+    out.probe.keys.emplace_back(
+        "url", fmt::format("{}://{}{}{}", tls ? "https" : "http", out.address, path.starts_with('/') ? "" : "/", path));
+    out.probe.keys.emplace_back("valid_status_codes", "[2xx, 3xx]");
+    out.headers = headers_of(http);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<KubernetesProbe> probe_of_container(const json& container, const json& status, const std::string& ip) {
+  std::optional<KubernetesProbe> found;
+  const json* chosen = nullptr;
+  for (const char* kind : {"readinessProbe", "livenessProbe"}) {
+    const json& probe = member(container, kind);
+    if (!probe.is_object() || (found && found->probe.impossible.empty())) continue;
+    KubernetesProbe made =
+        made_of(probe, container, ip, fmt::format("the {} of container {}", kind, text_of(member(container, "name"))));
+    if (found && !made.probe.impossible.empty()) continue;
+    found = std::move(made);
+    chosen = &probe;
+  }
+  const bool restarted = number_of(member(status, "restartCount")).value_or(0) > 0;
+  if (!found || restarted || !status.is_object()) return found;
+  const json& running = member(member(status, "state"), "running");
+  if (!running.is_object()) return std::nullopt;
+  if (const json& started = member(status, "started");
+      member(container, "startupProbe").is_object() && !(started.is_boolean() && started.get<bool>()))
+    return std::nullopt;
+  if (const auto since = time_of(text_of(member(running, "startedAt"))))
+    found->from = *since + std::chrono::seconds(positive(*chosen, "initialDelaySeconds", 0, kLongest));
+  return found;
+}
+
+}  // namespace discover
