@@ -40,7 +40,7 @@ class NodeChange final : public KubernetesRun {
  public:
   NodeChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
              const Trigger& trigger, std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
-      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+      : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         settings_(settings),
         service_(trigger.service),
         path_("/api/v1/nodes/" + settings.node),
@@ -145,6 +145,7 @@ class NodeChange final : public KubernetesRun {
 
   // Asks all that may be asked now to go, one after another.
   void pass() {
+    if (!guests_.empty() && is_stopped("; " + rest())) return;
     const base::Instant now = context_.scheduler.now();
     for (auto& [key, guest] : guests_)
       if (!guest.pod.ends && guest.pod.is_owned && guest.not_before <= now) return evict(guest);

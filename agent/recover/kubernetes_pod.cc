@@ -22,9 +22,9 @@ constexpr base::Duration kFirstWait = 5s, kLongestWait = 30s;
 
 class PodRemoval final : public KubernetesRun {
  public:
-  PodRemoval(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings, std::string what,
-             base::Instant deadline, std::function<void(ActionResult)> done)
-      : KubernetesRun(context, api, std::move(what), deadline, std::move(done)),
+  PodRemoval(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
+             const Trigger& trigger, std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
+      : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         evicts_(settings.verb == KubernetesVerb::evict),
         path_(pod_path(settings.name.space + "/" + settings.name.name)) {
     look([this] { begin(); });
@@ -97,8 +97,10 @@ class PodRemoval final : public KubernetesRun {
 }  // namespace
 
 loop::Handle remove_pod(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
-                        std::string what, base::Instant deadline, std::function<void(ActionResult)> done) {
-  return loop::Handle(std::make_unique<PodRemoval>(context, api, settings, std::move(what), deadline, std::move(done)));
+                        const Trigger& trigger, std::string what, base::Instant deadline,
+                        std::function<void(ActionResult)> done) {
+  return loop::Handle(
+      std::make_unique<PodRemoval>(context, api, settings, trigger, std::move(what), deadline, std::move(done)));
 }
 
 }  // namespace recover

@@ -17,6 +17,7 @@
 #include "fakes/probe_world.h"
 #include "fakes/scripted_action.h"
 #include "recover/dispatcher.h"
+#include "recover/recorder.h"
 #include "recover/traffic/traffic_controller.h"
 
 namespace fakes {
@@ -32,7 +33,8 @@ struct RecoverySite {
   ActionScript restart, telling{.heals = false};
   os::UnitState unit_now{.load = "loaded", .active = "failed", .sub = "failed", .result = "signal"};  // when asked
   recover::NodeLimits limits{1, 1000};
-  recover::Slots* slots = nullptr;  // null: those of the node
+  recover::Slots* slots = nullptr;        // null: those of the node
+  recover::Recorder* recorder = nullptr;  // from the next start() on
   std::vector<std::string> said;
   std::vector<std::string> pages;
   std::unique_ptr<recover::TrafficController> traffic_controller;
@@ -64,6 +66,7 @@ struct RecoverySite {
         loop, systemd, spawner,
         [this](const std::string& service, const std::string& text) { pages.push_back(service + ": " + text); },
         traffic_controller.get()};
+    context.recorder = recorder;
     dispatcher = std::make_unique<recover::Dispatcher>(recover::Options{"node1", 7, limits, slots}, context, state,
                                                        service_view, callbacks);
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <utility>
 
 #include "fakes/recovery_site.h"
 
@@ -61,6 +62,18 @@ struct Site : fakes::RecoverySite {
   }
 };
 
+// Evidence of the fault takes five seconds to gather.
+struct SlowRecorder final : recover::Recorder {
+  explicit SlowRecorder(fakes::FakeLoop& l) : loop(l) {}
+  void begin(const std::string&, const std::string&) override {}
+  loop::Handle wait(const std::string&, std::function<void()> done) override {
+    if (std::exchange(waited, true)) return {};
+    return loop.after(seconds{5}, std::move(done));
+  }
+  fakes::FakeLoop& loop;
+  bool waited = false;
+};
+
 struct Way {
   const char* name;
   std::function<void(Site&)> stop;
@@ -90,6 +103,31 @@ const Way kWays[] = {
 };
 
 }  // namespace
+
+TEST_CASE("stopped while an action waits for its turn: it is not begun, what was drained comes back") {
+  for (const Way& way : kWays) {
+    CAPTURE(way.name);
+    Site f;
+    SlowRecorder recorder(f.loop);
+    f.recorder = &recorder;
+    f.start();
+    f.use(f.long_plan());
+    f.alert("ServiceDown");
+    f.loop.advance(seconds{2});
+    REQUIRE(recorder.waited);
+    REQUIRE(f.status().state == model::PlanState::acting);
+    way.stop(f);
+    f.loop.advance(seconds{20});
+    CHECK(f.restart.started.empty());
+    CHECK(f.second.started.empty());
+    CHECK(f.undrain.started.size() == 1);
+    const auto report = f.last();
+    CHECK(report.state == model::RecoveryState::aborted);
+    CHECK(report.reason == way.reason);
+    REQUIRE(report.actions.size() == 3);
+    CHECK(report.actions[1].result == model::ActionStatus::refused);
+  }
+}
 
 TEST_CASE("stopped while an action runs: it ends by itself, what was drained comes back, nothing else follows") {
   for (const Way& way : kWays) {
