@@ -200,6 +200,7 @@ void Agent::make_recovery() {
 void Agent::make_drills() {
   recover::DrillCallbacks callbacks;
   callbacks.busy = [this]() -> std::string {
+    if (const auto paused = dispatcher_->paused("")) return *paused;
     for (const recover::PlanStatus& plan : dispatcher_->statuses())
       if (is_under_way(plan))
         return fmt::format("the recovery of {} is under way; drills wait for its end", plan.service);
@@ -217,6 +218,8 @@ void Agent::make_standbys() {
     const auto found = health_table_.all().find(service);
     return found == health_table_.all().end() ? model::Health::unknown : found->second.health;
   };
+  callbacks.maintenance = [this](const std::string& service) { return dispatcher_->maintenance(service); };
+  callbacks.paused = [this](const std::string& service) { return dispatcher_->paused(service); };
   callbacks.on_event = [this](const std::string& service, const std::string& text) { on_standby(service, text); };
   callbacks.on_change = [this] { changed(); };
   standbys_ = std::make_unique<recover::Standbys>(recover::StandbyContext{loop_, dialer_, spawner_, election_},

@@ -37,6 +37,12 @@ bool says(std::string_view text, std::string_view what) { return text.find(what)
 // CURLINFO_OS_ERRNO would tell too, but a handle that is used again keeps the number of an earlier transfer.
 bool says_reset(std::string_view text) { return says(text, "reset by peer") || says(text, "Broken pipe"); }
 
+bool heard_nothing(CURL* easy) {
+  long size = 0;
+  curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &size);
+  return size == 0;
+}
+
 }  // namespace
 
 void append(Slist& list, const std::string& line) {
@@ -154,6 +160,8 @@ Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
       if (says_reset(text)) return Reason::reset;
+      // Of TLS 1.3 a client has shaken hands before the server has seen its certificate.
+      if (tls && says(text, " alert ") && heard_nothing(easy)) return Reason::tls_handshake;
       // Broken chunks have the same code.
       return says(text, "failure") || says(text, "eof") ? Reason::closed_early : Reason::protocol_error;
     case CURLE_GOT_NOTHING:

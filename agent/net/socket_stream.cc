@@ -233,7 +233,9 @@ SocketStream::Attempt SocketStream::send(std::string_view bytes) {
 SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
   if (ssl_ != nullptr) {
     ERR_clear_error();
-    return tls_result(SSL_read(ssl_.get(), into, static_cast<int>(size)), "read from");
+    Attempt attempt = tls_result(SSL_read(ssl_.get(), into, static_cast<int>(size)), "read from");
+    heard_ = heard_ || attempt.step == Step::done;
+    return attempt;
   }
   const ssize_t n = ::recv(fd_.value(), into, size, 0);
   if (n > 0) return {.step = Step::done, .size = static_cast<std::size_t>(n)};
@@ -256,7 +258,12 @@ SocketStream::Attempt SocketStream::tls_result(int result, const char* what) {
       if (code == 0) return {.step = Step::closed};
       return {.step = Step::failed, .failure = {Reason::reset, fmt::format("{} {}: {}", what, peer_, message(code))}};
     default: {
-      const bool at_hello = shaken_ != nullptr;
+      // Of TLS 1.3 a client has shaken hands before the server has seen its certificate.
+      const unsigned long cause = ERR_peek_error();
+      const bool refused =
+          !heard_ && ERR_GET_LIB(cause) == ERR_LIB_SSL && ERR_GET_REASON(cause) >= SSL_AD_REASON_OFFSET;
+      const bool at_hello = shaken_ != nullptr || refused;
+      if (refused) what = "TLS handshake with";
       const std::string error = take_openssl_error();
       if (error.find("unexpected eof") != std::string::npos) return {.step = Step::closed};
       return {.step = Step::failed,

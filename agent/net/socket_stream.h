@@ -87,6 +87,7 @@ class SocketStream final : public Stream {
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::function<void(const StreamFailure*)> shaken_;  // set while hands are shaken
   std::deque<Write> writes_;
+  bool heard_ = false;            // bytes have come over TLS
   std::size_t clear_writes_ = 0;  // of those in front, which were there before start_tls and leave before its hello
   std::optional<StreamFailure> injected_;  // why start_tls must not go on
   std::function<void(std::string_view, const StreamFailure*)> on_bytes_;

@@ -175,7 +175,7 @@ class Look {
         shown.lines.push_back(fmt::format("{}: {}", name, line));
     if (shown.lines.empty()) shown.missing = "the control group " + path + " is not to be read";
     // A group that others are in as well says nothing about the service.
-    if (question_.unit.empty() || !is_in_unit("0::" + path, question_.unit)) return;
+    if (question_.unit.empty() || !is_in_unit("0::" + path, question_.unit, of(1, "cgroup"))) return;
     const auto number = [&](const char* name) { return base::leading_number<std::uint64_t>(read_text(folder + name)); };
     // Without the page cache, which the kernel takes back.
     const std::string memory = read_text(folder + "memory.stat");

@@ -17,8 +17,11 @@ struct KernelFiles {
   std::string cgroup = "/sys/fs/cgroup";
 };
 
-// True if one of the control groups in the text of /proc/PID/cgroup is that of `unit` or lies below it.
-bool is_in_unit(std::string_view cgroup_text, std::string_view unit);
+// True if the control group that systemd keeps of a process, by the text of /proc/PID/cgroup, is that of the system's
+// own `unit` or lies below it. A group of that name that others have made does not count: a unit of a user's own
+// manager, or one within another service. `init_text`: of /proc/1/cgroup, below which all is where the node is a
+// container; "": not known.
+bool is_in_unit(std::string_view cgroup_text, std::string_view unit, std::string_view init_text = {});
 
 // Nothing if that cannot be known: the process has ended, or /proc hides it.
 std::optional<bool> is_in_unit(pid_t process, std::string_view unit, const KernelFiles& files = {});

@@ -63,6 +63,9 @@ struct Trigger {
   std::string node;
   int attempt = 1;
   std::string event_json;  // the alert, service and reason: standard input of commands
+  // Why people want the run stopped, if they do by now. An action that makes more than one change, or that waits before
+  // it makes one, asks before each. Null: nobody can.
+  std::function<std::optional<std::string>()> stopped{};
 };
 
 struct ActionResult {
@@ -101,6 +104,8 @@ class Action {
   // it or that is not known. What stopped before `acted`, or has not run since, was perhaps stopped by a plan.
   virtual loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime> acted, base::Instant deadline,
                                    std::function<void(std::string)> done) const;
+  // Whether it leaves that stopped: then a plan that has it cannot tell people's stop from its own.
+  virtual bool leaves_stopped() const { return false; }
   // The plan itself waits here, until a person approves or the step's time is over; run() is not called.
   virtual bool waits_for_person() const { return false; }
   // What it asks of systemd, if it does: the polkit rule is made of these.

@@ -35,7 +35,7 @@ std::string event_json(const Plan& plan, const std::string& node, model::Health 
 }  // namespace
 
 void ActionRun::start(const Context& context, const Plan& plan, const std::string& node, model::Health health,
-                      Done done) {
+                      std::function<std::optional<std::string>()> stopped, Done done) {
   const Step& step = plan.current_step();
   const Run& run = plan.run();
   done_ = std::move(done);
@@ -48,9 +48,16 @@ void ActionRun::start(const Context& context, const Plan& plan, const std::strin
     });
     return;
   }
+  if (const auto why = stopped()) {  // since the intent was written, or while it waited for another action
+    action_ = context.scheduler.after({}, [answer, text = step.text + ": " + *why] {
+      answer({ActionStatus::refused, text + "; nothing was done"});
+    });
+    return;
+  }
   const PlanSpec& spec = plan.spec();
-  const Trigger trigger{run.report.id, spec.service,       spec.unit,
-                        node,          run.report.attempt, event_json(plan, node, health)};
+  const Trigger trigger{
+      run.report.id,     spec.service, spec.unit, node, run.report.attempt, event_json(plan, node, health),
+      std::move(stopped)};
   const base::Instant deadline = started_ + step.timeout;
   action_ = step.action->run(context, trigger, deadline, answer);
   limit_ = context.scheduler.at(deadline + kGrace, [answer, timeout = step.timeout] {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -21,7 +22,9 @@ class ActionRun {
   using Done = std::function<void(ActionResult result, base::Duration took)>;
 
   // Starts plan.current_step(); `done` once, in a later turn, never after stop(). `context` lives until then.
-  void start(const Context& context, const Plan& plan, const std::string& node, model::Health health, Done done);
+  // `stopped`: as Trigger has it; a step that people do not want any more by now is refused.
+  void start(const Context& context, const Plan& plan, const std::string& node, model::Health health,
+             std::function<std::optional<std::string>()> stopped, Done done);
   bool under_way() const { return static_cast<bool>(action_); }
   void stop();
 

@@ -146,6 +146,15 @@ std::optional<std::string> Dispatcher::maintenance(const std::string& service) c
   return std::nullopt;
 }
 
+std::optional<std::string> Dispatcher::paused(const std::string& service) const {
+  const Rep::Active* a = rep_->find(service);
+  MaintenanceTimes times;
+  if (a == nullptr && !service.empty()) times.pause_file = usual_pause_file(service);
+  if (const auto hold = rep_->maintenance.pause(rep_->node.pause_file(), a == nullptr ? times : a->spec->maintenance))
+    return hold->text;
+  return std::nullopt;
+}
+
 void Dispatcher::recover(const std::string& service, Start how, const std::string& comment,
                          std::function<void(base::Result<std::string>)> done) {
   const auto answer = [this, &done](base::Result<std::string> result) {

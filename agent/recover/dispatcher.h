@@ -67,6 +67,7 @@ class Dispatcher {
   // Ends those that wait for the service to be healthy, where it has been for long enough.
   void end_maintenance_where_healthy(const UpSince& up_since);
   std::optional<std::string> maintenance(const std::string& service) const;  // who and why, or which window
+  std::optional<std::string> paused(const std::string& service) const;  // which pause file is there; "": the node's
 
   // A person starts the plan, in mode ask or enforce with all its actions, in mode dry_run without. Spends an attempt.
   // `done` after the intent is durable, with a sentence for the person; or with the guard that is closed to them

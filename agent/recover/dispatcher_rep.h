@@ -283,7 +283,11 @@ struct Dispatcher::Rep {
     }
     if (waits_for_evidence(a)) return;
     if (a.plan->work_on_unit() == UnitWork::acting) units.action_begins(service);
-    a.action.start(context, *a.plan, options.node, service_view.service_health(service),
+    const auto stopped = [this, service]() -> std::optional<std::string> {
+      const Active* there = find(service);
+      return there != nullptr ? there->plan->step_stopped(input(*there)) : std::nullopt;
+    };
+    a.action.start(context, *a.plan, options.node, service_view.service_health(service), stopped,
                    [this, service](ActionResult result, base::Duration took) {
                      Active* there = find(service);
                      if (there != nullptr && result.result == ActionStatus::refused && there->plan->acts() &&

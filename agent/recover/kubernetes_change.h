@@ -45,5 +45,8 @@ loop::Handle remove_pod(const Context& context, const http::JsonApi& api, const 
 loop::Handle change_workload(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
                              const Trigger& trigger, std::string what, base::Instant deadline,
                              std::function<void(ActionResult)> done);
+// As Action::ask_stopped().
+loop::Handle ask_workload_stopped(const Context& context, const http::JsonApi& api, const KubernetesName& name,
+                                  base::Instant deadline, std::function<void(std::string)> done);
 
 }  // namespace recover

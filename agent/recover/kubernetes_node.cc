@@ -151,6 +151,7 @@ class NodeChange final : public KubernetesRun {
 
   // Asks all that may be asked now to go, one after another.
   void pass() {
+    if (!guests_.empty() && is_stopped("; " + rest())) return;
     const base::Instant now = context_.scheduler.now();
     for (auto& [key, guest] : guests_)
       if (!guest.pod.ends && guest.pod.is_owned && guest.not_before <= now) return evict(guest);

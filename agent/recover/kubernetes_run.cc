@@ -41,8 +41,18 @@ KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, c
       recovery_(trigger.recovery_id),
       node_(trigger.node),
       what_(std::move(what)),
+      stopped_(trigger.stopped),
       deadline_(deadline),
       done_(std::move(done)) {}
+
+bool KubernetesRun::is_stopped(const std::string& left) {
+  const auto why = stopped_ ? stopped_() : std::nullopt;
+  if (!why) return false;
+  const std::string text = fmt::format("{}; nothing {}was changed{}", *why, changed_ ? "more " : "", left);
+  const ActionStatus status = changed_ ? ActionStatus::failed : ActionStatus::refused;
+  pending_ = context_.scheduler.after({}, [this, status, text] { end(status, text); });
+  return true;
+}
 
 bool KubernetesRun::later(base::Duration wait, std::function<void()> then) {
   if (wait >= deadline_ - context_.scheduler.now()) return false;
@@ -51,6 +61,7 @@ bool KubernetesRun::later(base::Duration wait, std::function<void()> then) {
 }
 
 void KubernetesRun::ask(Call call, Answered then) {
+  if (std::string_view(call.method) != "GET" && is_stopped("")) return;
   http::JsonApi::Request request{.method = call.method,
                                  .path = call.path,
                                  .body = call.body,

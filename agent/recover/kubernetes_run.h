@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "encoding/json_value.h"
@@ -28,10 +29,13 @@ class KubernetesRun : public loop::Registration {
                 base::Instant deadline, std::function<void(ActionResult)> done);
 
   // `then` gets what the server answers to it; a GET that has no good answer for now (no connection, 429, 5xx) and a
-  // token that is just being replaced (401, a few times) are asked again until the deadline.
+  // token that is just being replaced (401, a few times) are asked again until the deadline. A change that people do
+  // not want any more is not made: that is the end.
   void ask(Call call, Answered then);
   // The object of a GET. What is not there is `gone`; without one that is a failure, as all else is.
   void read(const std::string& path, std::function<void(const encoding::json&)> then, std::function<void()> gone = {});
+  // Whether that is so; then the end is told in a later turn, with what is left.
+  bool is_stopped(const std::string& left);
   // False if there is no time for it.
   bool later(base::Duration wait, std::function<void()> then);
   // For a change that was made too late (409), or whose answer did not come: reads again by `then`, a few times. False:
@@ -58,6 +62,7 @@ class KubernetesRun : public loop::Registration {
 
   std::string recovery_, node_;  // of the trigger
   std::string what_;
+  std::function<std::optional<std::string>()> stopped_;
   base::Instant deadline_;
   std::function<void(ActionResult)> done_;
   int refused_tokens_ = 0, tries_ = 0;

@@ -9,6 +9,7 @@
 #include "loop/scheduler.h"
 #include "recover/kubernetes_change.h"
 #include "recover/kubernetes_run.h"
+#include "recover/scaled_down.h"
 
 namespace recover {
 namespace {
@@ -58,6 +59,17 @@ const char* kind_of(const std::string& kind) {
   return kind == "deployment" ? "Deployment" : kind == "statefulset" ? "StatefulSet" : "DaemonSet";
 }
 
+std::string path_of(const KubernetesName& name) {
+  return fmt::format("/apis/apps/v1/namespaces/{}/{}s/{}", name.space, name.kind, name.name);
+}
+
+// A Deployment's controller is in the middle of one, and has not given up. Of the others it cannot be told: by their
+// own settings their pods may stay old for ever.
+bool rolls_out(const json& object, const std::string& kind) {
+  const Progress now = progress_of(object, kind);
+  return kind == "deployment" && now.seen && now.trouble.empty() && (now.updated != now.wanted || now.all > now.wanted);
+}
+
 class WorkloadChange final : public KubernetesRun {
  public:
   WorkloadChange(const Context& context, const http::JsonApi& api, const KubernetesSettings& settings,
@@ -65,8 +77,7 @@ class WorkloadChange final : public KubernetesRun {
                  std::function<void(ActionResult)> done)
       : KubernetesRun(context, api, trigger, std::move(what), deadline, std::move(done)),
         settings_(settings),
-        path_(fmt::format("/apis/apps/v1/namespaces/{}/{}s/{}", settings.name.space, settings.name.kind,
-                          settings.name.name)) {
+        path_(path_of(settings.name)) {
     settings_.verb == KubernetesVerb::scale ? scale() : restart();
   }
 
@@ -76,6 +87,12 @@ class WorkloadChange final : public KubernetesRun {
       const json& paused = member(member(object, "spec"), "paused");
       if (paused.is_boolean() && paused.get<bool>())
         return end(ActionStatus::refused, "its rollout is paused; see: kubectl rollout resume");
+      if (!sent_ && rolls_out(object, settings_.name.kind)) {
+        if (!later(kLook, [this] { restart(); }))
+          end(ActionStatus::refused, "a rollout of others is under way, and is left to them");
+        return;
+      }
+      sent_ = true;
       const std::string now =
           base::format_iso8601(std::chrono::floor<std::chrono::seconds>(context_.scheduler.wall_now()));
       const json patch{
@@ -123,6 +140,7 @@ class WorkloadChange final : public KubernetesRun {
 
   const KubernetesSettings& settings_;
   std::string path_;
+  bool sent_ = false;  // what rolls out since may be our own
 };
 
 }  // namespace
@@ -132,6 +150,19 @@ loop::Handle change_workload(const Context& context, const http::JsonApi& api, c
                              std::function<void(ActionResult)> done) {
   return loop::Handle(
       std::make_unique<WorkloadChange>(context, api, settings, trigger, std::move(what), deadline, std::move(done)));
+}
+
+loop::Handle ask_workload_stopped(const Context& context, const http::JsonApi& api, const KubernetesName& name,
+                                  base::Instant deadline, std::function<void(std::string)> done) {
+  const auto none = [](const json& object) {
+    const json& replicas = member(member(object, "spec"), "replicas");
+    return replicas.is_number() && number_of(replicas) == 0;
+  };
+  return ask_scaled_down(context, api, path_of(name), none,
+                         fmt::format("{0}/{1} of {2} was scaled to 0, not by fettle; to have it back: kubectl scale "
+                                     "-n {2} {0}/{1} --replicas=N",
+                                     name.kind, name.name, name.space),
+                         deadline, std::move(done));
 }
 
 std::optional<KubernetesName> parse_pod_name(std::string_view text) {

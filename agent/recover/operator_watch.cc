@@ -1,5 +1,6 @@
 #include "recover/operator_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "loop/scheduler.h"
@@ -18,6 +19,10 @@ std::vector<Recheck::Question> OperatorWatch::questions(const Context& context, 
   for (const Step& step : spec.steps) {
     const Action* action = step.action.get();
     if (action == nullptr || !action->knows_stops()) continue;
+    const bool stops_itself = std::any_of(spec.steps.begin(), spec.steps.end(), [&](const Step& other) {
+      return other.action != nullptr && other.action->leaves_stopped() && other.action->target() == action->target();
+    });
+    if (stops_itself) continue;
     out.push_back([this, &context, action, acted, keep](base::Instant deadline, std::function<void()> done) {
       return action->ask_stopped(context, acted, deadline, [this, keep, done = std::move(done)](std::string text) {
         keep(stopped_, std::move(text));

@@ -24,13 +24,15 @@ constexpr int kMostTries = 5;  // against others who change the service
 
 class Change final : public loop::Registration {
  public:
-  Change(const Context& context, const http::JsonApi& engine, const SwarmSettings& settings, std::string what,
-         base::Instant deadline, std::function<void(ActionResult)> done)
+  Change(const Context& context, const http::JsonApi& engine, const SwarmSettings& settings, const Trigger& trigger,
+         std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
       : context_(context),
         engine_(engine),
         settings_(settings),
         what_(std::move(what)),
+        stopped_(trigger.stopped),
         deadline_(deadline),
+        waits_until_(context.scheduler.now() + (deadline - context.scheduler.now()) / 2),
         proven_by_(context.scheduler.now() + (deadline - context.scheduler.now()) * 3 / 4),
         done_(std::move(done)) {
     read([this](const SwarmService& service) { send(service); });
@@ -56,6 +58,16 @@ class Change final : public loop::Registration {
 
   void send(const SwarmService& service) {
     const bool back = settings_.change == SwarmChange::rollback;
+    // A rollback is there to end one.
+    const bool busy = service.update_state == "updating" || service.update_state == "rollback_started";
+    if (busy && settings_.change == SwarmChange::update) {
+      if (context_.scheduler.now() + kLook >= waits_until_)
+        return end(ActionStatus::refused, "an update of others is under way, and is left to them");
+      pending_ = context_.scheduler.after(kLook, [this] { read([this](const auto& again) { send(again); }); });
+      return;
+    }
+    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+      return end(ActionStatus::refused, *why + "; nothing was changed");
     if (back && !service.has_previous) return fail("it has no version before this one");
     const std::string spec = changed_spec(service, settings_);
     if (spec.empty()) return fail("it has a task on each node, and no number of them");
@@ -177,7 +189,8 @@ class Change final : public loop::Registration {
   const http::JsonApi& engine_;
   const SwarmSettings& settings_;
   std::string what_;
-  base::Instant deadline_, proven_by_;
+  std::function<std::optional<std::string>()> stopped_;
+  base::Instant deadline_, waits_until_, proven_by_;
   std::function<void(ActionResult)> done_;
   std::string began_before_;  // of the update before ours
   std::optional<std::uint64_t> wanted_;
@@ -228,8 +241,10 @@ bool all_run(std::string_view tasks, std::optional<std::uint64_t> wanted) {
 }
 
 loop::Handle change_swarm(const Context& context, const http::JsonApi& engine, const SwarmSettings& settings,
-                          std::string what, base::Instant deadline, std::function<void(ActionResult)> done) {
-  return loop::Handle(std::make_unique<Change>(context, engine, settings, std::move(what), deadline, std::move(done)));
+                          const Trigger& trigger, std::string what, base::Instant deadline,
+                          std::function<void(ActionResult)> done) {
+  return loop::Handle(
+      std::make_unique<Change>(context, engine, settings, trigger, std::move(what), deadline, std::move(done)));
 }
 
 }  // namespace recover

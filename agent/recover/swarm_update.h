@@ -44,7 +44,9 @@ bool all_run(std::string_view tasks, std::optional<std::uint64_t> wanted);
 // looks until Swarm calls the update complete and all tasks run. An update that Swarm pauses, or that is not proven
 // when three quarters of the time are over, is rolled back; the rest of the time is for that. `done` once, in a later
 // turn, at the latest soon after the deadline; dropping the Handle stops looking, and changes nothing.
+// A forced update waits, for at most half of the time, while an update of others is under way.
 loop::Handle change_swarm(const Context& context, const http::JsonApi& engine, const SwarmSettings& settings,
-                          std::string what, base::Instant deadline, std::function<void(ActionResult)> done);
+                          const Trigger& trigger, std::string what, base::Instant deadline,
+                          std::function<void(ActionResult)> done);
 
 }  // namespace recover

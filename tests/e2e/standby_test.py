@@ -408,6 +408,31 @@ def cooldown_and_approval():
         print("ask: a promotion and a rejoin wait for a person; within the cooldown nothing is given up")
 
 
+def people_at_work():
+    """Who works on the primary stops it in maintenance: it is theirs, and nothing is promoted meanwhile."""
+    with contextlib.ExitStack() as stack:
+        site = Site(stack)
+        a, b = site.nodes
+
+        def maintenance(node, *words):
+            told = lib.fettle("maintenance", *words, f"--admin.socket={node.agent.admin}")
+            assert told.returncode == 0, told
+
+        maintenance(a, "on", "order", "--comment", "test: upgrade")
+        kill(a)
+        site.refused(a, "maintenance")
+        assert b.standby()["holder"] == "a" and b.role() == "slave"
+        assert not (site.top / "fenced").exists()
+        maintenance(b, "on", "order", "--comment", "test: not this one")
+        maintenance(a, "off", "order")
+        site.refused(b, "maintenance")
+        assert b.role() == "slave"
+        site.never_two(["a"])
+        maintenance(b, "off", "order")
+        site.wait_for_primary(b, time.monotonic())
+        print("maintenance: the primary's agent gives nothing up, the candidate is not promoted; both as soon as it is over")
+
+
 def agent_dies_in_mid_promotion():
     with contextlib.ExitStack() as stack:
         site = Site(stack)
@@ -508,6 +533,7 @@ def main():
     store_is_away()
     candidate_lags()
     cooldown_and_approval()
+    people_at_work()
     agent_dies_in_mid_promotion()
     agent_freezes_in_mid_promotion()
     two_candidates()

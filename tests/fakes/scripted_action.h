@@ -23,6 +23,7 @@ struct ActionScript {
   std::string unit{};                  // needed_unit
   std::string target{};                // recover::Action::target
   std::string stopped{};               // by people: ask_stopped
+  bool stops = false;                  // leaves_stopped
   std::function<void()> on_start{};    // the action is about to take effect
   std::vector<std::string> started{};  // "order attempt 1"
 };
@@ -43,6 +44,7 @@ class ScriptedAction final : public recover::Action {
   std::string needed_unit() const override { return script_.unit; }
   std::string target() const override { return script_.target; }
   bool knows_stops() const override { return true; }
+  bool leaves_stopped() const override { return script_.stops; }
   loop::Handle ask_stopped(const recover::Context& context, std::optional<base::WallTime>, base::Instant,
                            std::function<void(std::string)> done) const override {
     return context.scheduler.after({}, [done = std::move(done), this] { done(script_.stopped); });

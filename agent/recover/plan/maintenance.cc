@@ -50,6 +50,8 @@ bool exists(const std::string& path) {
 
 }  // namespace
 
+std::string usual_pause_file(const std::string& service) { return "/run/fettle/pause.d/" + service; }
+
 void Maintenance::begin(const std::string& service, MaintenanceEnd end, const std::string& comment,
                         std::function<void(base::Result<>)> done) {
   state_.commit({Change::put(Table::maintenance, service, to_json(comment, end, scheduler_.wall_now()))},

@@ -28,6 +28,7 @@ struct MaintenanceTimes {
   base::TimeZone zone;
   std::string pause_file;  // while it exists the service's plan waits; "": none
 };
+std::string usual_pause_file(const std::string& service);
 
 // When maintenance by hand ends: after `length`, or once the service has been healthy for so long, whichever comes
 // first; both 0: when it is ended.

@@ -169,6 +169,8 @@ class Plan {
   std::optional<base::Instant> wake_at() const;
   model::PlanState state() const;
   GuardName reason() const { return reason_; }
+  // Why people want the step that runs stopped; what a run does at its end, to give traffic back, goes on.
+  std::optional<std::string> step_stopped(const PlanInput& input) const;
 
  private:
   enum class Waited { no, yes };

@@ -399,7 +399,7 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->guards = in.guards;
   plan->budget = in.budget;
   plan->maintenance = std::move(in.maintenance);
-  if (plan->maintenance.pause_file.empty()) plan->maintenance.pause_file = "/run/fettle/pause.d/" + service;
+  if (plan->maintenance.pause_file.empty()) plan->maintenance.pause_file = usual_pause_file(service);
   const bool has_traffic = !settings.traffic.is_null();
   ActionOwner owner{service, settings.unit, false, has_traffic};
   owner.may_reboot = settings.allow_reboot;

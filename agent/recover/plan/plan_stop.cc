@@ -13,6 +13,11 @@ std::optional<std::string> Plan::stop_reason(const PlanInput& input) const {
   return hands_off(input);
 }
 
+std::optional<std::string> Plan::step_stopped(const PlanInput& input) const {
+  if (!running() || run_.part == Part::finally || current_step().action->moves_traffic()) return std::nullopt;
+  return stop_reason(input);
+}
+
 // It waits, so that what people say is asked for again and again.
 bool Plan::is_watched() const {
   return phase_ == Phase::verifying || phase_ == Phase::looking || phase_ == Phase::waiting ||

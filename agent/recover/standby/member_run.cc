@@ -93,6 +93,8 @@ StandbyFacts StandbyMemberRun::facts() const {
   facts.now = context_.scheduler.now();
   facts.wall_now = context_.scheduler.wall_now();
   facts.approved = facts.now < approved_until_;
+  facts.maintenance = callbacks_.maintenance(spec_->service);
+  facts.paused = callbacks_.paused(spec_->service);
   return facts;
 }
 

@@ -15,7 +15,9 @@ using Gate = StandbyGate;
 using Judgements = std::vector<StandbyJudgement>;
 using Move = StandbyMove;
 
-constexpr std::array kGates{std::pair{Gate::store_unknown, std::string_view("store_unknown")},
+constexpr std::array kGates{std::pair{Gate::maintenance, std::string_view("maintenance")},
+                            std::pair{Gate::paused, std::string_view("paused")},
+                            std::pair{Gate::store_unknown, std::string_view("store_unknown")},
                             std::pair{Gate::managed_by_sentinel, std::string_view("managed_by_sentinel")},
                             std::pair{Gate::managed_by_cluster, std::string_view("managed_by_cluster")},
                             std::pair{Gate::primary_lease_alive, std::string_view("primary_lease_alive")},
@@ -68,6 +70,14 @@ std::string span(base::Duration d) {
 }
 
 void say(Judgements& all, Gate gate, bool open, std::string text) { all.push_back({gate, open, std::move(text)}); }
+
+// What people work on is theirs: nothing begins. What only closes a server goes on, and so does a promotion whose fence
+// is proven, without which there would be no primary.
+void judge_people(Judgements& all, const StandbyFacts& facts) {
+  const auto on = [](const std::string& text) { return text.empty() ? std::string("on") : "on: " + text; };
+  say(all, Gate::maintenance, !facts.maintenance, facts.maintenance ? on(*facts.maintenance) : "off");
+  say(all, Gate::paused, !facts.paused, facts.paused.value_or("no"));
+}
 
 // What else promotes is in charge.
 Judgements judge_manager(const StandbyFacts& facts) {
@@ -251,6 +261,7 @@ bool could_take_over(const StandbyFacts& facts) {
 
 StandbyDecision decide_to_give_up(const StandbyFacts& facts, const StandbyRecord& record, std::string text) {
   Judgements all;
+  judge_people(all, facts);
   const bool candidate = could_take_over(facts);
   say(all, Gate::no_candidate, candidate,
       candidate ? "another server could take over" : "no other server could take over: none answers and has the data");
@@ -325,6 +336,8 @@ StandbyDecision decide_to_follow(const StandbyFacts& facts, const StandbyRecord&
             : "what the server here has beyond the primary is lost when it rejoins; fettle standby approve lets it");
     if (!may) return out;
   }
+  judge_people(out.judgements, facts);
+  if (out.closed() != nullptr) return out;
   out.move = Move::follow;
   return out;
 }
@@ -332,6 +345,7 @@ StandbyDecision decide_to_follow(const StandbyFacts& facts, const StandbyRecord&
 StandbyDecision decide_as_candidate(const StandbyFacts& facts, const StandbyRecord& record) {
   const bool mine = facts.seen.right && facts.seen.right->mine;
   Judgements all;
+  judge_people(all, facts);
   if (facts.seen.right && !mine)
     say(all, Gate::another_is_elected, false, fmt::format("{} is elected", facts.seen.right->node));
   judge_primary(all, facts, record);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@
 namespace recover {
 
 enum class StandbyGate {
+  maintenance,
+  paused,
   store_unknown,
   managed_by_sentinel,
   managed_by_cluster,
@@ -75,6 +78,7 @@ struct StandbyFacts {
   base::Instant now{};
   base::WallTime wall_now{};
   bool approved = false;
+  std::optional<std::string> maintenance{}, paused{};  // people work on the service here, and what they said
 };
 
 enum class StandbyMove {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct StandbyStatus {
 
 struct StandbyCallbacks {
   std::function<model::Health(const std::string& service)> health;
+  // Why people want nothing to begin, if they do.
+  std::function<std::optional<std::string>(const std::string&service)> maintenance, paused;
   // A move was made, or a person has to know: a sentence.
   std::function<void(const std::string& service, const std::string& text)> on_event;
   std::function<void()> on_change;

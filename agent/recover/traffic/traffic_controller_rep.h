@@ -59,6 +59,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     std::vector<std::unique_ptr<Target>> targets{};
     std::optional<Request> request{};
 
+    bool is_retired() const { return exchange && !next; }
     bool busy() const {
       return request ||
              std::any_of(targets.begin(), targets.end(), [](const auto& l) { return static_cast<bool>(l->applying); });
@@ -113,7 +114,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
   // reason for a change.
   static DesiredState desired_of(const Entry& entry, const Target& target) {
     DesiredState s = entry.desired;
-    if (!target.place->follows_health()) s.health = model::Health::up;
+    if (!target.place->follows_health() || entry.is_retired()) s.health = model::Health::up;
     if (s.flow == Flow::drained) return {.flow = Flow::drained};
     if (s.is_out()) s.share = DesiredState::kAll;
     else s.text.clear();
@@ -398,7 +399,7 @@ struct TrafficController::Rep : std::enable_shared_from_this<Rep> {
     entry.next.reset();
     entry.exchange = true;
     entry.ramp.reset();
-    on_health(entry, model::Health::up, "");
+    reconcile(entry);
   }
 
   // Drains of services that had lost their traffic when this agent started: their records say how they were configured.

@@ -49,12 +49,13 @@ const auto& schema() {
 // One verb: asks who owns the container, and acts if there is no owner.
 class ContainerVerb final : public loop::Registration {
  public:
-  ContainerVerb(const Context& context, const http::JsonApi& engine, const Settings& settings, std::string what,
-                base::Instant deadline, std::function<void(ActionResult)> done)
+  ContainerVerb(const Context& context, const http::JsonApi& engine, const Settings& settings, const Trigger& trigger,
+                std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
       : context_(context),
         engine_(engine),
         settings_(settings),
         what_(std::move(what)),
+        stopped_(trigger.stopped),
         deadline_(deadline),
         done_(std::move(done)) {
     const std::string path = "/containers/" + settings_.container + "/json";
@@ -76,6 +77,8 @@ class ContainerVerb final : public loop::Registration {
   }
 
   void act() {
+    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+      return end(ActionStatus::refused, *why + "; nothing was done");
     const bool stops = settings_.verb == "restart" || settings_.verb == "stop";
     const auto limit = std::chrono::ceil<std::chrono::seconds>(settings_.stop_timeout).count();
     const std::string path = fmt::format("/containers/{}/{}", settings_.container, settings_.verb);
@@ -117,6 +120,7 @@ class ContainerVerb final : public loop::Registration {
   const http::JsonApi& engine_;
   const Settings& settings_;
   std::string what_;
+  std::function<std::optional<std::string>()> stopped_;
   base::Instant deadline_;
   std::function<void(ActionResult)> done_;
   loop::Handle pending_;
@@ -125,10 +129,10 @@ class ContainerVerb final : public loop::Registration {
 class Docker final : public Action {
  public:
   explicit Docker(Settings settings) : settings_(std::move(settings)), engine_(http::docker_on(settings_.socket)) {}
-  loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
+  loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
     return loop::Handle(
-        std::make_unique<ContainerVerb>(context, engine_, settings_, text(), deadline, std::move(done)));
+        std::make_unique<ContainerVerb>(context, engine_, settings_, trigger, text(), deadline, std::move(done)));
   }
   std::string text() const override { return fmt::format("docker {} {}", settings_.verb, settings_.container); }
   std::string target() const override { return "container " + settings_.container; }

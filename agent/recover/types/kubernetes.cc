@@ -113,6 +113,12 @@ class Kubernetes final : public Action {
     const char* kind = is_of_node(settings_.verb) ? "node" : is_of_workload(settings_.verb) ? "workload" : "pod";
     return fmt::format("kubernetes {} {}", kind, what_);
   }
+  bool knows_stops() const override { return is_of_workload(settings_.verb) && settings_.name.kind != "daemonset"; }
+  loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime>, base::Instant deadline,
+                           std::function<void(std::string)> done) const override {
+    return ask_workload_stopped(context, api_, settings_.name, deadline, std::move(done));
+  }
+  bool leaves_stopped() const override { return settings_.verb == KubernetesVerb::scale && settings_.replicas == 0; }
 
  private:
   // No pod that runs is touched.

@@ -16,6 +16,7 @@
 #include "http/json_api.h"
 #include "loop/scheduler.h"
 #include "recover/action.h"
+#include "recover/scaled_down.h"
 
 namespace recover {
 namespace {
@@ -71,19 +72,24 @@ const config::Schema<Settings>& schema() {
   return schema;
 }
 
+std::string path_of(const Settings& settings) {
+  const std::string app = settings.app();
+  return "/v2/apps/" + (app.starts_with('/') ? app.substr(1) : app);
+}
+
 // From the request to the end of its deployment.
 class Deployment final : public loop::Registration {
  public:
-  Deployment(const Context& context, const http::JsonApi& marathon, const Settings& settings, std::string what,
-             base::Instant deadline, std::function<void(ActionResult)> done)
+  Deployment(const Context& context, const http::JsonApi& marathon, const Settings& settings, const Trigger& trigger,
+             std::string what, base::Instant deadline, std::function<void(ActionResult)> done)
       : context_(context),
         marathon_(marathon),
         settings_(settings),
         what_(std::move(what)),
+        path_(path_of(settings)),
+        stopped_(trigger.stopped),
         deadline_(deadline),
         done_(std::move(done)) {
-    const std::string app = settings_.app();
-    path_ = "/v2/apps/" + (app.starts_with('/') ? app.substr(1) : app);
     send();
   }
 
@@ -108,9 +114,16 @@ class Deployment final : public loop::Registration {
         [this, path](const http::HttpResponse& response) { sent(path, response); });
   }
 
+  // People may have changed their mind while the deployment of others went on.
+  void send_unless_stopped() {
+    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+      return end(ActionStatus::refused, *why + "; nothing was changed, another deployment holds the app");
+    send();
+  }
+
   void sent(const std::string& path, const http::HttpResponse& response) {
     if (http::has_status(response, 409)) {
-      if (later([this] { send(); })) return;
+      if (later([this] { send_unless_stopped(); })) return;
       return end(ActionStatus::failed, "another deployment holds the app: " + marathon_.complaint(response));
     }
     if (!http::is_good(response)) return broken(path, response);
@@ -177,6 +190,7 @@ class Deployment final : public loop::Registration {
   const http::JsonApi& marathon_;
   const Settings& settings_;
   std::string what_, path_;
+  std::function<std::optional<std::string>()> stopped_;
   base::Instant deadline_;
   std::function<void(ActionResult)> done_;
   std::string id_, version_;  // of the deployment
@@ -187,15 +201,30 @@ class Marathon final : public Action {
  public:
   Marathon(Settings settings, http::JsonApi marathon)
       : settings_(std::move(settings)), marathon_(std::move(marathon)) {}
-  loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
+  loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    return loop::Handle(std::make_unique<Deployment>(context, marathon_, settings_, text(), deadline, std::move(done)));
+    return loop::Handle(
+        std::make_unique<Deployment>(context, marathon_, settings_, trigger, text(), deadline, std::move(done)));
   }
   std::string text() const override {
     return settings_.scale.empty() ? "marathon restart " + settings_.restart
                                    : fmt::format("marathon scale {} to {}", settings_.scale, settings_.instances);
   }
   std::string target() const override { return "marathon app " + settings_.app(); }
+  bool knows_stops() const override { return true; }
+  loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime>, base::Instant deadline,
+                           std::function<void(std::string)> done) const override {
+    const auto none = [](const json& document) {
+      const json& instances = member(member(document, "app"), "instances");
+      return instances.is_number() && number_of(instances) == 0;
+    };
+    return ask_scaled_down(context, marathon_, path_of(settings_), none,
+                           fmt::format("app {} was suspended (0 instances), not by fettle; to have it back, scale it "
+                                       "in Marathon",
+                                       settings_.app()),
+                           deadline, std::move(done));
+  }
+  bool leaves_stopped() const override { return settings_.instances == 0; }
 
  private:
   Settings settings_;

@@ -7,6 +7,7 @@
 
 #include "config/schema.h"
 #include "recover/action.h"
+#include "recover/scaled_down.h"
 #include "recover/swarm_update.h"
 
 namespace recover {
@@ -54,9 +55,9 @@ const auto& schema() {
 class Swarm final : public Action {
  public:
   explicit Swarm(SwarmSettings settings) : settings_(std::move(settings)), engine_(http::docker_on(settings_.socket)) {}
-  loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
+  loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    return change_swarm(context, engine_, settings_, text(), deadline, std::move(done));
+    return change_swarm(context, engine_, settings_, trigger, text(), deadline, std::move(done));
   }
   std::string text() const override {
     switch (settings_.change) {
@@ -66,6 +67,20 @@ class Swarm final : public Action {
     }
   }
   std::string target() const override { return "swarm service " + settings_.service; }
+  bool knows_stops() const override { return true; }
+  loop::Handle ask_stopped(const Context& context, std::optional<base::WallTime>, base::Instant deadline,
+                           std::function<void(std::string)> done) const override {
+    const auto none = [](const encoding::json& document) {
+      const auto service = read_service(document.dump(-1, ' ', false, encoding::json::error_handler_t::replace));
+      return service && service->replicas == 0;
+    };
+    return ask_scaled_down(context, engine_, "/services/" + settings_.service, none,
+                           fmt::format("Swarm service {0} was scaled to 0, not by fettle; to have it back: docker "
+                                       "service scale {0}=N",
+                                       settings_.service),
+                           deadline, std::move(done));
+  }
+  bool leaves_stopped() const override { return settings_.change == SwarmChange::scale && settings_.replicas == 0; }
 
  private:
   SwarmSettings settings_;

@@ -49,12 +49,13 @@ bool hit_its_limit(const os::UnitState& state, base::Instant asked) {
 // or, where that is not allowed, when the limit's own time is over.
 class UnitJob final : public loop::Registration {
  public:
-  UnitJob(const Context& context, const Settings& settings, std::string what, base::Instant deadline,
-          std::function<void(ActionResult)> done)
+  UnitJob(const Context& context, const Settings& settings, const Trigger& trigger, std::string what,
+          base::Instant deadline, std::function<void(ActionResult)> done)
       : scheduler_(context.scheduler),
         systemd_(context.systemd),
         settings_(settings),
         what_(std::move(what)),
+        stopped_(trigger.stopped),
         deadline_(deadline),
         done_(std::move(done)) {
     run();
@@ -85,7 +86,7 @@ class UnitJob final : public loop::Registration {
     step_ = systemd_.run_job("reset-failed", settings_.unit, deadline_, [this, wait](base::Result<std::string> job) {
       if (job) {
         limit_ += " and reset-failed was done";
-        return run();
+        return run_again();
       }
       limit_ += "; reset-failed: " + job.error().text;
       const base::Instant over = scheduler_.now() + wait;
@@ -93,8 +94,13 @@ class UnitJob final : public loop::Registration {
         return end(
             {ActionStatus::failed, fmt::format("{}: {}; the limit is over in {}, later than the step's timeout", what_,
                                                limit_, base::format_duration(std::chrono::ceil<base::Millis>(wait)))});
-      step_ = scheduler_.at(over, [this] { run(); });
+      step_ = scheduler_.at(over, [this] { run_again(); });
     });
+  }
+  void run_again() {
+    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+      return end({ActionStatus::failed, fmt::format("{}: {}; {}, so it was not started again", what_, limit_, *why)});
+    run();
   }
   // Destroys this object, as a rule.
   void end(ActionResult result) {
@@ -106,6 +112,7 @@ class UnitJob final : public loop::Registration {
   os::Systemd& systemd_;
   Settings settings_;
   std::string what_, limit_;  // limit_: what was done about the start limit
+  std::function<std::optional<std::string>()> stopped_;
   base::Instant deadline_, asked_{};
   std::function<void(ActionResult)> done_;
   loop::Handle step_;
@@ -114,9 +121,9 @@ class UnitJob final : public loop::Registration {
 class Systemd final : public Action {
  public:
   explicit Systemd(Settings settings) : settings_(std::move(settings)) {}
-  loop::Handle run(const Context& context, const Trigger&, base::Instant deadline,
+  loop::Handle run(const Context& context, const Trigger& trigger, base::Instant deadline,
                    std::function<void(ActionResult)> done) const override {
-    return loop::Handle(std::make_unique<UnitJob>(context, settings_, text(), deadline, std::move(done)));
+    return loop::Handle(std::make_unique<UnitJob>(context, settings_, trigger, text(), deadline, std::move(done)));
   }
   std::string text() const override { return fmt::format("systemd {} {}", settings_.verb, settings_.unit); }
   bool may_heal() const override { return settings_.verb != "reset-failed"; }

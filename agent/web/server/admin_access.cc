@@ -1,21 +1,28 @@
 #include "web/server/admin_access.h"
 
-#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 namespace web {
 
-AdminGroups admin_groups() {
+AdminGroups admin_groups(GroupLookup look_up) {
   AdminGroups groups{::geteuid(), ::getegid(), {}};
-  std::array<char, 16384> buffer{};
+  constexpr std::size_t kMostText = std::size_t{16} * 1024 * 1024;  // all members' names are in it
+  std::string buffer(16384, '\0');
   group entry{};
   group* found = nullptr;
-  if (::getgrnam_r(kChangersGroup, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    groups.changers = found->gr_gid;
+  int code = look_up(kChangersGroup, &entry, buffer.data(), buffer.size(), &found);
+  while (code == ERANGE && buffer.size() < kMostText) {
+    buffer.resize(4 * buffer.size());
+    code = look_up(kChangersGroup, &entry, buffer.data(), buffer.size(), &found);
+  }
+  const bool absent = code == 0 || code == ENOENT || code == ESRCH;  // getgrnam(3): systems differ
+  if (found != nullptr) groups.changers = found->gr_gid;
+  else if (!absent) groups.changers = kNoGroup;
   return groups;
 }
 

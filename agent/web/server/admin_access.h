@@ -1,6 +1,7 @@
 // Who may do what over the admin socket, by what the kernel says of the process that connected. Any thread.
 #pragma once
 
+#include <grp.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -18,7 +19,11 @@ struct AdminGroups {
   gid_t readers = 0;              // its own group
   std::optional<gid_t> changers;  // kChangersGroup; none: this node does not have it, and readers may change
 };
-AdminGroups admin_groups();  // as this process and this node have them; blocking
+// Of a node that could not say whether it has the group: then nobody is in it.
+inline constexpr gid_t kNoGroup = static_cast<gid_t>(-1);
+// As this process and this node have them; blocking. `look_up` is getgrnam_r(3).
+using GroupLookup = int (*)(const char* name, group* entry, char* buffer, std::size_t size, group** found);
+AdminGroups admin_groups(GroupLookup look_up = ::getgrnam_r);
 
 enum class AdminRight { none, read, change };
 

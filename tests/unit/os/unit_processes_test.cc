@@ -20,12 +20,25 @@ TEST_CASE("a process belongs to the unit whose control group it is in, or that g
            Row{"0::/system.slice/order.service2", "order.service", false},
            Row{"0::/user.slice/session-1.scope", "order.service", false},
            Row{"0::/", "order.service", false},
+           // Groups that others can make: of a user's own manager, within a service, of another hierarchy.
+           Row{"0::/user.slice/user-1002.slice/user@1002.service/app.slice/order.service", "order.service", false},
+           Row{"0::/system.slice/shop.service/order.service", "order.service", false},
+           Row{"4:cpu:/system.slice/order.service\n1:name=systemd:/user.slice/session-1.scope\n0::/", "order.service",
+               false},
            Row{"", "order.service", false},
            Row{"order.service", "order.service", false},
        }) {
     CAPTURE(row.cgroup);
     CHECK(os::is_in_unit(std::string_view(row.cgroup), row.unit) == row.inside);
   }
+}
+
+TEST_CASE("in a container all units are below the group of its first process") {
+  const char* init = "0::/docker/1a2b/init.scope\n";
+  CHECK(os::is_in_unit("0::/docker/1a2b/system.slice/order.service", "order.service", init));
+  CHECK_FALSE(os::is_in_unit("0::/docker/1a2b/system.slice/order.service", "order.service"));
+  CHECK_FALSE(os::is_in_unit("0::/docker/other/system.slice/order.service", "order.service", init));
+  CHECK(os::is_in_unit("0::/system.slice/order.service", "order.service", "0::/init.scope\n"));
 }
 
 TEST_CASE("the users of a unit are those of its processes, also below its group and in slices of its own") {

@@ -69,6 +69,9 @@ TEST_CASE("a datagram counts if it comes from the service's own user or unit") {
   kernel.process(10, "0::/system.slice/order.service");
   kernel.process(11, "0::/system.slice/order.service/worker");
   kernel.process(20, "0::/user.slice/user-1002.slice/session-1.scope");
+  // Who may start units of their own may call them anything.
+  kernel.process(21, "0::/user.slice/user-1002.slice/user@1002.service/app.slice/order.service");
+  kernel.process(22, "0::/system.slice/shop.service/order.service");
   struct Row {
     const char* name;
     probe::BeatSenders senders;
@@ -88,6 +91,14 @@ TEST_CASE("a datagram counts if it comes from the service's own user or unit") {
            Row{"a process of the unit", {.user = {}, .unit = "order.service"}, {1003, 10}, Received::beat},
            Row{"below the unit", {.user = {}, .unit = "order.service"}, {1003, 11}, Received::beat},
            Row{"a stranger", {.user = {}, .unit = "order.service"}, {1002, 20}, Received::wrong_sender},
+           Row{"a user's own unit of that name",
+               {.user = {}, .unit = "order.service"},
+               {1002, 21},
+               Received::wrong_sender},
+           Row{"a group of that name in another service",
+               {.user = {}, .unit = "order.service"},
+               {1004, 22},
+               Received::wrong_sender},
            Row{"a stranger that has ended", {.user = {}, .unit = "order.service"}, {1002, 30}, Received::wrong_sender},
            Row{"the unit's user, ended", {.user = {}, .unit = "order.service"}, {self, 30}, Received::beat},
            Row{"a unit of a similar name", {.user = {}, .unit = "der.service"}, {1003, 10}, Received::wrong_sender},

@@ -7,7 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "fakes/certificate_kinds.h"
 #include "fakes/certificates.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
@@ -238,4 +240,39 @@ TEST_CASE("http knows when certificates expire though a redirect comes before or
   CHECK((before.reason == Reason::tls_verify || before.reason == Reason::tls_expired));
   CHECK((fakes::measurement(before, "probe_ssl_earliest_cert_expiry") - now) / kDay ==
         doctest::Approx(-3).epsilon(0.05));
+}
+
+// Of TLS 1.3 the server sees the client's certificate when the client has shaken hands already.
+TEST_CASE("a server that wants a certificate refuses the handshake in each version of TLS, for all who speak it") {
+  const std::string openssl = fakes::find_program("openssl");
+  if (openssl.empty()) {
+    MESSAGE("skipped: openssl is not installed (apt-get install openssl)");
+    return;
+  }
+  const fakes::TemporaryFolder folder;
+  const std::string at = folder.path();
+  const fakes::CertificateKinds kinds(at);
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    CAPTURE(version);
+    std::string target;
+    fakes::RealServer server([&](fakes::RealServer& s) {
+      target = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
+      s.run({openssl, "s_server", "-accept", target, "-cert", at + "/server.pem", "-key", at + "/server.key", "-CAfile",
+             at + "/ca.pem", "-Verify", "1", "-verify_return_error", "-www", version},
+            at + "/log");
+    });
+    fakes::RealProbes probes;
+    REQUIRE(server.until_up([&] { return probes.run("http", "https://" + target + "/", kinds.client()); }).up);
+    for (const char* type : {"redis", "rabbitmq", "memcached", "http", "websocket", "grpc"}) {
+      CAPTURE(type);
+      const bool by_url = type == std::string("http") || type == std::string("websocket");
+      std::vector<std::string> settings{kinds.trusted()};
+      if (!by_url) settings.emplace_back("tls=true");
+      if (type == std::string("rabbitmq")) settings.insert(settings.end(), {"username=fettle", "password=open sesame"});
+      const std::string scheme = type == std::string("http") ? "https://" : by_url ? "wss://" : "";
+      const auto refused = probes.run(type, scheme + target, settings);
+      CAPTURE(refused.text);
+      CHECK(refused.reason == Reason::tls_handshake);
+    }
+  }
 }

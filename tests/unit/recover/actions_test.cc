@@ -114,6 +114,22 @@ TEST_CASE("a unit that was started too often: reset-failed goes before another t
           "systemd restart order.service: done; before that its start limit (5 starts in 8s) was hit and reset-failed "
           "was done");
   }
+  SUBCASE("people have stopped the run meanwhile") {
+    fakes::ActionTrial g;
+    std::optional<std::string> why;
+    g.trigger.stopped = [&why] { return why; };
+    g.systemd.on_read = f.systemd.on_read;
+    g.run(*action);
+    g.systemd.jobs.answer(std::string("failed"));
+    g.systemd.jobs.answer(base::fail(base::Kind::permission, "denied"));
+    why = "maintenance: on: alice";
+    g.loop.advance(std::chrono::seconds{8});
+    CHECK(g.systemd.jobs.asked().size() == 2);
+    REQUIRE(g.results.size() == 1);
+    CHECK(g.results[0].text ==
+          "systemd restart order.service: its start limit (5 starts in 8s) was hit; reset-failed: denied; maintenance: "
+          "on: alice, so it was not started again");
+  }
   SUBCASE("it is not allowed") {
     f.systemd.jobs.answer(base::fail(base::Kind::permission, "denied"));
     CHECK(f.results.empty());

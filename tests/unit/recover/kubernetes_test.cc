@@ -410,3 +410,72 @@ TEST_CASE("mistakes in a kubernetes action are named") {
   says("scale: shop/daemonset/x, replicas: 1", "do.scale: a daemonset has a pod on each node");
   says("cordon: a, replicas: 1", "do.replicas: stands beside scale only");
 }
+
+TEST_CASE("between the changes of a drain people are asked: what they do not want any more is not done") {
+  std::optional<std::string> why;
+  Cluster cluster("cordon: n2");  // answered by nobody
+  cluster.t.trigger.stopped = [&why] { return why; };
+  cluster.action = cluster.t.parse("kubernetes", "{api_server: 'https://k.test:6443', drain: n1}");
+  cluster.t.run(*cluster.action);
+  cluster.pods(pod("a") + "," + pod("b"));
+  cluster.resources();
+  SUBCASE("before the first") {
+    why = "maintenance: on: alice";
+    cluster.node("{}");
+    CHECK(cluster.t.end() == "refused: kubernetes drain n1: maintenance: on: alice; nothing was changed");
+  }
+  SUBCASE("while a budget is waited for") {
+    cluster.node("{}");
+    cluster.answer("PATCH /api/v1/nodes/n1", 200, "{}");
+    cluster.pods(pod("a") + "," + pod("b"));
+    cluster.answer("POST /api/v1/namespaces/shop/pods/a/eviction", 429, kBudget, 0s, {{"Retry-After", "1"}});
+    cluster.answer("POST /api/v1/namespaces/shop/pods/b/eviction", 201, "{}");
+    why = "aborted by operator: alice";
+    cluster.pods(pod("a"), 1s);
+    CHECK(cluster.end() ==
+          "failed: kubernetes drain n1: aborted by operator: alice; nothing more was changed; the node stays cordoned; "
+          "1 pods went, 1 is left: shop/a (The disruption budget order needs 2 healthy pods and has 2 currently)");
+  }
+}
+
+TEST_CASE("a pod that waits for its budget is not evicted once people have stopped the run") {
+  std::optional<std::string> why;
+  Cluster cluster("cordon: n2");
+  cluster.t.trigger.stopped = [&why] { return why; };
+  cluster.action = cluster.t.parse("kubernetes", "{api_server: 'https://k.test:6443', evict: shop/a}");
+  cluster.t.run(*cluster.action);
+  cluster.answer("GET /api/v1/namespaces/shop/pods/a", 200, pod("a"));
+  cluster.resources();
+  cluster.answer("POST /api/v1/namespaces/shop/pods/a/eviction", 429, kBudget, 0s, {{"Retry-After", "1"}});
+  why = "paused: on";
+  cluster.answer("GET /api/v1/namespaces/shop/pods/a", 200, pod("a"), 1s);
+  CHECK(cluster.t.end() == "refused: kubernetes evict shop/a: paused: on; nothing was changed");
+}
+
+TEST_CASE("a rollout of others is left to its end, or to its controller's giving up") {
+  const std::string path = "/apis/apps/v1/namespaces/shop/deployments/order", get = "GET " + path;
+  const std::string busy = R"({"observedGeneration":1,"replicas":3,"updatedReplicas":1,"availableReplicas":2)";
+  Cluster cluster("rollout_restart: shop/deployment/order");
+  cluster.answer(get, 200, workload(R"({"replicas":2})", busy + "}", 1));
+  SUBCASE("to its end") {
+    cluster.answer(get, 200,
+                   workload(R"({"replicas":2})",
+                            R"({"observedGeneration":1,"replicas":2,"updatedReplicas":2,"availableReplicas":2})", 1),
+                   1s);
+    CHECK(cluster.next() == "PATCH " + path);
+  }
+  SUBCASE("that has failed") {
+    cluster.answer(get, 200,
+                   workload(R"({"replicas":2})",
+                            busy + R"(,"conditions":[{"reason":"ProgressDeadlineExceeded","message":"x"}]})", 1),
+                   1s);
+    CHECK(cluster.next() == "PATCH " + path);
+  }
+  SUBCASE("that takes longer") {
+    for (int i = 0; i < 10 && cluster.t.results.empty(); ++i)
+      cluster.answer(get, 200, workload(R"({"replicas":2})", busy + "}", 1), 1s);
+    CHECK(cluster.t.end() ==
+          "refused: kubernetes rollout_restart shop/deployment/order: a rollout of others is under way, and is left to "
+          "them");
+  }
+}

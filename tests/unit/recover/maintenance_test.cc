@@ -110,3 +110,21 @@ TEST_CASE("a pause file holds one service, or all of the node, for as long as it
     CHECK(f.restart.started.size() == 1);
   }
 }
+
+TEST_CASE("a pause file is known of services without a plan, too, and of the node alone") {
+  const fakes::TemporaryFolder folder;
+  const std::string of_node = folder.path() + "/pause", own = folder.path() + "/order";
+  Site f;
+  f.limits.pause_file = of_node;
+  f.start();
+  auto spec = f.plan();
+  spec->maintenance.pause_file = own;
+  f.use(std::move(spec));
+  const auto paused = [&f](const std::string& service) { return f.dispatcher->paused(service).value_or("no"); };
+  for (const char* service : {"", "order", "cache"}) CHECK(paused(service) == "no");
+  std::ofstream{own};
+  CHECK(paused("order") == own + " exists: remove it to go on");
+  for (const char* service : {"", "cache"}) CHECK(paused(service) == "no");
+  std::ofstream{of_node};
+  for (const char* service : {"", "order", "cache"}) CHECK(paused(service) == of_node + " exists: remove it to go on");
+}

@@ -146,3 +146,17 @@ TEST_CASE("mistakes in a marathon action are named") {
   CHECK(mistake("scale: /order").find("do.scale: needs instances, 0 or more") != std::string::npos);
   CHECK(mistake("restart: /order, instances: 2").find("do.instances: stands beside scale only") != std::string::npos);
 }
+
+TEST_CASE("who stops the run while another deployment is waited for is heard") {
+  std::optional<std::string> why;
+  Scheduler marathon;
+  marathon.t.trigger.stopped = [&why] { return why; };
+  marathon.t.run(*marathon.action);
+  marathon.answer("POST /v2/apps/shop/order/restart", answered(409, "{}"));
+  why = "aborted by operator: alice";
+  marathon.t.loop.advance(1s);
+  CHECK(marathon.t.http.desk.waiting() == 0);
+  CHECK(marathon.t.end() ==
+        "refused: marathon restart /shop/order: aborted by operator: alice; nothing was changed, another deployment "
+        "holds the app");
+}

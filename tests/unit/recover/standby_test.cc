@@ -165,6 +165,36 @@ TEST_CASE("a server that may take writes is fenced before: by itself, by its age
   CHECK(shown(by_program).starts_with("none: not_in_sync"));
 }
 
+TEST_CASE("what people work on is theirs: nothing begins, what is dangerous is closed, what cannot go back goes on") {
+  using F = StandbyFacts;
+  for (const bool paused : {false, true}) {
+    const std::string gate = paused ? "paused" : "maintenance";
+    const auto people = [&](
+                            StandbyFacts facts, const std::function<void(F&)>& change = [](F&) {}) {
+      (paused ? facts.paused : facts.maintenance) = "alice: upgrade";
+      return shown(std::move(facts), change);
+    };
+    CHECK(people(given_up()) == "none: " + gate);
+    CHECK(people(given_up(), [](F& f) { f.seen.right = StandbyRight{"b", true, 9, 1000}; }) == "drop: " + gate);
+    CHECK(people(calm("a"), [](F& f) {
+            f.looks["a"] = gone();
+            f.health = model::Health::down;
+          }) == "none: " + gate);
+    CHECK(people(calm("a"), [](F& f) { f.looks["a"] = replica("a1", 1000); }) == "none: " + gate);
+    // A replica that somebody has made a primary.
+    CHECK(people(calm("b"), [](F& f) { f.looks["b"].primary = true; }) == "none: primary_lease_alive " + gate);
+    CHECK(people(calm("b"), [](F& f) { f.looks["b"].closed = false; }) == "close: primary_lease_alive");
+    CHECK(people(calm("a"), [](F& f) { f.lease = false; }) == "close: store_unknown");
+    CHECK(people(calm("a"), [](F& f) { f.looks["a"].closed = f.looks["a"].gate = true; }) == "open");
+    StandbyFacts fenced = given_up();
+    fenced.seen.right = StandbyRight{"b", true, 9, 1000};
+    fenced.seen.record->primary = "b";
+    fenced.seen.record->state = StandbyState::promoting;
+    fenced.seen.record->fence = 9;
+    CHECK(people(fenced) == "promote");
+  }
+}
+
 TEST_CASE("in mode ask a person lets a promotion begin") {
   StandbySpec ask = kSpec;
   ask.mode = model::RecoveryMode::ask;

@@ -40,6 +40,20 @@ TEST_CASE("a container that people have stopped is left alone until they start i
   CHECK(f.restart.started.size() == 1);
 }
 
+TEST_CASE("a plan that itself stops what it works on takes nothing for people's stop") {
+  Site f;
+  f.restart.stopped = kStopped;
+  f.restart.target = "swarm service order";
+  fakes::ActionScript to_none{.target = "swarm service order", .stops = true};
+  auto spec = f.plan();
+  spec->steps.insert(spec->steps.begin(), fakes::scripted_step("scale to 0", to_none));
+  f.use(std::move(spec));
+  f.alert("ServiceDown");
+  tick(f, 5);
+  CHECK(to_none.started.size() == 1);
+  CHECK(f.restart.started.size() == 1);
+}
+
 TEST_CASE("a person starts the plan of what a person has stopped, and clean_stop: ignored fights it") {
   Site f;
   f.restart.stopped = kStopped;

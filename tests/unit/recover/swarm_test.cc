@@ -207,3 +207,35 @@ TEST_CASE("mistakes in a swarm action are named") {
         "fettle.yml:1:20: do.rollback: '../order' is no name of a service: letters, digits and _.- are\n");
   CHECK(mistake("{rollback: order, socket: x}") == "fettle.yml:1:35: do.socket: must be an absolute path\n");
 }
+
+TEST_CASE("an update of others is left to its end; a rollback is there to end one") {
+  Manager m(kForce);
+  m.says(service(7, update("updating", "theirs")));
+  m.t.loop.advance(500ms);
+  SUBCASE("to its end") {
+    m.says(service(8, update("completed", "theirs")));
+    CHECK(m.t.http.desk.last().url == "http://docker/services/s1/update?version=8");
+  }
+  SUBCASE("that takes longer") {
+    for (int i = 0; i < 60 && m.t.results.empty(); ++i) m.says(service(7, update("updating", "theirs")));
+    CHECK(m.t.end() == "refused: swarm update --force order: an update of others is under way, and is left to them");
+  }
+  SUBCASE("that a rollback ends") {
+    Manager back("{rollback: order, socket: /run/proxy.sock}");
+    back.says(service(7, update("updating", "theirs")));
+    CHECK(back.t.http.desk.last().url == "http://docker/services/s1/update?version=7&rollback=previous");
+  }
+}
+
+TEST_CASE("who stops the run before the change is heard") {
+  std::optional<std::string> why;
+  Manager m(kForce);
+  m.t.trigger.stopped = [&why] { return why; };
+  m.handle = m.action->run(m.t.context, m.t.trigger, m.t.loop.now() + 40s,
+                           [&](recover::ActionResult r) { m.t.results.push_back(std::move(r)); });
+  m.says(service(7, update("updating", "theirs")));
+  m.t.loop.advance(500ms);
+  why = "maintenance: on: alice";
+  m.says(service(8));
+  CHECK(m.t.end() == "refused: swarm update --force order: maintenance: on: alice; nothing was changed");
+}

@@ -335,11 +335,19 @@ TEST_CASE(
     CHECK(s.controller->all_left_drained() == std::vector<std::string>{"order"});
     s.apply(Flow::live);
   }
+  SUBCASE("drained, and down when it leaves and afterwards") {
+    s.apply(Flow::drained);
+    s.health(Health::down, "refused");
+    s.controller->replace({});
+    s.health(Health::down, "refused again");
+    s.apply(Flow::live);
+  }
   SUBCASE("out for its health, which nobody follows any more") {
     s.controller->on_health("order", Health::down, "refused");
     s.loop.advance(seconds{1});
     CHECK(s.balancers.applied["nginx"].back().starts_with("down"));
     s.controller->replace({});
+    s.controller->on_health("order", Health::down, "refused by another probe");
   }
   s.loop.advance(seconds{1});
   CHECK(s.balancers.applied["nginx"].back() == "up 100");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 using web::AdminRight;
 
 TEST_CASE("the kernel's word about a peer says what it may do over the admin socket") {
@@ -33,4 +35,30 @@ TEST_CASE("the kernel's word about a peer says what it may do over the admin soc
 TEST_CASE("a user without a name is a number in the log") {
   CHECK(web::user_name(0) == "root");
   CHECK(web::user_name(4'000'000'000u) == "4000000000");
+}
+
+TEST_CASE("a group that cannot be looked up has no members, and gives nobody its rights") {
+  const auto failing = [](const char*, group*, char*, std::size_t, group** found) {
+    *found = nullptr;
+    return EMFILE;
+  };
+  const auto large = [](const char*, group* entry, char*, std::size_t size, group** found) {
+    *found = nullptr;
+    if (size < 1'000'000) return ERANGE;
+    entry->gr_gid = 981;
+    *found = entry;
+    return 0;
+  };
+  const auto absent = [](const char*, group*, char*, std::size_t, group** found) {
+    *found = nullptr;
+    return 0;
+  };
+  CHECK(web::admin_groups(large).changers == 981);
+  CHECK_FALSE(web::admin_groups(absent).changers.has_value());
+  web::AdminGroups groups = web::admin_groups(failing);
+  CHECK(groups.changers == web::kNoGroup);
+  groups.agent = 990;
+  groups.readers = 980;
+  CHECK(web::admin_right({1002, 1002, 1, {980}}, groups) == AdminRight::read);
+  CHECK(web::admin_right({990, 980, 1, {}}, groups) == AdminRight::change);
 }
