@@ -272,7 +272,12 @@ struct Dispatcher::Rep {
   }
 
   void turn_came(const std::string& service) {
-    if (Active* there = find(service)) apply(*there, there->plan->turn_came(input(*there)));
+    Active* there = find(service);
+    if (there == nullptr || there->plan->phase() != Phase::acting) return;
+    const bool spent = there->plan->acts() && there->plan->current_step().action->may_heal();
+    Effects effects = there->plan->turn_came(input(*there));
+    if (spent && there->plan->phase() != Phase::acting) node.give_back();
+    apply(*there, std::move(effects));
   }
 
   void start_action(Active& a) {

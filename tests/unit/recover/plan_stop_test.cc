@@ -123,6 +123,7 @@ TEST_CASE("what people say while evidence is gathered comes before the action") 
     for (int i = 0; i < 40; ++i) f.loop.advance(base::Millis{10});
     const bool goes_on = std::string_view(way.name) == "nothing";
     CHECK(f.restart.started.size() == (goes_on ? 1 : 0));
+    CHECK(f.dispatcher->node_actions_left() == (goes_on ? 999 : 1000));
     const bool waits = std::string_view(way.name) == "a dependency fails";
     CHECK(f.undrain.started.size() == (goes_on || waits ? 0 : 1));
   }
