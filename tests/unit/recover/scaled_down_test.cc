@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <tuple>
 
 #include "fakes/action_trial.h"
 
@@ -24,8 +23,12 @@ std::string asked(const recover::Action& action, fakes::ActionTrial& t, http::Ht
 }  // namespace
 
 TEST_CASE("which actions know that people have stopped what they work on, and which stop it themselves") {
-  for (const auto& [type, address, change, knows, leaves_stopped] : {
-           std::tuple{"kubernetes", kApi, "scale: shop/deployment/order, replicas: 2", true, false},
+  struct Row {
+    const char *type, *address, *change;
+    bool knows, leaves_stopped;
+  };
+  for (const Row& row : {
+           Row{"kubernetes", kApi, "scale: shop/deployment/order, replicas: 2", true, false},
            {"kubernetes", kApi, "scale: shop/deployment/order, replicas: 0", true, true},
            {"kubernetes", kApi, "rollout_restart: shop/statefulset/order", true, false},
            {"kubernetes", kApi, "rollout_restart: shop/daemonset/order", false, false},
@@ -36,11 +39,11 @@ TEST_CASE("which actions know that people have stopped what they work on, and wh
            {"swarm", kSocket, "rollback: order", true, false},
            {"swarm", kSocket, "scale: order, replicas: 0", true, true},
        }) {
-    CAPTURE(change);
+    CAPTURE(row.change);
     const fakes::ActionTrial t;
-    const auto action = t.parse(type, std::string("{") + address + ", " + change + "}");
-    CHECK(action->knows_stops() == knows);
-    CHECK(action->leaves_stopped() == leaves_stopped);
+    const auto action = t.parse(row.type, std::string("{") + row.address + ", " + row.change + "}");
+    CHECK(action->knows_stops() == row.knows);
+    CHECK(action->leaves_stopped() == row.leaves_stopped);
   }
 }
 
