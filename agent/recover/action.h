@@ -64,8 +64,8 @@ struct Trigger {
   int attempt = 1;
   std::string event_json;  // the alert, service and reason: standard input of commands
   // Why people want the run stopped, if they do by now. An action that makes more than one change, or that waits before
-  // it makes one, asks before each. Null: nobody can.
-  std::function<std::optional<std::string>()> stopped{};
+  // it makes one, asks before each.
+  std::function<std::optional<std::string>()> stopped = [] { return std::optional<std::string>(); };
 };
 
 struct ActionResult {

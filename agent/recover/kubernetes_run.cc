@@ -46,7 +46,7 @@ KubernetesRun::KubernetesRun(const Context& context, const http::JsonApi& api, c
       done_(std::move(done)) {}
 
 bool KubernetesRun::is_stopped(const std::string& left) {
-  const auto why = stopped_ ? stopped_() : std::nullopt;
+  const auto why = stopped_();
   if (!why) return false;
   const std::string text = fmt::format("{}; nothing {}was changed{}", *why, changed_ ? "more " : "", left);
   const ActionStatus status = changed_ ? ActionStatus::failed : ActionStatus::refused;

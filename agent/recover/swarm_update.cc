@@ -66,8 +66,7 @@ class Change final : public loop::Registration {
       pending_ = context_.scheduler.after(kLook, [this] { read([this](const auto& again) { send(again); }); });
       return;
     }
-    if (const auto why = stopped_ ? stopped_() : std::nullopt)
-      return end(ActionStatus::refused, *why + "; nothing was changed");
+    if (const auto why = stopped_()) return end(ActionStatus::refused, *why + "; nothing was changed");
     if (back && !service.has_previous) return fail("it has no version before this one");
     const std::string spec = changed_spec(service, settings_);
     if (spec.empty()) return fail("it has a task on each node, and no number of them");

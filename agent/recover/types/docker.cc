@@ -77,8 +77,7 @@ class ContainerVerb final : public loop::Registration {
   }
 
   void act() {
-    if (const auto why = stopped_ ? stopped_() : std::nullopt)
-      return end(ActionStatus::refused, *why + "; nothing was done");
+    if (const auto why = stopped_()) return end(ActionStatus::refused, *why + "; nothing was done");
     const bool stops = settings_.verb == "restart" || settings_.verb == "stop";
     const auto limit = std::chrono::ceil<std::chrono::seconds>(settings_.stop_timeout).count();
     const std::string path = fmt::format("/containers/{}/{}", settings_.container, settings_.verb);

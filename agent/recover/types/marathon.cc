@@ -116,7 +116,7 @@ class Deployment final : public loop::Registration {
 
   // People may have changed their mind while the deployment of others went on.
   void send_unless_stopped() {
-    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+    if (const auto why = stopped_())
       return end(ActionStatus::refused, *why + "; nothing was changed, another deployment holds the app");
     send();
   }

@@ -98,7 +98,7 @@ class UnitJob final : public loop::Registration {
     });
   }
   void run_again() {
-    if (const auto why = stopped_ ? stopped_() : std::nullopt)
+    if (const auto why = stopped_())
       return end({ActionStatus::failed, fmt::format("{}: {}; {}, so it was not started again", what_, limit_, *why)});
     run();
   }
