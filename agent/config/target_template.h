@@ -25,7 +25,7 @@ struct DeclaredProbe {
   // Keys of it, where the template has none: as labels would set them, up to Reach::listed. Those of time (interval,
   // timeout, fast_interval) only if the template has none of them.
   std::vector<std::pair<std::string, std::string>> keys{};
-  bool any_certificate = false;  // TLS, whoever answers
+  bool any_certificate = false;  // TLS, whichever server answers
   std::string impossible{};      // why there is none that the agent can make; "" if it can
   friend bool operator==(const DeclaredProbe&, const DeclaredProbe&) = default;
 };

@@ -19,7 +19,7 @@ struct AdminGroups {
   gid_t readers = 0;              // its own group
   std::optional<gid_t> changers;  // kChangersGroup; none: this node does not have it, and readers may change
 };
-// Of a node that could not say whether it has the group: then nobody is in it.
+// Of a node that could not say whether it has the group: then the group has no members.
 inline constexpr gid_t kNoGroup = static_cast<gid_t>(-1);
 // As this process and this node have them; blocking. `look_up` is getgrnam_r(3).
 using GroupLookup = int (*)(const char* name, group* entry, char* buffer, std::size_t size, group** found);

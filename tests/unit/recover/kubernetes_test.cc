@@ -413,7 +413,7 @@ TEST_CASE("mistakes in a kubernetes action are named") {
 
 TEST_CASE("between the changes of a drain people are asked: what they do not want any more is not done") {
   std::optional<std::string> why;
-  Cluster cluster("cordon: n2");  // answered by nobody
+  Cluster cluster("cordon: n2");  // gets no answer
   cluster.t.trigger.stopped = [&why] { return why; };
   cluster.action = cluster.t.parse("kubernetes", "{api_server: 'https://k.test:6443', drain: n1}");
   cluster.t.run(*cluster.action);

@@ -181,7 +181,7 @@ TEST_CASE("what people work on is theirs: nothing begins, what is dangerous is c
             f.health = model::Health::down;
           }) == "none: " + gate);
     CHECK(people(calm("a"), [](F& f) { f.looks["a"] = replica("a1", 1000); }) == "none: " + gate);
-    // A replica that somebody has made a primary.
+    // A replica that a person has made a primary.
     CHECK(people(calm("b"), [](F& f) { f.looks["b"].primary = true; }) == "none: primary_lease_alive " + gate);
     CHECK(people(calm("b"), [](F& f) { f.looks["b"].closed = false; }) == "close: primary_lease_alive");
     CHECK(people(calm("a"), [](F& f) { f.lease = false; }) == "close: store_unknown");

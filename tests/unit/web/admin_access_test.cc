@@ -37,7 +37,7 @@ TEST_CASE("a user without a name is a number in the log") {
   CHECK(web::user_name(4'000'000'000u) == "4000000000");
 }
 
-TEST_CASE("a group that cannot be looked up has no members, and gives nobody its rights") {
+TEST_CASE("a group that cannot be looked up has no members, and gives no rights") {
   const auto failing = [](const char*, group*, char*, std::size_t, group** found) {
     *found = nullptr;
     return EMFILE;
