@@ -37,13 +37,13 @@ bool says(std::string_view text, std::string_view what) { return text.find(what)
 // CURLINFO_OS_ERRNO would tell too, but a handle that is used again keeps the number of an earlier transfer.
 bool says_reset(std::string_view text) { return says(text, "reset by peer") || says(text, "Broken pipe"); }
 
+}  // namespace
+
 bool heard_nothing(CURL* easy) {
   long size = 0;
   curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &size);
   return size == 0;
 }
-
-}  // namespace
 
 void append(Slist& list, const std::string& line) {
   curl_slist* grown = curl_slist_append(list.get(), line.c_str());

@@ -54,6 +54,9 @@ Progress progress_of(CURL* easy, bool tls);
 // The phases that the last request of the handle reached, without resolve.
 std::vector<model::Phase> phases_of(CURL* easy, bool tls);
 
+// Not a byte of an answer has come.
+bool heard_nothing(CURL* easy);
+
 // The reason for a failed transfer that is neither a refused certificate nor too large a body. `text` is what curl
 // wrote into the error buffer.
 model::Reason reason_of(CURLcode code, CURL* easy, bool tls, std::string_view text);

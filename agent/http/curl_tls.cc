@@ -53,6 +53,10 @@ void lend_tls(const net::TlsContext& tls, SSL_CTX* curls, std::string server_nam
       curls,
       [](X509_STORE_CTX* store, void* of) { return net::verify_peer(store, *static_cast<net::Verification*>(of)); },
       verification);
+  SSL_CTX_set_client_cert_cb(curls, [](SSL* ssl, X509**, EVP_PKEY**) {
+    const Connection* of = connection_of(SSL_get_SSL_CTX(ssl));
+    return net::note_wanted_certificate(of != nullptr ? of->verification.get() : nullptr);
+  });
   if (tls.settings().require_ocsp_staple || tls.settings().ask_ocsp_staple) net::ask_for_staple(curls, verification);
   if (!other_name) return;
   // The last moment before the ClientHello is written, after curl has set the URL's host.

@@ -246,6 +246,7 @@ void CurlHttpClient::Multi::Transfer::collect() {
   if (began_resolving_ != base::Instant{})
     response_.phases.insert(response_.phases.begin(), {"resolve", resolve_took_});
   if (verification_ != nullptr) response_.chain = verification_->chain;
+  if (verification_ != nullptr && !heard_nothing(e)) verification_->wants_certificate = false;
   response_.tls_seen = !response_.chain.version.empty();
 }
 
@@ -261,7 +262,7 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
     if (std::string why = finish_decoding(); !why.empty()) return complete(Reason::protocol_error, std::move(why));
   if (code != CURLE_OK && verification_ != nullptr && verification_->reason != Reason::none)
     return complete(verification_->reason, fmt::format("certificate of {}: {}", where(), response_.chain.verify_error));
-  const Reason reason = reason_of(code, easy_.get(), tls(), error_.data());
+  Reason reason = reason_of(code, easy_.get(), tls(), error_.data());
   if (code == CURLE_COULDNT_CONNECT) {
     long system_error = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
@@ -271,9 +272,15 @@ void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
         static_cast<int>(system_error), where(), request_.unix_socket, literal.empty() ? nullptr : &literal.front());
     return complete(failure.reason, failure.text);
   }
-  complete(reason, code == CURLE_OK         ? std::string()
-                   : error_.front() != '\0' ? fmt::format("{}: {}", where(), error_.data())
-                                            : fmt::format("{}: {}", where(), curl_easy_strerror(code)));
+  std::string text = code == CURLE_OK         ? std::string()
+                     : error_.front() != '\0' ? fmt::format("{}: {}", where(), error_.data())
+                                              : fmt::format("{}: {}", where(), curl_easy_strerror(code));
+  const bool ended = code != CURLE_OK && code != CURLE_OPERATION_TIMEDOUT && reason != Reason::agent_overloaded;
+  if (ended && verification_ != nullptr && verification_->wants_certificate) {
+    reason = Reason::tls_handshake;
+    text += net::certificate_hint(*verification_);
+  }
+  complete(reason, std::move(text));
 }
 
 // The Cookie header of the next request: `own`, as configured, with what was set on the way.

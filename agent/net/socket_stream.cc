@@ -247,6 +247,16 @@ SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
 }
 
 SocketStream::Attempt SocketStream::tls_result(int result, const char* what) {
+  Attempt attempt = tls_step(result, what);
+  const bool ended = attempt.step == Step::closed || attempt.step == Step::failed;
+  if (!ended || heard_ || !verification_.wants_certificate) return attempt;
+  if (attempt.step == Step::closed)
+    attempt.failure.text = fmt::format("TLS handshake with {}: the peer closed the connection", peer_);
+  return {.step = Step::failed,
+          .failure = {Reason::tls_handshake, attempt.failure.text + certificate_hint(verification_)}};
+}
+
+SocketStream::Attempt SocketStream::tls_step(int result, const char* what) {
   const int code = errno;
   tls_wants_ = {};
   if (result > 0) return {.step = Step::done, .size = static_cast<std::size_t>(result)};

@@ -63,6 +63,7 @@ class SocketStream final : public Stream {
   Attempt send(std::string_view bytes);
   Attempt receive(char* into, std::size_t size);
   Attempt tls_result(int result, const char* what);
+  Attempt tls_step(int result, const char* what);
   // Runs a callback that may destroy this; false if it did.
   template <typename Call>
   bool survives(Call&& call) {

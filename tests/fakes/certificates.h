@@ -80,7 +80,9 @@ inline Certificate make_certificate(const CertificateRequest& request) {
 // What a TLS server presents and asks for.
 class TlsServer {
  public:
-  explicit TlsServer(const Certificate& certificate, const Certificate* client_authority = nullptr)
+  enum class ClientCertificate { required, asked_for };
+  explicit TlsServer(const Certificate& certificate, const Certificate* client_authority = nullptr,
+                     ClientCertificate client_certificate = ClientCertificate::required)
       : context_(SSL_CTX_new(TLS_server_method())) {
     SSL_CTX_use_certificate(context_.get(), certificate.x509.get());
     SSL_CTX_use_PrivateKey(context_.get(), certificate.key.get());
@@ -88,7 +90,8 @@ class TlsServer {
                           reinterpret_cast<void (*)()>(&TlsServer::keep_name));
     if (client_authority == nullptr) return;
     X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), client_authority->x509.get());
-    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    const int fail = client_certificate == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | fail, nullptr);
   }
   // Shakes hands; null if that failed. `name`: which server the client asked for, also where the handshake fails.
   Owned<SSL> accept(const PeerSocket& socket, std::string* name = nullptr) const {

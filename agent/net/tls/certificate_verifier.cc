@@ -154,6 +154,18 @@ void use_attached_verification(SSL_CTX* context) {
         return verification != nullptr ? verify_peer(store, *verification) : 0;
       },
       nullptr);
+  SSL_CTX_set_client_cert_cb(
+      context, [](SSL* ssl, X509**, EVP_PKEY**) { return note_wanted_certificate(attached_verification(ssl)); });
+}
+
+std::string certificate_hint(const Verification& verification) {
+  if (!verification.wants_certificate) return "";
+  return "; it had asked for a client certificate and got none: set cert_file and key_file in tls_config";
+}
+
+int note_wanted_certificate(Verification* verification) {
+  if (verification != nullptr) verification->wants_certificate = true;
+  return 0;
 }
 
 void attach_verification(SSL* ssl, Verification* verification) {

@@ -24,12 +24,20 @@ struct Verification {
       model::Reason::none;     // why the chain was refused: tls_expired, tls_verify, or agent_overloaded for `trouble`
   base::Instant checked_at{};  // when the chain was found good, perhaps by an earlier connection
   bool from_session = false;   // the chain is that of the session which is offered, until one is shown
-  std::string session_name{};  // under which TlsSessions keeps what the server gives
+  bool wants_certificate = false;  // the peer asked for a client certificate, got none, and has not answered yet
+  std::string session_name{};      // under which TlsSessions keeps what the server gives
 };
 
 // To be called by OpenSSL in place of its own check (SSL_CTX_set_cert_verify_callback): captures what was sent, then
 // checks chain and name. 1 or 0, as OpenSSL wants it.
 int verify_peer(X509_STORE_CTX* context, Verification& verification);
+
+// What to say of a peer that ended the connection before it said anything over TLS; "" if it asked for no certificate.
+// TLS 1.3 has shaken hands by then, and the alert with the reason is often lost with the connection.
+std::string certificate_hint(const Verification& verification);
+
+// For SSL_CTX_set_client_cert_cb: notes that the peer asked, and has none to give.
+int note_wanted_certificate(Verification* verification);
 
 // Makes the context check by verify_peer() with the Verification that is attached to each SSL.
 void use_attached_verification(SSL_CTX* context);

@@ -242,6 +242,39 @@ TEST_CASE("http knows when certificates expire though a redirect comes before or
         doctest::Approx(-3).epsilon(0.05));
 }
 
+// RabbitMQ's way: the alert with the reason is lost with the connection.
+TEST_CASE("a server that asked for a certificate and then ends the connection without a word refused the handshake") {
+  const auto authority = fakes::make_certificate({.common_name = "authority", .authority = true});
+  const auto certificate = fakes::make_certificate({.common_name = "127.0.0.1", .alternative = "IP:127.0.0.1"});
+  using Way = fakes::TlsServer::ClientCertificate;
+  const fakes::TlsServer asks(certificate, &authority, Way::asked_for), silent(certificate);
+  fakes::RealProbes probes;
+  for (const bool resets : {true, false}) {
+    for (const fakes::TlsServer* tls : {&asks, &silent}) {
+      const fakes::TcpPeer peer([&](fakes::PeerSocket& socket) {
+        const auto ssl = tls->accept(socket);
+        if (!ssl) return;
+        char byte = 0;
+        SSL_read(ssl.get(), &byte, 1);
+        if (resets) socket.reset();
+        else socket.close();
+      });
+      for (const char* type : {"redis", "memcached", "http", "websocket"}) {
+        CAPTURE(type);
+        CAPTURE(resets);
+        const bool by_url = type == std::string("http") || type == std::string("websocket");
+        std::vector<std::string> settings{"tls_config.insecure_skip_verify=true"};
+        if (!by_url) settings.emplace_back("tls=true");
+        const std::string scheme = type == std::string("http") ? "https://" : by_url ? "wss://" : "";
+        const auto outcome = probes.run(type, scheme + peer.address(), settings);
+        CAPTURE(outcome.text);
+        CHECK((outcome.reason == Reason::tls_handshake) == (tls == &asks));
+        CHECK((outcome.text.find("client certificate") != std::string::npos) == (tls == &asks));
+      }
+    }
+  }
+}
+
 // Of TLS 1.3 the server sees the client's certificate when the client has shaken hands already.
 TEST_CASE("a server that wants a certificate refuses the handshake in each version of TLS, for all who speak it") {
   const std::string openssl = fakes::find_program("openssl");
