@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "fakes/certificate_kinds.h"
 #include "fakes/probe_trial.h"
 #include "fakes/real_server.h"
 #include "fakes/tcp_peer.h"
@@ -311,12 +312,19 @@ TEST_CASE("rabbitmq understands the real server") {
     "exchanges": [], "bindings": [], "policies": [], "parameters": []})";
   std::ofstream(at + "/enabled_plugins") << "[].";
   std::ofstream(at + "/password") << "open sesame\n";
+  const fakes::CertificateKinds kinds(at);
   fakes::give_to(at, user);
-  std::string target;
+  std::string target, over_tls;
   fakes::RealServer server([&](fakes::RealServer& s) {
     const std::string names = std::to_string(fakes::TcpPeer::dead_port());
     target = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
-    std::ofstream(at + "/rabbitmq.conf") << "listeners.tcp.1 = " << target << "\nload_definitions = " << at
+    over_tls = "127.0.0.1:" + std::to_string(fakes::TcpPeer::dead_port());
+    std::ofstream(at + "/rabbitmq.conf") << "listeners.ssl.1 = " << over_tls << "\nssl_options.cacertfile = " << at
+                                         << "/ca.pem\nssl_options.certfile = " << at
+                                         << "/server.pem\nssl_options.keyfile = " << at
+                                         << "/server.key\nssl_options.verify = verify_peer\n"
+                                            "ssl_options.fail_if_no_peer_cert = true\nlisteners.tcp.1 = "
+                                         << target << "\nload_definitions = " << at
                                          << "/definitions.json\nlog.console = true\nlog.file = false\n";
     // Erlang's register of names, which would outlive the server if that had to start it.
     s.run({epmd, "-address", "127.0.0.1", "-port", names}, at + "/epmd.log", user);
@@ -358,6 +366,22 @@ TEST_CASE("rabbitmq understands the real server") {
   const auto idle =
       probes.run("rabbitmq", target, {"username=probe", login, "vhost=shop", "queues=[orders]", "min_consumers=1"});
   CHECK(idle.text == target + " has 0 of the 1 consumers that the queue orders must have");
+
+  // It wants a client certificate over TLS, and resets a connection without one.
+  std::vector<std::string> shown{"tls=true", "username=probe", login, "vhost=shop"};
+  for (const std::string& setting : kinds.client()) shown.push_back(setting);
+  const auto known = probes.run("rabbitmq", over_tls, shown);
+  CAPTURE(known.text);
+  CHECK(known.up);
+  for (const char* version : {"TLS12", "TLS13"}) {
+    const auto unknown = probes.run(
+        "rabbitmq", over_tls,
+        {"tls=true", "username=probe", login, "vhost=shop", kinds.trusted(),
+         std::string("tls_config.min_version=") + version, std::string("tls_config.max_version=") + version});
+    CAPTURE(unknown.text);
+    CHECK(unknown.reason == Reason::tls_handshake);
+    CHECK(unknown.text.find("set cert_file and key_file") != std::string::npos);
+  }
 
   // The broker has nothing to complain of: it warns of clients that hang up.
   std::ifstream file(at + "/output");
