@@ -1,7 +1,5 @@
 #include "discover/meta_labels.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 #include <vector>
 
@@ -18,11 +16,6 @@ void add_members(const encoding::json& object, const std::string& prefix, LabelM
   if (!object.is_object()) return;
   for (const auto& [name, value] : object.items())
     into[prefix + encoding::as_label_name(name)] = encoding::text_of(value);
-}
-
-std::string host_and_port(const std::string& host, std::uint64_t port) {
-  const bool bare_v6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  return bare_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 }  // namespace discover

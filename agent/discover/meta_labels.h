@@ -16,7 +16,5 @@ using LabelMap = std::map<std::string, std::string>;
 model::Labels as_labels(const LabelMap& all);
 // Each member of `object` that is a text, as PREFIXname; the name made one of a label.
 void add_members(const encoding::json& object, const std::string& prefix, LabelMap& into);
-// HOST:PORT, with brackets around an address of IPv6.
-std::string host_and_port(const std::string& host, std::uint64_t port);
 
 }  // namespace discover

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/host_port.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
 #include "net/boundary.h"
@@ -27,10 +28,6 @@ namespace net {
 namespace {
 
 using model::Reason;
-
-std::string with_port_text(const Address& address, std::uint16_t port) {
-  return address.is_v6() ? fmt::format("[{}]:{}", address.text, port) : fmt::format("{}:{}", address.text, port);
-}
 
 // How long an address is alone (RFC 8305, 5).
 constexpr auto kPatience = std::chrono::milliseconds{250};
@@ -113,7 +110,7 @@ class Dialing final : public loop::Registration {
     const Address& address = addresses_.at(at_++);
     if (at_ < addresses_.size() && !dial_.udp) next_ = loop_.after(kPatience, [this] { next_address(); });
     else next_.reset();
-    connect(address, &address, with_port_text(address, dial_.port));
+    connect(address, &address, base::host_and_port(address.text, dial_.port));
   }
 
   // `named`: the address for texts, null for a unix socket.

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "app/probe_surroundings.h"
+#include "base/host_port.h"
 #include "model/labels.h"
 #include "probe/registry.h"
 #include "probe/run_once.h"
@@ -55,17 +56,14 @@ const Known* known_of(const std::string& program, std::uint16_t port) {
   return by_port == kKnown.end() ? nullptr : &*by_port;
 }
 
-std::string host_and_port(const FoundPort& port) {
-  const bool v6 = port.host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", port.host, v6 ? "]" : "", port.port);
-}
+std::string address_of(const FoundPort& port) { return base::host_and_port(port.host, port.port); }
 
 ChosenProbe probe_of(std::string_view type, const std::string& target) {
   return {std::string(type), probe::types().find(type)->keys_of_target(target)};
 }
 
 ChosenProbe http_probe(const FoundPort& port, std::string_view path) {
-  return probe_of("http", fmt::format("http://{}{}", host_and_port(port), path));
+  return probe_of("http", fmt::format("http://{}{}", address_of(port), path));
 }
 
 // Reasons of what speaks, but no HTTP.
@@ -138,17 +136,17 @@ std::vector<ChosenProbe> candidates(const std::string& program, const FoundPort&
   std::vector<ChosenProbe> out;
   const Known* known = known_of(program, port.port);
   if (known != nullptr && known->type != "http" && known->type != "tcp")
-    out.push_back(probe_of(known->type, host_and_port(port)));
+    out.push_back(probe_of(known->type, address_of(port)));
   if (known == nullptr || known->type == "http")
     for (const std::string_view path : kHealthPaths) out.push_back(http_probe(port, path));
-  out.push_back(probe_of("tcp", host_and_port(port)));
+  out.push_back(probe_of("tcp", address_of(port)));
   return out;
 }
 
 ChosenProbe guess(const std::string& program, const FoundPort& port) {
   const Known* known = known_of(program, port.port);
-  if (known == nullptr || known->login == Login::likely) return probe_of("tcp", host_and_port(port));
-  return known->type == "http" ? http_probe(port, "/") : probe_of(known->type, host_and_port(port));
+  if (known == nullptr || known->login == Login::likely) return probe_of("tcp", address_of(port));
+  return known->type == "http" ? http_probe(port, "/") : probe_of(known->type, address_of(port));
 }
 
 std::vector<ChosenProbe> choose_by_asking(const std::vector<PortOfProgram>& ports) {

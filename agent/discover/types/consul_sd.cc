@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/host_port.h"
 #include "base/percent.h"
 #include "base/secret.h"
 #include "discover/blocking_query.h"
@@ -118,7 +119,7 @@ Target target_of(const json& instance, const std::string& separator) {
   add_members(member(node, "Meta"), "__meta_consul_metadata_", labels);
   add_members(member(node, "TaggedAddresses"), "__meta_consul_tagged_address_", labels);
   add_members(member(service, "Meta"), "__meta_consul_service_metadata_", labels);
-  return {host_and_port(own.empty() ? of_node : own, port), as_labels(labels)};
+  return {base::host_and_port(own.empty() ? of_node : own, port), as_labels(labels)};
 }
 
 class ConsulSd final : public Source {

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/host_port.h"
 #include "base/percent.h"
 #include "base/secret.h"
 #include "config/redact.h"
@@ -158,12 +159,12 @@ class Containers {
         of_port["__meta_docker_port_public"] = std::to_string(*outside);
         of_port["__meta_docker_port_public_ip"] = text_of(member(port, "IP"));
       }
-      targets_.push_back({host_and_port(ip, *inside), as_labels(of_port)});
+      targets_.push_back({base::host_and_port(ip, *inside), as_labels(of_port)});
     }
     if (has_port) return;
     const bool of_host = mode_of(container) == "host";
     targets_.push_back(
-        {of_host ? settings_.host_networking_host : host_and_port(ip, static_cast<std::uint64_t>(settings_.port)),
+        {of_host ? settings_.host_networking_host : base::host_and_port(ip, static_cast<std::uint64_t>(settings_.port)),
          as_labels(labels)});
   }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/host_port.h"
 #include "base/percent.h"
 #include "config/redact.h"
 #include "discover/kubernetes_probe.h"
@@ -250,7 +251,7 @@ class Pod {
       LabelMap of_port = labels;
       add_port(port, *number, of_port);
       add_own_probe(container, port, of_port);
-      targets_.push_back({{host_and_port(ip_, *number), as_labels(of_port)}});
+      targets_.push_back({{base::host_and_port(ip_, *number), as_labels(of_port)}});
     }
   }
   void add_own(const json& container, const json& statuses) {
@@ -261,7 +262,7 @@ class Pod {
     LabelMap labels = labels_of_container(container, false, statuses);
     for (const json& port : member(container, "ports"))
       if (const auto number = number_of(member(port, "containerPort")))
-        if (host_and_port(ip_, *number) == own->address) add_port(port, *number, labels);
+        if (base::host_and_port(ip_, *number) == own->address) add_port(port, *number, labels);
     labels.try_emplace("__probe_headers", own->headers);  // as far as allow_labels goes
     targets_.push_back({{own->address, as_labels(labels), std::move(own->probe)}, own->from});
   }
