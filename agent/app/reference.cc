@@ -13,6 +13,7 @@
 #include "discover/registry.h"
 #include "notify/notifications.h"
 #include "notify/registry.h"
+#include "probe/kubernetes.h"
 #include "probe/registry.h"
 #include "recover/drill/drill_spec.h"
 #include "recover/plan/plan_spec.h"
@@ -49,6 +50,8 @@ std::vector<config::ReferenceSection> reference_sections() {
     add("targets", type->key, type->summary, type->example, type->reference());
   for (const probe::Type* type : probe::types())
     add("probe type", type->name, type->summary, type->example, type->reference());
+  add("probe", "kubernetes", "A probe in Kubernetes' words, in the place of one with a type.",
+      "{name: ready, httpGet: {path: /ready, port: 8081}, periodSeconds: 5}", probe::kubernetes_probe_reference());
   add("services.NAME", "recovery", "When a service is recovered, how far, and in which steps.",
       "{when: {alert: ServiceDown}, mode: enforce, steps: [{do: {systemd: restart}, verify: {within: 30s}}]}",
       recover::plan_reference());

@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <ctime>
-#include <map>
 #include <utility>
 
-#include "base/ascii.h"
-#include "config/flow_text.h"
-#include "discover/meta_labels.h"
+#include "config/kubernetes_probe.h"
 
 namespace discover {
 namespace {
@@ -46,30 +43,25 @@ std::optional<std::uint64_t> port_of(const json& wanted, const json& container) 
   return port && *port >= 1 && *port <= 65535 ? port : std::nullopt;
 }
 
-std::string headers_of(const json& http) {
-  std::map<std::string, std::string> all;
-  for (const json& header : member(http, "httpHeaders")) {
-    std::string& value = all[text_of(member(header, "name"))];
-    value += (value.empty() ? "" : ", ") + text_of(member(header, "value"));
-  }
-  std::string out;
-  for (const auto& [name, value] : all)
-    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", config::quoted(name), config::quoted(value));
-  return out.empty() ? "" : "{" + out + "}";
+// How often it is asked and what counts.
+void read_numbers(const json& probe, config::KubernetesProbe& out) {
+  const auto number = [&](const char* key, int otherwise, std::uint64_t most) {
+    return static_cast<int>(positive(probe, key, static_cast<std::uint64_t>(otherwise), most));
+  };
+  out.period = number("periodSeconds", out.period, kLongest);
+  out.timeout = number("timeoutSeconds", out.timeout, kLongest);
+  out.failure_threshold = number("failureThreshold", out.failure_threshold, kMostInARow);
+  out.success_threshold = number("successThreshold", out.success_threshold, kMostInARow);
 }
 
-// How often it is asked and what counts.
-void add_numbers(const json& probe, config::DeclaredProbe& out) {
-  const std::uint64_t period = positive(probe, "periodSeconds", 10, kLongest);
-  const std::uint64_t timeout = std::min(positive(probe, "timeoutSeconds", 1, kLongest), period);
-  out.keys.emplace_back("interval", fmt::format("{}s", period));
-  out.keys.emplace_back("fast_interval", fmt::format("{}s", period));  // the kubelet has one period
-  out.keys.emplace_back("timeout", fmt::format("{}s", timeout));
-  for (const auto& [key, name, otherwise] :
-       {std::tuple{"failure_threshold", "failureThreshold", 3}, {"success_threshold", "successThreshold", 1}})
-    out.keys.emplace_back(key,
-                          std::to_string(positive(probe, name, static_cast<std::uint64_t>(otherwise), kMostInARow)));
-  out.keys.emplace_back("fatal_reasons", "[]");  // failureThreshold counts for all
+config::KubernetesProbe::HttpGet http_get_of(const json& http, config::ContainerPort port) {
+  config::KubernetesProbe::HttpGet out{.host = text_of(member(http, "host")),
+                                       .path = text_of(member(http, "path")),
+                                       .scheme = text_of(member(http, "scheme")),
+                                       .port = port};
+  for (const json& header : member(http, "httpHeaders"))
+    out.headers.emplace_back(text_of(member(header, "name")), text_of(member(header, "value")));
+  return out;
 }
 
 KubernetesProbe impossible(const std::string& ip, std::string why) {
@@ -93,26 +85,15 @@ KubernetesProbe made_of(const json& probe, const json& container, const std::str
     return impossible(ip, fmt::format("{} has the port '{}', which is no port of the container", what,
                                       wanted.is_string() ? text_of(wanted) : wanted.dump()));
   }
-  const std::string host = text_of(member(handler, "host"));
-  KubernetesProbe out{.address = host_and_port(host.empty() ? ip : host, *port), .headers = ""};
-  add_numbers(probe, out.probe);
-  if (tcp.is_object() && !http.is_object()) {
-    out.probe.type = "tcp";
-  } else if (grpc.is_object() && !http.is_object()) {
-    out.probe.type = "grpc";
-    if (const std::string service = text_of(member(grpc, "service")); !service.empty())
-      out.probe.keys.emplace_back("service", service);
-  } else {
-    const bool tls = base::same_word(text_of(member(http, "scheme")), "https");
-    const std::string path = text_of(member(http, "path"));
-    out.probe.type = "http";
-    out.probe.any_certificate = tls;
-    out.probe.keys.emplace_back(
-        "url", fmt::format("{}://{}{}{}", tls ? "https" : "http", out.address, path.starts_with('/') ? "" : "/", path));
-    out.probe.keys.emplace_back("valid_status_codes", "[2xx, 3xx]");
-    out.headers = headers_of(http);
-  }
-  return out;
+  config::KubernetesProbe whole;
+  read_numbers(probe, whole);
+  const config::ContainerPort number{static_cast<int>(*port)};
+  if (http.is_object()) whole.http_get = http_get_of(http, number);
+  else if (tcp.is_object()) whole.tcp_socket = {.host = text_of(member(tcp, "host")), .port = number};
+  else whole.grpc = {.port = number, .service = text_of(member(grpc, "service"))};
+  return {.address = config::kubernetes_address(whole, ip),
+          .headers = config::kubernetes_headers(whole),
+          .probe = config::declared_probe(whole, ip)};
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "config/redact.h"
 #include "probe/common/probe_schema.h"
 #include "probe/health.h"
+#include "probe/kubernetes.h"
 #include "probe/registry.h"
 
 namespace probe {
@@ -123,6 +124,10 @@ std::optional<Spec> parse_probe(const Node& probe, const std::string& path, cons
   if (!probe.is_mapping()) {
     errors.add(probe.mark(), path, config::expected("a mapping", probe));
     return std::nullopt;
+  }
+  if (is_kubernetes_probe(probe)) {
+    const std::optional<Node> own = from_kubernetes(probe, path, errors);
+    return own ? parse_probe(*own, path, service, unit, global, errors) : std::nullopt;
   }
   Spec spec{parse_common(probe, path, global, errors)};
   spec.service = service;
