@@ -39,7 +39,7 @@ install(FILES ${packaging}/polkit/60-fettle.rules ${packaging}/alertmanager/aler
 install(FILES ${packaging}/prometheus/fettle.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME prometheus.yml)
 install(DIRECTORY ${packaging}/haproxy/ ${packaging}/keepalived/ ${packaging}/consul/ ${packaging}/drills/ ${packaging}/standby/ ${packaging}/zabbix/
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(DIRECTORY ${packaging}/kubernetes DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY ${packaging}/container ${packaging}/kubernetes DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fettle/dashboards
         FILES_MATCHING PATTERN "*.json")
 # Configuration of the whole system: /etc, whatever the prefix.
