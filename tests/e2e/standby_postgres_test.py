@@ -1,0 +1,585 @@
+#!/usr/bin/env python3
+"""Pairs of real PostgreSQL servers with streaming replication and an agent each, elected in a real etcd of three. Every drill is
+under writers that record each write that was acknowledged, and beside samplers that ask each server twenty times a second whether it
+is a primary: there are never two, a promotion that may not be is refused by its name, and what a synchronous standby had is there
+afterwards. The old primary rejoins by pg_rewind. STANDBY_DRILLS=20 repeats the promotions."""
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import pwd
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import fleet_test
+import lib
+from postgres_cluster import BIN, as_user
+
+DRILLS = int(os.environ.get("STANDBY_DRILLS", "2"))
+TTL = 10
+WRITES, SAMPLES = 0.02, 0.05  # seconds between them
+CONFIG = """
+global: {{interval: 500ms, timeout: 400ms, node: {node}}}
+fleet: {{etcd: {{endpoints: [{endpoints}]}}, ttl: {ttl}s}}
+services:
+  {service}:
+    probes: [{{name: postgres, type: postgres, host: 127.0.0.1, port: {port}, username: fettle, database: postgres,
+              password_file: {top}/password, failure_threshold: 2, success_threshold: 1}}]
+    standby:
+      kind: postgres
+      members: {{{members}}}
+      mode: {mode}
+      max_lag: 65536
+      cooldown: 0s
+      fence: ["{top}/fence"]
+      rejoin: ["{top}/rejoin"]
+      move_traffic: ["{top}/traffic"]
+"""
+# As an administrator's that ends a server by way of its host, and leaves it so that it starts as a standby.
+FENCE = """#!/bin/sh
+echo "$FETTLE_NODE" >> {top}/fenced
+[ -e {top}/no-fence ] && exit 1
+data={top}/$FETTLE_NODE/data
+pid=$(head -1 $data/postmaster.pid 2>/dev/null)
+if [ -n "$pid" ]; then
+  all="$pid $(pgrep -P $pid)"
+  kill -KILL $all 2>/dev/null
+  for one in $all; do
+    while grep -qs '^State:.[^Z]' /proc/$one/status; do sleep 0.02; done
+  done
+fi
+{run} touch $data/standby.signal
+exit 0
+"""
+REJOIN = """#!/bin/sh
+exec >> {top}/$FETTLE_NODE/rejoin.log 2>&1
+set -ex
+data={top}/$FETTLE_NODE/data
+port=${{FETTLE_PRIMARY_ADDRESS##*:}}
+rm -f $data/standby.signal {top}/$FETTLE_NODE/start
+{bin}/psql -X -h 127.0.0.1 -p $port -U postgres -c CHECKPOINT postgres
+{run} {bin}/pg_rewind -D $data --source-server="host=127.0.0.1 port=$port user=postgres dbname=postgres"
+{run} sed -i -e /synchronous_standby_names/d -e /primary_conninfo/d $data/postgresql.auto.conf
+{run} sh -c "cat {top}/$FETTLE_NODE/conninfo >> $data/postgresql.auto.conf"
+{run} touch $data/standby.signal
+touch {top}/$FETTLE_NODE/start
+"""
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+fsync = off
+wal_log_hints = on
+wal_keep_size = 128MB
+max_wal_senders = 10
+wal_receiver_timeout = 5s
+wal_retrieve_retry_interval = 200ms
+"""
+HBA = """
+local all all trust
+host all fettle 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+"""
+
+
+class Connection:
+    """To one PostgreSQL, without a password; the protocol as far as it is used here."""
+
+    def __init__(self, port, timeout=5.0, application="test", user="postgres"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.file = self.socket.makefile("rb")
+        body = struct.pack("!I", 3 << 16) + b"".join(
+            text.encode() + b"\0" for text in ("user", user, "database", "postgres", "application_name", application)) + b"\0"
+        self.socket.sendall(struct.pack("!I", len(body) + 4) + body)
+        self.answer()
+
+    def answer(self):
+        rows, error = [], None
+        while True:
+            head = self.file.read(5)
+            if len(head) < 5:
+                raise ConnectionError("closed")
+            body = self.file.read(struct.unpack("!I", head[1:])[0] - 4)
+            if head[:1] == b"E":
+                error = body.decode(errors="replace")
+                if b"FATAL" in body:
+                    raise ConnectionError(error)
+            elif head[:1] == b"D":
+                size = struct.unpack("!i", body[2:6])[0]
+                rows.append(None if size < 0 else body[6:6 + size].decode())
+            elif head[:1] == b"Z":
+                if error:
+                    raise ValueError(error)
+                return rows
+
+    def ask(self, sql):
+        """The first column of each row."""
+        body = sql.encode() + b"\0"
+        self.socket.sendall(b"Q" + struct.pack("!I", len(body) + 4) + body)
+        return self.answer()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.file.close()
+            self.socket.close()
+
+
+def ask(port, sql, timeout=5.0):
+    connection = Connection(port, timeout)
+    try:
+        return connection.ask(sql)
+    finally:
+        connection.close()
+
+
+class Client(threading.Thread):
+    """Asks one server the same again and again, whatever it is."""
+
+    def __init__(self, node, every):
+        super().__init__()
+        self.node, self.every, self.over, self.tries, self.found = node, every, False, 0, []
+        self.start()
+
+    def run(self):
+        connection = None
+        while not self.over:
+            began = time.monotonic()
+            self.tries += 1
+            try:
+                connection = connection or Connection(self.node.port, 0.3)
+                sent = time.monotonic()
+                found = self.one(connection)
+                if found:
+                    self.found.append((sent, time.monotonic(), found))
+            except (OSError, ValueError):
+                if connection:
+                    connection.close()
+                connection = None
+            time.sleep(max(0.0, began + self.every - time.monotonic()))
+        if connection:
+            connection.close()
+
+
+class Writer(Client):
+    """Of each write that was acknowledged: when it was sent and answered, and its key."""
+
+    def one(self, connection):
+        key = f"{self.node.name}-{self.tries}"
+        connection.ask(f"INSERT INTO w VALUES ('{key}')")
+        return key
+
+
+class Sampler(Client):
+    """When the server said that it is a primary."""
+
+    def one(self, connection):
+        return connection.ask("SELECT pg_is_in_recovery()") == ["f"]
+
+
+class Node:
+    """A server, its agent, and the service manager that starts the server when it is told to."""
+
+    def __init__(self, site, name, port):
+        self.site, self.name, self.port, self.where = site, name, port, site.top / name
+        self.where.mkdir()
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(self.where, owner.pw_uid, owner.pw_gid)
+        self.data = self.where / "data"
+        self.server = lib.Process(self.where, "postgres", [
+            *as_user("postgres"), BIN / "postgres", "-D", self.data, f"--port={port}", f"--cluster_name={name}",
+            f"--unix_socket_directories={self.where}"])
+        self.agent = None
+
+    def as_owner(self, *words):
+        done = subprocess.run([*as_user("postgres"), *map(str, words)], capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+    def initialise(self):
+        self.as_owner(BIN / "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-D", self.data)
+        with open(self.data / "postgresql.conf", "a") as out:
+            out.write(SETTINGS)
+        (self.data / "pg_hba.conf").write_text(HBA)
+        self.start_server()
+        for sql in ["CREATE TABLE w (key text PRIMARY KEY)",
+                    f"CREATE ROLE fettle LOGIN PASSWORD '{self.site.password}' IN ROLE pg_monitor",
+                    "GRANT EXECUTE ON FUNCTION pg_promote TO fettle"]:
+            ask(self.port, sql)
+
+    def copy(self, primary):
+        self.as_owner(BIN / "pg_basebackup", "-h", "127.0.0.1", "-p", primary.port, "-U", "postgres", "-D", self.data, "-X", "stream",
+                      "-c", "fast", "--no-sync")
+        with open(self.data / "postgresql.auto.conf", "a") as out:
+            out.write((self.where / "conninfo").read_text())
+        self.as_owner("touch", self.data / "standby.signal")
+        self.start_server()
+
+    def start_server(self):
+        self.server.start()
+        lib.wait_for(f"{self.name} to answer", lambda: ask(self.port, "SELECT 1") == ["1"], 30)
+
+    def manage(self):
+        """As a service manager that starts what it is told to, and takes note of what ended."""
+        if self.server.child is None:
+            return
+        ended = self.server.child.poll() is not None
+        if ended and (self.where / "start").exists():
+            (self.where / "start").unlink()
+            self.server.start()
+
+    def processes(self):
+        postmaster = self.server.child.pid
+        children = subprocess.run(["pgrep", "-P", str(postmaster)], capture_output=True, text=True).stdout.split()
+        return [postmaster, *map(int, children)]
+
+    def signal(self, number):
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def start_agent(self):
+        if self.agent is None:
+            self.agent = lib.Agent(self.where, self.site.config(self))
+        self.agent.start()
+
+    def standby(self):
+        return lib.get_json(self.agent.url + "/api/v1/standbys")["data"]["standbys"][0]
+
+    def refusals(self):
+        return [gate["name"] for gate in self.standby()["gates"] if not gate["open"]]
+
+    def in_recovery(self):
+        return ask(self.port, "SELECT pg_is_in_recovery()") == ["t"]
+
+    def stop(self):
+        if self.agent is not None and self.agent.child is not None:
+            self.agent.stop()
+        if self.server.child is not None and self.server.child.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.server.kill(signal.SIGQUIT)
+            self.server.child.wait(30)
+
+
+class Site:
+    """The members of one standby, with their writers and samplers."""
+
+    password = "standby-secret"
+
+    def __init__(self, stack, service, names="ab", mode="enforce", etcd=None):
+        self.service, self.mode = service, mode
+        self.top = stack.enter_context(lib.folder())
+        self.top.chmod(0o755)
+        (self.top / "password").write_text(self.password)
+        run = " ".join(as_user("postgres"))
+        self.script("fence", FENCE.format(top=self.top, run=run))
+        self.script("rejoin", REJOIN.format(top=self.top, run=run, bin=BIN))
+        self.script("traffic", f"#!/bin/sh\necho $FETTLE_NODE >> {self.top}/moved\n")
+        self.members, self.endpoints = etcd or fleet_test.etcd(self.top, stack)
+        self.nodes = [Node(self, name, port) for name, port in zip(names, lib.free_ports(len(names)))]
+        self.clients, self.over = [], False
+        stack.callback(self.stop)
+        for node in self.nodes:
+            ports = ",".join(str(n.port) for n in self.nodes)
+            hosts = ",".join("127.0.0.1" for _ in self.nodes)
+            (node.where / "conninfo").write_text(f"primary_conninfo = 'host={hosts} port={ports} user=postgres application_name={node.name} "
+                                                 "target_session_attrs=read-write connect_timeout=2'\n")
+        a = self.nodes[0]
+        a.initialise()
+        for node in self.nodes[1:]:
+            node.copy(a)
+        self.synchronous(a)
+        for node in self.nodes:
+            node.start_agent()
+        self.writers = [Writer(node) for node in self.nodes]
+        self.samplers = [Sampler(node) for node in self.nodes]
+        self.clients = [*self.writers, *self.samplers]
+        self.manager = threading.Thread(target=self.manage)
+        self.manager.start()
+        self.wait_for_primary(a)
+        self.wait_for_replicas()
+
+    def script(self, name, text):
+        path = self.top / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def config(self, node):
+        return CONFIG.format(node=node.name, port=node.port, top=self.top, ttl=TTL, mode=self.mode, service=self.service,
+                             endpoints=", ".join(f'"{e}"' for e in self.endpoints),
+                             members=", ".join(f'{n.name}: "127.0.0.1:{n.port}"' for n in self.nodes))
+
+    def synchronous(self, node, names=None):
+        """The server waits for one of the others from now on; names: "" for none."""
+        others = ",".join(n.name for n in self.nodes if n is not node)
+        wanted = f"ANY 1 ({others})" if names is None else names
+        ask(node.port, f"ALTER SYSTEM SET synchronous_standby_names = '{wanted}'")
+        ask(node.port, "SELECT pg_reload_conf()")
+        if names is None:
+            lib.wait_for("synchronous replication", lambda: ask(
+                node.port, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'") == [str(len(self.nodes) - 1)], 30)
+
+    def manage(self):
+        while not self.over:
+            for node in self.nodes:
+                node.manage()
+            time.sleep(0.02)
+
+    def state(self):
+        out = []
+        for node in self.nodes:
+            with contextlib.suppress(Exception):
+                page = node.standby()
+                closed = [f"{g['name']} ({g['text']})" for g in page["gates"] if not g["open"]]
+                out.append(f"{node.name}: {page['is']} / {page['primary']} / {closed}")
+        return "; ".join(out)
+
+    def writes_at(self, node, since):
+        return [ack for ack in self.writers[self.nodes.index(node)].found if ack[0] >= since]
+
+    def wait_for_primary(self, node, since=0.0, seconds=60):
+        """The time from `since` to the first write that the node took."""
+        lib.wait_for(f"{node.name} to take writes", lambda: self.writes_at(node, since), seconds, self.state)
+        return self.writes_at(node, since)[0][1] - since
+
+    def wait_for_replicas(self):
+        def whole():
+            pages = [node.standby() for node in self.nodes]
+            return all(sorted(m["state"] for m in page["members"]) == ["primary"] + ["replica"] * (len(self.nodes) - 1)
+                       and not page["mustRejoin"] and page["holder"] for page in pages)
+        lib.wait_for("all replicas to follow", whole, 60, self.state)
+
+    def refused(self, node, name, seconds=40):
+        lib.wait_for(f"{node.name} to refuse with {name}", lambda: name in node.refusals(), seconds, self.state)
+
+    def turns(self):
+        """The servers that said they are the primary, or took a write, in the order of time."""
+        order = []
+        for _, name in sorted((found[0], client.node.name) for client in self.clients for found in list(client.found)):
+            if not order or order[-1] != name:
+                order.append(name)
+        return order
+
+    def never_two(self, turns):
+        assert self.turns() == turns, f"the primaries were {self.turns()}, not {turns}"
+        assert all(client.tries > 20 for client in self.clients)
+
+    def lost(self, before, node, since, until):
+        """Writes that `before` has acknowledged and `node` has not."""
+        there = set(ask(node.port, "SELECT key FROM w"))
+        return [ack[2] for ack in self.writes_at(before, since) if ack[1] <= until and ack[2] not in there]
+
+    def stop(self):
+        for client in self.clients:
+            client.over = True
+        for client in self.clients:
+            client.join()
+        self.over = True
+        if hasattr(self, "manager"):
+            self.manager.join()
+        for node in self.nodes:
+            node.stop()
+
+
+def kill(node):
+    node.server.kill()
+
+
+def freeze(node):
+    node.signal(signal.SIGSTOP)
+
+
+def kill_node(node):
+    node.agent.kill()
+    node.server.kill()
+
+
+def promotions(etcd, title, fail):
+    """The primary fails in one way, again and again, and rejoins each time."""
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, title.replace(" ", "-"), etcd=etcd)
+        a, b = site.nodes
+        turns, times, acknowledged = [a.name], [], 0
+        for _ in range(DRILLS):
+            since = time.monotonic()
+            fail(a)
+            times.append(site.wait_for_primary(b, since))
+            turns.append(b.name)
+            acknowledged += len(site.writes_at(a, 0.0))
+            gone = site.lost(a, b, 0.0, time.monotonic())
+            assert not gone, f"{len(gone)} acknowledged writes are lost: {gone[:5]}"
+            if a.agent.child.poll() is not None:
+                a.start_agent()
+            site.wait_for_replicas()
+            site.synchronous(b)
+            lib.wait_for("the candidate to be seen in sync", lambda: time.monotonic() > since + 2)
+            a, b = b, a
+        site.never_two(turns)
+        moved = (site.top / "moved").read_text().split()
+        assert [name for i, name in enumerate(moved) if i == 0 or moved[i - 1] != name] == turns, moved
+        cuts = lib.percentiles(times)
+        return (f"{title}: {len(times)} promotions, to the next write {cuts[0.5]:.2f} s (median), {max(times):.2f} s (longest); "
+                f"none of {acknowledged} writes lost that the primary had acknowledged")
+
+
+def killed(etcd):
+    return promotions(etcd, "primary killed", kill)
+
+
+def frozen(etcd):
+    return promotions(etcd, "primary frozen", freeze)
+
+
+def node_killed(etcd):
+    return promotions(etcd, "node killed", kill_node)
+
+
+def refusals(etcd):
+    """A fence that fails, a manager beside it, a candidate that is behind; and an old primary that is started by others."""
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, "refusals", etcd=etcd)
+        a, b = site.nodes
+        manager = Connection(b.port, application="Patroni", user="postgres")
+        site.refused(a, "managed_by_patroni")
+        site.refused(b, "managed_by_patroni")
+        manager.close()
+        site.wait_for_primary(a, time.monotonic())
+
+        (site.top / "no-fence").touch()
+        a.agent.kill()
+        site.refused(b, "primary_answers", 60)
+        freeze(a)
+        site.refused(b, "fence_not_proven", 60)
+        assert b.in_recovery()
+        a.signal(signal.SIGCONT)
+        a.start_agent()
+        site.wait_for_primary(a, time.monotonic())
+        site.wait_for_replicas()
+        (site.top / "no-fence").unlink()
+
+        site.synchronous(a, "")
+        freeze(b)
+        ask(a.port, "INSERT INTO w SELECT 'big-' || i || repeat('x', 1000) FROM generate_series(1, 20000) i", 30)
+        site.wait_for_primary(a, time.monotonic())
+        lib.wait_for("a to see it", lambda: next(
+            m["offset"] for m in a.standby()["members"] if m["node"] == "a") > 30_000_000, 20, site.state)
+        a.agent.kill()
+        kill(a)
+        b.signal(signal.SIGCONT)
+        # What was on its way may have come; if it had all, that would be no refusal.
+        lib.wait_for("b to refuse", lambda: {"candidate_lag", "not_in_sync"} & set(b.refusals()), 60, site.state)
+        assert b.in_recovery()
+        site.never_two(["a"])
+        return "refused beside Patroni, while only the agent is away, with a fence that fails, and with a candidate that is behind"
+
+
+def old_primary_is_started(etcd):
+    """It has missed that another one was promoted, and begins as a primary: it is ended, and rejoins."""
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, "old-primary", etcd=etcd)
+        a, b = site.nodes
+        kill_node(a)
+        site.wait_for_primary(b, time.monotonic())
+        (a.data / "standby.signal").unlink()
+        since = time.monotonic()
+        a.server.start()
+        lib.wait_for("a to be a primary", lambda: any(s[0] > since for s in site.samplers[0].found), 20, site.state)
+        site.refused(b, "two_primaries") if "two_primaries" in b.refusals() else None
+        a.start_agent()
+        site.wait_for_replicas()
+        assert a.in_recovery()
+        last = max(found[1] for found in site.samplers[0].found)
+        took = [ack for ack in site.writes_at(a, since)]
+        assert not took, f"the old primary has acknowledged {len(took)} writes without its synchronous standby"
+        return (f"an old primary that others start again: ended by its agent {last - since:.1f} s after its start, no write acknowledged, "
+                "rejoined by pg_rewind")
+
+
+def agent_dies_in_mid_promotion(etcd):
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, "mid-promotion", etcd=etcd)
+        a, b = site.nodes
+        turns = ["a"]
+        for words in ["took the right to be the primary", "fence proven", "the server here was promoted"]:
+            since = time.monotonic()
+            seen = b.agent.text().count(words)
+            kill(a)
+            end = time.monotonic() + 60
+            while b.agent.text().count(words) == seen and time.monotonic() < end:
+                time.sleep(0.001)
+            b.agent.kill()
+            b.start_agent()
+            site.wait_for_primary(b, since, 90)
+            turns.append(b.name)
+            assert not site.lost(a, b, 0.0, time.monotonic())
+            site.wait_for_replicas()
+            site.synchronous(b)
+            a, b = b, a
+        site.never_two(turns)
+        return "the agent of the candidate killed at three places of a promotion: it is completed by the next one"
+
+
+def two_candidates(etcd):
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, "two-candidates", names="abc", etcd=etcd)
+        a, b, c = site.nodes
+        since = time.monotonic()
+        kill(a)
+        lib.wait_for("one to take writes", lambda: site.writes_at(b, since) or site.writes_at(c, since), 60, site.state)
+        winner = b if site.writes_at(b, since) else c
+        took = site.writes_at(winner, since)[0][1] - since
+        assert not site.lost(a, winner, 0.0, time.monotonic())
+        site.wait_for_replicas()
+        site.never_two(["a", winner.name])
+        return f"two candidates: {winner.name} took writes after {took:.2f} s, the other one and a follow it"
+
+
+def store_is_away(_):
+    with contextlib.ExitStack() as stack:
+        site = Site(stack, "store")
+        a, b = site.nodes
+        for process in site.members:
+            process.kill(signal.SIGSTOP)
+        since = time.monotonic()
+        lib.wait_for("the primary to be ended", lambda: a.server.child.poll() is not None, TTL + 2, site.state)
+        ended = site.writes_at(a, since)[-1][1] - since
+        assert ended < TTL, ended
+        site.refused(b, "store_unknown")
+        assert b.in_recovery()
+        (a.where / "start").touch()  # as a service manager that starts it again: as a standby
+        lib.wait_for("a to answer", a.in_recovery, 20)
+        for process in site.members:
+            process.kill(signal.SIGCONT)
+        back = time.monotonic()
+        lib.wait_for("one to take writes", lambda: site.writes_at(a, back) or site.writes_at(b, back), 60, site.state)
+        winner = a if site.writes_at(a, back) else b
+        took = site.writes_at(winner, back)[0][1] - back
+        assert not site.lost(a, winner, 0.0, back)
+        site.never_two(["a"] if winner is a else ["a", "b"])
+        return (f"store away: the primary took its last write after {ended:.1f} s of a ttl of {TTL} s; {took:.1f} s after its return "
+                f"{winner.name} took the next")
+
+
+ALL = [killed, frozen, node_killed, refusals, old_primary_is_started, agent_dies_in_mid_promotion, two_candidates, store_is_away]
+
+
+def main(names):
+    lib.need("etcd", "setpriv", "pgrep")
+    if BIN is None or not (BIN / "pg_rewind").exists():
+        print("skipped: postgresql is not installed (packaging/debian-packages.txt names its package)")
+        sys.exit(lib.SKIPPED)
+    chosen = [each for each in ALL if not names or each.__name__ in names]
+    with contextlib.ExitStack() as stack:
+        top = stack.enter_context(lib.folder())
+        etcd = fleet_test.etcd(top, stack)
+        # They wait for leases more than they compute.
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(each, etcd) for each in chosen]:
+                print(done.result(), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
