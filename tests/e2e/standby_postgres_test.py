@@ -294,8 +294,8 @@ class Site:
         self.synchronous(a)
         for node in self.nodes:
             node.start_agent()
-        self.writers = [Writer(node) for node in self.nodes]
-        self.samplers = [Sampler(node) for node in self.nodes]
+        self.writers = [Writer(node, WRITES) for node in self.nodes]
+        self.samplers = [Sampler(node, SAMPLES) for node in self.nodes]
         self.clients = [*self.writers, *self.samplers]
         self.manager = threading.Thread(target=self.manage)
         self.manager.start()
@@ -321,6 +321,10 @@ class Site:
         if names is None:
             lib.wait_for("synchronous replication", lambda: ask(
                 node.port, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'") == [str(len(self.nodes) - 1)], 30)
+        if all(each.agent for each in self.nodes):
+            lib.wait_for("the agents to see it", lambda: all(
+                ("synchronous with" in next(m["text"] for m in each.standby()["members"] if m["node"] == node.name)) == (names is None)
+                for each in self.nodes), 20, self.state)
 
     def manage(self):
         while not self.over:
@@ -346,10 +350,15 @@ class Site:
         return self.writes_at(node, since)[0][1] - since
 
     def wait_for_replicas(self):
+        """Each agent has seen its server follow that of the record."""
+        def ready(node, page):
+            follows = any(gate["name"] == "candidate_not_ready" and gate["open"] for gate in page["gates"])
+            return page["primary"] == node.name or (follows and not node.refusals()[1:])
+
         def whole():
             pages = [node.standby() for node in self.nodes]
             return all(sorted(m["state"] for m in page["members"]) == ["primary"] + ["replica"] * (len(self.nodes) - 1)
-                       and not page["mustRejoin"] and page["holder"] for page in pages)
+                       and not page["mustRejoin"] and page["holder"] for page in pages) and all(map(ready, self.nodes, pages))
         lib.wait_for("all replicas to follow", whole, 60, self.state)
 
     def refused(self, node, name, seconds=40):
@@ -415,7 +424,6 @@ def promotions(etcd, title, fail):
                 a.start_agent()
             site.wait_for_replicas()
             site.synchronous(b)
-            lib.wait_for("the candidate to be seen in sync", lambda: time.monotonic() > since + 2)
             a, b = b, a
         site.never_two(turns)
         moved = (site.top / "moved").read_text().split()

@@ -512,12 +512,13 @@ def sentinel_is_left_in_charge():
 
 
 def documents():
-    """The example of the package, and that of the page, as an operator would use them."""
+    """The examples of the package, and those of the page, as an operator would use them."""
     page = (lib.TOP / "packaging/doc/standby.md").read_text()
     blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
     assert blocks
     with lib.folder() as where:
-        for text in [(lib.TOP / "packaging/standby/standby.yml").read_text(), *blocks]:
+        examples = [path.read_text() for path in sorted((lib.TOP / "packaging/standby").glob("*.yml"))]
+        for text in [*examples, *blocks]:
             (where / "example.yml").write_text(text)
             checked = lib.fettle("check", "config", where / "example.yml")
             assert checked.returncode == 0, checked.stdout + checked.stderr
