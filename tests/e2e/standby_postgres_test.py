@@ -20,7 +20,7 @@ import fleet_test
 import lib
 from postgres_cluster import BIN, as_user
 
-DRILLS = int(os.environ.get("STANDBY_DRILLS", "2"))
+DRILLS = int(os.environ.get("STANDBY_DRILLS", "1"))
 TTL = 10
 WRITES, SAMPLES = 0.02, 0.05  # seconds between them
 CONFIG = """
@@ -29,7 +29,7 @@ fleet: {{etcd: {{endpoints: [{endpoints}]}}, ttl: {ttl}s}}
 services:
   {service}:
     probes: [{{name: postgres, type: postgres, host: 127.0.0.1, port: {port}, username: fettle, database: postgres,
-              password_file: {top}/password, failure_threshold: 2, success_threshold: 1}}]
+              password_file: {top}/password, failure_threshold: 2, success_threshold: 1{tls}}}]
     standby:
       kind: postgres
       members: {{{members}}}
@@ -45,6 +45,7 @@ FENCE = """#!/bin/sh
 echo "$FETTLE_NODE" >> {top}/fenced
 [ -e {top}/no-fence ] && exit 1
 data={top}/$FETTLE_NODE/data
+{run} touch $data/standby.signal
 pid=$(head -1 $data/postmaster.pid 2>/dev/null)
 if [ -n "$pid" ]; then
   all="$pid $(pgrep -P $pid)"
@@ -53,7 +54,6 @@ if [ -n "$pid" ]; then
     while grep -qs '^State:.[^Z]' /proc/$one/status; do sleep 0.02; done
   done
 fi
-{run} touch $data/standby.signal
 exit 0
 """
 REJOIN = """#!/bin/sh
@@ -80,7 +80,8 @@ wal_retrieve_retry_interval = 200ms
 """
 HBA = """
 local all all trust
-host all fettle 127.0.0.1/32 scram-sha-256
+{hostssl} all fettle 127.0.0.1/32 scram-sha-256
+host all fettle 127.0.0.1/32 reject
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
 """
@@ -203,7 +204,9 @@ class Node:
         self.as_owner(BIN / "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-D", self.data)
         with open(self.data / "postgresql.conf", "a") as out:
             out.write(SETTINGS)
-        (self.data / "pg_hba.conf").write_text(HBA)
+            if self.site.tls:
+                out.write(f"ssl = on\nssl_cert_file = '{self.site.top}/server.crt'\nssl_key_file = '{self.site.top}/server.key'\n")
+        (self.data / "pg_hba.conf").write_text(HBA.format(hostssl="hostssl" if self.site.tls else "host"))
         self.start_server()
         for sql in ["CREATE TABLE w (key text PRIMARY KEY)",
                     f"CREATE ROLE fettle LOGIN PASSWORD '{self.site.password}' IN ROLE pg_monitor",
@@ -269,11 +272,13 @@ class Site:
 
     password = "standby-secret"
 
-    def __init__(self, stack, service, names="ab", mode="enforce", etcd=None):
-        self.service, self.mode = service, mode
+    def __init__(self, stack, service, names="ab", mode="enforce", etcd=None, tls=False):
+        self.service, self.mode, self.tls = service, mode, tls
         self.top = stack.enter_context(lib.folder())
         self.top.chmod(0o755)
         (self.top / "password").write_text(self.password)
+        if tls:
+            self.certificate()
         run = " ".join(as_user("postgres"))
         self.script("fence", FENCE.format(top=self.top, run=run))
         self.script("rejoin", REJOIN.format(top=self.top, run=run, bin=BIN))
@@ -307,8 +312,18 @@ class Site:
         path.write_text(text)
         path.chmod(0o755)
 
+    def certificate(self):
+        subprocess.run([lib.need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.crt",
+                        "-days", "2", "-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, capture_output=True, cwd=self.top)
+        (self.top / "server.key").chmod(0o600)
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(self.top / "server.key", owner.pw_uid, owner.pw_gid)
+
     def config(self, node):
-        return CONFIG.format(node=node.name, port=node.port, top=self.top, ttl=TTL, mode=self.mode, service=self.service,
+        tls = f", tls: true, tls_config: {{ca_file: {self.top}/server.crt}}" if self.tls else ""
+        return CONFIG.format(node=node.name, tls=tls, port=node.port, top=self.top, ttl=TTL, mode=self.mode, service=self.service,
                              endpoints=", ".join(f'"{e}"' for e in self.endpoints),
                              members=", ".join(f'{n.name}: "127.0.0.1:{n.port}"' for n in self.nodes))
 
@@ -406,10 +421,10 @@ def kill_node(node):
     node.server.kill()
 
 
-def promotions(etcd, title, fail):
+def promotions(etcd, title, fail, tls=False):
     """The primary fails in one way, again and again, and rejoins each time."""
     with contextlib.ExitStack() as stack:
-        site = Site(stack, title.replace(" ", "-"), etcd=etcd)
+        site = Site(stack, title.replace(" ", "-"), etcd=etcd, tls=tls)
         a, b = site.nodes
         turns, times, acknowledged = [a.name], [], 0
         for _ in range(DRILLS):
@@ -438,7 +453,7 @@ def killed(etcd):
 
 
 def frozen(etcd):
-    return promotions(etcd, "primary frozen", freeze)
+    return promotions(etcd, "primary frozen", freeze, tls=True)
 
 
 def node_killed(etcd):
@@ -450,6 +465,11 @@ def refusals(etcd):
     with contextlib.ExitStack() as stack:
         site = Site(stack, "refusals", etcd=etcd)
         a, b = site.nodes
+        a.agent.kill()
+        a.start_agent()
+        site.wait_for_replicas()
+        assert a.server.child.poll() is None and not (site.top / "fenced").exists(), "an agent that is started again has ended its server"
+
         manager = Connection(b.port, application="Patroni", user="postgres")
         site.refused(a, "managed_by_patroni")
         site.refused(b, "managed_by_patroni")
@@ -481,7 +501,7 @@ def refusals(etcd):
         lib.wait_for("b to refuse", lambda: {"candidate_lag", "not_in_sync"} & set(b.refusals()), 60, site.state)
         assert b.in_recovery()
         site.never_two(["a"])
-        return "refused beside Patroni, while only the agent is away, with a fence that fails, and with a candidate that is behind"
+        return "an agent started again leaves its primary as it is; refused beside Patroni, while only the agent is away, with a fence that fails, and with a candidate that is behind"
 
 
 def old_primary_is_started(etcd):
@@ -557,7 +577,7 @@ def store_is_away(_):
         assert ended < TTL, ended
         site.refused(b, "store_unknown")
         assert b.in_recovery()
-        (a.where / "start").touch()  # as a service manager that starts it again: as a standby
+        (a.where / "start").touch()  # as a service manager that starts it again, now as a standby
         lib.wait_for("a to answer", a.in_recovery, 20)
         for process in site.members:
             process.kill(signal.SIGCONT)
@@ -575,7 +595,7 @@ ALL = [killed, frozen, node_killed, refusals, old_primary_is_started, agent_dies
 
 
 def main(names):
-    lib.need("etcd", "setpriv", "pgrep")
+    lib.need("etcd", "setpriv", "pgrep", "openssl")
     if BIN is None or not (BIN / "pg_rewind").exists():
         print("skipped: postgresql is not installed (packaging/debian-packages.txt names its package)")
         sys.exit(lib.SKIPPED)
@@ -584,7 +604,7 @@ def main(names):
         top = stack.enter_context(lib.folder())
         etcd = fleet_test.etcd(top, stack)
         # They wait for leases more than they compute.
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
             for done in [pool.submit(each, etcd) for each in chosen]:
                 print(done.result(), flush=True)
 

@@ -25,7 +25,6 @@ constexpr std::array kGates{
     std::pair{Gate::managed_by_repmgr, std::string_view("managed_by_repmgr")},
     std::pair{Gate::managed_by_pg_auto_failover, std::string_view("managed_by_pg_auto_failover")},
     std::pair{Gate::managed_by_cloudnative_pg, std::string_view("managed_by_cloudnative_pg")},
-    std::pair{Gate::managed_by_pacemaker, std::string_view("managed_by_pacemaker")},
     std::pair{Gate::primary_lease_alive, std::string_view("primary_lease_alive")},
     std::pair{Gate::another_is_elected, std::string_view("another_is_elected")},
     std::pair{Gate::primary_answers, std::string_view("primary_answers")},
@@ -60,7 +59,6 @@ constexpr std::array kManagers{
             "pg_auto_failover manages the server of {} and promotes by itself"},
     Manager{"cloudnative_pg", Gate::managed_by_cloudnative_pg,
             "the operator CloudNativePG manages the server of {} and promotes by itself"},
-    Manager{"pacemaker", Gate::managed_by_pacemaker, "Pacemaker runs on the node of {}, and may promote by itself"},
 };
 
 bool started_closed(const StandbyFacts& facts) {

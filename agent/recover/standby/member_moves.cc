@@ -55,9 +55,13 @@ os::Command StandbyMemberRun::program(const std::vector<std::string>& argv, cons
 }
 
 void StandbyMemberRun::run_fence(const std::string& member, std::function<void(std::string trouble)> then) {
-  step_ = context_.spawner.spawn(program(spec_->fence, member),
-                                 [name = spec_->fence.front(), then = std::move(then)](
-                                     const base::Result<os::Finished>& finished) { then(failure_of(name, finished)); });
+  fencing_here_ = member == node_;
+  step_ = context_.spawner.spawn(
+      program(spec_->fence, member),
+      [this, name = spec_->fence.front(), then = std::move(then)](const base::Result<os::Finished>& finished) {
+        fencing_here_ = false;
+        then(failure_of(name, finished));
+      });
 }
 
 // With what its file has, so that an agent that is started later knows it.
@@ -69,7 +73,7 @@ StandbyServers::Closing StandbyMemberRun::closing() const {
 void StandbyMemberRun::on_lease() {
   if (context_.election.holds()) had_lease_ = true;
   if (context_.election.holds() || !had_lease_ || spec_->mode == model::RecoveryMode::dry_run) return;
-  if (!may_be_open_ || !seen_.record || seen_.record->primary != node_) return;
+  if (!may_be_open_ || fencing_here_ || !seen_.record || seen_.record->primary != node_) return;
   pause();
   close();
 }

@@ -26,6 +26,7 @@ void StandbyMemberRun::pause() {
   looking_.clear();
   step_.reset();
   timer_.reset();
+  fencing_here_ = false;
 }
 
 void StandbyMemberRun::use(Standby spec) {

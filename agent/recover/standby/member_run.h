@@ -81,8 +81,9 @@ class StandbyMemberRun {
   base::Instant approved_until_{};
   base::Instant started_{};
   bool had_lease_ = false;
-  bool may_be_open_ = false;  // the own server
-  bool traffic_due_ = false;  // it was opened, and traffic was not moved yet
+  bool may_be_open_ = false;   // the own server
+  bool fencing_here_ = false;  // the fence program runs for it, and is not begun again
+  bool traffic_due_ = false;   // it was opened, and traffic was not moved yet
   std::uint64_t promotions_ = 0;
   std::map<std::string, std::uint64_t> refusals_;
   std::string refused_;              // as it was told last

@@ -28,7 +28,9 @@ class Exchange final : public loop::Registration {
   Exchange(loop::Scheduler& scheduler, net::Dialer& dialer, const StandbyMember& server, const StandbyLogin& login,
            std::vector<std::string> queries, base::Duration limit, std::function<void(PostgresReply)> done)
       : session_({login.username, login.database,
-                  [login] { return base::credential(login.password, login.password_file); }, false}),
+                  [login] { return base::credential(login.password, login.password_file); }, login.tls != nullptr}),
+        tls_(login.tls),
+        host_(server.host),
         queries_(std::move(queries)),
         done_(std::move(done)) {
     net::Dial dial;
@@ -46,7 +48,18 @@ class Exchange final : public loop::Registration {
     }
     stream_ = std::move(connected.stream);
     stream_->read([this](std::string_view bytes, const net::StreamFailure* failure) { received(bytes, failure); });
-    stream_->write(session_.begin(), nullptr);
+    stream_->write(tls_ ? PostgresSession::tls_request() : session_.begin(), nullptr);
+  }
+
+  // The server says S, and nothing else, before TLS begins.
+  void agree_on_tls() {
+    if (in_[0] != 'S') return fail("it does not offer TLS");
+    const std::string unread = in_.substr(1);
+    in_.clear();
+    stream_->start_tls(std::exchange(tls_, nullptr), host_, unread, [this](const net::StreamFailure* failure) {
+      if (failure != nullptr) return fail(failure->text);
+      stream_->write(session_.begin(), nullptr);
+    });
   }
 
   void received(std::string_view bytes, const net::StreamFailure* failure) {
@@ -54,6 +67,7 @@ class Exchange final : public loop::Registration {
     if (failure != nullptr) return fail(failure->text);
     if (bytes.empty()) return fail("it closed the connection");
     in_ += bytes;
+    if (tls_) return agree_on_tls();
     while (true) {
       PostgresSession::Event event = session_.hear(in_);
       switch (event.kind) {
@@ -83,6 +97,8 @@ class Exchange final : public loop::Registration {
   }
 
   PostgresSession session_;
+  std::shared_ptr<net::TlsContext> tls_;  // until it has begun
+  std::string host_;
   std::vector<std::string> queries_;
   std::size_t asked_ = 0;
   std::function<void(PostgresReply)> done_;
@@ -125,8 +141,9 @@ std::optional<Number> number(const Row& row, Column column) {
 
 }  // namespace
 
-// What is running with a manager is known by its connections, which stand in pg_stat_activity all the time, and by what
-// it has to be installed with. Of a standby the timeline in the control file is that of its last restartpoint at least.
+// What is running with a manager is known by its connections, which stand in pg_stat_activity all the time, by what it
+// has to be installed with, and of Patroni by the options that it starts a server with. Of a standby the timeline in
+// the control file is that of its last restartpoint at least.
 std::string postgres_look_query() {
   return "SELECT pg_is_in_recovery(), "
          "(SELECT system_identifier FROM pg_control_system()), "
@@ -150,7 +167,10 @@ std::string postgres_look_query() {
          "WHERE sync_state IN ('sync', 'quorum') AND state = 'streaming'), "
          "has_function_privilege('pg_promote(boolean,integer)', 'EXECUTE'), "
          "CASE "
-         "WHEN EXISTS (SELECT FROM pg_stat_activity WHERE application_name ILIKE 'patroni%') THEN 'patroni' "
+         "WHEN EXISTS (SELECT FROM pg_stat_activity WHERE application_name ILIKE 'patroni%') "
+         "OR (SELECT count(*) FROM pg_settings WHERE source = 'command line' AND name IN ('cluster_name', "
+         "'max_locks_per_transaction', 'max_prepared_transactions', 'track_commit_timestamp', 'wal_log_hints')) = 5 "
+         "THEN 'patroni' "
          "WHEN current_setting('shared_preload_libraries') LIKE '%repmgr%' "
          "OR EXISTS (SELECT FROM pg_extension WHERE extname = 'repmgr') "
          "OR EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'repmgr%') THEN 'repmgr' "

@@ -30,7 +30,6 @@ enum class StandbyGate {
   managed_by_repmgr,
   managed_by_pg_auto_failover,
   managed_by_cloudnative_pg,
-  managed_by_pacemaker,
   primary_lease_alive,
   another_is_elected,
   primary_answers,

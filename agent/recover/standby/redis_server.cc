@@ -39,6 +39,7 @@ class Exchange final : public loop::Registration {
     net::Dial dial;
     dial.host = server.host;
     dial.port = server.port;
+    dial.tls = login.tls;
     dial.deadline = scheduler.now() + StandbyServers::kLimit;
     pending_ = dialer.connect(std::move(dial), [this](net::Connected connected) { begin(std::move(connected)); });
   }

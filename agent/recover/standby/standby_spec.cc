@@ -94,15 +94,22 @@ const config::Schema<Settings>& schema() {
   return s;
 }
 
+// Whose mistakes its probe has told.
+std::shared_ptr<net::TlsContext> tls_of(const config::Node& probe) {
+  if (probe.find("tls").scalar() != "true") return nullptr;
+  config::Errors told;
+  const config::Node keys = probe.find("tls_config");
+  const net::TlsSettings settings = keys.is_null() ? net::TlsSettings{} : net::tls_schema().parse(keys, "", told);
+  return net::tls_context(settings, keys, "", told);
+}
+
 // The probe's keys have been checked by the probe.
 StandbyLogin login_of(const std::string& kind, const config::Service& service, const config::Node& node,
                       const std::string& path, config::Errors& errors) {
   for (const config::Node& probe : service.probes) {
     if (probe.find("type").scalar() != kind) continue;
-    if (probe.find("tls").scalar() == "true")
-      errors.add(probe.find("tls").mark(), path, "the service's probe speaks TLS, which a standby does not speak yet");
     return {probe.find("username").scalar(), probe.find("database").scalar(),
-            base::Secret(probe.find("password").scalar()), probe.find("password_file").scalar()};
+            base::Secret(probe.find("password").scalar()), probe.find("password_file").scalar(), tls_of(probe)};
   }
   errors.add(node.mark(), path,
              fmt::format("the service has no probe of type {}, which says how it is and how the agent logs in; add one",

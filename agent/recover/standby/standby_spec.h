@@ -14,6 +14,7 @@
 #include "config/agent_config.h"
 #include "config/schema.h"
 #include "model/action_report.h"
+#include "net/tls/tls_config.h"
 
 namespace recover {
 
@@ -31,6 +32,7 @@ struct StandbyLogin {
   std::string username, database;
   base::Secret password;
   std::string password_file;
+  std::shared_ptr<net::TlsContext> tls{};  // null: in the clear
 };
 
 struct StandbySpec {

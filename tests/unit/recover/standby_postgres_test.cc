@@ -149,7 +149,7 @@ TEST_CASE("PostgreSQL: where the primary waits for standbys, the candidate must 
 }
 
 TEST_CASE("PostgreSQL: what manages the servers is left in charge") {
-  for (const std::string manager : {"patroni", "repmgr", "pg_auto_failover", "cloudnative_pg", "pacemaker"})
+  for (const std::string manager : {"patroni", "repmgr", "pg_auto_failover", "cloudnative_pg"})
     CHECK(shown(given_up(), [&](F& f) { f.looks["c"].managed = manager; }) == "none: managed_by_" + manager);
 }
 

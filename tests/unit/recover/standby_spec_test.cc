@@ -67,9 +67,6 @@ TEST_CASE("mistakes of a standby") {
   CHECK(mistakes(good, kEtcd, "{type: tcp}") ==
         "fettle.yml:1:1: services.order.standby: the service has no probe of type redis, which says how it is and how "
         "the agent logs in; add one\n");
-  CHECK(mistakes(good, kEtcd, "{type: redis, tls: true}") ==
-        "fettle.yml:1:20: services.order.standby: the service's probe speaks TLS, which a standby does not speak "
-        "yet\n");
 }
 
 TEST_CASE("PostgreSQL needs a program that ends a server for certain, and logs in as its probe does") {
@@ -82,6 +79,7 @@ TEST_CASE("PostgreSQL needs a program that ends a server for certain, and logs i
   CHECK_FALSE(standby->closes());
   CHECK(standby->login.username == "fettle");
   CHECK(standby->login.database == "postgres");
+  CHECK(standby->login.tls == nullptr);
   CHECK(standby->rejoin.size() == 1);
   CHECK(mistakes(members + "}", kEtcd, probe) ==
         "fettle.yml:1:1: services.order.standby.fence: is required with kind: postgres: no agent can close a "
@@ -89,4 +87,14 @@ TEST_CASE("PostgreSQL needs a program that ends a server for certain, and logs i
   CHECK(mistakes(members + ", fence: [/bin/fence]}") ==
         "fettle.yml:1:1: services.order.standby: the service has no probe of type postgres, which says how it is and "
         "how the agent logs in; add one\n");
+}
+
+TEST_CASE("a standby speaks TLS as its probe does") {
+  config::Errors errors;
+  const auto standby = parse("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}}", errors, kEtcd,
+                             "{type: redis, tls: true, tls_config: {server_name: shop, insecure_skip_verify: true}}");
+  CHECK(errors.text() == "");
+  REQUIRE(standby != nullptr);
+  REQUIRE(standby->login.tls != nullptr);
+  CHECK(standby->login.tls->settings().server_name == "shop");
 }
