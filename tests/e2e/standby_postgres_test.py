@@ -421,10 +421,15 @@ def kill_node(node):
     node.server.kill()
 
 
+def freeze_node(node):
+    node.agent.kill(signal.SIGSTOP)
+    node.signal(signal.SIGSTOP)
+
+
 def promotions(etcd, title, fail, tls=False):
     """The primary fails in one way, again and again, and rejoins each time."""
     with contextlib.ExitStack() as stack:
-        site = Site(stack, title.replace(" ", "-"), etcd=etcd, tls=tls)
+        site = Site(stack, title.replace(" ", "-").replace(",", ""), etcd=etcd, tls=tls)
         a, b = site.nodes
         turns, times, acknowledged = [a.name], [], 0
         for _ in range(DRILLS):
@@ -435,6 +440,7 @@ def promotions(etcd, title, fail, tls=False):
             acknowledged += len(site.writes_at(a, 0.0))
             gone = site.lost(a, b, 0.0, time.monotonic())
             assert not gone, f"{len(gone)} acknowledged writes are lost: {gone[:5]}"
+            a.agent.kill(signal.SIGCONT)  # of a frozen one
             if a.agent.child.poll() is not None:
                 a.start_agent()
             site.wait_for_replicas()
@@ -458,6 +464,10 @@ def frozen(etcd):
 
 def node_killed(etcd):
     return promotions(etcd, "node killed", kill_node)
+
+
+def node_frozen(etcd):
+    return promotions(etcd, "node frozen, thawed after the promotion", freeze_node)
 
 
 def refusals(etcd):
@@ -591,7 +601,7 @@ def store_is_away(_):
                 f"{winner.name} took the next")
 
 
-ALL = [killed, frozen, node_killed, refusals, old_primary_is_started, agent_dies_in_mid_promotion, two_candidates, store_is_away]
+ALL = [killed, frozen, node_killed, node_frozen, refusals, old_primary_is_started, agent_dies_in_mid_promotion, two_candidates, store_is_away]
 
 
 def main(names):
