@@ -232,7 +232,9 @@ void remember(StandbyMemory& memory, const StandbyFacts& facts) {
     memory.seen = facts.now;
     memory.timeline = look.timeline;
     memory.synchronous = look.synchronous;
-    memory.in_sync = std::find(look.sync.begin(), look.sync.end(), here.name) != look.sync.end();
+    // With none there it acknowledges nothing: who was one before has all.
+    if (here.answers && !look.sync.empty())
+      memory.in_sync = std::find(look.sync.begin(), look.sync.end(), here.name) != look.sync.end();
   }
   if (here.answers && !here.primary && here.link_up && !here.syncing && here.follows == address(facts, primary))
     memory.synced = facts.now;

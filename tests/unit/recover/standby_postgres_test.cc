@@ -146,6 +146,19 @@ TEST_CASE("PostgreSQL: where the primary waits for standbys, the candidate must 
   CHECK(when({"c", "b"}) == "take");
   CHECK(when({"c"}) == "none: not_in_sync");
   CHECK(when({}) == "none: not_in_sync");
+  // A primary that waits and has none acknowledges nothing; and a look without the own server says nothing of it.
+  for (const bool answers : {true, false}) {
+    StandbyFacts facts = calm("b");
+    facts.looks["a"].synchronous = true;
+    facts.looks["a"].sync = {"b"};
+    remember(facts.memory, facts);
+    if (answers) facts.looks["a"].sync.clear();
+    else facts.looks["b"] = gone();
+    remember(facts.memory, facts);
+    StandbyFacts lost = given_up();
+    lost.memory = facts.memory;
+    CHECK(shown(lost) == "take");
+  }
 }
 
 TEST_CASE("PostgreSQL: what manages the servers is left in charge") {
