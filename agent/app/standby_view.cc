@@ -1,5 +1,7 @@
 #include "app/standby_view.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -33,6 +35,37 @@ std::string state_of(const recover::ServerLook& look) {
   return look.syncing ? "replica, syncing" : look.link_up ? "replica" : "replica, link down";
 }
 
+// What only PostgreSQL tells, for a person.
+std::string detail_of(const recover::ServerLook& look) {
+  if (!look.answers || look.timeline == 0) return look.trouble;
+  std::string out = fmt::format("timeline {}", look.timeline);
+  if (look.primary && look.synchronous)
+    out += look.sync.empty() ? ", waits for a synchronous standby that is not there"
+                             : fmt::format(", synchronous with {}", fmt::join(look.sync, ", "));
+  if (!look.primary && look.offset > look.replayed)
+    out += fmt::format(", {} bytes to replay", look.offset - look.replayed);
+  return out;
+}
+
+// How far the replicas are behind the primary, as it was seen in the same look.
+void add_lag(Families& families, const recover::StandbyStatus& standby, const model::Labels& labels) {
+  const auto& looks = standby.facts.looks;
+  const auto primary = std::find_if(looks.begin(), looks.end(),
+                                    [](const auto& look) { return look.second.answers && look.second.primary; });
+  for (const auto& [member, look] : looks) {
+    if (!look.answers || look.primary) continue;
+    const model::Labels of = labels.with("member", member);
+    if (primary != looks.end())
+      families.add("fettle_standby_lag_bytes",
+                   "Bytes of the replication stream that a replica has not received of what its primary had.", of,
+                   static_cast<double>(std::max<std::int64_t>(primary->second.offset - look.offset, 0)));
+    if (look.timeline != 0)
+      families.add("fettle_standby_lag_seconds",
+                   "Time since the last change that a PostgreSQL standby has replayed; 0 if it lacks none.", of,
+                   look.behind.value_or(0));
+  }
+}
+
 }  // namespace
 
 std::vector<web::StandbyPage> standby_pages(const std::vector<recover::StandbyStatus>& standbys) {
@@ -54,7 +87,7 @@ std::vector<web::StandbyPage> standby_pages(const std::vector<recover::StandbySt
       if (look == standby.facts.looks.end()) continue;
       row.state = state_of(look->second);
       row.offset = look->second.offset;
-      row.text = look->second.trouble;
+      row.text = detail_of(look->second);
     }
     for (const recover::StandbyJudgement& each : standby.decision.judgements)
       page.gates.push_back({std::string(to_string(each.gate)), each.open, each.text});
@@ -77,13 +110,15 @@ void add_standbys(Families& families, const std::vector<recover::StandbyStatus>&
                  "1 if the server of this node was the primary and has not rejoined as a replica since.", labels,
                  must_rejoin(standby) ? 1 : 0);
     families.add("fettle_standby_managed",
-                 "1 if something else promotes the servers (Sentinel, Redis Cluster), so that fettle does not.", labels,
+                 "1 if something else promotes the servers (Sentinel, Patroni, repmgr), so that fettle does not.",
+                 labels,
                  std::any_of(standby.facts.looks.begin(), standby.facts.looks.end(),
                              [](const auto& look) { return !look.second.managed.empty(); })
                      ? 1
                      : 0);
     families.add("fettle_standby_promotions", "Promotions that this agent has completed.", labels,
                  static_cast<double>(standby.promotions), model::MetricType::counter, "_total");
+    add_lag(families, standby, labels);
     for (const recover::StandbyJudgement& each : standby.decision.judgements)
       if (!each.open && each.gate != recover::StandbyGate::primary_lease_alive)  // another one is the primary
         families.add("fettle_standby_refused",

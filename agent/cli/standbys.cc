@@ -19,7 +19,7 @@ std::string refusal_of(const Json& standby) {
 int show(const StatusOptions& options, const Json& data) {
   const Json& standbys = list_of(data, "standbys");
   Table table({"SERVICE", "MODE", "PRIMARY", "SERVER HERE", "WHAT"});
-  Table members({"SERVICE", "NODE", "ADDRESS", "STATE", "OFFSET"});
+  Table members({"SERVICE", "NODE", "ADDRESS", "STATE", "OFFSET", "DETAIL"});
   bool refused = false;
   for (const Json& standby : standbys) {
     const std::string why = refusal_of(standby), primary = text_of(standby, "primary"), move = text_of(standby, "move");
@@ -29,7 +29,8 @@ int show(const StatusOptions& options, const Json& data) {
                why.empty() ? Cell{move == "none" ? "-" : "next: " + move, Tone::plain} : Cell{why, Tone::bad}});
     for (const Json& member : list_of(standby, "members"))
       members.add({text_of(standby, "service"), text_of(member, "node"), text_of(member, "address"),
-                   text_of(member, "state"), std::to_string(static_cast<long long>(number_of(member, "offset")))});
+                   text_of(member, "state"), std::to_string(static_cast<long long>(number_of(member, "offset"))),
+                   text_of(member, "text")});
   }
   if (options.json) return refused ? 1 : 0;
   if (standbys.empty()) base::print(stdout, "no standby is configured\n");

@@ -57,6 +57,14 @@ void add_plan(const ServicePage& service, std::vector<std::string>& out) {
     out.push_back(fmt::format("  step {}: {}", i + 1, service.recovery_steps[i]));
 }
 
+void add_standby(const StandbyPage& standby, std::vector<std::string>& out) {
+  out.push_back(fmt::format(
+      "Its standby is in mode {}; the server here: {}. {}; next: {}.", standby.mode, standby.is,
+      standby.primary.empty() ? "No primary was ever elected" : standby.primary + " is the primary", standby.move));
+  for (const StandbyPage::Gate& gate : standby.gates)
+    out.push_back(fmt::format("  guard {:6} {}: {}", gate.open ? "open" : "CLOSED", gate.name, gate.text));
+}
+
 }  // namespace
 
 bool concerns(const model::Incident& incident, const std::string& service) {
@@ -119,6 +127,8 @@ std::vector<std::string> why(const ServicePage& service, const Snapshot& snapsho
 std::vector<std::string> explain(const ServicePage& service, const Snapshot& snapshot) {
   std::vector<std::string> out = why(service, snapshot);
   add_plan(service, out);
+  for (const StandbyPage& standby : snapshot.standbys)
+    if (standby.service == service.name) add_standby(standby, out);
   return out;
 }
 

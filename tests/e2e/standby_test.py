@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -23,7 +25,7 @@ global: {{interval: 500ms, timeout: 400ms, node: {node}}}
 fleet: {{etcd: {{endpoints: [{endpoints}]}}, ttl: {ttl}s}}
 services:
   order:
-    probes: [{{name: redis, type: redis, port: {port}, password_file: {top}/password, failure_threshold: 2, success_threshold: 1}}]
+    probes: [{{name: redis, type: redis, port: {port}, password_file: {top}/password, failure_threshold: 2, success_threshold: 1{tls}}}]
     standby:
       kind: redis
       members: {{{members}}}
@@ -34,7 +36,7 @@ services:
       move_traffic: ["{top}/traffic"]
 """
 REDIS = """
-port {port}
+{port}
 bind 127.0.0.1
 dir {where}
 save ""
@@ -70,8 +72,12 @@ def command(*words):
 class Connection:
     """To one Redis; a line is the answer to each of the commands that are used here."""
 
+    tls = {}  # by the port where TLS is spoken
+
     def __init__(self, port, timeout):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        if port in Connection.tls:
+            self.socket = Connection.tls[port].wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.file = self.socket.makefile("rb")
         self.ask("AUTH", PASSWORD)
 
@@ -139,7 +145,7 @@ class Node:
 
     def write_redis(self, replicaof="", closed=1000, aof="no"):
         self.redis_config.write_text(
-            REDIS.format(port=self.port, where=self.where, password=PASSWORD, closed=closed, aof=aof, replicaof=replicaof))
+            REDIS.format(port=self.site.port_of(self), where=self.where, password=PASSWORD, closed=closed, aof=aof, replicaof=replicaof))
 
     def start_redis(self):
         self.redis.start()
@@ -171,8 +177,8 @@ class Node:
 class Site:
     """The members of one standby, all in one etcd, with their writers."""
 
-    def __init__(self, stack, names="ab", mode="enforce", cooldown="0s", fence=True, aof="no"):
-        self.top = stack.enter_context(lib.folder())
+    def __init__(self, stack, names="ab", mode="enforce", cooldown="0s", fence=True, aof="no", tls=False):
+        self.top, self.tls = stack.enter_context(lib.folder()), tls
         (self.top / "password").write_text(PASSWORD)
         self.script("fence", FENCE.format(top=self.top))
         self.script("traffic", f"#!/bin/sh\necho $FETTLE_NODE >> {self.top}/moved\n")
@@ -180,6 +186,8 @@ class Site:
         self.mode, self.cooldown, self.fence = mode, cooldown, fence
         self.nodes = [Node(self, name, port) for name, port in zip(names, lib.free_ports(len(names)))]
         self.writers = []
+        if tls:
+            self.speak_tls()
         stack.callback(self.stop)
         for node in self.nodes:
             node.write_redis("" if node is self.nodes[0] else f"replicaof 127.0.0.1 {self.nodes[0].port}", aof=aof)
@@ -191,13 +199,27 @@ class Site:
         self.wait_for_primary(self.nodes[0])
         self.wait_for_replicas()
 
+    def speak_tls(self):
+        subprocess.run([lib.need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.crt",
+                        "-days", "2", "-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, capture_output=True, cwd=self.top)
+        context = ssl.create_default_context(cafile=str(self.top / "server.crt"))
+        Connection.tls.update({node.port: context for node in self.nodes})
+
+    def port_of(self, node):
+        if not self.tls:
+            return f"port {node.port}"
+        return (f"port 0\ntls-port {node.port}\ntls-replication yes\ntls-auth-clients no\ntls-cert-file {self.top}/server.crt\n"
+                f"tls-key-file {self.top}/server.key\ntls-ca-cert-file {self.top}/server.crt")
+
     def script(self, name, text):
         path = self.top / name
         path.write_text(text)
         path.chmod(0o755)
 
     def config(self, node):
-        return CONFIG.format(node=node.name, port=node.port, top=self.top, ttl=TTL, mode=self.mode, cooldown=self.cooldown,
+        tls = f", tls: true, tls_config: {{ca_file: {self.top}/server.crt}}" if self.tls else ""
+        return CONFIG.format(node=node.name, tls=tls, port=node.port, top=self.top, ttl=TTL, mode=self.mode, cooldown=self.cooldown,
                              endpoints=", ".join(f'"{e}"' for e in self.endpoints),
                              members=", ".join(f'{n.name}: "127.0.0.1:{n.port}"' for n in self.nodes),
                              fence=f'fence: ["{self.top}/fence"]' if self.fence else "")
@@ -264,10 +286,10 @@ class Site:
             node.stop()
 
 
-def promotions(title, fail):
+def promotions(title, fail, tls=False):
     """The primary fails in one way, again and again, and rejoins each time: by whom the writes are taken then."""
     with contextlib.ExitStack() as stack:
-        site = Site(stack)
+        site = Site(stack, tls=tls)
         a, b = site.nodes
         turns, times, lost = [a.name], [], 0
         for _ in range(DRILLS):
@@ -512,21 +534,23 @@ def sentinel_is_left_in_charge():
 
 
 def documents():
-    """The example of the package, and that of the page, as an operator would use them."""
+    """The examples of the package, and those of the page, as an operator would use them."""
     page = (lib.TOP / "packaging/doc/standby.md").read_text()
     blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
     assert blocks
     with lib.folder() as where:
-        for text in [(lib.TOP / "packaging/standby/standby.yml").read_text(), *blocks]:
+        examples = [path.read_text() for path in sorted((lib.TOP / "packaging/standby").glob("*.yml"))]
+        for text in [*examples, *blocks]:
             (where / "example.yml").write_text(text)
             checked = lib.fettle("check", "config", where / "example.yml")
             assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def main():
-    lib.need("redis-server", "etcd")
+    lib.need("redis-server", "etcd", "openssl")
     documents()
     promotions("primary killed", kill)
+    promotions("primary killed, over TLS", kill, tls=True)
     promotions("primary frozen, with a fence program", freeze)
     promotions("node of the primary killed, with a fence program", kill_node)
     unknown_is_refused()
@@ -544,6 +568,6 @@ if __name__ == "__main__":
     only = sys.argv[1:]
     if only:
         for name in only:
-            globals()[name]()
+            promotions("primary killed, over TLS", kill, tls=True) if name == "tls" else globals()[name]()
     else:
         sys.exit(main())

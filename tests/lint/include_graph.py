@@ -19,7 +19,7 @@ LEVELS = {
     "self": ["base", "model"],
     "go": ["base"],
     "promql": ["base", "model", "go"],
-    "encoding": ["base", "model"],
+    "encoding": ["base", "crypto", "model"],
     "templates": ["base", "model", "go", "promql"],
     "probe": ["base", "crypto", "model", "config", "loop", "os", "net", "http", "encoding"],
     "discover": ["base", "model", "config", "loop", "os", "net", "http", "encoding"],

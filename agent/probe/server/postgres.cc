@@ -10,9 +10,7 @@
 
 #include "base/credential.h"
 #include "base/number.h"
-#include "base/random.h"
-#include "crypto/digest.h"
-#include "crypto/scram.h"
+#include "encoding/postgres_session.h"
 #include "probe/common/endpoint.h"
 #include "probe/common/probe_schema.h"
 #include "probe/common/stream_probe.h"
@@ -92,36 +90,19 @@ constexpr std::array<const char*, 9> kMeasured{
 
 constexpr double kMostSeconds = 1e10;  // 300 years; more is no lag
 
-std::string u32(std::size_t value) {
-  std::string out;
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
-  return out;
-}
-
-std::size_t read_u32(std::string_view bytes) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < 4 && i < bytes.size(); ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
-  return bytes.size() < 4 ? 0 : value;
-}
-
-std::string message(const std::string& type, const std::string& body) { return type + u32(body.size() + 4) + body; }
-
-// A field of an error: 'C' is its code, 'M' what it says.
-std::string field(std::string_view error, char key) {
-  while (!error.empty() && error[0] != '\0') {
-    const std::size_t end = std::min(error.find('\0', 1), error.size());
-    if (error[0] == key) return std::string(error.substr(1, end - 1));
-    error.remove_prefix(std::min(end + 1, error.size()));
-  }
-  return "";
-}
-
 using Prepared = EndpointTarget<PostgresSettings>;
+
+using encoding::PostgresSession;
 
 class PostgresProbe final : public StreamProbe {
  public:
   PostgresProbe(const Context& context, const Prepared& prepared)
-      : StreamProbe(context, prepared.dial), prepared_(prepared), settings_(prepared.settings) {
+      : StreamProbe(context, prepared.dial),
+        prepared_(prepared),
+        settings_(prepared.settings),
+        session_({settings_.username, settings_.database,
+                  [this] { return base::credential(settings_.password, settings_.password_file); },
+                  prepared.tls || !settings_.unix_socket.empty()}) {
     questions_.push_back({Question::Kind::server, kQuery});
     if (settings_.role != "any" || settings_.max_lag.count() > 0)
       questions_.push_back({Question::Kind::replication, kReplicationQuery});
@@ -138,12 +119,9 @@ class PostgresProbe final : public StreamProbe {
   };
 
   void connected() override {
-    if (prepared_.tls && step_ == Step::tls_offer) return say(u32(8) + u32(80'877'103));
+    if (prepared_.tls && step_ == Step::tls_offer) return say(PostgresSession::tls_request());
     step_ = Step::login;
-    const std::string& database = settings_.database.empty() ? settings_.username : settings_.database;
-    const auto parameter = [](const std::string& key, const std::string& value) { return key + '\0' + value + '\0'; };
-    say(message("", u32(3 << 16) + parameter("user", settings_.username) + parameter("database", database) +
-                        parameter("application_name", "fettle") + '\0'));
+    say(session_.begin());
   }
 
   void received(std::string& bytes) override {
@@ -157,27 +135,28 @@ class PostgresProbe final : public StreamProbe {
       return fail(answer == 'N' ? Reason::tls_handshake : Reason::protocol_error,
                   answer == 'N' ? "does not offer TLS" : "does not speak PostgreSQL's protocol");
     }
-    while (!finished() && bytes.size() >= 5) {
-      const std::size_t size = read_u32(std::string_view(bytes).substr(1));
-      if (size < 4 || size > 64 * 1024 || std::string_view("RESZTDCKN").find(bytes[0]) == std::string_view::npos)
-        return fail(Reason::protocol_error, "does not speak PostgreSQL's protocol");
-      if (bytes.size() < size + 1) return;
-      const char type = bytes[0];
-      const std::string body = bytes.substr(5, size - 4);
-      bytes.erase(0, size + 1);
-      heard(type, body);
+    while (!finished()) {
+      PostgresSession::Event event = session_.hear(bytes);
+      if (event.kind == PostgresSession::Event::Kind::more) return;
+      heard(std::move(event));
     }
   }
 
-  void heard(char type, const std::string& body) {
-    // Some users may not see all of replication; what else ends the connection is told when it is closed.
-    if (type == 'E' && step_ == Step::asked && questions_[at_].kind == Question::Kind::replication) return;
-    if (type == 'E') return refused(field(body, 'C'), field(body, 'M'));
-    if (type == 'R') return authenticate(read_u32(body), body.size() < 4 ? "" : body.substr(4));
-    if (type == 'T') return read_columns(body);
-    if (type == 'D' && step_ == Step::asked) return read_row(body);
-    if (type != 'Z') return;
-    if (!authenticated_) return fail(Reason::protocol_error, "was ready before the login was done");
+  void heard(PostgresSession::Event event) {
+    using Kind = PostgresSession::Event::Kind;
+    switch (event.kind) {
+      case Kind::more:
+      case Kind::heard: return;
+      case Kind::send: return say(std::move(event.text));
+      case Kind::failed: return fail(event.reason, event.text);
+      case Kind::error:
+        // Some users may not see all of replication; what else ends the connection is told when it is closed.
+        if (step_ == Step::asked && questions_[at_].kind == Question::Kind::replication) return;
+        return refused(event);
+      case Kind::ready: break;
+    }
+    encoding::PostgresAnswer answer = session_.take_answer();
+    answer_ = {std::move(answer.columns), std::move(answer.rows)};
     if (step_ != Step::asked) {
       step_ = Step::asked;
       return ask();
@@ -196,88 +175,20 @@ class PostgresProbe final : public StreamProbe {
     }
   }
 
-  void ask() {
-    answer_ = {};
-    say(message("Q", questions_[at_].sql + '\0'));
-  }
+  void ask() { say(PostgresSession::query(questions_[at_].sql)); }
 
   void leave() {
-    if (failure_) return say_last(message("X", ""), std::move(*failure_));
-    say_last(message("X", ""), Outcome::success(prepared_.target + " is a " + (*in_recovery_ ? "standby" : "primary")));
+    if (failure_) return say_last(PostgresSession::goodbye(), std::move(*failure_));
+    say_last(PostgresSession::goodbye(),
+             Outcome::success(prepared_.target + " is a " + (*in_recovery_ ? "standby" : "primary")));
   }
 
-  void refused(const std::string& code, const std::string& text) {
+  void refused(const PostgresSession::Event& error) {
     // Class 28: login; 42501 and the rest are about the query. 57P03 is a server that starts, 53300 one that is full.
-    const Reason reason = code.starts_with("28") ? Reason::auth_failed : Reason::status_mismatch;
+    const Reason reason = error.code.starts_with("28") ? Reason::auth_failed : Reason::status_mismatch;
     const SqlQuery* query = questions_[at_].query;
     const std::string whose = query == nullptr ? "" : "the query " + query->name + " ";
-    fail(reason, "answered " + whose + "with error " + code + ": " + text);
-  }
-
-  void authenticate(std::size_t method, const std::string& body) {
-    if (method == 0) {
-      if (scram_ && !proven_) return fail(Reason::auth_failed, "did not prove that it knows the password");
-      authenticated_ = true;
-      return;
-    }
-    if (method == 11 && scram_) {
-      const auto answer = scram_->final(body);
-      if (!answer) return fail(Reason::protocol_error, "cannot be logged in to: " + answer.error().text);
-      return say(message("p", *answer));
-    }
-    if (method == 12 && scram_) {
-      proven_ = scram_->proves(body);
-      return;
-    }
-    const auto password = base::credential(settings_.password, settings_.password_file);
-    if (!password) return fail(Reason::agent_overloaded, "wants a password; there is none: " + password.error().text);
-    if (password->empty()) return fail(Reason::auth_failed, "wants a password; give password_file");
-    if (method == 10 && body.find(std::string("SCRAM-SHA-256\0", 14)) != std::string::npos) {
-      static base::Random random = base::Random::from_entropy();
-      scram_.emplace("", *password, random.identifier());
-      const std::string first = scram_->first();
-      return say(message("p", std::string("SCRAM-SHA-256\0", 14) + u32(first.size()) + first));
-    }
-    if (method == 5) {
-      const auto inner = crypto::md5_hex(*password + settings_.username);
-      const auto outer = inner ? crypto::md5_hex(*inner + body) : inner;
-      if (!outer)
-        return fail(Reason::agent_overloaded, "wants MD5, which is not to be had here: " + outer.error().text);
-      return say(message("p", "md5" + *outer + '\0'));
-    }
-    const bool safe = prepared_.tls || !settings_.unix_socket.empty();
-    if (method == 3 && safe) return say(message("p", *password + '\0'));
-    fail(Reason::auth_failed, method == 3 ? "wants the password in the clear; set tls, or scram-sha-256 at the server"
-                                          : "wants a login that this probe does not speak (method " +
-                                                std::to_string(method) + "); set scram-sha-256 at the server");
-  }
-
-  // Names, each with 18 bytes about its type.
-  void read_columns(std::string_view body) {
-    body.remove_prefix(std::min<std::size_t>(body.size(), 2));
-    while (!body.empty()) {
-      const std::size_t end = std::min(body.find('\0'), body.size());
-      answer_.columns.emplace_back(body.substr(0, end));
-      body.remove_prefix(std::min(end + 19, body.size()));
-    }
-  }
-
-  // Values, each with its length in front; a NULL has -1.
-  void read_row(std::string_view row) {
-    if (answer_.rows.size() > kMostSqlRows) return;
-    row.remove_prefix(std::min<std::size_t>(row.size(), 2));
-    auto& values = answer_.rows.emplace_back();
-    while (row.size() >= 4) {
-      const std::size_t size = read_u32(row);
-      row.remove_prefix(4);
-      if (size == 0xffffffff) {
-        values.emplace_back();
-        continue;
-      }
-      if (size > row.size()) return values.clear();
-      values.emplace_back(row.substr(0, size));
-      row.remove_prefix(size);
-    }
+    fail(reason, "answered " + whose + "with " + error.text);
   }
 
   void judge_server() {
@@ -321,9 +232,7 @@ class PostgresProbe final : public StreamProbe {
   const Prepared& prepared_;
   const PostgresSettings& settings_;
   Step step_ = Step::tls_offer;
-  std::optional<crypto::ScramClient> scram_;
-  bool proven_ = false;
-  bool authenticated_ = false;
+  PostgresSession session_;
   std::optional<bool> in_recovery_;
   double lag_ = 0;
   std::vector<Question> questions_;

@@ -27,15 +27,16 @@ std::string text_in(const json& object, const char* name) {
 std::string_view to_string(StandbyState state) { return base::name_in(kStates, state); }
 
 std::string to_json(const StandbyRecord& record) {
-  return json{{"primary", record.primary},
-              {"state", to_string(record.state)},
-              {"fence", record.fence},
-              {"run_id", record.run_id},
-              {"starts_closed", record.starts_closed},
-              {"offset", record.offset},
-              {"promoted_ms", base::to_ms(record.promoted)},
-              {"must_rejoin", record.must_rejoin}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  json out{{"primary", record.primary},
+           {"state", to_string(record.state)},
+           {"fence", record.fence},
+           {"run_id", record.run_id},
+           {"starts_closed", record.starts_closed},
+           {"offset", record.offset},
+           {"promoted_ms", base::to_ms(record.promoted)},
+           {"must_rejoin", record.must_rejoin}};
+  if (!record.system.empty()) out["system"] = record.system, out["timeline"] = record.timeline;
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::optional<StandbyRecord> parse_standby_record(std::string_view text) {
@@ -48,6 +49,8 @@ std::optional<StandbyRecord> parse_standby_record(std::string_view text) {
   out.state = *state;
   out.fence = *fence;
   out.run_id = text_in(in, "run_id");
+  out.system = text_in(in, "system");
+  out.timeline = encoding::number_of(encoding::member(in, "timeline")).value_or(0);
   const json& closed = encoding::member(in, "starts_closed");
   out.starts_closed = closed.is_boolean() && closed.get<bool>();
   out.offset = static_cast<std::int64_t>(encoding::number_of(encoding::member(in, "offset")).value_or(0));

@@ -25,6 +25,8 @@ struct StandbyRecord {
   StandbyState state = StandbyState::held;
   std::uint64_t fence = 0;     // of the right under which this was written
   std::string run_id;          // of the server's process
+  std::string system{};        // of PostgreSQL: the primary's, and
+  std::uint64_t timeline = 0;  // on which it was when this was written
   bool starts_closed = false;  // a process of this server that is started takes no write until an agent lets it
   std::int64_t offset = 0;     // of released: what it had written, as far as its agent had seen
   base::WallTime promoted{};   // 0: never

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,8 +31,6 @@ class StandbyMemberRun {
   bool has_right() const { return seen_.right && seen_.right->mine; }  // by the last look
 
  private:
-  using Commands = std::vector<std::vector<std::string>>;
-
   void look();
   void read();
   void act();
@@ -42,8 +41,8 @@ class StandbyMemberRun {
 
   const ServerLook& own() const;
   StandbyFacts facts() const;
-  Commands closing() const;
-  void tell(const std::string& member, Commands commands, std::function<void(RedisAnswer)> then);
+  StandbyServers::Closing closing() const;
+  os::Command program(const std::vector<std::string>& argv, const std::string& member) const;
   void look_again(const std::string& member, std::function<void(const ServerLook&)> then);
   void after(ElectionAnswer answer, const std::string& text);
   void write(StandbyRecord record, const std::string& text);
@@ -51,6 +50,7 @@ class StandbyMemberRun {
 
   void close();
   void take();
+  void take_down(StandbyRecord& record) const;
   void adopt();
   void drop();
   void prove_fence();
@@ -63,13 +63,14 @@ class StandbyMemberRun {
   void give_up();
   void released(const std::string& how);
   void follow();
+  void run_rejoin();
   void rejoined();
 
   StandbyContext context_;
   const std::string& node_;
   const StandbyCallbacks& callbacks_;
   Standby spec_;
-  RedisServers servers_;
+  std::unique_ptr<StandbyServers> servers_;
 
   std::map<std::string, ServerLook> looks_;
   std::map<std::string, loop::Handle> looking_;
@@ -80,12 +81,14 @@ class StandbyMemberRun {
   base::Instant approved_until_{};
   base::Instant started_{};
   bool had_lease_ = false;
-  bool may_be_open_ = false;  // the own server
-  bool traffic_due_ = false;  // it was opened, and traffic was not moved yet
+  bool may_be_open_ = false;   // the own server
+  bool fencing_here_ = false;  // the fence program runs for it, and is not begun again
+  bool traffic_due_ = false;   // it was opened, and traffic was not moved yet
   std::uint64_t promotions_ = 0;
   std::map<std::string, std::uint64_t> refusals_;
-  std::string refused_;  // as it was told last
-  loop::Handle step_, timer_, closing_, traffic_;
+  std::string refused_;              // as it was told last
+  base::Instant rejoining_until_{};  // at the latest, or until when it is not started again
+  loop::Handle step_, timer_, traffic_, rejoining_;
 };
 
 }  // namespace recover

@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "model/health.h"
 #include "recover/standby/election.h"
-#include "recover/standby/redis_server.h"
+#include "recover/standby/standby_server.h"
 #include "recover/standby/standby_spec.h"
 
 namespace recover {
@@ -26,6 +26,10 @@ enum class StandbyGate {
   store_unknown,
   managed_by_sentinel,
   managed_by_cluster,
+  managed_by_patroni,
+  managed_by_repmgr,
+  managed_by_pg_auto_failover,
+  managed_by_cloudnative_pg,
   primary_lease_alive,
   another_is_elected,
   primary_answers,
@@ -34,13 +38,15 @@ enum class StandbyGate {
   candidate_not_ready,
   starts_open,
   not_in_sync,
+  other_timeline,
   candidate_lag,
   another_is_ahead,
   cooldown,
   fence_not_proven,
   not_approved,
   restarted_without_aof,
-  no_candidate
+  no_candidate,
+  no_rejoin_program
 };
 std::string_view to_string(StandbyGate gate);
 
@@ -64,6 +70,11 @@ struct StandbyMemory {
   // The record has said that the primary holds the right: from then on only what was seen of it counts.
   bool opened = false;
   std::string primary_run{};  // the primary's process by the record, which counts its offset
+  // Of PostgreSQL: the primary's timeline when it was last seen, whether it waited for replicas then, and whether the
+  // own server was one of those; the timeline that the own process has come to.
+  std::uint64_t timeline = 0, own_timeline = 0;
+  bool synchronous = false, in_sync = false;
+  std::uint64_t written = 0;  // fence of the right under which the own server was seen to take a write
 };
 
 struct StandbyFacts {

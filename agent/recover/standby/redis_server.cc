@@ -39,7 +39,8 @@ class Exchange final : public loop::Registration {
     net::Dial dial;
     dial.host = server.host;
     dial.port = server.port;
-    dial.deadline = scheduler.now() + RedisServers::kLimit;
+    dial.tls = login.tls;
+    dial.deadline = scheduler.now() + StandbyServers::kLimit;
     pending_ = dialer.connect(std::move(dial), [this](net::Connected connected) { begin(std::move(connected)); });
   }
 
@@ -90,6 +91,17 @@ class Exchange final : public loop::Registration {
   loop::Handle pending_;
   std::unique_ptr<net::Stream> stream_;
 };
+
+std::vector<std::string> set_replicas(int replicas) {
+  return {"CONFIG", "SET", "min-replicas-to-write", std::to_string(replicas)};
+}
+
+std::vector<std::vector<std::string>> closing_commands(const StandbyServers::Closing& closing) {
+  std::vector<std::vector<std::string>> out{{"CONFIG", "SET", "min-replicas-max-lag", "10"}};
+  if (closing.replica) out.push_back({"CONFIG", "SET", "replica-read-only", "yes"});
+  out.push_back(set_replicas(closing.by_file ? kClosedReplicas : kClosedByAgent));
+  return out;
+}
 
 std::int64_t number_in(std::string_view info, std::string_view key) {
   return base::read_number<std::int64_t>(redis_field(info, key)).value_or(0);
@@ -145,9 +157,40 @@ ServerLook read_look(const RedisAnswer& answer) {
   return look;
 }
 
-loop::Handle RedisServers::ask(const StandbyMember& server, const StandbyLogin& login,
-                               std::vector<std::vector<std::string>> commands, std::function<void(RedisAnswer)> done) {
-  return loop::Handle(std::make_unique<Exchange>(scheduler_, dialer_, server, login, commands, std::move(done)));
+loop::Handle RedisServers::ask(const StandbyMember& server, const Commands& commands,
+                               std::function<void(RedisAnswer)> done) {
+  return loop::Handle(std::make_unique<Exchange>(scheduler_, dialer_, server, spec_->login, commands, std::move(done)));
+}
+
+loop::Handle RedisServers::tell(const StandbyMember& server, const Commands& commands, Done done) {
+  return ask(server, commands, [done = std::move(done)](const RedisAnswer& answer) { done(answer.trouble); });
+}
+
+loop::Handle RedisServers::look(const StandbyMember& server, std::function<void(const ServerLook&)> done) {
+  return ask(server, look_commands(), [done = std::move(done)](const RedisAnswer& answer) { done(read_look(answer)); });
+}
+
+loop::Handle RedisServers::promote(const StandbyMember& server, Done done) {
+  return tell(server, {{"REPLICAOF", "NO", "ONE"}}, std::move(done));
+}
+
+loop::Handle RedisServers::open(const StandbyMember& server, std::uint64_t fence, Done done) {
+  return tell(server,
+              {set_replicas(0), {"SET", "fettle:standby:" + spec_->service, fmt::to_string(fence), "PX", "60000"}},
+              std::move(done));
+}
+
+// With what its file has, so that an agent that is started later knows it.
+loop::Handle RedisServers::close(const StandbyMember& server, const Closing& closing, Done done) {
+  return tell(server, closing_commands(closing), std::move(done));
+}
+
+loop::Handle RedisServers::follow(const StandbyMember& server, const StandbyMember& primary,
+                                  std::optional<Closing> closing, Done done) {
+  Commands commands;
+  if (closing) commands = closing_commands(*closing);
+  commands.push_back({"REPLICAOF", primary.host, std::to_string(primary.port)});
+  return tell(server, commands, std::move(done));
 }
 
 }  // namespace recover

@@ -8,30 +8,9 @@
 #include <vector>
 
 #include "encoding/redis_reply.h"
-#include "loop/scheduler.h"
-#include "net/stream.h"
-#include "recover/standby/standby_spec.h"
+#include "recover/standby/standby_server.h"
 
 namespace recover {
-
-// As one look found it.
-struct ServerLook {
-  bool answers = false;
-  bool refused = false;       // no process listens there
-  std::string trouble{};      // why it does not answer
-  bool primary = false;       // it has no master
-  bool closed = false;        // it refuses the writes of clients: as a replica, or because it has too few replicas
-  bool gate = false;          // of that: it stays closed when it is made a primary
-  bool gate_of_file = false;  // and it has that from its file, not from an agent
-  bool link_up = false;       // of a replica
-  bool syncing = false;       // it takes over the whole data now
-  bool durable = false;       // it has an append-only file: what it restarts with is what it had
-  bool loading = false;
-  std::string follows{};    // HOST:PORT of its master
-  std::string run_id{};     // another one for each process
-  std::int64_t offset = 0;  // in the replication stream
-  std::string managed{};    // what else promotes it: sentinel, cluster; "": nothing is seen
-};
 
 struct RedisAnswer {
   bool refused = false;
@@ -48,18 +27,27 @@ std::vector<std::vector<std::string>> look_commands();
 // Pure; of the answer to look_commands().
 ServerLook read_look(const RedisAnswer& answer);
 
-class RedisServers {
+class RedisServers final : public StandbyServers {
  public:
-  static constexpr std::chrono::milliseconds kLimit{1000};  // of an exchange
-
   // Both live longer.
-  RedisServers(loop::Scheduler& scheduler, net::Dialer& dialer) : scheduler_(scheduler), dialer_(dialer) {}
+  RedisServers(Standby spec, loop::Scheduler& scheduler, net::Dialer& dialer)
+      : spec_(std::move(spec)), scheduler_(scheduler), dialer_(dialer) {}
 
-  // Sends all commands at once. `done` once, in a later turn, after kLimit at the latest.
-  loop::Handle ask(const StandbyMember& server, const StandbyLogin& login,
-                   std::vector<std::vector<std::string>> commands, std::function<void(RedisAnswer)> done);
+  loop::Handle look(const StandbyMember& server, std::function<void(const ServerLook&)> done) override;
+  loop::Handle promote(const StandbyMember& server, Done done) override;
+  loop::Handle open(const StandbyMember& server, std::uint64_t fence, Done done) override;
+  loop::Handle close(const StandbyMember& server, const Closing& closing, Done done) override;
+  loop::Handle follow(const StandbyMember& server, const StandbyMember& primary, std::optional<Closing> closing,
+                      Done done) override;
 
  private:
+  using Commands = std::vector<std::vector<std::string>>;
+
+  // Sends all commands at once.
+  loop::Handle ask(const StandbyMember& server, const Commands& commands, std::function<void(RedisAnswer)> done);
+  loop::Handle tell(const StandbyMember& server, const Commands& commands, Done done);
+
+  Standby spec_;
   loop::Scheduler& scheduler_;
   net::Dialer& dialer_;
 };

@@ -18,7 +18,7 @@ struct Settings {
   model::RecoveryMode mode = StandbySpec{}.mode;
   std::int64_t max_lag = StandbySpec{}.max_lag;
   base::Millis cooldown = StandbySpec{}.cooldown;
-  std::vector<std::string> fence, move_traffic;
+  std::vector<std::string> fence, move_traffic, rejoin;
 };
 
 // HOST:PORT or [IPv6]:PORT; nothing if it is none.
@@ -41,7 +41,8 @@ void check_program(const std::vector<std::string>& argv, const char* key, const 
 const config::Schema<Settings>& schema() {
   static const auto s =
       config::Schema<Settings>("standby")
-          .required("kind", &Settings::kind, "What the servers are: redis (and what speaks like it, such as Valkey).")
+          .required("kind", &Settings::kind,
+                    "What the servers are: redis (and what speaks like it, such as Valkey) or postgres.")
           .required("members", &Settings::members,
                     "All servers that hold the data, this one among them: the name of the node (global.node of its "
                     "agent) and the address at which clients, the other servers and all agents reach it.")
@@ -57,45 +58,62 @@ const config::Schema<Settings>& schema() {
                     else in.mode = static_cast<model::RecoveryMode>(index);
                   })
           .optional("max_lag", &Settings::max_lag,
-                    "Bytes of the replication stream that a candidate may lack of what the primary was seen to have.")
+                    "Bytes of the replication stream (PostgreSQL: of the WAL) that a candidate may lack of what the "
+                    "primary was seen to have.")
           .optional("cooldown", &Settings::cooldown, "How long after a promotion there is no other one.")
           .optional("fence", &Settings::fence,
                     "Program, and its arguments, that makes sure that the server of another node, or a frozen one of "
                     "this node, takes no write any more, and exits 0 only if that is so. FETTLE_NODE and "
-                    "FETTLE_ADDRESS say which server.")
+                    "FETTLE_ADDRESS say which server. Required with kind: postgres, where it is also what closes the "
+                    "server of this node.")
           .optional(
               "move_traffic", &Settings::move_traffic,
               "Program, and its arguments, that is run on the node of the primary each time that it begins to take "
               "writes.")
-          .shows({"kind", "members", "fence", "move_traffic"})
+          .optional("rejoin", &Settings::rejoin,
+                    "PostgreSQL only: program, and its arguments, that makes the server here a standby of the new "
+                    "primary, by pg_rewind or a new base copy. FETTLE_PRIMARY_ADDRESS says which that is.")
+          .shows({"kind", "members", "fence", "move_traffic", "rejoin"})
           .check([](const Settings& in, const config::Complain& complain) {
-            if (in.kind == "postgresql" || in.kind == "postgres")
-              complain("kind",
-                       "fettle promotes no PostgreSQL yet; keep Patroni, repmgr or Pacemaker in charge of it, which "
-                       "probes and rules watch");
-            else if (in.kind != "redis") complain("kind", "must be redis");
+            const bool postgres = in.kind == "postgres";
+            if (!postgres && in.kind != "redis") complain("kind", "must be redis or postgres");
+            if (postgres && in.fence.empty())
+              complain("fence",
+                       "is required with kind: postgres: no agent can close a PostgreSQL server to writes, only a "
+                       "program that ends it, or starts it as a standby");
+            if (!postgres && !in.rejoin.empty())
+              complain("rejoin", "is for kind: postgres; a Redis server rejoins by REPLICAOF, which the agent sends");
             if (in.members.size() < 2 || in.members.size() > kMostMembers)
               complain("members", fmt::format("must have 2 to {} servers", kMostMembers));
             if (in.max_lag < 0) complain("max_lag", "must not be negative");
             if (in.cooldown.count() < 0) complain("cooldown", "must not be negative");
             check_program(in.fence, "fence", complain);
             check_program(in.move_traffic, "move_traffic", complain);
+            check_program(in.rejoin, "rejoin", complain);
           });
   return s;
 }
 
+// Whose mistakes its probe has told.
+std::shared_ptr<net::TlsContext> tls_of(const config::Node& probe) {
+  if (probe.find("tls").scalar() != "true") return nullptr;
+  config::Errors told;
+  const config::Node keys = probe.find("tls_config");
+  const net::TlsSettings settings = keys.is_null() ? net::TlsSettings{} : net::tls_schema().parse(keys, "", told);
+  return net::tls_context(settings, keys, "", told);
+}
+
 // The probe's keys have been checked by the probe.
-StandbyLogin login_of(const config::Service& service, const config::Node& node, const std::string& path,
-                      config::Errors& errors) {
+StandbyLogin login_of(const std::string& kind, const config::Service& service, const config::Node& node,
+                      const std::string& path, config::Errors& errors) {
   for (const config::Node& probe : service.probes) {
-    if (probe.find("type").scalar() != "redis") continue;
-    if (probe.find("tls").scalar() == "true")
-      errors.add(probe.find("tls").mark(), path, "the service's probe speaks TLS, which a standby does not speak yet");
-    return {probe.find("username").scalar(), base::Secret(probe.find("password").scalar()),
-            probe.find("password_file").scalar()};
+    if (probe.find("type").scalar() != kind) continue;
+    return {probe.find("username").scalar(), probe.find("database").scalar(),
+            base::Secret(probe.find("password").scalar()), probe.find("password_file").scalar(), tls_of(probe)};
   }
   errors.add(node.mark(), path,
-             "the service has no probe of type redis, which says how it is and how the agent logs in; add one");
+             fmt::format("the service has no probe of type {}, which says how it is and how the agent logs in; add one",
+                         kind));
   return {};
 }
 
@@ -111,6 +129,7 @@ Standby parse_standby(const std::string& service, const config::Service& keys, c
   Settings in = schema().parse(keys.standby, path, errors);
   auto spec = std::make_shared<StandbySpec>();
   spec->service = service;
+  spec->kind = in.kind == "postgres" ? StandbyKind::postgres : StandbyKind::redis;
   spec->mode = in.mode;
   if (errors.size() > before) return nullptr;
   const config::Node members = keys.standby.find("members");
@@ -138,11 +157,12 @@ Standby parse_standby(const std::string& service, const config::Service& keys, c
     errors.add(keys.standby.mark(), path,
                "fleet.peers cannot elect a primary: two halves of a network would each find one; it needs fleet.etcd "
                "or fleet.consul");
-  spec->login = login_of(keys, keys.standby, path, errors);
+  spec->login = login_of(in.kind, keys, keys.standby, path, errors);
   spec->max_lag = in.max_lag;
   spec->cooldown = in.cooldown;
   spec->fence = std::move(in.fence);
   spec->move_traffic = std::move(in.move_traffic);
+  spec->rejoin = std::move(in.rejoin);
   if (errors.size() > before) return nullptr;
   return spec;
 }

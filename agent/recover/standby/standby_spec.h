@@ -14,6 +14,7 @@
 #include "config/agent_config.h"
 #include "config/schema.h"
 #include "model/action_report.h"
+#include "net/tls/tls_config.h"
 
 namespace recover {
 
@@ -24,22 +25,31 @@ struct StandbyMember {
   bool operator==(const StandbyMember&) const = default;
 };
 
+enum class StandbyKind { redis, postgres };
+
 // How the agent logs in at every member.
 struct StandbyLogin {
-  std::string username;
+  std::string username, database;
   base::Secret password;
   std::string password_file;
+  std::shared_ptr<net::TlsContext> tls{};  // null: in the clear
 };
 
 struct StandbySpec {
   std::string service;
+  StandbyKind kind = StandbyKind::redis;
   std::map<std::string, StandbyMember> members;  // by node; this one is among them
   model::RecoveryMode mode = model::RecoveryMode::ask;
   std::int64_t max_lag = 1'048'576;  // bytes that a candidate may lack
   base::Millis cooldown{600'000};    // after a promotion
   std::vector<std::string> fence;    // argv; empty: none
   std::vector<std::string> move_traffic;
+  std::vector<std::string> rejoin;
   StandbyLogin login;
+
+  // An agent can close a server to writes and open it. Where it cannot, a server is open as soon as it is the primary,
+  // and only the fence program ends that.
+  bool closes() const { return kind == StandbyKind::redis; }
 };
 using Standby = std::shared_ptr<const StandbySpec>;
 

@@ -132,7 +132,15 @@ TEST_CASE("standbys are metrics: who is the primary, how many take writes, what 
   status.facts.seen.record->must_rejoin = {"b"};
   recover::ServerLook replica;
   replica.answers = replica.closed = replica.link_up = true;
-  status.facts.looks = {{"b", replica}};
+  replica.timeline = 3;
+  replica.offset = 900;
+  replica.replayed = 850;
+  recover::ServerLook primary;
+  primary.answers = primary.primary = primary.synchronous = true;
+  primary.timeline = 3;
+  primary.offset = 1000;
+  primary.sync = {"b"};
+  status.facts.looks = {{"a", primary}, {"b", replica}};
   status.decision.text = "primary";
   status.decision.judgements = {{recover::StandbyGate::cooldown, false, "9m are left"},
                                 {recover::StandbyGate::primary_lease_alive, false, "it is"}};
@@ -149,13 +157,17 @@ TEST_CASE("standbys are metrics: who is the primary, how many take writes, what 
   CHECK(value("fettle_standby_servers_taking_writes") == 2);
   CHECK(value("fettle_standby_ready_replicas") == 1);
   CHECK(value("fettle_standby_must_rejoin") == 0);
+  CHECK(value("fettle_standby_lag_bytes") == 100);
+  CHECK(value("fettle_standby_lag_seconds") == 0);
   CHECK(value("fettle_standby_refused") == 1);
   CHECK(family(families, "fettle_standby_refused")->points[0].labels ==
         Labels{{"service", "order"}, {"reason", "cooldown"}});
   web::Snapshot snapshot;
   app::fill(snapshot, std::move(facts));
   REQUIRE(snapshot.standbys.size() == 1);
+  CHECK(snapshot.standbys[0].members[0].text == "timeline 3, synchronous with b");
   CHECK(snapshot.standbys[0].members[1].state == "replica");
+  CHECK(snapshot.standbys[0].members[1].text == "timeline 3, 50 bytes to replay");
   CHECK(snapshot.standbys[0].holder == "a");
 }
 

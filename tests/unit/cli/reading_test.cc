@@ -140,7 +140,7 @@ TEST_CASE("drills and what they say of services are tables, with exit code 1 whe
 
 TEST_CASE("standbys are a table of their primaries and one of their servers, with exit code 1 where one is refused") {
   const std::string members =
-      R"("members":[{"node":"a","address":"10.0.0.1:6379","state":"primary","offset":12,"text":""}])";
+      R"("members":[{"node":"a","address":"10.0.0.1:6379","state":"primary","offset":12,"text":"timeline 3"}])";
   const auto standby = [&](const std::string& gates) {
     return success(
         R"({"standbys":[{"service":"order","mode":"ask","is":"candidate","move":"none","primary":"a","holder":"","fence":0,)"
@@ -154,8 +154,8 @@ TEST_CASE("standbys are a table of their primaries and one of their servers, wit
         "SERVICE  MODE  PRIMARY  SERVER HERE  WHAT\n"
         "order    ask   a        candidate    cooldown: 9m are left\n"
         "\n"
-        "SERVICE  NODE  ADDRESS        STATE    OFFSET\n"
-        "order    a     10.0.0.1:6379  primary  12\n");
+        "SERVICE  NODE  ADDRESS        STATE    OFFSET  DETAIL\n"
+        "order    a     10.0.0.1:6379  primary  12      timeline 3\n");
   CHECK(refused.requests() == std::vector<std::string>{"GET /api/v1/standbys?service=order"});
   // That another one is the primary is no refusal.
   const fakes::LocalServer calm(standby(R"({"name":"primary_lease_alive","open":false,"text":"a has the right"})"));

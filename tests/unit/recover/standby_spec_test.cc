@@ -41,8 +41,10 @@ TEST_CASE("kind and members are enough; what is dangerous asks") {
 TEST_CASE("mistakes of a standby") {
   const std::string good = "{kind: redis, members: {a: \"h:1\", b: \"h:2\"}}";
   CHECK(mistakes("{kind: postgresql, members: {a: \"h:1\", b: \"h:2\"}}") ==
-        "fettle.yml:1:8: services.order.standby.kind: fettle promotes no PostgreSQL yet; keep Patroni, repmgr or "
-        "Pacemaker in charge of it, which probes and rules watch\n");
+        "fettle.yml:1:8: services.order.standby.kind: must be redis or postgres\n");
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, rejoin: [/bin/x]}") ==
+        "fettle.yml:1:54: services.order.standby.rejoin: is for kind: postgres; a Redis server rejoins by REPLICAOF, "
+        "which the agent sends\n");
   CHECK(mistakes("{kind: redis, members: {a: \"h:1\"}}") ==
         "fettle.yml:1:24: services.order.standby.members: must have 2 to 9 servers\n");
   CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: h}}") ==
@@ -65,7 +67,34 @@ TEST_CASE("mistakes of a standby") {
   CHECK(mistakes(good, kEtcd, "{type: tcp}") ==
         "fettle.yml:1:1: services.order.standby: the service has no probe of type redis, which says how it is and how "
         "the agent logs in; add one\n");
-  CHECK(mistakes(good, kEtcd, "{type: redis, tls: true}") ==
-        "fettle.yml:1:20: services.order.standby: the service's probe speaks TLS, which a standby does not speak "
-        "yet\n");
+}
+
+TEST_CASE("PostgreSQL needs a program that ends a server for certain, and logs in as its probe does") {
+  const char* probe = "{type: postgres, username: fettle, database: postgres, password: x}";
+  const std::string members = "{kind: postgres, members: {a: \"h:1\", b: \"h:2\"}";
+  config::Errors errors;
+  const auto standby = parse(members + ", fence: [/bin/fence], rejoin: [/bin/rejoin]}", errors, kEtcd, probe);
+  CHECK(errors.text() == "");
+  REQUIRE(standby != nullptr);
+  CHECK_FALSE(standby->closes());
+  CHECK(standby->login.username == "fettle");
+  CHECK(standby->login.database == "postgres");
+  CHECK(standby->login.tls == nullptr);
+  CHECK(standby->rejoin.size() == 1);
+  CHECK(mistakes(members + "}", kEtcd, probe) ==
+        "fettle.yml:1:1: services.order.standby.fence: is required with kind: postgres: no agent can close a "
+        "PostgreSQL server to writes, only a program that ends it, or starts it as a standby\n");
+  CHECK(mistakes(members + ", fence: [/bin/fence]}") ==
+        "fettle.yml:1:1: services.order.standby: the service has no probe of type postgres, which says how it is and "
+        "how the agent logs in; add one\n");
+}
+
+TEST_CASE("a standby speaks TLS as its probe does") {
+  config::Errors errors;
+  const auto standby = parse("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}}", errors, kEtcd,
+                             "{type: redis, tls: true, tls_config: {server_name: shop, insecure_skip_verify: true}}");
+  CHECK(errors.text() == "");
+  REQUIRE(standby != nullptr);
+  REQUIRE(standby->login.tls != nullptr);
+  CHECK(standby->login.tls->settings().server_name == "shop");
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "recover/standby/promotion.h"
+#include "recover/standby/redis_server.h"
 
 namespace {
 

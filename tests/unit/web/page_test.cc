@@ -163,6 +163,23 @@ TEST_CASE("explain says why, in sentences") {
           "  step 3: finally undrain, at most 1m"});
 }
 
+TEST_CASE("explain has the conditions of a standby beside those of the plan") {
+  web::Snapshot shop = fakes::shop_snapshot();
+  web::StandbyPage standby;
+  standby.service = "order";
+  standby.mode = "ask";
+  standby.is = "is left to what manages it";
+  standby.move = "none";
+  standby.primary = "a";
+  standby.gates = {{"managed_by_patroni", false, "Patroni manages the server of a and promotes by itself"}};
+  shop.standbys = {standby};
+  const std::vector<std::string> told = web::explain(shop.services[1], shop);
+  CHECK(told[told.size() - 2] ==
+        "Its standby is in mode ask; the server here: is left to what manages it. a is the primary; next: none.");
+  CHECK(told.back() == "  guard CLOSED managed_by_patroni: Patroni manages the server of a and promotes by itself");
+  CHECK(web::explain(shop.services[0], shop).back().find("managed_by") == std::string::npos);
+}
+
 TEST_CASE("spans of time get coarser the longer they are") {
   struct Row {
     std::int64_t seconds;
