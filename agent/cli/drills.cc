@@ -51,7 +51,9 @@ int show_drills(const StatusOptions& options, const Json& data) {
                text.empty() ? text_of(drill, "backup") : text});
   }
   Table faults({"SERVICE", "FAULT", "STATE", "LAST PASSED", "DETECT", "RECOVER", "WHAT"});
-  for (const Json& drill : list_of(data, "faultDrills")) {
+  static const Json none = Json::array();  // of an older agent
+  const Json& fault_drills = data.contains("faultDrills") ? list_of(data, "faultDrills") : none;
+  for (const Json& drill : fault_drills) {
     const std::string result = text_of(drill, "result"), doing = text_of(drill, "doing");
     const bool bad = !result.empty() && result != "passed" && result != "interrupted";
     any_failed = any_failed || bad;
@@ -66,7 +68,7 @@ int show_drills(const StatusOptions& options, const Json& data) {
                 text_of(drill, "text")});
   }
   if (options.json) return any_failed ? 1 : 0;
-  const bool any_fault = !list_of(data, "faultDrills").empty();
+  const bool any_fault = !fault_drills.empty();
   if (drills.empty() && !any_fault) base::print(stdout, "no drill is configured\n");
   if (!drills.empty()) base::print(stdout, "{}", table.render(colour_of_stdout()));
   if (any_fault) base::print(stdout, "{}{}", drills.empty() ? "" : "\n", faults.render(colour_of_stdout()));

@@ -78,7 +78,7 @@ std::vector<ConfiguredFault> parse_fault_drills(
     const auto twin = std::find_if(out.begin(), out.end(), [&](const ConfiguredFault& other) {
       return other->service == spec->service && other->fault == spec->fault;
     });
-    if (twin != out.end())
+    if (errors.size() == before && twin != out.end())
       errors.add(key.mark(), path, fmt::format("is the drill {} once more: the same service and fault", (*twin)->name));
     if (errors.size() == before) out.push_back(std::move(spec));
   }
