@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/agent.h"
+#include "app/plan_work.h"
 #include "base/log.h"
 #include "model/annotations.h"
 
@@ -15,13 +16,6 @@ namespace {
 using recover::Fault;
 
 constexpr std::string_view kMark = "DRILL: ";
-
-// It acts, or waits for what it did, or is about to.
-bool is_at_work(const recover::PlanStatus& plan) {
-  using State = model::PlanState;
-  return plan.mode != model::RecoveryMode::dry_run && (plan.state == State::acting || plan.state == State::asking ||
-                                                       plan.state == State::holding || plan.state == State::verifying);
-}
 
 }  // namespace
 
@@ -75,7 +69,7 @@ std::string Agent::drill_held(const std::string& service) const {
   if (health != model::Health::up) return fmt::format("{} is {}", service, model::to_string(health));
   if (!incidents_->incident_of(service).empty()) return fmt::format("an incident of {} is open", service);
   for (const recover::PlanStatus& plan : dispatcher_->statuses())
-    if (is_at_work(plan)) return fmt::format("the recovery of {} is under way", plan.service);
+    if (is_under_way(plan)) return fmt::format("the recovery of {} is under way", plan.service);
   for (const recover::DrillStatus& drill : drills_->statuses())
     if (!drill.doing.empty()) return fmt::format("the restore drill {} is under way", drill.spec->name);
   if (const auto why = service_view_.impairments(); !why.empty())
@@ -88,7 +82,7 @@ std::string Agent::drill_ended(const std::string& service) const {
   if (const auto paused = dispatcher_->paused(service)) return *paused;
   if (dispatcher_->maintenance(service)) return service + " is in maintenance";
   for (const recover::PlanStatus& plan : dispatcher_->statuses())
-    if (plan.service != service && is_at_work(plan))
+    if (plan.service != service && is_under_way(plan))
       return fmt::format("the recovery of {} is under way", plan.service);
   for (const auto& [name, known] : config_.services) {
     if (name != service) continue;

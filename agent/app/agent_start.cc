@@ -10,6 +10,7 @@
 #include "app/admin_handlers.h"
 #include "app/agent.h"
 #include "app/incident_facts.h"
+#include "app/plan_work.h"
 #include "app/until_healthy.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -39,13 +40,6 @@ void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period
     task();
     every(scheduler, slot, period, task);
   });
-}
-
-// It acts, or waits for a person or for what it did; one that a guard holds back is not.
-bool is_under_way(const recover::PlanStatus& plan) {
-  using State = model::PlanState;
-  return plan.mode != model::RecoveryMode::dry_run && (plan.state == State::acting || plan.state == State::asking ||
-                                                       plan.state == State::holding || plan.state == State::verifying);
 }
 
 }  // namespace

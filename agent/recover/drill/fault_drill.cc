@@ -60,6 +60,9 @@ FaultDrill::Effects FaultDrill::durable(const base::Result<>& kept, At at) {
     return out;
   }
   if (interrupted_) return undo();
+  // What it does may be seen before systemd has answered: time counts from here.
+  report_.started = at.wall;
+  began_ = at.now;
   enter(Phase::injecting, std::nullopt);
   return {Effect::inject};
 }
@@ -74,8 +77,6 @@ FaultDrill::Effects FaultDrill::injected(const base::Result<>& done, At at) {
     out.insert(out.begin(), Effect::forget);
     return out;
   }
-  report_.started = at.wall;
-  began_ = at.now;
   told_ = true;
   if (interrupted_) return undo();
   enter(Phase::detecting, at.now + target_.detect.value_or(kDetect));

@@ -103,8 +103,8 @@ void FaultDrills::undo(Left& left) {
     Left& there = *left_.at(service);
     if (!undone) {
       if (!std::exchange(there.complained, true))
-        base::log::error("a rehearsed fault cannot be undone; it is tried again and again",
-                         {{"service", service}, {"error", undone.error().text}});
+        base::log::warn("a rehearsed fault is not undone yet; it is tried again and again",
+                        {{"service", service}, {"error", undone.error().text}});
       there.again = context_.scheduler.after(kUndoAgain, [this, service] { undo(*left_.at(service)); });
       return;
     }
@@ -148,10 +148,15 @@ void FaultDrills::look() {
   if (running_ || !asking_.empty() || !left_.empty() || at.now < not_before_) return;
   const FaultDrillSpec* first = nullptr;
   const auto due = [this](const FaultDrillSpec& spec) { return due_at(spec, record_of(spec.service, spec.fault)); };
-  for (const ConfiguredFault& spec : configured_)
-    if (due(*spec) <= at.wall && spec->open(at.wall) && callbacks_.held(spec->service).empty() &&
-        (first == nullptr || due(*spec) < due(*first)))
-      first = spec.get();
+  for (const ConfiguredFault& spec : configured_) {
+    if (due(*spec) > at.wall || !spec->open(at.wall)) continue;
+    const std::string why = callbacks_.held(spec->service);
+    if (std::string& told = waits_[spec->name]; told != why) {
+      told = why;
+      if (!why.empty()) base::log::info("a fault drill does not begin", {{"service", spec->service}, {"reason", why}});
+    }
+    if (why.empty() && (first == nullptr || due(*spec) < due(*first))) first = spec.get();
+  }
   if (first == nullptr) return;
   const auto target = callbacks_.target(first->service);
   if (target) ask_slot(*target, first->fault, nullptr);
@@ -305,8 +310,8 @@ void FaultDrills::undo_running() {
   running_->injection.undo(running_->drill.fault(), target.unit, [this](const base::Result<>& undone) {
     if (undone) return carry_out(running_->drill.undone(now()));
     if (!std::exchange(running_->complained, true))
-      base::log::error("a rehearsed fault cannot be undone; it is tried again and again",
-                       {{"service", running_->drill.target().service}, {"error", undone.error().text}});
+      base::log::warn("a rehearsed fault is not undone yet; it is tried again and again",
+                      {{"service", running_->drill.target().service}, {"error", undone.error().text}});
     running_->again = context_.scheduler.after(kUndoAgain, [this] { undo_running(); });
   });
 }

@@ -109,6 +109,7 @@ class FaultDrills {
   std::string asking_;  // service for which a slot is asked; ""
   Done asked_by_;
   base::Instant not_before_{};
+  std::map<std::string, std::string> waits_;  // why a drill that is due does not begin, by name: logged once
   std::function<void()> finished_;
   loop::Handle timer_, tick_, slot_, retired_, last_;
 };

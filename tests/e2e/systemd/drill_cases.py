@@ -141,7 +141,7 @@ def agent_killed_in_drills(node, scene_of, kills=KILLS):
         service, fault = DRILLED[number % 2], chance.choice(FAULTS)
         with scene_of(node, f"drill {number + 1} of {kills}: {fault}, agent killed (seed {seed})", service) as scene:
             scene.broken(f"fettle drill {service} --fault {fault}", begin(node, service, fault))
-            after = chance.uniform(0, 1) ** 2 * 6
+            after = chance.uniform(0, 2.5 if service == "checkout" else 1)
             time.sleep(after)  # the moment is what is tried
             before = drills(node)[service, fault]["doing"]
             machine.signal("fettle.service", signal.SIGKILL)
