@@ -75,9 +75,9 @@ struct Site {
     systemd.on_read = [active](const std::string&) { return unit(active); };
   }
   std::string ask(Fault fault = Fault::hang) {
-    std::string answer = "nothing yet";
+    answer = "nothing yet";
     drills->run("order", fault,
-                [&answer](base::Result<std::string> said) { answer = said ? *said : "refused: " + said.error().text; });
+                [this](base::Result<std::string> said) { answer = said ? *said : "refused: " + said.error().text; });
     slots.answer("order", fakes::FakeSlots::Answer::yes);
     loop.run_due();
     return answer;
