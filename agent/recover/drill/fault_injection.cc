@@ -29,6 +29,7 @@ void FaultInjection::send(Whom whom, int signal, Done done) {
 
 // Destroys this object, perhaps.
 void FaultInjection::end(base::Result<> result) {
+  const loop::Handle own = std::move(step_);
   const auto done = std::exchange(done_, nullptr);
   if (done) done(std::move(result));
 }

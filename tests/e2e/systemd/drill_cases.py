@@ -24,7 +24,7 @@ def configured():
     day = days[(time.gmtime().tm_wday + 3) % 7]
     return "drills:\n" + "".join(
         f'  {service}-{fault}: {{service: {service}, fault: {fault}, windows: "{day} 02:00-02:30"}}\n'
-        for service in DRILLED for fault in FAULTS)
+        for service in (*DRILLED, "inventory") for fault in FAULTS)
 
 
 def prepare(node):
@@ -93,6 +93,9 @@ def drills_pass(node, scene_of):
             wanted = {"detect", "cure", "verify", "deliver", "recover"} | ({"drain", "undrain"} if service == "checkout" else set())
             assert wanted <= set(result["stageSeconds"]), result
             assert is_whole(node, service), service
+        result = drill(node, scene, "inventory", "refuse")  # it has no plan: the drill starts it again
+        assert result["result"] == "passed" and "undone by the drill, for there is no plan" in result["text"], result
+        assert is_whole(node, "inventory")
         page = lib.get(f"{node.url}/metrics")
         assert 'fettle_drill_last_success_timestamp_seconds{fault="slow",service="checkout"}' in page, page
         told = [json.dumps(d["payload"]) for d in node.deliveries("checkout")]
