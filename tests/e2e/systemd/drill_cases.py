@@ -28,14 +28,23 @@ def configured():
 
 
 def prepare(node):
+    """An agent whose store has not seen the scenarios before: after them ServiceFlapping fires, and no drill begins."""
     node.configure(stranger=False, drills=configured())
-    node.machine.run("systemctl", "reload", "fettle.service")
     node.grant()
+    node.machine.run("systemctl", "restart", "fettle.service")
+    for service in (*DRILLED, "inventory"):
+        node.machine.run("fettle", "ack", service, check=False)
+        node.health(service, "up")
 
 
 def drills(node):
     found = lib.get_json(f"{node.url}/api/v1/drills")["data"]["faultDrills"]
     return {(drill["service"], drill["fault"]): drill for drill in found}
+
+
+def open_incidents(node, service):
+    found = lib.get_json(f"{node.url}/api/v1/incidents?service={service}")["data"]["incidents"]
+    return [incident["headline"] for incident in found if incident["ended"] is None and not incident["end"]]
 
 
 def begin(node, service, fault):
@@ -47,6 +56,8 @@ def begin(node, service, fault):
         return answer.returncode == 0
     last = []
     node.machine.run("fettle", "ack", service, check=False)
+    lib.wait_for(f"incidents of {service} to end", lambda: not open_incidents(node, service), 120,
+                 lambda: str(open_incidents(node, service)))
     lib.wait_for(f"a drill {fault} of {service} to begin", asked, 120, lambda: last[-1])
     return time.time()
 

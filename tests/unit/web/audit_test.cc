@@ -114,7 +114,7 @@ TEST_CASE("what a disaster would cost: over the API and on the page, for service
   fault.stage_seconds = {{"detect", 2}};
   const std::string faults = web::fault_drills_part(snapshot);
   CHECK(faults.find("ops &lt;webhook&gt;: refused") != std::string::npos);
-  CHECK(faults.find("detect 2 s") != std::string::npos);
+  CHECK(faults.find("detect 2.00 s") != std::string::npos);
   const std::string page = web::drills_part(snapshot);
   handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
   const std::string all = handlers.get("/api/v1/dr").body;
