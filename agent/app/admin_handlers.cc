@@ -82,6 +82,23 @@ class AdminHandlers final : public web::AdminBackend {
     context_.publish();
     done(std::move(begun));
   }
+  void run_fault_drill(const std::string& name, Consent consent, const std::string& comment, Done done) override {
+    if (!context_.fault_drills.has(name)) return run_drill(name, comment, std::move(done));
+    if (consent == Consent::no)
+      return done(base::fail(base::Kind::invalid, fmt::format("the drill {} breaks its service on purpose; say so with "
+                                                              "--yes",
+                                                              name)));
+    log::info("drill asked for", {{"drill", name}, {"comment", comment}});
+    context_.fault_drills.run(name, shown(std::move(done)));
+  }
+  void drill(const std::string& service, const std::string& fault, const std::string& comment, Done done) override {
+    const auto known = recover::parse_fault(fault);
+    if (!known)
+      return done(base::fail(base::Kind::invalid, fmt::format("'{}' is no fault; there are: {}", fault,
+                                                              fmt::join(recover::fault_words(), ", "))));
+    log::info("drill asked for", {{"service", service}, {"fault", fault}, {"comment", comment}});
+    context_.fault_drills.run(service, *known, shown(std::move(done)));
+  }
 
   void approve_standby(const std::string& service, const std::string& comment, Done done) override {
     log::info("standby approved", {{"service", service}, {"comment", comment}});

@@ -11,6 +11,7 @@
 #include "notify/silences.h"
 #include "recover/dispatcher.h"
 #include "recover/drill/drills.h"
+#include "recover/drill/fault_drills.h"
 #include "recover/standby/standbys.h"
 #include "web/admin_backend.h"
 
@@ -22,6 +23,7 @@ struct AdminContext {
   recover::Dispatcher& dispatcher;
   Rollouts& rollouts;
   recover::Drills& drills;
+  recover::FaultDrills& fault_drills;
   recover::Standbys& standbys;
   notify::Silences& silences;
   const std::string& config_file;

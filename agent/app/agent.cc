@@ -43,6 +43,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
     traffic_controller_->on_health(spec.service, health, change->text);
     fleet_.on_health(spec.service, health, now);
     incidents_->on_health(*change, health_table_.first_failure(spec.service, loop_.now(), now));
+    if (health != model::Health::unknown) fault_drills_->on_health(spec.service, health == model::Health::up);
     if (health == model::Health::down) {
       recorder_->begin(spec.service, "");
       note_changes(spec.service);
@@ -72,7 +73,8 @@ void Agent::on_probe_change(const model::HealthChange& change, const probe::Run&
   rules_->touched(samples_.touched_by(change.service));
 }
 
-void Agent::on_transitions(const std::vector<model::AlertTransition>& transitions) {
+void Agent::on_transitions(const std::vector<model::AlertTransition>& happened) {
+  const std::vector<model::AlertTransition> transitions = marked(happened);
   // First recover, so that the notification can say what was tried; the incident waits for what it says.
   incidents_->on_alerts(transitions);
   for (const model::AlertTransition& transition : transitions) dispatcher_->on_alert(transition);
@@ -90,6 +92,7 @@ void Agent::on_report(const model::RecoveryReport& report) {
   incidents_->on_report(report);
   notifications_->on_recovery(report);
   audit_report(report);
+  fault_drills_->on_report(report);
   rollouts_->look_soon();
   if (!report.ended && report.state != model::RecoveryState::blocked && report.mode != model::RecoveryMode::dry_run)
     drills_->interrupt(fmt::format("the recovery of {} began", report.service));
@@ -120,6 +123,7 @@ void Agent::on_evidence(model::Evidence evidence) {
   evidence.sections.push_back(std::move(changes));
   evidence_->add(std::move(evidence));
   incidents_->on_evidence(service, text);
+  fault_drills_->on_evidence(service);
   follow_evidence();
   changed();
 }

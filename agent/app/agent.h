@@ -46,6 +46,7 @@
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
 #include "recover/drill/drills.h"
+#include "recover/drill/fault_drills.h"
 #include "recover/standby/standbys.h"
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
@@ -80,6 +81,7 @@ class Agent final {
   void make_notifications();
   void make_recovery();
   void make_drills();
+  void make_fault_drills();
   void make_standbys();
   void make_incidents();
   void make_schedule();
@@ -96,6 +98,11 @@ class Agent final {
   void audit_report(const model::RecoveryReport& report);
   void on_rollout(const std::string& group, const cluster::RolloutNews& news);
   void on_drill(const recover::DrillSpec& drill, const recover::DrillReport& report);
+  std::string drill_held(const std::string& service) const;
+  std::string drill_ended(const std::string& service) const;
+  void on_fault_drill(const std::string& service, recover::Fault fault, const recover::FaultReport& report);
+  std::vector<model::AlertTransition> marked(std::vector<model::AlertTransition> transitions) const;
+  std::string marked(const std::string& service, const std::string& text) const;
   void on_standby(const std::string& service, const std::string& text);
   void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
@@ -159,6 +166,9 @@ class Agent final {
   std::unique_ptr<recover::Dispatcher> dispatcher_;
   std::unique_ptr<Rollouts> rollouts_;
   std::unique_ptr<recover::Drills> drills_;
+  std::unique_ptr<recover::FaultDrills> fault_drills_;
+  loop::Handle drill_delivery_;
+  std::vector<std::string> told_of_drill_;  // ids of integrations
   StandbyElection election_{loop_, fleet_};
   std::unique_ptr<recover::Standbys> standbys_;
   std::unique_ptr<incident::Incidents> incidents_;

@@ -155,11 +155,18 @@ void Agent::apply(LoadedConfig loaded) {
   }
   dispatcher_->replace(std::move(loaded.plans));
   drills_->replace(std::move(loaded.drills));
+  fault_drills_->replace(std::move(loaded.fault_drills));
   standbys_->replace(std::move(loaded.standbys));
   rules_->replace(std::move(loaded.groups), gone_from(config_, loaded.probes));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
-  for (const auto& [name, service] : config_.services) self_.incidents_added(name);
+  for (const auto& [name, service] : config_.services) {
+    self_.incidents_added(name);
+    for (const auto& [objective, wanted] :
+         {std::pair{"detect", &service.objectives.detect}, std::pair{"locate", &service.objectives.locate},
+          std::pair{"recover", &service.objectives.recover}})
+      if (*wanted) self_.objective_added(name, objective);
+  }
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));

@@ -107,6 +107,7 @@ SnapshotFacts Agent::facts() const {
   add_silences(facts, *silences_);
   facts.receivers = notifications_->statuses();
   facts.drills = drills_->statuses();
+  facts.fault_drills = fault_drills_->statuses();
   facts.standbys = standbys_->statuses();
   if (fleet_.fleet() != nullptr) facts.fleet = fleet_.fleet()->view();
   for (const auto& [name, service] : config_.services)

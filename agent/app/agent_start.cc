@@ -10,6 +10,7 @@
 #include "app/admin_handlers.h"
 #include "app/agent.h"
 #include "app/incident_facts.h"
+#include "app/plan_work.h"
 #include "app/until_healthy.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -41,13 +42,6 @@ void every(loop::Scheduler& scheduler, loop::Handle& slot, base::Duration period
   });
 }
 
-// It acts, or waits for a person or for what it did; one that a guard holds back is not.
-bool is_under_way(const recover::PlanStatus& plan) {
-  using State = model::PlanState;
-  return plan.mode != model::RecoveryMode::dry_run && (plan.state == State::acting || plan.state == State::asking ||
-                                                       plan.state == State::holding || plan.state == State::verifying);
-}
-
 }  // namespace
 
 Agent::Agent(AgentOptions options, config::AgentConfig config)
@@ -73,6 +67,7 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedCo
   agent->make_notifications();
   agent->make_recovery();
   agent->make_drills();
+  agent->make_fault_drills();
   agent->make_standbys();
   agent->make_schedule();
   agent->make_incidents();
@@ -140,6 +135,7 @@ void Agent::make_notifications() {
   notify::Callbacks callbacks;
   callbacks.on_result = [this](const std::string& receiver, const std::string& target, notify::SendResult result) {
     self_.notified(receiver, target, std::string(to_string(result)));
+    if (!told_of_drill_.empty()) drill_delivery_ = loop_.after({}, [this] { fault_drills_->on_delivery(); });
     changed();
   };
   callbacks.on_dropped = [this](const std::string& receiver, notify::DropReason reason, std::size_t messages) {
@@ -175,9 +171,11 @@ void Agent::make_recovery() {
   callbacks.on_blocked = [this](const std::string& service, recover::GuardName reason) {
     self_.recovery_blocked(service, to_string(reason));
     incidents_->on_blocked(service, std::string(to_string(reason)));
+    fault_drills_->on_blocked(service, std::string(to_string(reason)));
     changed();
   };
-  const auto page = [this](const std::string& service, const std::string& text) {
+  const auto page = [this](const std::string& service, const std::string& what) {
+    const std::string text = marked(service, what);
     using Grouping = notify::Notifications::Grouping;
     notifications_->page(service, text, incidents_->on_demand(service, text) ? Grouping::in_incident : Grouping::alone);
   };
@@ -201,6 +199,7 @@ void Agent::make_drills() {
   recover::DrillCallbacks callbacks;
   callbacks.busy = [this]() -> std::string {
     if (const auto paused = dispatcher_->paused("")) return *paused;
+    if (const std::string fault = fault_drills_->running(); !fault.empty()) return fault;
     for (const recover::PlanStatus& plan : dispatcher_->statuses())
       if (is_under_way(plan))
         return fmt::format("the recovery of {} is under way; drills wait for its end", plan.service);
@@ -228,8 +227,10 @@ void Agent::make_standbys() {
 
 void Agent::make_incidents() {
   const auto facts = [this](const std::string& service) {
-    return incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, fleet_.fleet(), loop_.now(),
-                          loop_.wall_now());
+    incident::Facts known = incident_facts(service, config_, health_table_, *schedule_, *dispatcher_, fleet_.fleet(),
+                                           loop_.now(), loop_.wall_now());
+    if (const auto fault = fault_drills_->rehearsed(service)) known.drill = to_string(*fault);
+    return known;
   };
   incident::Callbacks callbacks;
   callbacks.on_changed = [this](const model::Incident& incident) {
@@ -239,6 +240,8 @@ void Agent::make_incidents() {
   };
   callbacks.on_ended = [this](const model::Incident& incident) {
     self_.incident_ended(incident.service, to_string(incident.end), *incident.ended - incident.started);
+    if (incident.drill.empty())
+      for (const std::string& objective : incident.missed) self_.objective_missed(incident.service, objective);
   };
   incidents_ = std::make_unique<incident::Incidents>(incident::Options{base::Random::from_entropy()}, loop_, *state_,
                                                      facts, std::move(callbacks));
@@ -261,7 +264,7 @@ void Agent::make_schedule() {
 base::Result<> Agent::open_sockets() {
   TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
         if (signal == SIGHUP) audit_change({"signal SIGHUP", "", "reload"}, reload());
-        else loop_.stop();
+        else fault_drills_->finish([this] { loop_.stop(); });
       }));
   handles_.push_back(std::move(signals));
   open_heartbeats();
@@ -301,8 +304,8 @@ void Agent::open_heartbeats() {
 }
 
 base::Result<> Agent::open_server() {
-  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *standbys_, *silences_,
-                                options_.config_file, [this] { return reload(); }, [this] { changed(); },
+  admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *fault_drills_, *standbys_,
+                                *silences_, options_.config_file, [this] { return reload(); }, [this] { changed(); },
                                 [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))

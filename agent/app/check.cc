@@ -231,6 +231,10 @@ int print_polkit(const std::string& file) {
   for (const auto& traffic : loaded.traffic)
     for (const auto& place : traffic->places)
       if (const auto job = place->systemd_job()) jobs.push_back(*job);
+  for (const recover::ConfiguredFault& drill : loaded.fault_drills)
+    for (const auto& [name, service] : loaded.config.services)
+      if (name == drill->service)
+        for (const char* verb : {"kill", "start"}) jobs.push_back({verb, service.unit});
   base::print(stdout, "{}", recover::polkit_rule(jobs, file, "fettle"));
   return 0;
 }

@@ -62,11 +62,63 @@ void add_drills(Families& families, const std::vector<recover::DrillStatus>& dri
   }
 }
 
+std::vector<web::FaultDrillPage> fault_drill_pages(const std::vector<recover::FaultDrillStatus>& drills) {
+  std::vector<web::FaultDrillPage> out;
+  for (const recover::FaultDrillStatus& drill : drills) {
+    const recover::FaultReport& last = drill.record.last;
+    web::FaultDrillPage& page = out.emplace_back();
+    page.name = drill.name;
+    page.service = drill.service;
+    page.fault = to_string(drill.fault);
+    page.doing = drill.doing;
+    page.result = to_string(last.result);
+    page.text = last.text;
+    page.began = last.started;
+    page.ended = last.ended;
+    page.due = drill.due;
+    page.must_pass_by = drill.must_pass_by;
+    page.last_success = drill.record.last_success;
+    for (const auto& [stage, took] : last.stages)
+      page.stage_seconds.emplace_back(std::string(to_string(stage)), base::seconds(took));
+  }
+  return out;
+}
+
+void add_fault_drills(Families& families, const std::vector<recover::FaultDrillStatus>& drills) {
+  for (const recover::FaultDrillStatus& drill : drills) {
+    const model::Labels labels{{"service", drill.service}, {"fault", std::string(to_string(drill.fault))}};
+    const recover::FaultRecord& record = drill.record;
+    families.add("fettle_drill_running", "1 while the fault is rehearsed at the service.", labels,
+                 drill.doing.empty() ? 0 : 1);
+    if (drill.must_pass_by)
+      families.add("fettle_drill_due_timestamp_seconds",
+                   "When a drill of the fault must have passed again: max_age after the last that did, or after it was "
+                   "configured.",
+                   labels, base::seconds(*drill.must_pass_by));
+    if (record.succeeded)
+      families.add("fettle_drill_success",
+                   "1 if the last drill of the fault passed, 0 if not; one that was interrupted does not count.",
+                   labels, *record.succeeded ? 1 : 0);
+    if (record.last_success)
+      families.add("fettle_drill_last_success_timestamp_seconds", "When a drill of the fault passed last.", labels,
+                   base::seconds(*record.last_success));
+    for (const auto& [stage, took] : record.last.stages)
+      families.add("fettle_drill_stage_seconds",
+                   "Of the last drill of the fault: detect, locate and recover since the fault; drain, cure, verify, "
+                   "undrain and deliver for themselves.",
+                   labels.with("stage", std::string(to_string(stage))), base::seconds(took));
+  }
+}
+
 void add_objectives(Families& families, const std::string& service, const config::Objectives& objectives) {
-  for (const auto& [name, wanted] : {std::pair{"rpo", &objectives.rpo}, std::pair{"rto", &objectives.rto}})
+  for (const auto& [name, wanted] :
+       {std::pair{"rpo", &objectives.rpo}, std::pair{"rto", &objectives.rto}, std::pair{"detect", &objectives.detect},
+        std::pair{"locate", &objectives.locate}, std::pair{"recover", &objectives.recover}})
     if (*wanted)
-      families.add("fettle_service_objective_seconds", "What is wanted of the service after a disaster.",
-                   {{"service", service}, {"objective", name}}, base::seconds(**wanted));
+      families.add(
+          "fettle_service_objective_seconds",
+          "What is wanted of the service: rpo and rto after a disaster; detect, locate and recover of a fault.",
+          {{"service", service}, {"objective", name}}, base::seconds(**wanted));
 }
 
 }  // namespace app

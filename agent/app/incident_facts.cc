@@ -64,6 +64,8 @@ incident::Facts incident_facts(const std::string& service, const config::AgentCo
   if (found == config.services.end()) return facts;
   facts.configured = true;
   facts.depends_on = found->second.depends_on;
+  const config::Objectives& wanted = found->second.objectives;
+  facts.objectives = {wanted.detect, wanted.locate, wanted.recover};
   facts.health = health_table.health(service);
   if (facts.health == model::Health::down) facts.cause = cause_of(service, schedule);
   facts.maintenance = dispatcher.maintenance(service).has_value();

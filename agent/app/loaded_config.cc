@@ -155,6 +155,14 @@ LoadedConfig load(const std::string& file, config::Errors& errors, const std::st
                            [&](const auto& service) { return service.first == wanted; });
       },
       errors);
+  loaded.fault_drills = recover::parse_fault_drills(
+      loaded.config.drills,
+      [&](const std::string& wanted) -> std::optional<std::string> {
+        for (const auto& [name, service] : loaded.config.services)
+          if (name == wanted) return service.unit;
+        return std::nullopt;
+      },
+      errors);
   loaded.notifications = notify::parse_settings(loaded.config, errors);
   std::vector<config::RuleGroup> groups =
       load_rule_files(loaded.config, file, rules::format_of(compat_of(loaded.config)), errors);
@@ -179,6 +187,7 @@ void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::E
     std::erase_if(loaded.fleet_services, [&](const auto& each) { return each.service == name; });
     std::erase_if(loaded.standbys, [&](const recover::Standby& standby) { return standby->service == name; });
     std::erase_if(loaded.drills, [&](const recover::Drill& drill) { return drill->service == name; });
+    std::erase_if(loaded.fault_drills, [&](const auto& drill) { return drill->service == name; });
     return true;
   });
   // Without the store it is not known whether others act: services that share one are watched and not recovered.

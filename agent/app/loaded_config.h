@@ -18,6 +18,7 @@
 #include "probe/spec.h"
 #include "promql/engine.h"
 #include "recover/drill/drill_spec.h"
+#include "recover/drill/fault_drill_spec.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/standby/standby_spec.h"
 #include "recover/traffic/traffic.h"
@@ -36,6 +37,7 @@ struct LoadedConfig {
   notify::Configuration notifications;
   cluster::FleetSettings fleet;
   std::vector<recover::Drill> drills;
+  std::vector<recover::ConfiguredFault> fault_drills;
   std::vector<recover::Standby> standbys;
   std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;

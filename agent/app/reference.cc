@@ -16,6 +16,7 @@
 #include "probe/kubernetes.h"
 #include "probe/registry.h"
 #include "recover/drill/drill_spec.h"
+#include "recover/drill/fault_drill_spec.h"
 #include "recover/plan/plan_spec.h"
 #include "recover/registry.h"
 #include "recover/standby/standby_spec.h"
@@ -68,6 +69,12 @@ restic: {repository: /srv/backup/order, password_file: /etc/fettle/restic.passwo
 verify: {manifest: var/lib/order/SHA256SUMS}
 )yaml",
       recover::drill_reference());
+  add("drills.NAME", "drills (fault)", "A fault that is rehearsed at a service, to prove that it is found and mended.",
+      R"yaml(service: order
+fault: hang
+windows: "Tue 10:00-12:00"
+)yaml",
+      recover::fault_drill_reference());
   add("services.NAME", "standby", "A hot standby: which servers hold the data, and when another one is promoted.",
       R"yaml(kind: redis
 members: {a: "10.0.0.1:6379", b: "10.0.0.2:6379"}

@@ -61,6 +61,17 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
     status.record.proven.emplace().data_age = base::Millis{0};
     status.record.succeeded = true;
   }
+  for (const recover::ConfiguredFault& drill : loaded.fault_drills) {
+    recover::FaultDrillStatus& status = facts.fault_drills.emplace_back();
+    status.service = drill->service;
+    status.fault = drill->fault;
+    status.record.last_success = status.must_pass_by = base::WallTime{};
+    status.record.succeeded = true;
+    for (const auto stage :
+         {recover::Stage::detect, recover::Stage::locate, recover::Stage::drain, recover::Stage::cure,
+          recover::Stage::verify, recover::Stage::undrain, recover::Stage::deliver, recover::Stage::recover})
+      status.record.last.stages[stage] = base::Millis{0};
+  }
   for (const recover::Standby& standby : loaded.standbys)
     facts.standbys.push_back({standby, recover::StandbyFacts{*standby, loaded.config.global.node}, {}, 0, 0, {}});
   for (const Discovery& discovery : loaded.discoveries) {

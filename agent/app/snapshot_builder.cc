@@ -79,6 +79,7 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.rule_groups = rule_group_pages(std::move(facts.groups));
   snapshot.recoveries = std::move(facts.recoveries);
   snapshot.drills = drill_pages(facts.drills);
+  snapshot.fault_drills = fault_drill_pages(facts.fault_drills);
   snapshot.standbys = standby_pages(facts.standbys);
   if (facts.fleet) snapshot.fleet = fleet_page(*facts.fleet);
 }
@@ -233,6 +234,7 @@ model::MetricPage metric_page(const SnapshotFacts& facts, MetricBlocks& blocks) 
                    "to work.",
                    {{"service", traffic.service}, {"place", place.name}}, place.trouble.empty() ? 1 : 0);
   add_drills(families, facts.drills);
+  add_fault_drills(families, facts.fault_drills);
   add_standbys(families, facts.standbys);
   for (const auto& [name, service] : facts.config.services) add_objectives(families, name, service.objectives);
   add_rule_groups(families, facts.groups);

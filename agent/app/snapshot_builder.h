@@ -14,6 +14,7 @@
 #include "probe/schedule.h"
 #include "recover/dispatcher.h"
 #include "recover/drill/drills.h"
+#include "recover/drill/fault_drills.h"
 #include "recover/standby/standbys.h"
 #include "recover/traffic/traffic_controller.h"
 #include "rules/manager.h"
@@ -42,6 +43,7 @@ struct SnapshotFacts {
   std::optional<cluster::FleetView> fleet{};
   std::vector<recover::TrafficStatus> traffic{};
   std::vector<recover::DrillStatus> drills{};
+  std::vector<recover::FaultDrillStatus> fault_drills{};
   std::vector<recover::StandbyStatus> standbys{};
 };
 

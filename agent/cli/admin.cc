@@ -1,13 +1,16 @@
 #include "cli/admin.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/percent.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -29,7 +32,9 @@ struct Line {
   std::string length;   // "2h", or "": until it is ended
   std::string healthy;  // "10m", or "": its health does not end it
   std::string output = "text";
+  std::string fault;  // of a drill
   bool dry_run = false;
+  bool yes = false;
 };
 
 int report(const base::Result<std::string>& answer) {
@@ -137,10 +142,36 @@ int run_ack(const Line& line) {
       fmt::format("{} may be recovered again, with its whole budget", line.service)));
 }
 
+// A drill of the configuration: a fault is asked for with --yes.
 int run_drill(const Line& line) {
   if (const auto wrong = wrong_comment(line)) return *wrong;
-  return report(told(line, fmt::format("/api/v1/drills/{}/run?comment={}", base::percent_encode(line.service),
-                                       base::percent_encode(line.comment))));
+  return report(told(line, fmt::format("/api/v1/drills/{}/run?{}comment={}", base::percent_encode(line.service),
+                                       line.yes ? "yes=true&" : "", base::percent_encode(line.comment))));
+}
+
+// A person at a terminal says yes, or the command line does.
+bool is_wanted(const Line& line) {
+  if (line.yes) return true;
+  if (::isatty(STDIN_FILENO) != 1) {
+    base::print(stderr, "fettle: a drill breaks {} on purpose, and nobody is at a terminal to confirm it; add --yes\n",
+                line.service);
+    return false;
+  }
+  base::print(stderr,
+              "{} of {} is rehearsed now, in earnest: its customers may notice. Type its name to go on: ", line.fault,
+              line.service);
+  std::array<char, 256> typed{};
+  if (std::fgets(typed.data(), typed.size(), stdin) == nullptr) return false;
+  if (base::trim(typed.data(), " \t\r\n") == line.service) return true;
+  base::print(stderr, "fettle: nothing was done\n");
+  return false;
+}
+
+int run_fault_drill(const Line& line) {
+  if (const auto wrong = wrong_comment(line)) return *wrong;
+  if (!is_wanted(line)) return kUsage;
+  return report(told(line, fmt::format("/api/v1/drill/{}?fault={}&comment={}", base::percent_encode(line.service),
+                                       line.fault, base::percent_encode(line.comment))));
 }
 
 int run_approve(const Line& line) {
@@ -209,15 +240,28 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
     run();
   });
 
-  CLI::App* drill = top.add_subcommand("drill", "Start a restore drill by hand");
-  drill->require_subcommand(1);
-  CLI::App* run_now =
-      drill->add_subcommand("run", "Restore a backup on trial now; fettle drills shows what came of it");
+  CLI::App* drill = top.add_subcommand("drill", "Rehearse a fault at a service, or run a drill of the configuration");
+  drill->add_option("SERVICE", line->service, "Service whose unit gets the fault");
+  drill->add_option("--fault", line->fault, "hang, kill, refuse or slow")
+      ->check(CLI::IsMember({"hang", "kill", "refuse", "slow"}));
+  drill->add_flag("--yes", line->yes, "Do not ask: the fault is wanted");
+  add_comment(drill, *line);
+  add_socket(drill, *line);
+  add_output(drill, line->output);
+  CLI::App* run_now = drill->add_subcommand(
+      "run", "A drill of the configuration now, whatever its window; fettle drills shows what came of it");
+  run_now->add_flag("--yes", line->yes, "Of one that is a fault: it is wanted");
   run_now->add_option("DRILL", line->service, "Name of the drill")->required();
   add_comment(run_now, *line);
   add_socket(run_now, *line);
   add_output(run_now, line->output);
   run_now->callback(choose(run_drill));
+  drill->callback([run = choose(run_fault_drill), line, run_now] {
+    if (run_now->parsed()) return;
+    if (line->service.empty()) throw CLI::RequiredError("SERVICE");
+    if (line->fault.empty()) throw CLI::RequiredError("--fault");
+    run();
+  });
 
   CLI::App* standby = top.add_subcommand("standby", "Let what of a hot standby waits for a person begin");
   standby->require_subcommand(1);

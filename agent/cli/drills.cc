@@ -50,9 +50,28 @@ int show_drills(const StatusOptions& options, const Json& data) {
                length_of(proof, "restoreSeconds"), length_of(proof, "dataAgeSeconds"),
                text.empty() ? text_of(drill, "backup") : text});
   }
+  Table faults({"SERVICE", "FAULT", "STATE", "LAST PASSED", "DETECT", "RECOVER", "WHAT"});
+  static const Json none = Json::array();  // of an older agent
+  const Json& fault_drills = data.contains("faultDrills") ? list_of(data, "faultDrills") : none;
+  for (const Json& drill : fault_drills) {
+    const std::string result = text_of(drill, "result"), doing = text_of(drill, "doing");
+    const bool bad = !result.empty() && result != "passed" && result != "interrupted";
+    any_failed = any_failed || bad;
+    const Json& stages = mapping_of(drill, "stageSeconds");
+    faults.add({text_of(drill, "service"), text_of(drill, "fault"),
+                !doing.empty()   ? Cell{doing, Tone::warn}
+                : result.empty() ? Cell{"not run yet", Tone::plain}
+                                 : Cell{result, bad                  ? Tone::bad
+                                                : result == "passed" ? Tone::good
+                                                                     : Tone::warn},
+                or_never(text_of(drill, "lastSuccess")), length_of(stages, "detect"), length_of(stages, "recover"),
+                text_of(drill, "text")});
+  }
   if (options.json) return any_failed ? 1 : 0;
-  if (drills.empty()) base::print(stdout, "no drill is configured\n");
-  else base::print(stdout, "{}", table.render(colour_of_stdout()));
+  const bool any_fault = !fault_drills.empty();
+  if (drills.empty() && !any_fault) base::print(stdout, "no drill is configured\n");
+  if (!drills.empty()) base::print(stdout, "{}", table.render(colour_of_stdout()));
+  if (any_fault) base::print(stdout, "{}{}", drills.empty() ? "" : "\n", faults.render(colour_of_stdout()));
   return any_failed ? 1 : 0;
 }
 

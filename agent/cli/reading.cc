@@ -178,7 +178,8 @@ void add_readers(CLI::App& top, Chosen& chosen) {
            [](const Reader& reader) { return run_recoveries(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
   readers
-      .add("drills", "Restore drills, and what came of them; exit code 1 if the last run of one proved no restore",
+      .add("drills",
+           "Drills of restores and faults, and what came of them; exit code 1 if the last run of one was no success",
            [](const Reader& reader) { return run_drills(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Only those of this service");
   readers

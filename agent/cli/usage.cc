@@ -51,6 +51,7 @@ constexpr Example kExamples[] = {
     {"recoveries", "fettle recoveries order"},
     {"drills", "fettle drills order"},
     {"dr", "fettle dr -o json"},
+    {"drill", "fettle drill order --fault hang --comment \"alice: game day\""},
     {"drill run", "fettle drill run order-db --comment \"alice: new disk\""},
     {"standbys", "fettle standbys order"},
     {"standby approve", "fettle standby approve order --comment \"alice: node1 is gone\""},

@@ -202,7 +202,17 @@ const Schema<Objectives>& objectives_schema() {
   static const auto s = Schema<Objectives>("objectives")
                             .optional("rpo", &Objectives::rpo, "How old the newest data of a restored backup may be.")
                             .optional("rto", &Objectives::rto, "How long it may take until restored data can be used.")
+                            .optional("detect", &Objectives::detect,
+                                      "How long a fault may last until it is known; 1m is common practice. Incidents "
+                                      "and fault drills are judged by it.")
+                            .optional("locate", &Objectives::locate,
+                                      "How long a fault may last until its kind is known, by the evidence; 5m, say.")
+                            .optional("recover", &Objectives::recover,
+                                      "How long a fault may last until nothing of it is wrong; 10m, say.")
                             .check([](const Objectives& o, const Complain& complain) {
+                              if (o.detect && o.detect->count() <= 0) complain("detect", "must be longer than 0s");
+                              if (o.locate && o.locate->count() <= 0) complain("locate", "must be longer than 0s");
+                              if (o.recover && o.recover->count() <= 0) complain("recover", "must be longer than 0s");
                               if (o.rpo && o.rpo->count() <= 0) complain("rpo", "must be longer than 0s");
                               if (o.rto && o.rto->count() <= 0) complain("rto", "must be longer than 0s");
                             });
@@ -227,7 +237,7 @@ Schema<Service> service_schema(TargetsKeys targets_keys) {
           .optional("standby", &Service::standby,
                     "Other servers that hold the same data, of which one may become the primary; see standby.")
           .optional("objectives", &Service::objectives, objectives_schema(),
-                    "What its restore drills are judged by; see drills.")
+                    "What its incidents and its drills are judged by; see drills.")
           .optional(
               "allow_reboot", &Service::allow_reboot,
               "Whether the recovery of this service may reboot the node; without it the action reboot is a mistake.")
@@ -284,7 +294,8 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
                 "Files with {{ define }}s for the texts of receivers; shell patterns, relative to this file's folder.")
       .optional("receivers", &Draft::receivers, "Where notifications go; see receivers.")
       .optional("fleet", &Draft::fleet, "The store that the agents of all nodes share; see fleet.")
-      .optional("drills", &Draft::drills, "Backups that are restored on trial, by name; see drills.")
+      .optional("drills", &Draft::drills,
+                "Backups that are restored on trial, and faults that are rehearsed, by name; see drills.")
       .shows({"templates", "include"});
 }
 

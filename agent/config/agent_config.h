@@ -51,6 +51,7 @@ struct Evidence {
 // What people want of a service after a disaster.
 struct Objectives {
   std::optional<base::Millis> rpo, rto;  // data that may be lost, as the time in which it came; until it is back
+  std::optional<base::Millis> detect{}, locate{}, recover{};  // of a fault, since it began
 };
 
 struct Service {

@@ -159,6 +159,7 @@ void Incidents::on_evidence(const std::string& service, const std::string& text)
   if (incident == nullptr) return;
   const std::string whose = incident->service == service ? "" : " of " + service;
   add_note(*incident, scheduler_.wall_now(), fmt::format("evidence{}: {}", whose, text));
+  if (whose.empty() && !incident->located) incident->located = scheduler_.wall_now();
   mark(*incident);
   look_again();
 }
@@ -234,6 +235,8 @@ model::Incident& Incidents::open(const std::string& service, base::WallTime at) 
   incident.started = at;
   const Facts facts = view_(service);
   if (facts.health == model::Health::down) incident.cause = facts.cause;
+  incident.drill = facts.drill;
+  if (!facts.drill.empty()) add_note(incident, at, fmt::format("a drill: {} is rehearsed", facts.drill));
   base::log::info("an incident is open", {{"service", service}, {"incident", incident.id}});
   return open_.insert_or_assign(service, Open{std::move(incident), true}).first->second.incident;
 }
@@ -342,6 +345,10 @@ void Incidents::close(const std::string& service, base::WallTime now) {
   }
   incident.end = facts.configured || incident.cause.probe.empty() ? end_of(incident) : model::IncidentEnd::gone;
   incident.ended = incident.calm_since.value_or(now);
+  for (const model::MissedObjective& each : missed_objectives(incident, facts.objectives)) {
+    incident.missed.push_back(each.name);
+    add_note(incident, *incident.ended, "an objective was missed: " + each.text);
+  }
   base::log::info("an incident is over", {{"service", service},
                                           {"incident", incident.id},
                                           {"end", std::string(to_string(incident.end))},

@@ -42,6 +42,8 @@ struct Facts {
   std::vector<std::string> depends_on;
   Answer answer;
   bool maintenance = false;
+  std::string drill;  // the fault that is rehearsed at it; "": none
+  model::IncidentObjectives objectives;
 };
 
 struct Options {

@@ -47,6 +47,7 @@ bool note_health(model::Incident& incident, const std::string& service, bool dow
   if (incident.down == down && !incident.notes.empty()) return false;
   incident.down = down;
   if (down) incident.last_down = at;
+  if (down && !incident.detected) incident.detected = at;
   add_note(incident, at, sentence);
   return true;
 }
@@ -122,7 +123,7 @@ std::vector<model::Alert> release(model::Incident& incident, const std::string& 
 void shift(model::Incident& incident, base::Millis step) {
   incident.started += step;
   if (incident.down) incident.last_down += step;
-  for (auto* t : {&incident.calm_since, &incident.hold_until})
+  for (auto* t : {&incident.calm_since, &incident.hold_until, &incident.detected, &incident.located})
     if (*t) **t += step;
 }
 

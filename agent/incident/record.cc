@@ -48,6 +48,8 @@ std::string to_json(const model::Incident& incident) {
            {"changed", incident.changed},
            {"dependents", incident.dependents},
            {"maintenance", incident.maintenance},
+           {"drill", incident.drill},
+           {"missed", incident.missed},
            {"alerts", std::move(alerts)},
            {"recoveries", std::move(runs)},
            {"demands", incident.demands},
@@ -59,6 +61,8 @@ std::string to_json(const model::Incident& incident) {
   write_time(out, "ended_ms", incident.ended);
   write_time(out, "hold_until_ms", incident.hold_until);
   write_time(out, "told_ms", incident.told);
+  write_time(out, "detected_ms", incident.detected);
+  write_time(out, "located_ms", incident.located);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);  // programs may write bytes that are no UTF-8
 }
 
@@ -91,6 +95,10 @@ base::Result<model::Incident> parse_incident(const std::string& text) {
     incident.ended = read_time(in, "ended_ms");
     incident.hold_until = read_time(in, "hold_until_ms");
     incident.told = read_time(in, "told_ms");
+    incident.drill = in.value("drill", "");  // nor these
+    incident.missed = in.value("missed", std::vector<std::string>{});
+    incident.detected = read_time(in, "detected_ms");
+    incident.located = read_time(in, "located_ms");
     return incident;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("an incident cannot be read: {}", e.what()));

@@ -78,7 +78,8 @@ std::size_t Incident::finished_runs() const {
 
 std::string headline(const Incident& incident) {
   const IncidentCause& cause = incident.cause;
-  std::string out = incident.service;
+  std::string out = incident.drill.empty() ? "" : "DRILL: ";
+  out += incident.service;
   if (cause.probe.empty()) {
     const auto own = incident.own_alerts();
     out += own.empty() ? " has a fault" : fmt::format(": {}", own.front()->name());
@@ -91,6 +92,22 @@ std::string headline(const Incident& incident) {
   if (!cause.probe.empty())
     out += cause.address.empty() ? fmt::format(" (probe {})", cause.probe)
                                  : fmt::format(" (probe {} at {})", cause.probe, cause.address);
+  return out;
+}
+
+std::vector<MissedObjective> missed_objectives(const Incident& incident, const IncidentObjectives& wanted) {
+  std::vector<MissedObjective> out;
+  const auto judge = [&](const char* name, std::optional<base::WallTime> at, std::optional<base::Millis> limit) {
+    if (!limit || (at && *at - incident.started <= *limit)) return;
+    out.push_back(
+        {name, at ? fmt::format("{} took {} of {}", name, lasted(incident.started, *at), base::format_duration(*limit))
+                  : fmt::format("{} did not come within {}", name, base::format_duration(*limit))});
+  };
+  if (incident.detected) {
+    judge("detect", incident.detected, wanted.detect);
+    judge("locate", incident.located, wanted.locate);
+  }
+  judge("recover", incident.ended, wanted.recover);
   return out;
 }
 

@@ -57,7 +57,10 @@ struct Incident {
   std::string changed;                  // what was changed on the node before it, the likeliest; "": nothing
   std::vector<std::string> dependents;  // services whose alerts stand here, because they depend on this one
   bool maintenance = false;             // the service was in maintenance during it
-  std::vector<Alert> alerts;            // also of dependents; those that fire, and resolved ones
+  std::string drill;                    // the fault that was rehearsed, recover::Fault; "": it is real
+  std::optional<base::WallTime> detected, located;  // the service went down first; its evidence was there
+  std::vector<std::string> missed;                  // objectives, once it has ended
+  std::vector<Alert> alerts;                        // also of dependents; those that fire, and resolved ones
   std::vector<RecoveryReport> recoveries;
   std::vector<std::string> demands;  // what a plan wants a person to do or know
   std::vector<IncidentNote> notes;
@@ -73,6 +76,16 @@ struct Incident {
   std::vector<const Alert*> own_alerts() const;  // of the service itself
   std::size_t finished_runs() const;             // recoveries that ended and were more than a dry run
 };
+
+// What the service is to be judged by.
+struct IncidentObjectives {
+  std::optional<base::Millis> detect, locate, recover;  // since the first failed run
+};
+struct MissedObjective {
+  std::string name, text;  // "detect", "detect took 1m12s of 1m"
+};
+// Of one that has ended. One in which the service never was down was not to be detected or located.
+std::vector<MissedObjective> missed_objectives(const Incident& incident, const IncidentObjectives& wanted);
 
 // "order is down: refused: connect to 127.0.0.1:8081 failed (probe http at http://127.0.0.1:8081/healthz)"
 std::string headline(const Incident& incident);

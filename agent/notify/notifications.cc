@@ -222,7 +222,7 @@ void Notifications::on_incident(const model::Incident& incident) {
   rep_->look_each_minute();
 }
 
-void Notifications::page(const std::string& service, const std::string& text, Grouping grouping) {
+std::vector<std::string> Notifications::page(const std::string& service, const std::string& text, Grouping grouping) {
   model::Alert alert;
   alert.labels = Rep::page_labels(service);
   alert.annotations = model::Labels{{"summary", text}};
@@ -234,11 +234,26 @@ void Notifications::page(const std::string& service, const std::string& text, Gr
   const auto wanted = [&](const auto& entry) { return entry.second->wants(labels); };
   // A page that matches nobody goes to everybody: it is too important for a routing mistake.
   const bool any = std::any_of(rep_->receivers.begin(), rep_->receivers.end(), wanted) || rep_->unwanted(alert.labels);
+  std::vector<std::string> told;
   for (auto& entry : rep_->receivers)
-    if ((!any || wanted(entry)) && !(grouping == Grouping::in_incident && entry.second->by_incident()))
+    if ((!any || wanted(entry)) && !(grouping == Grouping::in_incident && entry.second->by_incident())) {
       entry.second->page(alert);
+      told.push_back(entry.first);
+    }
   if (rep_->receivers.empty())
     base::log::error("a page reaches nobody: no receiver is configured", {{"service", service}, {"text", text}});
+  return told;
+}
+
+std::map<std::string, std::string> Notifications::untaken(const std::vector<std::string>& ids) const {
+  std::map<std::string, std::string> out;
+  for (const std::string& id : ids) {
+    const auto found = rep_->receivers.find(id);
+    if (found == rep_->receivers.end()) continue;
+    const ReceiverStatus status = found->second->status();
+    if (status.waiting > 0 || !status.last_error.empty()) out[id] = status.last_error;
+  }
+  return out;
 }
 
 void Notifications::on_silences() {

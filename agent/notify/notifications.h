@@ -95,7 +95,11 @@ class Notifications {
   // A message of its own, outside any rule (the alert action, exhaustion).
   // in_incident: receivers that hear of incidents hear of it there.
   enum class Grouping { in_incident, alone };
-  void page(const std::string& service, const std::string& text, Grouping grouping = Grouping::alone);
+  // The ids of the integrations that are told.
+  std::vector<std::string> page(const std::string& service, const std::string& text,
+                                Grouping grouping = Grouping::alone);
+  // Of these integrations: which has something that it has not taken, and why.
+  std::map<std::string, std::string> untaken(const std::vector<std::string>& ids) const;
   // It is another than before. Those of `announced` ones are over, and what receivers knew of them is forgotten.
   void on_incident(const model::Incident& incident);
   // A silence began or ended: what it held back, and still fires, is told now.

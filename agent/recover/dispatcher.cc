@@ -189,6 +189,10 @@ void Dispatcher::recover(const std::string& service, Start how, const std::strin
   rep_->apply(a, a.plan->start(comment.empty() ? "operator" : "operator: " + comment, now));
 }
 
+void Dispatcher::drill(const std::string& service, const std::string& unit, Drilled drilled) {
+  rep_->units.drill(service, unit, drilled == Drilled::yes);
+}
+
 void Dispatcher::abort(const std::string& service, const std::string& comment,
                        std::function<void(base::Result<std::string>)> done) {
   const auto refuse = [this, &done](base::Kind kind, std::string text) {

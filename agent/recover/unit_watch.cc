@@ -67,6 +67,10 @@ void UnitWatch::action_begins(const std::string& service) {
   for (auto& [name, unit] : found->second) unit.acted_on_us = unit.last ? unit.last->active_enter_us : 0;
 }
 
+void UnitWatch::drill(const std::string& service, const std::string& unit, bool is_on) {
+  if (Unit* known = find(service, unit)) known->drilled = is_on;
+}
+
 std::vector<std::string> UnitWatch::units(const std::string& service) const {
   std::vector<std::string> out;
   if (const auto found = units_.find(service); found != units_.end())
@@ -104,6 +108,7 @@ void UnitWatch::heard(Unit& known, const base::Result<os::UnitState>& state) {
 // After a restart of the agent in the middle of a run the action was perhaps just under way: then a unit that is up is
 // taken for the one that it has started.
 bool UnitWatch::is_ours(Unit& known, const os::UnitState& state) {
+  if (known.drilled) return true;
   const UnitWork work = known.work();
   if (work != UnitWork::has_acted) return work == UnitWork::acting;
   if (!known.acted_on_us) known.acted_on_us = state.active == "active" && state.job.empty() ? 0 : state.active_enter_us;

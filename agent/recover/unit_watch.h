@@ -42,6 +42,8 @@ class UnitWatch {
               const std::function<void()>& changed);
   // An action on the service's units begins.
   void action_begins(const std::string& service);
+  // A drill ends the unit's process as an operator would: until it is over, that is a fault and no stop.
+  void drill(const std::string& service, const std::string& unit, bool is_on);
   void forget(const std::string& service) { units_.erase(service); }
   std::vector<std::string> units(const std::string& service) const;
   // Asks systemd anew, because its signals come later than the end of a process is seen: `done` in a later turn, when
@@ -56,6 +58,7 @@ class UnitWatch {
   struct Unit {
     bool stopped = false;
     bool stopping = false;
+    bool drilled = false;                      // a drill stops it
     bool failed_by_it = false;                 // it was stopped, and ended as systemd does not like it
     std::uint64_t active_enter_us = 0;         // of the run that was stopped
     std::optional<std::uint64_t> acted_on_us;  // active_enter_us when a plan's action began

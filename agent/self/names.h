@@ -52,6 +52,11 @@ inline constexpr Metric kIncidents{
     "Incidents that ended, by how: healed (by a recovery), person (a person started it, or maintenance), itself, gone "
     "(the service is not configured any more).",
     {"service", "end"}};
+inline constexpr Metric kObjectivesMissed{"fettle_incident_objectives_missed_total",
+                                          "Incidents that took longer than an objective of their service allows, by "
+                                          "objective: detect, locate, recover. Those "
+                                          "of drills do not count.",
+                                          {"service", "objective"}};
 inline constexpr Metric kIncidentDuration{"fettle_incident_duration_seconds",
                                           "From the first failed run of an incident until nothing of it was wrong."};
 inline constexpr Metric kNotifications{

@@ -115,6 +115,7 @@ struct Self::Rep {
   Series<Counter> recovery_blocked = series<Counter>(kRecoveryBlocked);
   Series<Counter> rollout_events = series<Counter>(kRolloutEvents);
   Series<Counter> incidents = series<Counter>(kIncidents);
+  Series<Counter> objectives_missed = series<Counter>(kObjectivesMissed);
   Histogram& incident_duration = family<Histogram>(kIncidentDuration).Add({}, kIncident);
   Series<Counter> notifications = series<Counter>(kNotifications);
   Series<Counter> notification_requests = series<Counter>(kNotificationRequests);
@@ -221,6 +222,14 @@ void Self::incident_ended(std::string_view service, std::string_view end, base::
   rep_->incident_duration.Observe(base::seconds(lasted));
 }
 
+void Self::objective_added(std::string_view service, std::string_view objective) {
+  rep_->objectives_missed.with(values({service, objective}), [](Counter&) {});
+}
+
+void Self::objective_missed(std::string_view service, std::string_view objective) {
+  rep_->objectives_missed.with(values({service, objective}), increment);
+}
+
 void Self::notified(std::string_view receiver, std::string_view target, std::string_view result) {
   rep_->notifications.with(values({receiver, result}), increment);
   if (!target.empty() && result != "parked")
@@ -281,7 +290,7 @@ void Self::state_committed(base::Duration took) { rep_->state_commit.Observe(bas
 void Self::forget_service(std::string_view service) {
   for (Series<Counter>* each :
        {&rep_->probe_runs, &rep_->probe_failures, &rep_->probe_overruns, &rep_->probe_samples_left_out,
-        &rep_->recovery_actions, &rep_->recovery_blocked, &rep_->incidents})
+        &rep_->recovery_actions, &rep_->recovery_blocked, &rep_->incidents, &rep_->objectives_missed})
     each->forget(values({service}));
   rep_->run_duration.forget(values({service}));
 }

@@ -46,6 +46,8 @@ class Self {
   // Shows the ends of incidents of a service with zeros before the first one.
   void incidents_added(std::string_view service);
   void incident_ended(std::string_view service, std::string_view end, base::Duration lasted);
+  void objective_added(std::string_view service, std::string_view objective);  // shows it with zero
+  void objective_missed(std::string_view service, std::string_view objective);
   // `target` is "" where no target has a part.
   void notified(std::string_view receiver, std::string_view target, std::string_view result);
   void notifications_dropped(std::string_view receiver, std::string_view reason, std::size_t messages);

@@ -47,6 +47,11 @@ class AdminBackend {
   virtual void abort_rollout(const std::string& group, const std::string& comment, Done done) = 0;
   // Restores a backup on trial; the sentence says that it has begun.
   virtual void run_drill(const std::string& name, const std::string& comment, Done done) = 0;
+  // The same, or the rehearsed fault of this name, which a person must want.
+  enum class Consent { no, yes };
+  virtual void run_fault_drill(const std::string& name, Consent consent, const std::string& comment, Done done) = 0;
+  // Rehearses a fault (hang, kill, refuse, slow) at a service.
+  virtual void drill(const std::string& service, const std::string& fault, const std::string& comment, Done done) = 0;
   // Lets go on what of a standby waits for a person. The error is why nothing does.
   virtual void approve_standby(const std::string& service, const std::string& comment, Done done) = 0;
   // Answers with the id of the new silence.

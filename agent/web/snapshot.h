@@ -162,6 +162,17 @@ struct DrillPage {
   std::optional<Proof> proof;  // the last restore that was proven
 };
 
+// A fault that is rehearsed at a service.
+struct FaultDrillPage {
+  std::string name;  // "": by hand only
+  std::string service, fault;
+  std::string doing;                // "": it does not run
+  std::string result, text;         // of the last one; "" before the first
+  base::WallTime began{}, ended{};  // of the last one
+  std::optional<base::WallTime> due, must_pass_by, last_success;
+  std::vector<std::pair<std::string, double>> stage_seconds;
+};
+
 // A hot standby, as this agent sees it.
 struct StandbyPage {
   struct Member {
@@ -201,6 +212,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const model::Evidence>> evidence{};  // of incidents that are kept, oldest first
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   std::vector<DrillPage> drills{};                       // by name
+  std::vector<FaultDrillPage> fault_drills{};            // by service and fault
   std::vector<StandbyPage> standbys{};                   // by service
   FleetPage fleet{};
   ConfigPage config;

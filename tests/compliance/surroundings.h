@@ -58,6 +58,9 @@ class LocalSystemd final : public os::Systemd {
                        std::function<void(base::Result<std::string>)>) override {
     return {};
   }
+  loop::Handle signal_unit(const std::string&, Whom, int, base::Instant, std::function<void(base::Result<>)>) override {
+    return {};
+  }
 
  private:
   loop::Scheduler& scheduler_;

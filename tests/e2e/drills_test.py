@@ -320,11 +320,11 @@ def try_broken_postgres(agent, where, postgres):
 
 
 def try_documents(where):
-    """The example of the package, and those of the page, as an operator would use them."""
-    page = (lib.TOP / "packaging/doc/restore-drills.md").read_text()
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
-    assert blocks
-    for text in [(lib.TOP / "packaging/drills/drills.yml").read_text(), *blocks]:
+    """The examples of the package, and those of the pages, as an operator would use them."""
+    pages = [(lib.TOP / f"packaging/doc/{kind}-drills.md").read_text() for kind in ("restore", "fault")]
+    blocks = [block for page in pages for block in re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)]
+    assert len(blocks) >= 2
+    for text in [*(path.read_text() for path in (lib.TOP / "packaging/drills").glob("*.yml")), *blocks]:
         (where / "example.yml").write_text(text)
         checked = lib.fettle("check", "config", where / "example.yml")
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -147,6 +147,12 @@ class FakeBackend final : public web::Backend {
     void run_drill(const std::string& name, const std::string& comment, Done done) override {
       answer("drill " + name + " " + comment, "the drill " + name + " has begun", done);
     }
+    void run_fault_drill(const std::string& name, Consent consent, const std::string& comment, Done done) override {
+      run_drill(name + (consent == Consent::yes ? " yes" : ""), comment, done);
+    }
+    void drill(const std::string& service, const std::string& fault, const std::string& comment, Done done) override {
+      answer("drill " + fault + " of " + service + " " + comment, "the drill of " + service + " has begun", done);
+    }
     void add_silence(const model::SilenceRequest& request, Done done) override {
       std::string call =
           "silence " + model::to_string(request.matchers) + " for " + base::format_duration(request.length);

@@ -149,12 +149,14 @@ class FakeSystemd {
     const char *unit = "", *mode = "";
     sd_bus_message_read(m, "s", &unit);
     if (method != "ResetFailedUnit") sd_bus_message_read(m, "s", &mode);
-    calls_ += std::string(method) + " " + unit + " " + mode + "\n";
+    int signal = 0;
+    if (method == "KillUnit") sd_bus_message_read(m, "i", &signal);
+    calls_ += std::string(method) + " " + unit + " " + mode + (signal == 0 ? "" : " " + std::to_string(signal)) + "\n";
     if (result_ == "refuse")
       return sd_bus_reply_method_errorf(m, "org.freedesktop.DBus.Error.AccessDenied", "Permission denied");
     if (result_ == "destructive")
       return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.TransactionIsDestructive", "'stop' job queued");
-    if (method == "ResetFailedUnit") return sd_bus_reply_method_return(m, "");
+    if (method == "ResetFailedUnit" || method == "KillUnit") return sd_bus_reply_method_return(m, "");
     const std::string job = "/org/freedesktop/systemd1/job/" + std::to_string(++jobs_);
     const auto end = [&] {
       sd_bus_emit_signal(bus_, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss",

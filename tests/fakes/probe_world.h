@@ -88,6 +88,14 @@ struct FakeSystemd final : os::Systemd {
                        std::function<void(base::Result<std::string>)> done) override {
     return jobs.ask(verb + " " + unit, std::move(done));
   }
+  loop::Handle signal_unit(const std::string& unit, Whom whom, int signal, base::Instant,
+                           std::function<void(base::Result<>)> done) override {
+    return jobs.ask("signal " + std::to_string(signal) + (whom == Whom::main ? " main " : " all ") + unit,
+                    [done = std::move(done)](const base::Result<std::string>& sent) {
+                      if (sent) done({});
+                      else done(tl::unexpected<base::Error>(sent.error()));
+                    });
+  }
   Watchers watchers;
   Desk<std::string, base::Result<os::UnitState>> reads;
   Desk<std::string, base::Result<std::string>> jobs;

@@ -316,6 +316,19 @@ loop::Handle SdBusSystemd::run_job(const std::string& verb, const std::string& u
   return bus_->jobs.run(verb, unit, deadline, std::move(done));
 }
 
+loop::Handle SdBusSystemd::signal_unit(const std::string& unit, Whom whom, int signal, base::Instant deadline,
+                                       std::function<void(base::Result<>)> done) {
+  if (auto connected = bus_->connect(); !connected)
+    return bus_->loop.at(bus_->loop.now(), [done = std::move(done), error = connected.error()] {
+      done(tl::unexpected<base::Error>(error));
+    });
+  return bus_->jobs.send_signal(unit, {whom == Whom::main ? "main" : "all", signal}, deadline,
+                                [done = std::move(done)](const base::Result<std::string>& sent) {
+                                  if (sent) done({});
+                                  else done(tl::unexpected<base::Error>(sent.error()));
+                                });
+}
+
 void notify_systemd(const std::string& state) { sd_notify(0, state.c_str()); }
 
 base::Duration watchdog_interval() {

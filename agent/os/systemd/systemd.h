@@ -35,6 +35,12 @@ class Systemd {
   // stays up.
   virtual loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                                std::function<void(base::Result<std::string>)> done) = 0;
+  // Sends a signal to processes of the unit: to its main one, or to all in its control group. systemd finds them at the
+  // moment of the signal, so that it meets no stranger. `done` when it was sent, or with an error: permission (polkit,
+  // verb kill), not_found (the main process is not there). To all, where there is none, is no error.
+  enum class Whom { main, all };
+  virtual loop::Handle signal_unit(const std::string& unit, Whom whom, int signal, base::Instant deadline,
+                                   std::function<void(base::Result<>)> done) = 0;
 };
 
 class SdBusSystemd final : public Systemd {
@@ -48,6 +54,8 @@ class SdBusSystemd final : public Systemd {
                          std::function<void(base::Result<UnitState>)> done) override;
   loop::Handle run_job(const std::string& verb, const std::string& unit, base::Instant deadline,
                        std::function<void(base::Result<std::string>)> done) override;
+  loop::Handle signal_unit(const std::string& unit, Whom whom, int signal, base::Instant deadline,
+                           std::function<void(base::Result<>)> done) override;
 
  private:
   struct Bus;

@@ -30,6 +30,7 @@ constexpr std::array kVerbs{Verb{"start", "StartUnit", "fail"},
                             Verb{"reload-or-restart", "ReloadOrRestartUnit", "fail"},
                             Verb{"try-restart", "TryRestartUnit", "fail"},
                             Verb{"reset-failed", "ResetFailedUnit", nullptr}};
+constexpr Verb kKill{"kill", "KillUnit", nullptr};
 
 const Verb* find_verb(std::string_view name) {
   const auto found = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& v) { return v.name == name; });
@@ -40,7 +41,7 @@ const Verb* find_verb(std::string_view name) {
 
 class UnitJobs::Job final : public loop::Registration {
  public:
-  Job(UnitJobs& jobs, const Verb& verb, const std::string& unit, base::Instant deadline,
+  Job(UnitJobs& jobs, const Verb& verb, const std::string& unit, std::optional<Signal> signal, base::Instant deadline,
       std::function<void(base::Result<std::string>)> done)
       : jobs_(jobs), what_(fmt::format("{} {}", verb.name, unit)), done_(std::move(done)) {
     jobs_.jobs_.push_back(this);
@@ -61,6 +62,7 @@ class UnitJobs::Job final : public loop::Registration {
     const Message owned(call);
     if (code >= 0) code = sd_bus_message_append(call, "s", unit.c_str());
     if (code >= 0 && has_job_) code = sd_bus_message_append(call, "s", verb.mode);
+    if (code >= 0 && signal) code = sd_bus_message_append(call, "si", signal->whom, signal->number);
     if (code >= 0) code = sd_bus_call_async(jobs_.connection_->native(), &slot, call, &Job::on_reply, this, UINT64_MAX);
     slot_.reset(slot);
     if (code < 0)
@@ -171,7 +173,12 @@ void UnitJobs::lost() {
 
 loop::Handle UnitJobs::run(std::string_view verb, const std::string& unit, base::Instant deadline,
                            std::function<void(base::Result<std::string>)> done) {
-  return loop::Handle(std::make_unique<Job>(*this, *find_verb(verb), unit, deadline, std::move(done)));
+  return loop::Handle(std::make_unique<Job>(*this, *find_verb(verb), unit, std::nullopt, deadline, std::move(done)));
+}
+
+loop::Handle UnitJobs::send_signal(const std::string& unit, Signal signal, base::Instant deadline,
+                                   std::function<void(base::Result<std::string>)> done) {
+  return loop::Handle(std::make_unique<Job>(*this, kKill, unit, signal, deadline, std::move(done)));
 }
 
 void UnitJobs::removed(const std::string& path, const std::string& result) {

@@ -30,6 +30,13 @@ class UnitJobs {
   // While connected. `verb` is one that there is.
   loop::Handle run(std::string_view verb, const std::string& unit, base::Instant deadline,
                    std::function<void(base::Result<std::string>)> done);
+  struct Signal {
+    const char* whom;  // main, all
+    int number;
+  };
+  // While connected; "done" when it was sent.
+  loop::Handle send_signal(const std::string& unit, Signal signal, base::Instant deadline,
+                           std::function<void(base::Result<std::string>)> done);
   // What the signal JobRemoved says.
   void removed(const std::string& path, const std::string& result);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/redact.h"
+#include "recover/drill/fault_drill_spec.h"
 
 namespace recover {
 namespace {
@@ -160,6 +161,7 @@ std::vector<Drill> parse_drills(const config::Node& drills, const std::function<
     return out;
   }
   for (const auto& [key, node] : drills.entries()) {
+    if (is_fault_drill(node)) continue;
     const std::string name = key.scalar(), path = config::detail::join_path("drills", name);
     const std::size_t before = errors.size();
     Settings settings = drill_schema().parse(node, path, errors);

@@ -49,7 +49,8 @@ using Drill = std::shared_ptr<const DrillSpec>;
 
 const std::vector<config::KeyReference>& drill_reference();  // the keys of a drill
 
-// `drills` of the configuration; those with a mistake are left out. `known`: whether there is a service of the name.
+// `drills` of the configuration without the faults; those with a mistake are left out. `known`: whether there is a
+// service of the name.
 std::vector<Drill> parse_drills(const config::Node& drills, const std::function<bool(const std::string&)>& known,
                                 config::Errors& errors);
 

@@ -131,9 +131,17 @@ Response abort_rollout_route(const Request& request, const Context& context) {
 
 Response run_drill_route(const Request& request, const Context& context) {
   return sentence(context.backend.change(
-      asked_by(request), [name = request.argument, comment = comment_of(request)](AdminBackend& admin, auto done) {
-        admin.run_drill(name, comment, done);
+      asked_by(request), [name = request.argument, comment = comment_of(request),
+                          consent = request.param("yes") == "true"](AdminBackend& admin, auto done) {
+        admin.run_fault_drill(name, consent ? AdminBackend::Consent::yes : AdminBackend::Consent::no, comment, done);
       }));
+}
+
+Response drill_route(const Request& request, const Context& context) {
+  return sentence(context.backend.change(
+      asked_by(request, request.argument),
+      [service = request.argument, fault = request.param("fault"), comment = comment_of(request)](
+          AdminBackend& admin, auto done) { admin.drill(service, fault, comment, done); }));
 }
 
 Response approve_standby_route(const Request& request, const Context& context) {

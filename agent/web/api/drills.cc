@@ -40,6 +40,27 @@ void write_drill(const DrillPage& drill, encoding::Json& json) {
   });
 }
 
+void write_fault_drill(const FaultDrillPage& drill, encoding::Json& json) {
+  json.object([&] {
+    json.key("service").string(drill.service);
+    json.key("fault").string(drill.fault);
+    json.key("name").string(drill.name);
+    json.key("doing").string(drill.doing);
+    json.key("result").string(drill.result);
+    json.key("text").string(drill.text);
+    if (!drill.result.empty()) {
+      json.key("began").time(drill.began);
+      json.key("ended").time(drill.ended);
+    }
+    for (const auto& [name, at] : {std::pair{"due", &drill.due}, std::pair{"mustPassBy", &drill.must_pass_by},
+                                   std::pair{"lastSuccess", &drill.last_success}})
+      if (*at) json.key(name).time(**at);
+    json.key("stageSeconds").object([&] {
+      for (const auto& [stage, seconds] : drill.stage_seconds) json.key(stage).number(seconds);
+    });
+  });
+}
+
 void write_row(const ServicePage& service, const DrillPage* drill, base::WallTime now, encoding::Json& json) {
   json.object([&] {
     json.key("service").string(service.name);
@@ -68,6 +89,10 @@ Response api_drills(const Request& request, const Context& context) {
       json.key("drills").array([&] {
         for (const DrillPage& drill : snapshot->drills)
           if (only.empty() || drill.service == only) write_drill(drill, json);
+      });
+      json.key("faultDrills").array([&] {
+        for (const FaultDrillPage& drill : snapshot->fault_drills)
+          if (only.empty() || drill.service == only) write_fault_drill(drill, json);
       });
     });
   });

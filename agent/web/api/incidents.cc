@@ -93,6 +93,11 @@ void write_incident_summary(const model::Incident& incident, encoding::Json& jso
   json.key("dependents").array([&] {
     for (const std::string& name : incident.dependents) json.string(name);
   });
+  if (!incident.drill.empty()) json.key("drill").string(incident.drill);
+  if (incident.missed.empty()) return;
+  json.key("missedObjectives").array([&] {
+    for (const std::string& name : incident.missed) json.string(name);
+  });
 }
 
 Response api_incidents(const Request& request, const Context& context) {

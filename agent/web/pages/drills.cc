@@ -55,4 +55,29 @@ std::string drills_part(const Snapshot& snapshot) {
          rows + "</tbody></table></div>";
 }
 
+std::string fault_drills_part(const Snapshot& snapshot) {
+  std::string rows;
+  for (const FaultDrillPage& drill : snapshot.fault_drills) {
+    const bool calm = drill.result == "passed" || drill.result == "interrupted";
+    std::string state = !drill.doing.empty()   ? state_badge("busy", "runs") + " " + escape(drill.doing)
+                        : drill.result.empty() ? state_badge("unknown", "not run yet")
+                                               : state_badge(drill.result == "passed" ? "up"
+                                                             : calm                   ? "calm"
+                                                                                      : "down",
+                                                             drill.result);
+    if (drill.doing.empty()) state += R"( <span class="mut">)" + escape(drill.text) + "</span>";
+    std::string stages;
+    for (const auto& [stage, seconds] : drill.stage_seconds)
+      stages += fmt::format("{}{} {}", stages.empty() ? "" : ", ", escape(stage), precise_duration(seconds));
+    rows += fmt::format(
+        R"(<tr><th scope="row">{}<span class="mut mono">{}</span></th><td>{}</td><td>{}</td><td>{}</td></tr>)",
+        escape(drill.service), escape(drill.fault), state,
+        drill.last_success ? ago(*drill.last_success, snapshot) : "never", stages);
+  }
+  return heading("Fault drills", snapshot.fault_drills.size()) +
+         R"(<div class="wide"><table class="rules"><thead><tr><th scope="col">Service</th><th scope="col">Last drill</th>)"
+         R"(<th scope="col">Last passed</th><th scope="col">Stages</th></tr></thead><tbody>)" +
+         rows + "</tbody></table></div>";
+}
+
 }  // namespace web

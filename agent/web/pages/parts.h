@@ -46,6 +46,7 @@ std::string incidents_part(const Snapshot& snapshot);
 
 // In drills.cc.
 std::string drills_part(const Snapshot& snapshot);
+std::string fault_drills_part(const Snapshot& snapshot);
 
 // In fleet.cc.
 std::string fleet_part(const Snapshot& snapshot);

@@ -103,6 +103,9 @@ struct NoSystemd final : os::Systemd {
                        std::function<void(base::Result<std::string>)>) override {
     return {};
   }
+  loop::Handle signal_unit(const std::string&, Whom, int, base::Instant, std::function<void(base::Result<>)>) override {
+    return {};
+  }
 };
 
 using Agent = fakes::ProbeSide<NoSystemd>;

@@ -161,8 +161,8 @@ class Node:
         self.machine.file("/etc/nginx/sites-enabled/default").unlink(missing_ok=True)
         self.machine.run("systemctl", "restart", "nginx.service")
 
-    def configure(self, *, stranger):
-        text = (CONFIG + (STRANGER if stranger else "") + RECEIVERS).format(**WORDS)
+    def configure(self, *, stranger, drills=""):
+        text = (CONFIG + (STRANGER if stranger else "") + RECEIVERS).format(**WORDS) + drills
         self.machine.write("/etc/fettle/fettle.yml", text)
         self.machine.run("fettle", "check", "config", "/etc/fettle/fettle.yml")
 

@@ -4,7 +4,7 @@
 Every scenario breaks something that systemd runs, waits until the agent has done what it must, and prints what the
 agent's own log says about it, in seconds since the fault.
 
-    FETTLE=… FETTLE_SHOP=… FETTLE_BUILD=… systemd_test.py [SCENARIO]...
+    FETTLE=… FETTLE_SHOP=… FETTLE_BUILD=… systemd_test.py [SCENARIO]... [agent_killed_in_drills=N]
 
 What it makes stays in FETTLE_BUILD/e2e-systemd: the Debian, so that the next run is quick, and nothing else.
 """
@@ -18,6 +18,7 @@ import sys
 import time
 
 import container
+import drill_cases
 import lib
 import node as shop
 import operator_cases
@@ -365,10 +366,17 @@ def of_file(case):
 
 
 SCENARIOS = [installed, kill, hang, start_failure, crash_loop, bad_upgrade, dependency, stopped_by_operator, stopped_at_once, refused, agent_killed,
-             agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *package_cases.CASES])]
+             agent_restarted, rebooted, power_lost, *map(of_file, [*operator_cases.CASES, *drill_cases.CASES, *package_cases.CASES])]
 
 
 # ---- the run
+
+
+def chosen(names, word):
+    name, _, number = word.partition("=")
+    if not number:
+        return names[name]
+    return lambda node: drill_cases.agent_killed_in_drills(node, Scene, int(number))
 
 
 def sweep():
@@ -416,7 +424,7 @@ def run(chosen):
 if __name__ == "__main__":
     names = {scenario.__name__: scenario for scenario in SCENARIOS}
     try:
-        run([names[name] for name in sys.argv[1:]] or SCENARIOS)
+        run([chosen(names, word) for word in sys.argv[1:]] or SCENARIOS)
     except container.Refusal as refusal:
         print(f"skipped: {refusal}")
         sys.exit(lib.SKIPPED)

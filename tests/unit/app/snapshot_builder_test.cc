@@ -189,6 +189,12 @@ TEST_CASE("drills and objectives are metrics; what was not proven has no time") 
   const std::map<std::string, app::ServiceHealth> none;
   app::SnapshotFacts facts = facts_of(config, none);
   facts.drills = {status};
+  recover::FaultDrillStatus& fault = facts.fault_drills.emplace_back();
+  fault.service = "order";
+  fault.doing = "injects hang";
+  fault.record.last_success = base::wall_from_ms(70'000);
+  fault.record.succeeded = true;
+  fault.record.last.stages = {{recover::Stage::detect, base::Millis{2'500}}};
   auto families = app::metric_families(facts);
   const auto value = [&families](std::string_view name) {
     const auto* found = family(families, name);
@@ -196,6 +202,12 @@ TEST_CASE("drills and objectives are metrics; what was not proven has no time") 
   };
   CHECK(value("fettle_restore_due_timestamp_seconds") == 60);
   CHECK(value("fettle_restore_drill_running") == 1);
+  CHECK(value("fettle_drill_running") == 1);
+  CHECK(value("fettle_drill_success") == 1);
+  CHECK(value("fettle_drill_last_success_timestamp_seconds") == 70);
+  CHECK(value("fettle_drill_stage_seconds") == 2.5);
+  CHECK(family(families, "fettle_drill_stage_seconds")->points[0].labels ==
+        Labels{{"service", "order"}, {"fault", "hang"}, {"stage", "detect"}});
   CHECK(value("fettle_restore_verified_timestamp_seconds") == -1);
   CHECK(value("fettle_restore_drill_success") == -1);
   CHECK(value("fettle_service_objective_seconds") == 300);

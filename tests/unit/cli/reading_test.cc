@@ -118,13 +118,18 @@ TEST_CASE("drills and what they say of services are tables, with exit code 1 whe
   const fakes::LocalServer server(success(
       R"({"drills":[{"name":"db","service":"order","backup":"pgbackrest order","doing":"","result":"verified","text":"3 files",)" +
       proof +
-      R"(},{"name":"files","service":"order","backup":"restic /srv/r","doing":"","result":"empty","text":"no file","proof":null}]})"));
+      R"(},{"name":"files","service":"order","backup":"restic /srv/r","doing":"","result":"empty","text":"no file","proof":null}],)"
+      R"("faultDrills":[{"service":"order","fault":"hang","doing":"","result":"passed","text":"detected after 2s",)"
+      R"("lastSuccess":"2026-11-23T02:01:00Z","stageSeconds":{"detect":2,"recover":9.5}}]})"));
   const Printed list = captured([&] { return fettle({"drills", "order", "--url", url_of(server)}); });
   CHECK(list.code == 1);
   CHECK(list.out ==
         "DRILL  SERVICE  STATE     LAST PROVEN           RESTORE  DATA AGE  WHAT\n"
         "db     order    verified  2026-11-23T02:01:00Z  1m1s     2h        3 files\n"
-        "files  order    empty     never                 -        -         no file\n");
+        "files  order    empty     never                 -        -         no file\n"
+        "\n"
+        "SERVICE  FAULT  STATE   LAST PASSED           DETECT  RECOVER  WHAT\n"
+        "order    hang   passed  2026-11-23T02:01:00Z  2s      9s500ms  detected after 2s\n");
   CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/drills?service=order"});
 
   const fakes::LocalServer other(success(

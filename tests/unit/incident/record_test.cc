@@ -37,6 +37,10 @@ TEST_CASE("an incident comes back from its record as it was") {
   in.told = at + seconds{2};
   in.why = "recovery r1 ended as failed";
   in.announced = true;
+  in.drill = "hang";
+  in.detected = at + seconds{1};
+  in.located = at + seconds{2};
+  in.missed = {"recover"};
   const auto out = incident::parse_incident(incident::to_json(in));
   REQUIRE(out);
   CHECK(incident::to_json(*out) == [&] {
@@ -46,6 +50,31 @@ TEST_CASE("an incident comes back from its record as it was") {
   }());
   CHECK(out->recoveries.front().actions.front().may_heal);
   CHECK(model::to_string(out->end) == "healed");
+  CHECK(out->missed == in.missed);
+  CHECK(model::headline(*out).starts_with("DRILL: order"));
+}
+
+TEST_CASE("an incident is judged by the objectives of its service, from its first failed run") {
+  using base::Millis;
+  const base::WallTime at = base::wall_from_ms(1'700'000'000'000);
+  model::Incident incident;
+  incident.started = at;
+  incident.ended = at + seconds{700};
+  const model::IncidentObjectives wanted{Millis{60'000}, Millis{300'000}, Millis{600'000}};
+  const auto missed = [&] {
+    std::string out;
+    for (const auto& each : model::missed_objectives(incident, wanted)) out += each.text + "\n";
+    return out;
+  };
+  // It never was down: there was nothing to detect.
+  CHECK(missed() == "recover took 11m40s of 10m\n");
+  incident.detected = at + seconds{72};
+  CHECK(missed() == "detect took 1m12s of 1m\nlocate did not come within 5m\nrecover took 11m40s of 10m\n");
+  incident.detected = at + seconds{60};
+  incident.located = at + seconds{61};
+  incident.ended = at + seconds{600};
+  CHECK(missed().empty());
+  CHECK(model::missed_objectives(incident, {}).empty());
 }
 
 TEST_CASE("a record that is no incident is an error with a text") {

@@ -142,7 +142,18 @@ TEST_CASE("a job is told when it ended, also when its end overtakes the reply") 
   }
   CHECK(*world.job("reset-failed") == "done");
   CHECK(manager.calls().ends_with("RestartUnit order.service fail\nResetFailedUnit order.service \n"));
+  const auto send = [&world] {
+    std::optional<base::Result<>> sent;
+    const auto handle =
+        world.systemd.signal_unit("order.service", os::Systemd::Whom::all, SIGSTOP, world.loop.now() + 5s,
+                                  [&](base::Result<> answer) { sent = std::move(answer); });
+    REQUIRE(fakes::run_until(world.loop, [&] { return sent.has_value(); }));
+    return *sent;
+  };
+  CHECK(send().has_value());
+  CHECK(manager.calls().ends_with("KillUnit order.service all 19\n"));
   manager.jobs_end("refuse");
+  CHECK(send().error().kind == base::Kind::permission);
   const auto refused = world.job("stop");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().kind == base::Kind::permission);

@@ -106,6 +106,15 @@ TEST_CASE("what a disaster would cost: over the API and on the page, for service
   snapshot.drills[1].text = "restored no file";
   snapshot.drills[1].must_be_proven_by = snapshot.at - std::chrono::hours{1};
   snapshot.drills[1].proof.reset();
+  web::FaultDrillPage& fault = snapshot.fault_drills.emplace_back();
+  fault.service = drill.service;
+  fault.fault = "hang";
+  fault.result = "not_delivered";
+  fault.text = "ops <webhook>: refused";
+  fault.stage_seconds = {{"detect", 2}};
+  const std::string faults = web::fault_drills_part(snapshot);
+  CHECK(faults.find("ops &lt;webhook&gt;: refused") != std::string::npos);
+  CHECK(faults.find("detect 2.00 s") != std::string::npos);
   const std::string page = web::drills_part(snapshot);
   handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
   const std::string all = handlers.get("/api/v1/dr").body;
@@ -113,7 +122,8 @@ TEST_CASE("what a disaster would cost: over the API and on the page, for service
   CHECK(all.find(R"("findings":["rpo_missed"])") != std::string::npos);
   CHECK(all.find(R"("findings":["last_drill_failed","overdue","never_proven"])") != std::string::npos);
   CHECK(all.find("{\"service\":\"" + second + R"(","rpoWanted":300,"findings":["no_drill"]})") != std::string::npos);
-  CHECK(handlers.get("/api/v1/drills?service=none").body == R"({"status":"success","data":{"drills":[]}})");
+  CHECK(handlers.get("/api/v1/drills?service=none").body ==
+        R"({"status":"success","data":{"drills":[],"faultDrills":[]}})");
   CHECK(handlers.get("/api/v1/drills").body.find(R"("result":"empty","text":"restored no file")") != std::string::npos);
   CHECK(page.find("restic /srv/&lt;r&gt;") != std::string::npos);
   CHECK(page.find("rpo_missed") != std::string::npos);

@@ -49,6 +49,7 @@ TEST_CASE("paths, methods and codes") {
       {"POST", "/api/v1/recover/order/abort", 403, ""},
       {"POST", "/api/v1/ack/order", 403, ""},
       {"POST", "/api/v1/drills/db/run", 403, ""},
+      {"POST", "/api/v1/drill/order", 403, ""},
       {"POST", "/api/v1/standbys/order/approve", 403, ""},
       {"POST", "/api/v1/rollout/order", 403, ""},
       {"POST", "/api/v1/rollout/order/resume", 403, ""},
@@ -121,7 +122,7 @@ TEST_CASE("who asks for something else is told what there is") {
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
       R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, recoveries, incidents, incidents/{id}, incidents/{id}/evidence, availability, drills, dr, standbys, audit, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
-      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, standbys/{service}/approve, ack/{service}, rollout/{group}, )"
+      R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, drill/{service}, standbys/{service}/approve, ack/{service}, rollout/{group}, )"
       R"(rollout/{group}/resume, rollout/{group}/abort, silences, )"
       R"(silence/{id}"})");
 }
@@ -299,6 +300,11 @@ TEST_CASE("changes over the admin socket") {
   request.path = "/api/v1/drills/db/run";
   request.params = {{"comment", "alice"}};
   CHECK(handlers.answer(request).body == R"({"status":"success","data":"the drill db has begun"})");
+  request.params = {{"yes", "true"}, {"comment", "alice"}};
+  CHECK(handlers.answer(request).status == 200);
+  request.path = "/api/v1/drill/order";
+  request.params = {{"fault", "hang"}, {"comment", "alice"}};
+  CHECK(handlers.answer(request).body == R"({"status":"success","data":"the drill of order has begun"})");
   request.path = "/api/v1/standbys/order/approve";
   CHECK(handlers.answer(request).body == R"({"status":"success","data":"order may go on within 1m"})");
   request.path = "/api/v1/rollout/order";
@@ -315,8 +321,9 @@ TEST_CASE("changes over the admin socket") {
   CHECK(handlers.answer(request).status == 200);
   CHECK(handlers.backend.calls() ==
         std::vector<std::string>{"reload", "maintenance order on new disk", "recover order dry try it",
-                                 "abort order alice", "ack order mended", "drill db alice", "approve order alice",
-                                 "rollout order  25% 5m 4.2", "resume order ", "abort rollout order "});
+                                 "abort order alice", "ack order mended", "drill db alice", "drill db yes alice",
+                                 "drill hang of order alice", "approve order alice", "rollout order  25% 5m 4.2",
+                                 "resume order ", "abort rollout order "});
   handlers.backend.next_answer = base::fail(base::Kind::invalid, "fettle.yml:3:1: unknown key");
   request.path = "/-/reload";
   CHECK(handlers.answer(request).status == 400);
