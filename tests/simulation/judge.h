@@ -42,10 +42,15 @@ class Judge {
   }
   void ends(const std::string& group, const std::string& node) { acting[group].erase(node); }
 
-  // Once a second or oftener, of each group: since when it is beyond its panic threshold.
-  void look(base::Instant now, const std::string& group, bool panic) {
-    if (!panic) panics.erase(group);
-    else if (panics.emplace(group, now).second) ++panics_seen;
+  // Once a second or oftener, a group as the store has it.
+  void look(base::Instant now, const cluster::GroupSettings& settings, const cluster::Group& known) {
+    int healthy = 0;
+    for (const cluster::Member& member : known.members) healthy += member.health == model::Health::up ? 1 : 0;
+    const int to_spare = healthy - settings.min_healthy.of(static_cast<int>(known.members.size()));
+    const auto [at, is_new] = spare.emplace(settings.group, to_spare);
+    if (to_spare < std::exchange(at->second, to_spare)) fell[settings.group] = now;
+    if (cluster::judge_panic(settings, known).open) panics.erase(settings.group);
+    else if (panics.emplace(settings.group, now).second) ++panics_seen;
   }
 
   std::vector<std::string> violations;
@@ -70,16 +75,16 @@ class Judge {
                                 base::seconds(since->second.time_since_epoch())));
   }
 
-  // Members that fall ill after the slot was given are not our doing: it counts when it stays so.
+  // Members that fall ill after the slot was given are not our doing, neither is one that comes and is not up, of which
+  // a part in percent asks for more others: it counts when it stays so.
   void low(base::Instant now, const Act& act, const std::string& text) {
-    if (act.known == nullptr) return;
-    const auto fell = changed.find(act.group);
-    if (fell != changed.end() && now - fell->second <= kLate) return;
+    const auto since = fell.find(act.group);
+    if (since != fell.end() && now - since->second <= kLate) return;
     violated(now, fmt::format("{} of {} is interrupted although {}", act.node, act.group, text));
   }
 
- public:
-  std::map<std::string, base::Instant> changed;  // by group: when a member was last seen to fall ill or to leave
+  std::map<std::string, int> spare;           // by group: members that are up beyond those that must be
+  std::map<std::string, base::Instant> fell;  // by group: when they were last seen to become fewer
 };
 
 }  // namespace simulation
