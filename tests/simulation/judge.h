@@ -27,6 +27,7 @@ class Judge {
   struct Act {
     std::string group, node;
     bool alone = false;                     // by the local budget: the store did not answer
+    bool deaf = false;                      // nothing that the store says reaches it, but its lease has not ended
     const cluster::Group* known = nullptr;  // the group as the store has it; null: there is no store
   };
   // An action that interrupts a service begins.
@@ -59,8 +60,9 @@ class Judge {
   int panics_seen = 0;
 
  private:
-  // A plan looks at the group, and acts within this time.
-  static constexpr base::Millis kLate{5'000};
+  // A plan looks at the group, and acts within this time. One that is cut off in the middle of a run acts by what it
+  // knew, as long as its lease holds: two thirds of the ttl from its last renewal.
+  static constexpr base::Millis kLate{5'000}, kLateWhenDeaf{20'000 * 2 / 3};
 
   void of_store(base::Instant now, const cluster::GroupSettings& settings, const Act& act) {
     const cluster::Identity self{act.node, "order"};
@@ -70,7 +72,8 @@ class Judge {
     for (const cluster::Judgement& each : cluster::judge(settings, *act.known, self))
       if (each.brake == cluster::Brake::min_healthy && !each.open) low(now, act, each.text);
     const auto since = panics.find(act.group);
-    if (since != panics.end() && now - since->second > kLate)
+    const base::Millis late = act.deaf ? kLateWhenDeaf : kLate;
+    if (since != panics.end() && now - since->second > late)
       violated(now, fmt::format("{} of {} is restarted in a panic that began at {:.1f} s", act.node, act.group,
                                 base::seconds(since->second.time_since_epoch())));
   }
@@ -79,7 +82,7 @@ class Judge {
   // a part in percent asks for more others: it counts when it stays so.
   void low(base::Instant now, const Act& act, const std::string& text) {
     const auto since = fell.find(act.group);
-    if (since != fell.end() && now - since->second <= kLate) return;
+    if (since != fell.end() && now - since->second <= (act.deaf ? kLateWhenDeaf : kLate)) return;
     violated(now, fmt::format("{} of {} is interrupted although {}", act.node, act.group, text));
   }
 

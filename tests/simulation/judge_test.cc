@@ -20,7 +20,7 @@ struct Fleet {
     REQUIRE(judge.violations.empty());
   }
   void act() {
-    judge.begins(now, settings, {"order", "n4", false, &group});
+    judge.begins(now, settings, {"order", "n4", false, deaf, &group});
     judge.ends("order", "n4");
   }
   void look_after(base::Duration time) {
@@ -31,6 +31,7 @@ struct Fleet {
   const cluster::GroupSettings settings{"order", 1, {70, true}, 50};
   simulation::Judge judge;
   Group group;
+  bool deaf = false;
   base::Instant now{1'000s};
 };
 
@@ -73,8 +74,8 @@ TEST_CASE("one that comes and is up takes nothing away") {
 
 TEST_CASE("two at once, without a slot, in a panic") {
   Fleet fleet;
-  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n4", false, &fleet.group});
-  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n3", false, &fleet.group});
+  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n4", false, false, &fleet.group});
+  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n3", false, false, &fleet.group});
   CHECK(fleet.judge.violations.size() == 3);  // beside n4, without a slot, three others up
   fleet.judge.ends("order", "n4"), fleet.judge.ends("order", "n3");
   for (int i = 0; i < 3; ++i) fleet.group.members[static_cast<std::size_t>(i)].health = Health::down;
@@ -84,4 +85,18 @@ TEST_CASE("two at once, without a slot, in a panic") {
   fleet.act();
   REQUIRE(fleet.judge.violations.size() == 4);
   CHECK(fleet.judge.violations.back().find("in a panic") != std::string::npos);
+}
+
+// Seed 226: an agent is cut off between two steps of its run, and then the others go down.
+TEST_CASE("an agent that is cut off acts by what it knew while its lease holds, and no longer") {
+  Fleet fleet;
+  fleet.deaf = true;
+  for (Member& member : fleet.group.members) member.health = Health::down;
+  fleet.look_after(1s);
+  fleet.look_after(10s);
+  fleet.act();
+  CHECK(fleet.judge.violations.empty());
+  fleet.look_after(5s);
+  fleet.act();
+  CHECK(fleet.judge.violations.size() == 1);
 }
