@@ -181,9 +181,10 @@ loop::Handle Action::run(const recover::Context& context, const recover::Trigger
     const bool alone = node_.agent->watched.alone;
     const auto known = world.known(node_.group);
     world.look_at(node_.group, world.watched[node_.group]);
-    const bool deaf = node_.cut_off || world.store.is_down();
+    const bool serves = node_.up && !node_.drained;
+    const bool deaf = node_.cut_off || world.store.is_down() || world.loop.now() - node_.went_on < 1s;
     world.judge.begins(world.loop.now(), node_.settings,
-                       {node_.group, node_.name, alone, deaf, known ? &*known : nullptr});
+                       {node_.group, node_.name, alone, serves, deaf, known ? &*known : nullptr});
     if (kind_ == Kind::restart) ++world.figures.restarts, world.figures.alone += alone ? 1 : 0;
     const bool of_rollout = node_.agent->watched.of_rollout;
     if (of_rollout) world.rollouts.begins(world.loop.now(), node_.group, node_.name, world.judge);

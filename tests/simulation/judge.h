@@ -27,7 +27,8 @@ class Judge {
   struct Act {
     std::string group, node;
     bool alone = false;                     // by the local budget: the store did not answer
-    bool deaf = false;                      // nothing that the store says reaches it, but its lease has not ended
+    bool serves = true;                     // the service is up and not drained: something is taken away
+    bool deaf = false;                      // it has not heard the store since it was cut off or stood still
     const cluster::Group* known = nullptr;  // the group as the store has it; null: there is no store
   };
   // An action that interrupts a service begins.
@@ -70,7 +71,7 @@ class Judge {
     for (const cluster::Holder& holder : act.known->holders) holds = holds || holder.who == self;
     if (!holds) violated(now, fmt::format("{} of {} acts without a slot in the store", act.node, act.group));
     for (const cluster::Judgement& each : cluster::judge(settings, *act.known, self))
-      if (each.brake == cluster::Brake::min_healthy && !each.open) low(now, act, each.text);
+      if (each.brake == cluster::Brake::min_healthy && !each.open && act.serves) low(now, act, each.text);
     const auto since = panics.find(act.group);
     const base::Millis late = act.deaf ? kLateWhenDeaf : kLate;
     if (since != panics.end() && now - since->second > late)

@@ -20,7 +20,7 @@ struct Fleet {
     REQUIRE(judge.violations.empty());
   }
   void act() {
-    judge.begins(now, settings, {"order", "n4", false, deaf, &group});
+    judge.begins(now, settings, {"order", "n4", false, serves, deaf, &group});
     judge.ends("order", "n4");
   }
   void look_after(base::Duration time) {
@@ -31,7 +31,7 @@ struct Fleet {
   const cluster::GroupSettings settings{"order", 1, {70, true}, 50};
   simulation::Judge judge;
   Group group;
-  bool deaf = false;
+  bool serves = true, deaf = false;
   base::Instant now{1'000s};
 };
 
@@ -64,6 +64,17 @@ TEST_CASE("a member that comes after the slot was given, and is not up, counts w
   }
 }
 
+// Seed 227: an agent stands still between the drain and the restart, and others go down.
+TEST_CASE("the restart of a service that is drained takes nothing away any more") {
+  Fleet fleet;
+  fleet.group.members[0].health = Health::down;
+  fleet.look_after(200ms);
+  fleet.look_after(6s);
+  fleet.serves = false;
+  fleet.act();
+  CHECK(fleet.judge.violations.empty());
+}
+
 TEST_CASE("one that comes and is up takes nothing away") {
   Fleet fleet;
   fleet.group.members.push_back({{"n5", "order"}, Health::up});
@@ -74,8 +85,8 @@ TEST_CASE("one that comes and is up takes nothing away") {
 
 TEST_CASE("two at once, without a slot, in a panic") {
   Fleet fleet;
-  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n4", false, false, &fleet.group});
-  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n3", false, false, &fleet.group});
+  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n4", false, true, false, &fleet.group});
+  fleet.judge.begins(fleet.now, fleet.settings, {"order", "n3", false, true, false, &fleet.group});
   CHECK(fleet.judge.violations.size() == 3);  // beside n4, without a slot, three others up
   fleet.judge.ends("order", "n4"), fleet.judge.ends("order", "n3");
   for (int i = 0; i < 3; ++i) fleet.group.members[static_cast<std::size_t>(i)].health = Health::down;
