@@ -243,11 +243,12 @@ class Faults:
         return count
 
     def run(self, wanted):
-        """A pause of a second and a half on average."""
+        """Without a store nothing is decided for a while after each agent that does not answer: the pauses are longer."""
+        pause = 1.5 if self.stores else 5
         done = 0
         while done < wanted:
             done += self.one()
-            until = time.monotonic() + self.random.expovariate(1 / 1.5)
+            until = time.monotonic() + self.random.expovariate(1 / pause)
             while (left := until - time.monotonic()) > 0:
                 time.sleep(min(left, 0.1))
                 self.end_due()
