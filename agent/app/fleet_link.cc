@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "base/random.h"
 
 namespace app {
 namespace {
@@ -48,9 +47,8 @@ void FleetLink::replace(const cluster::FleetSettings& settings, const std::vecto
         state.commit({state::Change::put(state::Table::fleet, kLease, record_of(identity, lease))}, {});
       };
       fleet_ = std::make_unique<cluster::Fleet>(
-          scheduler_, [] { return cluster::SinceBoot::now(); }, base::Random::from_entropy(),
-          settings_->make({scheduler_, http_, node, base::Random::from_entropy().next()},
-                          cluster::try_limit(settings.ttl)),
+          scheduler_, clock_, base::Random(random_.next()),
+          settings_->make({scheduler_, http_, node, random_.next()}, cluster::try_limit(settings.ttl)),
           cluster::FleetOptions{node, settings.ttl, remembered(state, identity)}, std::move(callbacks));
       slots_.use(fleet_.get());
     }

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/fleet_slots.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "cluster/fleet.h"
@@ -22,8 +24,14 @@ namespace app {
 class FleetLink {
  public:
   // `changed`: view() is another one.
-  FleetLink(loop::Scheduler& scheduler, http::HttpClient& http, std::function<void()> changed)
-      : scheduler_(scheduler), http_(http), changed_(std::move(changed)), slots_(scheduler) {}
+  FleetLink(loop::Scheduler& scheduler, http::HttpClient& http, std::function<void()> changed,
+            base::Random random = base::Random::from_entropy(), cluster::BootClock clock = cluster::SinceBoot::now)
+      : scheduler_(scheduler),
+        http_(http),
+        changed_(std::move(changed)),
+        random_(random),
+        clock_(std::move(clock)),
+        slots_(scheduler) {}
 
   // Another store, ttl or node ends the fleet that was; all else is only taken over.
   void replace(const cluster::FleetSettings& settings, const std::vector<cluster::FleetService>& services,
@@ -51,6 +59,8 @@ class FleetLink {
   loop::Scheduler& scheduler_;
   http::HttpClient& http_;
   std::function<void()> changed_;
+  base::Random random_;
+  cluster::BootClock clock_;
   FleetSlots slots_;
   std::string identity_;
   std::shared_ptr<const cluster::Settings> settings_;

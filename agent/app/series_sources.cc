@@ -74,6 +74,13 @@ std::vector<model::MetricFamily> whole_page(const LoadedConfig& loaded) {
   }
   for (const recover::Standby& standby : loaded.standbys)
     facts.standbys.push_back({standby, recover::StandbyFacts{*standby, loaded.config.global.node}, {}, 0, 0, {}});
+  for (const cluster::FleetService& each : loaded.fleet_services) {
+    if (!facts.fleet) facts.fleet.emplace();
+    cluster::FleetGroupView& group = facts.fleet->groups.emplace_back();
+    group.name = each.group.group;
+    group.group.members.push_back({{loaded.config.global.node, each.service}});
+    group.group.rollout.emplace();
+  }
   for (const Discovery& discovery : loaded.discoveries) {
     SourceStatus& status = facts.sources.emplace_back(SourceStatus{discovery.probe.service(), ""});
     status.refreshed = base::WallTime{};

@@ -132,6 +132,18 @@ web::FleetPage fleet_page(const cluster::FleetView& view) {
   return page;
 }
 
+// Of a group one agent shows it, so that people are told once: that of the first member that is in the fleet.
+void add_rollouts(Families& families, const cluster::FleetView& view, const std::string& node) {
+  for (const cluster::FleetGroupView& group : view.groups) {
+    const auto& members = group.group.members;
+    if (!group.group.rollout || members.empty() || members.front().who.node != node) continue;
+    families.add("fettle_rollout_state",
+                 "1 for the state of the group's last rollout: running, stopped, aborted, done. Of a group one agent "
+                 "shows it: that of its first member in the fleet.",
+                 {{"group", group.name}, {"state", std::string(to_string(group.group.rollout->state))}}, 1);
+  }
+}
+
 std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
   std::map<std::string_view, const recover::PlanStatus*> plans;
   for (const recover::PlanStatus& plan : facts.plans) plans.emplace(plan.service, &plan);
@@ -236,6 +248,7 @@ model::MetricPage metric_page(const SnapshotFacts& facts, MetricBlocks& blocks) 
   add_drills(families, facts.drills);
   add_fault_drills(families, facts.fault_drills);
   add_standbys(families, facts.standbys);
+  if (facts.fleet) add_rollouts(families, *facts.fleet, facts.config.global.node);
   for (const auto& [name, service] : facts.config.services) add_objectives(families, name, service.objectives);
   add_rule_groups(families, facts.groups);
   std::map<std::string_view, int> states{{"firing", 0}, {"pending", 0}};

@@ -150,7 +150,8 @@ class Readers {
 void add_readers(CLI::App& top, Chosen& chosen) {
   Readers readers(top, chosen);
   Reader& line = readers.line();
-  readers.add("fleet", "Who of the fleet is up, who acts and who waits; exit code 1 if one is down",
+  readers.add("fleet",
+              "Who of the fleet is up, who acts and who waits; exit code 1 if one is down or a rollout has stopped",
               [](const Reader& reader) { return run_fleet(reader.options); });
   readers
       .add("status", "Services and probes of the running agent; exit code 1 if one is down",

@@ -112,6 +112,8 @@ int show_fleet(const StatusOptions& options, const Json& data) {
     }
     if (!name.empty()) table.add({name, {"no member is known", Tone::warn}, "", "", "", ""});
   }
+  for (const Json& group : list_of(data, "groups"))
+    all_well = all_well && !(group.contains("rollout") && text_of(group["rollout"], "state") == "stopped");
   if (options.json) return all_well ? 0 : 1;
   if (store.empty()) {
     base::print(stdout, "no fleet is configured: write fleet: {{etcd: {{endpoints: [...]}}}} in fettle.yml\n");
@@ -130,10 +132,16 @@ int show_fleet(const StatusOptions& options, const Json& data) {
                   base::foreign_text(text_of(group, "toldBy").empty() ? "each agent" : text_of(group, "toldBy"), 500));
   for (const Json& group : list_of(data, "groups")) {
     if (!group.contains("rollout") || text_of(group["rollout"], "state") == "done") continue;
-    const std::string why = text_of(group["rollout"], "why"), name = base::foreign_text(text_of(group, "name"), 256);
-    base::print(stdout, "a rollout of {} is {}{}{}; fettle rollout {} --status\n", name,
-                base::foreign_text(text_of(group["rollout"], "state"), 16), why.empty() ? "" : ": ",
-                base::foreign_text(why, 500), name);
+    const Json& rollout = group["rollout"];
+    const std::string state = base::foreign_text(text_of(rollout, "state"), 16), why = text_of(rollout, "why"),
+                      name = base::foreign_text(text_of(group, "name"), 256);
+    const auto& parts = list_of(rollout, "parts");
+    const auto done =
+        std::count_if(parts.begin(), parts.end(), [](const Json& part) { return text_of(part, "state") == "done"; });
+    base::print(stdout, "a rollout of {} is {} since {}, {} of {} members are done{}{}; fettle rollout {} --status{}\n",
+                name, state, base::foreign_text(text_of(rollout, "since"), 64), done, parts.size(),
+                why.empty() ? "" : ": ", base::foreign_text(why, 500), name,
+                state == "stopped" ? ", then --resume or --abort" : "");
   }
   base::print(stdout, "{}", table.render(colour_of_stdout()));
   return all_well ? 0 : 1;

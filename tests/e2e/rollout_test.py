@@ -266,7 +266,10 @@ def bad_release(shop):
             shop.wait_until("stopped", node)
         shown = shop.nodes[2].rollout("order", "--status")
         assert shown.returncode == 1 and "is stopped" in shown.stdout and "not healthy" in shown.stdout and "--resume" in shown.stdout, shown
-        assert "a rollout of order is stopped" in lib.fettle("fleet", "--url", shop.nodes[1].agent.url).stdout
+        shown = lib.fettle("fleet", "--url", shop.nodes[1].agent.url)
+        assert shown.returncode == 1 and "a rollout of order is stopped" in shown.stdout and "0 of 4 members are done" in shown.stdout, shown
+        pages = [lib.get(node.agent.url + "/metrics") for node in shop.nodes]
+        assert ['fettle_rollout_state{group="order",state="stopped"} 1' in page for page in pages] == [True, False, False, False]
         shop.release("v4")
         resumed = shop.nodes[1].rollout("order", "--resume")
         assert resumed.returncode == 0 and "4 of 4 members are left" in resumed.stdout, resumed

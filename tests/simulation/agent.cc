@@ -53,6 +53,24 @@ std::unique_ptr<recover::PlanSpec> plan_of(Node& node) {
   return spec;
 }
 
+// What the agents of a mutant read of a rollout: that all members are one batch, or that no part ever failed.
+std::function<void(cluster::Reading&)> forged(Mutant mutant) {
+  if (mutant != Mutant::no_batches && mutant != Mutant::no_stop) return nullptr;
+  return [mutant](cluster::Reading& reading) {
+    for (cluster::Record& record : reading.records) {
+      auto rollout = cluster::read_rollout(record.value);
+      if (!rollout) continue;
+      if (mutant == Mutant::no_batches) rollout->batch = static_cast<int>(rollout->parts.size());
+      else {
+        for (cluster::RolloutPart& part : rollout->parts)
+          if (part.state == cluster::PartState::failed) part.state = cluster::PartState::done;
+        if (rollout->state == cluster::RolloutState::stopped) rollout->state = cluster::RolloutState::running;
+      }
+      record.value = cluster::rollout_value(*rollout);
+    }
+  };
+}
+
 }  // namespace
 
 // ---- the agent
@@ -62,34 +80,37 @@ Node::Agent::Agent(Node& n)
       loop(n.world.loop, n.world.figures.events),
       http(n.world.network, loop, n.name),
       state(loop, n.disk),
-      watched(slots, loop, n.world.settings) {
+      link(
+          loop, http,
+          [this] {
+            if (rollouts) rollouts->look_soon();
+          },
+          base::Random(n.world.random.next()),
+          [this, born = n.world.loop.now()] {
+            const bool stands = node.world.settings.mutant == Mutant::no_deadline;
+            return cluster::BootTime((stands ? born : loop.now()).time_since_epoch());
+          }),
+      watched(link.slots(), loop, n.world.settings) {
   World& all = node.world;
-  const base::Instant born = loop.now();
-  const bool stands = all.settings.mutant == Mutant::no_deadline;
-  const auto clock = [this, born, stands] {
-    return cluster::BootTime((stands ? born : loop.now()).time_since_epoch());
-  };
-  std::unique_ptr<cluster::Store> own;
-  if (all.settings.peers) own = all.peers.at(node.group)->make({loop, http, node.name, all.random.next()}, 2s);
-  else own = std::make_unique<Store>(all.store, loop, node.cut_off);
-  fleet = std::make_unique<cluster::Fleet>(
-      loop, clock, base::Random(all.random.next()), std::move(own), cluster::FleetOptions{node.name, kTtl, node.lease},
-      cluster::FleetCallbacks{[this] { slots.fleet_changed(); }, [this](const std::string& id) { node.lease = id; }});
-  all.network.shown[node.name] = [this]() -> std::optional<std::string> {
-    if (loop.paused()) return std::nullopt;
-    return fleet->shared();
-  };
   cluster::GroupSettings believed = node.settings;
   if (all.settings.mutant == Mutant::no_min_healthy) believed.min_healthy = {};
   if (all.settings.mutant == Mutant::no_panic) believed.panic_threshold = 100;
-  fleet->replace({{kService, believed}});
-  slots.use(fleet.get());
+  cluster::FleetSettings fleet{nullptr, kTtl, "the store"};
+  if (all.settings.peers) fleet.store = all.peers.at(node.group);
+  else fleet.store = std::make_shared<StoreSettings>(all.store, loop, node.cut_off, forged(all.settings.mutant));
+  link.replace(fleet, {{kService, believed}}, node.name, state);
+  all.network.shown[node.name] = [this]() -> std::optional<std::string> {
+    if (loop.paused()) return std::nullopt;
+    return link.fleet()->shared();
+  };
   traffic = std::make_unique<recover::TrafficController>(
       recover::TrafficContext{loop, all.systemd, all.spawner, all.dialer, all.agent_checks}, state);
   dispatcher = std::make_unique<recover::Dispatcher>(
       recover::Options{node.name, all.random.next(), {1, 1'000'000}, &watched},
       recover::Context{loop, all.systemd, all.spawner, [](const std::string&, const std::string&) {}, traffic.get()},
-      state, *this, recover::Callbacks{});
+      state, *this, recover::Callbacks{[this](const model::RecoveryReport&) { rollouts->look_soon(); }, {}, {}});
+  rollouts = std::make_unique<app::Rollouts>(loop, base::Random(all.random.next()), link, *dispatcher,
+                                             [](const std::string&, const cluster::RolloutNews&) {});
   std::vector<std::unique_ptr<recover::PlanSpec>> plans;
   plans.push_back(plan_of(node));
   dispatcher->replace(std::move(plans));
@@ -101,7 +122,7 @@ void Node::Agent::probe() {
   if (found != health) {
     node.world.trace(node, found == Health::up ? "is seen up" : "is seen down");
     const Health before = std::exchange(health, found);
-    fleet->on_health(kService, found, loop.wall_now());
+    link.on_health(kService, found, loop.wall_now());
     dispatcher->on_health({kService, "", before, found, model::Reason::none, "", loop.wall_now()});
   }
   const bool fires = found == Health::down || node.slow;
@@ -136,8 +157,12 @@ void Node::kill() {
   if (!agent) return;
   world.trace(*this, "its agent is killed");
   disk = agent->state.durable();
+  const bool of_rollout = agent->watched.of_rollout;
   agent.reset();
-  if (std::exchange(acting, false)) world.judge.ends(group, name);
+  if (std::exchange(acting, false)) {
+    world.judge.ends(group, name);
+    if (of_rollout) world.rollouts.restarted(group, name, false);
+  }
   end_of_action.reset();
 }
 void Node::poke() {
@@ -156,16 +181,23 @@ loop::Handle Action::run(const recover::Context& context, const recover::Trigger
     const bool alone = node_.agent->watched.alone;
     const auto known = world.known(node_.group);
     world.look_at(node_.group, world.watched[node_.group]);
-    world.judge.begins(world.loop.now(), node_.settings, {node_.group, node_.name, alone, known ? &*known : nullptr});
+    const bool serves = node_.up && !node_.drained;
+    const bool deaf = node_.cut_off || world.store.is_down() || world.loop.now() - node_.went_on < 1s;
+    world.judge.begins(world.loop.now(), node_.settings,
+                       {node_.group, node_.name, alone, serves, deaf, known ? &*known : nullptr});
     if (kind_ == Kind::restart) ++world.figures.restarts, world.figures.alone += alone ? 1 : 0;
+    const bool of_rollout = node_.agent->watched.of_rollout;
+    if (of_rollout) world.rollouts.begins(world.loop.now(), node_.group, node_.name, world.judge);
     if (kind_ == Kind::drain) node_.drained = true;
     node_.acting = true;
     if (kind_ == Kind::restart) node_.up = false;
-    node_.end_of_action = world.loop.after(takes, [&node = node_, kind = kind_] {
+    node_.end_of_action = world.loop.after(takes, [&node = node_, kind = kind_, of_rollout] {
       node.acting = false;
       node.world.judge.ends(node.group, node.name);
       if (kind == Kind::restart)
-        node.up = node.world.loop.now() >= node.broken_until && node.world.random.below(10) > 0;
+        node.up = node.world.loop.now() >= node.broken_until && (node.world.random.below(10) > 0 || node.world.calm) &&
+                  !node.world.rollouts.is_bad(node.group);
+      if (kind == Kind::restart && of_rollout) node.world.rollouts.restarted(node.group, node.name, node.up);
       if (node.up) node.slow = false;
     });
   }

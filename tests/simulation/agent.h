@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "app/fleet_slots.h"
-#include "cluster/fleet.h"
+#include "app/fleet_link.h"
+#include "app/rollouts.h"
 #include "recover/dispatcher.h"
 #include "recover/traffic/traffic_controller.h"
 #include "simulation/agent_loop.h"
@@ -28,6 +28,7 @@ class WatchedSlots final : public recover::Slots {
       if (answer.kind == recover::SlotAnswer::Kind::yes) alone = answer.fence == 0 && !settings_.peers;
       done(answer);
     };
+    of_rollout = request.of_rollout;
     if (settings_.mutant != Mutant::no_slots) return slots_.acquire(request, watch, std::move(lost));
     return loop_.after({}, [watch] {
       watch({recover::SlotAnswer::Kind::yes, {recover::GuardName::node_busy, true, ""}, 1});
@@ -42,7 +43,7 @@ class WatchedSlots final : public recover::Slots {
   }
   void on_free(std::function<void()> then) override { slots_.on_free(std::move(then)); }
 
-  bool alone = false;
+  bool alone = false, of_rollout = false;
 
  private:
   app::FleetSlots& slots_;
@@ -74,13 +75,13 @@ struct Node::Agent final : recover::ServiceView {
   AgentLoop loop;
   fakes::PeerHttp http;
   fakes::FakeState state;
-  std::unique_ptr<cluster::Fleet> fleet;
-  app::FleetSlots slots{loop};
+  app::FleetLink link;
   WatchedSlots watched;
   model::Health health = model::Health::unknown;
   bool alert = false;
   std::unique_ptr<recover::TrafficController> traffic;
   std::unique_ptr<recover::Dispatcher> dispatcher;
+  std::unique_ptr<app::Rollouts> rollouts;
   loop::Handle asked, tick;
 };
 

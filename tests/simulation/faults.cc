@@ -61,6 +61,7 @@ void World::stand_still(Node& node) {
   if (node.agent) node.agent->loop.pause();
   node.resumes = loop.after(base::Millis(1'000 + random.below(30'000)), [this, &node] {
     trace(node, "goes on");
+    node.went_on = loop.now();
     if (node.agent) node.agent->loop.resume();
   });
 }

@@ -3,6 +3,7 @@
 // are cut off. It is what tests/fakes/fake_store.h is, for a thousand agents.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -90,6 +91,8 @@ struct StoreServer {
   std::map<std::string, Lease> leases;
   std::set<std::pair<base::Instant, std::string>> order;  // of leases, by end
   std::map<std::string, cluster::Entry> entries;
+  std::map<std::string, cluster::Record> records;
+  std::function<void(const cluster::Record&)> written;     // each record, when it is
   std::map<std::string, std::map<int, Watcher>> watchers;  // by prefix
   std::map<std::string, std::uint64_t> last_change;        // the same
   std::uint64_t revision = 100, requests = 0;
@@ -104,8 +107,9 @@ class Store final : public cluster::Store {
   template <typename T>
   using Done = std::function<void(cluster::Answer<T>)>;
 
-  // `cut_off`: nothing that the agent sends arrives.
-  Store(StoreServer& server, AgentLoop& own, const bool& cut_off) : server_(server), own_(own), cut_off_(cut_off) {}
+  // `cut_off`: nothing that the agent sends arrives. `seen`: what a mutant makes of what it reads.
+  Store(StoreServer& server, AgentLoop& own, const bool& cut_off, std::function<void(cluster::Reading&)> seen)
+      : server_(server), own_(own), cut_off_(cut_off), seen_(std::move(seen)) {}
   std::string name() const override { return "the store"; }
 
   loop::Handle grant(base::Millis ttl, Done<std::string> done) override {
@@ -130,12 +134,16 @@ class Store final : public cluster::Store {
     });
   }
   loop::Handle read(const std::string& prefix, Done<cluster::Reading> done) override {
-    return ask<cluster::Reading>(std::move(done), [&s = server_, prefix]() -> cluster::Answer<cluster::Reading> {
-      cluster::Reading out{{}, s.revision};
-      for (auto at = s.entries.lower_bound(prefix); at != s.entries.end() && at->first.starts_with(prefix); ++at)
-        out.entries.push_back(at->second);
-      return {Answered::yes, std::move(out), {}};
-    });
+    return ask<cluster::Reading>(
+        std::move(done), [&s = server_, prefix, seen = seen_]() -> cluster::Answer<cluster::Reading> {
+          cluster::Reading out{{}, s.revision};
+          for (auto at = s.entries.lower_bound(prefix); at != s.entries.end() && at->first.starts_with(prefix); ++at)
+            out.entries.push_back(at->second);
+          for (auto at = s.records.lower_bound(prefix); at != s.records.end() && at->first.starts_with(prefix); ++at)
+            out.records.push_back(at->second);
+          if (seen) seen(out);
+          return {Answered::yes, std::move(out), {}};
+        });
   }
   loop::Handle take(const std::string& key, const std::string& value, const std::string& lease,
                     Done<std::uint64_t> done) override {
@@ -159,9 +167,15 @@ class Store final : public cluster::Store {
       return {Answered::yes, {}, {}};
     });
   }
-  loop::Handle write(const std::string&, const std::string&, std::uint64_t, Done<Nothing> done) override {
-    return ask<Nothing>(std::move(done), []() -> cluster::Answer<Nothing> {
-      return {Answered::no, {}, "this one keeps no records"};
+  loop::Handle write(const std::string& key, const std::string& value, std::uint64_t revision,
+                     Done<Nothing> done) override {
+    return ask<Nothing>(std::move(done), [&s = server_, key, value, revision]() -> cluster::Answer<Nothing> {
+      cluster::Record& record = s.records[key];
+      if (record.revision != revision) return {Answered::no, {}, "another has written it"};
+      record = {key, value, s.revision + 1};
+      s.changed(key);
+      if (s.written) s.written(record);
+      return {Answered::yes, {}, {}};
     });
   }
   loop::Handle watch(const std::string& prefix, std::uint64_t index, Done<Nothing> done) override {
@@ -236,6 +250,23 @@ class Store final : public cluster::Store {
   StoreServer& server_;
   AgentLoop& own_;
   const bool& cut_off_;
+  std::function<void(cluster::Reading&)> seen_;
+};
+
+// It as the configuration would have named it.
+class StoreSettings final : public cluster::Settings {
+ public:
+  StoreSettings(StoreServer& server, AgentLoop& own, const bool& cut_off, std::function<void(cluster::Reading&)> seen)
+      : server_(server), own_(own), cut_off_(cut_off), seen_(std::move(seen)) {}
+  std::unique_ptr<cluster::Store> make(const cluster::Context&, base::Millis) const override {
+    return std::make_unique<Store>(server_, own_, cut_off_, seen_);
+  }
+
+ private:
+  StoreServer& server_;
+  AgentLoop& own_;
+  const bool& cut_off_;
+  std::function<void(cluster::Reading&)> seen_;
 };
 
 }  // namespace simulation

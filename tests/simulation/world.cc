@@ -11,7 +11,7 @@ namespace simulation {
 using namespace std::chrono_literals;
 using model::Health;
 
-World::World(const Settings& s) : settings(s), random(s.seed), store(loop, s.seed + 1) {
+World::World(const Settings& s) : settings(s), random(s.seed), people(s.seed + 2), store(loop, s.seed + 1) {
   const int groups = std::max(1, settings.agents / settings.group_size);
   for (int g = 0; g < groups; ++g) {
     const std::string group = fmt::format("g{}", g);
@@ -23,6 +23,12 @@ World::World(const Settings& s) : settings(s), random(s.seed), store(loop, s.see
       if (type->name == "peers")
         peers[group] = type->parse(config::Node::parse("{urls: [" + urls + "]}", "f", errors), "fleet.peers", errors);
   }
+  store.written = [this](const cluster::Record& record) {
+    const std::string group = record.key.substr(0, record.key.find('/'));
+    const bool stopped = rollouts.by_group[group].record.state == cluster::RolloutState::stopped;
+    rollouts.written(loop.now(), group, record, judge);
+    rollouts.stops += !stopped && rollouts.by_group[group].record.state == cluster::RolloutState::stopped ? 1 : 0;
+  };
   network.delay = [this] { return base::Millis(random.below(200) == 0 ? random.below(1'500) : 1 + random.below(20)); };
   for (int g = 0; g < groups; ++g)
     for (int i = 0; i < settings.group_size; ++i) {
@@ -54,10 +60,7 @@ void World::look_at(const std::string& group, Watched& seen) {
   const std::uint64_t revision = store.last_change[group + "/"];
   if (!settings.peers && std::exchange(seen.revision, revision) == revision) return;
   const auto there = settings.peers ? truth(group) : *known(group);
-  const auto healthy = static_cast<int>(
-      std::count_if(there.members.begin(), there.members.end(), [](const auto& m) { return m.health == Health::up; }));
-  if (healthy < std::exchange(seen.healthy, healthy)) judge.changed[group] = loop.now();
-  judge.look(loop.now(), group, !cluster::judge_panic(cluster::GroupSettings{group, 1, {}, 50}, there).open);
+  judge.look(loop.now(), members(group).front()->settings, there);
 }
 
 // Groups in which something happened: whether they are beyond their threshold, and whether members fell ill. Beyond it
@@ -103,7 +106,10 @@ void World::finish() {
     node->start();
     node->poke();
   }
-  loop.advance(45min);
+  loop.advance(30min);
+  calm = true;
+  loop.advance(15min);
+  end_rollouts();
   for (const auto& node : nodes) {
     const auto status = node->agent->dispatcher->status(kService);
     if (!node->up) judge.violated(loop.now(), node->name + " is still down");
@@ -121,11 +127,16 @@ Figures simulate(const Settings& settings) {
   world.loop.advance(2min);
   world.measure();
   world.next_fault();
+  if (settings.rollouts) world.look_at_rollouts();
   while (world.figures.faults < settings.faults) world.loop.advance(1min);
   world.finish();
   Figures out = std::move(world.figures);
   out.requests = settings.peers ? static_cast<std::uint64_t>(world.network.requests) : world.store.requests;
   out.panics = world.judge.panics_seen;
+  out.rollouts = world.rollouts.rollouts;
+  out.stops = world.rollouts.stops;
+  out.resumes = world.rollouts.resumes;
+  out.aborts = world.rollouts.aborts;
   out.violations = world.judge.violations;
   out.virtual_time = world.loop.now() - began;
   return out;

@@ -16,6 +16,7 @@
 #include "fakes/fake_state.h"
 #include "fakes/probe_world.h"
 #include "simulation/judge.h"
+#include "simulation/rollouts.h"
 #include "simulation/simulation.h"
 #include "simulation/store.h"
 
@@ -41,10 +42,10 @@ struct Node {
   const cluster::GroupSettings settings;
   bool up = true, slow = false, drained = false, cut_off = false;
   base::Instant broken_until{};  // no restart helps before
+  base::Instant went_on{};       // after it stood still
   bool acting = false;
   loop::Handle end_of_action, reconnects, starts, resumes, crashes;
   fakes::FakeState::Tables disk;
-  std::string lease;
   std::unique_ptr<Agent> agent;
 };
 
@@ -62,7 +63,6 @@ struct World {
   struct Watched {
     base::Instant until{};
     std::uint64_t revision = 0;  // that was seen
-    int healthy = 0;
   };
   void look();
   void look_at(const std::string& group, Watched& seen);
@@ -72,24 +72,32 @@ struct World {
   void next_fault();
   void measure();
   void finish();
+  Node* member_with_agent(const std::string& group);
+  void begin_rollout(const std::string& group);
+  void resume(const std::string& group);
+  void abort(const std::string& group);
+  void look_at_rollouts();
+  void end_rollouts();
   Node& any() { return *nodes[random.below(nodes.size())]; }
 
   const Settings settings;
   fakes::FakeLoop loop;
-  base::Random random;
+  base::Random random, people;
+  bool calm = false;  // every restart helps
   StoreServer store;
   fakes::PeerNetwork network{loop};
-  std::map<std::string, std::unique_ptr<const cluster::Settings>> peers;  // by group
+  std::map<std::string, std::shared_ptr<const cluster::Settings>> peers;  // by group
   fakes::FakeSystemd systemd{loop};
   fakes::FakeSpawner spawner{loop};
   fakes::FakeDialer dialer{loop};
   fakes::FakeAgentChecks agent_checks;
   Judge judge;
+  ReleaseJudge rollouts;
   Figures figures;
   std::map<std::string, Watched> watched;  // groups with a fault lately
   std::vector<std::unique_ptr<Node>> nodes;
   std::map<std::string, std::vector<Node*>> by_group;
-  loop::Handle timer, tick;
+  loop::Handle timer, tick, at_rollouts;
 };
 
 }  // namespace simulation

@@ -45,6 +45,13 @@ constexpr char kEdge[] = R"(
     file_sd_configs: [{files: [edge.yml], probe: {type: tcp}}]
 )";
 
+constexpr char kFleet[] = R"(
+  card:
+    fleet: {group: card}
+    probes: [{name: ping, type: tcp, host: 127.0.0.1, port: 80}]
+fleet: {etcd: {endpoints: ["http://127.0.0.1:2379"]}}
+)";
+
 }  // namespace
 
 TEST_CASE("what can exist follows from the probes, the page and their labels") {
@@ -85,7 +92,7 @@ TEST_CASE("targets that are discovered have the metrics of their template's type
 }
 
 TEST_CASE("every metric about the agent and its services is one that can exist") {
-  const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge));
+  const rules::SeriesSources sources = app::series_sources(load(std::string(kShop) + kEdge + kFleet));
   const std::string top = fakes::source_file("agent/");
   const auto check_names = [&](const std::string& file, const char* pattern) {
     const auto text = base::read_file(top + file);

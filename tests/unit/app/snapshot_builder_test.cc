@@ -171,6 +171,28 @@ TEST_CASE("standbys are metrics: who is the primary, how many take writes, what 
   CHECK(snapshot.standbys[0].holder == "a");
 }
 
+TEST_CASE("of a group's members the first one that is in the fleet shows how the last rollout is") {
+  config::AgentConfig config = shop();
+  config.global.node = "node1";
+  const std::map<std::string, app::ServiceHealth> services{{"order", {}}, {"redis", {}}};
+  cluster::FleetGroupView group{"order", true, {}};
+  group.group.members = {{{"node1", "order"}}, {{"node2", "order"}}};
+  const auto shown = [&](const cluster::FleetGroupView& view) {
+    app::SnapshotFacts facts = facts_of(config, services);
+    facts.fleet = cluster::FleetView{"etcd", "", true, {}, {view}};
+    const auto families = app::metric_families(facts);
+    const auto* found = family(families, "fettle_rollout_state");
+    return found == nullptr ? Labels{} : found->points.at(0).labels;
+  };
+  CHECK(shown(group) == Labels{});
+  group.group.rollout.emplace().state = cluster::RolloutState::stopped;
+  CHECK(shown(group) == Labels{{"group", "order"}, {"state", "stopped"}});
+  std::swap(group.group.members[0], group.group.members[1]);
+  CHECK(shown(group) == Labels{});
+  group.group.members.erase(group.group.members.begin());  // the agent of the first one is away
+  CHECK(shown(group) == Labels{{"group", "order"}, {"state", "stopped"}});
+}
+
 TEST_CASE("drills and objectives are metrics; what was not proven has no time") {
   config::AgentConfig config = shop();
   config.services[0].second.objectives = {std::chrono::minutes{5}, {}};
