@@ -9,7 +9,7 @@
 #include "cli/client.h"
 #include "cli/exit_code.h"
 #include "cli/incidents.h"
-#include "cli/samples_file.h"
+#include "cli/times.h"
 #include "cli/watch.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
