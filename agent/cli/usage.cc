@@ -46,6 +46,7 @@ constexpr Example kExamples[] = {
     {"alerts", "fettle alerts"},
     {"fleet", "fettle fleet --watch=5s"},
     {"explain", "fettle explain order"},
+    {"trust", "fettle trust order                   whether mode: enforce is a good idea"},
     {"incidents", "fettle incidents order"},
     {"incident", "fettle incident 4f2a"},
     {"recoveries", "fettle recoveries order"},

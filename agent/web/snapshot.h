@@ -64,6 +64,9 @@ struct ServicePage {
   std::string recovery_next;                // what would happen next, for a person
   std::vector<GuardPage> recovery_guards;   // in the order in which they are asked
   std::vector<std::string> recovery_steps;  // the whole plan, a line for each step
+  std::string recovery_cure{};              // its first step that may heal; "": it has none
+  bool recovery_verifies = false, recovery_drains = false, recovery_undrains = false;
+  bool has_traffic = false;  // that could be moved
   std::vector<ProbePage> probes;
 };
 
@@ -184,6 +187,13 @@ struct StandbyPage {
   std::vector<Gate> gates{};  // the first that is not open is why nothing is done
 };
 
+// One integration of a receiver.
+struct ReceiverPage {
+  std::string name, type;
+  std::string last_error;                   // "" when all is taken
+  std::optional<base::WallTime> last_sent;  // by this agent since its start
+};
+
 struct Snapshot {
   std::uint64_t number = 0;  // counts up; id of the event stream
   base::WallTime at{};
@@ -202,6 +212,7 @@ struct Snapshot {
   std::vector<model::ServiceAvailability> availability;  // by name; also of services that were configured lately
   std::vector<DrillPage> drills{};                       // by name
   std::vector<StandbyPage> standbys{};                   // by service
+  std::vector<ReceiverPage> receivers{};
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does

@@ -47,6 +47,9 @@ std::string incidents_part(const Snapshot& snapshot);
 // In drills.cc.
 std::string drills_part(const Snapshot& snapshot);
 
+// In trust.cc.
+std::string trust_part(const ServicePage& service, const Snapshot& snapshot);
+
 // In fleet.cc.
 std::string fleet_part(const Snapshot& snapshot);
 
