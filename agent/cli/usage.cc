@@ -62,6 +62,8 @@ constexpr Example kExamples[] = {
     {"maintenance", "fettle maintenance list"},
     {"audit-log", "fettle audit-log order -n 20"},
     {"recover", "fettle recover --dry-run order"},
+    {"recover replay",
+     "fettle recover replay --openmetrics=yesterday.om --config.file=/etc/fettle/fettle.yml --enforce"},
     {"recover", "fettle recover abort order --comment \"alice: I look at it\""},
     {"rollout", "fettle rollout order --action restart --batch 25% --comment \"alice: release 4.2\""},
     {"rollout", "fettle rollout order --status"},
