@@ -19,6 +19,7 @@
 #include "app/loaded_config.h"
 #include "app/notify_test.h"
 #include "app/reference.h"
+#include "app/replay/replay_recover.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/terminal.h"
@@ -303,6 +304,23 @@ void add_audit(CLI::App& top, Chosen& chosen) {
   });
 }
 
+// Beside the commands that ask the agent, below the same word.
+void add_recover_replay(CLI::App& top, Chosen& chosen) {
+  static app::ReplayRecoverOptions options;
+  static std::string output = "text";
+  CLI::App* replay = top.get_subcommand("recover")->add_subcommand(
+      "replay",
+      "What the plans of a configuration would have done when, over the samples of a file; no agent is asked");
+  replay->add_option("--openmetrics", options.openmetrics, "OpenMetrics file of samples with their times")->required();
+  replay->add_option("--config.file", options.config_file, "Configuration file")->capture_default_str();
+  replay->add_flag("--enforce", options.enforce, "As if every plan were in mode enforce: budgets are spent");
+  add_output(replay, output);
+  replay->callback([&chosen] {
+    options.form = form_of(output);
+    chosen = [] { return app::replay_recover(options); };
+  });
+}
+
 void add_probe(CLI::App& top, Chosen& chosen) {
   static std::string file;
   static std::vector<std::string> arguments;
@@ -361,6 +379,7 @@ int main(int argc, char** argv) {
   add_notify(top, chosen);
   cli::add_reading_commands(top, chosen);
   cli::add_admin_commands(top, chosen);
+  add_recover_replay(top, chosen);
   cli::add_rollout_command(top, chosen);
   cli::add_silence_commands(top, chosen);
   add_version(top, chosen);

@@ -81,6 +81,9 @@ void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.drills = drill_pages(facts.drills);
   snapshot.fault_drills = fault_drill_pages(facts.fault_drills);
   snapshot.standbys = standby_pages(facts.standbys);
+  for (notify::ReceiverStatus& each : facts.receivers)
+    snapshot.receivers.push_back(
+        {std::move(each.name), std::move(each.type), std::move(each.last_error), each.last_sent});
   if (facts.fleet) snapshot.fleet = fleet_page(*facts.fleet);
 }
 
@@ -158,6 +161,7 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
     page.depends_on = service.depends_on;
     page.rpo = service.objectives.rpo;
     page.rto = service.objectives.rto;
+    page.has_traffic = !service.traffic.is_null();
     if (const auto health = facts.services.find(name); health != facts.services.end()) {
       page.health = health->second.health;
       page.since = health->second.since;
@@ -174,6 +178,10 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
       page.attempts_left = plan.attempts_left;
       page.recovery_next = plan.next;
       page.recovery_steps = plan.steps;
+      page.recovery_cure = plan.cure;
+      page.recovery_verifies = plan.verifies;
+      page.recovery_drains = plan.drains;
+      page.recovery_undrains = plan.undrains;
       for (const recover::Guard& guard : plan.guards)
         page.recovery_guards.push_back(
             {std::string(to_string(guard.name)), guard.open, guard.text, wall_time_of(guard, facts)});

@@ -234,8 +234,8 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_socket(abort, *line);
   add_output(abort, line->output);
   abort->callback(choose(run_abort));
-  recover->callback([run = choose(run_recover), line, abort] {
-    if (abort->parsed()) return;
+  recover->callback([run = choose(run_recover), line, recover] {
+    if (!recover->get_subcommands().empty()) return;  // abort, replay
     if (line->service.empty()) throw CLI::RequiredError("SERVICE");
     run();
   });

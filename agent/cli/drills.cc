@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/percent.h"
+#include "base/rounded.h"
 #include "base/terminal.h"
 #include "base/time.h"
 #include "cli/answer.h"
@@ -14,9 +15,7 @@ namespace {
 // "2m3s"; "-" for what is not there.
 std::string length_of(const Json& object, const char* key) {
   if (!object.contains(key)) return "-";
-  const base::Millis length{milliseconds_of(number_of(object, key))};
-  return base::format_duration(length < base::Millis{10'000} ? length
-                                                             : std::chrono::floor<std::chrono::seconds>(length));
+  return base::format_rounded(base::Millis{milliseconds_of(number_of(object, key))});
 }
 
 const Json& proof_of(const Json& drill) {

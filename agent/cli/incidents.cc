@@ -56,6 +56,8 @@ int show_story(const StatusOptions& options, const Json& incident) {
   out += one_line(text_of(incident, "standing")) + "\n";
   if (const std::string changed = text_of(incident, "changed"); !changed.empty()) out += one_line(changed) + "\n";
   if (const std::string tried = text_of(incident, "tried"); !tried.empty()) out += "tried: " + one_line(tried) + "\n";
+  if (const std::string would = text_of(incident, "dryRun"); !would.empty())
+    out += "dry run: " + one_line(would) + "\n";
   out += fmt::format("incident {} of {}, since {}\n\n", one_line(text_of(incident, "id")),
                      one_line(text_of(incident, "service")), one_line(text_of(incident, "started")));
   for (const Json& line : list_of(incident, "timeline"))

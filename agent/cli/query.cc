@@ -11,10 +11,11 @@
 #include "cli/answer.h"
 #include "cli/client.h"
 #include "cli/exit_code.h"
-#include "cli/samples_file.h"
 #include "cli/table.h"
+#include "cli/times.h"
 #include "model/json.h"
 #include "promql/engine.h"
+#include "rules/tools/samples_file.h"
 
 namespace cli {
 namespace {
@@ -45,7 +46,7 @@ base::Result<std::string> evaluate_file(const QueryOptions& options) {
   engine_options.compat = options.compat == 2 ? promql::Compat::v2 : promql::Compat::v3;
   const promql::Parsed parsed = promql::parse(options.expr, engine_options.compat);
   if (!parsed.ok()) return base::fail(base::Kind::invalid, parsed.error_text());
-  TRY(SamplesFile file, load_samples(options.openmetrics));
+  TRY(rules::SamplesFile file, rules::load_samples(options.openmetrics));
   const promql::MemoryQueryable data_of_file(std::move(file.series));
   promql::Engine engine(engine_options);
   Json data;

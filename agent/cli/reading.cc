@@ -16,6 +16,7 @@
 #include "cli/standbys.h"
 #include "cli/status.h"
 #include "cli/top.h"
+#include "cli/trust.h"
 #include "cli/watch.h"
 
 namespace cli {
@@ -162,6 +163,11 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   readers
       .add("explain", "Why a service is in its state, and what would happen next",
            [](const Reader& reader) { return run_explain(reader.options, reader.name); })
+      ->add_option("SERVICE", line.name, "Service")
+      ->required();
+  readers
+      .add("trust", "Whether the recovery of a service may act by itself, and why; exit code 1 unless it may",
+           [](const Reader& reader) { return run_trust(reader.options, reader.name); })
       ->add_option("SERVICE", line.name, "Service")
       ->required();
   readers

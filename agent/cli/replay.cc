@@ -7,10 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/terminal.h"
-#include "cli/samples_file.h"
 #include "cli/table.h"
+#include "cli/times.h"
 #include "model/annotations.h"
 #include "model/json.h"
+#include "rules/tools/samples_file.h"
 
 namespace cli {
 namespace {
@@ -45,7 +46,7 @@ base::Result<rules::Replayed> load_and_replay(const ReplayRequest& request) {
   if (!errors.empty()) return base::fail(base::Kind::invalid, "\n" + errors.text());
   rules::ReplayOptions options;
   TRY(const std::int64_t step, parse_step(request.step));
-  TRY(SamplesFile samples, load_samples(request.openmetrics));
+  TRY(rules::SamplesFile samples, rules::load_samples(request.openmetrics));
   options.rules.engine.compat = request.compat;
   options.rules.engine.default_step_ms = step;
   options.rules.evaluation_interval = base::Millis{step};

@@ -38,8 +38,7 @@ void add_note(model::Incident& incident, base::WallTime at, std::string text) {
 
 bool note_health(model::Incident& incident, const std::string& service, bool down, const std::string& text,
                  base::WallTime at) {
-  const std::string sentence =
-      fmt::format("{} is {}{}", service, down ? "down" : "up", text.empty() ? "" : ": " + text);
+  const std::string sentence = model::health_note(service, down, text);
   if (service != incident.service) {
     add_note(incident, at, sentence);
     return true;

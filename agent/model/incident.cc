@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/enum_names.h"
+#include "base/rounded.h"
 
 namespace model {
 namespace {
@@ -16,11 +17,6 @@ constexpr std::array kEnds{
     std::pair{IncidentEnd::itself, "itself"}, std::pair{IncidentEnd::person, "person"},
     std::pair{IncidentEnd::gone, "gone"},
 };
-
-std::string lasted(base::WallTime from, base::WallTime to) {
-  const base::Millis d = to - from;
-  return base::format_duration(d < base::Millis{10'000} ? d : std::chrono::floor<std::chrono::seconds>(d));
-}
 
 std::string action_text(const ActionReport& action) {
   const bool would_run = action.result == ActionStatus::would_run;
@@ -76,6 +72,27 @@ std::size_t Incident::finished_runs() const {
   return count;
 }
 
+std::string health_note(const std::string& service, bool down, const std::string& text) {
+  return fmt::format("{} is {}{}", service, down ? "down" : "up", text.empty() ? "" : ": " + text);
+}
+
+std::vector<DownSpan> down_spans(const Incident& incident, const std::string& service) {
+  const bool own = service == incident.service;
+  const auto says = [](const std::string& note, const std::string& begin) {
+    return note.starts_with(begin) && (note.size() == begin.size() || note[begin.size()] == ':');
+  };
+  const std::string down = health_note(service, true, ""), up = health_note(service, false, "");
+  std::vector<DownSpan> out;
+  for (const IncidentNote& note : incident.notes) {
+    const bool is_down = !out.empty() && !out.back().to;
+    if (says(note.text, down) && !is_down) out.push_back({own && out.empty() ? incident.started : note.at, {}});
+    if (says(note.text, up) && is_down) out.back().to = note.at;
+  }
+  if (!out.empty() && !out.back().to) out.back().to = incident.ended;
+  if (out.empty() && own) out.push_back({incident.started, incident.ended});
+  return out;
+}
+
 std::string headline(const Incident& incident) {
   const IncidentCause& cause = incident.cause;
   std::string out = incident.drill.empty() ? "" : "DRILL: ";
@@ -127,7 +144,7 @@ std::string tried(const Incident& incident) {
 
 std::string standing(const Incident& incident) {
   if (!incident.is_open()) {
-    const std::string after = lasted(incident.started, incident.ended.value_or(incident.started));
+    const std::string after = base::format_rounded(incident.ended.value_or(incident.started) - incident.started);
     switch (incident.end) {
       case IncidentEnd::healed: return fmt::format("healed by fettle after {}", after);
       case IncidentEnd::person: return fmt::format("mended by a person after {}", after);

@@ -86,6 +86,17 @@ struct MissedObjective {
 };
 // Of one that has ended. One in which the service never was down was not to be detected or located.
 std::vector<MissedObjective> missed_objectives(const Incident& incident, const IncidentObjectives& wanted);
+// The text of the note that says so of a service; `text`: why, or "". down_spans() knows it again.
+std::string health_note(const std::string& service, bool down, const std::string& text);
+
+// How long a service was down in an incident, once for each time. The first one of the incident's own service begins
+// with its first failed run. Of an incident of alerts alone it is one span, its whole length. `to` is missing while it
+// is down. A dependent that was never down in it has none.
+struct DownSpan {
+  base::WallTime from{};
+  std::optional<base::WallTime> to;
+};
+std::vector<DownSpan> down_spans(const Incident& incident, const std::string& service);
 
 // "order is down: refused: connect to 127.0.0.1:8081 failed (probe http at http://127.0.0.1:8081/healthz)"
 std::string headline(const Incident& incident);

@@ -64,6 +64,9 @@ struct ServicePage {
   std::string recovery_next;                // what would happen next, for a person
   std::vector<GuardPage> recovery_guards;   // in the order in which they are asked
   std::vector<std::string> recovery_steps;  // the whole plan, a line for each step
+  std::string recovery_cure{};              // its first step that may heal; "": it has none
+  bool recovery_verifies = false, recovery_drains = false, recovery_undrains = false;
+  bool has_traffic = false;  // that could be moved
   std::vector<ProbePage> probes;
 };
 
@@ -195,6 +198,13 @@ struct StandbyPage {
   std::vector<Gate> gates{};  // the first that is not open is why nothing is done
 };
 
+// One integration of a receiver.
+struct ReceiverPage {
+  std::string name, type;
+  std::string last_error;                   // "" when all is taken
+  std::optional<base::WallTime> last_sent;  // by this agent since its start
+};
+
 struct Snapshot {
   std::uint64_t number = 0;  // counts up; id of the event stream
   base::WallTime at{};
@@ -214,6 +224,7 @@ struct Snapshot {
   std::vector<DrillPage> drills{};                       // by name
   std::vector<FaultDrillPage> fault_drills{};            // by service and fault
   std::vector<StandbyPage> standbys{};                   // by service
+  std::vector<ReceiverPage> receivers{};
   FleetPage fleet{};
   ConfigPage config;
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does

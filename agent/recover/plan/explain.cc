@@ -20,6 +20,17 @@ std::string first_healing(const PlanSpec& spec) {
   return first ? spec.steps[*first].text : "nothing";
 }
 
+void add_parts(const PlanSpec& spec, PlanStatus& status) {
+  status.verifies = spec.first_healing().has_value();
+  if (status.verifies) status.cure = first_healing(spec);
+  for (const std::vector<Step>* steps : {&spec.steps, &spec.finally})
+    for (const Step& step : *steps) {
+      if (steps == &spec.steps && step.action->may_heal() && !step.verify) status.verifies = false;
+      if (!step.action->moves_traffic()) continue;
+      (step.text.starts_with("undrain") ? status.undrains : status.drains) = true;
+    }
+}
+
 }  // namespace
 
 PlanStatus describe(const Plan& plan, const PlanInput& input) {
@@ -41,6 +52,7 @@ PlanStatus describe(const Plan& plan, const PlanInput& input) {
   status.steps = steps_text(spec);
   status.wanted = plan.alert_firing() || plan.under_way() || input.health == model::Health::down;
   status.hold_for = spec.hold_for;
+  add_parts(spec, status);
   return status;
 }
 

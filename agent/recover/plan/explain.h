@@ -23,6 +23,10 @@ struct PlanStatus {
   std::vector<Guard> guards;
   std::string next;                // what would happen next, for a person
   std::vector<std::string> steps;  // the whole plan, a line for each step
+  // For those who judge it: its first step that may heal ("": none), whether each of them has a verification, and what
+  // it does with traffic.
+  std::string cure;
+  bool verifies = false, drains = false, undrains = false;
   // For those who wait for the outcome.
   bool wanted = false;             // what it is for is there, or may come: the service is down
   const Guard* waits_for() const;  // the guard that keeps it from acting; null: it acts, or is done

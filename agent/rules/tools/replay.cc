@@ -117,11 +117,15 @@ class Replay {
 
 }  // namespace
 
+std::size_t leave_out_written(const std::vector<CompiledGroupPtr>& groups,
+                              std::vector<promql::MemoryQueryable::Entry>& samples) {
+  const Written written(groups);
+  return std::erase_if(samples, [&](const auto& entry) { return written.by_rules(entry.labels); });
+}
+
 Replayed replay(std::vector<CompiledGroupPtr> groups, std::vector<promql::MemoryQueryable::Entry> samples,
                 const ReplayOptions& options) {
-  const Written written(groups);
-  const std::size_t replaced =
-      std::erase_if(samples, [&](const auto& entry) { return written.by_rules(entry.labels); });
+  const std::size_t replaced = leave_out_written(groups, samples);
   Replayed out = Replay(std::move(groups), std::move(samples), options).run();
   out.replaced = replaced;
   return out;

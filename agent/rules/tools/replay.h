@@ -46,6 +46,10 @@ struct Replayed {
   std::size_t replaced = 0;     // series of the samples that these rules write themselves; they were left out
 };
 
+// Leaves out the series that these groups write themselves, as they stand in the samples of a run of theirs. How many.
+std::size_t leave_out_written(const std::vector<CompiledGroupPtr>& groups,
+                              std::vector<promql::MemoryQueryable::Entry>& samples);
+
 Replayed replay(std::vector<CompiledGroupPtr> groups, std::vector<promql::MemoryQueryable::Entry> samples,
                 const ReplayOptions& options);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "model/counterfactual.h"
 #include "web/api/answer.h"
 #include "web/explain.h"
 #include "web/routes.h"
@@ -84,6 +85,7 @@ void write_incident_summary(const model::Incident& incident, encoding::Json& jso
   json.key("standing").string(model::standing(incident));
   json.key("tried").string(model::tried(incident));
   json.key("changed").string(incident.changed);
+  json.key("dryRun").string(model::dry_run_text(incident));
   json.key("cause");
   write_cause(incident.cause, json);
   json.key("heldUntil");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/percent.h"
+#include "model/counterfactual.h"
 #include "web/explain.h"
 #include "web/pages/frame.h"
 #include "web/pages/html.h"
@@ -41,6 +42,7 @@ std::string facts_of(const model::Incident& incident, const Snapshot& snapshot) 
   out += fact("Before it", escape(incident.changed));
   out += fact("Also affected", service_links(incident.dependents));
   out += fact("Tried", escape(model::tried(incident)));
+  out += fact("Dry run", escape(model::dry_run_text(incident)));
   if (incident.told) out += fact("People were told", time_of(*incident.told));
   std::string demands;
   for (const std::string& demand : incident.demands) demands += "<p>" + escape(demand) + "</p>";

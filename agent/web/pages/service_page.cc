@@ -110,6 +110,7 @@ std::string service_page(const ServicePage& service, const Measured& measured, c
   if (!measured.ranges.empty()) out += section("recent", "The last " + measured.range, recent_part(measured));
   out += R"(<section class="panel" id="incidents">)" + incidents_of(service, snapshot) + "</section>\n";
   out += explain_sections(service, snapshot);
+  if (service.recovery_mode) out += section("trust", "May its recovery act by itself?", trust_part(service, snapshot));
   if (const std::string text = config_of(service.name, snapshot.config.redacted_text); !text.empty())
     out += section("configuration", "Configuration",
                    R"(<pre class="list mono code" tabindex="0" aria-label="Its part of the configuration">)" +

@@ -6,10 +6,11 @@
 
 #include "cli/client.h"
 #include "cli/query.h"
-#include "cli/samples_file.h"
 #include "cli/status.h"
+#include "cli/times.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
+#include "rules/tools/samples_file.h"
 #include "unit/cli/command_line.h"
 
 namespace {
@@ -142,7 +143,7 @@ TEST_CASE("times and steps of a command line") {
 TEST_CASE("a file of samples without time stamps is refused with its line") {
   const fakes::TemporaryFolder folder;
   const std::string path = folder.write("samples", "up 1 1700000000000\nup 2\n");
-  const auto samples = cli::load_samples(path);
+  const auto samples = rules::load_samples(path);
   REQUIRE_FALSE(samples);
   CHECK(samples.error().text == path + ":2: the sample has no time stamp; queries and replays need one");
 }

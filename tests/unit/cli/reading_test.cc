@@ -9,7 +9,7 @@
 #include "cli/client.h"
 #include "cli/exit_code.h"
 #include "cli/incidents.h"
-#include "cli/samples_file.h"
+#include "cli/times.h"
 #include "cli/watch.h"
 #include "fakes/local_server.h"
 #include "fakes/temporary_folder.h"
@@ -64,7 +64,8 @@ TEST_CASE("--url is asked as --http.config.file says, and its password is told t
                                                 {"standbys"},
                                                 {"query", "up"},
                                                 {"rules", "debug", "Down"},
-                                                {"explain", "order"}}) {
+                                                {"explain", "order"},
+                                                {"trust", "order"}}) {
     CAPTURE(words[0]);
     std::vector<std::string> line = words;
     line.insert(line.end(), {"--url", url});
@@ -110,6 +111,45 @@ TEST_CASE("recoveries are a table, the newest first") {
         "drain: ok (0.0 s), verify: under way (2.2 s)\n"
         "51be  order    2026-11-23T04:20:45Z  -       dry_run  blocked: dependencies  alert ServiceDown  -\n");
   CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/recoveries?service=order"});
+}
+
+TEST_CASE("trust is a verdict with its reasons, and exit code 0 only where the plan may act") {
+  const auto answer = [](const std::string& verdict) {
+    return success(R"({"service":"order","mode":"dry_run","verdict":")" + verdict +
+                   R"(","sentence":"wait: 1 thing is to be done or seen first","reasons":[)"
+                   R"({"topic":"dry_run","weight":"good","text":"it would have acted once"},)"
+                   R"({"topic":"missing","weight":"wait","text":"no receiver\u001b[2J"}],)"
+                   R"("ledger":{"since":"2026-11-23T06:50:42Z","faults":3,"attempts":2,"successes":2,"refused":0,)"
+                   R"("healthySecondsMedian":4.2,"healthySecondsWorst":31.9,"relapsesWithinHour":0,)"
+                   R"("relapsesWithinDay":1,"dryRun":{"itself":1,"person":0,"dependency":0,"held":0,"wouldAct":2,)"
+                   R"("newest":["2026-11-23T06:50:42Z (inc_1): healed by itself after 12s"]}}})");
+  };
+  const fakes::LocalServer server(answer("wait"));
+  const Printed wait = captured([&] { return fettle({"trust", "order", "--url", url_of(server)}); });
+  CHECK(wait.code == 1);
+  CHECK(wait.out ==
+        "order: wait\n"
+        "wait: 1 thing is to be done or seen first.\n"
+        "\n"
+        "WEIGHT  ABOUT    WHY\n"
+        "good    dry run  it would have acted once\n"
+        "wait    missing  no receiver\\x1b[2J\n"
+        "\n"
+        "since 2026-11-23T06:50:42Z: faults 3; of these healed by themselves 1, by a dependency 0, by a person 0, held "
+        "by "
+        "a guard 0, it would have acted in 2\n"
+        "attempts 2, successes 2, refused 0, healthy after 4s200ms in the median, 31s at the worst, relapses 0 within "
+        "an hour, 1 within a day\n"
+        "  2026-11-23T06:50:42Z (inc_1): healed by itself after 12s\n");
+  CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/trust/order"});
+  const fakes::LocalServer on(answer("switch_on"));
+  CHECK(captured([&] { return fettle({"trust", "order", "--url", url_of(on)}); }).code == 0);
+  const fakes::LocalServer never(answer("do_not"));
+  const Printed json = captured([&] { return fettle({"trust", "order", "-o", "json", "--url", url_of(never)}); });
+  CHECK(json.code == 1);
+  CHECK(json.out.starts_with(R"({"status":"success","data":{"service":"order")"));
+  const fakes::LocalServer unknown(answer_with("404 Not Found", R"({"status":"error","error":"no service"})"));
+  CHECK(captured([&] { return fettle({"trust", "odrer", "--url", url_of(unknown)}); }).code == cli::kUsage);
 }
 
 TEST_CASE("drills and what they say of services are tables, with exit code 1 where something is to be done") {

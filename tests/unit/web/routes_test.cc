@@ -120,7 +120,7 @@ TEST_CASE("who asks for something else is told what there is") {
       handlers.get("/api/v1/nothing").body ==
       R"({"status":"error","errorType":"not_found","error":"no such endpoint; there are query, query_range, )"
       R"(format_query, parse_query, query_exemplars, series, labels, label/{name}/values, metadata, rules, alerts, targets, )"
-      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, recoveries, incidents, incidents/{id}, incidents/{id}/evidence, availability, drills, dr, standbys, audit, silences, fleet, fleet/entries, events; )"
+      R"(status/buildinfo, status/config, status/flags, status/runtimeinfo, status/tsdb, services, services/{service}, explain/{service}, trust/{service}, recoveries, incidents, incidents/{id}, incidents/{id}/evidence, availability, drills, dr, standbys, audit, silences, fleet, fleet/entries, events; )"
       R"(over the admin socket also )"
       R"(maintenance/{service}, recover/{service}, recover/{service}/abort, drills/{name}/run, drill/{service}, standbys/{service}/approve, ack/{service}, rollout/{group}, )"
       R"(rollout/{group}/resume, rollout/{group}/abort, silences, )"
